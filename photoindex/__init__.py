@@ -1,0 +1,57 @@
+"""photoindex captions the photos in your folders and finds them by description.
+
+    import photoindex
+
+    with photoindex.open("~/.local/share/photoindex") as library:
+        library.index("~/Pictures")
+        for hit in library.search("giraffes in grass", limit=5):
+            print(hit.path, hit.caption)
+
+Errors are in :mod:`photoindex.errors`. Searching never imports torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from photoindex.config import Settings
+    from photoindex.errors import PhotoindexError
+    from photoindex.library import Library, RootStatus, Status, open
+    from photoindex.types import Caption, Failure, Hit, IndexReport, Photo, Prediction, Progress, Term
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Caption",
+    "Failure",
+    "Hit",
+    "IndexReport",
+    "Library",
+    "Photo",
+    "PhotoindexError",
+    "Prediction",
+    "Progress",
+    "RootStatus",
+    "Settings",
+    "Status",
+    "Term",
+    "open",
+]
+
+_HOMES = {
+    "Settings": "config",
+    "PhotoindexError": "errors",
+    "Library": "library",
+    "RootStatus": "library",
+    "Status": "library",
+    "open": "library",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved when first used: the decoder's worker processes import this package and need none of it.
+    if name not in __all__:
+        raise AttributeError(f"module 'photoindex' has no attribute {name!r}")
+    return getattr(import_module(f"photoindex.{_HOMES.get(name, 'types')}"), name)

@@ -1,0 +1,153 @@
+"""From a decoder to captions: greedy and beam search, with n-best and log-probabilities.
+
+Hypotheses are ranked by log-probability per word raised to ``length_penalty`` (Wu et al. 2016, arXiv:1609.08144,
+section 7, with the simpler n^alpha), so that short captions do not win by being short. A hypothesis never repeats an
+n-gram of ``no_repeat`` words, and never says ``<unk>``: a caption with a hole in it helps nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from photoindex.captioner.network import Decoder, start_words
+from photoindex.captioner.vocabulary import END, PAD, START, UNK
+
+
+Beam = tuple[tuple[int, ...], float]  # an open hypothesis: its words from <start> on, and their log-probability
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """``beam_width`` 1 is greedy. ``length_penalty`` 0 ranks by plain log-probability, 1 by the mean per word."""
+
+    beam_width: int = 3
+    max_words: int = 20
+    length_penalty: float = 0.7
+    no_repeat: int = 3
+
+    def __str__(self) -> str:
+        return f"beam={self.beam_width} length_penalty={self.length_penalty:g} no_repeat={self.no_repeat}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A finished caption as word numbers (without ``<start>`` and ``<end>``), its natural log-probability including
+    ``<end>``, and the score it is ranked by."""
+
+    words: tuple[int, ...]
+    log_probability: float
+    score: float
+
+
+@torch.inference_mode()
+def search(decoder: Decoder, features: Tensor, settings: SearchSettings) -> list[list[Hypothesis]]:
+    """Region features (N, R, C) -> for each photo up to ``beam_width`` hypotheses, best first.
+
+    All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
+    hypotheses that no open one can overtake, or at ``max_words``.
+    """
+    photos, width, device = len(features), settings.beam_width, features.device
+    state = decoder.start(features)
+    # One beam a photo for the first word: identical beams would only repeat it.
+    beams: list[list[Beam]] = [[((START,), 0.0)] for _ in range(photos)]
+    finished: list[list[Hypothesis]] = [[] for _ in range(photos)]
+    words = start_words(photos, device)
+    for length in range(1, settings.max_words + 2):
+        hidden, state = decoder.step(words, state)
+        log_probs = decoder.logits(hidden).float().log_softmax(-1)
+        last = length > settings.max_words
+        parents, next_words, next_beams = _advance(log_probs, beams, finished, settings, last)
+        beams = next_beams
+        if not parents:
+            break
+        state = state.select(torch.tensor(parents, device=device))
+        words = torch.tensor(next_words, device=device)
+    for hypotheses in finished:
+        hypotheses.sort(key=lambda h: -h.score)
+        del hypotheses[width:]
+    return finished
+
+
+def _advance(
+    log_probs: Tensor,
+    beams: list[list[Beam]],
+    finished: list[list[Hypothesis]],
+    settings: SearchSettings,
+    last: bool,
+) -> tuple[list[int], list[int], list[list[Beam]]]:
+    """Extend every open beam by a word.
+
+    ``log_probs`` (B, V) has a row for each open beam, photo by photo. Returns the parent row and word of each beam that
+    goes on, and the new beams; captions that end are added to ``finished``.
+    """
+    log_probs[:, [PAD, START, UNK]] = -torch.inf
+    row = 0
+    for hypotheses in beams:
+        for sequence, _ in hypotheses:
+            banned = _repeats(sequence, settings.no_repeat)
+            if len(sequence) == 1:
+                banned = [*banned, END]  # an empty caption is no caption
+            if banned:
+                log_probs[row, banned] = -torch.inf
+            row += 1
+    # Twice the width: half of the best extensions may be <end>, and the beam still stays full.
+    top_values, top_words = log_probs.topk(min(2 * settings.beam_width, log_probs.shape[1]), dim=1)
+    values, candidates = top_values.tolist(), top_words.tolist()
+    ends = log_probs[:, END].tolist()
+    parents: list[int] = []
+    next_words: list[int] = []
+    next_beams: list[list[Beam]] = []
+    row = 0
+    for photo, hypotheses in enumerate(beams):
+        options = []
+        for sequence, total in hypotheses:
+            if last:
+                options.append((total + ends[row], row, END, sequence))
+            else:
+                options += [
+                    (total + value, row, word, sequence)
+                    for value, word in zip(values[row], candidates[row], strict=True)
+                    if value > -torch.inf
+                ]
+            row += 1
+        options.sort(key=lambda option: -option[0])
+        kept: list[Beam] = []
+        for rank, (total, parent, word, sequence) in enumerate(options):
+            if word == END:
+                if rank < settings.beam_width or last:
+                    said = sequence[1:]
+                    finished[photo].append(Hypothesis(said, total, _score(total, len(said) + 1, settings)))
+            elif len(kept) < settings.beam_width:
+                kept.append(((*sequence, word), total))
+                parents.append(parent)
+                next_words.append(word)
+        if kept and _settled(finished[photo], kept[0][1], settings):
+            del parents[len(parents) - len(kept) :], next_words[len(next_words) - len(kept) :]
+            kept = []
+        next_beams.append(kept)
+    return parents, next_words, next_beams
+
+
+def _score(log_probability: float, words: int, settings: SearchSettings) -> float:
+    return float(log_probability / words**settings.length_penalty)
+
+
+def _settled(finished: list[Hypothesis], best_open: float, settings: SearchSettings) -> bool:
+    """No open hypothesis can still enter the n-best: even at no further cost and the greatest length it scores less."""
+    if settings.beam_width == 1:
+        return bool(finished)  # greedy search ends with the first <end>
+    if len(finished) < settings.beam_width:
+        return False
+    worst_kept = sorted((h.score for h in finished), reverse=True)[settings.beam_width - 1]
+    return _score(best_open, settings.max_words + 1, settings) < worst_kept
+
+
+def _repeats(sequence: tuple[int, ...], size: int) -> list[int]:
+    """Words that would complete an n-gram of ``size`` words which ``sequence`` already holds."""
+    if size < 1 or len(sequence) < size:
+        return []
+    tail = sequence[len(sequence) - size + 1 :]
+    return [sequence[i + size - 1] for i in range(1, len(sequence) - size + 1) if sequence[i : i + size - 1] == tail]

@@ -1,0 +1,203 @@
+"""A trained model on disk: a folder that says everything about itself.
+
+    config.json          format version, name, encoder, decoder sizes, search settings, licence
+    model.safetensors    encoder.* and decoder.*, usually half precision; integers (batch norm's counters) left out
+    vocabulary.txt       one word a line
+    labels.txt           the names of the encoder's object classes, one a line
+    training.json        data, recipe, seed, figures epoch by epoch
+    MODEL_CARD.md        the same for people
+
+Weights are safetensors, which hold numbers and nothing else. A pickle (.pt, .pth, .bin, .ckpt, .pkl) can run any code
+when it is loaded and is refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from photoindex.captioner.beam import SearchSettings
+from photoindex.captioner.encoder import ENCODERS, IMAGENET_CLASSES, Encoder, build_encoder
+from photoindex.captioner.network import DECODERS, Decoder, DecoderConfig, build_decoder
+from photoindex.captioner.vocabulary import Vocabulary
+from photoindex.errors import CheckpointError, PickleRefused
+
+FORMAT = 1
+PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+WEIGHTS_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model in memory. ``identity`` is its name and the first digits of its weights' SHA-256: a caption records it,
+    so that captions of an older model can be told and renewed."""
+
+    name: str
+    encoder_name: str
+    encoder: Encoder
+    decoder: Decoder
+    vocabulary: Vocabulary
+    search: SearchSettings = field(default_factory=SearchSettings)
+    licence: str = ""
+    labels: tuple[str, ...] = ()
+    training: dict[str, Any] = field(default_factory=dict)
+    identity: str = ""
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) -> None:
+    """Write the folder; each file is replaced whole, the weights last. ``half`` stores float16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {}
+    for part, module in (("encoder", checkpoint.encoder), ("decoder", checkpoint.decoder)):
+        for key, value in module.state_dict().items():
+            if value.is_floating_point():
+                stored = value.detach().to("cpu", torch.float16 if half else torch.float32)
+                tensors[f"{part}.{key}"] = stored.contiguous().clone()
+    config = {
+        "format": FORMAT,
+        "name": checkpoint.name,
+        "encoder": checkpoint.encoder_name,
+        "decoder": asdict(checkpoint.decoder.config),
+        "search": asdict(checkpoint.search),
+        "licence": checkpoint.licence,
+    }
+    write_whole(folder / "config.json", json.dumps(config, indent=2) + "\n")
+    write_whole(folder / "training.json", json.dumps(checkpoint.training, indent=2) + "\n")
+    write_whole(folder / "vocabulary.txt", "\n".join(checkpoint.vocabulary.words) + "\n")
+    if checkpoint.labels:
+        write_whole(folder / "labels.txt", "\n".join(checkpoint.labels) + "\n")
+    temporary = folder / (WEIGHTS_FILE + ".new")
+    save_file(tensors, temporary, metadata={"format": "pt", "name": checkpoint.name})
+    make_shareable(temporary)
+    os.replace(temporary, folder / WEIGHTS_FILE)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a text file in one step: a reader sees the old one or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def make_shareable(path: Path) -> None:
+    """Give a file the permissions of any new file; safetensors writes for the owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Load a checkpoint folder in evaluation mode, float32, on the CPU.
+
+    Raises :class:`PickleRefused` for a pickle, :class:`CheckpointError` when a file is missing, was made by a newer
+    photoindex, or its weights do not fit its own config.
+    """
+    _refuse_pickles(folder)
+    config = read_config(folder)
+    vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+    try:
+        encoder_name = config["encoder"]
+        if encoder_name not in ENCODERS or config["decoder"]["kind"] not in DECODERS:
+            raise CheckpointError(f"{folder} needs an encoder or decoder this photoindex does not have; upgrade it")
+        decoder = build_decoder(DecoderConfig(**config["decoder"]))
+        encoder = build_encoder(encoder_name)
+        settings = SearchSettings(**config.get("search", {}))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} lacks or misspells a setting: {error}") from error
+    if len(vocabulary) != decoder.config.vocabulary_size:
+        raise CheckpointError(
+            f"{folder}: the vocabulary has {len(vocabulary)} words, the decoder {decoder.config.vocabulary_size}; "
+            "these files are not of one model"
+        )
+    weights = folder / WEIGHTS_FILE
+    try:
+        tensors = load_file(weights)
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{weights} is missing; the model folder is incomplete") from error
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{weights} is damaged or is not safetensors: {error}") from error
+    _fill(encoder, tensors, "encoder.", weights)
+    _fill(decoder, tensors, "decoder.", weights)
+    training = folder / "training.json"
+    return Checkpoint(
+        name=config["name"],
+        encoder_name=encoder_name,
+        encoder=encoder.eval(),
+        decoder=decoder.eval(),
+        vocabulary=vocabulary,
+        search=settings,
+        licence=config.get("licence", ""),
+        labels=_read_labels(folder / "labels.txt"),
+        training=json.loads(training.read_text(encoding="utf-8")) if training.exists() else {},
+        identity=f"{config['name']}-{digest[:12]}",
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a checkpoint folder, without loading its weights. Raises :class:`CheckpointError`."""
+    path = folder / "config.json"
+    if not folder.is_dir():
+        raise CheckpointError(f"no model at {folder}: no such folder")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder} is not a model: it has no config.json") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "name" not in config:
+        raise CheckpointError(f"{path} is not a photoindex model config")
+    if config["format"] > FORMAT:
+        raise CheckpointError(
+            f"{folder} was made by a newer photoindex (format {config['format']}); upgrade photoindex"
+        )
+    return config
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    if not path.exists():
+        return ()
+    names = tuple(path.read_text(encoding="utf-8").splitlines())
+    if len(names) != IMAGENET_CLASSES:
+        raise CheckpointError(f"{path} names {len(names)} object classes; the encoder has {IMAGENET_CLASSES}")
+    return names
+
+
+def _refuse_pickles(path: Path) -> None:
+    pickled = path if path.suffix in PICKLE_SUFFIXES else None
+    if pickled is None and path.is_dir() and not (path / WEIGHTS_FILE).exists():
+        pickled = next((p for p in sorted(path.iterdir()) if p.suffix in PICKLE_SUFFIXES), None)
+    if pickled is not None:
+        raise PickleRefused(
+            f"{pickled} is a pickle, which can run code when loaded: photoindex loads safetensors only; convert it or "
+            "train a model with `photoindex train`"
+        )
+
+
+def _fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
+    """Copy the tensors under ``prefix`` into ``module``; all must be there, of the right shape and finite."""
+    wanted = {key: value for key, value in module.state_dict().items() if value.is_floating_point()}
+    given = {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+    missing = sorted(wanted.keys() - given.keys())
+    extra = sorted(given.keys() - wanted.keys())
+    if missing or extra:
+        what = f"lacks {prefix}{missing[0]}" if missing else f"has an unknown {prefix}{extra[0]}"
+        raise CheckpointError(f"{path} does not fit its config.json: it {what}")
+    for key, value in given.items():
+        if value.shape != wanted[key].shape:
+            raise CheckpointError(
+                f"{path} does not fit its config.json: {prefix}{key} has shape {tuple(value.shape)}, "
+                f"expected {tuple(wanted[key].shape)}"
+            )
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"{path} is damaged: {prefix}{key} holds numbers that are not finite")
+    module.load_state_dict({key: value.float() for key, value in given.items()}, strict=False)

@@ -1,0 +1,36 @@
+"""Which device the captioner runs on."""
+
+from __future__ import annotations
+
+import torch
+
+from photoindex.errors import DeviceUnavailable
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """``auto`` is the first of CUDA, Apple's MPS and the CPU that is there.
+
+    Raises :class:`DeviceUnavailable` when a device asked for by name is not on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DeviceUnavailable("no CUDA GPU that torch can use on this machine: use --device auto or cpu")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise DeviceUnavailable("no Apple GPU (mps) on this machine: use --device auto or cpu")
+    if name not in ("cpu", "cuda", "mps"):
+        raise DeviceUnavailable(f"unknown device {name!r}: choose auto, cpu, cuda or mps")
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> str:
+    """One phrase for a person: ``CPU, 2 threads`` or the GPU's name."""
+    if device.type == "cuda":
+        return f"GPU {torch.cuda.get_device_name(device)}"
+    if device.type == "mps":
+        return "Apple GPU (mps)"
+    return f"CPU, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() != 1 else ''}"

@@ -1,0 +1,128 @@
+"""What every command shares: the settings, the library, stopping on signals, progress and byte-safe output."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from photoindex.config import DEVICES, Settings, load_settings
+from photoindex.library import Library
+
+EXIT_SOME_FAILED = 4
+EXIT_INTERRUPTED = 130
+
+device_option = click.option(
+    "--device", type=click.Choice(DEVICES), help="Where the model runs. [default: auto: a GPU when there is one]"
+)
+beam_option = click.option(
+    "--beam-width", type=click.IntRange(1, 20), help="Captions considered at each word; 1 is fastest. [default: 3]"
+)
+batch_option = click.option(
+    "--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 4 on the CPU, 64 on a GPU]"
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads the model may use. [default: all cores]"
+)
+model_option = click.option(
+    "--model",
+    metavar="NAME",
+    help="A shipped model's name or the folder of one you trained. [default: the shipped one]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The global options, as given."""
+
+    data_dir: Path | None
+    config: Path | None
+    quiet: bool
+
+    def settings(self, **flags: Any) -> Settings:
+        return load_settings(self.config, data_dir=self.data_dir, **flags)
+
+    def open(self, **flags: Any) -> Library:
+        """The library, with these flags over the settings."""
+        return Library(self.settings(**flags))
+
+    def say(self, line: str) -> None:
+        """One line for the person, on stderr."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set. A second SIGINT stops at once."""
+    stop = threading.Event()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def write_path(path: Path, end: bytes = b"\n") -> None:
+    """A path to stdout as the bytes the file system holds, whatever the terminal's encoding."""
+    click.echo(os.fsencode(path) + end, nl=False)
+
+
+def printable(path: Path) -> str:
+    """A path for a message: bytes that are no text become a mark."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def write_json(value: Any, *, indent: int | None = 2) -> None:
+    """JSON to stdout; non-ASCII is escaped, so that every path survives."""
+    click.echo(json.dumps(value, indent=indent, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def human_size(size: float) -> str:
+    """Bytes for a person: ``31 MB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def human_seconds(seconds: float) -> str:
+    """A duration for a person: ``1 h 05 min``, ``3 min 20 s``, ``8 s``."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole >= 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole} s"
+
+
+def stderr_is_terminal() -> bool:
+    return sys.stderr.isatty()

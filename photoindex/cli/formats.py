@@ -1,0 +1,188 @@
+"""How photos and hits are written: for people, as JSON, CSV, templates, and as a page."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from photoindex.cli.context import printable, write_path
+from photoindex.config import MAX_PIXELS
+from photoindex.decode import decode_photo
+from photoindex.errors import ConfigError, PhotoError
+from photoindex.library import Status
+from photoindex.types import Caption, Hit, Photo, Prediction
+
+__all__ = [
+    "as_dict", "photo_dict", "prediction_dict", "status_dict", "write_csv", "write_html", "write_list", "write_path",
+    "write_template",
+]  # fmt: skip
+
+COLUMNS = ("path", "score", "caption", "caption_source", "taken_at", "camera", "width", "height")
+THUMBNAIL = 320
+
+
+def as_dict(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON has it."""
+    return {
+        "path": hit.path,
+        "score": round(hit.score, 4),
+        "caption": hit.caption,
+        "caption_source": hit.caption_source,
+        "matched": [{"field": field, "word": word} for field, word in hit.matched],
+        "terms": [{"text": term.text, "weight": round(term.weight, 4), "source": term.source} for term in hit.terms],
+        "taken_at": hit.taken_at,
+        "camera": hit.camera,
+        "width": hit.width,
+        "height": hit.height,
+        "other_paths": list(hit.other_paths),
+    }
+
+
+def write_list(hits: Sequence[Hit], *, explain: bool, words: bool) -> None:
+    """For people: the path, and below it the caption. In a pipe: path, tab, caption, a line each."""
+    for hit in hits:
+        write_path(hit.path, end=b"\n" if words else b"\t")
+        click.echo(f"    {hit.caption}" if words else hit.caption)
+        if explain:
+            matched = ", ".join(f"{word} ({field})" for field, word in hit.matched)
+            click.echo(f"    score {hit.score:.2f}: {matched}")
+
+
+def write_csv(hits: Sequence[Hit]) -> None:
+    """CSV with a header; paths that are no text keep their bytes."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for hit in hits:
+        row = as_dict(hit)
+        writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
+    click.echo(buffer.getvalue().encode("utf-8", "surrogateescape"), nl=False)
+
+
+def write_template(template: str, hits: Sequence[Hit]) -> None:
+    """One line a hit. Raises :class:`ConfigError` for a template that names something else."""
+    for hit in hits:
+        row = as_dict(hit)
+        try:
+            line = template.format(**{name: "" if row[name] is None else row[name] for name in COLUMNS})
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            known = " ".join(f"{{{name}}}" for name in COLUMNS)
+            raise ConfigError(f"--format {template!r} cannot be filled in ({error}); it may name {known}") from error
+        click.echo(line.encode("utf-8", "surrogateescape"))
+
+
+def write_html(path: Path, query: str, hits: Sequence[Hit]) -> None:
+    """A page that holds its thumbnails itself, so that it can be moved or sent."""
+    cells = []
+    for hit in hits:
+        image = _thumbnail(hit.path)
+        picture = f'<img src="data:image/jpeg;base64,{image}" alt="">' if image else "<p>cannot be read</p>"
+        link = html.escape(hit.path.as_uri(), quote=True) if hit.path.is_absolute() else ""
+        cells.append(
+            f'<figure><a href="{link}">{picture}</a><figcaption>{html.escape(hit.caption)}<br>'
+            f"<small>{html.escape(printable(hit.path))}</small></figcaption></figure>"
+        )
+    page = (
+        "<!doctype html><meta charset=utf-8><title>{title}</title><style>body{{font:14px system-ui;margin:2em}}"
+        "main{{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:1em}}figure{{margin:0}}"
+        "img{{width:100%;aspect-ratio:4/3;object-fit:contain;background:#eee}}small{{color:#666;word-break:break-all}}"
+        "</style><h1>{title}</h1><main>{cells}</main>\n"
+    ).format(title=html.escape(query), cells="\n".join(cells))
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _thumbnail(path: Path) -> str | None:
+    from PIL import Image
+
+    try:
+        decoded = decode_photo(path, THUMBNAIL, MAX_PIXELS)
+    except PhotoError:
+        return None
+    # The square was made without cropping: give it back its aspect.
+    width, height = decoded.facts.width, decoded.facts.height
+    scale = THUMBNAIL / max(width, height)
+    image = Image.fromarray(decoded.pixels).resize((max(1, round(width * scale)), max(1, round(height * scale))))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def prediction_dict(path: Path, prediction: Prediction) -> dict[str, Any]:
+    """What the model says of a photo, as JSON has it."""
+    return {
+        "path": path,
+        "caption": prediction.caption,
+        "candidates": [
+            {"text": c.text, "log_probability": round(c.log_probability, 4), "score": round(c.score, 4)}
+            for c in prediction.candidates
+        ],
+        "labels": [{"name": label.name, "probability": round(label.probability, 4)} for label in prediction.labels],
+    }
+
+
+def photo_dict(photo: Photo) -> dict[str, Any]:
+    """Everything known of a photo, as JSON has it."""
+    facts = photo.facts
+    return {
+        "paths": list(photo.paths),
+        "missing_paths": list(photo.missing_paths),
+        "sha256": photo.content_hash,
+        "bytes": photo.size,
+        "caption": None if photo.caption is None else _caption_dict(photo.caption),
+        "candidates": [_caption_dict(caption) for caption in photo.candidates],
+        "history": [_caption_dict(caption) for caption in photo.history],
+        "terms": [{"text": t.text, "weight": round(t.weight, 4), "source": t.source} for t in photo.terms],
+        "format": facts.format if facts else None,
+        "width": facts.width if facts else None,
+        "height": facts.height if facts else None,
+        "taken_at": facts.taken_at if facts else None,
+        "camera": facts.camera if facts else None,
+        "lens": facts.lens if facts else None,
+        "latitude": facts.latitude if facts else None,
+        "longitude": facts.longitude if facts else None,
+    }
+
+
+def _caption_dict(caption: Caption) -> dict[str, Any]:
+    return {
+        "text": caption.text,
+        "source": caption.source,
+        "model": caption.model,
+        "log_probability": caption.log_probability,
+        "settings": caption.settings,
+        "created_at": caption.created_at,
+    }
+
+
+def status_dict(state: Status) -> dict[str, Any]:
+    """The state of the library, as JSON has it."""
+    return {
+        "data_dir": state.data_dir,
+        "photos": state.photos,
+        "captioned": state.captioned,
+        "searchable": state.searchable,
+        "waiting_for_index": state.waiting_for_index,
+        "jobs": state.jobs,
+        "roots": [
+            {
+                "path": root.path,
+                "mode": root.mode,
+                "last_reconcile_at": root.last_reconcile_at,
+                "present": root.present,
+                "missing": root.missing,
+            }
+            for root in state.roots
+        ],
+        "catalogue_bytes": state.catalogue_bytes,
+        "index_bytes": state.index_bytes,
+    }

@@ -1,0 +1,126 @@
+"""``photoindex index`` and ``photoindex watch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from photoindex.cli.context import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    Context,
+    batch_option,
+    beam_option,
+    device_option,
+    human_seconds,
+    json_option,
+    model_option,
+    stop_on_signals,
+    threads_option,
+    write_json,
+)
+from photoindex.cli.progress import ProgressDisplay
+from photoindex.pipeline import Tally
+from photoindex.types import IndexReport
+
+FAILURES_SHOWN = 10
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@device_option
+@model_option
+@beam_option
+@batch_option
+@threads_option
+@json_option
+@click.pass_obj
+def index(context: Context, /, paths: tuple[Path, ...], as_json: bool, **flags: Any) -> None:
+    """Caption the photos in folders (or single photos), once.
+
+    Only new and changed photos are captioned; a photo that was moved, renamed or copied is recognised by its content.
+    Interrupted at any point, the same command goes on where it stopped.
+    """
+    with context.open(**flags) as library, stop_on_signals() as stop:
+        with ProgressDisplay(context.quiet) as display:
+            report = library.index(*paths, progress=display, notice=context.say, stop=stop)
+        if as_json:
+            write_json(_report(report))
+        _tell(context, report)
+        if stop.is_set():
+            left = library.status().jobs["queued"]
+            context.say(f"stopped; {left} photos are left: run the same command to go on")
+            raise SystemExit(EXIT_INTERRUPTED)
+    if report.failed:
+        raise SystemExit(EXIT_SOME_FAILED)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.option("--settle-seconds", type=click.FloatRange(0), metavar="S",
+              help="Take a file when it has been quiet for this long. [default: 2]")  # fmt: skip
+@device_option
+@model_option
+@beam_option
+@batch_option
+@threads_option
+@click.pass_obj
+def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
+    """Caption the photos in folders, then keep up with them until stopped.
+
+    New photos are captioned as they come, renamed and moved ones are followed, removed ones leave the search. Stop it
+    with Ctrl-C or SIGTERM; started again, it finds out what happened meanwhile.
+    """
+    with context.open(**flags) as library, stop_on_signals() as stop, ProgressDisplay(context.quiet) as display:
+
+        def ready(report: IndexReport) -> None:
+            _tell(context, report)
+            context.say(f"watching {', '.join(str(path) for path in paths)}; Ctrl-C stops")
+
+        def worked(tally: Tally) -> None:
+            parts = [
+                f"{number} {what}"
+                for number, what in (
+                    (tally.captioned, "captioned"),
+                    (tally.recognised, "recognised"),
+                    (tally.failed, "failed"),
+                )
+                if number
+            ]
+            context.say(", ".join(parts))
+            for _, error in tally.errors[:FAILURES_SHOWN]:
+                context.say(f"  {error}")
+
+        library.watch(*paths, stop=stop, progress=display, notice=context.say, ready=ready, worked=worked)
+    context.say("stopped")
+
+
+def _tell(context: Context, report: IndexReport) -> None:
+    for failure in report.failures[:FAILURES_SHOWN]:
+        context.say(f"  {failure.message}")
+    if len(report.failures) > FAILURES_SHOWN:
+        context.say(f"  … and {len(report.failures) - FAILURES_SHOWN} more: photoindex failures list")
+    parts = [f"{report.captioned} captioned"]
+    if report.recognised:
+        parts.append(f"{report.recognised} recognised (moved, renamed or copied)")
+    parts.append(f"{report.unchanged} unchanged")
+    if report.missing:
+        parts.append(f"{report.missing} gone")
+    if report.failed:
+        parts.append(f"{report.failed} failed (photoindex failures list)")
+    context.say(f"{report.seen} photos in {human_seconds(report.seconds)}: " + ", ".join(parts))
+
+
+def _report(report: IndexReport) -> dict[str, Any]:
+    return {
+        "seen": report.seen,
+        "captioned": report.captioned,
+        "recognised": report.recognised,
+        "unchanged": report.unchanged,
+        "missing": report.missing,
+        "failed": report.failed,
+        "seconds": round(report.seconds, 3),
+        "failures": [{"path": f.path, "kind": f.kind, "message": f.message} for f in report.failures],
+    }

@@ -1,0 +1,214 @@
+"""``photoindex search``, ``show``, ``status`` and ``caption``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from photoindex.cli import formats
+from photoindex.cli.context import (
+    EXIT_SOME_FAILED,
+    Context,
+    beam_option,
+    device_option,
+    human_size,
+    json_option,
+    model_option,
+    printable,
+    threads_option,
+    write_json,
+)
+from photoindex.errors import PhotoError
+from photoindex.types import Photo
+
+EXIT_NOTHING_FOUND = 1
+
+
+# Unknown options are words: `photoindex search beach -people` excludes people.
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("query", nargs=-1, required=True, metavar="QUERY…")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many.")
+@click.option("--all", "everything", is_flag=True, help="Show every match.")
+@click.option("--explain", is_flag=True, help="Say which words matched where.")
+@click.option("--json", "style", flag_value="json", help="Print one JSON list.")
+@click.option("--jsonl", "style", flag_value="jsonl", help="Print a JSON object a line.")
+@click.option("--csv", "style", flag_value="csv", help="Print CSV with a header.")
+@click.option("-0", "--print0", "style", flag_value="print0", help="Print paths only, each ended by NUL, for xargs -0.")
+@click.option("--format", "template", metavar="TEMPLATE",
+              help="Print each hit so: {path} {caption} {score} {taken_at} {camera} {width} {height}.")  # fmt: skip
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write a page with the photos found.")  # fmt: skip
+@click.option("--open", "open_first", is_flag=True, help="Open the best match (with --html: the page) in its program.")
+@click.pass_obj
+def search(
+    context: Context,
+    /,
+    query: tuple[str, ...],
+    limit: int,
+    everything: bool,
+    explain: bool,
+    style: str | None,
+    template: str | None,
+    html: Path | None,
+    open_first: bool,
+) -> None:
+    """Find photos by what they show.
+
+    Plain words are enough: photos that fit more of them come first. Also "an exact phrase", -word (not this word),
+    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: name: camera: taken:2023-06..2023-08. Quote the query, or
+    put -- before it, when it begins with a dash.
+
+    \b
+      photoindex search giraffes in grass
+      photoindex search 'dog beach -people taken:2023'
+      photoindex search '"birthday cake"' -0 | xargs -0 cp -t cakes/
+
+    Exit status: 0 when something was found, 1 when nothing was.
+    """
+    text = " ".join(_requoted(query))
+    with context.open() as library:
+        hits = library.search(text, None if everything else limit)
+    if html is not None:
+        formats.write_html(html, text, hits)
+        context.say(f"wrote {printable(html)}")
+    if style == "json":
+        write_json([formats.as_dict(hit) for hit in hits])
+    elif style == "jsonl":
+        for hit in hits:
+            write_json(formats.as_dict(hit), indent=None)
+    elif style == "csv":
+        formats.write_csv(hits)
+    elif style == "print0":
+        for hit in hits:
+            formats.write_path(hit.path, end=b"\0")
+    elif template is not None:
+        formats.write_template(template, hits)
+    else:
+        formats.write_list(hits, explain=explain, words=sys.stdout.isatty())
+    if not hits:
+        context.say(f"no photo matches {text!r}")
+        raise SystemExit(EXIT_NOTHING_FOUND)
+    if open_first:
+        click.launch(str(html if html is not None else hits[0].path))
+
+
+def _requoted(query: tuple[str, ...]) -> list[str]:
+    """The shell took the quotes off: an argument of several words among other arguments is a phrase again."""
+    if len(query) == 1:
+        return list(query)
+    return [f'"{part}"' if " " in part and '"' not in part and ":" not in part else part for part in query]
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@json_option
+@click.pass_obj
+def show(context: Context, /, path: Path, as_json: bool) -> None:
+    """Show everything known of one photo."""
+    with context.open() as library:
+        photo = library.show(path)
+        failure = library.failure_at(path)
+    if as_json:
+        value: dict[str, Any] = {"path": str(path), "photo": None if photo is None else formats.photo_dict(photo)}
+        value["failure"] = None if failure is None else {"kind": failure.kind, "message": failure.message}
+        write_json(value)
+        return
+    if photo is not None:
+        _show(photo)
+    if failure is not None:
+        click.echo(f"failed      {failure.message} ({failure.attempts} tries, {failure.state})")
+    elif photo is None:
+        click.echo("waiting     not captioned yet: run photoindex index")
+
+
+def _show(photo: Photo) -> None:
+    lines: list[tuple[str, str]] = [("file", printable(path)) for path in photo.paths]
+    lines += [("missing", printable(path)) for path in photo.missing_paths]
+    if photo.caption is not None:
+        lines.append(("caption", photo.caption.text))
+        source: str = photo.caption.source
+        if photo.caption.model:
+            source += f" {photo.caption.model}"
+        if photo.caption.log_probability is not None:
+            source += f", log-probability {photo.caption.log_probability:.2f}"
+        lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC"))
+    lines += [("or", candidate.text) for candidate in photo.candidates]
+    if photo.terms:
+        lines.append(("labels", ", ".join(f"{term.text} {term.weight:.2f}" for term in photo.terms)))
+    if photo.facts is not None:
+        facts = photo.facts
+        lines.append(("size", f"{facts.width} x {facts.height} {facts.format}, {human_size(photo.size)}"))
+        if facts.taken_at:
+            lines.append(("taken", f"{facts.taken_at:%Y-%m-%d %H:%M:%S}"))
+        if facts.camera:
+            lines.append(("camera", facts.camera + (f", {facts.lens}" if facts.lens else "")))
+        if facts.latitude is not None and facts.longitude is not None:
+            lines.append(("place", f"{facts.latitude:.5f}, {facts.longitude:.5f}"))
+    lines += [("before", f"{old.text} ({old.model or old.source})") for old in photo.history]
+    lines.append(("sha256", photo.content_hash))
+    for name, value in lines:
+        click.echo(f"{name:<12}{value}")
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(context: Context, /, as_json: bool) -> None:
+    """Show what the library holds, what waits and what failed."""
+    with context.open() as library:
+        state = library.status()
+    if as_json:
+        write_json(formats.status_dict(state))
+        return
+    jobs = state.jobs
+    click.echo(f"photos      {state.photos} known, {state.captioned} captioned, {state.searchable} searchable")
+    click.echo(f"queue       {jobs['queued']} waiting, {jobs['running']} at work, {jobs['retrying']} to be retried")
+    click.echo(f"failures    {jobs['failed']}" + (f", {jobs['ignored']} ignored" if jobs["ignored"] else ""))
+    if state.waiting_for_index:
+        click.echo(f"index       {state.waiting_for_index} photos have words the index lacks; the next run adds them")
+    click.echo(f"data        {printable(state.data_dir)}: catalogue {human_size(state.catalogue_bytes)}, "
+               f"index {human_size(state.index_bytes)}")  # fmt: skip
+    for root in state.roots:
+        when = (
+            f"compared {root.last_reconcile_at:%Y-%m-%d %H:%M} UTC"
+            if root.last_reconcile_at
+            else "never compared whole"
+        )
+        gone = f", {root.missing} gone" if root.missing else ""
+        how = f", last watched by {root.mode}" if root.mode else ""
+        click.echo(f"folder      {printable(root.path)}: {root.present} files{gone}, {when}{how}")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
+@device_option
+@model_option
+@beam_option
+@threads_option
+@json_option
+@click.pass_obj
+def caption(context: Context, /, files: tuple[Path, ...], as_json: bool, **flags: Any) -> None:
+    """Caption photos without storing anything.
+
+    With --json: all candidates with their natural-log probabilities, and the object labels.
+    """
+    failed = 0
+    answers = []
+    with context.open(**flags) as library:
+        for path, answer in library.caption(*files):
+            if isinstance(answer, PhotoError):
+                failed += 1
+                click.echo(f"photoindex: {answer}", err=True)
+                answers.append({"path": str(path), "error": answer.kind, "message": str(answer)})
+                continue
+            answers.append(formats.prediction_dict(path, answer))
+            if not as_json:
+                prefix = f"{printable(path)}: " if len(files) > 1 else ""
+                click.echo(prefix + answer.caption)
+    if as_json:
+        write_json(answers)
+    if failed:
+        raise SystemExit(EXIT_SOME_FAILED)

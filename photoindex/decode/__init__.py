@@ -1,0 +1,10 @@
+"""Photos to pixels: Pillow and its plugins, kept in worker processes that can be killed without harm.
+
+Nothing here writes to a photo, and nothing here needs torch, the catalogue or the full-text index.
+"""
+
+from photoindex.decode.exif import read_facts
+from photoindex.decode.photo import decode_photo
+from photoindex.decode.workers import Decoder
+
+__all__ = ["Decoder", "decode_photo", "read_facts"]

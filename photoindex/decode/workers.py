@@ -1,0 +1,336 @@
+"""Decoding in worker processes, so that a photo that kills or hangs its decoder costs that photo and nothing else.
+
+Each worker has one photo at a time, hence a death has one cause. A thread per worker hands it photos and waits for its
+answers while the caller does something else, such as captioning the photos before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, cast
+
+from photoindex.decode.photo import decode_photo, shown
+from photoindex.decode.worker_main import DecodeFunction, read_answer
+from photoindex.errors import DecoderCrashed, PhotoError, PhotoindexError
+from photoindex.types import DecodedPhoto
+
+Answer = tuple[Path, "DecodedPhoto | PhotoError"]
+
+PHOTOS_AHEAD = 8  # per worker, decoded or in decoding before the caller asks; 200 kB each at 260 x 260 pixels
+START_SECONDS = 120.0  # Python and Pillow from a cold, slow disk
+START_ATTEMPTS = 3
+
+# Neither multiprocessing's fork nor its spawn. Fork copies a process full of torch's threads and of locks they hold;
+# spawn runs the parent's __main__ again in the child, which a console script, standard input or an embedding program
+# may not survive, and which would import all of photoindex. And not "python -m": that looks for modules in the current
+# folder first, and the current folder may be one of photos and anything else. So: a plain interpreter that takes over
+# the parent's module path before it imports anything. The package itself is put there empty, as its __init__ is the
+# public API, which imports the catalogue and the full-text index: three times the memory and the time to start.
+_START = (
+    "import sys; sys.path[:] = sys.argv[2:]; package = type(sys)('photoindex'); package.__path__ = [sys.argv[1]];"
+    " sys.modules['photoindex'] = package; from photoindex.decode.worker_main import main; main()"
+)
+_PACKAGE = Path(__file__).absolute().parent.parent
+
+
+class Decoder:
+    """Decodes photos to ``size`` x ``size`` pixels in up to ``workers`` processes, started when first needed and kept.
+
+    A photo that takes longer than ``seconds``, or that ends its worker in any way, comes back as
+    :class:`DecoderCrashed`; its worker is replaced. ``max_pixels`` is the largest photo taken. ``decode_function`` is
+    what runs in the workers, a function of (path, size, max_pixels) that its module can be asked for by name.
+
+    One thread at a time may use a Decoder. Close it, or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        workers: int,
+        seconds: float,
+        max_pixels: int,
+        decode_function: DecodeFunction = decode_photo,
+    ) -> None:
+        if size < 1 or workers < 1 or seconds <= 0:
+            raise ValueError("size, workers and seconds must be above zero")
+        task = {"function": _name_of(decode_function), "size": size, "max_pixels": max_pixels}
+        self._slots = [_Slot(task, size, seconds) for _ in range(workers)]
+        self._run: _Run | None = None
+
+    def decode(self, paths: Sequence[Path]) -> Iterator[tuple[Path, DecodedPhoto | PhotoError]]:
+        """Yield each of ``paths`` once, with its pixels or with what is wrong with it, in the order they are ready.
+
+        Workers decode ahead while the caller has the floor, by a few photos each. A caller who stops early leaves
+        nothing running. Raises :class:`PhotoindexError` where workers cannot be started at all, and RuntimeError
+        where another ``decode`` is under way or the Decoder is closed meanwhile.
+        """
+        if not paths:
+            return
+        if self._run is not None:
+            raise RuntimeError("this Decoder is decoding already; finish or close that first")
+        self._run = run = _Run(paths, self._slots[: len(paths)])
+        try:
+            yield from run.answers()
+        finally:
+            run.stop()
+            if self._run is run:
+                self._run = None
+
+    def close(self) -> None:
+        """End all workers, also those in the middle of a photo. The Decoder may be used again; it starts new ones."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.stop()
+        for slot in self._slots:
+            slot.retire()
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Stopped(Exception):
+    """The run ended while a worker was starting or at a photo; nobody wants the answer."""
+
+
+class _Run:
+    """One call of ``decode``: hands out its paths to the slots' threads and collects their answers."""
+
+    def __init__(self, paths: Sequence[Path], slots: Sequence[_Slot]) -> None:
+        self._count = len(paths)
+        self._slots = slots
+        self._stopped = threading.Event()
+        self._todo: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for path in paths:
+            self._todo.put(path)
+        self._done: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+        self._ahead = threading.Semaphore(PHOTOS_AHEAD * len(slots))
+        self._threads = [
+            # Daemons, so that an iterator somebody forgot cannot keep the program from ending.
+            threading.Thread(target=self._feed, args=(slot,), name="decoder", daemon=True)
+            for slot in slots
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def answers(self) -> Iterator[Answer]:
+        for _ in range(self._count):
+            answer = self._done.get()
+            if self._stopped.is_set():
+                raise RuntimeError("the Decoder was closed while it decoded")
+            if isinstance(answer, BaseException):
+                raise answer
+            self._ahead.release()
+            yield answer
+
+    def stop(self) -> None:
+        """Return when no thread of this run is left; what is being decoded is dropped."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        for slot in self._slots:
+            slot.interrupt()
+            self._ahead.release()
+        for thread in self._threads:
+            thread.join()
+        self._done.put(_Stopped())  # wakes a caller who waits in another thread
+
+    def _feed(self, slot: _Slot) -> None:
+        try:
+            while True:
+                self._ahead.acquire()
+                path = self._todo.get_nowait()
+                answer = slot.decode(path, self._stopped)
+                if self._stopped.is_set():
+                    return
+                self._done.put((path, answer))
+        except (queue.Empty, _Stopped):
+            return
+        except BaseException as error:
+            # Whatever it is, the caller must hear of it instead of waiting for an answer that will not come.
+            self._done.put(error)
+
+
+class _Slot:
+    """The place of one worker, filled when first needed and again when the worker was lost."""
+
+    def __init__(self, task: dict[str, object], size: int, seconds: float) -> None:
+        self._task = task
+        self._size = size
+        self._seconds = seconds
+        self._worker: _Worker | None = None
+        # Held for moments only. It makes sure that a stop either is seen before a worker is put to work or finds the
+        # worker there to kill.
+        self._lock = threading.Lock()
+        self._busy = False
+
+    def decode(self, path: Path, stopped: threading.Event) -> DecodedPhoto | PhotoError:
+        """Raises :class:`_Stopped`, or :class:`PhotoindexError` where no worker can be started."""
+        try:
+            worker = self._ready_worker(stopped)
+            return worker.decode(path, self._size, self._seconds)
+        finally:
+            with self._lock:
+                self._busy = False
+
+    def interrupt(self) -> None:
+        """Kill a worker that is at a photo; an idle one is kept for the next run."""
+        with self._lock:
+            if self._busy and self._worker is not None:
+                self._worker.kill()
+
+    def retire(self) -> None:
+        """End the worker, if there is one. Not while a run is using this slot."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _ready_worker(self, stopped: threading.Event) -> _Worker:
+        for _attempt in range(START_ATTEMPTS):
+            with self._lock:
+                if stopped.is_set():
+                    raise _Stopped
+                self._busy = True
+                # A worker that somebody killed while it was idle is replaced here, and no photo is blamed for it.
+                if self._worker is not None and self._worker.alive:
+                    return self._worker
+                self.retire()
+                self._worker = worker = _Worker(self._task)
+            complaint = worker.start()
+            if complaint is None:
+                return worker
+        raise PhotoindexError(f"photo decoding cannot start: {complaint}; reinstall photoindex and Pillow")
+
+
+class _Worker:
+    """One process that decodes one photo at a time."""
+
+    def __init__(self, task: dict[str, object]) -> None:
+        self._task = task
+        self._killed = threading.Event()
+        module_path = [os.path.abspath(entry) for entry in sys.path]
+        creation_flags = 0
+        if sys.platform == "win32":
+            creation_flags = (
+                subprocess.CREATE_NO_WINDOW
+                | subprocess.CREATE_NEW_PROCESS_GROUP
+                | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+            )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _START, str(_PACKAGE), *module_path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # Control-C reaches the whole group of the terminal, also before the worker has learnt to ignore it.
+                start_new_session=True,
+                creationflags=creation_flags,
+            )
+        except OSError as error:
+            raise PhotoindexError(f"photo decoding cannot start {sys.executable}: {error.strerror}") from error
+        self._requests = cast(BinaryIO, self._process.stdin)
+        self._answers = cast(BinaryIO, self._process.stdout)
+        self._complaints = cast(BinaryIO, self._process.stderr)
+
+    @property
+    def alive(self) -> bool:
+        return not self._killed.is_set() and self._process.poll() is None
+
+    def start(self) -> str | None:
+        """Wait until the worker is ready; None, or why it is not."""
+        with self._killed_after(START_SECONDS) as too_late:
+            self._ask(self._task)
+            ready = self._answers.readline().endswith(b"\n")
+        if ready and not too_late.is_set():
+            return None
+        self.kill()
+        lines = self._complaints.read().decode("utf-8", "replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"not ready after {START_SECONDS:g} s" if too_late.is_set() else last or self._end()
+
+    def decode(self, path: Path, size: int, seconds: float) -> DecodedPhoto | PhotoError:
+        """The photo, or what is wrong with it, which includes the death of this worker."""
+        with self._killed_after(seconds) as too_late:
+            self._ask(str(path))
+            try:
+                return read_answer(self._answers, size)
+            except (EOFError, OSError):
+                pass
+            except (ValueError, LookupError, TypeError, AttributeError):
+                # Memory overwritten by a broken photo; this process is not to be trusted with another.
+                self.kill()
+                return DecoderCrashed(f"the decoder went astray on {shown(path)}; open and save it in another program")
+        if too_late.is_set():
+            return DecoderCrashed(
+                f"{shown(path)} was not decoded within {seconds:g} s and given up;"
+                " raise decode_seconds (PHOTOINDEX_DECODE_SECONDS), or make a smaller copy"
+            )
+        self.kill()
+        return DecoderCrashed(f"the decoder died on {shown(path)} ({self._end()}); open and save it in another program")
+
+    def kill(self) -> None:
+        """From any thread; whoever waits for an answer is told that there is none."""
+        self._killed.set()
+        self._process.kill()
+
+    def close(self) -> None:
+        self.kill()
+        self._process.wait()
+        for stream in (self._requests, self._answers, self._complaints):
+            with suppress(OSError):  # what was still to be sent to a dead worker
+                stream.close()
+
+    def _ask(self, request: object) -> None:
+        with suppress(OSError):  # dead already: the end of its answers says so too
+            self._requests.write(json.dumps(request).encode("ascii") + b"\n")
+            self._requests.flush()
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[threading.Event]:
+        """Kill the worker unless the block ends in time; the event says whether that happened."""
+        too_late = threading.Event()
+
+        def give_up() -> None:
+            too_late.set()
+            self.kill()
+
+        # A timer rather than a wait with a timeout, because pipes cannot be waited on everywhere.
+        timer = threading.Timer(seconds, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield too_late
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _end(self) -> str:
+        status = self._process.wait()
+        if status >= 0:
+            return f"exit status {status}"
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        return f"{name}, perhaps for want of memory" if name == "SIGKILL" else name
+
+
+def _name_of(function: DecodeFunction) -> str:
+    name = f"{function.__module__}:{function.__qualname__}"
+    if function.__module__ == "__main__" or "." in function.__qualname__:
+        raise ValueError(f"workers cannot import {name}; decode_function must be a function of an importable module")
+    return name

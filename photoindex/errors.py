@@ -1,0 +1,128 @@
+"""Every error photoindex raises on purpose.
+
+Each carries one line for the person at the terminal: what failed, which file, what to do next. The command line prints
+that line and exits with status 1; a program catches the class it can do something about.
+
+    PhotoindexError
+    ├── ConfigError                a setting is missing, misspelt or out of range
+    ├── CatalogueError             the catalogue cannot be opened or used
+    │   └── CatalogueTooNew        a newer photoindex wrote it
+    ├── FullTextError              the full-text index cannot be used, or another process writes to it
+    ├── QueryError                 the query asks for nothing that can be searched
+    ├── FolderError                a folder or file the user named cannot be used
+    ├── PhotoError                 this photo cannot be captioned (``.kind`` says why; the rest goes on)
+    │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
+    │   ├── EmptyPhoto             the file has no bytes
+    │   ├── NotAPhoto              the bytes are no image format that can be read
+    │   ├── DamagedPhoto           an image, but truncated or corrupt
+    │   ├── OversizedPhoto         more pixels than the limit
+    │   └── DecoderCrashed         the decoder died or ran out of time on this file
+    ├── ModelError                 the captioning model cannot be used
+    │   ├── CheckpointError        files missing, wrong shape, or a different format
+    │   ├── PickleRefused          the weights are a pickle, which can run code; never loaded
+    │   └── DeviceUnavailable      the device asked for is not on this machine
+    └── TrainingError              training or evaluation cannot go on
+        └── DatasetError           the annotations or photos to train on cannot be read
+"""
+
+from __future__ import annotations
+
+
+class PhotoindexError(Exception):
+    """Base of all errors that photoindex raises on purpose; ``str()`` is one line fit to print."""
+
+
+class ConfigError(PhotoindexError):
+    """A setting is missing, misspelt or out of range."""
+
+
+class CatalogueError(PhotoindexError):
+    """The catalogue cannot be opened or used."""
+
+
+class CatalogueTooNew(CatalogueError):
+    """A newer photoindex wrote this catalogue; this version must not touch it."""
+
+
+class FullTextError(PhotoindexError):
+    """The full-text index cannot be used, or another process is writing to it."""
+
+
+class QueryError(PhotoindexError):
+    """The query asks for nothing that can be searched."""
+
+
+class FolderError(PhotoindexError):
+    """A folder or file that the user named cannot be used."""
+
+
+class PhotoError(PhotoindexError):
+    """One photo cannot be captioned; the others go on.
+
+    ``kind`` is the stable word the failure ledger stores; ``retryable`` says whether the same bytes may work later.
+    """
+
+    kind = "photo"
+    retryable = False
+
+
+class UnreadablePhoto(PhotoError):
+    """No permission, or an input/output error: worth another try."""
+
+    kind = "unreadable"
+    retryable = True
+
+
+class EmptyPhoto(PhotoError):
+    """The file has no bytes."""
+
+    kind = "empty"
+
+
+class NotAPhoto(PhotoError):
+    """The bytes are no image format that can be read here."""
+
+    kind = "not-a-photo"
+
+
+class DamagedPhoto(PhotoError):
+    """An image, but truncated or corrupt."""
+
+    kind = "damaged"
+
+
+class OversizedPhoto(PhotoError):
+    """More pixels than the limit allows."""
+
+    kind = "oversized"
+
+
+class DecoderCrashed(PhotoError):
+    """The decoder died or ran out of time on this file."""
+
+    kind = "decoder-crashed"
+    retryable = True
+
+
+class ModelError(PhotoindexError):
+    """The captioning model cannot be used."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint has files missing, weights of a wrong shape, or another format."""
+
+
+class PickleRefused(CheckpointError):
+    """The weights are a pickle, which can run code when loaded; photoindex reads safetensors only."""
+
+
+class DeviceUnavailable(ModelError):
+    """The device asked for is not on this machine."""
+
+
+class TrainingError(PhotoindexError):
+    """Training or evaluation cannot go on."""
+
+
+class DatasetError(TrainingError):
+    """The annotations or photos to train on cannot be read."""

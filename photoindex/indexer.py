@@ -1,0 +1,294 @@
+"""Keeping the catalogue equal to the folders: compare once, or go on for as long as asked.
+
+:meth:`Indexer.index` compares folders with the catalogue and works the queue off. :meth:`Indexer.watch` does the same
+and then follows events. Neither takes a file that is still being written: one that changed in the last
+``settle_seconds`` waits until it has been quiet for as long.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from photoindex import jobqueue
+from photoindex.config import Settings
+from photoindex.errors import FolderError
+from photoindex.pipeline import Pipeline, Tally, read_stat
+from photoindex.store import files
+from photoindex.store.database import Database
+from photoindex.types import FileEvent, IndexReport, Progress, ScannedFile
+from photoindex.watch import FolderObserver, PhotoFilter, Settler, compare, scan
+
+RECORD_CHUNK = 1000  # files noted in one transaction
+IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
+
+
+class Indexer:
+    """Finds work in the folders and has the pipeline do it."""
+
+    def __init__(
+        self,
+        database: Database,
+        pipeline: Pipeline,
+        settings: Settings,
+        *,
+        report: Callable[[Progress], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._settings = settings
+        self._filter = PhotoFilter(hidden_files=settings.hidden_files)
+        self._report = report
+        self._notice = notice
+        self._settler = Settler(settings.settle_seconds)
+
+    def index(self, paths: Sequence[Path], stop: threading.Event) -> IndexReport:
+        """Bring the catalogue up to date with these folders or files, once.
+
+        Raises :class:`FolderError` for a path that does not exist; then nothing was changed.
+        """
+        started = time.monotonic()
+        places = [absolute(path) for path in paths]
+        for place in places:
+            check_exists(place)
+        seen = unchanged = missing = 0
+        for place in places:
+            if stop.is_set():
+                break
+            found = self._compare(place, mode=None)
+            seen, unchanged, missing = seen + found[0], unchanged + found[1], missing + found[2]
+        tally = self._pipeline.run(stop=stop, progress=self._report)
+        while self._settler.pending and not stop.is_set():
+            stop.wait(self._settler.next_due())
+            self._take_settled()
+            _add(tally, self._pipeline.run(stop=stop, progress=self._report))
+        with self._database.read() as connection:
+            failures = tuple(f for f in jobqueue.failures(connection) if _below(f.path, places))
+        return IndexReport(
+            seen=seen,
+            captioned=tally.captioned,
+            unchanged=unchanged,
+            recognised=tally.recognised,
+            missing=missing,
+            failed=len(failures),
+            seconds=time.monotonic() - started,
+            failures=failures,
+        )
+
+    def watch(
+        self,
+        paths: Sequence[Path],
+        stop: threading.Event,
+        ready: Callable[[IndexReport], None] = lambda _: None,
+        worked: Callable[[Tally], None] = lambda _: None,
+    ) -> None:
+        """Index these folders, then keep up with them until ``stop`` is set.
+
+        ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
+        """
+        places = [absolute(path) for path in paths]
+        for place in places:
+            if not place.is_dir():
+                raise FolderError(f"cannot watch {place}: " + ("not a folder" if place.exists() else "no such folder"))
+        events: queue.SimpleQueue[FileEvent | None] = queue.SimpleQueue()
+        # The observer first: what happens during the first comparison is then seen twice rather than never.
+        observer = FolderObserver(places, self._filter, events.put, self._settings.poll_seconds)
+        observer.start()
+        told: set[str] = set()
+
+        # A signal handler sets ``stop``; this wakes the loop from its wait for events.
+        def wake() -> None:
+            stop.wait()
+            events.put(None)
+
+        waker = threading.Thread(target=wake, name="photoindex-stop", daemon=True)
+        waker.start()
+        try:
+            report = self.index(places, stop)
+            self._note_roots(places, observer)
+            if not stop.is_set():
+                ready(report)
+            reconciled = time.monotonic()
+            while not stop.is_set():
+                for problem in observer.problems():
+                    if problem not in told:
+                        told.add(problem)
+                        self._notice(problem)
+                self._drain(events, self._wait_seconds(reconciled))
+                if stop.is_set():
+                    break
+                if time.monotonic() - reconciled >= self._settings.reconcile_seconds:
+                    for place in places:
+                        if place.is_dir():
+                            self._compare(place, observer.mode(place))
+                    reconciled = time.monotonic()
+                self._take_settled()
+                tally = self._pipeline.run(stop=stop, progress=self._report, between=lambda: self._between(events))
+                if tally.done:
+                    worked(tally)
+        finally:
+            observer.stop()
+            stop.set()
+            waker.join()
+
+    def _between(self, events: queue.SimpleQueue[FileEvent | None]) -> None:
+        """Between two batches: follow renames and removals at once, so that no time is spent on files that are gone."""
+        while not events.empty():
+            event = events.get()
+            if event is not None:
+                self._handle(event)
+        self._take_settled()
+
+    def _wait_seconds(self, reconciled: float) -> float:
+        """How long nothing can be due."""
+        waits = [IDLE_SECONDS, self._settings.reconcile_seconds - (time.monotonic() - reconciled)]
+        settled = self._settler.next_due()
+        if settled is not None:
+            waits.append(settled)
+        with self._database.read() as connection:
+            due = jobqueue.next_due(connection)
+        if due is not None:
+            waits.append(due.timestamp() - time.time())
+        return max(0.0, min(waits))
+
+    def _drain(self, events: queue.SimpleQueue[FileEvent | None], wait: float) -> None:
+        try:
+            event = events.get(timeout=wait) if wait > 0 else events.get_nowait()
+        except queue.Empty:
+            return
+        if event is not None:
+            self._handle(event)
+        while not events.empty():
+            event = events.get()
+            if event is not None:
+                self._handle(event)
+
+    def _handle(self, event: FileEvent) -> None:
+        if event.kind == "overflow" or (event.kind == "written" and event.is_directory):
+            if event.path.is_dir():
+                self._compare(event.path, mode="events")
+        elif event.kind == "written":
+            self._settler.touch(event.path)
+        elif event.kind == "moved":
+            assert event.destination is not None
+            self._moved(event.path, event.destination, event.is_directory)
+        elif event.is_directory:
+            self._settler.forget_below(event.path)
+            self._removed(event.path)
+        else:
+            self._settler.forget(event.path)
+            self._removed(event.path)
+
+    def _moved(self, source: Path, destination: Path, is_directory: bool) -> None:
+        if is_directory:
+            self._settler.move_below(source, destination)
+        else:
+            self._settler.move(source, destination)
+        with self._database.write() as connection:
+            moved = files.move(connection, source, destination)
+        if is_directory:
+            # What was in the folder and not known yet came along.
+            if destination.is_dir():
+                self._compare(destination, mode="events")
+        elif not moved:
+            self._settler.touch(destination)
+
+    def _removed(self, path: Path) -> None:
+        if os.path.lexists(path):
+            return  # already there again: another event says so
+        with self._database.write() as connection:
+            root = files.root_of(files.list_roots(connection), path)
+            if root is not None and root.path.is_dir():  # a disk that went away takes no photo with it
+                files.mark_missing(connection, [path])
+
+    def _compare(self, place: Path, mode: str | None) -> tuple[int, int, int]:
+        """Scan a folder (or one file), note what is new, changed or gone. Returns files seen, unchanged and missing."""
+        folder = place if place.is_dir() else place.parent
+        with self._database.write() as connection:
+            root = files.ensure_root(connection, folder)
+            known = files.known_files(connection, place)
+        scanned: list[ScannedFile] = []
+        problems: list[Path] = []
+
+        def unreadable(path: Path, error: OSError) -> None:
+            problems.append(path)
+            self._notice(f"cannot read the folder {path}: {error.strerror or error}; its photos are left as they were")
+
+        for item in scan(place, self._filter, unreadable):
+            scanned.append(item)
+            if self._report is not None and len(scanned) % 500 == 0:
+                self._report(Progress("scanning", len(scanned), len(scanned), item.path))
+        changes = compare(scanned, known)
+        # A folder that could not be read says nothing about what is in it.
+        missing = [path for path in changes.missing if not _below(path, problems)]
+        device = folder.stat().st_dev
+        away = bool(known) and not scanned and device != root.device
+        if away:
+            self._notice(f"{folder} is empty and on another disk than before: its disk is away; its photos are kept")
+        with self._database.write() as connection:
+            if missing and not away:
+                files.mark_missing(connection, missing)
+        self._record([*changes.new, *changes.changed])
+        if not away and folder == root.path and place == folder:
+            with self._database.write() as connection:
+                files.note_root(connection, root.id, device=device, mode=mode or root.mode, reconciled=True)
+        return len(scanned), changes.unchanged, 0 if away else len(missing)
+
+    def _record(self, found: Iterable[ScannedFile]) -> None:
+        """Queue the files that are at rest; those that changed a moment ago go through the settler first."""
+        newest = time.time_ns() - int(self._settings.settle_seconds * 1e9)
+        at_rest: list[ScannedFile] = []
+        for item in found:
+            if self._settings.settle_seconds and item.stat.mtime_ns > newest:
+                self._settler.touch(item.path)
+            else:
+                at_rest.append(item)
+        for start in range(0, len(at_rest), RECORD_CHUNK):
+            with self._database.write() as connection:
+                files.record_files(connection, at_rest[start : start + RECORD_CHUNK])
+
+    def _take_settled(self) -> None:
+        settled = [ScannedFile(path, stat) for path, stat in self._settler.take_ready()]
+        if not settled:
+            return
+        with self._database.write() as connection:
+            roots = files.list_roots(connection)
+            files.record_files(connection, [item for item in settled if files.root_of(roots, item.path) is not None])
+
+    def _note_roots(self, places: Sequence[Path], observer: FolderObserver) -> None:
+        with self._database.write() as connection:
+            for root in files.list_roots(connection):
+                if root.path in places and root.path.is_dir():
+                    device = root.path.stat().st_dev
+                    files.note_root(connection, root.id, device=device, mode=observer.mode(root.path), reconciled=False)
+
+
+def absolute(path: Path) -> Path:
+    """An absolute path without ``.`` and ``..``; links are kept as the user wrote them."""
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def check_exists(path: Path) -> None:
+    """Raises :class:`FolderError` with one line when there is nothing readable at ``path``."""
+    if not os.path.lexists(path):
+        raise FolderError(f"no such file or folder: {path}")
+    if not path.is_dir() and read_stat(path) is None:
+        raise FolderError(f"cannot read {path}: a broken link, or no permission")
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        raise FolderError(f"cannot read the folder {path}: permission denied")
+
+
+def _below(path: Path, places: Iterable[Path]) -> bool:
+    return any(path == place or place in path.parents for place in places)
+
+
+def _add(total: Tally, more: Tally) -> None:
+    total.captioned += more.captioned
+    total.recognised += more.recognised
+    total.failed += more.failed
+    total.errors += more.errors

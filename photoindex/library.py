@@ -1,0 +1,325 @@
+"""The facade: one object for everything a program can do with a photo library. The command line uses nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock
+
+from photoindex import captioner as captioning
+from photoindex import jobqueue
+from photoindex.captioner import Captioner
+from photoindex.config import Settings, load_settings
+from photoindex.decode import Decoder
+from photoindex.errors import FolderError, PhotoError
+from photoindex.indexer import Indexer, absolute, check_exists
+from photoindex.pipeline import Pipeline, Tally, load_documents, text_lock
+from photoindex.search import FullText
+from photoindex.store import files, photos
+from photoindex.store.database import Database
+from photoindex.types import Document, Failure, Hit, IndexReport, Photo, Prediction, Progress
+
+REBUILD_CHUNK = 500
+# More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
+SPARE_MATCHES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """A watched or indexed folder: how it is watched (``None``: only indexed by hand), and its files."""
+
+    path: Path
+    mode: str | None
+    last_reconcile_at: datetime | None
+    present: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the library. ``jobs`` counts by state; sizes are bytes on disk."""
+
+    data_dir: Path
+    photos: int
+    captioned: int
+    searchable: int
+    waiting_for_index: int
+    jobs: dict[str, int]
+    roots: tuple[RootStatus, ...]
+    catalogue_bytes: int
+    index_bytes: int
+
+
+class Library:
+    """A photo library: the catalogue and the full-text index in one data folder.
+
+    Open it with :func:`photoindex.open` and close it, or use it in a ``with`` block. Several processes may have the
+    same library open.
+    """
+
+    def __init__(
+        self, settings: Settings, load_captioner: Callable[[Settings], Captioner] = captioning.load_captioner
+    ) -> None:
+        self.settings = settings
+        self._load_captioner = load_captioner
+        self._database = Database.open(settings.catalogue_path)
+        self._full_text: FullText | None = None
+        self._pipeline: Pipeline | None = None
+
+    def close(self) -> None:
+        """Stop helper processes and close the files."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+        if self._full_text is not None:
+            self._full_text.close()
+        self._database.close()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Bringing photos in
+
+    def index(
+        self,
+        *paths: Path | str,
+        progress: Callable[[Progress], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+        stop: threading.Event | None = None,
+    ) -> IndexReport:
+        """Bring the library up to date with these folders or files, once.
+
+        ``stop`` ends it early without losing work. Raises :class:`FolderError` for a path that does not exist; a photo
+        that cannot be captioned does not raise, it is in the report and in :meth:`failures`.
+        """
+        indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
+        return indexer.index([Path(path) for path in paths], stop or threading.Event())
+
+    def watch(
+        self,
+        *paths: Path | str,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+        ready: Callable[[IndexReport], None] = lambda _: None,
+        worked: Callable[[Tally], None] = lambda _: None,
+    ) -> None:
+        """Index these folders and keep up with them until ``stop`` is set.
+
+        ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
+        """
+        indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
+        indexer.watch([Path(path) for path in paths], stop, ready, worked)
+
+    def caption(self, *paths: Path | str) -> Iterator[tuple[Path, Prediction | PhotoError]]:
+        """Caption files without storing anything; yields each path with what the model says, or why it cannot."""
+        places = [absolute(Path(path)) for path in paths]
+        for place in places:
+            check_exists(place)
+            if place.is_dir():
+                raise FolderError(f"{place} is a folder: name photos, or use `photoindex index`")
+        captioner = self._pipe().captioner
+        with Decoder(
+            captioner.input_size,
+            workers=self.settings.decode_workers,
+            seconds=self.settings.decode_seconds,
+            max_pixels=self.settings.max_pixels,
+        ) as decoder:
+            for path, answer in decoder.decode(places):
+                yield path, answer if isinstance(answer, PhotoError) else captioner.caption([answer.pixels])[0]
+
+    # Asking
+
+    def search(self, query: str, limit: int | None = 20) -> list[Hit]:
+        """The photos that fit a description, best first.
+
+        Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
+        """
+        text = self._text()
+        matches = text.search(query, None if limit is None else limit + SPARE_MATCHES)
+        found = self._load([match.photo_id for match in matches])
+        hits = []
+        for match in matches:
+            photo = found.get(match.photo_id)
+            if photo is None or not photo.paths or photo.caption is None:
+                continue
+            facts = photo.facts
+            hits.append(
+                Hit(
+                    path=photo.paths[0],
+                    score=match.score,
+                    caption=photo.caption.text,
+                    caption_source=photo.caption.source,
+                    matched=match.matched,
+                    terms=photo.terms,
+                    taken_at=facts.taken_at if facts else None,
+                    camera=facts.camera if facts else None,
+                    width=facts.width if facts else None,
+                    height=facts.height if facts else None,
+                    photo_id=photo.id,
+                    other_paths=photo.paths[1:],
+                )
+            )
+        return hits if limit is None else hits[:limit]
+
+    def show(self, path: Path | str) -> Photo | None:
+        """What is known of the photo at a path; ``None`` when its content has not been read yet.
+
+        Raises :class:`FolderError` when the library never met that path.
+        """
+        place = absolute(Path(path))
+        with self._database.read() as connection:
+            found = files.photo_at(connection, place)
+            if found is None:
+                raise FolderError(f"{place} is not in the library: add it with `photoindex index {place.parent}`")
+            if found[1] is None:
+                return None
+            return photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
+
+    def failure_at(self, path: Path | str) -> Failure | None:
+        """Why the photo at a path has no caption, if it failed."""
+        place = absolute(Path(path))
+        return next((failure for failure in self.failures(include_ignored=True) if failure.path == place), None)
+
+    def status(self) -> Status:
+        """Counts, folders and sizes."""
+        with self._database.read() as connection:
+            counts = photos.count_photos(connection)
+            by_root = files.count_files(connection)
+            jobs = jobqueue.counts(connection)
+            roots = tuple(
+                RootStatus(root.path, root.mode, root.last_reconcile_at, *by_root.get(root.id, (0, 0)))
+                for root in files.list_roots(connection)
+            )
+        path = self.settings.catalogue_path
+        catalogue = sum(p.stat().st_size for p in path.parent.glob(path.name + "*"))
+        index = sum(p.stat().st_size for p in self.settings.index_path.rglob("*") if p.is_file())
+        return Status(
+            data_dir=self.settings.data_dir,
+            photos=counts["photos"],
+            captioned=counts["captioned"],
+            searchable=self._text().count(),
+            waiting_for_index=counts["text_stale"],
+            jobs=jobs,
+            roots=roots,
+            catalogue_bytes=catalogue,
+            index_bytes=index,
+        )
+
+    # Failures and repair
+
+    def failures(self, *, include_ignored: bool = False) -> list[Failure]:
+        """The files that could not be captioned, and why."""
+        with self._database.read() as connection:
+            return jobqueue.failures(connection, include_ignored=include_ignored)
+
+    def retry_failures(self, *paths: Path | str) -> int:
+        """Queue failed files again (all when none is named); the next index or watch takes them. Returns how many."""
+        with self._database.write() as connection:
+            chosen = self._file_ids(connection, paths) if paths else None
+            return jobqueue.retry_failures(connection, chosen, datetime.now(timezone.utc))
+
+    def ignore_failures(self, *paths: Path | str) -> int:
+        """Stop reporting these files until they change. Returns how many had failed."""
+        with self._database.write() as connection:
+            return jobqueue.ignore_failures(connection, self._file_ids(connection, paths))
+
+    def rebuild_full_text(self, progress: Callable[[Progress], None] | None = None) -> int:
+        """Make the full-text index anew from the catalogue; the old one answers until then. Returns photos indexed."""
+        if self._full_text is None:
+            self._full_text = FullText.open(self.settings.index_path)
+        # The lock keeps other processes from clearing marks for words they wrote into the index that goes.
+        with FileLock(text_lock(self.settings)):
+            with self._database.read() as connection:
+                stale = photos.stale_photos(connection, None)
+                ids = photos.all_photo_ids(connection)
+
+            def documents() -> Iterator[Document]:
+                for start in range(0, len(ids), REBUILD_CHUNK):
+                    with self._database.read() as connection:
+                        yield from load_documents(connection, ids[start : start + REBUILD_CHUNK])
+
+            def report(done: int) -> None:
+                if progress is not None:
+                    progress(Progress("indexing words", done, len(ids)))
+
+            self._full_text.rebuild(documents(), report)
+            with self._database.write() as connection:
+                photos.clear_text_stale(connection, stale)
+        return len(ids)
+
+    def recaption(
+        self,
+        *,
+        everything: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Tally:
+        """Caption photos anew: those whose caption is by another model than the one in use, or ``everything``.
+
+        The old captions stay searchable until each is replaced. A run that is stopped goes on with the next one.
+        """
+        files_to_do = self.outdated(everything=everything)
+        with self._database.write() as connection:
+            jobqueue.enqueue(connection, files_to_do, datetime.now(timezone.utc), kind=jobqueue.AGAIN)
+        return self._pipe().run(stop=stop, progress=progress)
+
+    def outdated(self, *, everything: bool = False) -> list[int]:
+        """Ids of one file of each photo that :meth:`recaption` would caption."""
+        identity = None if everything else self._pipe().captioner.identity
+        with self._database.read() as connection:
+            return photos.captioned_before(connection, identity)
+
+    def work_off(
+        self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
+    ) -> Tally:
+        """Do what is queued and due, without looking at the folders."""
+        return self._pipe().run(stop=stop, progress=progress)
+
+    # Inside
+
+    def _text(self) -> FullText:
+        """The full-text index, rebuilt from the catalogue when it is damaged or of another version."""
+        if self._full_text is None:
+            self._full_text = FullText.open(self.settings.index_path)
+            if self._full_text.needs_rebuild:
+                self.rebuild_full_text()
+        return self._full_text
+
+    def _pipe(self) -> Pipeline:
+        if self._pipeline is None:
+            self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner)
+        return self._pipeline
+
+    def _load(self, photo_ids: Sequence[int]) -> dict[int, Photo]:
+        with self._database.read() as connection:
+            loaded = photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
+        return {photo.id: photo for photo in loaded}
+
+    def _file_ids(self, connection: Any, paths: Sequence[Path | str]) -> list[int]:
+        ids = []
+        for path in paths:
+            found = files.photo_at(connection, absolute(Path(path)))
+            if found is None:
+                raise FolderError(f"{absolute(Path(path))} is not in the library")
+            ids.append(found[0])
+        return ids
+
+
+def open(data_dir: Path | str | None = None, **settings: Any) -> Library:
+    """Open the library in ``data_dir`` (default: as the command line), creating it when it is not there.
+
+    ``settings`` are the fields of :class:`photoindex.config.Settings`. Raises :class:`photoindex.errors.CatalogueError`
+    or :class:`photoindex.errors.ConfigError`.
+    """
+    return Library(load_settings(data_dir=data_dir, **settings))

@@ -1,0 +1,340 @@
+"""A photo's way: claim -> read -> decode -> caption -> store -> full text.
+
+Every hand-over is a committed transaction: a job is deleted in the same one that stores its caption and marks the photo
+for the full-text index, and the mark is cleared only after the index has committed. Killed anywhere, the next run goes
+on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from filelock import FileLock
+from sqlalchemy import Connection
+
+from photoindex import jobqueue
+from photoindex.captioner import Captioner
+from photoindex.config import Settings
+from photoindex.decode import Decoder
+from photoindex.errors import EmptyPhoto, PhotoError, UnreadablePhoto
+from photoindex.jobqueue import Job
+from photoindex.search import FullText
+from photoindex.search.document import document_of
+from photoindex.store import files, photos
+from photoindex.store.database import Database
+from photoindex.types import DecodedPhoto, Document, FileStat, Prediction, Progress
+
+CLAIM = 64  # jobs taken at once
+TEXT_BATCH = 256  # photos a commit of the full-text index
+TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
+ROOT_AWAY = timedelta(minutes=10)
+READ_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did so far."""
+
+    captioned: int = 0
+    recognised: int = 0  # content known already: moved, renamed or copied
+    failed: int = 0
+    errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        return self.captioned + self.recognised + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A job whose bytes have been read: what they hash to, and the file's state while they were."""
+
+    job: Job
+    content_hash: str
+    stat: FileStat
+
+
+class Pipeline:
+    """Works the queue off. One per process; it owns the decoder's workers and the captioner, both made when needed."""
+
+    def __init__(
+        self,
+        database: Database,
+        full_text: FullText,
+        settings: Settings,
+        load: Callable[[Settings], Captioner],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._database = database
+        self._full_text = full_text
+        self._settings = settings
+        self._load = load
+        self._now = now
+        self._owner = jobqueue.owner_name()
+        self._captioner: Captioner | None = None
+        self._decoder: Decoder | None = None
+        self._model_id: int | None = None
+        self._text_synced_at = time.monotonic()
+
+    @property
+    def captioner(self) -> Captioner:
+        """The model, loaded when first asked for: an idle watcher never pays for torch."""
+        if self._captioner is None:
+            self._captioner = self._load(self._settings)
+        return self._captioner
+
+    def close(self) -> None:
+        """Stop the decoder's workers."""
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
+
+    def run(
+        self,
+        *,
+        stop: threading.Event | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        between: Callable[[], None] | None = None,
+    ) -> Tally:
+        """Work off every job that is due, then bring the full-text index up to date.
+
+        ``stop`` ends the run after the photo at hand; ``between`` is called after every batch of claimed jobs.
+        """
+        stop = stop or threading.Event()
+        tally = Tally()
+        with self._database.write() as connection:
+            jobqueue.take_back_dead(connection, self._now())
+        while not stop.is_set():
+            with self._database.write() as connection:
+                claimed = jobqueue.claim(connection, self._owner, CLAIM, self._now())
+            if not claimed:
+                break
+            self._work(claimed, tally, stop, progress)
+            if between is not None:
+                between()
+        self.sync_full_text()
+        return tally
+
+    def _work(
+        self,
+        claimed: Sequence[Job],
+        tally: Tally,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        unfinished = {job.id: job for job in claimed}
+        try:
+            ready = self._read(claimed, unfinished, tally, stop)
+            self._decode_and_caption(ready, unfinished, tally, stop, progress)
+        finally:
+            if unfinished:
+                with self._database.write() as connection:
+                    jobqueue.release(connection, list(unfinished), self._now())
+
+    # claim -> read
+
+    def _read(
+        self, claimed: Sequence[Job], unfinished: dict[int, Job], tally: Tally, stop: threading.Event
+    ) -> dict[Path, list[_Ready]]:
+        """Hash each file. Content that has a caption is linked at once; the rest is returned, grouped by content.
+
+        The group's key is the path to decode; the others in it hold the same bytes.
+        """
+        by_hash: dict[str, list[_Ready]] = {}
+        for job in claimed:
+            if stop.is_set():
+                break
+            try:
+                ready = self._hash(job)
+            except PhotoError as error:
+                self._fail(job, error, unfinished, tally)
+                continue
+            if ready is None:
+                continue
+            if not job.again and self._recognise(ready):
+                unfinished.pop(job.id)
+                tally.recognised += 1
+                continue
+            by_hash.setdefault(ready.content_hash, []).append(ready)
+        return {group[0].job.path: group for group in by_hash.values()}
+
+    def _hash(self, job: Job) -> _Ready | None:
+        """``None`` when the file is not there to be read now: it is gone, its disk is, or it is still being written."""
+        before = read_stat(job.path)
+        if before is None:
+            self._absent(job)
+            return None
+        try:
+            content_hash = hash_file(job.path)
+        except FileNotFoundError:
+            self._absent(job)
+            return None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UnreadablePhoto(f"cannot read {job.path}: {reason}; check its permissions and its disk") from error
+        if read_stat(job.path) != before:
+            return None  # released, and read again later
+        if before.size == 0:
+            raise EmptyPhoto(f"{job.path} is empty: it has no bytes; copy it again")
+        return _Ready(job, content_hash, before)
+
+    def _absent(self, job: Job) -> None:
+        """A file that is gone is marked missing; one whose whole root is away is only tried later."""
+        with self._database.write() as connection:
+            if job.root.is_dir():
+                files.mark_missing(connection, [job.path])
+            else:
+                jobqueue.release(connection, [job.id], self._now() + ROOT_AWAY)
+
+    def _recognise(self, ready: _Ready) -> bool:
+        with self._database.write() as connection:
+            known = photos.find_by_hash(connection, ready.content_hash)
+            if known is None or not known[1]:
+                return False
+            files.link_photo(connection, ready.job.file_id, known[0], ready.stat)
+            jobqueue.finish(connection, ready.job.id)
+            return True
+
+    # decode -> caption -> store
+
+    def _decode_and_caption(
+        self,
+        groups: dict[Path, list[_Ready]],
+        unfinished: dict[int, Job],
+        tally: Tally,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        if not groups or stop.is_set():
+            return
+        captioner = self.captioner
+        if self._decoder is None:
+            self._decoder = Decoder(
+                captioner.input_size,
+                workers=self._settings.decode_workers,
+                seconds=self._settings.decode_seconds,
+                max_pixels=self._settings.max_pixels,
+            )
+        batch: list[tuple[list[_Ready], DecodedPhoto]] = []
+        renewed = time.monotonic()
+        for path, answer in self._decoder.decode(list(groups)):
+            group = groups[path]
+            if isinstance(answer, PhotoError):
+                for ready in group:
+                    self._fail(ready.job, answer, unfinished, tally)
+            elif read_stat(path) == group[0].stat:  # otherwise it changed since it was hashed: read again later
+                batch.append((group, answer))
+            if len(batch) >= captioner.batch_size:
+                self._caption_and_store(batch, unfinished, tally)
+                batch = []
+            if progress is not None:
+                progress(Progress("captioning", tally.done, tally.done + self._waiting(unfinished), path))
+            if time.monotonic() - renewed > jobqueue.LEASE.total_seconds() / 10:
+                renewed = time.monotonic()
+                with self._database.write() as connection:
+                    jobqueue.renew(connection, self._owner, self._now())
+            if stop.is_set():
+                break
+        if batch:
+            self._caption_and_store(batch, unfinished, tally)
+            if progress is not None:
+                progress(Progress("captioning", tally.done, tally.done + self._waiting(unfinished)))
+
+    def _caption_and_store(
+        self, batch: Sequence[tuple[list[_Ready], DecodedPhoto]], unfinished: dict[int, Job], tally: Tally
+    ) -> None:
+        predictions = self.captioner.caption([decoded.pixels for _, decoded in batch])
+        with self._database.write() as connection:
+            if self._model_id is None:
+                captioner = self.captioner
+                self._model_id = photos.ensure_model(connection, captioner.identity, captioner.name, captioner.encoder)
+            for (group, decoded), prediction in zip(batch, predictions, strict=True):
+                first = group[0]
+                photo_id = photos.save_photo(connection, first.content_hash, first.stat.size, decoded.facts)
+                self._save(connection, photo_id, prediction)
+                for ready in group:
+                    files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
+                    jobqueue.finish(connection, ready.job.id)
+        for group, _ in batch:
+            tally.captioned += 1
+            tally.recognised += len(group) - 1
+            for ready in group:
+                unfinished.pop(ready.job.id)
+        if time.monotonic() - self._text_synced_at > TEXT_SECONDS:
+            self.sync_full_text()
+
+    def _save(self, connection: Connection, photo_id: int, prediction: Prediction) -> None:
+        assert self._model_id is not None
+        photos.save_prediction(connection, photo_id, prediction, self._model_id, self.captioner.settings)
+
+    def _fail(self, job: Job, error: PhotoError, unfinished: dict[int, Job], tally: Tally) -> None:
+        with self._database.write() as connection:
+            jobqueue.fail(connection, job, error, self._now())
+        unfinished.pop(job.id)
+        tally.failed += 1
+        tally.errors.append((job.path, error))
+
+    def _waiting(self, unfinished: dict[int, Job]) -> int:
+        with self._database.read() as connection:
+            return jobqueue.count_due(connection, self._now()) + len(unfinished)
+
+    # store -> full text
+
+    def sync_full_text(self) -> int:
+        """Bring the full-text index up to date with the catalogue's marks; returns how many photos were written."""
+        written = 0
+        # One process at a time from reading the words to clearing the marks: a slower one could otherwise write older
+        # words over newer ones.
+        with FileLock(text_lock(self._settings)):
+            while True:
+                with self._database.read() as connection:
+                    stale = photos.stale_photos(connection, TEXT_BATCH)
+                    documents = load_documents(connection, [photo_id for photo_id, _ in stale])
+                if not stale:
+                    break
+                present = {document.photo_id for document in documents}
+                self._full_text.update(documents, [photo_id for photo_id, _ in stale if photo_id not in present])
+                with self._database.write() as connection:
+                    photos.clear_text_stale(connection, stale)
+                written += len(stale)
+        self._text_synced_at = time.monotonic()
+        return written
+
+
+def text_lock(settings: Settings) -> Path:
+    """The lock file of whoever moves words from the catalogue to the full-text index."""
+    return settings.data_dir / "fulltext.lock"
+
+
+def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Document]:
+    """The searchable words of those of these photos that have a caption and a present file."""
+    paths = files.paths_of(connection, photo_ids)
+    roots = [root.path for root in files.list_roots(connection)]
+    loaded = photos.load_photos(connection, photo_ids, paths)
+    return [document_of(photo, roots) for photo in loaded if photo.caption is not None and photo.paths]
+
+
+def read_stat(path: Path) -> FileStat | None:
+    """Size, modification time and inode of a regular file; ``None`` when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(READ_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

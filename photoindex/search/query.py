@@ -1,0 +1,358 @@
+"""The query language: from what a person types to a tree that says what a photo must show.
+
+    giraffes in grass                words: photos with more of them, and rarer ones, come first
+    "brown dog"                      these words next to each other (stop words do not count): required
+    -dog   NOT dog                   photos without it
+    cat AND dog   cat OR dog         capitals; a run of words binds first, then AND, then OR; ( ) group
+    giraf*   girafe~                 words that begin so; words spelt nearly so
+    camera:canon  label:dog  caption:dog  folder:holiday  name:img  beam:dog      only in that field: required
+    taken:2023  taken:2023-06  taken:2023-06-12  taken:2023-06-01..2023-07-15  taken:2023..  taken:..2022    required
+
+What is required filters, and the plain words beside it only rank when there are some: at least one of them must match.
+Any other text with a colon is plain words. Punctuation that means nothing is ignored, so no text is a syntax error.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from photoindex.errors import QueryError
+from photoindex.search.analysis import STOP_WORDS, stem, words
+
+LONGEST_QUERY: Final = 1000  # characters
+MOST_CLAUSES: Final = 64  # words, those of phrases included
+DEEPEST_NESTING: Final = 16
+SHORTEST_PREFIX: Final = 2  # characters before the *
+SHORTEST_FUZZY: Final = 3  # characters; every two-letter word is near every other
+LONG_WORD: Final = 8  # characters from which a fuzzy word may differ in two places
+
+# What a person writes before the colon -> the field of the index.
+FIELDS: Final = {
+    "caption": "caption",
+    "beam": "beams",
+    "label": "labels",
+    "folder": "names",
+    "file": "names",
+    "name": "names",
+    "camera": "camera",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A folded word, not yet stemmed, in ``field`` or in any."""
+
+    text: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Any word that begins with ``text``."""
+
+    text: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """Any word at most ``distance`` edits away from ``text``."""
+
+    text: str
+    distance: int
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Two or more folded words next to each other in one field."""
+
+    words: tuple[str, ...]
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Taken on a day from ``first`` to ``last``, both included; None leaves that end open."""
+
+    first: date | None
+    last: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A run of clauses: any of ``wanted`` (when there are some), all of ``required``, none of ``excluded``."""
+
+    wanted: tuple[Node, ...] = ()
+    required: tuple[Node, ...] = ()
+    excluded: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    parts: tuple[Node, ...]
+
+
+Node = Word | Prefix | Fuzzy | Phrase | Taken | Ranked | AllOf | AnyOf
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """A query understood. ``words`` are the words a photo is wanted for, folded, unstemmed, in order, each once."""
+
+    text: str
+    root: Node
+    words: tuple[str, ...]
+
+
+def parse_query(text: str) -> ParsedQuery:
+    """Understand what a person typed.
+
+    Raises QueryError when nothing is left to search for, when a ``taken:`` is no date, when a prefix is too short, and
+    when the query exceeds 1,000 characters, 64 words or 16 nested parentheses. Never anything else.
+    """
+    if len(text) > LONGEST_QUERY:
+        raise QueryError(f"the query has {len(text):,} characters; the limit is {LONGEST_QUERY:,}")
+    parser = _Parser(_scan(text))
+    root = parser.parse()
+    if root is None:
+        raise _nothing_to_search(text)
+    if parser.clauses > MOST_CLAUSES:
+        raise QueryError(f"the query has {parser.clauses} words; the limit is {MOST_CLAUSES}")
+    return ParsedQuery(text, root, tuple(dict.fromkeys(parser.plain)))
+
+
+def _nothing_to_search(text: str) -> QueryError:
+    common = list(dict.fromkeys(word for word in words(text) if word in STOP_WORDS))
+    if common:
+        examples = ", ".join(map(repr, common[:5]))
+        return QueryError(f"nothing to search for: words as common as {examples} are not indexed")
+    return QueryError("nothing to search for: give at least one word")
+
+
+# ---- scanning: text to tokens --------------------------------------------------------------------
+
+_QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
+_TOKEN: Final = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<open>\() | (?P<close>\))
+      | (?P<minus>(?<![^\s(])-+(?=[^\s)-]))
+      | (?:(?P<field>[A-Za-z]+):)? "(?P<phrase>[^"]*)"
+      | (?P<chunk>[^\s()"]+)
+      | (?P<stray>")""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str  # open, close, minus, phrase, chunk, AND, OR, NOT
+    text: str = ""
+    field: str | None = None
+
+
+def _scan(text: str) -> list[_Token]:
+    # NFKC first, so that full-width colons, quotes and digits mean what they look like.
+    text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).translate(_QUOTES)
+    tokens = []
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or ""
+        depth += (kind == "open") - (kind == "close")
+        if depth < 0:  # closes nothing: a smiley, not logic
+            depth = 0
+            continue
+        if kind == "phrase":
+            name, quoted = match["field"], match["phrase"]
+            known = name is not None and name.lower() in {*FIELDS, "taken"}
+            if name is not None and not known:
+                tokens.append(_Token("chunk", name))
+            tokens.append(_Token("phrase", quoted, name.lower() if known else None))
+        elif kind == "chunk":
+            chunk = match["chunk"]
+            name, colon, value = chunk.partition(":")
+            if chunk in ("AND", "OR", "NOT"):
+                tokens.append(_Token(chunk))
+            elif (name.lower() == "taken" and colon) or (name.lower() in FIELDS and value):
+                tokens.append(_Token("chunk", value, name.lower()))
+            else:
+                tokens.append(_Token("chunk", chunk))
+        elif kind not in ("space", "stray"):
+            tokens.append(_Token(kind))
+    return tokens
+
+
+# ---- parsing: tokens to tree ---------------------------------------------------------------------
+
+
+class _Parser:
+    """Recursive descent: either := all (OR all)*; all := run (AND run)*; run := ([-|NOT] (clause | group))*."""
+
+    def __init__(self, tokens: list[_Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self.clauses = 0
+        self.plain: list[str] = []
+
+    def parse(self) -> Node | None:
+        return self._either(0)
+
+    def _peek(self) -> str:
+        return self._tokens[self._at].kind if self._at < len(self._tokens) else "end"
+
+    def _either(self, depth: int) -> Node | None:
+        if depth > DEEPEST_NESTING:
+            raise QueryError(f"more than {DEEPEST_NESTING} nested parentheses")
+        return self._chain("OR", depth)
+
+    def _chain(self, operator: str, depth: int) -> Node | None:
+        parts = []
+        while True:
+            part = self._chain("AND", depth) if operator == "OR" else self._run(depth)
+            if part is not None:
+                parts.append(part)
+            if self._peek() != operator:
+                return _joined(parts, AnyOf if operator == "OR" else AllOf)
+            self._at += 1
+
+    def _run(self, depth: int) -> Node | None:
+        wanted: dict[Node, None] = {}
+        required: dict[Node, None] = {}
+        excluded: dict[Node, None] = {}
+        negative = False
+        while (kind := self._peek()) not in ("end", "close", "AND", "OR"):
+            token = self._tokens[self._at]
+            self._at += 1
+            if kind in ("minus", "NOT"):
+                negative = True
+                continue
+            known = len(self.plain)
+            if kind == "open":
+                group = self._either(depth + 1)
+                if self._peek() == "close":
+                    self._at += 1
+                found = [] if group is None else [group]
+            else:
+                found = self._clauses(token)
+            if negative:
+                del self.plain[known:]
+                if found:
+                    excluded[found[0] if len(found) == 1 else AllOf(tuple(found))] = None
+            elif kind == "open" and found and isinstance(found[0], Ranked) and _is_plain(found[0]):
+                wanted.update(dict.fromkeys(found[0].wanted))  # "(a brown dog)" is punctuation, not logic
+            elif kind == "chunk" and token.field is None:
+                wanted.update(dict.fromkeys(found))
+            else:
+                required.update(dict.fromkeys(found))
+            negative = False
+        if not (wanted or required or excluded):
+            return None
+        return Ranked(_once(wanted), tuple(required), tuple(excluded))
+
+    def _clauses(self, token: _Token) -> list[Node]:
+        if token.field == "taken":
+            found: list[Node] = [_taken(token.text)]
+        elif token.kind == "phrase":
+            found = _phrase(token.text, FIELDS.get(token.field or ""))
+        else:
+            found = _words(token.text, FIELDS.get(token.field or ""))
+        self.clauses += sum(len(node.words) if isinstance(node, Phrase) else 1 for node in found)
+        if token.field is None:
+            for node in found:
+                self.plain += node.words if isinstance(node, Phrase) else [node.text] if isinstance(node, Word) else []
+        return found
+
+
+def _joined(parts: list[Node], kind: type[AllOf] | type[AnyOf]) -> Node | None:
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return kind(tuple(parts))
+
+
+def _is_plain(run: Ranked) -> bool:
+    return not run.required and not run.excluded
+
+
+def _once(wanted: dict[Node, None]) -> tuple[Node, ...]:
+    # "dogs dog" is one clause: counted twice it would look like two words found.
+    by_stem: dict[Node, Node] = {}
+    for node in wanted:
+        by_stem.setdefault(replace(node, text=stem(node.text)) if isinstance(node, Word) else node, node)
+    return tuple(by_stem.values())
+
+
+# ---- clauses -------------------------------------------------------------------------------------
+
+_FUZZY: Final = re.compile(r"(?P<text>.*[^~])~+(?P<distance>[12]?)")
+
+
+def _words(text: str, field: str | None) -> list[Node]:
+    """One chunk between spaces: usually one word, several when punctuation divides it ("t-shirt")."""
+    fuzzy = _FUZZY.fullmatch(text)
+    if text.endswith("*"):
+        *plain, last = words(text) or [""]
+        if last and len(last) < SHORTEST_PREFIX:
+            raise QueryError(f"'{last}*' stands for too many words: give at least {SHORTEST_PREFIX} letters")
+        ending: list[Node] = [Prefix(last, field)] if last else []
+    elif fuzzy:
+        *plain, last = words(fuzzy["text"]) or [""]
+        distance = int(fuzzy["distance"] or (2 if len(last) >= LONG_WORD else 1))
+        if len(last) < SHORTEST_FUZZY:
+            plain, ending = [*plain, last] if last else plain, []
+        else:
+            ending = [Fuzzy(last, distance, field)]
+    else:
+        plain, ending = words(text), []
+    return [*(Word(word, field) for word in plain if word not in STOP_WORDS), *ending]
+
+
+def _phrase(text: str, field: str | None) -> list[Node]:
+    content = tuple(word for word in words(text) if word not in STOP_WORDS)
+    if len(content) > 1:
+        return [Phrase(content, field)]
+    return [Word(word, field) for word in content]
+
+
+_DAY: Final = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
+
+
+def _taken(text: str) -> Taken:
+    start, dots, end = text.partition("..")
+    if not dots:
+        end = start
+    try:
+        if not start and not end:
+            raise ValueError("no date")
+        first = _day(start, last=False) if start else None
+        last = _day(end, last=True) if end else None
+    except ValueError:
+        raise QueryError(
+            f"taken:{ascii(text)[1:-1][:40]} is not a date: write taken:2023, taken:2023-06, taken:2023-06-12 or"
+            " taken:2023-06-01..2023-07-15"
+        ) from None
+    if first and last and first > last:
+        raise QueryError(f"taken:{start}..{end} ends before it begins")
+    return Taken(first, last)
+
+
+def _day(text: str, *, last: bool) -> date:
+    """The first or last day of a year, a month or a day; ValueError when there is no such day."""
+    match = _DAY.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    year = int(match[1])
+    month = int(match[2] or (12 if last else 1))
+    if not 1 <= month <= 12 or not year:
+        raise ValueError(text)
+    day = int(match[3] or (calendar.monthrange(year, month)[1] if last else 1))
+    return date(year, month, day)

@@ -1,0 +1,302 @@
+"""The full-text index: photos go in as ``Document`` and are found again by words.
+
+It is a cache of the catalogue: whoever changes the catalogue marks the photo, calls ``update`` and clears the mark when
+that returns. One process writes at a time; readers need no permission and see each commit with their next search.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+
+from photoindex.errors import FullTextError, PhotoindexError
+from photoindex.search import _whoosh
+from photoindex.search.analysis import content_words, fingerprint, sentences, stem
+from photoindex.search.generations import REMEDY, Current, Generations, discard
+from photoindex.search.matching import FIELD_WEIGHTS, FORMS_FIELD, LAST_DAY_NUMBER, Matcher, day_number
+from photoindex.search.query import ParsedQuery, parse_query
+from photoindex.types import Document, Match
+
+SCHEMA_VERSION: Final = 1  # raise it when the fields change: every index is then rebuilt
+
+_BATCH_MEMORY: Final = 64  # MiB of postings kept before they go to disk
+_REBUILD_MEMORY: Final = 256
+_PROGRESS_EVERY: Final = 500  # documents
+_OPEN_ATTEMPTS: Final = 20
+_OPEN_PAUSE: Final = 0.01  # seconds
+
+
+def _schema() -> Any:
+    fields = _whoosh.fields
+    at_spaces = _whoosh.analysis.SpaceSeparatedTokenizer()  # documents arrive analysed, see analysis.py
+    text = {name: fields.TEXT(analyzer=at_spaces, phrase=True) for name in FIELD_WEIGHTS}
+    return fields.Schema(
+        id=fields.ID(unique=True, stored=True),
+        taken=fields.NUMERIC(int, 16, signed=False, sortable=True),
+        **{FORMS_FIELD: fields.KEYWORD()},
+        **text,
+    )
+
+
+def _expected_stamp() -> dict[str, Any]:
+    return {"schema": SCHEMA_VERSION, "analyser": fingerprint(), "weights": dict(FIELD_WEIGHTS)}
+
+
+class FullText:
+    """The full-text index in ``folder``. Make it with ``FullText.open``; close it, or use it as a context manager.
+
+    Safe to share between threads. ``timeout`` is how many seconds a write waits for another writer.
+    """
+
+    def __init__(self, folder: Path, *, timeout: float = 10.0) -> None:
+        self.folder = Path(folder)
+        self.timeout = timeout
+        self._generations = Generations(self.folder, _expected_stamp())
+        self._lock = threading.RLock()
+        self._index: Any = None
+        self._searcher: Any = None
+        self._searching: tuple[Path, int] | None = None  # the generation and the commit that the searcher stands for
+        self._fault: tuple[Path, str] | None = None  # a generation that turned out to be damaged, and the message
+
+    @classmethod
+    def open(cls, folder: Path, *, timeout: float = 10.0) -> FullText:
+        """Open the index in ``folder``, creating an empty one where there is nothing yet.
+
+        An index that cannot be used is no error here: see ``needs_rebuild``. Raises FullTextError when the folder
+        cannot be written, or when another process is creating it for longer than ``timeout`` seconds.
+        """
+        fulltext = cls(folder, timeout=timeout)
+        if fulltext._generations.is_new():
+            with fulltext._writing("creating"):
+                if fulltext._generations.is_new():
+                    path = fulltext._generations.start()
+                    _whoosh.index.create_in(str(path), _schema())
+                    fulltext._generations.publish(path, complete=False)
+        return fulltext
+
+    @property
+    def needs_rebuild(self) -> bool:
+        """True when photos of the catalogue may be missing from the index: call ``rebuild`` with all of them.
+
+        So it is for an index that was just created (which can be searched and updated all the same), for one written by
+        another version, and for a damaged one (both of which refuse to be searched or updated).
+        """
+        with self._lock:
+            try:
+                self._current_searcher()
+                return not self._generations.current().complete
+            except FullTextError:
+                return True
+
+    # ---- searching -------------------------------------------------------------------------------
+
+    def search(self, query: str, limit: int | None = 20) -> list[Match]:
+        """Photos that answer ``query`` (the language is in query.py), best first, at most ``limit`` (None: all).
+
+        Photos of the same score come in the order in which they were indexed. A query without words to rank by (only
+        dates or exclusions) scores all photos 0. Raises QueryError for a query that asks for nothing, FullTextError
+        when the index needs to be rebuilt.
+        """
+        if limit is not None and limit < 0:
+            raise ValueError("limit must not be negative")
+        parsed = parse_query(query)
+        with self._lock:
+            searcher = self._current_searcher()
+            with self._noticing_damage(self._usable().path):
+                return _answer(searcher, parsed, limit)
+
+    def count(self) -> int:
+        """Photos in the index. Raises FullTextError when it needs to be rebuilt."""
+        with self._lock:
+            return int(self._current_searcher().doc_count())
+
+    # ---- writing ---------------------------------------------------------------------------------
+
+    def update(self, documents: Sequence[Document], removed: Sequence[int] = ()) -> None:
+        """Add or replace ``documents`` and drop the photo ids ``removed``, in one commit.
+
+        Doing it again changes nothing. An id in both is added; of two documents of one photo the later counts. When it
+        returns, every later search sees it; when it raises FullTextError (another writer, a full disk, an index that
+        needs to be rebuilt), none of it happened.
+        """
+        latest = {document.photo_id: _as_fields(document) for document in documents}
+        replaced = [_whoosh.query.Term("id", str(photo_id)) for photo_id in sorted({*latest, *removed})]
+        if not replaced:
+            return
+        with self._writing("updating"):
+            path = self._usable().path
+            with self._noticing_damage(path), self._writer(path, _BATCH_MEMORY) as writer:
+                writer.delete_by_query(_whoosh.query.Or(replaced))
+                for fields in latest.values():
+                    writer.add_document(**fields)
+
+    def rebuild(self, documents: Iterable[Document], progress: Callable[[int], None] | None = None) -> None:
+        """Write the index anew from ``documents``, each photo once, and put it in the place of the old one in one step.
+
+        Until then the old one stays in use, and it stays if this fails or dies. No other write can happen meanwhile.
+        ``progress`` is told how many documents are in, every 500 and at the end. Raises FullTextError when another
+        process is writing or the disk refuses; what iterating over ``documents`` raises goes through.
+        """
+        with self._writing("rebuilding"):
+            path = self._generations.start()
+            try:
+                _whoosh.index.create_in(str(path), _schema())
+                done = 0
+                with self._writer(path, _REBUILD_MEMORY) as writer:
+                    for done, document in enumerate(documents, 1):
+                        writer.add_document(**_as_fields(document))
+                        if progress and done % _PROGRESS_EVERY == 0:
+                            progress(done)
+                self._generations.publish(path, complete=True)
+            except BaseException:
+                discard(path)
+                raise
+        if progress:
+            progress(done)
+
+    def optimize(self) -> None:
+        """Merge the index into one piece, for faster searches. A minute at 100,000 photos: a job a person starts."""
+        with self._writing("optimising"):
+            path = self._usable().path
+            with self._noticing_damage(path), self._writer(path, _REBUILD_MEMORY) as writer:
+                writer.optimize = True
+
+    # ---- closing ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let go of the files. A later search opens them again."""
+        with self._lock:
+            if self._searcher is not None:
+                self._searcher.close()
+            self._index = self._searcher = self._searching = None
+
+    def __enter__(self) -> FullText:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _usable(self) -> Current:
+        current = self._generations.current()
+        if self._fault and self._fault[0] == current.path:
+            raise FullTextError(self._fault[1])
+        return current
+
+    def _current_searcher(self) -> Any:
+        """A searcher that sees the last commit.
+
+        Whoosh's own ``refresh`` is not used: in whoosh3 3.54 it keeps the segments that a commit has replaced, and so
+        goes on finding deleted photos and finds updated ones twice.
+        """
+        for _ in range(_OPEN_ATTEMPTS):
+            path = self._usable().path
+            commit = -1
+            with self._noticing_damage(path):
+                index = self._index if self._searching and self._searching[0] == path else None
+                try:
+                    index = index or _whoosh.index.open_dir(str(path))
+                    commit = index.latest_generation()
+                    if self._searching != (path, commit):
+                        searcher = index.searcher()
+                        self.close()
+                        self._index, self._searcher, self._searching = index, searcher, (path, commit)
+                    return self._searcher
+                except (FileNotFoundError, _whoosh.EmptyIndexError):
+                    # Beside a busy writer a file may go between being listed and being opened: there is a newer commit.
+                    if index and commit >= 0 and index.latest_generation() == commit and self._usable().path == path:
+                        raise
+            time.sleep(_OPEN_PAUSE)
+        raise self._damaged(path, "no table of contents")
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[None]:
+        try:
+            with self._generations.writing(doing, self.timeout):
+                yield
+        except OSError as error:
+            raise FullTextError(_cannot("write to", self.folder, error)) from error
+
+    @contextmanager
+    def _writer(self, path: Path, memory: int) -> Iterator[Any]:
+        """A Whoosh writer that commits at the end, or leaves the generation as it was."""
+        try:
+            writer = _whoosh.index.open_dir(str(path)).writer(limitmb=memory, timeout=self.timeout)
+        except _whoosh.LockError:
+            # writer.lock is ours, so this is no photoindex.
+            raise FullTextError(f"another program is writing to the full-text index in {path}: stop it") from None
+        try:
+            yield writer
+            writer.commit()
+        except BaseException:
+            if not writer.is_closed:
+                writer.cancel()
+            raise
+
+    @contextmanager
+    def _noticing_damage(self, path: Path) -> Iterator[None]:
+        """Whoosh reads damaged bytes into errors of every kind; they all mean the same to the caller."""
+        try:
+            yield
+        except (PhotoindexError, MemoryError):
+            raise
+        except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                raise self._damaged(path, f"{Path(str(error.filename)).name} is missing") from error
+            raise FullTextError(_cannot("use", self.folder, error)) from error
+        except Exception as error:
+            raise self._damaged(path, type(error).__name__) from error
+
+    def _damaged(self, path: Path, reason: str) -> FullTextError:
+        message = f"the full-text index in {self.folder} is damaged ({reason}): {REMEDY}"
+        self._fault = path, message
+        return FullTextError(message)
+
+
+def _cannot(do: str, folder: Path, error: OSError) -> str:
+    return f"cannot {do} the full-text index in {folder}: {error.strerror or error}"
+
+
+def _as_fields(document: Document) -> dict[str, Any]:
+    """``document`` as Whoosh takes it: stems with spaces between them, and the words they come from."""
+    fields: dict[str, Any] = {"id": str(document.photo_id)}
+    forms: set[str] = set()
+    for name in FIELD_WEIGHTS:
+        parts = [content for part in sentences(getattr(document, name)) if (content := content_words(part))]
+        if parts:
+            # The full stop takes a place of its own between two parts, and nobody can ask for it.
+            fields[name] = " . ".join(" ".join(map(stem, content)) for content in parts)
+            forms.update(*parts)
+    if forms:
+        fields[FORMS_FIELD] = " ".join(sorted(forms))
+    if document.taken_at is not None:
+        day = day_number(document.taken_at.date())
+        if 0 <= day <= LAST_DAY_NUMBER:  # a camera whose clock was never set may say anything
+            fields["taken"] = day
+    return fields
+
+
+def _answer(searcher: Any, parsed: ParsedQuery, limit: int | None) -> list[Match]:
+    matcher = Matcher(searcher)
+    found = matcher.find(parsed.root)
+    ids = np.flatnonzero(found.mask)
+    best = ids[np.argsort(-found.scores[ids], kind="stable")[:limit]]
+    matched: list[dict[tuple[str, str], None]] = [{} for _ in best]
+    for evidence in matcher.evidence:
+        places = np.minimum(np.searchsorted(evidence.ids, best), evidence.ids.size - 1)
+        for rank in np.flatnonzero(evidence.ids[places] == best):
+            matched[rank][evidence.field, evidence.word] = None
+    return [
+        Match(int(searcher.stored_fields(int(number))["id"]), float(found.scores[number]), tuple(why))
+        for number, why in zip(best, matched, strict=True)
+    ]

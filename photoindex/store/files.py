@@ -1,0 +1,238 @@
+"""Queries about roots and files: which paths are known, what they hold, where they went.
+
+Every function takes an open transaction and is one step of it. Paths are absolute.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+
+from photoindex import jobqueue
+from photoindex.store.photos import mark_text_stale
+from photoindex.store.tables import file, job, root
+from photoindex.types import FileStat, ScannedFile
+
+CHUNK = 500  # rows a statement: below SQLite's limit on variables
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder the user named. ``device`` is the st_dev it was last seen on."""
+
+    id: int
+    path: Path
+    device: int | None
+    mode: str | None
+    last_reconcile_at: datetime | None
+
+
+def list_roots(connection: Connection) -> list[Root]:
+    """All roots, by path."""
+    rows = connection.execute(select(root.c.id, root.c.path, root.c.device, root.c.mode, root.c.last_reconcile_at))
+    return sorted((Root(r.id, Path(r.path), r.device, r.mode, r.last_reconcile_at) for r in rows), key=lambda r: r.path)
+
+
+def ensure_root(connection: Connection, path: Path) -> Root:
+    """The root that ``path`` (a folder) belongs to: the deepest one at or above it, or a new one at ``path``."""
+    found = root_of(list_roots(connection), path)
+    if found is not None:
+        return found
+    device = path.stat().st_dev
+    added = connection.execute(insert(root).values(path=str(path), device=device, added_at=_now()))
+    assert added.inserted_primary_key is not None
+    return Root(added.inserted_primary_key[0], path, device, None, None)
+
+
+def root_of(roots: Iterable[Root], path: Path) -> Root | None:
+    """The deepest root at or above ``path``."""
+    above = [r for r in roots if path == r.path or r.path in path.parents]
+    return max(above, key=lambda r: len(r.path.parts), default=None)
+
+
+def note_root(connection: Connection, root_id: int, *, device: int, mode: str | None, reconciled: bool) -> None:
+    """Remember how a root was last seen and watched."""
+    values: dict[str, object] = {"device": device, "mode": mode}
+    if reconciled:
+        values["last_reconcile_at"] = _now()
+    connection.execute(update(root).where(root.c.id == root_id).values(**values))
+
+
+def known_files(connection: Connection, below: Path) -> dict[Path, FileStat]:
+    """The files at or below a path that were present when last seen."""
+    columns = (file.c.size, file.c.mtime_ns, file.c.inode)
+    found = {}
+    for path, row in _rows_below(connection, below, *columns, file.c.missing_since):
+        if row.missing_since is None:
+            found[path] = FileStat(row.size, row.mtime_ns, row.inode)
+    return found
+
+
+def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
+    """Note new and changed files, and files that came back, and queue each for captioning.
+
+    A file that came back unchanged keeps its photo and is not queued. Returns the number of files queued.
+    """
+    roots = list_roots(connection)
+    now = _now()
+    queued = 0
+    for start in range(0, len(scanned), CHUNK):
+        chunk = scanned[start : start + CHUNK]
+        places = {}
+        for item in chunk:
+            owner = root_of(roots, item.path)
+            assert owner is not None, f"{item.path} is below no root"
+            places[(owner.id, str(item.path.relative_to(owner.path)))] = item
+        existing = {
+            (row.root_id, row.relative_path): row
+            for row in connection.execute(
+                select(file).where(
+                    file.c.root_id.in_({root_id for root_id, _ in places}),
+                    file.c.relative_path.in_([relative for _, relative in places]),
+                )
+            )
+        }
+        to_queue = []
+        for (root_id, relative), item in places.items():
+            values = {
+                "size": item.stat.size,
+                "mtime_ns": item.stat.mtime_ns,
+                "inode": item.stat.inode,
+                "missing_since": None,
+            }
+            row = existing.get((root_id, relative))
+            if row is None:
+                added = connection.execute(insert(file).values(root_id=root_id, relative_path=relative, **values))
+                assert added.inserted_primary_key is not None
+                to_queue.append(added.inserted_primary_key[0])
+                continue
+            connection.execute(update(file).where(file.c.id == row.id).values(**values))
+            unchanged = (row.size, row.mtime_ns) == (item.stat.size, item.stat.mtime_ns)
+            if unchanged and row.photo_id is not None:
+                if row.missing_since is not None:
+                    mark_text_stale(connection, [row.photo_id])
+            else:
+                to_queue.append(row.id)
+        jobqueue.enqueue(connection, to_queue, now)
+        queued += len(to_queue)
+    return queued
+
+
+def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
+    """Note that these files are gone; what is known of their photos is kept. Returns how many were known."""
+    ids, photos = [], []
+    for path in paths:
+        for _, row in _rows_below(connection, path, file.c.id, file.c.photo_id, file.c.missing_since):
+            if row.missing_since is None:
+                ids.append(row.id)
+                photos.append(row.photo_id)
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        connection.execute(update(file).where(file.c.id.in_(chunk)).values(missing_since=_now()))
+        connection.execute(delete(job).where(job.c.file_id.in_(chunk)))
+    mark_text_stale(connection, [photo_id for photo_id in photos if photo_id is not None])
+    return len(ids)
+
+
+def move(connection: Connection, source: Path, destination: Path) -> int:
+    """Follow a rename of a file or a whole folder: the rows keep their photos. Returns how many files moved.
+
+    A file that was at the destination is overwritten by the move, and its row goes.
+    """
+    roots = list_roots(connection)
+    moved = 0
+    for path, row in list(_rows_below(connection, source, file.c.id, file.c.photo_id, file.c.missing_since)):
+        if row.missing_since is not None:
+            continue
+        target = destination / path.relative_to(source) if path != source else destination
+        owner = root_of(roots, target)
+        if owner is None:  # moved out of all roots
+            mark_missing(connection, [path])
+            continue
+        relative = str(target.relative_to(owner.path))
+        overwritten = connection.execute(
+            select(file.c.id, file.c.photo_id).where(file.c.root_id == owner.id, file.c.relative_path == relative)
+        ).first()
+        if overwritten is not None and overwritten.id != row.id:
+            connection.execute(delete(file).where(file.c.id == overwritten.id))
+            if overwritten.photo_id is not None:
+                mark_text_stale(connection, [overwritten.photo_id])
+        connection.execute(update(file).where(file.c.id == row.id).values(root_id=owner.id, relative_path=relative))
+        if row.photo_id is not None:
+            mark_text_stale(connection, [row.photo_id])
+        moved += 1
+    return moved
+
+
+def link_photo(connection: Connection, file_id: int, photo_id: int, stat: FileStat) -> None:
+    """Say which content a file holds; the photo it held before, and this one, are marked for the full-text index."""
+    before = connection.execute(select(file.c.photo_id).where(file.c.id == file_id)).scalar()
+    connection.execute(
+        update(file)
+        .where(file.c.id == file_id)
+        .values(photo_id=photo_id, size=stat.size, mtime_ns=stat.mtime_ns, inode=stat.inode, missing_since=None)
+    )
+    mark_text_stale(connection, [photo_id, *([before] if before not in (None, photo_id) else [])])
+
+
+def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[list[Path], list[Path]]]:
+    """For each photo the paths that hold it now, and those that did when they were last seen; each sorted."""
+    found: dict[int, tuple[list[Path], list[Path]]] = {photo_id: ([], []) for photo_id in photo_ids}
+    for start in range(0, len(photo_ids), CHUNK):
+        rows = connection.execute(
+            select(file.c.photo_id, file.c.relative_path, file.c.missing_since, root.c.path)
+            .join_from(file, root)
+            .where(file.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+        )
+        for row in rows:
+            found[row.photo_id][row.missing_since is not None].append(Path(row.path, row.relative_path))
+    for present, missing in found.values():
+        present.sort()
+        missing.sort()
+    return found
+
+
+def photo_at(connection: Connection, path: Path) -> tuple[int, int | None] | None:
+    """(file id, photo id) of a path, present or missing; ``None`` when it was never seen."""
+    for found, row in _rows_below(connection, path, file.c.id, file.c.photo_id):
+        if found == path:
+            return row.id, row.photo_id
+    return None
+
+
+def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
+    """For each root: files present, files missing."""
+    rows = connection.execute(
+        select(file.c.root_id, func.count(), func.count(file.c.missing_since)).group_by(file.c.root_id)
+    )
+    return {root_id: (total - missing, missing) for root_id, total, missing in rows}
+
+
+def _rows_below(connection: Connection, below: Path, *columns: Any) -> Iterator[tuple[Path, Any]]:
+    """(path, row) for every file row at or below ``below``, whichever root it belongs to."""
+    for owner in list_roots(connection):
+        query = select(file.c.relative_path, *columns).where(file.c.root_id == owner.id)
+        if below == owner.path or below in owner.path.parents:
+            pass
+        elif owner.path in below.parents:
+            relative = os.fsencode(below.relative_to(owner.path))
+            # A range instead of LIKE: bytes compare the same everywhere, and the unique index serves it.
+            # A range instead of LIKE: bytes compare the same everywhere, and the unique index serves it. "0" is the
+            # character after "/".
+            low, high = os.fsdecode(relative + b"/"), os.fsdecode(relative + b"0")
+            name = file.c.relative_path
+            query = query.where(or_(name == os.fsdecode(relative), (name >= low) & (name < high)))
+        else:
+            continue
+        for row in connection.execute(query).all():
+            yield Path(owner.path, row.relative_path), row
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,260 @@
+"""Queries about photos: captions with their history, weighted terms, and what the full-text index must learn."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
+
+from photoindex.store.tables import caption, file, model, photo, term
+from photoindex.types import Caption, CaptionSource, Label, Photo, PhotoFacts, Prediction, Term
+
+CHUNK = 500
+# Whose words count: a person's, then what the file itself says, then the model's.
+SOURCE_ORDER: tuple[CaptionSource, ...] = ("user", "sidecar", "model")
+LABEL_SOURCE = "label"
+
+
+def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] | None:
+    """(photo id, has a caption) of a content that was met before."""
+    has_caption = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    row = connection.execute(select(photo.c.id, has_caption).where(photo.c.content_hash == content_hash)).first()
+    return None if row is None else (row[0], bool(row[1]))
+
+
+def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
+    """Insert or refresh a content's row; returns its id."""
+    values = {
+        "format": facts.format,
+        "width": facts.width,
+        "height": facts.height,
+        "orientation": facts.orientation,
+        "taken_at": facts.taken_at,
+        "camera": facts.camera,
+        "lens": facts.lens,
+        "latitude": facts.latitude,
+        "longitude": facts.longitude,
+    }
+    known = connection.execute(select(photo.c.id).where(photo.c.content_hash == content_hash)).scalar()
+    if known is not None:
+        connection.execute(update(photo).where(photo.c.id == known).values(**values, text_stale=_token()))
+        return int(known)
+    added = connection.execute(
+        insert(photo).values(content_hash=content_hash, size=size, added_at=_now(), text_stale=_token(), **values)
+    )
+    assert added.inserted_primary_key is not None
+    return int(added.inserted_primary_key[0])
+
+
+def save_prediction(
+    connection: Connection, photo_id: int, prediction: Prediction, model_id: int, settings: str
+) -> None:
+    """Store what a model says: it becomes the current model caption, the one before becomes history.
+
+    A caption by the user or a sidecar is not touched and goes on being shown.
+    """
+    connection.execute(
+        update(caption)
+        .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.current)
+        .values(current=False)
+    )
+    # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
+    connection.execute(
+        delete(caption).where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.rank > 0)
+    )
+    connection.execute(
+        insert(caption),
+        [
+            {
+                "photo_id": photo_id,
+                "text": candidate.text,
+                "source": "model",
+                "rank": rank,
+                "current": True,
+                "model_id": model_id,
+                "log_probability": candidate.log_probability,
+                "settings": settings,
+                "created_at": _now(),
+            }
+            for rank, candidate in enumerate(prediction.candidates)
+        ],
+    )
+    _save_labels(connection, photo_id, prediction.labels)
+    mark_text_stale(connection, [photo_id])
+
+
+def _save_labels(connection: Connection, photo_id: int, labels: Sequence[Label]) -> None:
+    connection.execute(delete(term).where(term.c.photo_id == photo_id, term.c.source == LABEL_SOURCE))
+    if labels:
+        connection.execute(
+            insert(term),
+            [
+                {"photo_id": photo_id, "text": label.name, "weight": label.probability, "source": LABEL_SOURCE}
+                for label in labels
+            ],
+        )
+
+
+def ensure_model(connection: Connection, identity: str, name: str, encoder: str) -> int:
+    """The row of a model, made when it is first used."""
+    known = connection.execute(select(model.c.id).where(model.c.identity == identity)).scalar()
+    if known is not None:
+        return int(known)
+    added = connection.execute(
+        insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=_now())
+    )
+    assert added.inserted_primary_key is not None
+    return int(added.inserted_primary_key[0])
+
+
+def mark_text_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Say, in the transaction that changes a photo's words, that the full-text index must learn of it."""
+    for start in range(0, len(photo_ids), CHUNK):
+        chunk = photo_ids[start : start + CHUNK]
+        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=_token()))
+
+
+def stale_photos(connection: Connection, limit: int | None) -> list[tuple[int, int]]:
+    """(photo id, token) of photos whose latest words the full-text index lacks."""
+    rows = connection.execute(select(photo.c.id, photo.c.text_stale).where(photo.c.text_stale != 0).limit(limit))
+    return [(row.id, row.text_stale) for row in rows]
+
+
+def clear_text_stale(connection: Connection, indexed: Sequence[tuple[int, int]]) -> None:
+    """The full-text index has committed these; a photo changed since (another token) keeps its mark."""
+    for photo_id, token in indexed:
+        connection.execute(
+            update(photo).where(photo.c.id == photo_id, photo.c.text_stale == token).values(text_stale=0)
+        )
+
+
+def captioned_before(connection: Connection, identity: str | None) -> list[int]:
+    """One present file of each photo whose current model caption is by another model than ``identity``; of each
+    captioned photo when that is ``None``."""
+    query = (
+        select(func.min(file.c.id))
+        .join_from(caption, file, file.c.photo_id == caption.c.photo_id)
+        .join(model, model.c.id == caption.c.model_id)
+        .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, file.c.missing_since.is_(None))
+        .group_by(caption.c.photo_id)
+    )
+    if identity is not None:
+        query = query.where(model.c.identity != identity)
+    return list(connection.execute(query).scalars())
+
+
+def all_photo_ids(connection: Connection) -> list[int]:
+    """Every photo that has a present file and a caption: what the full-text index must hold."""
+    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
+    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    return list(connection.execute(select(photo.c.id).where(present, captioned).order_by(photo.c.id)).scalars())
+
+
+def load_photos(
+    connection: Connection, photo_ids: Sequence[int], paths: dict[int, tuple[list[Path], list[Path]]]
+) -> list[Photo]:
+    """The photos with these ids, in this order, with their captions and terms; unknown ids are left out.
+
+    ``paths`` is what :func:`photoindex.store.files.paths_of` says of them.
+    """
+    rows, captions, terms = {}, _captions(connection, photo_ids), _terms(connection, photo_ids)
+    for start in range(0, len(photo_ids), CHUNK):
+        for row in connection.execute(select(photo).where(photo.c.id.in_(photo_ids[start : start + CHUNK]))):
+            rows[row.id] = row
+    photos = []
+    for photo_id in photo_ids:
+        if photo_id not in rows:
+            continue
+        row = rows[photo_id]
+        facts = None
+        if row.format is not None:
+            facts = PhotoFacts(
+                row.format, row.width, row.height, row.orientation, row.taken_at, row.camera, row.lens, row.latitude,
+                row.longitude,
+            )  # fmt: skip
+        current, history, others = captions.get(photo_id, (None, (), ()))
+        present, missing = paths.get(photo_id, ([], []))
+        photos.append(
+            Photo(
+                id=photo_id,
+                content_hash=row.content_hash,
+                size=row.size,
+                facts=facts,
+                paths=tuple(present),
+                missing_paths=tuple(missing),
+                caption=current,
+                history=history,
+                candidates=others,
+                terms=terms.get(photo_id, ()),
+            )
+        )
+    return photos
+
+
+_Captions = tuple["Caption | None", "tuple[Caption, ...]", "tuple[Caption, ...]"]
+
+
+def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Captions]:
+    """For each photo: the caption to show, its history (newest first), and the model's other candidates."""
+    columns = (
+        caption.c.photo_id, caption.c.text, caption.c.source, caption.c.rank, caption.c.current,
+        caption.c.log_probability, caption.c.settings, caption.c.created_at, model.c.identity,
+    )  # fmt: skip
+    shown: dict[int, list[tuple[int, Caption]]] = {}
+    history: dict[int, list[Caption]] = {}
+    others: dict[int, list[Caption]] = {}
+    for start in range(0, len(photo_ids), CHUNK):
+        query = (
+            select(*columns)
+            .join_from(caption, model, isouter=True)
+            .where(caption.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+            .order_by(caption.c.id)
+        )
+        for row in connection.execute(query):
+            value = Caption(row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings)
+            if not row.current:
+                history.setdefault(row.photo_id, []).append(value)
+            elif row.rank > 0:
+                others.setdefault(row.photo_id, []).append(value)
+            else:
+                shown.setdefault(row.photo_id, []).append((SOURCE_ORDER.index(row.source), value))
+    return {
+        photo_id: (
+            min(shown[photo_id], key=lambda pair: pair[0])[1] if photo_id in shown else None,
+            tuple(reversed(history.get(photo_id, []))),
+            tuple(others.get(photo_id, [])),
+        )
+        for photo_id in shown.keys() | history.keys()
+    }
+
+
+def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Term, ...]]:
+    found: dict[int, list[Term]] = {}
+    for start in range(0, len(photo_ids), CHUNK):
+        query = select(term).where(term.c.photo_id.in_(photo_ids[start : start + CHUNK])).order_by(term.c.weight.desc())
+        for row in connection.execute(query):
+            found.setdefault(row.photo_id, []).append(Term(row.text, row.weight, row.source))
+    return {photo_id: tuple(terms) for photo_id, terms in found.items()}
+
+
+def count_photos(connection: Connection) -> dict[str, int]:
+    """Photos known, photos with a caption, and photos the full-text index has yet to learn of."""
+    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    return {
+        "photos": connection.execute(select(func.count()).select_from(photo)).scalar_one(),
+        "captioned": connection.execute(select(func.count()).select_from(photo).where(captioned)).scalar_one(),
+        "text_stale": connection.execute(
+            select(func.count()).select_from(photo).where(photo.c.text_stale != 0)
+        ).scalar_one(),
+    }
+
+
+def _token() -> int:
+    return secrets.randbits(62) | 1
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,189 @@
+"""The catalogue's tables, as SQLAlchemy sees them. The migrations are what makes them; a test holds the two equal.
+
+    root ──< file >── photo ──< caption >── model
+               │        └────< term
+               └──< job
+
+A *photo* is one content (the SHA-256 of its bytes); a *file* is a path that holds it. A file's captioning job outlives
+the process; a photo's ``text_stale`` mark says that the full-text index does not know its latest words yet.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class PathText(TypeDecorator[str]):
+    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | os.PathLike[str] | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
+        return None if value is None else os.fsdecode(bytes(value))
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, kept as UTC; SQLite has no time zones."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(timezone.utc).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=timezone.utc)
+
+
+class Unsigned64(TypeDecorator[int]):
+    """Inode and device numbers use all 64 bits on some file systems; SQL integers are signed."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value + 2**63) % 2**64 - 2**63
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> int | None:
+        return None if value is None else int(value) % 2**64
+
+
+# A 64-bit key that SQLite still fills in by itself (only INTEGER PRIMARY KEY does).
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+root = Table(
+    "root",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("path", PathText, nullable=False, unique=True),
+    Column("device", Unsigned64),  # st_dev when last seen: tells an unmounted disk from an emptied folder
+    Column("mode", String(16)),  # how changes are learnt: events, polling; null when only indexed by hand
+    Column("last_reconcile_at", UtcTime),
+    Column("added_at", UtcTime, nullable=False),
+)
+
+photo = Table(
+    "photo",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("content_hash", String(64), nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("format", String(16)),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("orientation", Integer),
+    Column("taken_at", DateTime),  # the camera's local time; its zone is seldom known
+    Column("camera", Text),
+    Column("lens", Text),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("added_at", UtcTime, nullable=False),
+    # 0: the full-text index is up to date. Otherwise a random token, new with every change: clearing names the token
+    # that was read, so that a change made meanwhile keeps its mark.
+    Column("text_stale", BigInteger, nullable=False, index=True),
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("root_id", ForeignKey("root.id", ondelete="CASCADE"), nullable=False),
+    Column("relative_path", PathText, nullable=False),
+    Column("photo_id", ForeignKey("photo.id"), index=True),  # null until its bytes have been read once
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("inode", Unsigned64, nullable=False),
+    Column("missing_since", UtcTime),
+    UniqueConstraint("root_id", "relative_path"),
+)
+
+model = Table(
+    "model",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("identity", String(128), nullable=False, unique=True),  # name and first digits of the weights' SHA-256
+    Column("name", String(64), nullable=False),
+    Column("encoder", String(64), nullable=False),
+    Column("first_used_at", UtcTime, nullable=False),
+)
+
+caption = Table(
+    "caption",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("rank", Integer, nullable=False),  # 0: the caption; 1, 2, …: the model's other candidates
+    Column("current", Boolean, nullable=False),  # false: history
+    Column("model_id", ForeignKey("model.id")),
+    Column("log_probability", Float),
+    Column("settings", Text),
+    Column("created_at", UtcTime, nullable=False),
+    CheckConstraint("source in ('user', 'sidecar', 'model')", name="source"),
+)
+
+term = Table(
+    "term",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("source", String(16), nullable=False),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("file_id", ForeignKey("file.id", ondelete="CASCADE"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_at", UtcTime, nullable=False),
+    Column("lease_owner", String(128)),
+    Column("lease_until", UtcTime),
+    Column("error_kind", String(32)),
+    Column("error_message", Text),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("file_id", "kind"),
+    CheckConstraint("state in ('queued', 'running', 'failed', 'ignored')", name="state"),
+    Index("ix_job_due", "state", "next_try_at"),
+)

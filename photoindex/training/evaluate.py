@@ -1,0 +1,108 @@
+"""How good captions are: BLEU, ROUGE-L and CIDEr against people's, and the captions of a whole split.
+
+The scores are pycocoevalcap's (extra ``train``), the code behind the figures that papers report. Its tokeniser needs
+Java; captions are split by :func:`photoindex.captioner.vocabulary.tokenize` instead, references and candidates alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from photoindex.captioner.beam import SearchSettings, search
+from photoindex.captioner.checkpoint import Checkpoint
+from photoindex.captioner.network import Decoder, flatten_regions
+from photoindex.captioner.vocabulary import Vocabulary, tokenize
+from photoindex.errors import TrainingError
+from photoindex.training.datasets import CaptionedPhoto
+from photoindex.training.features import CPU_BATCH, GPU_BATCH, FeatureCache, load_square
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionScores:
+    """Corpus scores in percent, as papers print them (CIDEr as well: 100 times the CIDEr-D value)."""
+
+    photos: int
+    bleu_1: float
+    bleu_2: float
+    bleu_3: float
+    bleu_4: float
+    rouge_l: float
+    cider: float
+
+
+def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:
+    """One caption a photo against that photo's reference captions; both lists in the same order.
+
+    CIDEr takes its document frequencies from these references. Raises :class:`TrainingError` without pycocoevalcap.
+    """
+    try:
+        from pycocoevalcap.bleu.bleu import Bleu
+        from pycocoevalcap.cider.cider import Cider
+        from pycocoevalcap.rouge.rouge import Rouge
+    except ImportError as error:
+        raise TrainingError("scores need pycocoevalcap: pip install 'photoindex[train]'") from error
+    given = {n: [" ".join(tokenize(caption))] for n, caption in enumerate(captions)}
+    people = {n: [" ".join(tokenize(text)) for text in texts] for n, texts in enumerate(references)}
+    with contextlib.redirect_stdout(io.StringIO()):  # the scorers print as they go
+        bleu, _ = Bleu(4).compute_score(people, given)
+        rouge, _ = Rouge().compute_score(people, given)
+        cider, _ = Cider().compute_score(people, given)
+    b1, b2, b3, b4 = (100 * float(value) for value in bleu)
+    return CaptionScores(len(captions), b1, b2, b3, b4, 100 * float(rouge), 100 * float(cider))
+
+
+def caption_split(
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+    cache: FeatureCache,
+    photos: Sequence[int],
+    settings: SearchSettings,
+    *,
+    batch: int = 32,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[str]:
+    """The best caption of each of these photos of the cache, in order."""
+    decoder.eval()
+    device = next(decoder.parameters()).device
+    captions: list[str] = []
+    for start in range(0, len(photos), batch):
+        features = cache.rows(photos[start : start + batch]).to(device)
+        with torch.inference_mode():
+            for hypotheses in search(decoder, features, settings):
+                captions.append(vocabulary.decode(hypotheses[0].words))
+        if progress:
+            progress(len(captions), len(photos))
+    return captions
+
+
+def caption_photos(
+    checkpoint: Checkpoint,
+    photos: Sequence[CaptionedPhoto],
+    beam_widths: Sequence[int],
+    device: torch.device,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[str]]:
+    """Run a whole model over photos, without a feature cache: for each beam width the best caption of each photo."""
+    encoder, decoder = checkpoint.encoder.to(device), checkpoint.decoder.to(device)
+    size = encoder.preprocessing.size
+    captions: list[list[str]] = [[] for _ in beam_widths]
+    batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+    for start in range(0, len(photos), batch):
+        pixels = np.stack([load_square(photo.path, size) for photo in photos[start : start + batch]])
+        images = encoder.preprocessing.normalise(torch.from_numpy(pixels).to(device))
+        with torch.inference_mode():
+            features = flatten_regions(encoder(images))
+        for found, width in zip(captions, beam_widths, strict=True):
+            settings = dataclasses.replace(checkpoint.search, beam_width=width)
+            found += [checkpoint.vocabulary.decode(h[0].words) for h in search(decoder, features, settings)]
+        if progress:
+            progress(min(start + batch, len(photos)), len(photos))
+    return captions

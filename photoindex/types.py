@@ -1,0 +1,213 @@
+"""Frozen value objects that cross module borders. No behaviour beyond what follows from the fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CaptionSource = Literal["user", "sidecar", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What tells one state of a file from another without reading it."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedFile:
+    """A file met while walking a root."""
+
+    path: Path
+    stat: FileStat
+
+
+@dataclass(frozen=True, slots=True)
+class FileEvent:
+    """One report of the file system: something at ``path`` was written, moved to ``destination`` or removed.
+
+    ``overflow`` says that events were lost and only a full reconcile knows what happened below ``path``.
+    """
+
+    kind: Literal["written", "moved", "removed", "overflow"]
+    path: Path
+    destination: Path | None = None
+    is_directory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What decoding learns of a photo besides its pixels. ``width`` and ``height`` are those of the upright photo."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    taken_at: datetime | None = None  # the camera's local time; EXIF seldom knows the zone
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPhoto:
+    """An upright photo resized to the captioner's square: ``pixels`` is uint8 (size, size, 3), RGB."""
+
+    facts: PhotoFacts
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One caption the model considered: its text and the natural logarithm of its probability.
+
+    ``score`` is the log-probability per word that beam search ranks by.
+    """
+
+    text: str
+    log_probability: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """An object class the encoder sees, with its probability (0 to 1)."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the captioner says of one photo: captions, best first, and object labels, most probable first."""
+
+    candidates: tuple[Candidate, ...]
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        return self.candidates[0].text
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A stored caption and where it came from."""
+
+    text: str
+    source: CaptionSource
+    created_at: datetime
+    model: str | None = None
+    log_probability: float | None = None
+    settings: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A weighted word a photo may be found by. ``source``: ``label``, ``beam`` or ``tag``."""
+
+    text: str
+    weight: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """Everything the catalogue knows of one photo."""
+
+    id: int
+    content_hash: str
+    size: int
+    facts: PhotoFacts | None
+    paths: tuple[Path, ...]
+    missing_paths: tuple[Path, ...]
+    caption: Caption | None
+    history: tuple[Caption, ...] = ()
+    candidates: tuple[Caption, ...] = ()  # what else the model considered, best first
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The searchable words of one photo, as the full-text index takes them."""
+
+    photo_id: int
+    caption: str
+    beams: str = ""
+    labels: str = ""
+    names: str = ""  # words of the folder and file names
+    camera: str = ""
+    taken_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One answer of the full-text index."""
+
+    photo_id: int
+    score: float
+    matched: tuple[tuple[str, str], ...] = ()  # (field, word as indexed)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One photo found by a search, best first."""
+
+    path: Path
+    score: float
+    caption: str
+    caption_source: CaptionSource
+    matched: tuple[tuple[str, str], ...]
+    terms: tuple[Term, ...]
+    taken_at: datetime | None
+    camera: str | None
+    width: int | None
+    height: int | None
+    photo_id: int
+    other_paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be captioned, as the failure ledger keeps it."""
+
+    path: Path
+    kind: str
+    message: str
+    attempts: int
+    state: Literal["retrying", "failed", "ignored"]
+    next_try_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What one run of indexing did. ``seconds`` is wall-clock time."""
+
+    seen: int = 0
+    captioned: int = 0
+    unchanged: int = 0
+    recognised: int = 0  # moved, renamed or copied: the content was known already
+    missing: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    failures: tuple[Failure, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work is. ``total`` may grow while it runs."""
+
+    stage: str
+    done: int
+    total: int
+    current: Path | None = None
+    detail: dict[str, Any] = field(default_factory=dict)

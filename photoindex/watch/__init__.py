@@ -1,0 +1,9 @@
+"""Finding photos on the disk and hearing of changes to them."""
+
+from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.observer import FolderObserver
+from photoindex.watch.reconcile import Changes, compare
+from photoindex.watch.scan import scan
+from photoindex.watch.settle import Settler
+
+__all__ = ["Changes", "FolderObserver", "PhotoFilter", "Settler", "compare", "scan"]

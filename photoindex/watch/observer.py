@@ -1,0 +1,399 @@
+"""Reports what happens below the watched folders: by events where they arrive, by polling where they do not.
+
+watchdog delivers the events, and stays silent about three things that would lose photos: a tree too large for the
+kernel's watch limit is watched in part, a watch whose folder was unmounted or replaced goes dead, and linked folders
+are not watched at all. So a second thread, every ``poll_seconds``, looks after each root and polls what has no events.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, EventEmitter, ObservedWatch
+from watchdog.observers.polling import PollingObserver
+
+from photoindex.errors import FolderError
+from photoindex.types import FileEvent
+from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.inotify import InotifyLimits, explain, explain_missing, is_dead, report_overflow
+from photoindex.watch.polling import PolledTree
+from photoindex.watch.scan import Survey, check_folder, survey
+
+logger = logging.getLogger(__name__)
+
+Mode = Literal["events", "polling"]
+
+
+class _EventsLost(FileSystemEvent):
+    """Goes through watchdog's own queue, so that it keeps its place among the other events."""
+
+    event_type = "overflow"
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A root that events arrive for."""
+
+    root: Path
+    real: Path  # what watchdog is given: it would watch a link itself, not the folder behind it
+    identity: tuple[int, int]
+    survey: Survey
+    watch: ObservedWatch | None = None
+    emitter: EventEmitter | None = None
+    grew: bool = False  # a folder or a link has come since the last survey
+    short: bool = False  # the last survey found fewer watches than folders
+
+
+class FolderObserver:
+    """Watches folders and calls ``on_event`` with each :class:`FileEvent`.
+
+    Files are reported when ``photo_filter`` accepts their name and every folder on the way. A folder's event speaks for
+    all that lies in it: ``written`` says that it came, so scan it; ``moved`` and ``removed`` hold for everything below.
+    ``overflow`` says that events of that root were lost, so scan and compare all of it. A written file may be
+    half-written still: see :class:`~photoindex.watch.settle.Settler`. A change behind a link to a single file is seen
+    only where the root is polled, or by the next full comparison.
+
+    ``on_event`` runs in threads of this object, from before :meth:`start` returns, never twice at once. While it runs
+    later events wait: it should hand over and return. It must not call :meth:`stop`. An exception it raises is logged
+    and told by :meth:`problems`, and that event is lost.
+
+    ``poll_seconds`` is how often roots without events are scanned and the health of the others is checked. To miss
+    nothing, start the observer first and then compare the whole tree.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        photo_filter: PhotoFilter,
+        on_event: Callable[[FileEvent], None],
+        poll_seconds: float = 10.0,
+        *,
+        make_observer: Callable[[], BaseObserver] = Observer,
+        limits: InotifyLimits | None = None,
+    ) -> None:
+        self._roots = tuple(dict.fromkeys(_absolute(root) for root in roots))
+        self._filter = photo_filter
+        self._on_event = on_event
+        self._poll_seconds = poll_seconds
+        self._make_observer = make_observer
+        self._limits = limits or InotifyLimits()
+        self._observer: BaseObserver | None = None
+        self._keeper: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._delivery = threading.Lock()
+        self._watched: dict[Path, _Watched] = {}
+        self._polled: dict[Path, PolledTree] = {}
+        self._notices: dict[tuple[str, Path | None], str] = {}
+
+    def start(self) -> None:
+        """Begin to watch; on return every later change is seen. Does nothing when started already.
+
+        Takes one walk of each root. Raises :class:`FolderError` when a root does not exist or is not a folder; then
+        nothing is watched.
+        """
+        if self._keeper is not None:
+            return
+        for root in self._roots:
+            check_folder(root)
+        self._stopping.clear()
+        self._notices.clear()
+        try:
+            refusal = self._start_observer()
+            for root in self._roots:
+                self._begin(root, refusal)
+        except BaseException:
+            self.stop()
+            raise
+        self._keeper = threading.Thread(target=self._keep, name="photoindex-watch", daemon=True)
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Stop watching and wait for the threads to end; no event comes after. May be called again, or before start."""
+        if threading.current_thread() in (self._keeper, self._observer):
+            raise RuntimeError("stop() was called from on_event, which it would wait for")
+        self._stopping.set()
+        if self._keeper is not None:
+            self._keeper.join()
+            self._keeper = None
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join()
+        self._watched.clear()
+        self._polled.clear()
+
+    def mode(self, root: Path) -> Mode:
+        """How ``root`` is watched now. Raises :class:`FolderError` for what is not a root, and when not started."""
+        root = _absolute(root)
+        if root in self._watched:
+            return "events"
+        if root in self._polled:
+            return "polling"
+        raise FolderError(f"{root} is not being watched")
+
+    def problems(self) -> list[str]:
+        """What the user should know of the watching, one line each, oldest first. Empty when all is well."""
+        return list(self._notices.values())
+
+    def _start_observer(self) -> str | None:
+        """Start watchdog; returns why it cannot be used, if so."""
+        try:
+            observer = self._make_observer()
+            if isinstance(observer, PollingObserver):
+                return "this system reports no file events"
+            observer.start()
+        except OSError as error:
+            return explain(error)
+        self._observer = observer
+        return None
+
+    def _begin(self, root: Path, refusal: str | None) -> None:
+        found = check_folder(root)
+        if refusal is None:
+            real = Path(os.path.realpath(root))
+            tree = _Watched(root, real, (found.st_dev, found.st_ino), survey(root, self._filter))
+            refusal = self._watch(tree)
+            if refusal is None:
+                self._poll_links(tree)
+                return
+        self._poll_instead(root, refusal)
+        self._polled[root].look()
+
+    def _watch(self, tree: _Watched) -> str | None:
+        """Have watchdog watch the tree; returns why events cannot be relied on there, if so."""
+        assert self._observer is not None
+        allowed = self._limits.allowed()
+        if allowed is not None and tree.survey.folders + self._folders_watched() > allowed:
+            return f"it has {tree.survey.folders} folders and fs.inotify.max_user_watches is {allowed}"
+        # Known before the first event, which may come before schedule() returns.
+        self._watched[tree.root] = tree
+        try:
+            tree.watch = self._observer.schedule(_Handler(self, tree), str(tree.real), recursive=True)
+        except OSError as error:
+            del self._watched[tree.root]
+            return explain(error)
+        tree.emitter = next((emitter for emitter in self._observer.emitters if emitter.watch == tree.watch), None)
+        if not report_overflow(tree.emitter, partial(self._queue_overflow, tree)):
+            self._notices["overflow", None] = (
+                "this version of watchdog does not say when events are lost (7.1 does); "
+                "only the next full comparison finds those files"
+            )
+        missing = self._unwatched_folders()
+        if missing:  # look again: folders may have gone since they were counted
+            tree.survey = survey(tree.root, self._filter)
+            missing = self._unwatched_folders()
+        if missing:
+            self._unwatch(tree)
+            return explain_missing(missing, tree.survey.folders)
+        return None
+
+    def _folders_watched(self) -> int:
+        """How many folders all watched roots have; a root inside another takes no watches of its own."""
+        folders = {tree.real: tree.survey.folders for tree in list(self._watched.values())}
+        return sum(count for real, count in folders.items() if folders.keys().isdisjoint(real.parents))
+
+    def _unwatched_folders(self) -> int:
+        held = self._limits.held()
+        return 0 if held is None else max(0, self._folders_watched() - held)
+
+    def _poll_links(self, tree: _Watched, *, report: bool = False) -> None:
+        """Poll the linked folders below a watched root, which send no events. ``report`` those not known before."""
+        targets = {os.path.realpath(polled.root) for polled in self._polled.values()}
+        for link in tree.survey.links:
+            target = Path(os.path.realpath(link))
+            if link in self._polled or str(target) in targets or self._sees_into(tree, target):
+                continue
+            targets.add(str(target))
+            polled = self._polled[link] = PolledTree(link, self._filter, linked=True)
+            polled.look()
+            if report:
+                self._deliver(FileEvent("written", link, is_directory=True))
+        self._note_links(tree.root)
+
+    def _sees_into(self, tree: _Watched, target: Path) -> bool:
+        """Whether a scan of the tree reports what lies in ``target`` by its real path, or takes it for a loop."""
+        if target == tree.real or target in tree.real.parents:
+            return True
+        if tree.real not in target.parents:
+            return False
+        path = tree.root / target.relative_to(tree.real)
+        return self._filter.accepts_below(tree.root, path) and self._filter.enters_folder(path)
+
+    def _note_links(self, root: Path) -> None:
+        links = sum(polled.linked and root in polled.root.parents for polled in self._polled.values())
+        text = f"{links} linked folder(s) send no events: scanned every {self._poll_seconds:g} s"
+        self._note("links", root, text if links else None)
+
+    def _poll_instead(self, root: Path, reason: str) -> None:
+        for link in [link for link, polled in self._polled.items() if polled.linked and root in link.parents]:
+            del self._polled[link]  # a scan of the root follows it
+        self._polled[root] = PolledTree(root, self._filter)
+        self._note_links(root)
+        self._note("mode", root, f"scanned every {self._poll_seconds:g} s instead of watched: {reason}")
+
+    def _note(self, topic: str, root: Path, text: str | None) -> None:
+        """Set or, with ``None``, take back what :meth:`problems` says of one topic of one root."""
+        if text is None:
+            self._notices.pop((topic, root), None)
+        else:
+            self._notices[topic, root] = f"{root}: {text}"
+
+    # ---- watchdog's thread
+
+    def _queue_overflow(self, tree: _Watched) -> None:
+        if tree.emitter is not None:
+            tree.emitter.queue_event(_EventsLost(str(tree.real)))
+
+    def _receive(self, tree: _Watched, event: FileSystemEvent) -> None:
+        if self._watched.get(tree.root) is not tree:
+            return  # polled by now
+        if event.event_type == "overflow":
+            self._deliver(FileEvent("overflow", tree.root))
+            return
+        if event.event_type in ("opened", "closed_no_write"):
+            return
+        source = _respell(event.src_path, tree)
+        destination = _respell(event.dest_path, tree)
+        if event.event_type in ("created", "moved", "attrib"):
+            tree.grew = tree.grew or event.is_directory or os.path.islink(destination or source or "")
+        translated = _translate(event, source, destination, tree.root, self._filter)
+        if translated is None:
+            return
+        if translated.kind == "removed" and os.path.lexists(translated.path):
+            # Written anew meanwhile, or the word of a folder that was moved out of the tree and is still watched there.
+            translated = replace(translated, kind="written")
+        self._deliver(translated)
+
+    def _deliver(self, event: FileEvent) -> None:
+        with self._delivery:
+            if self._stopping.is_set():
+                return
+            try:
+                self._on_event(event)
+            except Exception as error:  # it would end watchdog's thread, and with it all events
+                logger.exception("an event of %s was lost", event.path)
+                self._notices["lost", None] = f"an event of {event.path} was lost: {type(error).__name__}: {error}"
+
+    # ---- the keeper's thread
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(self._poll_seconds):
+            for tree in list(self._watched.values()):
+                self._guarded(tree.root, partial(self._check, tree))
+            for polled in list(self._polled.values()):
+                self._guarded(polled.root, partial(self._poll, polled))
+
+    def _guarded(self, root: Path, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # one root's trouble must not end the care for the others
+            logger.exception("cannot look after %s", root)
+            self._note("care", root, f"the last look failed: {type(error).__name__}: {error}")
+        else:
+            self._note("care", root, None)
+
+    def _check(self, tree: _Watched) -> None:
+        """See that events of this tree can still arrive, and fall back to polling when they cannot."""
+        reason = self._why_silent(tree)
+        # A shortfall of watches means folders that watchdog could not add, or watches that an unmount has ended.
+        if reason is None and (tree.grew or tree.short or self._unwatched_folders()):
+            tree.grew = False
+            tree.survey = survey(tree.root, self._filter)
+            missing = self._unwatched_folders()
+            # Twice in a row: watchdog may not have got round to new folders at the first look.
+            if missing and tree.short:
+                reason = explain_missing(missing, tree.survey.folders)
+            tree.short = missing > 0
+            self._poll_links(tree, report=True)
+        if reason is not None:
+            self._poll_instead(tree.root, reason)  # its first look, next, reports an overflow
+            self._unwatch(tree)
+
+    def _why_silent(self, tree: _Watched) -> str | None:
+        try:
+            found = os.stat(tree.root)
+        except OSError as error:
+            return f"it could not be reached for a while ({error.strerror})"
+        if (found.st_dev, found.st_ino) != tree.identity:
+            return "another folder or disk has taken its place"
+        if self._observer is None or not self._observer.is_alive() or is_dead(tree.emitter):
+            return "its events have stopped"
+        return None
+
+    def _unwatch(self, tree: _Watched) -> None:
+        self._watched.pop(tree.root, None)
+        if self._observer is not None and tree.watch is not None:
+            try:
+                self._observer.unschedule(tree.watch)
+            except Exception:  # the watch is dead already; what still comes from it is ignored
+                logger.debug("cannot unschedule %s", tree.root, exc_info=True)
+
+    def _poll(self, polled: PolledTree) -> None:
+        for event in polled.look(self._stopping.is_set):
+            self._deliver(event)
+        if polled.gone:
+            del self._polled[polled.root]
+        self._note("look", polled.root, None if polled.gone else polled.problem)
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, owner: FolderObserver, tree: _Watched) -> None:
+        self._owner = owner
+        self._tree = tree
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        self._owner._receive(self._tree, event)
+
+
+def _translate(
+    event: FileSystemEvent, source: Path | None, destination: Path | None, root: Path, photo_filter: PhotoFilter
+) -> FileEvent | None:
+    """One watchdog event in our terms, or ``None`` when it tells of nothing that matters."""
+    if getattr(event, "is_synthetic", False):
+        return None  # its folder's event has spoken for it
+    folder = event.is_directory
+
+    def matters(path: Path | None) -> bool:
+        if path is None or not photo_filter.accepts_below(root, path):
+            return False
+        return path == root or (photo_filter.enters_folder(path) if folder else photo_filter.accepts_file(path))
+
+    if event.event_type == "moved":
+        left, arrived = matters(source), matters(destination)
+        if left and arrived and source is not None:
+            return FileEvent("moved", source, destination, is_directory=folder)
+        if arrived and destination is not None:
+            return FileEvent("written", destination, is_directory=folder)
+    else:
+        left = event.event_type == "deleted" and matters(source)
+        # "attrib" is how setting a file's times or permissions shows. For a folder it and "modified" tell nothing that
+        # its entries do not tell themselves.
+        kinds = ("created",) if folder else ("created", "modified", "closed", "attrib")
+        if event.event_type in kinds and matters(source) and source is not None:
+            return FileEvent("written", source, is_directory=folder)
+    if left and source is not None:
+        return FileEvent("removed", source, is_directory=folder)
+    return None
+
+
+def _respell(raw: str | bytes, tree: _Watched) -> Path | None:
+    """The path of an event as the caller spelt its root."""
+    if not raw:
+        return None
+    path = Path(os.fsdecode(raw))
+    if tree.root == tree.real or not path.is_relative_to(tree.real):
+        return path
+    return tree.root / path.relative_to(tree.real)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))

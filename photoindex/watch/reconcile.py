@@ -1,0 +1,85 @@
+"""Compares what lies on the disk with what was known of it. Pure: reads no disk and keeps no state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from photoindex.types import FileEvent, FileStat, ScannedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a scan found, against what was known. ``new`` and ``changed`` in scan order, ``missing`` sorted."""
+
+    new: tuple[ScannedFile, ...]
+    changed: tuple[ScannedFile, ...]
+    missing: tuple[Path, ...]
+    unchanged: int
+
+
+def compare(
+    scanned: Iterable[ScannedFile], known: Mapping[Path, FileStat], *, unreadable: Iterable[Path] = ()
+) -> Changes:
+    """Sort the scanned files into new, changed and unchanged, and find the known ones that were not met.
+
+    Changed is another size (bytes) or another modification time (ns). Another inode alone is not: a remount and some
+    file systems renumber them. ``known`` must hold only what the scan could have met. Known files at or below an
+    ``unreadable`` path (those a scan reported to its ``on_problem``) are not called missing: nobody could look.
+    """
+    new: list[ScannedFile] = []
+    changed: list[ScannedFile] = []
+    unchanged = 0
+    met: set[Path] = set()
+    for file in scanned:
+        if file.path in met:
+            continue
+        met.add(file.path)
+        before = known.get(file.path)
+        if before is None:
+            new.append(file)
+        elif same_content(before, file.stat):
+            unchanged += 1
+        else:
+            changed.append(file)
+    unseen = set(unreadable)
+    missing = sorted(path for path in known if path not in met and not (unseen and _at_or_below(path, unseen)))
+    return Changes(tuple(new), tuple(changed), tuple(missing), unchanged)
+
+
+def same_content(before: FileStat, after: FileStat) -> bool:
+    """Whether two states of a file give no reason to think its bytes differ."""
+    return before.size == after.size and before.mtime_ns == after.mtime_ns
+
+
+def events(changes: Changes, known: Mapping[Path, FileStat]) -> Iterator[FileEvent]:
+    """The file events that lead from ``known`` to what ``changes`` found.
+
+    A missing file and a new one with the same inode, size and modification time are one file that moved, unless several
+    files could be meant. Moves come first, so that a path freed by one is not reported as removed after it was written.
+    """
+    gone: dict[FileStat, list[Path]] = {}
+    for path in changes.missing:
+        gone.setdefault(known[path], []).append(path)
+    come: dict[FileStat, list[Path]] = {}
+    for file in changes.new:
+        come.setdefault(file.stat, []).append(file.path)
+    moved: dict[Path, Path] = {}
+    for stat, sources in gone.items():
+        destinations = come.get(stat, ())
+        if stat.inode and len(sources) == 1 and len(destinations) == 1:
+            moved[sources[0]] = destinations[0]
+    for source, destination in moved.items():
+        yield FileEvent("moved", source, destination)
+    for path in changes.missing:
+        if path not in moved:
+            yield FileEvent("removed", path)
+    arrived = set(moved.values())
+    for file in (*changes.new, *changes.changed):
+        if file.path not in arrived:
+            yield FileEvent("written", file.path)
+
+
+def _at_or_below(path: Path, folders: set[Path]) -> bool:
+    return path in folders or any(parent in folders for parent in path.parents)

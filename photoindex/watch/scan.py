@@ -1,0 +1,226 @@
+"""Walks a folder and finds its photos, surviving whatever else lies there."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat as stat_bits
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from photoindex.errors import FolderError
+from photoindex.types import FileStat, ScannedFile
+from photoindex.watch.filters import PhotoFilter
+
+logger = logging.getLogger(__name__)
+
+OnProblem = Callable[[Path, OSError], None]
+
+_Identity = tuple[int, int] | str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What event watching must know of a tree. Linked folders are neither counted nor entered.
+
+    ``folders`` counts the root and every readable real folder below it, whatever a filter says: that is how many a
+    recursive watch needs. ``links`` are the links to folders that a scan would follow.
+    """
+
+    folders: int
+    links: tuple[Path, ...]
+
+
+@dataclass(slots=True)
+class _Listing:
+    """One folder's content, each group sorted by name."""
+
+    files: list[Path] = field(default_factory=list)  # by name a photo; may still be a link to anything
+    folders: list[Path] = field(default_factory=list)
+    links: list[Path] = field(default_factory=list)  # links whose target is a folder
+    readable: bool = True
+
+
+def file_stat(path: Path) -> FileStat | None:
+    """The state of the regular file at ``path``, links followed; ``None`` when there is none.
+
+    Raises :class:`OSError` when the file system does not say (no permission, input/output error).
+    """
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if _is_dangling(error):
+            return None
+        raise
+    if not stat_bits.S_ISREG(found.st_mode):
+        return None
+    return FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
+
+
+def check_folder(root: Path) -> os.stat_result:
+    """The stat of the folder ``root``; raises :class:`FolderError` when it is missing, no folder, or unreachable."""
+    found = _check_exists(root)
+    if not stat_bits.S_ISDIR(found.st_mode):
+        raise FolderError(f"{root} is not a folder; name the folder it lies in")
+    return found
+
+
+def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[ScannedFile]:
+    """Every photo at or below ``root``, in the same order each time for the same tree.
+
+    Real folders are walked first, sorted by name; then linked folders, each folder once however many links lead there,
+    so a photo that can be reached both ways is reported under its real path. A link to a folder that contains ``root``
+    is not followed. Links to files are followed. Broken links, fifos, sockets, devices and files that vanish meanwhile
+    are skipped. Paths begin with ``root`` as given; names that are not valid text carry surrogate escapes.
+
+    ``on_problem`` hears of each folder or file that could not be read, with the error, and the walk goes on; without it
+    the problem is logged. What lies below such a path is unknown, not missing. When ``root`` is a regular file, it is
+    the one file yielded, whatever its name.
+
+    Raises :class:`FolderError` at once when ``root`` does not exist, cannot be read, or is neither folder nor file.
+    """
+    found = _check_exists(root)
+    if stat_bits.S_ISREG(found.st_mode):
+        stat = FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
+        return iter((ScannedFile(root, stat),))
+    if not stat_bits.S_ISDIR(found.st_mode):
+        raise FolderError(f"{root} is neither a folder nor a regular file")
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise FolderError(f"cannot read the folder {root}: {error.strerror}; check its permissions") from error
+    return _walk(root, photo_filter, on_problem or _log_problem)
+
+
+def survey(root: Path, photo_filter: PhotoFilter) -> Survey:
+    """Count the folders a recursive watch of ``root`` takes, and find the linked folders it would not see into."""
+    folders = 0
+    links: list[Path] = []
+    stack = [(root, True)]
+    while stack:
+        folder, entered = stack.pop()
+        listing = _list_folder(folder, photo_filter, _ignore_problem)
+        folders += listing.readable
+        if entered:
+            links.extend(link for link in listing.links if photo_filter.enters_folder(link))
+        stack.extend((path, entered and photo_filter.enters_folder(path)) for path in reversed(listing.folders))
+    return Survey(folders, tuple(links))
+
+
+def _walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> Iterator[ScannedFile]:
+    visited = _containing_folders(root)
+    # Links wait until every real folder has been walked: a real path is the better name for a photo, and the one its
+    # events come under.
+    links: deque[Path] = deque()
+    yield from _walk_real(root, photo_filter, on_problem, visited, links, below_link=False)
+    while links:
+        yield from _walk_real(links.popleft(), photo_filter, on_problem, visited, links, below_link=True)
+
+
+def _walk_real(
+    top: Path,
+    photo_filter: PhotoFilter,
+    on_problem: OnProblem,
+    visited: set[_Identity],
+    links: deque[Path],
+    *,
+    below_link: bool,
+) -> Iterator[ScannedFile]:
+    stack = [top]
+    while stack:
+        folder = stack.pop()
+        try:
+            identity = _identity(folder)
+        except OSError as error:
+            if not _is_gone(error):
+                on_problem(folder, error)
+            continue
+        # Only links can lead somewhere twice. A real folder is never skipped, because some file systems give the same
+        # inode number to different folders.
+        if below_link and identity in visited:
+            continue
+        visited.add(identity)
+        listing = _list_folder(folder, photo_filter, on_problem)
+        for path in listing.files:
+            try:
+                stat = file_stat(path)
+            except OSError as error:
+                on_problem(path, error)
+                continue
+            if stat is not None:
+                yield ScannedFile(path, stat)
+        stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path))
+        links.extend(path for path in listing.links if photo_filter.enters_folder(path))
+
+
+def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
+    listing = _Listing()
+    entries: list[os.DirEntry[str]] = []
+    try:
+        with os.scandir(folder) as iterator:
+            entries.extend(iterator)  # what was read before an error stays
+    except OSError as error:
+        listing.readable = False
+        if not _is_gone(error):
+            on_problem(folder, error)
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        path = folder / entry.name
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                listing.folders.append(path)
+            elif entry.is_symlink() and entry.is_dir():
+                listing.links.append(path)
+            elif photo_filter.accepts_file(path):
+                listing.files.append(path)
+        except OSError as error:
+            if not _is_dangling(error):
+                on_problem(path, error)
+    return listing
+
+
+def _check_exists(root: Path) -> os.stat_result:
+    try:
+        return os.stat(root)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FolderError(f"{root} does not exist; check the path, or mount the disk it is on") from error
+    except OSError as error:
+        raise FolderError(f"cannot reach {root}: {error.strerror}") from error
+
+
+def _containing_folders(root: Path) -> set[_Identity]:
+    identities: set[_Identity] = set()
+    for folder in Path(os.path.realpath(root)).parents:
+        try:
+            identities.add(_identity(folder))
+        except OSError:
+            continue  # a folder that cannot be looked at cannot be walked into through a link either
+    return identities
+
+
+def _identity(folder: Path) -> _Identity:
+    """What tells this folder from all others, by whatever path it is reached."""
+    found = os.stat(folder)
+    # Some network and FUSE file systems number no inodes; all their folders would look like one.
+    return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
+
+
+def _is_gone(error: OSError) -> bool:
+    return isinstance(error, FileNotFoundError | NotADirectoryError)
+
+
+def _is_dangling(error: OSError) -> bool:
+    """Whether a link leads nowhere: its target is gone, or it leads back to itself."""
+    return _is_gone(error) or error.errno == errno.ELOOP
+
+
+def _log_problem(path: Path, error: OSError) -> None:
+    logger.warning("cannot read %s: %s", path, error.strerror or error)
+
+
+def _ignore_problem(path: Path, error: OSError) -> None:
+    """A survey counts what can be watched; a scan reports what cannot be read."""

@@ -1,0 +1,164 @@
+"""Tells when a file has stopped changing, so that a half-written photo is never taken for a whole one."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from photoindex.types import FileStat
+from photoindex.watch.reconcile import same_content
+from photoindex.watch.scan import file_stat
+
+EMPTY_PATIENCE = 10  # quiet periods; a copy often begins with an empty file and may take long to send its first byte
+
+
+@dataclass(slots=True)
+class _Pending:
+    token: int  # pairs this with its one heap entry; other heap entries of the same path are left-overs
+    seen: FileStat | None
+    last_change: float
+    due: float
+
+
+class Settler:
+    """Holds files back until they have been quiet.
+
+    A file is ready when no event came for ``quiet_seconds`` and its size and modification time are what they were when
+    last looked at; a change found then starts the quiet period again. Empty files wait up to ten times as long and are
+    then released anyway. ``clock`` gives seconds and never goes back. ``stat`` gives the state of a regular file, or
+    ``None`` when there is none; when it raises :class:`OSError` the file stays pending and is looked at again later.
+
+    Safe to use from several threads. Every call is cheap however many files wait, except the two that name a folder.
+    """
+
+    def __init__(
+        self,
+        quiet_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        stat: Callable[[Path], FileStat | None] = file_stat,
+    ) -> None:
+        self._quiet = quiet_seconds
+        self._clock = clock
+        self._stat = stat
+        self._pending: dict[Path, _Pending] = {}
+        # Touching a file again only moves its due time in the dict; its heap entry is corrected when it surfaces. That
+        # keeps a storm of events on the same files from growing the heap.
+        self._heap: list[tuple[float, int, Path]] = []
+        self._tokens = itertools.count()
+        self._lock = threading.Lock()
+
+    @property
+    def pending(self) -> int:
+        """How many files are held back."""
+        return len(self._pending)
+
+    def touch(self, path: Path) -> None:
+        """An event came for ``path``: its quiet period starts now."""
+        with self._lock:
+            self._touch(path)
+
+    def forget(self, path: Path) -> None:
+        """``path`` was removed: do not release it."""
+        with self._lock:
+            self._pending.pop(path, None)
+
+    def forget_below(self, folder: Path) -> None:
+        """``folder`` was removed: release nothing below it. Looks at every pending file."""
+        with self._lock:
+            for path in self._pending_below(folder):
+                del self._pending[path]
+
+    def move(self, old: Path, new: Path) -> None:
+        """A file was renamed: if it, or what it replaced, was pending, then ``new`` waits a quiet period of its own."""
+        with self._lock:
+            known = [self._pending.pop(old, None), self._pending.get(new)]
+            if any(known):
+                self._touch(new)
+
+    def move_below(self, old: Path, new: Path) -> None:
+        """A folder was renamed: what waited below ``old`` waits below ``new``. Looks at every pending file."""
+        with self._lock:
+            for path in self._pending_below(old):
+                del self._pending[path]
+                self._touch(new / path.relative_to(old))
+
+    def take_ready(self) -> list[tuple[Path, FileStat]]:
+        """Release the files that are ready, with the state each was found in, the longest quiet first.
+
+        Files that have vanished are dropped.
+        """
+        ready: list[tuple[Path, FileStat]] = []
+        again: list[tuple[float, int, Path]] = []
+        with self._lock:
+            now = self._clock()
+            while self._heap and self._heap[0][0] <= now:
+                _, token, path = heapq.heappop(self._heap)
+                pending = self._pending.get(path)
+                if pending is None or pending.token != token:
+                    continue
+                if pending.due <= now:
+                    stat = self._check(path, pending, now)
+                    if stat is not None:
+                        ready.append((path, stat))
+                if path in self._pending:
+                    again.append((pending.due, token, path))
+            # Only now, or a file that changes at every look would be looked at for ever when the quiet period is zero.
+            for entry in again:
+                heapq.heappush(self._heap, entry)
+        return ready
+
+    def next_due(self) -> float | None:
+        """Seconds until something may be ready, 0 when it may be now, ``None`` when nothing is pending."""
+        with self._lock:
+            while self._heap:
+                due, token, path = self._heap[0]
+                pending = self._pending.get(path)
+                if pending is None or pending.token != token:
+                    heapq.heappop(self._heap)
+                elif pending.due > due:
+                    heapq.heapreplace(self._heap, (pending.due, token, path))
+                else:
+                    return max(0.0, due - self._clock())
+            return None
+
+    def _touch(self, path: Path) -> None:
+        now = self._clock()
+        try:
+            seen = self._stat(path)
+        except OSError:
+            seen = None
+        pending = self._pending.get(path)
+        if pending is None:
+            pending = _Pending(next(self._tokens), seen, now, now + self._quiet)
+            self._pending[path] = pending
+            heapq.heappush(self._heap, (pending.due, pending.token, path))
+        else:
+            pending.seen, pending.last_change, pending.due = seen, now, now + self._quiet
+
+    def _check(self, path: Path, pending: _Pending, now: float) -> FileStat | None:
+        """Look at a file that has been quiet: return its state and stop holding it, or say when to look again."""
+        pending.due = now + self._quiet
+        try:
+            found = self._stat(path)
+        except OSError:
+            return None
+        if found is None:
+            del self._pending[path]
+            return None
+        if pending.seen is None or not same_content(pending.seen, found):
+            pending.seen, pending.last_change = found, now
+            return None
+        patience_ends = pending.last_change + EMPTY_PATIENCE * self._quiet
+        if found.size == 0 and now < patience_ends:
+            pending.due = min(pending.due, patience_ends)
+            return None
+        del self._pending[path]
+        return found
+
+    def _pending_below(self, folder: Path) -> list[Path]:
+        return [path for path in self._pending if folder in path.parents]

@@ -1,0 +1,257 @@
+"""The query language: what text becomes, and that no text breaks it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from photoindex.errors import QueryError
+from photoindex.search.analysis import content_words, fold, stem, words
+from photoindex.search.query import (
+    AllOf,
+    AnyOf,
+    Fuzzy,
+    ParsedQuery,
+    Phrase,
+    Prefix,
+    Ranked,
+    Taken,
+    Word,
+    parse_query,
+)
+
+
+def run_of(text: str) -> Ranked:
+    root = parse_query(text).root
+    assert isinstance(root, Ranked)
+    return root
+
+
+def wanted(text: str) -> list[str]:
+    return [node.text for node in run_of(text).wanted if isinstance(node, Word)]
+
+
+class TestPlainWords:
+    def test_plain_words_are_wanted_and_stop_words_are_dropped(self) -> None:
+        assert run_of("giraffes in the grass") == Ranked(wanted=(Word("giraffes"), Word("grass")))
+
+    def test_a_word_in_two_forms_is_asked_once(self) -> None:
+        assert wanted("dogs dog DOG") == ["dogs"]
+
+    def test_punctuation_divides_words_and_apostrophes_do_not(self) -> None:
+        assert wanted("t-shirt, dog's o'brien") == ["shirt", "dog", "obrien"]
+
+    def test_a_smiley_is_no_logic(self) -> None:
+        assert wanted("dog :) cat") == ["dog", "cat"]
+
+    def test_an_unclosed_quote_is_ignored(self) -> None:
+        assert wanted('brown "dog') == ["brown", "dog"]
+
+    def test_an_unknown_field_name_is_a_plain_word(self) -> None:
+        assert wanted("foo:bar http://example") == ["foo", "bar", "http", "example"]
+
+    def test_lower_case_and_or_not_are_no_operators(self) -> None:
+        assert wanted("cat and dog or bird") == ["cat", "dog", "bird"]
+
+    def test_parentheses_around_plain_words_mean_nothing(self) -> None:
+        assert wanted("a dog (brown) on (the (beach))") == ["dog", "brown", "beach"]
+
+    def test_the_wanted_words_are_listed_for_other_layers_of_search(self) -> None:
+        parsed = parse_query('Giraffes "brown dog" -cat camera:canon (zebra -lion) grass*')
+        assert parsed.words == ("giraffes", "brown", "dog", "zebra")
+
+    @pytest.mark.parametrize("text", ["it's", "the of a", '"in the"', "a AND the"])
+    def test_a_query_of_stop_words_alone_is_refused_by_name(self, text: str) -> None:
+        with pytest.raises(QueryError, match="nothing to search for: words as common as '"):
+            parse_query(text)
+
+    @pytest.mark.parametrize("text", ["", "   ", "!?", "()", "-", '""', "*", "~", "NOT", "\x00", "\ud800"])
+    def test_a_query_without_words_is_refused(self, text: str) -> None:
+        with pytest.raises(QueryError, match="give at least one word"):
+            parse_query(text)
+
+
+class TestOperators:
+    def test_minus_and_not_exclude(self) -> None:
+        expected = Ranked(wanted=(Word("dog"),), excluded=(Word("cat"),))
+        assert run_of("dog -cat") == run_of("dog NOT cat") == run_of("-cat dog") == expected
+
+    def test_a_hyphen_inside_a_word_excludes_nothing(self) -> None:
+        assert run_of("short-haired").excluded == ()
+
+    def test_an_excluded_compound_must_be_there_as_a_whole(self) -> None:
+        assert run_of("dog -short-haired").excluded == (AllOf((Word("short"), Word("haired"))),)
+
+    def test_a_query_may_only_exclude(self) -> None:
+        assert run_of("-dog") == Ranked(excluded=(Word("dog"),))
+
+    def test_a_run_of_words_binds_before_and_which_binds_before_or(self) -> None:
+        red_car, dog, cat = (Ranked(wanted=tuple(map(Word, text.split()))) for text in ("red car", "dog", "cat"))
+        assert parse_query("red car AND dog OR cat").root == AnyOf((AllOf((red_car, dog)), cat))
+
+    def test_parentheses_group(self) -> None:
+        either = AnyOf((Ranked(wanted=(Word("cat"),)), Ranked(wanted=(Word("dog"),))))
+        assert run_of("grass (cat OR dog)") == Ranked(wanted=(Word("grass"),), required=(either,))
+        assert run_of("grass -(cat OR dog)") == Ranked(wanted=(Word("grass"),), excluded=(either,))
+
+    @pytest.mark.parametrize(
+        "text", ["AND dog", "dog OR", "dog AND", "OR OR dog", "((dog", "dog))", "dog NOT", "dog -"]
+    )
+    def test_operators_without_an_operand_are_ignored(self, text: str) -> None:
+        assert wanted(text) == ["dog"]
+
+
+class TestPhrasesPrefixesAndFuzzyWords:
+    def test_quotes_of_every_kind_make_a_required_phrase(self) -> None:
+        expected = Ranked(required=(Phrase(("brown", "dog")),))
+        assert run_of('"brown dog"') == run_of("\u201cbrown dog\u201d") == run_of("\uff02brown dog\uff02") == expected
+
+    def test_stop_words_in_a_phrase_are_dropped(self) -> None:
+        assert run_of('"standing in the grass"').required == (Phrase(("standing", "grass")),)
+
+    def test_a_star_makes_a_prefix_of_the_last_word(self) -> None:
+        assert run_of("Giraf*").wanted == (Prefix("giraf"),)
+        assert run_of("short-hair*").wanted == (Word("short"), Prefix("hair"))
+
+    def test_a_prefix_of_one_letter_is_refused(self) -> None:
+        with pytest.raises(QueryError, match=r"'d\*' stands for too many words"):
+            parse_query("d*")
+
+    def test_a_tilde_allows_one_mistake_and_two_in_long_words(self) -> None:
+        assert run_of("girafe~ refridgerator~ horse~2").wanted == (
+            Fuzzy("girafe", 1),
+            Fuzzy("refridgerator", 2),
+            Fuzzy("horse", 2),
+        )
+
+    def test_two_letters_are_too_few_to_be_fuzzy(self) -> None:
+        assert run_of("tv~").wanted == (Word("tv"),)
+
+
+class TestFields:
+    def test_field_filters_are_required(self) -> None:
+        assert run_of("beach Camera:Canon label:dog name:img folder:summer caption:sand beam:sun") == Ranked(
+            wanted=(Word("beach"),),
+            required=(
+                Word("canon", "camera"),
+                Word("dog", "labels"),
+                Word("img", "names"),
+                Word("summer", "names"),
+                Word("sand", "caption"),
+                Word("sun", "beams"),
+            ),
+        )
+
+    def test_a_filter_takes_phrases_prefixes_and_fuzzy_words(self) -> None:
+        assert run_of('label:"traffic light" caption:dog* -camera:cannon~').required == (
+            Phrase(("traffic", "light"), "labels"),
+            Prefix("dog", "caption"),
+        )
+        assert run_of("-camera:cannon~").excluded == (Fuzzy("cannon", 1, "camera"),)
+
+    @pytest.mark.parametrize(
+        ("text", "first", "last"),
+        [
+            ("2023", date(2023, 1, 1), date(2023, 12, 31)),
+            ("2024-02", date(2024, 2, 1), date(2024, 2, 29)),
+            ("2023-06-12", date(2023, 6, 12), date(2023, 6, 12)),
+            ("2023-6-2", date(2023, 6, 2), date(2023, 6, 2)),
+            ("2023-06-01..2023-07-15", date(2023, 6, 1), date(2023, 7, 15)),
+            ("2021..2023-06", date(2021, 1, 1), date(2023, 6, 30)),
+            ("2023..", date(2023, 1, 1), None),
+            ("..2022", None, date(2022, 12, 31)),
+            ("\uff12\uff10\uff12\uff13", date(2023, 1, 1), date(2023, 12, 31)),
+        ],
+    )
+    def test_taken_names_days_months_years_and_ranges(self, text: str, first: date | None, last: date | None) -> None:
+        assert run_of(f"taken:{text}") == Ranked(required=(Taken(first, last),))
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "..", "june", "2023-13", "2023-02-30", "0000", "20230612", "2023-06-", "99999", "2023...2024", "\x1b[31m"],
+    )
+    def test_a_date_that_is_none_is_refused_on_one_printable_line(self, text: str) -> None:
+        with pytest.raises(QueryError, match="is not a date") as caught:
+            parse_query(f"dog taken:{text}")
+        assert str(caught.value).isprintable()
+
+    def test_a_range_that_ends_before_it_begins_is_refused(self) -> None:
+        with pytest.raises(QueryError, match="ends before it begins"):
+            parse_query("taken:2023..2022")
+
+
+class TestLimits:
+    def test_a_query_of_more_than_a_thousand_characters_is_refused(self) -> None:
+        with pytest.raises(QueryError, match="1,001 characters"):
+            parse_query("x" * 1001)
+
+    def test_a_query_of_more_than_64_words_is_refused(self) -> None:
+        parse_query(" ".join(f"w{n}" for n in range(64)))
+        with pytest.raises(QueryError, match="65 words"):
+            parse_query(" ".join(f"w{n}" for n in range(65)))
+        with pytest.raises(QueryError, match="65 words"):
+            parse_query('"' + " ".join(f"w{n}" for n in range(65)) + '"')
+
+    def test_deep_nesting_is_refused_and_not_recursed_into(self) -> None:
+        with pytest.raises(QueryError, match="nested"):
+            parse_query("(" * 999)
+
+
+SYNTAX = st.lists(
+    st.sampled_from(  # noqa: RUF005
+        ["dog", "the", "AND", "OR", "NOT", "(", ")", '"', "-", "--", "*", "do*", "~", "dgo~", "taken:", "taken:2023"]
+        + ["camera:", ":", "caption:dog", "foo:bar", "..", "'", "\\", "\x00", "\ud800", "\ufdfa", "İ", "क्षि", "狗", " "]
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(st.text(max_size=200), SYNTAX.map(" ".join), SYNTAX.map("".join)))
+@example("\ufdfa" * 1000)
+@example("-" * 1000)
+@example("a~" * 500)
+@example('"' * 999)
+def test_any_text_is_understood_or_refused_with_one_line(text: str) -> None:
+    try:
+        assert isinstance(parse_query(text), ParsedQuery)
+    except QueryError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+class TestAnalysis:
+    @pytest.mark.parametrize(
+        ("forms", "one"),
+        [
+            (("giraffe", "giraffes"), "giraff"),
+            (("run", "runs", "running"), "run"),
+            (("woman", "women", "woman's"), "woman"),
+            (("child", "children", "Children\u2019s"), "child"),
+            (("beach", "beaches"), "beach"),
+        ],
+    )
+    def test_forms_of_a_word_share_a_stem(self, forms: tuple[str, ...], one: str) -> None:
+        assert {stem(word) for form in forms for word in words(form)} == {one}
+
+    def test_accents_case_and_width_are_levelled(self) -> None:
+        assert words("CAFÉ Cafe\u0301 Ｃａｆｅ Straße Łódź smørrebrød") == [
+            *["cafe"] * 3,
+            "strasse",
+            "lodz",
+            "smorrebrod",
+        ]
+
+    def test_vowel_signs_stay_in_their_word(self) -> None:
+        assert words("हिन्दी फ़ोटो") == [fold("हिन्दी"), fold("फ़ोटो")]
+
+    def test_underscores_and_digits_divide_file_names_into_words(self) -> None:
+        assert content_words("IMG_2041.JPG") == ["img", "2041", "jpg"]
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.text(max_size=100))
+    def test_reading_words_again_changes_nothing(self, text: str) -> None:
+        once = words(text)
+        assert words(" ".join(once)) == once

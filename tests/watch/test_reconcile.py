@@ -1,0 +1,94 @@
+"""Telling new, changed and missing files apart, and what the difference means in events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from photoindex.types import FileEvent, FileStat, ScannedFile
+from photoindex.watch.reconcile import Changes, compare, events
+
+
+def state(size: int = 1, mtime_ns: int = 1, inode: int = 1) -> FileStat:
+    return FileStat(size, mtime_ns, inode)
+
+
+def found(name: str, stat: FileStat) -> ScannedFile:
+    return ScannedFile(Path(name), stat)
+
+
+def test_files_are_sorted_into_new_changed_missing_and_unchanged() -> None:
+    known = {Path("/same"): state(), Path("/grown"): state(), Path("/touched"): state(), Path("/gone"): state()}
+    grown, touched, new = found("/grown", state(size=2)), found("/touched", state(mtime_ns=2)), found("/new", state())
+    changes = compare([grown, found("/same", state()), touched, new], known)
+    assert changes == Changes(new=(new,), changed=(grown, touched), missing=(Path("/gone"),), unchanged=1)
+
+
+def test_another_inode_alone_is_no_change() -> None:
+    changes = compare([found("/a", state(inode=7))], {Path("/a"): state(inode=8)})
+    assert changes == Changes((), (), (), 1)
+
+
+def test_an_older_modification_time_is_a_change() -> None:
+    assert len(compare([found("/a", state(mtime_ns=1))], {Path("/a"): state(mtime_ns=2)}).changed) == 1
+
+
+def test_files_that_nobody_could_look_at_are_not_missing() -> None:
+    known = {Path(name): state() for name in ("/r/shut/a", "/r/shut/deep/b", "/r/shut2/c", "/r/file", "/r/gone")}
+    changes = compare([], known, unreadable=[Path("/r/shut"), Path("/r/file")])
+    assert changes.missing == (Path("/r/gone"), Path("/r/shut2/c"))
+
+
+def test_a_path_scanned_twice_counts_once() -> None:
+    assert compare([found("/a", state())] * 2, {}).new == (found("/a", state()),)
+
+
+NAMES = st.sampled_from([Path(f"/{name}") for name in "abcdef"])
+STATES = st.builds(FileStat, st.integers(0, 2), st.integers(0, 2), st.integers(0, 9))
+
+
+@given(st.dictionaries(NAMES, STATES), st.dictionaries(NAMES, STATES))
+def test_every_path_is_counted_exactly_once(on_disk: dict[Path, FileStat], known: dict[Path, FileStat]) -> None:
+    changes = compare([ScannedFile(path, stat) for path, stat in on_disk.items()], known)
+    listed = [file.path for file in (*changes.new, *changes.changed)] + list(changes.missing)
+    assert len(listed) == len(set(listed))
+    assert len(listed) + changes.unchanged == len(on_disk.keys() | known.keys())
+
+
+@given(st.dictionaries(NAMES, STATES), st.dictionaries(NAMES, STATES))
+def test_replaying_the_events_leads_to_what_is_on_disk(
+    on_disk: dict[Path, FileStat], known: dict[Path, FileStat]
+) -> None:
+    changes = compare([ScannedFile(path, stat) for path, stat in on_disk.items()], known)
+    replayed = dict(known)
+    for event in events(changes, known):
+        if event.kind == "removed":
+            del replayed[event.path]
+        elif event.kind == "moved":
+            assert event.destination is not None
+            replayed[event.destination] = replayed.pop(event.path)
+        else:
+            replayed[event.path] = on_disk[event.path]
+    assert {path: (stat.size, stat.mtime_ns) for path, stat in replayed.items()} == {
+        path: (stat.size, stat.mtime_ns) for path, stat in on_disk.items()
+    }
+
+
+def test_a_file_that_kept_its_inode_size_and_time_has_moved() -> None:
+    known = {Path("/old"): state(inode=5)}
+    changes = compare([found("/new", state(inode=5))], known)
+    assert list(events(changes, known)) == [FileEvent("moved", Path("/old"), Path("/new"))]
+
+
+def test_a_move_that_could_mean_several_files_is_not_guessed() -> None:
+    known = {Path("/old"): state(inode=5)}
+    changes = compare([found("/new1", state(inode=5)), found("/new2", state(inode=5))], known)
+    assert [event.kind for event in events(changes, known)] == ["removed", "written", "written"]
+
+
+def test_files_without_inode_numbers_are_never_taken_for_moved() -> None:
+    known = {Path("/old"): state(inode=0)}
+    changes = compare([found("/new", state(inode=0))], known)
+    assert [event.kind for event in events(changes, known)] == ["removed", "written"]

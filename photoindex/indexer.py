@@ -22,6 +22,7 @@ from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.types import FileEvent, IndexReport, Progress, ScannedFile
 from photoindex.watch import FolderObserver, PhotoFilter, Settler, compare, scan
+from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
@@ -38,6 +39,7 @@ class Indexer:
         *,
         report: Callable[[Progress], None] | None = None,
         notice: Callable[[str], None] = lambda _: None,
+        settler: Settler | None = None,
     ) -> None:
         self._database = database
         self._pipeline = pipeline
@@ -45,7 +47,7 @@ class Indexer:
         self._filter = PhotoFilter(hidden_files=settings.hidden_files)
         self._report = report
         self._notice = notice
-        self._settler = Settler(settings.settle_seconds)
+        self._settler = settler or Settler(settings.settle_seconds)
 
     def index(self, paths: Sequence[Path], stop: threading.Event) -> IndexReport:
         """Bring the catalogue up to date with these folders or files, once.
@@ -60,11 +62,11 @@ class Indexer:
         for place in places:
             if stop.is_set():
                 break
-            found = self._compare(place, mode=None)
+            found = self._compare(place)
             seen, unchanged, missing = seen + found[0], unchanged + found[1], missing + found[2]
         tally = self._pipeline.run(stop=stop, progress=self._report)
-        while self._settler.pending and not stop.is_set():
-            stop.wait(self._settler.next_due())
+        while (wait := self._rest_in()) is not None and not stop.is_set():
+            stop.wait(wait)
             self._take_settled()
             _add(tally, self._pipeline.run(stop=stop, progress=self._report))
         with self._database.read() as connection:
@@ -110,22 +112,23 @@ class Indexer:
         waker.start()
         try:
             report = self.index(places, stop)
-            self._note_roots(places, observer)
+            self._note_modes(places, observer)
             if not stop.is_set():
                 ready(report)
             reconciled = time.monotonic()
             while not stop.is_set():
-                for problem in observer.problems():
-                    if problem not in told:
-                        told.add(problem)
-                        self._notice(problem)
+                problems = [problem for problem in observer.problems() if problem not in told]
+                for problem in problems:
+                    told.add(problem)
+                    self._notice(problem)
+                if problems:
+                    self._note_modes(places, observer)
                 self._drain(events, self._wait_seconds(reconciled))
                 if stop.is_set():
                     break
                 if time.monotonic() - reconciled >= self._settings.reconcile_seconds:
                     for place in places:
-                        if place.is_dir():
-                            self._compare(place, observer.mode(place))
+                        self._compare_again(place)
                     reconciled = time.monotonic()
                 self._take_settled()
                 tally = self._pipeline.run(stop=stop, progress=self._report, between=lambda: self._between(events))
@@ -147,14 +150,19 @@ class Indexer:
     def _wait_seconds(self, reconciled: float) -> float:
         """How long nothing can be due."""
         waits = [IDLE_SECONDS, self._settings.reconcile_seconds - (time.monotonic() - reconciled)]
-        settled = self._settler.next_due()
-        if settled is not None:
-            waits.append(settled)
+        waits += [wait for wait in (self._settler.next_due(), self._job_due_in()) if wait is not None]
+        return max(0.0, min(waits))
+
+    def _rest_in(self) -> float | None:
+        """Seconds until a file that was being written may be at rest; ``None`` when there is none."""
+        due = self._job_due_in()  # one put off by the pipeline, but not one that failed and has minutes to wait
+        waits = [self._settler.next_due(), due if due is not None and due <= self._settings.settle_seconds else None]
+        return min((max(0.0, wait) for wait in waits if wait is not None), default=None)
+
+    def _job_due_in(self) -> float | None:
         with self._database.read() as connection:
             due = jobqueue.next_due(connection)
-        if due is not None:
-            waits.append(due.timestamp() - time.time())
-        return max(0.0, min(waits))
+        return None if due is None else due.timestamp() - time.time()
 
     def _drain(self, events: queue.SimpleQueue[FileEvent | None], wait: float) -> None:
         try:
@@ -170,8 +178,7 @@ class Indexer:
 
     def _handle(self, event: FileEvent) -> None:
         if event.kind == "overflow" or (event.kind == "written" and event.is_directory):
-            if event.path.is_dir():
-                self._compare(event.path, mode="events")
+            self._compare_again(event.path)
         elif event.kind == "written":
             self._settler.touch(event.path)
         elif event.kind == "moved":
@@ -193,8 +200,7 @@ class Indexer:
             moved = files.move(connection, source, destination)
         if is_directory:
             # What was in the folder and not known yet came along.
-            if destination.is_dir():
-                self._compare(destination, mode="events")
+            self._compare_again(destination)
         elif not moved:
             self._settler.touch(destination)
 
@@ -206,9 +212,22 @@ class Indexer:
             if root is not None and root.path.is_dir():  # a disk that went away takes no photo with it
                 files.mark_missing(connection, [path])
 
-    def _compare(self, place: Path, mode: str | None) -> tuple[int, int, int]:
+    def _compare_again(self, folder: Path) -> None:
+        """Compare a folder below a root; one that is gone or cannot be read by now is none of the watcher's end."""
+        with self._database.read() as connection:
+            root = files.root_of(files.list_roots(connection), folder)
+        if root is None or not folder.is_dir():
+            return
+        try:
+            self._compare(folder)
+        except (FolderError, OSError) as error:
+            if folder.is_dir():
+                self._notice(str(error))
+
+    def _compare(self, place: Path) -> tuple[int, int, int]:
         """Scan a folder (or one file), note what is new, changed or gone. Returns files seen, unchanged and missing."""
         folder = place if place.is_dir() else place.parent
+        device = folder.stat().st_dev
         with self._database.write() as connection:
             root = files.ensure_root(connection, folder)
             known = files.known_files(connection, place)
@@ -223,21 +242,34 @@ class Indexer:
             scanned.append(item)
             if self._report is not None and len(scanned) % 500 == 0:
                 self._report(Progress("scanning", len(scanned), len(scanned), item.path))
-        changes = compare(scanned, known)
-        # A folder that could not be read says nothing about what is in it.
-        missing = [path for path in changes.missing if not _below(path, problems)]
-        device = folder.stat().st_dev
-        away = bool(known) and not scanned and device != root.device
+        # A disk that goes away in the middle of the scan takes its photos out of sight, not out of the library.
+        away = folder.stat().st_dev != device or (bool(known) and not scanned and device != root.device)
+        scanned += self._look_at_named(place, known, problems)
+        changes = compare(scanned, known, unreadable=problems)
         if away:
             self._notice(f"{folder} is empty and on another disk than before: its disk is away; its photos are kept")
         with self._database.write() as connection:
-            if missing and not away:
-                files.mark_missing(connection, missing)
+            if changes.missing and not away:
+                files.mark_missing(connection, changes.missing)
         self._record([*changes.new, *changes.changed])
         if not away and folder == root.path and place == folder:
             with self._database.write() as connection:
-                files.note_root(connection, root.id, device=device, mode=mode or root.mode, reconciled=True)
-        return len(scanned), changes.unchanged, 0 if away else len(missing)
+                files.note_root(connection, root.id, mode=root.mode, reconciled_on=device)
+        return len(scanned), changes.unchanged, 0 if away else len(changes.missing)
+
+    def _look_at_named(self, place: Path, known: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
+        """Known files that a scan passes by, whatever their state: the user named them, not only their folder."""
+        found = []
+        for path in known:
+            if self._filter.accepts_file(path) and self._filter.accepts_below(place, path):
+                continue
+            try:
+                stat = file_stat(path)
+            except OSError:
+                problems.append(path)
+            else:
+                found += [ScannedFile(path, stat)] if stat is not None else []
+        return found
 
     def _record(self, found: Iterable[ScannedFile]) -> None:
         """Queue the files that are at rest; those that changed a moment ago go through the settler first."""
@@ -260,12 +292,11 @@ class Indexer:
             roots = files.list_roots(connection)
             files.record_files(connection, [item for item in settled if files.root_of(roots, item.path) is not None])
 
-    def _note_roots(self, places: Sequence[Path], observer: FolderObserver) -> None:
+    def _note_modes(self, places: Sequence[Path], observer: FolderObserver) -> None:
         with self._database.write() as connection:
             for root in files.list_roots(connection):
-                if root.path in places and root.path.is_dir():
-                    device = root.path.stat().st_dev
-                    files.note_root(connection, root.id, device=device, mode=observer.mode(root.path), reconciled=False)
+                if root.path in places:
+                    files.note_root(connection, root.id, mode=observer.mode(root.path))
 
 
 def absolute(path: Path) -> Path:

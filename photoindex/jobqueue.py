@@ -9,6 +9,7 @@ their file changes.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
-from photoindex.errors import PhotoError
+from photoindex.errors import PhotoError, UnreadablePhoto
 from photoindex.store.tables import file, job, root
 from photoindex.types import Failure, FileStat
 
@@ -29,7 +30,8 @@ MAX_ATTEMPTS = 5
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 CHUNK = 500
-_LEDGER_STATES: dict[str, Literal["failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
+_PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id, which in a container is always 1
+_LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Job:
 
 
 def owner_name() -> str:
-    """This process, as leases name it: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """This process, as leases name it: host, process id and a token."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_PROCESS}"
 
 
 def enqueue(connection: Connection, file_ids: Sequence[int], now: datetime, kind: str = KIND) -> None:
@@ -74,7 +76,7 @@ def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list
     """
     due = or_(
         and_(job.c.state == "queued", job.c.next_try_at <= now),
-        and_(job.c.state == "running", job.c.lease_until < now),
+        and_(job.c.state == "running", job.c.lease_until < now, job.c.attempts < MAX_ATTEMPTS),
     )
     rows = connection.execute(
         select(
@@ -143,23 +145,22 @@ def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime)
             lease_owner=None,
             lease_until=None,
             error_kind=error.kind,
-            error_message=str(error),
+            # A name that is no valid text may be part of it.
+            error_message=str(error).encode("utf-8", "backslashreplace").decode("utf-8"),
         )
     )
     return again
 
 
 def take_back_dead(connection: Connection, now: datetime) -> int:
-    """Release the leases of processes of this machine that no longer run. Returns how many jobs came back.
+    """Release the leases that ran out and those of this machine's dead processes. Returns how many jobs came back.
 
     A job whose worker died :data:`MAX_ATTEMPTS` times over it fails instead: it may be what kills them.
     """
     host = socket.gethostname()
     owners = connection.execute(select(job.c.lease_owner).where(job.c.state == "running").distinct()).scalars().all()
     dead = [owner for owner in owners if owner and owner.startswith(f"{host}:") and not _alive(owner)]
-    if not dead:
-        return 0
-    theirs = and_(job.c.state == "running", job.c.lease_owner.in_(dead))
+    theirs = and_(job.c.state == "running", or_(job.c.lease_owner.in_(dead), job.c.lease_until < now))
     connection.execute(
         update(job)
         .where(theirs, job.c.attempts >= MAX_ATTEMPTS)
@@ -173,9 +174,9 @@ def take_back_dead(connection: Connection, now: datetime) -> int:
 
 
 def _alive(owner: str) -> bool:
-    pid = int(owner.rpartition(":")[2])
+    pid = int(owner.split(":")[1])
     if pid == os.getpid():
-        return True
+        return owner == owner_name()
     if os.name == "nt":
         return True  # no harmless probe: wait for the lease to run out
     try:
@@ -185,6 +186,12 @@ def _alive(owner: str) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def final_failures(connection: Connection, file_ids: Sequence[int]) -> set[int]:
+    """Those of these files that need no other try until their bytes change: ignored, or failed for what they are."""
+    final = or_(job.c.state == "ignored", and_(job.c.state == "failed", job.c.error_kind != UnreadablePhoto.kind))
+    return set(connection.execute(select(job.c.file_id).where(job.c.file_id.in_(file_ids), final)).scalars())
 
 
 def counts(connection: Connection) -> dict[str, int]:

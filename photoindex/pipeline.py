@@ -8,7 +8,6 @@ on from there.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from photoindex import jobqueue
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
+from photoindex.decode.photo import shown
 from photoindex.errors import EmptyPhoto, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
 from photoindex.search import FullText
@@ -30,6 +30,7 @@ from photoindex.search.document import document_of
 from photoindex.store import files, photos
 from photoindex.store.database import Database
 from photoindex.types import DecodedPhoto, Document, FileStat, Prediction, Progress
+from photoindex.watch.scan import file_stat
 
 CLAIM = 64  # jobs taken at once
 TEXT_BATCH = 256  # photos a commit of the full-text index
@@ -153,11 +154,15 @@ class Pipeline:
             if stop.is_set():
                 break
             try:
-                ready = self._hash(job)
+                ready = self._hash(job, unfinished)
             except PhotoError as error:
                 self._fail(job, error, unfinished, tally)
                 continue
             if ready is None:
+                continue
+            if ready.stat.size == 0:
+                error = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
+                self._fail(job, error, unfinished, tally, ready.content_hash)
                 continue
             if not job.again and self._recognise(ready):
                 unfinished.pop(job.id)
@@ -166,33 +171,40 @@ class Pipeline:
             by_hash.setdefault(ready.content_hash, []).append(ready)
         return {group[0].job.path: group for group in by_hash.values()}
 
-    def _hash(self, job: Job) -> _Ready | None:
+    def _hash(self, job: Job, unfinished: dict[int, Job]) -> _Ready | None:
         """``None`` when the file is not there to be read now: it is gone, its disk is, or it is still being written."""
-        before = read_stat(job.path)
-        if before is None:
-            self._absent(job)
-            return None
         try:
-            content_hash = hash_file(job.path)
-        except FileNotFoundError:
-            self._absent(job)
-            return None
+            before = file_stat(job.path)
+            content_hash = hash_file(job.path) if before is not None else ""
+            after = file_stat(job.path)
+        except (FileNotFoundError, NotADirectoryError):
+            before = after = None
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise UnreadablePhoto(f"cannot read {job.path}: {reason}; check its permissions and its disk") from error
-        if read_stat(job.path) != before:
-            return None  # released, and read again later
-        if before.size == 0:
-            raise EmptyPhoto(f"{job.path} is empty: it has no bytes; copy it again")
-        return _Ready(job, content_hash, before)
+            reason = f"{error.strerror or error}; check its permissions and its disk"
+            raise UnreadablePhoto(f"cannot read {shown(job.path)}: {reason}") from error
+        if before is None:
+            self._absent(job, unfinished)
+        elif before != after:
+            self._put_off(job, unfinished)
+        else:
+            return _Ready(job, content_hash, before)
+        return None
 
-    def _absent(self, job: Job) -> None:
+    def _absent(self, job: Job, unfinished: dict[int, Job]) -> None:
         """A file that is gone is marked missing; one whose whole root is away is only tried later."""
+        there = job.root.is_dir()
         with self._database.write() as connection:
-            if job.root.is_dir():
+            if there:
                 files.mark_missing(connection, [job.path])
-            else:
-                jobqueue.release(connection, [job.id], self._now() + ROOT_AWAY)
+            # One that was renamed meanwhile still has its job, under the new name.
+            jobqueue.release(connection, [job.id], self._now() if there else self._now() + ROOT_AWAY)
+        unfinished.pop(job.id)
+
+    def _put_off(self, job: Job, unfinished: dict[int, Job]) -> None:
+        """The file changes while it is read: read it again when it may have come to rest."""
+        with self._database.write() as connection:
+            jobqueue.release(connection, [job.id], self._now() + timedelta(seconds=self._settings.settle_seconds))
+        unfinished.pop(job.id)
 
     def _recognise(self, ready: _Ready) -> bool:
         with self._database.write() as connection:
@@ -227,10 +239,14 @@ class Pipeline:
         renewed = time.monotonic()
         for path, answer in self._decoder.decode(list(groups)):
             group = groups[path]
-            if isinstance(answer, PhotoError):
+            if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
                 for ready in group:
-                    self._fail(ready.job, answer, unfinished, tally)
-            elif read_stat(path) == group[0].stat:  # otherwise it changed since it was hashed: read again later
+                    self._put_off(ready.job, unfinished)
+            elif isinstance(answer, PhotoError):
+                for ready in group:
+                    error = type(answer)(str(answer).replace(shown(path), shown(ready.job.path)))
+                    self._fail(ready.job, error, unfinished, tally, ready.content_hash)
+            else:
                 batch.append((group, answer))
             if len(batch) >= captioner.batch_size:
                 self._caption_and_store(batch, unfinished, tally)
@@ -275,9 +291,19 @@ class Pipeline:
         assert self._model_id is not None
         photos.save_prediction(connection, photo_id, prediction, self._model_id, self.captioner.settings)
 
-    def _fail(self, job: Job, error: PhotoError, unfinished: dict[int, Job], tally: Tally) -> None:
+    def _fail(
+        self,
+        job: Job,
+        error: PhotoError,
+        unfinished: dict[int, Job],
+        tally: Tally,
+        content_hash: str | None = None,
+    ) -> None:
+        """``content_hash``: what the file's bytes hash to, when they could be read."""
         with self._database.write() as connection:
             jobqueue.fail(connection, job, error, self._now())
+            if content_hash is not None:
+                files.unlink_photo(connection, job.file_id, content_hash)
         unfinished.pop(job.id)
         tally.failed += 1
         tally.errors.append((job.path, error))
@@ -323,12 +349,11 @@ def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Doc
 
 
 def read_stat(path: Path) -> FileStat | None:
-    """Size, modification time and inode of a regular file; ``None`` when there is none."""
+    """The state of the regular file at ``path``; ``None`` when there is none that can be reached."""
     try:
-        found = os.stat(path)
+        return file_stat(path)
     except OSError:
         return None
-    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def hash_file(path: Path) -> str:

@@ -15,7 +15,6 @@ from torch import Tensor
 from photoindex.captioner.network import Decoder, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
-
 Beam = tuple[tuple[int, ...], float]  # an open hypothesis: its words from <start> on, and their log-probability
 
 

@@ -94,7 +94,8 @@ class InvertedResidual(nn.Module):
             h = F.relu6(self.expand_norm(self.expand(h)), inplace=True)
         h = F.relu6(self.depthwise_norm(self.depthwise(h)), inplace=True)
         h = self.project_norm(self.project(h))
-        return x + h if self.shortcut else h
+        out: Tensor = x + h if self.shortcut else h
+        return out
 
 
 class EfficientNetLite2(Encoder):

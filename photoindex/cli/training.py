@@ -20,7 +20,7 @@ data_option = click.option(
     "--data", "data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="PATH",
     help="A captions file, or the folder that holds one: COCO captions_*.json, Flickr8k.token.txt, Flickr30k "
          "results*.token or results.csv, captions.txt (image,caption), or a TSV with image, split and caption. "
-         "May be given several times.",
+         "May be given several times; a data set named twice is trained on twice as often.",
 )  # fmt: skip
 images_option = click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -39,11 +39,11 @@ images_option = click.option(
               help="Its released ImageNet weights. [default: found in the installed packages]")  # fmt: skip
 @click.option("--decoder", type=click.Choice(["attention", "pooled"]), default="attention", show_default=True,
               help="attention looks at regions; pooled is the classic tutorial's, with its recipe.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the training photos. [default: 12; pooled: 8]")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the training photos; may be changed with --resume. [default: 6; pooled: 8]")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Adam's step size. [default: 0.001]")
 @click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 384; pooled: 512]")
 @click.option("--threshold", type=click.IntRange(1), help="Words seen less often are unknown. [default: 4]")
-@click.option("--batch-photos", type=click.IntRange(1), help="Photos a step, each with all its captions. [default: 20]")
+@click.option("--batch-photos", type=click.IntRange(1), help="Photos a step, each with all its captions. [default: 24; pooled: 26]")
 @click.option("--seed", type=int, help="The random seed. [default: 1]")
 @click.option("--cache", "cache_folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where computed features are kept (0.4 MB a photo). [default: features/ in the output]")  # fmt: skip

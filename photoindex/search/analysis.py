@@ -16,10 +16,11 @@ from typing import Final
 
 from photoindex.search import _whoosh
 
-STOP_WORDS: Final = frozenset(
+_COMMON: Final = (
     "a an and are as at be been being by dont for from had has have he her his i in into is it its me my of on or our"
-    " s she some t that the their them there these they this those to was we were which who with you your".split()  # noqa: SIM905
+    " s she some t that the their them there these they this those to was we were which who with you your"
 )
+STOP_WORDS: Final = frozenset(_COMMON.split())
 
 # Plurals the stemmer gets wrong, all of them everyday words of captions.
 IRREGULAR_PLURALS: Final = {

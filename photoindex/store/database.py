@@ -45,10 +45,10 @@ class Database:
             raise CatalogueError(f"cannot create the data folder {path.parent}: {error.strerror}") from error
         database = cls(_engine(path), path)
         try:
-            found = database._revision()
-            if found != HEAD:
+            if database._revision() != HEAD or not database._in_wal():
                 with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS * 10):
                     database._upgrade(database._revision())
+                    database._enter_wal()
         except (DatabaseError, OSError) as error:
             database.close()
             raise CatalogueError(_explain(path, error)) from error
@@ -87,7 +87,7 @@ class Database:
         """The catalogue's migration; ``None`` for an empty file. Raises :class:`CatalogueError` for a stranger's."""
         with self.engine.connect() as connection:
             tables = connection.dialect.get_table_names(connection)
-            if "alembic_version" in tables:
+            if "alembic_version" in tables and "photo" in tables:
                 revision: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
                 if revision is not None:
                     return revision
@@ -96,6 +96,16 @@ class Database:
                     f"{self.path} is a database, but not a photoindex catalogue; name another --data-dir"
                 )
             return None
+
+    def _in_wal(self) -> bool:
+        with self.engine.connect() as connection:
+            return connection.exec_driver_sql("pragma journal_mode").scalar() == "wal"
+
+    def _enter_wal(self) -> None:
+        # The mode stays with the file, so it is set only once the file is known to be ours. SQLite changes it outside
+        # transactions only, and SQLAlchemy's own connections always are in one.
+        with closing(self.engine.raw_connection()) as connection:
+            connection.cursor().execute("pragma journal_mode = wal")
 
     def _upgrade(self, found: str | None) -> None:
         if found == HEAD:
@@ -141,7 +151,6 @@ def _engine(path: Path) -> Engine:
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         # The driver's own BEGIN comes late and never IMMEDIATE: transactions are begun below instead.
         connection.isolation_level = None
-        connection.execute("pragma journal_mode = wal")
         # In WAL mode NORMAL never corrupts; a power cut may undo the last transactions, whose jobs then run again.
         connection.execute("pragma synchronous = normal")
         connection.execute("pragma foreign_keys = on")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from photoindex import jobqueue
 from photoindex.store.photos import mark_text_stale
-from photoindex.store.tables import file, job, root
+from photoindex.store.tables import file, job, photo, root
 from photoindex.types import FileStat, ScannedFile
 
 CHUNK = 500  # rows a statement: below SQLite's limit on variables
@@ -56,11 +56,11 @@ def root_of(roots: Iterable[Root], path: Path) -> Root | None:
     return max(above, key=lambda r: len(r.path.parts), default=None)
 
 
-def note_root(connection: Connection, root_id: int, *, device: int, mode: str | None, reconciled: bool) -> None:
-    """Remember how a root was last seen and watched."""
-    values: dict[str, object] = {"device": device, "mode": mode}
-    if reconciled:
-        values["last_reconcile_at"] = _now()
+def note_root(connection: Connection, root_id: int, *, mode: str | None, reconciled_on: int | None = None) -> None:
+    """Remember how a root is watched and, when all of it was just compared, when and on which device (st_dev)."""
+    values: dict[str, object] = {"mode": mode}
+    if reconciled_on is not None:
+        values.update(device=reconciled_on, last_reconcile_at=_now())
     connection.execute(update(root).where(root.c.id == root_id).values(**values))
 
 
@@ -77,7 +77,8 @@ def known_files(connection: Connection, below: Path) -> dict[Path, FileStat]:
 def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
     """Note new and changed files, and files that came back, and queue each for captioning.
 
-    A file that came back unchanged keeps its photo and is not queued. Returns the number of files queued.
+    A file that came back unchanged keeps its photo and is not queued; neither is an unchanged one whose failure stands.
+    Returns the number of files queued.
     """
     roots = list_roots(connection)
     now = _now()
@@ -98,6 +99,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
                 )
             )
         }
+        final = jobqueue.final_failures(connection, [row.id for row in existing.values()])
         to_queue = []
         for (root_id, relative), item in places.items():
             values = {
@@ -117,7 +119,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
             if unchanged and row.photo_id is not None:
                 if row.missing_since is not None:
                     mark_text_stale(connection, [row.photo_id])
-            else:
+            elif not (unchanged and row.id in final):
                 to_queue.append(row.id)
         jobqueue.enqueue(connection, to_queue, now)
         queued += len(to_queue)
@@ -135,6 +137,9 @@ def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         connection.execute(update(file).where(file.c.id.in_(chunk)).values(missing_since=_now()))
+        # Its bytes changed and were never read: when it comes back, nothing is known of what it holds.
+        unread = select(job.c.file_id).where(job.c.kind == jobqueue.KIND)
+        connection.execute(update(file).where(file.c.id.in_(chunk), file.c.id.in_(unread)).values(photo_id=None))
         connection.execute(delete(job).where(job.c.file_id.in_(chunk)))
     mark_text_stale(connection, [photo_id for photo_id in photos if photo_id is not None])
     return len(ids)
@@ -181,6 +186,16 @@ def link_photo(connection: Connection, file_id: int, photo_id: int, stat: FileSt
     mark_text_stale(connection, [photo_id, *([before] if before not in (None, photo_id) else [])])
 
 
+def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> None:
+    """Say that a file holds ``content_hash``, which is no photo; what it held before is no longer found there."""
+    row = connection.execute(
+        select(photo.c.id).join_from(file, photo).where(file.c.id == file_id, photo.c.content_hash != content_hash)
+    ).first()
+    if row is not None:
+        connection.execute(update(file).where(file.c.id == file_id).values(photo_id=None))
+        mark_text_stale(connection, [row.id])
+
+
 def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[list[Path], list[Path]]]:
     """For each photo the paths that hold it now, and those that did when they were last seen; each sorted."""
     found: dict[int, tuple[list[Path], list[Path]]] = {photo_id: ([], []) for photo_id in photo_ids}
@@ -222,7 +237,6 @@ def _rows_below(connection: Connection, below: Path, *columns: Any) -> Iterator[
             pass
         elif owner.path in below.parents:
             relative = os.fsencode(below.relative_to(owner.path))
-            # A range instead of LIKE: bytes compare the same everywhere, and the unique index serves it.
             # A range instead of LIKE: bytes compare the same everywhere, and the unique index serves it. "0" is the
             # character after "/".
             low, high = os.fsdecode(relative + b"/"), os.fsdecode(relative + b"0")

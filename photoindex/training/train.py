@@ -13,6 +13,7 @@ import math
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,14 +50,14 @@ class Recipe:
     attention_size: int = 256
     dropout: float = 0.5
     threshold: int = 4  # a word seen less often in the training captions becomes <unk>
-    epochs: int = 12
+    epochs: int = 6
     learning_rate: float = 1e-3
     warmup_steps: int = 200
     cosine: bool = True  # fall to zero along a cosine; otherwise constant
     label_smoothing: float = 0.1
     weight_decay: float = 1e-4
     clip_norm: float = 2.0
-    batch_photos: int = 20
+    batch_photos: int = 24
     mirror: bool = True
     max_words: int = 24  # longer captions are cut in training
     seed: int = 1
@@ -121,13 +122,16 @@ def train(
 ) -> dict[str, Any]:
     """Train on the photos whose split is ``train``, choose the epoch on those of ``val``; write to ``output``.
 
-    Without validation photos the last epoch is kept. ``checkpoint_seconds`` is the most work a kill can cost.
+    A photo that is listed N times is seen N times an epoch. Without validation photos the last epoch is kept. ``checkpoint_seconds`` is the most work a kill can cost.
     Returns the training record. Raises :class:`TrainingError` for an unknown encoder, no training photos, a folder that
     already holds a run when ``resume`` is not given, or a run made with another recipe or other data when it is.
     """
     if recipe.encoder not in ENCODERS:
         raise TrainingError(f"unknown encoder {recipe.encoder!r}: choose {', '.join(ENCODERS)}")
-    training = [n for n, photo in enumerate(photos) if photo.split == "train"]
+    # A data set named several times is trained on as often: its features are computed once all the same.
+    repeats = Counter(photo.path for photo in photos)
+    photos = list({photo.path: photo for photo in photos}.values())
+    training = [n for n, photo in enumerate(photos) if photo.split == "train" for _ in range(repeats[photo.path])]
     validation = [n for n, photo in enumerate(photos) if photo.split == "val"]
     if not training:
         raise TrainingError("no photos of the split `train` in the data")
@@ -302,7 +306,8 @@ def _load_run(
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     if header["data"] != data:
         raise TrainingError(f"{path} was made with other data; train into another --output")
-    changed = sorted(key for key, value in asdict(recipe).items() if header["recipe"].get(key) != value)
+    # The length may change: a run that was to be short goes on, one that takes too long is brought to an end.
+    changed = sorted(k for k, value in asdict(recipe).items() if k != "epochs" and header["recipe"].get(k) != value)
     if changed:
         raise TrainingError(f"{path} was made with another {', '.join(changed)}; resume with the same settings")
     decoder.load_state_dict({k[len("decoder.") :]: v for k, v in tensors.items() if k.startswith("decoder.")})

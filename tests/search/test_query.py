@@ -201,9 +201,43 @@ class TestLimits:
 
 
 SYNTAX = st.lists(
-    st.sampled_from(  # noqa: RUF005
-        ["dog", "the", "AND", "OR", "NOT", "(", ")", '"', "-", "--", "*", "do*", "~", "dgo~", "taken:", "taken:2023"]
-        + ["camera:", ":", "caption:dog", "foo:bar", "..", "'", "\\", "\x00", "\ud800", "\ufdfa", "İ", "क्षि", "狗", " "]
+    st.sampled_from(
+        [
+            *[
+                "dog",
+                "the",
+                "AND",
+                "OR",
+                "NOT",
+                "(",
+                ")",
+                '"',
+                "-",
+                "--",
+                "*",
+                "do*",
+                "~",
+                "dgo~",
+                "taken:",
+                "taken:2023",
+            ],
+            *[
+                "camera:",
+                ":",
+                "caption:dog",
+                "foo:bar",
+                "..",
+                "'",
+                "\\",
+                "\x00",
+                "\ud800",
+                "\ufdfa",
+                "İ",
+                "क्षि",
+                "狗",
+                " ",
+            ],
+        ]
     ),
     max_size=30,
 )

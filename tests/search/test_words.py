@@ -408,9 +408,10 @@ class TestDamage:
         def unreadable(searcher: object) -> None:
             raise struct.error("unpack requires a buffer of 8 bytes")
 
-        with monkeypatch.context() as patch, pytest.raises(FullTextError, match=r"damaged.*reindex --fulltext"):
+        with monkeypatch.context() as patch:
             patch.setattr("photoindex.search.words.Matcher", unreadable)
-            fulltext.search("dog")
+            with pytest.raises(FullTextError, match=r"damaged.*reindex --fulltext"):
+                fulltext.search("dog")
         assert fulltext.needs_rebuild
         with pytest.raises(FullTextError, match="damaged"):
             fulltext.search("dog")

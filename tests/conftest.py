@@ -1,0 +1,71 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from photoindex.config import Settings
+from photoindex.library import Library
+from photoindex.store.database import Database
+from tests.support import REPOSITORY, FakeCaptioner
+
+OpenLibrary = Callable[..., Library]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """Where a library may be made; it does not exist yet."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """An empty folder for photos."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def captioner() -> FakeCaptioner:
+    return FakeCaptioner()
+
+
+@pytest.fixture
+def open_library(data_dir: Path, captioner: FakeCaptioner) -> Iterator[OpenLibrary]:
+    """Opens the library in ``data_dir`` anew at each call, as another process would; all are closed at the end."""
+    with ExitStack() as stack:
+
+        def open_one(captioner: FakeCaptioner = captioner, **settings: Any) -> Library:
+            chosen = Settings(data_dir, **{"settle_seconds": 0.0, **settings})
+            return stack.enter_context(Library(chosen, lambda _: captioner))
+
+        yield open_one
+
+
+@pytest.fixture
+def library(open_library: OpenLibrary) -> Library:
+    return open_library()
+
+
+@pytest.fixture
+def database(data_dir: Path) -> Iterator[Database]:
+    """The catalogue in ``data_dir``."""
+    opened = Database.open(data_dir / "catalogue.sqlite3")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def shared_dir() -> Path:
+    """The folder of large data shared by those who work on photoindex; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("PHOTOINDEX_SHARED", REPOSITORY.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no shared data: {folder} does not exist (set PHOTOINDEX_SHARED)")
+    return folder

@@ -1,0 +1,120 @@
+"""Test doubles and makers shared by the tests: photos of one colour, and a captioner that names the colour it sees."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from photoindex.store import files, photos
+from photoindex.store.database import Database
+from photoindex.types import Candidate, FileStat, Hit, Label, PhotoFacts, Prediction, ScannedFile
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+COLOURS = {
+    "red": (220, 20, 20),
+    "green": (20, 180, 20),
+    "blue": (20, 20, 220),
+    "yellow": (240, 220, 20),
+    "white": (250, 250, 250),
+    "black": (5, 5, 5),
+}
+NOW = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+
+
+class FakeCaptioner:
+    """A :class:`photoindex.captioner.Captioner` that says ``a red square`` of a red photo.
+
+    ``captions`` holds every caption it gave, in order. ``before`` is called at the start of each batch.
+    """
+
+    name = "fake"
+    encoder = "mean colour"
+    settings = "none"
+    device = "cpu"
+
+    def __init__(
+        self,
+        identity: str = "fake-1",
+        *,
+        batch_size: int = 4,
+        shape: str = "square",
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.identity = identity
+        self.batch_size = batch_size
+        self.input_size = 16
+        self.captions: list[str] = []
+        self.before = before
+        self._shape = shape
+
+    def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        self.before()
+        return [self._predict(pixels) for pixels in photos]
+
+    def _predict(self, pixels: NDArray[np.uint8]) -> Prediction:
+        assert pixels.shape == (self.input_size, self.input_size, 3)
+        mean = pixels.reshape(-1, 3).mean(axis=0)
+        colour = min(COLOURS, key=lambda name: float(np.abs(mean - COLOURS[name]).sum()))
+        self.captions.append(f"a {colour} {self._shape}")
+        return Prediction(
+            (Candidate(self.captions[-1], -1.0, -0.25), Candidate(f"something {colour}", -3.0, -1.5)),
+            (Label("paint", 0.5),),
+        )
+
+
+def make_photo(path: Path, colour: str = "red", *, note: str | None = None) -> Path:
+    """Write a small photo. Its bytes depend on ``note`` (by default its name), so that no two are copies by chance."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGB", (48, 32), COLOURS[colour])
+    text = path.name.encode("ascii", "backslashreplace") if note is None else note.encode()
+    if path.suffix == ".png":
+        info = PngImagePlugin.PngInfo()
+        info.add_text("note", text.decode())
+        image.save(path, "PNG", pnginfo=info)
+    else:
+        image.save(path, "JPEG", comment=text)
+    return path
+
+
+def names(hits: Iterable[Hit]) -> list[str]:
+    """The file names of hits, sorted."""
+    return sorted(hit.path.name for hit in hits)
+
+
+def scanned(path: Path, size: int = 100, mtime_ns: int = 1, inode: int = 1) -> ScannedFile:
+    return ScannedFile(path, FileStat(size, mtime_ns, inode))
+
+
+def add_files(database: Database, root: Path, *relative: str) -> list[int]:
+    """Note files that need not exist below a root that does, which queues them; returns their ids."""
+    with database.write() as connection:
+        files.ensure_root(connection, root)
+        files.record_files(connection, [scanned(root / name) for name in relative])
+        found = [files.photo_at(connection, root / name) for name in relative]
+    return [row[0] for row in found if row is not None]
+
+
+def add_photo(database: Database, path: Path, text: str = "a red square", content_hash: str | None = None) -> int:
+    """Give a file that is noted a photo with a caption, as the pipeline does; returns the photo's id."""
+    with database.write() as connection:
+        found = files.photo_at(connection, path)
+        assert found is not None
+        facts = PhotoFacts("JPEG", 48, 32)
+        photo_id = photos.save_photo(connection, content_hash or f"hash of {path.name}", 100, facts)
+        model_id = photos.ensure_model(connection, "fake-1", "fake", "mean colour")
+        prediction = Prediction((Candidate(text, -1.0, -0.5), Candidate("a shape", -2.0, -1.0)))
+        photos.save_prediction(connection, photo_id, prediction, model_id, "none")
+        files.link_photo(connection, found[0], photo_id, scanned(path).stat)
+    return photo_id
+
+
+def run_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,105 @@
+"""The layouts in which photos with captions are published."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from photoindex.errors import DatasetError
+from photoindex.training.datasets import CaptionedPhoto, load_dataset
+
+
+def photos(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"photo")
+    return folder
+
+
+def test_tsv(tmp_path: Path):
+    images = photos(tmp_path / "images", "a.jpg", "b.jpg")
+    (tmp_path / "captions.tsv").write_text(
+        'image\tsplit\tcaption\na.jpg\tval\tA "dog" .\na.jpg\tval\tone dog\nb.jpg\t\ta cat\n'
+    )
+    assert load_dataset(tmp_path) == [
+        CaptionedPhoto(images / "a.jpg", "val", ('A "dog" .', "one dog")),
+        CaptionedPhoto(images / "b.jpg", "train", ("a cat",)),
+    ]
+
+
+def test_coco_takes_its_split_from_the_file_name_and_its_photos_from_the_folder_named(tmp_path: Path):
+    images = photos(tmp_path / "val2017", "000001.jpg")
+    content = {
+        "images": [{"id": 7, "file_name": "000001.jpg"}],
+        "annotations": [{"image_id": 7, "caption": "A giraffe\n"}, {"image_id": 7, "caption": "Tall animal"}],
+    }
+    (tmp_path / "captions_val2017.json").write_text(json.dumps(content))
+    assert load_dataset(tmp_path / "captions_val2017.json", images) == [
+        CaptionedPhoto(images / "000001.jpg", "val", ("A giraffe", "Tall animal"))
+    ]
+
+
+def test_flickr8k_with_its_split_lists(tmp_path: Path):
+    images = photos(tmp_path / "Flicker8k_Dataset", "a.jpg", "b.jpg", "c.jpg")
+    (tmp_path / "Flickr8k.token.txt").write_text(
+        "a.jpg#0\tA dog .\na.jpg#1\tDogs .\nb.jpg#0\tA cat .\nc.jpg#0\tA cow .\n"
+    )
+    (tmp_path / "Flickr_8k.trainImages.txt").write_text("a.jpg\n")
+    (tmp_path / "Flickr_8k.devImages.txt").write_text("b.jpg\n")
+    (tmp_path / "Flickr_8k.testImages.txt").write_text("c.jpg\n")
+    found = load_dataset(tmp_path)
+    assert [(p.path.name, p.split, p.captions) for p in found] == [
+        ("a.jpg", "train", ("A dog .", "Dogs .")),
+        ("b.jpg", "val", ("A cat .",)),
+        ("c.jpg", "test", ("A cow .",)),
+    ]
+    assert found[0].path.parent == images
+
+
+def test_flickr30k_token_and_csv(tmp_path: Path):
+    photos(tmp_path / "flickr30k_images", "1.jpg")
+    (tmp_path / "results_20130124.token").write_text("1.jpg#0\tTwo men talk .\n1.jpg#1\tTwo people .\n")
+    (tmp_path / "results.csv").write_text(
+        "image_name| comment_number| comment\n1.jpg| 0| Two men talk .\n1.jpg| 1| Two people .\n"
+    )
+    for name in ("results_20130124.token", "results.csv"):
+        [photo] = load_dataset(tmp_path / name)
+        assert photo.captions == ("Two men talk .", "Two people .")
+
+
+def test_the_image_caption_list_flickr8k_is_passed_on_as(tmp_path: Path):
+    photos(tmp_path / "Images", "a.jpg")
+    (tmp_path / "captions.txt").write_text('image,caption\na.jpg,"A dog , a cat ."\na.jpg,A dog .\n')
+    [photo] = load_dataset(tmp_path)
+    assert photo.captions == ("A dog , a cat .", "A dog .")
+
+
+def test_photos_that_are_not_there_are_left_out(tmp_path: Path):
+    photos(tmp_path / "images", "a.jpg")
+    (tmp_path / "captions.tsv").write_text("image\tsplit\tcaption\na.jpg\ttrain\ta dog\ngone.jpg\ttrain\ta cat\n")
+    assert [photo.path.name for photo in load_dataset(tmp_path)] == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("captions.tsv", "image\tsplit\tcaption\ngone.jpg\ttrain\ta cat\n", "none of the 1 photos"),
+        ("captions.tsv", "image\tsplit\tcaption\n", "no captions"),
+        ("captions.tsv", "file\ttext\na\tb\n", "not a TSV captions file"),
+        ("captions_val.json", "{]", "not a COCO captions file"),
+        ("captions_val.json", '{"images": []}', "not a COCO captions file"),
+        ("Flickr8k.token.txt", "no tab here\n", "not a Flickr captions file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_explained_in_one_line(tmp_path: Path, name: str, content: str, message: str):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DatasetError, match=message) as caught:
+        load_dataset(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_captions_says_what_was_looked_for(tmp_path: Path):
+    with pytest.raises(DatasetError, match=r"captions\.tsv"):
+        load_dataset(tmp_path)
+    with pytest.raises(DatasetError, match="no such file"):
+        load_dataset(tmp_path / "nothing")

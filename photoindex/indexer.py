@@ -227,7 +227,7 @@ class Indexer:
     def _compare(self, place: Path) -> tuple[int, int, int]:
         """Scan a folder (or one file), note what is new, changed or gone. Returns files seen, unchanged and missing."""
         folder = place if place.is_dir() else place.parent
-        device = folder.stat().st_dev
+        device = _device(folder)
         with self._database.write() as connection:
             root = files.ensure_root(connection, folder)
             known = files.known_files(connection, place)
@@ -243,7 +243,7 @@ class Indexer:
             if self._report is not None and len(scanned) % 500 == 0:
                 self._report(Progress("scanning", len(scanned), len(scanned), item.path))
         # A disk that goes away in the middle of the scan takes its photos out of sight, not out of the library.
-        away = folder.stat().st_dev != device or (bool(known) and not scanned and device != root.device)
+        away = _device(folder) != device or (bool(known) and not scanned and device != root.device)
         scanned += self._look_at_named(place, known, problems)
         changes = compare(scanned, known, unreadable=problems)
         if away:
@@ -312,6 +312,13 @@ def check_exists(path: Path) -> None:
         raise FolderError(f"cannot read {path}: a broken link, or no permission")
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise FolderError(f"cannot read the folder {path}: permission denied")
+
+
+def _device(folder: Path) -> int:
+    try:
+        return folder.stat().st_dev
+    except OSError as error:
+        raise FolderError(f"cannot reach the folder {folder}: {error.strerror or error}") from error
 
 
 def _below(path: Path, places: Iterable[Path]) -> bool:

@@ -30,7 +30,7 @@ MAX_ATTEMPTS = 5
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 CHUNK = 500
-_PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id, which in a container is always 1
+_PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id (in a container always 1)
 _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
 
 

@@ -161,8 +161,8 @@ class Pipeline:
             if ready is None:
                 continue
             if ready.stat.size == 0:
-                error = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
-                self._fail(job, error, unfinished, tally, ready.content_hash)
+                empty = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
+                self._fail(job, empty, unfinished, tally, ready.content_hash)
                 continue
             if not job.again and self._recognise(ready):
                 unfinished.pop(job.id)

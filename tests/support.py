@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
+from sqlalchemy import delete
 
 from photoindex.store import files, photos
 from photoindex.store.database import Database
+from photoindex.store.tables import job
 from photoindex.types import Candidate, FileStat, Hit, Label, PhotoFacts, Prediction, ScannedFile
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -111,6 +113,7 @@ def add_photo(database: Database, path: Path, text: str = "a red square", conten
         prediction = Prediction((Candidate(text, -1.0, -0.5), Candidate("a shape", -2.0, -1.0)))
         photos.save_prediction(connection, photo_id, prediction, model_id, "none")
         files.link_photo(connection, found[0], photo_id, scanned(path).stat)
+        connection.execute(delete(job).where(job.c.file_id == found[0]))
     return photo_id
 
 

@@ -39,11 +39,13 @@ images_option = click.option(
               help="Its released ImageNet weights. [default: found in the installed packages]")  # fmt: skip
 @click.option("--decoder", type=click.Choice(["attention", "pooled"]), default="attention", show_default=True,
               help="attention looks at regions; pooled is the classic tutorial's, with its recipe.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the training photos; may be changed with --resume. [default: 6; pooled: 8]")
+@click.option("--epochs", type=click.IntRange(1),
+              help="Passes over the photos; may change with --resume. [default: 6; pooled: 8]")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Adam's step size. [default: 0.001]")
 @click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 384; pooled: 512]")
 @click.option("--threshold", type=click.IntRange(1), help="Words seen less often are unknown. [default: 4]")
-@click.option("--batch-photos", type=click.IntRange(1), help="Photos a step, each with all its captions. [default: 24; pooled: 26]")
+@click.option("--batch-photos", type=click.IntRange(1),
+              help="Photos a step, each with all its captions. [default: 24; pooled: 26]")  # fmt: skip
 @click.option("--seed", type=int, help="The random seed. [default: 1]")
 @click.option("--cache", "cache_folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where computed features are kept (0.4 MB a photo). [default: features/ in the output]")  # fmt: skip

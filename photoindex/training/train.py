@@ -122,7 +122,8 @@ def train(
 ) -> dict[str, Any]:
     """Train on the photos whose split is ``train``, choose the epoch on those of ``val``; write to ``output``.
 
-    A photo that is listed N times is seen N times an epoch. Without validation photos the last epoch is kept. ``checkpoint_seconds`` is the most work a kill can cost.
+    A photo that is listed N times is seen N times an epoch. Without validation photos the last epoch is kept.
+    ``checkpoint_seconds`` is the most work a kill can cost.
     Returns the training record. Raises :class:`TrainingError` for an unknown encoder, no training photos, a folder that
     already holds a run when ``resume`` is not given, or a run made with another recipe or other data when it is.
     """

@@ -28,10 +28,10 @@ def load(database: Database, photo_id: int) -> Photo:
     return photo
 
 
-def predict(database: Database, photo_id: int, *texts: str, model: str = "fake-2", labels: tuple[Label, ...] = ()) -> None:
+def predict(database: Database, photo_id: int, *texts: str, labels: tuple[Label, ...] = ()) -> None:
     candidates = tuple(Candidate(text, -1.0 - rank, -0.5 - rank) for rank, text in enumerate(texts))
     with database.write() as connection:
-        model_id = photos.ensure_model(connection, model, model, "encoder")
+        model_id = photos.ensure_model(connection, "fake-2", "fake", "encoder")
         photos.save_prediction(connection, photo_id, Prediction(candidates, labels), model_id, "beam 3")
 
 

@@ -1,0 +1,189 @@
+"""What the commands print, and their exit status; the captions are a fake captioner's."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from photoindex.cli.context import human_seconds, human_size
+from photoindex.cli.main import main
+from photoindex.cli.progress import ProgressDisplay
+from photoindex.library import Library
+from photoindex.types import Progress
+from tests.support import make_photo
+
+
+@pytest.fixture
+def indexed(library: Library, album: Path) -> Path:
+    """A library of two photos, closed; returns its data folder."""
+    make_photo(album / "holiday" / "one.jpg", "red")
+    make_photo(album / "two.png", "blue")
+    library.index(album)
+    library.close()
+    return library.settings.data_dir
+
+
+def run(data_dir: Path, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["--data-dir", str(data_dir), *map(str, arguments)])
+
+
+def test_every_command_and_option_has_help():
+    def check(command: object, path: str) -> None:
+        assert command.help, path  # type: ignore[attr-defined]
+        for parameter in command.params:  # type: ignore[attr-defined]
+            if parameter.param_type_name == "option":
+                assert parameter.help, f"{path} {parameter.name}"
+        for name, sub in getattr(command, "commands", {}).items():
+            check(sub, f"{path} {name}")
+
+    check(main, "photoindex")
+
+
+def test_a_list_in_a_pipe_is_a_line_a_hit(indexed: Path, album: Path):
+    result = run(indexed, "search", "red")
+    assert result.stdout == f"{album / 'holiday' / 'one.jpg'}\ta red square\n"
+    assert result.exit_code == 0
+
+
+def test_json_has_what_scripts_need(indexed: Path, album: Path):
+    [hit] = json.loads(run(indexed, "search", "--json", "red").stdout)
+    assert hit["path"] == str(album / "holiday" / "one.jpg")
+    assert (hit["caption"], hit["caption_source"]) == ("a red square", "model")
+    assert {"field": "caption", "word": "red"} in hit["matched"]
+    assert (hit["width"], hit["height"], hit["taken_at"], hit["camera"]) == (48, 32, None, None)
+    assert hit["score"] > 0
+
+
+def test_jsonl_csv_paths_and_templates(indexed: Path, album: Path):
+    one, two = album / "holiday" / "one.jpg", album / "two.png"
+    lines = run(indexed, "search", "--jsonl", "square").stdout.splitlines()
+    assert {json.loads(line)["path"] for line in lines} == {str(one), str(two)}
+    rows = list(csv.DictReader(io.StringIO(run(indexed, "search", "--csv", "square").stdout)))
+    assert {row["path"] for row in rows} == {str(one), str(two)}
+    assert run(indexed, "search", "-0", "red").stdout_bytes == os.fsencode(one) + b"\0"
+    assert run(indexed, "search", "--format", "{caption} {width}", "red").stdout == "a red square 48\n"
+    bad = run(indexed, "search", "--format", "{nope}", "red")
+    assert (bad.exit_code, bad.stderr.count("\n")) == (1, 1)
+
+
+def test_a_dash_word_excludes_and_folder_names_are_words(indexed: Path, album: Path):
+    assert str(album / "two.png") in run(indexed, "search", "square", "-red").stdout
+    assert str(album / "holiday" / "one.jpg") not in run(indexed, "search", "square", "-red").stdout
+    assert str(album / "holiday" / "one.jpg") in run(indexed, "search", "holiday").stdout
+
+
+def test_a_quoted_argument_is_a_phrase(indexed: Path):
+    assert run(indexed, "search", "red square", "paint").exit_code == 0
+    assert run(indexed, "search", "square red", "paint").exit_code == 1
+
+
+def test_a_query_of_nothing_but_stop_words_is_explained(indexed: Path):
+    result = run(indexed, "search", "the of and")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_page_holds_its_pictures(indexed: Path, tmp_path: Path):
+    run(indexed, "search", "red", "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "a red square" in page
+    assert page.count("data:image/jpeg;base64,") == 1
+
+
+def test_explain_names_the_words_that_matched(indexed: Path):
+    assert "red (caption)" in run(indexed, "search", "red", "--explain").stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")
+def test_a_file_name_that_is_no_text_survives_every_format(library: Library, album: Path):
+    name = os.fsencode(album) + b"/caf\xe9.jpg"
+    make_photo(album / "plain.jpg", "red").rename(os.fsdecode(name))
+    library.index(album)
+    library.close()
+    data_dir = library.settings.data_dir
+    assert name in run(data_dir, "search", "red").stdout_bytes
+    assert name in run(data_dir, "search", "-0", "red").stdout_bytes
+    assert name in run(data_dir, "search", "--csv", "red").stdout_bytes
+    assert os.fsencode(json.loads(run(data_dir, "search", "--json", "red").stdout)[0]["path"]) == name
+    assert run(data_dir, "show", os.fsdecode(name)).exit_code == 0
+
+
+def test_show_of_a_stranger_says_what_to_do(indexed: Path, tmp_path: Path):
+    result = run(indexed, "show", tmp_path / "other.jpg")
+    assert result.exit_code == 1
+    assert "photoindex index" in result.stderr
+
+
+def test_failures_can_be_listed_and_ignored(library: Library, album: Path):
+    (album / "bad.jpg").write_text("no photo")
+    library.index(album)
+    library.close()
+    data_dir = library.settings.data_dir
+    assert str(album / "bad.jpg") in run(data_dir, "failures", "list").stdout
+    assert "failed" in run(data_dir, "show", album / "bad.jpg").stdout
+    assert run(data_dir, "failures", "ignore", album / "bad.jpg").exit_code == 0
+    assert run(data_dir, "failures", "list").stdout == ""
+    assert str(album / "bad.jpg") in run(data_dir, "failures", "list", "--ignored").stdout
+
+
+def test_the_index_is_rebuilt_from_the_catalogue(indexed: Path):
+    result = run(indexed, "reindex", "--fulltext")
+    assert result.exit_code == 0
+    assert "2 photos indexed" in result.stderr
+    assert run(indexed, "search", "red").exit_code == 0
+
+
+def test_reindex_wants_to_know_what(indexed: Path):
+    assert run(indexed, "reindex").exit_code == 2
+
+
+def test_models_lists_the_shipped_one_and_its_card(data_dir: Path):
+    [model] = [m for m in json.loads(run(data_dir, "models", "list", "--json").stdout) if m["default"]]
+    assert model["bytes"] > 10_000_000
+    assert "Flickr8k" in run(data_dir, "models", "info").stdout
+
+
+def test_a_config_file_and_the_environment_are_read_in_order(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from photoindex.config import load_settings
+
+    data_dir.mkdir()
+    (data_dir / "photoindex.toml").write_text("beam_width = 5\nsettle_seconds = 1\n")
+    monkeypatch.setenv("PHOTOINDEX_SETTLE_SECONDS", "7")
+    settings = load_settings(data_dir=data_dir, threads=2)
+    assert (settings.beam_width, settings.settle_seconds, settings.threads) == (5, 7.0, 2)
+    assert load_settings(data_dir=data_dir, settle_seconds=9.0).settle_seconds == 9.0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("beam_widht = 3", "unknown setting beam_widht"), ("beam_width = 'x'", "not a int"), ("= 3", "not valid TOML"),
+     ("device = 'tpu'", "choose auto")],
+)  # fmt: skip
+def test_a_wrong_setting_is_one_line(data_dir: Path, content: str, message: str):
+    data_dir.mkdir()
+    (data_dir / "photoindex.toml").write_text(content + "\n")
+    result = run(data_dir, "status")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert message in result.stderr
+
+
+def test_progress_elsewhere_than_on_a_terminal_is_plain_lines(capsys: pytest.CaptureFixture[str]):
+    with ProgressDisplay() as display:
+        display(Progress("captioning", 0, 10))
+        display(Progress("captioning", 5, 10))  # too soon after the first for a line of its own
+        display(Progress("captioning", 10, 10))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "captioning: 0 of 10 photos"
+    assert lines[1].startswith("captioning: 10 of 10 photos")
+    assert len(lines) == 2
+
+
+def test_sizes_and_durations_for_people():
+    assert [human_size(n) for n in (0, 999, 1500, 24_417_476)] == ["0 bytes", "999 bytes", "1.5 kB", "24 MB"]
+    assert [human_seconds(n) for n in (8, 200, 3900)] == ["8 s", "3 min 20 s", "1 h 05 min"]

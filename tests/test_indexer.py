@@ -1,0 +1,424 @@
+"""Keeping the catalogue equal to the folders, once and for as long as asked, with real files and real events."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from photoindex.errors import FolderError
+from photoindex.indexer import Indexer
+from photoindex.library import Library
+from photoindex.pipeline import Tally
+from photoindex.store import files
+from photoindex.store.tables import root
+from photoindex.types import FileEvent, FileStat, IndexReport, Progress
+from photoindex.watch import Settler
+from photoindex.watch.scan import file_stat
+from tests.support import FakeCaptioner, add_files, make_photo, names, run_thread
+
+OpenLibrary = Callable[..., Library]
+PATIENCE = 30.0  # seconds; only a failure waits that long
+
+
+class Watch:
+    """A library that watches in a thread. What it does comes through queues, so that a test waits and never sleeps."""
+
+    def __init__(self, library: Library, *folders: Path) -> None:
+        self.ready: queue.Queue[IndexReport] = queue.Queue()
+        self.worked: queue.Queue[Tally] = queue.Queue()
+        self.notices: queue.Queue[str] = queue.Queue()
+        self.stop = threading.Event()
+        self.error: BaseException | None = None
+        self._library = library
+        self._folders = folders
+        self._thread = run_thread(self._run)
+
+    def _run(self) -> None:
+        try:
+            self._library.watch(
+                *self._folders,
+                stop=self.stop,
+                ready=self.ready.put,
+                worked=self.worked.put,
+                notice=self.notices.put,
+            )
+        except BaseException as error:
+            self.error = error
+
+    def end(self) -> None:
+        self.stop.set()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def watch(open_library: OpenLibrary) -> Iterator[Callable[..., Watch]]:
+    """Watches folders; returns when all that was there is done."""
+    with ExitStack() as stack:
+
+        def begin(*folders: Path, **settings: Any) -> Watch:
+            watching = Watch(open_library(**settings), *folders)
+            stack.callback(watching.end)
+            watching.ready.get(timeout=PATIENCE)
+            return watching
+
+        yield begin
+
+
+def refuse(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the system refuse to list a folder; the tests may run as root, whom nothing is forbidden."""
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if not isinstance(path, int) and os.fsdecode(path) == str(folder):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    patch.setattr(os, "scandir", scandir)
+
+
+# ---- once
+
+
+def test_an_index_reports_what_it_did(library: Library, album: Path) -> None:
+    for name in ("a.jpg", "sub/b.png", "sub/c.jpg"):
+        make_photo(album / name)
+    shutil.copy(album / "a.jpg", album / "copy.jpg")
+    (album / "notes.txt").write_text("no photo")
+    (album / "empty.jpg").touch()
+    progress: list[Progress] = []
+    report = library.index(album, progress=progress.append)
+    assert (report.seen, report.captioned, report.recognised, report.failed) == (5, 3, 1, 1)
+    assert (report.unchanged, report.missing) == (0, 0)
+    assert [failure.path for failure in report.failures] == [album / "empty.jpg"]
+    assert progress[-1].done == progress[-1].total == 5
+
+
+def test_a_second_index_does_nothing(library: Library, captioner: FakeCaptioner, album: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        make_photo(album / name)
+    (album / "empty.jpg").touch()
+    library.index(album)
+    given = len(captioner.captions)
+    report = library.index(album)
+    assert (report.seen, report.unchanged, report.captioned, report.recognised, report.missing) == (3, 3, 0, 0, 0)
+    assert len(captioner.captions) == given
+    assert report.failed == 1  # it still has no caption, and the report says so
+    assert report.failures[0].attempts == 1
+
+
+def test_a_path_that_does_not_exist_is_an_error_before_anything_is_done(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    with pytest.raises(FolderError, match="no such file or folder") as caught:
+        library.index(album, album / "nowhere")
+    assert len(str(caught.value).splitlines()) == 1
+    assert library.status().roots == ()
+    assert library.status().photos == 0
+
+
+def test_one_file_can_be_indexed_and_the_others_are_left_alone(library: Library, album: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        make_photo(album / name)
+    assert library.index(album / "a.jpg").seen == 1
+    assert names(library.search("red")) == ["a.jpg"]
+    assert library.index(album).captioned == 1
+
+
+def test_a_file_named_by_the_user_stays_when_its_folder_is_indexed(library: Library, album: Path) -> None:
+    """The scan of the folder passes by what has no photo's name."""
+    make_photo(album / "a.jpg").rename(album / "scan0001")
+    make_photo(album / "b.jpg", "blue")
+    library.index(album / "scan0001")
+    report = library.index(album)
+    assert (report.captioned, report.missing) == (1, 0)
+    assert names(library.search("red")) == ["scan0001"]
+    (album / "scan0001").unlink()
+    assert library.index(album).missing == 1
+    assert library.search("red") == []
+
+
+def test_a_deleted_photo_leaves_the_search_but_not_the_catalogue_and_comes_back_without_captioning(
+    library: Library, captioner: FakeCaptioner, album: Path, tmp_path: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    (album / "a.jpg").rename(tmp_path / "away.jpg")
+    assert library.index(album).missing == 1
+    assert library.search("red") == []
+    photo = library.show(album / "a.jpg")
+    assert photo is not None
+    assert (photo.paths, photo.missing_paths) == ((), (album / "a.jpg",))
+    assert photo.caption is not None
+
+    (tmp_path / "away.jpg").rename(album / "a.jpg")
+    report = library.index(album)
+    assert (report.captioned, report.recognised) == (0, 0)
+    assert names(library.search("red")) == ["a.jpg"]
+    assert len(captioner.captions) == 1
+
+
+def test_a_changed_photo_is_captioned_anew(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg", "red")
+    library.index(album)
+    make_photo(album / "a.jpg", "blue", note="another note, so another size")
+    assert library.index(album).captioned == 1
+    assert library.search("red") == []
+    assert names(library.search("blue")) == ["a.jpg"]
+
+
+def test_a_folder_that_cannot_be_read_keeps_its_photos(
+    library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_photo(album / "open" / "a.jpg")
+    make_photo(album / "closed" / "b.jpg")
+    library.index(album)
+    notices: list[str] = []
+    with monkeypatch.context() as patch:
+        refuse(patch, album / "closed")
+        report = library.index(album, notice=notices.append)
+    assert (report.seen, report.missing) == (1, 0)
+    assert len(notices) == 1
+    assert str(album / "closed") in notices[0]
+    assert names(library.search("red")) == ["a.jpg", "b.jpg"]
+
+
+def test_an_emptied_folder_loses_its_photos(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    (album / "a.jpg").unlink()
+    assert library.index(album).missing == 1
+
+
+def put_on_another_disk(library: Library) -> None:
+    """As if the folder had been on a disk that is not mounted now."""
+    with library._database.write() as connection:
+        [known] = files.list_roots(connection)
+        assert known.device is not None
+        connection.execute(update(root).values(device=known.device + 1))
+
+
+def test_a_disk_that_is_away_keeps_its_photos(library: Library, album: Path, watch: Callable[..., Watch]) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    (album / "a.jpg").unlink()
+    put_on_another_disk(library)
+    notices: list[str] = []
+    assert library.index(album, notice=notices.append).missing == 0
+    assert "disk is away" in notices[0]
+    watch(album).end()
+    assert library.index(album).missing == 0
+    assert names(library.search("red")) == ["a.jpg"]
+
+
+def test_a_disk_that_comes_back_with_another_number_is_known_again(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    put_on_another_disk(library)
+    assert library.index(album).unchanged == 1
+    (album / "a.jpg").unlink()
+    assert library.index(album).missing == 1
+
+
+def test_an_index_that_is_stopped_takes_nothing(library: Library, captioner: FakeCaptioner, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    stop = threading.Event()
+    stop.set()
+    assert library.index(album, stop=stop).seen == 0
+    assert captioner.captions == []
+
+
+class Writer:
+    """Stands for a program that writes a photo in two parts: the rest comes when the settler looks for the second
+    time. Until then the file seems to be written to all the time, as its time of change lies ahead."""
+
+    def __init__(self, path: Path, colour: str) -> None:
+        self.path = path
+        self.whole = make_photo(path.parent.parent / "elsewhere" / path.name, colour).read_bytes()
+        self.looks = 0
+
+    def begin(self) -> None:
+        self.path.write_bytes(self.whole[: len(self.whole) // 2])
+        os.utime(self.path, (4_000_000_000, 4_000_000_000))
+
+    def stat(self, path: Path) -> FileStat | None:
+        self.looks += path == self.path
+        if self.looks == 2:
+            self.path.write_bytes(self.whole)
+        return file_stat(path)
+
+
+def test_a_photo_written_in_two_parts_is_not_captioned_until_it_is_whole(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    writer = Writer(album / "a.jpg", "blue")
+    writer.begin()
+    settings = replace(library.settings, settle_seconds=0.05)
+    indexer = Indexer(library._database, library._pipe(), settings, settler=Settler(0.05, stat=writer.stat))
+    report = indexer.index([album], threading.Event())
+    assert (report.captioned, report.failed) == (1, 0)
+    assert writer.looks >= 3
+    assert captioner.captions == ["a blue square"]
+
+
+# ---- for as long as asked
+
+
+def test_a_new_photo_is_found_by_another_process(
+    watch: Callable[..., Watch], open_library: OpenLibrary, album: Path
+) -> None:
+    make_photo(album / "old.jpg")
+    watching = watch(album)
+    make_photo(album / "sub" / "new.jpg", "green")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    with open_library(FakeCaptioner()) as other:
+        assert names(other.search("green")) == ["new.jpg"]
+        assert names(other.search("red")) == ["old.jpg"]
+        assert other.status().roots[0].mode == "events"
+
+
+def work_of(watching: Watch, album: Path) -> None:
+    """Returns when everything that happened in the album before is done: a photo that comes now is captioned."""
+    make_photo(album / "last.jpg", "black")
+    while not watching.worked.get(timeout=PATIENCE).captioned:
+        pass
+
+
+def test_renames_are_followed_without_captioning(
+    watch: Callable[..., Watch], library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    for name in ("a.jpg", "trip/b.jpg"):
+        make_photo(album / name)
+    watching = watch(album)
+    (album / "a.jpg").rename(album / "z.jpg")
+    (album / "trip").rename(album / "voyage")
+    work_of(watching, album)
+    assert sorted(hit.path for hit in library.search("red")) == [album / "voyage" / "b.jpg", album / "z.jpg"]
+    assert sorted(captioner.captions) == ["a black square", "a red square", "a red square"]
+    assert library.status().roots[0].missing == 0
+
+
+def test_removed_photos_leave_the_search(watch: Callable[..., Watch], library: Library, album: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "trip/c.jpg", "trip/far/d.jpg"):
+        make_photo(album / name)
+    watching = watch(album)
+    (album / "a.jpg").unlink()
+    shutil.rmtree(album / "trip")
+    work_of(watching, album)
+    assert names(library.search("red")) == ["b.jpg"]
+
+
+def test_a_photo_that_is_overwritten_is_captioned_anew(
+    watch: Callable[..., Watch], library: Library, album: Path
+) -> None:
+    make_photo(album / "a.jpg", "red")
+    watching = watch(album)
+    make_photo(album / "other" / "new.jpg", "blue").replace(album / "a.jpg")
+    work_of(watching, album)
+    assert names(library.search("blue")) == ["a.jpg"]
+    assert library.search("red") == []
+
+
+def test_a_folder_that_is_moved_in_brings_its_photos(
+    watch: Callable[..., Watch], library: Library, album: Path, tmp_path: Path
+) -> None:
+    watching = watch(album)
+    make_photo(tmp_path / "trip" / "far" / "a.jpg")
+    (tmp_path / "trip").rename(album / "trip")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    assert names(library.search("red")) == ["a.jpg"]
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_the_watch(
+    watch: Callable[..., Watch], library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = watch(album)
+    with monkeypatch.context() as patch:
+        refuse(patch, album / "closed")
+        (album / "closed").mkdir()
+        assert str(album / "closed") in watching.notices.get(timeout=PATIENCE)
+        work_of(watching, album)
+    assert names(library.search("black")) == ["last.jpg"]
+
+
+def test_a_bad_photo_does_not_stop_the_watch(watch: Callable[..., Watch], library: Library, album: Path) -> None:
+    watching = watch(album)
+    (album / "letter.jpg").write_text("Dear all")
+    assert watching.worked.get(timeout=PATIENCE).failed == 1
+    work_of(watching, album)
+    assert [failure.path.name for failure in library.failures()] == ["letter.jpg"]
+
+
+def test_a_stop_ends_a_watch_that_waits_for_events(watch: Callable[..., Watch], album: Path) -> None:
+    threads = set(threading.enumerate())
+    watch(album).end()
+    left = {thread.name for thread in set(threading.enumerate()) - threads}
+    assert "photoindex-watch" not in left
+    assert "photoindex-stop" not in left
+
+
+def test_only_folders_that_exist_can_be_watched(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    for path, why in ((album / "a.jpg", "not a folder"), (album / "nowhere", "no such folder")):
+        with pytest.raises(FolderError, match=why):
+            library.watch(album, path, stop=threading.Event())
+
+
+def test_a_watched_photo_written_in_two_parts_is_not_captioned_until_it_is_whole(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    writer = Writer(album / "a.jpg", "blue")
+    indexer = Indexer(library._database, library._pipe(), library.settings, settler=Settler(0.05, stat=writer.stat))
+    stop = threading.Event()
+    done: queue.Queue[Tally] = queue.Queue()
+    ready: queue.Queue[IndexReport] = queue.Queue()
+    thread = run_thread(lambda: indexer.watch([album], stop, ready.put, done.put))
+    ready.get(timeout=PATIENCE)
+    writer.begin()
+    tally = done.get(timeout=PATIENCE)
+    stop.set()
+    thread.join(PATIENCE)
+    assert (tally.captioned, tally.failed) == (1, 0)
+    assert captioner.captions == ["a blue square"]
+    assert names(library.search("blue")) == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        FileEvent("written", Path("/elsewhere/a.jpg")),
+        FileEvent("written", Path("/"), is_directory=True),
+        FileEvent("removed", Path("/elsewhere/a.jpg")),
+        FileEvent("removed", Path("/elsewhere"), is_directory=True),
+        FileEvent("moved", Path("/elsewhere/a.jpg"), Path("/elsewhere/b.jpg")),
+        FileEvent("moved", Path("/usr"), Path("/usr"), is_directory=True),
+        FileEvent("overflow", Path("/usr")),
+    ],
+)
+def test_an_event_from_outside_all_folders_changes_nothing(library: Library, album: Path, event: FileEvent) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    before = library.status()
+    indexer = Indexer(library._database, library._pipe(), library.settings)
+    indexer._handle(event)
+    indexer._take_settled()
+    assert library.status() == before
+
+
+def test_a_folder_that_is_gone_when_its_event_is_handled_changes_nothing(library: Library, album: Path) -> None:
+    add_files(library._database, album, "a.jpg")
+    indexer = Indexer(library._database, library._pipe(), library.settings)
+    indexer._handle(FileEvent("written", album / "gone", is_directory=True))
+    indexer._handle(FileEvent("moved", album / "gone", album / "also gone", is_directory=True))
+    assert library.status().roots[0].present == 1

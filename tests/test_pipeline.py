@@ -1,0 +1,405 @@
+"""A photo's way from the queue to the search, and everything that can happen to it on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from skimage import data
+
+from photoindex.config import Settings
+from photoindex.library import Library
+from photoindex.pipeline import ROOT_AWAY, hash_file
+from photoindex.search import FullText
+from photoindex.store import files
+from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names
+
+OpenLibrary = Callable[..., Library]
+
+
+class LoadHook:
+    """Loads a captioner after doing something to the disk: the model is loaded after hashing and before decoding."""
+
+    def __init__(self, captioner: FakeCaptioner, act: Callable[[], object]) -> None:
+        self.captioner = captioner
+        self.act = act
+
+    def __call__(self, settings: Settings) -> FakeCaptioner:
+        self.act()
+        return self.captioner
+
+
+def set_mtime(path: Path, seconds: int) -> None:
+    os.utime(path, (1_700_000_000 + seconds,) * 2)
+
+
+def snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_real_photos_are_captioned_stored_and_found(library: Library, captioner: FakeCaptioner, album: Path) -> None:
+    sources = Path(data.__file__).parent
+    for name in ("coffee.png", "chelsea.png", "astronaut.png", "camera.png"):
+        if (sources / name).is_file():
+            shutil.copy(sources / name, album)
+    make_photo(album / "wall.png", "red")
+    before = snapshot(album)
+    report = library.index(album)
+    assert report.captioned == report.seen == len(captioner.captions) == len(before)
+    assert report.failed == 0
+    assert "wall.png" in names(library.search("red square"))
+    photo = library.show(album / "wall.png")
+    assert photo is not None
+    assert photo.facts is not None
+    assert (photo.facts.format, photo.facts.width, photo.facts.height) == ("PNG", 48, 32)
+    assert photo.content_hash == hash_file(album / "wall.png")
+    assert snapshot(album) == before
+
+
+def test_bad_files_fail_one_by_one_and_the_rest_goes_on(library: Library, album: Path) -> None:
+    (album / "empty.jpg").touch()
+    (album / "letter.jpg").write_text("Dear all, this is no photo.\n" * 20)
+    whole = make_photo(album / "good.jpg").read_bytes()
+    (album / "half.jpg").write_bytes(whole[: len(whole) * 3 // 4])
+    make_photo(album / "also good.jpg", "blue")
+    report = library.index(album)
+    assert (report.seen, report.captioned, report.failed) == (5, 2, 3)
+    found = {failure.path.name: failure for failure in report.failures}
+    assert {name: failure.kind for name, failure in found.items()} == {
+        "empty.jpg": "empty",
+        "half.jpg": "damaged",
+        "letter.jpg": "not-a-photo",
+    }
+    for name, failure in found.items():
+        assert name in failure.message
+        assert len(failure.message.splitlines()) == 1
+        assert failure.state == "failed"
+    assert names(library.search("square")) == ["also good.jpg", "good.jpg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names that are no text")
+def test_a_bad_file_whose_name_is_no_text_does_not_stop_the_rest(library: Library, album: Path) -> None:
+    strange = album / os.fsdecode(b"\xff\xfe.jpg")
+    strange.touch()
+    (album / os.fsdecode(b"\xfa.png")).write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    make_photo(album / os.fsdecode(b"gut \xfc.jpg"), "green")
+    report = library.index(album)
+    assert (report.captioned, report.failed) == (1, 2)
+    assert [hit.path for hit in library.search("green")] == [album / os.fsdecode(b"gut \xfc.jpg")]
+    failure = library.failure_at(strange)
+    assert failure is not None
+    failure.message.encode()
+
+
+def test_copies_are_captioned_once_and_all_found(library: Library, captioner: FakeCaptioner, album: Path) -> None:
+    original = make_photo(album / "a.jpg")
+    (album / "sub").mkdir()
+    for name in ("b.jpg", "sub/c.jpg"):
+        shutil.copy(original, album / name)
+    report = library.index(album)
+    assert (report.captioned, report.recognised) == (1, 2)
+    assert captioner.captions == ["a red square"]
+    [hit] = library.search("red")
+    assert [hit.path, *hit.other_paths] == [album / "a.jpg", album / "b.jpg", album / "sub" / "c.jpg"]
+
+
+def test_each_copy_of_a_bad_photo_is_named_in_its_own_failure(library: Library, album: Path) -> None:
+    for name in ("one.jpg", "two.jpg"):
+        (album / name).write_text("the same letter")
+    library.index(album)
+    assert [failure.path.name in failure.message for failure in library.failures()] == [True, True]
+
+
+def test_a_rename_costs_no_captioning(library: Library, captioner: FakeCaptioner, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    (album / "a.jpg").rename(album / "renamed.jpg")
+    report = library.index(album)
+    assert (report.captioned, report.recognised, report.missing) == (0, 1, 1)
+    assert len(captioner.captions) == 1
+    assert names(library.search("red")) == ["renamed.jpg"]
+
+
+def test_a_file_that_changes_before_it_is_decoded_is_read_again(
+    data_dir: Path, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "a.jpg", "red")
+    first_content = hash_file(album / "a.jpg")
+
+    def change() -> None:
+        make_photo(album / "a.jpg", "green", note="another note, so another size")
+
+    settings = Settings(data_dir, settle_seconds=0.0)
+    with Library(settings, LoadHook(captioner, change)) as library:
+        assert library.index(album).captioned == 1
+        photo = library.show(album / "a.jpg")
+        assert photo is not None
+        assert photo.caption is not None
+        assert photo.caption.text == "a green square"
+        assert photo.content_hash == hash_file(album / "a.jpg") != first_content
+        assert library.search("red") == []
+        assert library.status().photos == 1
+    assert captioner.captions == ["a green square"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_waited_for(
+    data_dir: Path, captioner: FakeCaptioner, album: Path
+) -> None:
+    """With a settle time: the run that met it half-written does not end before it has the whole."""
+    make_photo(album / "a.jpg", "red")
+    set_mtime(album / "a.jpg", 0)
+
+    def change() -> None:
+        make_photo(album / "a.jpg", "blue", note="another note, so another size")
+        set_mtime(album / "a.jpg", 60)
+
+    with Library(Settings(data_dir, settle_seconds=0.05), LoadHook(captioner, change)) as library:
+        assert library.index(album).captioned == 1
+        assert names(library.search("blue")) == ["a.jpg"]
+
+
+def test_a_file_that_changes_after_it_was_decoded_is_captioned_anew_by_the_next_run(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "a.jpg", "red")
+
+    def change() -> None:
+        captioner.before = lambda: None
+        make_photo(album / "a.jpg", "green", note="another note, so another size")
+
+    captioner.before = change
+    library.index(album)
+    assert library.index(album).captioned == 1
+    assert captioner.captions == ["a red square", "a green square"]
+    assert names(library.search("green")) == ["a.jpg"]
+    assert library.search("red") == []
+
+
+def test_a_photo_that_is_overwritten_by_a_damaged_file_leaves_the_search(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    (album / "a.jpg").write_bytes(b"\xff\xd8\xff broken")
+    assert library.index(album).failed == 1
+    assert library.search("red") == []
+    make_photo(album / "a.jpg")
+    assert library.index(album).recognised == 1
+    assert names(library.search("red")) == ["a.jpg"]
+
+
+def test_a_photo_that_is_removed_before_it_is_read_is_no_failure(library: Library, album: Path) -> None:
+    add_files(library._database, album, "a.jpg", "b.jpg")
+    make_photo(album / "b.jpg")
+    tally = library.work_off()
+    assert (tally.captioned, tally.failed) == (1, 0)
+    assert names(library.search("red")) == ["b.jpg"]
+    assert library.status().roots[0].missing == 1
+    assert library.status().jobs["queued"] == 0
+
+
+def test_a_photo_that_is_removed_before_it_is_decoded_is_no_failure(
+    data_dir: Path, captioner: FakeCaptioner, album: Path
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        make_photo(album / name)
+    hook = LoadHook(captioner, (album / "a.jpg").unlink)
+    with Library(Settings(data_dir, settle_seconds=0.0), hook) as library:
+        report = library.index(album)
+        assert (report.captioned, report.failed) == (1, 0)
+        assert names(library.search("red")) == ["b.jpg"]
+        assert library.status().roots[0].missing == 1
+        assert library.status().jobs["queued"] == 0
+
+
+def test_jobs_are_kept_while_their_whole_folder_is_away(
+    data_dir: Path, captioner: FakeCaptioner, tmp_path: Path
+) -> None:
+    album, elsewhere = tmp_path / "usb", tmp_path / "unplugged"
+    make_photo(album / "a.jpg")
+    with Library(
+        Settings(data_dir, settle_seconds=0.0), LoadHook(captioner, lambda: album.rename(elsewhere))
+    ) as library:
+        report = library.index(album)
+        assert (report.captioned, report.failed, report.missing) == (0, 0, 0)
+        status = library.status()
+        assert status.jobs["queued"] == 1
+        assert (status.roots[0].present, status.roots[0].missing) == (1, 0)
+        elsewhere.rename(album)
+        soon = datetime.now(timezone.utc) + ROOT_AWAY + timedelta(minutes=1)
+        library._pipe()._now = lambda: soon
+        assert library.work_off().captioned == 1
+    assert captioner.captions == ["a red square"]
+
+
+def test_a_stop_in_the_middle_gives_the_rest_back_and_the_next_run_finishes(
+    open_library: OpenLibrary, album: Path
+) -> None:
+    colours = ["red", "green", "blue", "yellow", "white", "black"] * 2
+    for number, colour in enumerate(colours):
+        make_photo(album / f"{number}.jpg", colour)
+    stop = threading.Event()
+    stopping = FakeCaptioner(batch_size=1, before=stop.set)
+    first = open_library(stopping)
+    report = first.index(album, stop=stop)
+    assert 1 <= report.captioned < len(colours)
+    assert first.status().jobs == {
+        "queued": len(colours) - report.captioned, "retrying": 0, "running": 0, "failed": 0, "ignored": 0,
+    }  # fmt: skip
+    assert len(first.search("square", limit=None)) == report.captioned
+    second = FakeCaptioner()
+    assert open_library(second).index(album).captioned == len(colours) - report.captioned
+    assert Counter(stopping.captions + second.captions) == Counter(f"a {colour} square" for colour in colours)
+    assert len(first.search("square", limit=None)) == len(colours)
+
+
+def test_a_crash_between_store_and_full_text_loses_no_word(
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        make_photo(album / f"{number}.jpg")
+    library = open_library()
+
+    class Crash(Exception):
+        pass
+
+    def crash(*_: Any) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FullText, "update", crash)
+        with pytest.raises(Crash):
+            library.index(album)
+    assert library.status().waiting_for_index == 3
+    idle = FakeCaptioner()
+    again = open_library(idle)
+    assert again.search("red") == []
+    assert again.work_off().done == 0
+    assert len(again.search("red")) == 3
+    assert again.status().waiting_for_index == 0
+    assert idle.captions == []
+
+
+def test_a_change_while_the_full_text_commits_is_indexed_too(
+    library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_photo(album / "before.jpg")
+    real = FullText.update
+
+    def update(self: FullText, documents: Sequence[Any], removed: Sequence[int] = ()) -> None:
+        monkeypatch.setattr(FullText, "update", real)
+        real(self, documents, removed)
+        with library._database.write() as connection:
+            files.move(connection, album / "before.jpg", album / "zebra.jpg")
+
+    monkeypatch.setattr(FullText, "update", update)
+    library.index(album)
+    assert names(library.search("zebra")) == ["zebra.jpg"]
+    assert library.search("before") == []
+    assert library.status().waiting_for_index == 0
+
+
+def test_a_captioner_that_raises_gives_its_photos_back(
+    open_library: OpenLibrary, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "a.jpg")
+
+    def out_of_memory() -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        open_library(FakeCaptioner(before=out_of_memory)).index(album)
+    library = open_library()
+    assert library.status().jobs["queued"] == 1
+    assert library.index(album).captioned == 1
+
+
+def test_captioning_anew_replaces_the_captions_of_the_model_before(
+    open_library: OpenLibrary, captioner: FakeCaptioner, album: Path
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        make_photo(album / name)
+    shutil.copy(album / "a.jpg", album / "copy.jpg")
+    open_library().index(album)
+    newer = FakeCaptioner("fake-2", shape="tile")
+    library = open_library(newer)
+    assert library.index(album).captioned == 0
+    assert library.recaption().captioned == 2
+    assert names(library.search("tile")) == ["a.jpg", "b.jpg"]
+    assert library.recaption().captioned == 0
+    photo = library.show(album / "copy.jpg")
+    assert photo is not None
+    assert [earlier.text for earlier in photo.history] == ["a red square"]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+
+from photoindex.config import Settings
+from photoindex.library import Library
+from tests.support import FakeCaptioner
+
+given = 0
+
+
+def before():
+    global given
+    given += 1
+    print(given, flush=True)
+    if given == 4:
+        sys.stdin.read()  # never comes: the parent kills us here, with a photo at hand
+
+
+captioner = FakeCaptioner(batch_size=1, before=before)
+Library(Settings(Path(sys.argv[1]), settle_seconds=0.0), lambda _: captioner).index(sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_process_killed_in_the_middle_loses_nothing(open_library: OpenLibrary, data_dir: Path, album: Path) -> None:
+    colours = ["red", "green", "blue", "yellow", "white", "black"]
+    for number in range(12):
+        make_photo(album / f"{number:02}.jpg", colours[number % 6])
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(data_dir), str(album)],
+        cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(4)] == ["1\n", "2\n", "3\n", "4\n"]
+        process.kill()
+    captioner = FakeCaptioner()
+    library = open_library(captioner)
+    status = library.status()
+    assert status.captioned == 3  # what was stored before is stored
+    assert status.jobs["running"] + status.jobs["queued"] == 9
+    stored = {path for path in album.iterdir() if library.show(path) is not None}
+    assert len(stored) == 3
+
+    assert library.index(album).captioned == 9
+    assert len(captioner.captions) == 9
+    for number, path in enumerate(sorted(album.iterdir())):
+        photo = library.show(path)
+        assert photo is not None
+        assert photo.caption is not None
+        assert photo.caption.text == f"a {colours[number % 6]} square"
+        assert photo.history == ()
+    for colour in colours:
+        assert len(library.search(colour)) == 2
+    assert library.status().jobs["running"] == 0
+
+
+def test_the_queue_is_worked_off_without_looking_at_the_folders(library: Library, album: Path) -> None:
+    for name in ("queued.jpg", "new.jpg"):
+        make_photo(album / name)
+    add_files(library._database, album, "queued.jpg")
+    assert library.work_off().captioned == 1
+    assert names(library.search("red")) == ["queued.jpg"]

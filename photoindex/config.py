@@ -21,6 +21,7 @@ else:
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 MAX_PIXELS = 300_000_000
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -115,7 +116,7 @@ def _convert(name: str, value: Any, where: str) -> Any:
             return Path(value).expanduser().absolute()
         return kind(value)
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{where} is {value!r}, which is not a {kind.__name__}") from error
+        raise ConfigError(f"{where} is {value!r}; it must be {_KINDS[kind]}") from error
 
 
 def _check(settings: Settings) -> None:

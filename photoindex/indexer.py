@@ -244,10 +244,10 @@ class Indexer:
                 self._report(Progress("scanning", len(scanned), len(scanned), item.path))
         # A disk that goes away in the middle of the scan takes its photos out of sight, not out of the library.
         away = _device(folder) != device or (bool(known) and not scanned and device != root.device)
-        scanned += self._look_at_named(place, known, problems)
+        scanned += self._look_at_named(place, known.keys() - {item.path for item in scanned}, problems)
         changes = compare(scanned, known, unreadable=problems)
         if away:
-            self._notice(f"{folder} is empty and on another disk than before: its disk is away; its photos are kept")
+            self._notice(f"{folder} is not on the disk it was on before: its disk is away; its photos are kept")
         with self._database.write() as connection:
             if changes.missing and not away:
                 files.mark_missing(connection, changes.missing)
@@ -257,10 +257,10 @@ class Indexer:
                 files.note_root(connection, root.id, mode=root.mode, reconciled_on=device)
         return len(scanned), changes.unchanged, 0 if away else len(changes.missing)
 
-    def _look_at_named(self, place: Path, known: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
-        """Known files that a scan passes by, whatever their state: the user named them, not only their folder."""
+    def _look_at_named(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
+        """Those of the unseen files that are there and that a scan passes by: the user named them, not their folder."""
         found = []
-        for path in known:
+        for path in unseen:
             if self._filter.accepts_file(path) and self._filter.accepts_below(place, path):
                 continue
             try:

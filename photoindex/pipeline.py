@@ -237,6 +237,7 @@ class Pipeline:
             )
         batch: list[tuple[list[_Ready], DecodedPhoto]] = []
         renewed = time.monotonic()
+        waiting = self._waiting() if progress is not None else 0
         for path, answer in self._decoder.decode(list(groups)):
             group = groups[path]
             if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
@@ -252,7 +253,7 @@ class Pipeline:
                 self._caption_and_store(batch, unfinished, tally)
                 batch = []
             if progress is not None:
-                progress(Progress("captioning", tally.done, tally.done + self._waiting(unfinished), path))
+                progress(Progress("captioning", tally.done, tally.done + len(unfinished) + waiting, path))
             if time.monotonic() - renewed > jobqueue.LEASE.total_seconds() / 10:
                 renewed = time.monotonic()
                 with self._database.write() as connection:
@@ -262,7 +263,7 @@ class Pipeline:
         if batch:
             self._caption_and_store(batch, unfinished, tally)
             if progress is not None:
-                progress(Progress("captioning", tally.done, tally.done + self._waiting(unfinished)))
+                progress(Progress("captioning", tally.done, tally.done + len(unfinished) + waiting))
 
     def _caption_and_store(
         self, batch: Sequence[tuple[list[_Ready], DecodedPhoto]], unfinished: dict[int, Job], tally: Tally
@@ -308,9 +309,10 @@ class Pipeline:
         tally.failed += 1
         tally.errors.append((job.path, error))
 
-    def _waiting(self, unfinished: dict[int, Job]) -> int:
+    def _waiting(self) -> int:
+        """How many jobs nobody has claimed; counting them takes milliseconds when there are many."""
         with self._database.read() as connection:
-            return jobqueue.count_due(connection, self._now()) + len(unfinished)
+            return jobqueue.count_due(connection, self._now())
 
     # store -> full text
 

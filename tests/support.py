@@ -71,17 +71,21 @@ class FakeCaptioner:
 
 
 def make_photo(path: Path, colour: str = "red", *, note: str | None = None) -> Path:
-    """Write a small photo. Its bytes depend on ``note`` (by default its name), so that no two are copies by chance."""
+    """Write a small photo. Its bytes depend on ``note`` (by default its name), so that no two are copies by chance.
+
+    It comes whole, under another name first, as nobody who watches with no settle time could wait for it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", (48, 32), COLOURS[colour])
     text = path.name.encode("ascii", "backslashreplace") if note is None else note.encode()
+    part = path.with_name(path.name + ".part")
     if path.suffix == ".png":
         info = PngImagePlugin.PngInfo()
         info.add_text("note", text.decode())
-        image.save(path, "PNG", pnginfo=info)
+        image.save(part, "PNG", pnginfo=info)
     else:
-        image.save(path, "JPEG", comment=text)
-    return path
+        image.save(part, "JPEG", comment=text)
+    return part.replace(path)
 
 
 def names(hits: Iterable[Hit]) -> list[str]:

@@ -186,7 +186,9 @@ def train(
         decoder.train()
         losses: list[float] = []
         while run.batch < batches_per_epoch:
-            chosen = order[run.batch * recipe.batch_photos :][: recipe.batch_photos]
+            # Batches of equal size but for one: a last one of a single photo would have no batch statistics.
+            first, end = (len(order) * n // batches_per_epoch for n in (run.batch, run.batch + 1))
+            chosen = order[first:end]
             torch.manual_seed(recipe.seed * 1_000_003 + run.step)  # dropout is the same after a resume
             _set_rate(optimizer, recipe, run.step, total_steps)
             features, owners, words, lengths = _batch(chosen, encoded, cache, recipe, run.step, device)

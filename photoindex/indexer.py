@@ -17,10 +17,11 @@ from pathlib import Path
 from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.errors import FolderError
-from photoindex.pipeline import Pipeline, Tally, read_stat
+from photoindex.paths import absolute, check_exists
+from photoindex.pipeline import Pipeline
 from photoindex.store import files
 from photoindex.store.database import Database
-from photoindex.types import FileEvent, IndexReport, Progress, ScannedFile
+from photoindex.types import FileEvent, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import FolderObserver, PhotoFilter, Settler, compare, scan
 from photoindex.watch.scan import file_stat
 
@@ -297,21 +298,6 @@ class Indexer:
             for root in files.list_roots(connection):
                 if root.path in places:
                     files.note_root(connection, root.id, mode=observer.mode(root.path))
-
-
-def absolute(path: Path) -> Path:
-    """An absolute path without ``.`` and ``..``; links are kept as the user wrote them."""
-    return Path(os.path.abspath(os.path.expanduser(path)))
-
-
-def check_exists(path: Path) -> None:
-    """Raises :class:`FolderError` with one line when there is nothing readable at ``path``."""
-    if not os.path.lexists(path):
-        raise FolderError(f"no such file or folder: {path}")
-    if not path.is_dir() and read_stat(path) is None:
-        raise FolderError(f"cannot read {path}: a broken link, or no permission")
-    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
-        raise FolderError(f"cannot read the folder {path}: permission denied")
 
 
 def _device(folder: Path) -> int:

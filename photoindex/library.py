@@ -8,24 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
-from photoindex import jobqueue
+from photoindex import fulltext, jobqueue
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
-from photoindex.decode import Decoder
 from photoindex.errors import FolderError, PhotoError
-from photoindex.indexer import Indexer, absolute, check_exists
-from photoindex.pipeline import Pipeline, Tally, load_documents, text_lock
+from photoindex.paths import absolute, check_exists
 from photoindex.search import FullText
 from photoindex.store import files, photos
 from photoindex.store.database import Database
-from photoindex.types import Document, Failure, Hit, IndexReport, Photo, Prediction, Progress
+from photoindex.types import Failure, Hit, IndexReport, Photo, Prediction, Progress, Tally
 
-REBUILD_CHUNK = 500
+if TYPE_CHECKING:
+    from photoindex.indexer import Indexer
+    from photoindex.pipeline import Pipeline
+
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
 
@@ -102,8 +101,7 @@ class Library:
         ``stop`` ends it early without losing work. Raises :class:`FolderError` for a path that does not exist; a photo
         that cannot be captioned does not raise, it is in the report and in :meth:`failures`.
         """
-        indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
-        return indexer.index([Path(path) for path in paths], stop or threading.Event())
+        return self._indexer(progress, notice).index([Path(path) for path in paths], stop or threading.Event())
 
     def watch(
         self,
@@ -118,8 +116,7 @@ class Library:
 
         ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
         """
-        indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
-        indexer.watch([Path(path) for path in paths], stop, ready, worked)
+        self._indexer(progress, notice).watch([Path(path) for path in paths], stop, ready, worked)
 
     def caption(self, *paths: Path | str) -> Iterator[tuple[Path, Prediction | PhotoError]]:
         """Caption files without storing anything; yields each path with what the model says, or why it cannot."""
@@ -128,6 +125,8 @@ class Library:
             check_exists(place)
             if place.is_dir():
                 raise FolderError(f"{place} is a folder: name photos, or use `photoindex index`")
+        from photoindex.decode import Decoder
+
         captioner = self._pipe().captioner
         with Decoder(
             captioner.input_size,
@@ -238,25 +237,7 @@ class Library:
         """Make the full-text index anew from the catalogue; the old one answers until then. Returns photos indexed."""
         if self._full_text is None:
             self._full_text = FullText.open(self.settings.index_path)
-        # The lock keeps other processes from clearing marks for words they wrote into the index that goes.
-        with FileLock(text_lock(self.settings)):
-            with self._database.read() as connection:
-                stale = photos.stale_photos(connection, None)
-                ids = photos.all_photo_ids(connection)
-
-            def documents() -> Iterator[Document]:
-                for start in range(0, len(ids), REBUILD_CHUNK):
-                    with self._database.read() as connection:
-                        yield from load_documents(connection, ids[start : start + REBUILD_CHUNK])
-
-            def report(done: int) -> None:
-                if progress is not None:
-                    progress(Progress("indexing words", done, len(ids)))
-
-            self._full_text.rebuild(documents(), report)
-            with self._database.write() as connection:
-                photos.clear_text_stale(connection, stale)
-        return len(ids)
+        return fulltext.rebuild(self._database, self._full_text, self.settings, progress)
 
     def recaption(
         self,
@@ -296,7 +277,16 @@ class Library:
                 self.rebuild_full_text()
         return self._full_text
 
+    # Imported where they are used: a search needs neither watching nor decoding.
+
+    def _indexer(self, progress: Callable[[Progress], None] | None, notice: Callable[[str], None]) -> Indexer:
+        from photoindex.indexer import Indexer
+
+        return Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
+
     def _pipe(self) -> Pipeline:
+        from photoindex.pipeline import Pipeline
+
         if self._pipeline is None:
             self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner)
         return self._pipeline

@@ -11,14 +11,13 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from filelock import FileLock
 from sqlalchemy import Connection
 
-from photoindex import jobqueue
+from photoindex import fulltext, jobqueue
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
@@ -26,31 +25,15 @@ from photoindex.decode.photo import shown
 from photoindex.errors import EmptyPhoto, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
 from photoindex.search import FullText
-from photoindex.search.document import document_of
 from photoindex.store import files, photos
 from photoindex.store.database import Database
-from photoindex.types import DecodedPhoto, Document, FileStat, Prediction, Progress
+from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
 from photoindex.watch.scan import file_stat
 
 CLAIM = 64  # jobs taken at once
-TEXT_BATCH = 256  # photos a commit of the full-text index
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
 ROOT_AWAY = timedelta(minutes=10)
 READ_BYTES = 1 << 20
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a run did so far."""
-
-    captioned: int = 0
-    recognised: int = 0  # content known already: moved, renamed or copied
-    failed: int = 0
-    errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
-
-    @property
-    def done(self) -> int:
-        return self.captioned + self.recognised + self.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,36 +301,9 @@ class Pipeline:
 
     def sync_full_text(self) -> int:
         """Bring the full-text index up to date with the catalogue's marks; returns how many photos were written."""
-        written = 0
-        # One process at a time from reading the words to clearing the marks: a slower one could otherwise write older
-        # words over newer ones.
-        with FileLock(text_lock(self._settings)):
-            while True:
-                with self._database.read() as connection:
-                    stale = photos.stale_photos(connection, TEXT_BATCH)
-                    documents = load_documents(connection, [photo_id for photo_id, _ in stale])
-                if not stale:
-                    break
-                present = {document.photo_id for document in documents}
-                self._full_text.update(documents, [photo_id for photo_id, _ in stale if photo_id not in present])
-                with self._database.write() as connection:
-                    photos.clear_text_stale(connection, stale)
-                written += len(stale)
+        written = fulltext.sync(self._database, self._full_text, self._settings)
         self._text_synced_at = time.monotonic()
         return written
-
-
-def text_lock(settings: Settings) -> Path:
-    """The lock file of whoever moves words from the catalogue to the full-text index."""
-    return settings.data_dir / "fulltext.lock"
-
-
-def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Document]:
-    """The searchable words of those of these photos that have a caption and a present file."""
-    paths = files.paths_of(connection, photo_ids)
-    roots = [root.path for root in files.list_roots(connection)]
-    loaded = photos.load_photos(connection, photo_ids, paths)
-    return [document_of(photo, roots) for photo in loaded if photo.caption is not None and photo.paths]
 
 
 def read_stat(path: Path) -> FileStat | None:

@@ -1,4 +1,4 @@
-"""Frozen value objects that cross module borders. No behaviour beyond what follows from the fields."""
+"""Value objects that cross module borders. No behaviour beyond what follows from the fields."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from photoindex.errors import PhotoError
 
 CaptionSource = Literal["user", "sidecar", "model"]
 
@@ -200,6 +202,20 @@ class IndexReport:
     failed: int = 0
     seconds: float = 0.0
     failures: tuple[Failure, ...] = field(default=())
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did so far."""
+
+    captioned: int = 0
+    recognised: int = 0  # content known already: moved, renamed or copied
+    failed: int = 0
+    errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        return self.captioned + self.recognised + self.failed
 
 
 @dataclass(frozen=True, slots=True)

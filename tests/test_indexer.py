@@ -18,10 +18,9 @@ from sqlalchemy import update
 from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
-from photoindex.pipeline import Tally
 from photoindex.store import files
 from photoindex.store.tables import root
-from photoindex.types import FileEvent, FileStat, IndexReport, Progress
+from photoindex.types import FileEvent, FileStat, IndexReport, Progress, Tally
 from photoindex.watch import Settler
 from photoindex.watch.scan import file_stat
 from tests.support import FakeCaptioner, add_files, make_photo, names, run_thread

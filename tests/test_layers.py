@@ -18,9 +18,10 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources"},
+    {"types", "config", "resources", "paths"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"pipeline", "training"},
+    {"fulltext", "training"},
+    {"pipeline"},
     {"indexer"},
     {"library"},
     {"", "cli"},

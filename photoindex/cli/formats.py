@@ -14,7 +14,6 @@ import click
 
 from photoindex.cli.context import printable, write_path
 from photoindex.config import MAX_PIXELS
-from photoindex.decode import decode_photo
 from photoindex.errors import ConfigError, PhotoError
 from photoindex.library import Status
 from photoindex.types import Caption, Hit, Photo, Prediction
@@ -103,6 +102,8 @@ def write_html(path: Path, query: str, hits: Sequence[Hit]) -> None:
 
 def _thumbnail(path: Path) -> str | None:
     from PIL import Image
+
+    from photoindex.decode import decode_photo
 
     try:
         decoded = decode_photo(path, THUMBNAIL, MAX_PIXELS)

@@ -22,8 +22,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
-from photoindex.pipeline import Tally
-from photoindex.types import IndexReport
+from photoindex.types import IndexReport, Tally
 
 FAILURES_SHOWN = 10
 

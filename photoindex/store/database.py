@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -46,6 +45,9 @@ class Database:
         database = cls(_engine(path), path)
         try:
             if database._revision() != HEAD or not database._in_wal():
+                # Imported here: it loads asyncio, and nearly every start finds the catalogue up to date.
+                from filelock import FileLock
+
                 with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS * 10):
                     database._upgrade(database._revision())
                     database._enter_wal()

@@ -162,9 +162,13 @@ def test_a_config_file_and_the_environment_are_read_in_order(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("beam_widht = 3", "unknown setting beam_widht"), ("beam_width = 'x'", "must be a whole number"), ("= 3", "not valid TOML"),
-     ("device = 'tpu'", "choose auto")],
-)  # fmt: skip
+    [
+        ("beam_widht = 3", "unknown setting beam_widht"),
+        ("beam_width = 'x'", "must be a whole number"),
+        ("= 3", "not valid TOML"),
+        ("device = 'tpu'", "choose auto"),
+    ],
+)
 def test_a_wrong_setting_is_one_line(data_dir: Path, content: str, message: str):
     data_dir.mkdir()
     (data_dir / "photoindex.toml").write_text(content + "\n")

@@ -1,0 +1,83 @@
+"""Words from the catalogue to the full-text index: what changed, or all of them anew.
+
+A lock file lets one process at a time go from reading the words to clearing the catalogue's marks: a slower one could
+otherwise write older words over newer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from photoindex.config import Settings
+from photoindex.search import FullText
+from photoindex.search.document import document_of
+from photoindex.store import files, photos
+from photoindex.store.database import Database
+from photoindex.types import Document, Progress
+
+BATCH = 256  # photos a commit of the index
+REBUILD_CHUNK = 500  # photos read from the catalogue at once
+
+
+def sync(database: Database, full_text: FullText, settings: Settings) -> int:
+    """Write the words of every marked photo into the index; returns how many photos that were."""
+    written = 0
+    with _lock(settings):
+        while True:
+            with database.read() as connection:
+                stale = photos.stale_photos(connection, BATCH)
+                documents = load_documents(connection, [photo_id for photo_id, _ in stale])
+            if not stale:
+                return written
+            present = {document.photo_id for document in documents}
+            full_text.update(documents, [photo_id for photo_id, _ in stale if photo_id not in present])
+            with database.write() as connection:
+                photos.clear_text_stale(connection, stale)
+            written += len(stale)
+
+
+def rebuild(
+    database: Database,
+    full_text: FullText,
+    settings: Settings,
+    progress: Callable[[Progress], None] | None = None,
+) -> int:
+    """Make the index anew from the catalogue; the old one answers until then. Returns how many photos it holds."""
+    with _lock(settings):
+        with database.read() as connection:
+            stale = photos.stale_photos(connection, None)
+            ids = photos.all_photo_ids(connection)
+
+        def documents() -> Iterator[Document]:
+            for start in range(0, len(ids), REBUILD_CHUNK):
+                with database.read() as connection:
+                    yield from load_documents(connection, ids[start : start + REBUILD_CHUNK])
+
+        def report(done: int) -> None:
+            if progress is not None:
+                progress(Progress("indexing words", done, len(ids)))
+
+        full_text.rebuild(documents(), report)
+        with database.write() as connection:
+            photos.clear_text_stale(connection, stale)
+    return len(ids)
+
+
+def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Document]:
+    """The searchable words of those of these photos that have a caption and a present file."""
+    paths = files.paths_of(connection, photo_ids)
+    roots = [root.path for root in files.list_roots(connection)]
+    loaded = photos.load_photos(connection, photo_ids, paths)
+    return [document_of(photo, roots) for photo in loaded if photo.caption is not None and photo.paths]
+
+
+@contextmanager
+def _lock(settings: Settings) -> Iterator[None]:
+    # Imported here: it loads asyncio, which a search that changes nothing does not need.
+    from filelock import FileLock
+
+    with FileLock(settings.data_dir / "fulltext.lock"):
+        yield

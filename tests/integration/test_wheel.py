@@ -1,0 +1,58 @@
+"""The wheel is complete: migrations, models and all modules, and it runs from where it is unpacked."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import skimage.data
+
+from tests.support import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    # From a copy: building leaves folders behind.
+    source = folder / "source"
+    ignored = shutil.ignore_patterns(".git", "build", "*.egg-info", ".*_cache", ".venv", ".hypothesis", "__pycache__")
+    shutil.copytree(REPOSITORY, source, ignore=ignored)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    [built] = folder.glob("*.whl")
+    return built
+
+
+def test_it_holds_every_module_the_migrations_and_the_model(wheel: Path):
+    held = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "photoindex").rglob("*.py")}
+    for folder, inside in (("migrations", "_migrations"), ("models", "_models")):
+        for path in (REPOSITORY / folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                wanted.add(f"photoindex/{inside}/{path.relative_to(REPOSITORY / folder)}")
+    assert wanted <= held
+    assert not [name for name in held if name.startswith(("tests/", "benchmarks/"))]
+    assert any(name.endswith("NOTICE") for name in held)
+
+
+def test_it_captions_and_finds_a_photo(wheel: Path, tmp_path: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(Path(skimage.data.__file__).parent / "chelsea.png", tmp_path / "photos")
+    command = [sys.executable, "-m", "photoindex", "--data-dir", str(tmp_path / "data")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    for arguments in (["index", str(tmp_path / "photos")], ["search", "cat"]):
+        done = subprocess.run(
+            [*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert "chelsea.png" in done.stdout

@@ -41,6 +41,7 @@ class Settings:
     batch_size: int = 0  # 0: 4 on the CPU, 64 on a GPU
     threads: int = 0  # 0: torch decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
+    unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
     reconcile_seconds: float = 3600.0  # full comparison of each watched folder, whatever its events say
     poll_seconds: float = 10.0  # where events do not arrive
     decode_workers: int = 1
@@ -127,6 +128,13 @@ def _check(settings: Settings) -> None:
     for name in ("batch_size", "threads", "settle_seconds"):
         if getattr(settings, name) < 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")
-    for name in ("reconcile_seconds", "poll_seconds", "decode_seconds", "decode_workers", "max_pixels"):
+    for name in (
+        "unload_seconds",
+        "reconcile_seconds",
+        "poll_seconds",
+        "decode_seconds",
+        "decode_workers",
+        "max_pixels",
+    ):
         if getattr(settings, name) <= 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it must be above zero")

@@ -20,7 +20,8 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── ModelError                 the captioning model cannot be used
     │   ├── CheckpointError        files missing, wrong shape, or a different format
     │   ├── PickleRefused          the weights are a pickle, which can run code; never loaded
-    │   └── DeviceUnavailable      the device asked for is not on this machine
+    │   ├── DeviceUnavailable      the device asked for is not on this machine
+    │   └── CaptionerCrashed       the captioning process died
     └── TrainingError              training or evaluation cannot go on
         └── DatasetError           the annotations or photos to train on cannot be read
 """
@@ -118,6 +119,10 @@ class PickleRefused(CheckpointError):
 
 class DeviceUnavailable(ModelError):
     """The device asked for is not on this machine."""
+
+
+class CaptionerCrashed(ModelError):
+    """The captioning process died; what it was working on is tried again."""
 
 
 class TrainingError(PhotoindexError):

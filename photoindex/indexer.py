@@ -16,7 +16,7 @@ from pathlib import Path
 
 from photoindex import jobqueue
 from photoindex.config import Settings
-from photoindex.errors import FolderError
+from photoindex.errors import CaptionerCrashed, FolderError
 from photoindex.paths import absolute, check_exists
 from photoindex.pipeline import Pipeline
 from photoindex.store import files
@@ -26,6 +26,7 @@ from photoindex.watch import FolderObserver, PhotoFilter, Settler, compare, scan
 from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
+CRASH_PAUSE = 30.0  # seconds before a captioner that died is started again
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
 
 
@@ -116,7 +117,7 @@ class Indexer:
             self._note_modes(places, observer)
             if not stop.is_set():
                 ready(report)
-            reconciled = time.monotonic()
+            reconciled = worked_at = time.monotonic()
             while not stop.is_set():
                 problems = [problem for problem in observer.problems() if problem not in told]
                 for problem in problems:
@@ -124,7 +125,7 @@ class Indexer:
                     self._notice(problem)
                 if problems:
                     self._note_modes(places, observer)
-                self._drain(events, self._wait_seconds(reconciled))
+                self._drain(events, self._wait_seconds(reconciled, worked_at))
                 if stop.is_set():
                     break
                 if time.monotonic() - reconciled >= self._settings.reconcile_seconds:
@@ -132,9 +133,18 @@ class Indexer:
                         self._compare_again(place)
                     reconciled = time.monotonic()
                 self._take_settled()
-                tally = self._pipeline.run(stop=stop, progress=self._report, between=lambda: self._between(events))
+                try:
+                    tally = self._pipeline.run(stop=stop, progress=self._report, between=lambda: self._between(events))
+                except CaptionerCrashed as error:
+                    self._notice(str(error))
+                    self._pipeline.close()
+                    stop.wait(CRASH_PAUSE)
+                    continue
                 if tally.done:
+                    worked_at = time.monotonic()
                     worked(tally)
+                elif time.monotonic() - worked_at >= self._settings.unload_seconds and not self._pipeline.at_rest:
+                    self._pipeline.close()
         finally:
             observer.stop()
             stop.set()
@@ -148,9 +158,12 @@ class Indexer:
                 self._handle(event)
         self._take_settled()
 
-    def _wait_seconds(self, reconciled: float) -> float:
+    def _wait_seconds(self, reconciled: float, worked_at: float) -> float:
         """How long nothing can be due."""
-        waits = [IDLE_SECONDS, self._settings.reconcile_seconds - (time.monotonic() - reconciled)]
+        now = time.monotonic()
+        waits = [IDLE_SECONDS, reconciled + self._settings.reconcile_seconds - now]
+        if not self._pipeline.at_rest:
+            waits.append(worked_at + self._settings.unload_seconds - now)
         waits += [wait for wait in (self._settler.next_due(), self._job_due_in()) if wait is not None]
         return max(0.0, min(waits))
 

@@ -62,9 +62,7 @@ class Library:
     same library open.
     """
 
-    def __init__(
-        self, settings: Settings, load_captioner: Callable[[Settings], Captioner] = captioning.load_captioner
-    ) -> None:
+    def __init__(self, settings: Settings, load_captioner: Callable[[Settings], Captioner] | None = None) -> None:
         self.settings = settings
         self._load_captioner = load_captioner
         self._database = Database.open(settings.catalogue_path)
@@ -116,6 +114,8 @@ class Library:
 
         ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
         """
+        # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
+        self._pipe(captioning.start_captioner)
         self._indexer(progress, notice).watch([Path(path) for path in paths], stop, ready, worked)
 
     def caption(self, *paths: Path | str) -> Iterator[tuple[Path, Prediction | PhotoError]]:
@@ -284,11 +284,11 @@ class Library:
 
         return Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
 
-    def _pipe(self) -> Pipeline:
+    def _pipe(self, load: Callable[[Settings], Captioner] = captioning.load_captioner) -> Pipeline:
         from photoindex.pipeline import Pipeline
 
         if self._pipeline is None:
-            self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner)
+            self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
         return self._pipeline
 
     def _load(self, photo_ids: Sequence[int]) -> dict[int, Photo]:

@@ -75,11 +75,19 @@ class Pipeline:
             self._captioner = self._load(self._settings)
         return self._captioner
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether neither the model nor decoder workers are held."""
+        return self._captioner is None and self._decoder is None
+
     def close(self) -> None:
-        """Stop the decoder's workers."""
+        """Let go of the model and stop the decoder's workers; both come back when there is work."""
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
+        if self._captioner is not None:
+            self._captioner.close()
+            self._captioner = self._model_id = None
 
     def run(
         self,

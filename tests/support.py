@@ -52,12 +52,16 @@ class FakeCaptioner:
         self.batch_size = batch_size
         self.input_size = 16
         self.captions: list[str] = []
+        self.closed = threading.Event()
         self.before = before
         self._shape = shape
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         self.before()
         return [self._predict(pixels) for pixels in photos]
+
+    def close(self) -> None:
+        self.closed.set()
 
     def _predict(self, pixels: NDArray[np.uint8]) -> Prediction:
         assert pixels.shape == (self.input_size, self.input_size, 3)

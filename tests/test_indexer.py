@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from photoindex.errors import FolderError
+from photoindex import indexer
+from photoindex.errors import CaptionerCrashed, FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
 from photoindex.store import files
@@ -421,3 +422,37 @@ def test_a_folder_that_is_gone_when_its_event_is_handled_changes_nothing(library
     indexer._handle(FileEvent("written", album / "gone", is_directory=True))
     indexer._handle(FileEvent("moved", album / "gone", album / "also gone", is_directory=True))
     assert library.status().roots[0].present == 1
+
+
+def test_a_watcher_without_work_lets_go_of_the_model_and_takes_it_up_again(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner
+) -> None:
+    make_photo(album / "one.jpg", "red")
+    watching = watch(album, unload_seconds=0.2)
+    assert captioner.closed.wait(PATIENCE)
+    captioner.closed.clear()
+    make_photo(album / "two.jpg", "blue")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    assert captioner.closed.wait(PATIENCE)
+
+
+def test_a_captioner_that_dies_costs_no_photo_and_not_the_watcher(
+    watch: Callable[..., Watch],
+    open_library: OpenLibrary,
+    album: Path,
+    captioner: FakeCaptioner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(indexer, "CRASH_PAUSE", 0.0)
+    deaths = ["for want of memory"]
+
+    def die_once() -> None:
+        if deaths:
+            raise CaptionerCrashed(deaths.pop())
+
+    watching = watch(album)
+    captioner.before = die_once
+    make_photo(album / "one.jpg", "red")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    assert captioner.closed.is_set()
+    assert names(open_library().search("red")) == ["one.jpg"]

@@ -34,6 +34,10 @@ class Captioner(Protocol):
         """uint8 (input_size, input_size, 3) each -> one prediction each, in order."""
         ...
 
+    def close(self) -> None:
+        """Let go of the model. May be called again."""
+        ...
+
 
 def model_folder(name: str) -> Path:
     """The checkpoint folder a model setting means: ``default``, a shipped model's name, or a path.
@@ -71,3 +75,13 @@ def load_captioner(settings: Settings) -> Captioner:
         batch_size=settings.batch_size,
         threads=settings.threads,
     )
+
+
+def start_captioner(settings: Settings) -> Captioner:
+    """The same in a process of its own, which gives its memory back when it is closed; see :mod:`.process`.
+
+    Raises :class:`photoindex.errors.ModelError`.
+    """
+    from photoindex.captioner.process import CaptionerProcess
+
+    return CaptionerProcess(settings)

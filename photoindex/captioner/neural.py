@@ -68,6 +68,9 @@ class NeuralCaptioner:
                 self.batch_size //= 2
         return predictions
 
+    def close(self) -> None:
+        """Nothing to let go of by itself: the model's memory goes with the object."""
+
     @torch.inference_mode()
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         pixels = torch.from_numpy(np.stack(photos)).to(self._device)  # (N, size, size, 3)

@@ -1,0 +1,142 @@
+"""A captioner in a process of its own, for programs that run for long.
+
+torch and a model take half a gigabyte that a process never gives back. A watcher that runs for years starts this one
+when there is something to caption and ends it when there has been nothing for a while; if it is killed for want of
+memory, the watcher lives on.
+
+Parent and child speak over the child's standard input and output: a line of JSON, followed by the pixels of the photos.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photoindex import errors
+from photoindex.config import Settings
+from photoindex.errors import CaptionerCrashed, ModelError
+from photoindex.types import Candidate, Label, Prediction
+
+_FACTS = ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device")
+# The parent's own search path: the child must find the same photoindex, whatever folder it was started in.
+_START = "import sys; sys.path[:] = sys.argv[1:]; from photoindex.captioner.process import serve; serve()"
+
+
+class CaptionerProcess:
+    """A :class:`photoindex.captioner.Captioner` whose model lives in a child process; :meth:`close` ends it.
+
+    Starting takes as long as loading the model, and raises the same :class:`photoindex.errors.ModelError`.
+    """
+
+    name: str
+    identity: str
+    encoder: str
+    settings: str
+    input_size: int
+    batch_size: int
+    device: str
+
+    def __init__(self, settings: Settings) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _START, *(os.path.abspath(entry) for entry in sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Control-C reaches the whole group of the terminal; the parent decides when this one stops.
+            start_new_session=True,
+        )
+        self._requests = cast(BinaryIO, self._process.stdin)
+        self._answers = cast(BinaryIO, self._process.stdout)
+        wanted = {"model", "device", "beam_width", "batch_size", "threads"}
+        values = {name: getattr(settings, name) for name in wanted}
+        try:
+            self._send({**values, "data_dir": os.fspath(settings.data_dir)})
+            facts = self._receive()
+        except ModelError:
+            self.close()
+            raise
+        for name in _FACTS:
+            setattr(self, name, facts[name])
+
+    def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """uint8 (input_size, input_size, 3) each -> one prediction each, in order.
+
+        Raises :class:`CaptionerCrashed` when the process died.
+        """
+        self._send({"photos": len(photos)}, b"".join(np.ascontiguousarray(photo).tobytes() for photo in photos))
+        return [
+            Prediction(
+                tuple(Candidate(**candidate) for candidate in prediction["candidates"]),
+                tuple(Label(**label) for label in prediction["labels"]),
+            )
+            for prediction in self._receive()["predictions"]
+        ]
+
+    def close(self) -> None:
+        """End the process. May be called again."""
+        for stream in (self._requests, self._answers):
+            with suppress(OSError):
+                stream.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _send(self, header: dict[str, Any], pixels: bytes = b"") -> None:
+        with suppress(OSError):  # a dead process is noticed by the answer that does not come
+            self._requests.write(json.dumps(header).encode("ascii") + b"\n" + pixels)
+            self._requests.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        line = self._answers.readline()
+        if not line.endswith(b"\n"):
+            status = self._process.wait()
+            why = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+            hint = ", perhaps for want of memory" if why == "SIGKILL" else ""
+            raise CaptionerCrashed(f"the captioning process ended ({why}{hint}); its photos are tried again")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            kind = getattr(errors, answer["error"], ModelError)
+            raise kind(answer["message"])
+        return answer
+
+
+def serve() -> None:
+    """The child's side: load the model that the first line names, then caption until standard input ends."""
+    from photoindex.captioner import load_captioner
+
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints must not be taken for an answer
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+    def answer(value: dict[str, Any]) -> None:
+        answers.write(json.dumps(value).encode("ascii") + b"\n")
+        answers.flush()
+
+    with suppress(BrokenPipeError):
+        task = json.loads(requests.readline())
+        try:
+            captioner = load_captioner(Settings(**{**task, "data_dir": Path(task["data_dir"])}))
+        except ModelError as error:
+            answer({"error": type(error).__name__, "message": str(error)})
+            return
+        answer({name: getattr(captioner, name) for name in _FACTS})
+        size = captioner.input_size
+        while line := requests.readline():
+            count = json.loads(line)["photos"]
+            pixels = requests.read(count * size * size * 3)
+            if len(pixels) < count * size * size * 3:
+                return  # the parent died in the middle of it
+            photos = np.frombuffer(pixels, np.uint8).reshape(count, size, size, 3)
+            predictions = captioner.caption([photo.copy() for photo in photos])
+            answer({"predictions": [dataclasses.asdict(prediction) for prediction in predictions]})

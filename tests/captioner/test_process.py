@@ -1,0 +1,60 @@
+"""The captioner in a process of its own: the same captions, the same errors, and an end that is noticed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import skimage.data
+
+from photoindex.captioner import load_captioner, start_captioner
+from photoindex.captioner.process import CaptionerProcess
+from photoindex.config import Settings
+from photoindex.decode import decode_photo
+from photoindex.errors import CaptionerCrashed, CheckpointError
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path, device="cpu", beam_width=2, threads=1)
+
+
+@pytest.fixture
+def process(settings: Settings) -> Iterator[CaptionerProcess]:
+    started = start_captioner(settings)
+    assert isinstance(started, CaptionerProcess)
+    yield started
+    started.close()
+
+
+def test_it_says_what_the_captioner_says_that_lives_here(process: CaptionerProcess, settings: Settings):
+    here = load_captioner(settings)
+    for name in ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device"):
+        assert getattr(process, name) == getattr(here, name)
+    folder = Path(skimage.data.__file__).parent
+    photos = [decode_photo(folder / name, here.input_size, 10**9).pixels for name in ("chelsea.png", "coffee.png")]
+    for ours, theirs in zip(here.caption(photos), process.caption(photos), strict=True):
+        assert [c.text for c in theirs.candidates] == [c.text for c in ours.candidates]
+        assert theirs.labels[0].name == ours.labels[0].name
+        assert theirs.candidates[0].log_probability == pytest.approx(ours.candidates[0].log_probability, abs=1e-3)
+    assert process.caption([]) == []
+
+
+def test_a_model_that_cannot_be_used_raises_here(tmp_path: Path):
+    (tmp_path / "model").mkdir()
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        start_captioner(Settings(tmp_path, model=str(tmp_path / "model")))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_its_death_is_noticed_and_explained(process: CaptionerProcess):
+    os.kill(process._process.pid, signal.SIGKILL)
+    with pytest.raises(CaptionerCrashed, match="SIGKILL, perhaps for want of memory"):
+        process.caption([])
+
+
+def test_closing_twice_does_no_harm(process: CaptionerProcess):
+    process.close()
+    process.close()
+    assert process._process.poll() is not None

@@ -23,6 +23,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEARCHES = 10
+UNLOAD_SECONDS = 5
 
 
 def command(data_dir: Path, *arguments: str | Path) -> list[str]:
@@ -48,22 +49,26 @@ def memory_mb(pid: int) -> tuple[float, float, int]:
     return value(pid, "Rss"), sum(value(member, "Pss") for member in members), len(members)
 
 
-def watch_memory(data_dir: Path, photos: Path, new_photo: Path | None) -> tuple[float, float, int]:
-    """Memory of a watcher that has nothing to do, before or after it captioned a photo."""
-    process = subprocess.Popen(command(data_dir, "watch", photos), stderr=subprocess.PIPE, text=True)
+def watch_memory(data_dir: Path, photos: Path, new_photo: Path) -> list[tuple[str, tuple[float, float, int]]]:
+    """Memory of a watcher: before it has anything to caption, just after, and once it let go of the model."""
+    environment = {**os.environ, "PHOTOINDEX_UNLOAD_SECONDS": str(UNLOAD_SECONDS)}
+    process = subprocess.Popen(command(data_dir, "watch", photos), stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
-    try:
-        for line in process.stderr:
-            if line.startswith("watching"):
-                if new_photo is None:
-                    break
-                shutil.copy(new_photo, photos / f"new-{new_photo.name}")
-            elif "1 captioned" in line:
-                break
-        return memory_mb(process.pid)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate()
+    found = []
+    for line in process.stderr:
+        if line.startswith("watching"):
+            found.append(("nothing to caption yet", memory_mb(process.pid)))
+            shutil.copy(new_photo, photos)
+        elif "1 captioned" in line:
+            found.append(("a photo captioned, the model still held", memory_mb(process.pid)))
+            break
+    deadline = time.monotonic() + 10 * UNLOAD_SECONDS
+    while len(family(process.pid)) > 1 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    found.append(("the model let go of again", memory_mb(process.pid)))
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    return found
 
 
 def main() -> None:
@@ -106,12 +111,9 @@ def main() -> None:
             times.append(time.monotonic() - started)
         rows.append(("a search, whole command", f"median {statistics.median(times) * 1e3:.0f} ms of {SEARCHES}"))
 
-        for what, photo in (("nothing to caption yet", None), ("after captioning a photo", kept)):
-            resident, proportional, count = watch_memory(data_dir, photos, photo)
-            rows.append((
-                f"watch, idle, {what}",
-                f"{resident:.0f} MB resident, {proportional:.0f} MB with helpers ({count} processes)",
-            ))  # fmt: skip
+        for what, (resident, proportional, count) in watch_memory(data_dir, photos, kept):
+            processes = f"{count} process" + ("es" if count > 1 else "")
+            rows.append((f"watch, {what}", f"{resident:.0f} MB resident, {proportional:.0f} MB in all of {processes}"))
     widest = max(len(label) for label, _ in rows)
     for label, value in rows:
         print(f"{label.ljust(widest)}  {value}")

@@ -27,6 +27,7 @@ from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
 CRASH_PAUSE = 30.0  # seconds before a captioner that died is started again
+RESTLESS_SECONDS = 60.0  # how long an index that is otherwise done waits for files that keep changing
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
 
 
@@ -42,6 +43,7 @@ class Indexer:
         report: Callable[[Progress], None] | None = None,
         notice: Callable[[str], None] = lambda _: None,
         settler: Settler | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._pipeline = pipeline
@@ -49,10 +51,16 @@ class Indexer:
         self._filter = PhotoFilter(hidden_files=settings.hidden_files)
         self._report = report
         self._notice = notice
+        self._now = now
         self._settler = settler or Settler(settings.settle_seconds)
 
-    def index(self, paths: Sequence[Path], stop: threading.Event) -> IndexReport:
-        """Bring the catalogue up to date with these folders or files, once.
+    def index(
+        self, paths: Sequence[Path], stop: threading.Event, between: Callable[[], None] | None = None
+    ) -> IndexReport:
+        """Bring the catalogue up to date with these folders or files, once. ``between`` is called between batches.
+
+        A file that is still being written is waited for, but not longer than a minute beyond the rest of the work: it
+        is left for the next run then.
 
         Raises :class:`FolderError` for a path that does not exist; then nothing was changed.
         """
@@ -66,11 +74,15 @@ class Indexer:
                 break
             found = self._compare(place)
             seen, unchanged, missing = seen + found[0], unchanged + found[1], missing + found[2]
-        tally = self._pipeline.run(stop=stop, progress=self._report)
+        tally = self._pipeline.run(stop=stop, progress=self._report, between=between)
+        patience = self._now() + max(RESTLESS_SECONDS, 10 * self._settings.settle_seconds)
         while (wait := self._rest_in()) is not None and not stop.is_set():
+            if self._now() > patience:
+                self._notice("some files are still being written and were left for the next run")
+                break
             stop.wait(wait)
             self._take_settled()
-            _add(tally, self._pipeline.run(stop=stop, progress=self._report))
+            _add(tally, self._pipeline.run(stop=stop, progress=self._report, between=between))
         with self._database.read() as connection:
             failures = tuple(f for f in jobqueue.failures(connection) if _below(f.path, places))
         return IndexReport(
@@ -113,7 +125,7 @@ class Indexer:
         waker = threading.Thread(target=wake, name="photoindex-stop", daemon=True)
         waker.start()
         try:
-            report = self.index(places, stop)
+            report = self.index(places, stop, between=lambda: self._between(events))
             self._note_modes(places, observer)
             if not stop.is_set():
                 ready(report)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from photoindex.errors import PhotoError, UnreadablePhoto
 from photoindex.store.tables import file, job, root
@@ -243,10 +243,13 @@ def failures(connection: Connection, *, include_ignored: bool = False) -> list[F
 
 
 def retry_failures(connection: Connection, file_ids: Sequence[int] | None, now: datetime) -> int:
-    """Queue failed files again, all of them or these. Returns how many."""
-    where = and_(job.c.error_kind.is_not(None), job.c.state.in_(("failed", "queued")))
-    if file_ids is not None:
-        where = and_(where, job.c.file_id.in_(file_ids))
+    """Queue failed files again: all but the ignored ones, or these, ignored or not. Returns how many."""
+    chosen: ColumnElement[bool]
+    if file_ids is None:
+        chosen = job.c.state.in_(("failed", "queued"))
+    else:
+        chosen = and_(job.c.state.in_(("failed", "queued", "ignored")), job.c.file_id.in_(file_ids))
+    where = and_(job.c.error_kind.is_not(None), chosen)
     result = connection.execute(update(job).where(where).values(state="queued", attempts=0, next_try_at=now))
     return int(result.rowcount)
 

@@ -272,6 +272,35 @@ def test_a_photo_written_in_two_parts_is_not_captioned_until_it_is_whole(
     assert captioner.captions == ["a blue square"]
 
 
+def test_an_index_does_not_wait_for_ever_for_a_file_that_keeps_changing(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "whole.jpg", "green")
+    restless = make_photo(album / "restless.jpg", "blue")
+    os.utime(restless, (4_000_000_000, 4_000_000_000))
+    looks = iter(range(10_000))
+
+    def ever_changing(path: Path) -> FileStat | None:
+        found = file_stat(path)
+        return None if found is None else replace(found, mtime_ns=next(looks))
+
+    minutes = iter(range(0, 6_000, 60))  # each look at the clock is a minute later
+    notices: list[str] = []
+    settings = replace(library.settings, settle_seconds=0.01)
+    impatient = Indexer(
+        library._database,
+        library._pipe(),
+        settings,
+        notice=notices.append,
+        settler=Settler(0.01, stat=ever_changing),
+        now=lambda: float(next(minutes)),
+    )
+    assert impatient.index([album], threading.Event()).captioned == 1
+    assert captioner.captions == ["a green square"]
+    assert notices == ["some files are still being written and were left for the next run"]
+    assert library.index(album).captioned == 1  # at rest now
+
+
 # ---- for as long as asked
 
 

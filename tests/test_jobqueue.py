@@ -275,6 +275,14 @@ def test_an_ignored_failure_is_not_reported_nor_tried(database: Database, file_i
     assert claim(database, now=LATER) == []
 
 
+def test_an_ignored_failure_that_is_named_is_tried_again(database: Database, file_id: int) -> None:
+    fail(database, DamagedPhoto("damaged"))
+    with database.write() as connection:
+        jobqueue.ignore_failures(connection, [file_id])
+        assert jobqueue.retry_failures(connection, [file_id], LATER) == 1
+    assert len(claim(database, now=LATER)) == 1
+
+
 def record(database: Database, paths: Sequence[Path], mtime_ns: int = 1) -> int:
     with database.write() as connection:
         return files.record_files(connection, [scanned(path, mtime_ns=mtime_ns) for path in paths])

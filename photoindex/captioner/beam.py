@@ -24,11 +24,14 @@ class SearchSettings:
 
     beam_width: int = 3
     max_words: int = 20
-    length_penalty: float = 0.7
+    length_penalty: float = 0.5
     no_repeat: int = 3
+    say_once: bool = True  # a word that is not among the ``repeatable`` ones is said once at most
 
     def __str__(self) -> str:
-        return f"beam={self.beam_width} length_penalty={self.length_penalty:g} no_repeat={self.no_repeat}"
+        return f"beam={self.beam_width} length_penalty={self.length_penalty:g} no_repeat={self.no_repeat}" + (
+            " say_once" if self.say_once else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,12 @@ class Hypothesis:
 
 
 @torch.inference_mode()
-def search(decoder: Decoder, features: Tensor, settings: SearchSettings) -> list[list[Hypothesis]]:
+def search(
+    decoder: Decoder, features: Tensor, settings: SearchSettings, repeatable: frozenset[int] = frozenset()
+) -> list[list[Hypothesis]]:
     """Region features (N, R, C) -> for each photo up to ``beam_width`` hypotheses, best first.
+
+    ``repeatable`` are the words that ``settings.say_once`` does not hold for.
 
     All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
     hypotheses that no open one can overtake, or at ``max_words``.
@@ -58,7 +65,7 @@ def search(decoder: Decoder, features: Tensor, settings: SearchSettings) -> list
         hidden, state = decoder.step(words, state)
         log_probs = decoder.logits(hidden).float().log_softmax(-1)
         last = length > settings.max_words
-        parents, next_words, next_beams = _advance(log_probs, beams, finished, settings, last)
+        parents, next_words, next_beams = _advance(log_probs, beams, finished, settings, repeatable, last)
         beams = next_beams
         if not parents:
             break
@@ -75,6 +82,7 @@ def _advance(
     beams: list[list[Beam]],
     finished: list[list[Hypothesis]],
     settings: SearchSettings,
+    repeatable: frozenset[int],
     last: bool,
 ) -> tuple[list[int], list[int], list[list[Beam]]]:
     """Extend every open beam by a word.
@@ -87,6 +95,8 @@ def _advance(
     for hypotheses in beams:
         for sequence, _ in hypotheses:
             banned = _repeats(sequence, settings.no_repeat)
+            if settings.say_once:
+                banned = [*banned, *(word for word in sequence if word not in repeatable)]
             if len(sequence) == 1:
                 banned = [*banned, END]  # an empty caption is no caption
             if banned:

@@ -80,7 +80,12 @@ class NeuralCaptioner:
             feature_map = self._encoder(images.contiguous(memory_format=torch.channels_last))
         feature_map = feature_map.float()
         labels = self._labels(self._encoder.classify(feature_map))
-        found = search(self._decoder, flatten_regions(feature_map), self._search)
+        found = search(
+            self._decoder,
+            flatten_regions(feature_map),
+            self._search,
+            self._checkpoint.vocabulary.function_words(),
+        )
         decode = self._checkpoint.vocabulary.decode
         return [
             Prediction(

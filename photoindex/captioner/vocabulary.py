@@ -15,6 +15,13 @@ SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
 # A word, a hyphenated word, or the possessive 's on its own, as the Penn Treebank tokeniser splits it.
 _TOKEN = re.compile(r"'s\b|\w+(?:-\w+)*")
+# Words a sentence may well say twice; others said twice are nearly always the decoder going round in a circle ("a
+# kitchen filled with a kitchen").
+FUNCTION_WORDS = frozenset(
+    "a an the of in on at to with and or by for from into onto over under up down out off as is are be being been was "
+    "were has have that which who while his her its their other another one two three each both some next near front "
+    "behind top side there this it he she they 's".split()
+)
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 
 
@@ -65,6 +72,10 @@ class Vocabulary:
 
     def save(self, path: Path) -> None:
         path.write_text("\n".join(self.words) + "\n", encoding="utf-8")
+
+    def function_words(self) -> frozenset[int]:
+        """The numbers of those of :data:`FUNCTION_WORDS` that it holds."""
+        return frozenset(self._ids[word] for word in FUNCTION_WORDS if word in self._ids)
 
     def encode(self, caption: str) -> list[int]:
         """``<start> word … word <end>`` as numbers; words it does not hold become ``<unk>``."""

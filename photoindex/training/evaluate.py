@@ -75,7 +75,7 @@ def caption_split(
     for start in range(0, len(photos), batch):
         features = cache.rows(photos[start : start + batch]).to(device)
         with torch.inference_mode():
-            for hypotheses in search(decoder, features, settings):
+            for hypotheses in search(decoder, features, settings, vocabulary.function_words()):
                 captions.append(vocabulary.decode(hypotheses[0].words))
         if progress:
             progress(len(captions), len(photos))
@@ -102,7 +102,8 @@ def caption_photos(
             features = flatten_regions(encoder(images))
         for found, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            found += [checkpoint.vocabulary.decode(h[0].words) for h in search(decoder, features, settings)]
+            said = search(decoder, features, settings, checkpoint.vocabulary.function_words())
+            found += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in said]
         if progress:
             progress(min(start + batch, len(photos)), len(photos))
     return captions

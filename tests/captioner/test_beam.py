@@ -58,10 +58,17 @@ def test_hypotheses_are_distinct_and_sorted_best_first():
 
 def test_no_run_of_three_words_is_said_twice():
     endless = Table({START: {A: 1.0}, A: {B: 0.99, END: 0.01}, B: {A: 0.99, END: 0.01}})
-    [hypotheses] = search(endless, FEATURES, SearchSettings(beam_width=2, max_words=20))
+    [hypotheses] = search(endless, FEATURES, SearchSettings(beam_width=2, max_words=20, say_once=False))
     for hypothesis in hypotheses:
         runs = list(zip(hypothesis.words, hypothesis.words[1:], hypothesis.words[2:], strict=False))
         assert len(runs) == len(set(runs))
+
+
+def test_a_word_is_said_once_unless_it_is_repeatable():
+    circle = Table({START: {A: 1.0}, A: {B: 0.9, END: 0.1}, B: {A: 0.9, END: 0.1}})
+    once = SearchSettings(beam_width=1, no_repeat=0, say_once=True)
+    assert search(circle, FEATURES, once)[0][0].words == (A, B)
+    assert search(circle, FEATURES, once, frozenset({A}))[0][0].words == (A, B, A)
 
 
 def test_a_caption_is_never_empty_and_never_says_unknown():
@@ -72,7 +79,9 @@ def test_a_caption_is_never_empty_and_never_says_unknown():
 
 def test_a_caption_ends_at_the_longest_length_even_if_the_model_would_go_on():
     chatty = Table({START: {A: 0.5, B: 0.5}, A: {A: 0.5, B: 0.49, END: 0.01}, B: {A: 0.5, B: 0.49, END: 0.01}})
-    [hypotheses] = search(chatty, FEATURES, SearchSettings(beam_width=2, max_words=6, no_repeat=0, length_penalty=1.0))
+    [hypotheses] = search(
+        chatty, FEATURES, SearchSettings(beam_width=2, max_words=6, no_repeat=0, say_once=False, length_penalty=1.0)
+    )
     assert hypotheses
     assert max(len(h.words) for h in hypotheses) <= 6
 
@@ -81,7 +90,7 @@ def test_a_wide_beam_finds_the_best_of_all_captions():
     torch.manual_seed(3)
     decoder = build_decoder(DecoderConfig("attention", 7, 4, hidden_size=8, attention_size=4, dropout=0.0)).eval()
     features = torch.randn(1, 3, 4)
-    settings = SearchSettings(beam_width=16, max_words=2, length_penalty=0.0, no_repeat=0)
+    settings = SearchSettings(beam_width=16, max_words=2, length_penalty=0.0, no_repeat=0, say_once=False)
     [hypotheses] = search(decoder, features, settings)
 
     def log_probability(words: tuple[int, ...]) -> float:

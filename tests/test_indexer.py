@@ -376,7 +376,9 @@ def test_a_folder_that_cannot_be_read_does_not_stop_the_watch(
     with monkeypatch.context() as patch:
         refuse(patch, album / "closed")
         (album / "closed").mkdir()
-        assert str(album / "closed") in watching.notices.get(timeout=PATIENCE)
+        # Older versions of watchdog come with a notice about themselves first.
+        while str(album / "closed") not in watching.notices.get(timeout=PATIENCE):
+            pass
         work_of(watching, album)
     assert names(library.search("black")) == ["last.jpg"]
 

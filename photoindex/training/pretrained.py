@@ -60,14 +60,18 @@ def load_pretrained(encoder: Encoder, name: str, weights: Path | None = None) ->
     if not digest.startswith(pinned):
         raise TrainingError(f"{path} is not the released file for {name} (its SHA-256 starts {digest[:8]})")
     released: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    rules = _LITE2_NAMES if name == "efficientnet_lite2" else _RESNET_NAMES
+    encoder.load_state_dict(rename(released, name))
+    return f"ImageNet weights from {path.name} (sha256 {digest[:16]})"
+
+
+def rename(released: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The released weights of encoder ``name`` under the names its module here has."""
     renamed = {}
     for key, value in released.items():
-        for pattern, replacement in rules:
+        for pattern, replacement in _LITE2_NAMES if name == "efficientnet_lite2" else _RESNET_NAMES:
             key = re.sub(pattern, replacement, key)
         renamed[key] = value
-    encoder.load_state_dict(renamed)
-    return f"ImageNet weights from {path.name} (sha256 {digest[:16]})"
+    return renamed
 
 
 def imagenet_labels() -> tuple[str, ...]:

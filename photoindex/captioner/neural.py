@@ -18,7 +18,7 @@ from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.network import flatten_regions
 from photoindex.types import Candidate, Label, Prediction
 
-# Larger batches fall out of the CPU's caches: 4 photos at a time run twice as fast through the encoder as 32.
+# Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
 CPU_BATCH = 4
 GPU_BATCH = 64
 LABELS_KEPT = 5

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from photoindex.captioner.encoder import Encoder, fold_batch_norm
 from photoindex.errors import DatasetError
 
-# Larger batches fall out of the CPU's caches: 4 photos at a time run twice as fast as 32.
+# Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
 CPU_BATCH = 4
 GPU_BATCH = 64
 

@@ -164,10 +164,7 @@ class Indexer:
 
     def _between(self, events: queue.SimpleQueue[FileEvent | None]) -> None:
         """Between two batches: follow renames and removals at once, so that no time is spent on files that are gone."""
-        while not events.empty():
-            event = events.get()
-            if event is not None:
-                self._handle(event)
+        self._drain(events, 0.0)
         self._take_settled()
 
     def _wait_seconds(self, reconciled: float, worked_at: float) -> float:
@@ -191,16 +188,15 @@ class Indexer:
         return None if due is None else due.timestamp() - time.time()
 
     def _drain(self, events: queue.SimpleQueue[FileEvent | None], wait: float) -> None:
-        try:
-            event = events.get(timeout=wait) if wait > 0 else events.get_nowait()
-        except queue.Empty:
-            return
-        if event is not None:
-            self._handle(event)
-        while not events.empty():
-            event = events.get()
+        """Handle the events that are there; when there are none, wait for the first as long as told (seconds)."""
+        while True:
+            try:
+                event = events.get(timeout=wait) if wait > 0 else events.get_nowait()
+            except queue.Empty:
+                return
             if event is not None:
                 self._handle(event)
+            wait = 0.0
 
     def _handle(self, event: FileEvent) -> None:
         if event.kind == "overflow" or (event.kind == "written" and event.is_directory):

@@ -36,6 +36,7 @@ class NeuralCaptioner:
         self._decoder = checkpoint.decoder.to(device)
         fold_batch_norm(self._encoder)
         self._encoder.to(memory_format=torch.channels_last)
+        self._repeatable = checkpoint.vocabulary.function_words()
         self.name = checkpoint.name
         self.identity = checkpoint.identity
         self.encoder = checkpoint.encoder_name
@@ -84,7 +85,7 @@ class NeuralCaptioner:
             self._decoder,
             flatten_regions(feature_map),
             self._search,
-            self._checkpoint.vocabulary.function_words(),
+            self._repeatable,
         )
         decode = self._checkpoint.vocabulary.decode
         return [

@@ -5,12 +5,13 @@ the fields of a photo are added up first and the sum then saturates, as in Rober
 Relevance Framework: BM25 and Beyond" (2009), section 3.6, with b = 0: captions are one sentence each, and the length of
 a sentence says little about what it is about. For a word w and a photo p:
 
-    x(w, p)     = sum over fields f of FIELD_WEIGHTS[f] * (1 + ln tf(w, f, p))
-    score(w, p) = idf(w) * (K1 + 1) * x / (K1 + x)
-    score(p)    = (1 - C + C * found / asked) * sum of score(w, p)          C is COORDINATION
+    x(w, p)     = sum over fields f of fields[f] * (1 + ln tf(w, f, p))
+    score(w, p) = idf(w) * (k1 + 1) * x / (k1 + x)                          k1 is saturation
+    score(p)    = (1 - C + C * found / asked) * sum of score(w, p)          C is coordination
 
-One word in every field scores below (K1 + 1) * idf, and with two or more words asked the last line takes at least the
-factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its caption always outranks it.
+The weights are those of a ranking.Ranking. One word in every field scores below (k1 + 1) * idf, and with two or more
+words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
+caption always outranks it.
 
 Arrays have one place per document of the index, deleted ones included: 4 bytes a document and word.
 """
@@ -29,13 +30,9 @@ from photoindex.errors import QueryError
 from photoindex.search import _whoosh
 from photoindex.search.analysis import stem
 from photoindex.search.query import AllOf, AnyOf, Fuzzy, Node, Phrase, Prefix, Ranked, Taken, Word
+from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 
-FIELD_WEIGHTS: Final = {"caption": 1.0, "beams": 0.4, "labels": 0.5, "names": 0.6, "camera": 0.3}
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
-K1: Final = 0.6
-COORDINATION: Final = 0.9
-NEAR_MISS: Final = 0.6  # what a word spelt nearly like the one asked for counts
-
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 
 FIRST_DAY: Final = date(1900, 1, 1)
@@ -69,7 +66,9 @@ class Found:
 class Matcher:
     """Answers one query on one Whoosh searcher. ``evidence`` fills up with what spoke for the photos found."""
 
-    def __init__(self, searcher: Any) -> None:
+    def __init__(self, searcher: Any, ranking: Ranking = DEFAULT_RANKING) -> None:
+        self._ranking = ranking
+        self._fields = [name for name, weight in ranking.fields.items() if weight > 0]
         self._searcher = searcher
         self._leaves: list[tuple[Any, int]] = list(searcher.reader().leaf_readers())
         self._size = int(searcher.doc_count_all())
@@ -105,7 +104,7 @@ class Matcher:
                 part = self.find(node)
                 scores += part.scores
                 found += part.mask
-            scores *= 1 - COORDINATION + COORDINATION * found / len(run.wanted)
+            scores *= 1 - self._ranking.coordination * (1 - found / len(run.wanted))
             mask = found > 0
         else:
             mask = self._everything()
@@ -136,13 +135,13 @@ class Matcher:
     def _find_words(self, stems: dict[str, float], field: str | None) -> Found:
         """``stems`` stand for one word of the query, each with how much it counts; a field has the best of them."""
         x = np.zeros(self._size, np.float32)
-        for name in [field] if field else FIELD_WEIGHTS:
+        for name in [field] if field else self._fields:
             best = np.zeros(self._size, np.float32) if len(stems) > 1 else x
             for word, worth in stems.items():
                 ids, frequencies = self._postings(name, word)
                 if not ids.size:
                     continue
-                value = FIELD_WEIGHTS[name] * worth * (1 + np.log(frequencies))
+                value = self._ranking.fields[name] * worth * (1 + np.log(frequencies))
                 if best is x:
                     x[ids] += value
                 else:
@@ -155,9 +154,9 @@ class Matcher:
     def _find_phrase(self, phrase: Phrase) -> Found:
         stems = [stem(word) for word in phrase.words]
         x = np.zeros(self._size, np.float32)
-        for name in [phrase.field] if phrase.field else FIELD_WEIGHTS:
+        for name in [phrase.field] if phrase.field else self._fields:
             ids = np.fromiter(self._adjacent(name, stems), np.intp)
-            x[ids] += FIELD_WEIGHTS[name]
+            x[ids] += self._ranking.fields[name]
             for word in dict.fromkeys(stems):
                 self._note(name, word, ids)
         return self._scored(x)
@@ -175,7 +174,8 @@ class Matcher:
         mask = x > 0
         holders = int(np.count_nonzero(mask))
         idf = np.log(1 + (self._alive - holders + 0.5) / (holders + 0.5))
-        return Found(mask, np.asarray(idf * (K1 + 1) * x / (K1 + x), np.float32))
+        k1 = self._ranking.saturation
+        return Found(mask, np.asarray(idf * (k1 + 1) * x / (k1 + x), np.float32))
 
     def _note(self, field: str, word: str, ids: Ids) -> None:
         if self._evidence is not None and ids.size:
@@ -237,7 +237,7 @@ class Matcher:
         for reader, _ in self._leaves:
             for form in search(reader):
                 word = stem(form.decode("utf-8") if isinstance(form, bytes) else form)
-                stems.setdefault(word, 1.0 if isinstance(node, Prefix) else NEAR_MISS)
+                stems.setdefault(word, 1.0 if isinstance(node, Prefix) else self._ranking.near_miss)
                 if len(stems) > MOST_EXPANSIONS:
                     asked = f"'{node.text}{sign}'"
                     raise QueryError(f"{asked} stands for more than {MOST_EXPANSIONS} words: give more letters")

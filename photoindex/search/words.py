@@ -20,8 +20,9 @@ from photoindex.errors import FullTextError, PhotoindexError
 from photoindex.search import _whoosh
 from photoindex.search.analysis import content_words, fingerprint, sentences, stem
 from photoindex.search.generations import REMEDY, Current, Generations, discard
-from photoindex.search.matching import FIELD_WEIGHTS, FORMS_FIELD, LAST_DAY_NUMBER, Matcher, day_number
+from photoindex.search.matching import FORMS_FIELD, LAST_DAY_NUMBER, Matcher, day_number
 from photoindex.search.query import ParsedQuery, parse_query
+from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.types import Document, Match
 
 SCHEMA_VERSION: Final = 1  # raise it when the fields change: every index is then rebuilt
@@ -46,7 +47,7 @@ def _schema() -> Any:
 
 
 def _expected_stamp() -> dict[str, Any]:
-    return {"schema": SCHEMA_VERSION, "analyser": fingerprint(), "weights": dict(FIELD_WEIGHTS)}
+    return {"schema": SCHEMA_VERSION, "analyser": fingerprint(), "fields": list(FIELD_WEIGHTS)}
 
 
 class FullText:
@@ -97,7 +98,7 @@ class FullText:
 
     # ---- searching -------------------------------------------------------------------------------
 
-    def search(self, query: str, limit: int | None = 20) -> list[Match]:
+    def search(self, query: str, limit: int | None = 20, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
         """Photos that answer ``query`` (the language is in query.py), best first, at most ``limit`` (None: all).
 
         Photos of the same score come in the order in which they were indexed. A query without words to rank by (only
@@ -110,7 +111,7 @@ class FullText:
         with self._lock:
             searcher = self._current_searcher()
             with self._noticing_damage(self._usable().path):
-                return _answer(searcher, parsed, limit)
+                return _answer(searcher, parsed, limit, ranking)
 
     def count(self) -> int:
         """Photos in the index. Raises FullTextError when it needs to be rebuilt."""
@@ -286,8 +287,8 @@ def _as_fields(document: Document) -> dict[str, Any]:
     return fields
 
 
-def _answer(searcher: Any, parsed: ParsedQuery, limit: int | None) -> list[Match]:
-    matcher = Matcher(searcher)
+def _answer(searcher: Any, parsed: ParsedQuery, limit: int | None, ranking: Ranking) -> list[Match]:
+    matcher = Matcher(searcher, ranking)
     found = matcher.find(parsed.root)
     ids = np.flatnonzero(found.mask)
     best = ids[np.argsort(-found.scores[ids], kind="stable")[:limit]]

@@ -1,0 +1,26 @@
+"""How much each kind of evidence counts: every number that search results are ranked by, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+# The text fields of the index, and what a word found there counts.
+FIELD_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
+    {"caption": 1.0, "beams": 0.4, "labels": 0.5, "names": 0.6, "camera": 0.3}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The weights of one way of ranking; matching.py says how they combine. A field of weight 0 is not searched."""
+
+    fields: Mapping[str, float] = field(default_factory=lambda: FIELD_WEIGHTS)
+    saturation: float = 0.6  # BM25's k1: how soon more of the same word stops counting
+    coordination: float = 0.9  # 0: photos with some of the words lose nothing; 1: they lose in proportion
+    near_miss: float = 0.6  # what a word spelt nearly like the one asked for counts
+
+
+DEFAULT_RANKING: Final = Ranking()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from photoindex.captioner.network import Decoder, start_words
+from photoindex.captioner.network import Decoder, Seen, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
 Beam = tuple[tuple[int, ...], float]  # an open hypothesis: its words from <start> on, and their log-probability
@@ -46,17 +46,17 @@ class Hypothesis:
 
 @torch.inference_mode()
 def search(
-    decoder: Decoder, features: Tensor, settings: SearchSettings, repeatable: frozenset[int] = frozenset()
+    decoder: Decoder, seen: Seen, settings: SearchSettings, repeatable: frozenset[int] = frozenset()
 ) -> list[list[Hypothesis]]:
-    """Region features (N, R, C) -> for each photo up to ``beam_width`` hypotheses, best first.
+    """N photos -> for each up to ``beam_width`` hypotheses, best first.
 
     ``repeatable`` are the words that ``settings.say_once`` does not hold for.
 
     All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
     hypotheses that no open one can overtake, or at ``max_words``.
     """
-    photos, width, device = len(features), settings.beam_width, features.device
-    state = decoder.start(features)
+    photos, width, device = len(seen), settings.beam_width, seen.regions.device
+    state = decoder.start(seen)
     # One beam a photo for the first word: identical beams would only repeat it.
     beams: list[list[Beam]] = [[((START,), 0.0)] for _ in range(photos)]
     finished: list[list[Hypothesis]] = [[] for _ in range(photos)]

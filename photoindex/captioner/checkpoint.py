@@ -1,8 +1,10 @@
 """A trained model on disk: a folder that says everything about itself.
 
     config.json          format version, name, encoder, decoder sizes, search settings, licence
-    model.safetensors    encoder.* and decoder.*, usually half precision; integers (batch norm's counters) left out
+    model.safetensors    encoder.*, decoder.* and term_head.*, usually half precision; integers (batch norm's counters)
+                         left out
     vocabulary.txt       one word a line
+    terms.txt            the term head's terms, one a line; only for a model that has one
     labels.txt           the names of the encoder's object classes, one a line
     training.json        data, recipe, seed, figures epoch by epoch
     MODEL_CARD.md        the same for people
@@ -27,19 +29,21 @@ from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.encoder import ENCODERS, IMAGENET_CLASSES, Encoder, build_encoder
-from photoindex.captioner.network import DECODERS, Decoder, DecoderConfig, build_decoder
+from photoindex.captioner.network import DECODERS, Decoder, DecoderConfig, Seen, build_decoder, regions_of
+from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
 
-FORMAT = 1
+FORMAT = 2  # 1: before the term head
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 WEIGHTS_FILE = "model.safetensors"
+TERMS_FILE = "terms.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A model in memory. ``identity`` is its name and the first digits of its weights' SHA-256: a caption records it,
-    so that captions of an older model can be told and renewed."""
+    so that captions of an older model can be told and renewed. ``terms`` name the outputs of ``term_head``."""
 
     name: str
     encoder_name: str
@@ -51,13 +55,34 @@ class Checkpoint:
     labels: tuple[str, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     identity: str = ""
+    term_head: TermHead | None = None
+    terms: tuple[str, ...] = ()
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The networks it is made of, by the names their weights have in the file."""
+        found: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
+        if self.term_head is not None:
+            found["term_head"] = self.term_head
+        return found
+
+    def look(self, feature_map: Tensor) -> Seen:
+        """Feature map (N, C, h, w) -> what the decoder is given of these photos."""
+        return look(feature_map, self.decoder.config.grid, self.term_head)
+
+
+def look(feature_map: Tensor, grid: int, term_head: TermHead | None) -> Seen:
+    """Feature map (N, C, h, w) -> its regions and, where there is a term head, its summary."""
+    regions = regions_of(feature_map, grid)
+    if term_head is None:
+        return Seen(regions, regions.new_zeros(len(regions), 0))
+    return Seen(regions, term_head.summary(feature_map))
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) -> None:
     """Write the folder; each file is replaced whole, the weights last. ``half`` stores float16."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {}
-    for part, module in (("encoder", checkpoint.encoder), ("decoder", checkpoint.decoder)):
+    for part, module in checkpoint.parts().items():
         for key, value in module.state_dict().items():
             if value.is_floating_point():
                 stored = value.detach().to("cpu", torch.float16 if half else torch.float32)
@@ -67,12 +92,15 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
         "name": checkpoint.name,
         "encoder": checkpoint.encoder_name,
         "decoder": asdict(checkpoint.decoder.config),
+        "term_head": asdict(checkpoint.term_head.config) if checkpoint.term_head is not None else None,
         "search": asdict(checkpoint.search),
         "licence": checkpoint.licence,
     }
     write_whole(folder / "config.json", json.dumps(config, indent=2) + "\n")
     write_whole(folder / "training.json", json.dumps(checkpoint.training, indent=2) + "\n")
     write_whole(folder / "vocabulary.txt", "\n".join(checkpoint.vocabulary.words) + "\n")
+    if checkpoint.terms:
+        write_whole(folder / TERMS_FILE, "\n".join(checkpoint.terms) + "\n")
     if checkpoint.labels:
         write_whole(folder / "labels.txt", "\n".join(checkpoint.labels) + "\n")
     temporary = folder / (WEIGHTS_FILE + ".new")
@@ -111,6 +139,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         decoder = build_decoder(DecoderConfig(**config["decoder"]))
         encoder = build_encoder(encoder_name)
         settings = SearchSettings(**config.get("search", {}))
+        sizes = config.get("term_head")
+        term_head = TermHead(TermHeadConfig(**sizes)) if sizes else None
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} lacks or misspells a setting: {error}") from error
     if len(vocabulary) != decoder.config.vocabulary_size:
@@ -118,6 +148,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             f"{folder}: the vocabulary has {len(vocabulary)} words, the decoder {decoder.config.vocabulary_size}; "
             "these files are not of one model"
         )
+    terms = _read_terms(folder / TERMS_FILE, term_head.config.terms) if term_head is not None else ()
+    if decoder.config.summary_dim != (term_head.config.hidden_size if term_head is not None else 0):
+        raise CheckpointError(f"{folder / 'config.json'}: the decoder and the term head are not of one model")
     weights = folder / WEIGHTS_FILE
     try:
         tensors = load_file(weights)
@@ -128,6 +161,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{weights} is damaged or is not safetensors: {error}") from error
     _fill(encoder, tensors, "encoder.", weights)
     _fill(decoder, tensors, "decoder.", weights)
+    if term_head is not None:
+        _fill(term_head.eval(), tensors, "term_head.", weights)
     training = folder / "training.json"
     return Checkpoint(
         name=config["name"],
@@ -140,6 +175,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         labels=_read_labels(folder / "labels.txt"),
         training=json.loads(training.read_text(encoding="utf-8")) if training.exists() else {},
         identity=f"{config['name']}-{digest[:12]}",
+        term_head=term_head,
+        terms=terms,
     )
 
 
@@ -156,6 +193,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "name" not in config:
         raise CheckpointError(f"{path} is not a photoindex model config")
+    if config["format"] < FORMAT:
+        raise CheckpointError(
+            f"{folder} was made by an older photoindex (format {config['format']}); use the shipped model or train anew"
+        )
     if config["format"] > FORMAT:
         raise CheckpointError(
             f"{folder} was made by a newer photoindex (format {config['format']}); upgrade photoindex"
@@ -170,6 +211,16 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     if len(names) != IMAGENET_CLASSES:
         raise CheckpointError(f"{path} names {len(names)} object classes; the encoder has {IMAGENET_CLASSES}")
     return names
+
+
+def _read_terms(path: Path, count: int) -> tuple[str, ...]:
+    try:
+        terms = tuple(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"cannot read the terms {path}: {error}") from error
+    if len(terms) != count or len(set(terms)) != count:
+        raise CheckpointError(f"{path} names {len(set(terms))} terms; the term head has {count}")
+    return terms
 
 
 def _refuse_pickles(path: Path) -> None:

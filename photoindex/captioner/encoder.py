@@ -1,8 +1,8 @@
 """The CNN half of the captioner: photos in, a grid of region features out.
 
 An encoder turns normalised images (N, 3, H, W) into a feature map (N, C, h, w) that the decoder attends over, and
-keeps an ImageNet classifier, so that the same pass can also say which objects it sees. It has two parts: the trunk, whose
-edges and textures serve every task and stay as released, and the tail, which training may tune to what people say.
+keeps an ImageNet classifier, so that the same pass can also say which objects it sees. It has two parts: the trunk,
+whose edges and textures serve every task and stay as released, and the tail, which training tunes to what people say.
 
 ``efficientnet_lite2`` is EfficientNet-Lite2 (Tan and Le 2019, arXiv:1905.11946; the Lite variants drop squeeze and
 excitation and use ReLU6): 0.86 GMAC at 260 x 260 pixels against 11.6 for ResNet-152 at 224, at the same accuracy on
@@ -220,7 +220,8 @@ def unfold_batch_norm(folded: nn.Module, into: nn.Module) -> None:
         norm = getattr(into, f"{name}_norm", None)
         source = getattr(folded, name)
         if isinstance(child, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            assert norm.running_mean is not None and norm.running_var is not None
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
             with torch.no_grad():
                 child.weight.copy_(source.weight)
                 norm.bias.copy_(source.bias)

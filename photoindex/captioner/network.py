@@ -1,14 +1,19 @@
-"""The CNN-LSTM: region features from the encoder, words from an LSTM that looks at them.
+"""The CNN-LSTM: what the encoder sees, and words from an LSTM that looks at it.
 
 Two decoders share one interface.
 
-``attention``  two LSTMs over soft attention, as "Bottom-Up and Top-Down Attention" has it (Anderson et al. 2018,
+``attention``  two LSTMs over attention, as "Bottom-Up and Top-Down Attention" has it (Anderson et al. 2018,
                arXiv:1707.07998, section 3.2): the first decides where to look, the second what to say. The regions are
-               the cells of the encoder's feature map. Input and output embeddings are shared (Press and Wolf 2017).
+               the cells of the encoder's feature map, the attention that of "Attention Is All You Need" (Vaswani et al.
+               2017, section 3.2.2) with several heads: it costs a third of the paper's additive one and does as well
+               here. The term head's summary of the photo guides the first LSTM at every word, as the concepts do in
+               "What Value Do Explicit High Level Concepts Have in Vision to Language Problems?" (Wu et al. 2016). Input
+               and output embeddings are shared (Press and Wolf 2017).
 ``pooled``     the classic tutorial's decoder, after "Show and Tell" (Vinyals et al. 2015, arXiv:1411.4555): the mean
                feature vector is the LSTM's first input and is never seen again. Kept as the baseline to compare with.
 
-Shapes: N captions, T words of the longest one, R regions, C encoder channels, D hidden size, V words in the vocabulary.
+Shapes: N captions, T words of the longest one, R regions, C encoder channels, S size of the summary, D hidden size,
+V words in the vocabulary.
 """
 
 from __future__ import annotations
@@ -31,9 +36,22 @@ class DecoderConfig:
     kind: str
     vocabulary_size: int
     feature_dim: int
+    summary_dim: int = 0  # of the term head's summary; 0: the model has none
     hidden_size: int = 512
-    attention_size: int = 256
-    dropout: float = 0.3
+    heads: int = 4
+    grid: int = 6  # the feature map is averaged down to grid x grid regions
+    dropout: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a decoder is given of N photos: regions (N, R, C) and the term head's summary (N, S)."""
+
+    regions: Tensor
+    summary: Tensor
+
+    def __len__(self) -> int:
+        return len(self.regions)
 
 
 class State(NamedTuple):
@@ -53,8 +71,8 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
 
-    def start(self, features: Tensor) -> State:
-        """Region features (N, R, C) -> the memory before the first word."""
+    def start(self, seen: Seen) -> State:
+        """N photos -> the memory before the first word."""
         raise NotImplementedError
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
@@ -65,10 +83,10 @@ class Decoder(nn.Module):
         """Hidden outputs (M, D) -> unnormalised log-probabilities of the next word (M, V)."""
         raise NotImplementedError
 
-    def forward(self, features: Tensor, photos: Tensor, captions: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, seen: Seen, photos: Tensor, captions: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing: predict each caption's next word from the true words before it.
 
-        ``features`` (P, R, C) of P photos; ``photos`` (N,) says whose caption each is; ``captions`` (N, T) as
+        ``seen`` of P photos; ``photos`` (N,) says whose caption each is; ``captions`` (N, T) as
         ``<start> w1 … <end> <pad>…``; ``lengths`` (N,) on the CPU, words including ``<start>`` and ``<end>``, **in
         decreasing order**.
 
@@ -78,7 +96,7 @@ class Decoder(nn.Module):
         Returns logits (M, V) and targets (M,), M = sum(lengths - 1).
         """
         targets = pack_padded_sequence(captions[:, 1:], lengths - 1, batch_first=True)
-        state = self.start(features).select(photos)
+        state = self.start(seen).select(photos)
         outputs = []
         for position, active in enumerate(targets.batch_sizes.tolist()):
             # Sorted by length: the captions that still have words are always the first ones.
@@ -89,7 +107,7 @@ class Decoder(nn.Module):
 
 
 class AttentionDecoder(Decoder):
-    """Attention LSTM and language LSTM over region features (the ``attention`` decoder above)."""
+    """Attention LSTM and language LSTM over regions and summary (the ``attention`` decoder above)."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__(config)
@@ -97,29 +115,35 @@ class AttentionDecoder(Decoder):
         self.embed = nn.Embedding(config.vocabulary_size, size)
         self.region = nn.Linear(config.feature_dim, size)
         self.region_norm = nn.LayerNorm(size)
-        self.region_key = nn.Linear(size, config.attention_size, bias=False)
-        self.query = nn.Linear(size, config.attention_size)
-        self.attend = nn.Linear(config.attention_size, 1, bias=False)
+        self.gist = nn.Linear(config.feature_dim + config.summary_dim, size)
+        self.gist_norm = nn.LayerNorm(size)
+        self.key = nn.Linear(size, size, bias=False)
+        self.query = nn.Linear(size, size)
         self.attention_lstm = nn.LSTMCell(3 * size, size)
         self.language_lstm = nn.LSTMCell(2 * size, size)
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
         self.dropout = nn.Dropout(config.dropout)
         nn.init.normal_(self.embed.weight, std=size**-0.5)
 
-    def start(self, features: Tensor) -> State:
-        regions = self.dropout(F.relu(self.region_norm(self.region(features))))  # (N, R, D)
-        zero = regions.new_zeros(len(regions), self.config.hidden_size)
-        mean = regions.mean(1)  # (N, D)
-        return State((zero, zero, zero, zero, mean, regions, self.region_key(regions)))
+    def start(self, seen: Seen) -> State:
+        heads = self.config.heads
+        regions = self.dropout(F.relu(self.region_norm(self.region(seen.regions))))  # (N, R, D)
+        whole = torch.cat((seen.summary, seen.regions.mean(1)), 1)  # (N, S + C)
+        gist = self.dropout(F.relu(self.gist_norm(self.gist(whole))))  # (N, D)
+        keys = self.key(regions).unflatten(2, (heads, -1)).transpose(1, 2)  # (N, heads, R, D / heads)
+        values = regions.unflatten(2, (heads, -1)).transpose(1, 2)
+        zero = gist.new_zeros(len(gist), self.config.hidden_size)
+        return State((zero, zero, zero, zero, gist, values.contiguous(), keys.contiguous()))
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
-        h1, c1, h2, c2, mean, regions, keys = state.tensors
+        h1, c1, h2, c2, gist, values, keys = state.tensors
         word = self.dropout(self.embed(words) * self.config.hidden_size**0.5)  # (N, D)
-        h1, c1 = self.attention_lstm(torch.cat((h2, mean, word), 1), (h1, c1))
-        scores = self.attend(torch.tanh(keys + self.query(h1).unsqueeze(1))).squeeze(2)  # (N, R)
-        seen = torch.bmm(scores.softmax(1).unsqueeze(1), regions).squeeze(1)  # (N, D)
-        h2, c2 = self.language_lstm(torch.cat((seen, h1), 1), (h2, c2))
-        return self.dropout(h2), State((h1, c1, h2, c2, mean, regions, keys))
+        h1, c1 = self.attention_lstm(torch.cat((h2, gist, word), 1), (h1, c1))
+        query = self.query(h1).unflatten(1, (self.config.heads, 1, -1))  # (N, heads, 1, D / heads)
+        scores = (query @ keys.transpose(2, 3)) * query.shape[3] ** -0.5  # (N, heads, 1, R)
+        looked = (scores.softmax(3) @ values).flatten(1)  # (N, D)
+        h2, c2 = self.language_lstm(torch.cat((looked, h1), 1), (h2, c2))
+        return self.dropout(h2), State((h1, c1, h2, c2, gist, values, keys))
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embed.weight, self.output_bias)
@@ -137,8 +161,8 @@ class PooledDecoder(Decoder):
         self.lstm = nn.LSTMCell(size, size)
         self.output = nn.Linear(size, config.vocabulary_size)
 
-    def start(self, features: Tensor) -> State:
-        image = self.image_norm(self.image(features.mean(1)))  # (N, D)
+    def start(self, seen: Seen) -> State:
+        image = self.image_norm(self.image(seen.regions.mean(1)))  # (N, D)
         h, c = self.lstm(image)
         return State((h, c))
 
@@ -159,8 +183,10 @@ def build_decoder(config: DecoderConfig) -> Decoder:
     return DECODERS[config.kind](config)
 
 
-def flatten_regions(feature_map: Tensor) -> Tensor:
-    """Feature map (N, C, h, w) -> region features (N, h * w, C), row by row."""
+def regions_of(feature_map: Tensor, grid: int) -> Tensor:
+    """Feature map (N, C, h, w) -> region features (N, R, C), row by row; a finer map is averaged to grid x grid."""
+    if min(feature_map.shape[2:]) > grid:
+        feature_map = F.adaptive_avg_pool2d(feature_map, grid)
     return feature_map.flatten(2).transpose(1, 2)
 
 

@@ -15,7 +15,6 @@ from photoindex.captioner.beam import search
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.encoder import fold_batch_norm
-from photoindex.captioner.network import flatten_regions
 from photoindex.types import Candidate, Label, Prediction
 
 # Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
@@ -34,6 +33,8 @@ class NeuralCaptioner:
         self._search = dataclasses.replace(checkpoint.search, beam_width=beam_width)
         self._encoder = checkpoint.encoder.to(device)
         self._decoder = checkpoint.decoder.to(device)
+        if checkpoint.term_head is not None:
+            checkpoint.term_head.to(device)
         fold_batch_norm(self._encoder)
         self._encoder.to(memory_format=torch.channels_last)
         self._repeatable = checkpoint.vocabulary.function_words()
@@ -83,7 +84,7 @@ class NeuralCaptioner:
         labels = self._labels(self._encoder.classify(feature_map))
         found = search(
             self._decoder,
-            flatten_regions(feature_map),
+            self._checkpoint.look(feature_map),
             self._search,
             self._repeatable,
         )

@@ -47,6 +47,12 @@ class TermHead(nn.Module):
         nn.init.normal_(self.whole_terms.weight, std=size**-0.5)
         nn.init.normal_(self.part_terms.weight, std=size**-0.5)
 
+    def begin_at(self, embeddings: Tensor) -> None:
+        """Start training from term embeddings (terms, hidden_size) instead of random ones."""
+        with torch.no_grad():
+            self.whole_terms.weight.copy_(embeddings)
+            self.part_terms.weight.copy_(embeddings)
+
     def summary(self, feature_map: Tensor) -> Tensor:
         """What the whole photo shows (N, hidden_size): every term's evidence is a linear reading of it."""
         mean, peak = feature_map.mean((2, 3)), feature_map.amax((2, 3))
@@ -57,7 +63,8 @@ class TermHead(nn.Module):
         whole: Tensor = self.whole_terms(self.dropout(self.summary(feature_map)))
         cells = F.adaptive_avg_pool2d(feature_map, GRID).flatten(2).transpose(1, 2)  # (N, 9, C)
         parts = self.part_terms(self.dropout(F.gelu(self.part(self.dropout(cells)))))  # (N, 9, terms)
-        return whole + parts.logsumexp(1) - math.log(GRID * GRID)
+        logits: Tensor = whole + parts.logsumexp(1) - math.log(GRID * GRID)
+        return logits
 
     def impacts(self, logits: Tensor) -> Tensor:
         """Logits (N, terms) -> what each term adds to the score of a query that holds it, 0 or more."""
@@ -65,6 +72,6 @@ class TermHead(nn.Module):
 
 
 def top_terms(impacts: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The ``count`` strongest terms of each photo: (N, terms) -> numbers and impacts, both (N, count), strongest first."""
+    """The ``count`` strongest terms of each photo, (N, terms) -> numbers and impacts (N, count), strongest first."""
     values, numbers = impacts.topk(min(count, impacts.shape[1]), dim=1)
     return numbers, values

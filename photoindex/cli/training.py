@@ -14,7 +14,8 @@ from photoindex.types import Progress
 
 if TYPE_CHECKING:
     from photoindex.training.datasets import CaptionedPhoto
-    from photoindex.training.train import TrainingProgress
+    from photoindex.training.loop import TrainingProgress
+    from photoindex.training.train import Recipe
 
 data_option = click.option(
     "--data", "data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="PATH",
@@ -31,6 +32,10 @@ images_option = click.option(
 @click.command()
 @data_option
 @images_option
+@click.option("--noisy", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+              help="More photos, with captions by machines or found beside them: they teach words only.")  # fmt: skip
+@click.option("--texts", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Captions without photos, a line each (.txt, .gz): they teach which words are akin.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
               help="Where the model and the run's checkpoints are written.")  # fmt: skip
 @click.option("--encoder", type=click.Choice(["efficientnet_lite2", "resnet50", "resnet152"]),
@@ -39,17 +44,23 @@ images_option = click.option(
               help="Its released ImageNet weights. [default: found in the installed packages]")  # fmt: skip
 @click.option("--decoder", type=click.Choice(["attention", "pooled"]), default="attention", show_default=True,
               help="attention looks at regions; pooled is the classic tutorial's, with its recipe.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1),
-              help="Passes over the photos; may change with --resume. [default: 6; pooled: 8]")  # fmt: skip
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Adam's step size. [default: 0.001]")
-@click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 384; pooled: 512]")
+@click.option("--word-epochs", type=click.IntRange(0),
+              help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0]")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), help="Stage 2, captions. [default: 8]")
+@click.option("--reward-epochs", type=click.IntRange(0),
+              help="Stage 3, self-critical training; 0 leaves it out. [default: 4; pooled: 0]")  # fmt: skip
+@click.option(
+    "--views", type=click.IntRange(1), help="Of each photo, varied by cropping and light. [default: 4; pooled: 1]"
+)
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 2. [default: 0.001]")
+@click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 512]")
 @click.option("--threshold", type=click.IntRange(1), help="Words seen less often are unknown. [default: 4]")
 @click.option("--batch-photos", type=click.IntRange(1),
-              help="Photos a step, each with all its captions. [default: 24; pooled: 26]")  # fmt: skip
+              help="Photos a step of stages 2 and 3, each with its captions. [default: 24; pooled: 26]")  # fmt: skip
 @click.option("--seed", type=int, help="The random seed. [default: 1]")
 @click.option("--cache", "cache_folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Where computed features are kept (0.4 MB a photo). [default: features/ in the output]")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with the run in the output folder.")
+              help="Where computed features are kept (0.16 MB a view). [default: features/ in the output]")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with the run in the output folder; epochs may change.")
 @device_option
 @threads_option
 @click.pass_obj
@@ -58,6 +69,8 @@ def train(
     /,
     data: tuple[Path, ...],
     images: Path | None,
+    noisy: tuple[Path, ...],
+    texts: tuple[Path, ...],
     output: Path,
     decoder: str,
     encoder_weights: Path | None,
@@ -69,54 +82,70 @@ def train(
 ) -> None:
     """Train a captioning model on photos with captions.
 
-    The photos whose split is `val` choose the best epoch. A run that is stopped or killed loses at most five minutes:
-    start it again with --resume. Needs the extra: pip install 'photoindex[train]'.
+    Three stages: the encoder learns the words that people use, the decoder learns to say their captions, and then to
+    agree with them as a whole. The photos whose split is `val` choose the best epochs. A run that is stopped or killed
+    loses at most five minutes: start it again with --resume. Needs the extra: pip install 'photoindex[train]'.
     """
     import torch
 
     from photoindex.captioner.device import choose_device, describe
-    from photoindex.training.train import RECIPES
     from photoindex.training.train import train as run_training
 
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device or "auto")
-    recipe = dataclasses.replace(
-        RECIPES[decoder], **{name: value for name, value in changes.items() if value is not None}
-    )
     photos = _load(data, images)
     context.say(f"training on {len(photos)} photos ({describe(chosen)})")
     with ProgressDisplay(context.quiet, unit="steps") as display:
-
-        def report(progress: TrainingProgress) -> None:
-            if progress.stage == "epoch":
-                scores = ", ".join(
-                    f"{key} {value:.1f}" for key, value in progress.scores.items() if key not in ("epoch", "loss")
-                )
-                context.say(
-                    f"epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.3f}"
-                    + (f", {scores}" if scores else "")
-                )
-                return
-            detail = {} if progress.loss is None else {"loss": f"{progress.loss:.3f}"}
-            if progress.remaining is not None:
-                detail["whole run:"] = f"{human_seconds(progress.remaining)} left"
-            stage = "computing features" if progress.stage == "features" else f"epoch {progress.epoch}"
-            display(Progress(stage, progress.done, progress.total, detail=detail))
-
         record = run_training(
             photos,
-            recipe,
+            _recipe(decoder, {name: value for name, value in changes.items() if value is not None}),
             output,
             name=output.name,
             device=chosen,
             cache_folder=cache_folder,
             encoder_weights=encoder_weights,
             resume=resume,
-            sources=[path.name for path in data],
-            progress=report,
+            noisy=_load(noisy, None),
+            texts=texts,
+            sources=[path.name for path in (*data, *noisy, *texts)],
+            progress=lambda progress: _report(context, display, progress),
         )
-    context.say(f"wrote the model of epoch {record['best_epoch']} to {output}")
+    best = ", ".join(f"{stage} {found['best_epoch']}" for stage, found in record["stages"].items())
+    context.say(f"wrote the model to {output} (best epochs: {best})")
+
+
+def _recipe(decoder: str, changes: dict[str, Any]) -> Recipe:
+    """The decoder's recipe with what the options change of it."""
+    from photoindex.training.train import RECIPES
+
+    recipe = RECIPES[decoder]
+    seed = {"seed": changes.pop("seed")} if "seed" in changes else {}
+    batch = {"batch_photos": changes.pop("batch_photos")} if "batch_photos" in changes else {}
+    whole = {name: changes.pop(name) for name in ("encoder", "views") if name in changes}
+    words = {"epochs": changes.pop("word_epochs")} if "word_epochs" in changes else {}
+    reward = {"epochs": changes.pop("reward_epochs")} if "reward_epochs" in changes else {}
+    return dataclasses.replace(
+        recipe,
+        words=dataclasses.replace(recipe.words, **words, **seed),
+        captions=dataclasses.replace(recipe.captions, **changes, **batch, **seed),
+        reward=dataclasses.replace(recipe.reward, **reward, **batch, **seed),
+        **whole,
+    )
+
+
+def _report(context: Context, display: ProgressDisplay, progress: TrainingProgress) -> None:
+    if progress.scores or progress.stage == "epoch":
+        scores = ", ".join(f"{key} {value:.1f}" for key, value in progress.scores.items())
+        context.say(
+            f"epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.3f}" + (f", {scores}" if scores else "")
+        )
+        return
+    detail = {} if progress.loss is None else {"loss": f"{progress.loss:.3f}"}
+    if progress.remaining is not None:
+        detail["stage:"] = f"{human_seconds(progress.remaining)} left"
+    stage = f"{progress.stage} {progress.epoch}/{progress.epochs}" if progress.epochs else progress.stage
+    display(Progress(stage, progress.done, progress.total, detail=detail))
 
 
 @click.group()

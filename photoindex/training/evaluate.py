@@ -17,11 +17,12 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.network import Decoder, flatten_regions
+from photoindex.captioner.network import Decoder, Seen
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
 from photoindex.training.datasets import CaptionedPhoto
-from photoindex.training.features import CPU_BATCH, GPU_BATCH, FeatureCache, load_square
+from photoindex.training.features import CPU_BATCH, GPU_BATCH
+from photoindex.training.views import load_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,20 @@ def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]])
 def caption_split(
     decoder: Decoder,
     vocabulary: Vocabulary,
-    cache: FeatureCache,
+    look: Callable[[Sequence[int]], Seen],
     photos: Sequence[int],
     settings: SearchSettings,
     *,
     batch: int = 32,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """The best caption of each of these photos of the cache, in order."""
+    """The best caption of each of these photos, in order; ``look`` gives what the decoder sees of some of them."""
     decoder.eval()
-    device = next(decoder.parameters()).device
     captions: list[str] = []
     for start in range(0, len(photos), batch):
-        features = cache.rows(photos[start : start + batch]).to(device)
         with torch.inference_mode():
-            for hypotheses in search(decoder, features, settings, vocabulary.function_words()):
+            seen = look(photos[start : start + batch])
+            for hypotheses in search(decoder, seen, settings, vocabulary.function_words()):
                 captions.append(vocabulary.decode(hypotheses[0].words))
         if progress:
             progress(len(captions), len(photos))
@@ -91,18 +91,19 @@ def caption_photos(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[list[str]]:
     """Run a whole model over photos, without a feature cache: for each beam width the best caption of each photo."""
-    encoder, decoder = checkpoint.encoder.to(device), checkpoint.decoder.to(device)
+    encoder = checkpoint.encoder.to(device)
+    decoder = checkpoint.decoder.to(device)
     size = encoder.preprocessing.size
     captions: list[list[str]] = [[] for _ in beam_widths]
     batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
     for start in range(0, len(photos), batch):
-        pixels = np.stack([load_square(photo.path, size) for photo in photos[start : start + batch]])
+        pixels = np.stack([load_view(photo.path, size) for photo in photos[start : start + batch]])
         images = encoder.preprocessing.normalise(torch.from_numpy(pixels).to(device))
         with torch.inference_mode():
-            features = flatten_regions(encoder(images))
+            seen = checkpoint.look(encoder(images))
         for found, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            said = search(decoder, features, settings, checkpoint.vocabulary.function_words())
+            said = search(decoder, seen, settings, checkpoint.vocabulary.function_words())
             found += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in said]
         if progress:
             progress(min(start + batch, len(photos)), len(photos))

@@ -1,109 +1,69 @@
-"""Training a decoder on cached region features, with checkpoints that survive a kill.
+"""Training a model from photos with captions, in three stages that each survive a kill.
 
-The encoder is frozen: its features are computed once (:mod:`photoindex.training.features`). A batch holds photos with
-all their captions, so that a photo's regions are projected once for all of them. The best epoch by CIDEr on the
-validation photos is written to ``output`` as a model; ``output/resume.safetensors`` holds the run itself.
+1. words     the encoder's tail and the term head learn which words people use for a photo (terms.py)
+2. captions  the decoder learns to say what people say (captions.py)
+3. reward    the decoder learns to agree with people as a whole (captions.py)
+
+Before the first, the trunk's maps of all views are computed, before the second the regions of the tuned encoder
+(features.py). ``output`` gets the model after each later stage; ``output/<stage>.run.safetensors`` holds a stage's run.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import json
-import math
-import os
-import random
-import time
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.checkpoint import Checkpoint, save_checkpoint
-from photoindex.captioner.encoder import ENCODERS, build_encoder
-from photoindex.captioner.network import DecoderConfig, build_decoder
-from photoindex.captioner.vocabulary import PAD, Vocabulary
+from photoindex.captioner.checkpoint import Checkpoint, look, save_checkpoint
+from photoindex.captioner.encoder import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
+from photoindex.captioner.network import Decoder, DecoderConfig, Seen, build_decoder
+from photoindex.captioner.term_head import TermHead, TermHeadConfig
+from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import TrainingError
+from photoindex.training.captions import TUTORIAL, CaptionRecipe, CaptionStage, RewardRecipe, RewardStage, SeenCache
+from photoindex.training.cooccurrence import read_texts, term_embeddings
 from photoindex.training.datasets import CaptionedPhoto
-from photoindex.training.evaluate import caption_split, score_captions
-from photoindex.training.features import FeatureCache, build_cache
+from photoindex.training.features import View, ViewCache, build_cache, trunk_cache
+from photoindex.training.loop import Loop, Report, Schedule, Stage, TrainingProgress
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
+from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
 
-RESUME_FILE = "resume.safetensors"
 LICENCE = "weights Apache-2.0; see MODEL_CARD.md for the licences of the training data"
+RUN_SUFFIX = ".run.safetensors"
+TAIL_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides the outcome of a run, besides the data. Recorded in the checkpoint."""
+    """Everything that decides the outcome of a run, besides the data. Recorded in the checkpoint.
+
+    A stage of 0 epochs is left out: without ``words`` the encoder stays as released and the model has no term head.
+    """
 
     encoder: str = "efficientnet_lite2"
-    decoder: str = "attention"
-    hidden_size: int = 384
-    attention_size: int = 256
-    dropout: float = 0.5
-    threshold: int = 4  # a word seen less often in the training captions becomes <unk>
-    epochs: int = 6
-    learning_rate: float = 1e-3
-    warmup_steps: int = 200
-    cosine: bool = True  # fall to zero along a cosine; otherwise constant
-    label_smoothing: float = 0.1
-    weight_decay: float = 1e-4
-    clip_norm: float = 2.0
-    batch_photos: int = 24
-    mirror: bool = True
-    max_words: int = 24  # longer captions are cut in training
-    seed: int = 1
+    views: int = 4  # of each training photo: the plain one and varied ones
+    words: TermRecipe = field(default_factory=TermRecipe)
+    captions: CaptionRecipe = field(default_factory=CaptionRecipe)
+    reward: RewardRecipe = field(default_factory=RewardRecipe)
 
 
-# The classic tutorial: one pooled feature vector, no regularisation, a constant learning rate.
-TUTORIAL = Recipe(
-    decoder="pooled",
-    hidden_size=512,
-    dropout=0.0,
-    epochs=8,
-    warmup_steps=0,
-    cosine=False,
-    label_smoothing=0.0,
-    weight_decay=0.0,
-    clip_norm=0.0,
-    batch_photos=26,
-    mirror=False,
-)
-RECIPES = {"attention": Recipe(), "pooled": TUTORIAL}
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """One report of a running training: ``loss`` is the mean cross entropy per word (nats) since the last report,
-    ``remaining`` the estimated seconds left, ``scores`` CIDEr and BLEU-4 after an epoch."""
-
-    stage: str
-    epoch: int
-    epochs: int
-    done: int
-    total: int
-    loss: float | None = None
-    remaining: float | None = None
-    scores: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass
-class _Run:
-    """Where a run stands: what a resume must bring back."""
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    best: float = -1.0
-    history: list[dict[str, float]] = field(default_factory=list)
+RECIPES = {
+    "attention": Recipe(),
+    "pooled": Recipe(
+        views=1,
+        words=dataclasses.replace(TermRecipe(), epochs=0),
+        captions=TUTORIAL,
+        reward=dataclasses.replace(RewardRecipe(), epochs=0),
+    ),
+}
 
 
 def train(
@@ -117,12 +77,17 @@ def train(
     encoder_weights: Path | None = None,
     resume: bool = False,
     checkpoint_seconds: float = 300.0,
+    noisy: Sequence[CaptionedPhoto] = (),
+    texts: Sequence[Path] = (),
     sources: Sequence[str] = (),
-    progress: Callable[[TrainingProgress], None] = lambda _: None,
+    progress: Report = lambda _: None,
 ) -> dict[str, Any]:
-    """Train on the photos whose split is ``train``, choose the epoch on those of ``val``; write to ``output``.
+    """Train on the photos whose split is ``train``, choose epochs on those of ``val``; write to ``output``.
 
-    A photo that is listed N times is seen N times an epoch. Without validation photos the last epoch is kept.
+    A photo that is listed N times is seen N times an epoch. ``noisy`` are further training photos whose captions were
+    made by machines or found beside them: they take part in the first stage only, a share of them in each epoch.
+    ``texts`` are files of captions without photos, a line each, from which the terms' first embeddings are learnt.
+    Without validation photos the last epochs are kept.
     ``checkpoint_seconds`` is the most work a kill can cost.
     Returns the training record. Raises :class:`TrainingError` for an unknown encoder, no training photos, a folder that
     already holds a run when ``resume`` is not given, or a run made with another recipe or other data when it is.
@@ -130,195 +95,222 @@ def train(
     if recipe.encoder not in ENCODERS:
         raise TrainingError(f"unknown encoder {recipe.encoder!r}: choose {', '.join(ENCODERS)}")
     # A data set named several times is trained on as often: its features are computed once all the same.
-    repeats = Counter(photo.path for photo in photos)
+    counted = Counter(photo.path for photo in photos)
     photos = list({photo.path: photo for photo in photos}.values())
-    training = [n for n, photo in enumerate(photos) if photo.split == "train" for _ in range(repeats[photo.path])]
-    validation = [n for n, photo in enumerate(photos) if photo.split == "val"]
-    if not training:
+    extra = [photo for photo in noisy if photo.split == "train" and photo.path not in counted]
+    if not any(photo.split == "train" for photo in photos):
         raise TrainingError("no photos of the split `train` in the data")
-    resume_file = output / RESUME_FILE
-    if resume_file.exists() and not resume:
+    runs = sorted(output.glob(f"*{RUN_SUFFIX}"))
+    if runs and not resume:
         raise TrainingError(f"{output} already holds a training run: go on with --resume, or name another --output")
-    if resume and not resume_file.exists():
-        raise TrainingError(f"nothing to resume in {output}: there is no {RESUME_FILE}")
+    if resume and not runs:
+        raise TrainingError(f"nothing to resume in {output}: there is no *{RUN_SUFFIX}")
+    repeats = [counted[photo.path] for photo in photos]
+    run = _Training([*photos, *extra], [*repeats, *[0] * len(extra)], recipe, output, name, device)
+    run.record["data"]["sources"] = list(sources)
+    run.texts = texts
+    run.checkpoint_seconds, run.report = checkpoint_seconds, progress
+    run.cache_folder = cache_folder or output / "features"
+    return run.run(encoder_weights)
 
-    torch.manual_seed(recipe.seed)
-    encoder = build_encoder(recipe.encoder)
-    origin = load_pretrained(encoder, recipe.encoder, encoder_weights)
-    pristine = {key: value.clone() for key, value in encoder.state_dict().items()}
-    cache = build_cache(
-        encoder,
-        origin,
-        [photo.path for photo in photos],
-        cache_folder or output / "features",
-        mirror=recipe.mirror,
-        device=device,
-        progress=lambda done, total: progress(TrainingProgress("features", 0, recipe.epochs, done, total)),
-    )
-    # The cache's encoder was folded for speed; the checkpoint keeps the released form.
-    encoder = build_encoder(recipe.encoder)
-    encoder.load_state_dict(pristine)
-    vocabulary = Vocabulary.from_captions((c for n in training for c in photos[n].captions), recipe.threshold)
-    config = DecoderConfig(
-        recipe.decoder, len(vocabulary), cache.channels, recipe.hidden_size, recipe.attention_size, recipe.dropout
-    )
-    decoder = build_decoder(config).to(device)
-    optimizer = torch.optim.AdamW(
-        decoder.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
-    )
-    encoded = {n: [vocabulary.encode(c)[: recipe.max_words + 2] for c in photos[n].captions] for n in training}
-    batches_per_epoch = math.ceil(len(training) / recipe.batch_photos)
-    total_steps = batches_per_epoch * recipe.epochs
-    data = {
-        "photos": len(training),
-        "captions": sum(len(photos[n].captions) for n in training),
-        "sources": list(sources),
-    }
-    run = _Run()
-    if resume:
-        run = _load_run(resume_file, decoder, optimizer, recipe, data)
-    record: dict[str, Any] = {"recipe": asdict(recipe), "data": data, "encoder_weights": origin, "history": run.history}
-    saved_at = time.monotonic()
-    started, steps_at_start = time.monotonic(), run.step
-    scaled = device.type == "cuda"
-    while run.epoch < recipe.epochs:
-        order = random.Random(f"{recipe.seed}-{run.epoch}").sample(training, len(training))
-        decoder.train()
-        losses: list[float] = []
-        while run.batch < batches_per_epoch:
-            # Batches of equal size but for one: a last one of a single photo would have no batch statistics.
-            first, end = (len(order) * n // batches_per_epoch for n in (run.batch, run.batch + 1))
-            chosen = order[first:end]
-            torch.manual_seed(recipe.seed * 1_000_003 + run.step)  # dropout is the same after a resume
-            _set_rate(optimizer, recipe, run.step, total_steps)
-            features, owners, words, lengths = _batch(chosen, encoded, cache, recipe, run.step, device)
-            with torch.autocast("cuda", torch.bfloat16, enabled=scaled):
-                logits, targets = decoder(features, owners, words, lengths)
-            loss = F.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if recipe.clip_norm:
-                torch.nn.utils.clip_grad_norm_(decoder.parameters(), recipe.clip_norm)
-            optimizer.step()
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                raise TrainingError("the loss is no longer a number: lower --learning-rate")
-            run.batch += 1
-            run.step += 1
-            pace = (time.monotonic() - started) / max(1, run.step - steps_at_start)
-            recent = sum(losses[-50:]) / len(losses[-50:])
-            progress(
-                TrainingProgress(
-                    "training", run.epoch + 1, recipe.epochs, run.batch, batches_per_epoch, recent,
-                    pace * (total_steps - run.step),
-                )
-            )  # fmt: skip
-            if time.monotonic() - saved_at > checkpoint_seconds:
-                _save_run(resume_file, decoder, optimizer, run, recipe, data)
-                saved_at = time.monotonic()
-        scores: dict[str, float] = {"epoch": run.epoch + 1, "loss": sum(losses) / max(1, len(losses))}
-        if validation:
-            captions = caption_split(decoder, vocabulary, cache, validation, SearchSettings(beam_width=1))
-            result = score_captions(captions, [photos[n].captions for n in validation])
-            scores |= {"cider": round(result.cider, 2), "bleu_4": round(result.bleu_4, 2)}
-        run.history.append(scores)
-        run.epoch, run.batch = run.epoch + 1, 0
-        if not validation or scores["cider"] > run.best:
-            run.best = scores.get("cider", -1.0)
-            record["best_epoch"] = run.epoch
-            save_checkpoint(
-                Checkpoint(
-                    name,
-                    recipe.encoder,
-                    encoder,
-                    decoder,
-                    vocabulary,
-                    SearchSettings(),
-                    LICENCE,
-                    imagenet_labels(),
-                    record,
-                ),
-                output,
-            )
-        _save_run(resume_file, decoder, optimizer, run, recipe, data)
-        saved_at = time.monotonic()
-        progress(
-            TrainingProgress("epoch", run.epoch, recipe.epochs, run.epoch, recipe.epochs, scores["loss"], scores=scores)
+
+class _Training:
+    """One run of all stages."""
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        repeats: Sequence[int],
+        recipe: Recipe,
+        output: Path,
+        name: str,
+        device: torch.device,
+    ) -> None:
+        self.photos, self.repeats, self.recipe = photos, repeats, recipe
+        self.output, self.name, self.device = output, name, device
+        self.cache_folder = output
+        self.texts: Sequence[Path] = ()
+        self.checkpoint_seconds = 300.0
+        self.report: Report = lambda _: None
+        trained = [(photo, n) for photo, n in zip(photos, repeats, strict=True) if photo.split == "train"]
+        self.noisy = frozenset(n for n, times in enumerate(repeats) if not times)
+        self.record: dict[str, Any] = {
+            "recipe": asdict(recipe),
+            "data": {
+                "photos": sum(n for _, n in trained),
+                "captions": sum(n * len(photo.captions) for photo, n in trained),
+                "noisy_photos": len(self.noisy),
+            },
+            "stages": {},
+        }
+
+    def run(self, encoder_weights: Path | None) -> dict[str, Any]:
+        torch.manual_seed(self.recipe.captions.seed)
+        self.encoder = build_encoder(self.recipe.encoder)
+        self.origin = load_pretrained(self.encoder, self.recipe.encoder, encoder_weights)
+        self.record["encoder_weights"] = self.origin
+        self.head: TermHead | None = None
+        self.terms: tuple[str, ...] = ()
+        # What trains and computes is folded; what is saved keeps the form of the released weights.
+        self.folded = copy.deepcopy(self.encoder).eval()
+        fold_batch_norm(self.folded)
+        self.folded.to(self.device).to(memory_format=torch.channels_last)
+        maps, places = self._trunk_maps()
+        tuned = self.origin
+        if self.recipe.words.epochs:
+            tuned = self._learn_words(maps, places)
+        self._learn_captions(maps, places, tuned)
+        return self.record
+
+    # ---- features --------------------------------------------------------------------------------
+
+    def _views(self, number: int) -> int:
+        if self.photos[number].split != "train":
+            return 1
+        return min(2, self.recipe.views) if number in self.noisy else self.recipe.views
+
+    def _trunk_maps(self) -> tuple[ViewCache, list[list[int]]]:
+        """The trunk's maps of all views, and the numbers of each photo's views in them."""
+        views: list[View] = []
+        places = []
+        for n, photo in enumerate(self.photos):
+            places.append([len(views) + number for number in range(self._views(n))])
+            views += [View(photo.path, number) for number in range(self._views(n))]
+        cache = trunk_cache(
+            self.folded, self.origin, views, self.cache_folder, self.device, self._reporting("computing features")
         )
-    return record
+        return cache, places
 
+    def _seen(
+        self, maps: ViewCache, places: Sequence[Sequence[int]], members: Sequence[int], identity: str
+    ) -> SeenCache:
+        """The tuned encoder's regions, and the term head's summaries, of the views of these photos."""
+        numbers = [number for n in members for number in places[n]]
+        views = [maps.views[number] for number in numbers]
+        grid = self.recipe.captions.grid
+        probe = self._look(maps[numbers[:1]])
+        _, regions, channels = probe.regions.shape
 
-def _batch(
-    chosen: Sequence[int],
-    encoded: dict[int, list[list[int]]],
-    cache: FeatureCache,
-    recipe: Recipe,
-    step: int,
-    device: torch.device,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Features (P, R, C), owners (N,), words (N, T) and lengths (N,), the longest caption first."""
-    rng = random.Random(f"{recipe.seed}-{step}")
-    views = [rng.randrange(cache.views) for _ in chosen]
-    rows = [(row, caption) for row, n in enumerate(chosen) for caption in encoded[n]]
-    rows.sort(key=lambda row: -len(row[1]))
-    words = torch.full((len(rows), len(rows[0][1])), PAD, dtype=torch.long)
-    for number, (_, caption) in enumerate(rows):
-        words[number, : len(caption)] = torch.tensor(caption)
-    owners = torch.tensor([row for row, _ in rows])
-    lengths = torch.tensor([len(caption) for _, caption in rows])
-    features = cache.rows(chosen, views)
-    return features.to(device), owners.to(device), words.to(device), lengths
+        def batches(start: int) -> Iterator[torch.Tensor]:
+            for first in range(start, len(numbers), TAIL_BATCH):
+                found = self._look(maps[numbers[first : first + TAIL_BATCH]])
+                yield torch.cat((found.regions.flatten(1), found.summary), 1)
 
+        width = regions * channels + probe.summary.shape[1]
+        cache = build_cache(
+            views, (width,), f"seen {identity} grid {grid}", batches, self.cache_folder, self._reporting("looking")
+        )
+        own: list[list[int]] = [[] for _ in self.photos]
+        place = 0
+        for n in members:
+            own[n] = list(range(place, place + len(places[n])))
+            place += len(places[n])
+        return SeenCache(cache, (regions, channels), own, self.device)
 
-def _set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, total: int) -> None:
-    rate = recipe.learning_rate
-    if step < recipe.warmup_steps:
-        rate *= (step + 1) / recipe.warmup_steps
-    elif recipe.cosine:
-        share = (step - recipe.warmup_steps) / max(1, total - recipe.warmup_steps)
-        rate *= 0.5 * (1 + math.cos(math.pi * share))
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    def _look(self, maps: torch.Tensor) -> Seen:
+        with torch.inference_mode():
+            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+                feature_map = self.folded.tail(maps.to(self.device).permute(0, 3, 1, 2))
+            return look(feature_map.float(), self.recipe.captions.grid, self.head)
 
+    def _reporting(self, stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.report(TrainingProgress(stage, 0, 0, done, total))
 
-def _save_run(
-    path: Path,
-    decoder: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    run: _Run,
-    recipe: Recipe,
-    data: dict[str, Any],
-) -> None:
-    """The run as safetensors: weights, Adam's moments, and the rest as JSON in the header."""
-    tensors = {f"decoder.{key}": value.detach().cpu().contiguous() for key, value in decoder.state_dict().items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        for key, value in moments.items():
-            tensors[f"optimizer.{number}.{key}"] = torch.as_tensor(value).detach().cpu().contiguous()
-    header = {"run": asdict(run), "recipe": asdict(recipe), "data": data}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    save_file(tensors, temporary, metadata={"photoindex": json.dumps(header)})
-    os.replace(temporary, path)
+    # ---- stages ----------------------------------------------------------------------------------
 
+    def _learn_words(self, maps: ViewCache, places: Sequence[Sequence[int]]) -> str:
+        """Train the tail and the term head; returns the identity of the tuned weights."""
+        recipe = self.recipe.words
+        trained = [photo for photo in self.photos if photo.split == "train"]
+        by_people = [p for n, p in enumerate(self.photos) if p.split == "train" and n not in self.noisy]
+        vocabulary = TermVocabularyBuilder.from_captions(
+            (c for photo in trained for c in photo.captions),
+            (c for photo in by_people for c in photo.captions),
+            recipe.threshold,
+            recipe.pair_threshold,
+        )
+        if not len(vocabulary):
+            raise TrainingError(f"no word occurs in {recipe.threshold} captions: too little data to learn terms from")
+        self.terms = vocabulary.terms
+        width = self.encoder.feature_dim
+        self.head = TermHead(TermHeadConfig(len(vocabulary), width, recipe.hidden_size, recipe.dropout)).to(self.device)
+        if self.texts:
+            captions = [vocabulary.encode(c) for photo in trained for c in photo.captions]
+            captions += [vocabulary.encode(c) for c in read_texts(self.texts)]
+            self.head.begin_at(term_embeddings(captions, len(vocabulary), recipe.hidden_size, recipe.seed))
+        stage = TermStage(
+            self.photos, self.repeats, self.noisy, places, maps, self.folded, self.head, vocabulary, recipe, self.device
+        )
+        self._loop(stage, recipe)
+        self.head.eval()
+        self.folded.eval()
+        unfold_batch_norm(self.folded.to("cpu"), self.encoder)
+        self.folded.to(self.device)
+        digest = hashlib.sha256()
+        for module in stage.modules().values():
+            for value in module.state_dict().values():
+                digest.update(value.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
-def _load_run(
-    path: Path, decoder: torch.nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, data: dict[str, Any]
-) -> _Run:
-    with safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["photoindex"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    if header["data"] != data:
-        raise TrainingError(f"{path} was made with other data; train into another --output")
-    # The length may change: a run that was to be short goes on, one that takes too long is brought to an end.
-    changed = sorted(k for k, value in asdict(recipe).items() if k != "epochs" and header["recipe"].get(k) != value)
-    if changed:
-        raise TrainingError(f"{path} was made with another {', '.join(changed)}; resume with the same settings")
-    decoder.load_state_dict({k[len("decoder.") :]: v for k, v in tensors.items() if k.startswith("decoder.")})
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer."):
-            _, number, name = key.split(".")
-            state.setdefault(int(number), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    names = {f.name for f in dataclasses.fields(_Run)}
-    return _Run(**{key: value for key, value in header["run"].items() if key in names})
+    def _learn_captions(self, maps: ViewCache, places: Sequence[Sequence[int]], identity: str) -> None:
+        recipe = self.recipe.captions
+        trained = [n for n, photo in enumerate(self.photos) if photo.split == "train" and n not in self.noisy]
+        members = [n for n, photo in enumerate(self.photos) if photo.split in ("train", "val") and n not in self.noisy]
+        repeats = self.repeats
+        seen = self._seen(maps, places, members, identity)
+        vocabulary = Vocabulary.from_captions(
+            (c for n in trained for _ in range(repeats[n]) for c in self.photos[n].captions), recipe.threshold
+        )
+        torch.manual_seed(recipe.seed)
+        decoder = build_decoder(
+            DecoderConfig(
+                recipe.decoder, len(vocabulary), seen.channels, seen.summary_dim, recipe.hidden_size, recipe.heads,
+                recipe.grid, recipe.dropout,
+            )
+        ).to(self.device)  # fmt: skip
+        common = (self.photos, repeats, seen, decoder, vocabulary)
+        self._loop(CaptionStage(*common, recipe, self.device), recipe)
+        self._write(decoder, vocabulary)
+        if self.recipe.reward.epochs:
+            self._loop(RewardStage(*common, self.recipe.reward, self.device), self.recipe.reward)
+            self._write(decoder, vocabulary)
+
+    def _loop(self, stage: Stage, recipe: TermRecipe | CaptionRecipe | RewardRecipe) -> None:
+        schedule = Schedule(
+            recipe.epochs,
+            recipe.batch_photos,
+            recipe.warmup_steps,
+            recipe.clip_norm,
+            recipe.seed,
+            constant=isinstance(recipe, CaptionRecipe) and recipe.constant_rate,
+            average=not isinstance(recipe, CaptionRecipe) or recipe.averaging,
+        )
+        settings = {**asdict(recipe), "encoder": self.recipe.encoder, "views": self.recipe.views}
+        settings["data"] = self.record["data"]
+        loop = Loop(
+            stage,
+            schedule,
+            self.output / f"{stage.name}{RUN_SUFFIX}",
+            settings,
+            checkpoint_seconds=self.checkpoint_seconds,
+            report=self.report,
+        )
+        self.record["stages"][stage.name] = loop.run()
+
+    def _write(self, decoder: Decoder, vocabulary: Vocabulary) -> None:
+        save_checkpoint(
+            Checkpoint(
+                self.name,
+                self.recipe.encoder,
+                self.encoder,
+                decoder,
+                vocabulary,
+                SearchSettings(),
+                LICENCE,
+                imagenet_labels(),
+                self.record,
+                term_head=self.head,
+                terms=self.terms,
+            ),
+            self.output,
+        )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings, search
-from photoindex.captioner.network import Decoder, DecoderConfig, State, build_decoder
+from photoindex.captioner.network import Decoder, DecoderConfig, Seen, State, build_decoder
 from photoindex.captioner.vocabulary import END, START, UNK
 
 A, B, C = 4, 5, 6
@@ -24,8 +24,8 @@ class Table(Decoder):
             for word, probability in following.items():
                 self.rows[previous, word] = math.log(probability)
 
-    def start(self, features: Tensor) -> State:
-        return State((torch.zeros(len(features), 1),))
+    def start(self, seen: Seen) -> State:
+        return State((torch.zeros(len(seen), 1),))
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
         return self.rows[words], state
@@ -35,30 +35,30 @@ class Table(Decoder):
 
 
 GARDEN_PATH = {START: {A: 0.6, B: 0.4}, A: {END: 0.3, C: 0.7}, C: {END: 0.3, A: 0.7}, B: {END: 1.0}}
-FEATURES = torch.zeros(1, 1, 1)
+PHOTO = Seen(torch.zeros(1, 1, 1), torch.zeros(1, 0))
 
 
 def test_greedy_search_takes_the_best_word_each_time_and_stops_at_the_first_end():
-    [[best]] = search(Table({**GARDEN_PATH, C: {END: 1.0}}), FEATURES, SearchSettings(beam_width=1))
+    [[best]] = search(Table({**GARDEN_PATH, C: {END: 1.0}}), PHOTO, SearchSettings(beam_width=1))
     assert best.words == (A, C)
     assert best.log_probability == pytest.approx(math.log(0.6 * 0.7))
 
 
 def test_a_beam_finds_the_likelier_caption_that_greedy_search_walks_past():
-    [hypotheses] = search(Table(GARDEN_PATH), FEATURES, SearchSettings(beam_width=2, length_penalty=0.0))
+    [hypotheses] = search(Table(GARDEN_PATH), PHOTO, SearchSettings(beam_width=2, length_penalty=0.0))
     assert hypotheses[0].words == (B,)
     assert hypotheses[0].log_probability == pytest.approx(math.log(0.4))
 
 
 def test_hypotheses_are_distinct_and_sorted_best_first():
-    [hypotheses] = search(Table(GARDEN_PATH), FEATURES, SearchSettings(beam_width=3))
+    [hypotheses] = search(Table(GARDEN_PATH), PHOTO, SearchSettings(beam_width=3))
     assert len({h.words for h in hypotheses}) == len(hypotheses) == 3
     assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
 
 
 def test_no_run_of_three_words_is_said_twice():
     endless = Table({START: {A: 1.0}, A: {B: 0.99, END: 0.01}, B: {A: 0.99, END: 0.01}})
-    [hypotheses] = search(endless, FEATURES, SearchSettings(beam_width=2, max_words=20, say_once=False))
+    [hypotheses] = search(endless, PHOTO, SearchSettings(beam_width=2, max_words=20, say_once=False))
     for hypothesis in hypotheses:
         runs = list(zip(hypothesis.words, hypothesis.words[1:], hypothesis.words[2:], strict=False))
         assert len(runs) == len(set(runs))
@@ -67,20 +67,20 @@ def test_no_run_of_three_words_is_said_twice():
 def test_a_word_is_said_once_unless_it_is_repeatable():
     circle = Table({START: {A: 1.0}, A: {B: 0.9, END: 0.1}, B: {A: 0.9, END: 0.1}})
     once = SearchSettings(beam_width=1, no_repeat=0, say_once=True)
-    assert search(circle, FEATURES, once)[0][0].words == (A, B)
-    assert search(circle, FEATURES, once, frozenset({A}))[0][0].words == (A, B, A)
+    assert search(circle, PHOTO, once)[0][0].words == (A, B)
+    assert search(circle, PHOTO, once, frozenset({A}))[0][0].words == (A, B, A)
 
 
 def test_a_caption_is_never_empty_and_never_says_unknown():
     shy = Table({START: {END: 0.9, UNK: 0.09, A: 0.01}, A: {UNK: 0.9, END: 0.1}})
-    [hypotheses] = search(shy, FEATURES, SearchSettings(beam_width=2))
+    [hypotheses] = search(shy, PHOTO, SearchSettings(beam_width=2))
     assert hypotheses[0].words == (A,)
 
 
 def test_a_caption_ends_at_the_longest_length_even_if_the_model_would_go_on():
     chatty = Table({START: {A: 0.5, B: 0.5}, A: {A: 0.5, B: 0.49, END: 0.01}, B: {A: 0.5, B: 0.49, END: 0.01}})
     [hypotheses] = search(
-        chatty, FEATURES, SearchSettings(beam_width=2, max_words=6, no_repeat=0, say_once=False, length_penalty=1.0)
+        chatty, PHOTO, SearchSettings(beam_width=2, max_words=6, no_repeat=0, say_once=False, length_penalty=1.0)
     )
     assert hypotheses
     assert max(len(h.words) for h in hypotheses) <= 6
@@ -88,13 +88,13 @@ def test_a_caption_ends_at_the_longest_length_even_if_the_model_would_go_on():
 
 def test_a_wide_beam_finds_the_best_of_all_captions():
     torch.manual_seed(3)
-    decoder = build_decoder(DecoderConfig("attention", 7, 4, hidden_size=8, attention_size=4, dropout=0.0)).eval()
-    features = torch.randn(1, 3, 4)
+    decoder = build_decoder(DecoderConfig("attention", 7, 4, hidden_size=8, heads=2, dropout=0.0)).eval()
+    photo = Seen(torch.randn(1, 3, 4), torch.zeros(1, 0))
     settings = SearchSettings(beam_width=16, max_words=2, length_penalty=0.0, no_repeat=0, say_once=False)
-    [hypotheses] = search(decoder, features, settings)
+    [hypotheses] = search(decoder, photo, settings)
 
     def log_probability(words: tuple[int, ...]) -> float:
-        state, total = decoder.start(features), 0.0
+        state, total = decoder.start(photo), 0.0
         for previous, word in itertools.pairwise((START, *words, END)):
             hidden, state = decoder.step(torch.tensor([previous]), state)
             total += decoder.logits(hidden).log_softmax(1)[0, word].item()
@@ -111,10 +111,10 @@ def test_a_wide_beam_finds_the_best_of_all_captions():
 @pytest.mark.parametrize("width", [1, 3])
 def test_photos_captioned_together_get_the_captions_they_get_alone(width: int):
     torch.manual_seed(1)
-    decoder = build_decoder(DecoderConfig("attention", 30, 4, hidden_size=8, attention_size=4, dropout=0.0)).eval()
-    features = torch.randn(5, 3, 4)
+    decoder = build_decoder(DecoderConfig("attention", 30, 4, hidden_size=8, heads=2, dropout=0.0)).eval()
+    regions = torch.randn(5, 3, 4)
     settings = SearchSettings(beam_width=width)
-    together = search(decoder, features, settings)
+    together = search(decoder, Seen(regions, torch.zeros(5, 0)), settings)
     for number, expected in enumerate(together):
-        [alone] = search(decoder, features[number : number + 1], settings)
+        [alone] = search(decoder, Seen(regions[number : number + 1], torch.zeros(1, 0)), settings)
         assert [h.words for h in alone] == [h.words for h in expected]

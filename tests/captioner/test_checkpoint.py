@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,23 @@ from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import WEIGHTS_FILE, Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.encoder import build_encoder
 from photoindex.captioner.network import DecoderConfig, build_decoder
+from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
 
+TERMS = ("dog", "grass", "green grass")
 WORDS = Vocabulary.from_captions(["a dog on the grass"], threshold=1)
 
 
 @pytest.fixture(scope="module")
 def original() -> Checkpoint:
     torch.manual_seed(0)
-    decoder = build_decoder(DecoderConfig("attention", len(WORDS), 1280, hidden_size=8, attention_size=4)).eval()
+    decoder = build_decoder(DecoderConfig("attention", len(WORDS), 1280, summary_dim=4, hidden_size=8, heads=2)).eval()
+    term_head = TermHead(TermHeadConfig(len(TERMS), 1280, hidden_size=4)).eval()
     encoder = build_encoder("efficientnet_lite2").eval()
     settings = SearchSettings(beam_width=5)
-    return Checkpoint("tiny", "efficientnet_lite2", encoder, decoder, WORDS, settings, "licence", training={"seed": 1})
+    return Checkpoint("tiny", "efficientnet_lite2", encoder, decoder, WORDS, settings, "licence", training={"seed": 1},
+                      term_head=term_head, terms=TERMS)  # fmt: skip
 
 
 @pytest.fixture
@@ -45,6 +50,28 @@ def test_what_is_saved_is_loaded(original: Checkpoint, folder: Path):
     for key, value in original.decoder.state_dict().items():
         torch.testing.assert_close(loaded.decoder.state_dict()[key], value, rtol=1e-3, atol=1e-3)  # stored as float16
     assert not loaded.encoder.training
+    assert loaded.terms == TERMS
+    assert loaded.term_head is not None
+    photo = torch.rand(1, 1280, 9, 9)
+    torch.testing.assert_close(loaded.term_head(photo), original.term_head(photo), rtol=1e-2, atol=1e-2)
+    assert loaded.look(photo).summary.shape == (1, 4)
+
+
+def test_a_model_without_a_term_head_has_an_empty_summary(original: Checkpoint, tmp_path: Path):
+    decoder = build_decoder(DecoderConfig("pooled", len(WORDS), 1280, hidden_size=8)).eval()
+    save_checkpoint(replace(original, decoder=decoder, term_head=None, terms=()), tmp_path / "plain")
+    loaded = load_checkpoint(tmp_path / "plain")
+    assert loaded.term_head is None
+    assert loaded.look(torch.rand(2, 1280, 9, 9)).summary.shape == (2, 0)
+
+
+def test_terms_that_are_not_the_term_heads_are_noticed(folder: Path):
+    (folder / "terms.txt").write_text("dog\ngrass\n")
+    with pytest.raises(CheckpointError, match="names 2 terms; the term head has 3"):
+        load_checkpoint(folder)
+
+
+def test_nothing_is_left_half_written(folder: Path):
     assert not list(folder.glob("*.new"))
 
 

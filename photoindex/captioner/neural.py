@@ -16,7 +16,7 @@ from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.network import flatten_regions
-from photoindex.types import Candidate, Label, Prediction
+from photoindex.types import Candidate, Label, Prediction, TermVocabulary
 
 # Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
 CPU_BATCH = 4
@@ -44,6 +44,7 @@ class NeuralCaptioner:
         self.input_size = checkpoint.encoder.preprocessing.size
         self.batch_size = batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
         self.device = describe(device)
+        self.terms: TermVocabulary | None = None
 
     @classmethod
     def load(

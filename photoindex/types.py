@@ -113,10 +113,22 @@ class TermVector:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TermVector):
             return NotImplemented
-        return self.ids.tolist() == other.ids.tolist() and self.impacts.tolist() == other.impacts.tolist()
+        mine, theirs = ((each.ids.tolist(), each.impacts.tolist()) for each in (self, other))
+        return bool(mine == theirs)
 
     def __hash__(self) -> int:
         return hash((*self.ids.tolist(), *self.impacts.tolist()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorBatch:
+    """The term vectors of several photos by one model, each laid behind the one before: ``counts[n]`` entries of
+    ``ids`` and ``impacts`` are those of ``photo_ids[n]``."""
+
+    photo_ids: NDArray[np.int64]
+    counts: NDArray[np.intp]
+    ids: NDArray[np.uint16]
+    impacts: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

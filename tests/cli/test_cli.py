@@ -53,7 +53,8 @@ def test_json_has_what_scripts_need(indexed: Path, album: Path):
     [hit] = json.loads(run(indexed, "search", "--json", "red").stdout)
     assert hit["path"] == str(album / "holiday" / "one.jpg")
     assert (hit["caption"], hit["caption_source"]) == ("a red square", "model")
-    assert {"field": "caption", "word": "red"} in hit["matched"]
+    assert {(reason["layer"], reason["word"]) for reason in hit["matched"]} >= {("caption", "red"), ("terms", "red")}
+    assert sum(reason["weight"] for reason in hit["matched"]) == pytest.approx(hit["score"], abs=0.001)
     assert (hit["width"], hit["height"], hit["taken_at"], hit["camera"]) == (48, 32, None, None)
     assert hit["score"] > 0
 

@@ -19,6 +19,7 @@ from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.paths import absolute, check_exists
 from photoindex.search import FullText
+from photoindex.search.terms import TERMS_LAYER
 from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
@@ -348,7 +349,7 @@ class Library:
 
 
 def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:
-    reasons = (Matched("terms", term, weight) for term, weight in weights.items())
+    reasons = (Matched(TERMS_LAYER, term, weight) for term, weight in weights.items())
     return tuple(sorted(reasons, key=lambda reason: -reason.weight))
 
 

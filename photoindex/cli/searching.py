@@ -74,7 +74,7 @@ def search(
     Exit status: 0 when something was found, 1 when nothing was.
     """
     text = " ".join(_requoted(query))
-    if not text.strip() and like is None:
+    if not query and like is None:
         raise click.UsageError("name something to search for: a QUERY, or a photo with --like")
     most = None if everything else limit
     with context.open() as library:

@@ -41,10 +41,7 @@ class Documents:
             for reader, offset in self._leaves if self._size else ():  # an empty index has a reader without columns
                 numbers = _whoosh.numbers(reader, PHOTO_FIELD)
                 ids[offset : offset + len(numbers)] = numbers
-                if reader.has_deletions():
-                    gone = np.ones(reader.doc_count_all(), np.bool_)
-                    gone[np.fromiter(reader.all_doc_ids(), np.intp)] = False
-                    ids[offset : offset + len(gone)][gone] = 0
+                ids[offset + np.fromiter(reader.segment().deleted_docs(), np.intp)] = 0
             self._photo_ids = ids
         return self._photo_ids
 

@@ -37,15 +37,13 @@ from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground, Ids, Scores
 from photoindex.search.query import AllOf, AnyOf, Fuzzy, Node, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
-from photoindex.search.terms import terms_of_run
+from photoindex.search.terms import TERMS_LAYER, terms_of_run
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY_NUMBER: Final = (1 << 16) - 1
-
-TERMS_LAYER: Final = "terms"
 
 Mask = NDArray[np.bool_]
 

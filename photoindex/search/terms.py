@@ -23,6 +23,7 @@ from photoindex.search.analysis import stem
 from photoindex.search.query import AllOf, AnyOf, Node, Ranked, Word
 from photoindex.types import TermVocabulary, VectorBatch
 
+TERMS_LAYER: Final = "terms"  # what a reason for a hit calls it
 NOBODY: Final = -1  # the photo id of a row that counts no more
 
 PhotoIds = NDArray[np.int64]

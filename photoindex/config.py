@@ -57,6 +57,10 @@ class Settings:
     def index_path(self) -> Path:
         return self.data_dir / "fulltext"
 
+    @property
+    def terms_path(self) -> Path:
+        return self.data_dir / "terms"
+
 
 def load_settings(
     config_file: Path | None = None,

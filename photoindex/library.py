@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
-from photoindex import fulltext, jobqueue
+from photoindex import fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.paths import absolute, check_exists
 from photoindex.search import FullText
-from photoindex.store import files, photos
+from photoindex.search.terms import TERMS_LAYER
+from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
-from photoindex.types import Failure, Hit, IndexReport, Photo, Prediction, Progress, Tally
+from photoindex.termindex import TermIndex
+from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
 
 if TYPE_CHECKING:
     from photoindex.indexer import Indexer
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
+SIMILAR_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Library:
         self._load_captioner = load_captioner
         self._database = Database.open(settings.catalogue_path)
         self._full_text: FullText | None = None
+        self._terms = TermIndex(self._database, settings.terms_path)
         self._pipeline: Pipeline | None = None
 
     def close(self) -> None:
@@ -75,6 +81,7 @@ class Library:
             self._pipeline.close()
         if self._full_text is not None:
             self._full_text.close()
+        self._terms.close()
         self._database.close()
 
     def __enter__(self) -> Library:
@@ -144,32 +151,34 @@ class Library:
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
-        text = self._text()
-        matches = text.search(query, None if limit is None else limit + SPARE_MATCHES)
-        found = self._load([match.photo_id for match in matches])
-        hits = []
-        for match in matches:
-            photo = found.get(match.photo_id)
-            if photo is None or not photo.paths or photo.caption is None:
-                continue
-            facts = photo.facts
-            hits.append(
-                Hit(
-                    path=photo.paths[0],
-                    score=match.score,
-                    caption=photo.caption.text,
-                    caption_source=photo.caption.source,
-                    matched=match.matched,
-                    terms=photo.terms,
-                    taken_at=facts.taken_at if facts else None,
-                    camera=facts.camera if facts else None,
-                    width=facts.width if facts else None,
-                    height=facts.height if facts else None,
-                    photo_id=photo.id,
-                    other_paths=photo.paths[1:],
-                )
+        wanted = None if limit is None else limit + SPARE_MATCHES
+        return self._hits(self._text().search(query, wanted, terms=self._terms))[:limit]
+
+    def like(self, path: Path | str, limit: int | None = 20, query: str = "") -> list[Hit]:
+        """The photos most like the one at a path, by their learned terms; of those that answer ``query``, if given.
+
+        A hit's score is the cosine of the angle between the two vectors, 0 to 1. The photo itself is not among them.
+        Raises :class:`FolderError` when the library has no photo at that path, or no terms of it, and
+        :class:`photoindex.errors.QueryError`.
+        """
+        photo = self.show(path)
+        terms = () if photo is None else photo.terms
+        weights = {term.text: term.weight for term in terms if term.source == vectors.LEARNED_SOURCE}
+        found = self._terms.similar(weights) if weights else None
+        if photo is None or found is None:
+            raise FolderError(
+                f"nothing is known of {absolute(Path(path))} to compare it by: run `photoindex index` or `photoindex "
+                "reindex --stale` with a model that predicts terms"
             )
-        return hits if limit is None else hits[:limit]
+        allowed = {match.photo_id for match in self._text().search(query, None, terms=self._terms)} if query else None
+        pairs = zip(found.photo_ids.tolist(), found.cosines.tolist(), strict=True)
+        matches = (Match(*pair) for pair in pairs if pair[0] != photo.id and (allowed is None or pair[0] in allowed))
+        hits: list[Hit] = []
+        while (limit is None or len(hits) < limit) and (some := list(islice(matches, SIMILAR_AT_ONCE))):
+            hits += self._hits(some)
+        hits = hits[:limit]
+        shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
+        return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
 
     def show(self, path: Path | str) -> Photo | None:
         """What is known of the photo at a path; ``None`` when its content has not been read yet.
@@ -183,7 +192,8 @@ class Library:
                 raise FolderError(f"{place} is not in the library: add it with `photoindex index {place.parent}`")
             if found[1] is None:
                 return None
-            return photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
+            photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
+            return dataclasses.replace(photo, terms=photo.terms + vectors.terms_of(connection, photo.id))
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""
@@ -202,7 +212,8 @@ class Library:
             )
         path = self.settings.catalogue_path
         catalogue = sum(p.stat().st_size for p in path.parent.glob(path.name + "*"))
-        index = sum(p.stat().st_size for p in self.settings.index_path.rglob("*") if p.is_file())
+        folders = (self.settings.index_path, self.settings.terms_path)
+        index = sum(p.stat().st_size for folder in folders for p in folder.rglob("*") if p.is_file())
         return Status(
             data_dir=self.settings.data_dir,
             photos=counts["photos"],
@@ -234,7 +245,11 @@ class Library:
             return jobqueue.ignore_failures(connection, self._file_ids(connection, paths))
 
     def rebuild_full_text(self, progress: Callable[[Progress], None] | None = None) -> int:
-        """Make the full-text index anew from the catalogue; the old one answers until then. Returns photos indexed."""
+        """Make the full-text index and the impact matrix anew from the catalogue; the old ones answer until then.
+
+        Returns how many photos were indexed.
+        """
+        termindex.rebuild(self._database, self.settings.terms_path)
         if self._full_text is None:
             self._full_text = FullText.open(self.settings.index_path)
         return fulltext.rebuild(self._database, self._full_text, self.settings, progress)
@@ -274,7 +289,7 @@ class Library:
         if self._full_text is None:
             self._full_text = FullText.open(self.settings.index_path)
             if self._full_text.needs_rebuild:
-                self.rebuild_full_text()
+                fulltext.rebuild(self._database, self._full_text, self.settings)
         return self._full_text
 
     # Imported where they are used: a search needs neither watching nor decoding.
@@ -291,6 +306,33 @@ class Library:
             self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
         return self._pipeline
 
+    def _hits(self, matches: Sequence[Match]) -> list[Hit]:
+        """The matches that have a caption and a present file, in their order."""
+        found = self._load([match.photo_id for match in matches])
+        hits = []
+        for match in matches:
+            photo = found.get(match.photo_id)
+            if photo is None or not photo.paths or photo.caption is None:
+                continue
+            facts = photo.facts
+            hits.append(
+                Hit(
+                    path=photo.paths[0],
+                    score=match.score,
+                    caption=photo.caption.text,
+                    caption_source=photo.caption.source,
+                    matched=match.matched,
+                    terms=photo.terms,
+                    taken_at=facts.taken_at if facts else None,
+                    camera=facts.camera if facts else None,
+                    width=facts.width if facts else None,
+                    height=facts.height if facts else None,
+                    photo_id=photo.id,
+                    other_paths=photo.paths[1:],
+                )
+            )
+        return hits
+
     def _load(self, photo_ids: Sequence[int]) -> dict[int, Photo]:
         with self._database.read() as connection:
             loaded = photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
@@ -304,6 +346,11 @@ class Library:
                 raise FolderError(f"{absolute(Path(path))} is not in the library")
             ids.append(found[0])
         return ids
+
+
+def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:
+    reasons = (Matched(TERMS_LAYER, term, weight) for term, weight in weights.items())
+    return tuple(sorted(reasons, key=lambda reason: -reason.weight))
 
 
 def open(data_dir: Path | str | None = None, **settings: Any) -> Library:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex import fulltext, jobqueue
+from photoindex import fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
@@ -96,7 +96,7 @@ class Pipeline:
         progress: Callable[[Progress], None] | None = None,
         between: Callable[[], None] | None = None,
     ) -> Tally:
-        """Work off every job that is due, then bring the full-text index up to date.
+        """Work off every job that is due, then bring the full-text index and the impact matrix up to date.
 
         ``stop`` ends the run after the photo at hand; ``between`` is called after every batch of claimed jobs.
         """
@@ -113,6 +113,7 @@ class Pipeline:
             if between is not None:
                 between()
         self.sync_full_text()
+        termindex.tidy(self._database, self._settings.terms_path)
         return tally
 
     def _work(
@@ -263,7 +264,9 @@ class Pipeline:
         with self._database.write() as connection:
             if self._model_id is None:
                 captioner = self.captioner
-                self._model_id = photos.ensure_model(connection, captioner.identity, captioner.name, captioner.encoder)
+                self._model_id = photos.ensure_model(
+                    connection, captioner.identity, captioner.name, captioner.encoder, captioner.terms
+                )
             for (group, decoded), prediction in zip(batch, predictions, strict=True):
                 first = group[0]
                 photo_id = photos.save_photo(connection, first.content_hash, first.stat.size, decoded.facts)
@@ -278,6 +281,7 @@ class Pipeline:
                 unfinished.pop(ready.job.id)
         if time.monotonic() - self._text_synced_at > TEXT_SECONDS:
             self.sync_full_text()
+            termindex.tidy(self._database, self._settings.terms_path, busy=True)
 
     def _save(self, connection: Connection, photo_id: int, prediction: Prediction) -> None:
         assert self._model_id is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,11 +90,55 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class TermVocabulary:
+    """The terms a model weighs photos by: each a stem, or two stems with a space between them ("black dog").
+
+    A vector's id is a place in ``words``; an impact times ``scale`` is what the term adds to a photo's score.
+    """
+
+    words: tuple[str, ...]  # at most 65,536
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermVector:
+    """How much terms of a model's vocabulary speak for a photo: ``ids``, ascending, and as many ``impacts`` (1 to 255).
+
+    Terms that are not in it speak for the photo not at all.
+    """
+
+    ids: NDArray[np.uint16]
+    impacts: NDArray[np.uint8]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TermVector):
+            return NotImplemented
+        mine, theirs = ((each.ids.tolist(), each.impacts.tolist()) for each in (self, other))
+        return bool(mine == theirs)
+
+    def __hash__(self) -> int:
+        return hash((*self.ids.tolist(), *self.impacts.tolist()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorBatch:
+    """The term vectors of several photos by one model, each laid behind the one before: ``counts[n]`` entries of
+    ``ids`` and ``impacts`` are those of ``photo_ids[n]``."""
+
+    photo_ids: NDArray[np.int64]
+    counts: NDArray[np.intp]
+    ids: NDArray[np.uint16]
+    impacts: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the captioner says of one photo: captions, best first, and object labels, most probable first."""
+    """What the captioner says of one photo: captions, best first, object labels, most probable first, and its terms
+    when the model has any."""
 
     candidates: tuple[Candidate, ...]
     labels: tuple[Label, ...] = ()
+    terms: TermVector | None = None
 
     @property
     def caption(self) -> str:
@@ -115,7 +159,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: ``label``, ``beam`` or ``tag``."""
+    """A weighted word a photo may be found by. ``source``: ``label``, ``beam``, ``tag``, or ``model`` (learned)."""
 
     text: str
     weight: float
@@ -151,13 +195,25 @@ class Document:
     taken_at: datetime | None = None
 
 
+class Matched(NamedTuple):
+    """A reason for a hit: ``word``, as indexed, was found in ``layer`` and gave ``weight`` of the score.
+
+    The layers are the fields of the full-text index and ``terms``, the learned ones. The weights of a hit add up to its
+    score.
+    """
+
+    layer: str
+    word: str
+    weight: float
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One answer of the full-text index."""
+    """One answer of the full-text index. ``matched`` has the weightiest reason first."""
 
     photo_id: int
     score: float
-    matched: tuple[tuple[str, str], ...] = ()  # (field, word as indexed)
+    matched: tuple[Matched, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +224,7 @@ class Hit:
     score: float
     caption: str
     caption_source: CaptionSource
-    matched: tuple[tuple[str, str], ...]
+    matched: tuple[Matched, ...]
     terms: tuple[Term, ...]
     taken_at: datetime | None
     camera: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,10 +12,21 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from sqlalchemy import delete
 
+from photoindex.search.analysis import stem
 from photoindex.store import files, photos
 from photoindex.store.database import Database
 from photoindex.store.tables import job
-from photoindex.types import Candidate, FileStat, Hit, Label, PhotoFacts, Prediction, ScannedFile
+from photoindex.types import (
+    Candidate,
+    FileStat,
+    Hit,
+    Label,
+    PhotoFacts,
+    Prediction,
+    ScannedFile,
+    TermVector,
+    TermVocabulary,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COLOURS = {
@@ -26,13 +37,15 @@ COLOURS = {
     "white": (250, 250, 250),
     "black": (5, 5, 5),
 }
+WARM = ("red", "yellow")
 NOW = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 
 
 class FakeCaptioner:
     """A :class:`photoindex.captioner.Captioner` that says ``a red square`` of a red photo.
 
-    ``captions`` holds every caption it gave, in order. ``before`` is called at the start of each batch.
+    Its learned terms are those of the caption and one word more, ``warm`` or ``cold``, which finds photos by nothing
+    else. ``captions`` holds every caption it gave, in order. ``before`` is called at the start of each batch.
     """
 
     name = "fake"
@@ -55,6 +68,8 @@ class FakeCaptioner:
         self.closed = threading.Event()
         self.before = before
         self._shape = shape
+        pairs = [f"{colour} {stem(shape)}" for colour in COLOURS]
+        self.terms: TermVocabulary | None = TermVocabulary(("warm", "cold", stem(shape), *COLOURS, *pairs), 0.01)
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         self.before()
@@ -71,7 +86,21 @@ class FakeCaptioner:
         return Prediction(
             (Candidate(self.captions[-1], -1.0, -0.25), Candidate(f"something {colour}", -3.0, -1.5)),
             (Label("paint", 0.5),),
+            self._terms_of(colour),
         )
+
+    def _terms_of(self, colour: str) -> TermVector | None:
+        if self.terms is None:
+            return None
+        shape = stem(self._shape)
+        impacts = {"warm" if colour in WARM else "cold": 120, shape: 100, colour: 200, f"{colour} {shape}": 150}
+        return term_vector(self.terms, impacts)
+
+
+def term_vector(vocabulary: TermVocabulary, impacts: Mapping[str, int]) -> TermVector:
+    """The vector with these impacts, by term."""
+    ids = sorted((vocabulary.words.index(term), impact) for term, impact in impacts.items())
+    return TermVector(np.array([i for i, _ in ids], np.uint16), np.array([impact for _, impact in ids], np.uint8))
 
 
 def make_photo(path: Path, colour: str = "red", *, note: str | None = None) -> Path:
@@ -110,15 +139,28 @@ def add_files(database: Database, root: Path, *relative: str) -> list[int]:
     return [row[0] for row in found if row is not None]
 
 
-def add_photo(database: Database, path: Path, text: str = "a red square", content_hash: str | None = None) -> int:
-    """Give a file that is noted a photo with a caption, as the pipeline does; returns the photo's id."""
+def add_photo(
+    database: Database,
+    path: Path,
+    text: str = "a red square",
+    content_hash: str | None = None,
+    *,
+    vocabulary: TermVocabulary | None = None,
+    impacts: Mapping[str, int] | None = None,
+    model: str = "fake-1",
+) -> int:
+    """Give a file that is noted a photo with a caption, as the pipeline does; returns the photo's id.
+
+    ``impacts`` are of its learned terms, over the model's ``vocabulary``.
+    """
     with database.write() as connection:
         found = files.photo_at(connection, path)
         assert found is not None
         facts = PhotoFacts("JPEG", 48, 32)
         photo_id = photos.save_photo(connection, content_hash or f"hash of {path.name}", 100, facts)
-        model_id = photos.ensure_model(connection, "fake-1", "fake", "mean colour")
-        prediction = Prediction((Candidate(text, -1.0, -0.5), Candidate("a shape", -2.0, -1.0)))
+        model_id = photos.ensure_model(connection, model, "fake", "mean colour", vocabulary)
+        terms = term_vector(vocabulary, impacts) if vocabulary is not None and impacts is not None else None
+        prediction = Prediction((Candidate(text, -1.0, -0.5), Candidate("a shape", -2.0, -1.0)), (), terms)
         photos.save_prediction(connection, photo_id, prediction, model_id, "none")
         files.link_photo(connection, found[0], photo_id, scanned(path).stat)
         connection.execute(delete(job).where(job.c.file_id == found[0]))

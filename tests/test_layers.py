@@ -20,7 +20,7 @@ LAYERS = (
     {"errors"},
     {"types", "config", "resources", "paths"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "training"},
+    {"fulltext", "termindex", "training"},
     {"pipeline"},
     {"indexer"},
     {"library"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError
 from photoindex.resources import models_dir
-from photoindex.types import Prediction
+from photoindex.types import Prediction, TermVocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,7 @@ class Captioner(Protocol):
     input_size: int  # pixels a side of the square it takes
     batch_size: int  # photos it likes to get at a time
     device: str  # for a person
+    terms: TermVocabulary | None  # what the vectors of its predictions are over; None: it predicts no terms
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """uint8 (input_size, input_size, 3) each -> one prediction each, in order."""

@@ -15,7 +15,8 @@ from photoindex.captioner.beam import search
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.encoder import fold_batch_norm
-from photoindex.types import Candidate, Label, Prediction
+from photoindex.captioner.term_head import strongest
+from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
 # Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
 CPU_BATCH = 4
@@ -31,10 +32,10 @@ class NeuralCaptioner:
         self._checkpoint = checkpoint
         self._device = device
         self._search = dataclasses.replace(checkpoint.search, beam_width=beam_width)
-        self._encoder = checkpoint.encoder.to(device)
-        self._decoder = checkpoint.decoder.to(device)
-        if checkpoint.term_head is not None:
-            checkpoint.term_head.to(device)
+        self._encoder = checkpoint.encoder
+        self._decoder = checkpoint.decoder
+        for part in checkpoint.parts().values():
+            part.to(device)
         fold_batch_norm(self._encoder)
         self._encoder.to(memory_format=torch.channels_last)
         self._repeatable = checkpoint.vocabulary.function_words()
@@ -45,6 +46,10 @@ class NeuralCaptioner:
         self.input_size = checkpoint.encoder.preprocessing.size
         self.batch_size = batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
         self.device = describe(device)
+        self._term_head = checkpoint.term_head
+        self.terms: TermVocabulary | None = None
+        if self._term_head is not None:
+            self.terms = TermVocabulary(checkpoint.terms, self._term_head.config.scale)
 
     @classmethod
     def load(
@@ -88,12 +93,25 @@ class NeuralCaptioner:
             self._search,
             self._repeatable,
         )
+        terms = self._terms(feature_map)
         decode = self._checkpoint.vocabulary.decode
         return [
             Prediction(
-                tuple(Candidate(decode(h.words), h.log_probability, h.score) for h in hypotheses), labels[number]
+                tuple(Candidate(decode(h.words), h.log_probability, h.score) for h in hypotheses),
+                labels[number],
+                terms[number],
             )
             for number, hypotheses in enumerate(found)
+        ]
+
+    def _terms(self, feature_map: Tensor) -> list[TermVector | None]:
+        head = self._term_head
+        if head is None:
+            return [None] * len(feature_map)
+        impacts = head.impacts(head(feature_map))
+        return [
+            TermVector(np.array(ids, np.uint16), np.array(levels, np.uint8))
+            for ids, levels in strongest(impacts, head.config)
         ]
 
     def _labels(self, logits: Tensor) -> list[tuple[Label, ...]]:

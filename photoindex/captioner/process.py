@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from photoindex import errors
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, ModelError
-from photoindex.types import Candidate, Label, Prediction
+from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
 _FACTS = ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device")
 # The parent's own search path: the child must find the same photoindex, whatever folder it was started in.
@@ -46,6 +46,7 @@ class CaptionerProcess:
     input_size: int
     batch_size: int
     device: str
+    terms: TermVocabulary | None
 
     def __init__(self, settings: Settings) -> None:
         self._process = subprocess.Popen(
@@ -67,6 +68,8 @@ class CaptionerProcess:
             raise
         for name in _FACTS:
             setattr(self, name, facts[name])
+        terms = facts["terms"]
+        self.terms = None if terms is None else TermVocabulary(tuple(terms["words"]), terms["scale"])
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """uint8 (input_size, input_size, 3) each -> one prediction each, in order.
@@ -74,13 +77,7 @@ class CaptionerProcess:
         Raises :class:`CaptionerCrashed` when the process died.
         """
         self._send({"photos": len(photos)}, b"".join(np.ascontiguousarray(photo).tobytes() for photo in photos))
-        return [
-            Prediction(
-                tuple(Candidate(**candidate) for candidate in prediction["candidates"]),
-                tuple(Label(**label) for label in prediction["labels"]),
-            )
-            for prediction in self._receive()["predictions"]
-        ]
+        return [_from_json(prediction) for prediction in self._receive()["predictions"]]
 
     def close(self) -> None:
         """End the process. May be called again."""
@@ -109,6 +106,24 @@ class CaptionerProcess:
         return answer
 
 
+def _to_json(prediction: Prediction) -> dict[str, Any]:
+    terms = prediction.terms
+    return {
+        "candidates": [dataclasses.asdict(candidate) for candidate in prediction.candidates],
+        "labels": [dataclasses.asdict(label) for label in prediction.labels],
+        "terms": None if terms is None else {"ids": terms.ids.tolist(), "impacts": terms.impacts.tolist()},
+    }
+
+
+def _from_json(value: dict[str, Any]) -> Prediction:
+    terms = value["terms"]
+    return Prediction(
+        tuple(Candidate(**candidate) for candidate in value["candidates"]),
+        tuple(Label(**label) for label in value["labels"]),
+        terms and TermVector(np.array(terms["ids"], np.uint16), np.array(terms["impacts"], np.uint8)),
+    )
+
+
 def serve() -> None:
     """The child's side: load the model that the first line names, then caption until standard input ends."""
     from photoindex.captioner import load_captioner
@@ -130,7 +145,8 @@ def serve() -> None:
         except ModelError as error:
             answer({"error": type(error).__name__, "message": str(error)})
             return
-        answer({name: getattr(captioner, name) for name in _FACTS})
+        terms = captioner.terms and dataclasses.asdict(captioner.terms)
+        answer({**{name: getattr(captioner, name) for name in _FACTS}, "terms": terms})
         size = captioner.input_size
         while line := requests.readline():
             count = json.loads(line)["photos"]
@@ -139,4 +155,4 @@ def serve() -> None:
                 return  # the parent died in the middle of it
             photos = np.frombuffer(pixels, np.uint8).reshape(count, size, size, 3)
             predictions = captioner.caption([photo.copy() for photo in photos])
-            answer({"predictions": [dataclasses.asdict(prediction) for prediction in predictions]})
+            answer({"predictions": [_to_json(prediction) for prediction in predictions]})

@@ -28,6 +28,8 @@ class TermHeadConfig:
     feature_dim: int
     hidden_size: int = 512
     dropout: float = 0.3
+    kept: int = 128  # terms of a photo; the rest speak for it too faintly to be worth their room
+    scale: float = 0.05  # of the 8-bit impacts that are stored: an impact is at most 255 times it
 
 
 class TermHead(nn.Module):
@@ -71,7 +73,12 @@ class TermHead(nn.Module):
         return F.softplus(logits + self.offset) * F.softplus(self.importance)
 
 
-def top_terms(impacts: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The ``count`` strongest terms of each photo, (N, terms) -> numbers and impacts (N, count), strongest first."""
-    values, numbers = impacts.topk(min(count, impacts.shape[1]), dim=1)
-    return numbers, values
+def strongest(impacts: Tensor, config: TermHeadConfig) -> list[tuple[list[int], list[int]]]:
+    """Impacts (N, terms) -> for each photo its strongest terms, ascending, and their 8-bit impacts (1 to 255)."""
+    levels = (impacts / config.scale).round().clamp(max=255).to(torch.int64)
+    values, numbers = levels.topk(min(config.kept, levels.shape[1]), dim=1)
+    found = []
+    for photo_values, photo_numbers in zip(values.tolist(), numbers.tolist(), strict=True):
+        pairs = sorted((n, v) for n, v in zip(photo_numbers, photo_values, strict=True) if v)
+        found.append(([n for n, _ in pairs], [v for _, v in pairs]))
+    return found

@@ -34,7 +34,7 @@ def as_dict(hit: Hit) -> dict[str, Any]:
         "score": round(hit.score, 4),
         "caption": hit.caption,
         "caption_source": hit.caption_source,
-        "matched": [{"field": field, "word": word} for field, word in hit.matched],
+        "matched": [{"layer": m.layer, "word": m.word, "weight": round(m.weight, 4)} for m in hit.matched],
         "terms": [{"text": term.text, "weight": round(term.weight, 4), "source": term.source} for term in hit.terms],
         "taken_at": hit.taken_at,
         "camera": hit.camera,
@@ -50,7 +50,7 @@ def write_list(hits: Sequence[Hit], *, explain: bool, words: bool) -> None:
         write_path(hit.path, end=b"\n" if words else b"\t")
         click.echo(f"    {hit.caption}" if words else hit.caption)
         if explain:
-            matched = ", ".join(f"{word} ({field})" for field, word in hit.matched)
+            matched = ", ".join(f"{word} ({layer}) {weight:.2f}" for layer, word, weight in hit.matched)
             click.echo(f"    score {hit.score:.2f}: {matched}")
 
 

@@ -25,14 +25,17 @@ from photoindex.errors import PhotoError
 from photoindex.types import Photo
 
 EXIT_NOTHING_FOUND = 1
+TERMS_SHOWN = 12  # of up to 128; --json has them all
 
 
 # Unknown options are words: `photoindex search beach -people` excludes people.
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("query", nargs=-1, required=True, metavar="QUERY…")
+@click.argument("query", nargs=-1, metavar="QUERY…")
+@click.option("--like", type=click.Path(path_type=Path), metavar="FILE",
+              help="Find photos like this one of the library; with a QUERY, among those that answer it.")  # fmt: skip
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many.")
 @click.option("--all", "everything", is_flag=True, help="Show every match.")
-@click.option("--explain", is_flag=True, help="Say which words matched where.")
+@click.option("--explain", is_flag=True, help="Say which words matched where, and what each adds to the score.")
 @click.option("--json", "style", flag_value="json", help="Print one JSON list.")
 @click.option("--jsonl", "style", flag_value="jsonl", help="Print a JSON object a line.")
 @click.option("--csv", "style", flag_value="csv", help="Print CSV with a header.")
@@ -47,6 +50,7 @@ def search(
     context: Context,
     /,
     query: tuple[str, ...],
+    like: Path | None,
     limit: int,
     everything: bool,
     explain: bool,
@@ -65,12 +69,18 @@ def search(
       photoindex search giraffes in grass
       photoindex search 'dog beach -people taken:2023'
       photoindex search '"birthday cake"' -0 | xargs -0 cp -t cakes/
+      photoindex search --like beach.jpg -n 5
 
     Exit status: 0 when something was found, 1 when nothing was.
     """
     text = " ".join(_requoted(query))
+    if not query and like is None:
+        raise click.UsageError("name something to search for: a QUERY, or a photo with --like")
+    most = None if everything else limit
     with context.open() as library:
-        hits = library.search(text, None if everything else limit)
+        hits = library.search(text, most) if like is None else library.like(like, most, text)
+    if like is not None:
+        text = f"{text} like {printable(like)}".strip()
     if html is not None:
         formats.write_html(html, text, hits)
         context.say(f"wrote {printable(html)}")
@@ -136,8 +146,10 @@ def _show(photo: Photo) -> None:
             source += f", log-probability {photo.caption.log_probability:.2f}"
         lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC"))
     lines += [("or", candidate.text) for candidate in photo.candidates]
-    if photo.terms:
-        lines.append(("labels", ", ".join(f"{term.text} {term.weight:.2f}" for term in photo.terms)))
+    for name, learned in (("labels", False), ("terms", True)):
+        terms = [term for term in photo.terms if (term.source == "model") == learned][:TERMS_SHOWN]
+        if terms:
+            lines.append((name, ", ".join(f"{term.text} {term.weight:.2f}" for term in terms)))
     if photo.facts is not None:
         facts = photo.facts
         lines.append(("size", f"{facts.width} x {facts.height} {facts.format}, {human_size(photo.size)}"))

@@ -1,4 +1,5 @@
-"""Words: the full-text index over captions, labels, names, cameras and dates, and the query language that asks it.
+"""Words and learned terms: the full-text index over captions, labels, names, cameras and dates, the impact matrix, and
+the query language that asks both.
 
 Nothing here imports torch, and nothing outside this package imports Whoosh.
 """

@@ -8,6 +8,10 @@ a sentence says little about what it is about. For a word w and a photo p:
     x(w, p)     = sum over fields f of fields[f] * (1 + ln tf(w, f, p))
     score(w, p) = idf(w) * (k1 + 1) * x / (k1 + x)                          k1 is saturation
     score(p)    = (1 - C + C * found / asked) * sum of score(w, p)          C is coordination
+                + terms * sum over the run's terms t of impact(t, p)        learned, see terms.py
+
+Terms find photos too, those that no word finds, where their sum reaches terms_floor for each word asked. They take part
+for the plain words of a run and never exclude.
 
 The weights are those of a ranking.Ranking. One word in every field scores below (k1 + 1) * idf, and with two or more
 words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
@@ -29,8 +33,11 @@ from numpy.typing import NDArray
 from photoindex.errors import QueryError
 from photoindex.search import _whoosh
 from photoindex.search.analysis import stem
+from photoindex.search.documents import Terms
+from photoindex.search.evidence import Evidence, Ground, Ids, Scores
 from photoindex.search.query import AllOf, AnyOf, Fuzzy, Node, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
+from photoindex.search.terms import TERMS_LAYER, terms_of_run
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
@@ -38,23 +45,12 @@ MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand fo
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY_NUMBER: Final = (1 << 16) - 1
 
-Ids = NDArray[np.intp]
 Mask = NDArray[np.bool_]
-Scores = NDArray[np.float32]
 
 
 def day_number(day: date) -> int:
     """Days since 1900-01-01; below 0 or above 65,535 (2079-06-06) the index cannot hold it."""
     return (day - FIRST_DAY).days
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """``word``, a stem, stands in ``field`` of these documents."""
-
-    field: str
-    word: str
-    ids: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +60,9 @@ class Found:
 
 
 class Matcher:
-    """Answers one query on one Whoosh searcher. ``evidence`` fills up with what spoke for the photos found."""
+    """Answers one query on one Whoosh searcher. ``grounds`` fills up with what spoke for the photos found."""
 
-    def __init__(self, searcher: Any, ranking: Ranking = DEFAULT_RANKING) -> None:
+    def __init__(self, searcher: Any, ranking: Ranking = DEFAULT_RANKING, terms: Terms | None = None) -> None:
         self._ranking = ranking
         self._fields = [name for name, weight in ranking.fields.items() if weight > 0]
         self._searcher = searcher
@@ -74,11 +70,10 @@ class Matcher:
         self._size = int(searcher.doc_count_all())
         self._alive = int(searcher.doc_count())
         self._postings_read: dict[tuple[str, str], tuple[Ids, Scores]] = {}
-        self._evidence: list[Evidence] | None = []
-
-    @property
-    def evidence(self) -> list[Evidence]:
-        return self._evidence or []
+        self._terms = terms if ranking.terms > 0 else None
+        self._excluding = False
+        self._noted: list[Evidence] = []  # of the clause at hand
+        self.grounds: list[Ground] = []
 
     def find(self, node: Node) -> Found:
         """Documents that satisfy ``node``; QueryError when a prefix or fuzzy word stands for too many words."""
@@ -98,31 +93,54 @@ class Matcher:
 
     def _find_run(self, run: Ranked) -> Found:
         scores = np.zeros(self._size, np.float32)
+        first = len(self.grounds)
         if run.wanted:
             found = np.zeros(self._size, np.int16)
             for node in run.wanted:
                 part = self.find(node)
                 scores += part.scores
                 found += part.mask
-            scores *= 1 - self._ranking.coordination * (1 - found / len(run.wanted))
+            coordination = 1 - self._ranking.coordination * (1 - found / len(run.wanted))
+            scores *= coordination
+            self._multiply(first, coordination)
             mask = found > 0
+            if self._terms is not None and not self._excluding:
+                part = self._find_terms(self._terms, run)
+                mask |= part.mask
+                scores += part.scores
         else:
             mask = self._everything()
         for node in run.required:
             part = self.find(node)
             mask &= part.mask
             scores += part.scores
-        kept, self._evidence = self._evidence, None  # what a photo must not show is no reason to show it
+        kept, self._excluding = self._excluding, True  # what a photo must not show is no reason to show it
         for node in run.excluded:
             mask &= ~self.find(node).mask
-        self._evidence = kept
+        self._excluding = kept
+        self._multiply(first, mask)
         return Found(mask, np.where(mask, scores, np.float32(0)))
 
+    def _find_terms(self, terms: Terms, run: Ranked) -> Found:
+        """What learned terms add to a run's scores; the mask is of photos that they find by themselves."""
+        sums = np.zeros(self._size + 1, np.float32)  # the last for rows of photos that are not in the index
+        for term in terms_of_run(run):
+            column = terms.columns.by_term.get(term)
+            if column is not None:
+                rows, impacts = column
+                sums[terms.document_of_row[rows]] += impacts
+                self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
+        scores = sums[:-1] * np.float32(self._ranking.terms)
+        self._ground(scores)
+        return Found((scores > 0) & (sums[:-1] >= self._ranking.terms_floor * len(run.wanted)), scores)
+
     def _find_parts(self, node: AllOf | AnyOf) -> Found:
+        first = len(self.grounds)
         parts = [self.find(part) for part in node.parts]
         combine = np.logical_and if isinstance(node, AllOf) else np.logical_or
         mask: Mask = combine.reduce([part.mask for part in parts])
         scores: Scores = np.add.reduce([part.scores for part in parts])
+        self._multiply(first, mask)
         return Found(mask, np.where(mask, scores, np.float32(0)))
 
     def _everything(self) -> Mask:
@@ -141,12 +159,12 @@ class Matcher:
                 ids, frequencies = self._postings(name, word)
                 if not ids.size:
                     continue
-                value = self._ranking.fields[name] * worth * (1 + np.log(frequencies))
+                value: Scores = np.float32(self._ranking.fields[name] * worth) * (1 + np.log(frequencies))
                 if best is x:
                     x[ids] += value
                 else:
                     best[ids] = np.maximum(best[ids], value)
-                self._note(name, word, ids)
+                self._note(name, word, ids, value)
             if best is not x:
                 x += best
         return self._scored(x)
@@ -158,7 +176,7 @@ class Matcher:
             ids = np.fromiter(self._adjacent(name, stems), np.intp)
             x[ids] += self._ranking.fields[name]
             for word in dict.fromkeys(stems):
-                self._note(name, word, ids)
+                self._note(name, word, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
         return self._scored(x)
 
     def _find_taken(self, taken: Taken) -> Found:
@@ -175,11 +193,26 @@ class Matcher:
         holders = int(np.count_nonzero(mask))
         idf = np.log(1 + (self._alive - holders + 0.5) / (holders + 0.5))
         k1 = self._ranking.saturation
-        return Found(mask, np.asarray(idf * (k1 + 1) * x / (k1 + x), np.float32))
+        scores = np.asarray(idf * (k1 + 1) * x / (k1 + x), np.float32)
+        self._ground(scores)
+        return Found(mask, scores)
 
-    def _note(self, field: str, word: str, ids: Ids) -> None:
-        if self._evidence is not None and ids.size:
-            self._evidence.append(Evidence(field, word, ids))
+    # ---- keeping account of why ------------------------------------------------------------------
+
+    def _note(self, layer: str, word: str, ids: NDArray[Any], values: Scores, keys: NDArray[Any] | None = None) -> None:
+        """``word`` speaks for these documents, in the clause that the next ``_ground`` closes."""
+        if not self._excluding and ids.size:
+            self._noted.append(Evidence(layer, word, ids, values, keys))
+
+    def _ground(self, scores: Scores) -> None:
+        if self._noted:
+            self.grounds.append(Ground(scores, self._noted))
+            self._noted = []
+
+    def _multiply(self, first: int, factor: NDArray[Any]) -> None:
+        """The scores of the clauses from ``first`` on were multiplied, by document."""
+        for ground in self.grounds[first:]:
+            ground.factors.append(factor)
 
     # ---- reading the index -----------------------------------------------------------------------
 

@@ -19,13 +19,16 @@ import numpy as np
 from photoindex.errors import FullTextError, PhotoindexError
 from photoindex.search import _whoosh
 from photoindex.search.analysis import content_words, fingerprint, sentences, stem
+from photoindex.search.documents import PHOTO_FIELD, Documents
+from photoindex.search.evidence import reasons
 from photoindex.search.generations import REMEDY, Current, Generations, discard
 from photoindex.search.matching import FORMS_FIELD, LAST_DAY_NUMBER, Matcher, day_number
 from photoindex.search.query import ParsedQuery, parse_query
 from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
+from photoindex.search.terms import TermSource, terms_of
 from photoindex.types import Document, Match
 
-SCHEMA_VERSION: Final = 1  # raise it when the fields change: every index is then rebuilt
+SCHEMA_VERSION: Final = 2  # raise it when the fields change: every index is then rebuilt
 
 _BATCH_MEMORY: Final = 64  # MiB of postings kept before they go to disk
 _REBUILD_MEMORY: Final = 256
@@ -39,7 +42,8 @@ def _schema() -> Any:
     at_spaces = _whoosh.analysis.SpaceSeparatedTokenizer()  # documents arrive analysed, see analysis.py
     text = {name: fields.TEXT(analyzer=at_spaces, phrase=True) for name in FIELD_WEIGHTS}
     return fields.Schema(
-        id=fields.ID(unique=True, stored=True),
+        id=fields.ID(unique=True),  # to replace a photo by
+        **{PHOTO_FIELD: fields.COLUMN(_whoosh.columns.NumericColumn("Q"))},  # the same, to be read for all at once
         taken=fields.NUMERIC(int, 16, signed=False, sortable=True),
         **{FORMS_FIELD: fields.KEYWORD()},
         **text,
@@ -63,6 +67,7 @@ class FullText:
         self._lock = threading.RLock()
         self._index: Any = None
         self._searcher: Any = None
+        self._documents: Documents | None = None  # of the searcher
         self._searching: tuple[Path, int] | None = None  # the generation and the commit that the searcher stands for
         self._fault: tuple[Path, str] | None = None  # a generation that turned out to be damaged, and the message
 
@@ -98,20 +103,30 @@ class FullText:
 
     # ---- searching -------------------------------------------------------------------------------
 
-    def search(self, query: str, limit: int | None = 20, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
+    def search(
+        self,
+        query: str,
+        limit: int | None = 20,
+        ranking: Ranking = DEFAULT_RANKING,
+        terms: TermSource | None = None,
+    ) -> list[Match]:
         """Photos that answer ``query`` (the language is in query.py), best first, at most ``limit`` (None: all).
 
         Photos of the same score come in the order in which they were indexed. A query without words to rank by (only
-        dates or exclusions) scores all photos 0. Raises QueryError for a query that asks for nothing, FullTextError
-        when the index needs to be rebuilt.
+        dates or exclusions) scores all photos 0. ``terms`` are learned ones to search by as well.
+
+        Raises QueryError for a query that asks for nothing, FullTextError when the index needs to be rebuilt.
         """
         if limit is not None and limit < 0:
             raise ValueError("limit must not be negative")
         parsed = parse_query(query)
+        columns = terms.columns(terms_of(parsed.root)) if terms is not None and ranking.terms > 0 else None
         with self._lock:
             searcher = self._current_searcher()
             with self._noticing_damage(self._usable().path):
-                return _answer(searcher, parsed, limit, ranking)
+                documents = self._documents = self._documents or Documents(searcher)
+                matcher = Matcher(searcher, ranking, None if columns is None else documents.terms(columns))
+                return _answer(matcher, documents, parsed, limit)
 
     def count(self) -> int:
         """Photos in the index. Raises FullTextError when it needs to be rebuilt."""
@@ -176,7 +191,7 @@ class FullText:
         with self._lock:
             if self._searcher is not None:
                 self._searcher.close()
-            self._index = self._searcher = self._searching = None
+            self._index = self._searcher = self._searching = self._documents = None
 
     def __enter__(self) -> FullText:
         return self
@@ -270,7 +285,7 @@ def _cannot(do: str, folder: Path, error: OSError) -> str:
 
 def _as_fields(document: Document) -> dict[str, Any]:
     """``document`` as Whoosh takes it: stems with spaces between them, and the words they come from."""
-    fields: dict[str, Any] = {"id": str(document.photo_id)}
+    fields: dict[str, Any] = {"id": str(document.photo_id), PHOTO_FIELD: document.photo_id}
     forms: set[str] = set()
     for name in FIELD_WEIGHTS:
         parts = [content for part in sentences(getattr(document, name)) if (content := content_words(part))]
@@ -287,17 +302,9 @@ def _as_fields(document: Document) -> dict[str, Any]:
     return fields
 
 
-def _answer(searcher: Any, parsed: ParsedQuery, limit: int | None, ranking: Ranking) -> list[Match]:
-    matcher = Matcher(searcher, ranking)
+def _answer(matcher: Matcher, documents: Documents, parsed: ParsedQuery, limit: int | None) -> list[Match]:
     found = matcher.find(parsed.root)
     ids = np.flatnonzero(found.mask)
     best = ids[np.argsort(-found.scores[ids], kind="stable")[:limit]]
-    matched: list[dict[tuple[str, str], None]] = [{} for _ in best]
-    for evidence in matcher.evidence:
-        places = np.minimum(np.searchsorted(evidence.ids, best), evidence.ids.size - 1)
-        for rank in np.flatnonzero(evidence.ids[places] == best):
-            matched[rank][evidence.field, evidence.word] = None
-    return [
-        Match(int(searcher.stored_fields(int(number))["id"]), float(found.scores[number]), tuple(why))
-        for number, why in zip(best, matched, strict=True)
-    ]
+    photos, scores = documents.photo_ids[best].tolist(), found.scores[best].tolist()
+    return [Match(*each) for each in zip(photos, scores, reasons(matcher.grounds, best), strict=True)]

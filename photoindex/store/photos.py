@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
+from photoindex.store import vectors
 from photoindex.store.tables import caption, file, model, photo, term
-from photoindex.types import Caption, CaptionSource, Label, Photo, PhotoFacts, Prediction, Term
+from photoindex.types import Caption, CaptionSource, Label, Photo, PhotoFacts, Prediction, Term, TermVocabulary
 
 CHUNK = 500
 # Whose words count: a person's, then what the file itself says, then the model's.
@@ -83,6 +84,7 @@ def save_prediction(
         ],
     )
     _save_labels(connection, photo_id, prediction.labels)
+    vectors.save_vector(connection, photo_id, prediction.terms, model_id)
     mark_text_stale(connection, [photo_id])
 
 
@@ -98,13 +100,18 @@ def _save_labels(connection: Connection, photo_id: int, labels: Sequence[Label])
         )
 
 
-def ensure_model(connection: Connection, identity: str, name: str, encoder: str) -> int:
-    """The row of a model, made when it is first used."""
+def ensure_model(
+    connection: Connection, identity: str, name: str, encoder: str, terms: TermVocabulary | None = None
+) -> int:
+    """The row of a model, made when it is first used. ``terms`` is the vocabulary its vectors are read through."""
     known = connection.execute(select(model.c.id).where(model.c.identity == identity)).scalar()
     if known is not None:
         return int(known)
+    values: dict[str, object] = {}
+    if terms is not None:
+        values = {"terms": vectors.pack_words(terms.words), "term_scale": terms.scale}
     added = connection.execute(
-        insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=_now())
+        insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=_now(), **values)
     )
     assert added.inserted_primary_key is not None
     return int(added.inserted_primary_key[0])

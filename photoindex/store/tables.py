@@ -1,11 +1,12 @@
 """The catalogue's tables, as SQLAlchemy sees them. The migrations are what makes them; a test holds the two equal.
 
     root ──< file >── photo ──< caption >── model
-               │        └────< term
-               └──< job
+               │        ├────< term           │
+               └──< job └───── term_vector >──┘
 
 A *photo* is one content (the SHA-256 of its bytes); a *file* is a path that holds it. A file's captioning job outlives
 the process; a photo's ``text_stale`` mark says that the full-text index does not know its latest words yet.
+Whoever keeps something made of the vectors learns from ``catalogue.vector_revision`` whether it is up to date.
 """
 
 from __future__ import annotations
@@ -87,6 +88,14 @@ metadata = MetaData(
     }
 )
 
+catalogue = Table(
+    "catalogue",
+    metadata,
+    Column("id", Key, primary_key=True),  # one row, 1
+    Column("identity", String(32), nullable=False),  # tells this catalogue from every other
+    Column("vector_revision", BigInteger, nullable=False),  # the highest a term_vector ever had
+)
+
 root = Table(
     "root",
     metadata,
@@ -141,6 +150,8 @@ model = Table(
     Column("name", String(64), nullable=False),
     Column("encoder", String(64), nullable=False),
     Column("first_used_at", UtcTime, nullable=False),
+    Column("terms", LargeBinary),  # its vocabulary, see store/vectors.py; null when it predicts no terms
+    Column("term_scale", Float),
 )
 
 caption = Table(
@@ -167,6 +178,17 @@ term = Table(
     Column("text", Text, nullable=False),
     Column("weight", Float, nullable=False),
     Column("source", String(16), nullable=False),
+)
+
+term_vector = Table(
+    "term_vector",
+    metadata,
+    # SQLAlchemy would make a key of whole numbers count up by itself; this one is the photo's.
+    Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True),
+    Column("model_id", ForeignKey("model.id"), nullable=False),
+    # The ids, little-endian uint16, then as many impacts, uint8. Empty: the model in use says nothing of this photo.
+    Column("entries", LargeBinary, nullable=False),
+    Column("revision", BigInteger, nullable=False, index=True),  # grows with every write, whichever process writes
 )
 
 job = Table(

@@ -34,6 +34,7 @@ from photoindex.training.features import ViewCache
 
 SCORED_DEPTHS = (1, 10)  # the R@n printed after an epoch
 KEPT_TERMS = 64  # of a photo: what the epoch's figures are measured with
+GREATEST_OF = 512
 STANDARD_BATCH = 32  # photos scored at once when evaluating
 
 
@@ -203,6 +204,13 @@ class TermStage:
         ranks = retrieval_ranks(sparse, [self._terms[n] for n in self._validation])
         scores = {f"recall_{depth}": round(100 * float((ranks <= depth).mean()), 2) for depth in SCORED_DEPTHS}
         return {**scores, "score": scores["recall_10"]}
+
+    def greatest_impact(self) -> float:
+        """Over the plain views of the first 512 photos."""
+        some = [views[0] for n, views in enumerate(self._views) if self._terms[n]][:GREATEST_OF]
+        with torch.inference_mode():
+            found = [self.describe(some[n : n + STANDARD_BATCH]).max() for n in range(0, len(some), STANDARD_BATCH)]
+        return float(torch.stack(found).max())
 
     def describe(self, views: Sequence[int]) -> Tensor:
         """Impacts (n, terms) of these views."""

@@ -244,6 +244,8 @@ class _Training:
         self._loop(stage, recipe)
         self.head.eval()
         self.folded.eval()
+        # The strongest impact met sets the steps of the stored ones.
+        self.head.config = dataclasses.replace(self.head.config, scale=stage.greatest_impact() / 255)
         unfold_batch_norm(self.folded.to("cpu"), self.encoder)
         self.folded.to(self.device)
         digest = hashlib.sha256()

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 
@@ -13,6 +14,7 @@ from photoindex.captioner.process import CaptionerProcess
 from photoindex.config import Settings
 from photoindex.decode import decode_photo
 from photoindex.errors import CaptionerCrashed, CheckpointError
+from tests.support import COLOURS, REPOSITORY, FakeCaptioner
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def process(settings: Settings) -> Iterator[CaptionerProcess]:
 
 def test_it_says_what_the_captioner_says_that_lives_here(process: CaptionerProcess, settings: Settings):
     here = load_captioner(settings)
-    for name in ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device"):
+    for name in ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device", "terms"):
         assert getattr(process, name) == getattr(here, name)
     folder = Path(skimage.data.__file__).parent
     photos = [decode_photo(folder / name, here.input_size, 10**9).pixels for name in ("chelsea.png", "coffee.png")]
@@ -39,6 +41,29 @@ def test_it_says_what_the_captioner_says_that_lives_here(process: CaptionerProce
         assert theirs.labels[0].name == ours.labels[0].name
         assert theirs.candidates[0].log_probability == pytest.approx(ours.candidates[0].log_probability, abs=1e-3)
     assert process.caption([]) == []
+
+
+FAKE = """
+import sys
+sys.path[:] = sys.argv[1:]
+import photoindex.captioner
+from photoindex.captioner.process import serve
+from tests.support import FakeCaptioner
+photoindex.captioner.load_captioner = lambda settings: FakeCaptioner()
+serve()
+"""
+
+
+def test_learned_terms_and_their_vocabulary_come_through(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("photoindex.captioner.process._START", FAKE)
+    monkeypatch.syspath_prepend(REPOSITORY)
+    photos = [np.full((16, 16, 3), COLOURS[colour], np.uint8) for colour in ("red", "blue")]
+    process, here = CaptionerProcess(settings), FakeCaptioner()
+    try:
+        assert process.terms == here.terms
+        assert process.caption(photos) == here.caption(photos)
+    finally:
+        process.close()
 
 
 def test_a_model_that_cannot_be_used_raises_here(tmp_path: Path):

@@ -53,7 +53,8 @@ def test_json_has_what_scripts_need(indexed: Path, album: Path):
     [hit] = json.loads(run(indexed, "search", "--json", "red").stdout)
     assert hit["path"] == str(album / "holiday" / "one.jpg")
     assert (hit["caption"], hit["caption_source"]) == ("a red square", "model")
-    assert {"field": "caption", "word": "red"} in hit["matched"]
+    assert {(reason["layer"], reason["word"]) for reason in hit["matched"]} >= {("caption", "red"), ("terms", "red")}
+    assert sum(reason["weight"] for reason in hit["matched"]) == pytest.approx(hit["score"], abs=0.001)
     assert (hit["width"], hit["height"], hit["taken_at"], hit["camera"]) == (48, 32, None, None)
     assert hit["score"] > 0
 
@@ -94,8 +95,40 @@ def test_the_page_holds_its_pictures(indexed: Path, tmp_path: Path):
     assert page.count("data:image/jpeg;base64,") == 1
 
 
-def test_explain_names_the_words_that_matched(indexed: Path):
-    assert "red (caption)" in run(indexed, "search", "red", "--explain").stdout
+def test_explain_names_the_words_that_matched_and_what_each_adds(indexed: Path):
+    shown = run(indexed, "search", "red", "--explain").stdout
+    assert "red (terms) 2.00" in shown
+    assert "red (caption) 0." in shown
+
+
+def test_photos_like_another_are_found_with_and_without_words(indexed: Path, album: Path):
+    one, two = album / "holiday" / "one.jpg", album / "two.png"
+    assert run(indexed, "search", "--like", one).stdout == f"{two}\ta blue square\n"
+    assert "squar (terms) 0." in run(indexed, "search", "--like", one, "--explain").stdout
+    assert run(indexed, "search", "--like", one, "blue", "-n", "3").stdout == f"{two}\ta blue square\n"
+    nothing = run(indexed, "search", "red", "--like", one)
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
+    assert nothing.stderr == f"no photo matches 'red like {one}'\n"
+
+
+def test_a_photo_to_compare_with_must_be_in_the_library(indexed: Path, tmp_path: Path):
+    result = run(indexed, "search", "--like", tmp_path / "other.jpg")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "is not in the library" in result.stderr
+
+
+def test_a_search_for_nothing_is_wrong_usage(data_dir: Path):
+    assert run(data_dir, "search").exit_code == 2
+    assert run(data_dir, "search", "").exit_code == 1
+
+
+def test_show_lists_labels_and_learned_terms(indexed: Path, album: Path):
+    shown = run(indexed, "show", album / "two.png").stdout
+    assert "labels      paint 0.50\n" in shown
+    assert "terms       blue 2.00, blue squar 1.50, cold 1.20, squar 1.00\n" in shown
+    terms = json.loads(run(indexed, "show", album / "two.png", "--json").stdout)["photo"]["terms"]
+    assert terms[0] == {"text": "paint", "weight": 0.5, "source": "label"}
+    assert terms[1] == {"text": "blue", "weight": 2.0, "source": "model"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")

@@ -101,6 +101,34 @@ def test_an_upgrade_makes_a_backup_first(
         assert connection.execute("select count(*) from file").fetchone() == (1,)
 
 
+def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    older = tmp_path / "older" / "migrations"
+    shutil.copytree(migrations_dir(), older)
+    for script in (older / "versions").glob("0002*"):
+        script.unlink()
+    with monkeypatch.context() as before:
+        before.setattr(database_module, "migrations_dir", lambda: older)
+        before.setattr(database_module, "HEAD", "0001")
+        Database.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("insert into model values (1, 'old-1', 'old', 'encoder', '2024-01-01')")
+        connection.execute("insert into photo (id, content_hash, size, added_at, text_stale) values (7, 'x', 1, '', 0)")
+        connection.execute(
+            "insert into caption (photo_id, text, source, rank, current, model_id, created_at)"
+            " values (7, 'a dog', 'model', 0, 1, 1, '2024-01-01')"
+        )
+        connection.commit()
+    with closing(Database.open(path)) as upgraded, upgraded.read() as connection:
+        assert connection.execute(text("select text, model_id from caption")).all() == [("a dog", 1)]
+        assert connection.execute(text("select identity, terms, term_scale from model")).all() == [
+            ("old-1", None, None)
+        ]
+        assert connection.execute(text("select id, vector_revision from catalogue")).all() == [(1, 0)]
+    [backup] = tmp_path.glob("*before-upgrade*")
+    assert revision_of(backup) == "0001"
+
+
 def test_only_the_latest_backups_are_kept(data_dir: Path, database: Database, next_version: pytest.MonkeyPatch) -> None:
     database.close()
     for number in range(BACKUPS_KEPT + 2):
@@ -196,7 +224,9 @@ def test_an_error_in_a_write_rolls_all_of_it_back(database: Database, album: Pat
         pass
 
     with pytest.raises(Interrupted), database.write() as connection:
-        connection.execute(text("insert into model values (1, 'a', 'a', 'a', '2024-01-01')"))
+        connection.execute(
+            text("insert into model (identity, name, encoder, first_used_at) values ('a', 'a', 'a', '2024-01-01')")
+        )
         raise Interrupted
     with database.read() as connection:
         assert connection.execute(text("select count(*) from model")).scalar() == 0

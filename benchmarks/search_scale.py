@@ -1,0 +1,264 @@
+"""What a search costs as a library grows, with learned terms and without: bytes on disk, milliseconds, memory.
+
+    python benchmarks/search_scale.py [--terms-a-photo 64] [COUNT…]        default: 10000 100000
+
+Makes libraries of COUNT invented photos in a temporary folder. Their words and terms are those of the shipped model, as
+often as Zipf's law has it for their order in its vocabulary; queries are drawn from the same words, so that common
+ones, which cost most, come often. Index and matrix are written and asked the way photoindex does it, each in a process
+of its own, whose memory is the peak reported. Times are of the processor, so that other work on the machine does not
+count. Prints one table a COUNT, with what it was measured on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import update
+
+from photoindex.captioner import model_folder
+from photoindex.search import Document, FullText
+from photoindex.search.analysis import STOP_WORDS, stem
+from photoindex.search.ranking import Ranking
+from photoindex.search.termfile import publish
+from photoindex.search.terms import Stamp, build
+from photoindex.store.database import Database
+from photoindex.store.tables import catalogue
+from photoindex.store.vectors import vector_state
+from photoindex.termindex import TermIndex
+from photoindex.types import TermVocabulary, VectorBatch
+
+BATCH = 5000  # photos
+CAPTION_WORDS = 11
+DRAWS = 3  # terms drawn for each that is kept: most draws repeat a common one
+VOCABULARY_SIZE = 6000
+QUERIES = 60  # of each kind
+FIRST_DAY = datetime(2010, 1, 1)
+KINDS = ("1 word", "3 words", "5 words", "phrase", "-word", "prefix", "fuzzy", "date")
+
+
+def vocabulary() -> list[str]:
+    """The shipped model's words, most frequent first."""
+    lines = (model_folder("default") / "vocabulary.txt").read_text(encoding="utf-8").split()
+    return [word for word in lines if not word.startswith("<")]
+
+
+def term_list(words: list[str]) -> list[str]:
+    """The shipped model's terms, or what they would be: stems, and pairs of common ones, in the order of the words."""
+    path = model_folder("default") / "terms.txt"
+    if path.is_file():
+        return path.read_text(encoding="utf-8").split("\n")
+    stems = list(dict.fromkeys(stem(word) for word in words if word not in STOP_WORDS))
+    pairs = [f"{one} {two}" for one in stems[:80] for two in stems[:80] if one != two]
+    mixed = [term for couple in zip(stems, pairs, strict=False) for term in couple]
+    return list(dict.fromkeys([*mixed, *stems]))[:VOCABULARY_SIZE]
+
+
+def zipf(count: int) -> NDArray[np.float64]:
+    """Cumulated probabilities of the ranks: Zipf's law as Mandelbrot corrected it."""
+    weights = 1 / (np.arange(count) + 2.7)
+    return np.cumsum(weights / weights.sum())
+
+
+class Maker:
+    """Invented photos, the same ones for the same seed."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.words = vocabulary()
+        self.terms = term_list(self.words)
+        self._words_at, self._terms_at = zipf(len(self.words)), zipf(len(self.terms))
+        self._generator = np.random.default_rng(seed)
+
+    def sentences(self, count: int, length: int) -> list[str]:
+        drawn = np.searchsorted(self._words_at, self._generator.random((count, length)))
+        return [" ".join(self.words[min(n, len(self.words) - 1)] for n in row) for row in drawn.tolist()]
+
+    def documents(self, count: int) -> Iterator[Document]:
+        for first in range(0, count, BATCH):
+            size = min(BATCH, count - first)
+            columns = [self.sentences(size, length) for length in (CAPTION_WORDS, CAPTION_WORDS, CAPTION_WORDS, 2, 2)]
+            for number, (caption, one, two, labels, names) in enumerate(zip(*columns, strict=True), first + 1):
+                yield Document(
+                    number, caption, f"{one} . {two}", labels, f"{names} img {number}", "Canon EOS R5",
+                    FIRST_DAY + timedelta(hours=number % 100_000),
+                )  # fmt: skip
+
+    def vectors(self, count: int, kept: int) -> Iterator[VectorBatch]:
+        for first in range(0, count, BATCH):
+            size = min(BATCH, count - first)
+            drawn = np.searchsorted(self._terms_at, self._generator.random((size, kept * DRAWS))).astype(np.uint16)
+            drawn = np.minimum(drawn, len(self.terms) - 1)
+            order = np.argsort(drawn, axis=1, kind="stable")
+            ascending = np.take_along_axis(drawn, order, 1)
+            new = np.ones_like(ascending, np.bool_)
+            new[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+            wanted = np.empty_like(new)
+            np.put_along_axis(wanted, order, new, 1)
+            wanted &= np.cumsum(wanted, axis=1) <= kept  # the first so many different ones
+            chosen = np.take_along_axis(wanted, order, 1)
+            ids = ascending[chosen]
+            yield VectorBatch(
+                np.arange(first + 1, first + size + 1), chosen.sum(axis=1), ids,
+                self._generator.integers(1, 256, len(ids)).astype(np.uint8),
+            )  # fmt: skip
+
+
+def queries(seed: int = 2) -> dict[str, list[str]]:
+    maker, chance = Maker(seed), random.Random(seed)
+
+    def words(count: int, shortest: int = 1) -> list[str]:
+        found: dict[str, None] = {}
+        while len(found) < count:
+            for word in maker.sentences(1, 20)[0].split():
+                if word not in STOP_WORDS and len(word) >= shortest and len(found) < count:
+                    found[word] = None
+        return list(found)
+
+    def query(kind: str) -> str:
+        if kind == "phrase":
+            return f'"{" ".join(words(2))}"'
+        if kind == "-word":
+            return "{} {} -{}".format(*words(3))
+        if kind == "prefix":
+            return words(1, 5)[0][: chance.randint(4, 5)] + "*"
+        if kind == "fuzzy":
+            return words(1, 5)[0] + "~"
+        if kind == "date":
+            return f"{' '.join(words(2))} taken:{chance.randint(2010, 2020)}"
+        return " ".join(words(int(kind[0])))
+
+    return {kind: [query(kind) for _ in range(QUERIES)] for kind in KINDS}
+
+
+def peak_megabytes() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def make_words(folder: Path, count: int) -> dict[str, Any]:
+    started = time.process_time()
+    with FullText.open(folder / "fulltext") as index:
+        index.rebuild(Maker().documents(count))
+    seconds = time.process_time() - started
+    return {"seconds": seconds, "bytes": folder_bytes(folder / "fulltext"), "memory": peak_megabytes()}
+
+
+def make_terms(folder: Path, count: int, kept: int) -> dict[str, Any]:
+    """The matrix of a catalogue that has these vectors, as far as a search can tell."""
+    database = Database.open(folder / "catalogue.sqlite3")
+    with database.write() as connection:
+        connection.execute(update(catalogue).values(vector_revision=count))
+        state = vector_state(connection)
+    database.close()
+    batches = list(Maker().vectors(count, kept))
+    words = TermVocabulary(tuple(Maker().terms), 0.01)
+    before = peak_megabytes()
+    started = time.process_time()
+    publish(build(Stamp(state.identity, state.revision), {1: words}, lambda _: batches), folder / "terms")
+    seconds = time.process_time() - started
+    return {"seconds": seconds, "bytes": folder_bytes(folder / "terms"), "memory": peak_megabytes() - before}
+
+
+def ask(folder: Path, *, with_terms: bool) -> dict[str, Any]:
+    """Milliseconds a query: of the first in the process, and of each kind once all is warm."""
+    asked = queries()
+    database = Database.open(folder / "catalogue.sqlite3")
+    started = time.process_time()
+    times: dict[str, list[float]] = {}
+    source = TermIndex(database, folder / "terms") if with_terms else None
+    ranking = Ranking() if with_terms else Ranking(terms=0.0)
+    with FullText.open(folder / "fulltext") as index:
+        index.search(asked["3 words"][0], 20, ranking, source)
+        first = time.process_time() - started
+        memory_of_first = peak_megabytes()
+        for kind in KINDS:
+            for query in asked[kind] * 2:
+                started = time.process_time()
+                index.search(query, 20, ranking, source)
+                times.setdefault(kind, []).append((time.process_time() - started) * 1e3)
+    database.close()
+    warm = {kind: each[QUERIES:] for kind, each in times.items()}
+    return {
+        "first": first * 1e3, "memory of the first": memory_of_first, "memory": peak_megabytes(),
+        "times": {k: (statistics.median(t), statistics.quantiles(t, n=20)[-1]) for k, t in warm.items()},
+    }  # fmt: skip
+
+
+def in_a_process(step: str, folder: Path, count: int, kept: int) -> dict[str, Any]:
+    command = [
+        sys.executable,
+        __file__,
+        "--step",
+        step,
+        "--folder",
+        str(folder),
+        "--terms-a-photo",
+        str(kept),
+        str(count),
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def report(count: int, kept: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        words, terms = (in_a_process(step, folder, count, kept) for step in ("words", "terms"))
+        off, on = (in_a_process(step, folder, count, kept) for step in ("off", "on"))
+    print(f"\n{count:,} photos, {kept} terms each")
+    for what, made in (("words index", words), ("impact matrix", terms)):
+        print(
+            f"  {what:<15}{made['bytes'] / 1e6:8.1f} MB, {made['bytes'] / count / 10:6.1f} MB per 100,000 photos;"
+            f" built in {made['seconds']:.1f} s with {made['memory']:.0f} MB"
+        )
+    print(f"  {'vectors':<15}{count * kept * 3 / 1e6:8.1f} MB of the catalogue")
+    print(f"  {'ms p50/p95':<15}{'words':>15}{'with terms':>15}{'terms add':>12}")
+    for kind in KINDS:
+        (p50, p95), (with50, with95) = off["times"][kind], on["times"][kind]
+        print(f"  {kind:<15}{p50:8.1f}/{p95:6.1f}{with50:8.1f}/{with95:6.1f}{with50 - p50:+12.2f}")
+    print(f"  {'first query':<15}{off['first']:15.1f}{on['first']:15.1f}{on['first'] - off['first']:+12.2f}")
+    print(f"  {'peak MB':<15}{off['memory']:15.0f}{on['memory']:15.0f}{on['memory'] - off['memory']:+12.0f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("counts", nargs="*", type=int, default=[10_000, 100_000], metavar="COUNT")
+    parser.add_argument("--terms-a-photo", type=int, default=64, metavar="N")
+    parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    count, kept = options.counts[0], options.terms_a_photo
+    if options.step == "words":
+        json.dump(make_words(options.folder, count), sys.stdout)
+    elif options.step == "terms":
+        json.dump(make_terms(options.folder, count, kept), sys.stdout)
+    elif options.step:
+        json.dump(ask(options.folder, with_terms=options.step == "on"), sys.stdout)
+    else:
+        for each in options.counts:
+            report(each, kept)
+        print(f"\non {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+
+
+if __name__ == "__main__":
+    main()

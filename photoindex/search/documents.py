@@ -1,0 +1,65 @@
+"""Which photo each document of the full-text index is, and so which row of the impact matrix it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photoindex.search import _whoosh
+from photoindex.search.terms import Columns, PhotoIds
+
+PHOTO_FIELD: Final = "photo"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """Learned terms in the numbers of documents. A row without a document has the number behind the last one; a
+    document without a row has the row -1."""
+
+    columns: Columns
+    document_of_row: NDArray[np.intp]
+    row_of_document: NDArray[np.int64]
+
+
+class Documents:
+    """The documents of one searcher. What is read from the index is read once."""
+
+    def __init__(self, searcher: Any) -> None:
+        self._leaves: list[tuple[Any, int]] = list(searcher.reader().leaf_readers())
+        self._size = int(searcher.doc_count_all())
+        self._photo_ids: PhotoIds | None = None
+        self._terms: Terms | None = None
+
+    @property
+    def photo_ids(self) -> PhotoIds:
+        """By document; 0 for those that were deleted."""
+        if self._photo_ids is None:
+            ids = np.zeros(self._size, np.int64)
+            for reader, offset in self._leaves if self._size else ():  # an empty index has a reader without columns
+                numbers = _whoosh.numbers(reader, PHOTO_FIELD)
+                ids[offset : offset + len(numbers)] = numbers
+                ids[offset + np.fromiter(reader.segment().deleted_docs(), np.intp)] = 0
+            self._photo_ids = ids
+        return self._photo_ids
+
+    def terms(self, columns: Columns) -> Terms:
+        """The columns, with the way from their rows to documents and back."""
+        known = self._terms
+        if known is None or known.columns.photo_ids is not columns.photo_ids:
+            document_of_row = self._document_of_row(columns.photo_ids)
+            row_of_document = np.full(self._size + 1, -1, np.int64)
+            row_of_document[document_of_row] = np.arange(len(document_of_row))
+            known = Terms(columns, document_of_row, row_of_document)
+        self._terms = Terms(columns, known.document_of_row, known.row_of_document)
+        return self._terms
+
+    def _document_of_row(self, photo_ids: PhotoIds) -> NDArray[np.intp]:
+        order = np.argsort(self.photo_ids, kind="stable")  # of what is nearly sorted: as photos are met and indexed
+        ascending = self.photo_ids[order]
+        places = np.minimum(np.searchsorted(ascending, photo_ids), max(self._size - 1, 0))
+        if not self._size:
+            return np.zeros(len(photo_ids), np.intp)
+        return np.where((ascending[places] == photo_ids) & (photo_ids > 0), order[places], self._size)

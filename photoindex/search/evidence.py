@@ -1,0 +1,69 @@
+"""Why photos were found: what each word, in each layer, gave of the score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photoindex.types import Matched
+
+Ids = NDArray[np.intp]
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """``word`` speaks in ``layer`` for the documents ``ids``, ascending, with ``values`` in proportion to one another.
+
+    ``keys`` gives for each document what ``ids`` calls it, where that is not its number.
+    """
+
+    layer: str
+    word: str
+    ids: NDArray[Any]
+    values: Scores
+    keys: NDArray[Any] | None = None
+
+    def at(self, documents: Ids) -> tuple[Ids, Scores]:
+        """(places in ``documents`` that it speaks for, and its values there)."""
+        wanted = documents if self.keys is None else self.keys[documents]
+        places = np.minimum(np.searchsorted(self.ids, wanted), self.ids.size - 1)
+        met = np.flatnonzero(self.ids[places] == wanted)
+        return met, self.values[places[met]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What one clause of a query gave: its ``scores`` by document, the ``evidence`` that shares them, and the
+    ``factors``, by document, that they were multiplied with further up."""
+
+    scores: Scores
+    evidence: Sequence[Evidence]
+    factors: list[NDArray[Any]] = field(default_factory=list)
+
+
+def reasons(grounds: Sequence[Ground], documents: Ids) -> list[tuple[Matched, ...]]:
+    """For each of the documents, what it was found by, weightiest first; the weights add up to its score."""
+    found: list[dict[tuple[str, str], float]] = [{} for _ in documents]
+    for ground in grounds:
+        share = ground.scores[documents]
+        for factor in ground.factors:
+            share = share * factor[documents]
+        met = [(evidence, *evidence.at(documents)) for evidence in ground.evidence]
+        total = np.zeros(len(documents), np.float32)
+        for _, places, values in met:
+            total[places] += values
+        for evidence, places, values in met:
+            key = evidence.layer, evidence.word
+            weights = share[places] * values / total[places]
+            for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
+                if weight > 0:
+                    found[place][key] = found[place].get(key, 0.0) + weight
+    return [
+        tuple(sorted((Matched(*key, weight) for key, weight in each.items()), key=lambda reason: -reason.weight))
+        for each in found
+    ]

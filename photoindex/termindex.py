@@ -1,0 +1,180 @@
+"""Learned terms from the catalogue to the impact matrix, as fulltext.py brings words to the index.
+
+The matrix is a cache with a stamp. Who asks gets it with the vectors that were written since; who writes makes it anew
+when those have become many. So nothing is lost between a catalogue's commit and the next matrix: the vectors are read
+from the catalogue until then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+from sqlalchemy import Connection
+
+from photoindex.search import termfile
+from photoindex.search.terms import (
+    Columns,
+    DamagedMatrix,
+    Similar,
+    Stamp,
+    TermMatrix,
+    TermView,
+    build,
+    shared_terms,
+    similar,
+)
+from photoindex.store import vectors
+from photoindex.store.database import Database
+from photoindex.store.vectors import StoredVector, VectorState
+
+# A search reads the vectors that changed since the matrix was made: a millisecond for 250 of them.
+FEW: Final = 256  # changed vectors that are not worth a matrix
+MANY: Final = 10_000
+LAZY_SHARE: Final = 50  # one in so many changed: made anew when a writer has come to rest
+BUSY_SHARE: Final = 4  # the same while it works: making the matrix then takes a constant share of its time
+
+Answer = TypeVar("Answer")
+
+
+class TermIndex:
+    """Answers from a catalogue's learned terms: a TermSource. Safe to share between threads."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._state: VectorState | None = None  # what _view stands for
+        self._base: TermMatrix | None = None
+        self._changed: dict[int, StoredVector] = {}  # since _base
+        self._view: TermView | None = None
+
+    def columns(self, terms: Sequence[str]) -> Columns | None:
+        """The columns of these terms as the catalogue is now; ``None`` when no photo has learned terms.
+
+        Raises CatalogueError; never for what happened to the matrix.
+        """
+        return self._ask(lambda view: view.columns(terms))
+
+    def similar(self, weights: Mapping[str, float]) -> Similar | None:
+        """The photos with any of these terms, most similar first; ``None`` when no photo has learned terms."""
+        return self._ask(lambda view: similar(view, weights))
+
+    def shared(self, weights: Mapping[str, float], photo_ids: Sequence[int]) -> dict[int, dict[str, float]]:
+        """What each term adds to the similarity of each of these photos."""
+
+        def share(view: TermView) -> dict[int, dict[str, float]]:
+            rows = np.flatnonzero(np.isin(view.photo_ids, np.array(photo_ids, np.int64)))
+            return dict(zip(view.photo_ids[rows].tolist(), shared_terms(view, weights, rows), strict=True))
+
+        return self._ask(share) or {}
+
+    def close(self) -> None:
+        """Let go of the file. A later question opens it again."""
+        with self._lock:
+            self._forget()
+
+    def _ask(self, question: Callable[[TermView], Answer]) -> Answer | None:
+        with self._lock:
+            try:
+                view = self._current()
+                return None if view is None else question(view)
+            except DamagedMatrix:
+                # Damage shows when a column is first read. What is made here is in memory, and whole.
+                self._forget()
+                view = self._current(damaged=True)
+                return None if view is None else question(view)
+
+    def _forget(self) -> None:
+        self._state = self._base = self._view = None
+        self._changed = {}
+
+    def _current(self, *, damaged: bool = False) -> TermView | None:
+        """The view as of now. ``damaged``: the matrix on disk is not to be used."""
+        with self._database.read() as connection:
+            state = vectors.vector_state(connection)
+            if state.revision == 0:
+                return None
+            if state == self._state:
+                return self._view
+            if self._outdated(state):
+                self._forget()
+                if not damaged:
+                    self._base = termfile.load_newest(self._folder, state.identity, state.revision)
+                if self._base is None:
+                    self._base = self._rebuilt(connection, damaged=damaged)
+            assert self._base is not None
+            known = self._state.revision if self._state is not None else self._base.stamp.revision
+            self._changed.update({vector.photo_id: vector for vector in vectors.vectors_after(connection, known)})
+            delta = self._delta(connection) if self._changed else None
+        self._view = TermView(self._base, delta, list(self._changed))
+        self._state = state
+        return self._view
+
+    def _outdated(self, state: VectorState) -> bool:
+        """Whether a matrix must be looked for: there is none, it is not this catalogue's, or a newer one is there."""
+        base, seen = self._base, self._state
+        if base is None or base.stamp.identity != state.identity or base.stamp.revision > state.revision:
+            return True
+        if seen is not None and seen.revision > state.revision:
+            return True  # a backup was put back
+        newest = termfile.newest_stamp(self._folder, state.identity, state.revision)
+        return newest is not None and newest[0].revision > base.stamp.revision
+
+    def _rebuilt(self, connection: Connection, *, damaged: bool) -> TermMatrix:
+        if not damaged and vectors.count_vectors(connection) <= FEW:
+            return _empty(connection)
+        matrix = _build(connection)
+        with suppress(OSError):  # a disk that refuses costs time with the next search, not an answer now
+            termfile.publish(matrix, self._folder)
+        return matrix
+
+    def _delta(self, connection: Connection) -> TermMatrix:
+        by_model: dict[int, list[tuple[int, bytes]]] = {}
+        for vector in self._changed.values():
+            if vector.entries:
+                by_model.setdefault(vector.model_id, []).append((vector.photo_id, vector.entries))
+        batches = {model: [vectors.vector_batch(sorted(packed))] for model, packed in by_model.items()}
+        known = vectors.vocabularies(connection)
+        return build(Stamp("", 0), {model: known[model] for model in batches if model in known}, batches.__getitem__)
+
+
+def rebuild(database: Database, folder: Path) -> None:
+    """Make the matrix anew. A disk that refuses leaves things as they were: searches read the catalogue."""
+    with database.read() as connection:
+        if vectors.vector_state(connection).revision == 0:
+            return
+        matrix = _build(connection)
+    with suppress(OSError):
+        termfile.publish(matrix, folder)
+
+
+def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
+    """Make the matrix anew if so many vectors changed that searches would feel it; says whether it did.
+
+    ``busy``: more are about to change.
+    """
+    with database.read() as connection:
+        state = vectors.vector_state(connection)
+        if state.revision == 0:
+            return False
+        stamp, rows = termfile.newest_stamp(folder, state.identity, state.revision) or (Stamp("", 0), 0)
+        changed = vectors.count_vectors(connection, after=stamp.revision)
+    if changed <= max(FEW, rows // BUSY_SHARE if busy else min(rows // LAZY_SHARE, MANY)):
+        return False
+    rebuild(database, folder)
+    return True
+
+
+def _build(connection: Connection) -> TermMatrix:
+    state = vectors.vector_state(connection)
+    stamp = Stamp(state.identity, state.revision)
+    return build(stamp, vectors.vocabularies(connection), lambda model: vectors.vectors_of_model(connection, model))
+
+
+def _empty(connection: Connection) -> TermMatrix:
+    return build(Stamp(vectors.vector_state(connection).identity, 0), {}, lambda model: ())

@@ -1,0 +1,163 @@
+"""Words and learned terms ranked together: what is found, how much each reason adds, and what never joins in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from photoindex.errors import QueryError
+from photoindex.search import Document, FullText, Match
+from photoindex.search.ranking import Ranking
+from photoindex.search.terms import NOBODY, Columns
+from photoindex.types import Matched
+
+PHOTOS = (
+    Document(1, "a giraffe standing in the tall grass", names="safari kenya", camera="Canon EOS R5"),
+    Document(2, "two brown dogs play with a ball", labels="dog", taken_at=datetime(2023, 6, 12)),
+    Document(3, "a brown cat and a black dog on a couch", beams="a cat . a dog", taken_at=datetime(2022, 12, 31)),
+    Document(4, "a woman rides a horse along the beach", taken_at=datetime(2023, 7, 1)),
+)
+RANKING = Ranking(terms=2.0, terms_floor=0.5)
+PIECES = ("dog", "brown", "-cat", '"brown dog"', "gira*", "hrse~", "OR", "AND", "(", ")", "label:dog")
+
+Terms = Mapping[int, Mapping[str, float]]
+
+
+@pytest.fixture
+def fulltext(tmp_path: Path) -> Iterator[FullText]:
+    with FullText.open(tmp_path / "fulltext") as fulltext:
+        fulltext.rebuild(PHOTOS)
+        yield fulltext
+
+
+def ids(matches: list[Match]) -> set[int]:
+    return {match.photo_id for match in matches}
+
+
+def ask(fulltext: FullText, query: str, photos: Terms, **weights: float) -> list[Match]:
+    return fulltext.search(query, None, replace(RANKING, **weights), FakeTerms(photos))
+
+
+class FakeTerms:
+    """Learned terms of photos by id: photo -> term -> impact. A photo's row has nothing to do with its id."""
+
+    def __init__(self, photos: Terms) -> None:
+        ids = sorted(photos, key=lambda number: (number % 3, number))
+        self.photo_ids = np.array([*ids, NOBODY], np.int64)
+        self.by_term: dict[str, tuple[NDArray[np.uint32], NDArray[np.float32]]] = {}
+        for term in {term for impacts in photos.values() for term in impacts}:
+            rows = [row for row, number in enumerate(ids) if term in photos[number]]
+            impacts = [photos[ids[row]][term] for row in rows]
+            # The last row is of a photo that another row speaks for: nothing it says counts.
+            self.by_term[term] = np.array([*rows, len(ids)], np.uint32), np.array([*impacts, 99], np.float32)
+        self.asked: list[str] = []
+
+    def columns(self, terms: Sequence[str]) -> Columns:
+        self.asked += terms
+        return Columns(self.photo_ids, {term: self.by_term[term] for term in terms if term in self.by_term})
+
+
+def test_a_photo_is_found_by_a_term_alone(fulltext: FullText) -> None:
+    (match,) = ask(fulltext, "animals", {1: {"anim": 3.0}})
+    assert match == Match(1, 6.0, (Matched("terms", "anim", 6.0),))
+
+
+def test_the_score_is_that_of_the_words_and_the_weighted_sum_of_the_impacts(fulltext: FullText) -> None:
+    photos = {2: {"black": 1.0, "dog": 3.0}, 3: {"black": 1.0, "dog": 0.5, "black dog": 4.0}, 1: {"black dog": 1.0}}
+    words_alone = {match.photo_id: match.score for match in fulltext.search("the black dog", None)}
+    with_terms = {match.photo_id: match for match in ask(fulltext, "the black dog", photos)}
+    assert {number: match.score for number, match in with_terms.items()} == {
+        1: pytest.approx(2.0),
+        2: pytest.approx(words_alone[2] + 2 * 4.0),
+        3: pytest.approx(words_alone[3] + 2 * 5.5),
+    }
+    for match in with_terms.values():
+        assert sum(reason.weight for reason in match.matched) == pytest.approx(match.score)
+        assert list(match.matched) == sorted(match.matched, key=lambda reason: -reason.weight)
+    assert {reason[:2]: round(reason.weight, 3) for reason in with_terms[3].matched if reason.layer == "terms"} == {
+        ("terms", "black"): 2.0,
+        ("terms", "dog"): 1.0,
+        ("terms", "black dog"): 8.0,
+    }
+
+
+def test_below_the_floor_for_each_word_asked_terms_find_nothing_by_themselves(fulltext: FullText) -> None:
+    photos = {1: {"anim": 0.9}, 2: {"anim": 1.0}, 3: {"anim": 0.1}}
+    assert ids(ask(fulltext, "animals outdoors", photos)) == {2}
+    assert ids(ask(fulltext, "animals", photos)) == {1, 2}
+    assert ids(ask(fulltext, "animals couch", photos)) == {2, 3}  # 3 has a couch: its terms count
+    assert ids(ask(fulltext, "animals", photos, terms_floor=0.0)) == {1, 2, 3}
+
+
+def test_with_weight_zero_nothing_is_asked_of_them(fulltext: FullText) -> None:
+    terms = FakeTerms({1: {"dog": 9.0}})
+    assert fulltext.search("dog", None, Ranking(terms=0.0), terms) == fulltext.search("dog", None)
+    assert terms.asked == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("animals", {1, 2, 4}),
+        ("animals -dog", {1, 4}),
+        ("animals -woman", {1, 2}),
+        ("horse -animals", {4}),  # no caption has the word: terms exclude nothing
+        ("horse -(animals OR dog)", {4}),
+        ("animals camera:canon", {1}),
+        ("animals taken:2023", {2, 4}),
+        ('animals "brown dogs"', {2}),
+        ("caption:animals", set()),
+        ('"wild animals"', set()),
+        ("anima*", set()),
+        ("animals AND horse", {4}),
+        ("animals OR couch", {1, 2, 3, 4}),
+        ("(animals OR couch) horse", {4}),
+        ("animals AND NOT horse", {1, 2}),
+    ],
+)
+def test_only_plain_words_are_terms_and_all_else_restricts(fulltext: FullText, query: str, expected: set[int]) -> None:
+    photos = {1: {"anim": 3.0}, 2: {"anim": 3.0}, 4: {"anim": 3.0}}
+    assert ids(ask(fulltext, query, photos)) == expected
+
+
+def test_photos_that_are_not_in_the_index_are_not_found(fulltext: FullText) -> None:
+    photos = {number: {"anim": 3.0} for number in (1, 3, 7, 1000, 2**40)}
+    assert ids(ask(fulltext, "animals", photos)) == {1, 3}
+    fulltext.update([PHOTOS[1], Document(7, "a zebra")], removed=[3])
+    assert ids(ask(fulltext, "animals", photos)) == {1, 7}
+    fulltext.optimize()
+    assert ids(ask(fulltext, "animals", photos)) == {1, 7}
+
+
+def test_an_index_of_many_pieces_knows_each_photo(fulltext: FullText) -> None:
+    for turn in range(1, 30):
+        fulltext.update([Document(100 - turn, f"number{turn}"), Document(turn % 4 + 1, f"again number{turn}")])
+    photos = {number: {"anim": float(number)} for number in range(1, 100)}
+    found_by_terms = {match.photo_id: match.score for match in ask(fulltext, "animals", photos)}
+    assert found_by_terms == {number: 2.0 * number for number in (1, 2, 3, 4, *range(71, 100))}
+    assert ids(fulltext.search("number29", None)) == {71, 2}
+
+
+def test_an_empty_index_finds_nothing_by_terms(tmp_path: Path) -> None:
+    with FullText.open(tmp_path / "empty") as fulltext:
+        assert ask(fulltext, "animals", {1: {"anim": 9.0}}) == []
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map(" ".join))
+def test_the_reasons_add_up_to_the_score_whatever_was_asked(fulltext: FullText, query: str) -> None:
+    photos = {1: {"dog": 1.0, "brown": 0.2}, 2: {"dog": 2.0, "brown dog": 1.0}, 3: {"cat": 3.0, "brown": 0.4}}
+    try:
+        matches = ask(fulltext, query, photos)
+    except QueryError:
+        return
+    for match in matches:
+        assert sum(reason.weight for reason in match.matched) == pytest.approx(match.score, rel=1e-4, abs=1e-6)

@@ -91,10 +91,12 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the captioner says of one photo: captions, best first, and object labels, most probable first."""
+    """What the captioner says of one photo: captions, best first, object labels and, most probable first too, the kinds
+    of things that are there: "dog" with the probability of all breeds together, though no breed may be sure."""
 
     candidates: tuple[Candidate, ...]
     labels: tuple[Label, ...] = ()
+    kinds: tuple[Label, ...] = ()
 
     @property
     def caption(self) -> str:
@@ -115,7 +117,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: ``label``, ``beam`` or ``tag``."""
+    """A weighted word a photo may be found by. ``source``: ``label``, ``kind``, ``beam`` or ``tag``."""
 
     text: str
     weight: float
@@ -148,6 +150,7 @@ class Document:
     labels: str = ""
     names: str = ""  # words of the folder and file names
     camera: str = ""
+    kinds: str = ""  # what the labels are kinds of
     taken_at: datetime | None = None
 
 

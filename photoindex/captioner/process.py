@@ -78,6 +78,7 @@ class CaptionerProcess:
             Prediction(
                 tuple(Candidate(**candidate) for candidate in prediction["candidates"]),
                 tuple(Label(**label) for label in prediction["labels"]),
+                tuple(Label(**kind) for kind in prediction["kinds"]),
             )
             for prediction in self._receive()["predictions"]
         ]

@@ -136,8 +136,10 @@ def _show(photo: Photo) -> None:
             source += f", log-probability {photo.caption.log_probability:.2f}"
         lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC"))
     lines += [("or", candidate.text) for candidate in photo.candidates]
-    if photo.terms:
-        lines.append(("labels", ", ".join(f"{term.text} {term.weight:.2f}" for term in photo.terms)))
+    for name, is_kind in (("labels", False), ("kinds", True)):
+        terms = [f"{term.text} {term.weight:.2f}" for term in photo.terms if (term.source == "kind") is is_kind]
+        if terms:
+            lines.append((name, ", ".join(terms)))
     if photo.facts is not None:
         facts = photo.facts
         lines.append(("size", f"{facts.width} x {facts.height} {facts.format}, {human_size(photo.size)}"))
@@ -193,7 +195,7 @@ def status(context: Context, /, as_json: bool) -> None:
 def caption(context: Context, /, files: tuple[Path, ...], as_json: bool, **flags: Any) -> None:
     """Caption photos without storing anything.
 
-    With --json: all candidates with their natural-log probabilities, and the object labels.
+    With --json: all candidates with their natural-log probabilities, the object labels and their kinds.
     """
     failed = 0
     answers = []

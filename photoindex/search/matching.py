@@ -13,6 +13,12 @@ The weights are those of a ranking.Ranking. One word in every field scores below
 words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
 caption always outranks it.
 
+A word also finds its synonyms (the lexicon's), and a fuzzy word its neighbours: stems that count less than the one
+asked for. Scored by the documents of all of them, a rare word would lose its weight to a common synonym; by its own
+documents alone, the synonym would gain the rare word's. So a document gets the better of two scores: for what it holds
+of the word itself by the word's own idf, and for what it holds of all of them by the idf of all. The first is never the
+smaller for a document with the word itself, which so comes before one with a synonym in its place.
+
 Arrays have one place per document of the index, deleted ones included: 4 bytes a document and word.
 """
 
@@ -27,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoindex.errors import QueryError
-from photoindex.search import _whoosh
+from photoindex.search import _whoosh, lexicon
 from photoindex.search.analysis import stem
 from photoindex.search.query import AllOf, AnyOf, Fuzzy, Node, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
@@ -75,6 +81,7 @@ class Matcher:
         self._alive = int(searcher.doc_count())
         self._postings_read: dict[tuple[str, str], tuple[Ids, Scores]] = {}
         self._evidence: list[Evidence] | None = []
+        self._literal = ranking.synonyms <= 0
 
     @property
     def evidence(self) -> list[Evidence]:
@@ -91,7 +98,7 @@ class Matcher:
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
-            return self._find_words({stem(node.text): 1.0}, node.field)
+            return self._find_words(self._meanings(node), node.field)
         return self._find_words(self._expand(node), node.field)
 
     # ---- logic -----------------------------------------------------------------------------------
@@ -113,9 +120,10 @@ class Matcher:
             mask &= part.mask
             scores += part.scores
         kept, self._evidence = self._evidence, None  # what a photo must not show is no reason to show it
+        literal, self._literal = self._literal, True  # without a bike is not without a motorcycle
         for node in run.excluded:
             mask &= ~self.find(node).mask
-        self._evidence = kept
+        self._evidence, self._literal = kept, literal
         return Found(mask, np.where(mask, scores, np.float32(0)))
 
     def _find_parts(self, node: AllOf | AnyOf) -> Found:
@@ -132,10 +140,28 @@ class Matcher:
 
     # ---- leaves ----------------------------------------------------------------------------------
 
+    def _meanings(self, node: Word) -> dict[str, float]:
+        """The stems that a word asked for stands for, with how much each counts; its own counts 1."""
+        stems = {stem(node.text): 1.0}
+        if not (node.exact or self._literal):
+            for other, weight in lexicon.synonyms(node.text).items():
+                stems.setdefault(other, min(weight * self._ranking.synonyms, 1.0))
+        return stems
+
     def _find_words(self, stems: dict[str, float], field: str | None) -> Found:
         """``stems`` stand for one word of the query, each with how much it counts; a field has the best of them."""
+        found = self._scored(self._weigh(stems, field))
+        own = {word: worth for word, worth in stems.items() if worth == 1}
+        if len(own) == len(stems):
+            return found
+        kept, self._evidence = self._evidence, None  # noted above
+        exact = self._scored(self._weigh(own, field))
+        self._evidence = kept
+        return Found(found.mask, np.maximum(found.scores, exact.scores))
+
+    def _weigh(self, stems: dict[str, float], field: str | None) -> Scores:
         x = np.zeros(self._size, np.float32)
-        for name in [field] if field else self._fields:
+        for name in self._searched(field):
             best = np.zeros(self._size, np.float32) if len(stems) > 1 else x
             for word, worth in stems.items():
                 ids, frequencies = self._postings(name, word)
@@ -149,12 +175,18 @@ class Matcher:
                 self._note(name, word, ids)
             if best is not x:
                 x += best
-        return self._scored(x)
+        return x
+
+    def _searched(self, field: str | None) -> list[str]:
+        """``label:`` asks for what a thing is, however general."""
+        if field == "labels":
+            return [name for name in (field, "kinds") if name in self._ranking.fields]
+        return [field] if field else self._fields
 
     def _find_phrase(self, phrase: Phrase) -> Found:
         stems = [stem(word) for word in phrase.words]
         x = np.zeros(self._size, np.float32)
-        for name in [phrase.field] if phrase.field else self._fields:
+        for name in self._searched(phrase.field):
             ids = np.fromiter(self._adjacent(name, stems), np.intp)
             x[ids] += self._ranking.fields[name]
             for word in dict.fromkeys(stems):

@@ -65,7 +65,9 @@ class Lexicographer:
         for word in sorted({*net.senses, *net.rivals}):
             if _is_plain(word):
                 self._spellings[stem(word)].append(word)
-        self._photo_senses = {stem(word): self._sense(word, file) for word, file in judgement.PHOTO_SENSES.items()}
+        self._photo_senses = {
+            stem(word): self._sense(word, file) for word, file in judgement.PHOTO_SENSES.items() if word in net.senses
+        }
         self.shares = lru_cache(maxsize=None)(self._shares)
         self.names = lru_cache(maxsize=None)(self._names)
         self.basic_name = lru_cache(maxsize=None)(self._basic_name)

@@ -179,7 +179,7 @@ ALIKE: Final[Mapping[float, tuple[str, ...]]] = {
         "dawn sunrise", "asleep sleep", "nap sleep", "lay lie", "sit seated", "jog run", "grin smile", "talk chat",
         "stroll walk", "gaze stare", "bathtub tub", "bucket pail", "snow snowy", "grass grassy", "mud muddy",
         "cloud cloudy", "rain rainy", "fog foggy", "beard bearded", "wood wooden", "rock rocky", "sand sandy",
-        "sun sunny", "stripe striped", "veggie vegetable", "gym gymnasium", "train railway", "swimsuit swimwear",
+        "sun sunny", "stripe striped", "veggie vegetable", "gym gymnasium", "swimsuit swimwear",
         "creek stream", "policeman cop", "phone telephone", "tram streetcar", "baby infant", "shop store",
     ),
     0.6: (
@@ -208,6 +208,7 @@ STANDS_FOR: Final[Mapping[str, Mapping[str, float]]] = {
     "metro": {"subway": 0.8, "train": 0.5},
     "mobile": {"phone": 0.6, "cellphone": 0.8},
     "pooch": {"dog": 0.9},
+    "railway": {"railroad": 0.8, "train": 0.6},
     "pup": {"puppy": 0.9, "dog": 0.6},
     "shades": {"sunglasses": 0.6},
     "smartphone": {"phone": 0.8},

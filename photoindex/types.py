@@ -133,11 +133,15 @@ class VectorBatch:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the captioner says of one photo: captions, best first, object labels, most probable first, and its terms
-    when the model has any."""
+    """What the captioner says of one photo: captions, best first, object labels, the kinds of things that are there ("dog"
+    with the probability of all breeds together, though no breed may be sure), and its terms when the model has any.
+
+    Labels and kinds come most probable first.
+    """
 
     candidates: tuple[Candidate, ...]
     labels: tuple[Label, ...] = ()
+    kinds: tuple[Label, ...] = ()
     terms: TermVector | None = None
 
     @property
@@ -159,7 +163,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: ``label``, ``beam``, ``tag``, or ``model`` (learned)."""
+    """A weighted word a photo may be found by. ``source``: ``label``, ``kind``, ``beam``, ``tag`` or ``model`` (learned)."""
 
     text: str
     weight: float
@@ -192,6 +196,7 @@ class Document:
     labels: str = ""
     names: str = ""  # words of the folder and file names
     camera: str = ""
+    kinds: str = ""  # what the labels are kinds of
     taken_at: datetime | None = None
 
 

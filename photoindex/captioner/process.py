@@ -111,6 +111,7 @@ def _to_json(prediction: Prediction) -> dict[str, Any]:
     return {
         "candidates": [dataclasses.asdict(candidate) for candidate in prediction.candidates],
         "labels": [dataclasses.asdict(label) for label in prediction.labels],
+        "kinds": [dataclasses.asdict(kind) for kind in prediction.kinds],
         "terms": None if terms is None else {"ids": terms.ids.tolist(), "impacts": terms.impacts.tolist()},
     }
 
@@ -120,6 +121,7 @@ def _from_json(value: dict[str, Any]) -> Prediction:
     return Prediction(
         tuple(Candidate(**candidate) for candidate in value["candidates"]),
         tuple(Label(**label) for label in value["labels"]),
+        tuple(Label(**kind) for kind in value["kinds"]),
         terms and TermVector(np.array(terms["ids"], np.uint16), np.array(terms["impacts"], np.uint8)),
     )
 

@@ -128,6 +128,7 @@ def prediction_dict(path: Path, prediction: Prediction) -> dict[str, Any]:
             for c in prediction.candidates
         ],
         "labels": [{"name": label.name, "probability": round(label.probability, 4)} for label in prediction.labels],
+        "kinds": [{"name": kind.name, "probability": round(kind.probability, 4)} for kind in prediction.kinds],
     }
 
 

@@ -146,8 +146,8 @@ def _show(photo: Photo) -> None:
             source += f", log-probability {photo.caption.log_probability:.2f}"
         lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC"))
     lines += [("or", candidate.text) for candidate in photo.candidates]
-    for name, learned in (("labels", False), ("terms", True)):
-        terms = [term for term in photo.terms if (term.source == "model") == learned][:TERMS_SHOWN]
+    for name, sources in (("labels", ("label", "tag")), ("kinds", ("kind",)), ("terms", ("model",))):
+        terms = [term for term in photo.terms if term.source in sources][:TERMS_SHOWN]
         if terms:
             lines.append((name, ", ".join(f"{term.text} {term.weight:.2f}" for term in terms)))
     if photo.facts is not None:
@@ -205,7 +205,7 @@ def status(context: Context, /, as_json: bool) -> None:
 def caption(context: Context, /, files: tuple[Path, ...], as_json: bool, **flags: Any) -> None:
     """Caption photos without storing anything.
 
-    With --json: all candidates with their natural-log probabilities, and the object labels.
+    With --json: all candidates with their natural-log probabilities, the object labels and their kinds.
     """
     failed = 0
     answers = []

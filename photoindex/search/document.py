@@ -22,6 +22,7 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         caption=photo.caption.text,
         beams=" . ".join(candidate.text for candidate in photo.candidates),
         labels=" . ".join(term.text for term in photo.terms if term.source in ("label", "tag")),
+        kinds=" . ".join(term.text for term in photo.terms if term.source == "kind"),
         names=" . ".join(_name_words(path, roots) for path in photo.paths),
         camera=" ".join(text for text in (facts.camera, facts.lens) if text) if facts else "",
         taken_at=facts.taken_at if facts else None,

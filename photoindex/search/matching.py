@@ -17,6 +17,12 @@ The weights are those of a ranking.Ranking. One word in every field scores below
 words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
 caption always outranks it.
 
+A word also finds its synonyms (the lexicon's), and a fuzzy word its neighbours: stems that count less than the one
+asked for. Scored by the documents of all of them, a rare word would lose its weight to a common synonym; by its own
+documents alone, the synonym would gain the rare word's. So a document gets the better of two scores: for what it holds
+of the word itself by the word's own idf, and for what it holds of all of them by the idf of all. The first is never the
+smaller for a document with the word itself, which so comes before one with a synonym in its place.
+
 Arrays have one place per document of the index, deleted ones included: 4 bytes a document and word.
 """
 
@@ -31,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoindex.errors import QueryError
-from photoindex.search import _whoosh
+from photoindex.search import _whoosh, lexicon
 from photoindex.search.analysis import stem
 from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground, Ids, Scores
@@ -86,7 +92,7 @@ class Matcher:
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
-            return self._find_words({stem(node.text): 1.0}, node.field)
+            return self._find_words(self._meanings(node), node.field)
         return self._find_words(self._expand(node), node.field)
 
     # ---- logic -----------------------------------------------------------------------------------
@@ -150,10 +156,29 @@ class Matcher:
 
     # ---- leaves ----------------------------------------------------------------------------------
 
+    def _meanings(self, node: Word) -> dict[str, float]:
+        """The stems that a word asked for stands for, with how much each counts; its own counts 1."""
+        stems = {stem(node.text): 1.0}
+        if not (node.exact or self._excluding):  # without a bike is not without a motorcycle
+            others = lexicon.synonyms(node.text) if self._ranking.synonyms > 0 else {}
+            for other, weight in others.items():
+                stems.setdefault(other, min(weight * self._ranking.synonyms, 1.0))
+        return stems
+
     def _find_words(self, stems: dict[str, float], field: str | None) -> Found:
         """``stems`` stand for one word of the query, each with how much it counts; a field has the best of them."""
+        x = self._weigh(stems, field, note=True)
+        scores = self._scores(x)
+        own = {word: worth for word, worth in stems.items() if worth == 1}
+        if len(own) < len(stems):
+            scores = np.maximum(scores, self._scores(self._weigh(own, field, note=False)))
+        self._ground(scores)
+        return Found(x > 0, scores)
+
+    def _weigh(self, stems: dict[str, float], field: str | None, *, note: bool) -> Scores:
+        """BM25F's x of every document."""
         x = np.zeros(self._size, np.float32)
-        for name in [field] if field else self._fields:
+        for name in self._searched(field):
             best = np.zeros(self._size, np.float32) if len(stems) > 1 else x
             for word, worth in stems.items():
                 ids, frequencies = self._postings(name, word)
@@ -164,20 +189,29 @@ class Matcher:
                     x[ids] += value
                 else:
                     best[ids] = np.maximum(best[ids], value)
-                self._note(name, word, ids, value)
+                if note:
+                    self._note(name, word, ids, value)
             if best is not x:
                 x += best
-        return self._scored(x)
+        return x
+
+    def _searched(self, field: str | None) -> list[str]:
+        """``label:`` asks for what a thing is, however general."""
+        if field == "labels":
+            return [name for name in (field, "kinds") if name in self._ranking.fields]
+        return [field] if field else self._fields
 
     def _find_phrase(self, phrase: Phrase) -> Found:
         stems = [stem(word) for word in phrase.words]
         x = np.zeros(self._size, np.float32)
-        for name in [phrase.field] if phrase.field else self._fields:
+        for name in self._searched(phrase.field):
             ids = np.fromiter(self._adjacent(name, stems), np.intp)
             x[ids] += self._ranking.fields[name]
             for word in dict.fromkeys(stems):
                 self._note(name, word, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
-        return self._scored(x)
+        scores = self._scores(x)
+        self._ground(scores)
+        return Found(x > 0, scores)
 
     def _find_taken(self, taken: Taken) -> Found:
         first = max(day_number(taken.first), 0) if taken.first else 0
@@ -188,14 +222,12 @@ class Matcher:
             mask[np.fromiter(self._searcher.docs_for_query(days), np.intp)] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
-    def _scored(self, x: Scores) -> Found:
-        mask = x > 0
-        holders = int(np.count_nonzero(mask))
+    def _scores(self, x: Scores) -> Scores:
+        """BM25F's scores for one word of the query; its idf is of the documents where x is above 0."""
+        holders = int(np.count_nonzero(x))
         idf = np.log(1 + (self._alive - holders + 0.5) / (holders + 0.5))
         k1 = self._ranking.saturation
-        scores = np.asarray(idf * (k1 + 1) * x / (k1 + x), np.float32)
-        self._ground(scores)
-        return Found(mask, scores)
+        return np.asarray(idf * (k1 + 1) * x / (k1 + x), np.float32)
 
     # ---- keeping account of why ------------------------------------------------------------------
 

@@ -45,10 +45,11 @@ FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A folded word, not yet stemmed, in ``field`` or in any."""
+    """A folded word, not yet stemmed, in ``field`` or in any; ``exact`` when it was quoted: no other word will do."""
 
     text: str
     field: str | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +321,7 @@ def _phrase(text: str, field: str | None) -> list[Node]:
     content = tuple(word for word in words(text) if word not in STOP_WORDS)
     if len(content) > 1:
         return [Phrase(content, field)]
-    return [Word(word, field) for word in content]
+    return [Word(word, field, exact=True) for word in content]
 
 
 _DAY: Final = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from photoindex.store import vectors
 from photoindex.store.tables import caption, file, model, photo, term
-from photoindex.types import Caption, CaptionSource, Label, Photo, PhotoFacts, Prediction, Term, TermVocabulary
+from photoindex.types import Caption, CaptionSource, Photo, PhotoFacts, Prediction, Term, TermVocabulary
 
 CHUNK = 500
 # Whose words count: a person's, then what the file itself says, then the model's.
 SOURCE_ORDER: tuple[CaptionSource, ...] = ("user", "sidecar", "model")
 LABEL_SOURCE = "label"
+KIND_SOURCE = "kind"
 
 
 def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] | None:
@@ -83,21 +84,21 @@ def save_prediction(
             for rank, candidate in enumerate(prediction.candidates)
         ],
     )
-    _save_labels(connection, photo_id, prediction.labels)
+    _save_labels(connection, photo_id, prediction)
     vectors.save_vector(connection, photo_id, prediction.terms, model_id)
     mark_text_stale(connection, [photo_id])
 
 
-def _save_labels(connection: Connection, photo_id: int, labels: Sequence[Label]) -> None:
-    connection.execute(delete(term).where(term.c.photo_id == photo_id, term.c.source == LABEL_SOURCE))
-    if labels:
-        connection.execute(
-            insert(term),
-            [
-                {"photo_id": photo_id, "text": label.name, "weight": label.probability, "source": LABEL_SOURCE}
-                for label in labels
-            ],
-        )
+def _save_labels(connection: Connection, photo_id: int, prediction: Prediction) -> None:
+    sources = {LABEL_SOURCE: prediction.labels, KIND_SOURCE: prediction.kinds}
+    connection.execute(delete(term).where(term.c.photo_id == photo_id, term.c.source.in_(sources)))
+    rows = [
+        {"photo_id": photo_id, "text": label.name, "weight": label.probability, "source": source}
+        for source, labels in sources.items()
+        for label in labels
+    ]
+    if rows:
+        connection.execute(insert(term), rows)
 
 
 def ensure_model(

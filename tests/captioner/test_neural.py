@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from photoindex.captioner import load_captioner, model_folder, shipped_models
-from photoindex.captioner.neural import NeuralCaptioner
+from photoindex.captioner.neural import KIND_THRESHOLD, NeuralCaptioner
 from photoindex.config import Settings
 from photoindex.decode import decode_photo
 from photoindex.errors import CheckpointError, DeviceUnavailable
@@ -35,6 +35,19 @@ def test_it_sees_what_is_there(shipped: NeuralCaptioner):
     for prediction in (cat, coffee, motorcycle):
         assert 3 <= len(prediction.caption.split()) <= 20
         assert "<" not in prediction.caption
+
+
+def test_it_knows_what_kinds_of_things_it_sees(shipped: NeuralCaptioner):
+    cat, coffee, *others = shipped.caption(pixels(shipped))
+    kinds = {kind.name: kind.probability for kind in cat.kinds}
+    assert {"cat", "animal"} <= set(kinds)
+    assert "drink" in {kind.name for kind in coffee.kinds}
+    # All breeds together are surer than the surest of them.
+    assert max(label.probability for label in cat.labels) < kinds["cat"] <= kinds["animal"] <= 1
+    for prediction in (cat, coffee, *others):
+        probabilities = [kind.probability for kind in prediction.kinds]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert all(probability >= KIND_THRESHOLD for probability in probabilities)
 
 
 def test_it_offers_other_captions_with_falling_scores(shipped: NeuralCaptioner):

@@ -39,6 +39,7 @@ def test_it_says_what_the_captioner_says_that_lives_here(process: CaptionerProce
     for ours, theirs in zip(here.caption(photos), process.caption(photos), strict=True):
         assert [c.text for c in theirs.candidates] == [c.text for c in ours.candidates]
         assert theirs.labels[0].name == ours.labels[0].name
+        assert [kind.name for kind in theirs.kinds] == [kind.name for kind in ours.kinds] != []
         assert theirs.candidates[0].log_probability == pytest.approx(ours.candidates[0].log_probability, abs=1e-3)
     assert process.caption([]) == []
 

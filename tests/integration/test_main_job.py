@@ -102,6 +102,8 @@ def test_show_and_caption_say_the_same_of_a_photo(indexed: tuple[Path, Path]):
     assert [c["text"] for c in shown["candidates"]] == [c["text"] for c in said["candidates"][1:]]
     assert all(candidate["log_probability"] < 0 for candidate in said["candidates"])
     assert said["labels"][0]["name"] == "Egyptian cat"
+    assert "animal" in [kind["name"] for kind in said["kinds"]]
+    assert ("animal", "kind") in [(term["text"], term["source"]) for term in shown["terms"]]
     assert shown["format"] == "PNG"
 
 

@@ -112,6 +112,11 @@ class TestPhrasesPrefixesAndFuzzyWords:
     def test_stop_words_in_a_phrase_are_dropped(self) -> None:
         assert run_of('"standing in the grass"').required == (Phrase(("standing", "grass")),)
 
+    def test_a_quoted_word_is_meant_exactly(self) -> None:
+        assert run_of('"dogs" label:"dog" cat') == Ranked(
+            wanted=(Word("cat"),), required=(Word("dogs", exact=True), Word("dog", "labels", exact=True))
+        )
+
     def test_a_star_makes_a_prefix_of_the_last_word(self) -> None:
         assert run_of("Giraf*").wanted == (Prefix("giraf"),)
         assert run_of("short-hair*").wanted == (Word("short"), Prefix("hair"))

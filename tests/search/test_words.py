@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 import photoindex
 from photoindex.errors import FullTextError, QueryError
 from photoindex.search import Document, FullText, Match
+from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS
 
 REPOSITORY = Path(photoindex.__file__).parents[1]
 
@@ -26,7 +28,13 @@ PHOTOS = (
     Document(1, "a giraffe standing in the tall grass", names="safari kenya", camera="Canon EOS R5"),
     Document(2, "two brown dogs play with a ball", labels="dog", taken_at=datetime(2023, 6, 12, 23, 59)),
     Document(3, "a brown cat and a black dog on a couch", beams="a cat . a dog", taken_at=datetime(2022, 12, 31)),
-    Document(4, "a woman rides a horse along the beach", names="Été 2019", taken_at=datetime(2023, 7, 1)),
+    Document(
+        4,
+        "a woman rides a horse along the beach",
+        kinds="riding animal",
+        names="Été 2019",
+        taken_at=datetime(2023, 7, 1),
+    ),
 )
 
 
@@ -73,7 +81,14 @@ class TestWhatIsFound:
             ("DOG", {2, 3}),
             ("women", {4}),
             ("riding", {4}),
-            ("sofa", set()),
+            ("sofa", {3}),
+            ("chesterfields", {3}),
+            ('"sofa"', set()),
+            ("label:sofa", set()),
+            ("-sofa", {1, 2, 3, 4}),
+            ("puppy", {2, 3}),
+            ("label:animal", {2, 4}),
+            ('label:"riding animal"', {4}),
             ("ete", {4}),
             ("ÉTÉ", {4}),
             ("kenya", {1}),
@@ -232,8 +247,9 @@ class TestRanking:
             Document(4, "x", names="dog"),
             Document(5, "dog"),
             Document(6, "dog", labels="dog"),
+            Document(7, "x", kinds="dog"),
         )
-        assert ids(fulltext.search("dog")) == [6, 5, 4, 3, 2, 1]
+        assert ids(fulltext.search("dog")) == [6, 5, 4, 3, 2, 7, 1]
 
     def test_the_word_as_asked_comes_before_a_near_miss(self, index_of: Callable[..., FullText]) -> None:
         assert ids(index_of(Document(1, "a house"), Document(2, "a horse")).search("horse~")) == [2, 1]
@@ -244,6 +260,54 @@ class TestRanking:
         assert fulltext.search("brown dog", limit=0) == []
         with pytest.raises(ValueError, match="negative"):
             fulltext.search("dog", limit=-1)
+
+
+class TestSynonyms:
+    def test_the_word_as_asked_comes_before_a_synonym(self, index_of: Callable[..., FullText]) -> None:
+        fulltext = index_of(
+            *(Document(n, "a couch in a room") for n in range(1, 9)), Document(9, "a sofa in a room"), Document(10, "x")
+        )
+        matches = fulltext.search("sofa")
+        assert ids(matches) == [9, *range(1, 9)]
+        assert matches[0].score > matches[1].score > 0
+
+    @pytest.mark.parametrize("field", FIELD_WEIGHTS)
+    def test_it_does_so_in_every_field_and_among_other_words(
+        self, index_of: Callable[..., FullText], field: str
+    ) -> None:
+        def document(photo_id: int, text: str) -> Document:
+            return replace(Document(photo_id, "grass" if field != "caption" else ""), **{field: text})
+
+        fulltext = index_of(
+            *(document(n, "dog grass") for n in range(1, 20)),
+            *(document(n, "puppy grass") for n in range(20, 22)),
+            *(document(n, "cat grass") for n in range(22, 30)),
+        )
+        assert ids(fulltext.search("puppy grass"))[:3] == [20, 21, 1]
+
+    def test_a_common_synonym_takes_no_weight_from_a_rare_word(self, index_of: Callable[..., FullText]) -> None:
+        fulltext = index_of(
+            *(Document(n, "a dog") for n in range(1, 30)),
+            *(Document(n, "a house") for n in range(30, 40)),
+            Document(40, "a puppy"),
+        )
+        with_synonyms = fulltext.search("puppy house")
+        without = fulltext.search("puppy house", ranking=replace(DEFAULT_RANKING, synonyms=0))
+        assert with_synonyms[0] == without[0]
+        assert ids(without) == [40, *range(30, 40)]
+
+    def test_excluding_a_word_excludes_no_synonym(self, index_of: Callable[..., FullText]) -> None:
+        fulltext = index_of(Document(1, "a red couch"), Document(2, "a red sofa"))
+        assert found(fulltext, "red -sofa") == {1}
+        assert found(fulltext, "red -(sofa)") == {1}
+        assert found(fulltext, "red -house sofa") == {1, 2}
+
+    def test_a_match_names_the_word_that_was_found(self, fulltext: FullText) -> None:
+        (match,) = fulltext.search("sofa")
+        assert match.matched == (("caption", "couch"),)
+
+    def test_a_ranking_without_synonyms_finds_only_the_words_asked_for(self, fulltext: FullText) -> None:
+        assert fulltext.search("sofa", ranking=replace(DEFAULT_RANKING, synonyms=0)) == []
 
 
 class TestWriting:

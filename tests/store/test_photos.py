@@ -28,11 +28,13 @@ def load(database: Database, photo_id: int) -> Photo:
     return photo
 
 
-def predict(database: Database, photo_id: int, *texts: str, labels: tuple[Label, ...] = ()) -> None:
+def predict(
+    database: Database, photo_id: int, *texts: str, labels: tuple[Label, ...] = (), kinds: tuple[Label, ...] = ()
+) -> None:
     candidates = tuple(Candidate(text, -1.0 - rank, -0.5 - rank) for rank, text in enumerate(texts))
     with database.write() as connection:
         model_id = photos.ensure_model(connection, "fake-2", "fake", "encoder")
-        photos.save_prediction(connection, photo_id, Prediction(candidates, labels), model_id, "beam 3")
+        photos.save_prediction(connection, photo_id, Prediction(candidates, labels, kinds), model_id, "beam 3")
 
 
 def say(database: Database, photo_id: int, source: str, words: str) -> None:
@@ -46,7 +48,8 @@ def say(database: Database, photo_id: int, source: str, words: str) -> None:
 
 
 def test_a_prediction_is_a_caption_with_its_other_candidates(database: Database, photo_id: int) -> None:
-    predict(database, photo_id, "a dog", "a cat", "an animal", labels=(Label("collie", 0.25), Label("tabby", 0.5)))
+    labels = (Label("collie", 0.25), Label("tabby", 0.5))
+    predict(database, photo_id, "a dog", "a cat", "an animal", labels=labels, kinds=(Label("animal", 0.75),))
     photo = load(database, photo_id)
     assert photo.caption is not None
     assert (photo.caption.text, photo.caption.source, photo.caption.model) == ("a dog", "model", "fake-2")
@@ -54,6 +57,7 @@ def test_a_prediction_is_a_caption_with_its_other_candidates(database: Database,
     assert photo.caption.created_at.tzinfo is not None
     assert [candidate.text for candidate in photo.candidates] == ["a cat", "an animal"]
     assert [(term.text, term.weight, term.source) for term in photo.terms] == [
+        ("animal", 0.75, "kind"),
         ("tabby", 0.5, "label"),
         ("collie", 0.25, "label"),
     ]
@@ -62,7 +66,7 @@ def test_a_prediction_is_a_caption_with_its_other_candidates(database: Database,
 def test_earlier_captions_become_history_newest_first_without_their_candidates(
     database: Database, photo_id: int
 ) -> None:
-    predict(database, photo_id, "second", "second best")
+    predict(database, photo_id, "second", "second best", labels=(Label("old", 1.0),), kinds=(Label("old", 1.0),))
     predict(database, photo_id, "third", "third best", labels=(Label("new", 1.0),))
     photo = load(database, photo_id)
     assert photo.caption is not None

@@ -1,0 +1,71 @@
+"""What words have to do with each other: kinds of things, and other words for them.
+
+    kinds("Egyptian cat")      -> ("cat", "animal")            for the labels that a model gives a photo
+    synonyms("sofa")           -> {"couch": 0.9}               for the words that a person asks with
+
+Both come from tables that `derive` made of WordNet 3.0 once (its licence: WORDNET-LICENSE); they are read when they are
+first needed. Neither torch nor Whoosh's index is involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+
+from photoindex.search.analysis import IRREGULAR_PLURALS, stem
+from photoindex.search.lexicon.tables import FOLDER, KINDS, SYNONYMS, parse_weights, read_table
+
+__all__ = ["kinds", "members", "synonyms"]
+
+
+def kinds(label: str) -> tuple[str, ...]:
+    """What a thing with this label is besides, nearest first; nothing for a label that is not known."""
+    found = read_table(FOLDER / KINDS).get(label)
+    return tuple(found.split(", ")) if found else ()
+
+
+def members(labels: Sequence[str]) -> dict[str, list[int]]:
+    """Each kind that some of ``labels`` are of -> the places of those labels, so that probabilities can be summed."""
+    found: dict[str, list[int]] = {}
+    for place, label in enumerate(labels):
+        for kind in kinds(label):
+            found.setdefault(kind, []).append(place)
+    return found
+
+
+@lru_cache(maxsize=1 << 12)
+def synonyms(word: str) -> Mapping[str, float]:
+    """Stems that a photo may be described by when a person asks for ``word`` (folded), with how well each fits: above 0
+    and below 1. The stem of the word itself is not among them."""
+    table = read_table(FOLDER / SYNONYMS)
+    found: dict[str, float] = {}
+    for form in _base_forms(word):
+        if form in table:
+            for other, weight in parse_weights(table[form]):
+                found[stem(other)] = max(weight, found.get(stem(other), 0.0))
+            break
+    found.pop(stem(word), None)
+    return MappingProxyType(found)
+
+
+def _base_forms(word: str) -> Iterator[str]:
+    """``word``, then the words it may be a form of, as long as the index takes them for the same: "sofas" -> "sofa"."""
+    yield word
+    guesses = [IRREGULAR_PLURALS.get(word, word)]
+    for ending, instead in (
+        ("ies", "y"),
+        ("ied", "y"),
+        ("es", ""),
+        ("s", ""),
+        ("ing", ""),
+        ("ing", "e"),
+        ("ed", ""),
+        ("ed", "e"),
+    ):
+        if word.endswith(ending) and len(word) - len(ending) > 1:
+            base = word.removesuffix(ending) + instead
+            guesses.append(base)
+            if len(base) > 2 and base[-1] == base[-2] and ending in ("ing", "ed"):
+                guesses.append(base[:-1])
+    yield from (guess for guess in guesses if guess != word and stem(guess) == stem(word))

@@ -1,0 +1,39 @@
+"""The derived tables as files: an entry a line, ``key TAB value, value``, sorted, for people to read and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parent
+KINDS: Final = "kinds.txt"  # label -> names of what it is
+SYNONYMS: Final = "synonyms.txt"  # word -> words with weights
+_HEADER: Final = (
+    "# Derived from WordNet 3.0 (see WORDNET-LICENSE) by photoindex.search.lexicon.derive; not edited by hand.\n"
+)
+
+
+@cache
+def read_table(path: Path) -> dict[str, str]:
+    """Key -> the rest of its line. Not parsed further: a search looks at a few lines of thousands."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("\t", 1) for line in lines if not line.startswith("#"))
+
+
+def write_table(path: Path, table: Mapping[str, str]) -> None:
+    lines = (f"{key}\t{table[key]}\n" for key in sorted(table))
+    path.write_text(_HEADER + "".join(lines), encoding="utf-8", newline="\n")
+
+
+def format_weights(others: Mapping[str, float]) -> str:
+    """``{"couch": 0.9}`` as ``couch 0.9``, the heaviest first."""
+    ordered = sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{word} {weight:.1f}" for word, weight in ordered)
+
+
+def parse_weights(text: str) -> Iterable[tuple[str, float]]:
+    for part in text.split(", "):
+        word, weight = part.rsplit(" ", 1)
+        yield word, float(weight)

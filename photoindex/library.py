@@ -14,12 +14,14 @@ from photoindex import captioner as captioning
 from photoindex import fulltext, jobqueue
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
-from photoindex.errors import FolderError, PhotoError
+from photoindex.errors import FolderError, PhotoError, QueryError
 from photoindex.paths import absolute, check_exists
 from photoindex.search import FullText
+from photoindex.search.query import respell
+from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.store import files, photos
 from photoindex.store.database import Database
-from photoindex.types import Failure, Hit, IndexReport, Photo, Prediction, Progress, Tally
+from photoindex.types import Failure, Hit, IndexReport, Match, Photo, Prediction, Progress, Tally
 
 if TYPE_CHECKING:
     from photoindex.indexer import Indexer
@@ -144,8 +146,7 @@ class Library:
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
-        text = self._text()
-        matches = text.search(query, None if limit is None else limit + SPARE_MATCHES)
+        matches = self.match(query, None if limit is None else limit + SPARE_MATCHES)
         found = self._load([match.photo_id for match in matches])
         hits = []
         for match in matches:
@@ -170,6 +171,30 @@ class Library:
                 )
             )
         return hits if limit is None else hits[:limit]
+
+    def match(self, query: str, limit: int | None = None, *, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
+        """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.
+
+        Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
+        """
+        return self._text().search(query, limit, ranking)
+
+    def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
+        """For each plain word of a query that no photo has: near spellings that photos have, most likely first."""
+        return self._text().corrections(query)
+
+    def suggest(self, query: str) -> list[str]:
+        """The query with words that no photo has spelt otherwise, so that it finds something; most likely first.
+
+        Operators, quotes and fields stay as they are. Empty when every word is known or no spelling helps.
+        """
+        corrections = self.corrections(query)
+        choices = max(map(len, corrections.values()), default=0)
+        respelt = (
+            respell(query, {word: near[min(choice, len(near) - 1)] for word, near in corrections.items()})
+            for choice in range(choices)
+        )
+        return [text for text in dict.fromkeys(respelt) if self._finds(text)]
 
     def show(self, path: Path | str) -> Photo | None:
         """What is known of the photo at a path; ``None`` when its content has not been read yet.
@@ -268,6 +293,12 @@ class Library:
         return self._pipe().run(stop=stop, progress=progress)
 
     # Inside
+
+    def _finds(self, query: str) -> bool:
+        try:
+            return bool(self.match(query, 1))
+        except QueryError:  # the new spelling is longer than a query may be
+            return False
 
     def _text(self) -> FullText:
         """The full-text index, rebuilt from the catalogue when it is damaged or of another version."""

@@ -149,6 +149,7 @@ class Document:
     names: str = ""  # words of the folder and file names
     camera: str = ""
     taken_at: datetime | None = None
+    gps: bool = False  # says where it was taken
 
 
 @dataclass(frozen=True, slots=True)

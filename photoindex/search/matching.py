@@ -18,7 +18,7 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 from photoindex.errors import QueryError
 from photoindex.search import _whoosh
 from photoindex.search.analysis import stem
-from photoindex.search.query import AllOf, AnyOf, Fuzzy, Node, Phrase, Prefix, Ranked, Taken, Word
+from photoindex.search.query import AllOf, AnyOf, Fuzzy, Has, Node, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
+HAS_FIELD: Final = "has"  # the facts a photo carries
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 
 FIRST_DAY: Final = date(1900, 1, 1)
@@ -46,6 +47,10 @@ Scores = NDArray[np.float32]
 def day_number(day: date) -> int:
     """Days since 1900-01-01; below 0 or above 65,535 (2079-06-06) the index cannot hold it."""
     return (day - FIRST_DAY).days
+
+
+def _text(term: str | bytes) -> str:
+    return term.decode("utf-8") if isinstance(term, bytes) else term
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +93,29 @@ class Matcher:
             return self._find_parts(node)
         if isinstance(node, Taken):
             return self._find_taken(node)
+        if isinstance(node, Has):
+            return self._find_has(node)
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
             return self._find_words({stem(node.text): 1.0}, node.field)
         return self._find_words(self._expand(node), node.field)
+
+    # ---- the vocabulary, for spelling.py ------------------------------------------------------------
+
+    def holders(self, word: str) -> int:
+        """How many photos a search for this one folded word finds."""
+        return int(np.count_nonzero(self.find(Word(word)).mask))
+
+    def forms_within(self, word: str, distance: int, *, prefix: int = 0) -> Iterator[str]:
+        """Words of the index, unstemmed, at most ``distance`` insertions, deletions or substitutions from ``word``,
+        none of which is in its first ``prefix`` letters."""
+        for reader, _ in self._leaves:
+            yield from map(_text, reader.terms_within(FORMS_FIELD, word, distance, prefix=prefix))
+
+    def form_count(self, form: str) -> int:
+        """In how many documents a folded, unstemmed word stands, removed photos included."""
+        return sum(int(reader.doc_frequency(FORMS_FIELD, form)) for reader, _ in self._leaves)
 
     # ---- logic -----------------------------------------------------------------------------------
 
@@ -170,6 +193,11 @@ class Matcher:
             mask[np.fromiter(self._searcher.docs_for_query(days), np.intp)] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
+    def _find_has(self, has: Has) -> Found:
+        mask = np.zeros(self._size, np.bool_)
+        mask[self._postings(HAS_FIELD, has.what)[0]] = True
+        return Found(mask, np.zeros(self._size, np.float32))
+
     def _scored(self, x: Scores) -> Found:
         mask = x > 0
         holders = int(np.count_nonzero(mask))
@@ -236,7 +264,7 @@ class Matcher:
         stems = {stem(node.text): 1.0}  # so that neither ever finds less than the bare word
         for reader, _ in self._leaves:
             for form in search(reader):
-                word = stem(form.decode("utf-8") if isinstance(form, bytes) else form)
+                word = stem(_text(form))
                 stems.setdefault(word, 1.0 if isinstance(node, Prefix) else self._ranking.near_miss)
                 if len(stems) > MOST_EXPANSIONS:
                     asked = f"'{node.text}{sign}'"

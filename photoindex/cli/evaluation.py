@@ -139,7 +139,7 @@ def evaluate_captions(
 @images_option
 @click.option("--split", default="val", show_default=True, help="Which photos to search, by their own captions.")
 @click.option("--library", "kept", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Keep the indexed photos here and use those kept before. [default: a folder that is removed]")  # fmt: skip
+              help="Keep the indexed photos here, and use those kept. [default: a folder that is removed]")  # fmt: skip
 @click.option("--tutorial-model", "tutorial", metavar="NAME",
               help="Compare with the tutorial's way: one greedy caption a photo, by this model.")  # fmt: skip
 @model_option
@@ -170,7 +170,8 @@ def evaluate_search(
 
     Below are rows to compare with, each in this search's own index and by textbook BM25 (k1 1.2, b 0.75). "One human
     caption": caption k of every photo is indexed and its others are asked, for k from 1 to 5. "The other four": caption
-    k is asked and the others are indexed. "One greedy caption" is what --tutorial-model says, asked like the first rows.
+    k is asked and the others are indexed. "One greedy caption" is what --tutorial-model says, asked like the first
+    rows.
     """
     groups = _groups(data, images, split)
     settings = context.settings(**flags)

@@ -18,10 +18,13 @@ from photoindex.cli.context import (
     json_option,
     model_option,
     printable,
+    stderr_is_terminal,
     threads_option,
     write_json,
 )
 from photoindex.errors import PhotoError
+from photoindex.library import Library
+from photoindex.search.query import respell
 from photoindex.types import Photo
 
 EXIT_NOTHING_FOUND = 1
@@ -71,6 +74,7 @@ def search(
     text = " ".join(_requoted(query))
     with context.open() as library:
         hits = library.search(text, None if everything else limit)
+        advice = _advice(library, text, bool(hits)) if not hits or stderr_is_terminal() else None
     if html is not None:
         formats.write_html(html, text, hits)
         context.say(f"wrote {printable(html)}")
@@ -87,12 +91,25 @@ def search(
     elif template is not None:
         formats.write_template(template, hits)
     else:
-        formats.write_list(hits, explain=explain, words=sys.stdout.isatty())
+        formats.write_list(hits, explain=explain, terminal=sys.stdout.isatty())
+    if advice:
+        context.say(advice)
     if not hits:
-        context.say(f"no photo matches {text!r}")
         raise SystemExit(EXIT_NOTHING_FOUND)
     if open_first:
         click.launch(str(html if html is not None else hits[0].path))
+
+
+def _advice(library: Library, query: str, found: bool) -> str | None:
+    """What to tell of a search that found nothing, or not all of its words."""
+    if not found:
+        suggestions = ", ".join(map(formats.visible, library.suggest(query)))
+        return f"no photo matches {query!r}" + (f". Did you mean: {suggestions}?" if suggestions else "")
+    nearest = {word: near[0] for word, near in library.corrections(query).items()}
+    if not nearest:
+        return None
+    instead = next(iter(nearest.values())) if len(nearest) == 1 else respell(query, nearest)
+    return f"no photo has {' or '.join(map(repr, nearest))}; did you mean {instead!r}?"
 
 
 def _requoted(query: tuple[str, ...]) -> list[str]:

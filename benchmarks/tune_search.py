@@ -123,13 +123,14 @@ def judge(library: Library, descriptions: Sequence[Description], photos: int, ra
 
 
 def worth(scores: RetrievalScores) -> float:
-    """What is made as large as possible: R@10, which is the goal, and the mean reciprocal rank, which is less coarse."""
+    """What is made as large as possible: R@10, the goal, and the mean reciprocal rank, which is less coarse."""
     return scores.recall[10] + 100 * scores.reciprocal
 
 
 def numbers_of(ranking: Ranking) -> dict[str, float]:
     """Every weight that may be tuned: fields as ``fields.caption``, and the other numbers by their names."""
-    weights = {f"fields.{name}": float(weight) for name, weight in ranking.fields.items() if weight}
+    searched = {name for layer in layers_of(DEFAULT_RANKING) for name in layer.fields}
+    weights = {f"fields.{name}": float(weight) for name, weight in ranking.fields.items() if name in searched}
     for attribute in dataclasses.fields(ranking):
         value = getattr(ranking, attribute.name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -74,7 +74,7 @@ def visible(text: str) -> str:
 
 
 def _caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
-    return marked(hit.caption, {word for field, word in hit.matched if field == "caption"})
+    return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 
 
 def write_csv(hits: Sequence[Hit]) -> None:

@@ -61,8 +61,8 @@ def search(
     """Find photos by what they show.
 
     Plain words are enough: photos that fit more of them come first. Also "an exact phrase", -word (not this word),
-    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: name: camera: taken:2023-06..2023-08. Quote the query, or
-    put -- before it, when it begins with a dash.
+    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: name: camera: taken:2023-06..2023-08 taken:last-week
+    has:gps has:date has:camera. Quote the query, or put -- before it, when it begins with a dash.
 
     \b
       photoindex search giraffes in grass

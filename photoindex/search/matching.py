@@ -105,7 +105,7 @@ class Matcher:
 
     def holders(self, word: str) -> int:
         """How many photos a search for this one folded word finds."""
-        return int(np.count_nonzero(self.find(Word(word)).mask))
+        return int(np.count_nonzero(self.find(Ranked(wanted=(Word(word),))).mask))
 
     def forms_within(self, word: str, distance: int, *, prefix: int = 0) -> Iterator[str]:
         """Words of the index, unstemmed, at most ``distance`` insertions, deletions or substitutions from ``word``,

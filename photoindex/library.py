@@ -16,9 +16,11 @@ from photoindex import captioner as captioning
 from photoindex import fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
-from photoindex.errors import FolderError, PhotoError
+from photoindex.errors import FolderError, PhotoError, QueryError
 from photoindex.paths import absolute, check_exists
 from photoindex.search import FullText
+from photoindex.search.query import respell
+from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER
 from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
@@ -152,7 +154,7 @@ class Library:
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
         wanted = None if limit is None else limit + SPARE_MATCHES
-        return self._hits(self._text().search(query, wanted, terms=self._terms))[:limit]
+        return self._hits(self.match(query, wanted))[:limit]
 
     def like(self, path: Path | str, limit: int | None = 20, query: str = "") -> list[Hit]:
         """The photos most like the one at a path, by their learned terms; of those that answer ``query``, if given.
@@ -170,7 +172,7 @@ class Library:
                 f"nothing is known of {absolute(Path(path))} to compare it by: run `photoindex index` or `photoindex "
                 "reindex --stale` with a model that predicts terms"
             )
-        allowed = {match.photo_id for match in self._text().search(query, None, terms=self._terms)} if query else None
+        allowed = {match.photo_id for match in self.match(query)} if query else None
         pairs = zip(found.photo_ids.tolist(), found.cosines.tolist(), strict=True)
         matches = (Match(*pair) for pair in pairs if pair[0] != photo.id and (allowed is None or pair[0] in allowed))
         hits: list[Hit] = []
@@ -179,6 +181,30 @@ class Library:
         hits = hits[:limit]
         shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
         return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
+
+    def match(self, query: str, limit: int | None = None, *, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
+        """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.
+
+        Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
+        """
+        return self._text().search(query, limit, ranking, self._terms)
+
+    def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
+        """For each plain word of a query that no photo has: near spellings that photos have, most likely first."""
+        return self._text().corrections(query)
+
+    def suggest(self, query: str) -> list[str]:
+        """The query with words that no photo has spelt otherwise, so that it finds something; most likely first.
+
+        Operators, quotes and fields stay as they are. Empty when every word is known or no spelling helps.
+        """
+        corrections = self.corrections(query)
+        choices = max(map(len, corrections.values()), default=0)
+        respelt = (
+            respell(query, {word: near[min(choice, len(near) - 1)] for word, near in corrections.items()})
+            for choice in range(choices)
+        )
+        return [text for text in dict.fromkeys(respelt) if self._finds(text)]
 
     def show(self, path: Path | str) -> Photo | None:
         """What is known of the photo at a path; ``None`` when its content has not been read yet.
@@ -283,6 +309,12 @@ class Library:
         return self._pipe().run(stop=stop, progress=progress)
 
     # Inside
+
+    def _finds(self, query: str) -> bool:
+        try:
+            return bool(self.match(query, 1))
+        except QueryError:  # the new spelling is longer than a query may be
+            return False
 
     def _text(self) -> FullText:
         """The full-text index, rebuilt from the catalogue when it is damaged or of another version."""

@@ -133,8 +133,8 @@ class VectorBatch:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the captioner says of one photo: captions, best first, object labels, the kinds of things that are there ("dog"
-    with the probability of all breeds together, though no breed may be sure), and its terms when the model has any.
+    """What the captioner says of one photo: captions, best first, object labels, the kinds of things that are there
+    ("dog" with the probability of all breeds together, though none may be sure), and its terms when the model has any.
 
     Labels and kinds come most probable first.
     """
@@ -163,7 +163,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: ``label``, ``kind``, ``beam``, ``tag`` or ``model`` (learned)."""
+    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, or model (learned)."""
 
     text: str
     weight: float
@@ -198,6 +198,7 @@ class Document:
     camera: str = ""
     kinds: str = ""  # what the labels are kinds of
     taken_at: datetime | None = None
+    gps: bool = False  # says where it was taken
 
 
 class Matched(NamedTuple):

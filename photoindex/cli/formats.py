@@ -6,7 +6,9 @@ import base64
 import csv
 import html
 import io
-from collections.abc import Sequence
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from photoindex.cli.context import printable, write_path
 from photoindex.config import MAX_PIXELS
 from photoindex.errors import ConfigError, PhotoError
 from photoindex.library import Status
+from photoindex.search.highlight import marked
 from photoindex.types import Caption, Hit, Photo, Prediction
 
 __all__ = [
@@ -44,14 +47,34 @@ def as_dict(hit: Hit) -> dict[str, Any]:
     }
 
 
-def write_list(hits: Sequence[Hit], *, explain: bool, words: bool) -> None:
-    """For people: the path, and below it the caption. In a pipe: path, tab, caption, a line each."""
+def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool) -> None:
+    """For people: the path, and below it the caption, the words that were found in bold. In a pipe: path, tab, caption,
+    a line each. What would control a terminal is written as an escape."""
+    bold = terminal and not os.environ.get("NO_COLOR")  # as no-color.org has it
     for hit in hits:
-        write_path(hit.path, end=b"\n" if words else b"\t")
-        click.echo(f"    {hit.caption}" if words else hit.caption)
+        if terminal:
+            name = printable(hit.path)
+            click.echo(os.fsencode(hit.path) if visible(name) == name else visible(name))
+            pieces = ((visible(piece), found) for piece, found in _caption_pieces(hit))
+            caption = "".join(click.style(piece, bold=True) if found and bold else piece for piece, found in pieces)
+            click.echo(f"    {caption}")
+        else:
+            write_path(hit.path, end=b"\t")
+            click.echo(visible(hit.caption))
         if explain:
             matched = ", ".join(f"{word} ({layer}) {weight:.2f}" for layer, word, weight in hit.matched)
             click.echo(f"    score {hit.score:.2f}: {matched}")
+
+
+def visible(text: str) -> str:
+    """``text`` with control characters as escapes: ``\\x1b``, ``\\n``."""
+    return "".join(
+        ascii(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in text
+    )
+
+
+def _caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
+    return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 
 
 def write_csv(hits: Sequence[Hit]) -> None:
@@ -83,9 +106,13 @@ def write_html(path: Path, query: str, hits: Sequence[Hit]) -> None:
     for hit in hits:
         image = _thumbnail(hit.path)
         picture = f'<img src="data:image/jpeg;base64,{image}" alt="">' if image else "<p>cannot be read</p>"
+        caption = "".join(
+            f"<mark>{html.escape(piece)}</mark>" if found else html.escape(piece)
+            for piece, found in _caption_pieces(hit)
+        )
         link = html.escape(hit.path.as_uri(), quote=True) if hit.path.is_absolute() else ""
         cells.append(
-            f'<figure><a href="{link}">{picture}</a><figcaption>{html.escape(hit.caption)}<br>'
+            f'<figure><a href="{link}">{picture}</a><figcaption>{caption}<br>'
             f"<small>{html.escape(printable(hit.path))}</small></figcaption></figure>"
         )
     page = (

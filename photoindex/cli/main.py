@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import indexing, maintenance, searching, training
+from photoindex.cli import evaluation, indexing, maintenance, searching, training
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -75,6 +75,6 @@ for command in (
     maintenance.reindex,
     maintenance.models,
     training.train,
-    training.evaluate,
+    evaluation.evaluate,
 ):
     main.add_command(command)

@@ -18,10 +18,13 @@ from photoindex.cli.context import (
     json_option,
     model_option,
     printable,
+    stderr_is_terminal,
     threads_option,
     write_json,
 )
 from photoindex.errors import PhotoError
+from photoindex.library import Library
+from photoindex.search.query import respell
 from photoindex.types import Photo
 
 EXIT_NOTHING_FOUND = 1
@@ -62,8 +65,8 @@ def search(
     """Find photos by what they show.
 
     Plain words are enough: photos that fit more of them come first. Also "an exact phrase", -word (not this word),
-    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: name: camera: taken:2023-06..2023-08. Quote the query, or
-    put -- before it, when it begins with a dash.
+    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: name: camera: taken:2023-06..2023-08 taken:last-week
+    has:gps has:date has:camera. Quote the query, or put -- before it, when it begins with a dash.
 
     \b
       photoindex search giraffes in grass
@@ -79,6 +82,8 @@ def search(
     most = None if everything else limit
     with context.open() as library:
         hits = library.search(text, most) if like is None else library.like(like, most, text)
+        asked = like is None and (not hits or stderr_is_terminal())
+        advice = _advice(library, text, bool(hits)) if asked else None
     if like is not None:
         text = f"{text} like {printable(like)}".strip()
     if html is not None:
@@ -97,12 +102,25 @@ def search(
     elif template is not None:
         formats.write_template(template, hits)
     else:
-        formats.write_list(hits, explain=explain, words=sys.stdout.isatty())
+        formats.write_list(hits, explain=explain, terminal=sys.stdout.isatty())
+    if advice:
+        context.say(advice)
     if not hits:
-        context.say(f"no photo matches {text!r}")
         raise SystemExit(EXIT_NOTHING_FOUND)
     if open_first:
         click.launch(str(html if html is not None else hits[0].path))
+
+
+def _advice(library: Library, query: str, found: bool) -> str | None:
+    """What to tell of a search that found nothing, or not all of its words."""
+    if not found:
+        suggestions = ", ".join(map(formats.visible, library.suggest(query)))
+        return f"no photo matches {query!r}" + (f". Did you mean: {suggestions}?" if suggestions else "")
+    nearest = {word: near[0] for word, near in library.corrections(query).items()}
+    if not nearest:
+        return None
+    instead = next(iter(nearest.values())) if len(nearest) == 1 else respell(query, nearest)
+    return f"no photo has {' or '.join(map(repr, nearest))}; did you mean {instead!r}?"
 
 
 def _requoted(query: tuple[str, ...]) -> list[str]:

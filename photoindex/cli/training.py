@@ -1,14 +1,15 @@
-"""``photoindex train`` and ``photoindex evaluate``."""
+"""``photoindex train``."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from photoindex.cli.context import Context, device_option, human_seconds, json_option, threads_option, write_json
+from photoindex.cli.context import Context, device_option, human_seconds, threads_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.types import Progress
 
@@ -21,7 +22,7 @@ data_option = click.option(
     "--data", "data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="PATH",
     help="A captions file, or the folder that holds one: COCO captions_*.json, Flickr8k.token.txt, Flickr30k "
          "results*.token or results.csv, captions.txt (image,caption), or a TSV with image, split and caption. "
-         "May be given several times; a data set named twice is trained on twice as often.",
+         "May be given several times.",
 )  # fmt: skip
 images_option = click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -83,8 +84,9 @@ def train(
     """Train a captioning model on photos with captions.
 
     Three stages: the encoder learns the words that people use, the decoder learns to say their captions, and then to
-    agree with them as a whole. The photos whose split is `val` choose the best epochs. A run that is stopped or killed
-    loses at most five minutes: start it again with --resume. Needs the extra: pip install 'photoindex[train]'.
+    agree with them as a whole. The photos whose split is `val` choose the best epochs; a data set named twice is
+    trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again with --resume.
+    Needs the extra: pip install 'photoindex[train]'.
     """
     import torch
 
@@ -94,7 +96,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device or "auto")
-    photos = _load(data, images)
+    photos = load_photos(data, images)
     context.say(f"training on {len(photos)} photos ({describe(chosen)})")
     with ProgressDisplay(context.quiet, unit="steps") as display:
         record = run_training(
@@ -106,7 +108,7 @@ def train(
             cache_folder=cache_folder,
             encoder_weights=encoder_weights,
             resume=resume,
-            noisy=_load(noisy, None),
+            noisy=load_photos(noisy, None),
             texts=texts,
             sources=[path.name for path in (*data, *noisy, *texts)],
             progress=lambda progress: _report(context, display, progress),
@@ -148,101 +150,8 @@ def _report(context: Context, display: ProgressDisplay, progress: TrainingProgre
     display(Progress(stage, progress.done, progress.total, detail=detail))
 
 
-@click.group()
-def evaluate() -> None:
-    """Measure how good captions are."""
-
-
-@evaluate.command("captions")
-@data_option
-@images_option
-@click.option("--split", default="val", show_default=True, help="Which photos to caption.")
-@click.option("--model", "models", multiple=True, metavar="NAME",
-              help="A shipped model or a model folder; several are compared. [default: the shipped one]")  # fmt: skip
-@click.option(
-    "--beam-width", "beams", multiple=True, type=click.IntRange(1, 20), help="May be given several times. [default: 3]"
-)
-@click.option("--captions-to", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write the captions too: TSV of model, beam width, image, caption.")  # fmt: skip
-@device_option
-@threads_option
-@json_option
-@click.pass_obj
-def evaluate_captions(
-    context: Context,
-    /,
-    data: tuple[Path, ...],
-    images: Path | None,
-    split: str,
-    models: tuple[str, ...],
-    beams: tuple[int, ...],
-    captions_to: Path | None,
-    device: str | None,
-    threads: int | None,
-    as_json: bool,
-) -> None:
-    """BLEU-1 to 4, ROUGE-L and CIDEr of models on photos with captions by people.
-
-    Each data set is scored by itself. Scores are pycocoevalcap's, in percent; the extra `train` has it.
-    """
-    import torch
-
-    from photoindex.captioner import model_folder
-    from photoindex.captioner.checkpoint import load_checkpoint
-    from photoindex.captioner.device import choose_device
-    from photoindex.training.evaluate import caption_photos, score_captions
-
-    if threads:
-        torch.set_num_threads(threads)
-    chosen = choose_device(device or "auto")
-    rows: list[dict[str, Any]] = []
-    written: list[str] = []
-    for path in data:
-        photos = [photo for photo in _load((path,), images) if photo.split == split]
-        if not photos:
-            raise click.UsageError(f"{path} has no photos of the split {split!r}")
-        for model in models or ("default",):
-            checkpoint = load_checkpoint(model_folder(model))
-            widths = beams or (3,)
-            with ProgressDisplay(context.quiet) as display:
-                by_width = caption_photos(
-                    checkpoint,
-                    photos,
-                    widths,
-                    chosen,
-                    progress=lambda done, total: display(Progress("captioning", done, total)),
-                )
-            for width, captions in zip(widths, by_width, strict=True):
-                scores = dataclasses.asdict(score_captions(captions, [photo.captions for photo in photos]))
-                rows.append(
-                    {"data": path.name, "split": split, "model": checkpoint.name, "beam_width": width, **scores}
-                )
-                written += [
-                    f"{checkpoint.name}\t{width}\t{photo.path.name}\t{caption}"
-                    for photo, caption in zip(photos, captions, strict=True)
-                ]
-    if captions_to is not None:
-        captions_to.write_text("\n".join(["model\tbeam_width\timage\tcaption", *written]) + "\n", encoding="utf-8")
-    if as_json:
-        write_json(rows)
-        return
-    heads = ("data", "model", "beam", "photos", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr")
-    table = [heads] + [
-        (
-            row["data"], row["model"], str(row["beam_width"]), str(row["photos"]),
-            *(f"{row[key]:.1f}" for key in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider")),
-        )
-        for row in rows
-    ]  # fmt: skip
-    widest = [max(len(line[column]) for line in table) for column in range(len(heads))]
-    for line in table:
-        cells = [
-            cell.ljust(w) if n < 2 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widest, strict=True))
-        ]
-        click.echo("  ".join(cells))
-
-
-def _load(data: tuple[Path, ...], images: Path | None) -> list[CaptionedPhoto]:
+def load_photos(data: Iterable[Path], images: Path | None) -> list[CaptionedPhoto]:
+    """The photos of these data sets, one after the other."""
     from photoindex.training.datasets import load_dataset
 
     return [photo for path in data for photo in load_dataset(path, images)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -51,6 +52,7 @@ LONGEST_WORD: Final = 64  # characters; the rest of a longer one is ignored, her
 
 # Scripts of India and South-East Asia write vowels as combining marks, which \w leaves out: they would cut words up.
 _WORD: Final = re.compile(r"(?:[^\W_]|[\u0900-\u0963\u0966-\u0eff])+")
+_TYPED: Final = re.compile(r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0eff]|(?<=\w)['\u2019\u2018\u02bc](?=\w))+")
 _LATIN_MARKS: Final = re.compile("[\u0300-\u036f]+")
 _APOSTROPHES: Final = str.maketrans("\u2019\u2018\u02bc\u00b4`", "'''''")
 _POSSESSIVE: Final = re.compile(r"(?<=\w)'(?:s\b|(?=\w))")
@@ -75,6 +77,12 @@ def fold(text: str) -> str:
 def words(text: str) -> list[str]:
     """The folded words of ``text`` in order, stop words included."""
     return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
+
+
+def typed_words(text: str) -> Iterator[tuple[int, int, list[str]]]:
+    """Where each word of ``text`` stands as it is written (start, end), and its folded words: one, but for rarities."""
+    for match in _TYPED.finditer(text):
+        yield match.start(), match.end(), words(match[0])
 
 
 def sentences(text: str) -> list[str]:

@@ -26,6 +26,7 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         names=" . ".join(_name_words(path, roots) for path in photo.paths),
         camera=" ".join(text for text in (facts.camera, facts.lens) if text) if facts else "",
         taken_at=facts.taken_at if facts else None,
+        gps=facts is not None and facts.latitude is not None and facts.longitude is not None,
     )
 
 

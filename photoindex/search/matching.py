@@ -28,7 +28,7 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -41,11 +41,12 @@ from photoindex.search import _whoosh, lexicon
 from photoindex.search.analysis import stem
 from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground, Ids, Scores
-from photoindex.search.query import AllOf, AnyOf, Fuzzy, Node, Phrase, Prefix, Ranked, Taken, Word
+from photoindex.search.query import AllOf, AnyOf, Fuzzy, Has, Node, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER, terms_of_run
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
+HAS_FIELD: Final = "has"  # the facts a photo carries
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 
 FIRST_DAY: Final = date(1900, 1, 1)
@@ -57,6 +58,10 @@ Mask = NDArray[np.bool_]
 def day_number(day: date) -> int:
     """Days since 1900-01-01; below 0 or above 65,535 (2079-06-06) the index cannot hold it."""
     return (day - FIRST_DAY).days
+
+
+def _text(term: str | bytes) -> str:
+    return term.decode("utf-8") if isinstance(term, bytes) else term
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +94,29 @@ class Matcher:
             return self._find_parts(node)
         if isinstance(node, Taken):
             return self._find_taken(node)
+        if isinstance(node, Has):
+            return self._find_has(node)
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
             return self._find_words(self._meanings(node), node.field)
         return self._find_words(self._expand(node), node.field)
+
+    # ---- the vocabulary, for spelling.py ------------------------------------------------------------
+
+    def holders(self, word: str) -> int:
+        """How many photos a search for this one folded word finds."""
+        return int(np.count_nonzero(self.find(Ranked(wanted=(Word(word),))).mask))
+
+    def forms_within(self, word: str, distance: int, *, prefix: int = 0) -> Iterator[str]:
+        """Words of the index, unstemmed, at most ``distance`` insertions, deletions or substitutions from ``word``,
+        none of which is in its first ``prefix`` letters."""
+        for reader, _ in self._leaves:
+            yield from map(_text, reader.terms_within(FORMS_FIELD, word, distance, prefix=prefix))
+
+    def form_count(self, form: str) -> int:
+        """In how many documents a folded, unstemmed word stands, removed photos included."""
+        return sum(int(reader.doc_frequency(FORMS_FIELD, form)) for reader, _ in self._leaves)
 
     # ---- logic -----------------------------------------------------------------------------------
 
@@ -222,6 +245,11 @@ class Matcher:
             mask[np.fromiter(self._searcher.docs_for_query(days), np.intp)] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
+    def _find_has(self, has: Has) -> Found:
+        mask = np.zeros(self._size, np.bool_)
+        mask[self._postings(HAS_FIELD, has.what)[0]] = True
+        return Found(mask, np.zeros(self._size, np.float32))
+
     def _scores(self, x: Scores) -> Scores:
         """BM25F's scores for one word of the query; its idf is of the documents where x is above 0."""
         holders = int(np.count_nonzero(x))
@@ -301,7 +329,7 @@ class Matcher:
         stems = {stem(node.text): 1.0}  # so that neither ever finds less than the bare word
         for reader, _ in self._leaves:
             for form in search(reader):
-                word = stem(form.decode("utf-8") if isinstance(form, bytes) else form)
+                word = stem(_text(form))
                 stems.setdefault(word, 1.0 if isinstance(node, Prefix) else self._ranking.near_miss)
                 if len(stems) > MOST_EXPANSIONS:
                     asked = f"'{node.text}{sign}'"

@@ -6,7 +6,8 @@
     cat AND dog   cat OR dog         capitals; a run of words binds first, then AND, then OR; ( ) group
     giraf*   girafe~                 words that begin so; words spelt nearly so
     camera:canon  label:dog  caption:dog  folder:holiday  name:img  beam:dog      only in that field: required
-    taken:2023  taken:2023-06  taken:2023-06-12  taken:2023-06-01..2023-07-15  taken:2023..  taken:..2022    required
+    taken:2023  taken:2023-06-12  taken:2023-06-01..2023-07-15  taken:last week    days, see dates.py: required
+    has:gps  has:date  has:camera    photos that carry these facts: required
 
 What is required filters, and the plain words beside it only rank when there are some: at least one of them must match.
 Any other text with a colon is plain words. Punctuation that means nothing is ignored, so no text is a syntax error.
@@ -14,15 +15,16 @@ Any other text with a colon is plain words. Punctuation that means nothing is ig
 
 from __future__ import annotations
 
-import calendar
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from photoindex.errors import QueryError
-from photoindex.search.analysis import STOP_WORDS, stem, words
+from photoindex.search import dates
+from photoindex.search.analysis import STOP_WORDS, content_words, stem, typed_words, words
 
 LONGEST_QUERY: Final = 1000  # characters
 MOST_CLAUSES: Final = 64  # words, those of phrases included
@@ -41,6 +43,7 @@ FIELDS: Final = {
     "name": "names",
     "camera": "camera",
 }
+HAS: Final = ("gps", "date", "camera")  # facts of a photo that `has:` asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,13 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Has:
+    """Carries the fact ``what``, one of ``HAS``."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
     """A run of clauses: any of ``wanted`` (when there are some), all of ``required``, none of ``excluded``."""
 
@@ -104,7 +114,7 @@ class AnyOf:
     parts: tuple[Node, ...]
 
 
-Node = Word | Prefix | Fuzzy | Phrase | Taken | Ranked | AllOf | AnyOf
+Node = Word | Prefix | Fuzzy | Phrase | Taken | Has | Ranked | AllOf | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +126,56 @@ class ParsedQuery:
     words: tuple[str, ...]
 
 
-def parse_query(text: str) -> ParsedQuery:
-    """Understand what a person typed.
+def parse_query(text: str, today: date | None = None) -> ParsedQuery:
+    """Understand what a person typed on the day ``today`` (default: this day, in local time, as cameras write theirs).
 
-    Raises QueryError when nothing is left to search for, when a ``taken:`` is no date, when a prefix is too short, and
-    when the query exceeds 1,000 characters, 64 words or 16 nested parentheses. Never anything else.
+    Raises QueryError when nothing is left to search for, when a ``taken:`` is no date or a ``has:`` no fact, when a
+    prefix is too short, and when the query exceeds 1,000 characters, 64 words or 16 nested parentheses. Never anything
+    else.
     """
     if len(text) > LONGEST_QUERY:
         raise QueryError(f"the query has {len(text):,} characters; the limit is {LONGEST_QUERY:,}")
-    parser = _Parser(_scan(text))
+    parser = _Parser(_scan(text), today or date.today())
     root = parser.parse()
     if root is None:
         raise _nothing_to_search(text)
     if parser.clauses > MOST_CLAUSES:
         raise QueryError(f"the query has {parser.clauses} words; the limit is {MOST_CLAUSES}")
     return ParsedQuery(text, root, tuple(dict.fromkeys(parser.plain)))
+
+
+def plain_words(text: str) -> str:
+    """A query that asks for the words of ``text`` and nothing else, whatever its punctuation and capitals would mean.
+
+    Stop words are left out, a word in several forms is asked once, and a text beyond the limits of a query is cut to
+    its first words. Empty when no word is left: such a query is refused.
+    """
+    by_stem: dict[str, str] = {}
+    length = -1  # no space before the first
+    for word in content_words(text):
+        if stem(word) in by_stem:
+            continue
+        length += 1 + len(word)
+        if len(by_stem) == MOST_CLAUSES or length > LONGEST_QUERY:
+            break
+        by_stem[stem(word)] = word
+    return " ".join(by_stem.values())
+
+
+def respell(text: str, instead: Mapping[str, str]) -> str:
+    """``text`` with words replaced: ``instead`` maps a word as ``ParsedQuery.words`` has it to what is to stand there.
+
+    Quotes, operators, field names and everything else stay as typed.
+    """
+    parts = []
+    done = 0
+    for start, end, folded in typed_words(text):
+        typed = text[start:end]
+        names_a_field = text[end : end + 1] == ":" and typed.lower() in _NAMES
+        if len(folded) == 1 and folded[0] in instead and typed not in _OPERATORS and not names_a_field:
+            parts += [text[done:start], instead[folded[0]]]
+            done = end
+    return "".join([*parts, text[done:]])
 
 
 def _nothing_to_search(text: str) -> QueryError:
@@ -144,10 +189,13 @@ def _nothing_to_search(text: str) -> QueryError:
 # ---- scanning: text to tokens --------------------------------------------------------------------
 
 _QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
+_OPERATORS: Final = ("AND", "OR", "NOT")
+_NAMES: Final = frozenset({*FIELDS, "taken", "has"})
 _TOKEN: Final = re.compile(
-    r"""(?P<space>\s+)
+    rf"""(?P<space>\s+)
       | (?P<open>\() | (?P<close>\))
       | (?P<minus>(?<![^\s(])-+(?=[^\s)-]))
+      | (?i:taken):(?P<taken>(?i:this|last|past)\s+(?:[0-9]{{1,4}}\s+)?(?i:(?:{dates.UNITS})s?))(?![^\s)])
       | (?:(?P<field>[A-Za-z]+):)? "(?P<phrase>[^"]*)"
       | (?P<chunk>[^\s()"]+)
       | (?P<stray>")""",
@@ -175,19 +223,21 @@ def _scan(text: str) -> list[_Token]:
             continue
         if kind == "phrase":
             name, quoted = match["field"], match["phrase"]
-            known = name is not None and name.lower() in {*FIELDS, "taken"}
+            known = name is not None and name.lower() in _NAMES
             if name is not None and not known:
                 tokens.append(_Token("chunk", name))
             tokens.append(_Token("phrase", quoted, name.lower() if known else None))
         elif kind == "chunk":
             chunk = match["chunk"]
             name, colon, value = chunk.partition(":")
-            if chunk in ("AND", "OR", "NOT"):
+            if chunk in _OPERATORS:
                 tokens.append(_Token(chunk))
-            elif (name.lower() == "taken" and colon) or (name.lower() in FIELDS and value):
+            elif (name.lower() == "taken" and colon) or (name.lower() in _NAMES and value):
                 tokens.append(_Token("chunk", value, name.lower()))
             else:
                 tokens.append(_Token("chunk", chunk))
+        elif kind == "taken":
+            tokens.append(_Token("chunk", match["taken"], "taken"))
         elif kind not in ("space", "stray"):
             tokens.append(_Token(kind))
     return tokens
@@ -199,8 +249,9 @@ def _scan(text: str) -> list[_Token]:
 class _Parser:
     """Recursive descent: either := all (OR all)*; all := run (AND run)*; run := ([-|NOT] (clause | group))*."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[_Token], today: date) -> None:
         self._tokens = tokens
+        self._today = today
         self._at = 0
         self.clauses = 0
         self.plain: list[str] = []
@@ -262,7 +313,9 @@ class _Parser:
 
     def _clauses(self, token: _Token) -> list[Node]:
         if token.field == "taken":
-            found: list[Node] = [_taken(token.text)]
+            found: list[Node] = [_taken(token.text, self._today)]
+        elif token.field == "has":
+            found = [_has(token.text)]
         elif token.kind == "phrase":
             found = _phrase(token.text, FIELDS.get(token.field or ""))
         else:
@@ -324,36 +377,25 @@ def _phrase(text: str, field: str | None) -> list[Node]:
     return [Word(word, field, exact=True) for word in content]
 
 
-_DAY: Final = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
-
-
-def _taken(text: str) -> Taken:
-    start, dots, end = text.partition("..")
-    if not dots:
-        end = start
+def _taken(text: str, today: date) -> Taken:
     try:
-        if not start and not end:
-            raise ValueError("no date")
-        first = _day(start, last=False) if start else None
-        last = _day(end, last=True) if end else None
+        first, last = dates.days_of(text, today)
     except ValueError:
         raise QueryError(
-            f"taken:{ascii(text)[1:-1][:40]} is not a date: write taken:2023, taken:2023-06, taken:2023-06-12 or"
-            " taken:2023-06-01..2023-07-15"
+            f"taken:{_shown(text)} is not a date: write taken:2023, taken:2023-06, taken:2023-06-12,"
+            " taken:2023-06-01..2023-07-15, taken:today, taken:yesterday, taken:last-week or taken:this-month"
         ) from None
     if first and last and first > last:
-        raise QueryError(f"taken:{start}..{end} ends before it begins")
+        raise QueryError(f"taken:{_shown(text)} ends before it begins")
     return Taken(first, last)
 
 
-def _day(text: str, *, last: bool) -> date:
-    """The first or last day of a year, a month or a day; ValueError when there is no such day."""
-    match = _DAY.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    year = int(match[1])
-    month = int(match[2] or (12 if last else 1))
-    if not 1 <= month <= 12 or not year:
-        raise ValueError(text)
-    day = int(match[3] or (calendar.monthrange(year, month)[1] if last else 1))
-    return date(year, month, day)
+def _has(text: str) -> Has:
+    what = text.strip().lower()
+    if what not in HAS:
+        raise QueryError(f"has:{_shown(text)} is not known: write {', '.join(f'has:{name}' for name in HAS)}")
+    return Has(what)
+
+
+def _shown(text: str) -> str:
+    return ascii(text)[1:-1][:40]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -22,13 +23,14 @@ from photoindex.search.analysis import content_words, fingerprint, sentences, st
 from photoindex.search.documents import PHOTO_FIELD, Documents
 from photoindex.search.evidence import reasons
 from photoindex.search.generations import REMEDY, Current, Generations, discard
-from photoindex.search.matching import FORMS_FIELD, LAST_DAY_NUMBER, Matcher, day_number
+from photoindex.search.matching import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, Matcher, day_number
 from photoindex.search.query import ParsedQuery, parse_query
 from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
+from photoindex.search.spelling import corrections
 from photoindex.search.terms import TermSource, terms_of
 from photoindex.types import Document, Match
 
-SCHEMA_VERSION: Final = 2  # raise it when the fields change: every index is then rebuilt
+SCHEMA_VERSION: Final = 3  # raise it when the fields change: every index is then rebuilt
 
 _BATCH_MEMORY: Final = 64  # MiB of postings kept before they go to disk
 _REBUILD_MEMORY: Final = 256
@@ -45,7 +47,7 @@ def _schema() -> Any:
         id=fields.ID(unique=True),  # to replace a photo by
         **{PHOTO_FIELD: fields.COLUMN(_whoosh.columns.NumericColumn("Q"))},  # the same, to be read for all at once
         taken=fields.NUMERIC(int, 16, signed=False, sortable=True),
-        **{FORMS_FIELD: fields.KEYWORD()},
+        **{FORMS_FIELD: fields.KEYWORD(), HAS_FIELD: fields.KEYWORD()},
         **text,
     )
 
@@ -109,17 +111,20 @@ class FullText:
         limit: int | None = 20,
         ranking: Ranking = DEFAULT_RANKING,
         terms: TermSource | None = None,
+        *,
+        today: date | None = None,
     ) -> list[Match]:
         """Photos that answer ``query`` (the language is in query.py), best first, at most ``limit`` (None: all).
 
         Photos of the same score come in the order in which they were indexed. A query without words to rank by (only
-        dates or exclusions) scores all photos 0. ``terms`` are learned ones to search by as well.
+        dates or exclusions) scores all photos 0. ``terms`` are learned ones to search by as well; ``today`` is what
+        "last week" counts from (default: this day).
 
         Raises QueryError for a query that asks for nothing, FullTextError when the index needs to be rebuilt.
         """
         if limit is not None and limit < 0:
             raise ValueError("limit must not be negative")
-        parsed = parse_query(query)
+        parsed = parse_query(query, today)
         columns = terms.columns(terms_of(parsed.root)) if terms is not None and ranking.terms > 0 else None
         with self._lock:
             searcher = self._current_searcher()
@@ -127,6 +132,17 @@ class FullText:
                 documents = self._documents = self._documents or Documents(searcher)
                 matcher = Matcher(searcher, ranking, None if columns is None else documents.terms(columns))
                 return _answer(matcher, documents, parsed, limit)
+
+    def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
+        """For each plain word of ``query`` that no photo has: near spellings that photos have, most likely first.
+
+        Empty for words that are known, or near to nothing. Raises as ``search`` does.
+        """
+        parsed = parse_query(query)
+        with self._lock:
+            searcher = self._current_searcher()
+            with self._noticing_damage(self._usable().path):
+                return corrections(Matcher(searcher), parsed)
 
     def count(self) -> int:
         """Photos in the index. Raises FullTextError when it needs to be rebuilt."""
@@ -295,6 +311,9 @@ def _as_fields(document: Document) -> dict[str, Any]:
             forms.update(*parts)
     if forms:
         fields[FORMS_FIELD] = " ".join(sorted(forms))
+    facts = {"gps": document.gps, "date": document.taken_at is not None, "camera": bool(document.camera)}
+    if any(facts.values()):
+        fields[HAS_FIELD] = " ".join(fact for fact, known in facts.items() if known)
     if document.taken_at is not None:
         day = day_number(document.taken_at.date())
         if 0 <= day <= LAST_DAY_NUMBER:  # a camera whose clock was never set may say anything

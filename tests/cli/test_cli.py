@@ -91,7 +91,7 @@ def test_a_query_of_nothing_but_stop_words_is_explained(indexed: Path):
 def test_the_page_holds_its_pictures(indexed: Path, tmp_path: Path):
     run(indexed, "search", "red", "--html", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert "a red square" in page
+    assert "a <mark>red</mark> square" in page
     assert page.count("data:image/jpeg;base64,") == 1
 
 

@@ -14,6 +14,7 @@ from photoindex.search.query import (
     AllOf,
     AnyOf,
     Fuzzy,
+    Has,
     ParsedQuery,
     Phrase,
     Prefix,
@@ -21,7 +22,12 @@ from photoindex.search.query import (
     Taken,
     Word,
     parse_query,
+    plain_words,
+    respell,
 )
+from tests.search.strategies import QUERIES
+
+WEDNESDAY = date(2024, 5, 1)
 
 
 def run_of(text: str) -> Ranked:
@@ -183,6 +189,76 @@ class TestFields:
             parse_query(f"dog taken:{text}")
         assert str(caught.value).isprintable()
 
+    @pytest.mark.parametrize(
+        ("text", "first", "last"),
+        [
+            ("today", date(2024, 5, 1), date(2024, 5, 1)),
+            ("Yesterday", date(2024, 4, 30), date(2024, 4, 30)),
+            ("this-week", date(2024, 4, 29), date(2024, 5, 5)),
+            ("last-week", date(2024, 4, 22), date(2024, 4, 28)),
+            ("last week", date(2024, 4, 22), date(2024, 4, 28)),
+            ('"last week"', date(2024, 4, 22), date(2024, 4, 28)),
+            ("this_month", date(2024, 5, 1), date(2024, 5, 31)),
+            ("last-month", date(2024, 4, 1), date(2024, 4, 30)),
+            ("past-month", date(2024, 4, 1), date(2024, 4, 30)),
+            ("this-year", date(2024, 1, 1), date(2024, 12, 31)),
+            ("last year", date(2023, 1, 1), date(2023, 12, 31)),
+            ("last 7 days", date(2024, 4, 24), date(2024, 5, 1)),
+            ("last-2-weeks", date(2024, 4, 17), date(2024, 5, 1)),
+            ("last 3 months", date(2024, 2, 1), date(2024, 5, 1)),
+            ("last 9999 years", date.min, date(2024, 5, 1)),
+            ("last-year..today", date(2023, 1, 1), date(2024, 5, 1)),
+            ("yesterday..", date(2024, 4, 30), None),
+            ('"..last month"', None, date(2024, 4, 30)),
+            ('"2023 .. today"', date(2023, 1, 1), date(2024, 5, 1)),
+        ],
+    )
+    def test_days_may_be_named_from_today(self, text: str, first: date | None, last: date | None) -> None:
+        assert parse_query(f"dog taken:{text}", WEDNESDAY).root == Ranked((Word("dog"),), (Taken(first, last),))
+        assert parse_query(f"-taken:{text} dog", WEDNESDAY).root == Ranked((Word("dog"),), (), (Taken(first, last),))
+
+    @pytest.mark.parametrize(
+        ("day", "text", "first", "last"),
+        [
+            (date(2024, 1, 1), "last-month", date(2023, 12, 1), date(2023, 12, 31)),
+            (date(2024, 3, 31), "last-month", date(2024, 2, 1), date(2024, 2, 29)),
+            (date(2024, 3, 31), "last-1-months", date(2024, 2, 29), date(2024, 3, 31)),
+            (date(2024, 2, 29), "last-1-years", date(2023, 2, 28), date(2024, 2, 29)),
+            (date(2024, 1, 7), "this-week", date(2024, 1, 1), date(2024, 1, 7)),
+            (date.max, "this-week", date(9999, 12, 27), date.max),
+            (date.min, "last-week", date.min, date(1, 1, 7)),
+        ],
+    )
+    def test_months_and_weeks_end_where_the_calendar_says(self, day: date, text: str, first: date, last: date) -> None:
+        assert parse_query(f"taken:{text}", day).root == Ranked(required=(Taken(first, last),))
+
+    def test_without_a_day_given_today_is_today(self) -> None:
+        before = date.today()
+        (taken,) = run_of("taken:today").required
+        assert isinstance(taken, Taken)
+        assert taken.first == taken.last
+        assert before <= (taken.first or date.min) <= date.today()
+
+    @pytest.mark.parametrize("text", ["last", "last-weekend", "last 0x7 days", "next-week", "week", "last 12345 days"])
+    def test_a_day_that_is_not_known_by_that_name_is_refused(self, text: str) -> None:
+        with pytest.raises(QueryError, match="is not a date"):
+            parse_query(f"taken:{text}")
+
+    def test_last_and_week_are_words_elsewhere(self) -> None:
+        assert wanted("last week yesterday") == ["last", "week", "yesterday"]
+
+    def test_has_asks_for_facts(self) -> None:
+        assert run_of("dog has:gps -HAS:Date has:camera") == Ranked(
+            (Word("dog"),), (Has("gps"), Has("camera")), (Has("date"),)
+        )
+        assert wanted("has: dog") == ["dog"]
+
+    @pytest.mark.parametrize("text", ["has:gpx", 'has:""', "has:\x1b[31m"])
+    def test_a_fact_that_is_none_is_refused_with_those_that_are(self, text: str) -> None:
+        with pytest.raises(QueryError, match="write has:gps, has:date, has:camera") as caught:
+            parse_query(text)
+        assert str(caught.value).isprintable()
+
     def test_a_range_that_ends_before_it_begins_is_refused(self) -> None:
         with pytest.raises(QueryError, match="ends before it begins"):
             parse_query("taken:2023..2022")
@@ -205,51 +281,8 @@ class TestLimits:
             parse_query("(" * 999)
 
 
-SYNTAX = st.lists(
-    st.sampled_from(
-        [
-            *[
-                "dog",
-                "the",
-                "AND",
-                "OR",
-                "NOT",
-                "(",
-                ")",
-                '"',
-                "-",
-                "--",
-                "*",
-                "do*",
-                "~",
-                "dgo~",
-                "taken:",
-                "taken:2023",
-            ],
-            *[
-                "camera:",
-                ":",
-                "caption:dog",
-                "foo:bar",
-                "..",
-                "'",
-                "\\",
-                "\x00",
-                "\ud800",
-                "\ufdfa",
-                "İ",
-                "क्षि",
-                "狗",
-                " ",
-            ],
-        ]
-    ),
-    max_size=30,
-)
-
-
 @settings(max_examples=100, deadline=None)
-@given(st.one_of(st.text(max_size=200), SYNTAX.map(" ".join), SYNTAX.map("".join)))
+@given(QUERIES)
 @example("\ufdfa" * 1000)
 @example("-" * 1000)
 @example("a~" * 500)
@@ -259,6 +292,57 @@ def test_any_text_is_understood_or_refused_with_one_line(text: str) -> None:
         assert isinstance(parse_query(text), ParsedQuery)
     except QueryError as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+class TestPlainWordsOf:
+    @pytest.mark.parametrize(
+        ("text", "words_asked"),
+        [
+            ('A dog -- "not" a cat', "dog not cat"),
+            ("DOG AND NOT (CAT OR bird*) field:mouse~", "dog not cat bird field mouse"),
+            ("taken:2023 -camera:canon has:gps", "taken 2023 camera canon gps"),
+            ("two dogs and a dog's ball", "two dogs ball"),
+            ("the of a", ""),
+        ],
+    )
+    def test_nothing_in_a_text_is_an_operator(self, text: str, words_asked: str) -> None:
+        assert plain_words(text) == words_asked
+
+    def test_a_text_beyond_the_limits_is_cut_to_its_first_words(self) -> None:
+        assert parse_query(plain_words(" ".join(f"w{n}" for n in range(200)))).words[-1] == "w63"
+        assert len(plain_words(" ".join(f"{n:060}" for n in range(60)))) == 16 * 61 - 1
+
+    @settings(max_examples=100, deadline=None)
+    @given(QUERIES)
+    def test_it_asks_for_the_words_and_nothing_else(self, text: str) -> None:
+        query = plain_words(text)
+        if not query:
+            assert content_words(text) == []
+            return
+        expected = dict.fromkeys(map(stem, content_words(text)))
+        root = parse_query(query).root
+        assert root == Ranked(wanted=tuple(Word(word) for word in query.split(" ")))
+        assert list(map(stem, query.split(" "))) == list(expected)[: len(query.split(" "))]
+
+
+class TestRespelling:
+    def test_words_are_replaced_and_everything_else_stays(self) -> None:
+        typed = '"Girafe  grass"  -cat OR (girafes AND caption:dog) taken:2023'
+        assert respell(typed, {"girafe": "giraffe", "girafes": "giraffes"}) == (
+            '"giraffe  grass"  -cat OR (giraffes AND caption:dog) taken:2023'
+        )
+
+    def test_operators_and_field_names_are_no_words(self) -> None:
+        typed = "NOT not camera camera:or or OR"
+        assert respell(typed, {"not": "knot", "camera": "camel", "or": "ore"}) == "NOT knot camel camera:ore ore OR"
+
+    def test_a_word_goes_with_its_apostrophe(self) -> None:
+        assert respell("the girafe\u2019s neck", {"girafe": "giraffe"}) == "the giraffe neck"
+
+    @settings(max_examples=100, deadline=None)
+    @given(QUERIES)
+    def test_replacing_nothing_changes_nothing(self, text: str) -> None:
+        assert respell(text, {}) == text
 
 
 class TestAnalysis:

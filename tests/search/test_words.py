@@ -10,17 +10,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 import photoindex
 from photoindex.errors import FullTextError, QueryError
 from photoindex.search import Document, FullText, Match
 from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS
+from tests.search.strategies import QUERIES
 
 REPOSITORY = Path(photoindex.__file__).parents[1]
 
@@ -152,6 +152,23 @@ class TestWhatIsFound:
     def test_dates_filter_by_day_month_year_and_range(self, fulltext: FullText, query: str, expected: set[int]) -> None:
         assert found(fulltext, query) == expected
 
+    def test_days_count_from_the_day_of_the_search(self, fulltext: FullText) -> None:
+        assert ids(fulltext.search("taken:last month", today=date(2023, 7, 31))) == [2]
+        assert ids(fulltext.search("taken:last month", today=date(2023, 8, 1))) == [4]
+        assert ids(fulltext.search("taken:today")) == []
+
+    def test_has_finds_photos_by_the_facts_they_carry(self, index_of: Callable[..., FullText]) -> None:
+        fulltext = index_of(
+            Document(1, "a dog"),
+            Document(2, "a dog", gps=True, camera="Canon"),
+            Document(3, "a cat", gps=True, taken_at=datetime(1850, 1, 1)),
+        )
+        assert found(fulltext, "has:gps") == {2, 3}
+        assert found(fulltext, "dog has:gps") == found(fulltext, "has:camera") == {2}
+        assert found(fulltext, "has:date") == {3}
+        assert found(fulltext, "-has:gps") == {1}
+        assert found(fulltext, "gps") == found(fulltext, "caption:gps") == set()
+
     def test_a_photo_from_before_1900_is_found_by_words_and_by_no_date(self, index_of: Callable[..., FullText]) -> None:
         fulltext = index_of(
             Document(1, "a dog", taken_at=datetime(1899, 12, 31)), Document(2, "x", taken_at=datetime.max)
@@ -183,39 +200,13 @@ class TestWhatIsFound:
         assert matches == {2: {("caption", "brown"), ("caption", "dog")}, 3: {("caption", "couch")}}
 
     @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        st.one_of(
-            st.text(max_size=60),
-            st.lists(
-                st.sampled_from(
-                    [
-                        "dog",
-                        "the",
-                        "AND",
-                        "OR",
-                        "NOT",
-                        "(",
-                        ")",
-                        '"',
-                        "-",
-                        "*",
-                        "br*",
-                        "~",
-                        "dgo~",
-                        "taken:2023..",
-                        "x:",
-                        "狗",
-                    ]
-                ),
-                max_size=20,
-            ).map(" ".join),
-        )
-    )
+    @given(QUERIES)
     @example("\x00*~")
     @example('""-""')
     def test_any_text_is_answered_or_refused_as_a_query(self, fulltext: FullText, text: str) -> None:
         try:
             fulltext.search(text)
+            fulltext.corrections(text)
         except QueryError as error:
             assert "\n" not in str(error)  # noqa: PT017
 

@@ -91,8 +91,8 @@ def read_wordnet(folder: Path) -> WordNet:
         counts: dict[tuple[str, int], int] = {}
         for line in _records(reading):
             key, _, count = line.split()
-            lemma, _, sense = key.replace("_", " ").partition("%")
-            part, file, number = sense.split(":")[:3]
+            lemma, _, address = key.replace("_", " ").partition("%")
+            part, file, number = address.split(":")[:3]
             if part != "1":
                 rivals[lemma] += int(count)
             # A few keys are of synsets that this edition of the files does not have.

@@ -1,0 +1,141 @@
+"""What a search shows on a terminal, and what it says of words that no photo has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from photoindex.cli import formats
+from photoindex.cli.main import main
+from photoindex.library import Library
+from photoindex.types import Hit
+from tests.support import REPOSITORY, make_photo
+
+CLEAR = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+
+
+@pytest.fixture
+def indexed(library: Library, album: Path) -> Path:
+    """A library of two photos, closed; returns its data folder."""
+    make_photo(album / "one.jpg", "red")
+    make_photo(album / "two.png", "blue")
+    library.index(album)
+    library.close()
+    return library.settings.data_dir
+
+
+def run(data_dir: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--data-dir", str(data_dir), "search", *arguments])
+
+
+def hit(caption: str, *words: str, path: str = "/album/one.jpg") -> Hit:
+    matched = (*(("caption", word) for word in words), ("labels", "square"))
+    return Hit(Path(path), 1.0, caption, "user", matched, (), None, None, 48, 32, 1)
+
+
+def on_terminal(data_dir: Path, *arguments: str, **environment: str) -> tuple[str, int]:
+    """What `photoindex search` writes, with a real terminal for both its outputs, and its exit status."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "photoindex", "--data-dir", str(data_dir), "search", *arguments]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdin=theirs, stdout=theirs, stderr=theirs, env={**CLEAR, **environment}
+    ) as process:
+        os.close(theirs)
+        written = b""
+        try:
+            while piece := os.read(ours, 65536):
+                written += piece
+        except OSError:  # how Linux says that the other side is closed
+            pass
+        os.close(ours)
+    return written.decode().replace("\r\n", "\n"), process.returncode
+
+
+class TestFoundWords:
+    def test_they_are_bold_on_a_terminal(self, indexed: Path, album: Path) -> None:
+        written, status = on_terminal(indexed, "reds")
+        assert written == f"{album / 'one.jpg'}\n    a \x1b[1mred\x1b[0m square\n"
+        assert status == 0
+
+    def test_prefixes_and_fuzzy_words_mark_what_they_found(self, indexed: Path) -> None:
+        assert "a \x1b[1mblue\x1b[0m \x1b[1msquare\x1b[0m" in on_terminal(indexed, "squ* bluw~")[0]
+
+    def test_they_are_plain_when_no_color_is_set(self, indexed: Path) -> None:
+        assert "\x1b" not in on_terminal(indexed, "red", NO_COLOR="1")[0]
+
+    def test_they_are_plain_in_a_pipe(self, indexed: Path) -> None:
+        assert "\x1b" not in run(indexed, "red").stdout
+
+    def test_they_are_marked_on_a_page(self, indexed: Path, tmp_path: Path) -> None:
+        run(indexed, "red", "--html", str(tmp_path / "page.html"))
+        assert "<figcaption>a <mark>red</mark> square<br>" in (tmp_path / "page.html").read_text()
+
+    def test_a_page_takes_no_markup_from_a_caption(self, tmp_path: Path) -> None:
+        formats.write_html(tmp_path / "page.html", "b", [hit("<i>a</i> <b>", "b")])
+        assert "&lt;i&gt;a&lt;/i&gt; &lt;<mark>b</mark>&gt;" in (tmp_path / "page.html").read_text()
+
+    @pytest.mark.parametrize("terminal", [True, False])
+    def test_nothing_in_a_caption_controls_the_terminal(
+        self, terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        formats.write_list([hit("a\x1b]0;dog\x07\tcat\u2028\x9b\n", "dog")], explain=False, terminal=terminal)
+        written = capsys.readouterr().out
+        assert r"a\x1b]0;dog\x07\tcat\u2028\x9b\n" in written
+        assert written.count("\n") == (2 if terminal else 1)
+
+    def test_nothing_in_a_path_controls_the_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        formats.write_list([hit("a dog", path="/a\x1b[2J/é.jpg")], explain=False, terminal=True)
+        assert capsys.readouterr().out.splitlines()[0] == r"/a\x1b[2J/é.jpg"
+
+
+class TestDidYouMean:
+    def test_a_search_without_hits_offers_queries_that_have_some(self, indexed: Path) -> None:
+        result = run(indexed, "bleu squares")
+        assert result.stdout  # squares are found
+        result = run(indexed, "bleu")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == "no photo matches 'bleu'. Did you mean: blue?\n"
+
+    def test_operators_stay_and_a_query_that_finds_nothing_is_not_offered(self, indexed: Path) -> None:
+        assert run(indexed, '"bleu square"').stderr == (
+            'no photo matches \'"bleu square"\'. Did you mean: "blue square"?\n'
+        )
+        assert run(indexed, "bleu -square").stderr == "no photo matches 'bleu -square'\n"
+        assert run(indexed, "xylophone").stderr == "no photo matches 'xylophone'\n"
+
+    def test_json_stays_a_list(self, indexed: Path) -> None:
+        result = run(indexed, "--json", "bleu")
+        assert json.loads(result.stdout) == []
+        assert "Did you mean: blue?" in result.stderr
+
+    def test_quiet_is_quiet(self, indexed: Path) -> None:
+        result = CliRunner().invoke(main, ["-q", "--data-dir", str(indexed), "search", "bleu"])
+        assert (result.exit_code, result.output) == (1, "")
+
+    def test_a_word_that_no_photo_has_is_told_on_a_terminal_only(self, indexed: Path) -> None:
+        assert run(indexed, "red bleu").stderr == ""
+        written, status = on_terminal(indexed, "red bleu")
+        assert written.endswith(" square\nno photo has 'bleu'; did you mean 'blue'?\n")
+        assert status == 0
+        written, _ = on_terminal(indexed, "paint", "yelow", "bleu", "skware", "red")
+        assert written.endswith("no photo has 'bleu' or 'skware'; did you mean 'paint yelow blue square red'?\n")
+
+    def test_control_characters_of_a_query_are_not_written(self, indexed: Path) -> None:
+        assert "\x1b" not in run(indexed, "bleu \x1b[2J").stderr
+
+
+def test_suggestions_by_the_library_keep_the_rest_of_the_query(library: Library, album: Path) -> None:
+    make_photo(album / "one.jpg", "yellow")
+    library.index(album)
+    assert library.suggest("yelow OR -sqare name:one") == ["yellow OR -sqare name:one"]
+    assert library.suggest('"yelow  sqare"') == ['"yellow  square"']
+    assert library.suggest("yellow") == []
+    assert library.corrections("yelow skware square") == {"yelow": ("yellow",), "skware": ("square",)}

@@ -1,0 +1,26 @@
+"""Hostile text for the query language: anything, and heaps of its own syntax."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+SYNTAX = (
+    *("dog", "the", "AND", "OR", "NOT", "and", "br*", "do*", "dgo~", "horse~2", "gi", "girafe", "dgo", "x" * 70),
+    *("(", ")", '"', "-", "--", "*", "~", ":", "..", "'", "\\", "%", "\u201c", "\u2019"),
+    *("taken:", "taken:2023", "taken:2023..", "taken:last", "taken:last 99", "week", "months", "taken:last-week"),
+    *(
+        "taken:today..",
+        "..yesterday",
+        "taken:this year",
+        "TAKEN:last 9999 years",
+        "has:",
+        "has:gps",
+        "HAS:date",
+        "has:x",
+    ),
+    *("camera:", "caption:dog", 'label:"', "foo:bar", "x:"),
+    *("\x00", "\x1b[31m", "\ud800", "\ufdfa", "İ", "क्षि", "狗", "\u0301", "２０２３", " ", "\n"),
+)
+
+PIECES = st.lists(st.sampled_from(SYNTAX), max_size=30)
+QUERIES = st.one_of(st.text(max_size=200), PIECES.map(" ".join), PIECES.map("".join))

@@ -72,9 +72,10 @@ def evaluate_captions(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """BLEU-1 to 4, ROUGE-L and CIDEr of models on photos with captions by people.
+    """BLEU-1 to 4, ROUGE-L, CIDEr and CHAIR of models on photos with captions by people.
 
-    Each data set is scored by itself. Scores are pycocoevalcap's, in percent; the extra `train` has it.
+    Each data set is scored by itself. Scores are pycocoevalcap's, in percent; the extra `train` has it. CHAIRi is how
+    many of the things that captions name no person named, CHAIRs how many captions name such a thing: less is better.
     """
     import torch
 
@@ -82,6 +83,7 @@ def evaluate_captions(
     from photoindex.captioner.checkpoint import load_checkpoint
     from photoindex.captioner.device import choose_device
     from photoindex.training.evaluate import caption_photos, score_captions
+    from photoindex.training.hallucination import score_hallucination
 
     if threads:
         torch.set_num_threads(threads)
@@ -102,7 +104,10 @@ def evaluate_captions(
                     progress=partial(_show_progress, display, "captioning"),
                 )
             for width, captions in zip(widths, by_width, strict=True):
-                scores = dataclasses.asdict(score_captions(captions, [photo.captions for photo in photos]))
+                people = [photo.captions for photo in photos]
+                scores = dataclasses.asdict(score_captions(captions, people))
+                invented = score_hallucination(captions, people)
+                scores |= {"chair_objects": invented.objects, "chair_captions": invented.captions}
                 rows.append(
                     {"data": path.name, "split": split, "model": checkpoint.name, "beam_width": width, **scores}
                 )
@@ -115,11 +120,13 @@ def evaluate_captions(
     if as_json:
         write_json(rows)
         return
-    heads = ("data", "model", "beam", "photos", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr")
+    heads = ("data", "model", "beam", "photos", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr",
+             "CHAIRi", "CHAIRs")  # fmt: skip
     table = [heads] + [
         (
             row["data"], row["model"], str(row["beam_width"]), str(row["photos"]),
-            *(f"{row[key]:.1f}" for key in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider")),
+            *(f"{row[key]:.1f}" for key in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider",
+                                            "chair_objects", "chair_captions")),
         )
         for row in rows
     ]  # fmt: skip

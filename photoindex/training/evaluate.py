@@ -7,6 +7,7 @@ Java; captions are split by :func:`photoindex.captioner.vocabulary.tokenize` ins
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import io
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
+from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.network import Decoder, Seen
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
@@ -91,14 +93,20 @@ def caption_photos(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[list[str]]:
     """Run a whole model over photos, without a feature cache: for each beam width the best caption of each photo."""
-    encoder = checkpoint.encoder.to(device)
-    decoder = checkpoint.decoder.to(device)
+    encoder = copy.deepcopy(checkpoint.encoder)
+    fold_batch_norm(encoder)
+    encoder = encoder.to(device).to(memory_format=torch.channels_last)
+    for part in (checkpoint.decoder, checkpoint.term_head):
+        if part is not None:
+            part.to(device)
+    decoder = checkpoint.decoder
     size = encoder.preprocessing.size
     captions: list[list[str]] = [[] for _ in beam_widths]
     batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
     for start in range(0, len(photos), batch):
         pixels = np.stack([load_view(photo.path, size) for photo in photos[start : start + batch]])
         images = encoder.preprocessing.normalise(torch.from_numpy(pixels).to(device))
+        images = images.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             seen = checkpoint.look(encoder(images))
         for found, width in zip(captions, beam_widths, strict=True):

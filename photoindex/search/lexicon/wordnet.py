@@ -92,11 +92,11 @@ def read_wordnet(folder: Path) -> WordNet:
         for line in _records(reading):
             key, _, count = line.split()
             lemma, _, address = key.replace("_", " ").partition("%")
-            part, file, number = address.split(":")[:3]
+            part, lexfile, nth = address.split(":")[:3]
             if part != "1":
                 rivals[lemma] += int(count)
             # A few keys are of synsets that this edition of the files does not have.
-            elif (offset := keys.get((lemma, int(file), int(number)))) is not None:
+            elif (offset := keys.get((lemma, int(lexfile), int(nth)))) is not None:
                 counts[lemma, offset] = counts.get((lemma, offset), 0) + int(count)
         return WordNet(synsets, senses, counts, dict(rivals))
     except OSError as error:

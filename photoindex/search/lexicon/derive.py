@@ -121,16 +121,13 @@ class Lexicographer:
         synset = self._net.synsets[offset]
         if synset.file not in VISIBLE:
             return []
-        found = [
-            word
-            for word in synset.lemmas
-            if _is_plain(word) and self.rank(word) < OTHER_RANK and self.share(word, offset) >= OTHER_SHARE
-        ]
+        usable = (word for word in synset.lemmas if _is_plain(word) and self._is_said(word))
+        found = [w for w in usable if self.rank(w) < OTHER_RANK and self.share(w, offset) >= OTHER_SHARE]
         return sorted(found, key=lambda word: (self.rank(word), word))
 
     def _basic_name(self, offset: int) -> str | None:
-        names = [name for name in self.names(offset) if name not in judgement.NOT_TRADED_FOR]
-        if not names:
+        names = self.names(offset)
+        if not names or not judgement.NOT_TRADED_FOR.isdisjoint(names):
             return None
         most_common = min(
             (self.rank(name) for below in self._net.descendants(offset) for name in self.names(below)),

@@ -151,8 +151,8 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 # traded for "room", nor "beard" for "hair".
 NOT_TRADED_FOR: Final = frozenset(
     (
-        "artist building bush chair cord dirt event fairy food friend ground group hair leather member metal official"
-        " paper person plant platform player room slope someone speaker spectator student tube weed wind wood"
+        "artist building bush chair cord dirt event fairy food friend grass ground group hair leather member metal"
+        " official paper person plant platform player room slope someone speaker spectator student tube weed wind wood"
     ).split()
 )
 

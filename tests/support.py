@@ -86,7 +86,7 @@ class FakeCaptioner:
         return Prediction(
             (Candidate(self.captions[-1], -1.0, -0.25), Candidate(f"something {colour}", -3.0, -1.5)),
             (Label("paint", 0.5),),
-            self._terms_of(colour),
+            terms=self._terms_of(colour),
         )
 
     def _terms_of(self, colour: str) -> TermVector | None:
@@ -160,7 +160,7 @@ def add_photo(
         photo_id = photos.save_photo(connection, content_hash or f"hash of {path.name}", 100, facts)
         model_id = photos.ensure_model(connection, model, "fake", "mean colour", vocabulary)
         terms = term_vector(vocabulary, impacts) if vocabulary is not None and impacts is not None else None
-        prediction = Prediction((Candidate(text, -1.0, -0.5), Candidate("a shape", -2.0, -1.0)), (), terms)
+        prediction = Prediction((Candidate(text, -1.0, -0.5), Candidate("a shape", -2.0, -1.0)), terms=terms)
         photos.save_prediction(connection, photo_id, prediction, model_id, "none")
         files.link_photo(connection, found[0], photo_id, scanned(path).stat)
         connection.execute(delete(job).where(job.c.file_id == found[0]))

@@ -25,7 +25,7 @@ PHOTOS = (
     Document(3, "a brown cat and a black dog on a couch", beams="a cat . a dog", taken_at=datetime(2022, 12, 31)),
     Document(4, "a woman rides a horse along the beach", taken_at=datetime(2023, 7, 1)),
 )
-RANKING = Ranking(terms=2.0, terms_floor=0.5)
+RANKING = Ranking(terms=2.0, terms_floor=0.5, synonyms=0.0)  # what terms find, no synonym shall
 PIECES = ("dog", "brown", "-cat", '"brown dog"', "gira*", "hrse~", "OR", "AND", "(", ")", "label:dog")
 
 Terms = Mapping[int, Mapping[str, float]]

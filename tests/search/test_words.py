@@ -82,7 +82,7 @@ class TestWhatIsFound:
             ("women", {4}),
             ("riding", {4}),
             ("sofa", {3}),
-            ("chesterfields", {3}),
+            ("sofas", {3}),
             ('"sofa"', set()),
             ("label:sofa", set()),
             ("-sofa", {1, 2, 3, 4}),
@@ -295,7 +295,7 @@ class TestSynonyms:
 
     def test_a_match_names_the_word_that_was_found(self, fulltext: FullText) -> None:
         (match,) = fulltext.search("sofa")
-        assert match.matched == (("caption", "couch"),)
+        assert words(match) == {("caption", "couch")}
 
     def test_a_ranking_without_synonyms_finds_only_the_words_asked_for(self, fulltext: FullText) -> None:
         assert fulltext.search("sofa", ranking=replace(DEFAULT_RANKING, synonyms=0)) == []

@@ -38,7 +38,7 @@ def predict(database: Database, photo_id: int, identity: str, vocabulary: TermVo
     with database.write() as connection:
         model_id = photos.ensure_model(connection, identity, "fake", "encoder", vocabulary)
         terms = make_vector(vocabulary, impacts) if impacts else None
-        prediction = Prediction((Candidate("a dog", -1.0, -0.5),), (), terms)
+        prediction = Prediction((Candidate("a dog", -1.0, -0.5),), terms=terms)
         photos.save_prediction(connection, photo_id, prediction, model_id, "none")
 
 

@@ -32,9 +32,9 @@ from photoindex.store import vectors
 from photoindex.store.database import Database
 from photoindex.store.vectors import StoredVector, VectorState
 
-# A search reads the vectors that changed since the matrix was made: a millisecond for 250 of them.
-FEW: Final = 256  # changed vectors that are not worth a matrix
-MANY: Final = 10_000
+# How many vectors may have changed since the matrix was made: every new process that searches reads them all.
+FEW: Final = 256  # not worth a matrix
+MANY: Final = 10_000  # too many, however large the library is
 LAZY_SHARE: Final = 50  # one in so many changed: made anew when a writer has come to rest
 BUSY_SHARE: Final = 4  # the same while it works: making the matrix then takes a constant share of its time
 

@@ -34,8 +34,8 @@ EmptyIndexError: Any = index.EmptyIndexError
 def numbers(reader: Any, field: str) -> NDArray[np.int64]:
     """The column of whole numbers of one segment, by document; 0 where a document has none.
 
-    Whoosh reads a column a document at a time, half a second for a million. This takes its bytes as they are: a fixed
-    length each, big-endian, in one piece.
+    Whoosh reads a column a document at a time. This takes its bytes as they are: a fixed length each, big-endian, in
+    one piece.
     """
     column = reader.column_reader(field, translate=False)
     values = np.zeros(reader.doc_count_all(), np.int64)

@@ -31,7 +31,7 @@ class Documents:
         self._leaves: list[tuple[Any, int]] = list(searcher.reader().leaf_readers())
         self._size = int(searcher.doc_count_all())
         self._photo_ids: PhotoIds | None = None
-        self._terms: Terms | None = None
+        self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.int64]] | None = None  # of these photo ids by row
 
     @property
     def photo_ids(self) -> PhotoIds:
@@ -47,19 +47,17 @@ class Documents:
 
     def terms(self, columns: Columns) -> Terms:
         """The columns, with the way from their rows to documents and back."""
-        known = self._terms
-        if known is None or known.columns.photo_ids is not columns.photo_ids:
+        if self._rows is None or self._rows[0] is not columns.photo_ids:
             document_of_row = self._document_of_row(columns.photo_ids)
             row_of_document = np.full(self._size + 1, -1, np.int64)
             row_of_document[document_of_row] = np.arange(len(document_of_row))
-            known = Terms(columns, document_of_row, row_of_document)
-        self._terms = Terms(columns, known.document_of_row, known.row_of_document)
-        return self._terms
+            self._rows = columns.photo_ids, document_of_row, row_of_document
+        return Terms(columns, *self._rows[1:])
 
     def _document_of_row(self, photo_ids: PhotoIds) -> NDArray[np.intp]:
-        order = np.argsort(self.photo_ids, kind="stable")  # of what is nearly sorted: as photos are met and indexed
-        ascending = self.photo_ids[order]
-        places = np.minimum(np.searchsorted(ascending, photo_ids), max(self._size - 1, 0))
         if not self._size:
             return np.zeros(len(photo_ids), np.intp)
+        order = np.argsort(self.photo_ids, kind="stable")  # quick: photos are indexed nearly in the order of their ids
+        ascending = self.photo_ids[order]
+        places = np.minimum(np.searchsorted(ascending, photo_ids), self._size - 1)
         return np.where((ascending[places] == photo_ids) & (photo_ids > 0), order[places], self._size)

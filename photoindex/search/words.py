@@ -125,7 +125,8 @@ class FullText:
         if limit is not None and limit < 0:
             raise ValueError("limit must not be negative")
         parsed = parse_query(query, today)
-        columns = terms.columns(terms_of(parsed.root)) if terms is not None and ranking.terms > 0 else None
+        asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
+        columns = terms.columns(asked) if terms is not None and asked else None
         with self._lock:
             searcher = self._current_searcher()
             with self._noticing_damage(self._usable().path):

@@ -19,6 +19,7 @@ from photoindex.store.tables import catalogue, model, term_vector
 from photoindex.types import Term, TermVector, TermVocabulary, VectorBatch
 
 ENTRY_BYTES = 3
+STATE = select(catalogue.c.identity, catalogue.c.vector_revision)  # asked with every search: made once
 BATCH = 5000  # vectors read at once when all are: a megabyte
 LEARNED_SOURCE = "model"
 
@@ -62,7 +63,7 @@ def save_vector(connection: Connection, photo_id: int, vector: TermVector | None
 
 def vector_state(connection: Connection) -> VectorState:
     """The catalogue's identity, and the revision of the latest vector that was written."""
-    row = connection.execute(select(catalogue.c.identity, catalogue.c.vector_revision)).one()
+    row = connection.execute(STATE).one()
     return VectorState(row.identity, row.vector_revision)
 
 

@@ -23,8 +23,8 @@ from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocab
 CPU_BATCH = 4
 GPU_BATCH = 64
 LABELS_KEPT = 5
-# The classifier is modest: of the classes it gave 0.15 to 0.2, people's captions of the photo named the thing or its kind
-# in 41 of 100, of the kinds in 46; and captions leave out much that is there. Search was best with about this too.
+# The classifier is modest: of the classes it gave 0.15 to 0.2, people's captions of the photo named the thing or its
+# kind in 41 of 100, of the kinds in 46; and captions leave out much that is there. Search did best near it, too.
 LABEL_THRESHOLD = 0.15
 KIND_THRESHOLD = 0.15  # on the sum over the classes of a kind
 

@@ -227,8 +227,8 @@ class TestRanking:
         assert ids(fulltext.search("a black dog on a couch"))[0] == 3
 
     def test_a_rare_word_counts_more_than_a_common_one(self, index_of: Callable[..., FullText]) -> None:
-        fulltext = index_of(*(Document(n, "man") for n in range(1, 9)), Document(9, "okapi"))
-        assert ids(fulltext.search("man okapi"))[0] == 9
+        fulltext = index_of(*(Document(n, "man") for n in range(1, 9)), Document(9, "zebra"))
+        assert ids(fulltext.search("ma zebra"))[0] == 9
 
     def test_a_word_in_the_caption_counts_more_than_in_other_fields(self, index_of: Callable[..., FullText]) -> None:
         fulltext = index_of(
@@ -521,7 +521,7 @@ from photoindex.search import Document, FullText
 
 with FullText.open(sys.argv[1]) as fulltext:
     for turn in range(int(sys.argv[2])):
-        fulltext.update([Document(photo, f"an okapi number{turn}") for photo in range(1, 5)])
+        fulltext.update([Document(photo, f"a zebra number{turn}") for photo in range(1, 5)])
         print(turn, flush=True)
 """
 
@@ -571,19 +571,19 @@ class TestOtherProcesses:
         assert not (fulltext.folder / "writer.pid").exists()
 
     def test_a_held_reader_sees_what_another_process_commits(self, fulltext: FullText) -> None:
-        assert found(fulltext, "okapi") == set()
+        assert found(fulltext, "zebra") == set()
         with program(UPDATE, fulltext.folder, 1) as process:
             process.communicate()
-        assert found(fulltext, "okapi number0") == {1, 2, 3, 4}
+        assert found(fulltext, "zebra number0") == {1, 2, 3, 4}
         assert found(fulltext, "giraffe dog") == set()
 
     def test_searching_beside_a_busy_writer_always_sees_whole_commits(self, fulltext: FullText) -> None:
-        fulltext.update([Document(photo, "an okapi") for photo in range(1, 5)])
+        fulltext.update([Document(photo, "a zebra") for photo in range(1, 5)])
         searches = 0
         with program(UPDATE, fulltext.folder, 40) as process:
             assert process.stdout is not None
             while process.poll() is None and searches < 20_000:
-                assert sorted(ids(fulltext.search("okapi"))) == [1, 2, 3, 4]
+                assert sorted(ids(fulltext.search("zebra"))) == [1, 2, 3, 4]
                 assert fulltext.count() == 4
                 searches += 1
         assert process.returncode == 0

@@ -49,7 +49,7 @@ images_option = click.option(
               help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Stage 2, captions. [default: 8]")
 @click.option("--reward-epochs", type=click.IntRange(0),
-              help="Stage 3, self-critical training; 0 leaves it out. [default: 4; pooled: 0]")  # fmt: skip
+              help="Stage 3, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip
 @click.option(
     "--views", type=click.IntRange(1), help="Of each photo, varied by cropping and light. [default: 4; pooled: 1]"
 )

@@ -86,6 +86,7 @@ def search(
         advice = _advice(library, text, bool(hits)) if asked else None
     if like is not None:
         text = f"{text} like {printable(like)}".strip()
+        advice = None if hits else f"no photo matches {text!r}"
     if html is not None:
         formats.write_html(html, text, hits)
         context.say(f"wrote {printable(html)}")

@@ -32,7 +32,7 @@ def load_view(path: Path, size: int, number: int = 0) -> NDArray[np.uint8]:
                 if number else upright.resize((size, size), Image.Resampling.BICUBIC)  # fmt: skip
     except (OSError, ValueError, SyntaxError) as error:
         raise DatasetError(f"cannot read the training photo {path}: {error}") from error
-    pixels: NDArray[np.uint8] = np.asarray(square, dtype=np.uint8).transpose(2, 0, 1)
+    pixels: NDArray[np.uint8] = np.ascontiguousarray(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))
     return pixels
 
 

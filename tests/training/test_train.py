@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.errors import DatasetError, TrainingError
 from photoindex.training.captions import CaptionRecipe, RewardRecipe
+from photoindex.training.cooccurrence import term_embeddings
 from photoindex.training.datasets import CaptionedPhoto, load_dataset
 from photoindex.training.evaluate import caption_photos, score_captions
 from photoindex.training.features import View, build_cache
@@ -128,20 +129,18 @@ def test_noisy_photos_teach_words_and_not_sentences(photos: list[CaptionedPhoto]
     assert "coffee" not in checkpoint.vocabulary.words
 
 
-def test_captions_without_photos_bring_kindred_terms_together(
-    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
-):
-    texts = tmp_path / "texts.txt"
-    texts.write_text("a cat and a rocket\n" * 50 + "a garage with a table\n" * 50)
-    recipe = changed(TINY, words=1, captions=1, reward=0)
-    recipe = replace(recipe, words=replace(recipe.words, head_rate=1e-9, tail_rate=1e-9))
-    run(photos, tmp_path / "model", cache, recipe, texts=[texts])
-    checkpoint = load_checkpoint(tmp_path / "model")
-    assert checkpoint.term_head is not None
-    row = dict(zip(checkpoint.terms, checkpoint.term_head.whole_terms.weight.detach(), strict=True))
-    assert float(row["cat"] @ row["rocket"]) > 2 * float(row["cat"] @ row["tabl"])
+def test_terms_that_keep_the_same_company_begin_as_kin():
+    rows = term_embeddings([[0, 2]] * 50 + [[1, 2]] * 50 + [[3, 4]] * 50, terms=6, size=4)
+    assert float(rows[0] @ rows[1]) > 0.9
+    assert abs(float(rows[0] @ rows[3])) < 0.1
+    assert rows[5].tolist() == [0, 0, 0, 0]
+
+
+def test_a_file_of_captions_that_cannot_be_read_is_named(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
     with pytest.raises(DatasetError, match=r"cannot read the captions .*missing.txt"):
-        run(photos, tmp_path / "other", cache, recipe, texts=[tmp_path / "missing.txt"])
+        run(
+            photos, tmp_path / "model", cache, changed(TINY, words=1, captions=1, reward=0), texts=[Path("missing.txt")]
+        )
 
 
 class Stop(Exception):

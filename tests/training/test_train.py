@@ -130,7 +130,7 @@ def test_noisy_photos_teach_words_and_not_sentences(photos: list[CaptionedPhoto]
 
 
 def test_terms_that_keep_the_same_company_begin_as_kin():
-    rows = term_embeddings([[0, 2]] * 50 + [[1, 2]] * 50 + [[3, 4]] * 50, terms=6, size=4)
+    rows = term_embeddings([[0, 2], [1, 2], [3, 4]] * 50 + [[6]] * 1000, terms=7, size=4)
     assert float(rows[0] @ rows[1]) > 0.9
     assert abs(float(rows[0] @ rows[3])) < 0.1
     assert rows[5].tolist() == [0, 0, 0, 0]

@@ -90,7 +90,7 @@ class TestLayers:
         assert everything == replace(DEFAULT_RANKING, fields={**DEFAULT_RANKING.fields, **off})
 
     def test_a_layer_without_a_weight_has_no_row(self) -> None:
-        rows = layer_rows(Ranking(fields={"caption": 1.0, "beams": 0.0, "labels": 0.5}))
+        rows = layer_rows(Ranking(fields={"caption": 1.0, "beams": 0.0, "labels": 0.5}, terms=0.0, synonyms=0.0))
         assert [name for name, _ in rows] == ["captions", "labels", "all: captions + labels"]
 
 

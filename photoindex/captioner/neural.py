@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photoindex.captioner.beam import search
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.encoder import fold_batch_norm
+from photoindex.captioner.speaker import Speaker
 from photoindex.captioner.term_head import strongest
 from photoindex.search import lexicon
 from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
@@ -37,12 +37,11 @@ class NeuralCaptioner:
         self._device = device
         self._search = dataclasses.replace(checkpoint.search, beam_width=beam_width)
         self._encoder = checkpoint.encoder
-        self._decoder = checkpoint.decoder
         for part in checkpoint.parts().values():
             part.to(device)
         fold_batch_norm(self._encoder)
         self._encoder.to(memory_format=torch.channels_last)
-        self._repeatable = checkpoint.vocabulary.function_words()
+        self._speaker = Speaker(checkpoint)
         members = lexicon.members(checkpoint.labels)
         self._kinds = list(members)
         self._below = torch.zeros(len(checkpoint.labels), len(members), device=device)  # which classes make up a kind
@@ -96,13 +95,9 @@ class NeuralCaptioner:
             feature_map = self._encoder(images.contiguous(memory_format=torch.channels_last))
         feature_map = feature_map.float()
         labels, kinds = self._labels(self._encoder.classify(feature_map))
-        found = search(
-            self._decoder,
-            self._checkpoint.look(feature_map),
-            self._search,
-            self._repeatable,
-        )
-        terms = self._terms(feature_map)
+        impacts = None if self._term_head is None else self._term_head.impacts(self._term_head(feature_map))
+        found = self._speaker.say(self._checkpoint.look(feature_map), impacts, self._search)
+        terms = self._terms(impacts, len(photos))
         decode = self._checkpoint.vocabulary.decode
         return [
             Prediction(
@@ -114,11 +109,10 @@ class NeuralCaptioner:
             for number, hypotheses in enumerate(found)
         ]
 
-    def _terms(self, feature_map: Tensor) -> list[TermVector | None]:
+    def _terms(self, impacts: Tensor | None, photos: int) -> list[TermVector | None]:
         head = self._term_head
-        if head is None:
-            return [None] * len(feature_map)
-        impacts = head.impacts(head(feature_map))
+        if head is None or impacts is None:
+            return [None] * photos
         return [
             TermVector(np.array(ids, np.uint16), np.array(levels, np.uint8))
             for ids, levels in strongest(impacts, head.config)

@@ -56,11 +56,20 @@ class Vocabulary:
         return len(self.words)
 
     @classmethod
-    def from_captions(cls, captions: Iterable[str], threshold: int = 4) -> Vocabulary:
-        """All words that occur at least ``threshold`` times, the most frequent first (ties alphabetical)."""
+    def from_captions(
+        cls, captions: Iterable[str], threshold: int = 4, texts: Iterable[str] = (), text_threshold: int = 40
+    ) -> Vocabulary:
+        """All words that occur at least ``threshold`` times, or ``text_threshold`` times in ``texts``.
+
+        The most frequent come first, those of the captions before the texts' (ties alphabetical).
+        """
         counts = Counter(word for caption in captions for word in tokenize(caption))
-        kept = sorted((w for w, n in counts.items() if n >= threshold), key=lambda w: (-counts[w], w))
-        return cls((*SPECIAL, *kept))
+        more = Counter(word for text in texts for word in tokenize(text))
+        kept = {word for word, n in counts.items() if n >= threshold}
+        added = {word for word, n in more.items() if n >= text_threshold} - kept
+        return cls(
+            (*SPECIAL, *sorted(kept, key=lambda w: (-counts[w], w)), *sorted(added, key=lambda w: (-more[w], w)))
+        )
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:

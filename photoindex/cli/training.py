@@ -36,7 +36,7 @@ images_option = click.option(
 @click.option("--noisy", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
               help="More photos, with captions by machines or found beside them: they teach words only.")  # fmt: skip
 @click.option("--texts", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Captions without photos, a line each (.txt, .gz): they teach which words are akin.")  # fmt: skip
+              help="Captions without photos, a line each (.txt, .gz): they teach language.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
               help="Where the model and the run's checkpoints are written.")  # fmt: skip
 @click.option("--encoder", type=click.Choice(["efficientnet_lite2", "resnet50", "resnet152"]),
@@ -47,17 +47,19 @@ images_option = click.option(
               help="attention looks at regions; pooled is the classic tutorial's, with its recipe.")  # fmt: skip
 @click.option("--word-epochs", type=click.IntRange(0),
               help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0]")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="Stage 2, captions. [default: 8]")
+@click.option("--language-epochs", type=click.IntRange(0),
+              help="Stage 2, language, from --texts; 0 leaves it out. [default: 1; pooled: 0]")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8]")
 @click.option("--reward-epochs", type=click.IntRange(0),
-              help="Stage 3, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip
+              help="Stage 4, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip
 @click.option(
     "--views", type=click.IntRange(1), help="Of each photo, varied by cropping and light. [default: 4; pooled: 1]"
 )
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 2. [default: 0.001]")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 3. [default: 0.001]")
 @click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 512]")
 @click.option("--threshold", type=click.IntRange(1), help="Words seen less often are unknown. [default: 4]")
 @click.option("--batch-photos", type=click.IntRange(1),
-              help="Photos a step of stages 2 and 3, each with its captions. [default: 24; pooled: 26]")  # fmt: skip
+              help="Photos a step of stages 3 and 4, each with its captions. [default: 24; pooled: 26]")  # fmt: skip
 @click.option("--seed", type=int, help="The random seed. [default: 1]")
 @click.option("--cache", "cache_folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where computed features are kept (0.16 MB a view). [default: features/ in the output]")  # fmt: skip
@@ -83,9 +85,9 @@ def train(
 ) -> None:
     """Train a captioning model on photos with captions.
 
-    Three stages: the encoder learns the words that people use, the decoder learns to say their captions, and then to
-    agree with them as a whole. The photos whose split is `val` choose the best epochs; a data set named twice is
-    trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again with --resume.
+    The encoder learns the words that people use; then the decoder learns to speak, to say what people say of photos,
+    and, if asked to, to agree with them as a whole. The photos whose split is `val` choose the best epochs; a data set
+    named twice is trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again with --resume.
     Needs the extra: pip install 'photoindex[train]'.
     """
     import torch
@@ -126,10 +128,12 @@ def _recipe(decoder: str, changes: dict[str, Any]) -> Recipe:
     batch = {"batch_photos": changes.pop("batch_photos")} if "batch_photos" in changes else {}
     whole = {name: changes.pop(name) for name in ("encoder", "views") if name in changes}
     words = {"epochs": changes.pop("word_epochs")} if "word_epochs" in changes else {}
+    language = {"epochs": changes.pop("language_epochs")} if "language_epochs" in changes else {}
     reward = {"epochs": changes.pop("reward_epochs")} if "reward_epochs" in changes else {}
     return dataclasses.replace(
         recipe,
         words=dataclasses.replace(recipe.words, **words, **seed),
+        language=dataclasses.replace(recipe.language, **language, **seed),
         captions=dataclasses.replace(recipe.captions, **changes, **batch, **seed),
         reward=dataclasses.replace(recipe.reward, **reward, **batch, **seed),
         **whole,

@@ -1,8 +1,9 @@
-"""The second and third stage: the decoder learns to say what people say, then to be understood as they would be.
+"""The stages of the decoder: it learns to speak, to say what people say of photos, then to be understood as they are.
 
-``CaptionStage`` is teacher forcing: cross entropy of people's captions, word by word. ``RewardStage`` is self-critical
-sequence training (Rennie et al. 2017, arXiv:1612.00563): the decoder draws several captions of each photo and is moved
-towards those that people's captions agree with more than with the others (CIDEr-D); the mean of the other draws is the
+``LanguageStage`` is teacher forcing on captions without photos, each with a photo imagined for it: cross entropy, word
+by word. ``CaptionStage`` is the same on people's captions of real photos. ``RewardStage`` is self-critical sequence
+training (Rennie et al. 2017, arXiv:1612.00563): the decoder draws several captions of each photo and is moved towards
+those that people's captions agree with more than with the others (CIDEr-D); the mean of the other draws is the
 baseline, as in Luo (2020, arXiv:2003.09971).
 """
 
@@ -25,6 +26,7 @@ from photoindex.training.cider import CiderReward
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.evaluate import caption_split, score_captions
 from photoindex.training.features import ViewCache
+from photoindex.training.imagined import Imagination
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,22 @@ TUTORIAL = CaptionRecipe(
     decoder="pooled", dropout=0.0, constant_rate=True, warmup_steps=0, label_smoothing=0.0, weight_decay=0.0,
     clip_norm=0.0, batch_photos=26, averaging=False,
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageRecipe:
+    """Everything that decides the outcome of the language stage, besides the data."""
+
+    epochs: int = 1
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.1
+    clip_norm: float = 2.0
+    batch_captions: int = 128
+    threshold: int = 40  # a word seen less often in them, and unknown from the photos' captions, becomes <unk>
+    max_words: int = 22
+    seed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +152,7 @@ class _DecoderStage:
 
 
 class CaptionStage(_DecoderStage):
-    """A stage of :class:`.loop.Loop`: teacher forcing."""
+    """A stage of :class:`.loop.Loop`: teacher forcing on the photos' captions."""
 
     name = "captions"
 
@@ -167,12 +185,48 @@ class CaptionStage(_DecoderStage):
         for place, n in enumerate(photos):
             texts = self._encoded[n]
             captions += [(place, text) for text in (texts if len(texts) <= most else chance.sample(texts, most))]
-        owners, words, lengths, _ = _padded(captions)
         seen = self._cache.varied(photos, chance)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
-            logits, targets = self._decoder(seen, owners.to(self._device), words.to(self._device), lengths)
-        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self._recipe.label_smoothing)
-        return loss, float(loss.detach())
+        return _teacher_forcing(self._decoder, seen, captions, self._recipe.label_smoothing)
+
+
+class LanguageStage(_DecoderStage):
+    """A stage of :class:`.loop.Loop`: teacher forcing on ``texts``, (words, terms) as numbers, without photos.
+
+    Its members are texts. It is measured on real photos all the same.
+    """
+
+    name = "language"
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        repeats: Sequence[int],
+        cache: SeenCache,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        texts: Sequence[tuple[list[int], list[int]]],
+        imagination: Imagination,
+        recipe: LanguageRecipe,
+        device: torch.device,
+    ) -> None:
+        super().__init__(photos, repeats, cache, decoder, vocabulary, device)
+        self._texts, self._imagination, self._recipe = texts, imagination, recipe
+
+    def members(self, epoch: int) -> Sequence[int]:
+        return range(len(self._texts))
+
+    def groups(self) -> list[dict[str, Any]]:
+        recipe = self._recipe
+        return [
+            {"params": [*self._decoder.parameters()], "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+        ]
+
+    def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
+        told = [self._texts[n] for n in photos]
+        imagined = self._imagination.imagine([terms for _, terms in told], chance)
+        seen = Seen(imagined.regions.to(self._device), imagined.summary.to(self._device))
+        captions = [(place, words[: self._recipe.max_words + 2]) for place, (words, _) in enumerate(told)]
+        return _teacher_forcing(self._decoder, seen, captions, self._recipe.label_smoothing)
 
 
 class RewardStage(_DecoderStage):
@@ -221,6 +275,18 @@ class RewardStage(_DecoderStage):
         credit = advantage[order].unsqueeze(1).expand(-1, words.shape[1] - 1)
         packed = pack_padded_sequence(credit, lengths - 1, batch_first=True).data.to(self._device)
         return -(packed * said).mean(), -100 * float(rewards.mean())
+
+
+def _teacher_forcing(
+    decoder: Decoder, seen: Seen, captions: Sequence[tuple[int, Sequence[int]]], label_smoothing: float
+) -> tuple[Tensor, float]:
+    """Cross entropy of (photo, words) captions, word by word, and the same as a number."""
+    device = seen.regions.device
+    owners, words, lengths, _ = _padded(captions)
+    with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+        logits, targets = decoder(seen, owners.to(device), words.to(device), lengths)
+    loss = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
+    return loss, float(loss.detach())
 
 
 @torch.no_grad()

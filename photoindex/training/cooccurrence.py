@@ -37,7 +37,7 @@ def term_embeddings(captions: Sequence[Sequence[int]], terms: int, size: int, se
 
     With fewer than ``size`` dimensions to be found the rest are 0.
     """
-    together = _met(captions, terms)
+    together = met(captions, terms)
     counts = together.diagonal() + 1
     information = torch.log(together * len(captions) / torch.outer(counts, counts)) - SHIFT
     matrix = information.clamp(min=0).fill_diagonal_(0)  # the logarithm of no meeting at all is minus infinity
@@ -50,7 +50,7 @@ def term_embeddings(captions: Sequence[Sequence[int]], terms: int, size: int, se
     return found
 
 
-def _met(captions: Sequence[Sequence[int]], terms: int) -> Tensor:
+def met(captions: Sequence[Sequence[int]], terms: int) -> Tensor:
     """How many captions hold both terms, float32 (terms, terms); the diagonal counts a term's own captions."""
     by_length: dict[int, list[Sequence[int]]] = {}
     for caption in captions:

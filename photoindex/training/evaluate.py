@@ -20,6 +20,7 @@ from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.network import Decoder, Seen
+from photoindex.captioner.speaker import Speaker
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
 from photoindex.training.datasets import CaptionedPhoto
@@ -99,7 +100,7 @@ def caption_photos(
     for part in (checkpoint.decoder, checkpoint.term_head):
         if part is not None:
             part.to(device)
-    decoder = checkpoint.decoder
+    speaker, head = Speaker(checkpoint), checkpoint.term_head
     size = encoder.preprocessing.size
     captions: list[list[str]] = [[] for _ in beam_widths]
     batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
@@ -108,10 +109,12 @@ def caption_photos(
         images = encoder.preprocessing.normalise(torch.from_numpy(pixels).to(device))
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            seen = checkpoint.look(encoder(images))
+            feature_map = encoder(images)
+            seen = checkpoint.look(feature_map)
+            impacts = None if head is None else head.impacts(head(feature_map))
         for found, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            said = search(decoder, seen, settings, checkpoint.vocabulary.function_words())
+            said = speaker.say(seen, impacts, settings)
             found += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in said]
         if progress:
             progress(min(start + batch, len(photos)), len(photos))

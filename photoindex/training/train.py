@@ -1,8 +1,9 @@
-"""Training a model from photos with captions, in three stages that each survive a kill.
+"""Training a model from photos with captions, in stages that each survive a kill.
 
 1. words     the encoder's tail and the term head learn which words people use for a photo (terms.py)
-2. captions  the decoder learns to say what people say (captions.py)
-3. reward    the decoder learns to agree with people as a whole (captions.py)
+2. language  the decoder learns to speak, from captions without photos, where there are some (captions.py, imagined.py)
+3. captions  the decoder learns to say what people say of photos (captions.py)
+4. reward    the decoder learns to agree with people as a whole (captions.py); left out by default
 
 Before the first, the trunk's maps of all views are computed, before the second the regions of the tuned encoder
 (features.py). ``output`` gets the model after each later stage; ``output/<stage>.run.safetensors`` holds a stage's run.
@@ -28,10 +29,20 @@ from photoindex.captioner.network import Decoder, DecoderConfig, Seen, build_dec
 from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import TrainingError
-from photoindex.training.captions import TUTORIAL, CaptionRecipe, CaptionStage, RewardRecipe, RewardStage, SeenCache
+from photoindex.training.captions import (
+    TUTORIAL,
+    CaptionRecipe,
+    CaptionStage,
+    LanguageRecipe,
+    LanguageStage,
+    RewardRecipe,
+    RewardStage,
+    SeenCache,
+)
 from photoindex.training.cooccurrence import read_texts, term_embeddings
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import View, ViewCache, build_cache, trunk_cache
+from photoindex.training.imagined import Imagination
 from photoindex.training.loop import Loop, Report, Schedule, Stage, TrainingProgress
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
@@ -51,6 +62,7 @@ class Recipe:
     encoder: str = "efficientnet_lite2"
     views: int = 4  # of each training photo: the plain one and varied ones
     words: TermRecipe = field(default_factory=TermRecipe)
+    language: LanguageRecipe = field(default_factory=LanguageRecipe)
     captions: CaptionRecipe = field(default_factory=CaptionRecipe)
     reward: RewardRecipe = field(default_factory=RewardRecipe)
 
@@ -60,6 +72,7 @@ RECIPES = {
     "pooled": Recipe(
         views=1,
         words=dataclasses.replace(TermRecipe(), epochs=0),
+        language=dataclasses.replace(LanguageRecipe(), epochs=0),
         captions=TUTORIAL,
         reward=dataclasses.replace(RewardRecipe(), epochs=0),
     ),
@@ -86,7 +99,8 @@ def train(
 
     A photo that is listed N times is seen N times an epoch. ``noisy`` are further training photos whose captions were
     made by machines or found beside them: they take part in the first stage only, a share of them in each epoch.
-    ``texts`` are files of captions without photos, a line each, from which the terms' first embeddings are learnt.
+    ``texts`` are files of captions without photos, a line each: the terms' first embeddings and the decoder's language
+    are learnt from them.
     Without validation photos the last epochs are kept.
     ``checkpoint_seconds`` is the most work a kill can cost.
     Returns the training record. Raises :class:`TrainingError` for an unknown encoder, no training photos, a folder that
@@ -260,8 +274,13 @@ class _Training:
         members = [n for n, photo in enumerate(self.photos) if photo.split in ("train", "val") and n not in self.noisy]
         repeats = self.repeats
         seen = self._seen(maps, places, members, identity)
+        language = self.recipe.language
+        texts = list(read_texts(self.texts)) if language.epochs and self.head is not None else []
         vocabulary = Vocabulary.from_captions(
-            (c for n in trained for _ in range(repeats[n]) for c in self.photos[n].captions), recipe.threshold
+            (c for n in trained for _ in range(repeats[n]) for c in self.photos[n].captions),
+            recipe.threshold,
+            texts,
+            language.threshold,
         )
         torch.manual_seed(recipe.seed)
         decoder = build_decoder(
@@ -271,16 +290,36 @@ class _Training:
             )
         ).to(self.device)  # fmt: skip
         common = (self.photos, repeats, seen, decoder, vocabulary)
+        if texts:
+            builder = TermVocabularyBuilder(self.terms)
+            told = [(vocabulary.encode(text), terms) for text in texts if (terms := builder.encode(text))]
+            self._loop(
+                LanguageStage(*common, told, self._imagination(seen, trained, builder), language, self.device), language
+            )
         self._loop(CaptionStage(*common, recipe, self.device), recipe)
         self._write(decoder, vocabulary)
         if self.recipe.reward.epochs:
             self._loop(RewardStage(*common, self.recipe.reward, self.device), self.recipe.reward)
             self._write(decoder, vocabulary)
 
-    def _loop(self, stage: Stage, recipe: TermRecipe | CaptionRecipe | RewardRecipe) -> None:
+    def _imagination(self, seen: SeenCache, trained: Sequence[int], builder: TermVocabularyBuilder) -> Imagination:
+        """Fitted on the plain views of the photos that people captioned."""
+        means, summaries = [], []
+        for start in range(0, len(trained), TAIL_BATCH):
+            part = seen.plain(trained[start : start + TAIL_BATCH])
+            means.append(part.regions.mean(1, keepdim=True).cpu())
+            summaries.append(part.summary.cpu())
+        captions = [(place, builder.encode(c)) for place, n in enumerate(trained) for c in self.photos[n].captions]
+        return Imagination(
+            [(place, terms) for place, terms in captions if terms],
+            Seen(torch.cat(means), torch.cat(summaries)),
+            len(builder),
+        )
+
+    def _loop(self, stage: Stage, recipe: TermRecipe | LanguageRecipe | CaptionRecipe | RewardRecipe) -> None:
         schedule = Schedule(
             recipe.epochs,
-            recipe.batch_photos,
+            recipe.batch_captions if isinstance(recipe, LanguageRecipe) else recipe.batch_photos,
             recipe.warmup_steps,
             recipe.clip_norm,
             recipe.seed,

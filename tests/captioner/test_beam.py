@@ -118,3 +118,22 @@ def test_photos_captioned_together_get_the_captions_they_get_alone(width: int):
     for number, expected in enumerate(together):
         [alone] = search(decoder, Seen(regions[number : number + 1], torch.zeros(1, 0)), settings)
         assert [h.words for h in alone] == [h.words for h in expected]
+
+
+def test_evidence_lifts_the_caption_whose_words_the_photo_speaks_for():
+    settings = SearchSettings(beam_width=2, length_penalty=0.0, evidence=1.0)
+    evidence = torch.zeros(2, 7)
+    evidence[1, [A, C]] = 1.0
+    twice = Seen(PHOTO.regions.expand(2, 1, 1), PHOTO.summary.expand(2, 0))
+    plain, lifted = search(Table(GARDEN_PATH), twice, settings, evidence=evidence)
+    assert plain[0].words == (B,)
+    assert lifted[0].words == (A, C)
+    assert lifted[0].log_probability == pytest.approx(math.log(0.6 * 0.7 * 0.3))  # still the decoder's own
+    assert lifted[0].score == pytest.approx(lifted[0].log_probability + 2)
+
+
+def test_a_word_said_twice_is_evidence_once():
+    settings = SearchSettings(beam_width=1, no_repeat=0, say_once=False, length_penalty=0.0, evidence=1.0)
+    echo = Table({START: {A: 1.0}, A: {B: 1.0}, B: {C: 1.0}, C: {A: 0.4, END: 0.6}})
+    [[best]] = search(echo, PHOTO, settings, evidence=torch.ones(1, 7))
+    assert best.score == pytest.approx(best.log_probability + len(set(best.words)))

@@ -30,6 +30,11 @@ def test_only_words_seen_often_enough_are_kept_most_frequent_first():
     assert vocabulary.words == (*SPECIAL, "a", "dog")
 
 
+def test_words_of_texts_come_after_and_need_their_own_number():
+    vocabulary = Vocabulary.from_captions(["a dog"], 1, ["a zebra", "a zebra", "a cat"], text_threshold=2)
+    assert vocabulary.words == (*SPECIAL, "a", "dog", "zebra")
+
+
 def test_encoding_frames_the_words_and_unknown_ones_become_unk():
     vocabulary = Vocabulary.from_captions(["a dog"], threshold=1)
     assert vocabulary.encode("A zebra dog.") == [START, 4, UNK, 5, END]

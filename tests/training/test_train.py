@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.errors import DatasetError, TrainingError
-from photoindex.training.captions import CaptionRecipe, RewardRecipe
+from photoindex.training.captions import CaptionRecipe, LanguageRecipe, RewardRecipe
 from photoindex.training.cooccurrence import term_embeddings
 from photoindex.training.datasets import CaptionedPhoto, load_dataset
 from photoindex.training.evaluate import caption_photos, score_captions
@@ -127,6 +127,23 @@ def test_noisy_photos_teach_words_and_not_sentences(photos: list[CaptionedPhoto]
     checkpoint = load_checkpoint(tmp_path)
     assert "coffe" in checkpoint.terms
     assert "coffee" not in checkpoint.vocabulary.words
+
+
+def test_captions_without_photos_teach_the_decoder_to_speak(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join([*CAPTIONS.values(), "a white rocket stands in a garage beside a zebra"] * 20))
+    recipe = changed(TINY, words=12, captions=1, reward=0, learning_rate=1e-9)
+    recipe = replace(
+        recipe,
+        words=replace(recipe.words, head_rate=0.01),
+        language=LanguageRecipe(epochs=4, learning_rate=0.01, warmup_steps=0, batch_captions=10, threshold=20),
+    )
+    record = run(photos, tmp_path / "model", cache, recipe, texts=[texts])
+    assert record["stages"]["language"]["history"][-1]["loss"] < 2.0
+    checkpoint = load_checkpoint(tmp_path / "model")
+    assert "zebra" in checkpoint.vocabulary.words
+    [captions] = caption_photos(checkpoint, [photo for photo in photos if photo.split == "val"], [1], CPU)
+    assert score_captions(captions, [[caption] for caption in CAPTIONS.values()]).bleu_2 > 50
 
 
 def test_terms_that_keep_the_same_company_begin_as_kin():

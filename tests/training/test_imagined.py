@@ -1,0 +1,44 @@
+"""Photos imagined from captions: what is usually seen where this is said, and the rest from a real photo."""
+
+import random
+
+import torch
+
+from photoindex.captioner.network import Seen
+from photoindex.training.imagined import Imagination
+
+DOG, SNOW, BEACH = range(3)
+# Forty photos: a dog shows in the first channel, snow in the second, a beach in the third; the summary repeats it.
+CONTENTS = [[DOG, SNOW], [DOG, BEACH], [SNOW], [BEACH]] * 10
+SHOWN = torch.stack([torch.eye(3)[contents].sum(0) for contents in CONTENTS])
+
+
+def imagination(noise: float = 0.0) -> Imagination:
+    torch.manual_seed(0)
+    regions = (SHOWN + noise * torch.rand(SHOWN.shape)).unsqueeze(1)
+    return Imagination(list(enumerate(CONTENTS)), Seen(regions, 2 * SHOWN), terms=3)
+
+
+def test_what_is_expected_grows_with_what_is_told():
+    plain, dog, both = imagination().expected([[], [DOG], [DOG, SNOW]])
+    assert plain.tolist() == torch.cat((SHOWN.mean(0), 2 * SHOWN.mean(0))).tolist()
+    assert dog[0] > plain[0]
+    assert both[0] > plain[0]
+    assert both[1] > dog[1] + 0.3
+    assert both[4] > dog[4] + 0.6  # the summary of snow
+
+
+def test_an_imagined_photo_has_one_region_and_is_like_real_ones():
+    seen = imagination(noise=1.0).imagine([[DOG]] * 200, random.Random(1))
+    assert seen.regions.shape == (200, 1, 3)
+    assert seen.summary.shape == (200, 3)
+    assert float(seen.regions.min()) >= 0  # as the encoder's are
+    # No two alike, for each has its residual of a real photo, and they spread as real ones do.
+    assert float(seen.regions[:, 0, 0].std()) > 0.1
+
+
+def test_the_same_chance_imagines_the_same():
+    imagined = imagination(noise=1.0)
+    once, again = (imagined.imagine([[DOG], [SNOW]], random.Random(3)) for _ in range(2))
+    assert torch.equal(once.regions, again.regions)
+    assert torch.equal(once.summary, again.summary)

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ CAPTION_WORDS = 11
 DRAWS = 3  # terms drawn for each that is kept: most draws repeat a common one
 VOCABULARY_SIZE = 6000
 QUERIES = 60  # of each kind
+REPEATS = 3
 FIRST_DAY = datetime(2010, 1, 1)
 KINDS = ("1 word", "3 words", "5 words", "phrase", "-word", "prefix", "fuzzy", "date")
 
@@ -150,6 +151,10 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
+def p95(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=20)[-1]
+
+
 def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -179,28 +184,38 @@ def make_terms(folder: Path, count: int, kept: int) -> dict[str, Any]:
 
 
 def ask(folder: Path, *, with_terms: bool) -> dict[str, Any]:
-    """Milliseconds a query: of the first in the process, and of each kind once all is warm."""
-    asked = queries()
+    """Milliseconds of the first query in the process, and megabytes after it and after one of each."""
     database = Database.open(folder / "catalogue.sqlite3")
-    started = time.process_time()
-    times: dict[str, list[float]] = {}
     source = TermIndex(database, folder / "terms") if with_terms else None
-    ranking = Ranking() if with_terms else Ranking(terms=0.0)
     with FullText.open(folder / "fulltext") as index:
-        index.search(asked["3 words"][0], 20, ranking, source)
-        first = time.process_time() - started
-        memory_of_first = peak_megabytes()
-        for kind in KINDS:
-            for query in asked[kind] * 2:
-                started = time.process_time()
-                index.search(query, 20, ranking, source)
-                times.setdefault(kind, []).append((time.process_time() - started) * 1e3)
+        asked = [query for each in queries().values() for query in each]
+        started = time.process_time()
+        for number, query in enumerate(asked):
+            index.search(query, 20, Ranking(), source)
+            if not number:
+                first, memory = time.process_time() - started, peak_megabytes()
     database.close()
-    warm = {kind: each[QUERIES:] for kind, each in times.items()}
-    return {
-        "first": first * 1e3, "memory of the first": memory_of_first, "memory": peak_megabytes(),
-        "times": {k: (statistics.median(t), statistics.quantiles(t, n=20)[-1]) for k, t in warm.items()},
-    }  # fmt: skip
+    return {"first": first * 1e3, "memory of the first": memory, "memory": peak_megabytes()}
+
+
+def compare(folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds a query of each kind, without terms and with them, one right after the other, once all is warm."""
+    database = Database.open(folder / "catalogue.sqlite3")
+    source = TermIndex(database, folder / "terms")
+    times: dict[str, list[tuple[float, float]]] = {}
+    with FullText.open(folder / "fulltext") as index:
+
+        def once(query: str, terms: TermIndex | None) -> float:
+            started = time.process_time()
+            index.search(query, 20, Ranking(), terms)
+            return (time.process_time() - started) * 1e3
+
+        for kind, asked in queries().items():
+            for query in asked:
+                once(query, source)
+            times[kind] = [(once(query, None), once(query, source)) for query in asked * REPEATS]
+    database.close()
+    return times
 
 
 def in_a_process(step: str, folder: Path, count: int, kept: int) -> dict[str, Any]:
@@ -224,7 +239,7 @@ def report(count: int, kept: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         words, terms = (in_a_process(step, folder, count, kept) for step in ("words", "terms"))
-        off, on = (in_a_process(step, folder, count, kept) for step in ("off", "on"))
+        off, on, times = (in_a_process(step, folder, count, kept) for step in ("off", "on", "compare"))
     print(f"\n{count:,} photos, {kept} terms each")
     for what, made in (("words index", words), ("impact matrix", terms)):
         print(
@@ -233,9 +248,10 @@ def report(count: int, kept: int) -> None:
         )
     print(f"  {'vectors':<15}{count * kept * 3 / 1e6:8.1f} MB of the catalogue")
     print(f"  {'ms p50/p95':<15}{'words':>15}{'with terms':>15}{'terms add':>12}")
-    for kind in KINDS:
-        (p50, p95), (with50, with95) = off["times"][kind], on["times"][kind]
-        print(f"  {kind:<15}{p50:8.1f}/{p95:6.1f}{with50:8.1f}/{with95:6.1f}{with50 - p50:+12.2f}")
+    for kind, pairs in times.items():
+        words_alone, with_terms = zip(*pairs, strict=True)
+        cells = "".join(f"{statistics.median(each):8.1f}/{p95(each):6.1f}" for each in (words_alone, with_terms))
+        print(f"  {kind:<15}{cells}{statistics.median(two - one for one, two in pairs):+12.2f}")
     print(f"  {'first query':<15}{off['first']:15.1f}{on['first']:15.1f}{on['first'] - off['first']:+12.2f}")
     print(f"  {'peak MB':<15}{off['memory']:15.0f}{on['memory']:15.0f}{on['memory'] - off['memory']:+12.0f}")
 
@@ -252,6 +268,8 @@ def main() -> None:
         json.dump(make_words(options.folder, count), sys.stdout)
     elif options.step == "terms":
         json.dump(make_terms(options.folder, count, kept), sys.stdout)
+    elif options.step == "compare":
+        json.dump(compare(options.folder), sys.stdout)
     elif options.step:
         json.dump(ask(options.folder, with_terms=options.step == "on"), sys.stdout)
     else:

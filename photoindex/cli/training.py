@@ -87,8 +87,8 @@ def train(
 
     The encoder learns the words that people use; then the decoder learns to speak, to say what people say of photos,
     and, if asked to, to agree with them as a whole. The photos whose split is `val` choose the best epochs; a data set
-    named twice is trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again with --resume.
-    Needs the extra: pip install 'photoindex[train]'.
+    named twice is trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again
+    with --resume. Needs the extra: pip install 'photoindex[train]'.
     """
     import torch
 

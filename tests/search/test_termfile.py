@@ -153,6 +153,7 @@ def test_no_damage_goes_unnoticed(tmp_path: Path, whole: bytes, data: st.DataObj
     assert found == everything(make())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_garbage_is_no_matrix(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
     path = tmp_path_factory.mktemp("garbage") / "terms-1.matrix"

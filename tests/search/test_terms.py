@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoindex.search.query import parse_query
@@ -105,6 +105,7 @@ class TestMatrix:
         assert len(build(STAMP, {}, lambda _: [])) == 0
         assert column(matrix((TermVocabulary(WORDS, 1.0), {})), "dog") == {}
 
+    @settings(deadline=None)
     @given(
         st.lists(st.dictionaries(st.integers(0, 4), st.integers(1, 255), max_size=5), max_size=12),
         st.integers(1, 5),

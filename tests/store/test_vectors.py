@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
@@ -145,6 +145,7 @@ def test_bytes_that_make_no_sense_are_no_terms(database: Database, ids: list[int
     assert terms(database, ids[0]) == []
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(0, 65535), st.integers(1, 255), max_size=128))
 def test_a_vector_comes_back_as_it_was(entries: dict[int, int]) -> None:
     pairs = sorted(entries.items())

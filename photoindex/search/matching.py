@@ -11,7 +11,8 @@ a sentence says little about what it is about. For a word w and a photo p:
                 + terms * sum over the run's terms t of impact(t, p)        learned, see terms.py
 
 Terms find photos too, those that no word finds, where their sum reaches terms_floor for each word asked. They take part
-for the plain words of a run and never exclude.
+for the plain words of a run and never exclude. For a word that is no term in any model its synonyms stand in: of each
+photo the best of them, at the lexicon's weight.
 
 The weights are those of a ranking.Ranking. One word in every field scores below (k1 + 1) * idf, and with two or more
 words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
@@ -28,7 +29,7 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -43,7 +44,7 @@ from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground, Ids, Scores
 from photoindex.search.query import AllOf, AnyOf, Fuzzy, Has, Node, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
-from photoindex.search.terms import TERMS_LAYER, terms_of_run
+from photoindex.search.terms import TERMS_LAYER, stand_ins_of_run, terms_of_run
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
 HAS_FIELD: Final = "has"  # the facts a photo carries
@@ -159,9 +160,25 @@ class Matcher:
                 rows, impacts = column
                 sums[terms.document_of_row[rows]] += impacts
                 self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
+        for term, stand_ins in stand_ins_of_run(run).items():
+            if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
+                sums += self._stand_in(terms, stand_ins)
         scores = sums[:-1] * np.float32(self._ranking.terms)
         self._ground(scores)
         return Found((scores > 0) & (sums[:-1] >= self._ranking.terms_floor * len(run.wanted)), scores)
+
+    def _stand_in(self, terms: Terms, stand_ins: Mapping[str, float]) -> Scores:
+        """For a word that no model has a term for: of each document the best of the terms of like meaning."""
+        best = np.zeros(self._size + 1, np.float32)
+        for term, weight in stand_ins.items():
+            column = terms.columns.by_term.get(term)
+            if column is not None:
+                rows, impacts = column
+                worth = impacts * np.float32(min(weight * self._ranking.synonyms, 1.0))
+                documents = terms.document_of_row[rows]
+                np.maximum.at(best, documents, worth)
+                self._note(TERMS_LAYER, term, rows, worth, terms.row_of_document)
+        return best
 
     def _find_parts(self, node: AllOf | AnyOf) -> Found:
         first = len(self.grounds)

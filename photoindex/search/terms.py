@@ -12,13 +12,14 @@ each of them.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photoindex.search import lexicon
 from photoindex.search.analysis import stem
 from photoindex.search.query import AllOf, AnyOf, Node, Ranked, Word
 from photoindex.types import TermVocabulary, VectorBatch
@@ -77,18 +78,35 @@ def terms_of_run(run: Ranked) -> list[str]:
     return list(found)
 
 
+def stand_ins_of_run(run: Ranked) -> dict[str, Mapping[str, float]]:
+    """Each plain word of a run, as its term -> terms of like meaning, with how well each fits, should it be none."""
+    return {
+        stem(node.text): lexicon.synonyms(node.text)
+        for node in run.wanted
+        if isinstance(node, Word) and node.field is None and not node.exact
+    }
+
+
 def terms_of(node: Node) -> list[str]:
     """The terms of every run in a query but those that exclude, each once."""
-    found: dict[str, None] = {}
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Ranked):
-            found.update(dict.fromkeys(terms_of_run(part)))
-            waiting += [*part.wanted, *part.required]
-        elif isinstance(part, (AllOf, AnyOf)):
-            waiting += part.parts
-    return list(found)
+    return list(dict.fromkeys(term for run in _runs(node) for term in terms_of_run(run)))
+
+
+def stand_ins_of(node: Node) -> list[str]:
+    """The terms that may stand in for others in those runs, each once."""
+    return list(
+        dict.fromkeys(term for run in _runs(node) for found in stand_ins_of_run(run).values() for term in found)
+    )
+
+
+def _runs(node: Node) -> Iterator[Ranked]:
+    if isinstance(node, Ranked):
+        yield node
+        parts = [*node.wanted, *node.required]
+    else:
+        parts = [*node.parts] if isinstance(node, (AllOf, AnyOf)) else []
+    for part in parts:
+        yield from _runs(part)
 
 
 # ---- the matrix ----------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from photoindex.search.matching import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, 
 from photoindex.search.query import ParsedQuery, parse_query
 from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.spelling import corrections
-from photoindex.search.terms import TermSource, terms_of
+from photoindex.search.terms import TermSource, stand_ins_of, terms_of
 from photoindex.types import Document, Match
 
 SCHEMA_VERSION: Final = 3  # raise it when the fields change: every index is then rebuilt
@@ -126,6 +126,8 @@ class FullText:
             raise ValueError("limit must not be negative")
         parsed = parse_query(query, today)
         asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
+        if asked and ranking.synonyms > 0:
+            asked = list(dict.fromkeys(asked + stand_ins_of(parsed.root)))
         columns = terms.columns(asked) if terms is not None and asked else None
         with self._lock:
             searcher = self._current_searcher()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from photoindex.errors import QueryError
-from photoindex.search import Document, FullText, Match
+from photoindex.search import Document, FullText, Match, lexicon
 from photoindex.search.ranking import Ranking
 from photoindex.search.terms import NOBODY, Columns
 from photoindex.types import Matched
@@ -95,6 +95,19 @@ def test_below_the_floor_for_each_word_asked_terms_find_nothing_by_themselves(fu
     assert ids(ask(fulltext, "animals", photos)) == {1, 2}
     assert ids(ask(fulltext, "animals couch", photos)) == {2, 3}  # 3 has a couch: its terms count
     assert ids(ask(fulltext, "animals", photos, terms_floor=0.0)) == {1, 2, 3}
+
+
+def test_for_a_word_that_is_no_term_the_best_of_its_synonyms_stands_in(fulltext: FullText) -> None:
+    photos = {1: {"bicycl": 2.0, "motorcycl": 3.0}, 4: {"bicycl": 2.0}}
+    found = {match.photo_id: match for match in ask(fulltext, "bikes", photos, synonyms=0.5)}
+    weight = 0.5 * lexicon.synonyms("bike")["bicycl"]
+    assert found[1].score == pytest.approx(2 * 3.0 * weight)
+    assert found[4].score == pytest.approx(2 * 2.0 * weight)
+    assert found[4].matched == (Matched("terms", "bicycl", pytest.approx(4 * weight)),)
+    assert ask(fulltext, "bikes", photos, synonyms=0.0) == []
+    # A word that a model has a term for speaks for itself.
+    assert ids(ask(fulltext, "bikes", {**photos, 2: {"bike": 1.0}}, synonyms=0.5)) == {2}
+    assert ask(fulltext, "-bikes dogs", photos, synonyms=0.5) == ask(fulltext, "-bikes dogs", {}, synonyms=0.5)
 
 
 def test_with_weight_zero_nothing_is_asked_of_them(fulltext: FullText) -> None:

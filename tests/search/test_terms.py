@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoindex.search.query import parse_query
-from photoindex.search.terms import Stamp, TermMatrix, TermView, build, shared_terms, similar, terms_of
+from photoindex.search.terms import Stamp, TermMatrix, TermView, build, shared_terms, similar, stand_ins_of, terms_of
 from photoindex.types import TermVocabulary, VectorBatch
 
 WORDS = ("dog", "cat", "black", "black dog", "tree")
@@ -68,6 +68,10 @@ class TestWhatAQueryAsksFor:
         found = terms_of(parse_query(query).root)
         assert set(found) == expected
         assert len(found) == len(expected)
+
+    def test_what_may_stand_in_for_plain_words(self) -> None:
+        assert set(stand_ins_of(parse_query("sofas on a beach OR pooch").root)) >= {"couch", "dog"}
+        assert stand_ins_of(parse_query('caption:sofa "sofa" -sofa').root) == []
 
 
 class TestMatrix:

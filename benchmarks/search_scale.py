@@ -94,8 +94,8 @@ class Maker:
             columns = [self.sentences(size, length) for length in (CAPTION_WORDS, CAPTION_WORDS, CAPTION_WORDS, 2, 2)]
             for number, (caption, one, two, labels, names) in enumerate(zip(*columns, strict=True), first + 1):
                 yield Document(
-                    number, caption, f"{one} . {two}", labels, f"{names} img {number}", "Canon EOS R5",
-                    FIRST_DAY + timedelta(hours=number % 100_000),
+                    number, caption, f"{one} . {two}", labels, names=f"{names} img {number}", camera="Canon EOS R5",
+                    taken_at=FIRST_DAY + timedelta(hours=number % 100_000),
                 )  # fmt: skip
 
     def vectors(self, count: int, kept: int) -> Iterator[VectorBatch]:

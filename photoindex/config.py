@@ -38,7 +38,7 @@ class Settings:
     model: str = "default"  # a name under models/, or the path of a checkpoint folder
     device: str = "auto"
     beam_width: int = 3
-    batch_size: int = 0  # 0: 4 on the CPU, 64 on a GPU
+    batch_size: int = 0  # 0: 32 on the CPU, 64 on a GPU
     threads: int = 0  # 0: torch decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work

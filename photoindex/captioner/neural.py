@@ -19,9 +19,12 @@ from photoindex.captioner.term_head import strongest
 from photoindex.search import lexicon
 from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
-# Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
-CPU_BATCH = 4
 GPU_BATCH = 64
+# A decoder step reads all of its weights, for one photo or for many; an encoder's larger batches fall out of the CPU's
+# caches and are no faster, or slower (benchmarks/encoder_batches.py). So photos are seen few at a time, and then spoken
+# of together.
+CPU_BATCH = 32
+CPU_ENCODER_BATCH = 4
 LABELS_KEPT = 5
 # The classifier is modest: of the classes it gave 0.15 to 0.2, people's captions of the photo named the thing or its
 # kind in 41 of 100, of the kinds in 46; and captions leave out much that is there. Search did best near it, too.
@@ -53,6 +56,7 @@ class NeuralCaptioner:
         self.settings = str(self._search)
         self.input_size = checkpoint.encoder.preprocessing.size
         self.batch_size = batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
+        self._encoder_batch = CPU_ENCODER_BATCH if device.type == "cpu" else self.batch_size
         self.device = describe(device)
         self._term_head = checkpoint.term_head
         self.terms: TermVocabulary | None = None
@@ -86,14 +90,18 @@ class NeuralCaptioner:
     def close(self) -> None:
         """Nothing to let go of by itself: the model's memory goes with the object."""
 
-    @torch.inference_mode()
-    def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+    def _see(self, photos: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """uint8 (size, size, 3) each -> feature maps (N, C, h, w)."""
         pixels = torch.from_numpy(np.stack(photos)).to(self._device)  # (N, size, size, 3)
         images = self._encoder.preprocessing.normalise(pixels.permute(0, 3, 1, 2))
-        half = self._device.type == "cuda"
-        with torch.autocast("cuda", torch.float16, enabled=half):
-            feature_map = self._encoder(images.contiguous(memory_format=torch.channels_last))
-        feature_map = feature_map.float()
+        with torch.autocast("cuda", torch.float16, enabled=self._device.type == "cuda"):
+            feature_map: Tensor = self._encoder(images.contiguous(memory_format=torch.channels_last))
+        return feature_map.float()
+
+    @torch.inference_mode()
+    def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        size = self._encoder_batch
+        feature_map = torch.cat([self._see(photos[start : start + size]) for start in range(0, len(photos), size)])
         labels, kinds = self._labels(self._encoder.classify(feature_map))
         impacts = None if self._term_head is None else self._term_head.impacts(self._term_head(feature_map))
         found = self._speaker.say(self._checkpoint.look(feature_map), impacts, self._search)

@@ -20,11 +20,11 @@ from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.network import Decoder, Seen
+from photoindex.captioner.neural import CPU_BATCH, CPU_ENCODER_BATCH, GPU_BATCH
 from photoindex.captioner.speaker import Speaker
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
 from photoindex.training.datasets import CaptionedPhoto
-from photoindex.training.features import CPU_BATCH, GPU_BATCH
 from photoindex.training.views import load_view
 
 
@@ -103,13 +103,13 @@ def caption_photos(
     speaker, head = Speaker(checkpoint), checkpoint.term_head
     size = encoder.preprocessing.size
     captions: list[list[str]] = [[] for _ in beam_widths]
-    batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+    batch, part = (CPU_BATCH, CPU_ENCODER_BATCH) if device.type == "cpu" else (GPU_BATCH, GPU_BATCH)
     for start in range(0, len(photos), batch):
         pixels = np.stack([load_view(photo.path, size) for photo in photos[start : start + batch]])
         images = encoder.preprocessing.normalise(torch.from_numpy(pixels).to(device))
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            feature_map = encoder(images)
+            feature_map = torch.cat([encoder(some) for some in images.split(part)])
             seen = checkpoint.look(feature_map)
             impacts = None if head is None else head.impacts(head(feature_map))
         for found, width in zip(captions, beam_widths, strict=True):

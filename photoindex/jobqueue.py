@@ -173,6 +173,17 @@ def take_back_dead(connection: Connection, now: datetime) -> int:
     return int(result.rowcount)
 
 
+def count_abandoned(connection: Connection, now: datetime) -> int:
+    """Claimed jobs that :func:`take_back_dead` would take back."""
+    rows = connection.execute(select(job.c.lease_owner, job.c.lease_until).where(job.c.state == "running"))
+    return sum((until is not None and until < now) or is_alive(owner or "") is False for owner, until in rows)
+
+
+def is_alive(owner: str) -> bool | None:
+    """Whether the process with this :func:`owner_name` runs; ``None`` for another machine's."""
+    return _alive(owner) if owner.startswith(f"{socket.gethostname()}:") else None
+
+
 def _alive(owner: str) -> bool:
     pid = int(owner.split(":")[1])
     if pid == os.getpid():

@@ -14,7 +14,6 @@ from photoindex.cli.context import (
     Context,
     beam_option,
     device_option,
-    human_size,
     json_option,
     model_option,
     printable,
@@ -26,6 +25,7 @@ from photoindex.errors import PhotoError
 from photoindex.library import Library
 from photoindex.search.query import respell
 from photoindex.types import Photo
+from photoindex.units import human_size
 
 EXIT_NOTHING_FOUND = 1
 TERMS_SHOWN = 12  # of up to 128; --json has them all

@@ -10,8 +10,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,19 @@ def settings(template: Path, data_dir: Path, album: Path) -> Settings:
         connection.execute("update root set path = ?", (os.fsencode(album),))
         connection.commit()
     return Settings(data_dir)
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """As somebody without rights, should the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def damage(path: Path, start: int = 4096, count: int = 3000) -> None:
@@ -234,17 +248,22 @@ class TestDeep:
 
 
 class TestDataFolder:
-    @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+    @pytest.mark.skipif(os.name == "nt", reason="permissions are other there")
     def test_a_folder_that_cannot_be_written_is_a_problem_and_the_catalogue_is_read_all_the_same(
         self, settings: Settings
     ) -> None:
-        settings.data_dir.chmod(0o555)
-        try:
-            found = findings(settings)
-        finally:
-            settings.data_dir.chmod(0o755)
-        assert "cannot be written" in found["data folder"].message
-        assert {found["catalogue"].level, found["full text"].level} == {"ok"}
+        with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to all but their owner
+            chosen = Settings(Path(shutil.copytree(settings.data_dir, Path(folder, "data"))))
+            findings(chosen)  # imports what is imported late
+            for path in chosen.data_dir.glob("catalogue.sqlite3-*"):
+                path.unlink()
+            os.chmod(folder, 0o755)
+            chosen.data_dir.chmod(0o555)
+            with nobody():
+                found = findings(chosen)
+            chosen.data_dir.chmod(0o755)
+        assert (found["data folder"].level, "cannot be written" in found["data folder"].message) == ("problem", True)
+        assert [found[name].level for name in ("catalogue", "full text", "terms", "queue")] == ["ok"] * 4
 
     @pytest.mark.skipif(not Path("/proc/sys").is_dir(), reason="a folder that not even root can write to")
     def test_a_folder_that_nobody_can_write_to_is_a_problem(self) -> None:

@@ -273,21 +273,24 @@ def _uri(path: Path, mode: str) -> str:
 
 def _connect_as_is(path: Path) -> sqlite3.Connection:
     """A connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, and nobody
-    has left anything there, the file can be read by itself."""
-    for uri in (_uri(path, "ro"), _uri(path, "ro") + "&immutable=1"):
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
-        try:
-            connection.execute("select count(*) from sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if "unable to open" not in str(error) or Path(f"{path}-wal").exists() or "immutable" in uri:
-                raise
-        except sqlite3.DatabaseError:
-            connection.close()
+    has left a log there, the file can be read by itself."""
+    try:
+        return _connected(_uri(path, "ro"))
+    except sqlite3.OperationalError as error:
+        refused = any(reason in str(error) for reason in ("unable to open", "readonly"))
+        if not refused or Path(f"{path}-wal").exists():
             raise
-        else:
-            return connection
-    raise AssertionError("not reached")
+    return _connected(_uri(path, "ro") + "&immutable=1")
+
+
+def _connected(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        connection.execute("select count(*) from sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _engine(path: Path, *, read_only: bool = False) -> Engine:

@@ -43,7 +43,7 @@ from photoindex.search import FullText, termfile
 from photoindex.search.generations import REMEDY
 from photoindex.store import files
 from photoindex.store.database import HEAD, Database, Restored, backups, knows, restore_backup
-from photoindex.store.files import Root
+from photoindex.store.files import Root, WatchNote
 from photoindex.units import human_seconds, human_size
 from photoindex.watch import PhotoFilter
 from photoindex.watch.inotify import InotifyLimits
@@ -361,11 +361,13 @@ def check_roots(database: Database, settings: Settings, machine: Machine) -> Ite
     """A finding for each folder, and one for the watches that all of them need together."""
     with database.read() as connection:
         roots = files.list_roots(connection)
-        counts = files.count_files(connection)
+        counts, notes = files.count_files(connection), files.watch_notes(connection)
     folders: dict[Path, int] = {}  # watches needed, by real path
     for root in roots:
         name = f"folder {root.path}"
-        yield from _guarded(name, partial(_check_root, name, root, counts.get(root.id, (0, 0))[0], machine))
+        yield from _guarded(
+            name, partial(_check_root, name, root, notes[root.id], counts.get(root.id, (0, 0))[0], machine)
+        )
         with suppress(FolderError, OSError):  # what is wrong with it has just been said
             folders[Path(os.path.realpath(root.path))] = survey(root.path, PhotoFilter(settings.hidden_files)).folders
     if folders:
@@ -390,7 +392,7 @@ def check_watches(needed: int, limits: InotifyLimits) -> Finding:
     return Finding("watches", "warning", message, advice)
 
 
-def _check_root(name: str, root: Root, known: int, machine: Machine) -> Finding:
+def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Machine) -> Finding:
     kept = f"its {known:,} photos are kept"
     try:
         with os.scandir(root.path) as entries:
@@ -405,6 +407,8 @@ def _check_root(name: str, root: Root, known: int, machine: Machine) -> Finding:
         return Finding(name, "problem", f"is empty and on another disk than before; {kept}", "mount its disk")
     kind = machine.file_system(root.path)
     how = f"last watched by {root.mode}" if root.mode else "indexed by hand"
+    if note.reason:
+        how += f" as {note.reason}"
     message = f"{known:,} files, {how}" + (f", on {kind}" if kind else "")
     if filesystem.is_network(kind) and root.mode == "events":
         advice = "what other machines change there sends no events; it is found when the whole folder is compared"

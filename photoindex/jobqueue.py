@@ -218,6 +218,21 @@ def counts(connection: Connection) -> dict[str, int]:
     return found
 
 
+def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
+    """:func:`counts` for each root that has any jobs."""
+    tried = job.c.error_kind.is_not(None)
+    found: dict[int, dict[str, int]] = {}
+    rows = connection.execute(
+        select(file.c.root_id, job.c.state, tried, func.count())
+        .join_from(job, file)
+        .group_by(file.c.root_id, job.c.state, tried)
+    )
+    for root_id, state, has_failed, number in rows:
+        states = found.setdefault(root_id, {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0})
+        states["retrying" if state == "queued" and has_failed else state] += number
+    return found
+
+
 def count_due(connection: Connection, now: datetime) -> int:
     """How many queued jobs may be claimed now."""
     due = and_(job.c.state == "queued", job.c.next_try_at <= now)

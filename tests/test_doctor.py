@@ -591,6 +591,13 @@ class TestFolders:
         finding = findings(settings, on)[f"folder {album}"]
         assert (finding.level, finding.message) == ("warning", "2 files, last watched by events, on cifs")
 
+    def test_why_a_folder_is_polled_is_told(self, settings: Settings, database: Database, album: Path) -> None:
+        with database.write() as connection:
+            [found] = files.list_roots(connection)
+            files.note_mode(connection, found.id, "polling", "this system reports no file events")
+        message = findings(settings)[f"folder {album}"].message
+        assert message == "2 files, last watched by polling as this system reports no file events, on ext4"
+
     def test_too_few_watches_come_with_what_to_write_into_sysctl(self, settings: Settings, album: Path) -> None:
         for name in ("a", "b/c"):
             (album / name).mkdir(parents=True)

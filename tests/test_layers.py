@@ -21,7 +21,7 @@ LAYERS = (
     {"types", "config", "resources", "paths", "filesystem", "units"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
     {"fulltext", "termindex", "training"},
-    {"pipeline"},
+    {"pipeline", "watchjournal"},
     {"indexer"},
     {"library"},
     {"doctor"},

@@ -7,11 +7,8 @@ that the rest is examined whatever is broken. Nothing is changed, made or upgrad
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,23 +17,20 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-import photoindex
 from photoindex import captioner as captioning
 from photoindex import filesystem, fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
-from photoindex.captioner.folder import inspect_folder
 from photoindex.config import Settings
-from photoindex.decode import readable_formats
-from photoindex.errors import (
-    CatalogueDamaged,
-    CatalogueError,
-    FolderError,
-    FullTextError,
-    ModelError,
-    PhotoError,
-    PhotoindexError,
+from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, FullTextError, PhotoindexError
+from photoindex.installation import (
+    check_captioning,
+    check_device,
+    check_formats,
+    check_libraries,
+    check_model,
+    check_python,
 )
 from photoindex.library import Library
 from photoindex.search import FullText, termfile
@@ -44,46 +38,17 @@ from photoindex.search.generations import REMEDY
 from photoindex.store import files
 from photoindex.store.database import HEAD, Database, Restored, backups, knows, restore_backup
 from photoindex.store.files import Root, WatchNote
+from photoindex.types import Finding
 from photoindex.units import human_seconds, human_size
 from photoindex.watch import PhotoFilter
 from photoindex.watch.inotify import InotifyLimits
 from photoindex.watch.scan import survey
 
-Level = Literal["ok", "warning", "problem"]
-
-PYTHON: Final = (3, 10)
-# What setup.cfg asks for; a test holds the two equal.
-LIBRARIES: Final = {
-    "torch": "2.4",
-    "torchvision": "0.19",
-    "safetensors": "0.4.3",
-    "numpy": "1.26",
-    "Pillow": "10.3",
-    "SQLAlchemy": "2.0.30",
-    "alembic": "1.13",
-    "whoosh3": "3.50",
-    "watchdog": "7.1" if sys.version_info >= (3, 11) else "6.0",
-    "click": "8.1.7",
-    "rich": "13.7",
-    "platformdirs": "4.2",
-    "filelock": "3.13",
-}
 FULL_BYTES: Final = 50_000_000  # with less the catalogue's log, or the next rebuild of the index, may find no room
 SCARCE_BYTES: Final = 500_000_000
 REASONS_SHOWN: Final = 3
 FEW_WATCHES: Final = 524_288  # what current distributions allow
 REINDEX: Final = "photoindex reindex --fulltext makes it anew from the catalogue"
-PLUGINS: Final = {"HEIC": "pip install 'photoindex[heif]'", "AVIF": "pip install --upgrade 'Pillow>=11.3'"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found, in one line, and what to do when it is not ``ok``."""
-
-    name: str
-    level: Level
-    message: str
-    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,96 +104,6 @@ def restore(settings: Settings) -> Restored:
     with Library(settings) as library:
         library.rebuild_full_text()
     return restored
-
-
-# ---- the installation
-
-
-def check_python() -> Finding:
-    version = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
-    if sys.version_info < PYTHON:
-        return Finding("python", "problem", version, f"install Python {'.'.join(map(str, PYTHON))} or newer")
-    return Finding("python", "ok", version)
-
-
-def check_libraries() -> Finding:
-    """Versions as the packages' metadata say, without importing any."""
-    found, missing, old = [], [], []
-    for name, least in LIBRARIES.items():
-        try:
-            version = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-            continue
-        found.append(f"{name} {version}")
-        if _numbers(version) < _numbers(least):
-            old.append(f"{name}>={least}")
-    message = f"photoindex {photoindex.__version__}, {', '.join(found)}"
-    if missing:
-        return Finding(
-            "libraries", "problem", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}"
-        )
-    if old:
-        return Finding("libraries", "problem", f"too old: {message}", "pip install " + " ".join(f"'{o}'" for o in old))
-    return Finding("libraries", "ok", message)
-
-
-def check_model(name: str) -> Finding:
-    """Whether the model's files are all there and of one model; the weights are hashed and not loaded."""
-    advice = (
-        "install photoindex again" if name == captioning.DEFAULT_MODEL else "name another --model, or copy it again"
-    )
-    try:
-        found = inspect_folder(captioning.model_folder(name))
-    except (ModelError, OSError) as error:
-        return Finding("model", "problem", str(error), advice)
-    message = (
-        f"{found.identity}: {human_size(found.weights_bytes)} of safetensors, {found.words:,} words, "
-        f"{found.labels:,} labels, {found.terms:,} terms"
-    )
-    if not found.labels:
-        return Finding("model", "warning", f"{message}; photos are not found by labels", advice)
-    return Finding("model", "ok", message)
-
-
-def check_formats() -> Finding:
-    readable = readable_formats()
-    able = ", ".join(name for name, found in readable.items() if found)
-    unable = [name for name, found in readable.items() if not found]
-    if not unable:
-        return Finding("formats", "ok", f"reads {able}")
-    advice = "; ".join(PLUGINS.get(name, "pip install --force-reinstall Pillow") for name in unable)
-    level: Level = "warning" if set(unable) <= PLUGINS.keys() else "problem"
-    return Finding("formats", level, f"reads {able}, but not {', '.join(unable)}", advice)
-
-
-def check_device() -> Finding:
-    from photoindex.captioner.device import installed  # imports torch
-
-    return Finding("device", "ok", installed())
-
-
-def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) -> Finding:
-    """Have a made photo decoded in a worker process and captioned on the device in use."""
-    from PIL import Image
-
-    from photoindex.decode import Decoder
-
-    captioner = load(settings)
-    decoder = Decoder(captioner.input_size, workers=1, seconds=settings.decode_seconds, max_pixels=settings.max_pixels)
-    try:
-        with tempfile.TemporaryDirectory() as folder, decoder:
-            path = Path(folder, "made.png")
-            Image.linear_gradient("L").convert("RGB").save(path)
-            [(_, answer)] = decoder.decode([path])
-            if isinstance(answer, PhotoError):
-                return Finding("captioning", "problem", f"a photo made for it was not decoded: {answer}")
-            caption = captioner.caption([answer.pixels])[0].caption
-    finally:
-        captioner.close()
-    if not caption:
-        return Finding("captioning", "problem", f"{captioner.name} says nothing of a photo", "name another --model")
-    return Finding("captioning", "ok", f"{captioner.name} on {captioner.device} works")
 
 
 # ---- the library
@@ -305,10 +180,9 @@ def check_full_text(folder: Path, database: Database) -> Finding:
             if full_text.is_absent:
                 with database.read() as connection:
                     known = bool(files.count_files(connection))
-                level: Level = "warning" if known else "ok"
-                return Finding(
-                    "full text", level, "no index yet", f"the next command does, or {REINDEX}" if known else None
-                )
+                if not known:
+                    return Finding("full text", "ok", "no index yet")
+                return Finding("full text", "warning", "no index", f"the next command makes one, or {REINDEX}")
             found = fulltext.compare(database, full_text)
         except FullTextError as error:
             return Finding("full text", "problem", str(error).removesuffix(f": {REMEDY}"), REINDEX)
@@ -443,13 +317,3 @@ def _guarded(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> Ite
     except Exception as error:  # whatever is broken here, the rest is examined
         line = " ".join(str(error).split())
         yield Finding(name, "problem", f"could not be examined: {type(error).__name__}: {line}")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: ``2.15.0+cpu`` is (2, 15, 0)."""
-    numbers = []
-    for part in version.partition("+")[0].split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,9 +23,7 @@ from photoindex.cli.formats import visible
 from photoindex.config import Settings, default_data_dir
 from photoindex.errors import ConfigError
 from photoindex.paths import absolute
-
-if TYPE_CHECKING:
-    from photoindex.doctor import Finding
+from photoindex.types import Finding
 
 EXIT_PROBLEM = 1
 
@@ -62,7 +60,7 @@ def doctor(context: Context, /, deep: bool, restore_backup: bool, as_json: bool,
 
 def _examine(context: Context, deep: bool, flags: dict[str, Any]) -> Iterator[Finding]:
     # Imported here: the other commands need little of what it examines.
-    from photoindex.doctor import Finding, examine
+    from photoindex.doctor import examine
 
     try:
         settings = context.settings(**flags)

@@ -18,8 +18,8 @@ import click
 from photoindex.cli.context import printable, write_path
 from photoindex.config import MAX_PIXELS
 from photoindex.errors import ConfigError, PhotoError
-from photoindex.library import Status
 from photoindex.search.highlight import marked
+from photoindex.status import Status
 from photoindex.types import Caption, Hit, Photo, Prediction
 
 __all__ = [

@@ -24,8 +24,9 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.errors import PhotoError
-from photoindex.library import Library, RootStatus
+from photoindex.library import Library
 from photoindex.search.query import respell
+from photoindex.status import RootStatus
 from photoindex.types import Photo
 from photoindex.units import human_seconds, human_size
 

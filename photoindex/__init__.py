@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from photoindex.config import Settings
     from photoindex.errors import PhotoindexError
-    from photoindex.library import Library, RootStatus, Status, open
+    from photoindex.library import Library, open
+    from photoindex.status import RootStatus, Status, WatcherStatus
     from photoindex.types import Caption, Failure, Hit, IndexReport, Photo, Prediction, Progress, Term
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "Status",
     "Term",
+    "WatcherStatus",
     "open",
 ]
 
@@ -44,8 +46,9 @@ _HOMES = {
     "Settings": "config",
     "PhotoindexError": "errors",
     "Library": "library",
-    "RootStatus": "library",
-    "Status": "library",
+    "RootStatus": "status",
+    "Status": "status",
+    "WatcherStatus": "status",
     "open": "library",
 }
 

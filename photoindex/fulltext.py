@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -72,6 +73,35 @@ def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Doc
     roots = [root.path for root in files.list_roots(connection)]
     loaded = photos.load_photos(connection, photo_ids, paths)
     return [document_of(photo, roots) for photo in loaded if photo.caption is not None and photo.paths]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How the index stands to the catalogue: photos in it, photos that it lacks, photos it has for nothing; and photos
+    whose words are yet to be written, which are not counted among them."""
+
+    photos: int
+    lacking: int
+    extra: int
+    waiting: int
+
+
+def compare(database: Database, full_text: FullText) -> Agreement:
+    """Compare the photos of the index with those of the catalogue. Raises FullTextError when it cannot be read.
+
+    Photos that change meanwhile are left out: the index is read between two looks at the catalogue.
+    """
+
+    def look() -> tuple[set[int], set[int]]:
+        with database.read() as connection:
+            return photos.searchable_ids(connection), {
+                photo_id for photo_id, _ in photos.stale_photos(connection, None)
+            }
+
+    (before, waiting), indexed, (after, still_waiting) = look(), full_text.photo_ids(), look()
+    settled = indexed - waiting - still_waiting
+    lacking = (before & after) - indexed - waiting - still_waiting
+    return Agreement(len(indexed), len(lacking), len(settled - before - after), len(still_waiting))
 
 
 @contextmanager

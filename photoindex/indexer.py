@@ -24,6 +24,7 @@ from photoindex.store.database import Database
 from photoindex.types import FileEvent, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import FolderObserver, PhotoFilter, Settler, compare, scan
 from photoindex.watch.scan import file_stat
+from photoindex.watchjournal import WatchJournal
 
 RECORD_CHUNK = 1000  # files noted in one transaction
 CRASH_PAUSE = 30.0  # seconds before a captioner that died is started again
@@ -50,6 +51,7 @@ class Indexer:
         self._settings = settings
         self._filter = PhotoFilter(hidden_files=settings.hidden_files)
         self._report = report
+        self._journal: WatchJournal | None = None  # while watching
         self._notice = notice
         self._now = now
         self._settler = settler or Settler(settings.settle_seconds)
@@ -114,6 +116,7 @@ class Indexer:
         events: queue.SimpleQueue[FileEvent | None] = queue.SimpleQueue()
         # The observer first: what happens during the first comparison is then seen twice rather than never.
         observer = FolderObserver(places, self._filter, events.put, self._settings.poll_seconds)
+        self._journal = WatchJournal(self._database, observer, self._settler, places)
         observer.start()
         told: set[str] = set()
 
@@ -159,6 +162,8 @@ class Indexer:
                     self._pipeline.close()
         finally:
             observer.stop()
+            self._journal.close()
+            self._journal = None
             stop.set()
             waker.join()
 
@@ -174,6 +179,8 @@ class Indexer:
         if not self._pipeline.at_rest:
             waits.append(worked_at + self._settings.unload_seconds - now)
         waits += [wait for wait in (self._settler.next_due(), self._job_due_in()) if wait is not None]
+        if self._journal is not None:
+            waits.append(self._journal.due_in())
         return max(0.0, min(waits))
 
     def _rest_in(self) -> float | None:
@@ -199,6 +206,8 @@ class Indexer:
             wait = 0.0
 
     def _handle(self, event: FileEvent) -> None:
+        if self._journal is not None:
+            self._journal.heard(event.path)
         if event.kind == "overflow" or (event.kind == "written" and event.is_directory):
             self._compare_again(event.path)
         elif event.kind == "written":
@@ -276,7 +285,7 @@ class Indexer:
         self._record([*changes.new, *changes.changed])
         if not away and folder == root.path and place == folder:
             with self._database.write() as connection:
-                files.note_root(connection, root.id, mode=root.mode, reconciled_on=device)
+                files.note_reconciled(connection, root.id, device)
         return len(scanned), changes.unchanged, 0 if away else len(changes.missing)
 
     def _look_at_named(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
@@ -307,6 +316,8 @@ class Indexer:
                 files.record_files(connection, at_rest[start : start + RECORD_CHUNK])
 
     def _take_settled(self) -> None:
+        if self._journal is not None:  # every turn of a watch comes by here, and every batch
+            self._journal.write_when_due()
         settled = [ScannedFile(path, stat) for path, stat in self._settler.take_ready()]
         if not settled:
             return
@@ -318,7 +329,7 @@ class Indexer:
         with self._database.write() as connection:
             for root in files.list_roots(connection):
                 if root.path in places:
-                    files.note_root(connection, root.id, mode=observer.mode(root.path))
+                    files.note_mode(connection, root.id, observer.mode(root.path), observer.why_polled(root.path))
 
 
 def _device(folder: Path) -> int:

@@ -173,6 +173,17 @@ def take_back_dead(connection: Connection, now: datetime) -> int:
     return int(result.rowcount)
 
 
+def count_abandoned(connection: Connection, now: datetime) -> int:
+    """Claimed jobs that :func:`take_back_dead` would take back."""
+    rows = connection.execute(select(job.c.lease_owner, job.c.lease_until).where(job.c.state == "running"))
+    return sum((until is not None and until < now) or is_alive(owner or "") is False for owner, until in rows)
+
+
+def is_alive(owner: str) -> bool | None:
+    """Whether the process with this :func:`owner_name` runs; ``None`` for another machine's."""
+    return _alive(owner) if owner.startswith(f"{socket.gethostname()}:") else None
+
+
 def _alive(owner: str) -> bool:
     pid = int(owner.split(":")[1])
     if pid == os.getpid():
@@ -204,6 +215,21 @@ def counts(connection: Connection) -> dict[str, int]:
     )
     for state, tried, number in rows:
         found["retrying" if state == "queued" and tried else state] += number
+    return found
+
+
+def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
+    """:func:`counts` for each root that has any jobs."""
+    tried = job.c.error_kind.is_not(None)
+    found: dict[int, dict[str, int]] = {}
+    rows = connection.execute(
+        select(file.c.root_id, job.c.state, tried, func.count())
+        .join_from(job, file)
+        .group_by(file.c.root_id, job.c.state, tried)
+    )
+    for root_id, state, has_failed, number in rows:
+        states = found.setdefault(root_id, {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0})
+        states["retrying" if state == "queued" and has_failed else state] += number
     return found
 
 

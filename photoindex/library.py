@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from photoindex.search import FullText
 from photoindex.search.query import respell
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER
+from photoindex.status import Status, root_status
 from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
@@ -34,32 +34,6 @@ if TYPE_CHECKING:
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
 SIMILAR_AT_ONCE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class RootStatus:
-    """A watched or indexed folder: how it is watched (``None``: only indexed by hand), and its files."""
-
-    path: Path
-    mode: str | None
-    last_reconcile_at: datetime | None
-    present: int
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The state of the library. ``jobs`` counts by state; sizes are bytes on disk."""
-
-    data_dir: Path
-    photos: int
-    captioned: int
-    searchable: int
-    waiting_for_index: int
-    jobs: dict[str, int]
-    roots: tuple[RootStatus, ...]
-    catalogue_bytes: int
-    index_bytes: int
 
 
 class Library:
@@ -228,12 +202,15 @@ class Library:
 
     def status(self) -> Status:
         """Counts, folders and sizes."""
+        from photoindex.watch.inotify import InotifyLimits
+
         with self._database.read() as connection:
             counts = photos.count_photos(connection)
             by_root = files.count_files(connection)
             jobs = jobqueue.counts(connection)
+            notes, jobs_by_root = files.watch_notes(connection), jobqueue.counts_by_root(connection)
             roots = tuple(
-                RootStatus(root.path, root.mode, root.last_reconcile_at, *by_root.get(root.id, (0, 0)))
+                root_status(root, by_root.get(root.id, (0, 0)), notes[root.id], jobs_by_root.get(root.id, {}))
                 for root in files.list_roots(connection)
             )
         path = self.settings.catalogue_path
@@ -250,6 +227,7 @@ class Library:
             roots=roots,
             catalogue_bytes=catalogue,
             index_bytes=index,
+            watches_allowed=InotifyLimits().allowed(),
         )
 
     # Failures and repair

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -168,6 +169,31 @@ def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
         return False
     rebuild(database, folder)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How the matrix on disk stands to the catalogue. ``photos`` have learned terms; ``made``: a matrix of this
+    catalogue is there; ``changed`` photos have newer terms, which searches read from the catalogue; ``agrees``: it has
+    the photos that it should."""
+
+    photos: int
+    made: bool
+    changed: int
+    agrees: bool
+
+
+def compare(database: Database, folder: Path) -> Agreement:
+    """Compare the matrix with the catalogue; :func:`.termfile.damaged` says whether it is whole."""
+    with database.read() as connection:
+        state = vectors.vector_state(connection)
+        expected = vectors.photos_with_terms(connection)
+        matrix = termfile.load_newest(folder, state.identity, state.revision)
+        if matrix is None:
+            return Agreement(len(expected), False, 0, True)
+        changed = {vector.photo_id for vector in vectors.vectors_after(connection, matrix.stamp.revision)}
+    known = set(matrix.photo_ids.tolist())
+    return Agreement(len(expected), True, len(changed), known - changed == expected - changed)
 
 
 def _build(connection: Connection) -> TermMatrix:

@@ -253,6 +253,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of the doctor found, in one line, and what to do when it is not ``ok``."""
+
+    name: str
+    level: Literal["ok", "warning", "problem"]
+    message: str
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IndexReport:
     """What one run of indexing did. ``seconds`` is wall-clock time."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from sqlalchemy import delete
 
+from photoindex.captioner.folder import FORMAT, WEIGHTS_FILE
+from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.search.analysis import stem
 from photoindex.store import files, photos
 from photoindex.store.database import Database
@@ -171,3 +175,22 @@ def run_thread(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
+
+
+def make_model_folder(folder: Path) -> Path:
+    """Write the files of a model that is complete and of one piece, with weights for nothing."""
+    folder.mkdir()
+    vocabulary = Vocabulary.from_captions(["a dog on the grass"], threshold=1)
+    vocabulary.save(folder / "vocabulary.txt")
+    (folder / "terms.txt").write_text("dog\ngrass\ngreen grass\n")
+    (folder / "labels.txt").write_text("".join(f"thing {number}\n" for number in range(1000)))
+    config = {
+        "format": FORMAT,
+        "name": folder.name,
+        "decoder": {"vocabulary_size": len(vocabulary)},
+        "term_head": {"terms": 3},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    header = json.dumps({"encoder.x": {"dtype": "F16", "shape": [8], "data_offsets": [0, 16]}}).encode()
+    (folder / WEIGHTS_FILE).write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+    return folder

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from photoindex import indexer
+from photoindex import indexer, watchjournal
 from photoindex.errors import CaptionerCrashed, FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
 from photoindex.store import files
+from photoindex.store.database import Database
 from photoindex.store.tables import root
 from photoindex.types import FileEvent, FileStat, IndexReport, Progress, Tally
 from photoindex.watch import Settler
@@ -315,6 +316,39 @@ def test_a_new_photo_is_found_by_another_process(
         assert names(other.search("green")) == ["new.jpg"]
         assert names(other.search("red")) == ["old.jpg"]
         assert other.status().roots[0].mode == "events"
+
+
+def test_a_watcher_tells_other_processes_how_it_stands(
+    watch: Callable[..., Watch], open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchjournal, "LOOK_SECONDS", 0.0)
+    make_photo(album / "sub" / "old.jpg")
+    watching = watch(album)
+    make_photo(album / "new.jpg", "green")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    with open_library(FakeCaptioner()) as other:
+        [found] = other.status().roots
+        assert found.watcher is not None
+        assert (found.watcher.pid, found.watcher.runs) == (os.getpid(), True)
+        assert found.mode == "events"
+        assert found.watches in (2, None)  # None where the system does not count them
+        assert found.last_event_at is not None
+        assert found.last_reconcile_at is not None
+        assert found.last_event_at > found.last_reconcile_at
+        watching.end()
+        [found] = other.status().roots
+        assert (found.watcher, found.watches, found.settling, found.mode) == (None, None, None, "events")
+
+
+def test_a_comparison_leaves_what_is_known_of_the_watching(library: Library, database: Database, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    with database.write() as connection:
+        [root] = files.list_roots(connection)
+        files.note_mode(connection, root.id, "polling", "a reason")
+    library.index(album)
+    [found] = library.status().roots
+    assert (found.mode, found.mode_reason) == ("polling", "a reason")
 
 
 def work_of(watching: Watch, album: Path) -> None:

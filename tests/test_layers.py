@@ -18,12 +18,13 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources", "paths"},
+    {"types", "config", "resources", "paths", "filesystem", "units"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training"},
-    {"pipeline"},
+    {"fulltext", "termindex", "training", "status", "installation"},
+    {"pipeline", "watchjournal"},
     {"indexer"},
     {"library"},
+    {"doctor"},
     {"", "cli"},
     {"__main__"},
 )

@@ -15,7 +15,6 @@ when it is loaded and is refused by name.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -28,16 +27,25 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.encoder import ENCODERS, IMAGENET_CLASSES, Encoder, build_encoder
+from photoindex.captioner.encoder import ENCODERS, Encoder, build_encoder
+from photoindex.captioner.folder import (
+    FORMAT,
+    LABELS_FILE,
+    TERMS_FILE,
+    VOCABULARY_FILE,
+    WEIGHTS_FILE,
+    check_vocabulary,
+    identity_of,
+    read_config,
+    read_labels,
+    read_terms,
+    refuse_pickles,
+    weights_digest,
+)
 from photoindex.captioner.network import DECODERS, Decoder, DecoderConfig, Seen, build_decoder, regions_of
 from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary
-from photoindex.errors import CheckpointError, PickleRefused
-
-FORMAT = 2  # 1: before the term head
-PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
-WEIGHTS_FILE = "model.safetensors"
-TERMS_FILE = "terms.txt"
+from photoindex.errors import CheckpointError
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
     }
     write_whole(folder / "config.json", json.dumps(config, indent=2) + "\n")
     write_whole(folder / "training.json", json.dumps(checkpoint.training, indent=2) + "\n")
-    write_whole(folder / "vocabulary.txt", "\n".join(checkpoint.vocabulary.words) + "\n")
+    write_whole(folder / VOCABULARY_FILE, "\n".join(checkpoint.vocabulary.words) + "\n")
     if checkpoint.terms:
         write_whole(folder / TERMS_FILE, "\n".join(checkpoint.terms) + "\n")
     if checkpoint.labels:
@@ -129,9 +137,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises :class:`PickleRefused` for a pickle, :class:`CheckpointError` when a file is missing, was made by a newer
     photoindex, or its weights do not fit its own config.
     """
-    _refuse_pickles(folder)
+    refuse_pickles(folder)
     config = read_config(folder)
-    vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+    vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
     try:
         encoder_name = config["encoder"]
         if encoder_name not in ENCODERS or config["decoder"]["kind"] not in DECODERS:
@@ -143,18 +151,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         term_head = TermHead(TermHeadConfig(**sizes)) if sizes else None
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} lacks or misspells a setting: {error}") from error
-    if len(vocabulary) != decoder.config.vocabulary_size:
-        raise CheckpointError(
-            f"{folder}: the vocabulary has {len(vocabulary)} words, the decoder {decoder.config.vocabulary_size}; "
-            "these files are not of one model"
-        )
-    terms = _read_terms(folder / TERMS_FILE, term_head.config.terms) if term_head is not None else ()
+    check_vocabulary(folder, len(vocabulary), decoder.config.vocabulary_size)
+    terms = read_terms(folder / TERMS_FILE, term_head.config.terms) if term_head is not None else ()
     if decoder.config.summary_dim != (term_head.config.hidden_size if term_head is not None else 0):
         raise CheckpointError(f"{folder / 'config.json'}: the decoder and the term head are not of one model")
     weights = folder / WEIGHTS_FILE
     try:
         tensors = load_file(weights)
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        digest = weights_digest(weights)
     except FileNotFoundError as error:
         raise CheckpointError(f"{weights} is missing; the model folder is incomplete") from error
     except (OSError, SafetensorError) as error:
@@ -172,66 +176,12 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         vocabulary=vocabulary,
         search=settings,
         licence=config.get("licence", ""),
-        labels=_read_labels(folder / "labels.txt"),
+        labels=read_labels(folder / LABELS_FILE),
         training=json.loads(training.read_text(encoding="utf-8")) if training.exists() else {},
-        identity=f"{config['name']}-{digest[:12]}",
+        identity=identity_of(config["name"], digest),
         term_head=term_head,
         terms=terms,
     )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """``config.json`` of a checkpoint folder, without loading its weights. Raises :class:`CheckpointError`."""
-    path = folder / "config.json"
-    if not folder.is_dir():
-        raise CheckpointError(f"no model at {folder}: no such folder")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} is not a model: it has no config.json") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "name" not in config:
-        raise CheckpointError(f"{path} is not a photoindex model config")
-    if config["format"] < FORMAT:
-        raise CheckpointError(
-            f"{folder} was made by an older photoindex (format {config['format']}); use the shipped model or train anew"
-        )
-    if config["format"] > FORMAT:
-        raise CheckpointError(
-            f"{folder} was made by a newer photoindex (format {config['format']}); upgrade photoindex"
-        )
-    return config
-
-
-def _read_labels(path: Path) -> tuple[str, ...]:
-    if not path.exists():
-        return ()
-    names = tuple(path.read_text(encoding="utf-8").splitlines())
-    if len(names) != IMAGENET_CLASSES:
-        raise CheckpointError(f"{path} names {len(names)} object classes; the encoder has {IMAGENET_CLASSES}")
-    return names
-
-
-def _read_terms(path: Path, count: int) -> tuple[str, ...]:
-    try:
-        terms = tuple(path.read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"cannot read the terms {path}: {error}") from error
-    if len(terms) != count or len(set(terms)) != count:
-        raise CheckpointError(f"{path} names {len(set(terms))} terms; the term head has {count}")
-    return terms
-
-
-def _refuse_pickles(path: Path) -> None:
-    pickled = path if path.suffix in PICKLE_SUFFIXES else None
-    if pickled is None and path.is_dir() and not (path / WEIGHTS_FILE).exists():
-        pickled = next((p for p in sorted(path.iterdir()) if p.suffix in PICKLE_SUFFIXES), None)
-    if pickled is not None:
-        raise PickleRefused(
-            f"{pickled} is a pickle, which can run code when loaded: photoindex loads safetensors only; convert it or "
-            "train a model with `photoindex train`"
-        )
 
 
 def _fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import html
 import io
 import os
@@ -17,8 +18,8 @@ import click
 from photoindex.cli.context import printable, write_path
 from photoindex.config import MAX_PIXELS
 from photoindex.errors import ConfigError, PhotoError
-from photoindex.library import Status
 from photoindex.search.highlight import marked
+from photoindex.status import Status
 from photoindex.types import Caption, Hit, Photo, Prediction
 
 __all__ = [
@@ -206,12 +207,19 @@ def status_dict(state: Status) -> dict[str, Any]:
             {
                 "path": root.path,
                 "mode": root.mode,
+                "mode_reason": root.mode_reason,
+                "watcher": None if root.watcher is None else dataclasses.asdict(root.watcher),
+                "watches": root.watches,
+                "settling": root.settling,
+                "last_event_at": root.last_event_at,
                 "last_reconcile_at": root.last_reconcile_at,
                 "present": root.present,
                 "missing": root.missing,
+                "jobs": root.jobs,
             }
             for root in state.roots
         ],
+        "watches_allowed": state.watches_allowed,
         "catalogue_bytes": state.catalogue_bytes,
         "index_bytes": state.index_bytes,
     }

@@ -14,7 +14,6 @@ from photoindex.cli.context import (
     batch_option,
     beam_option,
     device_option,
-    human_seconds,
     json_option,
     model_option,
     stop_on_signals,
@@ -23,6 +22,7 @@ from photoindex.cli.context import (
 )
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.types import IndexReport, Tally
+from photoindex.units import human_seconds
 
 FAILURES_SHOWN = 10
 

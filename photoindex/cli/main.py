@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import evaluation, indexing, maintenance, searching, training
+from photoindex.cli import doctor, evaluation, indexing, maintenance, searching, training
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -74,6 +74,7 @@ for command in (
     maintenance.failures,
     maintenance.reindex,
     maintenance.models,
+    doctor.doctor,
     training.train,
     evaluation.evaluate,
 ):

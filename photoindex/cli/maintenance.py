@@ -15,7 +15,6 @@ from photoindex.cli.context import (
     batch_option,
     beam_option,
     device_option,
-    human_size,
     json_option,
     model_option,
     printable,
@@ -24,6 +23,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.units import human_size
 
 
 @click.group()

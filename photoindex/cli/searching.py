@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ from photoindex.cli.context import (
     Context,
     beam_option,
     device_option,
-    human_size,
     json_option,
     model_option,
     printable,
@@ -25,7 +26,9 @@ from photoindex.cli.context import (
 from photoindex.errors import PhotoError
 from photoindex.library import Library
 from photoindex.search.query import respell
+from photoindex.status import RootStatus
 from photoindex.types import Photo
+from photoindex.units import human_seconds, human_size
 
 EXIT_NOTHING_FOUND = 1
 TERMS_SHOWN = 12  # of up to 128; --json has them all
@@ -203,14 +206,45 @@ def status(context: Context, /, as_json: bool) -> None:
     click.echo(f"data        {printable(state.data_dir)}: catalogue {human_size(state.catalogue_bytes)}, "
                f"index {human_size(state.index_bytes)}")  # fmt: skip
     for root in state.roots:
-        when = (
-            f"compared {root.last_reconcile_at:%Y-%m-%d %H:%M} UTC"
-            if root.last_reconcile_at
-            else "never compared whole"
-        )
-        gone = f", {root.missing} gone" if root.missing else ""
-        how = f", last watched by {root.mode}" if root.mode else ""
-        click.echo(f"folder      {printable(root.path)}: {root.present} files{gone}, {when}{how}")
+        for name, value in _root_lines(root, state.watches_allowed, datetime.now(timezone.utc)):
+            click.echo(f"{name:<12}{value}")
+
+
+def _root_lines(root: RootStatus, allowed: int | None, now: datetime) -> Iterator[tuple[str, str]]:
+    """What is said of a folder: its files, its queue, how it is watched, by whom, and how up to date it is."""
+    gone = f", {root.missing} gone" if root.missing else ""
+    yield "folder", f"{printable(root.path)}: {root.present} files{gone}"
+    waiting = root.jobs["queued"] + root.jobs["retrying"]
+    parts = [(root.settling or 0, "still being written"), (waiting, "waiting"), (root.jobs["running"], "at work")]
+    at_work = [f"{count} {what}" for count, what in [*parts, (root.jobs["failed"], "failed")] if count]
+    if at_work:
+        yield "", ", ".join(at_work)
+    watcher = root.watcher
+    if watcher is None or watcher.runs is False:
+        died = f" (process {watcher.pid} died, seen {_ago(watcher.seen_at, now)})" if watcher is not None else ""
+        how = f"not watched now, last by {root.mode}" if root.mode else "not watched"
+        yield "", how + died
+    else:
+        where = f" on {watcher.host}" if watcher.runs is None else ""
+        how = f"watched by {root.mode}" if root.mode else "watched"
+        yield "", f"{how}; watcher seen {_ago(watcher.seen_at, now)} (pid {watcher.pid}{where})"
+        if root.mode_reason:
+            yield "", f"scanned again and again: {root.mode_reason}"
+        if root.watches is not None:
+            yield "", f"{root.watches} watches held" + (f" of {allowed} allowed" if allowed is not None else "")
+    event = f", last event {_ago(root.last_event_at, now)}" if root.last_event_at else ""
+    compared = (
+        f"compared whole {_ago(root.last_reconcile_at, now)}" if root.last_reconcile_at else "never compared whole"
+    )
+    yield "", compared + event
+
+
+def _ago(then: datetime, now: datetime) -> str:
+    """``12 s ago``; after a day the day itself."""
+    seconds = (now - then).total_seconds()
+    if seconds >= 24 * 3600:
+        return f"at {then:%Y-%m-%d %H:%M} UTC"
+    return f"{human_seconds(max(0.0, seconds))} ago"
 
 
 @click.command()

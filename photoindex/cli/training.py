@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from photoindex.cli.context import Context, device_option, human_seconds, threads_option
+from photoindex.cli.context import Context, device_option, threads_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.types import Progress
+from photoindex.units import human_seconds
 
 if TYPE_CHECKING:
     from photoindex.training.datasets import CaptionedPhoto

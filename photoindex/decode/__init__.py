@@ -4,7 +4,7 @@ Nothing here writes to a photo, and nothing here needs torch, the catalogue or t
 """
 
 from photoindex.decode.exif import read_facts
-from photoindex.decode.photo import decode_photo
+from photoindex.decode.photo import decode_photo, readable_formats
 from photoindex.decode.workers import Decoder
 
-__all__ = ["Decoder", "decode_photo", "read_facts"]
+__all__ = ["Decoder", "decode_photo", "read_facts", "readable_formats"]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError, features
 
 from photoindex.decode.exif import read_facts, read_orientation
 from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
@@ -31,6 +31,16 @@ from photoindex.types import DecodedPhoto
 FORMATS = (
     "JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "PSD", "QOI", "TGA", "PCX", "SGI",
 )  # fmt: skip
+
+# Libraries that Pillow may have been built without: it knows the format then and cannot decode it.
+_NEEDS = {
+    "JPEG": ("jpg",),
+    "PNG": ("zlib",),
+    "WEBP": ("webp",),
+    "AVIF": ("avif",),
+    "JPEG2000": ("jpg_2000",),
+    "TIFF": ("libtiff",),
+}
 
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic
 # filter; Pillow's Image.thumbnail uses the same factor.
@@ -233,6 +243,13 @@ def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
         white.alpha_composite(image.convert("RGBA"))
         return white.convert("RGB")
     return image.convert("RGB")
+
+
+def readable_formats() -> dict[str, bool]:
+    """Each format photos are read in, and whether what is installed here reads it."""
+    Image.init()
+    found = {name: name in Image.OPEN and all(map(features.check, _NEEDS.get(name, ()))) for name in FORMATS}
+    return {**found, "HEIC": _register_heif()}
 
 
 @functools.cache

@@ -81,6 +81,21 @@ def newest_stamp(folder: Path, identity: str, revision: int) -> tuple[Stamp, int
     return None
 
 
+def damaged(folder: Path) -> list[Path]:
+    """The files that are no whole matrices of this format. Reads all of each. Raises OSError."""
+    found = []
+    for path in _matrices(folder):
+        try:
+            whole = load(path).is_whole()
+        except FileNotFoundError:
+            continue  # a newer one has taken its place
+        except DamagedMatrix:
+            whole = False
+        if not whole:
+            found.append(path)
+    return found
+
+
 def publish(matrix: TermMatrix, folder: Path) -> Path:
     """Write a matrix as the newest, then remove the older ones. Raises OSError; then nothing was changed."""
     folder.mkdir(parents=True, exist_ok=True)

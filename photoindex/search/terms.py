@@ -172,6 +172,10 @@ class TermMatrix:
         """The CRC-32 of each column."""
         return np.array([column_check(*self._part(place)) for place in range(len(self.terms))], np.uint32)
 
+    def is_whole(self) -> bool:
+        """Whether every column is as it was written. Reads all of it."""
+        return self._checks is None or bool((self.checks() == self._checks).all())
+
     def _part(self, place: int) -> tuple[Rows, NDArray[np.uint8]]:
         start, end = int(self.pointers[place]), int(self.pointers[place + 1])
         return self.rows[start:end], self.impacts[start:end]

@@ -152,6 +152,19 @@ class FullText:
         with self._lock:
             return int(self._current_searcher().doc_count())
 
+    def photo_ids(self) -> set[int]:
+        """The photos in the index. Raises FullTextError when it needs to be rebuilt."""
+        with self._lock:
+            searcher = self._current_searcher()
+            with self._noticing_damage(self._usable().path):
+                documents = self._documents = self._documents or Documents(searcher)
+                return set(documents.photo_ids.tolist()) - {0}
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether nothing was ever indexed in this folder, or all of it was taken away."""
+        return self._generations.is_new()
+
     # ---- writing ---------------------------------------------------------------------------------
 
     def update(self, documents: Sequence[Document], removed: Sequence[int] = ()) -> None:

@@ -1,27 +1,42 @@
-"""Opening the catalogue: the engine, SQLite's pragmas, migrations with a backup first, and transactions.
+"""Opening the catalogue: the engine, SQLite's pragmas, migrations with a backup first, transactions; and what is done
+about a damaged one.
 
 The only module that knows the catalogue is SQLite.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from photoindex.errors import CatalogueError, CatalogueTooNew
+from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueTooNew
 from photoindex.resources import migrations_dir
 
 # The newest migration. Kept here so that opening an up-to-date catalogue never imports Alembic; a test holds it true.
-HEAD = "0002"
+HEAD = "0003"
 BUSY_SECONDS = 30
 BACKUPS_KEPT = 3
+QUICK_CHECK_BYTES = 1_000_000_000  # a larger catalogue is not compared with its indexes, which reads it many times over
+FAULTS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What :func:`restore_backup` did: the ``backup`` that was put back, and where the catalogue was ``moved_to``
+    (``None``: there was none)."""
+
+    backup: Path
+    moved_to: Path | None
 
 
 class Database:
@@ -44,16 +59,33 @@ class Database:
             raise CatalogueError(f"cannot create the data folder {path.parent}: {error.strerror}") from error
         database = cls(_engine(path), path)
         try:
-            if database._revision() != HEAD or not database._in_wal():
+            if database.revision() != HEAD or not database._in_wal():
                 # Imported here: it loads asyncio, and nearly every start finds the catalogue up to date.
                 from filelock import FileLock
 
                 with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS * 10):
-                    database._upgrade(database._revision())
+                    database._upgrade(database.revision())
                     database._enter_wal()
         except (DatabaseError, OSError) as error:
             database.close()
-            raise CatalogueError(_explain(path, error)) from error
+            raise _explained(path, error) from error
+        except CatalogueError:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def open_as_is(cls, path: Path) -> Database:
+        """The catalogue for reading alone: nothing is made, upgraded or repaired, and it may be of any version.
+
+        Raises :class:`CatalogueError` when it is not there or cannot be read.
+        """
+        database = cls(_engine(path, read_only=True), path)
+        try:
+            database.revision()
+        except DatabaseError as error:
+            database.close()
+            raise _explained(path, error) from error
         except CatalogueError:
             database.close()
             raise
@@ -69,7 +101,7 @@ class Database:
             with self.engine.connect() as connection:
                 yield connection
         except DatabaseError as error:
-            raise CatalogueError(_explain(self.path, error)) from error
+            raise _explained(self.path, error) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -78,14 +110,30 @@ class Database:
             with self.engine.connect().execution_options(photoindex_write=True) as connection, connection.begin():
                 yield connection
         except DatabaseError as error:
-            raise CatalogueError(_explain(self.path, error)) from error
+            raise _explained(self.path, error) from error
 
     def backup(self, destination: Path) -> None:
         """Copy the catalogue as of now, while others go on using it."""
         with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(destination)) as target:
             source.backup(target)
 
-    def _revision(self) -> str | None:
+    def faults(self) -> list[str]:
+        """What SQLite's own examination finds wrong, a line each, at most ten; empty for a whole catalogue.
+
+        Reads all of it.
+        """
+        check = "integrity_check" if self.path.stat().st_size <= QUICK_CHECK_BYTES else "quick_check"
+        try:
+            with self.engine.connect() as connection:
+                lines = connection.exec_driver_sql(f"pragma {check}({FAULTS_SHOWN})").scalars().all()
+                found = [line for text in lines for line in str(text).splitlines() if line != "ok"]
+                for row in connection.exec_driver_sql("pragma foreign_key_check"):
+                    found.append(f"a row of {row[0]} belongs to a row of {row[2]} that is gone")
+        except DatabaseError as error:  # so damaged that it cannot be examined
+            return [str(error.orig)]
+        return found[:FAULTS_SHOWN]
+
+    def revision(self) -> str | None:
         """The catalogue's migration; ``None`` for an empty file. Raises :class:`CatalogueError` for a stranger's."""
         with self.engine.connect() as connection:
             tables = connection.dialect.get_table_names(connection)
@@ -137,17 +185,119 @@ class Database:
                 scripts.run_env()
 
     def _backup_before(self, found: str) -> None:
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        self.backup(self.path.with_name(f"{self.path.stem}-before-upgrade-from-{found}-{stamp}.sqlite3"))
-        backups = sorted(
-            self.path.parent.glob(f"{self.path.stem}-before-upgrade-*.sqlite3"), key=lambda p: p.stat().st_mtime_ns
-        )
-        for old in backups[:-BACKUPS_KEPT]:
+        self.backup(self.path.with_name(f"{self.path.stem}-before-upgrade-from-{found}-{_stamp()}.sqlite3"))
+        for old in backups(self.path)[BACKUPS_KEPT:]:
             old.unlink()
 
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+def knows(revision: str) -> bool:
+    """Whether this photoindex can upgrade from a migration; without importing Alembic."""
+    return any(migrations_dir().glob(f"versions/{revision}_*.py"))
+
+
+def backups(path: Path) -> list[Path]:
+    """The backups of the catalogue at ``path``, the newest first."""
+    found = path.parent.glob(f"{path.stem}-before-upgrade-*.sqlite3")
+    return sorted(found, key=lambda backup: backup.stat().st_mtime_ns, reverse=True)
+
+
+def restore_backup(path: Path) -> Restored:
+    """Put the newest whole backup in the place of a catalogue that is damaged or gone, which is moved aside.
+
+    Nothing is deleted, and the backup stays. No other process may have the catalogue open: it would go on writing to
+    the one that was moved. Raises :class:`CatalogueError` when the catalogue is whole or cannot be looked at, when no
+    backup is whole, or when the disk refuses.
+    """
+    from filelock import FileLock
+
+    try:
+        with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS):
+            if path.exists() and _is_whole(path):
+                raise CatalogueError(f"the catalogue {path} is not damaged: nothing was restored")
+            for backup in backups(path):
+                with suppress(CatalogueError):
+                    if _is_whole(backup):
+                        return Restored(backup, _put_in_place(backup, path))
+    except OSError as error:
+        raise CatalogueError(f"cannot restore the catalogue {path}: {error.strerror or error}") from error
+    raise CatalogueError(
+        f"there is no whole backup of {path}: move it away and run photoindex index, which begins anew"
+    )
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is a catalogue without faults. Raises :class:`CatalogueError` when nobody can say, and for
+    another program's database."""
+    try:
+        with closing(Database.open_as_is(path)) as database:
+            return database.revision() is not None and not database.faults()
+    except CatalogueDamaged:
+        return False
+
+
+def _put_in_place(backup: Path, path: Path) -> Path | None:
+    """Replace the file at ``path`` by a copy of ``backup``; returns where the old one is kept now."""
+    copy = path.with_suffix(".restoring")
+    aside = path.with_name(f"{path.stem}-damaged-{_stamp()}{path.suffix}")
+    try:
+        with backup.open("rb") as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        # The log first: it would be played into whatever stands at its name. It keeps the name of the file it belongs
+        # to, so that tools which mend databases find it.
+        for end in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.rename(f"{path}{end}", f"{aside}{end}")
+        kept: Path | None = aside
+        try:
+            os.link(path, aside)  # so that there is a file at ``path`` at every moment
+        except FileNotFoundError:
+            kept = None
+        except OSError:  # a file system without links
+            os.rename(path, aside)
+        os.replace(copy, path)
+    finally:
+        with suppress(OSError):
+            copy.unlink()
+    return kept
+
+
+def _stamp() -> str:
+    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+def _connect_as_is(path: Path) -> sqlite3.Connection:
+    """A connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, and nobody
+    has left a log there, the file can be read by itself."""
+    try:
+        return _connected(_uri(path, "ro"))
+    except sqlite3.OperationalError as error:
+        refused = any(reason in str(error) for reason in ("unable to open", "readonly"))
+        if not refused or Path(f"{path}-wal").exists():
+            raise
+    return _connected(_uri(path, "ro") + "&immutable=1")
+
+
+def _connected(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        connection.execute("select count(*) from sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _engine(path: Path, *, read_only: bool = False) -> Engine:
+    if read_only:
+        engine = create_engine("sqlite://", creator=lambda: _connect_as_is(path), poolclass=NullPool)
+    else:
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -166,15 +316,21 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _explain(path: Path, error: Exception) -> str:
-    """One line for a database error: what failed, which file, what to do."""
+def _explained(path: Path, error: Exception) -> CatalogueError:
+    """A database error in one line: what failed, which file, what to do."""
     reason = str(getattr(error, "orig", None) or error).splitlines()[0]
     if "locked" in reason:
-        return f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it open; try again"
+        return CatalogueError(
+            f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it open; try again"
+        )
     if "not a database" in reason or "malformed" in reason:
-        return f"the catalogue {path} is damaged or is no catalogue ({reason}): restore a backup or move it away"
+        return CatalogueDamaged(
+            f"the catalogue {path} is damaged or is no catalogue ({reason}): photoindex doctor says what can be done"
+        )
     if "full" in reason:
-        return f"the disk that holds the catalogue {path} is full: make room and run the command again"
+        return CatalogueError(f"the disk that holds the catalogue {path} is full: make room and run the command again")
     if isinstance(error, OperationalError) and ("readonly" in reason or "unable to open" in reason):
-        return f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
-    return f"the catalogue {path} cannot be used: {reason}"
+        return CatalogueError(
+            f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
+        )
+    return CatalogueError(f"the catalogue {path} cannot be used: {reason}")

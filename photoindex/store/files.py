@@ -33,6 +33,19 @@ class Root:
     last_reconcile_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class WatchNote:
+    """What the watcher of a root last said: why it is polled (``reason``), by whom (a jobqueue.owner_name(), ``None``:
+    nobody now) and when that was noted, the watches held, the files that settle, the last event."""
+
+    reason: str | None
+    watcher: str | None
+    seen_at: datetime | None
+    watches: int | None
+    settling: int | None
+    last_event_at: datetime | None
+
+
 def list_roots(connection: Connection) -> list[Root]:
     """All roots, by path."""
     rows = connection.execute(select(root.c.id, root.c.path, root.c.device, root.c.mode, root.c.last_reconcile_at))
@@ -56,12 +69,43 @@ def root_of(roots: Iterable[Root], path: Path) -> Root | None:
     return max(above, key=lambda r: len(r.path.parts), default=None)
 
 
-def note_root(connection: Connection, root_id: int, *, mode: str | None, reconciled_on: int | None = None) -> None:
-    """Remember how a root is watched and, when all of it was just compared, when and on which device (st_dev)."""
-    values: dict[str, object] = {"mode": mode}
-    if reconciled_on is not None:
-        values.update(device=reconciled_on, last_reconcile_at=_now())
+def note_mode(connection: Connection, root_id: int, mode: str, reason: str | None) -> None:
+    """Remember how a root is watched and, when it is polled, why."""
+    connection.execute(update(root).where(root.c.id == root_id).values(mode=mode, mode_reason=reason))
+
+
+def note_reconciled(connection: Connection, root_id: int, device: int) -> None:
+    """Remember that all of a root was just compared, and on which device (st_dev) it was."""
+    connection.execute(update(root).where(root.c.id == root_id).values(device=device, last_reconcile_at=_now()))
+
+
+def note_watcher(
+    connection: Connection,
+    root_id: int,
+    owner: str,
+    *,
+    watches: int | None,
+    settling: int,
+    last_event_at: datetime | None,
+) -> None:
+    """Remember what the watcher ``owner`` says of a root now. Without an event of its own the last one stays known."""
+    values: dict[str, object] = {"watcher": owner, "watcher_seen_at": _now(), "watches": watches, "settling": settling}
+    if last_event_at is not None:
+        values["last_event_at"] = last_event_at
     connection.execute(update(root).where(root.c.id == root_id).values(**values))
+
+
+def forget_watcher(connection: Connection, owner: str) -> None:
+    """The watcher ``owner`` has ended."""
+    ended = {"watcher": None, "watcher_seen_at": _now(), "watches": None, "settling": None}
+    connection.execute(update(root).where(root.c.watcher == owner).values(**ended))
+
+
+def watch_notes(connection: Connection) -> dict[int, WatchNote]:
+    """What is known of the watching of each root, by its id."""
+    columns = (root.c.mode_reason, root.c.watcher, root.c.watcher_seen_at, root.c.watches, root.c.settling,
+               root.c.last_event_at)  # fmt: skip
+    return {row[0]: WatchNote(*row[1:]) for row in connection.execute(select(root.c.id, *columns))}
 
 
 def known_files(connection: Connection, below: Path) -> dict[Path, FileStat]:

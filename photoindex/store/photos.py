@@ -161,6 +161,13 @@ def all_photo_ids(connection: Connection) -> list[int]:
     return list(connection.execute(select(photo.c.id).where(present, captioned).order_by(photo.c.id)).scalars())
 
 
+def searchable_ids(connection: Connection) -> set[int]:
+    """The photos that the full-text index is to hold: those with a caption and a present file."""
+    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current, caption.c.rank == 0)
+    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
+    return set(connection.execute(select(photo.c.id).where(captioned, present)).scalars())
+
+
 def load_photos(
     connection: Connection, photo_ids: Sequence[int], paths: dict[int, tuple[list[Path], list[Path]]]
 ) -> list[Photo]:

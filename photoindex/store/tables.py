@@ -105,6 +105,13 @@ root = Table(
     Column("mode", String(16)),  # how changes are learnt: events, polling; null when only indexed by hand
     Column("last_reconcile_at", UtcTime),
     Column("added_at", UtcTime, nullable=False),
+    Column("mode_reason", Text),  # why it is polled
+    # What the running watcher says of itself now and then: see watchjournal.py.
+    Column("watcher", String(128)),  # its jobqueue.owner_name(); null when it has ended in order
+    Column("watcher_seen_at", UtcTime),
+    Column("watches", Integer),  # held of the system; null where nobody counts them
+    Column("settling", Integer),  # files that wait to be quiet
+    Column("last_event_at", UtcTime),
 )
 
 photo = Table(

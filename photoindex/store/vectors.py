@@ -79,6 +79,12 @@ def count_vectors(connection: Connection, *, after: int = 0) -> int:
     return connection.execute(query).scalar_one()
 
 
+def photos_with_terms(connection: Connection) -> set[int]:
+    """The photos that a model says any terms of."""
+    query = select(term_vector.c.photo_id).where(func.length(term_vector.c.entries) > 0)
+    return set(connection.execute(query).scalars())
+
+
 def vectors_after(connection: Connection, revision: int) -> list[StoredVector]:
     """Vectors with a higher revision, lowest first."""
     query = select(term_vector).where(term_vector.c.revision > revision).order_by(term_vector.c.revision)

@@ -93,6 +93,7 @@ class FolderObserver:
         self._watched: dict[Path, _Watched] = {}
         self._polled: dict[Path, PolledTree] = {}
         self._notices: dict[tuple[str, Path | None], str] = {}
+        self._reasons: dict[Path, str] = {}  # why a root is polled
 
     def start(self) -> None:
         """Begin to watch; on return every later change is seen. Does nothing when started already.
@@ -106,6 +107,7 @@ class FolderObserver:
             check_folder(root)
         self._stopping.clear()
         self._notices.clear()
+        self._reasons.clear()
         try:
             refusal = self._start_observer()
             for root in self._roots:
@@ -143,6 +145,19 @@ class FolderObserver:
     def problems(self) -> list[str]:
         """What the user should know of the watching, one line each, oldest first. Empty when all is well."""
         return list(self._notices.values())
+
+    def why_polled(self, root: Path) -> str | None:
+        """Why ``root`` is scanned again and again instead of watched; ``None`` when it is watched."""
+        return self._reasons.get(_absolute(root))
+
+    def watches(self, root: Path) -> int | None:
+        """How many watches of the system ``root`` holds, one a folder; ``None`` where nobody counts them, and for a
+        root that is polled. A root inside another holds none of its own."""
+        tree = self._watched.get(_absolute(root))
+        if tree is None or self._limits.allowed() is None:
+            return None
+        others = {other.real for other in list(self._watched.values())}
+        return tree.survey.folders if others.isdisjoint(tree.real.parents) else 0
 
     def _start_observer(self) -> str | None:
         """Start watchdog; returns why it cannot be used, if so."""
@@ -236,6 +251,7 @@ class FolderObserver:
     def _poll_instead(self, root: Path, reason: str) -> None:
         for link in [link for link, polled in self._polled.items() if polled.linked and root in link.parents]:
             del self._polled[link]  # a scan of the root follows it
+        self._reasons[root] = reason
         self._polled[root] = PolledTree(root, self._filter)
         self._note_links(root)
         self._note("mode", root, f"scanned every {self._poll_seconds:g} s instead of watched: {reason}")

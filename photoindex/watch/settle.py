@@ -57,6 +57,11 @@ class Settler:
         """How many files are held back."""
         return len(self._pending)
 
+    def pending_below(self, folder: Path) -> int:
+        """How many files below ``folder`` are held back. Looks at every pending file."""
+        with self._lock:
+            return len(self._pending_below(folder))
+
     def touch(self, path: Path) -> None:
         """An event came for ``path``: its quiet period starts now."""
         with self._lock:

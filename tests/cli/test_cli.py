@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from photoindex.cli.context import human_seconds, human_size
 from photoindex.cli.main import main
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.library import Library
 from photoindex.types import Progress
+from photoindex.units import human_seconds, human_size
 from tests.support import make_photo
 
 

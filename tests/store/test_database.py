@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, inspect, text
 from photoindex.errors import CatalogueError, CatalogueTooNew
 from photoindex.resources import migrations_dir
 from photoindex.store import database as database_module
+from photoindex.store import files
 from photoindex.store.database import BACKUPS_KEPT, HEAD, Database
 from photoindex.store.tables import metadata
 from tests.support import REPOSITORY, add_files
@@ -101,16 +102,38 @@ def test_an_upgrade_makes_a_backup_first(
         assert connection.execute("select count(*) from file").fetchone() == (1,)
 
 
-def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "catalogue.sqlite3"
-    older = tmp_path / "older" / "migrations"
+def make_older(path: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make an empty catalogue as the photoindex whose newest migration was ``version`` did."""
+    older = path.parent / "older" / "migrations"
     shutil.copytree(migrations_dir(), older)
-    for script in (older / "versions").glob("0002*"):
-        script.unlink()
+    for script in (older / "versions").glob("0*.py"):
+        if script.name[:4] > version:
+            script.unlink()
     with monkeypatch.context() as before:
         before.setattr(database_module, "migrations_dir", lambda: older)
-        before.setattr(database_module, "HEAD", "0001")
+        before.setattr(database_module, "HEAD", version)
         Database.open(path).close()
+
+
+def test_a_catalogue_from_before_the_watchers_notes_is_upgraded_with_its_roots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    make_older(path, "0002", monkeypatch)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("insert into root values (3, x'2f70', 7, 'polling', '2024-01-02 03:04:05', '2024-01-01')")
+        connection.commit()
+    with closing(Database.open(path)) as upgraded, upgraded.read() as connection:
+        [found] = files.list_roots(connection)
+        assert (found.id, found.path, found.device, found.mode) == (3, Path("/p"), 7, "polling")
+        assert files.watch_notes(connection) == {3: files.WatchNote(None, None, None, None, None, None)}
+    [backup] = tmp_path.glob("*before-upgrade*")
+    assert revision_of(backup) == "0002"
+
+
+def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    make_older(path, "0001", monkeypatch)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("insert into model values (1, 'old-1', 'old', 'encoder', '2024-01-01')")
         connection.execute("insert into photo (id, content_hash, size, added_at, text_stale) values (7, 'x', 1, '', 0)")

@@ -394,9 +394,22 @@ class TestPolling:
         put(root / "a/b/c.jpg")
         watch.until(written(root / "a/b/c.jpg"))
 
+        assert "max_user_watches" in str(observer.why_polled(root))
+        assert observer.watches(root) is None
+
     def test_a_tree_with_as_many_folders_as_watches_is_watched(self, watch: Watch, root: Path) -> None:
         (root / "a/b").mkdir(parents=True)
-        assert watch.start(root, limits=Limits(allowed=3, held=3)).mode(root) == "events"
+        observer = watch.start(root, limits=Limits(allowed=3, held=3))
+        assert (observer.mode(root), observer.watches(root), observer.why_polled(root)) == ("events", 3, None)
+
+    def test_a_root_inside_another_holds_no_watches_of_its_own(self, watch: Watch, root: Path) -> None:
+        (root / "a/b").mkdir(parents=True)
+        observer = watch.start(root, root / "a", limits=Limits(allowed=10))
+        assert (observer.watches(root), observer.watches(root / "a")) == (3, 0)
+
+    def test_where_nobody_counts_watches_none_are_told(self, watch: Watch, root: Path) -> None:
+        observer = watch.start(root, limits=Limits())
+        assert (observer.mode(root), observer.watches(root)) == ("events", None)
 
     def test_polling_reports_writes_moves_and_removals(self, watch: Watch, root: Path) -> None:
         moved, removed, changed = put(root / "m.jpg", b"1"), put(root / "r.jpg", b"12"), put(root / "c.jpg", b"123")

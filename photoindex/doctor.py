@@ -1,0 +1,319 @@
+"""Examines an installation and a library: what is there, what is wrong, and what to do about it.
+
+Each check is a small function that returns a :class:`Finding` or several. A check that fails is a finding itself, so
+that the rest is examined whatever is broken. Nothing is changed, made or upgraded, and torch is not imported unless a
+``deep`` examination is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from photoindex import captioner as captioning
+from photoindex import filesystem, fulltext, jobqueue, termindex
+from photoindex.captioner import Captioner
+from photoindex.config import Settings
+from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, FullTextError, PhotoindexError
+from photoindex.installation import (
+    check_captioning,
+    check_device,
+    check_formats,
+    check_libraries,
+    check_model,
+    check_python,
+)
+from photoindex.library import Library
+from photoindex.search import FullText, termfile
+from photoindex.search.generations import REMEDY
+from photoindex.store import files
+from photoindex.store.database import HEAD, Database, Restored, backups, knows, restore_backup
+from photoindex.store.files import Root, WatchNote
+from photoindex.types import Finding
+from photoindex.units import human_seconds, human_size
+from photoindex.watch import PhotoFilter
+from photoindex.watch.inotify import InotifyLimits
+from photoindex.watch.scan import survey
+
+FULL_BYTES: Final = 50_000_000  # with less the catalogue's log, or the next rebuild of the index, may find no room
+SCARCE_BYTES: Final = 500_000_000
+REASONS_SHOWN: Final = 3
+FEW_WATCHES: Final = 524_288  # what current distributions allow
+REINDEX: Final = "photoindex reindex --fulltext makes it anew from the catalogue"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the checks ask of the system; a test gives other answers."""
+
+    limits: InotifyLimits
+    file_system: Callable[[Path], str | None] = filesystem.file_system
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+
+
+def examine(
+    settings: Settings,
+    *,
+    deep: bool = False,
+    machine: Machine | None = None,
+    load_captioner: Callable[[Settings], Captioner] = captioning.load_captioner,
+) -> Iterator[Finding]:
+    """Check everything, and give each finding as soon as it is known; raises nothing.
+
+    ``deep`` loads the model onto its device and captions a photo made for it, which takes seconds and imports torch.
+    """
+    machine = machine or Machine(InotifyLimits())
+    yield from _guarded("python", check_python)
+    yield from _guarded("libraries", check_libraries)
+    yield from _guarded("data folder", partial(check_data_folder, settings.data_dir, machine))
+    yield from _guarded("catalogue", partial(check_catalogue, settings.catalogue_path, machine))
+    database = _readable_catalogue(settings.catalogue_path)
+    if database is not None:
+        with closing(database):
+            yield from _guarded("full text", partial(check_full_text, settings.index_path, database))
+            yield from _guarded("terms", partial(check_terms, settings.terms_path, database))
+            yield from _guarded("queue", partial(check_queue, database, machine))
+            yield from _guarded("folders", partial(check_roots, database, settings, machine))
+    yield from _guarded("model", partial(check_model, settings.model))
+    yield from _guarded("formats", check_formats)
+    if deep:
+        yield from _guarded("device", check_device)
+        yield from _guarded("captioning", partial(check_captioning, settings, load_captioner))
+
+
+def restore(settings: Settings) -> Restored:
+    """Put the newest whole backup of a damaged catalogue in its place, and make the index anew from it.
+
+    The damaged file is kept under another name. Raises :class:`CatalogueError` when the catalogue is whole, when there
+    is no whole backup, or when another process has the catalogue open.
+    """
+    path = settings.catalogue_path
+    others = filesystem.holders(path)
+    if others:
+        raise CatalogueError(f"the catalogue {path} is open in process {others[0]}: stop it, then restore the backup")
+    restored = restore_backup(path)
+    with Library(settings) as library:
+        library.rebuild_full_text()
+    return restored
+
+
+# ---- the library
+
+
+def check_data_folder(folder: Path, machine: Machine) -> Finding:
+    """Whether the folder can be written, has room, and lies on a file system that SQLite's log can trust."""
+    kind = machine.file_system(folder)
+    message = str(folder) + (f" on {kind}" if kind else "")
+    if not folder.exists():
+        parent = next(parent for parent in folder.parents if parent.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            advice = "name another --data-dir, or give yourself the right to write there"
+            return Finding("data folder", "problem", f"{folder} is not there and cannot be made in {parent}", advice)
+        return Finding("data folder", "ok", f"{folder} is not there yet; the first command makes it")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        advice = "give yourself the right to write there, or name another --data-dir"
+        return Finding("data folder", "problem", f"{message} cannot be written: {error.strerror or error}", advice)
+    free = shutil.disk_usage(folder).free
+    message += f", {human_size(free)} free"
+    if free < FULL_BYTES:
+        return Finding("data folder", "problem", message, "make room on that disk")
+    if filesystem.is_network(kind):
+        advice = "keep it on a disk of this machine (--data-dir): SQLite's log is not safe on a network file system"
+        return Finding("data folder", "warning", message, advice)
+    if free < SCARCE_BYTES:
+        return Finding("data folder", "warning", message, "make room on that disk")
+    return Finding("data folder", "ok", message)
+
+
+def check_catalogue(path: Path, machine: Machine) -> Finding:
+    """Whether the catalogue opens, is of this version and without faults. Reads all of it."""
+    kept = backups(path)
+    backup = "no backup yet (each upgrade makes one)"
+    remedy = f"move {path} away and run photoindex index on your folders, which captions them anew"
+    if kept:
+        made = datetime.fromtimestamp(kept[0].stat().st_mtime, timezone.utc)
+        age = max(0.0, (machine.now() - made).total_seconds())
+        backup = f"the newest backup is {human_seconds(age)} old"
+        remedy = f"photoindex doctor --restore-backup puts back the backup of {made:%Y-%m-%d %H:%M} UTC"
+    if not path.exists():
+        if kept:
+            return Finding("catalogue", "problem", f"{path} is gone", remedy)
+        return Finding("catalogue", "ok", "none yet; photoindex index PATH makes it")
+    try:
+        with closing(Database.open_as_is(path)) as database:
+            revision, faults = database.revision(), database.faults()
+    except CatalogueDamaged as error:
+        return Finding("catalogue", "problem", str(error).partition(": photoindex doctor")[0], remedy)
+    except CatalogueError as error:
+        return Finding("catalogue", "problem", str(error))
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        return Finding("catalogue", "problem", f"{path} is damaged: {faults[0]}{more}", remedy)
+    message = f"{human_size(path.stat().st_size)}, no faults; {backup}"
+    if revision is None:
+        return Finding("catalogue", "ok", "empty; the next command makes its tables")
+    if revision == HEAD:
+        return Finding("catalogue", "ok", f"version {HEAD}, {message}")
+    if not knows(revision):
+        advice = "upgrade photoindex, or name another --data-dir"
+        return Finding("catalogue", "problem", f"{path} was written by a newer photoindex ({revision})", advice)
+    message = f"version {revision}, which the next command brings to {HEAD}, {message}"
+    return Finding("catalogue", "warning", message, "photoindex status upgrades it, and makes a backup first")
+
+
+def check_full_text(folder: Path, database: Database) -> Finding:
+    """Whether the index can be read and has the photos that the catalogue says it should."""
+    with closing(FullText(folder)) as full_text:
+        try:
+            if full_text.is_absent:
+                with database.read() as connection:
+                    known = bool(files.count_files(connection))
+                if not known:
+                    return Finding("full text", "ok", "no index yet")
+                return Finding("full text", "warning", "no index", f"the next command makes one, or {REINDEX}")
+            found = fulltext.compare(database, full_text)
+        except FullTextError as error:
+            return Finding("full text", "problem", str(error).removesuffix(f": {REMEDY}"), REINDEX)
+    message = f"{found.photos:,} photos"
+    if found.waiting:
+        message += f", {found.waiting:,} have words that are yet to be written to it"
+    if found.lacking or found.extra:
+        message += f"; it lacks {found.lacking:,} photos of the catalogue and has {found.extra:,} too many"
+        return Finding("full text", "problem", message, REINDEX)
+    return Finding("full text", "ok", message)
+
+
+def check_terms(folder: Path, database: Database) -> Finding:
+    """The same of the impact matrix, which searches make anew by themselves."""
+    damaged = termfile.damaged(folder)
+    if damaged:
+        message = f"{damaged[0]} is damaged; searches read the catalogue instead"
+        return Finding("terms", "warning", message, REINDEX)
+    found = termindex.compare(database, folder)
+    if not found.photos:
+        return Finding("terms", "ok", "no photo has learned terms yet")
+    message = f"{found.photos:,} photos have learned terms"
+    if not found.made:
+        if found.photos <= termindex.FEW:
+            return Finding("terms", "ok", f"{message}, too few to need a matrix")
+        return Finding("terms", "warning", f"{message}, and there is no matrix of them", REINDEX)
+    if not found.agrees:
+        return Finding("terms", "problem", f"{message}, and the matrix is of others", REINDEX)
+    return Finding("terms", "ok", message + (f", {found.changed:,} newer than the matrix" if found.changed else ""))
+
+
+def check_queue(database: Database, machine: Machine) -> Finding:
+    with database.read() as connection:
+        jobs = jobqueue.counts(connection)
+        abandoned = jobqueue.count_abandoned(connection, machine.now())
+        failures = jobqueue.failures(connection)
+    message = f"{jobs['queued']:,} waiting, {jobs['running']:,} at work"
+    advice = []
+    if abandoned:
+        message += f" ({abandoned:,} claimed by processes that have died)"
+        advice.append("the next photoindex index or watch takes the claimed ones back")
+    if failures:
+        kinds = Counter(failure.kind for failure in failures).most_common(REASONS_SHOWN)
+        message += f"; {len(failures):,} failed: " + ", ".join(f"{kind} {count:,}" for kind, count in kinds)
+        advice.append("photoindex failures list says why")
+    return Finding("queue", "warning" if advice else "ok", message, "; ".join(advice) or None)
+
+
+def check_roots(database: Database, settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """A finding for each folder, and one for the watches that all of them need together."""
+    with database.read() as connection:
+        roots = files.list_roots(connection)
+        counts, notes = files.count_files(connection), files.watch_notes(connection)
+    folders: dict[Path, int] = {}  # watches needed, by real path
+    for root in roots:
+        name = f"folder {root.path}"
+        yield from _guarded(
+            name, partial(_check_root, name, root, notes[root.id], counts.get(root.id, (0, 0))[0], machine)
+        )
+        with suppress(FolderError, OSError):  # what is wrong with it has just been said
+            folders[Path(os.path.realpath(root.path))] = survey(root.path, PhotoFilter(settings.hidden_files)).folders
+    if folders:
+        # A root inside another takes no watches of its own.
+        needed = sum(count for path, count in folders.items() if folders.keys().isdisjoint(path.parents))
+        yield check_watches(needed, machine.limits)
+
+
+def check_watches(needed: int, limits: InotifyLimits) -> Finding:
+    """Whether the kernel allows as many watches as there are folders."""
+    allowed = limits.allowed()
+    if allowed is None:
+        return Finding("watches", "ok", f"{needed:,} folders; this system has no limit of watches")
+    message = f"watching takes {needed:,} of the {allowed:,} inotify watches that this user may hold"
+    if needed <= allowed:
+        return Finding("watches", "ok", message)
+    enough = max(FEW_WATCHES, 2 ** (2 * needed).bit_length())
+    advice = (
+        f"write 'fs.inotify.max_user_watches = {enough}' to /etc/sysctl.d/60-photoindex.conf and run "
+        "`sudo sysctl --system`; folders without a watch are scanned again and again instead"
+    )
+    return Finding("watches", "warning", message, advice)
+
+
+def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Machine) -> Finding:
+    kept = f"its {known:,} photos are kept"
+    try:
+        with os.scandir(root.path) as entries:
+            empty = next(entries, None) is None
+        device = os.stat(root.path).st_dev
+    except FileNotFoundError:
+        return Finding(name, "problem", f"is not there; {kept}", "mount its disk, or put it back where it was")
+    except OSError as error:
+        advice = "give yourself the right to read it, or check its disk"
+        return Finding(name, "problem", f"cannot be read: {error.strerror or error}; {kept}", advice)
+    if empty and known and device != root.device:
+        return Finding(name, "problem", f"is empty and on another disk than before; {kept}", "mount its disk")
+    kind = machine.file_system(root.path)
+    how = f"last watched by {root.mode}" if root.mode else "indexed by hand"
+    if note.reason:
+        how += f" as {note.reason}"
+    message = f"{known:,} files, {how}" + (f", on {kind}" if kind else "")
+    if filesystem.is_network(kind) and root.mode == "events":
+        advice = "what other machines change there sends no events; it is found when the whole folder is compared"
+        return Finding(name, "warning", message, advice)
+    return Finding(name, "ok", message)
+
+
+# ---- inside
+
+
+def _readable_catalogue(path: Path) -> Database | None:
+    """The catalogue, if it can be asked: there, readable, and with the tables of this version."""
+    if not path.exists():
+        return None
+    try:
+        database = Database.open_as_is(path)
+    except PhotoindexError:
+        return None
+    if database.revision() == HEAD:
+        return database
+    database.close()
+    return None
+
+
+def _guarded(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> Iterator[Finding]:
+    """What a check finds; when it fails, that is a finding."""
+    try:
+        found = check()
+        yield from (found,) if isinstance(found, Finding) else found
+    except PhotoindexError as error:
+        yield Finding(name, "problem", str(error))
+    except Exception as error:  # whatever is broken here, the rest is examined
+        line = " ".join(str(error).split())
+        yield Finding(name, "problem", f"could not be examined: {type(error).__name__}: {line}")

@@ -1,0 +1,74 @@
+"""Which kind of file system a path is on and who has a file open, where the system says so (Linux)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+# Other machines change what is on these without this one hearing of it, and SQLite's log needs memory that all who
+# open a file share (https://www.sqlite.org/wal.html).
+_NETWORK = frozenset(
+    "9p afs ceph cifs coda davfs glusterfs gpfs lustre ncpfs nfs nfs4 smb3 smbfs vboxsf virtiofs vmhgfs".split()
+)
+_NETWORK_FUSE = re.compile(r"fuse\.(sshfs|rclone|s3fs|gcsfuse|davfs2?|glusterfs|vmhgfs-fuse|.*drive.*)")
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+def _mountinfo() -> str:
+    return Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def file_system(path: Path, mountinfo: Callable[[], str] = _mountinfo) -> str | None:
+    """The kind of the file system that ``path``, or its nearest existing parent, is on: ``ext4``; ``None`` where
+    nobody says. ``mountinfo`` reads what proc(5) describes as ``/proc/[pid]/mountinfo``."""
+    try:
+        lines = mountinfo().splitlines()
+    except OSError:
+        return None
+    place = Path(os.path.realpath(path))
+    found: tuple[int, str] | None = None
+    for line in lines:
+        before, separator, after = line.partition(" - ")
+        fields, kinds = before.split(" "), after.split(" ")
+        if not separator or len(fields) < 5:
+            continue
+        mounted = Path(_ESCAPE.sub(lambda match: chr(int(match[1], 8)), fields[4]))
+        # Of two mounts at one place the later one is seen.
+        if (place == mounted or mounted in place.parents) and (found is None or len(mounted.parts) >= found[0]):
+            found = len(mounted.parts), kinds[0]
+    return None if found is None else found[1]
+
+
+def is_network(kind: str | None) -> bool:
+    """Whether a file system of this kind is shared with other machines."""
+    return kind is not None and (kind in _NETWORK or _NETWORK_FUSE.fullmatch(kind) is not None)
+
+
+def holders(path: Path) -> list[int]:
+    """The processes, besides this one, that have the file at ``path`` open, as far as this user may know."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return []
+    return sorted(int(name) for name in _processes() if int(name) != os.getpid() and _holds(name, found))
+
+
+def _processes() -> list[str]:
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _holds(process: str, found: os.stat_result) -> bool:
+    try:
+        for name in os.listdir(f"/proc/{process}/fd"):
+            with suppress(OSError):
+                if os.path.samestat(os.stat(f"/proc/{process}/fd/{name}"), found):
+                    return True
+    except OSError:  # another user's, or it has ended
+        pass
+    return False

@@ -1,0 +1,144 @@
+"""Examines an installation for the doctor: Python, the libraries, the model's files, the formats, the device.
+
+torch is imported by :func:`check_device` and :func:`check_captioning` alone.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import photoindex
+from photoindex import captioner as captioning
+from photoindex.captioner import Captioner
+from photoindex.captioner.folder import inspect_folder
+from photoindex.config import Settings
+from photoindex.decode import readable_formats
+from photoindex.errors import ModelError, PhotoError
+from photoindex.types import Finding
+from photoindex.units import human_size
+
+PYTHON: Final = (3, 10)
+# What setup.cfg asks for; a test holds the two equal.
+LIBRARIES: Final = {
+    "torch": "2.4",
+    "torchvision": "0.19",
+    "safetensors": "0.4.3",
+    "numpy": "1.26",
+    "Pillow": "10.3",
+    "SQLAlchemy": "2.0.30",
+    "alembic": "1.13",
+    "whoosh3": "3.50",
+    "watchdog": "7.1" if sys.version_info >= (3, 11) else "6.0",
+    "click": "8.1.7",
+    "rich": "13.7",
+    "platformdirs": "4.2",
+    "filelock": "3.13",
+}
+PLUGINS: Final = {"HEIC": "pip install 'photoindex[heif]'", "AVIF": "pip install --upgrade 'Pillow>=11.3'"}
+
+
+def check_python() -> Finding:
+    version = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info < PYTHON:
+        return Finding("python", "problem", version, f"install Python {'.'.join(map(str, PYTHON))} or newer")
+    return Finding("python", "ok", version)
+
+
+def check_libraries() -> Finding:
+    """Versions as the packages' metadata say, without importing any."""
+    found, missing, old = [], [], []
+    for name, least in LIBRARIES.items():
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+            continue
+        found.append(f"{name} {version}")
+        if _numbers(version) < _numbers(least):
+            old.append(f"{name}>={least}")
+    message = f"photoindex {photoindex.__version__}, {', '.join(found)}"
+    if missing:
+        return Finding(
+            "libraries", "problem", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}"
+        )
+    if old:
+        return Finding("libraries", "problem", f"too old: {message}", "pip install " + " ".join(f"'{o}'" for o in old))
+    return Finding("libraries", "ok", message)
+
+
+def check_model(name: str) -> Finding:
+    """Whether the model's files are all there and of one model; the weights are hashed and not loaded."""
+    advice = (
+        "install photoindex again" if name == captioning.DEFAULT_MODEL else "name another --model, or copy it again"
+    )
+    try:
+        found = inspect_folder(captioning.model_folder(name))
+    except (ModelError, OSError) as error:
+        return Finding("model", "problem", str(error), advice)
+    message = (
+        f"{found.identity}: {human_size(found.weights_bytes)} of safetensors, {found.words:,} words, "
+        f"{found.labels:,} labels, {found.terms:,} terms"
+    )
+    if not found.labels:
+        return Finding("model", "warning", f"{message}; photos are not found by labels", advice)
+    return Finding("model", "ok", message)
+
+
+def check_formats() -> Finding:
+    readable = readable_formats()
+    able = ", ".join(name for name, found in readable.items() if found)
+    unable = [name for name, found in readable.items() if not found]
+    if not unable:
+        return Finding("formats", "ok", f"reads {able}")
+    advice = "; ".join(PLUGINS.get(name, "pip install --force-reinstall Pillow") for name in unable)
+    return Finding(
+        "formats",
+        "warning" if set(unable) <= PLUGINS.keys() else "problem",
+        f"reads {able}, but not {', '.join(unable)}",
+        advice,
+    )
+
+
+def check_device() -> Finding:
+    from photoindex.captioner.device import installed  # imports torch
+
+    return Finding("device", "ok", installed())
+
+
+def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) -> Finding:
+    """Have a made photo decoded in a worker process and captioned on the device in use."""
+    from PIL import Image
+
+    from photoindex.decode import Decoder
+
+    captioner = load(settings)
+    decoder = Decoder(captioner.input_size, workers=1, seconds=settings.decode_seconds, max_pixels=settings.max_pixels)
+    try:
+        with tempfile.TemporaryDirectory() as folder, decoder:
+            path = Path(folder, "made.png")
+            Image.linear_gradient("L").convert("RGB").save(path)
+            [(_, answer)] = decoder.decode([path])
+            if isinstance(answer, PhotoError):
+                return Finding("captioning", "problem", f"a photo made for it was not decoded: {answer}")
+            caption = captioner.caption([answer.pixels])[0].caption
+    finally:
+        captioner.close()
+    if not caption:
+        return Finding("captioning", "problem", f"{captioner.name} says nothing of a photo", "name another --model")
+    return Finding("captioning", "ok", f"{captioner.name} on {captioner.device} works")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version: ``2.15.0+cpu`` is (2, 15, 0)."""
+    numbers = []
+    for part in version.partition("+")[0].split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

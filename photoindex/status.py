@@ -1,0 +1,84 @@
+"""The state of a library, as it is told: its photos, its queue, and of each folder how it is watched and by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from photoindex import jobqueue
+from photoindex.store.files import Root, WatchNote
+
+JOB_STATES = ("queued", "retrying", "running", "failed", "ignored")
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherStatus:
+    """A process that watches, and when it last said so. ``runs``: ``False`` when it has died, ``None`` when nobody here
+    can say, because it is another machine's."""
+
+    host: str
+    pid: int
+    seen_at: datetime
+    runs: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """A watched or indexed folder: its files, its jobs by state, and how it is or was last watched.
+
+    ``mode`` is ``None`` for one that was only ever indexed by hand; ``mode_reason`` says why it is polled. ``watcher``
+    is who watches it, if anybody; ``watches`` (held of the system) and ``settling`` (files that are still being
+    written) are as of its last note, and ``None`` without a watcher or where nobody counts.
+    """
+
+    path: Path
+    mode: str | None
+    last_reconcile_at: datetime | None
+    present: int
+    missing: int
+    mode_reason: str | None = None
+    watcher: WatcherStatus | None = None
+    watches: int | None = None
+    settling: int | None = None
+    last_event_at: datetime | None = None
+    jobs: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the library. ``jobs`` counts by state; sizes are bytes on disk; ``watches_allowed`` is how many
+    watches the system lets this user hold, ``None`` where it does not say."""
+
+    data_dir: Path
+    photos: int
+    captioned: int
+    searchable: int
+    waiting_for_index: int
+    jobs: dict[str, int]
+    roots: tuple[RootStatus, ...]
+    catalogue_bytes: int
+    index_bytes: int
+    watches_allowed: int | None = None
+
+
+def root_status(root: Root, present: tuple[int, int], note: WatchNote, jobs: dict[str, int]) -> RootStatus:
+    """What the catalogue knows of a root: (files present, missing), its watcher's note, its jobs by state."""
+    watcher = None
+    if note.watcher is not None and note.seen_at is not None:
+        host, pid = note.watcher.split(":")[:2]
+        watcher = WatcherStatus(host, int(pid), note.seen_at, jobqueue.is_alive(note.watcher))
+    alive = watcher is not None and watcher.runs is not False
+    return RootStatus(
+        path=root.path,
+        mode=root.mode,
+        last_reconcile_at=root.last_reconcile_at,
+        present=present[0],
+        missing=present[1],
+        mode_reason=note.reason,
+        watcher=watcher,
+        watches=note.watches if alive else None,
+        settling=note.settling if alive else None,
+        last_event_at=note.last_event_at,
+        jobs={state: jobs.get(state, 0) for state in JOB_STATES},
+    )

@@ -1,0 +1,109 @@
+"""What a watcher tells others of itself: notes in the catalogue, for ``photoindex status`` in another process.
+
+What only the watcher knows (the watches it holds, the last event, the files that settle) is written beside each root,
+with the watcher's name and the time. Changes are looked for every ten seconds at most; without one a note says every
+five minutes that the watcher lives, no more often, so that a disk may go to sleep.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from photoindex import jobqueue
+from photoindex.errors import CatalogueError
+from photoindex.store import files
+from photoindex.store.database import Database
+from photoindex.watch import FolderObserver, Settler
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 10.0
+HEARTBEAT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    watches: int | None
+    settling: int
+    last_event_at: datetime | None
+
+
+class WatchJournal:
+    """The notes of one watcher. ``clock`` gives seconds and never goes back.
+
+    A catalogue that cannot be written is no error here: the next note says the same.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        observer: FolderObserver,
+        settler: Settler,
+        places: Sequence[Path],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._observer = observer
+        self._settler = settler
+        self._places = sorted(places, key=lambda place: -len(place.parts))  # the deepest first
+        self._clock = clock
+        self._events: dict[Path, datetime] = {}
+        self._looked_at: float | None = None
+        self._written_at = 0.0
+        self._written: dict[Path, _Note] = {}
+
+    def heard(self, path: Path) -> None:
+        """An event came for ``path``."""
+        place = next((place for place in self._places if path == place or place in path.parents), None)
+        if place is not None:
+            self._events[place] = datetime.now(timezone.utc)
+
+    def due_in(self) -> float:
+        """Seconds until :meth:`write_when_due` will have something to write."""
+        if self._looked_at is None:
+            return 0.0
+        changed = self._look() != self._written
+        due = self._looked_at + LOOK_SECONDS if changed else self._written_at + HEARTBEAT_SECONDS
+        return max(0.0, due - self._clock())
+
+    def write_when_due(self) -> None:
+        """Write the notes if they changed, or if it is time to. Cheap when it is not."""
+        now = self._clock()
+        if self._looked_at is not None and now - self._looked_at < LOOK_SECONDS:
+            return
+        first, self._looked_at = self._looked_at is None, now
+        notes = self._look()
+        if not first and notes == self._written and now - self._written_at < HEARTBEAT_SECONDS:
+            return
+        try:
+            with self._database.write() as connection:
+                for root in files.list_roots(connection):
+                    if root.path in notes:
+                        note = notes[root.path]
+                        files.note_watcher(
+                            connection, root.id, jobqueue.owner_name(), watches=note.watches, settling=note.settling,
+                            last_event_at=note.last_event_at,
+                        )  # fmt: skip
+        except CatalogueError as error:
+            logger.debug("cannot note how the watching stands: %s", error)
+            return
+        self._written, self._written_at = notes, now
+
+    def close(self) -> None:
+        """Say that this watcher has ended."""
+        try:
+            with self._database.write() as connection:
+                files.forget_watcher(connection, jobqueue.owner_name())
+        except CatalogueError as error:
+            logger.debug("cannot note that the watching has ended: %s", error)
+
+    def _look(self) -> dict[Path, _Note]:
+        return {
+            place: _Note(self._observer.watches(place), self._settler.pending_below(place), self._events.get(place))
+            for place in self._places
+        }

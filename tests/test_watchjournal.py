@@ -1,0 +1,185 @@
+"""The notes of a watcher in the catalogue: when they are written, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from photoindex import jobqueue
+from photoindex.errors import CatalogueError
+from photoindex.store import files
+from photoindex.store.database import Database
+from photoindex.store.files import WatchNote
+from photoindex.watch import FolderObserver, PhotoFilter, Settler
+from photoindex.watch.inotify import InotifyLimits
+from photoindex.watchjournal import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
+from tests.support import make_photo
+
+
+class Limits(InotifyLimits):
+    def allowed(self) -> int | None:
+        return 100
+
+    def held(self) -> int | None:
+        return 100
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settler(clock: Clock) -> Settler:
+    return Settler(2.0, clock)
+
+
+@pytest.fixture
+def journal(database: Database, album: Path, settler: Settler, clock: Clock) -> Iterator[WatchJournal]:
+    """Of a watcher of ``album`` and of the folder ``inside`` it, which have a root each."""
+    inside = album / "inside"
+    inside.mkdir()
+    with database.write() as connection:
+        files.ensure_root(connection, inside)
+        files.ensure_root(connection, album)
+    observer = FolderObserver([album, inside], PhotoFilter(), lambda _: None, limits=Limits())
+    observer.start()
+    yield WatchJournal(database, observer, settler, [album, inside], clock)
+    observer.stop()
+
+
+def notes(database: Database) -> dict[str, WatchNote]:
+    with database.read() as connection:
+        found = files.watch_notes(connection)
+        return {root.path.name: found[root.id] for root in files.list_roots(connection)}
+
+
+def count_writes(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """A list that gets longer with each write transaction."""
+    writes: list[None] = []
+    real = database.write
+
+    @contextmanager
+    def write() -> Iterator[Any]:
+        writes.append(None)
+        with real() as connection:
+            yield connection
+
+    monkeypatch.setattr(database, "write", write)
+    return writes
+
+
+def test_the_first_note_says_who_watches_and_with_how_many_watches(database: Database, journal: WatchJournal) -> None:
+    journal.write_when_due()
+    note = notes(database)["album"]
+    assert note.watcher == jobqueue.owner_name()
+    assert note.seen_at is not None
+    assert datetime.now(timezone.utc) - note.seen_at < timedelta(minutes=1)
+    assert (note.watches, note.settling, note.last_event_at, note.reason) == (2, 0, None, None)
+    assert notes(database)["inside"].watches == 0  # its watches are those of the folder around it
+
+
+def test_an_event_is_that_of_the_deepest_folder_it_happened_in(
+    database: Database, journal: WatchJournal, album: Path
+) -> None:
+    journal.heard(album / "inside" / "a.jpg")
+    journal.heard(album.parent / "elsewhere.jpg")
+    journal.write_when_due()
+    found = notes(database)
+    assert found["inside"].last_event_at is not None
+    assert found["album"].last_event_at is None
+
+
+def test_files_that_settle_are_counted_in_each_folder_above_them(
+    database: Database, journal: WatchJournal, settler: Settler, album: Path
+) -> None:
+    settler.touch(make_photo(album / "inside" / "a.jpg"))
+    settler.touch(make_photo(album / "b.jpg"))
+    journal.write_when_due()
+    assert (notes(database)["inside"].settling, notes(database)["album"].settling) == (1, 2)
+
+
+def test_a_storm_of_events_is_written_now_and_then(
+    database: Database, journal: WatchJournal, clock: Clock, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = count_writes(database, monkeypatch)
+    for _ in range(100):
+        clock.now += LOOK_SECONDS / 50
+        journal.heard(album / "a.jpg")
+        journal.write_when_due()
+    assert len(writes) == 2
+
+
+def test_without_a_change_only_a_sign_of_life_is_written(
+    database: Database, journal: WatchJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = count_writes(database, monkeypatch)
+    journal.write_when_due()
+    clock.now += HEARTBEAT_SECONDS - 1
+    journal.write_when_due()
+    assert len(writes) == 1
+    clock.now += LOOK_SECONDS
+    journal.write_when_due()
+    assert len(writes) == 2
+
+
+def test_it_says_when_it_will_have_something_to_write(journal: WatchJournal, clock: Clock, album: Path) -> None:
+    assert journal.due_in() == 0
+    journal.write_when_due()
+    clock.now += 4
+    assert journal.due_in() == HEARTBEAT_SECONDS - 4
+    journal.heard(album / "a.jpg")
+    assert journal.due_in() == LOOK_SECONDS - 4
+    clock.now += LOOK_SECONDS
+    assert journal.due_in() == 0
+    journal.write_when_due()
+    assert journal.due_in() == HEARTBEAT_SECONDS
+
+
+def test_a_watcher_that_ends_says_so_and_the_last_event_stays_known(
+    database: Database, journal: WatchJournal, album: Path
+) -> None:
+    journal.heard(album / "a.jpg")
+    journal.write_when_due()
+    before = notes(database)["album"]
+    journal.close()
+    after = notes(database)["album"]
+    assert (after.watcher, after.watches, after.settling) == (None, None, None)
+    assert after.last_event_at == before.last_event_at
+
+
+def test_another_watchers_notes_are_left_to_it(database: Database, journal: WatchJournal) -> None:
+    journal.write_when_due()
+    with database.write() as connection:
+        for root in files.list_roots(connection):
+            files.note_watcher(connection, root.id, "other:1:x", watches=5, settling=0, last_event_at=None)
+    journal.close()
+    assert notes(database)["album"].watcher == "other:1:x"
+
+
+def test_a_catalogue_that_cannot_be_written_costs_the_note_and_the_next_one_is_written(
+    database: Database, journal: WatchJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> Any:
+        raise CatalogueError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "write", refuse)
+        journal.write_when_due()
+        journal.close()
+    assert notes(database)["album"].watcher is None
+    clock.now += LOOK_SECONDS
+    journal.write_when_due()
+    assert notes(database)["album"].watcher == jobqueue.owner_name()

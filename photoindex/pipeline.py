@@ -30,7 +30,6 @@ from photoindex.store.database import Database
 from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
 from photoindex.watch.scan import file_stat
 
-CLAIM = 64  # jobs taken at once
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
 ROOT_AWAY = timedelta(minutes=10)
 READ_BYTES = 1 << 20
@@ -106,7 +105,7 @@ class Pipeline:
             jobqueue.take_back_dead(connection, self._now())
         while not stop.is_set():
             with self._database.write() as connection:
-                claimed = jobqueue.claim(connection, self._owner, CLAIM, self._now())
+                claimed = jobqueue.claim(connection, self._owner, jobqueue.CLAIM, self._now())
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
@@ -130,7 +129,7 @@ class Pipeline:
         finally:
             if unfinished:
                 with self._database.write() as connection:
-                    jobqueue.release(connection, list(unfinished), self._now())
+                    jobqueue.release(connection, list(unfinished.values()), self._now())
 
     # claim -> read
 
@@ -189,13 +188,13 @@ class Pipeline:
             if there:
                 files.mark_missing(connection, [job.path])
             # One that was renamed meanwhile still has its job, under the new name.
-            jobqueue.release(connection, [job.id], self._now() if there else self._now() + ROOT_AWAY)
+            jobqueue.release(connection, [job], self._now() if there else self._now() + ROOT_AWAY)
         unfinished.pop(job.id)
 
     def _put_off(self, job: Job, unfinished: dict[int, Job]) -> None:
         """The file changes while it is read: read it again when it may have come to rest."""
         with self._database.write() as connection:
-            jobqueue.release(connection, [job.id], self._now() + timedelta(seconds=self._settings.settle_seconds))
+            jobqueue.release(connection, [job], self._now() + timedelta(seconds=self._settings.settle_seconds))
         unfinished.pop(job.id)
 
     def _recognise(self, ready: _Ready) -> bool:
@@ -227,6 +226,9 @@ class Pipeline:
                 seconds=self._settings.decode_seconds,
                 max_pixels=self._settings.max_pixels,
             )
+        # The model is loaded and the bytes are read: from here on a file may be what ends this process.
+        with self._database.write() as connection:
+            jobqueue.begin(connection, [ready.job for group in groups.values() for ready in group])
         batch: list[tuple[list[_Ready], DecodedPhoto]] = []
         renewed = time.monotonic()
         waiting = self._waiting() if progress is not None else 0

@@ -3,6 +3,9 @@
 :meth:`Indexer.index` compares folders with the catalogue and works the queue off. :meth:`Indexer.watch` does the same
 and then follows events. Neither takes a file that is still being written: one that changed in the last
 ``settle_seconds`` waits until it has been quiet for as long.
+
+A watch does not end for what may pass, such as a full disk: what could not be done then is kept in the catalogue, in
+the settler or as the event at hand, and done when it can be (:mod:`photoindex.retry`).
 """
 
 from __future__ import annotations
@@ -12,23 +15,27 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from photoindex import jobqueue
 from photoindex.config import Settings
-from photoindex.errors import CaptionerCrashed, FolderError
+from photoindex.errors import FolderError
 from photoindex.paths import absolute, check_exists
 from photoindex.pipeline import Pipeline
+from photoindex.retry import Retry
 from photoindex.store import files
 from photoindex.store.database import Database
-from photoindex.types import FileEvent, IndexReport, Progress, ScannedFile, Tally
+from photoindex.types import Failure, FileEvent, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import FolderObserver, PhotoFilter, Settler, compare, scan
 from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
-CRASH_PAUSE = 30.0  # seconds before a captioner that died is started again
 RESTLESS_SECONDS = 60.0  # how long an index that is otherwise done waits for files that keep changing
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
+
+Result = TypeVar("Result")
 
 
 class Indexer:
@@ -44,7 +51,9 @@ class Indexer:
         notice: Callable[[str], None] = lambda _: None,
         settler: Settler | None = None,
         now: Callable[[], float] = time.monotonic,
+        pause: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
+        """``pause(stop, seconds)`` is how a watch waits before it tries again what failed."""
         self._database = database
         self._pipeline = pipeline
         self._settings = settings
@@ -52,7 +61,12 @@ class Indexer:
         self._report = report
         self._notice = notice
         self._now = now
+        self._pause = pause
         self._settler = settler or Settler(settings.settle_seconds)
+        self._retry: Retry | None = None  # while watching
+        self._at_hand: FileEvent | None = None  # not handled to the end
+        self._told: set[str] = set()  # the observer's problems
+        self._reconciled_at = self._worked_at = time.monotonic()
 
     def index(
         self, paths: Sequence[Path], stop: threading.Event, between: Callable[[], None] | None = None
@@ -72,19 +86,21 @@ class Indexer:
         for place in places:
             if stop.is_set():
                 break
-            found = self._compare(place)
-            seen, unchanged, missing = seen + found[0], unchanged + found[1], missing + found[2]
-        tally = self._pipeline.run(stop=stop, progress=self._report, between=between)
+            found = self._attempt(partial(self._compare, place))
+            if found is not None:
+                seen, unchanged, missing = seen + found[0], unchanged + found[1], missing + found[2]
+        tally = Tally()
+        work_off = partial(self._pipeline.run, stop=stop, progress=self._report, between=between, tally=tally)
+        self._attempt(work_off)
         patience = self._now() + max(RESTLESS_SECONDS, 10 * self._settings.settle_seconds)
         while (wait := self._rest_in()) is not None and not stop.is_set():
             if self._now() > patience:
                 self._notice("some files are still being written and were left for the next run")
                 break
             stop.wait(wait)
-            self._take_settled()
-            _add(tally, self._pipeline.run(stop=stop, progress=self._report, between=between))
-        with self._database.read() as connection:
-            failures = tuple(f for f in jobqueue.failures(connection) if _below(f.path, places))
+            self._attempt(self._take_settled)
+            self._attempt(work_off)
+        failures = self._attempt(partial(self._failures, places)) or ()
         return IndexReport(
             seen=seen,
             captioned=tally.captioned,
@@ -115,7 +131,7 @@ class Indexer:
         # The observer first: what happens during the first comparison is then seen twice rather than never.
         observer = FolderObserver(places, self._filter, events.put, self._settings.poll_seconds)
         observer.start()
-        told: set[str] = set()
+        self._retry = Retry(self._notice, partial(self._pause, stop), stop.is_set, self._pipeline.close)
 
         # A signal handler sets ``stop``; this wakes the loop from its wait for events.
         def wake() -> None:
@@ -126,59 +142,78 @@ class Indexer:
         waker.start()
         try:
             report = self.index(places, stop, between=lambda: self._between(events))
-            self._note_modes(places, observer)
+            self._attempt(partial(self._note_modes, places, observer))
             if not stop.is_set():
                 ready(report)
-            reconciled = worked_at = time.monotonic()
+            self._reconciled_at = self._worked_at = time.monotonic()
             while not stop.is_set():
-                problems = [problem for problem in observer.problems() if problem not in told]
-                for problem in problems:
-                    told.add(problem)
-                    self._notice(problem)
-                if problems:
-                    self._note_modes(places, observer)
-                self._drain(events, self._wait_seconds(reconciled, worked_at))
-                if stop.is_set():
-                    break
-                if time.monotonic() - reconciled >= self._settings.reconcile_seconds:
-                    for place in places:
-                        self._compare_again(place)
-                    reconciled = time.monotonic()
-                self._take_settled()
-                try:
-                    tally = self._pipeline.run(stop=stop, progress=self._report, between=lambda: self._between(events))
-                except CaptionerCrashed as error:
-                    self._notice(str(error))
-                    self._pipeline.close()
-                    stop.wait(CRASH_PAUSE)
-                    continue
-                if tally.done:
-                    worked_at = time.monotonic()
-                    worked(tally)
-                elif time.monotonic() - worked_at >= self._settings.unload_seconds and not self._pipeline.at_rest:
-                    self._pipeline.close()
+                self._attempt(partial(self._turn, places, observer, events, stop, worked))
         finally:
             observer.stop()
             stop.set()
             waker.join()
+            self._retry = None
+
+    def _attempt(self, step: Callable[[], Result]) -> Result | None:
+        """Do it; while watching, again until it is done or the watch is to stop, which is ``None``."""
+        return step() if self._retry is None else self._retry.until_done(step)
+
+    def _turn(
+        self,
+        places: Sequence[Path],
+        observer: FolderObserver,
+        events: queue.SimpleQueue[FileEvent | None],
+        stop: threading.Event,
+        worked: Callable[[Tally], None],
+    ) -> None:
+        """Wait for something to do, and do it."""
+        self._tell_problems(places, observer)
+        held_up = self._retry is not None and self._retry.held_up
+        self._drain(events, 0.0 if held_up else self._wait_seconds())
+        if stop.is_set():
+            return
+        if time.monotonic() - self._reconciled_at >= self._settings.reconcile_seconds:
+            for place in places:
+                self._compare_again(place)
+            self._reconciled_at = time.monotonic()
+        self._take_settled()
+        tally = Tally()
+        try:
+            self._pipeline.run(stop=stop, progress=self._report, between=lambda: self._between(events), tally=tally)
+        finally:
+            if tally.done:
+                self._worked_at = time.monotonic()
+                worked(tally)
+        idle = time.monotonic() - self._worked_at
+        if idle >= self._settings.unload_seconds and not self._pipeline.at_rest:
+            self._pipeline.close()
+
+    def _tell_problems(self, places: Sequence[Path], observer: FolderObserver) -> None:
+        problems = [problem for problem in observer.problems() if problem not in self._told]
+        if problems:
+            self._note_modes(places, observer)
+        for problem in problems:
+            self._told.add(problem)
+            self._notice(problem)
 
     def _between(self, events: queue.SimpleQueue[FileEvent | None]) -> None:
         """Between two batches: follow renames and removals at once, so that no time is spent on files that are gone."""
         self._drain(events, 0.0)
         self._take_settled()
 
-    def _wait_seconds(self, reconciled: float, worked_at: float) -> float:
+    def _wait_seconds(self) -> float:
         """How long nothing can be due."""
         now = time.monotonic()
-        waits = [IDLE_SECONDS, reconciled + self._settings.reconcile_seconds - now]
+        waits = [IDLE_SECONDS, self._reconciled_at + self._settings.reconcile_seconds - now]
         if not self._pipeline.at_rest:
-            waits.append(worked_at + self._settings.unload_seconds - now)
+            waits.append(self._worked_at + self._settings.unload_seconds - now)
         waits += [wait for wait in (self._settler.next_due(), self._job_due_in()) if wait is not None]
         return max(0.0, min(waits))
 
     def _rest_in(self) -> float | None:
         """Seconds until a file that was being written may be at rest; ``None`` when there is none."""
-        due = self._job_due_in()  # one put off by the pipeline, but not one that failed and has minutes to wait
+        due = self._attempt(self._job_due_in)
+        # A job that the pipeline put off is meant, not one that failed and has minutes to wait.
         waits = [self._settler.next_due(), due if due is not None and due <= self._settings.settle_seconds else None]
         return min((max(0.0, wait) for wait in waits if wait is not None), default=None)
 
@@ -188,14 +223,19 @@ class Indexer:
         return None if due is None else due.timestamp() - time.time()
 
     def _drain(self, events: queue.SimpleQueue[FileEvent | None], wait: float) -> None:
-        """Handle the events that are there; when there are none, wait for the first as long as told (seconds)."""
+        """Handle the events that are there; when there are none, wait for the first as long as told (seconds).
+
+        An event that could not be handled to the end is the first to be handled next time.
+        """
         while True:
-            try:
-                event = events.get(timeout=wait) if wait > 0 else events.get_nowait()
-            except queue.Empty:
-                return
-            if event is not None:
-                self._handle(event)
+            if self._at_hand is None:
+                try:
+                    self._at_hand = events.get(timeout=wait) if wait > 0 else events.get_nowait()
+                except queue.Empty:
+                    return
+            if self._at_hand is not None:
+                self._handle(self._at_hand)
+            self._at_hand = None
             wait = 0.0
 
     def _handle(self, event: FileEvent) -> None:
@@ -310,9 +350,19 @@ class Indexer:
         settled = [ScannedFile(path, stat) for path, stat in self._settler.take_ready()]
         if not settled:
             return
-        with self._database.write() as connection:
-            roots = files.list_roots(connection)
-            files.record_files(connection, [item for item in settled if files.root_of(roots, item.path) is not None])
+        try:
+            with self._database.write() as connection:
+                roots = files.list_roots(connection)
+                known = [item for item in settled if files.root_of(roots, item.path) is not None]
+                files.record_files(connection, known)
+        except BaseException:
+            for item in settled:  # nobody else knows of them
+                self._settler.touch(item.path)
+            raise
+
+    def _failures(self, places: Sequence[Path]) -> tuple[Failure, ...]:
+        with self._database.read() as connection:
+            return tuple(f for f in jobqueue.failures(connection) if _below(f.path, places))
 
     def _note_modes(self, places: Sequence[Path], observer: FolderObserver) -> None:
         with self._database.write() as connection:
@@ -330,10 +380,3 @@ def _device(folder: Path) -> int:
 
 def _below(path: Path, places: Iterable[Path]) -> bool:
     return any(path == place or place in path.parents for place in places)
-
-
-def _add(total: Tally, more: Tally) -> None:
-    total.captioned += more.captioned
-    total.recognised += more.recognised
-    total.failed += more.failed
-    total.errors += more.errors

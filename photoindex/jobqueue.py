@@ -55,6 +55,7 @@ class Job:
     stat: FileStat
     attempts: int
     again: bool
+    owner: str
 
 
 def owner_name() -> str:
@@ -114,6 +115,7 @@ def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list
             FileStat(row.size, row.mtime_ns, row.inode),
             tried + 1,
             row.kind == AGAIN,
+            owner,
         )
         for row in rows
     ]
@@ -145,8 +147,13 @@ def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **v
     for attempts, group in groupby(sorted(claimed, key=lambda each: each.attempts), lambda each: each.attempts):
         ids = [each.id for each in group]
         for start in range(0, len(ids), CHUNK):
-            chosen = and_(job.c.id.in_(ids[start : start + CHUNK]), job.c.state == "running")
+            chosen = and_(job.c.id.in_(ids[start : start + CHUNK]), job.c.state == "running", _held(claimed))
             connection.execute(update(job).where(chosen).values(attempts=attempts + more, **values))
+
+
+def _held(claimed: Sequence[Job]) -> ColumnElement[bool]:
+    """That the jobs are their claimer's still: it may have been held up for longer than its lease."""
+    return job.c.lease_owner.in_({each.owner for each in claimed})
 
 
 def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:

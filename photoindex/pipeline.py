@@ -22,7 +22,7 @@ from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
 from photoindex.decode.photo import shown
-from photoindex.errors import EmptyPhoto, PhotoError, UnreadablePhoto
+from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
 from photoindex.search import FullText
 from photoindex.store import files, photos
@@ -66,6 +66,8 @@ class Pipeline:
         self._decoder: Decoder | None = None
         self._model_id: int | None = None
         self._text_synced_at = time.monotonic()
+        self._text_refused = False  # in this run: the index takes nothing for now
+        self._owed: dict[int, Job] = {}  # to be given back to the queue, which could not take them
 
     @property
     def captioner(self) -> Captioner:
@@ -94,23 +96,30 @@ class Pipeline:
         stop: threading.Event | None = None,
         progress: Callable[[Progress], None] | None = None,
         between: Callable[[], None] | None = None,
+        tally: Tally | None = None,
     ) -> Tally:
         """Work off every job that is due, then bring the full-text index and the impact matrix up to date.
 
-        ``stop`` ends the run after the photo at hand; ``between`` is called after every batch of claimed jobs.
+        ``stop`` ends the run after the photo at hand; ``between`` is called before every batch of jobs is claimed.
+        What was done is added to ``tally`` at once, so that it is known also when the run fails.
+
+        Raises :class:`CatalogueError`, :class:`FullTextError` or :class:`CaptionerCrashed`; run again, it goes on where
+        it was. An index that refuses to be written keeps no photo from being captioned: it is told at the end.
         """
         stop = stop or threading.Event()
-        tally = Tally()
+        tally = Tally() if tally is None else tally
+        self._text_refused = False
+        self._give_back()
         with self._database.write() as connection:
             jobqueue.take_back_dead(connection, self._now())
         while not stop.is_set():
+            if between is not None:
+                between()
             with self._database.write() as connection:
                 claimed = jobqueue.claim(connection, self._owner, jobqueue.CLAIM, self._now())
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
-            if between is not None:
-                between()
         self.sync_full_text()
         termindex.tidy(self._database, self._settings.terms_path)
         return tally
@@ -127,9 +136,15 @@ class Pipeline:
             ready = self._read(claimed, unfinished, tally, stop)
             self._decode_and_caption(ready, unfinished, tally, stop, progress)
         finally:
-            if unfinished:
-                with self._database.write() as connection:
-                    jobqueue.release(connection, list(unfinished.values()), self._now())
+            self._owed.update(unfinished)
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """Release what is not done. When the catalogue refuses that as well, the next run begins with it."""
+        if self._owed:
+            with self._database.write() as connection:
+                jobqueue.release(connection, list(self._owed.values()), self._now())
+            self._owed.clear()
 
     # claim -> read
 
@@ -281,8 +296,11 @@ class Pipeline:
             tally.recognised += len(group) - 1
             for ready in group:
                 unfinished.pop(ready.job.id)
-        if time.monotonic() - self._text_synced_at > TEXT_SECONDS:
-            self.sync_full_text()
+        if time.monotonic() - self._text_synced_at > TEXT_SECONDS and not self._text_refused:
+            try:
+                self.sync_full_text()
+            except FullTextError:  # tried again at the end of the run; until then the marks stay
+                self._text_refused = True
             termindex.tidy(self._database, self._settings.terms_path, busy=True)
 
     def _save(self, connection: Connection, photo_id: int, prediction: Prediction) -> None:

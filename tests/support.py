@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 
 from photoindex.search.analysis import stem
 from photoindex.store import files, photos
@@ -165,6 +166,22 @@ def add_photo(
         files.link_photo(connection, found[0], photo_id, scanned(path).stat)
         connection.execute(delete(job).where(job.c.file_id == found[0]))
     return photo_id
+
+
+class FullDisk:
+    """Has a catalogue's disk run full and be cleared again: SQLite itself then refuses to add a page to the file."""
+
+    def __init__(self, database: Database) -> None:
+        self.full = False
+        event.listen(database.engine, "checkout", self._limit)
+
+    def _limit(self, connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"pragma max_page_count = {1 if self.full else 2**30}")
+
+
+def many_photos(folder: Path, count: int = 40, colour: str = "green") -> list[Path]:
+    """Photos whose names alone are more than fits into what a catalogue has allotted already."""
+    return [make_photo(folder / f"{number:0200}.jpg", colour) for number in range(count)]
 
 
 def run_thread(work: Callable[[], object]) -> threading.Thread:

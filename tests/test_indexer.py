@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import queue
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,17 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from photoindex import indexer
-from photoindex.errors import CaptionerCrashed, FolderError
+from photoindex import retry
+from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
+from photoindex.store import database as database_module
 from photoindex.store import files
 from photoindex.store.tables import root
 from photoindex.types import FileEvent, FileStat, IndexReport, Progress, Tally
 from photoindex.watch import Settler
 from photoindex.watch.scan import file_stat
-from tests.support import FakeCaptioner, add_files, make_photo, names, run_thread
+from tests.support import FakeCaptioner, FullDisk, add_files, make_photo, many_photos, names, run_thread
 
 OpenLibrary = Callable[..., Library]
 PATIENCE = 30.0  # seconds; only a failure waits that long
@@ -39,13 +41,13 @@ class Watch:
         self.notices: queue.Queue[str] = queue.Queue()
         self.stop = threading.Event()
         self.error: BaseException | None = None
-        self._library = library
+        self.library = library
         self._folders = folders
         self._thread = run_thread(self._run)
 
     def _run(self) -> None:
         try:
-            self._library.watch(
+            self.library.watch(
                 *self._folders,
                 stop=self.stop,
                 ready=self.ready.put,
@@ -474,7 +476,7 @@ def test_a_captioner_that_dies_costs_no_photo_and_not_the_watcher(
     captioner: FakeCaptioner,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(indexer, "CRASH_PAUSE", 0.0)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
     deaths = ["for want of memory"]
 
     def die_once() -> None:
@@ -487,3 +489,164 @@ def test_a_captioner_that_dies_costs_no_photo_and_not_the_watcher(
     assert watching.worked.get(timeout=PATIENCE).captioned == 1
     assert captioner.closed.is_set()
     assert names(open_library().search("red")) == ["one.jpg"]
+
+
+def test_a_captioner_that_dies_during_the_first_comparison_is_started_again(
+    watch: Callable[..., Watch],
+    open_library: OpenLibrary,
+    album: Path,
+    captioner: FakeCaptioner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
+    deaths = ["for want of memory", "and once more"]
+
+    def die_twice() -> None:
+        if deaths:
+            raise CaptionerCrashed(deaths.pop())
+
+    captioner.before = die_twice
+    for name in ("one.jpg", "two.jpg"):
+        make_photo(album / name)
+    watching = watch(album)
+    assert deaths == []
+    assert captioner.closed.is_set()
+    assert "and once more" in watching.notices.get(timeout=PATIENCE)
+    assert names(open_library().search("red")) == ["one.jpg", "two.jpg"]
+
+
+def notice_of(watching: Watch, text: str) -> str:
+    """The next notice that says so."""
+    while text not in (notice := watching.notices.get(timeout=PATIENCE)):
+        pass
+    return notice
+
+
+def captioned(watching: Watch, count: int) -> None:
+    """Returns when so many photos have been captioned."""
+    while count > 0:
+        count -= watching.worked.get(timeout=PATIENCE).captioned
+
+
+def test_a_full_disk_holds_the_watch_up_until_there_is_room(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    make_photo(album / "old.jpg")
+    watching = watch(album)
+    disk = FullDisk(watching.library._database)
+    disk.full = True
+    many_photos(album, 40)
+    line = notice_of(watching, "is full")
+    assert str(watching.library.settings.catalogue_path) in line
+    (album / "old.jpg").rename(album / "renamed.jpg")
+    disk.full = False
+    captioned(watching, 40)
+    notice_of(watching, "going on")
+    work_of(watching, album)
+    assert len(watching.library.search("green", limit=None)) == 40
+    assert names(watching.library.search("red")) == ["renamed.jpg"]
+    assert sorted(captioner.captions) == ["a black square"] + ["a green square"] * 40 + ["a red square"]
+    assert watching.library.status().jobs["running"] == 0
+
+
+def test_a_disk_that_is_full_from_the_start_holds_the_first_comparison_up(
+    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
+) -> None:
+    library = open_library()
+    disk = FullDisk(library._database)
+    disk.full = True
+    photos = many_photos(album, 40)
+    notices: list[str] = []
+    pauses: list[float] = []
+
+    def pause(stop: threading.Event, seconds: float) -> None:
+        pauses.append(seconds)
+        disk.full = len(pauses) < 4
+
+    stop = threading.Event()
+    reports: list[IndexReport] = []
+
+    def ready(report: IndexReport) -> None:
+        reports.append(report)
+        stop.set()
+
+    watcher = Indexer(library._database, library._pipe(), library.settings, notice=notices.append, pause=pause)
+    watcher.watch([album], stop, ready)
+    assert pauses == [retry.FIRST_PAUSE * factor for factor in (1, 2, 4, 8)]
+    assert [("is full" in notice, "going on" in notice) for notice in notices] == [(True, False), (False, True)]
+    assert (reports[0].seen, reports[0].captioned) == (40, 40)
+    assert len(captioner.captions) == len(photos)
+
+
+def test_a_stop_ends_a_watch_that_is_held_up(
+    watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 1000.0)
+    watching = watch(album)
+    FullDisk(watching.library._database).full = True
+    many_photos(album, 40)
+    notice_of(watching, "is full")
+    watching.end()
+
+
+def test_an_index_ends_at_a_full_disk_and_the_next_one_goes_on(
+    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
+) -> None:
+    library = open_library()
+    disk = FullDisk(library._database)
+    disk.full = True
+    many_photos(album, 40)
+    with pytest.raises(CatalogueUnavailable, match="is full") as caught:
+        library.index(album)
+    assert len(str(caught.value).splitlines()) == 1
+    disk.full = False
+    assert library.index(album).seen == 40
+    assert len(library.search("green", limit=None)) == 40
+    assert len(captioner.captions) == 40
+
+
+def test_a_catalogue_that_another_program_keeps_locked_holds_the_watch_up(
+    watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    make_photo(album / "a.jpg")
+    watching = watch(album)
+    with closing(sqlite3.connect(watching.library.settings.catalogue_path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        make_photo(album / "b.jpg", "blue")
+        (album / "a.jpg").unlink()
+        notice_of(watching, "keeps it locked")
+        other.execute("rollback")
+    captioned(watching, 1)
+    notice_of(watching, "going on")
+    work_of(watching, album)
+    assert names(watching.library.search("square")) == ["b.jpg", "last.jpg"]
+
+
+def test_an_index_of_words_that_refuses_to_be_written_keeps_no_photo_from_being_captioned(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    watching = watch(album)
+    index = watching.library._text()
+    index.timeout = 0.01
+    with index._generations.writing("testing", 1.0):
+        many_photos(album, 10)
+        notice_of(watching, "is testing the full-text index")
+        captioned(watching, 10)
+    notice_of(watching, "going on")
+    assert len(watching.library.search("green", limit=None)) == 10
+    assert len(captioner.captions) == 10
+
+
+def test_an_index_of_words_that_is_damaged_while_watching_is_made_anew(
+    watch: Callable[..., Watch], album: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    watching = watch(album)
+    for path in watching.library.settings.index_path.glob("index-*/*"):
+        path.unlink()
+    work_of(watching, album)
+    assert names(watching.library.search("square")) == ["a.jpg", "last.jpg"]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
-from photoindex.errors import CatalogueError, CatalogueTooNew
+from photoindex.errors import CatalogueError, CatalogueTooNew, CatalogueUnavailable
 from photoindex.resources import migrations_dir
 
 # The newest migration. Kept here so that opening an up-to-date catalogue never imports Alembic; a test holds it true.
@@ -36,7 +36,7 @@ class Database:
         """Open the catalogue, creating or upgrading it as needed; an upgrade makes a backup beside it first.
 
         Raises :class:`CatalogueTooNew` when a newer photoindex wrote it, :class:`CatalogueError` when it cannot be
-        read, is no catalogue or its disk is full.
+        read or is no catalogue, of which :class:`CatalogueUnavailable` may pass: its disk is full, it is locked.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class Database:
                     database._enter_wal()
         except (DatabaseError, OSError) as error:
             database.close()
-            raise CatalogueError(_explain(path, error)) from error
+            raise _explained(path, error) from error
         except CatalogueError:
             database.close()
             raise
@@ -69,7 +69,7 @@ class Database:
             with self.engine.connect() as connection:
                 yield connection
         except DatabaseError as error:
-            raise CatalogueError(_explain(self.path, error)) from error
+            raise _explained(self.path, error) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -78,7 +78,7 @@ class Database:
             with self.engine.connect().execution_options(photoindex_write=True) as connection, connection.begin():
                 yield connection
         except DatabaseError as error:
-            raise CatalogueError(_explain(self.path, error)) from error
+            raise _explained(self.path, error) from error
 
     def backup(self, destination: Path) -> None:
         """Copy the catalogue as of now, while others go on using it."""
@@ -166,15 +166,23 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _explain(path: Path, error: Exception) -> str:
-    """One line for a database error: what failed, which file, what to do."""
+def _explained(path: Path, error: Exception) -> CatalogueError:
+    """A database error in one line: what failed, which file, what to do."""
     reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "locked" in reason:
-        return f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it open; try again"
     if "not a database" in reason or "malformed" in reason:
-        return f"the catalogue {path} is damaged or is no catalogue ({reason}): restore a backup or move it away"
+        return CatalogueError(
+            f"the catalogue {path} is damaged or is no catalogue ({reason}): restore a backup or move it away"
+        )
+    if "locked" in reason:
+        return CatalogueUnavailable(
+            f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it locked"
+        )
     if "full" in reason:
-        return f"the disk that holds the catalogue {path} is full: make room and run the command again"
-    if isinstance(error, OperationalError) and ("readonly" in reason or "unable to open" in reason):
-        return f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
-    return f"the catalogue {path} cannot be used: {reason}"
+        return CatalogueUnavailable(f"the disk that holds the catalogue {path} is full: make room there")
+    if "disk I/O error" in reason:
+        return CatalogueUnavailable(f"the catalogue {path} cannot be read or written ({reason}): check its disk")
+    if "readonly" in reason or "unable to open" in reason:
+        return CatalogueUnavailable(
+            f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
+        )
+    return CatalogueError(f"the catalogue {path} cannot be used: {reason}")

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from sqlalchemy import delete, event
@@ -177,6 +178,14 @@ class FullDisk:
 
     def _limit(self, connection: sqlite3.Connection, *_: object) -> None:
         connection.execute(f"pragma max_page_count = {1 if self.full else 2**30}")
+
+
+def fill(path: Path) -> Path:
+    """Write a file that takes all the room there is on its disk."""
+    with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(1 << 16))
+    return path
 
 
 def many_photos(folder: Path, count: int = 40, colour: str = "green") -> list[Path]:

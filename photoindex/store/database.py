@@ -5,6 +5,7 @@ The only module that knows the catalogue is SQLite.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +23,7 @@ from photoindex.resources import migrations_dir
 HEAD = "0002"
 BUSY_SECONDS = 30
 BACKUPS_KEPT = 3
+FULL_BYTES = 1 << 16  # a disk with less room than this is full
 
 
 class Database:
@@ -177,7 +179,8 @@ def _explained(path: Path, error: Exception) -> CatalogueError:
         return CatalogueUnavailable(
             f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it locked"
         )
-    if "full" in reason:
+    # SQLite says "disk I/O error" when there is no room for the little file that its users share.
+    if "full" in reason or ("disk I/O error" in reason and _free(path.parent) < FULL_BYTES):
         return CatalogueUnavailable(f"the disk that holds the catalogue {path} is full: make room there")
     if "disk I/O error" in reason:
         return CatalogueUnavailable(f"the catalogue {path} cannot be read or written ({reason}): check its disk")
@@ -186,3 +189,10 @@ def _explained(path: Path, error: Exception) -> CatalogueError:
             f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
         )
     return CatalogueError(f"the catalogue {path} cannot be used: {reason}")
+
+
+def _free(folder: Path) -> float:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return float("inf")  # whatever is wrong there, it is not known to be full

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from photoindex import jobqueue
 from photoindex.config import Settings
+from photoindex.decode.photo import shown
 from photoindex.errors import FolderError
 from photoindex.paths import absolute, check_exists
 from photoindex.pipeline import Pipeline
@@ -74,7 +75,7 @@ class Indexer:
         """Bring the catalogue up to date with these folders or files, once. ``between`` is called between batches.
 
         A file that is still being written is waited for, but not longer than a minute beyond the rest of the work: it
-        is left for the next run then.
+        is left for the next run then. An empty one is left at once when there is nothing else to wait for.
 
         Raises :class:`FolderError` for a path that does not exist; then nothing was changed.
         """
@@ -100,6 +101,9 @@ class Indexer:
             stop.wait(wait)
             self._attempt(self._take_settled)
             self._attempt(work_off)
+        if self._retry is None and not stop.is_set() and (empty := self._settler.only_empty()):
+            others = f" and {len(empty) - 1} more files are" if len(empty) > 1 else " is"
+            self._notice(f"{shown(empty[0])}{others} empty: left for the next run, which takes what is there then")
         failures = self._attempt(partial(self._failures, places)) or ()
         return IndexReport(
             seen=seen,
@@ -211,10 +215,12 @@ class Indexer:
         return max(0.0, min(waits))
 
     def _rest_in(self) -> float | None:
-        """Seconds until a file that was being written may be at rest; ``None`` when there is none."""
+        """Seconds until a file that was being written may be at rest; ``None`` when there is none, or only empty ones
+        that were not written to for a while: what fills them may never come."""
         due = self._attempt(self._job_due_in)
         # A job that the pipeline put off is meant, not one that failed and has minutes to wait.
-        waits = [self._settler.next_due(), due if due is not None and due <= self._settings.settle_seconds else None]
+        settled = None if self._settler.only_empty() else self._settler.next_due()
+        waits = [settled, due if due is not None and due <= self._settings.settle_seconds else None]
         return min((max(0.0, wait) for wait in waits if wait is not None), default=None)
 
     def _job_due_in(self) -> float | None:

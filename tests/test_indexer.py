@@ -241,6 +241,23 @@ def test_an_index_that_is_stopped_takes_nothing(library: Library, captioner: Fak
     assert captioner.captions == []
 
 
+class Clock:
+    """A clock that moves only when somebody waits for its ``stop``."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.stop = threading.Event()
+        self.stop.wait = self._wait  # type: ignore[method-assign]
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def _wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds += timeout
+        return False
+
+
 class Writer:
     """Stands for a program that writes a photo in two parts: the rest comes when the settler looks for the second
     time. Until then the file seems to be written to all the time, as its time of change lies ahead."""
@@ -301,6 +318,61 @@ def test_an_index_does_not_wait_for_ever_for_a_file_that_keeps_changing(
     assert captioner.captions == ["a green square"]
     assert notices == ["some files are still being written and were left for the next run"]
     assert library.index(album).captioned == 1  # at rest now
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_fresh_empty_file_does_not_hold_up_an_index(
+    library: Library, captioner: FakeCaptioner, album: Path, count: int
+) -> None:
+    make_photo(album / "whole.jpg", "green")
+    for number in range(count):
+        (album / f"{number}.jpg").touch()
+    clock = Clock()
+    notices: list[str] = []
+    settings = replace(library.settings, settle_seconds=2.0)
+    once = Indexer(
+        library._database, library._pipe(), settings, notice=notices.append, settler=Settler(2.0, clock=clock)
+    )
+    report = once.index([album], clock.stop)
+    assert clock.seconds <= 2 * settings.settle_seconds
+    assert (report.captioned, report.failed) == (1, 0)
+    [notice] = notices
+    assert str(album / "0.jpg") in notice
+    assert "empty" in notice
+    assert ("2 more" in notice) == (count == 3)
+    later = library.index(album)  # nothing has filled them
+    assert [failure.kind for failure in later.failures] == ["empty"] * count
+
+
+def test_an_empty_file_that_is_filled_while_others_are_waited_for_is_taken(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    clock = Clock()
+    writer = Writer(album / "b.jpg", "blue")
+    (album / "a.jpg").touch()
+    writer.begin()
+
+    def fill(path: Path) -> FileStat | None:
+        if writer.looks == 2 and path.name == "b.jpg":
+            make_photo(album / "a.jpg", "red")
+        return writer.stat(path)
+
+    settings = replace(library.settings, settle_seconds=2.0)
+    settler = Settler(2.0, clock=clock, stat=fill)
+    once = Indexer(library._database, library._pipe(), settings, settler=settler)
+    assert once.index([album], clock.stop).captioned == 2
+    assert sorted(captioner.captions) == ["a blue square", "a red square"]
+
+
+def test_a_fresh_empty_file_does_not_hold_up_the_start_of_a_watch_and_is_taken_when_filled(
+    watch: Callable[..., Watch], album: Path
+) -> None:
+    (album / "a.jpg").touch()
+    watching = watch(album, settle_seconds=0.1)
+    make_photo(album / "a.jpg", "blue")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    watching.end()
+    assert not [notice for notice in watching.notices.queue if "empty" in notice]
 
 
 # ---- for as long as asked

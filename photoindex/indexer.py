@@ -29,7 +29,7 @@ from photoindex.retry import Retry
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.types import Failure, FileEvent, IndexReport, Progress, ScannedFile, Tally
-from photoindex.watch import FolderObserver, PhotoFilter, Settler, compare, scan
+from photoindex.watch import IGNORE_FILE, FolderObserver, IgnoreFiles, PhotoFilter, Settler, compare, scan
 from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
@@ -58,7 +58,7 @@ class Indexer:
         self._database = database
         self._pipeline = pipeline
         self._settings = settings
-        self._filter = PhotoFilter(hidden_files=settings.hidden_files)
+        self._filter = PhotoFilter(settings.hidden_files, IgnoreFiles(notice))
         self._report = report
         self._notice = notice
         self._now = now
@@ -247,6 +247,9 @@ class Indexer:
     def _handle(self, event: FileEvent) -> None:
         if event.kind == "overflow" or (event.kind == "written" and event.is_directory):
             self._compare_again(event.path)
+        elif not event.is_directory and IGNORE_FILE in (event.path.name, event.destination and event.destination.name):
+            for path in filter(None, (event.path, event.destination)):
+                self._rules_changed(path)
         elif event.kind == "written":
             self._settler.touch(event.path)
         elif event.kind == "moved":
@@ -258,6 +261,17 @@ class Indexer:
         else:
             self._settler.forget(event.path)
             self._removed(event.path)
+
+    def _rules_changed(self, path: Path) -> None:
+        """Compare the folder of an ignore file by its new rules, once the file is whole."""
+        if os.path.lexists(path):
+            self._settler.touch(path)
+            return
+        self._settler.forget(path)
+        if path.name == IGNORE_FILE:
+            self._compare_again(path.parent)
+        else:
+            self._removed(path)
 
     def _moved(self, source: Path, destination: Path, is_directory: bool) -> None:
         if is_directory:
@@ -273,12 +287,14 @@ class Indexer:
             self._settler.touch(destination)
 
     def _removed(self, path: Path) -> None:
-        if os.path.lexists(path):
+        with self._database.read() as connection:
+            root = files.root_of(files.list_roots(connection), path)
+        if root is None or not root.path.is_dir():  # a disk that went away takes no photo with it
+            return
+        if os.path.lexists(path) and not self._filter.ignores_below(root.path, path):
             return  # already there again: another event says so
         with self._database.write() as connection:
-            root = files.root_of(files.list_roots(connection), path)
-            if root is not None and root.path.is_dir():  # a disk that went away takes no photo with it
-                files.mark_missing(connection, [path])
+            files.mark_missing(connection, [path])
 
     def _compare_again(self, folder: Path) -> None:
         """Compare a folder below a root; one that is gone or cannot be read by now is none of the watcher's end."""
@@ -326,9 +342,14 @@ class Indexer:
         return len(scanned), changes.unchanged, 0 if away else len(changes.missing)
 
     def _look_at_named(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
-        """Those of the unseen files that are there and that a scan passes by: the user named them, not their folder."""
+        """Those of the unseen files that are there and that a scan passes by: the user named them, not their folder.
+
+        What is left out by a rule, which the user wrote as well, is not among them.
+        """
         found = []
         for path in unseen:
+            if self._filter.ignores_below(place, path):
+                continue
             if self._filter.accepts_file(path) and self._filter.accepts_below(place, path):
                 continue
             try:
@@ -356,10 +377,16 @@ class Indexer:
         settled = [ScannedFile(path, stat) for path, stat in self._settler.take_ready()]
         if not settled:
             return
+        rules = [item.path for item in settled if item.path.name == IGNORE_FILE]
         try:
+            for path in rules:
+                self._compare_again(path.parent)
             with self._database.write() as connection:
                 roots = files.list_roots(connection)
-                known = [item for item in settled if files.root_of(roots, item.path) is not None]
+                known = [
+                    item for item in settled
+                    if item.path.name != IGNORE_FILE and files.root_of(roots, item.path) is not None
+                ]  # fmt: skip
                 files.record_files(connection, known)
         except BaseException:
             for item in settled:  # nobody else knows of them

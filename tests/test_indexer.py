@@ -24,7 +24,8 @@ from photoindex.store import database as database_module
 from photoindex.store import files
 from photoindex.store.tables import root
 from photoindex.types import FileEvent, FileStat, IndexReport, Progress, Tally
-from photoindex.watch import Settler
+from photoindex.watch import IGNORE_FILE, Settler
+from photoindex.watch.inotify import InotifyLimits
 from photoindex.watch.scan import file_stat
 from tests.support import FakeCaptioner, FullDisk, add_files, make_photo, many_photos, names, run_thread
 
@@ -318,6 +319,47 @@ def test_an_index_does_not_wait_for_ever_for_a_file_that_keeps_changing(
     assert captioner.captions == ["a green square"]
     assert notices == ["some files are still being written and were left for the next run"]
     assert library.index(album).captioned == 1  # at rest now
+
+
+def test_photos_that_a_rule_leaves_out_go_and_come_back_without_captioning(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    for name in ("a.jpg", "raw/b.jpg", "raw/deep/c.jpg"):
+        make_photo(album / name)
+    library.index(album)
+    rules = album / IGNORE_FILE
+    rules.write_text("raw/\n")
+    report = library.index(album)
+    assert (report.seen, report.missing) == (1, 2)
+    assert names(library.search("red")) == ["a.jpg"]
+    assert library.index(album).missing == 0
+    rules.unlink()
+    report = library.index(album)
+    assert (report.seen, report.captioned, report.recognised) == (3, 0, 0)
+    assert names(library.search("red")) == ["a.jpg", "b.jpg", "c.jpg"]
+    assert len(captioner.captions) == 3
+
+
+def test_what_is_queued_and_then_left_out_by_a_rule_is_not_captioned(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    add_files(library._database, album, "a.jpg")
+    (album / IGNORE_FILE).write_text("*.jpg")
+    library.index(album)
+    assert captioner.captions == []
+    assert library.status().jobs["queued"] == 0
+
+
+def test_a_broken_ignore_file_is_one_notice_and_no_more(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    make_photo(album / "b.png", "blue")
+    (album / IGNORE_FILE).write_text("[z-a]\n*.png\n")
+    notices: list[str] = []
+    assert library.index(album, notice=notices.append).captioned == 1
+    [notice] = notices
+    assert str(album / IGNORE_FILE) in notice
+    assert names(library.search("square")) == ["a.jpg"]
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -722,3 +764,42 @@ def test_an_index_of_words_that_is_damaged_while_watching_is_made_anew(
         path.unlink()
     work_of(watching, album)
     assert names(watching.library.search("square")) == ["a.jpg", "last.jpg"]
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_a_watch_follows_an_ignore_file_that_comes_changes_and_goes(
+    watch: Callable[..., Watch],
+    album: Path,
+    captioner: FakeCaptioner,
+    monkeypatch: pytest.MonkeyPatch,
+    polled: bool,
+) -> None:
+    if polled:
+        monkeypatch.setattr(InotifyLimits, "allowed", lambda self: 0)
+    for name in ("a.jpg", "raw/b.jpg", "sub/c.png"):
+        make_photo(album / name)
+    watching = watch(album, poll_seconds=0.05, settle_seconds=0.05)
+    rules = album / IGNORE_FILE
+
+    def until(found: list[str]) -> None:
+        """What the watcher does with rules shows in the catalogue alone; it ends the test when it never does."""
+        deadline = threading.Event()
+        timer = threading.Timer(PATIENCE, deadline.set)
+        timer.start()
+        while names(watching.library.search("red")) != found:
+            assert not deadline.is_set()
+        timer.cancel()
+
+    rules.write_text("raw/")
+    until(["a.jpg", "c.png"])
+    rules.write_text("*.png")
+    until(["a.jpg", "b.jpg"])
+    rules.rename(album / "sub" / IGNORE_FILE)
+    until(["a.jpg", "b.jpg"])
+    (album / "sub" / IGNORE_FILE).write_text("*.jpg")
+    until(["a.jpg", "b.jpg", "c.png"])
+    (album / "sub" / IGNORE_FILE).rename(rules)
+    until(["c.png"])
+    rules.unlink()
+    until(["a.jpg", "b.jpg", "c.png"])
+    assert captioner.captions == ["a red square"] * 3

@@ -15,6 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +31,7 @@ from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.types import Failure, FileEvent, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import IGNORE_FILE, FolderObserver, IgnoreFiles, PhotoFilter, Settler, compare, scan
+from photoindex.watch.holder import held
 from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
@@ -81,13 +83,14 @@ class Indexer:
         """
         started = time.monotonic()
         places = [absolute(path) for path in paths]
-        for place in places:
-            check_exists(place)
+        if self._retry is None:  # a watch has seen that they are there; what goes from now on may come back
+            for place in places:
+                check_exists(place)
         seen = unchanged = missing = 0
         for place in places:
             if stop.is_set():
                 break
-            found = self._attempt(partial(self._compare, place))
+            found = self._attempt(partial(self._compare_first, place))
             if found is not None:
                 seen, unchanged, missing = seen + found[0], unchanged + found[1], missing + found[2]
         tally = Tally()
@@ -125,12 +128,25 @@ class Indexer:
     ) -> None:
         """Index these folders, then keep up with them until ``stop`` is set.
 
-        ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
+        ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work. Raises
+        :class:`FolderError` for what is no folder, and for one that another process is watching.
         """
         places = [absolute(path) for path in paths]
         for place in places:
             if not place.is_dir():
                 raise FolderError(f"cannot watch {place}: " + ("not a folder" if place.exists() else "no such folder"))
+        with ExitStack() as stack:
+            for place in dict.fromkeys(places):
+                stack.enter_context(held(place, self._settings.data_dir / "watchers"))
+            self._watch(places, stop, ready, worked)
+
+    def _watch(
+        self,
+        places: Sequence[Path],
+        stop: threading.Event,
+        ready: Callable[[IndexReport], None],
+        worked: Callable[[Tally], None],
+    ) -> None:
         events: queue.SimpleQueue[FileEvent | None] = queue.SimpleQueue()
         # The observer first: what happens during the first comparison is then seen twice rather than never.
         observer = FolderObserver(places, self._filter, events.put, self._settings.poll_seconds)
@@ -307,6 +323,16 @@ class Indexer:
         except (FolderError, OSError) as error:
             if folder.is_dir():
                 self._notice(str(error))
+
+    def _compare_first(self, place: Path) -> tuple[int, int, int]:
+        """Compare; a watched folder that goes away meanwhile does not end the watch of the others."""
+        try:
+            return self._compare(place)
+        except (FolderError, OSError) as error:
+            if self._retry is None or place.is_dir():
+                raise
+            self._notice(f"{error}; it is compared when it is back")
+            return 0, 0, 0
 
     def _compare(self, place: Path) -> tuple[int, int, int]:
         """Scan a folder (or one file), note what is new, changed or gone. Returns files seen, unchanged and missing."""

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from photoindex import retry
+from photoindex import indexer, retry
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
 from photoindex.store import database as database_module
 from photoindex.store import files
 from photoindex.store.tables import root
-from photoindex.types import FileEvent, FileStat, IndexReport, Progress, Tally
+from photoindex.types import FileEvent, FileStat, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import IGNORE_FILE, Settler
 from photoindex.watch.inotify import InotifyLimits
 from photoindex.watch.scan import file_stat
@@ -520,6 +520,41 @@ def test_only_folders_that_exist_can_be_watched(library: Library, album: Path) -
     for path, why in ((album / "a.jpg", "not a folder"), (album / "nowhere", "no such folder")):
         with pytest.raises(FolderError, match=why):
             library.watch(album, path, stop=threading.Event())
+
+
+def test_a_folder_that_goes_away_during_the_first_comparison_is_compared_when_it_is_back(
+    watch: Callable[..., Watch], album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, unplugged = tmp_path / "disk", tmp_path / "unplugged"
+    make_photo(disk / "a.jpg", "red")
+    make_photo(album / "b.jpg", "blue")
+    real = indexer.scan
+
+    def scan(place: Path, *rest: Any) -> Iterator[ScannedFile]:
+        if place == disk and not unplugged.exists():
+            disk.rename(unplugged)
+        return real(place, *rest)
+
+    monkeypatch.setattr(indexer, "scan", scan)
+    watching = watch(disk, album, poll_seconds=0.05)
+    assert names(watching.library.search("square")) == ["b.jpg"]
+    assert str(disk) in notice_of(watching, "when it is back")
+    unplugged.rename(disk)
+    monkeypatch.setattr(indexer, "scan", real)
+    captioned(watching, 1)
+    assert names(watching.library.search("square")) == ["a.jpg", "b.jpg"]
+
+
+def test_a_folder_that_is_watched_already_is_not_watched_twice(
+    watch: Callable[..., Watch], library: Library, album: Path
+) -> None:
+    watching = watch(album)
+    with pytest.raises(FolderError, match=f"is watched already, by process {os.getpid()} on "):
+        library.watch(album, stop=threading.Event())
+    make_photo(album / "a.jpg")
+    assert library.index(album).seen == 1  # which needs no lock
+    watching.end()
+    watch(album, album)
 
 
 def test_a_watched_photo_written_in_two_parts_is_not_captioned_until_it_is_whole(

@@ -122,7 +122,7 @@ class IgnoreFiles:
                 raise problem
             rules = self._compiled(path, _lines(path, found))
         except OSError as error:
-            self._warn(f"cannot read {ascii(str(path))[1:-1]}: {error.strerror or error}; its rules stay as they were")
+            self._warn(f"cannot read {_printable(path)}: {error.strerror or error}; its rules stay as they were")
         self._read[path] = (signature, rules)
         return rules
 
@@ -142,7 +142,7 @@ class IgnoreFiles:
                 bad.append(number)
         if bad:
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-            self._warn(f"line {bad[0]}{more} of {ascii(str(path))[1:-1]} is no pattern of gitignore and does not count")
+            self._warn(f"line {bad[0]}{more} of {_printable(path)} is no pattern of gitignore and does not count")
         return tuple(reversed(rules))
 
 
@@ -155,3 +155,8 @@ def _lines(path: Path, found: os.stat_result) -> list[str]:
     # Names of files may be any bytes; the paths they are compared with come decoded like this too.
     text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _printable(path: Path) -> str:
+    text = str(path)
+    return text if text.isprintable() else ascii(text)

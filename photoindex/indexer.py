@@ -10,6 +10,7 @@ the settler or as the event at hand, and done when it can be (:mod:`photoindex.r
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -36,6 +37,7 @@ from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
 RESTLESS_SECONDS = 60.0  # how long an index that is otherwise done waits for files that keep changing
+EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
 
 Result = TypeVar("Result")
@@ -68,6 +70,7 @@ class Indexer:
         self._settler = settler or Settler(settings.settle_seconds)
         self._retry: Retry | None = None  # while watching
         self._at_hand: FileEvent | None = None  # not handled to the end
+        self._events_lost = threading.Event()
         self._told: set[str] = set()  # the observer's problems
         self._reconciled_at = self._worked_at = time.monotonic()
 
@@ -149,7 +152,7 @@ class Indexer:
     ) -> None:
         events: queue.SimpleQueue[FileEvent | None] = queue.SimpleQueue()
         # The observer first: what happens during the first comparison is then seen twice rather than never.
-        observer = FolderObserver(places, self._filter, events.put, self._settings.poll_seconds)
+        observer = FolderObserver(places, self._filter, partial(self._receive, events), self._settings.poll_seconds)
         observer.start()
         self._retry = Retry(self._notice, partial(self._pause, stop), stop.is_set, self._pipeline.close)
 
@@ -174,6 +177,13 @@ class Indexer:
             waker.join()
             self._retry = None
 
+    def _receive(self, events: queue.SimpleQueue[FileEvent | None], event: FileEvent) -> None:
+        """Keep an event until it can be handled. Called in the observer's threads."""
+        if events.qsize() < EVENTS_KEPT:
+            events.put(event)
+        else:
+            self._events_lost.set()
+
     def _attempt(self, step: Callable[[], Result]) -> Result | None:
         """Do it; while watching, again until it is done or the watch is to stop, which is ``None``."""
         return step() if self._retry is None else self._retry.until_done(step)
@@ -192,6 +202,9 @@ class Indexer:
         self._drain(events, 0.0 if held_up else self._wait_seconds())
         if stop.is_set():
             return
+        if self._events_lost.is_set():
+            self._events_lost.clear()
+            self._reconciled_at = -math.inf
         if time.monotonic() - self._reconciled_at >= self._settings.reconcile_seconds:
             for place in places:
                 self._compare_again(place)

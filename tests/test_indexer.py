@@ -699,6 +699,29 @@ def test_a_full_disk_holds_the_watch_up_until_there_is_room(
     assert watching.library.status().jobs["running"] == 0
 
 
+def test_more_events_than_can_be_kept_while_a_watch_is_held_up_lose_no_photo(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(indexer, "EVENTS_KEPT", 0)
+    make_photo(album / "old.jpg")
+    watching = watch(album)
+    disk = FullDisk(watching.library._database)
+    disk.full = True
+    with monkeypatch.context() as patch:
+        patch.setattr(indexer, "EVENTS_KEPT", 100)
+        many_photos(album / "first", 40)
+        notice_of(watching, "is full")
+    many_photos(album / "second", 10, "blue")
+    (album / "old.jpg").unlink()
+    disk.full = False
+    captioned(watching, 50)
+    work_of(watching, album)
+    assert len(watching.library.search("blue", limit=None)) == 10
+    assert watching.library.search("red") == []
+    assert len(captioner.captions) == 52
+
+
 def test_a_disk_that_is_full_from_the_start_holds_the_first_comparison_up(
     open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
 ) -> None:

@@ -181,8 +181,10 @@ class Indexer:
         """Keep an event until it can be handled. Called in the observer's threads."""
         if events.qsize() < EVENTS_KEPT:
             events.put(event)
-        else:
-            self._events_lost.set()
+            return
+        self._events_lost.set()
+        if events.empty():  # it was emptied just now: wake who waits for the next one
+            events.put(None)
 
     def _attempt(self, step: Callable[[], Result]) -> Result | None:
         """Do it; while watching, again until it is done or the watch is to stop, which is ``None``."""

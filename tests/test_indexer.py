@@ -716,6 +716,7 @@ def test_more_events_than_can_be_kept_while_a_watch_is_held_up_lose_no_photo(
     (album / "old.jpg").unlink()
     disk.full = False
     captioned(watching, 50)
+    monkeypatch.setattr(indexer, "EVENTS_KEPT", 100)
     work_of(watching, album)
     assert len(watching.library.search("blue", limit=None)) == 10
     assert watching.library.search("red") == []

@@ -7,7 +7,8 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── ConfigError                a setting is missing, misspelt or out of range
     ├── CatalogueError             the catalogue cannot be opened or used
     │   ├── CatalogueTooNew        a newer photoindex wrote it
-    │   └── CatalogueDamaged       its file is damaged, or is no database
+    │   ├── CatalogueDamaged       its file is damaged, or is no database
+    │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
     ├── QueryError                 the query asks for nothing that can be searched
     ├── FolderError                a folder or file the user named cannot be used
@@ -48,6 +49,13 @@ class CatalogueTooNew(CatalogueError):
 
 class CatalogueDamaged(CatalogueError):
     """The catalogue's file is damaged, or is no database at all."""
+
+
+class CatalogueUnavailable(CatalogueError):
+    """The catalogue cannot be read or written for now: its disk is full or fails, or another program has it locked.
+
+    What was being written is undone as a whole; the same may work later.
+    """
 
 
 class FullTextError(PhotoindexError):

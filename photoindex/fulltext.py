@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from photoindex.config import Settings
+from photoindex.errors import FullTextError
 from photoindex.search import FullText
 from photoindex.search.document import document_of
 from photoindex.store import files, photos
@@ -24,7 +25,10 @@ REBUILD_CHUNK = 500  # photos read from the catalogue at once
 
 
 def sync(database: Database, full_text: FullText, settings: Settings) -> int:
-    """Write the words of every marked photo into the index; returns how many photos that were."""
+    """Write the words of every marked photo into the index; returns how many photos that were.
+
+    An index that turns out to be damaged is made anew. Raises :class:`FullTextError` when it cannot be written.
+    """
     written = 0
     with _lock(settings):
         while True:
@@ -34,7 +38,12 @@ def sync(database: Database, full_text: FullText, settings: Settings) -> int:
             if not stale:
                 return written
             present = {document.photo_id for document in documents}
-            full_text.update(documents, [photo_id for photo_id, _ in stale if photo_id not in present])
+            try:
+                full_text.update(documents, [photo_id for photo_id, _ in stale if photo_id not in present])
+            except FullTextError:
+                if not full_text.needs_rebuild:
+                    raise
+                return written + _rebuild(database, full_text, None)
             with database.write() as connection:
                 photos.clear_text_stale(connection, stale)
             written += len(stale)
@@ -48,22 +57,26 @@ def rebuild(
 ) -> int:
     """Make the index anew from the catalogue; the old one answers until then. Returns how many photos it holds."""
     with _lock(settings):
-        with database.read() as connection:
-            stale = photos.stale_photos(connection, None)
-            ids = photos.all_photo_ids(connection)
+        return _rebuild(database, full_text, progress)
 
-        def documents() -> Iterator[Document]:
-            for start in range(0, len(ids), REBUILD_CHUNK):
-                with database.read() as connection:
-                    yield from load_documents(connection, ids[start : start + REBUILD_CHUNK])
 
-        def report(done: int) -> None:
-            if progress is not None:
-                progress(Progress("indexing words", done, len(ids)))
+def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progress], None] | None) -> int:
+    with database.read() as connection:
+        stale = photos.stale_photos(connection, None)
+        ids = photos.all_photo_ids(connection)
 
-        full_text.rebuild(documents(), report)
-        with database.write() as connection:
-            photos.clear_text_stale(connection, stale)
+    def documents() -> Iterator[Document]:
+        for start in range(0, len(ids), REBUILD_CHUNK):
+            with database.read() as connection:
+                yield from load_documents(connection, ids[start : start + REBUILD_CHUNK])
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(Progress("indexing words", done, len(ids)))
+
+    full_text.rebuild(documents(), report)
+    with database.write() as connection:
+        photos.clear_text_stale(connection, stale)
     return len(ids)
 
 
@@ -109,5 +122,12 @@ def _lock(settings: Settings) -> Iterator[None]:
     # Imported here: it loads asyncio, which a search that changes nothing does not need.
     from filelock import FileLock
 
-    with FileLock(settings.data_dir / "fulltext.lock"):
+    lock = FileLock(settings.data_dir / "fulltext.lock")
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise FullTextError(f"cannot lock {lock.lock_file}: {error.strerror or error}; check its disk") from error
+    try:
         yield
+    finally:
+        lock.release()

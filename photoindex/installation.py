@@ -39,6 +39,7 @@ LIBRARIES: Final = {
     "rich": "13.7",
     "platformdirs": "4.2",
     "filelock": "3.13",
+    "pathspec": "1.0",
 }
 PLUGINS: Final = {"HEIC": "pip install 'photoindex[heif]'", "AVIF": "pip install --upgrade 'Pillow>=11.3'"}
 

@@ -1,9 +1,14 @@
 """The durable queue: which files are to be captioned, who works on them, what failed and why.
 
-A job is a row in the catalogue. A worker *claims* jobs with a lease; it then finishes, fails or releases each one. A
-worker that dies leaves its leases behind: they are taken back at once by the next worker on the same machine, and
-otherwise when they run out. Jobs that cannot be finished stay as the failure ledger until they are retried, ignored or
-their file changes.
+A job is a row in the catalogue. A worker *claims* jobs with a lease and *begins* those it is about to decode; it then
+finishes, fails or releases each one. A worker that dies leaves its leases behind: they are taken back at once by the
+next worker on the same machine, and otherwise when they run out. Jobs that cannot be finished stay as the failure
+ledger until they are retried, ignored or their file changes.
+
+A try is counted when it begins. So a job that was taken back with a try more than before was being worked on when its
+worker died, and may be why. All that were are suspects, most of them for being neighbours only; they are found out by
+group testing, halving each time: jobs with more tries are claimed in smaller batches, 32, 16, 8 … and at last one by
+one. A batch without the culprit goes through; a file fails only when it was alone :data:`LONE_TRIES` times.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +32,10 @@ from photoindex.types import Failure, FileStat
 KIND = "caption"
 AGAIN = "recaption"  # also where the content has a caption already
 LEASE = timedelta(minutes=10)
-MAX_ATTEMPTS = 5
+CLAIM = 64  # jobs taken at once, as long as none is a suspect
+LONE_TRIES = 3  # how often a worker must die with one job alone before that job fails
+MAX_INTERRUPTIONS = CLAIM.bit_length() - 1 + LONE_TRIES  # halvings from CLAIM down to one, and then alone
+MAX_ATTEMPTS = 5  # tries that end in a failure that may pass
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 CHUNK = 500
@@ -36,7 +45,7 @@ _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed":
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job: this worker's to do until its lease runs out. ``photo_id`` is what the file held when last read;
+    """A claimed job: this worker's to do until its lease runs out. ``attempts`` counts the tries, this one included;
     ``again`` asks for a new caption even though its content has one."""
 
     id: int
@@ -46,6 +55,7 @@ class Job:
     stat: FileStat
     attempts: int
     again: bool
+    owner: str
 
 
 def owner_name() -> str:
@@ -72,29 +82,30 @@ def enqueue(connection: Connection, file_ids: Sequence[int], now: datetime, kind
 def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list[Job]:
     """Take up to ``limit`` due jobs, oldest first. Call it in a write transaction.
 
-    The attempt is counted here, so that a file that kills its worker cannot be tried for ever.
+    All have been tried equally often; those that were tried before come in smaller batches (the module says why).
     """
-    due = or_(
-        and_(job.c.state == "queued", job.c.next_try_at <= now),
-        and_(job.c.state == "running", job.c.lease_until < now, job.c.attempts < MAX_ATTEMPTS),
-    )
+    _take_back(connection, job.c.lease_until < now, now)
+    due = and_(job.c.state == "queued", job.c.next_try_at <= now)
+    oldest = (job.c.next_try_at, job.c.id)
+    tried = connection.execute(select(job.c.attempts).where(due).order_by(*oldest).limit(1)).scalar()
+    if tried is None:
+        return []
     rows = connection.execute(
         select(
-            job.c.id, job.c.file_id, job.c.kind, job.c.attempts, file.c.relative_path, file.c.size, file.c.mtime_ns,
-            file.c.inode, root.c.path,
+            job.c.id, job.c.file_id, job.c.kind, file.c.relative_path, file.c.size, file.c.mtime_ns, file.c.inode,
+            root.c.path,
         )
         .join_from(job, file)
         .join(root)
-        .where(due)
-        .order_by(job.c.next_try_at, job.c.id)
-        .limit(limit)
+        .where(due, job.c.attempts == tried)
+        .order_by(*oldest)
+        .limit(max(1, limit >> tried))
     ).all()  # fmt: skip
-    if rows:
-        connection.execute(
-            update(job)
-            .where(job.c.id.in_([row.id for row in rows]))
-            .values(state="running", lease_owner=owner, lease_until=now + LEASE, attempts=job.c.attempts + 1)
-        )
+    connection.execute(
+        update(job)
+        .where(job.c.id.in_([row.id for row in rows]))
+        .values(state="running", lease_owner=owner, lease_until=now + LEASE)
+    )
     return [
         Job(
             row.id,
@@ -102,11 +113,17 @@ def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list
             Path(row.path, row.relative_path),
             Path(row.path),
             FileStat(row.size, row.mtime_ns, row.inode),
-            row.attempts + 1,
+            tried + 1,
             row.kind == AGAIN,
+            owner,
         )
         for row in rows
     ]
+
+
+def begin(connection: Connection, claimed: Sequence[Job]) -> None:
+    """Count the try: what happens to this process from now on may be the doing of one of these files."""
+    _set_attempts(connection, claimed, 0)
 
 
 def renew(connection: Connection, owner: str, now: datetime) -> None:
@@ -121,15 +138,22 @@ def finish(connection: Connection, job_id: int) -> None:
     connection.execute(delete(job).where(job.c.id == job_id))
 
 
-def release(connection: Connection, job_ids: Sequence[int], next_try_at: datetime) -> None:
-    """Give jobs back untried: the worker is stopping, or the file is not ready. The attempt does not count."""
-    for start in range(0, len(job_ids), CHUNK):
-        connection.execute(
-            update(job)
-            .where(job.c.id.in_(job_ids[start : start + CHUNK]), job.c.state == "running")
-            .values(state="queued", lease_owner=None, lease_until=None, attempts=job.c.attempts - 1,
-                    next_try_at=next_try_at)
-        )  # fmt: skip
+def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:
+    """Give jobs back: the worker is stopping, or the file is not ready. The try does not count, begun or not."""
+    _set_attempts(connection, claimed, -1, state="queued", lease_owner=None, lease_until=None, next_try_at=next_try_at)
+
+
+def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **values: object) -> None:
+    for attempts, group in groupby(sorted(claimed, key=lambda each: each.attempts), lambda each: each.attempts):
+        ids = [each.id for each in group]
+        for start in range(0, len(ids), CHUNK):
+            chosen = and_(job.c.id.in_(ids[start : start + CHUNK]), job.c.state == "running", _held(claimed))
+            connection.execute(update(job).where(chosen).values(attempts=attempts + more, **values))
+
+
+def _held(claimed: Sequence[Job]) -> ColumnElement[bool]:
+    """That the jobs are their claimer's still: it may have been held up for longer than its lease."""
+    return job.c.lease_owner.in_({each.owner for each in claimed})
 
 
 def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:
@@ -141,6 +165,7 @@ def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime)
         .where(job.c.id == claimed.id)
         .values(
             state="queued" if again else "failed",
+            attempts=claimed.attempts,
             next_try_at=now + delay,
             lease_owner=None,
             lease_until=None,
@@ -155,17 +180,21 @@ def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime)
 def take_back_dead(connection: Connection, now: datetime) -> int:
     """Release the leases that ran out and those of this machine's dead processes. Returns how many jobs came back.
 
-    A job whose worker died :data:`MAX_ATTEMPTS` times over it fails instead: it may be what kills them.
+    A job that was alone at :data:`LONE_TRIES` deaths of its worker fails instead: it is what kills them.
     """
     host = socket.gethostname()
     owners = connection.execute(select(job.c.lease_owner).where(job.c.state == "running").distinct()).scalars().all()
     dead = [owner for owner in owners if owner and owner.startswith(f"{host}:") and not _alive(owner)]
-    theirs = and_(job.c.state == "running", or_(job.c.lease_owner.in_(dead), job.c.lease_until < now))
+    return _take_back(connection, or_(job.c.lease_owner.in_(dead), job.c.lease_until < now), now)
+
+
+def _take_back(connection: Connection, whose: ColumnElement[bool], now: datetime) -> int:
+    theirs = and_(job.c.state == "running", whose)
     connection.execute(
         update(job)
-        .where(theirs, job.c.attempts >= MAX_ATTEMPTS)
+        .where(theirs, job.c.attempts >= MAX_INTERRUPTIONS)
         .values(state="failed", lease_owner=None, lease_until=None, error_kind="interrupted",
-                error_message=f"photoindex stopped {MAX_ATTEMPTS} times while it worked on this file")
+                error_message=f"photoindex was ended {LONE_TRIES} times while it worked on this file alone")
     )  # fmt: skip
     result = connection.execute(
         update(job).where(theirs).values(state="queued", lease_owner=None, lease_until=None, next_try_at=now)

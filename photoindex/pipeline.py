@@ -22,7 +22,7 @@ from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
 from photoindex.decode.photo import shown
-from photoindex.errors import EmptyPhoto, PhotoError, UnreadablePhoto
+from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
 from photoindex.search import FullText
 from photoindex.store import files, photos
@@ -30,7 +30,6 @@ from photoindex.store.database import Database
 from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
 from photoindex.watch.scan import file_stat
 
-CLAIM = 64  # jobs taken at once
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
 ROOT_AWAY = timedelta(minutes=10)
 READ_BYTES = 1 << 20
@@ -67,6 +66,8 @@ class Pipeline:
         self._decoder: Decoder | None = None
         self._model_id: int | None = None
         self._text_synced_at = time.monotonic()
+        self._text_refused = False  # in this run: the index takes nothing for now
+        self._owed: dict[int, Job] = {}  # to be given back to the queue, which could not take them
 
     @property
     def captioner(self) -> Captioner:
@@ -95,23 +96,30 @@ class Pipeline:
         stop: threading.Event | None = None,
         progress: Callable[[Progress], None] | None = None,
         between: Callable[[], None] | None = None,
+        tally: Tally | None = None,
     ) -> Tally:
         """Work off every job that is due, then bring the full-text index and the impact matrix up to date.
 
-        ``stop`` ends the run after the photo at hand; ``between`` is called after every batch of claimed jobs.
+        ``stop`` ends the run after the photo at hand; ``between`` is called before every batch of jobs is claimed.
+        What was done is added to ``tally`` at once, so that it is known also when the run fails.
+
+        Raises :class:`CatalogueError`, :class:`FullTextError` or :class:`CaptionerCrashed`; run again, it goes on where
+        it was. An index that refuses to be written keeps no photo from being captioned: it is told at the end.
         """
         stop = stop or threading.Event()
-        tally = Tally()
+        tally = Tally() if tally is None else tally
+        self._text_refused = False
+        self._give_back()
         with self._database.write() as connection:
             jobqueue.take_back_dead(connection, self._now())
         while not stop.is_set():
+            if between is not None:
+                between()
             with self._database.write() as connection:
-                claimed = jobqueue.claim(connection, self._owner, CLAIM, self._now())
+                claimed = jobqueue.claim(connection, self._owner, jobqueue.CLAIM, self._now())
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
-            if between is not None:
-                between()
         self.sync_full_text()
         termindex.tidy(self._database, self._settings.terms_path)
         return tally
@@ -128,9 +136,15 @@ class Pipeline:
             ready = self._read(claimed, unfinished, tally, stop)
             self._decode_and_caption(ready, unfinished, tally, stop, progress)
         finally:
-            if unfinished:
-                with self._database.write() as connection:
-                    jobqueue.release(connection, list(unfinished), self._now())
+            self._owed.update(unfinished)
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """Release what is not done. When the catalogue refuses that as well, the next run begins with it."""
+        if self._owed:
+            with self._database.write() as connection:
+                jobqueue.release(connection, list(self._owed.values()), self._now())
+            self._owed.clear()
 
     # claim -> read
 
@@ -189,13 +203,13 @@ class Pipeline:
             if there:
                 files.mark_missing(connection, [job.path])
             # One that was renamed meanwhile still has its job, under the new name.
-            jobqueue.release(connection, [job.id], self._now() if there else self._now() + ROOT_AWAY)
+            jobqueue.release(connection, [job], self._now() if there else self._now() + ROOT_AWAY)
         unfinished.pop(job.id)
 
     def _put_off(self, job: Job, unfinished: dict[int, Job]) -> None:
         """The file changes while it is read: read it again when it may have come to rest."""
         with self._database.write() as connection:
-            jobqueue.release(connection, [job.id], self._now() + timedelta(seconds=self._settings.settle_seconds))
+            jobqueue.release(connection, [job], self._now() + timedelta(seconds=self._settings.settle_seconds))
         unfinished.pop(job.id)
 
     def _recognise(self, ready: _Ready) -> bool:
@@ -227,6 +241,9 @@ class Pipeline:
                 seconds=self._settings.decode_seconds,
                 max_pixels=self._settings.max_pixels,
             )
+        # The model is loaded and the bytes are read: from here on a file may be what ends this process.
+        with self._database.write() as connection:
+            jobqueue.begin(connection, [ready.job for group in groups.values() for ready in group])
         batch: list[tuple[list[_Ready], DecodedPhoto]] = []
         renewed = time.monotonic()
         waiting = self._waiting() if progress is not None else 0
@@ -279,8 +296,11 @@ class Pipeline:
             tally.recognised += len(group) - 1
             for ready in group:
                 unfinished.pop(ready.job.id)
-        if time.monotonic() - self._text_synced_at > TEXT_SECONDS:
-            self.sync_full_text()
+        if time.monotonic() - self._text_synced_at > TEXT_SECONDS and not self._text_refused:
+            try:
+                self.sync_full_text()
+            except FullTextError:  # tried again at the end of the run; until then the marks stay
+                self._text_refused = True
             termindex.tidy(self._database, self._settings.terms_path, busy=True)
 
     def _save(self, connection: Connection, photo_id: int, prediction: Prediction) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,9 +11,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 
 from photoindex.captioner.folder import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
@@ -169,6 +171,30 @@ def add_photo(
         files.link_photo(connection, found[0], photo_id, scanned(path).stat)
         connection.execute(delete(job).where(job.c.file_id == found[0]))
     return photo_id
+
+
+class FullDisk:
+    """Has a catalogue's disk run full and be cleared again: SQLite itself then refuses to add a page to the file."""
+
+    def __init__(self, database: Database) -> None:
+        self.full = False
+        event.listen(database.engine, "checkout", self._limit)
+
+    def _limit(self, connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"pragma max_page_count = {1 if self.full else 2**30}")
+
+
+def fill(path: Path) -> Path:
+    """Write a file that takes all the room there is on its disk."""
+    with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(1 << 16))
+    return path
+
+
+def many_photos(folder: Path, count: int = 40, colour: str = "green") -> list[Path]:
+    """Photos whose names alone are more than fits into what a catalogue has allotted already."""
+    return [make_photo(folder / f"{number:0200}.jpg", colour) for number in range(count)]
 
 
 def run_thread(work: Callable[[], object]) -> threading.Thread:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import queue
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,19 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from photoindex import indexer, watchjournal
-from photoindex.errors import CaptionerCrashed, FolderError
+from photoindex import indexer, retry, watchjournal
+from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
+from photoindex.store import database as database_module
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.store.tables import root
-from photoindex.types import FileEvent, FileStat, IndexReport, Progress, Tally
-from photoindex.watch import Settler
+from photoindex.types import FileEvent, FileStat, IndexReport, Progress, ScannedFile, Tally
+from photoindex.watch import IGNORE_FILE, Settler
+from photoindex.watch.inotify import InotifyLimits
 from photoindex.watch.scan import file_stat
-from tests.support import FakeCaptioner, add_files, make_photo, names, run_thread
+from tests.support import FakeCaptioner, FullDisk, add_files, make_photo, many_photos, names, run_thread
 
 OpenLibrary = Callable[..., Library]
 PATIENCE = 30.0  # seconds; only a failure waits that long
@@ -40,13 +43,13 @@ class Watch:
         self.notices: queue.Queue[str] = queue.Queue()
         self.stop = threading.Event()
         self.error: BaseException | None = None
-        self._library = library
+        self.library = library
         self._folders = folders
         self._thread = run_thread(self._run)
 
     def _run(self) -> None:
         try:
-            self._library.watch(
+            self.library.watch(
                 *self._folders,
                 stop=self.stop,
                 ready=self.ready.put,
@@ -240,6 +243,23 @@ def test_an_index_that_is_stopped_takes_nothing(library: Library, captioner: Fak
     assert captioner.captions == []
 
 
+class Clock:
+    """A clock that moves only when somebody waits for its ``stop``."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.stop = threading.Event()
+        self.stop.wait = self._wait  # type: ignore[method-assign]
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def _wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds += timeout
+        return False
+
+
 class Writer:
     """Stands for a program that writes a photo in two parts: the rest comes when the settler looks for the second
     time. Until then the file seems to be written to all the time, as its time of change lies ahead."""
@@ -300,6 +320,102 @@ def test_an_index_does_not_wait_for_ever_for_a_file_that_keeps_changing(
     assert captioner.captions == ["a green square"]
     assert notices == ["some files are still being written and were left for the next run"]
     assert library.index(album).captioned == 1  # at rest now
+
+
+def test_photos_that_a_rule_leaves_out_go_and_come_back_without_captioning(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    for name in ("a.jpg", "raw/b.jpg", "raw/deep/c.jpg"):
+        make_photo(album / name)
+    library.index(album)
+    rules = album / IGNORE_FILE
+    rules.write_text("raw/\n")
+    report = library.index(album)
+    assert (report.seen, report.missing) == (1, 2)
+    assert names(library.search("red")) == ["a.jpg"]
+    assert library.index(album).missing == 0
+    rules.unlink()
+    report = library.index(album)
+    assert (report.seen, report.captioned, report.recognised) == (3, 0, 0)
+    assert names(library.search("red")) == ["a.jpg", "b.jpg", "c.jpg"]
+    assert len(captioner.captions) == 3
+
+
+def test_what_is_queued_and_then_left_out_by_a_rule_is_not_captioned(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    add_files(library._database, album, "a.jpg")
+    (album / IGNORE_FILE).write_text("*.jpg")
+    library.index(album)
+    assert captioner.captions == []
+    assert library.status().jobs["queued"] == 0
+
+
+def test_a_broken_ignore_file_is_one_notice_and_no_more(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    make_photo(album / "b.png", "blue")
+    (album / IGNORE_FILE).write_text("[z-a]\n*.png\n")
+    notices: list[str] = []
+    assert library.index(album, notice=notices.append).captioned == 1
+    [notice] = notices
+    assert str(album / IGNORE_FILE) in notice
+    assert names(library.search("square")) == ["a.jpg"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_fresh_empty_file_does_not_hold_up_an_index(
+    library: Library, captioner: FakeCaptioner, album: Path, count: int
+) -> None:
+    make_photo(album / "whole.jpg", "green")
+    for number in range(count):
+        (album / f"{number}.jpg").touch()
+    clock = Clock()
+    notices: list[str] = []
+    settings = replace(library.settings, settle_seconds=2.0)
+    once = Indexer(
+        library._database, library._pipe(), settings, notice=notices.append, settler=Settler(2.0, clock=clock)
+    )
+    report = once.index([album], clock.stop)
+    assert clock.seconds <= 2 * settings.settle_seconds
+    assert (report.captioned, report.failed) == (1, 0)
+    [notice] = notices
+    assert str(album / "0.jpg") in notice
+    assert "empty" in notice
+    assert ("2 more" in notice) == (count == 3)
+    later = library.index(album)  # nothing has filled them
+    assert [failure.kind for failure in later.failures] == ["empty"] * count
+
+
+def test_an_empty_file_that_is_filled_while_others_are_waited_for_is_taken(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    clock = Clock()
+    writer = Writer(album / "b.jpg", "blue")
+    (album / "a.jpg").touch()
+    writer.begin()
+
+    def fill(path: Path) -> FileStat | None:
+        if writer.looks == 2 and path.name == "b.jpg":
+            make_photo(album / "a.jpg", "red")
+        return writer.stat(path)
+
+    settings = replace(library.settings, settle_seconds=2.0)
+    settler = Settler(2.0, clock=clock, stat=fill)
+    once = Indexer(library._database, library._pipe(), settings, settler=settler)
+    assert once.index([album], clock.stop).captioned == 2
+    assert sorted(captioner.captions) == ["a blue square", "a red square"]
+
+
+def test_a_fresh_empty_file_does_not_hold_up_the_start_of_a_watch_and_is_taken_when_filled(
+    watch: Callable[..., Watch], album: Path
+) -> None:
+    (album / "a.jpg").touch()
+    watching = watch(album, settle_seconds=0.1)
+    make_photo(album / "a.jpg", "blue")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    watching.end()
+    assert not [notice for notice in watching.notices.queue if "empty" in notice]
 
 
 # ---- for as long as asked
@@ -440,6 +556,41 @@ def test_only_folders_that_exist_can_be_watched(library: Library, album: Path) -
             library.watch(album, path, stop=threading.Event())
 
 
+def test_a_folder_that_goes_away_during_the_first_comparison_is_compared_when_it_is_back(
+    watch: Callable[..., Watch], album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, unplugged = tmp_path / "disk", tmp_path / "unplugged"
+    make_photo(disk / "a.jpg", "red")
+    make_photo(album / "b.jpg", "blue")
+    real = indexer.scan
+
+    def scan(place: Path, *rest: Any) -> Iterator[ScannedFile]:
+        if place == disk and not unplugged.exists():
+            disk.rename(unplugged)
+        return real(place, *rest)
+
+    monkeypatch.setattr(indexer, "scan", scan)
+    watching = watch(disk, album, poll_seconds=0.05)
+    assert names(watching.library.search("square")) == ["b.jpg"]
+    assert str(disk) in notice_of(watching, "when it is back")
+    unplugged.rename(disk)
+    monkeypatch.setattr(indexer, "scan", real)
+    captioned(watching, 1)
+    assert names(watching.library.search("square")) == ["a.jpg", "b.jpg"]
+
+
+def test_a_folder_that_is_watched_already_is_not_watched_twice(
+    watch: Callable[..., Watch], library: Library, album: Path
+) -> None:
+    watching = watch(album)
+    with pytest.raises(FolderError, match=f"is watched already, by process {os.getpid()} on "):
+        library.watch(album, stop=threading.Event())
+    make_photo(album / "a.jpg")
+    assert library.index(album).seen == 1  # which needs no lock
+    watching.end()
+    watch(album, album)
+
+
 def test_a_watched_photo_written_in_two_parts_is_not_captioned_until_it_is_whole(
     library: Library, captioner: FakeCaptioner, album: Path
 ) -> None:
@@ -508,7 +659,7 @@ def test_a_captioner_that_dies_costs_no_photo_and_not_the_watcher(
     captioner: FakeCaptioner,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(indexer, "CRASH_PAUSE", 0.0)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
     deaths = ["for want of memory"]
 
     def die_once() -> None:
@@ -521,3 +672,227 @@ def test_a_captioner_that_dies_costs_no_photo_and_not_the_watcher(
     assert watching.worked.get(timeout=PATIENCE).captioned == 1
     assert captioner.closed.is_set()
     assert names(open_library().search("red")) == ["one.jpg"]
+
+
+def test_a_captioner_that_dies_during_the_first_comparison_is_started_again(
+    watch: Callable[..., Watch],
+    open_library: OpenLibrary,
+    album: Path,
+    captioner: FakeCaptioner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
+    deaths = ["for want of memory", "and once more"]
+
+    def die_twice() -> None:
+        if deaths:
+            raise CaptionerCrashed(deaths.pop())
+
+    captioner.before = die_twice
+    for name in ("one.jpg", "two.jpg"):
+        make_photo(album / name)
+    watching = watch(album)
+    assert deaths == []
+    assert captioner.closed.is_set()
+    assert "and once more" in watching.notices.get(timeout=PATIENCE)
+    assert names(open_library().search("red")) == ["one.jpg", "two.jpg"]
+
+
+def notice_of(watching: Watch, text: str) -> str:
+    """The next notice that says so."""
+    while text not in (notice := watching.notices.get(timeout=PATIENCE)):
+        pass
+    return notice
+
+
+def captioned(watching: Watch, count: int) -> None:
+    """Returns when so many photos have been captioned."""
+    while count > 0:
+        count -= watching.worked.get(timeout=PATIENCE).captioned
+
+
+def test_a_full_disk_holds_the_watch_up_until_there_is_room(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    make_photo(album / "old.jpg")
+    watching = watch(album)
+    disk = FullDisk(watching.library._database)
+    disk.full = True
+    many_photos(album, 40)
+    line = notice_of(watching, "is full")
+    assert str(watching.library.settings.catalogue_path) in line
+    (album / "old.jpg").rename(album / "renamed.jpg")
+    disk.full = False
+    captioned(watching, 40)
+    notice_of(watching, "going on")
+    work_of(watching, album)
+    assert len(watching.library.search("green", limit=None)) == 40
+    assert names(watching.library.search("red")) == ["renamed.jpg"]
+    assert sorted(captioner.captions) == ["a black square"] + ["a green square"] * 40 + ["a red square"]
+    assert watching.library.status().jobs["running"] == 0
+
+
+def test_more_events_than_can_be_kept_while_a_watch_is_held_up_lose_no_photo(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(indexer, "EVENTS_KEPT", 0)
+    make_photo(album / "old.jpg")
+    watching = watch(album)
+    disk = FullDisk(watching.library._database)
+    disk.full = True
+    with monkeypatch.context() as patch:
+        patch.setattr(indexer, "EVENTS_KEPT", 100)
+        many_photos(album / "first", 40)
+        notice_of(watching, "is full")
+    many_photos(album / "second", 10, "blue")
+    (album / "old.jpg").unlink()
+    disk.full = False
+    captioned(watching, 50)
+    monkeypatch.setattr(indexer, "EVENTS_KEPT", 100)
+    work_of(watching, album)
+    assert len(watching.library.search("blue", limit=None)) == 10
+    assert watching.library.search("red") == []
+    assert len(captioner.captions) == 52
+
+
+def test_a_disk_that_is_full_from_the_start_holds_the_first_comparison_up(
+    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
+) -> None:
+    library = open_library()
+    disk = FullDisk(library._database)
+    disk.full = True
+    photos = many_photos(album, 40)
+    notices: list[str] = []
+    pauses: list[float] = []
+
+    def pause(stop: threading.Event, seconds: float) -> None:
+        pauses.append(seconds)
+        disk.full = len(pauses) < 4
+
+    stop = threading.Event()
+    reports: list[IndexReport] = []
+
+    def ready(report: IndexReport) -> None:
+        reports.append(report)
+        stop.set()
+
+    watcher = Indexer(library._database, library._pipe(), library.settings, notice=notices.append, pause=pause)
+    watcher.watch([album], stop, ready)
+    assert pauses == [retry.FIRST_PAUSE * factor for factor in (1, 2, 4, 8)]
+    assert [("is full" in notice, "going on" in notice) for notice in notices] == [(True, False), (False, True)]
+    assert (reports[0].seen, reports[0].captioned) == (40, 40)
+    assert len(captioner.captions) == len(photos)
+
+
+def test_a_stop_ends_a_watch_that_is_held_up(
+    watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 1000.0)
+    watching = watch(album)
+    FullDisk(watching.library._database).full = True
+    many_photos(album, 40)
+    notice_of(watching, "is full")
+    watching.end()
+
+
+def test_an_index_ends_at_a_full_disk_and_the_next_one_goes_on(
+    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
+) -> None:
+    library = open_library()
+    disk = FullDisk(library._database)
+    disk.full = True
+    many_photos(album, 40)
+    with pytest.raises(CatalogueUnavailable, match="is full") as caught:
+        library.index(album)
+    assert len(str(caught.value).splitlines()) == 1
+    disk.full = False
+    assert library.index(album).seen == 40
+    assert len(library.search("green", limit=None)) == 40
+    assert len(captioner.captions) == 40
+
+
+def test_a_catalogue_that_another_program_keeps_locked_holds_the_watch_up(
+    watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    make_photo(album / "a.jpg")
+    watching = watch(album)
+    with closing(sqlite3.connect(watching.library.settings.catalogue_path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        make_photo(album / "b.jpg", "blue")
+        (album / "a.jpg").unlink()
+        notice_of(watching, "keeps it locked")
+        other.execute("rollback")
+    captioned(watching, 1)
+    notice_of(watching, "going on")
+    work_of(watching, album)
+    assert names(watching.library.search("square")) == ["b.jpg", "last.jpg"]
+
+
+def test_an_index_of_words_that_refuses_to_be_written_keeps_no_photo_from_being_captioned(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
+    watching = watch(album)
+    index = watching.library._text()
+    index.timeout = 0.01
+    with index._generations.writing("testing", 1.0):
+        many_photos(album, 10)
+        notice_of(watching, "is testing the full-text index")
+        captioned(watching, 10)
+    notice_of(watching, "going on")
+    assert len(watching.library.search("green", limit=None)) == 10
+    assert len(captioner.captions) == 10
+
+
+def test_an_index_of_words_that_is_damaged_while_watching_is_made_anew(
+    watch: Callable[..., Watch], album: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    watching = watch(album)
+    for path in watching.library.settings.index_path.glob("index-*/*"):
+        path.unlink()
+    work_of(watching, album)
+    assert names(watching.library.search("square")) == ["a.jpg", "last.jpg"]
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_a_watch_follows_an_ignore_file_that_comes_changes_and_goes(
+    watch: Callable[..., Watch],
+    album: Path,
+    captioner: FakeCaptioner,
+    monkeypatch: pytest.MonkeyPatch,
+    polled: bool,
+) -> None:
+    if polled:
+        monkeypatch.setattr(InotifyLimits, "allowed", lambda self: 0)
+    for name in ("a.jpg", "raw/b.jpg", "sub/c.png"):
+        make_photo(album / name)
+    watching = watch(album, poll_seconds=0.05, settle_seconds=0.05)
+    rules = album / IGNORE_FILE
+
+    def until(found: list[str]) -> None:
+        """What the watcher does with rules shows in the catalogue alone; it ends the test when it never does."""
+        deadline = threading.Event()
+        timer = threading.Timer(PATIENCE, deadline.set)
+        timer.start()
+        while names(watching.library.search("red")) != found:
+            assert not deadline.is_set()
+        timer.cancel()
+
+    rules.write_text("raw/")
+    until(["a.jpg", "c.png"])
+    rules.write_text("*.png")
+    until(["a.jpg", "b.jpg"])
+    rules.rename(album / "sub" / IGNORE_FILE)
+    until(["a.jpg", "b.jpg"])
+    (album / "sub" / IGNORE_FILE).write_text("*.jpg")
+    until(["a.jpg", "b.jpg", "c.png"])
+    (album / "sub" / IGNORE_FILE).rename(rules)
+    until(["c.png"])
+    rules.unlink()
+    until(["a.jpg", "b.jpg", "c.png"])
+    assert captioner.captions == ["a red square"] * 3

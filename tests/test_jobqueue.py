@@ -16,7 +16,7 @@ import pytest
 
 from photoindex import jobqueue
 from photoindex.errors import DamagedPhoto, PhotoError, UnreadablePhoto
-from photoindex.jobqueue import BACKOFF, LEASE, MAX_ATTEMPTS, Job
+from photoindex.jobqueue import BACKOFF, CLAIM, LEASE, LONE_TRIES, MAX_ATTEMPTS, MAX_INTERRUPTIONS, Job
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.types import Failure
@@ -50,6 +50,20 @@ def queue(database: Database, album: Path, *names: str, kind: str = jobqueue.KIN
 def claim(database: Database, owner: str = "me:1:aa", limit: int = 100, now: datetime = NOW) -> list[Job]:
     with database.write() as connection:
         return jobqueue.claim(connection, owner, limit, now)
+
+
+def begin(database: Database, owner: str = "me:1:aa", limit: int = CLAIM, now: datetime = NOW) -> list[Job]:
+    """Claim jobs and start to work on them."""
+    jobs = claim(database, owner, limit, now)
+    with database.write() as connection:
+        jobqueue.begin(connection, jobs)
+    return jobs
+
+
+def finish(database: Database, jobs: Sequence[Job]) -> None:
+    with database.write() as connection:
+        for job in jobs:
+            jobqueue.finish(connection, job.id)
 
 
 def fail(database: Database, error: PhotoError, now: datetime = NOW) -> bool:
@@ -119,7 +133,7 @@ def test_claimers_at_the_same_time_never_get_the_same_job(database: Database, al
 
 
 def test_a_lease_that_ran_out_can_be_claimed_by_another(database: Database, file_id: int) -> None:
-    claim(database, ELSEWHERE)
+    begin(database, ELSEWHERE)
     assert claim(database, now=NOW + LEASE) == []
     [job] = claim(database, now=NOW + LEASE + timedelta(seconds=1))
     assert (job.file_id, job.attempts) == (file_id, 2)
@@ -133,7 +147,7 @@ def test_a_renewed_lease_runs_on(database: Database, file_id: int) -> None:
 
 
 def test_the_jobs_of_a_dead_process_are_taken_back_at_once(database: Database, file_id: int, dead_owner: str) -> None:
-    claim(database, dead_owner)
+    begin(database, dead_owner)
     assert take_back(database) == 1
     [job] = claim(database)
     assert (job.file_id, job.attempts) == (file_id, 2)
@@ -152,26 +166,71 @@ def test_an_earlier_process_with_our_own_id_counts_as_dead(database: Database, f
     assert take_back(database) == 1
 
 
-def test_a_file_that_ends_its_worker_again_and_again_fails(
-    database: Database, album: Path, file_id: int, dead_owner: str
-) -> None:
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+def test_a_job_that_was_only_claimed_is_never_blamed(database: Database, file_id: int, dead_owner: str) -> None:
+    for _ in range(2 * MAX_INTERRUPTIONS):
         [job] = claim(database, dead_owner)
-        assert job.attempts == attempt
+        assert job.attempts == 1
         take_back(database)
-    assert claim(database) == []
+    assert counts(database) == {"queued": 1}
+
+
+def test_of_a_batch_whose_worker_dies_every_time_only_the_culprit_fails(
+    database: Database, album: Path, dead_owner: str
+) -> None:
+    """However many files it was begun with, and whatever else is waiting."""
+    names = [f"{number:03}.jpg" for number in range(3 * CLAIM)]
+    queue(database, album, *names)
+    done: list[str] = []
+    deaths = 0
+    while jobs := begin(database, dead_owner, now=LATER):
+        if "077.jpg" in [job.path.name for job in jobs]:
+            deaths += 1
+            back = take_back(database, NOW + timedelta(minutes=deaths))
+            assert back == (len(jobs) if deaths < MAX_INTERRUPTIONS else 0)
+        else:
+            finish(database, jobs)
+            done += [job.path.name for job in jobs]
+    assert done[CLAIM : 2 * CLAIM] == names[2 * CLAIM :]  # what nobody suspects does not wait for those that are
+    assert sorted(done) == [name for name in names if name != "077.jpg"]
+    assert deaths == MAX_INTERRUPTIONS
     [failure] = failures(database)
-    assert (failure.path, failure.kind, failure.state) == (album / "a.jpg", "interrupted", "failed")
+    assert (failure.path.name, failure.kind, failure.state) == ("077.jpg", "interrupted", "failed")
+    assert f"{LONE_TRIES} times" in failure.message
+
+
+def test_a_file_that_is_alone_when_its_worker_dies_has_more_tries(
+    database: Database, file_id: int, dead_owner: str
+) -> None:
+    """A power cut may hit any file once, but not the same one alone again and again."""
+    for _ in range(MAX_INTERRUPTIONS - 1):
+        assert len(begin(database, dead_owner)) == 1
+        take_back(database)
+    assert counts(database) == {"queued": 1}
+    finish(database, begin(database))
+    assert counts(database) == {}
 
 
 def test_a_file_whose_leases_run_out_again_and_again_fails(database: Database, file_id: int) -> None:
     now = NOW
-    for _ in range(MAX_ATTEMPTS):
-        assert len(claim(database, ELSEWHERE, now=now)) == 1
+    for _ in range(MAX_INTERRUPTIONS):
+        assert len(begin(database, ELSEWHERE, now=now)) == 1
         now += LEASE + timedelta(seconds=1)
     assert claim(database, now=now) == []
-    take_back(database, now)
     assert [failure.kind for failure in failures(database)] == ["interrupted"]
+
+
+def test_a_job_that_is_begun_and_released_or_fails_counts_one_try(database: Database, file_id: int) -> None:
+    for _ in range(2):
+        [job] = begin(database)
+        assert job.attempts == 1
+        with database.write() as connection:
+            jobqueue.release(connection, [job], NOW)
+    [job] = begin(database)
+    with database.write() as connection:
+        jobqueue.fail(connection, job, UnreadablePhoto("asleep"), NOW)
+    assert [failure.attempts for failure in failures(database)] == [1]
+    [job] = claim(database, now=LATER)
+    assert job.attempts == 2
 
 
 def test_a_released_job_has_not_been_tried(database: Database, file_id: int) -> None:
@@ -179,14 +238,14 @@ def test_a_released_job_has_not_been_tried(database: Database, file_id: int) -> 
         [job] = claim(database)
         assert job.attempts == 1
         with database.write() as connection:
-            jobqueue.release(connection, [job.id], NOW)
+            jobqueue.release(connection, [job], NOW)
     assert counts(database) == {"queued": 1}
 
 
 def test_a_job_may_be_released_until_later(database: Database, file_id: int) -> None:
     [job] = claim(database)
     with database.write() as connection:
-        jobqueue.release(connection, [job.id], LATER)
+        jobqueue.release(connection, [job], LATER)
     assert claim(database) == []
     assert len(claim(database, now=LATER)) == 1
 
@@ -338,5 +397,5 @@ def test_more_jobs_than_fit_one_statement_can_be_queued_and_released(database: D
     jobs = claim(database, limit=count)
     assert len(jobs) == len(ids) == count
     with database.write() as connection:
-        jobqueue.release(connection, [job.id for job in jobs], NOW)
+        jobqueue.release(connection, jobs, NOW)
     assert counts(database) == {"queued": count}

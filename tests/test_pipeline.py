@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from skimage import data
 
+from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.pipeline import ROOT_AWAY, hash_file
@@ -395,6 +397,44 @@ def test_a_process_killed_in_the_middle_loses_nothing(open_library: OpenLibrary,
     for colour in colours:
         assert len(library.search(colour)) == 2
     assert library.status().jobs["running"] == 0
+
+
+POISONED = """
+import os
+import signal
+import sys
+from pathlib import Path
+
+from photoindex.config import Settings
+from photoindex.library import Library
+from tests.support import FakeCaptioner
+
+
+class Poisoned(FakeCaptioner):
+    def caption(self, photos):
+        if any(photo.mean() < 50 for photo in photos):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().caption(photos)
+
+
+with Library(Settings(Path(sys.argv[1]), settle_seconds=0.0), lambda _: Poisoned()) as library:
+    library.index(sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_photo_that_kills_every_process_costs_no_other_photo(library: Library, data_dir: Path, album: Path) -> None:
+    for number in range(6):
+        make_photo(album / f"{number}.jpg", "black" if number == 2 else "green")
+    runs = 0
+    code = -signal.SIGKILL
+    while code == -signal.SIGKILL and runs <= jobqueue.MAX_INTERRUPTIONS:
+        runs += 1
+        arguments = [sys.executable, "-c", POISONED, str(data_dir), str(album)]
+        code = subprocess.run(arguments, cwd=REPOSITORY, check=False).returncode
+    assert code == 0
+    assert [(failure.path.name, failure.kind) for failure in library.failures()] == [("2.jpg", "interrupted")]
+    assert names(library.search("green")) == ["0.jpg", "1.jpg", "3.jpg", "4.jpg", "5.jpg"]
 
 
 def test_the_queue_is_worked_off_without_looking_at_the_folders(library: Library, album: Path) -> None:

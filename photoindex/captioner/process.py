@@ -49,13 +49,16 @@ class CaptionerProcess:
     terms: TermVocabulary | None
 
     def __init__(self, settings: Settings) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, *(os.path.abspath(entry) for entry in sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # Control-C reaches the whole group of the terminal; the parent decides when this one stops.
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _START, *(os.path.abspath(entry) for entry in sys.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # Control-C reaches the whole group of the terminal; the parent decides when this one stops.
+                start_new_session=True,
+            )
+        except OSError as error:  # no memory or process to be had
+            raise CaptionerCrashed(f"the captioning process cannot be started: {error.strerror or error}") from error
         self._requests = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
         wanted = {"model", "device", "beam_width", "batch_size", "threads"}
@@ -98,7 +101,7 @@ class CaptionerProcess:
             status = self._process.wait()
             why = signal.Signals(-status).name if status < 0 else f"exit status {status}"
             hint = ", perhaps for want of memory" if why == "SIGKILL" else ""
-            raise CaptionerCrashed(f"the captioning process ended ({why}{hint}); its photos are tried again")
+            raise CaptionerCrashed(f"the captioning process ended ({why}{hint})")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             kind = getattr(errors, answer["error"], ModelError)

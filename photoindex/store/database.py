@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
-from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueTooNew
+from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueTooNew, CatalogueUnavailable
 from photoindex.resources import migrations_dir
 
 # The newest migration. Kept here so that opening an up-to-date catalogue never imports Alembic; a test holds it true.
@@ -39,6 +39,9 @@ class Restored:
     moved_to: Path | None
 
 
+FULL_BYTES = 1 << 16  # a disk with less room than this is full
+
+
 class Database:
     """The catalogue's engine. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions."""
 
@@ -51,7 +54,7 @@ class Database:
         """Open the catalogue, creating or upgrading it as needed; an upgrade makes a backup beside it first.
 
         Raises :class:`CatalogueTooNew` when a newer photoindex wrote it, :class:`CatalogueError` when it cannot be
-        read, is no catalogue or its disk is full.
+        read or is no catalogue, of which :class:`CatalogueUnavailable` may pass: its disk is full, it is locked.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -319,18 +322,28 @@ def _engine(path: Path, *, read_only: bool = False) -> Engine:
 def _explained(path: Path, error: Exception) -> CatalogueError:
     """A database error in one line: what failed, which file, what to do."""
     reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "locked" in reason:
-        return CatalogueError(
-            f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it open; try again"
-        )
     if "not a database" in reason or "malformed" in reason:
         return CatalogueDamaged(
             f"the catalogue {path} is damaged or is no catalogue ({reason}): photoindex doctor says what can be done"
         )
-    if "full" in reason:
-        return CatalogueError(f"the disk that holds the catalogue {path} is full: make room and run the command again")
-    if isinstance(error, OperationalError) and ("readonly" in reason or "unable to open" in reason):
-        return CatalogueError(
+    if "locked" in reason:
+        return CatalogueUnavailable(
+            f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it locked"
+        )
+    # SQLite says "disk I/O error" when there is no room for the little file that its users share.
+    if "full" in reason or ("disk I/O error" in reason and _free(path.parent) < FULL_BYTES):
+        return CatalogueUnavailable(f"the disk that holds the catalogue {path} is full: make room there")
+    if "disk I/O error" in reason:
+        return CatalogueUnavailable(f"the catalogue {path} cannot be read or written ({reason}): check its disk")
+    if "readonly" in reason or "unable to open" in reason:
+        return CatalogueUnavailable(
             f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
         )
     return CatalogueError(f"the catalogue {path} cannot be used: {reason}")
+
+
+def _free(folder: Path) -> float:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return float("inf")  # whatever is wrong there, it is not known to be full

@@ -1,9 +1,10 @@
 """Finding photos on the disk and hearing of changes to them."""
 
 from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.ignore import IGNORE_FILE, IgnoreFiles
 from photoindex.watch.observer import FolderObserver
 from photoindex.watch.reconcile import Changes, compare
 from photoindex.watch.scan import scan
 from photoindex.watch.settle import Settler
 
-__all__ = ["Changes", "FolderObserver", "PhotoFilter", "Settler", "compare", "scan"]
+__all__ = ["IGNORE_FILE", "Changes", "FolderObserver", "IgnoreFiles", "PhotoFilter", "Settler", "compare", "scan"]

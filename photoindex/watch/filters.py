@@ -1,4 +1,4 @@
-"""Which files are photos and which folders are worth entering, judged by name alone.
+"""Which files are photos and which folders are worth entering, judged by name and by the user's ignore files.
 
 Names decide so that walking a tree costs no read and no stat for what is left out. What a file really is, its bytes say
 later, when it is decoded.
@@ -6,8 +6,10 @@ later, when it is decoded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from photoindex.watch.ignore import IgnoreFiles, IgnoreRules
 
 # The image formats Pillow decodes by itself, and HEIC/HEIF/AVIF. Left out on purpose: formats Pillow only recognises
 # (GRIB, BUFR, HDF5, MPEG, WMF outside Windows) and PostScript, which it hands to Ghostscript.
@@ -44,20 +46,63 @@ _REFUSED_FOLDER_ENDS = (".lrdata",)  # Lightroom previews
 
 @dataclass(frozen=True, slots=True)
 class PhotoFilter:
-    """Decides by name which files are taken for photos and which folders are entered.
+    """Decides which files are taken for photos and which folders are entered.
 
     ``hidden_files`` also takes files and enters folders whose name begins with a dot; those that belong to a tool
     (``.git``, ``.thumbnails``, ``._*`` of macOS and the like) stay out. The filter says nothing of a root or of a file
     that the user named: those are taken as they are. Calling the filter is :meth:`accepts_file`.
+
+    Who judges many paths of one folder looks up its ``rules`` once, with :meth:`rules_in`.
     """
 
     hidden_files: bool = False
+    ignore_files: IgnoreFiles = field(default_factory=IgnoreFiles, repr=False, compare=False)
 
     def __call__(self, path: Path) -> bool:
         return self.accepts_file(path)
 
-    def accepts_file(self, path: Path) -> bool:
-        """Whether the last part of ``path`` is the name of a finished photo file."""
+    def rules_in(self, folder: Path) -> IgnoreRules:
+        """The rules of ignore files for what lies directly in ``folder``."""
+        return self.ignore_files.rules_in(folder)
+
+    def accepts_file(self, path: Path, rules: IgnoreRules | None = None) -> bool:
+        """Whether the last part of ``path`` is the name of a finished photo file, and no rule leaves it out."""
+        return self._names_photo(path) and not self._rules(path, rules).leave_out(path, is_folder=False)
+
+    def enters_folder(self, path: Path, rules: IgnoreRules | None = None) -> bool:
+        """Whether photos are looked for inside the folder that the last part of ``path`` names."""
+        return self._names_folder(path) and not self._rules(path, rules).leave_out(path, is_folder=True)
+
+    def accepts_below(self, root: Path, path: Path) -> bool:
+        """Whether a walk from ``root`` would come to look at ``path``: every folder strictly between them is entered.
+
+        The last part of ``path`` is not judged, and ``path`` may be ``root``. False when ``path`` is not below
+        ``root``. Both must be spelt alike (both absolute, or both relative).
+        """
+        between = _between(root, path)
+        if between is None or not all(map(self._names_folder, between)):
+            return False
+        return not between or self._rules_below(root, between) is not None
+
+    def ignores_below(self, root: Path, path: Path) -> bool:
+        """Whether a rule of an ignore file, whatever the names say, leaves out the file ``path`` or a folder on the
+        way to it from ``root``."""
+        rules = self._rules_below(root, _between(root, path) or [])
+        return rules is None or rules.leave_out(path, is_folder=False)
+
+    def _rules(self, path: Path, known: IgnoreRules | None) -> IgnoreRules:
+        return self.rules_in(path.parent) if known is None else known
+
+    def _rules_below(self, root: Path, folders: list[Path]) -> IgnoreRules | None:
+        """The rules in the last of ``folders``, each in the one before; ``None`` when a rule leaves one out."""
+        rules = self.rules_in(root)
+        for folder in folders:
+            if rules.leave_out(folder, is_folder=True):
+                return None
+            rules = self.ignore_files.rules_below(rules, folder)
+        return rules
+
+    def _names_photo(self, path: Path) -> bool:
         name = path.name
         if name.startswith("._"):  # what macOS leaves beside a photo on foreign disks; it has the photo's suffix
             return False
@@ -65,8 +110,7 @@ class PhotoFilter:
             return False
         return path.suffix.lower() in PHOTO_SUFFIXES
 
-    def enters_folder(self, path: Path) -> bool:
-        """Whether photos are looked for inside the folder that the last part of ``path`` names."""
+    def _names_folder(self, path: Path) -> bool:
         name = path.name
         if name.startswith(".") and not self.hidden_files:
             return False
@@ -75,14 +119,11 @@ class PhotoFilter:
             name in _REFUSED_FOLDERS or name.startswith(_REFUSED_FOLDER_STARTS) or name.endswith(_REFUSED_FOLDER_ENDS)
         )
 
-    def accepts_below(self, root: Path, path: Path) -> bool:
-        """Whether a walk from ``root`` would come to look at ``path``: every folder strictly between them is entered.
 
-        The last part of ``path`` is not judged, and ``path`` may be ``root``. False when ``path`` is not below
-        ``root``. Both must be spelt alike (both absolute, or both relative).
-        """
-        try:
-            between = path.relative_to(root).parent.parts
-        except ValueError:
-            return False
-        return all(self.enters_folder(Path(part)) for part in between)
+def _between(root: Path, path: Path) -> list[Path] | None:
+    """The folders strictly between them, from the top; ``None`` when ``path`` is not below ``root``."""
+    if path == root:
+        return []
+    if root not in path.parents:
+        return None
+    return [folder for folder in reversed(path.parents) if root in folder.parents]

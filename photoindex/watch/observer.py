@@ -24,6 +24,7 @@ from watchdog.observers.polling import PollingObserver
 from photoindex.errors import FolderError
 from photoindex.types import FileEvent
 from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.ignore import IGNORE_FILE
 from photoindex.watch.inotify import InotifyLimits, explain, explain_missing, is_dead, report_overflow
 from photoindex.watch.polling import PolledTree
 from photoindex.watch.scan import Survey, check_folder, survey
@@ -56,7 +57,8 @@ class _Watched:
 class FolderObserver:
     """Watches folders and calls ``on_event`` with each :class:`FileEvent`.
 
-    Files are reported when ``photo_filter`` accepts their name and every folder on the way. A folder's event speaks for
+    Files are reported when ``photo_filter`` accepts them and every folder on the way; so are ignore files, where events
+    arrive (where they do not, the photos are reported that come or go by their rules). A folder's event speaks for
     all that lies in it: ``written`` says that it came, so scan it; ``moved`` and ``removed`` hold for everything below.
     ``overflow`` says that events of that root were lost, so scan and compare all of it. A written file may be
     half-written still: see :class:`~photoindex.watch.settle.Settler`. A change behind a link to a single file is seen
@@ -379,9 +381,14 @@ def _translate(
     folder = event.is_directory
 
     def matters(path: Path | None) -> bool:
-        if path is None or not photo_filter.accepts_below(root, path):
+        if path is None:
             return False
-        return path == root or (photo_filter.enters_folder(path) if folder else photo_filter.accepts_file(path))
+        if path != root and not (photo_filter.enters_folder(path) if folder else accepts_file(path)):
+            return False
+        return photo_filter.accepts_below(root, path)
+
+    def accepts_file(path: Path) -> bool:
+        return path.name == IGNORE_FILE or photo_filter.accepts_file(path)
 
     if event.event_type == "moved":
         left, arrived = matters(source), matters(destination)

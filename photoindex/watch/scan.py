@@ -14,6 +14,7 @@ from pathlib import Path
 from photoindex.errors import FolderError
 from photoindex.types import FileStat, ScannedFile
 from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.ignore import IgnoreRules
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,10 @@ class Survey:
 class _Listing:
     """One folder's content, each group sorted by name."""
 
-    files: list[Path] = field(default_factory=list)  # by name a photo; may still be a link to anything
+    files: list[Path] = field(default_factory=list)  # a photo to the filter; may still be a link to anything
     folders: list[Path] = field(default_factory=list)
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
+    rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
     readable: bool = True
 
 
@@ -107,8 +109,10 @@ def survey(root: Path, photo_filter: PhotoFilter) -> Survey:
         listing = _list_folder(folder, photo_filter, _ignore_problem)
         folders += listing.readable
         if entered:
-            links.extend(link for link in listing.links if photo_filter.enters_folder(link))
-        stack.extend((path, entered and photo_filter.enters_folder(path)) for path in reversed(listing.folders))
+            links.extend(link for link in listing.links if photo_filter.enters_folder(link, listing.rules))
+        stack.extend(
+            (path, entered and photo_filter.enters_folder(path, listing.rules)) for path in reversed(listing.folders)
+        )
     return Survey(folders, tuple(links))
 
 
@@ -154,12 +158,12 @@ def _walk_real(
                 continue
             if stat is not None:
                 yield ScannedFile(path, stat)
-        stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path))
-        links.extend(path for path in listing.links if photo_filter.enters_folder(path))
+        stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path, listing.rules))
+        links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 
 
 def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
-    listing = _Listing()
+    listing = _Listing(rules=photo_filter.rules_in(folder))
     entries: list[os.DirEntry[str]] = []
     try:
         with os.scandir(folder) as iterator:
@@ -175,7 +179,7 @@ def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem)
                 listing.folders.append(path)
             elif entry.is_symlink() and entry.is_dir():
                 listing.links.append(path)
-            elif photo_filter.accepts_file(path):
+            elif photo_filter.accepts_file(path, listing.rules):
                 listing.files.append(path)
         except OSError as error:
             if not _is_dangling(error):

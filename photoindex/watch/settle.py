@@ -23,6 +23,7 @@ class _Pending:
     seen: FileStat | None
     last_change: float
     due: float
+    empty: bool = False  # and was so when looked at after a quiet period
 
 
 class Settler:
@@ -131,6 +132,11 @@ class Settler:
                     return max(0.0, due - self._clock())
             return None
 
+    def only_empty(self) -> list[Path]:
+        """The files held back, sorted, if all that keeps each of them is that it is empty; otherwise none."""
+        with self._lock:
+            return sorted(self._pending) if all(pending.empty for pending in self._pending.values()) else []
+
     def _touch(self, path: Path) -> None:
         now = self._clock()
         try:
@@ -143,7 +149,7 @@ class Settler:
             self._pending[path] = pending
             heapq.heappush(self._heap, (pending.due, pending.token, path))
         else:
-            pending.seen, pending.last_change, pending.due = seen, now, now + self._quiet
+            pending.seen, pending.last_change, pending.due, pending.empty = seen, now, now + self._quiet, False
 
     def _check(self, path: Path, pending: _Pending, now: float) -> FileStat | None:
         """Look at a file that has been quiet: return its state and stop holding it, or say when to look again."""
@@ -156,11 +162,12 @@ class Settler:
             del self._pending[path]
             return None
         if pending.seen is None or not same_content(pending.seen, found):
-            pending.seen, pending.last_change = found, now
+            pending.seen, pending.last_change, pending.empty = found, now, False
             return None
         patience_ends = pending.last_change + EMPTY_PATIENCE * self._quiet
         if found.size == 0 and now < patience_ends:
             pending.due = min(pending.due, patience_ends)
+            pending.empty = True
             return None
         del self._pending[path]
         return found

@@ -1,5 +1,6 @@
 """The captioner in a process of its own: the same captions, the same errors, and an end that is noticed."""
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -78,6 +79,15 @@ def test_its_death_is_noticed_and_explained(process: CaptionerProcess):
     os.kill(process._process.pid, signal.SIGKILL)
     with pytest.raises(CaptionerCrashed, match="SIGKILL, perhaps for want of memory"):
         process.caption([])
+
+
+def test_a_system_that_starts_no_process_is_a_crash_that_may_pass(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("photoindex.captioner.process.subprocess.Popen", refuse)
+    with pytest.raises(CaptionerCrashed, match="cannot be started: Cannot allocate memory"):
+        CaptionerProcess(settings)
 
 
 def test_closing_twice_does_no_harm(process: CaptionerProcess):

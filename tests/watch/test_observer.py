@@ -18,6 +18,7 @@ from watchdog.observers.polling import PollingObserver
 from photoindex.errors import FolderError
 from photoindex.types import FileEvent
 from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.ignore import IGNORE_FILE
 from photoindex.watch.inotify import InotifyLimits
 from photoindex.watch.observer import FolderObserver
 
@@ -534,3 +535,18 @@ class TestLinkedFolders:
         assert observer.problems() == []
         put(root / "real/a.jpg")
         assert watch.until_marker(root) == [written(root / "real/a.jpg")]
+
+
+def test_ignore_files_are_reported_and_what_they_leave_out_is_not(watch: Watch, root: Path) -> None:
+    put(root / "trip" / IGNORE_FILE, b"raw/\n*.png")
+    watch.start(root)
+    put(root / "trip" / "a.png")
+    put(root / "trip" / "raw" / "b.jpg")
+    put(root / "trip" / "c.jpg").rename(root / "trip" / "c.png")
+    put(root / "trip" / "raw" / IGNORE_FILE, b"!*")
+    rules = put(root / IGNORE_FILE, b"# none")
+    seen = watch.until_marker(root)
+    assert {event.path for event in seen if event.kind == "written"} == {root / "trip" / "c.jpg", rules}
+    assert FileEvent("removed", root / "trip" / "c.jpg") in seen
+    rules.unlink()
+    watch.until(FileEvent("removed", rules))

@@ -9,6 +9,7 @@ import pytest
 
 from photoindex.types import FileEvent
 from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.ignore import IGNORE_FILE
 from photoindex.watch.polling import PolledTree
 
 
@@ -115,3 +116,10 @@ def test_a_link_taken_away_removes_what_was_behind_it_but_a_target_that_is_away_
     link.unlink()
     assert tree.look() == [FileEvent("removed", link, is_directory=True)]
     assert tree.gone
+
+
+def test_photos_come_and_go_by_the_rules_of_an_ignore_file(tree: PolledTree, root: Path) -> None:
+    put(root / IGNORE_FILE, b"sub/")
+    assert tree.look() == [FileEvent("removed", root / "sub/b.jpg")]
+    (root / IGNORE_FILE).unlink()
+    assert tree.look() == [FileEvent("written", root / "sub/b.jpg")]

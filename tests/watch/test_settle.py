@@ -106,6 +106,26 @@ def test_an_empty_file_waits_longer_and_is_then_released_anyway(world: World, se
     assert ready(settler) == [A]
 
 
+def test_files_that_are_waited_for_only_because_they_are_empty_are_named(world: World, settler: Settler) -> None:
+    assert settler.only_empty() == []
+    for path in (B, A):
+        world.write(path, size=0)
+        settler.touch(path)
+    world.now += QUIET
+    assert settler.only_empty() == []  # nobody has looked again yet
+    assert ready(settler) == []
+    assert settler.only_empty() == [A, B]
+    settler.touch(A)
+    assert settler.only_empty() == []  # something happens to it
+    world.now += QUIET
+    assert ready(settler) == []
+    assert settler.only_empty() == [A, B]
+    world.write(B)
+    world.now += QUIET
+    assert ready(settler) == []
+    assert settler.only_empty() == []
+
+
 def test_an_empty_file_that_gets_its_bytes_waits_only_the_usual_time(world: World, settler: Settler) -> None:
     world.write(A, 0)
     settler.touch(A)

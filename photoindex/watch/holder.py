@@ -1,0 +1,54 @@
+"""One watcher a folder: whoever watches it holds a lock, and says who it is for the one who comes second.
+
+watchers/
+  <digest of the folder's path>.lock   held as long as the watcher lives; the system frees it when it dies
+  <digest of the folder's path>.json   who holds it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from photoindex.errors import FolderError
+
+
+@contextmanager
+def held(folder: Path, where: Path) -> Iterator[None]:
+    """Be the one watcher of ``folder`` for as long as the block lasts; the locks are kept in the folder ``where``.
+
+    Raises :class:`FolderError`, naming the process and its host, when there is one already.
+    """
+    # Imported here: it loads asyncio, which those who only scan do not need.
+    from filelock import FileLock, Timeout
+
+    name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
+    lock, owner = FileLock(where / f"{name}.lock"), where / f"{name}.json"
+    try:
+        where.mkdir(exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise FolderError(f"{folder} is watched already, by {_who(owner)}: stop that one, or watch another") from None
+    except OSError as error:
+        raise FolderError(f"cannot lock {folder} in {where}: {error.strerror or error}; check its disk") from error
+    try:
+        with suppress(OSError):  # a full disk costs the name, not the watch
+            owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            owner.unlink()
+        lock.release()
+
+
+def _who(owner: Path) -> str:
+    try:
+        found = json.loads(owner.read_text(encoding="utf-8"))
+        return f"process {int(found['pid'])} on {ascii(found['host'])[1:-1]}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -103,13 +103,13 @@ def caption_photos(
     speaker, head = Speaker(checkpoint), checkpoint.term_head
     size = encoder.preprocessing.size
     captions: list[list[str]] = [[] for _ in beam_widths]
-    batch, part = (CPU_BATCH, CPU_ENCODER_BATCH) if device.type == "cpu" else (GPU_BATCH, GPU_BATCH)
+    batch, at_once = (CPU_BATCH, CPU_ENCODER_BATCH) if device.type == "cpu" else (GPU_BATCH, GPU_BATCH)
     for start in range(0, len(photos), batch):
         pixels = np.stack([load_view(photo.path, size) for photo in photos[start : start + batch]])
         images = encoder.preprocessing.normalise(torch.from_numpy(pixels).to(device))
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            feature_map = torch.cat([encoder(some) for some in images.split(part)])
+            feature_map = torch.cat([encoder(images[n : n + at_once]) for n in range(0, len(images), at_once)])
             seen = checkpoint.look(feature_map)
             impacts = None if head is None else head.impacts(head(feature_map))
         for found, width in zip(captions, beam_widths, strict=True):

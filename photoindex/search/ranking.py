@@ -22,7 +22,7 @@ class Ranking:
     coordination: float = 0.9  # 0: photos with some of the words lose nothing; 1: they lose in proportion
     near_miss: float = 0.6  # what a word spelt nearly like the one asked for counts
     synonyms: float = 1.0  # times what the lexicon gives a word of like meaning; 0: only the words asked for
-    terms: float = 1.0  # what a photo's score by learned terms counts beside its score by words; 0: not asked
+    terms: float = 3.0  # what a photo's score by learned terms counts beside its score by words; 0: not asked
     # What a photo that has none of the words must reach in learned terms, per word asked, to be found at all: a term
     # that barely speaks for a photo is noise, and "xylophone" in a library without one shall find nothing.
     terms_floor: float = 0.5

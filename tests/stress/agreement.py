@@ -120,6 +120,15 @@ def check_search(trial: Trial, library: Library, hashes: Mapping[Path, str], num
     trial.check(not wrong, f"{len(wrong)} of {len(chosen)} photos asked for one by one are not found so: {wrong[:5]}")
 
 
+def check_search_of(trial: Trial, library: Library, whole: Mapping[Path, int]) -> set[Path]:
+    """Complain unless each of these photos is found by its number. Returns all files that are found by anything."""
+    found = {path for hit in library.search(EVERY_PHOTO, limit=None) for path in _paths(hit)}
+    for path, number in whole.items():
+        answer = [hit for hit in library.search(word_of(number), limit=None) if path in _paths(hit)]
+        trial.check(len(answer) == 1, f"{path.name} is found {len(answer)} times by its caption")
+    return found
+
+
 def check_answers(trial: Trial, data_dir: Path, when: str) -> None:
     """That a search works now, whatever happened to the process that was writing, and finds no photo twice."""
     try:

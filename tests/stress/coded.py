@@ -27,7 +27,7 @@ EVEN, ODD = "even", "odd"  # learned terms, in no caption
 
 
 def photo_bytes(number: int, kind: str = "PNG", side: int = 32) -> bytes:
-    """A picture of ``number`` (below :data:`HIGHEST`), ``side`` x ``side`` pixels. Each number gives bytes of its own."""
+    """``number`` (below :data:`HIGHEST`) as ``side`` x ``side`` pixels; no two numbers give the same bytes."""
     bits = np.array([number >> bit & 1 for bit in range(CELLS * CELLS)], np.uint8).reshape(CELLS, CELLS)
     pixels = np.kron(bits * 255, np.ones((side // CELLS, side // CELLS), np.uint8))
     stream = io.BytesIO()

@@ -94,7 +94,7 @@ def torment(trial: Trial, folder: Path, kills: int) -> None:
             run = f"{len(killed) + ended + 1}-{command}"
             folders = [] if command == "reindex" else [album.root]
             process = victim(command, data_dir, *folders, run=run, model=f"coded-{model}", **flags)
-            wait_for_a_moment(trial.random, process, log)
+            wait_for_a_moment(trial.random, process, log, Settings(data_dir).index_path)
             if process.poll() is None:
                 (kill_tree if trial.random.random() < 0.3 else subprocess.Popen.kill)(process)
             process.communicate()
@@ -132,23 +132,24 @@ def torment(trial: Trial, folder: Path, kills: int) -> None:
     check_unchanged(trial, {**album.photos, **album.broken}, album.root)
 
 
-def wait_for_a_moment(chooser: random.Random, process: subprocess.Popen[str], log: Path) -> None:
-    """Until a random moment: from the process's start, or while it is captioning."""
-    if chooser.random() < 0.4:
-        seconds = chooser.uniform(0, 1.5)
-    else:
-        _until_captioning(process, log)
-        seconds = chooser.uniform(0, 0.6)
-    let_run(process, seconds)
+def wait_for_a_moment(chooser: random.Random, process: subprocess.Popen[str], log: Path, index: Path) -> None:
+    """Until a random moment: from the process's start, while it is captioning, or while it is writing its index."""
+    [watched, within] = chooser.choices([(None, 1.5), (log, 0.6), (index, 0.15)], [3, 4, 3])[0]
+    if watched is not None:
+        _until_written(process, watched)
+    let_run(process, chooser.uniform(0, within))
 
 
-def _until_captioning(process: subprocess.Popen[str], log: Path, patience: float = 4.0) -> None:
-    before = log.stat().st_size if log.exists() else 0
+def _until_written(process: subprocess.Popen[str], path: Path, patience: float = 5.0) -> None:
+    """Until a file is written to, or something in a folder comes or goes."""
+    before = _written_at(path)
     ends = time.monotonic() + patience
-    while process.poll() is None and time.monotonic() < ends:
-        if log.exists() and log.stat().st_size > before:
-            return
-        time.sleep(0.005)
+    while process.poll() is None and time.monotonic() < ends and _written_at(path) == before:
+        time.sleep(0.002)
+
+
+def _written_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 # ---- the command line, with the shipped model

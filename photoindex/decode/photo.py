@@ -46,6 +46,7 @@ _NEEDS = {
 # filter; Pillow's Image.thumbnail uses the same factor.
 REDUCING_GAP = 2
 BAND_PIXELS = 4_000_000
+VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be too little for some formats
 
 # File signatures that leave no doubt: with one of these a file that does not open is damaged, not "no photo".
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
@@ -125,8 +126,8 @@ def _limits(max_pixels: int) -> Iterator[None]:
 
 def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     image = _open(file, path)
+    width, height = image.size
     try:
-        width, height = image.size
         if width * height > max_pixels:
             raise OversizedPhoto(
                 f"{shown(path)} has {width} x {height} pixels, more than the limit of {max_pixels};"
@@ -154,6 +155,13 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPh
             facts=dataclasses.replace(facts, width=upright[0], height=upright[1]),
             pixels=np.array(square, dtype=np.uint8),
         )
+    except DamagedPhoto as error:
+        # Decoders that get no more memory say no more than that they failed.
+        if width * height < VAST_PIXELS:
+            raise
+        raise DamagedPhoto(
+            f"{error}; or make a smaller copy: {width} x {height} pixels can need more memory than one photo gets"
+        ) from error
     finally:
         image.close()
 

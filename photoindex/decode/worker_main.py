@@ -30,6 +30,11 @@ from photoindex.types import DecodedPhoto, PhotoFacts
 DecodeFunction = Callable[[Path, int, int], DecodedPhoto]
 
 NICENESS = 5  # the person at the machine comes first
+# What a worker may allocate on top of what it has when it is ready: the largest photo that is taken, as Pillow holds
+# RGB, and room to work, some of it for the threads that a decoder starts for each core.
+BYTES_PER_PIXEL = 4
+ROOM_TO_WORK = 64 << 20
+ROOM_PER_CORE = 16 << 20
 
 
 def main() -> None:
@@ -45,6 +50,7 @@ def main() -> None:
     task = json.loads(requests.readline())
     module, _, name = task["function"].partition(":")
     function: DecodeFunction = getattr(importlib.import_module(module), name)
+    _limit_memory(task["max_pixels"])
     # Before it was ready the parent listened here, to say why it could not start. From now on C libraries would only
     # mix their warnings into the terminal of whoever runs photoindex.
     _to_nowhere(2, os.O_WRONLY)
@@ -52,6 +58,26 @@ def main() -> None:
     paths = _listen(requests)
     while True:
         _serve(answers, function, Path(paths.get()), task["size"], task["max_pixels"])
+
+
+def _limit_memory(max_pixels: int) -> None:
+    """Have allocations fail that no photo within the limit of pixels needs, where the system can do that (Linux).
+
+    The pixels alone do not bound the memory: an animated WebP of 8 kB with a canvas of 17,000 x 17,000 takes libwebp
+    and Pillow 4.4 GB, as both keep several canvases, and a progressive JPEG of that size takes libjpeg 1.7 GB.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    room = max_pixels * BYTES_PER_PIXEL + ROOM_TO_WORK + ROOM_PER_CORE * (os.cpu_count() or 1)
+    try:
+        held = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = held + room if most == resource.RLIM_INFINITY else min(held + room, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+    except (OSError, ValueError, IndexError):
+        return  # some sandboxes have no /proc or allow no limits
 
 
 def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:

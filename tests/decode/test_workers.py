@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from photoindex.decode import Decoder, decode_photo
 from photoindex.errors import (
@@ -295,6 +295,22 @@ class TestWorkers:
         assert isinstance(photo, DecodedPhoto)
         if hasattr(os, "nice"):
             assert photo.facts.lens == f"{min(os.nice(0) + 5, 19)} []"
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a worker's memory is not limited")
+    @pytest.mark.skipif(not features.check("webp"), reason="this Pillow has no WebP")
+    def test_a_small_file_that_unfolds_to_gigabytes_is_refused(self, photos: list[Path], tmp_path: Path) -> None:
+        bomb = tmp_path / "bomb.webp"
+        pictures = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+        pictures[0].save(bomb, save_all=True, append_images=pictures[1:])
+        content = bytearray(bomb.read_bytes())
+        assert content[12:16] == b"VP8X"
+        content[24:30] = (16_999).to_bytes(3, "little") * 2  # the canvas, each side less one
+        bomb.write_bytes(content)
+        with Decoder(SIZE, 1, PLENTY, 300_000_000) as decoder:
+            (_, refusal), (_, photo) = decoder.decode([bomb, photos[0]])
+
+        assert isinstance(refusal, PhotoError)
+        assert isinstance(photo, DecodedPhoto)
 
     @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits by pidfd")
     def test_closing_ends_the_workers(self, photos: list[Path]) -> None:

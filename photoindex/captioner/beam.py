@@ -32,7 +32,7 @@ class SearchSettings:
     length_penalty: float = 0.5
     no_repeat: int = 3
     say_once: bool = True  # a word that is not among the ``repeatable`` ones is said once at most
-    evidence: float = 0.0  # what the photo's evidence for a word adds to the score of a hypothesis that says it
+    evidence: float = 0.1  # what the photo's evidence for a word adds to the score of a hypothesis that says it
 
     def __str__(self) -> str:
         return (

@@ -37,7 +37,7 @@ images_option = click.option(
 @click.option("--noisy", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
               help="More photos, with captions by machines or found beside them: they teach words only.")  # fmt: skip
 @click.option("--texts", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Captions without photos, a line each (.txt, .gz): they teach language.")  # fmt: skip
+              help="Captions without photos, a line each (.txt, .gz): they teach which words are akin.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
               help="Where the model and the run's checkpoints are written.")  # fmt: skip
 @click.option("--encoder", type=click.Choice(["efficientnet_lite2", "resnet50", "resnet152"]),
@@ -49,7 +49,7 @@ images_option = click.option(
 @click.option("--word-epochs", type=click.IntRange(0),
               help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0]")  # fmt: skip
 @click.option("--language-epochs", type=click.IntRange(0),
-              help="Stage 2, language, from --texts; 0 leaves it out. [default: 1; pooled: 0]")  # fmt: skip
+              help="Stage 2, language, from --texts; 0 leaves it out. [default: 0]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8]")
 @click.option("--reward-epochs", type=click.IntRange(0),
               help="Stage 4, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip

@@ -1,7 +1,7 @@
 """Training a model from photos with captions, in stages that each survive a kill.
 
 1. words     the encoder's tail and the term head learn which words people use for a photo (terms.py)
-2. language  the decoder learns to speak, from captions without photos, where there are some (captions.py, imagined.py)
+2. language  the decoder learns to speak, from captions without photos (captions.py, imagined.py); left out by default
 3. captions  the decoder learns to say what people say of photos (captions.py)
 4. reward    the decoder learns to agree with people as a whole (captions.py); left out by default
 
@@ -72,7 +72,6 @@ RECIPES = {
     "pooled": Recipe(
         views=1,
         words=dataclasses.replace(TermRecipe(), epochs=0),
-        language=dataclasses.replace(LanguageRecipe(), epochs=0),
         captions=TUTORIAL,
         reward=dataclasses.replace(RewardRecipe(), epochs=0),
     ),

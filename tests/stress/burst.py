@@ -49,7 +49,7 @@ def main() -> int:
         else:
             for when, limit in LIMITS.items():
                 trial.say(f"no more than {limit} watches, which is too few {when}:")
-                torment(trial, folder / f"limit-{limit}", max(count // 10, 200), limit)
+                torment(trial, folder / f"limit-{limit}", max(count // 10, min(count, 200)), limit)
         check_none_left(trial)
     return trial.verdict()
 

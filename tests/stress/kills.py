@@ -6,7 +6,8 @@
 renamed, overwritten, removed and moved out and in. Some kills take the process alone, so that its helpers must notice,
 others the whole tree of processes. After each a search must answer. At the end one `index` runs in peace, and then
 catalogue, full-text index, impact matrix and folder must agree to the last photo, and the captioner's log must show no
-photo captioned again but those of batches that were in flight at a kill.
+photo captioned again but those of batches that were in flight at a kill. Control-C (or ``--minutes``) ends the killing
+early, and what was done until then is judged.
 
 Most kills meet photoindex with a captioner that reads numbers out of invented photos, which makes that count exact. The
 last ``--real`` ones meet the command line with the shipped model, where the captions that were stored are counted.
@@ -21,6 +22,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import closing
@@ -64,19 +66,26 @@ def main() -> int:
     made.add_argument(
         "--real", type=int, default=None, help="so many of them with the shipped model [default: one in 30]"
     )
+    made.add_argument("--minutes", type=float, default=None, help="kill no longer than so many minutes")
     options = parse(made)
+    enough = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: enough.set())
+    if options.minutes is not None:
+        timer = threading.Timer(60 * options.minutes, enough.set)
+        timer.daemon = True
+        timer.start()
     kills = options.kills if options.kills is not None else 8 if options.small else 300
     real = options.real if options.real is not None else kills // 30
     trial = Trial("kills", options)
     with workshop(options.keep) as folder:
-        torment(trial, folder, max(0, kills - real))
-        if real:
+        torment(trial, folder, max(0, kills - real), enough)
+        if real and not enough.is_set():
             torment_the_command_line(trial, folder, real)
         check_none_left(trial)
     return trial.verdict()
 
 
-def torment(trial: Trial, folder: Path, kills: int) -> None:
+def torment(trial: Trial, folder: Path, kills: int, enough: threading.Event) -> None:
     data_dir, log, errors = folder / "data", folder / "captions.log", folder / "stderr"
     album = Album(folder / "album", folder / "outside", random.Random(trial.seed), LIMIT)
     for _ in range(60):
@@ -87,7 +96,7 @@ def torment(trial: Trial, folder: Path, kills: int) -> None:
     by_command: Counter[str] = Counter()
     flags = {"log": log, "batch": 8, "delay": DELAY, "settle": SETTLE, "poll": 0.5, "errors": errors}
     with album.changing(EVERY):
-        while len(killed) < kills:
+        while len(killed) < kills and not enough.is_set():
             [command] = trial.random.choices(list(COMMANDS), list(COMMANDS.values()))
             if command == "reindex" and trial.random.random() < 0.3:
                 model += 1  # the next model: all captions are stale, and a killed reindex goes on with the next one

@@ -44,7 +44,7 @@ def crops(count: int, size: int) -> list[NDArray[np.uint8]]:
         edge = number // len(whole) % 8 * 0.03
         width, height = photo.size
         part = (int(width * edge), int(height * edge), width, height)
-        found.append(np.asarray(photo.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box=part)))
+        found.append(np.array(photo.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box=part)))
     return found
 
 
@@ -93,7 +93,7 @@ def main() -> None:
     options = parser.parse_args()
     shipped = load_checkpoint(model_folder("default"))
     photos = crops(options.photos, shipped.encoder.preprocessing.size)
-    small = [np.asarray(Image.fromarray(photo).resize((224, 224))) for photo in photos]
+    small = [np.array(Image.fromarray(photo).resize((224, 224))) for photo in photos]
     said = NeuralCaptioner(load_checkpoint(model_folder("default")), CPU, 1).caption(photos)
     words = round(statistics.mean(len(found.candidates[0].text.split()) for found in said))
     rows: list[tuple[str, Callable[[Photos], object], Photos]] = [

@@ -329,12 +329,27 @@ class FolderObserver:
             missing = self._unwatched_folders()
             # Twice in a row: watchdog may not have got round to new folders at the first look.
             if missing and tree.short:
-                reason = explain_missing(missing, tree.survey.folders)
+                reason = self._watch_anew(tree)
+                if reason is None:
+                    return
             tree.short = missing > 0
             self._poll_links(tree, report=True)
         if reason is not None:
             self._poll_instead(tree.root, reason)  # its first look, next, reports an overflow
             self._unwatch(tree)
+
+    def _watch_anew(self, tree: _Watched) -> str | None:
+        """Watch a tree from the start again: watchdog may have lost folders that moved while they were being filled.
+
+        Returns why events cannot be relied on there, if so.
+        """
+        self._unwatch(tree)
+        again = _Watched(tree.root, tree.real, tree.identity, survey(tree.root, self._filter))
+        refusal = self._watch(again)
+        if refusal is None:
+            self._poll_links(again, report=True)
+            self._deliver(FileEvent("overflow", tree.root))  # what happened there was not seen
+        return refusal
 
     def _why_silent(self, tree: _Watched) -> str | None:
         try:

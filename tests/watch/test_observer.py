@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from watchdog.observers import Observer
@@ -469,6 +470,22 @@ class TestHealth:
         (root / "new").mkdir()
         watch.until(FileEvent("overflow", root))
         assert observer.mode(root) == "polling"
+
+    def test_folders_that_watchdog_lost_are_watched_anew_before_they_are_polled(self, watch: Watch, root: Path) -> None:
+        limits = Limits(held=1)
+
+        class Forgetful(Observer):  # type: ignore[misc, valid-type]
+            def schedule(self, *args: Any, **options: Any) -> Any:
+                watched = super().schedule(*args, **options)
+                limits.held_watches = 1 + sum(path.is_dir() for path in root.iterdir())
+                return watched
+
+        observer = watch.start(root, poll_seconds=QUICK, limits=limits, make_observer=Forgetful)
+        (root / "new").mkdir()
+        watch.until(FileEvent("overflow", root))
+        put(root / "new" / "a.jpg")
+        watch.until(written(root / "new" / "a.jpg"))
+        assert (observer.mode(root), observer.problems()) == ("events", [])
 
     @linux
     def test_events_that_the_kernel_dropped_are_reported_as_overflow(self, watch: Watch, root: Path) -> None:

@@ -38,7 +38,7 @@ from photoindex.search.termfile import publish
 from photoindex.search.terms import Stamp, build
 from photoindex.store.database import Database
 from photoindex.store.tables import catalogue
-from photoindex.store.vectors import vector_state
+from photoindex.store.lookup import vector_state
 from photoindex.termindex import TermIndex
 from photoindex.types import TermVocabulary, VectorBatch
 

@@ -12,24 +12,32 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
-from photoindex import fulltext, jobqueue, termindex
+from photoindex import termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError, QueryError
+from photoindex.lazy import lazily
 from photoindex.paths import absolute, check_exists
 from photoindex.search import FullText
 from photoindex.search.query import respell
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER
-from photoindex.status import Status, root_status
-from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
+from photoindex.store.lookup import LEARNED_SOURCE, find_photos
 from photoindex.termindex import TermIndex
 from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
 
 if TYPE_CHECKING:
+    from photoindex import fulltext, jobqueue
     from photoindex.indexer import Indexer
     from photoindex.pipeline import Pipeline
+    from photoindex.status import Status
+    from photoindex.store import files, photos, vectors
+else:
+    # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
+    fulltext, jobqueue = lazily("photoindex.fulltext"), lazily("photoindex.jobqueue")
+    files, photos = lazily("photoindex.store.files"), lazily("photoindex.store.photos")
+    vectors = lazily("photoindex.store.vectors")
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
@@ -139,7 +147,7 @@ class Library:
         """
         photo = self.show(path)
         terms = () if photo is None else photo.terms
-        weights = {term.text: term.weight for term in terms if term.source == vectors.LEARNED_SOURCE}
+        weights = {term.text: term.weight for term in terms if term.source == LEARNED_SOURCE}
         found = self._terms.similar(weights) if weights else None
         if photo is None or found is None:
             raise FolderError(
@@ -202,6 +210,7 @@ class Library:
 
     def status(self) -> Status:
         """Counts, folders and sizes."""
+        from photoindex.status import Status, root_status
         from photoindex.watch.inotify import InotifyLimits
 
         with self._database.read() as connection:
@@ -318,35 +327,30 @@ class Library:
 
     def _hits(self, matches: Sequence[Match]) -> list[Hit]:
         """The matches that have a caption and a present file, in their order."""
-        found = self._load([match.photo_id for match in matches])
+        with self._database.ask() as asker:
+            found = find_photos(asker, [match.photo_id for match in matches])
         hits = []
         for match in matches:
             photo = found.get(match.photo_id)
-            if photo is None or not photo.paths or photo.caption is None:
+            if photo is None:
                 continue
-            facts = photo.facts
             hits.append(
                 Hit(
                     path=photo.paths[0],
                     score=match.score,
-                    caption=photo.caption.text,
-                    caption_source=photo.caption.source,
+                    caption=photo.caption,
+                    caption_source=photo.source,
                     matched=match.matched,
-                    terms=photo.terms,
-                    taken_at=facts.taken_at if facts else None,
-                    camera=facts.camera if facts else None,
-                    width=facts.width if facts else None,
-                    height=facts.height if facts else None,
-                    photo_id=photo.id,
-                    other_paths=photo.paths[1:],
+                    terms=tuple(photo.terms),
+                    taken_at=photo.taken_at,
+                    camera=photo.camera,
+                    width=photo.width,
+                    height=photo.height,
+                    photo_id=match.photo_id,
+                    other_paths=tuple(photo.paths[1:]),
                 )
             )
         return hits
-
-    def _load(self, photo_ids: Sequence[int]) -> dict[int, Photo]:
-        with self._database.read() as connection:
-            loaded = photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
-        return {photo.id: photo for photo in loaded}
 
     def _file_ids(self, connection: Any, paths: Sequence[Path | str]) -> list[int]:
         ids = []

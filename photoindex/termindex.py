@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection
 
+from photoindex.lazy import lazily
 from photoindex.search import termfile
 from photoindex.search.terms import (
     Columns,
@@ -29,9 +29,25 @@ from photoindex.search.terms import (
     shared_terms,
     similar,
 )
-from photoindex.store import vectors
+from photoindex.store.asking import Asker
 from photoindex.store.database import Database
-from photoindex.store.vectors import StoredVector, VectorState
+from photoindex.store.lookup import (
+    StoredVector,
+    VectorState,
+    count_vectors,
+    vector_state,
+    vectors_after,
+    vocabularies,
+)
+from photoindex.store.packing import vector_batch
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from photoindex.store import vectors
+    from photoindex.store.lookup import Transaction
+else:
+    vectors = lazily("photoindex.store.vectors")  # needs SQLAlchemy, which most searches go without
 
 # How many vectors may have changed since the matrix was made: every new process that searches reads them all.
 FEW: Final = 256  # not worth a matrix
@@ -96,8 +112,8 @@ class TermIndex:
 
     def _current(self, *, damaged: bool = False) -> TermView | None:
         """The view as of now. ``damaged``: the matrix on disk is not to be used."""
-        with self._database.read() as connection:
-            state = vectors.vector_state(connection)
+        with self._database.ask() as asker:
+            state = vector_state(asker)
             if state.revision == 0:
                 return None
             if state == self._state:
@@ -107,11 +123,11 @@ class TermIndex:
                 if not damaged:
                     self._base = termfile.load_newest(self._folder, state.identity, state.revision)
                 if self._base is None:
-                    self._base = self._rebuilt(connection, damaged=damaged)
+                    self._base = self._rebuilt(asker, damaged=damaged)
             assert self._base is not None
             known = self._state.revision if self._state is not None else self._base.stamp.revision
-            self._changed.update({vector.photo_id: vector for vector in vectors.vectors_after(connection, known)})
-            delta = self._delta(connection) if self._changed else None
+            self._changed.update({vector.photo_id: vector for vector in vectors_after(asker, known)})
+            delta = self._delta(asker) if self._changed else None
         self._view = TermView(self._base, delta, list(self._changed))
         self._state = state
         return self._view
@@ -126,28 +142,30 @@ class TermIndex:
         newest = termfile.newest_stamp(self._folder, state.identity, state.revision)
         return newest is not None and newest[0].revision > base.stamp.revision
 
-    def _rebuilt(self, connection: Connection, *, damaged: bool) -> TermMatrix:
-        if not damaged and vectors.count_vectors(connection) <= FEW:
-            return _empty(connection)
-        matrix = _build(connection)
+    def _rebuilt(self, asker: Asker, *, damaged: bool) -> TermMatrix:
+        if not damaged and count_vectors(asker) <= FEW:
+            return build(Stamp(vector_state(asker).identity, 0), {}, lambda model: ())
+        # In a transaction of its own, which may see more than the question's: that is no harm.
+        with self._database.read() as connection:
+            matrix = _build(connection)
         with suppress(OSError):  # a disk that refuses costs time with the next search, not an answer now
             termfile.publish(matrix, self._folder)
         return matrix
 
-    def _delta(self, connection: Connection) -> TermMatrix:
+    def _delta(self, transaction: Transaction) -> TermMatrix:
         by_model: dict[int, list[tuple[int, bytes]]] = {}
         for vector in self._changed.values():
             if vector.entries:
                 by_model.setdefault(vector.model_id, []).append((vector.photo_id, vector.entries))
-        batches = {model: [vectors.vector_batch(sorted(packed))] for model, packed in by_model.items()}
-        known = vectors.vocabularies(connection)
+        batches = {model: [vector_batch(sorted(packed))] for model, packed in by_model.items()}
+        known = vocabularies(transaction)
         return build(Stamp("", 0), {model: known[model] for model in batches if model in known}, batches.__getitem__)
 
 
 def rebuild(database: Database, folder: Path) -> None:
     """Make the matrix anew. A disk that refuses leaves things as they were: searches read the catalogue."""
     with database.read() as connection:
-        if vectors.vector_state(connection).revision == 0:
+        if vector_state(connection).revision == 0:
             return
         matrix = _build(connection)
     with suppress(OSError):
@@ -160,11 +178,11 @@ def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
     ``busy``: more are about to change.
     """
     with database.read() as connection:
-        state = vectors.vector_state(connection)
+        state = vector_state(connection)
         if state.revision == 0:
             return False
         stamp, rows = termfile.newest_stamp(folder, state.identity, state.revision) or (Stamp("", 0), 0)
-        changed = vectors.count_vectors(connection, after=stamp.revision)
+        changed = count_vectors(connection, after=stamp.revision)
     if changed <= max(FEW, rows // BUSY_SHARE if busy else min(rows // LAZY_SHARE, MANY)):
         return False
     rebuild(database, folder)
@@ -186,21 +204,17 @@ class Agreement:
 def compare(database: Database, folder: Path) -> Agreement:
     """Compare the matrix with the catalogue; :func:`.termfile.damaged` says whether it is whole."""
     with database.read() as connection:
-        state = vectors.vector_state(connection)
+        state = vector_state(connection)
         expected = vectors.photos_with_terms(connection)
         matrix = termfile.load_newest(folder, state.identity, state.revision)
         if matrix is None:
             return Agreement(len(expected), False, 0, True)
-        changed = {vector.photo_id for vector in vectors.vectors_after(connection, matrix.stamp.revision)}
+        changed = {vector.photo_id for vector in vectors_after(connection, matrix.stamp.revision)}
     known = set(matrix.photo_ids.tolist())
     return Agreement(len(expected), True, len(changed), known - changed == expected - changed)
 
 
 def _build(connection: Connection) -> TermMatrix:
-    state = vectors.vector_state(connection)
+    state = vector_state(connection)
     stamp = Stamp(state.identity, state.revision)
-    return build(stamp, vectors.vocabularies(connection), lambda model: vectors.vectors_of_model(connection, model))
-
-
-def _empty(connection: Connection) -> TermMatrix:
-    return build(Stamp(vectors.vector_state(connection).identity, 0), {}, lambda model: ())
+    return build(stamp, vocabularies(connection), lambda model: vectors.vectors_of_model(connection, model))

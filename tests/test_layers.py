@@ -17,7 +17,7 @@ PACKAGE = REPOSITORY / "photoindex"
 
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
-    {"errors"},
+    {"errors", "lazy"},
     {"types", "config", "resources", "paths", "filesystem", "units", "retry"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
     {"fulltext", "termindex", "training", "status", "installation"},
@@ -55,7 +55,7 @@ def imports(module: str, *, top_level_only: bool = False) -> Iterator[tuple[str,
                 yield from ((f"photoindex.{alias.name}", node.lineno) for alias in node.names)
             else:
                 yield node.module, node.lineno
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "lazily")):
             yield from ((str(name.value), node.lineno) for name in node.args if isinstance(name, ast.Constant))
         waiting.extend(ast.iter_child_nodes(node))
 

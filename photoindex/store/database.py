@@ -1,7 +1,8 @@
 """Opening the catalogue: the engine, SQLite's pragmas, migrations with a backup first, transactions; and what is done
 about a damaged one.
 
-The only module that knows the catalogue is SQLite.
+The only module that knows the catalogue is SQLite. It imports SQLAlchemy with the first transaction: a command that only
+searches asks without it (:meth:`Database.ask`), for importing it takes longer than all the rest of a search.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from typing import TYPE_CHECKING, Any
 
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueTooNew, CatalogueUnavailable
 from photoindex.resources import migrations_dir
+from photoindex.store.asking import Asker
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 # The newest migration. Kept here so that opening an up-to-date catalogue never imports Alembic; a test holds it true.
 HEAD = "0003"
@@ -43,11 +46,15 @@ FULL_BYTES = 1 << 16  # a disk with less room than this is full
 
 
 class Database:
-    """The catalogue's engine. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions."""
+    """The catalogue. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions, and :meth:`ask` for the few
+    questions of a search. May be shared between threads."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self.engine = engine
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._asker: Asker | None = None
 
     @classmethod
     def open(cls, path: Path) -> Database:
@@ -60,7 +67,7 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CatalogueError(f"cannot create the data folder {path.parent}: {error.strerror}") from error
-        database = cls(_engine(path), path)
+        database = cls(path)
         try:
             if database.revision() != HEAD or not database._in_wal():
                 # Imported here: it loads asyncio, and nearly every start finds the catalogue up to date.
@@ -69,7 +76,7 @@ class Database:
                 with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS * 10):
                     database._upgrade(database.revision())
                     database._enter_wal()
-        except (DatabaseError, OSError) as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             database.close()
             raise _explained(path, error) from error
         except CatalogueError:
@@ -83,23 +90,52 @@ class Database:
 
         Raises :class:`CatalogueError` when it is not there or cannot be read.
         """
-        database = cls(_engine(path, read_only=True), path)
+        database = cls(path, read_only=True)
         try:
             database.revision()
-        except DatabaseError as error:
-            database.close()
-            raise _explained(path, error) from error
         except CatalogueError:
             database.close()
             raise
         return database
 
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's, made when first needed."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = _engine(self.path, read_only=self._read_only)
+            return self._engine
+
     def close(self) -> None:
-        self.engine.dispose()
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            if self._asker is not None:
+                self._asker.connection.close()
+                self._asker = None
+
+    @contextmanager
+    def ask(self) -> Iterator[Asker]:
+        """A read transaction without SQLAlchemy, for the questions in :mod:`.lookup`. One thread at a time has it."""
+        with self._lock:
+            try:
+                if self._asker is None:
+                    connection = _connect_as_is(self.path) if self._read_only else _connected(str(self.path), uri=False)
+                    connection.isolation_level = None  # transactions are begun here
+                    self._asker = Asker(connection)
+                self._asker.connection.execute("begin")
+                try:
+                    yield self._asker
+                finally:
+                    self._asker.connection.rollback()
+            except sqlite3.DatabaseError as error:
+                raise _explained(self.path, error) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent state, however long it takes."""
+        from sqlalchemy.exc import DatabaseError
+
         try:
             with self.engine.connect() as connection:
                 yield connection
@@ -109,6 +145,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction, committed at the end or rolled back on any error. Waits for other writers."""
+        from sqlalchemy.exc import DatabaseError
+
         try:
             with self.engine.connect().execution_options(photoindex_write=True) as connection, connection.begin():
                 yield connection
@@ -125,6 +163,8 @@ class Database:
 
         Reads all of it.
         """
+        from sqlalchemy.exc import DatabaseError
+
         check = "integrity_check" if self.path.stat().st_size <= QUICK_CHECK_BYTES else "quick_check"
         try:
             with self.engine.connect() as connection:
@@ -138,27 +178,25 @@ class Database:
 
     def revision(self) -> str | None:
         """The catalogue's migration; ``None`` for an empty file. Raises :class:`CatalogueError` for a stranger's."""
-        with self.engine.connect() as connection:
-            tables = connection.dialect.get_table_names(connection)
+        with self.ask() as asker:
+            tables = [name for (name,) in asker.ask("select name from sqlite_master where type = 'table'")]
             if "alembic_version" in tables and "photo" in tables:
-                revision: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
-                if revision is not None:
-                    return revision
-            if tables and tables != ["alembic_version"]:
-                raise CatalogueError(
-                    f"{self.path} is a database, but not a photoindex catalogue; name another --data-dir"
-                )
-            return None
+                for (revision,) in asker.ask("select version_num from alembic_version"):
+                    return str(revision)
+        if tables and tables != ["alembic_version"]:
+            raise CatalogueError(f"{self.path} is a database, but not a photoindex catalogue; name another --data-dir")
+        return None
 
     def _in_wal(self) -> bool:
-        with self.engine.connect() as connection:
-            return connection.exec_driver_sql("pragma journal_mode").scalar() == "wal"
+        with self.ask() as asker:
+            return asker.ask("pragma journal_mode") == [("wal",)]
 
     def _enter_wal(self) -> None:
         # The mode stays with the file, so it is set only once the file is known to be ours. SQLite changes it outside
-        # transactions only, and SQLAlchemy's own connections always are in one.
-        with closing(self.engine.raw_connection()) as connection:
-            connection.cursor().execute("pragma journal_mode = wal")
+        # transactions only, and other connections of this process would be in its way.
+        self.close()
+        with closing(_connected(str(self.path), uri=False)) as connection:
+            connection.execute("pragma journal_mode = wal")
 
     def _upgrade(self, found: str | None) -> None:
         if found == HEAD:
@@ -286,8 +324,8 @@ def _connect_as_is(path: Path) -> sqlite3.Connection:
     return _connected(_uri(path, "ro") + "&immutable=1")
 
 
-def _connected(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+def _connected(place: str, *, uri: bool = True) -> sqlite3.Connection:
+    connection = sqlite3.connect(place, uri=uri, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
         connection.execute("select count(*) from sqlite_master").fetchone()
     except BaseException:
@@ -297,6 +335,8 @@ def _connected(uri: str) -> sqlite3.Connection:
 
 
 def _engine(path: Path, *, read_only: bool = False) -> Engine:
+    from sqlalchemy import NullPool, create_engine, event
+
     if read_only:
         engine = create_engine("sqlite://", creator=lambda: _connect_as_is(path), poolclass=NullPool)
     else:

@@ -10,12 +10,12 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from photoindex.store import vectors
+from photoindex.store.lookup import SOURCE_ORDER
+from photoindex.store.packing import pack_words
 from photoindex.store.tables import caption, file, model, photo, term
-from photoindex.types import Caption, CaptionSource, Photo, PhotoFacts, Prediction, Term, TermVocabulary
+from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
 
 CHUNK = 500
-# Whose words count: a person's, then what the file itself says, then the model's.
-SOURCE_ORDER: tuple[CaptionSource, ...] = ("user", "sidecar", "model")
 LABEL_SOURCE = "label"
 KIND_SOURCE = "kind"
 
@@ -110,7 +110,7 @@ def ensure_model(
         return int(known)
     values: dict[str, object] = {}
     if terms is not None:
-        values = {"terms": vectors.pack_words(terms.words), "term_scale": terms.scale}
+        values = {"terms": pack_words(terms.words), "term_scale": terms.scale}
     added = connection.execute(
         insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=_now(), **values)
     )

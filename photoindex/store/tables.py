@@ -157,7 +157,7 @@ model = Table(
     Column("name", String(64), nullable=False),
     Column("encoder", String(64), nullable=False),
     Column("first_used_at", UtcTime, nullable=False),
-    Column("terms", LargeBinary),  # its vocabulary, see store/vectors.py; null when it predicts no terms
+    Column("terms", LargeBinary),  # its vocabulary, see store/packing.py; null when it predicts no terms
     Column("term_scale", Float),
 )
 

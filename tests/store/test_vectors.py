@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from photoindex.store import photos, vectors
+from photoindex.store import lookup, packing, photos, vectors
 from photoindex.store.database import Database
 from photoindex.store.tables import file, model, photo, term_vector
 from photoindex.types import Candidate, Prediction, TermVector, TermVocabulary
@@ -59,34 +59,34 @@ def test_a_new_prediction_replaces_the_vector_and_keeps_the_other_models_vocabul
     assert terms(database, ids[0]) == [("dog", pytest.approx(3.0), "model")]
     assert terms(database, ids[1]) == [("black dog", 0.5, "model")]
     with database.read() as connection:
-        assert sorted(vectors.vocabularies(connection).values(), key=lambda v: v.scale) == [NEW, OLD]
+        assert sorted(lookup.vocabularies(connection).values(), key=lambda v: v.scale) == [NEW, OLD]
 
 
 def test_a_model_without_terms_leaves_an_empty_vector_that_others_learn_of(database: Database, ids: list[int]) -> None:
     with database.read() as connection:
-        before = vectors.vector_state(connection)
+        before = lookup.vector_state(connection)
     predict(database, ids[0], "old", OLD)
     assert terms(database, ids[0]) == []
     with database.read() as connection:
-        [changed] = vectors.vectors_after(connection, before.revision)
+        [changed] = lookup.vectors_after(connection, before.revision)
         assert (changed.photo_id, changed.entries) == (ids[0], b"")
 
 
 def test_every_write_has_a_revision_of_its_own_above_all_before(database: Database, ids: list[int]) -> None:
     with database.read() as connection:
-        assert [v.photo_id for v in vectors.vectors_after(connection, 0)] == ids[:2]
-        assert vectors.vector_state(connection).revision == 2
+        assert [v.photo_id for v in lookup.vectors_after(connection, 0)] == ids[:2]
+        assert lookup.vector_state(connection).revision == 2
     predict(database, ids[0], "old", OLD, dog=1)
     with database.read() as connection:
-        assert [v.photo_id for v in vectors.vectors_after(connection, 0)] == [ids[1], ids[0]]
-        assert [v.photo_id for v in vectors.vectors_after(connection, 2)] == [ids[0]]
-        assert vectors.count_vectors(connection, after=1) == 2
+        assert [v.photo_id for v in lookup.vectors_after(connection, 0)] == [ids[1], ids[0]]
+        assert [v.photo_id for v in lookup.vectors_after(connection, 2)] == [ids[0]]
+        assert lookup.count_vectors(connection, after=1) == 2
     with database.write() as connection:  # the photo with the highest one goes, and no revision comes twice
         connection.execute(delete(term_vector).where(term_vector.c.photo_id == ids[0]))
     predict(database, ids[1], "old", OLD, dog=1)
     with database.read() as connection:
-        assert vectors.vector_state(connection).revision == 4
-        assert [v.photo_id for v in vectors.vectors_after(connection, 3)] == [ids[1]]
+        assert lookup.vector_state(connection).revision == 4
+        assert [v.photo_id for v in lookup.vectors_after(connection, 3)] == [ids[1]]
 
 
 def test_a_write_that_is_rolled_back_leaves_no_revision(database: Database, ids: list[int]) -> None:
@@ -94,22 +94,22 @@ def test_a_write_that_is_rolled_back_leaves_no_revision(database: Database, ids:
         vectors.save_vector(connection, ids[0], make_vector(OLD, {"dog": 1}), 1)
         raise ZeroDivisionError
     with database.read() as connection:
-        assert vectors.vector_state(connection).revision == 2
+        assert lookup.vector_state(connection).revision == 2
 
 
 def test_a_catalogue_without_vectors_has_none(database: Database, album: Path) -> None:
     add_files(database, album, "a.jpg")
     add_photo(database, album / "a.jpg")
     with database.read() as connection:
-        assert vectors.vector_state(connection).revision == 0
-        assert vectors.vocabularies(connection) == {}
-        assert vectors.count_vectors(connection) == 0
+        assert lookup.vector_state(connection).revision == 0
+        assert lookup.vocabularies(connection) == {}
+        assert lookup.count_vectors(connection) == 0
 
 
 def test_each_catalogue_has_an_identity_of_its_own(database: Database, tmp_path: Path) -> None:
     other = Database.open(tmp_path / "other.sqlite3")
     with database.read() as one, other.read() as two:
-        assert vectors.vector_state(one).identity != vectors.vector_state(two).identity
+        assert lookup.vector_state(one).identity != lookup.vector_state(two).identity
     other.close()
 
 
@@ -118,7 +118,7 @@ def test_the_vector_goes_with_its_photo(database: Database, ids: list[int]) -> N
         connection.execute(update(vectors.term_vector).values(revision=1))
         connection.execute(update(file).values(photo_id=None))
         connection.execute(delete(photo).where(photo.c.id == ids[0]))
-        assert [v.photo_id for v in vectors.vectors_after(connection, 0)] == [ids[1]]
+        assert [v.photo_id for v in lookup.vectors_after(connection, 0)] == [ids[1]]
 
 
 def test_the_vectors_of_a_model_come_by_photo_without_empty_ones(
@@ -128,7 +128,7 @@ def test_the_vectors_of_a_model_come_by_photo_without_empty_ones(
     predict(database, ids[2], "old", OLD, dog=3, été=4)
     predict(database, ids[1], "old", OLD)
     with database.read() as connection:
-        [old] = vectors.vocabularies(connection)
+        [old] = lookup.vocabularies(connection)
         found = list(vectors.vectors_of_model(connection, old))
     assert [batch.photo_ids.tolist() for batch in found] == [[ids[0]], [ids[2]]]
     assert [batch.counts.tolist() for batch in found] == [[2], [2]]
@@ -150,10 +150,10 @@ def test_bytes_that_make_no_sense_are_no_terms(database: Database, ids: list[int
 def test_a_vector_comes_back_as_it_was(entries: dict[int, int]) -> None:
     pairs = sorted(entries.items())
     vector = TermVector(np.array([i for i, _ in pairs], np.uint16), np.array([q for _, q in pairs], np.uint8))
-    packed = vectors.pack_vector(vector)
+    packed = packing.pack_vector(vector)
     assert len(packed) == 3 * len(entries)
-    assert vectors.unpack_vector(packed) == vector
-    assert hash(vectors.unpack_vector(packed)) == hash(vector)
+    assert packing.unpack_vector(packed) == vector
+    assert hash(packing.unpack_vector(packed)) == hash(vector)
 
 
 def test_vectors_are_equal_when_their_entries_are() -> None:
@@ -188,7 +188,7 @@ def test_two_processes_never_take_the_same_revision(database: Database, ids: lis
     ]
     assert [process.wait() for process in processes] == [0, 0]
     with database.read() as connection:
-        assert vectors.vector_state(connection).revision == 2 + 40
+        assert lookup.vector_state(connection).revision == 2 + 40
         revisions = connection.execute(term_vector.select()).all()
     assert len({row.revision for row in revisions}) == 2
     assert max(row.revision for row in revisions) == 42

@@ -1,0 +1,25 @@
+"""Modules that are imported when something of them is first used.
+
+What a command imports before it begins is most of the time that a short one takes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+class _LazyModule:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(import_module(self._name), attribute)
+
+
+def lazily(name: str) -> Any:
+    """The module called ``name``, imported with the first question for anything in it.
+
+    Type checkers are told by an ordinary import below ``TYPE_CHECKING``.
+    """
+    return _LazyModule(name)

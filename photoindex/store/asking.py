@@ -1,0 +1,44 @@
+"""Questions to the catalogue in plain SQL, which work with SQLAlchemy and without it.
+
+SQLAlchemy takes longer to import than a search takes. So what every search asks (:mod:`.lookup`) is written as SQL that
+any database understands, with parameters called ``:name``, and goes straight to the driver.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A transaction that is only asked."""
+
+    connection: sqlite3.Connection
+
+    def ask(self, sql: str, **values: object) -> Rows:
+        return self.connection.execute(sql, values).fetchall()
+
+
+def ask(transaction: Asker | Connection, sql: str, **values: object) -> Rows:
+    """All rows that answer ``sql``, its parameters filled with ``values``.
+
+    Values come as the driver has them: of SQLite times are text and truths are numbers.
+    """
+    if isinstance(transaction, Asker):
+        return transaction.ask(sql, **values)
+    from sqlalchemy import text
+
+    return [tuple(row) for row in transaction.execute(text(sql), values)]
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """Ids as the inside of ``in (…)``, which takes no single parameter."""
+    return ", ".join(str(int(number)) for number in numbers)

@@ -1,0 +1,127 @@
+"""What every search asks of the catalogue, in plain SQL: the photos it found, and the learned terms as they are now.
+
+Each function takes an open transaction, one of :meth:`.database.Database.ask` or any other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from photoindex.store.asking import Asker, ask, listed
+from photoindex.store.packing import unpack_words
+from photoindex.types import CaptionSource, Term, TermVocabulary
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    Transaction = Asker | Connection
+
+CHUNK = 500
+LEARNED_SOURCE = "model"  # of a Term
+# Whose words count: a person's, then what the file itself says, then the model's.
+SOURCE_ORDER: tuple[CaptionSource, ...] = ("user", "sidecar", "model")
+
+
+@dataclass(slots=True)
+class Found:
+    """What a hit shows of a photo. ``paths``, sorted, are those of the files that are present."""
+
+    taken_at: datetime | None
+    camera: str | None
+    width: int | None
+    height: int | None
+    caption: str
+    source: CaptionSource
+    paths: list[Path]
+    terms: list[Term]  # weightiest first
+
+
+@dataclass(frozen=True, slots=True)
+class VectorState:
+    """What the vectors of a catalogue are known by. ``revision`` 0: there never was one."""
+
+    identity: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A photo's vector as it is kept: ``entries`` as :func:`.packing.pack_vector` makes them."""
+
+    photo_id: int
+    model_id: int
+    entries: bytes
+
+
+def find_photos(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found]:
+    """Those of the photos that have a caption and a present file, by id."""
+    found: dict[int, Found] = {}
+    for start in range(0, len(photo_ids), CHUNK):
+        found.update(_find(transaction, listed(photo_ids[start : start + CHUNK])))
+    return found
+
+
+def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
+    found: dict[int, Found] = {}
+    for photo_id, text, source, taken_at, camera, width, height in ask(
+        transaction,
+        'select caption.photo_id, caption.text, caption.source, photo.taken_at, photo.camera, photo.width, photo.height'
+        ' from caption join photo on photo.id = caption.photo_id'
+        f' where caption.photo_id in ({ids}) and caption."current" and caption."rank" = 0 order by caption.id',
+    ):
+        before = found.get(photo_id)
+        if before is None or SOURCE_ORDER.index(source) < SOURCE_ORDER.index(before.source):
+            found[photo_id] = Found(_time(taken_at), camera, width, height, text, source, [], [])
+    for photo_id, root, relative in ask(
+        transaction,
+        "select file.photo_id, root.path, file.relative_path from file join root on root.id = file.root_id"
+        f" where file.photo_id in ({ids}) and file.missing_since is null",
+    ):
+        if photo_id in found:
+            found[photo_id].paths.append(Path(os.fsdecode(bytes(root)), os.fsdecode(bytes(relative))))
+    for photo_id, text, weight, source in ask(
+        transaction,
+        f"select photo_id, text, weight, source from term where photo_id in ({ids}) order by weight desc",
+    ):
+        if photo_id in found:
+            found[photo_id].terms.append(Term(text, weight, source))
+    for photo in found.values():
+        photo.paths.sort()
+    return {photo_id: photo for photo_id, photo in found.items() if photo.paths}
+
+
+def vector_state(transaction: Transaction) -> VectorState:
+    """The catalogue's identity, and the revision of the latest vector that was written."""
+    [(identity, revision)] = ask(transaction, "select identity, vector_revision from catalogue")
+    return VectorState(identity, revision)
+
+
+def count_vectors(transaction: Transaction, *, after: int = 0) -> int:
+    """Vectors with a higher revision than ``after``."""
+    [(count,)] = ask(transaction, "select count(*) from term_vector where revision > :after", after=after)
+    return int(count)
+
+
+def vectors_after(transaction: Transaction, revision: int) -> list[StoredVector]:
+    """Vectors with a higher revision, lowest first."""
+    rows = ask(
+        transaction,
+        "select photo_id, model_id, entries from term_vector where revision > :revision order by revision",
+        revision=revision,
+    )
+    return [StoredVector(photo_id, model_id, bytes(entries)) for photo_id, model_id, entries in rows]
+
+
+def vocabularies(transaction: Transaction) -> dict[int, TermVocabulary]:
+    """By model id, for the models that predict terms."""
+    rows = ask(transaction, "select id, terms, term_scale from model where terms is not null")
+    return {number: TermVocabulary(unpack_words(bytes(terms)), float(scale or 0.0)) for number, terms, scale in rows}
+
+
+def _time(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -37,8 +37,8 @@ from photoindex.search.ranking import Ranking
 from photoindex.search.termfile import publish
 from photoindex.search.terms import Stamp, build
 from photoindex.store.database import Database
-from photoindex.store.tables import catalogue
 from photoindex.store.lookup import vector_state
+from photoindex.store.tables import catalogue
 from photoindex.termindex import TermIndex
 from photoindex.types import TermVocabulary, VectorBatch
 

@@ -7,17 +7,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import platformdirs
-
 from photoindex.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 MAX_PIXELS = 300_000_000
@@ -27,6 +21,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 def default_data_dir() -> Path:
     """The platform's folder for user data, e.g. ``~/.local/share/photoindex`` on Linux."""
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("photoindex", appauthor=False))
 
 
@@ -87,17 +83,25 @@ def load_settings(
     path = config_file or (data_dir or default_data_dir()) / "photoindex.toml"
     if config_file is not None or path.is_file():
         values.update(_read(path))
-    values = {"data_dir": default_data_dir(), **values, **from_environment, **given}
+    values = {**values, **from_environment, **given}
+    if "data_dir" not in values:
+        values["data_dir"] = default_data_dir()
     settings = Settings(**values)
     _check(settings)
     return settings
 
 
+@cache
 def _types() -> dict[str, Any]:
     return get_type_hints(Settings)
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -5,6 +5,9 @@ What a command imports before it begins is most of the time that a short one tak
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -23,3 +26,20 @@ def lazily(name: str) -> Any:
     Type checkers are told by an ordinary import below ``TYPE_CHECKING``.
     """
     return _LazyModule(name)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Around the imports of a command, which they make a fifth faster.
+
+    Modules are many objects that all stay: the garbage collector finds nothing among them, neither now nor when it
+    looks at everything once more at the end of the process. Not for programs that photoindex is only a part of.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()

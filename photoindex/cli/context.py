@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from photoindex.config import DEVICES, Settings, load_settings
-from photoindex.library import Library
+from photoindex.lazy import importing
+
+if TYPE_CHECKING:
+    from photoindex.library import Library
 
 EXIT_SOME_FAILED = 4
 EXIT_INTERRUPTED = 130
@@ -56,6 +59,10 @@ class Context:
 
     def open(self, **flags: Any) -> Library:
         """The library, with these flags over the settings."""
+        # Imported here: help and usage errors need none of it.
+        with importing():
+            from photoindex.library import Library
+
         return Library(self.settings(**flags))
 
     def say(self, line: str) -> None:

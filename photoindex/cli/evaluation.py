@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photoindex import captioner as captioning
-from photoindex.captioner.memory import RememberingCaptioner
 from photoindex.cli.context import (
     Context,
     batch_option,
@@ -28,10 +27,10 @@ from photoindex.cli.context import (
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.training import data_option, images_option, load_photos
 from photoindex.errors import ConfigError, FolderError
-from photoindex.library import Library
 from photoindex.types import Prediction, Progress
 
 if TYPE_CHECKING:
+    from photoindex.library import Library
     from photoindex.training.datasets import CaptionedPhoto
     from photoindex.training.retrieval import Ranks, Report, RetrievalScores
 
@@ -180,6 +179,10 @@ def evaluate_search(
     k is asked and the others are indexed. "One greedy caption" is what --tutorial-model says, asked like the first
     rows.
     """
+    # Imported here: `photoindex --help` describes this command, and needs none of it.
+    from photoindex.captioner.memory import RememberingCaptioner
+    from photoindex.library import Library
+
     groups = _groups(data, images, split)
     settings = context.settings(**flags)
     memory: dict[bytes, Prediction] = {}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import dataclasses
-import html
-import io
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from photoindex.cli.context import printable, write_path
 from photoindex.config import MAX_PIXELS
 from photoindex.errors import ConfigError, PhotoError
-from photoindex.search.highlight import marked
-from photoindex.status import Status
-from photoindex.types import Caption, Hit, Photo, Prediction
+
+if TYPE_CHECKING:
+    from photoindex.status import Status
+    from photoindex.types import Caption, Hit, Photo, Prediction
 
 __all__ = [
     "as_dict", "photo_dict", "prediction_dict", "status_dict", "write_csv", "write_html", "write_list", "write_path",
@@ -75,11 +72,16 @@ def visible(text: str) -> str:
 
 
 def _caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
+    from photoindex.search.highlight import marked  # brings Whoosh along
+
     return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 
 
 def write_csv(hits: Sequence[Hit]) -> None:
     """CSV with a header; paths that are no text keep their bytes."""
+    import csv
+    import io
+
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
@@ -103,6 +105,8 @@ def write_template(template: str, hits: Sequence[Hit]) -> None:
 
 def write_html(path: Path, query: str, hits: Sequence[Hit]) -> None:
     """A page that holds its thumbnails itself, so that it can be moved or sent."""
+    import html
+
     cells = []
     for hit in hits:
         image = _thumbnail(hit.path)
@@ -129,6 +133,9 @@ def write_html(path: Path, query: str, hits: Sequence[Hit]) -> None:
 
 
 def _thumbnail(path: Path) -> str | None:
+    import base64
+    import io
+
     from PIL import Image
 
     from photoindex.decode import decode_photo

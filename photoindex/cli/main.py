@@ -5,17 +5,34 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 import photoindex
-from photoindex.cli import doctor, evaluation, indexing, maintenance, searching, training
-from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
+from photoindex.lazy import importing
 
 EXIT_ERROR = 1
+
+# The module in this package that has each command, which is imported when the command is run or described. In the order
+# a newcomer needs them.
+COMMANDS = {
+    "index": "indexing",
+    "watch": "indexing",
+    "search": "searching",
+    "show": "searching",
+    "status": "searching",
+    "caption": "searching",
+    "failures": "maintenance",
+    "reindex": "maintenance",
+    "models": "maintenance",
+    "doctor": "doctor",
+    "train": "training",
+    "evaluate": "evaluation",
+}
 
 
 class PhotoindexGroup(click.Group):
@@ -33,7 +50,15 @@ class PhotoindexGroup(click.Group):
             ctx.exit(0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order a newcomer needs them
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        with importing():
+            module = import_module(f"photoindex.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
 
 @click.group(cls=PhotoindexGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -61,21 +86,6 @@ def main(ctx: click.Context, data_dir: Path | None, config: Path | None, verbose
     """
     level = logging.DEBUG if verbose > 1 else logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(level=level, format="photoindex: %(message)s", stream=sys.stderr)
+    from photoindex.cli.context import Context  # its settings are more than --help and --version need
+
     ctx.obj = Context(data_dir=data_dir, config=config, quiet=quiet)
-
-
-for command in (
-    indexing.index,
-    indexing.watch,
-    searching.search,
-    searching.show,
-    searching.status,
-    searching.caption,
-    maintenance.failures,
-    maintenance.reindex,
-    maintenance.models,
-    doctor.doctor,
-    training.train,
-    evaluation.evaluate,
-):
-    main.add_command(command)

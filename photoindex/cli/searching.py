@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,11 +24,12 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.errors import PhotoError
-from photoindex.library import Library
-from photoindex.search.query import respell
-from photoindex.status import RootStatus
 from photoindex.types import Photo
 from photoindex.units import human_seconds, human_size
+
+if TYPE_CHECKING:
+    from photoindex.library import Library
+    from photoindex.status import RootStatus
 
 EXIT_NOTHING_FOUND = 1
 TERMS_SHOWN = 12  # of up to 128; --json has them all
@@ -123,6 +124,8 @@ def _advice(library: Library, query: str, found: bool) -> str | None:
     nearest = {word: near[0] for word, near in library.corrections(query).items()}
     if not nearest:
         return None
+    from photoindex.search.query import respell
+
     instead = next(iter(nearest.values())) if len(nearest) == 1 else respell(query, nearest)
     return f"no photo has {' or '.join(map(repr, nearest))}; did you mean {instead!r}?"
 

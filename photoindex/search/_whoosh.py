@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # 2.7.4 has invalid escapes in its sources, and Python warns about each when it first compiles them. The codec and the
 # automata are otherwise imported in the middle of the first search, beyond this guard.

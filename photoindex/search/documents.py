@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from photoindex.search import _whoosh
-from photoindex.search.terms import Columns, PhotoIds
+from photoindex.search.terms import Columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from photoindex.search.terms import PhotoIds
 
 PHOTO_FIELD: Final = "photo"
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from photoindex.types import Matched
 
-Ids = NDArray[np.intp]
-Scores = NDArray[np.float32]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.intp]
+    Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

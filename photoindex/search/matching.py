@@ -32,19 +32,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from photoindex.errors import QueryError
 from photoindex.search import _whoosh, lexicon
 from photoindex.search.analysis import stem
 from photoindex.search.documents import Terms
-from photoindex.search.evidence import Evidence, Ground, Ids, Scores
+from photoindex.search.evidence import Evidence, Ground
 from photoindex.search.query import AllOf, AnyOf, Fuzzy, Has, Node, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER, stand_ins_of_run, terms_of_run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from photoindex.search.evidence import Ids, Scores
+
+    Mask = NDArray[np.bool_]
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
 HAS_FIELD: Final = "has"  # the facts a photo carries
@@ -52,8 +58,6 @@ MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand fo
 
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY_NUMBER: Final = (1 << 16) - 1
-
-Mask = NDArray[np.bool_]
 
 
 def day_number(day: date) -> int:

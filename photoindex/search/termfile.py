@@ -28,18 +28,19 @@ import mmap
 import os
 import re
 import struct
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from photoindex.search.terms import DamagedMatrix, Stamp, TermMatrix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FORMAT: Final = 1  # raise it when the layout changes: files of another format are made anew
 
@@ -98,6 +99,8 @@ def damaged(folder: Path) -> list[Path]:
 
 def publish(matrix: TermMatrix, folder: Path) -> Path:
     """Write a matrix as the newest, then remove the older ones. Raises OSError; then nothing was changed."""
+    import tempfile
+
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(".new", "terms-", folder)
     written = Path(name)

@@ -14,23 +14,25 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from photoindex.search import lexicon
 from photoindex.search.analysis import stem
 from photoindex.search.query import AllOf, AnyOf, Node, Ranked, Word
 from photoindex.types import TermVocabulary, VectorBatch
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    PhotoIds = NDArray[np.int64]
+    Rows = NDArray[np.uint32]
+    Impacts = NDArray[np.float32]
+    Column = tuple[Rows, Impacts]  # rows ascending
+
 TERMS_LAYER: Final = "terms"  # what a reason for a hit calls it
 NOBODY: Final = -1  # the photo id of a row that counts no more
-
-PhotoIds = NDArray[np.int64]
-Rows = NDArray[np.uint32]
-Impacts = NDArray[np.float32]
-Column = tuple[Rows, Impacts]  # rows ascending
 
 
 class DamagedMatrix(Exception):

@@ -1,8 +1,8 @@
 """Opening the catalogue: the engine, SQLite's pragmas, migrations with a backup first, transactions; and what is done
 about a damaged one.
 
-The only module that knows the catalogue is SQLite. It imports SQLAlchemy with the first transaction: a command that only
-searches asks without it (:meth:`Database.ask`), for importing it takes longer than all the rest of a search.
+The only module that knows the catalogue is SQLite. It imports SQLAlchemy with the first transaction: a command that
+only searches asks without it (:meth:`Database.ask`), for importing it takes longer than all the rest of a search.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ FULL_BYTES = 1 << 16  # a disk with less room than this is full
 
 
 class Database:
-    """The catalogue. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions, and :meth:`ask` for the few
-    questions of a search. May be shared between threads."""
+    """The catalogue. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions, and :meth:`ask` for the
+    few questions of a search. May be shared between threads."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path

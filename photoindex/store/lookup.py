@@ -70,8 +70,8 @@ def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
     found: dict[int, Found] = {}
     for photo_id, text, source, taken_at, camera, width, height in ask(
         transaction,
-        'select caption.photo_id, caption.text, caption.source, photo.taken_at, photo.camera, photo.width, photo.height'
-        ' from caption join photo on photo.id = caption.photo_id'
+        "select caption.photo_id, caption.text, caption.source, photo.taken_at, photo.camera, photo.width, photo.height"
+        " from caption join photo on photo.id = caption.photo_id"
         f' where caption.photo_id in ({ids}) and caption."current" and caption."rank" = 0 order by caption.id',
     ):
         before = found.get(photo_id)

@@ -1,0 +1,97 @@
+"""What a command imports before it begins, which is most of the time that a short one takes. Timings are benchmarks':
+benchmarks/startup.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from photoindex.cli.main import COMMANDS, main
+from photoindex.library import Library
+from tests.support import REPOSITORY, make_photo
+
+RUN = """
+import sys
+
+from photoindex.cli import main
+
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+# Each takes longer to import than a search of a small library takes.
+NEVER = {
+    "torch",
+    "torchvision",
+    "safetensors",
+    "sqlalchemy",
+    "alembic",
+    "PIL",
+    "watchdog",
+    "rich",
+    "filelock",
+    "pathspec",
+}
+# What a search needs, and help does not.
+SEARCH_ONLY = {"numpy", "whoosh", "sqlite3"}
+
+
+def run(*arguments: str | Path) -> tuple[str, set[str]]:
+    """What the command line printed, and the top-level names of all that it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *map(str, arguments)], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, {name.split(".")[0] for name in done.stderr.split()}
+
+
+@pytest.fixture
+def indexed(library: Library, album: Path) -> Library:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    return library
+
+
+@pytest.mark.parametrize("style", [[], ["--json"], ["--explain"], ["--csv"], ["-0"]])
+def test_a_search_imports_little(indexed: Library, album: Path, style: list[str]) -> None:
+    printed, imported = run("--data-dir", indexed.settings.data_dir, "search", *style, "red", "squares")
+    assert str(album / "a.jpg") in printed
+    assert imported & NEVER == set()
+
+
+def test_so_does_one_whose_impact_matrix_is_on_disk(indexed: Library, album: Path) -> None:
+    indexed.rebuild_full_text()
+    assert list(indexed.settings.terms_path.iterdir())
+    printed, imported = run("--data-dir", indexed.settings.data_dir, "search", "warm")
+    assert str(album / "a.jpg") in printed
+    assert imported & NEVER == set()
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["search", "--help"], ["watch", "--help"]])
+def test_help_imports_less(arguments: list[str]) -> None:
+    printed, imported = run(*arguments)
+    assert "photoindex, version" in printed or "Usage:" in printed
+    assert imported & (NEVER | SEARCH_ONLY) == set()
+
+
+def test_the_version_imports_no_command() -> None:
+    imported = subprocess.run(
+        [sys.executable, "-c", RUN, "--version"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stderr.split()
+    assert [name for name in imported if name.startswith("photoindex.cli.")] == ["photoindex.cli.main"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_where_it_is_looked_for(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.name == name
+
+
+def test_what_is_no_command_is_none() -> None:
+    assert main.get_command(click.Context(main), "nothing") is None

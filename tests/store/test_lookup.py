@@ -1,0 +1,122 @@
+"""What a search asks of the catalogue says the same as the queries that know everything of a photo."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, update
+
+from photoindex.errors import CatalogueError
+from photoindex.store import files, photos
+from photoindex.store.asking import ask, listed
+from photoindex.store.database import Database
+from photoindex.store.lookup import find_photos
+from photoindex.store.tables import caption, photo, term
+from photoindex.types import Term
+from tests.support import NOW, add_files, add_photo, run_thread
+
+
+@pytest.fixture
+def ids(database: Database, album: Path) -> list[int]:
+    """a.jpg; b.jpg with its copy, facts and labels; c.jpg, which is gone; d.jpg, whose caption is the user's."""
+
+    add_files(database, album, "a.jpg", "b.jpg", "copies/b.jpg", "c.jpg", "d.jpg")
+    found = [add_photo(database, album / name, f"photo {name[0]}") for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")]
+    with database.write() as connection:
+        copy = files.photo_at(connection, album / "copies/b.jpg")
+        assert copy is not None
+        stat = files.known_files(connection, album)[album / "b.jpg"]
+        files.link_photo(connection, copy[0], found[1], stat)
+        taken = datetime(2023, 6, 7, 8, 9, 10, 123456)
+        connection.execute(update(photo).where(photo.c.id == found[1]).values(taken_at=taken, camera="Öko 1"))
+        labels = [{"photo_id": found[1], "text": text, "weight": w, "source": "label"}
+                  for text, w in (("low", 0.25), ("high", 0.75))]  # fmt: skip
+        connection.execute(insert(term), labels)
+        mine = {"photo_id": found[3], "text": "mine", "source": "user", "rank": 0, "current": True, "created_at": NOW}
+        connection.execute(insert(caption).values(mine))
+        connection.execute(insert(caption).values(mine | {"text": "before", "current": False}))
+        files.mark_missing(connection, [album / "c.jpg"])
+    return found
+
+
+def test_it_finds_what_a_hit_shows(database: Database, album: Path, ids: list[int]) -> None:
+    with database.ask() as asker:
+        found = find_photos(asker, ids)
+    assert set(found) == {ids[0], ids[1], ids[3]}
+    b = found[ids[1]]
+    assert (b.caption, b.source, b.camera, b.width, b.height) == ("photo b", "model", "Öko 1", 48, 32)
+    assert b.taken_at == datetime(2023, 6, 7, 8, 9, 10, 123456)
+    assert b.paths == [album / "b.jpg", album / "copies/b.jpg"]
+    assert b.terms == [Term("high", 0.75, "label"), Term("low", 0.25, "label")]
+    assert (found[ids[3]].caption, found[ids[3]].source) == ("mine", "user")
+
+
+def test_it_agrees_with_the_queries_of_photos(database: Database, ids: list[int]) -> None:
+    with database.read() as connection:
+        known = photos.load_photos(connection, ids, files.paths_of(connection, ids))
+        found = find_photos(connection, ids)  # a transaction of SQLAlchemy's does as well
+    with database.ask() as asker:
+        assert find_photos(asker, ids) == found
+    shown = {p.id: p for p in known if p.caption is not None and p.paths}
+    assert set(found) == set(shown)
+    for photo_id, each in found.items():
+        whole = shown[photo_id]
+        assert whole.caption is not None
+        assert whole.facts is not None
+        assert (each.caption, each.source) == (whole.caption.text, whole.caption.source)
+        assert (tuple(each.paths), tuple(each.terms)) == (whole.paths, whole.terms)
+        facts = (whole.facts.taken_at, whole.facts.camera, whole.facts.width, whole.facts.height)
+        assert (each.taken_at, each.camera, each.width, each.height) == facts
+
+
+def test_a_name_that_is_no_text_comes_back(database: Database, album: Path, ids: list[int]) -> None:
+    with database.write() as connection:
+        files.record_files(connection, [])
+        files.move(connection, album / "a.jpg", album / "a\udcff.jpg")
+    with database.ask() as asker:
+        assert find_photos(asker, ids[:1])[ids[0]].paths == [album / "a\udcff.jpg"]
+
+
+def test_more_photos_than_one_statement_takes(database: Database, ids: list[int]) -> None:
+    with database.ask() as asker:
+        assert set(find_photos(asker, [*range(10_000, 11_200), *ids])) == {ids[0], ids[1], ids[3]}
+        assert find_photos(asker, []) == {}
+
+
+def test_a_transaction_sees_one_state(database: Database, ids: list[int]) -> None:
+    with database.ask() as asker:
+        before = find_photos(asker, ids)
+        with database.write() as connection:
+            connection.execute(update(caption).values(text="another"))
+        assert find_photos(asker, ids) == before
+    with database.ask() as asker:
+        assert {each.caption for each in find_photos(asker, ids).values()} == {"another"}
+
+
+def test_threads_take_turns(database: Database, ids: list[int]) -> None:
+    answers: list[set[int]] = []
+
+    def work() -> None:
+        for _ in range(50):
+            with database.ask() as asker:
+                answers.append(set(find_photos(asker, ids)))
+
+    threads = [run_thread(work) for _ in range(4)]
+    for thread in threads:
+        thread.join()
+    assert answers == [{ids[0], ids[1], ids[3]}] * 200
+
+
+def test_an_error_is_the_catalogues(database: Database) -> None:
+    with pytest.raises(CatalogueError, match="no such table"), database.ask() as asker:
+        ask(asker, "select * from missing")
+    with database.ask() as asker:  # and the next transaction begins anew
+        assert ask(asker, "select :one + :two", one=1, two=2) == [(3,)]
+
+
+def test_ids_are_numbers() -> None:
+    assert listed([1, 2]) == "1, 2"
+    with pytest.raises(ValueError, match="invalid literal"):
+        listed(["1) or (1"])  # type: ignore[list-item]

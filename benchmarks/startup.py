@@ -1,0 +1,73 @@
+"""What a command costs before it does anything: `search`, `--version` and `--help` as whole processes.
+
+    python benchmarks/startup.py [--photos 10000] [--runs 15]
+
+Makes a library of invented photos in a temporary folder and asks it, side by side with a bare script that opens the same
+Whoosh index and runs the same query, with importing torch, and with Python that imports click and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from invented import fill
+from side_by_side import in_turns, machine, of_python, photoindex, print_ratio, print_times
+
+from photoindex.config import Settings
+from photoindex.library import Library
+from photoindex.search.ranking import FIELD_WEIGHTS
+
+QUERY = "dog grass"  # stems of their own, so that the bare script needs no stemmer
+BARE = """
+import sys
+from whoosh import index
+from whoosh.qparser import MultifieldParser, OrGroup
+
+found = index.open_dir(sys.argv[1])
+with found.searcher() as searcher:
+    query = MultifieldParser(sys.argv[3].split(","), found.schema, group=OrGroup).parse(sys.argv[2])
+    for hit in searcher.search(query, limit=20):
+        print(hit.docnum, hit.score)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=15)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        (folder / "photos").mkdir()
+        with Library(Settings(folder / "data")) as library:
+            fill(library._database, folder / "photos", options.photos)
+            library.rebuild_full_text()
+        [index] = (folder / "data" / "fulltext").glob("index-*")
+        measured = in_turns(
+            {
+                "python -c pass": of_python("pass"),
+                "import click": of_python("import click"),
+                "photoindex --version": photoindex("--version"),
+                "photoindex --help": photoindex("--help"),
+                "bare script, all fields": of_python(BARE, index, QUERY, ",".join(FIELD_WEIGHTS)),
+                "bare script, captions": of_python(BARE, index, QUERY, "caption"),
+                "photoindex search": photoindex("--data-dir", folder / "data", "search", QUERY),
+                "import torch": of_python("import torch"),
+            },
+            options.runs,
+        )
+    print(f"a library of {options.photos:,} photos, {QUERY!r}; {options.runs} runs each, in turns\n")
+    print_times(measured)
+    print()
+    print_ratio(measured, "photoindex search", "bare script, all fields", 2)
+    print_ratio(measured, "photoindex search", "bare script, captions", 2)
+    print_ratio(measured, "photoindex search", "import torch", 0.2)
+    print_ratio(measured, "photoindex --version", "import click", 2)
+    print_ratio(measured, "photoindex --help", "import click", 2)
+    print(f"\n{machine('torch', 'whoosh3', 'numpy', 'click')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -77,8 +77,6 @@ def _add_vectors(connection: Connection, batch: Any, model: int) -> None:
     rows, start = [], 0
     for photo_id, size in zip(batch.photo_ids.tolist(), batch.counts.tolist(), strict=True):
         vector = TermVector(batch.ids[start : start + size], batch.impacts[start : start + size])
-        rows.append(
-            {"photo_id": photo_id, "model_id": model, "entries": pack_vector(vector), "revision": photo_id}
-        )
+        rows.append({"photo_id": photo_id, "model_id": model, "entries": pack_vector(vector), "revision": photo_id})
         start += size
     connection.execute(insert(term_vector), rows)

@@ -2,8 +2,8 @@
 
     python benchmarks/startup.py [--photos 10000] [--runs 15]
 
-Makes a library of invented photos in a temporary folder and asks it, side by side with a bare script that opens the same
-Whoosh index and runs the same query, with importing torch, and with Python that imports click and nothing else.
+Makes a library of invented photos in a temporary folder and asks it, side by side with a bare script that opens the
+same Whoosh index and runs the same query, with importing torch, and with Python that imports click and nothing else.
 """
 
 from __future__ import annotations

@@ -30,8 +30,19 @@ from photoindex.pipeline import Pipeline
 from photoindex.retry import Retry
 from photoindex.store import files
 from photoindex.store.database import Database
-from photoindex.types import Failure, FileEvent, IndexReport, Progress, ScannedFile, Tally
-from photoindex.watch import IGNORE_FILE, FolderObserver, IgnoreFiles, PhotoFilter, Settler, compare, scan
+from photoindex.store.lookup import known_states
+from photoindex.types import Failure, FileEvent, FileStat, IndexReport, Progress, ScannedFile, Tally
+from photoindex.watch import (
+    IGNORE_FILE,
+    FolderObserver,
+    IgnoreFiles,
+    PhotoFilter,
+    Settler,
+    compare,
+    scanned_file,
+    sift,
+    walk,
+)
 from photoindex.watch.holder import held
 from photoindex.watch.scan import file_stat
 from photoindex.watchjournal import WatchJournal
@@ -364,22 +375,25 @@ class Indexer:
         device = _device(folder)
         with self._database.write() as connection:
             root = files.ensure_root(connection, folder)
-            known = files.known_files(connection, place)
-        scanned: list[ScannedFile] = []
+        with self._database.ask() as asker:
+            known = known_states(asker, place)
+        any_known = bool(known)
         problems: list[Path] = []
 
         def unreadable(path: Path, error: OSError) -> None:
             problems.append(path)
             self._notice(f"cannot read the folder {path}: {error.strerror or error}; its photos are left as they were")
 
-        for item in scan(place, self._filter, unreadable):
-            scanned.append(item)
-            if self._report is not None and len(scanned) % 500 == 0:
-                self._report(Progress("scanning", len(scanned), len(scanned), item.path))
+        def tell(seen: int, path: str) -> None:
+            if self._report is not None:
+                self._report(Progress("scanning", seen, seen, Path(path)))
+
+        found = sift(walk(place, self._filter, unreadable), known, scanned_file, tell)
         # A disk that goes away in the middle of the scan takes its photos out of sight, not out of the library.
-        away = _device(folder) != device or (bool(known) and not scanned and device != root.device)
-        scanned += self._look_at_named(place, known.keys() - {item.path for item in scanned}, problems)
-        changes = compare(scanned, known, unreadable=problems)
+        away = _device(folder) != device or (any_known and not found.seen and device != root.device)
+        left = {Path(path): FileStat(*state) for path, state in known.items()}  # what differs, and what was not met
+        named = self._look_at_named(place, left.keys() - {item.path for item in found.others}, problems)
+        changes = compare([*found.others, *named], left, unreadable=problems)
         if away:
             self._notice(f"{folder} is not on the disk it was on before: its disk is away; its photos are kept")
         with self._database.write() as connection:
@@ -389,7 +403,8 @@ class Indexer:
         if not away and folder == root.path and place == folder:
             with self._database.write() as connection:
                 files.note_reconciled(connection, root.id, device)
-        return len(scanned), changes.unchanged, 0 if away else len(changes.missing)
+        seen, unchanged = found.seen + len(named), found.unchanged + changes.unchanged
+        return seen, unchanged, 0 if away else len(changes.missing)
 
     def _look_at_named(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
         """Those of the unseen files that are there and that a scan passes by: the user named them, not their folder.

@@ -24,10 +24,10 @@ from photoindex.store import database as database_module
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.store.tables import root
-from photoindex.types import FileEvent, FileStat, IndexReport, Progress, ScannedFile, Tally
+from photoindex.types import FileEvent, FileStat, IndexReport, Progress, Tally
 from photoindex.watch import IGNORE_FILE, Settler
 from photoindex.watch.inotify import InotifyLimits
-from photoindex.watch.scan import file_stat
+from photoindex.watch.scan import Met, file_stat
 from tests.support import FakeCaptioner, FullDisk, add_files, make_photo, many_photos, names, run_thread
 
 OpenLibrary = Callable[..., Library]
@@ -562,19 +562,19 @@ def test_a_folder_that_goes_away_during_the_first_comparison_is_compared_when_it
     disk, unplugged = tmp_path / "disk", tmp_path / "unplugged"
     make_photo(disk / "a.jpg", "red")
     make_photo(album / "b.jpg", "blue")
-    real = indexer.scan
+    real = indexer.walk
 
-    def scan(place: Path, *rest: Any) -> Iterator[ScannedFile]:
+    def walk(place: Path, *rest: Any) -> Iterator[Met]:
         if place == disk and not unplugged.exists():
             disk.rename(unplugged)
         return real(place, *rest)
 
-    monkeypatch.setattr(indexer, "scan", scan)
+    monkeypatch.setattr(indexer, "walk", walk)
     watching = watch(disk, album, poll_seconds=0.05)
     assert names(watching.library.search("square")) == ["b.jpg"]
     assert str(disk) in notice_of(watching, "when it is back")
     unplugged.rename(disk)
-    monkeypatch.setattr(indexer, "scan", real)
+    monkeypatch.setattr(indexer, "walk", real)
     captioned(watching, 1)
     assert names(watching.library.search("square")) == ["a.jpg", "b.jpg"]
 

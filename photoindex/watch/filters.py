@@ -6,6 +6,7 @@ later, when it is decoded.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +68,13 @@ class PhotoFilter:
 
     def accepts_file(self, path: Path, rules: IgnoreRules | None = None) -> bool:
         """Whether the last part of ``path`` is the name of a finished photo file, and no rule leaves it out."""
-        return self._names_photo(path) and not self._rules(path, rules).leave_out(path, is_folder=False)
+        return self._names_photo(path.name) and not self._rules(path, rules).leave_out(path, is_folder=False)
+
+    def accepts_entry(self, entry: os.DirEntry[str], rules: IgnoreRules) -> bool:
+        """The same of an entry of a folder, by the folder's rules."""
+        return self._names_photo(entry.name) and not (
+            rules.layers and rules.leave_out(Path(entry.path), is_folder=False)
+        )
 
     def enters_folder(self, path: Path, rules: IgnoreRules | None = None) -> bool:
         """Whether photos are looked for inside the folder that the last part of ``path`` names."""
@@ -102,13 +109,12 @@ class PhotoFilter:
             rules = self.ignore_files.rules_below(rules, folder)
         return rules
 
-    def _names_photo(self, path: Path) -> bool:
-        name = path.name
+    def _names_photo(self, name: str) -> bool:
         if name.startswith("._"):  # what macOS leaves beside a photo on foreign disks; it has the photo's suffix
             return False
         if name.startswith(".") and not self.hidden_files:
             return False
-        return path.suffix.lower() in PHOTO_SUFFIXES
+        return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES
 
     def _names_folder(self, path: Path) -> bool:
         name = path.name

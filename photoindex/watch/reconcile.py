@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from photoindex.types import FileEvent, FileStat, ScannedFile
+
+FileState = tuple[int, int, int]  # size (bytes), modification time (ns), inode
+TELL_EVERY = 500  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,42 @@ def compare(
     unseen = set(unreadable)
     missing = sorted(path for path in known if path not in met and not (unseen and _at_or_below(path, unseen)))
     return Changes(tuple(new), tuple(changed), tuple(missing), unchanged)
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What a walk met: how many files, how many of them unchanged, and the others, in the order of the walk."""
+
+    seen: int
+    unchanged: int
+    others: tuple[ScannedFile, ...]
+
+
+def sift(
+    met: Iterable[tuple[str, os.stat_result]],
+    known: dict[str, FileState],
+    make: Callable[[str, os.stat_result], ScannedFile],
+    each: Callable[[int, str], None] = lambda seen, path: None,
+) -> Sifted:
+    """Tell the files that are as they were known to be from those that ``compare`` is to judge.
+
+    What is unchanged is taken out of ``known``, so that what differs and what was not met is left there. Of the hundred
+    thousand files of a tree that has not changed nothing is made; ``make`` is called for the others. ``each`` is told
+    the number of files so far and the last one's path, every 500 files.
+    """
+    seen = unchanged = 0
+    others = []
+    for path, found in met:
+        seen += 1
+        before = known.get(path)
+        if before is not None and before[0] == found.st_size and before[1] == found.st_mtime_ns:
+            del known[path]
+            unchanged += 1
+        else:
+            others.append(make(path, found))
+        if seen % TELL_EVERY == 0:
+            each(seen, path)
+    return Sifted(seen, unchanged, tuple(others))
 
 
 def same_content(before: FileStat, after: FileStat) -> bool:

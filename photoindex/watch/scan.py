@@ -19,6 +19,7 @@ from photoindex.watch.ignore import IgnoreRules
 logger = logging.getLogger(__name__)
 
 OnProblem = Callable[[Path, OSError], None]
+Met = tuple[str, os.stat_result]  # a photo's path, and the state of what is there
 
 _Identity = tuple[int, int] | str
 
@@ -39,7 +40,7 @@ class Survey:
 class _Listing:
     """One folder's content, each group sorted by name."""
 
-    files: list[Path] = field(default_factory=list)  # a photo to the filter; may still be a link to anything
+    files: list[os.DirEntry[str]] = field(default_factory=list)  # photos to the filter; may be links to anything
     folders: list[Path] = field(default_factory=list)
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
     rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
@@ -86,10 +87,19 @@ def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
 
     Raises :class:`FolderError` at once when ``root`` does not exist, cannot be read, or is neither folder nor file.
     """
+    return (scanned_file(*met) for met in walk(root, photo_filter, on_problem))
+
+
+def scanned_file(path: str, found: os.stat_result) -> ScannedFile:
+    """What :func:`walk` met, as the rest of the program knows it."""
+    return ScannedFile(Path(path), FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino))
+
+
+def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[Met]:
+    """The same as :func:`scan`, without making objects of what may turn out to be known: most files of most scans."""
     found = _check_exists(root)
     if stat_bits.S_ISREG(found.st_mode):
-        stat = FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
-        return iter((ScannedFile(root, stat),))
+        return iter(((os.fspath(root), found),))
     if not stat_bits.S_ISDIR(found.st_mode):
         raise FolderError(f"{root} is neither a folder nor a regular file")
     try:
@@ -116,7 +126,7 @@ def survey(root: Path, photo_filter: PhotoFilter) -> Survey:
     return Survey(folders, tuple(links))
 
 
-def _walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> Iterator[ScannedFile]:
+def _walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> Iterator[Met]:
     visited = _containing_folders(root)
     # Links wait until every real folder has been walked: a real path is the better name for a photo, and the one its
     # events come under.
@@ -134,7 +144,7 @@ def _walk_real(
     links: deque[Path],
     *,
     below_link: bool,
-) -> Iterator[ScannedFile]:
+) -> Iterator[Met]:
     stack = [top]
     while stack:
         folder = stack.pop()
@@ -150,14 +160,15 @@ def _walk_real(
             continue
         visited.add(identity)
         listing = _list_folder(folder, photo_filter, on_problem)
-        for path in listing.files:
+        for entry in listing.files:
             try:
-                stat = file_stat(path)
+                found = _state(entry)
             except OSError as error:
-                on_problem(path, error)
+                if not _is_dangling(error):
+                    on_problem(Path(entry.path), error)
                 continue
-            if stat is not None:
-                yield ScannedFile(path, stat)
+            if stat_bits.S_ISREG(found.st_mode):
+                yield entry.path, found
         stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path, listing.rules))
         links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 
@@ -173,18 +184,23 @@ def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem)
         if not _is_gone(error):
             on_problem(folder, error)
     for entry in sorted(entries, key=lambda entry: entry.name):
-        path = folder / entry.name
         try:
             if entry.is_dir(follow_symlinks=False):
-                listing.folders.append(path)
+                listing.folders.append(Path(entry.path))
             elif entry.is_symlink() and entry.is_dir():
-                listing.links.append(path)
-            elif photo_filter.accepts_file(path, listing.rules):
-                listing.files.append(path)
+                listing.links.append(Path(entry.path))
+            elif photo_filter.accepts_entry(entry, listing.rules):
+                listing.files.append(entry)
         except OSError as error:
             if not _is_dangling(error):
-                on_problem(path, error)
+                on_problem(Path(entry.path), error)
     return listing
+
+
+def _state(entry: os.DirEntry[str]) -> os.stat_result:
+    """The state of what it leads to. Windows' own listing, which the entry would answer from, may be out of date and
+    numbers no files."""
+    return os.stat(entry.path) if os.name == "nt" else entry.stat()
 
 
 def _check_exists(root: Path) -> os.stat_result:

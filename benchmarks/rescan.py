@@ -1,0 +1,80 @@
+"""What it costs to find out that nothing has changed in a large folder.
+
+    python benchmarks/rescan.py [--files 100000] [--runs 7]
+
+Makes a tree of small files and a library that knows them all, then compares in turns: `find TREE -printf '%s %T@'`, the
+comparison inside a process that runs already (what a watcher does every hour), and `photoindex index TREE` as a whole
+process. No file is opened: the tree's files hold one byte, and would fail as photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from invented import fill, relative_path
+from side_by_side import Spent, in_turns, machine, of_command, photoindex, print_ratio, print_times
+
+from photoindex.captioner import Captioner
+from photoindex.config import Settings
+from photoindex.library import Library
+from photoindex.types import FileStat
+
+
+def make_tree(tree: Path, count: int) -> dict[str, FileStat]:
+    stats = {}
+    for number in range(1, count + 1):
+        path = tree / relative_path(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        found = path.stat()
+        stats[relative_path(number)] = FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
+    return stats
+
+
+def no_captioner(_: Settings) -> Captioner:
+    raise AssertionError("an unchanged tree was taken for a changed one")
+
+
+def of_library(library: Library, tree: Path, count: int) -> Callable[[], Spent]:
+    def run() -> Spent:
+        started, cpu = time.perf_counter(), time.process_time()
+        report = library.index(tree, stop=threading.Event())
+        assert (report.seen, report.unchanged) == (count, count)
+        return Spent(time.process_time() - cpu, time.perf_counter() - started)
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=7)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        tree, data = Path(name).resolve() / "tree", Path(name).resolve() / "data"
+        tree.mkdir()
+        stats = make_tree(tree, options.files)
+        with Library(Settings(data), no_captioner) as library:
+            library.rebuild_full_text()  # of nothing: this is not about words, and the index counts as complete
+            fill(library._database, tree, options.files, terms=0, stats=stats)
+            subjects = {
+                "find -printf '%s %T@'": of_command(["find", tree, "-printf", "%s %T@\\n"]),
+                "the comparison": of_library(library, tree, options.files),
+                "photoindex index": photoindex("--quiet", "--data-dir", data, "index", tree),
+            }
+            measured = in_turns(subjects, options.runs)
+    print(f"{options.files:,} files in an unchanged tree; {options.runs} runs each, in turns, the disk's cache warm\n")
+    print_times(measured)
+    print()
+    print_ratio(measured, "the comparison", "find -printf '%s %T@'", 4)
+    print_ratio(measured, "photoindex index", "find -printf '%s %T@'", 4)
+    print(f"\n{machine('SQLAlchemy')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -114,7 +114,8 @@ class PhotoFilter:
             return False
         if name.startswith(".") and not self.hidden_files:
             return False
-        return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES
+        stem, _, suffix = name.rpartition(".")
+        return bool(stem) and f".{suffix.lower()}" in PHOTO_SUFFIXES
 
     def _names_folder(self, path: Path) -> bool:
         name = path.name

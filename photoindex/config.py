@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from photoindex.errors import ConfigError
+from photoindex.pace import LOWEST_RATE
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 MAX_PIXELS = 300_000_000
@@ -46,6 +47,8 @@ class Settings:
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
+    nice: int = 0  # how far index, watch and reindex give way to other programs, 0 to 19
+    max_rate: float = 0.0  # photos captioned a second, at most; 0: no limit
 
     @property
     def catalogue_path(self) -> Path:
@@ -137,6 +140,10 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"engine is {settings.engine!r}; choose {', '.join(ENGINES)}")
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise ConfigError(f"beam_width is {settings.beam_width}; choose 1 to 20")
+    if not 0 <= settings.nice <= 19:
+        raise ConfigError(f"nice is {settings.nice}; choose 0 to 19")
+    if settings.max_rate and not settings.max_rate >= LOWEST_RATE:
+        raise ConfigError(f"max_rate is {settings.max_rate}; choose 0 for no limit, or at least {LOWEST_RATE}")
     for name in ("batch_size", "threads", "settle_seconds"):
         if getattr(settings, name) < 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")

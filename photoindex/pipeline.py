@@ -24,6 +24,7 @@ from photoindex.decode import Decoder
 from photoindex.decode.photo import shown
 from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
+from photoindex.pace import Pace
 from photoindex.search import FullText
 from photoindex.store import files, photos
 from photoindex.store.database import Database
@@ -55,12 +56,14 @@ class Pipeline:
         load: Callable[[Settings], Captioner],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        pace: Pace | None = None,
     ) -> None:
         self._database = database
         self._full_text = full_text
         self._settings = settings
         self._load = load
         self._now = now
+        self._pace = pace or Pace(settings.max_rate)
         self._owner = jobqueue.owner_name()
         self._captioner: Captioner | None = None
         self._decoder: Decoder | None = None
@@ -116,7 +119,7 @@ class Pipeline:
             if between is not None:
                 between()
             with self._database.write() as connection:
-                claimed = jobqueue.claim(connection, self._owner, jobqueue.CLAIM, self._now())
+                claimed = jobqueue.claim(connection, self._owner, self._pace.at_once(jobqueue.CLAIM), self._now())
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
@@ -247,7 +250,9 @@ class Pipeline:
         batch: list[tuple[list[_Ready], DecodedPhoto]] = []
         renewed = time.monotonic()
         waiting = self._waiting() if progress is not None else 0
+        batch_size = self._pace.at_once(captioner.batch_size, seconds=1.0)
         for path, answer in self._decoder.decode(list(groups)):
+            stop.wait(self._pace.begin())
             group = groups[path]
             if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
                 for ready in group:
@@ -258,7 +263,7 @@ class Pipeline:
                     self._fail(ready.job, error, unfinished, tally, ready.content_hash)
             else:
                 batch.append((group, answer))
-            if len(batch) >= captioner.batch_size:
+            if len(batch) >= batch_size:
                 self._caption_and_store(batch, unfinished, tally)
                 batch = []
             if progress is not None:

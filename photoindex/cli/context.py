@@ -20,6 +20,9 @@ import click
 from photoindex.config import DEVICES, ENGINES, Settings, load_settings
 from photoindex.lazy import importing
 
+if TYPE_CHECKING:
+    from photoindex.library import Library
+
 EXIT_SOME_FAILED = 4
 EXIT_INTERRUPTED = 130
 
@@ -39,6 +42,13 @@ batch_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads the model may use. [default: all cores]"
 )
+nice_option = click.option(
+    "--nice", type=click.IntRange(0, 19), help="Give way to other programs: 0 as they, 19 to all. [default: 0]"
+)
+rate_option = click.option(
+    "--max-rate", type=click.FloatRange(0), metavar="N",
+    help="Caption at most so many photos a second, to spare the fan or the battery. [default: no limit]",
+)  # fmt: skip
 model_option = click.option(
     "--model",
     metavar="NAME",
@@ -65,6 +75,13 @@ class Context:
             from photoindex.library import Library
 
         return Library(self.settings(**flags))
+
+    def work(self, **flags: Any) -> Library:
+        """The same for long work, in a process that gives way to others as the settings ask."""
+        from photoindex.pace import give_way
+
+        give_way(self.settings(**flags).nice)
+        return self.open(**flags)
 
     def say(self, line: str) -> None:
         """One line for the person, on stderr."""

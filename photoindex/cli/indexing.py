@@ -17,6 +17,8 @@ from photoindex.cli.context import (
     engine_option,
     json_option,
     model_option,
+    nice_option,
+    rate_option,
     stop_on_signals,
     threads_option,
     write_json,
@@ -36,6 +38,8 @@ FAILURES_SHOWN = 10
 @beam_option
 @batch_option
 @threads_option
+@nice_option
+@rate_option
 @json_option
 @click.pass_obj
 def index(context: Context, /, paths: tuple[Path, ...], as_json: bool, **flags: Any) -> None:
@@ -44,7 +48,7 @@ def index(context: Context, /, paths: tuple[Path, ...], as_json: bool, **flags: 
     Only new and changed photos are captioned; a photo that was moved, renamed or copied is recognised by its content.
     Interrupted at any point, the same command goes on where it stopped.
     """
-    with context.open(**flags) as library, stop_on_signals() as stop:
+    with context.work(**flags) as library, stop_on_signals() as stop:
         with ProgressDisplay(context.quiet) as display:
             report = library.index(*paths, progress=display, notice=context.say, stop=stop)
         if as_json:
@@ -68,6 +72,8 @@ def index(context: Context, /, paths: tuple[Path, ...], as_json: bool, **flags: 
 @beam_option
 @batch_option
 @threads_option
+@nice_option
+@rate_option
 @click.pass_obj
 def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
     """Caption the photos in folders, then keep up with them until stopped.
@@ -75,7 +81,7 @@ def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
     New photos are captioned as they come, renamed and moved ones are followed, removed ones leave the search. Stop it
     with Ctrl-C or SIGTERM; started again, it finds out what happened meanwhile.
     """
-    with context.open(**flags) as library, stop_on_signals() as stop, ProgressDisplay(context.quiet) as display:
+    with context.work(**flags) as library, stop_on_signals() as stop, ProgressDisplay(context.quiet) as display:
 
         def ready(report: IndexReport) -> None:
             _tell(context, report)

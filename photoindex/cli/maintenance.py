@@ -18,7 +18,9 @@ from photoindex.cli.context import (
     engine_option,
     json_option,
     model_option,
+    nice_option,
     printable,
+    rate_option,
     stop_on_signals,
     threads_option,
     write_json,
@@ -67,7 +69,7 @@ def list_failures(context: Context, /, ignored: bool, as_json: bool) -> None:
 @click.pass_obj
 def retry(context: Context, /, files: tuple[Path, ...]) -> None:
     """Try failed files again: all, or these."""
-    with context.open() as library, stop_on_signals() as stop:
+    with context.work() as library, stop_on_signals() as stop:
         queued = library.retry_failures(*files)
         with ProgressDisplay(context.quiet) as display:
             tally = library.work_off(progress=display, stop=stop)
@@ -99,6 +101,8 @@ def ignore(context: Context, /, files: tuple[Path, ...]) -> None:
 @beam_option
 @batch_option
 @threads_option
+@nice_option
+@rate_option
 @click.pass_obj
 def reindex(context: Context, /, what: str | None, dry_run: bool, **flags: Any) -> None:
     """Caption photos anew, or rebuild the search index.
@@ -108,7 +112,7 @@ def reindex(context: Context, /, what: str | None, dry_run: bool, **flags: Any) 
     """
     if what is None:
         raise click.UsageError("say what: --stale, --all, --failed or --fulltext")
-    with context.open(**flags) as library, stop_on_signals() as stop, ProgressDisplay(context.quiet) as display:
+    with context.work(**flags) as library, stop_on_signals() as stop, ProgressDisplay(context.quiet) as display:
         if what == "fulltext":
             count = library.status().captioned if dry_run else library.rebuild_full_text(display)
             context.say(f"{count} photos {'would be' if dry_run else ''} indexed".replace("  ", " "))

@@ -1,0 +1,146 @@
+"""Fewer photos a second, and a lower priority, for this process and those it starts. No test waits for a clock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from photoindex.config import Settings, load_settings
+from photoindex.errors import ConfigError
+from photoindex.pace import Pace
+from photoindex.pipeline import Pipeline
+from photoindex.search import FullText
+from photoindex.store.database import Database
+from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo
+
+
+class Clock(threading.Event):
+    """A stop that is never set; waiting for it only moves the clock on, and is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 100.0
+        self.waits: list[float] = []
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds += timeout
+        self.waits.append(timeout)
+        return False
+
+
+def test_photos_begin_evenly() -> None:
+    clock = Clock()
+    pace = Pace(4, clock)
+    begun = []
+    for work in (0.1, 0.0, 0.2, 0.0):
+        clock.wait(pace.begin())
+        begun.append(clock())
+        clock.seconds += work
+    assert begun == pytest.approx([100, 100.25, 100.5, 100.75])
+
+
+def test_idle_time_is_not_caught_up_on() -> None:
+    clock = Clock()
+    pace = Pace(2, clock)
+    pace.begin()
+    clock.seconds += 60
+    assert [pace.begin() for _ in range(3)] == pytest.approx([0, 0.5, 1.0])
+
+
+def test_slow_work_waits_for_nothing() -> None:
+    clock = Clock()
+    pace = Pace(10, clock)
+    for _ in range(3):
+        assert pace.begin() == 0
+        clock.seconds += 0.2
+
+
+def test_without_a_limit_nothing_waits_and_batches_stay_whole() -> None:
+    pace = Pace(0)
+    assert [pace.begin() for _ in range(3)] == [0, 0, 0]
+    assert pace.at_once(64) == 64
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(0.01, 1), (1, 5), (3.5, 18), (1000, 64)])
+def test_little_is_claimed_at_once_when_it_goes_slowly(rate: float, expected: int) -> None:
+    assert Pace(rate).at_once(64) == expected
+
+
+def test_the_pipeline_keeps_the_pace(database: Database, data_dir: Path, album: Path) -> None:
+    count = 12
+    for number in range(count):
+        make_photo(album / f"{number}.jpg")
+    add_files(database, album, *(f"{number}.jpg" for number in range(count)))
+    settings, clock, captioner = Settings(data_dir, max_rate=3.0), Clock(), FakeCaptioner(batch_size=8)
+    sizes: list[int] = []
+    captioner.before = lambda: sizes.append(len(captioner.captions))
+    with FullText.open(settings.index_path) as index:
+        pipeline = Pipeline(database, index, settings, lambda _: captioner, pace=Pace(settings.max_rate, clock))
+        tally = pipeline.run(stop=clock)
+        pipeline.close()
+    assert tally.captioned == count
+    assert clock() - 100 == pytest.approx((count - 1) / 3)
+    assert max(after - before for before, after in zip([0, *sizes], [*sizes, count], strict=True)) == 3  # a second's
+
+
+def test_settings_out_of_range_are_refused(data_dir: Path) -> None:
+    rates = [("max_rate", value) for value in (-1.0, 0.001, float("nan"))]
+    for name, value in (("nice", 20), ("nice", -1), *rates):
+        with pytest.raises(ConfigError, match=f"{name} is"):
+            load_settings(data_dir=data_dir, **{name: value})
+    assert load_settings(data_dir=data_dir, nice=19, max_rate=0.01).nice == 19
+
+
+PRIORITIES = """
+import os, sys
+from pathlib import Path
+from photoindex.decode import Decoder
+from photoindex.pace import give_way
+
+os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[2]))
+give_way(int(sys.argv[3]))
+with Decoder(16, workers=1, seconds=60, max_pixels=10**6) as decoder:
+    list(decoder.decode([Path(sys.argv[1])]))
+    [worker] = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    print(os.getpriority(os.PRIO_PROCESS, 0), os.getpriority(os.PRIO_PROCESS, int(worker)))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a process's children are looked up in /proc")
+@pytest.mark.parametrize(("before", "nice", "after"), [(0, 7, 7), (0, 0, 0), (12, 7, 12)])
+def test_helper_processes_give_way_as_well(album: Path, before: int, nice: int, after: int) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    photo = make_photo(album / "a.jpg")
+    done = subprocess.run(
+        [sys.executable, "-c", PRIORITIES, str(photo), str(max(own, before)), str(nice)],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    this, worker = map(int, done.stdout.split())
+    assert this == max(own, after)
+    assert worker >= this  # which gives way a little more still
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="priorities are read as POSIX has them")
+def test_the_command_line_gives_way_when_it_works(data_dir: Path, album: Path) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    code = "import os, sys; from photoindex.cli import main\ntry: main(sys.argv[1:])\nfinally: " \
+        "print(os.getpriority(os.PRIO_PROCESS, 0))"  # fmt: skip
+    for arguments, expected in (
+        (["index", "--nice", "9", str(album)], max(own, 9)),
+        (["--quiet", "reindex", "--nice", "9", "--fulltext"], max(own, 9)),
+        (["status"], own),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "--data-dir", str(data_dir), *arguments],
+            cwd=REPOSITORY, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.split()[-1] == str(expected)

@@ -1,6 +1,6 @@
 """What photoindex takes: the wheel, the catalogue and index a photo, `watch` in memory, a search in time.
 
-    python benchmarks/footprint.py PHOTOS
+    python benchmarks/footprint.py PHOTOS [--idle-seconds 60]
 
 PHOTOS is a folder of photos; they are copied to a temporary place and indexed there. Memory is read from /proc, so this
 runs on Linux. Prints one table, with what it was measured on.
@@ -49,8 +49,20 @@ def memory_mb(pid: int) -> tuple[float, float, int]:
     return value(pid, "Rss"), sum(value(member, "Pss") for member in members), len(members)
 
 
-def watch_memory(data_dir: Path, photos: Path, new_photo: Path) -> list[tuple[str, tuple[float, float, int]]]:
-    """Memory of a watcher: before it has anything to caption, just after, and once it let go of the model."""
+def processor_seconds(pid: int) -> float:
+    """User and system time of a process and all below it, threads included."""
+    ticks = 0
+    for member in family(pid):
+        fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def watch_memory(
+    data_dir: Path, photos: Path, new_photo: Path, idle_seconds: float
+) -> tuple[list[tuple[str, tuple[float, float, int]]], float]:
+    """Memory of a watcher: before it has anything to caption, just after, and once it let go of the model; and the
+    seconds of the processor it takes in so many seconds without work."""
     environment = {**os.environ, "PHOTOINDEX_UNLOAD_SECONDS": str(UNLOAD_SECONDS)}
     process = subprocess.Popen(command(data_dir, "watch", photos), stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
@@ -66,14 +78,18 @@ def watch_memory(data_dir: Path, photos: Path, new_photo: Path) -> list[tuple[st
     while len(family(process.pid)) > 1 and time.monotonic() < deadline:
         time.sleep(0.1)
     found.append(("the model let go of again", memory_mb(process.pid)))
+    before = processor_seconds(process.pid)
+    time.sleep(idle_seconds)
+    idle = processor_seconds(process.pid) - before
     process.send_signal(signal.SIGINT)
     process.communicate()
-    return found
+    return found, idle
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
+    parser.add_argument("--idle-seconds", type=float, default=60)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -111,9 +127,11 @@ def main() -> None:
             times.append(time.monotonic() - started)
         rows.append(("a search, whole command", f"median {statistics.median(times) * 1e3:.0f} ms of {SEARCHES}"))
 
-        for what, (resident, proportional, count) in watch_memory(data_dir, photos, kept):
+        found, idle = watch_memory(data_dir, photos, kept, options.idle_seconds)
+        for what, (resident, proportional, count) in found:
             processes = f"{count} process" + ("es" if count > 1 else "")
             rows.append((f"watch, {what}", f"{resident:.0f} MB resident, {proportional:.0f} MB in all of {processes}"))
+        rows.append(("watch without work", f"{idle:.2f} s of the processor in {options.idle_seconds:.0f} s"))
     widest = max(len(label) for label, _ in rows)
     for label, value in rows:
         print(f"{label.ljust(widest)}  {value}")

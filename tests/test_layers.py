@@ -24,7 +24,7 @@ LAYERS = (
     {"pipeline", "watchjournal"},
     {"indexer"},
     {"library"},
-    {"doctor"},
+    {"doctor", "benchmark"},
     {"", "cli"},
     {"__main__"},
 )

@@ -30,6 +30,7 @@ COMMANDS = {
     "reindex": "maintenance",
     "models": "maintenance",
     "doctor": "doctor",
+    "benchmark": "benchmark",
     "train": "training",
     "evaluate": "evaluation",
 }

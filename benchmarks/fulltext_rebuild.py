@@ -110,10 +110,11 @@ def main() -> None:
         told, _ = step("rebuild", data).communicate()
         made = json.loads(told)
         size = folder_bytes(data / "fulltext")
+        rate = options.photos / made["cpu"]
         print(
             f"reindex --fulltext of {options.photos:,} photos: {made['wall']:.1f} s on the wall, {made['cpu']:.1f} s of"
-            f" the processor, {options.photos / made['cpu']:.0f} photos a second of it; {made['memory']:.0f} MB at most;"
-            f" {size / 1e6:.0f} MB of index\n"
+            f" the processor ({rate:.0f} photos a second of it), {made['memory']:.0f} MB at most; {size / 1e6:.0f} MB"
+            " of index\n"
         )
         quiet, _ = searched(data, lambda: time.sleep(10))
         busy, rate = searched(data, lambda: burst(data, options.burst))

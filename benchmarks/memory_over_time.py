@@ -86,9 +86,8 @@ def resident_mb(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    return [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    listed = ((task / "children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir())
+    return [int(child) for each in listed for child in each]
 
 
 def captioned(catalogue: Path) -> int:

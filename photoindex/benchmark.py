@@ -164,7 +164,7 @@ def _make_photos(folder: Path, count: int) -> list[Path]:
 
 @contextmanager
 def _decoder(size: int, settings: Settings) -> Iterator[Decoder]:
-    with Decoder(size, settings.decode_workers, settings.decode_seconds, settings.max_pixels) as decoder:
+    with Decoder(size, settings.decoders, settings.decode_seconds, settings.max_pixels) as decoder:
         yield decoder
 
 

@@ -16,6 +16,7 @@ from photoindex.pace import LOWEST_RATE
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 MAX_PIXELS = 300_000_000
+MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "torch")
@@ -43,12 +44,17 @@ class Settings:
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
     reconcile_seconds: float = 3600.0  # full comparison of each watched folder, whatever its events say
     poll_seconds: float = 10.0  # where events do not arrive
-    decode_workers: int = 1
+    decode_workers: int = 0  # processes; 0: one a core, four at most
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
     nice: int = 0  # how far index, watch and reindex give way to other programs, 0 to 19
     max_rate: float = 0.0  # photos captioned a second, at most; 0: no limit
+
+    @property
+    def decoders(self) -> int:
+        """How many processes decode photos."""
+        return self.decode_workers or min(MOST_DECODERS, os.cpu_count() or 1)
 
     @property
     def catalogue_path(self) -> Path:
@@ -144,7 +150,7 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"nice is {settings.nice}; choose 0 to 19")
     if settings.max_rate and not settings.max_rate >= LOWEST_RATE:
         raise ConfigError(f"max_rate is {settings.max_rate}; choose 0 for no limit, or at least {LOWEST_RATE}")
-    for name in ("batch_size", "threads", "settle_seconds"):
+    for name in ("batch_size", "threads", "settle_seconds", "decode_workers"):
         if getattr(settings, name) < 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")
     for name in (
@@ -152,7 +158,6 @@ def _check(settings: Settings) -> None:
         "reconcile_seconds",
         "poll_seconds",
         "decode_seconds",
-        "decode_workers",
         "max_pixels",
     ):
         if getattr(settings, name) <= 0:

@@ -12,9 +12,9 @@ from photoindex.errors import CatalogueError
 from photoindex.store import files, photos
 from photoindex.store.asking import ask, listed
 from photoindex.store.database import Database
-from photoindex.store.lookup import find_photos
+from photoindex.store.lookup import find_photos, known_states
 from photoindex.store.tables import caption, photo, term
-from photoindex.types import Term
+from photoindex.types import FileStat, ScannedFile, Term
 from tests.support import NOW, add_files, add_photo, run_thread
 
 
@@ -120,3 +120,26 @@ def test_ids_are_numbers() -> None:
     assert listed([1, 2]) == "1, 2"
     with pytest.raises(ValueError, match="invalid literal"):
         listed(["1) or (1"])  # type: ignore[list-item]
+
+
+def test_known_states_are_those_of_known_files(database: Database, album: Path, tmp_path: Path) -> None:
+    (album / "inner").mkdir()
+    other = tmp_path / "album 2"  # its name begins with the other's
+    other.mkdir()
+    add_files(database, other, "a.jpg")
+    add_files(database, album / "inner", "b.jpg", "sub/c.jpg")
+    add_files(database, album, "a.jpg", "bad\udcff.jpg", "sub/x.jpg", "sub0.jpg", "sub.jpg", "gone.jpg")
+    with database.write() as connection:
+        big = files.known_files(connection, album)[album / "a.jpg"]
+        files.record_files(connection, [ScannedFile(album / "a.jpg", FileStat(7, 8, 2**64 - 1))])
+        assert big != FileStat(7, 8, 2**64 - 1)
+        files.mark_missing(connection, [album / "gone.jpg"])
+    for below in (album, other, tmp_path, album / "sub", album / "inner", album / "a.jpg", album / "none", Path("/")):
+        with database.read() as connection:
+            expected = files.known_files(connection, below)
+            found = known_states(connection, below)
+        with database.ask() as asker:
+            assert known_states(asker, below) == found
+        assert {Path(path): FileStat(*state) for path, state in found.items()} == expected, below
+    with database.ask() as asker:
+        assert len(known_states(asker, Path("/"))) == 8

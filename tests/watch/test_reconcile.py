@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from photoindex.types import FileEvent, FileStat, ScannedFile
-from photoindex.watch.reconcile import Changes, compare, events
+from photoindex.watch.reconcile import TELL_EVERY, Changes, compare, events, sift
+from photoindex.watch.scan import scanned_file
 
 
 def state(size: int = 1, mtime_ns: int = 1, inode: int = 1) -> FileStat:
@@ -92,3 +94,32 @@ def test_files_without_inode_numbers_are_never_taken_for_moved() -> None:
     known = {Path("/old"): state(inode=0)}
     changes = compare([found("/new", state(inode=0))], known)
     assert [event.kind for event in events(changes, known)] == ["removed", "written"]
+
+
+def test_sifting_leaves_what_differs_and_what_was_not_met(tmp_path: Path) -> None:
+    for name in ("changed.jpg", "new.jpg", "same.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    met = [(str(path), path.stat()) for path in sorted(tmp_path.iterdir())]
+    states = {path: (stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat in met}
+    changed, new, same = states
+    known = {changed: (2, *states[changed][1:]), same: (*states[same][:2], 1), "gone.jpg": (1, 1, 1)}
+    found = sift(met, known, scanned_file)
+    assert (found.seen, found.unchanged) == (3, 1)  # another inode alone is no change
+    assert [str(file.path) for file in found.others] == [changed, new]
+    assert [file.stat for file in found.others] == [FileStat(*states[changed]), FileStat(*states[new])]
+    assert set(known) == {changed, "gone.jpg"}
+
+
+def test_sifting_makes_nothing_of_what_is_known_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    stat = (tmp_path / "a.jpg").stat()
+    met = [(f"{number}.jpg", stat) for number in range(2 * TELL_EVERY + 1)]
+    known = {path: (stat.st_size, stat.st_mtime_ns, 0) for path, _ in met}
+    told: list[tuple[int, str]] = []
+
+    def make(path: str, _: os.stat_result) -> ScannedFile:
+        raise AssertionError(path)
+
+    found = sift(met, known, make, lambda seen, path: told.append((seen, path)))
+    assert (found.seen, found.unchanged, found.others, known) == (len(met), len(met), (), {})
+    assert told == [(TELL_EVERY, f"{TELL_EVERY - 1}.jpg"), (2 * TELL_EVERY, f"{2 * TELL_EVERY - 1}.jpg")]

@@ -46,7 +46,7 @@ _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed":
 @dataclass(frozen=True, slots=True)
 class Job:
     """A claimed job: this worker's to do until its lease runs out. ``attempts`` counts the tries, this one included;
-    ``again`` asks for a new caption even though its content has one."""
+    ``again`` asks for a new caption even though its content has one, unless that was made since ``queued_at``."""
 
     id: int
     file_id: int
@@ -56,6 +56,7 @@ class Job:
     attempts: int
     again: bool
     owner: str
+    queued_at: datetime
 
 
 def owner_name() -> str:
@@ -92,8 +93,8 @@ def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list
         return []
     rows = connection.execute(
         select(
-            job.c.id, job.c.file_id, job.c.kind, file.c.relative_path, file.c.size, file.c.mtime_ns, file.c.inode,
-            root.c.path,
+            job.c.id, job.c.file_id, job.c.kind, job.c.created_at, file.c.relative_path, file.c.size, file.c.mtime_ns,
+            file.c.inode, root.c.path,
         )
         .join_from(job, file)
         .join(root)
@@ -116,6 +117,7 @@ def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list
             tried + 1,
             row.kind == AGAIN,
             owner,
+            row.created_at,
         )
         for row in rows
     ]

@@ -270,6 +270,7 @@ class Library:
 
         Returns how many photos were indexed.
         """
+        self._database.check_writable()
         termindex.rebuild(self._database, self.settings.terms_path)
         if self._full_text is None:
             self._full_text = FullText.open(self.settings.index_path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from photoindex import indexer, retry, watcher, watchjournal
+from photoindex import child, indexer, retry, watcher, watchjournal
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.library import Library
 from photoindex.store import database as database_module
@@ -390,6 +392,54 @@ def test_a_captioner_that_dies_during_the_first_comparison_is_started_again(
     assert captioner.closed.is_set()
     assert "and once more" in watching.notices.get(timeout=PATIENCE)
     assert names(open_library().search("red")) == ["one.jpg", "two.jpg"]
+
+
+def test_a_decoder_that_cannot_be_started_costs_no_photo_and_not_the_watcher(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
+    refusals = 2
+    real = subprocess.Popen
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return real(*arguments, **options)
+
+    watching = watch(album)
+    monkeypatch.setattr(child.subprocess, "Popen", refuse)
+    make_photo(album / "one.jpg", "red")
+    assert "Cannot allocate memory" in notice_of(watching, "decoding cannot start")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    notice_of(watching, "going on")
+    assert names(watching.library.search("red")) == ["one.jpg"]
+    assert watching.library.failures() == []
+
+
+def test_a_burst_of_removals_suspends_a_folder_until_its_photos_are_back(
+    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "SUSPENDED_SECONDS", 0.0)
+    photos = [make_photo(album / f"{number}.jpg") for number in range(8)]
+    watching = watch(album, suspend_photos=4)
+    elsewhere = album.with_name("elsewhere")
+    elsewhere.mkdir()
+    for path in photos:
+        path.rename(elsewhere / path.name)
+    assert "--accept-missing" in notice_of(watching, "vanished at once")
+    work_of(watching, album)
+    assert len(watching.library.search("red")) == 8
+    for path in photos:
+        (elsewhere / path.name).rename(path)
+    notice_of(watching, "are back")
+    assert len(watching.library.search("red")) == 8
+    photos[0].unlink()
+    make_photo(album / "very last.jpg", "blue")
+    captioned(watching, 1)
+    assert len(watching.library.search("red")) == 7
+    assert len(captioner.captions) == 10
 
 
 def notice_of(watching: Watch, text: str) -> str:

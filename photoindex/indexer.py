@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -186,6 +187,7 @@ class Indexer:
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 files.note_reconciled(connection, root.id, device)
+                jobqueue.expedite(connection, root.id, datetime.now(timezone.utc))
         return len(scanned), changes.unchanged, len(removed)
 
     def _look_at_named(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:

@@ -145,6 +145,13 @@ def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetim
     _set_attempts(connection, claimed, -1, state="queued", lease_owner=None, lease_until=None, next_try_at=next_try_at)
 
 
+def expedite(connection: Connection, root_id: int, now: datetime) -> None:
+    """Have the jobs of a root be due that only wait for it to be back, not for another try after a failure."""
+    its_files = select(file.c.id).where(file.c.root_id == root_id)
+    waiting = and_(job.c.state == "queued", job.c.error_kind.is_(None), job.c.next_try_at > now)
+    connection.execute(update(job).where(waiting, job.c.file_id.in_(its_files)).values(next_try_at=now))
+
+
 def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **values: object) -> None:
     for attempts, group in groupby(sorted(claimed, key=lambda each: each.attempts), lambda each: each.attempts):
         ids = [each.id for each in group]

@@ -14,7 +14,8 @@ import pytest
 from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
-from photoindex.types import FileStat, Progress
+from photoindex.store import files
+from photoindex.types import FileStat, Progress, ScannedFile
 from photoindex.watch import IGNORE_FILE, Settler
 from photoindex.watch.scan import file_stat
 from tests.support import FakeCaptioner, Writer, add_files, make_photo, names, put_on_another_disk, refuse
@@ -138,6 +139,28 @@ def test_a_disk_that_comes_back_with_another_number_is_known_again(library: Libr
     assert library.index(album).unchanged == 1
     (album / "a.jpg").unlink()
     assert library.index(album).missing == 1
+
+
+def test_photos_that_wait_for_their_disk_are_captioned_as_soon_as_it_is_back(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "known.jpg")
+    library.index(album)
+    waiting = make_photo(album / "waiting.jpg", "blue")
+    stat = file_stat(waiting)
+    assert stat is not None
+    with library._database.write() as connection:
+        files.record_files(connection, [ScannedFile(waiting, stat)])
+    away = album.with_name("away")
+    album.rename(away)
+    album.mkdir()
+    put_on_another_disk(library._database)
+    assert library.work_off().done == 0
+    assert library.status().jobs["queued"] == 1
+    album.rmdir()
+    away.rename(album)
+    library.index(album)
+    assert names(library.search("square")) == ["known.jpg", "waiting.jpg"]
 
 
 def test_an_index_that_is_stopped_takes_nothing(library: Library, captioner: FakeCaptioner, album: Path) -> None:

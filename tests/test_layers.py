@@ -18,11 +18,12 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors", "lazy"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "pace"},
+    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "pace", "child"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training", "status", "installation"},
+    {"fulltext", "termindex", "training", "status", "installation", "suspension"},
     {"pipeline", "watchjournal"},
     {"indexer"},
+    {"watcher"},
     {"library"},
     {"doctor", "benchmark"},
     {"", "cli"},

@@ -32,6 +32,7 @@ from photoindex.watch.holder import held
 from photoindex.watchjournal import WatchJournal
 
 EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead
+DRAIN_SECONDS = 3.0  # the longest that events are handled in one go
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
 SUSPENDED_SECONDS = 60.0  # how often it is looked whether the photos of a suspended root are back
 
@@ -193,9 +194,11 @@ class Watcher:
     def _drain(self, wait: float) -> None:
         """Handle the events that are there; when there are none, wait for the first as long as told (seconds).
 
-        An event that could not be handled to the end is the first to be handled next time.
+        After a few seconds those that are left have to wait for the work that they brought, or a burst of them would
+        hold it all up. An event that could not be handled to the end is the first to be handled next time.
         """
-        while True:
+        ends = time.monotonic() + wait + DRAIN_SECONDS
+        while not self._stop.is_set() and time.monotonic() < ends:
             if self._at_hand is None:
                 try:
                     self._at_hand = self._events.get(timeout=wait) if wait > 0 else self._events.get_nowait()

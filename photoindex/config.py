@@ -21,9 +21,11 @@ else:
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 MAX_PIXELS = 300_000_000
+MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 WATCH_MODES = ("auto", "events", "polling")
+ENGINES = ("auto", "torch")
 
 
 def default_data_dir() -> Path:
@@ -38,9 +40,10 @@ class Settings:
     data_dir: Path
     model: str = "default"  # a name under models/, or the path of a checkpoint folder
     device: str = "auto"
+    engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
     batch_size: int = 0  # 0: 32 on the CPU, 64 on a GPU
-    threads: int = 0  # 0: torch decides
+    threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
     reconcile_seconds: float = 3600.0  # full comparison of each watched folder, whatever its events say
@@ -49,10 +52,15 @@ class Settings:
     suspend_share: float = 0.5  # of a folder's photos; when more vanish at once, they are kept until they are back,
     suspend_photos: int = 50  # if they are at least so many
     backup_days: float = 1.0  # between two backups of the catalogue; 0: none but before upgrades
-    decode_workers: int = 1
+    decode_workers: int = 0  # processes; 0: one a core, four at most
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
+
+    @property
+    def decoders(self) -> int:
+        """How many processes decode photos."""
+        return self.decode_workers or min(MOST_DECODERS, os.cpu_count() or 1)
 
     @property
     def catalogue_path(self) -> Path:
@@ -132,13 +140,15 @@ def _convert(name: str, value: Any, where: str) -> Any:
 def _check(settings: Settings) -> None:
     if settings.device not in DEVICES:
         raise ConfigError(f"device is {settings.device!r}; choose {', '.join(DEVICES)}")
+    if settings.engine not in ENGINES:
+        raise ConfigError(f"engine is {settings.engine!r}; choose {', '.join(ENGINES)}")
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise ConfigError(f"beam_width is {settings.beam_width}; choose 1 to 20")
     if settings.watch_mode not in WATCH_MODES:
         raise ConfigError(f"watch_mode is {settings.watch_mode!r}; choose {', '.join(WATCH_MODES)}")
     if not 0 <= settings.suspend_share <= 1:
         raise ConfigError(f"suspend_share is {settings.suspend_share}; choose 0 to 1")
-    for name in ("batch_size", "threads", "settle_seconds", "backup_days"):
+    for name in ("batch_size", "threads", "settle_seconds", "backup_days", "decode_workers"):
         if getattr(settings, name) < 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")
     for name in (
@@ -146,7 +156,6 @@ def _check(settings: Settings) -> None:
         "reconcile_seconds",
         "poll_seconds",
         "decode_seconds",
-        "decode_workers",
         "max_pixels",
         "suspend_photos",
     ):

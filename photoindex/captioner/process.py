@@ -51,7 +51,7 @@ class CaptionerProcess:
             self._child = Child(_START)
         except OSError as error:  # no memory or process to be had
             raise CaptionerCrashed(f"the captioning process cannot be started: {error.strerror or error}") from error
-        wanted = {"model", "device", "beam_width", "batch_size", "threads"}
+        wanted = {"model", "device", "beam_width", "batch_size", "threads", "engine"}
         values = {name: getattr(settings, name) for name in wanted}
         try:
             self._child.ask({**values, "data_dir": os.fspath(settings.data_dir)})

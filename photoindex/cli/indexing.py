@@ -14,6 +14,7 @@ from photoindex.cli.context import (
     batch_option,
     beam_option,
     device_option,
+    engine_option,
     json_option,
     model_option,
     stop_on_signals,
@@ -31,6 +32,7 @@ FAILURES_SHOWN = 10
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 @device_option
+@engine_option
 @model_option
 @beam_option
 @batch_option
@@ -71,6 +73,7 @@ def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as
               help="Learn of changes by the system's events or by scanning again and again. [default: auto: by events "
                    "but on network and FUSE file systems]")  # fmt: skip
 @device_option
+@engine_option
 @model_option
 @beam_option
 @batch_option

@@ -7,6 +7,7 @@ until it has been quiet for as long.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -93,12 +94,16 @@ class Indexer:
         places = [absolute(path) for path in paths]
         if watch is None:  # a watch has seen that they are there; what goes from now on may come back
             for place in places:
-                check_exists(place)
+                if not (accept_missing and self._is_gone(place)):
+                    check_exists(place)
         attempt = watch or once
         seen = unchanged = missing = 0
         for place in places:
             if stop.is_set():
                 break
+            if accept_missing and self._is_gone(place):
+                missing += self._give_up(place)
+                continue
             first = partial(self._compare_first if watch else self._compare, place, accept_missing=accept_missing)
             found = attempt(first)
             if found is not None:
@@ -150,6 +155,18 @@ class Indexer:
                 raise
             self._notice(f"{error}; it is compared when it is back")
             return 0, 0, 0
+
+    def _is_gone(self, place: Path) -> bool:
+        """Whether a path that the library has photos of is not there any more."""
+        with self._database.read() as connection:
+            return not os.path.lexists(place) and bool(files.known_files(connection, place))
+
+    def _give_up(self, place: Path) -> int:
+        """Take all photos below a path that is gone for removed. Returns how many."""
+        with self._database.write() as connection:
+            known = files.known_files(connection, place)
+            removed = self._suspension.compared(connection, place, list(known), known, (), accept=True)
+            return files.mark_missing(connection, removed)
 
     def _compare(self, place: Path, *, accept_missing: bool = False) -> tuple[int, int, int]:
         """Scan a folder (or one file), note what is new, changed or gone. Returns files seen, unchanged and missing."""

@@ -9,6 +9,7 @@ that vanish are believed to be removed; what is known of those is kept as well, 
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -98,7 +99,7 @@ class Suspension:
             if root.suspended_photos is not None and whole:
                 files.note_suspended(connection, root.id, None)
                 self._told.discard(root.id)
-                self._notice(f"{root.path}: its photos are back; it is no longer suspended")
+                self._notice(f"{_printable(root.path)}: its photos are back; it is no longer suspended")
         return removed
 
     def removed(self, paths: Iterable[Path]) -> int:
@@ -156,8 +157,10 @@ class Suspension:
             files.note_suspended(connection, root.id, photos)
         if root.id not in self._told:
             self._told.add(root.id)
-            self._notice(f"{root.path}: {vanished:,} photos vanished at once, so they are kept until they are back; "
-                         f"if you removed them, {remedy(root.path)}")  # fmt: skip
+            self._notice(
+                f"{_printable(root.path)}: {vanished:,} photos vanished at once, so they are kept until they are back; "
+                f"if you removed them, {remedy(root.path)}"
+            )
 
     def _accept(self, connection: Connection, root: Root, accepted: int, whole: bool) -> None:
         if root.suspended_photos is None:
@@ -169,7 +172,11 @@ class Suspension:
 
 def remedy(root: Path) -> str:
     """What to do when the photos of a suspended root were removed on purpose."""
-    return f"run photoindex index --accept-missing {root}"
+    return f"run photoindex index --accept-missing {shlex.quote(_printable(root))}"
+
+
+def _printable(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _vanished(

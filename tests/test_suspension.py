@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from photoindex.doctor import examine
+from photoindex.errors import FolderError
 from photoindex.library import Library
 from photoindex.status import RootStatus
 from photoindex.store import files
@@ -80,6 +81,18 @@ class TestComparing:
         photo = library.show(album / "0.jpg")
         assert photo is not None
         assert photo.caption is not None
+
+    def test_so_they_can_when_the_folder_itself_is_gone(self, library: Library, album: Path) -> None:
+        fill(album, 6)
+        library.index(album)
+        album.rename(album.with_name("elsewhere"))
+        with pytest.raises(FolderError, match="no such file or folder"):
+            library.index(album)
+        assert len(library.search("red")) == 6
+        assert library.index(album, accept_missing=True).missing == 6
+        assert library.search("red") == []
+        with pytest.raises(FolderError, match="no such file or folder"):
+            library.index(album.with_name("unheard of"), accept_missing=True)
 
     def test_what_is_less_than_the_share_or_few_photos_is_taken_for_removed(
         self, library: Library, album: Path

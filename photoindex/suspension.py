@@ -26,15 +26,19 @@ from photoindex.store.database import Database
 from photoindex.store.files import Root
 from photoindex.types import FileStat, ScannedFile
 
-BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one
+BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one burst,
+LONGEST_BURST: Final = 60.0  # but for so long only: in a busy folder they never cease
 
 
 @dataclass(slots=True)
 class _Burst:
-    """Removals of a root's photos, one soon after the other, since ``began``; ``last`` by the clock."""
+    """Removals of a root's photos, one soon after the other: ``photos`` of them from ``began`` (by the clock
+    ``first``) until ``last``; ``present`` were there before."""
 
     began: datetime
+    first: float
     last: float
+    present: int
     photos: int = 0
     suspended: bool = False
 
@@ -115,13 +119,15 @@ class Suspension:
                 if not ids:
                     continue
                 burst = self._bursts.get(root.id)
-                if burst is None or now - burst.last > BURST_SECONDS:
-                    burst = self._bursts[root.id] = _Burst(_now(), now)
+                if burst is None or now - burst.last > BURST_SECONDS or now - burst.first > LONGEST_BURST:
+                    present = files.count_present(connection, root.id)
+                    burst = self._bursts[root.id] = _Burst(_now(), now, now, present)
                 burst.last = now
-                before, burst.photos = burst.photos, burst.photos + len(ids)
+                burst.photos += len(ids)
                 if not burst.suspended and burst.photos >= self._settings.suspend_photos:
-                    present = files.count_present(connection, root.id) + before
-                    burst.suspended = self._are_too_many(burst.photos, present)
+                    # What came meanwhile, perhaps the same photos under other names, makes up for what went.
+                    lost = burst.present - files.count_present(connection, root.id) + len(ids)
+                    burst.suspended = self._are_too_many(lost, burst.present)
                     if burst.suspended:
                         files.restore_missing(connection, root.id, burst.began)
                 if burst.suspended:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from photoindex import suspension
 from photoindex.doctor import examine
 from photoindex.errors import FolderError
 from photoindex.library import Library
@@ -205,12 +206,12 @@ class TestEvents:
             add_photo(library._database, path)
         seconds = 0.0
         self.notices: list[str] = []
-        suspension = Suspension(library._database, library.settings, self.notices.append, lambda: seconds)
+        judging = Suspension(library._database, library.settings, self.notices.append, lambda: seconds)
 
         def judge(numbers: Sequence[int], after: float = 0.0) -> int:
             nonlocal seconds
             seconds += after
-            return suspension.removed([paths[number] for number in numbers])
+            return judging.removed([paths[number] for number in numbers])
 
         return judge
 
@@ -242,6 +243,22 @@ class TestEvents:
         # A single photo that is removed later is one that was removed.
         assert removed([6], after=BURST_SECONDS + 1) == 0
         assert self.missing(library) == 2
+
+    def test_a_burst_that_never_ends_is_believed_piece_by_piece(
+        self, library: Library, removed: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(suspension, "LONGEST_BURST", 2 * BURST_SECONDS)
+        for number in range(8):
+            assert removed([number], after=BURST_SECONDS - 1) == 0
+        assert self.missing(library) == 8
+
+    def test_photos_that_come_meanwhile_make_up_for_those_that_went(
+        self, library: Library, removed: Callable[..., int], album: Path
+    ) -> None:
+        assert removed([0, 1, 2]) == 0
+        add_files(library._database, album, "new.jpg", "newer.jpg", "newest.jpg")
+        assert removed([3, 4, 5]) == 0
+        assert removed([6, 7]) == 2
 
     def test_a_folder_that_goes_as_a_whole_is_judged_by_its_photos(
         self, library: Library, removed: Callable[..., int], album: Path

@@ -24,8 +24,8 @@ MAX_PIXELS = 300_000_000
 MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
-WATCH_MODES = ("auto", "events", "polling")
 ENGINES = ("auto", "torch")
+WATCH_MODES = ("auto", "events", "polling")
 
 
 def default_data_dir() -> Path:
@@ -148,7 +148,7 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"watch_mode is {settings.watch_mode!r}; choose {', '.join(WATCH_MODES)}")
     if not 0 <= settings.suspend_share <= 1:
         raise ConfigError(f"suspend_share is {settings.suspend_share}; choose 0 to 1")
-    for name in ("batch_size", "threads", "settle_seconds", "backup_days", "decode_workers"):
+    for name in ("batch_size", "threads", "settle_seconds", "decode_workers", "backup_days"):
         if getattr(settings, name) < 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")
     for name in (

@@ -25,10 +25,11 @@ from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.decode.photo import shown
 from photoindex.errors import FolderError
+from photoindex.metadata import sidecars
 from photoindex.paths import absolute, check_exists
 from photoindex.pipeline import Pipeline
 from photoindex.retry import Retry
-from photoindex.store import files
+from photoindex.store import files, metadata
 from photoindex.store.database import Database
 from photoindex.types import Failure, FileEvent, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import IGNORE_FILE, FolderObserver, IgnoreFiles, PhotoFilter, Settler, compare, scan
@@ -67,6 +68,7 @@ class Indexer:
         self._report = report
         self._journal: WatchJournal | None = None  # while watching
         self._notice = notice
+        pipeline.notice = notice
         self._now = now
         self._pause = pause
         self._settler = settler or Settler(settings.settle_seconds)
@@ -290,6 +292,10 @@ class Indexer:
         elif not event.is_directory and IGNORE_FILE in (event.path.name, event.destination and event.destination.name):
             for path in filter(None, (event.path, event.destination)):
                 self._rules_changed(path)
+        elif not event.is_directory and any(
+            sidecars.is_sidecar(path) for path in (event.path, event.destination) if path is not None
+        ):
+            self._sidecar_changed(event)
         elif event.kind == "written":
             self._settler.touch(event.path)
         elif event.kind == "moved":
@@ -313,6 +319,33 @@ class Indexer:
         else:
             self._removed(path)
 
+    def _sidecar_changed(self, event: FileEvent) -> None:
+        """Have the photos beside a sidecar read again: once it is whole when it was written, at once when it went."""
+        if event.kind == "written":
+            self._settler.touch(event.path)
+            return
+        self._settler.forget(event.path)
+        if sidecars.is_sidecar(event.path):
+            self._read_again([event.path])
+        else:
+            self._removed(event.path)
+        if event.destination is None:
+            return
+        if sidecars.is_sidecar(event.destination):
+            self._settler.touch(event.destination)  # a program may have written it under another name first
+        else:
+            self._handle(FileEvent("written", event.destination))
+
+    def _read_again(self, changed: Iterable[Path]) -> None:
+        """Mark the photos that these sidecars belong to."""
+        by_folder: dict[Path, list[Path]] = {}
+        for path in changed:
+            by_folder.setdefault(path.parent, []).append(path)
+        for folder, beside in by_folder.items():
+            with self._database.write() as connection:
+                known = list(files.known_files(connection, folder))
+                metadata.mark_paths(connection, {photo for path in beside for photo in sidecars.photos_of(path, known)})
+
     def _moved(self, source: Path, destination: Path, is_directory: bool) -> None:
         if is_directory:
             self._settler.move_below(source, destination)
@@ -320,6 +353,8 @@ class Indexer:
             self._settler.move(source, destination)
         with self._database.write() as connection:
             moved = files.move(connection, source, destination)
+            if moved and not is_directory:  # its name may be its date, and other sidecars may be beside it now
+                metadata.mark_paths(connection, [destination])
         if is_directory:
             # What was in the folder and not known yet came along.
             self._compare_again(destination)
@@ -365,6 +400,7 @@ class Indexer:
         with self._database.write() as connection:
             root = files.ensure_root(connection, folder)
             known = files.known_files(connection, place)
+            known_sidecars = files.known_sidecars(connection, place)
         scanned: list[ScannedFile] = []
         problems: list[Path] = []
 
@@ -385,6 +421,13 @@ class Indexer:
         with self._database.write() as connection:
             if changes.missing and not away:
                 files.mark_missing(connection, changes.missing)
+            metadata.mark_paths(
+                connection,
+                [
+                    item.path for item in scanned
+                    if item.path in known and item.sidecars != known_sidecars.get(item.path, "")
+                ],
+            )  # fmt: skip
         self._record([*changes.new, *changes.changed])
         if not away and folder == root.path and place == folder:
             with self._database.write() as connection:
@@ -407,7 +450,7 @@ class Indexer:
             except OSError:
                 problems.append(path)
             else:
-                found += [ScannedFile(path, stat)] if stat is not None else []
+                found += [ScannedFile(path, stat, sidecars.state(sidecars.beside(path)))] if stat is not None else []
         return found
 
     def _record(self, found: Iterable[ScannedFile]) -> None:
@@ -433,11 +476,14 @@ class Indexer:
         try:
             for path in rules:
                 self._compare_again(path.parent)
+            self._read_again(item.path for item in settled if sidecars.is_sidecar(item.path))
             with self._database.write() as connection:
                 roots = files.list_roots(connection)
                 known = [
                     item for item in settled
-                    if item.path.name != IGNORE_FILE and files.root_of(roots, item.path) is not None
+                    if item.path.name != IGNORE_FILE
+                    and not sidecars.is_sidecar(item.path)
+                    and files.root_of(roots, item.path) is not None
                 ]  # fmt: skip
                 files.record_files(connection, known)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from photoindex.errors import PhotoError
 
 CaptionSource = Literal["user", "sidecar", "model"]
+TakenSource = Literal["exif", "xmp", "iptc", "name", "mtime"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class ScannedFile:
 
     path: Path
     stat: FileStat
+    sidecars: str = ""  # the state of the sidecars beside it, as metadata/sidecars.py writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,32 @@ class FileEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo was taken, in words; a part that is not known is empty."""
+
+    city: str = ""
+    district: str = ""
+    region: str = ""
+    country: str = ""
+    country_code: str = ""  # ISO 3166-1, two letters
+
+    def __str__(self) -> str:
+        parts = dict.fromkeys((self.city, self.district, self.region, self.country))
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a person, or a program for one, wrote about a photo: in the file itself or in a sidecar beside it."""
+
+    title: str | None = None
+    caption: str | None = None
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()  # those named as being in it
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoFacts:
     """What decoding learns of a photo besides its pixels. ``width`` and ``height`` are those of the upright photo."""
 
@@ -59,6 +88,11 @@ class PhotoFacts:
     lens: str | None = None
     latitude: float | None = None  # degrees, north positive
     longitude: float | None = None  # degrees, east positive
+    altitude: float | None = None  # metres above the sea
+    taken_source: TakenSource | None = None  # who says when it was taken
+    taken_offset: int | None = None  # of the local time of ``taken_at`` from UTC, minutes, east positive
+    rating: int | None = None  # 1 to 5 stars; -1: rejected
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +101,9 @@ class DecodedPhoto:
 
     facts: PhotoFacts
     pixels: NDArray[np.uint8]
+    written: Written = field(default_factory=Written)
+    sidecars: str = ""  # the state of the sidecars that were read with it
+    problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +200,8 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, or model (learned)."""
+    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or what was read with
+    the photo: keyword, person, place, title."""
 
     text: str
     weight: float
@@ -197,8 +235,17 @@ class Document:
     names: str = ""  # words of the folder and file names
     camera: str = ""
     kinds: str = ""  # what the labels are kinds of
-    taken_at: datetime | None = None
+    tags: str = ""  # keywords
+    person: str = ""  # all that people said of it: their caption, title, keywords, names
+    title: str = ""
+    people: str = ""
+    place: str = ""
+    lens: str = ""
+    taken_at: datetime | None = None  # None too where only the file's modification time is known
     gps: bool = False  # says where it was taken
+    facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see query.FORMAT
+    numbers: Mapping[str, float] = field(default_factory=dict)  # as search/numbers.py has them
+    paths: tuple[str, ...] = ()  # where it lies: absolute, and from its root
 
 
 class Matched(NamedTuple):
@@ -238,6 +285,8 @@ class Hit:
     height: int | None
     photo_id: int
     other_paths: tuple[Path, ...] = ()
+    facts: PhotoFacts | None = None
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

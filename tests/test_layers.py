@@ -19,8 +19,8 @@ PACKAGE = REPOSITORY / "photoindex"
 LAYERS = (
     {"errors"},
     {"types", "config", "resources", "paths", "filesystem", "units", "retry"},
-    {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training", "status", "installation"},
+    {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
+    {"fulltext", "refresh", "termindex", "training", "status", "installation"},
     {"pipeline", "watchjournal"},
     {"indexer"},
     {"library"},

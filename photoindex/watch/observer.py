@@ -22,6 +22,7 @@ from watchdog.observers.api import BaseObserver, EventEmitter, ObservedWatch
 from watchdog.observers.polling import PollingObserver
 
 from photoindex.errors import FolderError
+from photoindex.metadata.sidecars import is_sidecar
 from photoindex.types import FileEvent
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IGNORE_FILE
@@ -403,7 +404,7 @@ def _translate(
         return photo_filter.accepts_below(root, path)
 
     def accepts_file(path: Path) -> bool:
-        return path.name == IGNORE_FILE or photo_filter.accepts_file(path)
+        return path.name == IGNORE_FILE or is_sidecar(path) or photo_filter.accepts_file(path)
 
     if event.event_type == "moved":
         left, arrived = matters(source), matters(destination)

@@ -1,4 +1,4 @@
-"""What read_facts makes of EXIF as it should be, as it should not be, and as cameras wrote it."""
+"""What is made of EXIF as it should be, as it should not be, and as cameras wrote it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from photoindex.decode.exif import LONGEST_TEXT, read_facts
+from photoindex.metadata.read import describe
+from photoindex.metadata.text import LONGEST_NAME
 from photoindex.decode.photo import decode_photo
-from photoindex.types import PhotoFacts
+from photoindex.types import PhotoFacts, Written
 
 MAKE, MODEL, CHANGED, ORIENTATION = 0x010F, 0x0110, 0x0132, 0x0112
 TAKEN, DIGITISED, LENS = 0x9003, 0x9004, 0xA434
@@ -40,7 +41,8 @@ def facts_of(tmp_path: Path) -> Reader:
         exif.get_ifd(GPS).update(gps or {})
         Image.new("RGB", (30, 20)).save(tmp_path / "photo.jpg", exif=exif)
         with Image.open(tmp_path / "photo.jpg") as image:
-            return read_facts(image, "JPEG", (30, 20))
+            # No such file: of its own it would have a modification time.
+            return describe(image, "JPEG", (30, 20), tmp_path / "gone" / "photo.jpg").facts
 
     return read
 
@@ -105,7 +107,7 @@ class TestNames:
         camera = facts_of({MODEL: "x" * 5000}).camera
 
         assert camera is not None
-        assert len(camera) == LONGEST_TEXT
+        assert len(camera) == LONGEST_NAME
 
     def test_a_lens_is_named_and_a_row_of_dashes_is_none(self, facts_of: Reader) -> None:
         assert facts_of(None, {LENS: "EF50mm f/1.8 STM\0"}).lens == "EF50mm f/1.8 STM"
@@ -151,8 +153,10 @@ class TestPlaces:
 
 
 class TestBrokenExif:
-    def test_a_photo_without_exif_has_only_a_format_and_a_size(self) -> None:
-        assert read_facts(Image.new("L", (3, 2)), "PNG", (3, 2)) == PhotoFacts("PNG", 3, 2)
+    def test_a_photo_without_exif_has_only_a_format_and_a_size(self, tmp_path: Path) -> None:
+        found = describe(Image.new("L", (3, 2)), "PNG", (3, 2), tmp_path / "gone.png")
+
+        assert (found.facts, found.written) == (PhotoFacts("PNG", 3, 2), Written())
 
     def test_facts_behind_the_pixels_of_a_png_are_found(self, tmp_path: Path) -> None:
         exif = Image.Exif()
@@ -210,7 +214,8 @@ class TestCameraPhotos:
     ) -> None:
         facts = decode_photo(LIBRARY / name, 32, 300_000_000).facts
 
-        assert (facts.camera, facts.taken_at) == (camera, taken_at)
+        assert facts.camera == camera
+        assert (facts.taken_source, facts.taken_at) == ("exif", taken_at) if taken_at else facts.taken_source == "mtime"
         assert (facts.latitude, facts.longitude) == pytest.approx((latitude, longitude), abs=1e-5)
 
     def test_every_photo_decodes_and_keeps_its_bytes_and_times(self) -> None:

@@ -68,9 +68,7 @@ class Refresher:
                     progress(Progress("reading metadata", done, len(todo)))
         return done
 
-    def _read(
-        self, decoder: Decoder, batch: Sequence[tuple[int, int]], notice: Callable[[Sequence[str]], None]
-    ) -> int:
+    def _read(self, decoder: Decoder, batch: Sequence[tuple[int, int]], notice: Callable[[Sequence[str]], None]) -> int:
         with self._database.read() as connection:
             paths_of = files.paths_of(connection, [photo_id for photo_id, _ in batch])
         wanted = {pair: _worth_reading(paths_of[pair[0]][0]) for pair in batch}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CaptionSource = Literal["user", "sidecar", "model"]
 TakenSource = Literal["exif", "xmp", "iptc", "name", "mtime"]
+SortKey = Literal["score", "taken", "name", "rating", "added"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +201,8 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or what was read with
-    the photo: keyword, person, place, title."""
+    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or, as
+    it was read with the photo, keyword, person, place, title."""
 
     text: str
     weight: float
@@ -286,7 +287,16 @@ class Hit:
     photo_id: int
     other_paths: tuple[Path, ...] = ()
     facts: PhotoFacts | None = None
-    keywords: tuple[str, ...] = ()
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """What people tagged the photo with."""
+        return tuple(term.text for term in self.terms if term.source in ("tag", "keyword"))
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who is named as being in it."""
+        return tuple(term.text for term in self.terms if term.source == "person")
 
 
 @dataclass(frozen=True, slots=True)

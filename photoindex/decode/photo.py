@@ -95,7 +95,9 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
         with _file(path) as file, _limits(max_pixels), _open(file, path) as image:
             width, height = image.size
             if width * height > max_pixels:
-                raise OversizedPhoto(f"{shown(path)} has {width} x {height} pixels, more than the limit of {max_pixels}")
+                raise OversizedPhoto(
+                    f"{shown(path)} has {width} x {height} pixels, more than the limit of {max_pixels}"
+                )
             if image.format == "PNG":
                 _load(image, path)
             upright = (height, width) if read_orientation(image) >= 5 else (width, height)

@@ -100,7 +100,7 @@ def believable(moment: Moment | None, now: datetime, *, clock: bool = False) -> 
     when there were such cameras or where a system's time begins; of older years that is how people date what they
     know only the year of.
     """
-    if moment is None or not FIRST_PHOTO_YEAR <= moment.time.year or moment.time > now + CLOCK_SKEW:
+    if moment is None or moment.time.year < FIRST_PHOTO_YEAR or moment.time > now + CLOCK_SKEW:
         return None
     time = moment.time
     if clock and (time.month, time.day, time.hour, time.minute, time.second) == (1, 1, 0, 0, 0):
@@ -142,6 +142,6 @@ def _moment(parts: list[str | None], fraction: str, offset: str | None) -> Momen
         if whole[5] == 60:  # a leap second
             whole[5] = 59
         micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
-        return Moment(datetime(*whole, micro), offset_minutes(offset))  # type: ignore[misc,arg-type]
+        return Moment(datetime(*whole, micro), offset_minutes(offset))  # type: ignore[arg-type,call-arg]
     except ValueError:
         return None

@@ -12,44 +12,24 @@ import re
 import struct
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import ExifTags, Image
 
 from photoindex.metadata import dates
 from photoindex.metadata.dates import Moment
+from photoindex.metadata.fields import Fields
 from photoindex.metadata.text import LONGEST_CAPTION, each_once, meant, one_line
 
 HIGHEST = 100_000  # metres; what is above that was not photographed with a camera that writes EXIF
 
 # Of each date: its tag, that of its sub-seconds and that of its offset from UTC.
-_DATE_TAGS = (
-    (ExifTags.Base.DateTimeOriginal, ExifTags.Base.SubsecTimeOriginal, ExifTags.Base.OffsetTimeOriginal),
-    (ExifTags.Base.DateTimeDigitized, ExifTags.Base.SubsecTimeDigitized, ExifTags.Base.OffsetTimeDigitized),
-    (ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime),
-)
+_ORIGINAL = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.SubsecTimeOriginal, ExifTags.Base.OffsetTimeOriginal)
+_DIGITISED = (ExifTags.Base.DateTimeDigitized, ExifTags.Base.SubsecTimeDigitized, ExifTags.Base.OffsetTimeDigitized)
+_CHANGED = (ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime)
 
 
-@dataclass(frozen=True, slots=True)
-class ExifFields:
-    """What EXIF says. ``original``, ``digitised`` and ``changed`` are its three dates as they stand, believable or not."""
-
-    original: Moment | None = None
-    digitised: Moment | None = None
-    changed: Moment | None = None
-    camera: str | None = None
-    lens: str | None = None
-    latitude: float | None = None  # degrees, north positive
-    longitude: float | None = None  # degrees, east positive
-    altitude: float | None = None  # metres above the sea
-    rating: int | None = None
-    title: str | None = None
-    caption: str | None = None
-    keywords: tuple[str, ...] = ()
-
-
-def read_exif(image: Image.Image) -> ExifFields:
+def read_exif(image: Image.Image) -> Fields:
     """What the EXIF of ``image`` says. Never raises: what is missing or broken is ``None``.
 
     Reading the EXIF of a PNG loads its pixels, because it may lie behind them.
@@ -58,8 +38,10 @@ def read_exif(image: Image.Image) -> ExifFields:
     latitude, longitude = _position(gps)
     make, model = one_line(main.get(ExifTags.Base.Make)), one_line(main.get(ExifTags.Base.Model))
     described = one_line(main.get(ExifTags.Base.ImageDescription), LONGEST_CAPTION)
-    return ExifFields(
-        *(_moment(main, details, *tags) for tags in _DATE_TAGS),
+    return Fields(
+        original=_moment(main, details, *_ORIGINAL),
+        digitised=_moment(main, details, *_DIGITISED),
+        changed=_moment(main, details, *_CHANGED),
         camera=camera_name(make, model),
         lens=one_line(details.get(ExifTags.Base.LensModel)),
         latitude=latitude,

@@ -7,13 +7,12 @@ is taken for that, all else for Windows' Western set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from PIL import Image, ImageFile, IptcImagePlugin
 
 from photoindex.metadata import dates
-from photoindex.metadata.dates import Moment
+from photoindex.metadata.fields import Fields
 from photoindex.metadata.text import LONGEST_CAPTION, LONGEST_NAME, each_once, meant, one_line
 
 # IIM 4.2, sections 5 and 6; (record, data set).
@@ -35,34 +34,20 @@ _LATIN: Final = (b"\x1b.A", b"\x1b-A")
 Key = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class IptcFields:
-    """What IPTC-IIM says."""
-
-    created: Moment | None = None
-    title: str | None = None
-    caption: str | None = None
-    keywords: tuple[str, ...] = ()
-    location: str | None = None
-    city: str | None = None
-    region: str | None = None
-    country: str | None = None
-
-
-def read_iptc(image: Image.Image) -> IptcFields:
+def read_iptc(image: Image.Image) -> Fields:
     """What the IPTC record of a JPEG or TIFF says; nothing of other formats. Never raises."""
     try:
         records: Mapping[Key, Any] = IptcImagePlugin.getiptcinfo(cast(ImageFile.ImageFile, image)) or {}
     except Exception:  # of broken records Pillow raises nearly everything
-        return IptcFields()
+        return Fields()
     charset = _values(records, _CHARSET)
 
     def text(*keys: Key, limit: int = LONGEST_NAME) -> str | None:
         values = (one_line(_decoded(value, charset), limit) for key in keys for value in _values(records, key))
         return next((value for value in values if value), None)
 
-    return IptcFields(
-        created=dates.from_iptc(text(_DATE_CREATED), text(_TIME_CREATED)),
+    return Fields(
+        original=dates.from_iptc(text(_DATE_CREATED), text(_TIME_CREATED)),
         title=meant(text(_TITLE, _HEADLINE)),
         caption=meant(text(_CAPTION, limit=LONGEST_CAPTION)),
         keywords=each_once(one_line(_decoded(value, charset)) for value in _values(records, _KEYWORDS)),

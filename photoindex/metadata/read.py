@@ -1,6 +1,7 @@
 """All that is known of one photo besides its pixels, from every source, each where it is most trusted.
 
-    when        EXIF taken, XMP created, IPTC created, EXIF digitised, XMP digitised, file name, EXIF changed, file changed
+    when        EXIF taken, XMP created, IPTC created, EXIF digitised, XMP digitised, file's name, EXIF changed,
+                file changed
     camera, lens, place, height     EXIF, sidecar, XMP
     title, caption, rating          sidecar, XMP, IPTC, EXIF: a sidecar is where people's programs write last
     keywords, people, places        all of them together
@@ -21,11 +22,12 @@ from PIL import Image
 
 from photoindex.metadata import dates, sidecars
 from photoindex.metadata.dates import Moment
-from photoindex.metadata.exif import ExifFields, read_exif, read_orientation
-from photoindex.metadata.iptc import IptcFields, read_iptc
+from photoindex.metadata.exif import read_exif, read_orientation
+from photoindex.metadata.fields import Fields
+from photoindex.metadata.iptc import read_iptc
 from photoindex.metadata.sidecars import Sidecar
 from photoindex.metadata.text import each_once
-from photoindex.metadata.xmp import MOST_BYTES, XmpError, XmpFields, read_xmp
+from photoindex.metadata.xmp import MOST_BYTES, XmpError, read_xmp
 from photoindex.types import PhotoFacts, Place, TakenSource, Written
 
 # A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
@@ -57,20 +59,29 @@ def describe(
     beside = sidecars.beside(path)
     packets = [fields for each in beside if (fields := _read_sidecar(each, problems)) is not None]
     embedded = _embedded(image, path, problems)
-    described = _merge(
-        read_exif(image), [*packets, embedded], read_iptc(image), path, _mtime(path), now or datetime.now()
-    )
+    exif, iptc, xmp = read_exif(image), read_iptc(image), [*packets, embedded]
+    taken, source = _taken(exif, xmp, iptc, path, now or datetime.now())
+    located = next((each for each in (exif, *xmp) if each.latitude is not None), exif)
     facts = PhotoFacts(
         format=_FORMAT_NAMES.get(format_name, format_name),
         width=upright_size[0],
         height=upright_size[1],
         orientation=read_orientation(image),
-        **described[0],
+        taken_at=taken.time if taken else None,
+        camera=_first(each.camera for each in (exif, *xmp)),
+        lens=_first(each.lens for each in (exif, *xmp)),
+        latitude=located.latitude,
+        longitude=located.longitude,
+        altitude=located.altitude if located.latitude is not None else None,
+        taken_source=source,
+        taken_offset=taken.offset if taken else None,
+        rating=_first(each.rating for each in (*xmp, exif)),
+        place=_place([*xmp, iptc]),
     )
-    return Description(facts, described[1], sidecars.state(beside), tuple(problems))
+    return Description(facts, _written([*xmp, iptc, exif]), sidecars.state(beside), tuple(problems))
 
 
-def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> XmpFields | None:
+def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
     try:
         if sidecar.size > MOST_BYTES:
             raise XmpError(f"it has more than {MOST_BYTES // 1_000_000} MB")
@@ -82,65 +93,43 @@ def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> XmpFields | None:
         return None
 
 
-def _embedded(image: Image.Image, path: Path, problems: list[str]) -> XmpFields:
+def _embedded(image: Image.Image, path: Path, problems: list[str]) -> Fields:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if packet is None:
         packet = getattr(image, "tag_v2", {}).get(_TIFF_XMP)
     if isinstance(packet, str):
         packet = packet.encode("utf-8", "replace")
     if not isinstance(packet, bytes) or not packet.strip(b"\0 \t\r\n"):
-        return XmpFields()
+        return Fields()
     try:
         return read_xmp(packet)
     except XmpError as error:
         problems.append(f"cannot read the XMP in {_shown(path)}: {error}; its other metadata is used")
-        return XmpFields()
+        return Fields()
 
 
-def _merge(
-    exif: ExifFields, packets: Sequence[XmpFields], iptc: IptcFields, path: Path, mtime: int, now: datetime
-) -> tuple[dict[str, object], Written]:
-    taken, source = _taken(exif, packets, iptc, path, mtime, now)
-    positions = [(each.latitude, each.longitude, each.altitude) for each in (exif, *packets)]
-    latitude, longitude, altitude = next((p for p in positions if p[0] is not None), (None, None, None))
-    facts: dict[str, object] = {
-        "taken_at": taken.time if taken else None,
-        "taken_offset": taken.offset if taken else None,
-        "taken_source": source,
-        "camera": _first([exif.camera, *(each.camera for each in packets)]),
-        "lens": _first([exif.lens, *(each.lens for each in packets)]),
-        "latitude": latitude,
-        "longitude": longitude,
-        "altitude": altitude,
-        "rating": _first([*(each.rating for each in packets), exif.rating]),
-        "place": _place([*packets, iptc]),
-    }
-    described = [*packets, iptc, exif]
-    title = _first(each.title for each in described)
-    caption = _first(each.caption for each in described)
-    located = [*packets, iptc]
-    places = each_once(text for each in located for text in (each.location, each.city, each.region, each.country))
-    return facts, Written(
-        title=title,
-        caption=caption,
-        keywords=each_once(word for each in described for word in each.keywords),
-        people=each_once(name for each in packets for name in each.people),
-        places=places,
+def _written(sources: Sequence[Fields]) -> Written:
+    return Written(
+        title=_first(each.title for each in sources),
+        caption=_first(each.caption for each in sources),
+        keywords=each_once(word for each in sources for word in each.keywords),
+        people=each_once(name for each in sources for name in each.people),
+        places=each_once(name for each in sources for name in (each.location, each.city, each.region, each.country)),
     )
 
 
 def _taken(
-    exif: ExifFields, packets: Sequence[XmpFields], iptc: IptcFields, path: Path, mtime: int, now: datetime
+    exif: Fields, packets: Sequence[Fields], iptc: Fields, path: Path, now: datetime
 ) -> tuple[Moment | None, TakenSource | None]:
     candidates: list[tuple[Moment | None, TakenSource]] = [
         (exif.original, "exif"),
         *((each.original, "xmp") for each in packets),
-        (iptc.created, "iptc"),
+        (iptc.original, "iptc"),
         (exif.digitised, "exif"),
         *((each.digitised, "xmp") for each in packets),
         (dates.from_name(path.name), "name"),
         (exif.changed, "exif"),
-        (dates.from_mtime(mtime), "mtime"),
+        (dates.from_mtime(_mtime(path)), "mtime"),
     ]
     for moment, source in candidates:
         believed = dates.believable(moment, now, clock=source in ("exif", "mtime"))
@@ -149,7 +138,7 @@ def _taken(
     return None, None
 
 
-def _place(sources: Sequence[XmpFields | IptcFields]) -> Place | None:
+def _place(sources: Sequence[Fields]) -> Place | None:
     """The place of the first source that names one in words."""
     for each in sources:
         if each.city or each.region or each.country:

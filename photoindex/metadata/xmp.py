@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from photoindex.metadata import dates
 from photoindex.metadata.dates import Moment
 from photoindex.metadata.exif import HIGHEST, camera_name
+from photoindex.metadata.fields import Fields
 from photoindex.metadata.text import LONGEST_CAPTION, each_once, meant, one_line
 
 if TYPE_CHECKING:
@@ -43,36 +43,16 @@ _IPTC_CORE: Final = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _IPTC_EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 
 _NOT_PEOPLE: Final = frozenset({"focus", "barcode"})  # types of regions, MWG guidelines 2.0, section 5.9
-_DEGREES: Final = re.compile(r"\s*(\d{1,3})(?:,(\d{1,2}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?|(\.\d+))?\s*([NSEW])\s*", re.I)
+_DEGREES: Final = re.compile(
+    r"\s*(\d{1,3})(?:,(\d{1,2}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?|(\.\d+))?\s*([NSEW])\s*", re.I
+)
 
 
 class XmpError(ValueError):
     """A packet that cannot be read; the message says why, in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
-class XmpFields:
-    """What a packet says. Of places ``city``, ``region`` and ``country`` are those of where it was taken."""
-
-    original: Moment | None = None
-    digitised: Moment | None = None
-    camera: str | None = None
-    lens: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    altitude: float | None = None
-    rating: int | None = None
-    title: str | None = None
-    caption: str | None = None
-    keywords: tuple[str, ...] = ()
-    people: tuple[str, ...] = ()
-    location: str | None = None
-    city: str | None = None
-    region: str | None = None
-    country: str | None = None
-
-
-def read_xmp(packet: bytes) -> XmpFields:
+def read_xmp(packet: bytes) -> Fields:
     """What a packet (XML, in any encoding XML names) says.
 
     Raises :class:`XmpError` when it is no XML, claims a document type or entities, or is longer than 10 MB.
@@ -124,10 +104,10 @@ class _Properties:
             yield from element.iter()
 
 
-def _fields(found: _Properties) -> XmpFields:
+def _fields(found: _Properties) -> Fields:
     make, model = found.text(f"{_TIFF}Make"), found.text(f"{_TIFF}Model")
     latitude, longitude = _position(found)
-    return XmpFields(
+    return Fields(
         # When it was taken; programs that know no EXIF write the first.
         original=_moment(found, f"{_PHOTOSHOP}DateCreated") or _moment(found, f"{_EXIF}DateTimeOriginal"),
         digitised=_moment(found, f"{_XMP}CreateDate") or _moment(found, f"{_EXIF}DateTimeDigitized"),

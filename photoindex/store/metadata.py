@@ -51,9 +51,7 @@ def _save_caption(connection: Connection, photo_id: int, text: str | None) -> bo
     if text is not None:
         now = datetime.now(timezone.utc)
         connection.execute(
-            insert(caption).values(
-                photo_id=photo_id, text=text, source="sidecar", rank=0, current=True, created_at=now
-            )
+            insert(caption).values(photo_id=photo_id, text=text, source="sidecar", rank=0, current=True, created_at=now)
         )
     return True
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
+from photoindex.decode.photo import decode_photo
 from photoindex.metadata.read import describe
 from photoindex.metadata.text import LONGEST_NAME
-from photoindex.decode.photo import decode_photo
 from photoindex.types import PhotoFacts, Written
 
 MAKE, MODEL, CHANGED, ORIENTATION = 0x010F, 0x0110, 0x0132, 0x0112

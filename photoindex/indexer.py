@@ -124,6 +124,7 @@ class Indexer:
             failed=len(failures),
             seconds=time.monotonic() - started,
             failures=failures,
+            refreshed=tally.refreshed,
         )
 
     def watch(
@@ -223,7 +224,7 @@ class Indexer:
         try:
             self._pipeline.run(stop=stop, progress=self._report, between=lambda: self._between(events), tally=tally)
         finally:
-            if tally.done:
+            if tally.done or tally.refreshed:
                 self._worked_at = time.monotonic()
                 worked(tally)
         idle = time.monotonic() - self._worked_at

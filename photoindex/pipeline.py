@@ -121,7 +121,9 @@ class Pipeline:
         self._give_back()
         with self._database.write() as connection:
             jobqueue.take_back_dead(connection, self._now())
-        self._refresh(stop, progress, between)  # cheap, and what a caption waits for must not keep dates waiting
+        tally.refreshed += self._refresh(
+            stop, progress, between
+        )  # cheap, and what a caption waits for must not keep dates waiting
         while not stop.is_set():
             if between is not None:
                 between()
@@ -130,7 +132,7 @@ class Pipeline:
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
-        self._refresh(stop, progress, between)  # copies that have sidecars of their own
+        tally.refreshed += self._refresh(stop, progress, between)  # copies that have sidecars of their own
         if self._problems > PROBLEMS_TOLD:
             self.notice(f"and of {self._problems - PROBLEMS_TOLD} more metadata could not be read")
         self.sync_full_text()
@@ -164,8 +166,8 @@ class Pipeline:
         stop: threading.Event,
         progress: Callable[[Progress], None] | None,
         between: Callable[[], None] | None,
-    ) -> None:
-        self._refresher.run(stop=stop, progress=progress, between=between, notice=self._tell)
+    ) -> int:
+        return self._refresher.run(stop=stop, progress=progress, between=between, notice=self._tell)
 
     def _tell(self, problems: Sequence[str]) -> None:
         for line in problems:

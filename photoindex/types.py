@@ -333,6 +333,7 @@ class IndexReport:
     failed: int = 0
     seconds: float = 0.0
     failures: tuple[Failure, ...] = field(default=())
+    refreshed: int = 0  # photos whose metadata, in them or in sidecars, was read again
 
 
 @dataclass(slots=True)
@@ -342,6 +343,7 @@ class Tally:
     captioned: int = 0
     recognised: int = 0  # content known already: moved, renamed or copied
     failed: int = 0
+    refreshed: int = 0  # metadata read again, without captioning
     errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
 
     @property

@@ -42,6 +42,8 @@ _MWG_REGIONS: Final = "{http://www.metadataworkinggroup.com/schemas/regions/}"
 _IPTC_CORE: Final = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _IPTC_EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 
+_PHOTOINDEX: Final = "{urn:photoindex:xmp:1.0/}"  # what photoindex itself notes of what it wrote into a sidecar
+
 _NOT_PEOPLE: Final = frozenset({"focus", "barcode"})  # types of regions, MWG guidelines 2.0, section 5.9
 _DEGREES: Final = re.compile(
     r"\s*(\d{1,3})(?:,(\d{1,2}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?|(\.\d+))?\s*([NSEW])\s*", re.I
@@ -59,7 +61,8 @@ def read_xmp(packet: bytes) -> Fields:
     """
     from defusedxml import DefusedXmlException, ElementTree
 
-    packet = packet.strip(b"\0 \t\r\n")
+    if b"\0" not in packet[:4]:  # not UTF-16: its padding may be cut off
+        packet = packet.strip(b"\0 \t\r\n")
     if len(packet) > MOST_BYTES:
         raise XmpError(f"it has more than {MOST_BYTES // 1_000_000} MB")
     try:
@@ -118,7 +121,7 @@ def _fields(found: _Properties) -> Fields:
         altitude=_altitude(found),
         rating=_rating(found),
         title=meant(found.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
-        caption=meant(found.text(f"{_DC}description", limit=LONGEST_CAPTION), make, model),
+        caption=meant(_caption(found), make, model),
         keywords=each_once(_keywords(found)),
         people=each_once(_people(found)),
         location=found.text(f"{_IPTC_CORE}Location"),
@@ -126,6 +129,13 @@ def _fields(found: _Properties) -> Fields:
         region=found.text(f"{_PHOTOSHOP}State"),
         country=found.text(f"{_PHOTOSHOP}Country"),
     )
+
+
+def _caption(found: _Properties) -> str | None:
+    """The description, unless it is a model's that photoindex wrote there: that is nobody's word."""
+    text = found.text(f"{_DC}description", limit=LONGEST_CAPTION)
+    by_model = found.text(f"{_PHOTOINDEX}captionSource") == "model"
+    return None if by_model and text == found.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
 
 
 def _moment(found: _Properties, name: str) -> Moment | None:

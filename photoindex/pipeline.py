@@ -134,7 +134,7 @@ class Pipeline:
             self._work(claimed, tally, stop, progress)
         tally.refreshed += self._refresh(stop, progress, between)  # copies that have sidecars of their own
         if self._problems > PROBLEMS_TOLD:
-            self.notice(f"and of {self._problems - PROBLEMS_TOLD} more metadata could not be read")
+            self.notice(f"{self._problems - PROBLEMS_TOLD} more photos have metadata that cannot be read")
         self.sync_full_text()
         termindex.tidy(self._database, self._settings.terms_path)
         return tally

@@ -143,7 +143,7 @@ class TestSidecars:
         library.index(album, notice=told.append)
 
         assert len(told) == PROBLEMS_TOLD + 1
-        assert told[-1] == "and of 3 more metadata could not be read"
+        assert told[-1] == "3 more photos have metadata that cannot be read"
 
 
 class TestNames:
@@ -288,8 +288,8 @@ def test_people_and_titles_and_written_places_are_found(library: Library, album:
     (album / "a.xmp").write_bytes(packet(body, 'photoshop:City="Cascais" photoshop:Country="Portugal" xmp:Rating="4"'))
     library.index(album)
 
-    for query in ("person:ana", "ana", "title:regatta", "place:cascais", "square in portugal", "rating:>=4", "has:people",
-                  "has:rating", "has:title", "has:place"):  # fmt: skip
+    for query in ("person:ana", "ana", "title:regatta", "place:cascais", "square in portugal", "rating:>=4",
+                  "has:people", "has:rating", "has:title", "has:place"):  # fmt: skip
         assert names(library.search(query)) == ["a.jpg"], query
     for query in ("person:bruno", "place:spain", "rating:5", "has:caption", "has:keywords", "has:gps"):
         assert library.search(query) == [], query

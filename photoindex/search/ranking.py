@@ -19,7 +19,7 @@ FIELD_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
         # What people say counts in "person" once more: with it a word of theirs outweighs one of the model's in all of
         # the fields that it fills.
         "tags": 1.0,
-        "person": 1.5,
+        "person": 2.5,
         "title": 0.8,
         "people": 1.0,
         "place": 0.8,

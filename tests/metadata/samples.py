@@ -77,7 +77,8 @@ def photo(path: Path, *, xmp: bytes | None = None, exif: Image.Exif | None = Non
     """A small photo of the format that its suffix says, with these embedded."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", (48, 32), colour)
-    options: dict[str, object] = {} if exif is None else {"exif": exif}
+    # As bytes: of an Exif object Pillow writes only the main directory into a TIFF.
+    options: dict[str, object] = {} if exif is None else {"exif": exif.tobytes()}
     if path.suffix.lower() in (".jpg", ".jpeg"):
         options["comment"] = path.name.encode()  # so that no two are copies
     if xmp is not None and path.suffix == ".png":

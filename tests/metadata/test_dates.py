@@ -105,8 +105,8 @@ class TestBelievable:
     @pytest.mark.parametrize(
         "time",
         [
-            datetime(1970, 1, 1), datetime(1980, 1, 1), datetime(1904, 1, 1), datetime(1998, 1, 1), datetime(2000, 1, 1),
-            datetime(1601, 1, 1), NOW + timedelta(days=2), datetime(2063, 4, 5),
+            datetime(1970, 1, 1), datetime(1980, 1, 1), datetime(1904, 1, 1), datetime(1998, 1, 1),
+            datetime(2000, 1, 1), datetime(1601, 1, 1), NOW + timedelta(days=2), datetime(2063, 4, 5),
         ],
     )  # fmt: skip
     def test_a_clock_that_was_never_set_or_is_ahead_says_no_date(self, time: datetime) -> None:

@@ -223,9 +223,14 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
                 others.setdefault(row.photo_id, []).append(value)
             else:
                 shown.setdefault(row.photo_id, []).append((SOURCE_ORDER.index(row.source), value))
+    for photo_id, values in shown.items():
+        values.sort(key=lambda pair: pair[0])
+        # What the model says is a candidate still when a person said better.
+        said = [value for _, value in values[1:] if value.source == "model"]
+        others[photo_id] = said + others.get(photo_id, [])
     return {
         photo_id: (
-            min(shown[photo_id], key=lambda pair: pair[0])[1] if photo_id in shown else None,
+            shown[photo_id][0][1] if photo_id in shown else None,
             tuple(reversed(history.get(photo_id, []))),
             tuple(others.get(photo_id, [])),
         )

@@ -150,7 +150,8 @@ class TestPaths:
         "query",
         [
             "path:/photos", "path:/photos/2019/", "path:2019", 'path:"2019/Trip to Lisbon"', "path:/PHOTOS/2019",
-            'path:"/photos/2019/trip to lisbon/a.jpg"', "path:photos/2019", "path:./2019", r"path:\photos\2019", "path:/",
+            'path:"/photos/2019/trip to lisbon/a.jpg"', "path:photos/2019", "path:./2019",
+            r"path:\photos\2019", "path:/",
         ],
     )  # fmt: skip
     def test_photos_at_or_below_it(self, search_in: Search, query: str) -> None:

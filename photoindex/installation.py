@@ -35,7 +35,7 @@ LIBRARIES: Final = {
     "torchvision": "0.19",
     "safetensors": "0.4.3",
     "numpy": "1.26",
-    "Pillow": "10.3",
+    "Pillow": "11.0",
     "SQLAlchemy": "2.0.30",
     "alembic": "1.13",
     "whoosh3": "3.50",

@@ -55,7 +55,7 @@ class Refresher:
         remaining = iter(todo)
         with Decoder(
             1,
-            workers=self._settings.decode_workers,
+            workers=self._settings.decoders,
             seconds=self._settings.decode_seconds,
             max_pixels=self._settings.max_pixels,
             decode_function=describe_photo,

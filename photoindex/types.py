@@ -59,9 +59,12 @@ class Place:
     region: str = ""
     country: str = ""
     country_code: str = ""  # ISO 3166-1, two letters
+    metropolis: str = ""  # a large city around there, whose part or suburb ``city`` may be
 
     def __str__(self) -> str:
-        parts = dict.fromkeys((self.city, self.district, self.region, self.country))
+        known = (self.city, self.district, self.region, self.country)
+        near = f"{self.city} near {self.metropolis}" if self.metropolis and self.metropolis not in known else self.city
+        parts = dict.fromkeys((near.removeprefix(" "), *known[1:]))
         return ", ".join(part for part in parts if part)
 
 

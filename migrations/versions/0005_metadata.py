@@ -23,6 +23,7 @@ COLUMNS = {
     "region": sa.Text(),
     "country": sa.Text(),
     "country_code": sa.String(length=2),
+    "metropolis": sa.Text(),
 }
 
 

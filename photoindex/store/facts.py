@@ -29,6 +29,7 @@ def values_of(facts: PhotoFacts) -> dict[str, Any]:
         "region": place and place.region,
         "country": place and place.country,
         "country_code": place and place.country_code,
+        "metropolis": place and place.metropolis,
     }
 
 
@@ -38,7 +39,8 @@ def facts_of(row: Any) -> PhotoFacts | None:
         return None
     place = None
     if row.country is not None:
-        place = Place(row.city or "", row.district or "", row.region or "", row.country, row.country_code or "")
+        names = (row.city, row.district, row.region, row.country, row.country_code, row.metropolis)
+        place = Place(*(name or "" for name in names))
     return PhotoFacts(
         format=row.format,
         width=row.width,

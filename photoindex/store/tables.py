@@ -140,6 +140,7 @@ photo = Table(
     Column("region", Text),
     Column("country", Text),
     Column("country_code", String(2)),
+    Column("metropolis", Text),  # a large city around there
     # 0, or a random token like that of text_stale: what was read besides the pixels is to be read again.
     Column("metadata_stale", BigInteger, nullable=False, server_default=text("1"), index=True),
     Column("added_at", UtcTime, nullable=False),

@@ -24,6 +24,8 @@ def gazetteer() -> Gazetteer:
         (43.4674, 11.8851, "Arezzo", "Italy", "IT"),
         (-33.8568, 151.2153, "New South Wales", "Australia", "AU"),
         (40.6892, -74.0445, "New York", "United States", "US"),
+        (48.8584, 2.2945, "near Paris", "France", "FR"),  # the Eiffel Tower, by the table in Vanves
+        (51.0504, 13.7373, "Dresden", "Germany", "DE"),
     ],
 )
 def test_positions_have_names(
@@ -54,6 +56,13 @@ def test_a_position_counts_more_than_what_was_written_of_the_place(gazetteer: Ga
     placed = gazetteer.placed(PhotoFacts("JPEG", 1, 1, latitude=38.7139, longitude=-9.1394, place=written)).place
     assert placed is not None
     assert placed.country == "Portugal"
+
+
+def test_a_town_by_itself_is_near_no_large_city(gazetteer: Gazetteer) -> None:
+    place = gazetteer.place_at(43.4674, 11.8851)
+
+    assert place is not None
+    assert (place.metropolis, str(place)) == ("", "Arezzo, Province of Arezzo, Tuscany, Italy")
 
 
 def test_the_way_between_two_cities() -> None:

@@ -4,8 +4,8 @@ In a large city the nearest town is a part of it or a suburb: the Eiffel Tower s
 of the cities of half a million is known as well, where the position is no farther from its centre than such a city is
 wide: by a density of 3,200 people a square kilometre within it, a hundredth of the root of its people in kilometres.
 
-The tables take two seconds to load and 110 MB to hold, so they are loaded when the first position is asked for and let go
-of with :meth:`Gazetteer.close`. Searching never needs it: names are stored with the photos.
+The tables take two seconds to load and 110 MB to hold, so they are loaded when the first position is asked for and let
+go of with :meth:`Gazetteer.close`. Searching never needs it: names are stored with the photos.
 """
 
 from __future__ import annotations

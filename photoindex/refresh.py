@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -96,6 +96,17 @@ class Refresher:
         facts, written = _joined(read)
         metadata.save_facts(connection, photo_id, self._gazetteer.placed(facts))
         metadata.save_written(connection, photo_id, written)
+
+
+def mark_beside(database: Database, changed: Iterable[Path]) -> None:
+    """Mark the photos that these sidecars, which came, changed or went, belong to."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in changed:
+        by_folder.setdefault(path.parent, []).append(path)
+    for folder, beside in by_folder.items():
+        with database.write() as connection:
+            known = list(files.known_files(connection, folder))
+            metadata.mark_paths(connection, {photo for path in beside for photo in sidecars.photos_of(path, known)})
 
 
 def _worth_reading(paths: Sequence[Path]) -> list[Path]:

@@ -18,11 +18,12 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry"},
+    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "child"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
-    {"fulltext", "refresh", "termindex", "training", "status", "installation"},
+    {"fulltext", "refresh", "termindex", "training", "status", "installation", "suspension"},
     {"pipeline", "watchjournal"},
     {"indexer"},
+    {"watcher"},
     {"library"},
     {"doctor"},
     {"", "cli"},

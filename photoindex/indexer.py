@@ -20,9 +20,11 @@ from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.decode.photo import shown
 from photoindex.errors import FolderError
+from photoindex.metadata import sidecars
 from photoindex.paths import absolute, check_exists
 from photoindex.pipeline import Pipeline
-from photoindex.store import files
+from photoindex.refresh import mark_beside
+from photoindex.store import files, metadata
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.types import Failure, IndexReport, Progress, ScannedFile, Tally
@@ -68,6 +70,7 @@ class Indexer:
         self._settings = settings
         self._report = report
         self._notice = notice
+        pipeline.notice = notice
         self._now = now
         self._suspension = suspension or Suspension(database, settings, notice)
 
@@ -132,6 +135,7 @@ class Indexer:
             failed=len(failures),
             seconds=time.monotonic() - started,
             failures=failures,
+            refreshed=tally.refreshed,
         )
 
     def compare_again(self, folder: Path) -> None:
@@ -175,6 +179,7 @@ class Indexer:
         with self._database.write() as connection:
             root = files.ensure_root(connection, folder)
             known = files.known_files(connection, place)
+            known_sidecars = files.known_sidecars(connection, place)
         scanned: list[ScannedFile] = []
         problems: list[Path] = []
 
@@ -200,6 +205,9 @@ class Indexer:
                     connection, place, changes.missing, known, changes.new, accept=accept_missing
                 )
                 files.mark_missing(connection, removed)
+        other = [item.path for item in scanned if item.sidecars != known_sidecars.get(item.path, "")]
+        with self._database.write() as connection:
+            metadata.mark_paths(connection, (path for path in other if path in known))
         self._record([*changes.new, *changes.changed])
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
@@ -223,7 +231,7 @@ class Indexer:
             except OSError:
                 problems.append(path)
             else:
-                found += [ScannedFile(path, stat)] if stat is not None else []
+                found += [ScannedFile(path, stat, sidecars.state(sidecars.beside(path)))] if stat is not None else []
         return found
 
     def _record(self, found: Iterable[ScannedFile]) -> None:
@@ -248,11 +256,14 @@ class Indexer:
         try:
             for path in rules:
                 self.compare_again(path.parent)
+            mark_beside(self._database, (item.path for item in settled if sidecars.is_sidecar(item.path)))
             with self._database.write() as connection:
                 roots = files.list_roots(connection)
                 known = [
                     item for item in settled
-                    if item.path.name != IGNORE_FILE and files.root_of(roots, item.path) is not None
+                    if item.path.name != IGNORE_FILE
+                    and not sidecars.is_sidecar(item.path)
+                    and files.root_of(roots, item.path) is not None
                 ]  # fmt: skip
                 files.record_files(connection, known)
         except BaseException:

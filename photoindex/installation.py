@@ -35,7 +35,7 @@ LIBRARIES: Final = {
     "torchvision": "0.19",
     "safetensors": "0.4.3",
     "numpy": "1.26",
-    "Pillow": "10.3",
+    "Pillow": "11.0",
     "SQLAlchemy": "2.0.30",
     "alembic": "1.13",
     "whoosh3": "3.50",
@@ -45,6 +45,8 @@ LIBRARIES: Final = {
     "platformdirs": "4.2",
     "filelock": "3.13",
     "pathspec": "1.0",
+    "defusedxml": "0.7.1",
+    "reverse-geocode": "1.6.5",
 }
 PLUGINS: Final = {"HEIC": "pip install 'photoindex[heif]'", "AVIF": "pip install --upgrade 'Pillow>=11.3'"}
 

@@ -22,11 +22,22 @@ from photoindex.search.query import respell
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER
 from photoindex.status import Status, root_status
-from photoindex.store import files, photos, vectors
+from photoindex.store import files, order, photos, vectors
 from photoindex.store.backups import DailyBackup
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
-from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
+from photoindex.types import (
+    Failure,
+    Hit,
+    IndexReport,
+    Match,
+    Matched,
+    Photo,
+    Prediction,
+    Progress,
+    SortKey,
+    Tally,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from photoindex.pipeline import Pipeline
@@ -139,11 +150,15 @@ class Library:
 
     # Asking
 
-    def search(self, query: str, limit: int | None = 20) -> list[Hit]:
-        """The photos that fit a description, best first.
+    def search(
+        self, query: str, limit: int | None = 20, *, sort: SortKey = "score", reverse: bool = False
+    ) -> list[Hit]:
+        """The photos that fit a description, best first, or in the order :func:`photoindex.store.order.in_order` has.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
+        if sort != "score" or reverse:
+            return self._sorted(self.match(query), limit, sort, reverse)
         wanted = None if limit is None else limit + SPARE_MATCHES
         return self._hits(self.match(query, wanted))[:limit]
 
@@ -352,9 +367,20 @@ class Library:
                     height=facts.height if facts else None,
                     photo_id=photo.id,
                     other_paths=photo.paths[1:],
+                    facts=facts,
                 )
             )
         return hits
+
+    def _sorted(self, matches: Sequence[Match], limit: int | None, sort: SortKey, reverse: bool) -> list[Hit]:
+        by_id = {match.photo_id: match for match in matches}
+        with self._database.read() as connection:
+            ids = order.in_order(connection, list(by_id), sort, reverse=reverse)
+        hits: list[Hit] = []
+        ordered = (by_id[photo_id] for photo_id in ids)
+        while (limit is None or len(hits) < limit) and (some := list(islice(ordered, SIMILAR_AT_ONCE))):
+            hits += self._hits(some)
+        return hits[:limit]
 
     def _load(self, photo_ids: Sequence[int]) -> dict[int, Photo]:
         with self._database.read() as connection:

@@ -25,8 +25,11 @@ from photoindex.decode import Decoder
 from photoindex.decode.photo import shown
 from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
+from photoindex.metadata import sidecars
+from photoindex.metadata.places import Gazetteer
+from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.search import FullText
-from photoindex.store import files, photos
+from photoindex.store import files, metadata, photos
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
@@ -73,6 +76,10 @@ class Pipeline:
         self._text_refused = False  # in this run: the index takes nothing for now
         self._suspension = Suspension(database, settings, logger.warning)
         self._owed: dict[int, Job] = {}  # to be given back to the queue, which could not take them
+        self._gazetteer = Gazetteer()
+        self._refresher = Refresher(database, settings, self._gazetteer)
+        self._problems = 0  # of metadata, in this run
+        self.notice: Callable[[str], None] = lambda _: None  # hears of metadata that cannot be read
 
     @property
     def captioner(self) -> Captioner:
@@ -88,6 +95,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Let go of the model and stop the decoder's workers; both come back when there is work."""
+        self._gazetteer.close()
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
@@ -114,9 +122,13 @@ class Pipeline:
         stop = stop or threading.Event()
         tally = Tally() if tally is None else tally
         self._text_refused = False
+        self._problems = 0
         self._give_back()
         with self._database.write() as connection:
             jobqueue.take_back_dead(connection, self._now())
+        tally.refreshed += self._refresh(
+            stop, progress, between
+        )  # cheap, and what a caption waits for must not keep dates waiting
         while not stop.is_set():
             if between is not None:
                 between()
@@ -125,6 +137,9 @@ class Pipeline:
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
+        tally.refreshed += self._refresh(stop, progress, between)  # copies that have sidecars of their own
+        if self._problems > PROBLEMS_TOLD:
+            self.notice(f"{self._problems - PROBLEMS_TOLD} more photos have metadata that cannot be read")
         self.sync_full_text()
         termindex.tidy(self._database, self._settings.terms_path)
         return tally
@@ -150,6 +165,20 @@ class Pipeline:
             with self._database.write() as connection:
                 jobqueue.release(connection, list(self._owed.values()), self._now())
             self._owed.clear()
+
+    def _refresh(
+        self,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+        between: Callable[[], None] | None,
+    ) -> int:
+        return self._refresher.run(stop=stop, progress=progress, between=between, notice=self._tell)
+
+    def _tell(self, problems: Sequence[str]) -> None:
+        for line in problems:
+            self._problems += 1
+            if self._problems <= PROBLEMS_TOLD:
+                self.notice(line)
 
     # claim -> read
 
@@ -225,6 +254,10 @@ class Pipeline:
             if ready.job.again and not photos.was_captioned(connection, photo_id, self.captioner.identity, since):
                 return False
             files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
+            if sidecars.beside(ready.job.path):
+                metadata.mark_stale(connection, [photo_id])
+            else:
+                metadata.mark_if_named(connection, photo_id)
             jobqueue.finish(connection, ready.job.id)
             return True
 
@@ -293,12 +326,18 @@ class Pipeline:
                 )
             for (group, decoded), prediction in zip(batch, predictions, strict=True):
                 first = group[0]
-                photo_id = photos.save_photo(connection, first.content_hash, first.stat.size, decoded.facts)
+                facts = self._gazetteer.placed(decoded.facts)
+                photo_id = photos.save_photo(connection, first.content_hash, first.stat.size, facts)
                 self._save(connection, photo_id, prediction)
+                metadata.save_written(connection, photo_id, decoded.written)
                 for ready in group:
                     files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
                     jobqueue.finish(connection, ready.job.id)
-        for group, _ in batch:
+                files.note_sidecars(connection, first.job.path, decoded.sidecars)
+                if any(sidecars.beside(ready.job.path) for ready in group[1:]):
+                    metadata.mark_stale(connection, [photo_id])
+        for group, decoded in batch:
+            self._tell(decoded.problems)
             tally.captioned += 1
             tally.recognised += len(group) - 1
             for ready in group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from photoindex.errors import PhotoError
 
 CaptionSource = Literal["user", "sidecar", "model"]
+TakenSource = Literal["exif", "xmp", "iptc", "name", "mtime"]
+SortKey = Literal["score", "taken", "name", "rating", "added"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class ScannedFile:
 
     path: Path
     stat: FileStat
+    sidecars: str = ""  # the state of the sidecars beside it, as metadata/sidecars.py writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,35 @@ class FileEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo was taken, in words; a part that is not known is empty."""
+
+    city: str = ""
+    district: str = ""
+    region: str = ""
+    country: str = ""
+    country_code: str = ""  # ISO 3166-1, two letters
+    metropolis: str = ""  # a large city around there, whose part or suburb ``city`` may be
+
+    def __str__(self) -> str:
+        known = (self.city, self.district, self.region, self.country)
+        near = f"{self.city} near {self.metropolis}" if self.metropolis and self.metropolis not in known else self.city
+        parts = dict.fromkeys((near.removeprefix(" "), *known[1:]))
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a person, or a program for one, wrote about a photo: in the file itself or in a sidecar beside it."""
+
+    title: str | None = None
+    caption: str | None = None
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()  # those named as being in it
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoFacts:
     """What decoding learns of a photo besides its pixels. ``width`` and ``height`` are those of the upright photo."""
 
@@ -59,6 +92,11 @@ class PhotoFacts:
     lens: str | None = None
     latitude: float | None = None  # degrees, north positive
     longitude: float | None = None  # degrees, east positive
+    altitude: float | None = None  # metres above the sea
+    taken_source: TakenSource | None = None  # who says when it was taken
+    taken_offset: int | None = None  # of the local time of ``taken_at`` from UTC, minutes, east positive
+    rating: int | None = None  # 1 to 5 stars; -1: rejected
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +105,9 @@ class DecodedPhoto:
 
     facts: PhotoFacts
     pixels: NDArray[np.uint8]
+    written: Written = field(default_factory=Written)
+    sidecars: str = ""  # the state of the sidecars that were read with it
+    problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +204,8 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, or model (learned)."""
+    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or, as
+    it was read with the photo, keyword, person, place, title."""
 
     text: str
     weight: float
@@ -197,8 +239,17 @@ class Document:
     names: str = ""  # words of the folder and file names
     camera: str = ""
     kinds: str = ""  # what the labels are kinds of
-    taken_at: datetime | None = None
+    tags: str = ""  # keywords
+    person: str = ""  # all that people said of it: their caption, title, keywords, names
+    title: str = ""
+    people: str = ""
+    place: str = ""
+    lens: str = ""
+    taken_at: datetime | None = None  # None too where only the file's modification time is known
     gps: bool = False  # says where it was taken
+    facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see query.FORMAT
+    numbers: Mapping[str, float] = field(default_factory=dict)  # as search/numbers.py has them
+    paths: tuple[str, ...] = ()  # where it lies: absolute, and from its root
 
 
 class Matched(NamedTuple):
@@ -238,6 +289,17 @@ class Hit:
     height: int | None
     photo_id: int
     other_paths: tuple[Path, ...] = ()
+    facts: PhotoFacts | None = None
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """What people tagged the photo with."""
+        return tuple(term.text for term in self.terms if term.source in ("tag", "keyword"))
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who is named as being in it."""
+        return tuple(term.text for term in self.terms if term.source == "person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +336,7 @@ class IndexReport:
     failed: int = 0
     seconds: float = 0.0
     failures: tuple[Failure, ...] = field(default=())
+    refreshed: int = 0  # photos whose metadata, in them or in sidecars, was read again
 
 
 @dataclass(slots=True)
@@ -283,6 +346,7 @@ class Tally:
     captioned: int = 0
     recognised: int = 0  # content known already: moved, renamed or copied
     failed: int = 0
+    refreshed: int = 0  # metadata read again, without captioning
     errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
 
     @property

@@ -19,10 +19,12 @@ from pathlib import Path
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
+from photoindex.metadata.sidecars import is_sidecar
 from photoindex.paths import absolute
 from photoindex.pipeline import Pipeline
+from photoindex.refresh import mark_beside
 from photoindex.retry import Retry
-from photoindex.store import files
+from photoindex.store import files, metadata
 from photoindex.store.backups import DailyBackup
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
@@ -141,7 +143,7 @@ class Watcher:
         try:
             self._pipeline.run(stop=self._stop, progress=self._report, between=self._between, tally=tally)
         finally:
-            if tally.done:
+            if tally.done or tally.refreshed:
                 self._worked_at = time.monotonic()
                 worked(tally)
         self._backup.make_when_due()
@@ -219,6 +221,10 @@ class Watcher:
         elif not event.is_directory and IGNORE_FILE in (event.path.name, event.destination and event.destination.name):
             for path in filter(None, (event.path, event.destination)):
                 self._rules_changed(path)
+        elif not event.is_directory and any(
+            is_sidecar(path) for path in (event.path, event.destination) if path is not None
+        ):
+            self._sidecar_changed(event)
         elif event.kind == "written":
             self._settler.touch(event.path)
         elif event.kind == "moved":
@@ -242,6 +248,19 @@ class Watcher:
         else:
             self._removals.append(path)
 
+    def _sidecar_changed(self, event: FileEvent) -> None:
+        """Have the photos beside a sidecar read again: once it is whole when it was written, at once when it went."""
+        if event.kind == "written":
+            self._settler.touch(event.path)
+            return
+        self._settler.forget(event.path)
+        if is_sidecar(event.path):
+            mark_beside(self._database, [event.path])
+        else:
+            self._removals.append(event.path)
+        if event.destination is not None:
+            self._settler.touch(event.destination)  # a program may have written it under another name first
+
     def _moved(self, source: Path, destination: Path, is_directory: bool) -> None:
         if is_directory:
             self._settler.move_below(source, destination)
@@ -249,6 +268,8 @@ class Watcher:
             self._settler.move(source, destination)
         with self._database.write() as connection:
             moved = files.move(connection, source, destination)
+            if moved and not is_directory:  # its name may be its date, and other sidecars may be beside it now
+                metadata.mark_paths(connection, [destination])
         if is_directory:
             # What was in the folder and not known yet came along.
             self._indexer.compare_again(destination)

@@ -19,8 +19,8 @@ PACKAGE = REPOSITORY / "photoindex"
 LAYERS = (
     {"errors"},
     {"types", "config", "resources", "paths", "filesystem", "units", "retry", "child"},
-    {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training", "status", "installation", "suspension"},
+    {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
+    {"fulltext", "refresh", "termindex", "training", "status", "installation", "suspension"},
     {"pipeline", "watchjournal"},
     {"indexer"},
     {"watcher"},

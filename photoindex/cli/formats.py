@@ -18,9 +18,10 @@ import click
 from photoindex.cli.context import printable, write_path
 from photoindex.config import MAX_PIXELS
 from photoindex.errors import ConfigError, PhotoError
+from photoindex.metadata.dates import offset_text
 from photoindex.search.highlight import marked
 from photoindex.status import Status
-from photoindex.types import Caption, Hit, Photo, Prediction
+from photoindex.types import Caption, Hit, Photo, PhotoFacts, Prediction
 
 __all__ = [
     "as_dict", "photo_dict", "prediction_dict", "status_dict", "write_csv", "write_html", "write_list", "write_path",
@@ -45,6 +46,26 @@ def as_dict(hit: Hit) -> dict[str, Any]:
         "width": hit.width,
         "height": hit.height,
         "other_paths": list(hit.other_paths),
+        "lens": hit.facts.lens if hit.facts else None,
+        "keywords": list(hit.keywords),
+        "people": list(hit.people),
+        **_metadata_dict(hit.facts),
+    }
+
+
+def _metadata_dict(facts: PhotoFacts | None) -> dict[str, Any]:
+    """What hits and photos say alike of where, when and how good."""
+    if facts is None:
+        return {"taken_source": None, "taken_offset": None, "gps": None, "place": None, "rating": None}
+    gps = None
+    if facts.latitude is not None:
+        gps = {"latitude": facts.latitude, "longitude": facts.longitude, "altitude": facts.altitude}
+    return {
+        "taken_source": facts.taken_source,
+        "taken_offset": None if facts.taken_offset is None else offset_text(facts.taken_offset),
+        "gps": gps,
+        "place": None if facts.place is None else dataclasses.asdict(facts.place),
+        "rating": facts.rating,
     }
 
 
@@ -180,6 +201,7 @@ def photo_dict(photo: Photo) -> dict[str, Any]:
         "lens": facts.lens if facts else None,
         "latitude": facts.latitude if facts else None,
         "longitude": facts.longitude if facts else None,
+        **_metadata_dict(facts),
     }
 
 

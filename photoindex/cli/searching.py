@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -26,10 +26,11 @@ from photoindex.cli.context import (
 )
 from photoindex.errors import PhotoError
 from photoindex.library import Library
+from photoindex.metadata.dates import offset_text
 from photoindex.search.query import respell
 from photoindex.status import RootStatus
 from photoindex.suspension import remedy
-from photoindex.types import Photo
+from photoindex.types import Photo, PhotoFacts, SortKey
 from photoindex.units import human_seconds, human_size
 
 EXIT_NOTHING_FOUND = 1
@@ -42,6 +43,9 @@ TERMS_SHOWN = 12  # of up to 128; --json has them all
 @click.option("--like", type=click.Path(path_type=Path), metavar="FILE",
               help="Find photos like this one of the library; with a QUERY, among those that answer it.")  # fmt: skip
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many.")
+@click.option("--sort", type=click.Choice(get_args(SortKey)), default="score", show_default=True,
+              help="Best first, oldest first, by name, most stars first, or first added first.")  # fmt: skip
+@click.option("--reverse", is_flag=True, help="Turn the order round.")
 @click.option("--all", "everything", is_flag=True, help="Show every match.")
 @click.option("--explain", is_flag=True, help="Say which words matched where, and what each adds to the score.")
 @click.option("--json", "style", flag_value="json", help="Print one JSON list.")
@@ -60,6 +64,8 @@ def search(
     query: tuple[str, ...],
     like: Path | None,
     limit: int,
+    sort: SortKey,
+    reverse: bool,
     everything: bool,
     explain: bool,
     style: str | None,
@@ -70,13 +76,16 @@ def search(
     """Find photos by what they show.
 
     Plain words are enough: photos that fit more of them come first. Also "an exact phrase", -word (not this word),
-    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: name: camera: taken:2023-06..2023-08 taken:last-week
-    has:gps has:date has:camera. Quote the query, or put -- before it, when it begins with a dash.
+    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: tag: person: place: title: name: folder: camera: lens:
+    format: path:/photos/2023; days: taken:2023-06..2023-08 taken:last-week; numbers: rating:>=4 rating:3.. width:
+    height: mp:; facts: has:gps has:date has:place has:caption has:keywords has:people has:rating has:title has:camera
+    has:lens. Quote the query, or put -- before it, when it begins with a dash.
 
     \b
       photoindex search giraffes in grass
       photoindex search 'dog beach -people taken:2023'
       photoindex search '"birthday cake"' -0 | xargs -0 cp -t cakes/
+      photoindex search 'beach place:portugal rating:4..' --sort taken
       photoindex search --like beach.jpg -n 5
 
     Exit status: 0 when something was found, 1 when nothing was.
@@ -84,9 +93,13 @@ def search(
     text = " ".join(_requoted(query))
     if not query and like is None:
         raise click.UsageError("name something to search for: a QUERY, or a photo with --like")
+    if like is not None and (sort != "score" or reverse):
+        raise click.UsageError("--like puts the most alike first: leave --sort and --reverse out")
     most = None if everything else limit
     with context.open() as library:
-        hits = library.search(text, most) if like is None else library.like(like, most, text)
+        hits = (
+            library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)
+        )
         asked = like is None and (not hits or stderr_is_terminal())
         advice = _advice(library, text, bool(hits)) if asked else None
     if like is not None:
@@ -170,7 +183,11 @@ def _show(photo: Photo) -> None:
             source += f", log-probability {photo.caption.log_probability:.2f}"
         lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC"))
     lines += [("or", candidate.text) for candidate in photo.candidates]
-    for name, sources in (("labels", ("label", "tag")), ("kinds", ("kind",)), ("terms", ("model",))):
+    for name, source in (("title", "title"), ("tags", "tag"), ("keywords", "keyword"), ("people", "person")):
+        words = [term.text for term in photo.terms if term.source == source]
+        if words:
+            lines.append((name, ", ".join(words)))
+    for name, sources in (("labels", ("label",)), ("kinds", ("kind",)), ("terms", ("model",))):
         terms = [term for term in photo.terms if term.source in sources][:TERMS_SHOWN]
         if terms:
             lines.append((name, ", ".join(f"{term.text} {term.weight:.2f}" for term in terms)))
@@ -178,15 +195,28 @@ def _show(photo: Photo) -> None:
         facts = photo.facts
         lines.append(("size", f"{facts.width} x {facts.height} {facts.format}, {human_size(photo.size)}"))
         if facts.taken_at:
-            lines.append(("taken", f"{facts.taken_at:%Y-%m-%d %H:%M:%S}"))
+            lines.append(("taken", _taken(facts)))
         if facts.camera:
             lines.append(("camera", facts.camera + (f", {facts.lens}" if facts.lens else "")))
         if facts.latitude is not None and facts.longitude is not None:
-            lines.append(("place", f"{facts.latitude:.5f}, {facts.longitude:.5f}"))
+            height = "" if facts.altitude is None else f", {facts.altitude:.0f} m"
+            lines.append(("position", f"{facts.latitude:.5f}, {facts.longitude:.5f}{height}"))
+        if facts.place is not None:
+            lines.append(("place", str(facts.place)))
+        if facts.rating is not None:
+            lines.append(("rating", "rejected" if facts.rating < 0 else "\u2605" * facts.rating))
     lines += [("before", f"{old.text} ({old.model or old.source})") for old in photo.history]
     lines.append(("sha256", photo.content_hash))
     for name, value in lines:
         click.echo(f"{name:<12}{value}")
+
+
+def _taken(facts: PhotoFacts) -> str:
+    """When, and who says so."""
+    assert facts.taken_at is not None
+    offset = "" if facts.taken_offset is None else f" {offset_text(facts.taken_offset)}"
+    source = {"name": "the file's name", "mtime": "when the file was changed"}.get(str(facts.taken_source))
+    return f"{facts.taken_at:%Y-%m-%d %H:%M:%S}{offset} (by {source or str(facts.taken_source).upper()})"
 
 
 @click.command()

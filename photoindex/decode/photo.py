@@ -22,8 +22,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError, features
 
-from photoindex.decode.exif import read_facts, read_orientation
 from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
+from photoindex.metadata.exif import read_orientation
+from photoindex.metadata.read import describe
 from photoindex.types import DecodedPhoto
 
 # Photos and scans only. Pillow reads many more formats, but each is a parser fed with unknown bytes, some are no
@@ -87,6 +88,29 @@ def decode_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
         ) from error
 
 
+def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    """What ``path`` and the sidecars beside it say of the photo, without decoding it (but for a PNG, whose EXIF may lie
+    behind its pixels). The pixels of the answer are black.
+
+    Raises as :func:`decode_photo` does, but for what only shows when the pixels are decoded.
+    """
+    try:
+        with _file(path) as file, _limits(max_pixels), _open(file, path) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise OversizedPhoto(
+                    f"{shown(path)} has {width} x {height} pixels, more than the limit of {max_pixels}"
+                )
+            if image.format == "PNG":
+                _load(image, path)
+            upright = (height, width) if read_orientation(image) >= 5 else (width, height)
+            found = describe(image, image.format or "", upright, path)
+            pixels = np.zeros((size, size, 3), np.uint8)
+            return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise OversizedPhoto(f"{shown(path)} needs more memory than can be had here") from error
+
+
 def shown(path: Path) -> str:
     """``path`` fit for one line on a terminal, whatever bytes are in its name."""
     text = str(path)
@@ -143,7 +167,7 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPh
             # Its EXIF may lie behind the pixels, and damage must be met here rather than while reading EXIF.
             _load(image, path)
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
-        facts = read_facts(image, image.format or "", image.size)
+        found = describe(image, image.format or "", image.size, path)
         _load(image, path)
         orientation = read_orientation(image)
         box = draft[1] if draft else (0, 0, *image.size)
@@ -156,8 +180,11 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPh
         if orientation in _UPRIGHT:
             square = square.transpose(_UPRIGHT[orientation])
         return DecodedPhoto(
-            facts=dataclasses.replace(facts, width=upright[0], height=upright[1]),
+            facts=dataclasses.replace(found.facts, width=upright[0], height=upright[1]),
             pixels=np.array(square, dtype=np.uint8),
+            written=found.written,
+            sidecars=found.sidecars,
+            problems=found.problems,
         )
     except DamagedPhoto as error:
         # Decoders that get no more memory say no more than that they failed.

@@ -38,16 +38,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoindex.errors import QueryError
-from photoindex.search import _whoosh, lexicon
+from photoindex.search import _whoosh, lexicon, numbers
 from photoindex.search.analysis import stem
 from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground, Ids, Scores
-from photoindex.search.query import AllOf, AnyOf, Fuzzy, Has, Node, Phrase, Prefix, Ranked, Taken, Word
+from photoindex.search.query import AllOf, AnyOf, Below, Fuzzy, Has, Node, Number, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER, stand_ins_of_run, terms_of_run
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
 HAS_FIELD: Final = "has"  # the facts a photo carries
+PATHS_FIELD: Final = "paths"  # the keys of the paths that a photo lies at or below
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 
 FIRST_DAY: Final = date(1900, 1, 1)
@@ -96,7 +97,11 @@ class Matcher:
         if isinstance(node, Taken):
             return self._find_taken(node)
         if isinstance(node, Has):
-            return self._find_has(node)
+            return self._find_listed(HAS_FIELD, node.what)
+        if isinstance(node, Below):
+            return self._find_listed(PATHS_FIELD, node.key)
+        if isinstance(node, Number):
+            return self._find_numbers(node.field, max(node.low, 0), min(node.high, numbers.MOST))
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
@@ -240,6 +245,8 @@ class Matcher:
         """``label:`` asks for what a thing is, however general."""
         if field == "labels":
             return [name for name in (field, "kinds") if name in self._ranking.fields]
+        if field == "camera":  # what it is known by; few know which of the two a number belongs to
+            return [name for name in (field, "lens") if name in self._ranking.fields]
         return [field] if field else self._fields
 
     def _find_phrase(self, phrase: Phrase) -> Found:
@@ -257,15 +264,18 @@ class Matcher:
     def _find_taken(self, taken: Taken) -> Found:
         first = max(day_number(taken.first), 0) if taken.first else 0
         last = min(day_number(taken.last), LAST_DAY_NUMBER) if taken.last else LAST_DAY_NUMBER
+        return self._find_numbers("taken", first, last)
+
+    def _find_numbers(self, field: str, first: int, last: int) -> Found:
         mask = np.zeros(self._size, np.bool_)
         if first <= last:
-            days = _whoosh.query.NumericRange("taken", first, last)
-            mask[np.fromiter(self._searcher.docs_for_query(days), np.intp)] = True
+            between = _whoosh.query.NumericRange(field, first, last)
+            mask[np.fromiter(self._searcher.docs_for_query(between), np.intp)] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
-    def _find_has(self, has: Has) -> Found:
+    def _find_listed(self, field: str, key: str) -> Found:
         mask = np.zeros(self._size, np.bool_)
-        mask[self._postings(HAS_FIELD, has.what)[0]] = True
+        mask[self._postings(field, key)[0]] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
     def _scores(self, x: Scores) -> Scores:

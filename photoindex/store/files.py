@@ -128,6 +128,19 @@ def known_files(connection: Connection, below: Path) -> dict[Path, FileStat]:
     return found
 
 
+def known_sidecars(connection: Connection, below: Path) -> dict[Path, str]:
+    """The state of the sidecars of the files at or below a path as they were when last read, where there were any."""
+    rows = _rows_below(connection, below, file.c.sidecars)
+    return {path: row.sidecars for path, row in rows if row.sidecars}
+
+
+def note_sidecars(connection: Connection, path: Path, state: str) -> None:
+    """Remember with which sidecars a file was read."""
+    found = photo_at(connection, path)
+    if found is not None:
+        connection.execute(update(file).where(file.c.id == found[0]).values(sidecars=state))
+
+
 def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
     """Note new and changed files, and files that came back, and queue each for captioning.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from photoindex.store import vectors
+from photoindex.store.facts import facts_of, values_of
 from photoindex.store.tables import caption, file, model, photo, term
 from photoindex.types import Caption, CaptionSource, Photo, PhotoFacts, Prediction, Term, TermVocabulary
 
@@ -40,23 +41,15 @@ def was_captioned(connection: Connection, photo_id: int, identity: str, since: d
 
 def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
     """Insert or refresh a content's row; returns its id."""
-    values = {
-        "format": facts.format,
-        "width": facts.width,
-        "height": facts.height,
-        "orientation": facts.orientation,
-        "taken_at": facts.taken_at,
-        "camera": facts.camera,
-        "lens": facts.lens,
-        "latitude": facts.latitude,
-        "longitude": facts.longitude,
-    }
+    values = values_of(facts)
     known = connection.execute(select(photo.c.id).where(photo.c.content_hash == content_hash)).scalar()
     if known is not None:
-        connection.execute(update(photo).where(photo.c.id == known).values(**values, text_stale=_token()))
+        connection.execute(update(photo).where(photo.c.id == known).values(**values, text_stale=new_token()))
         return int(known)
     added = connection.execute(
-        insert(photo).values(content_hash=content_hash, size=size, added_at=_now(), text_stale=_token(), **values)
+        insert(photo).values(
+            content_hash=content_hash, size=size, added_at=_now(), text_stale=new_token(), metadata_stale=0, **values
+        )
     )
     assert added.inserted_primary_key is not None
     return int(added.inserted_primary_key[0])
@@ -133,7 +126,7 @@ def mark_text_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
     """Say, in the transaction that changes a photo's words, that the full-text index must learn of it."""
     for start in range(0, len(photo_ids), CHUNK):
         chunk = photo_ids[start : start + CHUNK]
-        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=_token()))
+        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=new_token()))
 
 
 def stale_photos(connection: Connection, limit: int | None) -> list[tuple[int, int]]:
@@ -195,12 +188,6 @@ def load_photos(
         if photo_id not in rows:
             continue
         row = rows[photo_id]
-        facts = None
-        if row.format is not None:
-            facts = PhotoFacts(
-                row.format, row.width, row.height, row.orientation, row.taken_at, row.camera, row.lens, row.latitude,
-                row.longitude,
-            )  # fmt: skip
         current, history, others = captions.get(photo_id, (None, (), ()))
         present, missing = paths.get(photo_id, ([], []))
         photos.append(
@@ -208,7 +195,7 @@ def load_photos(
                 id=photo_id,
                 content_hash=row.content_hash,
                 size=row.size,
-                facts=facts,
+                facts=facts_of(row),
                 paths=tuple(present),
                 missing_paths=tuple(missing),
                 caption=current,
@@ -247,9 +234,14 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
                 others.setdefault(row.photo_id, []).append(value)
             else:
                 shown.setdefault(row.photo_id, []).append((SOURCE_ORDER.index(row.source), value))
+    for photo_id, values in shown.items():
+        values.sort(key=lambda pair: pair[0])
+        # What the model says is a candidate still when a person said better.
+        said = [value for _, value in values[1:] if value.source == "model"]
+        others[photo_id] = said + others.get(photo_id, [])
     return {
         photo_id: (
-            min(shown[photo_id], key=lambda pair: pair[0])[1] if photo_id in shown else None,
+            shown[photo_id][0][1] if photo_id in shown else None,
             tuple(reversed(history.get(photo_id, []))),
             tuple(others.get(photo_id, [])),
         )
@@ -278,7 +270,8 @@ def count_photos(connection: Connection) -> dict[str, int]:
     }
 
 
-def _token() -> int:
+def new_token() -> int:
+    """A value that no mark had before."""
     return secrets.randbits(62) | 1
 
 

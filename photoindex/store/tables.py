@@ -33,6 +33,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 
@@ -132,6 +133,19 @@ photo = Table(
     Column("lens", Text),
     Column("latitude", Float),
     Column("longitude", Float),
+    Column("altitude", Float),
+    Column("taken_source", String(8)),  # exif, xmp, iptc, name or mtime
+    Column("taken_offset", Integer),  # of taken_at from UTC, minutes, east positive
+    Column("rating", Integer),  # stars, 1 to 5; -1: rejected
+    # The place by its position, or as somebody wrote it.
+    Column("city", Text),
+    Column("district", Text),
+    Column("region", Text),
+    Column("country", Text),
+    Column("country_code", String(2)),
+    Column("metropolis", Text),  # a large city around there
+    # 0, or a random token like that of text_stale: what was read besides the pixels is to be read again.
+    Column("metadata_stale", BigInteger, nullable=False, server_default=text("1"), index=True),
     Column("added_at", UtcTime, nullable=False),
     # 0: the full-text index is up to date. Otherwise a random token, new with every change: clearing names the token
     # that was read, so that a change made meanwhile keeps its mark.
@@ -149,6 +163,7 @@ file = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", Unsigned64, nullable=False),
     Column("missing_since", UtcTime),
+    Column("sidecars", Text, nullable=False, server_default=text("''")),  # their state, see metadata/sidecars.py
     UniqueConstraint("root_id", "relative_path"),
 )
 

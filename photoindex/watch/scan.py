@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoindex.errors import FolderError
+from photoindex.metadata import sidecars
 from photoindex.types import FileStat, ScannedFile
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IgnoreRules
@@ -44,6 +45,7 @@ class _Listing:
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
     rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
     readable: bool = True
+    names: list[str] = field(default_factory=list)  # of all that lies in it
 
 
 def file_stat(path: Path) -> FileStat | None:
@@ -89,7 +91,7 @@ def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
     found = _check_exists(root)
     if stat_bits.S_ISREG(found.st_mode):
         stat = FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
-        return iter((ScannedFile(root, stat),))
+        return iter((ScannedFile(root, stat, sidecars.state(sidecars.beside(root))),))
     if not stat_bits.S_ISDIR(found.st_mode):
         raise FolderError(f"{root} is neither a folder nor a regular file")
     try:
@@ -150,6 +152,7 @@ def _walk_real(
             continue
         visited.add(identity)
         listing = _list_folder(folder, photo_filter, on_problem)
+        beside = sidecars.Folder(folder, listing.names)
         for path in listing.files:
             try:
                 stat = file_stat(path)
@@ -157,7 +160,7 @@ def _walk_real(
                 on_problem(path, error)
                 continue
             if stat is not None:
-                yield ScannedFile(path, stat)
+                yield ScannedFile(path, stat, sidecars.state(beside.beside(path)))
         stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path, listing.rules))
         links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 
@@ -172,6 +175,7 @@ def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem)
         listing.readable = False
         if not _is_gone(error):
             on_problem(folder, error)
+    listing.names = [entry.name for entry in entries]
     for entry in sorted(entries, key=lambda entry: entry.name):
         path = folder / entry.name
         try:

@@ -67,6 +67,7 @@ class DecodedPhoto:
 
     facts: PhotoFacts
     pixels: NDArray[np.uint8]
+    fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
 
 
 @dataclass(frozen=True, slots=True)

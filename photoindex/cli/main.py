@@ -75,6 +75,7 @@ for command in (
     maintenance.reindex,
     maintenance.models,
     doctor.doctor,
+    doctor.formats,
     training.train,
     evaluation.evaluate,
 ):

@@ -99,7 +99,8 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
     pixels = stream.read(size * size * 3)
     if len(pixels) < size * size * 3:
         raise EOFError
-    return DecodedPhoto(PhotoFacts(**fields), np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy())
+    square = np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy()
+    return DecodedPhoto(PhotoFacts(**fields), square, bytes.fromhex(answer["fingerprint"]))
 
 
 def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, max_pixels: int) -> None:
@@ -117,7 +118,8 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
         facts = dataclasses.asdict(photo.facts)
         if photo.facts.taken_at is not None:
             facts["taken_at"] = photo.facts.taken_at.isoformat()
-        _answer(answers, {"facts": facts}, np.ascontiguousarray(photo.pixels).tobytes())
+        header = {"facts": facts, "fingerprint": photo.fingerprint.hex()}
+        _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes())
 
 
 def _answer(answers: BinaryIO, header: dict[str, Any], pixels: bytes = b"") -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from photoindex import captioner as captioning
 from photoindex import fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
+from photoindex.companions import companions_of
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError, QueryError
 from photoindex.paths import absolute, check_exists
@@ -193,7 +194,8 @@ class Library:
             if found[1] is None:
                 return None
             photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
-            return dataclasses.replace(photo, terms=photo.terms + vectors.terms_of(connection, photo.id))
+            terms = photo.terms + vectors.terms_of(connection, photo.id)
+            return dataclasses.replace(photo, terms=terms, companions=companions_of(connection, photo))
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""

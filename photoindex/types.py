@@ -172,6 +172,15 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """A file that belongs to a photo and is not read for it: the camera's ``raw`` file, or the film of a ``live``
+    photo."""
+
+    path: Path
+    kind: Literal["raw", "live"]
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """Everything the catalogue knows of one photo."""
 
@@ -185,6 +194,7 @@ class Photo:
     history: tuple[Caption, ...] = ()
     candidates: tuple[Caption, ...] = ()  # what else the model considered, best first
     terms: tuple[Term, ...] = ()
+    companions: tuple[Companion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ LAYERS = (
     {"errors"},
     {"types", "config", "resources", "paths", "filesystem", "units", "retry", "photoformats"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training", "status", "installation"},
+    {"companions", "fulltext", "termindex", "training", "status", "installation"},
     {"pipeline", "watchjournal"},
     {"indexer"},
     {"library"},

@@ -27,7 +27,9 @@ def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] 
     return None if row is None else (row[0], bool(row[1]))
 
 
-def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
+def save_photo(
+    connection: Connection, content_hash: str, size: int, facts: PhotoFacts, fingerprint: bytes | None = None
+) -> int:
     """Insert or refresh a content's row; returns its id."""
     values = {
         "format": facts.format,
@@ -39,6 +41,7 @@ def save_photo(connection: Connection, content_hash: str, size: int, facts: Phot
         "lens": facts.lens,
         "latitude": facts.latitude,
         "longitude": facts.longitude,
+        "fingerprint": fingerprint,
     }
     known = connection.execute(select(photo.c.id).where(photo.c.content_hash == content_hash)).scalar()
     if known is not None:
@@ -49,6 +52,11 @@ def save_photo(connection: Connection, content_hash: str, size: int, facts: Phot
     )
     assert added.inserted_primary_key is not None
     return int(added.inserted_primary_key[0])
+
+
+def change_content(connection: Connection, photo_id: int, content_hash: str, size: int) -> None:
+    """Say that a photo is another content than it was, of the same shot; what is known of it stays."""
+    connection.execute(update(photo).where(photo.c.id == photo_id).values(content_hash=content_hash, size=size))
 
 
 def save_prediction(

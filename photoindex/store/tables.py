@@ -133,6 +133,7 @@ photo = Table(
     # 0: the full-text index is up to date. Otherwise a random token, new with every change: clearing names the token
     # that was read, so that a change made meanwhile keeps its mark.
     Column("text_stale", BigInteger, nullable=False, index=True),
+    Column("fingerprint", LargeBinary),  # see decode/fingerprint.py; null until it is decoded, empty when it has none
 )
 
 file = Table(
@@ -146,6 +147,10 @@ file = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", Unsigned64, nullable=False),
     Column("missing_since", UtcTime),
+    Column("shot", BigInteger, index=True),  # its folder and stem, hashed: see store/pairs.py
+    # The file of the same shot that stands for this one, whose photo_id is null then. No foreign key, as SQLite cannot
+    # add one to a table that is there.
+    Column("main_id", Key, index=True),
     UniqueConstraint("root_id", "relative_path"),
 )
 

@@ -26,7 +26,7 @@ from photoindex.status import Status, root_status
 from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
-from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
+from photoindex.types import Duplicate, Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
 
 if TYPE_CHECKING:
     from photoindex.indexer import Indexer
@@ -196,6 +196,26 @@ class Library:
             photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
             terms = photo.terms + vectors.terms_of(connection, photo.id)
             return dataclasses.replace(photo, terms=terms, companions=companions_of(connection, photo))
+
+    def duplicates(
+        self,
+        *paths: Path | str,
+        near: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[tuple[Duplicate, ...]]:
+        """Groups of files with the same bytes, or, with ``near`` (0 to 15), that look alike; the best file first.
+
+        ``paths`` choose the groups that have a file there. See :func:`photoindex.duplicates.find_duplicates`.
+        """
+        from photoindex import duplicates
+
+        places = [absolute(Path(path)) for path in paths]
+        for place in places:
+            check_exists(place)
+        if near is not None:
+            duplicates.complete_fingerprints(self._database, self.settings, progress, stop)
+        return duplicates.find_duplicates(self._database, near, places)
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""

@@ -198,6 +198,21 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A file that is one of several alike. ``distance`` counts the bits (of 128) in which its fingerprint differs from
+    that of the best of them; files with one ``content_hash`` are copies."""
+
+    path: Path
+    photo_id: int
+    content_hash: str
+    bytes: int
+    width: int | None
+    height: int | None
+    format: str | None
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The searchable words of one photo, as the full-text index takes them."""
 

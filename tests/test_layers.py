@@ -18,9 +18,9 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "photoformats"},
+    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"companions", "fulltext", "termindex", "training", "status", "installation"},
+    {"companions", "duplicates", "fulltext", "termindex", "training", "status", "installation"},
     {"pipeline", "watchjournal"},
     {"indexer"},
     {"library"},

@@ -81,7 +81,7 @@ def complete_fingerprints(
     found: list[tuple[int, bytes]] = []
     decoder = Decoder(
         DECODED_SIZE,
-        workers=settings.decode_workers,
+        workers=settings.decoders,
         seconds=settings.decode_seconds,
         max_pixels=settings.max_pixels,
     )

@@ -10,9 +10,13 @@ import functools
 import io
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin
+from PIL import Image, TiffImagePlugin
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
 
 # A profile whose colours are this close to sRGB's (grey levels of 255) is sRGB under another name: there are dozens.
 SAME_LEVELS = 3
@@ -34,9 +38,7 @@ class Profile:
     transform: ImageCms.ImageCmsTransform
 
     def to_srgb(self, image: Image.Image) -> Image.Image:
-        converted = ImageCms.applyTransform(image, self.transform)
-        assert converted is not None
-        return converted
+        return self.transform.apply(image)
 
 
 def profile_of(image: Image.Image) -> Profile | None:
@@ -58,6 +60,8 @@ def _kind(mode: str) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _profile(data: bytes) -> Profile | None:
+    from PIL import ImageCms  # with LittleCMS, for the few photos that need it
+
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(data))
         mode = _SPACES.get(source.profile.xcolor_space)

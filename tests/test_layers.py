@@ -18,11 +18,12 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "photoformats", "hamming"},
+    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"companions", "duplicates", "fulltext", "termindex", "training", "status", "installation"},
+    {"companions", "duplicates", "fulltext", "termindex", "training", "status", "installation", "suspension"},
     {"pipeline", "watchjournal"},
     {"indexer"},
+    {"watcher"},
     {"library"},
     {"doctor"},
     {"", "cli"},

@@ -20,12 +20,25 @@ if TYPE_CHECKING:
     from photoindex.errors import PhotoindexError
     from photoindex.library import Library, open
     from photoindex.status import RootStatus, Status, WatcherStatus
-    from photoindex.types import Caption, Failure, Hit, IndexReport, Photo, Prediction, Progress, Term
+    from photoindex.types import (
+        Caption,
+        Companion,
+        Duplicate,
+        Failure,
+        Hit,
+        IndexReport,
+        Photo,
+        Prediction,
+        Progress,
+        Term,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Caption",
+    "Companion",
+    "Duplicate",
     "Failure",
     "Hit",
     "IndexReport",

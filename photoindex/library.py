@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from photoindex import captioner as captioning
 from photoindex import fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
+from photoindex.companions import companions_of
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError, QueryError
 from photoindex.paths import absolute, check_exists
@@ -27,6 +28,7 @@ from photoindex.store.backups import DailyBackup
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
 from photoindex.types import (
+    Duplicate,
     Failure,
     Hit,
     IndexReport,
@@ -225,7 +227,28 @@ class Library:
             if found[1] is None:
                 return None
             photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
-            return dataclasses.replace(photo, terms=photo.terms + vectors.terms_of(connection, photo.id))
+            terms = photo.terms + vectors.terms_of(connection, photo.id)
+            return dataclasses.replace(photo, terms=terms, companions=companions_of(connection, photo))
+
+    def duplicates(
+        self,
+        *paths: Path | str,
+        near: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[tuple[Duplicate, ...]]:
+        """Groups of files with the same bytes, or, with ``near`` (0 to 15), that look alike; the best file first.
+
+        ``paths`` choose the groups that have a file there. See :func:`photoindex.duplicates.find_duplicates`.
+        """
+        from photoindex import duplicates
+
+        places = [absolute(Path(path)) for path in paths]
+        for place in places:
+            check_exists(place)
+        if near is not None:
+            duplicates.complete_fingerprints(self._database, self.settings, progress, stop)
+        return duplicates.find_duplicates(self._database, near, places)
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""

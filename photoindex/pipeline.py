@@ -27,9 +27,10 @@ from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadableP
 from photoindex.jobqueue import Job
 from photoindex.metadata import sidecars
 from photoindex.metadata.places import Gazetteer
+from photoindex.photoformats import is_developed_name, is_raw_name
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.search import FullText
-from photoindex.store import files, metadata, photos
+from photoindex.store import files, metadata, pairs, photos
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
@@ -126,9 +127,9 @@ class Pipeline:
         self._give_back()
         with self._database.write() as connection:
             jobqueue.take_back_dead(connection, self._now())
-        tally.refreshed += self._refresh(
-            stop, progress, between
-        )  # cheap, and what a caption waits for must not keep dates waiting
+            pairs.release_failed(connection)
+        # Cheap, and what a caption waits for must not keep dates waiting.
+        tally.refreshed += self._refresh(stop, progress, between)
         while not stop.is_set():
             if between is not None:
                 between()
@@ -194,6 +195,10 @@ class Pipeline:
         for job in claimed:
             if stop.is_set():
                 break
+            if self._is_companion(job):
+                unfinished.pop(job.id)
+                tally.recognised += 1
+                continue
             try:
                 ready = self._hash(job, unfinished)
             except PhotoError as error:
@@ -211,6 +216,16 @@ class Pipeline:
                 continue
             by_hash.setdefault(ready.content_hash, []).append(ready)
         return {group[0].job.path: group for group in by_hash.values()}
+
+    def _is_companion(self, job: Job) -> bool:
+        """Whether a raw file was found to lie beside its JPEG, which stands for it."""
+        if not is_raw_name(job.path) or read_stat(job.path) is None:
+            return False
+        with self._database.write() as connection:
+            joined = pairs.settle(connection, job.file_id)
+            if joined:
+                jobqueue.finish(connection, job.id)
+        return joined
 
     def _hash(self, job: Job, unfinished: dict[int, Job]) -> _Ready | None:
         """``None`` when the file is not there to be read now: it is gone, its disk is, or it is still being written."""
@@ -253,13 +268,19 @@ class Pipeline:
             photo_id, since = known[0], ready.job.queued_at
             if ready.job.again and not photos.was_captioned(connection, photo_id, self.captioner.identity, since):
                 return False
-            files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
+            self._link(connection, [ready], photo_id)
             if sidecars.beside(ready.job.path):
                 metadata.mark_stale(connection, [photo_id])
             else:
                 metadata.mark_if_named(connection, photo_id)
-            jobqueue.finish(connection, ready.job.id)
             return True
+
+    def _link(self, connection: Connection, group: Sequence[_Ready], photo_id: int) -> None:
+        """These files hold a photo, and their jobs are done."""
+        for ready in group:
+            files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
+            pairs.settle(connection, ready.job.file_id)
+            jobqueue.finish(connection, ready.job.id)
 
     # decode -> caption -> store
 
@@ -296,6 +317,8 @@ class Pipeline:
                 for ready in group:
                     error = type(answer)(str(answer).replace(shown(path), shown(ready.job.path)))
                     self._fail(ready.job, error, unfinished, tally, ready.content_hash)
+            elif self._adopt(group, answer, unfinished, tally):
+                pass
             else:
                 batch.append((group, answer))
             if len(batch) >= captioner.batch_size:
@@ -325,15 +348,9 @@ class Pipeline:
                     connection, captioner.identity, captioner.name, captioner.encoder, captioner.terms
                 )
             for (group, decoded), prediction in zip(batch, predictions, strict=True):
-                first = group[0]
-                facts = self._gazetteer.placed(decoded.facts)
-                photo_id = photos.save_photo(connection, first.content_hash, first.stat.size, facts)
+                photo_id = self._save_photo(connection, group[0], decoded)
                 self._save(connection, photo_id, prediction)
-                metadata.save_written(connection, photo_id, decoded.written)
-                for ready in group:
-                    files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
-                    jobqueue.finish(connection, ready.job.id)
-                files.note_sidecars(connection, first.job.path, decoded.sidecars)
+                self._link(connection, group, photo_id)
                 if any(sidecars.beside(ready.job.path) for ready in group[1:]):
                     metadata.mark_stale(connection, [photo_id])
         for group, decoded in batch:
@@ -349,6 +366,34 @@ class Pipeline:
                 self._text_refused = True
             termindex.tidy(self._database, self._settings.terms_path, busy=True)
 
+    def _adopt(self, group: list[_Ready], decoded: DecodedPhoto, unfinished: dict[int, Job], tally: Tally) -> bool:
+        """A JPEG whose raw file was captioned before it came needs no caption: the photo becomes the JPEG's."""
+        first = group[0]
+        if first.job.again or not is_developed_name(first.job.path):
+            return False
+        with self._database.read() as connection:
+            if pairs.adoptable(connection, first.job.file_id) is None:
+                return False
+        with self._database.write() as connection:
+            photo_id = pairs.adoptable(connection, first.job.file_id)
+            if photo_id is None or photos.find_by_hash(connection, first.content_hash) is not None:
+                return False
+            photos.change_content(connection, photo_id, first.content_hash, first.stat.size)
+            self._save_photo(connection, first, decoded)
+            self._link(connection, group, photo_id)
+        tally.recognised += len(group)
+        for ready in group:
+            unfinished.pop(ready.job.id)
+        return True
+
+    def _save_photo(self, connection: Connection, ready: _Ready, decoded: DecodedPhoto) -> int:
+        """What the file is and says, without the caption."""
+        facts = self._gazetteer.placed(decoded.facts)
+        photo_id = photos.save_photo(connection, ready.content_hash, ready.stat.size, facts, decoded.fingerprint)
+        metadata.save_written(connection, photo_id, decoded.written)
+        files.note_sidecars(connection, ready.job.path, decoded.sidecars)
+        return photo_id
+
     def _save(self, connection: Connection, photo_id: int, prediction: Prediction) -> None:
         assert self._model_id is not None
         photos.save_prediction(connection, photo_id, prediction, self._model_id, self.captioner.settings)
@@ -363,7 +408,8 @@ class Pipeline:
     ) -> None:
         """``content_hash``: what the file's bytes hash to, when they could be read."""
         with self._database.write() as connection:
-            jobqueue.fail(connection, job, error, self._now())
+            if not jobqueue.fail(connection, job, error, self._now()):
+                pairs.release(connection, [job.file_id])
             if content_hash is not None:
                 files.unlink_photo(connection, job.file_id, content_hash)
         unfinished.pop(job.id)

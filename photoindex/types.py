@@ -108,6 +108,7 @@ class DecodedPhoto:
     written: Written = field(default_factory=Written)
     sidecars: str = ""  # the state of the sidecars that were read with it
     problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
+    fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,15 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """A file that belongs to a photo and is not read for it: the camera's ``raw`` file, or the film of a ``live``
+    photo."""
+
+    path: Path
+    kind: Literal["raw", "live"]
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """Everything the catalogue knows of one photo."""
 
@@ -226,6 +236,22 @@ class Photo:
     history: tuple[Caption, ...] = ()
     candidates: tuple[Caption, ...] = ()  # what else the model considered, best first
     terms: tuple[Term, ...] = ()
+    companions: tuple[Companion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A file that is one of several alike. ``distance`` counts the bits (of 128) in which its fingerprint differs from
+    that of the best of them; files with one ``content_hash`` are copies."""
+
+    path: Path
+    photo_id: int
+    content_hash: str
+    bytes: int
+    width: int | None
+    height: int | None
+    format: str | None
+    distance: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,19 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "child"},
+    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
-    {"fulltext", "refresh", "termindex", "training", "status", "installation", "suspension"},
+    {
+        "companions",
+        "duplicates",
+        "fulltext",
+        "refresh",
+        "termindex",
+        "training",
+        "status",
+        "installation",
+        "suspension",
+    },
     {"pipeline", "watchjournal"},
     {"indexer"},
     {"watcher"},

@@ -187,6 +187,7 @@ def photo_dict(photo: Photo) -> dict[str, Any]:
     return {
         "paths": list(photo.paths),
         "missing_paths": list(photo.missing_paths),
+        "companions": [{"path": companion.path, "kind": companion.kind} for companion in photo.companions],
         "sha256": photo.content_hash,
         "bytes": photo.size,
         "caption": None if photo.caption is None else _caption_dict(photo.caption),

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import doctor, evaluation, indexing, maintenance, searching, training
+from photoindex.cli import doctor, duplicates, evaluation, indexing, maintenance, searching, training
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -71,10 +71,12 @@ for command in (
     searching.show,
     searching.status,
     searching.caption,
+    duplicates.duplicates,
     maintenance.failures,
     maintenance.reindex,
     maintenance.models,
     doctor.doctor,
+    doctor.formats,
     training.train,
     evaluation.evaluate,
 ):

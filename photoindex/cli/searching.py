@@ -173,6 +173,7 @@ def show(context: Context, /, path: Path, as_json: bool) -> None:
 
 def _show(photo: Photo) -> None:
     lines: list[tuple[str, str]] = [("file", printable(path)) for path in photo.paths]
+    lines += [(companion.kind, printable(companion.path)) for companion in photo.companions]
     lines += [("missing", printable(path)) for path in photo.missing_paths]
     if photo.caption is not None:
         lines.append(("caption", photo.caption.text))

@@ -99,7 +99,7 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
     if len(pixels) < size * size * 3:
         raise EOFError
     square = np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy()
-    return DecodedPhoto(facts, square, written, sidecars, problems)
+    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]))
 
 
 def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, max_pixels: int) -> None:
@@ -119,6 +119,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
             "written": dataclasses.asdict(photo.written),
             "sidecars": photo.sidecars,
             "problems": photo.problems,
+            "fingerprint": photo.fingerprint.hex(),
         }
         _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes())
 

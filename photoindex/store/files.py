@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, literal, or_, select, update
 
 from photoindex import jobqueue
+from photoindex.store import pairs
 from photoindex.store.photos import mark_text_stale
 from photoindex.store.tables import UtcTime, file, job, photo, root
 from photoindex.types import FileStat, ScannedFile
@@ -177,6 +178,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
             }
             row = existing.get((root_id, relative))
             if row is None:
+                values["shot"] = pairs.shot_of(relative)
                 added = connection.execute(insert(file).values(root_id=root_id, relative_path=relative, **values))
                 assert added.inserted_primary_key is not None
                 to_queue.append(added.inserted_primary_key[0])
@@ -186,6 +188,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
             if unchanged and row.photo_id is not None:
                 if row.missing_since is not None:
                     mark_text_stale(connection, [row.photo_id])
+                    pairs.settle(connection, row.id)
             elif not (unchanged and row.id in final):
                 to_queue.append(row.id)
         jobqueue.enqueue(connection, to_queue, now)
@@ -223,19 +226,24 @@ def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
         unread = select(job.c.file_id).where(job.c.kind == jobqueue.KIND)
         connection.execute(update(file).where(file.c.id.in_(chunk), file.c.id.in_(unread)).values(photo_id=None))
         connection.execute(delete(job).where(job.c.file_id.in_(chunk)))
+        pairs.forget_companions(connection, chunk)
+        pairs.release(connection, chunk)
     mark_text_stale(connection, photos)
 
 
 def restore_missing(connection: Connection, root_id: int, since: datetime) -> int:
     """Take files of a root for present again that were found missing at ``since`` or later: they may be back one day.
 
-    Those whose bytes were never read stay missing, as a file that is known is not read again. Returns how many.
+    Those whose bytes were never read stay missing, as a file that is known is not read again; so do raw files, which
+    join their photos when they are back. Returns how many.
     """
     chosen = (file.c.root_id == root_id) & (file.c.missing_since >= since) & file.c.photo_id.is_not(None)
-    photos = list(connection.execute(select(file.c.photo_id).where(chosen)).scalars())
+    rows = connection.execute(select(file.c.id, file.c.photo_id).where(chosen)).all()
     connection.execute(update(file).where(chosen).values(missing_since=None))
-    mark_text_stale(connection, photos)
-    return len(photos)
+    mark_text_stale(connection, [row.photo_id for row in rows])
+    for row in rows:
+        pairs.settle(connection, row.id)
+    return len(rows)
 
 
 def move(connection: Connection, source: Path, destination: Path) -> int:
@@ -244,7 +252,7 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
     A file that was at the destination is overwritten by the move, and its row goes.
     """
     roots = list_roots(connection)
-    moved = 0
+    moved = []
     for path, row in list(_rows_below(connection, source, file.c.id, file.c.photo_id, file.c.missing_since)):
         if row.missing_since is not None:
             continue
@@ -259,13 +267,16 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
         ).first()
         if overwritten is not None and overwritten.id != row.id:
             connection.execute(delete(file).where(file.c.id == overwritten.id))
+            connection.execute(update(file).where(file.c.main_id == overwritten.id).values(main_id=row.id))
             if overwritten.photo_id is not None:
                 mark_text_stale(connection, [overwritten.photo_id])
-        connection.execute(update(file).where(file.c.id == row.id).values(root_id=owner.id, relative_path=relative))
+        place = {"root_id": owner.id, "relative_path": relative, "shot": pairs.shot_of(relative)}
+        connection.execute(update(file).where(file.c.id == row.id).values(**place))
         if row.photo_id is not None:
             mark_text_stale(connection, [row.photo_id])
-        moved += 1
-    return moved
+        moved.append(row.id)
+    pairs.follow_move(connection, moved)
+    return len(moved)
 
 
 def link_photo(connection: Connection, file_id: int, photo_id: int, stat: FileStat) -> None:
@@ -307,8 +318,13 @@ def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tupl
 
 
 def photo_at(connection: Connection, path: Path) -> tuple[int, int | None] | None:
-    """(file id, photo id) of a path, present or missing; ``None`` when it was never seen."""
-    for found, row in _rows_below(connection, path, file.c.id, file.c.photo_id):
+    """(file id, photo id) of a path, present or missing; ``None`` when it was never seen.
+
+    The photo of a raw file beside a JPEG is the JPEG's.
+    """
+    for found, row in _rows_below(connection, path, file.c.id, file.c.photo_id, file.c.main_id):
+        if found == path and row.main_id is not None:
+            return row.id, connection.execute(select(file.c.photo_id).where(file.c.id == row.main_id)).scalar()
         if found == path:
             return row.id, row.photo_id
     return None

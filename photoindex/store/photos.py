@@ -39,9 +39,11 @@ def was_captioned(connection: Connection, photo_id: int, identity: str, since: d
     return connection.execute(query).first() is not None
 
 
-def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
+def save_photo(
+    connection: Connection, content_hash: str, size: int, facts: PhotoFacts, fingerprint: bytes | None = None
+) -> int:
     """Insert or refresh a content's row; returns its id."""
-    values = values_of(facts)
+    values = {**values_of(facts), "fingerprint": fingerprint}
     known = connection.execute(select(photo.c.id).where(photo.c.content_hash == content_hash)).scalar()
     if known is not None:
         connection.execute(update(photo).where(photo.c.id == known).values(**values, text_stale=new_token()))
@@ -53,6 +55,11 @@ def save_photo(connection: Connection, content_hash: str, size: int, facts: Phot
     )
     assert added.inserted_primary_key is not None
     return int(added.inserted_primary_key[0])
+
+
+def change_content(connection: Connection, photo_id: int, content_hash: str, size: int) -> None:
+    """Say that a photo is another content than it was, of the same shot; what is known of it stays."""
+    connection.execute(update(photo).where(photo.c.id == photo_id).values(content_hash=content_hash, size=size))
 
 
 def save_prediction(

@@ -150,6 +150,7 @@ photo = Table(
     # 0: the full-text index is up to date. Otherwise a random token, new with every change: clearing names the token
     # that was read, so that a change made meanwhile keeps its mark.
     Column("text_stale", BigInteger, nullable=False, index=True),
+    Column("fingerprint", LargeBinary),  # see decode/fingerprint.py; null until it is decoded, empty when it has none
 )
 
 file = Table(
@@ -164,6 +165,10 @@ file = Table(
     Column("inode", Unsigned64, nullable=False),
     Column("missing_since", UtcTime),
     Column("sidecars", Text, nullable=False, server_default=text("''")),  # their state, see metadata/sidecars.py
+    Column("shot", BigInteger, index=True),  # its folder and stem, hashed: see store/pairs.py
+    # The file of the same shot that stands for this one, whose photo_id is null then. No foreign key, as SQLite cannot
+    # add one to a table that is there.
+    Column("main_id", Key, index=True),
     UniqueConstraint("root_id", "relative_path"),
 )
 

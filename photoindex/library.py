@@ -28,6 +28,8 @@ from photoindex.termindex import TermIndex
 from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
 
 if TYPE_CHECKING:
+    from photoindex.corrections import Editor
+    from photoindex.exchange import Exchange
     from photoindex.indexer import Indexer
     from photoindex.pipeline import Pipeline
 
@@ -195,6 +197,11 @@ class Library:
             photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
             return dataclasses.replace(photo, terms=photo.terms + vectors.terms_of(connection, photo.id))
 
+    def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
+        """What is known of the photos with these ids, in this order, but for learned terms; unknown ids are left out."""
+        found = self._load(photo_ids)
+        return [found[photo_id] for photo_id in photo_ids if photo_id in found]
+
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""
         place = absolute(Path(path))
@@ -229,6 +236,20 @@ class Library:
             index_bytes=index,
             watches_allowed=InotifyLimits().allowed(),
         )
+
+    # What people say
+
+    def editor(self) -> Editor:
+        """Captions, tags and locks by people, with their history."""
+        from photoindex.corrections import Editor
+
+        return Editor(self._database, self._sync_text)
+
+    def exchange(self) -> Exchange:
+        """Exports of what is known of photos, and the way back."""
+        from photoindex.exchange import Exchange
+
+        return Exchange(self._database, self._sync_text)
 
     # Failures and repair
 
@@ -301,6 +322,9 @@ class Library:
             if self._full_text.needs_rebuild:
                 fulltext.rebuild(self._database, self._full_text, self.settings)
         return self._full_text
+
+    def _sync_text(self) -> None:
+        fulltext.sync(self._database, self._text(), self.settings)
 
     # Imported where they are used: a search needs neither watching nor decoding.
 

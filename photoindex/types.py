@@ -159,6 +159,23 @@ class Caption:
     model: str | None = None
     log_probability: float | None = None
     settings: str | None = None
+    locked: bool = False  # a person said that it is to be shown, whatever comes later
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A change that a person made of one photo's caption, tags or lock.
+
+    ``old`` and ``new`` are a caption's text, a tuple of tags, or the text of the caption that was locked; ``None``:
+    none. ``edit`` is the same for all that was changed at once.
+    """
+
+    kind: Literal["caption", "tags", "lock"]
+    old: str | tuple[str, ...] | None
+    new: str | tuple[str, ...] | None
+    made_at: datetime
+    edit: str
+    undone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +201,12 @@ class Photo:
     history: tuple[Caption, ...] = ()
     candidates: tuple[Caption, ...] = ()  # what else the model considered, best first
     terms: tuple[Term, ...] = ()
+    overruled: tuple[Caption, ...] = ()  # what others say now, and would be shown without ``caption``
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What a person tagged it with."""
+        return tuple(term.text for term in self.terms if term.source == "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +220,8 @@ class Document:
     names: str = ""  # words of the folder and file names
     camera: str = ""
     kinds: str = ""  # what the labels are kinds of
+    tags: str = ""
+    person: str = ""  # all that people said of it: those tags, and the caption unless it is a model's
     taken_at: datetime | None = None
     gps: bool = False  # says where it was taken
 

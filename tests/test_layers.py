@@ -21,7 +21,7 @@ LAYERS = (
     {"types", "config", "resources", "paths", "filesystem", "units", "retry"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
     {"fulltext", "termindex", "training", "status", "installation"},
-    {"pipeline", "watchjournal"},
+    {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer"},
     {"library"},
     {"doctor"},

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import doctor, evaluation, indexing, maintenance, searching, training
+from photoindex.cli import corrections, doctor, evaluation, indexing, maintenance, searching, training
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -71,6 +71,7 @@ for command in (
     searching.show,
     searching.status,
     searching.caption,
+    corrections.edit,
     maintenance.failures,
     maintenance.reindex,
     maintenance.models,

@@ -17,15 +17,20 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
     the user named (``/home/anna``) say nothing of a photo."""
     assert photo.caption is not None
     facts = photo.facts
+    corrected = photo.caption.source == "user"
+    said = photo.tags if photo.caption.source == "model" else (photo.caption.text, *photo.tags)
     return Document(
         photo_id=photo.id,
         caption=photo.caption.text,
-        beams=" . ".join(candidate.text for candidate in photo.candidates),
-        labels=" . ".join(term.text for term in photo.terms if term.source in ("label", "tag")),
+        # What the model almost said is no help where a person had to say better.
+        beams="" if corrected else " . ".join(candidate.text for candidate in photo.candidates),
+        labels=" . ".join(term.text for term in photo.terms if term.source == "label"),
         kinds=" . ".join(term.text for term in photo.terms if term.source == "kind"),
         names=" . ".join(_name_words(path, roots) for path in photo.paths),
         camera=" ".join(text for text in (facts.camera, facts.lens) if text) if facts else "",
         taken_at=facts.taken_at if facts else None,
+        tags=" . ".join(photo.tags),
+        person=" . ".join(said),
         gps=facts is not None and facts.latitude is not None and facts.longitude is not None,
     )
 

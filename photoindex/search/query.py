@@ -5,7 +5,7 @@
     -dog   NOT dog                   photos without it
     cat AND dog   cat OR dog         capitals; a run of words binds first, then AND, then OR; ( ) group
     giraf*   girafe~                 words that begin so; words spelt nearly so
-    camera:canon  label:dog  caption:dog  folder:holiday  name:img  beam:dog      only in that field: required
+    camera:canon  label:dog  caption:dog  tag:dog  folder:holiday  name:img  beam:dog   only in that field: required
     taken:2023  taken:2023-06-12  taken:2023-06-01..2023-07-15  taken:last week    days, see dates.py: required
     has:gps  has:date  has:camera    photos that carry these facts: required
 
@@ -38,6 +38,7 @@ FIELDS: Final = {
     "caption": "caption",
     "beam": "beams",
     "label": "labels",
+    "tag": "tags",
     "folder": "names",
     "file": "names",
     "name": "names",

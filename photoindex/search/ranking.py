@@ -9,7 +9,16 @@ from typing import Final
 
 # The text fields of the index, and what a word found there counts.
 FIELD_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
-    {"caption": 1.0, "beams": 0.4, "labels": 0.5, "kinds": 0.35, "names": 0.6, "camera": 0.3}
+    {
+        "caption": 1.0,
+        "beams": 0.4,
+        "labels": 0.5,
+        "kinds": 0.35,
+        "names": 0.6,
+        "camera": 0.3,
+        "tags": 1.0,
+        "person": 0.5,
+    }
 )
 
 

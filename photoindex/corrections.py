@@ -7,7 +7,6 @@ sees. All of it is in the catalogue, marked for the full-text index in the trans
 
 from __future__ import annotations
 
-import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence

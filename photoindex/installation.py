@@ -40,6 +40,7 @@ LIBRARIES: Final = {
     "platformdirs": "4.2",
     "filelock": "3.13",
     "pathspec": "1.0",
+    "lxml": "5.0",
 }
 PLUGINS: Final = {"HEIC": "pip install 'photoindex[heif]'", "AVIF": "pip install --upgrade 'Pillow>=11.3'"}
 

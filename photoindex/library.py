@@ -198,7 +198,7 @@ class Library:
             return dataclasses.replace(photo, terms=photo.terms + vectors.terms_of(connection, photo.id))
 
     def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
-        """What is known of the photos with these ids, in this order, but for learned terms; unknown ids are left out."""
+        """What is known of the photos with these ids, in this order, but for learned terms; no unknown ones."""
         found = self._load(photo_ids)
         return [found[photo_id] for photo_id in photo_ids if photo_id in found]
 

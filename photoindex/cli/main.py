@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import corrections, doctor, evaluation, indexing, maintenance, searching, training
+from photoindex.cli import corrections, doctor, evaluation, exchange, indexing, maintenance, searching, training
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -72,6 +72,8 @@ for command in (
     searching.status,
     searching.caption,
     corrections.edit,
+    exchange.export,
+    exchange.import_,
     maintenance.failures,
     maintenance.reindex,
     maintenance.models,

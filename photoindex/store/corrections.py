@@ -68,8 +68,8 @@ def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]
             if row.source == "user" and row.current:
                 captions[row.photo_id] = row.text
         of_people = select(term.c.photo_id, term.c.text).where(term.c.photo_id.in_(chunk), term.c.source == TAG_SOURCE)
-        for row in connection.execute(of_people.order_by(term.c.id)):
-            tags.setdefault(row.photo_id, []).append(row.text)
+        for photo_id, text in connection.execute(of_people.order_by(term.c.id)):
+            tags.setdefault(photo_id, []).append(text)
     return {number: Said(captions.get(number), tuple(tags.get(number, ())), locks.get(number)) for number in photo_ids}
 
 
@@ -149,7 +149,7 @@ def restore_last(connection: Connection, photo_id: int, now: datetime) -> list[C
     """Undo the last edit of a photo that is not undone; returns what it had changed, nothing when there is none."""
     standing = (correction.c.photo_id == photo_id) & correction.c.undone_at.is_(None)
     last = connection.execute(
-        select(correction.c.edit).where(standing).order_by(correction.c.id.desc()).limit(1)
+        select(correction.c.edit).where(standing).order_by(correction.c.made_at.desc(), correction.c.id.desc()).limit(1)
     ).scalar()
     if last is None:
         return []
@@ -172,7 +172,7 @@ def corrections_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int
     found: dict[int, list[Correction]] = {}
     for start in range(0, len(photo_ids), CHUNK):
         query = select(correction).where(correction.c.photo_id.in_(photo_ids[start : start + CHUNK]))
-        for row in connection.execute(query.order_by(correction.c.id)):
+        for row in connection.execute(query.order_by(correction.c.made_at, correction.c.id)):
             found.setdefault(row.photo_id, []).append(read_correction(row))
     return {number: tuple(values) for number, values in found.items()}
 

@@ -243,14 +243,14 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
                 others.setdefault(row.photo_id, []).append(value)
             else:
                 now.setdefault(row.photo_id, []).append(value)
-    found = {}
+    found: dict[int, _Captions] = {}
     for photo_id in now.keys() | history.keys():
-        shown, *overruled = sorted(now.get(photo_id, ()), key=precedence) or [None]
+        ranked = sorted(now.get(photo_id, ()), key=precedence)
         found[photo_id] = (
-            shown,
+            ranked[0] if ranked else None,
             tuple(reversed(history.get(photo_id, []))),
             tuple(others.get(photo_id, [])),
-            tuple(each for each in overruled if each is not None),
+            tuple(ranked[1:]),
         )
     return found
 

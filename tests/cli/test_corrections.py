@@ -126,7 +126,8 @@ class TestEditorProgram:
         script.write_text(
             "import sys, pathlib, os\n"
             "path = pathlib.Path(sys.argv[1])\n"
-            "path.write_text(path.read_text().replace('caption: ', 'caption: our cat').replace('tag: ', 'tag: Minka'))\n"
+            "text = path.read_text().replace('caption: ', 'caption: our cat').replace('tag: ', 'tag: Minka')\n"
+            "path.write_text(text)\n"
             "os.utime(path, (1, 1))\n"
         )
         return f'"{sys.executable}" "{script}"'

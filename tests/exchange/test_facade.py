@@ -49,9 +49,7 @@ def edit(library: Library, *paths: Path, **what: Any) -> None:
 
 def export(library: Library, **options: Any) -> tuple[SidecarReport, list[Written], list[str]]:
     exchange, told, problems = library.exchange(), list[Written](), list[str]()
-    report = exchange.write_sidecars(
-        exchange.photos_below(()), told=told.append, problem=problems.append, **options
-    )
+    report = exchange.write_sidecars(exchange.photos_below(()), told=told.append, problem=problems.append, **options)
     return report, told, problems
 
 

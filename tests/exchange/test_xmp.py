@@ -35,7 +35,11 @@ def skeleton(data: bytes) -> set[str]:
         chain = [element.tag, *(above.tag for above in element.iterancestors())]
         if any(str(tag).startswith((f"{{{DC}}}", f"{{{OURS}}}")) for tag in chain):
             continue
-        attributes = {name: value for name, value in element.attrib.items() if not str(name).startswith((f"{{{OURS}}}", f"{{{DC}}}"))}
+        attributes = {
+            name: value
+            for name, value in element.attrib.items()
+            if not str(name).startswith((f"{{{OURS}}}", f"{{{DC}}}"))
+        }
         found.add(f"{element.prefix}:{element.tag} {sorted(attributes.items())} {(element.text or '').strip()}")
     return found
 

@@ -12,12 +12,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from photoindex.store.photos import CHUNK, SOURCE_ORDER
-from photoindex.store.tables import caption, correction, term
+from photoindex.store.tables import caption, correction, file, photo, root, term
 from photoindex.types import CaptionSource, Correction
 
 TAG_SOURCE = "tag"
@@ -165,6 +166,23 @@ def restore_last(connection: Connection, photo_id: int, now: datetime) -> list[C
             put_lock(connection, photo_id, read_lock(row.old))
     connection.execute(update(correction).where(standing, correction.c.edit == last).values(undone_at=now))
     return [read_correction(row) for row in rows]
+
+
+def captioned_files(connection: Connection) -> list[tuple[Path, str, str | None]]:
+    """A present file of each photo that a model captioned, the content's hash, and the person's caption, if any."""
+    by_model = exists().where(caption.c.photo_id == photo.c.id, caption.c.source == "model", caption.c.current)
+    query = (
+        select(photo.c.id, photo.c.content_hash, root.c.path, file.c.relative_path)
+        .select_from(photo)
+        .join(file, file.c.photo_id == photo.c.id)
+        .join(root, root.c.id == file.c.root_id)
+        .where(file.c.missing_since.is_(None), by_model)
+        .order_by(photo.c.content_hash, file.c.id)
+    )
+    rows = {row.id: row for row in reversed(connection.execute(query).all())}
+    said = select(caption.c.photo_id, caption.c.text).where(caption.c.source == "user", caption.c.current)
+    texts = {photo_id: text for photo_id, text in connection.execute(said)}
+    return [(Path(row.path, row.relative_path), row.content_hash, texts.get(row.id)) for row in rows.values()]
 
 
 def corrections_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:

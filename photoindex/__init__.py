@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from photoindex.config import Settings
+    from photoindex.corrections import Edit
     from photoindex.errors import PhotoindexError
     from photoindex.library import Library, open
     from photoindex.status import RootStatus, Status, WatcherStatus
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Caption",
+    "Edit",
     "Failure",
     "Hit",
     "IndexReport",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Edit": "corrections",
     "Settings": "config",
     "PhotoindexError": "errors",
     "Library": "library",

@@ -181,7 +181,7 @@ def captioned_files(connection: Connection) -> list[tuple[Path, str, str | None]
     )
     rows = {row.id: row for row in reversed(connection.execute(query).all())}
     said = select(caption.c.photo_id, caption.c.text).where(caption.c.source == "user", caption.c.current)
-    texts = {photo_id: text for photo_id, text in connection.execute(said)}
+    texts = {row.photo_id: row.text for row in connection.execute(said)}
     return [(Path(row.path, row.relative_path), row.content_hash, texts.get(row.id)) for row in rows.values()]
 
 

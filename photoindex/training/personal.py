@@ -362,7 +362,7 @@ def _write(
     write_whole(
         output / "MODEL_CARD.md",
         f"# {output.name}\n\n{base.identity}, its decoder fine-tuned on {record['captions']['learned']} captions by "
-        f"the owner of a photo library. Measured on {record['captions']['held_out']} captions, and on photos without one "
-        f"(known), that it did not learn from:\n\n| | before | after |\n|---|---|---|\n{figures}\n\n"
+        f"the owner of a photo library. Measured on {record['captions']['held_out']} captions, and on photos without "
+        f"one (known), that it did not learn from:\n\n| | before | after |\n|---|---|---|\n{figures}\n\n"
         f"It may say of other photos what is said of these, names included: think before you pass it on.\n\n{known}",
     )

@@ -89,7 +89,7 @@ def test_too_few_captions_are_refused_on_one_line(library: Library, album: Path,
     library.index(album)
     editor = library.editor()
     editor.apply(editor.photos_at(paths), Edit("Minka"))
-    with pytest.raises(TrainingError, match="19 photos .* at least 20") as caught:
+    with pytest.raises(TrainingError, match=r"19 photos .* at least 20") as caught:
         told_photos(library._database, 10)
     assert "\n" not in str(caught.value)
     library.close()

@@ -16,11 +16,9 @@ from photoindex.cli import formats
 from photoindex.cli.context import EXIT_SOME_FAILED, Context, printable
 from photoindex.cli.corrections import where_option
 from photoindex.cli.progress import ProgressDisplay
-from photoindex.errors import ExchangeError, FullTextError
-from photoindex.exchange.facade import ImportReport
+from photoindex.errors import ExchangeError
+from photoindex.exchange.facade import ImportReport, lines_of
 from photoindex.exchange.sidecars import STYLES, Style, Written
-
-NOT_FOUND_YET = "searches know of it after the next `photoindex index`"
 
 
 @click.command()
@@ -152,19 +150,18 @@ def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replac
     report = ImportReport()
     with context.open() as library, ProgressDisplay(context.quiet) as display:
         exchange = library.exchange()
-        try:
-            if sidecars:
-                report = exchange.read_sidecars(paths, replace=replace, dry_run=dry_run, problem=warn, progress=display)
-            else:
-                for path in paths:
-                    with opened(path) as lines:
-                        found = exchange.read_lines(
-                            lines, replace=replace, dry_run=dry_run, progress=display,
-                            problem=lambda what, path=path: warn(f"{printable(path)}, {what}"),  # type: ignore[misc]
-                        )  # fmt: skip
-                    report = report.plus(found)
-        except FullTextError as error:
-            context.say(f"saved; {NOT_FOUND_YET}: {error}")
+        if sidecars:
+            report = exchange.read_sidecars(paths, replace=replace, dry_run=dry_run, problem=warn, progress=display)
+        else:
+            for path in paths:
+                with opened(path) as file:
+                    found = exchange.read_lines(
+                        lines_of(file), replace=replace, dry_run=dry_run, progress=display,
+                        problem=lambda what, path=path: warn(f"{printable(path)}, {what}"),  # type: ignore[misc]
+                    )  # fmt: skip
+                report = report.plus(found)
+    if report.not_indexed:
+        context.say(f"saved; searches know of it after the next `photoindex index`: {report.not_indexed}")
     would = "would be " if dry_run else ""
     context.say(
         f"{report.read} photos read: {report.added} {would}added, {report.changed} {would}changed, "

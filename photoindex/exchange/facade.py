@@ -12,7 +12,7 @@ from typing import BinaryIO
 from sqlalchemy import Connection, exists, insert, select, update
 
 from photoindex.corrections import LONGEST_CAPTION, LONGEST_TAG, clean_text
-from photoindex.errors import CorrectionError, ExchangeError
+from photoindex.errors import CorrectionError, ExchangeError, FullTextError
 from photoindex.exchange import collect, sidecars
 from photoindex.exchange.merge import Heard, Merger
 from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
@@ -45,12 +45,15 @@ class ImportReport:
     bad: int = 0
     waiting: int = 0
     roots: list[str] = field(default_factory=list)  # the folders of the library that was exported
+    expected: int = 0  # photos, by what the export says of itself
+    not_indexed: str | None = None  # why searches know of it only after the next run
 
     def plus(self, other: ImportReport) -> ImportReport:
         """Both together."""
-        names = ("read", "added", "changed", "unchanged", "bad", "waiting")
+        names = ("read", "added", "changed", "unchanged", "bad", "waiting", "expected")
         counts = {name: getattr(self, name) + getattr(other, name) for name in names}
-        return ImportReport(**counts, roots=list(dict.fromkeys([*self.roots, *other.roots])))
+        roots = list(dict.fromkeys([*self.roots, *other.roots]))
+        return ImportReport(**counts, roots=roots, not_indexed=self.not_indexed or other.not_indexed)
 
 
 @dataclass(slots=True)
@@ -124,22 +127,28 @@ class Exchange:
         rest goes on; what was read before it is kept, also when this is stopped."""
         report, merger = ImportReport(), Merger(self._now(), replace=replace)
         numbered = enumerate(lines, 1)
-        total = 0
         while chunk := list(islice(numbered, LINES_AT_ONCE)):
             try:
                 with self._database.write() as connection:
                     for number, line in chunk:
                         if line.strip():
                             self._read_line(connection, merger, report, number, line, problem)
-                        total = max(total, report.read)
                     if dry_run:
                         raise _RolledBack
             except _RolledBack:
                 merger.forget()
-            progress(Progress("importing", report.read, max(total, report.read)))
+            progress(Progress("importing", report.read, max(report.expected, report.read)))
         if not dry_run:
-            self._sync()
+            report.not_indexed = self._synced()
         return report
+
+    def _synced(self) -> str | None:
+        """Bring the full-text index up to date; why not, when it cannot be written now. The marks stay then."""
+        try:
+            self._sync()
+        except FullTextError as error:
+            return str(error)
+        return None
 
     def _read_line(
         self, connection: Connection, merger: Merger, report: ImportReport, number: int, line: bytes, problem: Problem
@@ -151,6 +160,7 @@ class Exchange:
             with connection.begin_nested():
                 if isinstance(record, LibraryRecord):
                     report.roots += [each for each in record.roots if each not in report.roots]
+                    report.expected += record.photos
                 elif isinstance(record, ModelRecord):
                     merger.merge_model(connection, record)
                 else:
@@ -267,7 +277,7 @@ class Exchange:
                 pass
             progress(Progress("reading sidecars", min(start + LINES_AT_ONCE, len(chosen)), len(chosen)))
         if not dry_run:
-            self._sync()
+            report.not_indexed = self._synced()
         return report
 
     def _read_sidecar(
@@ -299,6 +309,14 @@ class Exchange:
             photos.mark_text_stale(connection, [photo_id])
         report.changed += changed
         report.unchanged += not changed
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long to be read, only so much that it is seen to be."""
+    while line := file.readline(LONGEST_LINE + 1):
+        yield line
+        while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE + 1)
 
 
 def _cleaned(record: PhotoRecord) -> PhotoRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +14,8 @@ import pytest
 
 from photoindex.config import Settings
 from photoindex.corrections import Edit
-from photoindex.errors import FolderError
+from photoindex.errors import FolderError, FullTextError
+from photoindex.exchange import facade
 from photoindex.exchange.facade import ImportReport, SidecarReport
 from photoindex.exchange.sidecars import Written
 from photoindex.exchange.xmp import Sidecar
@@ -214,3 +216,26 @@ class TestReading:
         report = indexed.exchange().read_sidecars([album], problem=problems.append)
         assert (report.bad, report.changed, len(problems)) == (1, 1, 1)
         assert "a.xmp" in problems[0]
+
+
+def test_a_line_that_is_too_long_is_one_bad_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facade, "LONGEST_LINE", 10)
+    assert list(facade.lines_of(io.BytesIO(b"short\n" + b"x" * 95 + b"\nlast"))) == [b"short\n", b"x" * 11, b"last"]
+
+
+def test_an_import_is_kept_when_the_index_cannot_be_written(
+    indexed: Library, new: Callable[[], Library], album: Path
+) -> None:
+    edit(indexed, album / "a.jpg", caption="Minka")
+    out = io.BytesIO()
+    indexed.exchange().write_lines(out)
+    library = new()
+    library.index(album)
+
+    def refuse() -> None:
+        raise FullTextError("another process is writing")
+
+    report = facade.Exchange(library._database, refuse).read_lines(out.getvalue().splitlines())
+    assert (report.changed, report.not_indexed) == (1, "another process is writing")
+    library.index(album)
+    assert names(library.search("minka")) == ["a.jpg"]

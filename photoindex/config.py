@@ -21,8 +21,10 @@ else:
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 MAX_PIXELS = 300_000_000
+MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ENGINES = ("auto", "torch")
 
 
 def default_data_dir() -> Path:
@@ -37,17 +39,23 @@ class Settings:
     data_dir: Path
     model: str = "default"  # a name under models/, or the path of a checkpoint folder
     device: str = "auto"
+    engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
     batch_size: int = 0  # 0: 32 on the CPU, 64 on a GPU
-    threads: int = 0  # 0: torch decides
+    threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
     reconcile_seconds: float = 3600.0  # full comparison of each watched folder, whatever its events say
     poll_seconds: float = 10.0  # where events do not arrive
-    decode_workers: int = 1
+    decode_workers: int = 0  # processes; 0: one a core, four at most
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
+
+    @property
+    def decoders(self) -> int:
+        """How many processes decode photos."""
+        return self.decode_workers or min(MOST_DECODERS, os.cpu_count() or 1)
 
     @property
     def catalogue_path(self) -> Path:
@@ -127,9 +135,11 @@ def _convert(name: str, value: Any, where: str) -> Any:
 def _check(settings: Settings) -> None:
     if settings.device not in DEVICES:
         raise ConfigError(f"device is {settings.device!r}; choose {', '.join(DEVICES)}")
+    if settings.engine not in ENGINES:
+        raise ConfigError(f"engine is {settings.engine!r}; choose {', '.join(ENGINES)}")
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise ConfigError(f"beam_width is {settings.beam_width}; choose 1 to 20")
-    for name in ("batch_size", "threads", "settle_seconds"):
+    for name in ("batch_size", "threads", "settle_seconds", "decode_workers"):
         if getattr(settings, name) < 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")
     for name in (
@@ -137,7 +147,6 @@ def _check(settings: Settings) -> None:
         "reconcile_seconds",
         "poll_seconds",
         "decode_seconds",
-        "decode_workers",
         "max_pixels",
     ):
         if getattr(settings, name) <= 0:

@@ -115,7 +115,7 @@ class Library:
         captioner = self._pipe().captioner
         with Decoder(
             captioner.input_size,
-            workers=self.settings.decode_workers,
+            workers=self.settings.decoders,
             seconds=self.settings.decode_seconds,
             max_pixels=self.settings.max_pixels,
         ) as decoder:

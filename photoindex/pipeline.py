@@ -237,7 +237,7 @@ class Pipeline:
         if self._decoder is None:
             self._decoder = Decoder(
                 captioner.input_size,
-                workers=self._settings.decode_workers,
+                workers=self._settings.decoders,
                 seconds=self._settings.decode_seconds,
                 max_pixels=self._settings.max_pixels,
             )

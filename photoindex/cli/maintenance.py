@@ -15,6 +15,7 @@ from photoindex.cli.context import (
     batch_option,
     beam_option,
     device_option,
+    engine_option,
     json_option,
     model_option,
     printable,
@@ -93,6 +94,7 @@ def ignore(context: Context, /, files: tuple[Path, ...]) -> None:
 @click.option("--fulltext", "what", flag_value="fulltext", help="Only make the full-text index anew; no captioning.")
 @click.option("--dry-run", is_flag=True, help="Say how many photos it would do, and do nothing.")
 @device_option
+@engine_option
 @model_option
 @beam_option
 @batch_option

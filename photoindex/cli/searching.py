@@ -17,6 +17,7 @@ from photoindex.cli.context import (
     Context,
     beam_option,
     device_option,
+    engine_option,
     json_option,
     model_option,
     printable,
@@ -262,6 +263,7 @@ def _ago(then: datetime, now: datetime) -> str:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
 @device_option
+@engine_option
 @model_option
 @beam_option
 @threads_option

@@ -155,33 +155,38 @@ class Matcher:
 
     def _find_terms(self, terms: Terms, run: Ranked) -> Found:
         """What learned terms add to a run's scores; the mask is of photos that they find by themselves."""
-        sums = np.zeros(self._size + 1, np.float32)  # the last for rows of photos that are not in the index
+        by_row = np.zeros(len(terms.document_of_row), np.float32)
+        lifts: list[tuple[Ids, Scores]] = []
         for term in terms_of_run(run):
             column = terms.columns.by_term.get(term)
             if column is not None:
                 rows, impacts = column
-                sums[terms.document_of_row[rows]] += impacts
+                by_row[rows] += impacts
                 self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
-                self._believe(terms, term, sums)
+                lifts.append(self._believe(terms, term))
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
-                sums += self._stand_in(terms, stand_ins)
+                by_row += self._stand_in(terms, stand_ins)
+        sums = np.zeros(self._size + 1, np.float32)  # the last for rows of photos that are not in the index
+        sums[terms.document_of_row] = by_row
+        for holders, lift in lifts:
+            sums[holders] += lift
         scores = sums[:-1] * np.float32(self._ranking.terms)
         self._ground(scores)
         return Found((scores > 0) & (sums[:-1] >= self._ranking.terms_floor * len(run.wanted)), scores)
 
-    def _believe(self, terms: Terms, term: str, sums: Scores) -> None:
-        """Raise the photos that a person says a term of to the greatest impact that it has anywhere."""
+    def _believe(self, terms: Terms, term: str) -> tuple[Ids, Scores]:
+        """The photos that a person says a term of, and what each lacks to the greatest impact that it has anywhere."""
         holders = self._said_by_people(term.split(" "))
         if not holders.size:
-            return
+            return holders, np.zeros(0, np.float32)
         rows, impacts = terms.columns.by_term[term]
         known = np.zeros(self._size + 1, np.float32)
         known[terms.document_of_row[rows]] = impacts
         lift = known[:-1].max() - known[holders]
         holders, lift = holders[lift > 0], lift[lift > 0]
-        sums[holders] += lift
         self._note(PERSON_FIELD, term, holders, lift)
+        return holders, lift
 
     def _said_by_people(self, stems: list[str]) -> Ids:
         """The documents, ascending, where people used all of these words."""
@@ -193,15 +198,14 @@ class Matcher:
         return found
 
     def _stand_in(self, terms: Terms, stand_ins: Mapping[str, float]) -> Scores:
-        """For a word that no model has a term for: of each document the best of the terms of like meaning."""
-        best = np.zeros(self._size + 1, np.float32)
+        """For a word that no model has a term for: of each row the best of the terms of like meaning."""
+        best = np.zeros(len(terms.document_of_row), np.float32)
         for term, weight in stand_ins.items():
             column = terms.columns.by_term.get(term)
             if column is not None:
                 rows, impacts = column
                 worth = impacts * np.float32(min(weight * self._ranking.synonyms, 1.0))
-                documents = terms.document_of_row[rows]
-                np.maximum.at(best, documents, worth)
+                best[rows] = np.maximum(best[rows], worth)
                 self._note(TERMS_LAYER, term, rows, worth, terms.row_of_document)
         return best
 

@@ -12,7 +12,6 @@ Which captions are kept to measure by is decided by the photos' content, so that
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import random
@@ -30,9 +29,8 @@ from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_whole
-from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.network import Decoder, build_decoder
-from photoindex.captioner.neural import CPU_ENCODER_BATCH, GPU_BATCH
+from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.decode import decode_photo
 from photoindex.errors import PhotoError, TrainingError
@@ -311,12 +309,8 @@ def _look_at(
     progress: Report,
 ) -> tuple[list[Told], SeenCache]:
     """What the encoder and the term head see of each photo that can be read; kept in memory, 0.1 MB each."""
-    encoder = copy.deepcopy(checkpoint.encoder)
-    fold_batch_norm(encoder)
-    encoder.to(device).to(memory_format=torch.channels_last)
-    if checkpoint.term_head is not None:
-        checkpoint.term_head.to(device)
-    size, at_once = encoder.preprocessing.size, CPU_ENCODER_BATCH if device.type == "cpu" else GPU_BATCH
+    runtime = Runtime(checkpoint, device)
+    size, at_once = checkpoint.encoder.preprocessing.size, runtime.batch_size
     kept: list[Told] = []
     rows: list[NDArray[np.float16]] = []
     shape = (0, 0)
@@ -329,10 +323,8 @@ def _look_at(
             except PhotoError as error:
                 notice(f"left out: {error}")
         if pixels:
-            images = torch.from_numpy(np.stack(pixels)).to(device).permute(0, 3, 1, 2)
-            images = encoder.preprocessing.normalise(images).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
-                seen = checkpoint.look(encoder(images).float())
+                seen = checkpoint.look(runtime.see(np.stack(pixels)))
             shape = (seen.regions.shape[1], seen.regions.shape[2])
             rows += list(torch.cat((seen.regions.flatten(1), seen.summary), 1).cpu().numpy().astype(np.float16))
         progress(TrainingProgress("looking", 0, 0, min(start + at_once, len(told)), len(told)))

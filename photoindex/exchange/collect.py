@@ -90,7 +90,7 @@ def _chunk(connection: Connection, ids: Sequence[int]) -> Iterator[PhotoRecord]:
             row.content_hash,
             row.size,
             row.added_at,
-            {column.name: _fact(getattr(row, column.name)) for column in FACTS},
+            {column.name: fact(getattr(row, column.name)) for column in FACTS},
             tuple(sorted(paths.get(number, ()), key=lambda each: (each.root, each.path))),
             tuple(captions.get(number, ())),
             tuple(tags.get(number, ())),
@@ -100,7 +100,8 @@ def _chunk(connection: Connection, ids: Sequence[int]) -> Iterator[PhotoRecord]:
         )
 
 
-def _fact(value: Any) -> Any:
-    if isinstance(value, dt.datetime):
+def fact(value: Any) -> Any:
+    """A column's value as a record has it."""
+    if isinstance(value, dt.date):  # a datetime is one as well
         return value.isoformat()
     return value

@@ -12,11 +12,12 @@ import base64
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import Connection, LargeBinary, exists, insert, select, update
+from sqlalchemy import Connection, exists, insert, select, update
 
 from photoindex.corrections import merged_tags, new_edit
 from photoindex.errors import ExchangeError
@@ -89,7 +90,11 @@ class Merger:
     def _add(self, connection: Connection, record: PhotoRecord) -> None:
         added = connection.execute(
             insert(photo).values(
-                content_hash=record.sha256, size=record.bytes, added_at=record.added_at, text_stale=1, **_facts(record)
+                content_hash=record.sha256,
+                size=record.bytes,
+                added_at=record.added_at,
+                text_stale=1,
+                **facts_of_record(record),
             )
         )
         assert added.inserted_primary_key is not None
@@ -399,7 +404,7 @@ def _by_path(connection: Connection, record: PhotoRecord) -> int | None:
     return None
 
 
-def _facts(record: PhotoRecord) -> dict[str, Any]:
+def facts_of_record(record: PhotoRecord) -> dict[str, Any]:
     """The facts of a record that this catalogue has columns for, as the columns' types."""
     values: dict[str, Any] = {}
     for column in FACTS:
@@ -407,13 +412,13 @@ def _facts(record: PhotoRecord) -> dict[str, Any]:
         if value is None:
             continue
         try:
-            values[column.name] = _converter(column.type.python_type, isinstance(column.type, LargeBinary))(value)
-        except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
+            values[column.name] = _converter(column.type.python_type)(value)
+        except (TypeError, ValueError, OverflowError, NotImplementedError, KeyError) as error:
             raise ExchangeError(f"facts.{column.name} cannot be {str(value)[:40]!r}") from error
     return values
 
 
-def _converter(kind: type, binary: bool) -> Callable[[Any], Any]:
+def _converter(kind: type) -> Callable[[Any], Any]:
     def number(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
             raise ValueError
@@ -435,9 +440,8 @@ def _converter(kind: type, binary: bool) -> Callable[[Any], Any]:
             raise TypeError
         return value
 
-    if binary:
-        return lambda value: base64.b64decode(value, validate=True)
     converters: dict[type, Callable[[Any], Any]] = {
-        int: number, float: real, str: text, bool: flag, datetime: datetime.fromisoformat,
+        int: number, float: real, str: text, bool: flag, datetime: datetime.fromisoformat, date: date.fromisoformat,
+        bytes: partial(base64.b64decode, validate=True),
     }  # fmt: skip
     return converters[kind]

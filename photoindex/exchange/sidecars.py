@@ -65,7 +65,7 @@ class Written:
 
 
 def sidecar_of(photo: Path, style: Style | None, shared: bool) -> Path:
-    """The sidecar of a photo: the one that is there, or else ``style``'s (default: ``a.jpg.xmp``).
+    """The sidecar of a photo: of ``style`` when that is given, else the one that is there, else ``a.jpg.xmp``.
 
     ``shared``: another photo has the same name but for its suffix, and so the same ``a.xmp``. Raises
     :class:`ExchangeError` when that one is asked for.

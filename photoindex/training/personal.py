@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_whole
+from photoindex.captioner.folder import WEIGHTS_FILE
 from photoindex.captioner.network import Decoder, build_decoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
@@ -111,11 +112,11 @@ def train_personal(
     Returns the record, with ``before`` and ``after``: figures on captions and photos that were not learned from.
     Raises :class:`TrainingError`, :class:`photoindex.errors.ModelError` or :class:`photoindex.errors.CatalogueError`.
     """
+    if (output / WEIGHTS_FILE).exists():
+        raise TrainingError(f"{output} already holds a model: name another --output")
     if (output / RUN_FILE).exists() != resume:
         doing = "already holds a training run: go on with --resume" if not resume else "holds no run to resume: begin"
         raise TrainingError(f"{output} {doing}, or name another --output")
-    if output.resolve() == base.resolve():
-        raise TrainingError(f"{output} is the model to begin with: name another --output")
     told = told_photos(database, recipe.most_replayed)
     checkpoint = load_checkpoint(base)
     torch.manual_seed(recipe.seed)
@@ -163,6 +164,7 @@ def train_personal(
         **history,
     }
     _write(checkpoint, decoder.to("cpu"), vocabulary, record, base, output)
+    (output / RUN_FILE).unlink()  # several times as large as the model
     return record
 
 

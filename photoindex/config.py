@@ -25,6 +25,7 @@ MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest pho
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "torch")
+WATCH_MODES = ("auto", "events", "polling")
 
 
 def default_data_dir() -> Path:
@@ -47,6 +48,10 @@ class Settings:
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
     reconcile_seconds: float = 3600.0  # full comparison of each watched folder, whatever its events say
     poll_seconds: float = 10.0  # where events do not arrive
+    watch_mode: str = "auto"  # events, polling, or auto: polling where events cannot be relied on
+    suspend_share: float = 0.5  # of a folder's photos; when more vanish at once, they are kept until they are back,
+    suspend_photos: int = 50  # if they are at least so many
+    backup_days: float = 1.0  # between two backups of the catalogue; 0: none but before upgrades
     decode_workers: int = 0  # processes; 0: one a core, four at most
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
@@ -139,7 +144,11 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"engine is {settings.engine!r}; choose {', '.join(ENGINES)}")
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise ConfigError(f"beam_width is {settings.beam_width}; choose 1 to 20")
-    for name in ("batch_size", "threads", "settle_seconds", "decode_workers"):
+    if settings.watch_mode not in WATCH_MODES:
+        raise ConfigError(f"watch_mode is {settings.watch_mode!r}; choose {', '.join(WATCH_MODES)}")
+    if not 0 <= settings.suspend_share <= 1:
+        raise ConfigError(f"suspend_share is {settings.suspend_share}; choose 0 to 1")
+    for name in ("batch_size", "threads", "settle_seconds", "decode_workers", "backup_days"):
         if getattr(settings, name) < 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")
     for name in (
@@ -148,6 +157,7 @@ def _check(settings: Settings) -> None:
         "poll_seconds",
         "decode_seconds",
         "max_pixels",
+        "suspend_photos",
     ):
         if getattr(settings, name) <= 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}; it must be above zero")

@@ -8,6 +8,7 @@ on from there.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,8 +28,11 @@ from photoindex.jobqueue import Job
 from photoindex.search import FullText
 from photoindex.store import files, photos
 from photoindex.store.database import Database
+from photoindex.suspension import Suspension
 from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
 from photoindex.watch.scan import file_stat
+
+logger = logging.getLogger(__name__)
 
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
 ROOT_AWAY = timedelta(minutes=10)
@@ -67,6 +71,7 @@ class Pipeline:
         self._model_id: int | None = None
         self._text_synced_at = time.monotonic()
         self._text_refused = False  # in this run: the index takes nothing for now
+        self._suspension = Suspension(database, settings, logger.warning)
         self._owed: dict[int, Job] = {}  # to be given back to the queue, which could not take them
 
     @property
@@ -151,7 +156,8 @@ class Pipeline:
     def _read(
         self, claimed: Sequence[Job], unfinished: dict[int, Job], tally: Tally, stop: threading.Event
     ) -> dict[Path, list[_Ready]]:
-        """Hash each file. Content that has a caption is linked at once; the rest is returned, grouped by content.
+        """Hash each file. Content that has a caption is linked at once; the rest is returned, grouped by content. A job
+        to caption anew asks for a caption that was made since it was queued.
 
         The group's key is the path to decode; the others in it hold the same bytes.
         """
@@ -170,7 +176,7 @@ class Pipeline:
                 empty = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
                 self._fail(job, empty, unfinished, tally, ready.content_hash)
                 continue
-            if not job.again and self._recognise(ready):
+            if self._recognise(ready):
                 unfinished.pop(job.id)
                 tally.recognised += 1
                 continue
@@ -198,12 +204,10 @@ class Pipeline:
 
     def _absent(self, job: Job, unfinished: dict[int, Job]) -> None:
         """A file that is gone is marked missing; one whose whole root is away is only tried later."""
-        there = job.root.is_dir()
+        away = self._suspension.is_away(job.root) or self._suspension.removed([job.path]) > 0
         with self._database.write() as connection:
-            if there:
-                files.mark_missing(connection, [job.path])
             # One that was renamed meanwhile still has its job, under the new name.
-            jobqueue.release(connection, [job], self._now() if there else self._now() + ROOT_AWAY)
+            jobqueue.release(connection, [job], self._now() + ROOT_AWAY if away else self._now())
         unfinished.pop(job.id)
 
     def _put_off(self, job: Job, unfinished: dict[int, Job]) -> None:
@@ -217,7 +221,10 @@ class Pipeline:
             known = photos.find_by_hash(connection, ready.content_hash)
             if known is None or not known[1]:
                 return False
-            files.link_photo(connection, ready.job.file_id, known[0], ready.stat)
+            photo_id, since = known[0], ready.job.queued_at
+            if ready.job.again and not photos.was_captioned(connection, photo_id, self.captioner.identity, since):
+                return False
+            files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
             jobqueue.finish(connection, ready.job.id)
             return True
 

@@ -18,11 +18,12 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry"},
+    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "child"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training", "status", "installation"},
+    {"fulltext", "termindex", "training", "status", "installation", "suspension"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer"},
+    {"watcher"},
     {"library"},
     {"doctor"},
     {"", "cli"},

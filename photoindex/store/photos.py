@@ -28,6 +28,17 @@ def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] 
     return None if row is None else (row[0], bool(row[1]))
 
 
+def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime) -> bool:
+    """Whether the model ``identity`` made the photo's current model caption, and at ``since`` or later."""
+    query = (
+        select(caption.c.id)
+        .join_from(caption, model)
+        .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.current, caption.c.rank == 0)
+        .where(model.c.identity == identity, caption.c.created_at >= since)
+    )
+    return connection.execute(query).first() is not None
+
+
 def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
     """Insert or refresh a content's row; returns its id."""
     values = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from photoindex.config import Settings
+    from photoindex.corrections import Edit
     from photoindex.errors import PhotoindexError
     from photoindex.library import Library, open
     from photoindex.status import RootStatus, Status, WatcherStatus
@@ -39,6 +40,7 @@ __all__ = [
     "Caption",
     "Companion",
     "Duplicate",
+    "Edit",
     "Failure",
     "Hit",
     "IndexReport",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Edit": "corrections",
     "Settings": "config",
     "PhotoindexError": "errors",
     "Library": "library",

@@ -48,6 +48,7 @@ LIBRARIES: Final = {
     "filelock": "3.13",
     "pathspec": "1.0",
     "defusedxml": "0.7.1",
+    "lxml": "5.0",
     "reverse-geocode": "1.6.5",
 }
 

@@ -42,6 +42,8 @@ from photoindex.types import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from photoindex.corrections import Editor
+    from photoindex.exchange import Exchange
     from photoindex.pipeline import Pipeline
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
@@ -250,6 +252,11 @@ class Library:
             duplicates.complete_fingerprints(self._database, self.settings, progress, stop)
         return duplicates.find_duplicates(self._database, near, places)
 
+    def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
+        """What is known of the photos with these ids, in this order, but for learned terms; no unknown ones."""
+        found = self._load(photo_ids)
+        return [found[photo_id] for photo_id in photo_ids if photo_id in found]
+
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""
         place = absolute(Path(path))
@@ -284,6 +291,20 @@ class Library:
             index_bytes=index,
             watches_allowed=InotifyLimits().allowed(),
         )
+
+    # What people say
+
+    def editor(self) -> Editor:
+        """Captions, tags and locks by people, with their history."""
+        from photoindex.corrections import Editor
+
+        return Editor(self._database, self._sync_text)
+
+    def exchange(self) -> Exchange:
+        """Exports of what is known of photos, and the way back."""
+        from photoindex.exchange import Exchange
+
+        return Exchange(self._database, self._sync_text)
 
     # Failures and repair
 
@@ -357,6 +378,9 @@ class Library:
             if self._full_text.needs_rebuild:
                 fulltext.rebuild(self._database, self._full_text, self.settings)
         return self._full_text
+
+    def _sync_text(self) -> None:
+        fulltext.sync(self._database, self._text(), self.settings)
 
     # Imported where they are used: a search needs neither watching nor decoding.
 

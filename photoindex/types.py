@@ -201,6 +201,23 @@ class Caption:
     model: str | None = None
     log_probability: float | None = None
     settings: str | None = None
+    locked: bool = False  # a person said that it is to be shown, whatever comes later
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A change that a person made of one photo's caption, tags or lock.
+
+    ``old`` and ``new`` are a caption's text, a tuple of tags, or the text of the caption that was locked; ``None``:
+    none. ``edit`` is the same for all that was changed at once.
+    """
+
+    kind: Literal["caption", "tags", "lock"]
+    old: str | tuple[str, ...] | None
+    new: str | tuple[str, ...] | None
+    made_at: datetime
+    edit: str
+    undone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +254,12 @@ class Photo:
     candidates: tuple[Caption, ...] = ()  # what else the model considered, best first
     terms: tuple[Term, ...] = ()
     companions: tuple[Companion, ...] = ()
+    overruled: tuple[Caption, ...] = ()  # what others say now, and would be shown without ``caption``
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What a person tagged it with."""
+        return tuple(term.text for term in self.terms if term.source == "tag")
 
 
 @dataclass(frozen=True, slots=True)

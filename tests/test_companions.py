@@ -237,7 +237,7 @@ def test_an_older_catalogue_s_photos_take_the_raw_files_that_are_met_now(
         connection.exec_driver_sql("drop index ix_file_main_id")
         for table, column in (("file", "main_id"), ("file", "shot"), ("photo", "fingerprint")):
             connection.exec_driver_sql(f"alter table {table} drop column {column}")
-        connection.exec_driver_sql("update alembic_version set version_num = '0004'")
+        connection.exec_driver_sql("update alembic_version set version_num = '0005'")
     library.close()
     database.close()
     make_raw(album / "IMG_1.dng")

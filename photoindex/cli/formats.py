@@ -192,7 +192,9 @@ def photo_dict(photo: Photo) -> dict[str, Any]:
         "bytes": photo.size,
         "caption": None if photo.caption is None else _caption_dict(photo.caption),
         "candidates": [_caption_dict(caption) for caption in photo.candidates],
+        "overruled": [_caption_dict(caption) for caption in photo.overruled],
         "history": [_caption_dict(caption) for caption in photo.history],
+        "tags": list(photo.tags),
         "terms": [{"text": t.text, "weight": round(t.weight, 4), "source": t.source} for t in photo.terms],
         "format": facts.format if facts else None,
         "width": facts.width if facts else None,
@@ -214,6 +216,7 @@ def _caption_dict(caption: Caption) -> dict[str, Any]:
         "log_probability": caption.log_probability,
         "settings": caption.settings,
         "created_at": caption.created_at,
+        "locked": caption.locked,
     }
 
 

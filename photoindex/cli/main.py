@@ -11,7 +11,17 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import doctor, duplicates, evaluation, indexing, maintenance, searching, training
+from photoindex.cli import (
+    corrections,
+    doctor,
+    duplicates,
+    evaluation,
+    exchange,
+    indexing,
+    maintenance,
+    searching,
+    training,
+)
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -71,6 +81,9 @@ for command in (
     searching.show,
     searching.status,
     searching.caption,
+    corrections.edit,
+    exchange.export,
+    exchange.import_,
     duplicates.duplicates,
     maintenance.failures,
     maintenance.reindex,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -24,6 +25,7 @@ from photoindex.cli.context import (
     threads_option,
     write_json,
 )
+from photoindex.cli.corrections import history_line
 from photoindex.errors import PhotoError
 from photoindex.library import Library
 from photoindex.metadata.dates import offset_text
@@ -151,20 +153,26 @@ def _requoted(query: tuple[str, ...]) -> list[str]:
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--history", is_flag=True, help="Also show what you changed, when, and what was undone.")
 @json_option
 @click.pass_obj
-def show(context: Context, /, path: Path, as_json: bool) -> None:
+def show(context: Context, /, path: Path, history: bool, as_json: bool) -> None:
     """Show everything known of one photo."""
     with context.open() as library:
         photo = library.show(path)
         failure = library.failure_at(path)
+        changes = () if photo is None or not history else library.editor().history([photo.id]).get(photo.id, ())
     if as_json:
         value: dict[str, Any] = {"path": str(path), "photo": None if photo is None else formats.photo_dict(photo)}
+        if history:
+            value["corrections"] = [dataclasses.asdict(change) for change in changes]
         value["failure"] = None if failure is None else {"kind": failure.kind, "message": failure.message}
         write_json(value)
         return
     if photo is not None:
         _show(photo)
+    for change in changes:
+        click.echo(f"{'change':<12}{history_line(change)}")
     if failure is not None:
         click.echo(f"failed      {failure.message} ({failure.attempts} tries, {failure.state})")
     elif photo is None:
@@ -182,7 +190,9 @@ def _show(photo: Photo) -> None:
             source += f" {photo.caption.model}"
         if photo.caption.log_probability is not None:
             source += f", log-probability {photo.caption.log_probability:.2f}"
-        lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC"))
+        locked = ", locked" if photo.caption.locked else ""
+        lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC{locked}"))
+    lines += [("overruled", f"{caption.text} ({caption.model or caption.source})") for caption in photo.overruled]
     lines += [("or", candidate.text) for candidate in photo.candidates]
     for name, source in (("title", "title"), ("tags", "tag"), ("keywords", "keyword"), ("people", "person")):
         words = [term.text for term in photo.terms if term.source == source]

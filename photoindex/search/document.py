@@ -24,13 +24,16 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         return _parts(term.text for term in photo.terms if term.source in sources)
 
     by_person = photo.caption.source != "model"
+    # What the model said is searched below what a sidecar says, but is no help where a person had to say better.
+    corrected = photo.caption.source == "user"
+    model_says = [one for one in photo.overruled if one.source == "model"]
     tags, title, people = terms("tag", "keyword"), terms("title"), terms("person")
     places = [words_of(facts.place)] if facts and facts.place else []
     known = {"caption": by_person, "keywords": bool(tags), "rating": facts is not None and facts.rating is not None}
     return Document(
         photo_id=photo.id,
         caption=photo.caption.text,
-        beams=_parts(candidate.text for candidate in photo.candidates),
+        beams="" if corrected else _parts(one.text for one in (*model_says, *photo.candidates)),
         labels=terms("label"),
         kinds=terms("kind"),
         names=_parts(_name_words(path, roots) for path in photo.paths),

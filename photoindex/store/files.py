@@ -330,6 +330,22 @@ def photo_at(connection: Connection, path: Path) -> tuple[int, int | None] | Non
     return None
 
 
+def photos_below(connection: Connection, below: Path) -> list[int]:
+    """The photos of the files at or below a path, present or missing; one with two files there is named twice."""
+    rows = _rows_below(connection, below, file.c.photo_id)
+    return [row.photo_id for _, row in rows if row.photo_id is not None]
+
+
+def present_paths(connection: Connection) -> dict[Path, int]:
+    """The photo at each path that holds one now."""
+    query = (
+        select(root.c.path, file.c.relative_path, file.c.photo_id)
+        .join_from(file, root)
+        .where(file.c.missing_since.is_(None), file.c.photo_id.is_not(None))
+    )
+    return {Path(row.path, row.relative_path): row.photo_id for row in connection.execute(query)}
+
+
 def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
     """For each root: files present, files missing."""
     rows = connection.execute(

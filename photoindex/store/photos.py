@@ -22,8 +22,9 @@ KIND_SOURCE = "kind"
 
 
 def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] | None:
-    """(photo id, has a caption) of a content that was met before."""
-    has_caption = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    """(photo id, has been captioned) of a content that was met before. A person's caption alone does not count: the
+    model's labels and terms are still to come."""
+    has_caption = exists().where(caption.c.photo_id == photo.c.id, caption.c.current, caption.c.source == "model")
     row = connection.execute(select(photo.c.id, has_caption).where(photo.c.content_hash == content_hash)).first()
     return None if row is None else (row[0], bool(row[1]))
 
@@ -67,7 +68,7 @@ def save_prediction(
 ) -> None:
     """Store what a model says: it becomes the current model caption, the one before becomes history.
 
-    A caption by the user or a sidecar is not touched and goes on being shown.
+    A caption by the user or a sidecar is not touched and goes on being shown, and so does a locked one.
     """
     connection.execute(
         update(caption)
@@ -76,7 +77,9 @@ def save_prediction(
     )
     # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
     connection.execute(
-        delete(caption).where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.rank > 0)
+        delete(caption).where(
+            caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.rank > 0, ~caption.c.locked
+        )
     )
     connection.execute(
         insert(caption),
@@ -195,7 +198,7 @@ def load_photos(
         if photo_id not in rows:
             continue
         row = rows[photo_id]
-        current, history, others = captions.get(photo_id, (None, (), ()))
+        current, history, others, overruled = captions.get(photo_id, (None, (), (), ()))
         present, missing = paths.get(photo_id, ([], []))
         photos.append(
             Photo(
@@ -209,21 +212,23 @@ def load_photos(
                 history=history,
                 candidates=others,
                 terms=terms.get(photo_id, ()),
+                overruled=overruled,
             )
         )
     return photos
 
 
-_Captions = tuple["Caption | None", "tuple[Caption, ...]", "tuple[Caption, ...]"]
+_Captions = tuple["Caption | None", "tuple[Caption, ...]", "tuple[Caption, ...]", "tuple[Caption, ...]"]
 
 
 def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Captions]:
-    """For each photo: the caption to show, its history (newest first), and the model's other candidates."""
+    """For each photo: the caption to show, its history (newest first), the model's other candidates, and the captions
+    that the first one is shown instead of."""
     columns = (
         caption.c.photo_id, caption.c.text, caption.c.source, caption.c.rank, caption.c.current,
-        caption.c.log_probability, caption.c.settings, caption.c.created_at, model.c.identity,
+        caption.c.log_probability, caption.c.settings, caption.c.created_at, caption.c.locked, model.c.identity,
     )  # fmt: skip
-    shown: dict[int, list[tuple[int, Caption]]] = {}
+    now: dict[int, list[Caption]] = {}
     history: dict[int, list[Caption]] = {}
     others: dict[int, list[Caption]] = {}
     for start in range(0, len(photo_ids), CHUNK):
@@ -234,32 +239,37 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
             .order_by(caption.c.id)
         )
         for row in connection.execute(query):
-            value = Caption(row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings)
-            if not row.current:
+            value = Caption(
+                row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings, row.locked
+            )
+            if not (row.current or row.locked):
                 history.setdefault(row.photo_id, []).append(value)
             elif row.rank > 0:
                 others.setdefault(row.photo_id, []).append(value)
             else:
-                shown.setdefault(row.photo_id, []).append((SOURCE_ORDER.index(row.source), value))
-    for photo_id, values in shown.items():
-        values.sort(key=lambda pair: pair[0])
-        # What the model says is a candidate still when a person said better.
-        said = [value for _, value in values[1:] if value.source == "model"]
-        others[photo_id] = said + others.get(photo_id, [])
-    return {
-        photo_id: (
-            shown[photo_id][0][1] if photo_id in shown else None,
+                now.setdefault(row.photo_id, []).append(value)
+    found: dict[int, _Captions] = {}
+    for photo_id in now.keys() | history.keys():
+        ranked = sorted(now.get(photo_id, ()), key=precedence)
+        found[photo_id] = (
+            ranked[0] if ranked else None,
             tuple(reversed(history.get(photo_id, []))),
             tuple(others.get(photo_id, [])),
+            tuple(ranked[1:]),
         )
-        for photo_id in shown.keys() | history.keys()
-    }
+    return found
+
+
+def precedence(value: Caption) -> tuple[bool, int]:
+    """Sorts the caption to show before those that it is shown instead of."""
+    return not value.locked, SOURCE_ORDER.index(value.source)
 
 
 def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Term, ...]]:
     found: dict[int, list[Term]] = {}
     for start in range(0, len(photo_ids), CHUNK):
-        query = select(term).where(term.c.photo_id.in_(photo_ids[start : start + CHUNK])).order_by(term.c.weight.desc())
+        query = select(term).where(term.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+        query = query.order_by(term.c.weight.desc(), term.c.id)
         for row in connection.execute(query):
             found.setdefault(row.photo_id, []).append(Term(row.text, row.weight, row.source))
     return {photo_id: tuple(terms) for photo_id, terms in found.items()}

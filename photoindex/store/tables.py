@@ -2,6 +2,7 @@
 
     root ──< file >── photo ──< caption >── model
                │        ├────< term           │
+               │        ├────< correction     │
                └──< job └───── term_vector >──┘
 
 A *photo* is one content (the SHA-256 of its bytes); a *file* is a path that holds it. A file's captioning job outlives
@@ -33,6 +34,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -197,7 +199,24 @@ caption = Table(
     Column("log_probability", Float),
     Column("settings", Text),
     Column("created_at", UtcTime, nullable=False),
+    # A person said that this one is to be shown, whatever the model or a sidecar says later. One of a photo at most.
+    Column("locked", Boolean, nullable=False, server_default=false()),
     CheckConstraint("source in ('user', 'sidecar', 'model')", name="source"),
+)
+
+# What people changed of a photo, so that it can be undone: see store/corrections.py.
+correction = Table(
+    "correction",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("edit", String(32), nullable=False),  # the same for all that was changed at once
+    Column("kind", String(16), nullable=False),
+    Column("old", Text),  # a caption's text, or JSON of tags or of the caption that was locked; null: none
+    Column("new", Text),
+    Column("made_at", UtcTime, nullable=False),
+    Column("undone_at", UtcTime),
+    CheckConstraint("kind in ('caption', 'tags', 'lock')", name="kind"),
 )
 
 term = Table(

@@ -11,6 +11,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
     ├── QueryError                 the query asks for nothing that can be searched
+    ├── BatchError                 there is no such batch of jobs, or it has ended
     ├── FolderError                a folder or file the user named cannot be used
     ├── PhotoError                 this photo cannot be captioned (``.kind`` says why; the rest goes on)
     │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
@@ -64,6 +65,10 @@ class FullTextError(PhotoindexError):
 
 class QueryError(PhotoindexError):
     """The query asks for nothing that can be searched."""
+
+
+class BatchError(PhotoindexError):
+    """There is no such batch of jobs, or it has ended."""
 
 
 class FolderError(PhotoindexError):

@@ -262,8 +262,7 @@ class Indexer:
         return min((max(0.0, wait) for wait in waits if wait is not None), default=None)
 
     def _job_due_in(self) -> float | None:
-        with self._database.read() as connection:
-            due = jobqueue.next_due(connection)
+        due = self._pipeline.next_due()
         return None if due is None else due.timestamp() - time.time()
 
     def _drain(self, events: queue.SimpleQueue[FileEvent | None], wait: float) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
 from photoindex import fulltext, jobqueue, termindex
+from photoindex.batches import Batches, BatchKind, Priority
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError, QueryError
@@ -30,6 +31,7 @@ from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, P
 if TYPE_CHECKING:
     from photoindex.indexer import Indexer
     from photoindex.pipeline import Pipeline
+    from photoindex.recaption import Plan, Recaptioner
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
@@ -262,23 +264,34 @@ class Library:
         self,
         *,
         everything: bool = False,
+        failed: bool = False,
+        query: str | None = None,
+        priority: Priority = "low",
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
+        started: Callable[[int | None, int], None] = lambda _batch, _photos: None,
     ) -> Tally:
-        """Caption photos anew: those whose caption is by another model than the one in use, or ``everything``.
+        """Caption photos anew as one batch: those whose caption is by another model than the one in use, ``everything``
+        or all that ``failed``; of those that answer a ``query`` when there is one.
 
         The old captions stay searchable until each is replaced. A run that is stopped goes on with the next one.
+        ``started`` is told the batch's id (``None``: there is nothing to do) and how many photos it has.
         """
-        files_to_do = self.outdated(everything=everything)
-        with self._database.write() as connection:
-            jobqueue.enqueue(connection, files_to_do, datetime.now(timezone.utc), kind=jobqueue.AGAIN)
-        return self._pipe().run(stop=stop, progress=progress)
+        kind = _batch_kind(everything, failed, query)
+        return self._recaptioner().run(kind, query, priority, progress, stop, started)
+
+    def plan_recaption(self, *, everything: bool = False, failed: bool = False, query: str | None = None) -> Plan:
+        """What :meth:`recaption` would do, and how long it would take; nothing is changed."""
+        return self._recaptioner().plan(_batch_kind(everything, failed, query), query)
 
     def outdated(self, *, everything: bool = False) -> list[int]:
         """Ids of one file of each photo that :meth:`recaption` would caption."""
-        identity = None if everything else self._pipe().captioner.identity
-        with self._database.read() as connection:
-            return photos.captioned_before(connection, identity)
+        return self._recaptioner().files(_batch_kind(everything, False, None), None)
+
+    @property
+    def batches(self) -> Batches:
+        """The batches of photos to be captioned anew: to list, pause, resume and cancel them."""
+        return Batches(self._database)
 
     def work_off(
         self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
@@ -315,6 +328,11 @@ class Library:
         if self._pipeline is None:
             self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
         return self._pipeline
+
+    def _recaptioner(self) -> Recaptioner:
+        from photoindex.recaption import Recaptioner
+
+        return Recaptioner(self._database, self._pipe(), lambda query: [match.photo_id for match in self.match(query)])
 
     def _hits(self, matches: Sequence[Match]) -> list[Hit]:
         """The matches that have a caption and a present file, in their order."""
@@ -356,6 +374,14 @@ class Library:
                 raise FolderError(f"{absolute(Path(path))} is not in the library")
             ids.append(found[0])
         return ids
+
+
+def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
+    if failed:
+        return "failed"
+    if everything:
+        return "all" if query is None else "where"
+    return "stale"
 
 
 def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import doctor, evaluation, indexing, maintenance, searching, training
+from photoindex.cli import doctor, evaluation, indexing, jobs, maintenance, searching, training
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -72,7 +72,8 @@ for command in (
     searching.status,
     searching.caption,
     maintenance.failures,
-    maintenance.reindex,
+    jobs.reindex,
+    jobs.jobs,
     maintenance.models,
     doctor.doctor,
     training.train,

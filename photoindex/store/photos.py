@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from photoindex.store import vectors
 from photoindex.store.tables import caption, file, model, photo, term
@@ -139,11 +139,11 @@ def clear_text_stale(connection: Connection, indexed: Sequence[tuple[int, int]])
         )
 
 
-def captioned_before(connection: Connection, identity: str | None) -> list[int]:
+def captioned_before(connection: Connection, identity: str | None, photo_ids: Sequence[int] | None = None) -> list[int]:
     """One present file of each photo whose current model caption is by another model than ``identity``; of each
-    captioned photo when that is ``None``."""
+    captioned photo when that is ``None``. Of these photos, in their order, when ``photo_ids`` are given."""
     query = (
-        select(func.min(file.c.id))
+        select(caption.c.photo_id, func.min(file.c.id).label("file_id"))
         .join_from(caption, file, file.c.photo_id == caption.c.photo_id)
         .join(model, model.c.id == caption.c.model_id)
         .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, file.c.missing_since.is_(None))
@@ -151,7 +151,14 @@ def captioned_before(connection: Connection, identity: str | None) -> list[int]:
     )
     if identity is not None:
         query = query.where(model.c.identity != identity)
-    return list(connection.execute(query).scalars())
+    found = {row.photo_id: row.file_id for row in connection.execute(query)}
+    return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
+
+
+def captioned_since(connection: Connection, photo_id: int, when: datetime) -> bool:
+    """Whether a model has captioned a photo at this time or later."""
+    made = and_(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.created_at >= when)
+    return connection.execute(select(exists().where(made))).scalar_one()
 
 
 def all_photo_ids(connection: Connection) -> list[int]:

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from photoindex.config import DEVICES, Settings, load_settings
+from photoindex.config import DEVICES, Origin, Settings, resolve_settings
 from photoindex.library import Library
 
 EXIT_SOME_FAILED = 4
@@ -50,9 +50,15 @@ class Context:
     data_dir: Path | None
     config: Path | None
     quiet: bool
+    overrides: dict[str, str] = field(default_factory=dict)  # of --set
 
     def settings(self, **flags: Any) -> Settings:
-        return load_settings(self.config, data_dir=self.data_dir, **flags)
+        return self.resolve(**flags)[0]
+
+    def resolve(self, **flags: Any) -> tuple[Settings, dict[str, Origin]]:
+        """The settings with these flags over them, and where each comes from."""
+        given = {name: value for name, value in {"data_dir": self.data_dir, **flags}.items() if value is not None}
+        return resolve_settings(self.config, **{**self.overrides, **given})
 
     def open(self, **flags: Any) -> Library:
         """The library, with these flags over the settings."""

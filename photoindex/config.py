@@ -50,6 +50,7 @@ class Settings:
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
+    thumbnail_megabytes: int = 200  # at most so many are kept; 0: none
 
     @property
     def catalogue_path(self) -> Path:
@@ -193,7 +194,7 @@ def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
         raise _refused("device", value, f"choose {', '.join(DEVICES)}{_or_near(value, DEVICES)}", where)
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise _refused("beam_width", settings.beam_width, "choose 1 to 20", where)
-    for name in ("batch_size", "threads", "settle_seconds"):
+    for name in ("batch_size", "threads", "settle_seconds", "thumbnail_megabytes"):
         if getattr(settings, name) < 0:
             raise _refused(name, getattr(settings, name), "it cannot be negative", where)
     for name in (

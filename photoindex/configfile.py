@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ DESCRIPTIONS = {
     "decode_workers": "Processes that decode photos.",
     "decode_seconds": "A photo that takes longer to decode is given up.",
     "max_pixels": "Photos with more pixels are refused.",
+    "thumbnail_megabytes": "Small pictures of photos that were shown are kept in the data folder, up to this size.",
     "hidden_files": "Whether files and folders whose names begin with a dot are taken.",
 }
 
@@ -105,5 +107,6 @@ def write_text(path: Path, text: str) -> None:
             part.chmod(place.stat().st_mode)
         os.replace(part, place)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise ConfigError(f"cannot write the config file {path}: {error.strerror or error}") from error

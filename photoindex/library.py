@@ -26,6 +26,7 @@ from photoindex.status import Status, root_status
 from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
+from photoindex.thumbnails import Thumbnails
 from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
 
 if TYPE_CHECKING:
@@ -157,6 +158,14 @@ class Library:
         hits = hits[:limit]
         shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
         return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
+
+    def thumbnails(self, hits: Sequence[Hit]) -> Iterator[bytes | None]:
+        """For each hit a small JPEG, upright; ``None`` for a photo that cannot be read now."""
+        with self._database.read() as connection:
+            contents = photos.content_hashes(connection, [hit.photo_id for hit in hits])
+        limit = self.settings.thumbnail_megabytes * 1_000_000
+        kept = Thumbnails(self.settings.data_dir / "thumbnails", limit, self.settings)
+        return kept.of([(contents.get(hit.photo_id, ""), hit.path) for hit in hits])
 
     def match(self, query: str, limit: int | None = None, *, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
         """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.

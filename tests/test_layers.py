@@ -20,7 +20,7 @@ LAYERS = (
     {"errors"},
     {"types", "config", "configfile", "resources", "paths", "filesystem", "units", "retry"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training", "status", "installation", "batches"},
+    {"fulltext", "termindex", "training", "status", "installation", "batches", "thumbnails"},
     {"pipeline", "watchjournal"},
     {"indexer", "recaption"},
     {"library"},

@@ -27,6 +27,16 @@ def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] 
     return None if row is None else (row[0], bool(row[1]))
 
 
+def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:
+    """The SHA-256 of each photo's content, by id."""
+    found = {}
+    for start in range(0, len(photo_ids), CHUNK):
+        chosen = photo.c.id.in_(photo_ids[start : start + CHUNK])
+        for row in connection.execute(select(photo.c.id, photo.c.content_hash).where(chosen)):
+            found[row.id] = row.content_hash
+    return found
+
+
 def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
     """Insert or refresh a content's row; returns its id."""
     values = {

@@ -12,6 +12,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
     ├── QueryError                 the query asks for nothing that can be searched
     ├── BatchError                 there is no such batch of jobs, or it has ended
+    ├── ServiceError               the system does not take the watch as a service
     ├── FolderError                a folder or file the user named cannot be used
     ├── PhotoError                 this photo cannot be captioned (``.kind`` says why; the rest goes on)
     │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
@@ -69,6 +70,10 @@ class QueryError(PhotoindexError):
 
 class BatchError(PhotoindexError):
     """There is no such batch of jobs, or it has ended."""
+
+
+class ServiceError(PhotoindexError):
+    """The system does not take the watch as a service."""
 
 
 class FolderError(PhotoindexError):

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
-from photoindex import fulltext, jobqueue, termindex
+from photoindex import fulltext, jobqueue, stats, termindex
 from photoindex.batches import Batches, BatchKind, Priority
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
@@ -22,6 +22,7 @@ from photoindex.search import FullText
 from photoindex.search.query import respell
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER
+from photoindex.stats import Stats
 from photoindex.status import Status, root_status
 from photoindex.store import files, photos, vectors
 from photoindex.store.database import Database
@@ -240,6 +241,11 @@ class Library:
             index_bytes=index,
             watches_allowed=InotifyLimits().allowed(),
         )
+
+    def stats(self, most: int = 10) -> Stats:
+        """What the library holds, counted; at most ``most`` cameras, folders, words and labels."""
+        with self._database.read() as connection:
+            return stats.count(connection, most)
 
     # Failures and repair
 

@@ -11,7 +11,19 @@ from typing import Any
 import click
 
 import photoindex
-from photoindex.cli import configuring, doctor, evaluation, indexing, jobs, maintenance, searching, training
+from photoindex.cli import (
+    completion,
+    configuring,
+    doctor,
+    evaluation,
+    indexing,
+    jobs,
+    maintenance,
+    searching,
+    services,
+    stats,
+    training,
+)
 from photoindex.cli.context import Context
 from photoindex.errors import PhotoindexError
 
@@ -82,6 +94,7 @@ for command in (
     searching.search,
     searching.show,
     searching.status,
+    stats.stats,
     searching.caption,
     maintenance.failures,
     jobs.reindex,
@@ -89,6 +102,8 @@ for command in (
     maintenance.models,
     doctor.doctor,
     configuring.config,
+    services.service,
+    completion.completion,
     training.train,
     evaluation.evaluate,
 ):

@@ -29,6 +29,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, update
 
 from photoindex.errors import PhotoError, UnreadablePhoto
+from photoindex.processes import is_running
 from photoindex.store.tables import batch, file, job, root
 from photoindex.types import Failure, FileStat
 
@@ -249,15 +250,7 @@ def _alive(owner: str) -> bool:
     pid = int(owner.split(":")[1])
     if pid == os.getpid():
         return owner == owner_name()
-    if os.name == "nt":
-        return True  # no harmless probe: wait for the lease to run out
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return is_running(pid)
 
 
 def final_failures(connection: Connection, file_ids: Sequence[int]) -> set[int]:

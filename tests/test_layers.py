@@ -18,7 +18,7 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "configfile", "service", "resources", "paths", "filesystem", "units", "retry"},
+    {"types", "config", "configfile", "service", "processes", "resources", "paths", "filesystem", "units", "retry"},
     {"watch", "jobqueue", "decode", "captioner", "store", "search"},
     {"fulltext", "termindex", "training", "status", "installation", "batches", "thumbnails", "stats"},
     {"pipeline", "watchjournal"},

@@ -39,16 +39,24 @@ from sqlalchemy import (
 
 
 class PathText(TypeDecorator[str]):
-    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip."""
+    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip.
+
+    Its parts are separated by ``/`` on every system, which is what queries for a folder rely on.
+    """
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: str | os.PathLike[str] | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else os.fsencode(value)
+        return None if value is None else stored_path(os.fspath(value))
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
         return None if value is None else os.fsdecode(bytes(value))
+
+
+def stored_path(path: str, separator: str = os.sep) -> bytes:
+    """A path as the catalogue keeps it. ``separator`` is the system's; elsewhere than on Windows ``\\`` is a letter."""
+    return os.fsencode(path if separator == "/" else path.replace(separator, "/"))
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -131,14 +131,12 @@ class Pipeline:
             if between is not None:
                 between()
             with self._database.write() as connection:
-                claimed = jobqueue.claim(
-                    connection, self._owner, jobqueue.CLAIM, self._now(), self.model_setting
-                )  # fmt: skip
+                claimed = jobqueue.claim(connection, self._owner, jobqueue.CLAIM, self._now(), self.model_setting)
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
-        with self._database.write() as connection:
-            batches.close(connection)
+            with self._database.write() as connection:
+                batches.close(connection)
         self.sync_full_text()
         termindex.tidy(self._database, self._settings.terms_path)
         return tally

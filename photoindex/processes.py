@@ -19,14 +19,13 @@ def is_running(pid: int) -> bool:
     if sys.platform == "win32":
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         return runs_on_windows(pid, kernel, ctypes.get_last_error)
-    else:  # noqa: RET505: a type checker for one system does not look at the other's lines
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
         return True
+    return True
 
 
 def runs_on_windows(pid: int, kernel: Any, last_error: Callable[[], int]) -> bool:

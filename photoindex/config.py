@@ -25,6 +25,7 @@ CONFIG_FILE = "photoindex.toml"
 MAX_PIXELS = 300_000_000
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ENGINES = ("auto", "torch")
 
 
 def default_data_dir() -> Path:
@@ -39,9 +40,10 @@ class Settings:
     data_dir: Path
     model: str = "default"  # a name under models/, or the path of a checkpoint folder
     device: str = "auto"
+    engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
     batch_size: int = 0  # 0: 32 on the CPU, 64 on a GPU
-    threads: int = 0  # 0: torch decides
+    threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
     reconcile_seconds: float = 3600.0  # full comparison of each watched folder, whatever its events say
@@ -189,9 +191,10 @@ def near_spelling(name: str, known: Iterable[str]) -> str:
 
 def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
     """Raises :class:`ConfigError` for a value out of range; ``where`` it was set is named."""
-    value = settings.device
-    if value not in DEVICES:
-        raise _refused("device", value, f"choose {', '.join(DEVICES)}{_or_near(value, DEVICES)}", where)
+    for name, choices in (("device", DEVICES), ("engine", ENGINES)):
+        value = getattr(settings, name)
+        if value not in choices:
+            raise _refused(name, value, f"choose {', '.join(choices)}{_or_near(value, choices)}", where)
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise _refused("beam_width", settings.beam_width, "choose 1 to 20", where)
     for name in ("batch_size", "threads", "settle_seconds", "thumbnail_megabytes"):

@@ -24,8 +24,13 @@ from photoindex.types import Finding
 from photoindex.units import human_size
 
 PYTHON: Final = (3, 10)
+# OpenVINO comes as wheels alone: it is asked for where there are some. Elsewhere torch does all of the work.
+HAS_OPENVINO: Final = sys.version_info < (3, 15) and (
+    platform.machine() in ("x86_64", "AMD64") or (sys.platform == "darwin" and platform.machine() == "arm64")
+)
 # What setup.cfg asks for; a test holds the two equal.
 LIBRARIES: Final = {
+    **({"openvino": "2024.2"} if HAS_OPENVINO else {}),
     "torch": "2.4",
     "torchvision": "0.19",
     "safetensors": "0.4.3",

@@ -99,7 +99,13 @@ def test_every_setting_says_where_it_comes_from(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
 def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -> None:
-    value = {"data_dir": str(tmp_path), "device": "cpu", "hidden_files": "true", "model": "mine"}.get(name, "7")
+    value = {
+        "data_dir": str(tmp_path),
+        "device": "cpu",
+        "engine": "torch",
+        "hidden_files": "true",
+        "model": "mine",
+    }.get(name, "7")
     settings = load_settings(None, {"PHOTOINDEX_DATA_DIR": str(tmp_path), f"PHOTOINDEX_{name.upper()}": value})
     assert str(getattr(settings, name)).lower().startswith(value.lower())
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 from sqlalchemy import update
 
 from photoindex import doctor, installation
@@ -165,11 +166,10 @@ class TestInstallation:
         config.read(REPOSITORY / "setup.cfg")
         wanted = {}
         for line in config["options"]["install_requires"].split("\n")[1:]:
-            requirement, _, marker = line.partition(";")
-            # The markers are of the form python_version < "3.11".
-            if not marker or eval(marker, {"python_version": f"{sys.version_info[0]}.{sys.version_info[1]}"}):
-                name, _, least = requirement.partition(">=")
-                wanted[name.strip()] = least.partition(",")[0].strip()
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate():
+                [least] = [one.version for one in requirement.specifier if one.operator == ">="]
+                wanted[requirement.name] = least
         wanted.pop("tomli", None)
         assert wanted == installation.LIBRARIES
 

@@ -75,6 +75,7 @@ def load_captioner(settings: Settings) -> Captioner:
         beam_width=settings.beam_width,
         batch_size=settings.batch_size,
         threads=settings.threads,
+        engine=settings.engine,
     )
 
 

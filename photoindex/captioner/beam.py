@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from photoindex.captioner.network import Decoder, Seen, start_words
+from photoindex.captioner.network import Seen, WordSteps, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
 Beam = tuple[tuple[int, ...], float]  # an open hypothesis: its words from <start> on, and their log-probability
@@ -54,7 +54,7 @@ class Hypothesis:
 
 @torch.inference_mode()
 def search(
-    decoder: Decoder,
+    decoder: WordSteps,
     seen: Seen,
     settings: SearchSettings,
     repeatable: frozenset[int] = frozenset(),

@@ -19,7 +19,7 @@ V words in the vocabulary.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +54,8 @@ class Seen:
         return len(self.regions)
 
 
-class State(NamedTuple):
+@dataclass(frozen=True)
+class State:
     """The decoder's memory between words; every tensor's first dimension is the caption (or beam) it belongs to."""
 
     tensors: tuple[Tensor, ...]
@@ -62,6 +63,16 @@ class State(NamedTuple):
     def select(self, rows: Tensor) -> State:
         """The memory of these rows, in this order: how beam search follows its best hypotheses."""
         return State(tuple(t.index_select(0, rows) for t in self.tensors))
+
+
+class WordSteps(Protocol):
+    """What beam search asks of a decoder: see :class:`Decoder`."""
+
+    def start(self, seen: Seen) -> State: ...
+
+    def step(self, words: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+    def logits(self, hidden: Tensor) -> Tensor: ...
 
 
 class Decoder(nn.Module):

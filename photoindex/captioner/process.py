@@ -61,7 +61,7 @@ class CaptionerProcess:
             raise CaptionerCrashed(f"the captioning process cannot be started: {error.strerror or error}") from error
         self._requests = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
-        wanted = {"model", "device", "beam_width", "batch_size", "threads"}
+        wanted = {"model", "device", "beam_width", "batch_size", "threads", "engine"}
         values = {name: getattr(settings, name) for name in wanted}
         try:
             self._send({**values, "data_dir": os.fspath(settings.data_dir)})

@@ -7,16 +7,19 @@ from torch import Tensor
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.network import Seen
+from photoindex.captioner.network import Seen, WordSteps
 from photoindex.captioner.vocabulary import SPECIAL, Vocabulary
 from photoindex.search.analysis import content_words, stem
 
 
 class Speaker:
-    """Beam search with all that a checkpoint knows of its words. The checkpoint must stay on its device."""
+    """Beam search with all that a checkpoint knows of its words, by its decoder in the form it is run in.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._decoder = checkpoint.decoder
+    The checkpoint must stay on its device.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, decoder: WordSteps) -> None:
+        self._decoder = decoder
         self._repeatable = checkpoint.vocabulary.function_words()
         self._terms = None
         if checkpoint.term_head is not None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from photoindex.config import DEVICES, Origin, Settings, resolve_settings
+from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settings
 from photoindex.library import Library
 
 EXIT_SOME_FAILED = 4
@@ -26,6 +26,10 @@ EXIT_INTERRUPTED = 130
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), help="Where the model runs. [default: auto: a GPU when there is one]"
 )
+engine_option = click.option(
+    "--engine", type=click.Choice(ENGINES), help="How the CPU runs the model: auto, the fastest way that is installed; "
+    "torch, the reference. [default: auto]"
+)  # fmt: skip
 beam_option = click.option(
     "--beam-width", type=click.IntRange(1, 20), help="Captions considered at each word; 1 is fastest. [default: 3]"
 )

@@ -14,6 +14,7 @@ import click
 from photoindex.cli.context import (
     Context,
     device_option,
+    engine_option,
     json_option,
     model_option,
     printable,
@@ -33,6 +34,7 @@ EXIT_PROBLEM = 1
 @click.option("--restore-backup", is_flag=True,
               help="Put the newest backup in the place of a damaged catalogue, which is kept beside it.")  # fmt: skip
 @device_option
+@engine_option
 @model_option
 @json_option
 @click.pass_obj

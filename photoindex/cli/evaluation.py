@@ -19,6 +19,7 @@ from photoindex.cli.context import (
     batch_option,
     beam_option,
     device_option,
+    engine_option,
     json_option,
     model_option,
     printable,
@@ -56,6 +57,7 @@ def evaluate() -> None:
 @click.option("--captions-to", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the captions too: TSV of model, beam width, image, caption.")  # fmt: skip
 @device_option
+@engine_option
 @threads_option
 @json_option
 @click.pass_obj
@@ -69,6 +71,7 @@ def evaluate_captions(
     beams: tuple[int, ...],
     captions_to: Path | None,
     device: str | None,
+    engine: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -101,6 +104,8 @@ def evaluate_captions(
                     photos,
                     widths,
                     chosen,
+                    engine=engine or "auto",
+                    threads=threads or 0,
                     progress=partial(_show_progress, display, "captioning"),
                 )
             for width, captions in zip(widths, by_width, strict=True):
@@ -153,6 +158,7 @@ def evaluate_captions(
 @beam_option
 @batch_option
 @device_option
+@engine_option
 @threads_option
 @json_option
 @click.pass_obj

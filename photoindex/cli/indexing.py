@@ -14,6 +14,7 @@ from photoindex.cli.context import (
     batch_option,
     beam_option,
     device_option,
+    engine_option,
     json_option,
     model_option,
     stop_on_signals,
@@ -30,6 +31,7 @@ FAILURES_SHOWN = 10
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 @device_option
+@engine_option
 @model_option
 @beam_option
 @batch_option
@@ -61,6 +63,7 @@ def index(context: Context, /, paths: tuple[Path, ...], as_json: bool, **flags: 
 @click.option("--settle-seconds", type=click.FloatRange(0), metavar="S",
               help="Take a file when it has been quiet for this long. [default: 2]")  # fmt: skip
 @device_option
+@engine_option
 @model_option
 @beam_option
 @batch_option

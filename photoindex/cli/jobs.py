@@ -16,6 +16,7 @@ from photoindex.cli.context import (
     batch_option,
     beam_option,
     device_option,
+    engine_option,
     json_option,
     model_option,
     stop_on_signals,
@@ -44,6 +45,7 @@ FAILURES_SHOWN = 10
 @click.option("--dry-run", is_flag=True, help="Say how many photos it would do and how long it would take; do nothing.")
 @json_option
 @device_option
+@engine_option
 @model_option
 @beam_option
 @batch_option

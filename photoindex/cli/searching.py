@@ -18,6 +18,7 @@ from photoindex.cli.context import (
     Context,
     beam_option,
     device_option,
+    engine_option,
     json_option,
     model_option,
     printable,
@@ -275,6 +276,7 @@ def _ago(then: datetime, now: datetime) -> str:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
 @device_option
+@engine_option
 @model_option
 @beam_option
 @threads_option

@@ -7,7 +7,6 @@ Java; captions are split by :func:`photoindex.captioner.vocabulary.tokenize` ins
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import io
 from collections.abc import Callable, Sequence
@@ -18,10 +17,8 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.network import Decoder, Seen
-from photoindex.captioner.neural import CPU_BATCH, CPU_ENCODER_BATCH, GPU_BATCH
-from photoindex.captioner.speaker import Speaker
+from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
 from photoindex.training.datasets import CaptionedPhoto
@@ -91,31 +88,23 @@ def caption_photos(
     beam_widths: Sequence[int],
     device: torch.device,
     *,
+    engine: str = "auto",
+    threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[list[str]]:
     """Run a whole model over photos, without a feature cache: for each beam width the best caption of each photo."""
-    encoder = copy.deepcopy(checkpoint.encoder)
-    fold_batch_norm(encoder)
-    encoder = encoder.to(device).to(memory_format=torch.channels_last)
-    for part in (checkpoint.decoder, checkpoint.term_head):
-        if part is not None:
-            part.to(device)
-    speaker, head = Speaker(checkpoint), checkpoint.term_head
-    size = encoder.preprocessing.size
+    runtime = Runtime(checkpoint, device, engine=engine, threads=threads)
+    size = checkpoint.encoder.preprocessing.size
     captions: list[list[str]] = [[] for _ in beam_widths]
-    batch, at_once = (CPU_BATCH, CPU_ENCODER_BATCH) if device.type == "cpu" else (GPU_BATCH, GPU_BATCH)
-    for start in range(0, len(photos), batch):
-        pixels = np.stack([load_view(photo.path, size) for photo in photos[start : start + batch]])
-        images = encoder.preprocessing.normalise(torch.from_numpy(pixels).to(device))
-        images = images.contiguous(memory_format=torch.channels_last)
+    for start in range(0, len(photos), runtime.batch_size):
+        views = [load_view(photo.path, size) for photo in photos[start : start + runtime.batch_size]]
         with torch.inference_mode():
-            feature_map = torch.cat([encoder(images[n : n + at_once]) for n in range(0, len(images), at_once)])
-            seen = checkpoint.look(feature_map)
-            impacts = None if head is None else head.impacts(head(feature_map))
+            feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
+            impacts = runtime.impacts(feature_map)
         for found, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            said = speaker.say(seen, impacts, settings)
+            said = runtime.say(feature_map, impacts, settings)
             found += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in said]
         if progress:
-            progress(min(start + batch, len(photos)), len(photos))
+            progress(min(start + runtime.batch_size, len(photos)), len(photos))
     return captions

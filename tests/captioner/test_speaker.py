@@ -54,9 +54,9 @@ def test_of_the_same_candidates_the_one_that_is_seen_comes_first():
         [found] = speaker.say(seen, None if impacts is None else torch.tensor([impacts]), settings)
         return [VOCABULARY.decode(h.words) for h in found]
 
-    plain = said(Speaker(checkpoint), None)
+    plain = said(Speaker(checkpoint, checkpoint.decoder), None)
     assert plain[:3] == ["a", "and", "dog"]
-    assert said(Speaker(checkpoint), [0.0, 10.0, 0.0])[0] == "grass"
-    assert said(Speaker(checkpoint), [10.0, 0.0, 0.0])[:2] == ["dog", "dogs"]
-    without = Speaker(dataclasses.replace(checkpoint, term_head=None, terms=()))
+    assert said(Speaker(checkpoint, checkpoint.decoder), [0.0, 10.0, 0.0])[0] == "grass"
+    assert said(Speaker(checkpoint, checkpoint.decoder), [10.0, 0.0, 0.0])[:2] == ["dog", "dogs"]
+    without = Speaker(dataclasses.replace(checkpoint, term_head=None, terms=()), checkpoint.decoder)
     assert said(without, [0.0, 10.0, 0.0]) == plain

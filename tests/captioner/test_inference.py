@@ -1,0 +1,56 @@
+"""The rearranged decoder says what the decoder it is made from says."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from photoindex.captioner.beam import SearchSettings, search
+from photoindex.captioner.inference import InferenceDecoder, RowState, for_inference
+from photoindex.captioner.network import DecoderConfig, Seen, build_decoder
+
+CONFIG = DecoderConfig("attention", vocabulary_size=40, feature_dim=12, summary_dim=6, hidden_size=16, heads=4, grid=3)
+
+
+def model(**changes: object):
+    torch.manual_seed(3)
+    return build_decoder(dataclasses.replace(CONFIG, **changes)).eval()
+
+
+def photos(count: int, summary: int = 6) -> Seen:
+    torch.manual_seed(5)
+    return Seen(2 * torch.rand(count, 9, 12), torch.randn(count, summary))
+
+
+@pytest.mark.parametrize("summary", [0, 6])
+def test_step_by_step_it_computes_the_same(summary: int):
+    plain, seen = model(summary_dim=summary), photos(3, summary)
+    fast = InferenceDecoder(plain)
+    with torch.inference_mode():
+        expected, actual = plain.start(seen), fast.start(seen)
+        # Beams of unequal number, then one photo that is done, then all but the last.
+        for rows in ([0, 0, 0, 1, 2, 2], [0, 0, 2, 4, 5], [3, 3, 4], [2, 2]):
+            chosen = torch.tensor(rows)
+            expected, actual = expected.select(chosen), actual.select(chosen)
+            words = torch.arange(len(rows)) + 4
+            wanted, expected = plain.step(words, expected)
+            hidden, actual = fast.step(words, actual)
+            torch.testing.assert_close(hidden, wanted, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(fast.logits(hidden), plain.logits(wanted), rtol=1e-4, atol=1e-6)
+    assert isinstance(actual, RowState)
+    assert len(actual.regions.photos) == 1  # what is done with is not looked at any more
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_beam_search_finds_the_same_captions(width: int):
+    plain, seen, settings = model(), photos(5), SearchSettings(beam_width=width, max_words=9)
+    expected = search(plain, seen, settings)
+    for found, wanted in zip(search(InferenceDecoder(plain), seen, settings), expected, strict=True):
+        assert [h.words for h in found] == [h.words for h in wanted]
+        assert [h.log_probability for h in found] == pytest.approx([h.log_probability for h in wanted], rel=1e-4)
+
+
+def test_a_decoder_it_does_not_know_stays_as_it_is():
+    pooled = model(kind="pooled")
+    assert for_inference(pooled) is pooled
+    assert isinstance(for_inference(model()), InferenceDecoder)

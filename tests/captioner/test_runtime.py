@@ -1,0 +1,97 @@
+"""The engines: OpenVINO and the rearranged decoder do what torch does; without OpenVINO torch does all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from numpy.typing import NDArray
+
+from photoindex.captioner import model_folder
+from photoindex.captioner.checkpoint import load_checkpoint
+from photoindex.captioner.compiled import compile_encoder
+from photoindex.captioner.encoder import build_encoder
+from photoindex.captioner.neural import NeuralCaptioner
+from photoindex.captioner.runtime import CPU_ENCODER_BATCH, Runtime
+from photoindex.decode import decode_photo
+from photoindex.types import Prediction
+
+CPU = torch.device("cpu")
+NAMES = ("chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "astronaut.png", "brick.png", "moon.png")
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[NDArray[np.uint8]]:
+    folder = Path(skimage.data.__file__).parent
+    return [decode_photo(folder / name, 260, 10**9).pixels for name in NAMES if (folder / name).exists()]
+
+
+@pytest.fixture(scope="module")
+def fast() -> NeuralCaptioner:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: there is one engine only")
+    return NeuralCaptioner.load(model_folder("default"), device="cpu")
+
+
+def torch_captioner() -> NeuralCaptioner:
+    return NeuralCaptioner.load(model_folder("default"), device="cpu", engine="torch")
+
+
+def same(found: list[Prediction], wanted: list[Prediction]) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        assert [c.text for c in one.candidates] == [c.text for c in other.candidates]
+        assert [c.score for c in one.candidates] == pytest.approx([c.score for c in other.candidates], abs=1e-3)
+        assert [label.name for label in one.labels] == [label.name for label in other.labels]
+        assert [kind.name for kind in one.kinds] == [kind.name for kind in other.kinds]
+        assert one.terms is not None
+        assert other.terms is not None
+        # A step apart where an impact lies on the edge between two, and so perhaps the weakest of the terms.
+        levels = dict(zip(one.terms.ids.tolist(), one.terms.impacts.astype(int).tolist(), strict=True))
+        wanted_levels = dict(zip(other.terms.ids.tolist(), other.terms.impacts.astype(int).tolist(), strict=True))
+        both = levels.keys() & wanted_levels.keys()
+        assert len(both) >= len(levels) - 2
+        assert all(abs(levels[term] - wanted_levels[term]) <= 1 for term in both)
+
+
+def test_openvino_captions_like_torch(fast: NeuralCaptioner, photos: list[NDArray[np.uint8]]):
+    reference = torch_captioner()
+    assert fast.device.endswith(", OpenVINO")
+    assert reference.device.endswith(", torch")
+    assert len(photos) > CPU_ENCODER_BATCH  # the last batch of the encoder is a smaller one
+    same(fast.caption(photos), reference.caption(photos))
+
+
+def test_without_openvino_torch_does_all(photos: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    alone = NeuralCaptioner.load(model_folder("default"), device="cpu")
+    assert alone.device.endswith(", torch")
+    same(alone.caption(photos[:2]), torch_captioner().caption(photos[:2]))
+
+
+def test_another_encoder_is_left_to_torch():
+    assert compile_encoder(build_encoder("resnet50").eval()) is None
+
+
+def test_the_checkpoint_keeps_its_own_encoder():
+    checkpoint = load_checkpoint(model_folder("default"))
+    before = {name: value.clone() for name, value in checkpoint.encoder.state_dict().items()}
+    Runtime(checkpoint, CPU)
+    after = checkpoint.encoder.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_nothing_that_reports_to_its_makers_is_imported():
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    program = (
+        "import sys, torch\n"
+        "from photoindex.captioner import model_folder\n"
+        "from photoindex.captioner.neural import NeuralCaptioner\n"
+        "captioner = NeuralCaptioner.load(model_folder('default'), device='cpu')\n"
+        "assert captioner.device.endswith('OpenVINO'), captioner.device\n"
+        "print(sorted(name for name in sys.modules if 'telemetry' in name or name.startswith('openvino.tools')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

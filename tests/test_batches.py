@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ from photoindex.batches import Batch, Batches
 from photoindex.errors import BatchError
 from photoindex.library import Library
 from photoindex.store.database import Database
-from tests.support import NOW, FakeCaptioner, add_files, make_photo, names, run_thread
+from tests.support import NOW, REPOSITORY, FakeCaptioner, add_files, make_photo, names, run_thread
 
 OpenLibrary = Callable[..., Library]
 COLOURS = ("red", "green", "blue", "yellow", "white", "black")
@@ -86,6 +88,14 @@ def test_a_batch_that_is_paused_elsewhere_stops_within_a_few_photos_and_goes_on(
     assert library.work_off().captioned == 10
     assert only(library).state == "done"
     assert len(captioner.captions) == 12
+
+
+def test_the_command_in_another_process_pauses_it(open_library: OpenLibrary, indexed: Path, data_dir: Path) -> None:
+    command = [sys.executable, "-m", "photoindex", "--data-dir", str(data_dir), "jobs", "pause"]
+    captioner = newer(batch_size=2, before=lambda: subprocess.run(command, cwd=REPOSITORY, check=True) and None)
+    library = open_library(captioner)
+    assert library.recaption().captioned == 2
+    assert only(library).state == "paused"
 
 
 def test_a_batch_that_is_cancelled_elsewhere_keeps_what_is_done_and_drops_the_rest(

@@ -129,6 +129,9 @@ def _tell(context: Context, library: Library, number: int | None, tally: Tally, 
     context.say(f"{tally.captioned} captioned" + (f", {tally.failed} failed" if tally.failed else ""))
     for _, error in tally.errors[:FAILURES_SHOWN]:
         context.say(f"  {error}")
+    if number is None and not tally.done:
+        for paused in (batch for batch in library.batches.find() if batch.state == "paused"):
+            context.say(f"batch {paused.id} has {paused.left} to do and is paused: photoindex jobs resume {paused.id}")
     batch = next((each for each in library.batches.find(ended=True) if each.id == number), None)
     if batch is None or batch.state == "done":
         return

@@ -220,12 +220,15 @@ def status(context: Context, /, as_json: bool) -> None:
     """Show what the library holds, what waits and what failed."""
     with context.open() as library:
         state = library.status()
+        batches = library.batches.find()
     if as_json:
         write_json(formats.status_dict(state))
         return
     jobs = state.jobs
     click.echo(f"photos      {state.photos} known, {state.captioned} captioned, {state.searchable} searchable")
     click.echo(f"queue       {jobs['queued']} waiting, {jobs['running']} at work, {jobs['retrying']} to be retried")
+    for batch in batches:
+        click.echo(f"batch {batch.id:<6}{batch.state}, {batch.left} of {batch.total} left: photoindex jobs list")
     click.echo(f"failures    {jobs['failed']}" + (f", {jobs['ignored']} ignored" if jobs["ignored"] else ""))
     if state.waiting_for_index:
         click.echo(f"index       {state.waiting_for_index} photos have words the index lacks; the next run adds them")

@@ -53,9 +53,12 @@ def test_a_batch_is_listed_paused_resumed_and_done(data_dir_with_batch: Path) ->
     data_dir = data_dir_with_batch
     assert run(data_dir, "jobs", "list").stdout.startswith("1  waiting   --stale: 0 of 2 done, low priority (")
     assert run(data_dir, "jobs", "pause", "1").stderr == "paused batch 1\n"
+    assert "batch 1     paused, 2 of 2 left: photoindex jobs list\n" in run(data_dir, "status").stdout
     [batch] = json.loads(run(data_dir, "jobs", "list", "--json").stdout)["batches"]
     assert (batch["state"], batch["left"], batch["rate"], batch["seconds_left"]) == ("paused", 2, None, None)
-    assert "0 captioned" in run(data_dir, "reindex", "--resume").stderr
+    for what in ("--resume", "--stale"):
+        told = run(data_dir, "reindex", what).stderr
+        assert told == "0 captioned\nbatch 1 has 2 to do and is paused: photoindex jobs resume 1\n"
     assert "resumed batch 1\n" in run(data_dir, "jobs", "resume").stderr
     assert "2 captioned" in run(data_dir, "reindex", "--resume").stderr
     assert "a red tile" in run(data_dir, "search", "red").stdout

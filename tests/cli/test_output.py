@@ -116,6 +116,13 @@ def test_open_shows_the_best_hit_or_the_page(
     assert "no program is set for it" in run(data_dir_with_photos, "search", "blue", "--open").stderr
 
 
+def test_the_tests_that_the_document_names_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCUMENT)
+    assert len(named) == 10
+    for file, test in named:
+        assert f"def {test}(" in (REPOSITORY / file).read_text(encoding="utf-8"), test
+
+
 def test_every_command_is_in_the_readme() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     for name in main.commands:

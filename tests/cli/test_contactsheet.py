@@ -62,6 +62,11 @@ def test_words_that_were_found_are_marked_and_pictures_have_a_text(hit: Hit) -> 
     assert link["href"] == hit.path.as_uri()
 
 
+def test_a_word_is_marked_within_what_looks_like_markup(hit: Hit) -> None:
+    tricky = dataclasses.replace(hit, caption="<i>a</i> <b>", matched=(Matched("caption", "b", 1.0),))
+    assert "&lt;i&gt;a&lt;/i&gt; &lt;<mark>b</mark>&gt;" in contact_sheet("b", [tricky], [None])
+
+
 def test_a_page_needs_nothing_but_itself(hit: Hit) -> None:
     page = contact_sheet("red", [hit], [picture()])
     sources = [value for _, attributes in Parsed(page).found for name, value in attributes.items() if name == "src"]

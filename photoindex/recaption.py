@@ -32,7 +32,7 @@ Item = TypeVar("Item")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What captioning anew would do: ``photos`` of them, by the model whose caption each has now (``by_model``), at
-    ``rate`` photos a second. ``rate_from`` says where that is known from: ``batch 3``, ``16 photos``; both are ``None``
+    ``rate`` photos a second. ``rate_from`` says where that is known from: ``batch 3``, ``a trial of 16``; both are ``None``
     when no photo could be tried."""
 
     photos: int
@@ -101,7 +101,11 @@ class Recaptioner:
         if known is not None:
             return Plan(count, by_model, known[1], f"batch {known[0]}")
         tried, seconds = self._try(_spread(paths))
-        return Plan(count, by_model, tried / seconds, f"{tried} photos") if tried else Plan(count, by_model, None, None)
+        return (
+            Plan(count, by_model, tried / seconds, f"a trial of {tried}")
+            if tried
+            else Plan(count, by_model, None, None)
+        )
 
     def _try(self, paths: Sequence[Path]) -> tuple[int, float]:
         """How many of these photos could be captioned, and the seconds that it took."""

@@ -253,7 +253,7 @@ def test_a_plan_counts_and_measures_without_changing_anything(open_library: Open
     captioner = newer()
     library = open_library(captioner)
     plan = library.plan_recaption()
-    assert (plan.photos, plan.by_model, plan.rate_from) == (12, {"fake-1": 12}, "12 photos")
+    assert (plan.photos, plan.by_model, plan.rate_from) == (12, {"fake-1": 12}, "a trial of 12")
     assert plan.seconds is not None
     assert plan.seconds > 0
     assert len(library.search("square", None)) == 12

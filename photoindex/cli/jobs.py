@@ -103,8 +103,9 @@ def _plan(context: Context, library: Library, what: str | None, chosen: dict[str
     for model, count in plan.by_model.items():
         context.say(f"  {count} now by {model}")
     if plan.seconds is not None and plan.rate is not None:
-        measured = f"as {plan.rate_from} was" if str(plan.rate_from).startswith("batch") else f"as {plan.rate_from} are"
-        context.say(f"about {human_seconds(plan.seconds)}, at {plan.rate:.1f} photos a second {measured}")
+        context.say(
+            f"about {human_seconds(plan.seconds)}, at {plan.rate:.1f} photos a second (measured by {plan.rate_from})"
+        )
 
 
 def _work(

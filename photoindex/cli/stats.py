@@ -14,7 +14,7 @@ from photoindex.cli.context import Context, json_option, write_json
 from photoindex.cli.formats import visible
 from photoindex.units import human_size
 
-WIDEST = 100  # columns
+WIDEST = 80  # columns
 NAME_WIDTH = 40
 MONTHS_SHOWN = 24
 

@@ -32,8 +32,8 @@ Item = TypeVar("Item")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What captioning anew would do: ``photos`` of them, by the model whose caption each has now (``by_model``), at
-    ``rate`` photos a second. ``rate_from`` says where that is known from: ``batch 3``, ``a trial of 16``; both are ``None``
-    when no photo could be tried."""
+    ``rate`` photos a second. ``rate_from`` says where that is known from: ``batch 3``, ``a trial of 16``; both are
+    ``None`` when no photo could be tried."""
 
     photos: int
     by_model: dict[str, int]

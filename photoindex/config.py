@@ -23,9 +23,11 @@ else:
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 CONFIG_FILE = "photoindex.toml"
 MAX_PIXELS = 300_000_000
+MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "torch")
+WATCH_MODES = ("auto", "events", "polling")
 
 
 def default_data_dir() -> Path:
@@ -48,11 +50,20 @@ class Settings:
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
     reconcile_seconds: float = 3600.0  # full comparison of each watched folder, whatever its events say
     poll_seconds: float = 10.0  # where events do not arrive
-    decode_workers: int = 1
+    watch_mode: str = "auto"  # events, polling, or auto: polling where events cannot be relied on
+    suspend_share: float = 0.5  # of a folder's photos; when more vanish at once, they are kept until they are back,
+    suspend_photos: int = 50  # if they are at least so many
+    backup_days: float = 1.0  # between two backups of the catalogue; 0: none but before upgrades
+    decode_workers: int = 0  # processes; 0: one a core, four at most
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
     thumbnail_megabytes: int = 200  # at most so many are kept; 0: none
+
+    @property
+    def decoders(self) -> int:
+        """How many processes decode photos."""
+        return self.decode_workers or min(MOST_DECODERS, os.cpu_count() or 1)
 
     @property
     def catalogue_path(self) -> Path:
@@ -191,13 +202,17 @@ def near_spelling(name: str, known: Iterable[str]) -> str:
 
 def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
     """Raises :class:`ConfigError` for a value out of range; ``where`` it was set is named."""
-    for name, choices in (("device", DEVICES), ("engine", ENGINES)):
+    for name, choices in (("device", DEVICES), ("engine", ENGINES), ("watch_mode", WATCH_MODES)):
         value = getattr(settings, name)
         if value not in choices:
             raise _refused(name, value, f"choose {', '.join(choices)}{_or_near(value, choices)}", where)
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise _refused("beam_width", settings.beam_width, "choose 1 to 20", where)
-    for name in ("batch_size", "threads", "settle_seconds", "thumbnail_megabytes"):
+    if not 0 <= settings.suspend_share <= 1:
+        raise _refused("suspend_share", settings.suspend_share, "choose 0 to 1", where)
+    for name in (
+        "batch_size", "threads", "settle_seconds", "decode_workers", "backup_days", "thumbnail_megabytes",
+    ):  # fmt: skip
         if getattr(settings, name) < 0:
             raise _refused(name, getattr(settings, name), "it cannot be negative", where)
     for name in (
@@ -205,8 +220,8 @@ def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
         "reconcile_seconds",
         "poll_seconds",
         "decode_seconds",
-        "decode_workers",
         "max_pixels",
+        "suspend_photos",
     ):
         if getattr(settings, name) <= 0:
             raise _refused(name, getattr(settings, name), "it must be above zero", where)

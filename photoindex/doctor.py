@@ -36,8 +36,10 @@ from photoindex.library import Library
 from photoindex.search import FullText, termfile
 from photoindex.search.generations import REMEDY
 from photoindex.store import files
-from photoindex.store.database import HEAD, Database, Restored, backups, knows, restore_backup
+from photoindex.store.backups import Restored, restore_backup
+from photoindex.store.database import HEAD, Database, backups, knows
 from photoindex.store.files import Root, WatchNote
+from photoindex.suspension import remedy
 from photoindex.types import Finding
 from photoindex.units import human_seconds, human_size
 from photoindex.watch import PhotoFilter
@@ -140,7 +142,7 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
 def check_catalogue(path: Path, machine: Machine) -> Finding:
     """Whether the catalogue opens, is of this version and without faults. Reads all of it."""
     kept = backups(path)
-    backup = "no backup yet (each upgrade makes one)"
+    backup = "no backup yet (index and watch make one a day)"
     remedy = f"move {path} away and run photoindex index on your folders, which captions them anew"
     if kept:
         made = datetime.fromtimestamp(kept[0].stat().st_mtime, timezone.utc)
@@ -277,6 +279,9 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
     except OSError as error:
         advice = "give yourself the right to read it, or check its disk"
         return Finding(name, "problem", f"cannot be read: {error.strerror or error}; {kept}", advice)
+    if root.suspended_photos is not None:
+        message = f"{root.suspended_photos:,} of its photos vanished at once and are kept until they are back"
+        return Finding(name, "problem", message, f"bring them back, or if you removed them, {remedy(root.path)}")
     if empty and known and device != root.device:
         return Finding(name, "problem", f"is empty and on another disk than before; {kept}", "mount its disk")
     kind = machine.file_system(root.path)

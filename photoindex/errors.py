@@ -8,12 +8,14 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── CatalogueError             the catalogue cannot be opened or used
     │   ├── CatalogueTooNew        a newer photoindex wrote it
     │   ├── CatalogueDamaged       its file is damaged, or is no database
+    │   ├── CatalogueReadOnly      it can be read, and may not be written
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
     ├── QueryError                 the query asks for nothing that can be searched
     ├── BatchError                 there is no such batch of jobs, or it has ended
     ├── ServiceError               the system does not take the watch as a service
     ├── FolderError                a folder or file the user named cannot be used
+    ├── DecoderUnavailable         no process can be started to decode photos; may pass
     ├── PhotoError                 this photo cannot be captioned (``.kind`` says why; the rest goes on)
     │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
     │   ├── EmptyPhoto             the file has no bytes
@@ -53,6 +55,10 @@ class CatalogueDamaged(CatalogueError):
     """The catalogue's file is damaged, or is no database at all."""
 
 
+class CatalogueReadOnly(CatalogueError):
+    """The catalogue can be read, but its folder or its disk may not be written."""
+
+
 class CatalogueUnavailable(CatalogueError):
     """The catalogue cannot be read or written for now: its disk is full or fails, or another program has it locked.
 
@@ -78,6 +84,10 @@ class ServiceError(PhotoindexError):
 
 class FolderError(PhotoindexError):
     """A folder or file that the user named cannot be used."""
+
+
+class DecoderUnavailable(PhotoindexError):
+    """No process can be started to decode photos: too little memory, too many processes. The same may work later."""
 
 
 class PhotoError(PhotoindexError):

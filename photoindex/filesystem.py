@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,34 +17,50 @@ _NETWORK_FUSE = re.compile(r"fuse\.(sshfs|rclone|s3fs|gcsfuse|davfs2?|glusterfs|
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-def _mountinfo() -> str:
+def read_mountinfo() -> str:
+    """What the system says of all mounts. Raises OSError where it does not."""
     return Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
 
 
-def file_system(path: Path, mountinfo: Callable[[], str] = _mountinfo) -> str | None:
+def file_system(path: Path, mountinfo: Callable[[], str] = read_mountinfo) -> str | None:
     """The kind of the file system that ``path``, or its nearest existing parent, is on: ``ext4``; ``None`` where
     nobody says. ``mountinfo`` reads what proc(5) describes as ``/proc/[pid]/mountinfo``."""
+    place = Path(os.path.realpath(path))
+    found: tuple[int, str] | None = None
+    for mounted, kind in _mounts(mountinfo):
+        # Of two mounts at one place the later one is seen.
+        if (place == mounted or mounted in place.parents) and (found is None or len(mounted.parts) >= found[0]):
+            found = len(mounted.parts), kind
+    return None if found is None else found[1]
+
+
+def mounted_below(path: Path, mountinfo: Callable[[], str] = read_mountinfo) -> dict[Path, str]:
+    """The file systems that are mounted below ``path``, links in it resolved: where, and of which kind."""
+    place = Path(os.path.realpath(path))
+    return {mounted: kind for mounted, kind in _mounts(mountinfo) if place in mounted.parents}
+
+
+def _mounts(mountinfo: Callable[[], str]) -> Iterator[tuple[Path, str]]:
     try:
         lines = mountinfo().splitlines()
     except OSError:
-        return None
-    place = Path(os.path.realpath(path))
-    found: tuple[int, str] | None = None
+        return
     for line in lines:
         before, separator, after = line.partition(" - ")
         fields, kinds = before.split(" "), after.split(" ")
-        if not separator or len(fields) < 5:
-            continue
-        mounted = Path(_ESCAPE.sub(lambda match: chr(int(match[1], 8)), fields[4]))
-        # Of two mounts at one place the later one is seen.
-        if (place == mounted or mounted in place.parents) and (found is None or len(mounted.parts) >= found[0]):
-            found = len(mounted.parts), kinds[0]
-    return None if found is None else found[1]
+        if separator and len(fields) >= 5:
+            yield Path(_ESCAPE.sub(lambda match: chr(int(match[1], 8)), fields[4])), kinds[0]
 
 
 def is_network(kind: str | None) -> bool:
     """Whether a file system of this kind is shared with other machines."""
     return kind is not None and (kind in _NETWORK or _NETWORK_FUSE.fullmatch(kind) is not None)
+
+
+def sends_no_events(kind: str | None) -> bool:
+    """Whether changes on a file system of this kind may come without events: those made by another machine, or by the
+    program behind a FUSE mount. (``fuseblk`` is a disk of this machine, such as NTFS.)"""
+    return is_network(kind) or (kind is not None and (kind == "fuse" or kind.startswith("fuse.")))
 
 
 def holders(path: Path) -> list[int]:

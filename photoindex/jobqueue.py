@@ -51,8 +51,7 @@ _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed":
 @dataclass(frozen=True, slots=True)
 class Job:
     """A claimed job: this worker's to do until its lease runs out. ``attempts`` counts the tries, this one included;
-    ``again`` asks for a new caption even though its content has one, unless that was made since the job was queued
-    (``created_at``)."""
+    ``again`` asks for a new caption even though its content has one, unless that was made since ``queued_at``."""
 
     id: int
     file_id: int
@@ -62,7 +61,7 @@ class Job:
     attempts: int
     again: bool
     owner: str
-    created_at: datetime
+    queued_at: datetime
     batch_id: int | None = None
 
 
@@ -174,6 +173,13 @@ def finish(connection: Connection, job_id: int) -> None:
 def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:
     """Give jobs back: the worker is stopping, or the file is not ready. The try does not count, begun or not."""
     _set_attempts(connection, claimed, -1, state="queued", lease_owner=None, lease_until=None, next_try_at=next_try_at)
+
+
+def expedite(connection: Connection, root_id: int, now: datetime) -> None:
+    """Have the jobs of a root be due that only wait for it to be back, not for another try after a failure."""
+    its_files = select(file.c.id).where(file.c.root_id == root_id)
+    waiting = and_(job.c.state == "queued", job.c.error_kind.is_(None), job.c.next_try_at > now)
+    connection.execute(update(job).where(waiting, job.c.file_id.in_(its_files)).values(next_try_at=now))
 
 
 def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **values: object) -> None:

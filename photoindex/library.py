@@ -25,13 +25,13 @@ from photoindex.search.terms import TERMS_LAYER
 from photoindex.stats import Stats
 from photoindex.status import Status, root_status
 from photoindex.store import files, photos, vectors
+from photoindex.store.backups import DailyBackup
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
 from photoindex.thumbnails import Thumbnails
 from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
 
 if TYPE_CHECKING:
-    from photoindex.indexer import Indexer
     from photoindex.pipeline import Pipeline
     from photoindex.recaption import Plan, Recaptioner
 
@@ -80,13 +80,24 @@ class Library:
         progress: Callable[[Progress], None] | None = None,
         notice: Callable[[str], None] = lambda _: None,
         stop: threading.Event | None = None,
+        accept_missing: bool = False,
     ) -> IndexReport:
         """Bring the library up to date with these folders or files, once.
 
-        ``stop`` ends it early without losing work. Raises :class:`FolderError` for a path that does not exist; a photo
-        that cannot be captioned does not raise, it is in the report and in :meth:`failures`.
+        ``stop`` ends it early without losing work. ``accept_missing``: take what is gone for removed, however much it
+        is, where otherwise the photos of a folder that lost most of them at once are kept. Raises :class:`FolderError`
+        for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
+        :meth:`failures`.
         """
-        return self._indexer(progress, notice).index([Path(path) for path in paths], stop or threading.Event())
+        from photoindex.indexer import Indexer
+
+        self._database.check_writable()
+        stop = stop or threading.Event()
+        indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
+        report = indexer.index([Path(path) for path in paths], stop, accept_missing=accept_missing)
+        if not stop.is_set():
+            DailyBackup(self._database, self.settings.backup_days, notice).make_when_due()
+        return report
 
     def watch(
         self,
@@ -101,9 +112,15 @@ class Library:
 
         ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
         """
+        from photoindex.watcher import Watcher
+
+        self._database.check_writable()
         # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
-        self._pipe(captioning.start_captioner)
-        self._indexer(progress, notice).watch([Path(path) for path in paths], stop, ready, worked)
+        pipeline = self._pipe(captioning.start_captioner)
+        places = [Path(path) for path in paths]
+        Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice).run(
+            ready, worked
+        )
 
     def caption(self, *paths: Path | str) -> Iterator[tuple[Path, Prediction | PhotoError]]:
         """Caption files without storing anything; yields each path with what the model says, or why it cannot."""
@@ -117,7 +134,7 @@ class Library:
         captioner = self._pipe().captioner
         with Decoder(
             captioner.input_size,
-            workers=self.settings.decode_workers,
+            workers=self.settings.decoders,
             seconds=self.settings.decode_seconds,
             max_pixels=self.settings.max_pixels,
         ) as decoder:
@@ -270,6 +287,7 @@ class Library:
 
         Returns how many photos were indexed.
         """
+        self._database.check_writable()
         termindex.rebuild(self._database, self.settings.terms_path)
         if self._full_text is None:
             self._full_text = FullText.open(self.settings.index_path)
@@ -331,11 +349,6 @@ class Library:
         return self._full_text
 
     # Imported where they are used: a search needs neither watching nor decoding.
-
-    def _indexer(self, progress: Callable[[Progress], None] | None, notice: Callable[[str], None]) -> Indexer:
-        from photoindex.indexer import Indexer
-
-        return Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
 
     def _pipe(self, load: Callable[[Settings], Captioner] = captioning.load_captioner) -> Pipeline:
         from photoindex.pipeline import Pipeline

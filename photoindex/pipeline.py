@@ -8,6 +8,7 @@ on from there.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections import Counter
@@ -28,8 +29,11 @@ from photoindex.jobqueue import Job
 from photoindex.search import FullText
 from photoindex.store import files, photos
 from photoindex.store.database import Database
+from photoindex.suspension import Suspension
 from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
 from photoindex.watch.scan import file_stat
+
+logger = logging.getLogger(__name__)
 
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
 ROOT_AWAY = timedelta(minutes=10)
@@ -70,6 +74,7 @@ class Pipeline:
         self._model_id: int | None = None
         self._text_synced_at = time.monotonic()
         self._text_refused = False  # in this run: the index takes nothing for now
+        self._suspension = Suspension(database, settings, logger.warning)
         self._owed: dict[int, Job] = {}  # to be given back to the queue, which could not take them
 
     @property
@@ -85,7 +90,7 @@ class Pipeline:
         if self._decoder is None:
             self._decoder = Decoder(
                 self.captioner.input_size,
-                workers=self._settings.decode_workers,
+                workers=self._settings.decoders,
                 seconds=self._settings.decode_seconds,
                 max_pixels=self._settings.max_pixels,
             )
@@ -170,7 +175,8 @@ class Pipeline:
     def _read(
         self, claimed: Sequence[Job], unfinished: dict[int, Job], tally: Tally, stop: threading.Event
     ) -> dict[Path, list[_Ready]]:
-        """Hash each file. Content that has a caption is linked at once; the rest is returned, grouped by content.
+        """Hash each file. Content that has a caption is linked at once; the rest is returned, grouped by content. A job
+        to caption anew asks for a caption that was made since it was queued.
 
         The group's key is the path to decode; the others in it hold the same bytes.
         """
@@ -217,12 +223,10 @@ class Pipeline:
 
     def _absent(self, job: Job, unfinished: dict[int, Job]) -> None:
         """A file that is gone is marked missing; one whose whole root is away is only tried later."""
-        there = job.root.is_dir()
+        away = self._suspension.is_away(job.root) or self._suspension.removed([job.path]) > 0
         with self._database.write() as connection:
-            if there:
-                files.mark_missing(connection, [job.path])
             # One that was renamed meanwhile still has its job, under the new name.
-            jobqueue.release(connection, [job], self._now() if there else self._now() + ROOT_AWAY)
+            jobqueue.release(connection, [job], self._now() + ROOT_AWAY if away else self._now())
         unfinished.pop(job.id)
 
     def _put_off(self, job: Job, unfinished: dict[int, Job]) -> None:
@@ -236,10 +240,10 @@ class Pipeline:
             known = photos.find_by_hash(connection, ready.content_hash)
             if known is None or not known[1]:
                 return False
-            # Another process may have done it since, for another batch or because the file was new.
-            if ready.job.again and not photos.captioned_since(connection, known[0], ready.job.created_at):
+            photo_id, since = known[0], ready.job.queued_at
+            if ready.job.again and not photos.was_captioned(connection, photo_id, self.captioner.identity, since):
                 return False
-            files.link_photo(connection, ready.job.file_id, known[0], ready.stat)
+            files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
             jobqueue.finish(connection, ready.job.id)
             batches.add_done(connection, _by_batch([ready]), 0.0)
             return True

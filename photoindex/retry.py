@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FullTextError
+from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, DecoderUnavailable, FullTextError
 
 FIRST_PAUSE: Final = 1.0  # seconds; each pause is twice as long as the one before
 LONGEST_PAUSE: Final = 300.0
-# A full disk, a lock that somebody holds, an input/output error, too little memory for the model. Not: a damaged
+# A full disk, a lock that somebody holds, an input/output error, too little memory, too many processes. Not: a damaged
 # catalogue, or one that a newer version has taken over, which must not be written to again.
-PASSING: Final = (CatalogueUnavailable, FullTextError, CaptionerCrashed, OSError)
+PASSING: Final = (CatalogueUnavailable, FullTextError, CaptionerCrashed, DecoderUnavailable, OSError)
 
 Result = TypeVar("Result")
 

@@ -28,7 +28,8 @@ class RootStatus:
     """A watched or indexed folder: its files, its jobs by state, and how it is or was last watched.
 
     ``mode`` is ``None`` for one that was only ever indexed by hand; ``mode_reason`` says why it is polled. ``watcher``
-    is who watches it, if anybody; ``watches`` (held of the system) and ``settling`` (files that are still being
+    is who watches it, if anybody; of a suspended one ``suspended_photos`` vanished at once at ``suspended_at`` and are
+    kept; ``watches`` (held of the system) and ``settling`` (files that are still being
     written) are as of its last note, and ``None`` without a watcher or where nobody counts.
     """
 
@@ -43,6 +44,8 @@ class RootStatus:
     settling: int | None = None
     last_event_at: datetime | None = None
     jobs: dict[str, int] = field(default_factory=dict)
+    suspended_at: datetime | None = None
+    suspended_photos: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +84,6 @@ def root_status(root: Root, present: tuple[int, int], note: WatchNote, jobs: dic
         settling=note.settling if alive else None,
         last_event_at=note.last_event_at,
         jobs={state: jobs.get(state, 0) for state in JOB_STATES},
+        suspended_at=root.suspended_at,
+        suspended_photos=root.suspended_photos,
     )

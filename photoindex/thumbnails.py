@@ -63,7 +63,7 @@ class Thumbnails:
 
         with Decoder(
             SIDE,
-            workers=self._settings.decode_workers,
+            workers=self._settings.decoders,
             seconds=self._settings.decode_seconds,
             max_pixels=self._settings.max_pixels,
         ) as decoder:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
-from sqlalchemy import delete, event
+from sqlalchemy import delete, event, update
 
 from photoindex.captioner.folder import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.search.analysis import stem
 from photoindex.store import files, photos
 from photoindex.store.database import Database
-from photoindex.store.tables import job
+from photoindex.store.tables import job, root
 from photoindex.types import (
     Candidate,
     FileStat,
@@ -33,6 +35,7 @@ from photoindex.types import (
     TermVector,
     TermVocabulary,
 )
+from photoindex.watch.scan import file_stat
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COLOURS = {
@@ -136,12 +139,12 @@ def scanned(path: Path, size: int = 100, mtime_ns: int = 1, inode: int = 1) -> S
     return ScannedFile(path, FileStat(size, mtime_ns, inode))
 
 
-def add_files(database: Database, root: Path, *relative: str) -> list[int]:
+def add_files(database: Database, folder: Path, *relative: str) -> list[int]:
     """Note files that need not exist below a root that does, which queues them; returns their ids."""
     with database.write() as connection:
-        files.ensure_root(connection, root)
-        files.record_files(connection, [scanned(root / name) for name in relative])
-        found = [files.photo_at(connection, root / name) for name in relative]
+        files.ensure_root(connection, folder)
+        files.record_files(connection, [scanned(folder / name) for name in relative])
+        found = [files.photo_at(connection, folder / name) for name in relative]
     return [row[0] for row in found if row is not None]
 
 
@@ -220,3 +223,43 @@ def make_model_folder(folder: Path) -> Path:
     header = json.dumps({"encoder.x": {"dtype": "F16", "shape": [8], "data_offsets": [0, 16]}}).encode()
     (folder / WEIGHTS_FILE).write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
     return folder
+
+
+def refuse(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the system refuse to list a folder; the tests may run as root, whom nothing is forbidden."""
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if not isinstance(path, int) and os.fsdecode(path) == str(folder):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    patch.setattr(os, "scandir", scandir)
+
+
+def put_on_another_disk(database: Database) -> None:
+    """As if the folder had been on a disk that is not mounted now."""
+    with database.write() as connection:
+        [known] = files.list_roots(connection)
+        assert known.device is not None
+        connection.execute(update(root).values(device=known.device + 1))
+
+
+class Writer:
+    """Stands for a program that writes a photo in two parts: the rest comes when the settler looks for the second
+    time. Until then the file seems to be written to all the time, as its time of change lies ahead."""
+
+    def __init__(self, path: Path, colour: str) -> None:
+        self.path = path
+        self.whole = make_photo(path.parent.parent / "elsewhere" / path.name, colour).read_bytes()
+        self.looks = 0
+
+    def begin(self) -> None:
+        self.path.write_bytes(self.whole[: len(self.whole) // 2])
+        os.utime(self.path, (4_000_000_000, 4_000_000_000))
+
+    def stat(self, path: Path) -> FileStat | None:
+        self.looks += path == self.path
+        if self.looks == 2:
+            self.path.write_bytes(self.whole)
+        return file_stat(path)

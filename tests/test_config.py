@@ -72,7 +72,7 @@ def test_a_comment_within_a_text_of_several_lines_is_left_alone() -> None:
         ("hidden_files = 'perhaps'", "hidden_files in {file} is 'perhaps'; it must be true or false"),
         ("beam_width = 99", "beam_width is 99 ({file}); choose 1 to 20"),
         ("device = 'cudas'", "device is 'cudas' ({file}); choose auto, cpu, cuda, mps; did you mean cuda?"),
-        ("decode_workers = 0", "decode_workers is 0 ({file}); it must be above zero"),
+        ("max_pixels = 0", "max_pixels is 0 ({file}); it must be above zero"),
         ("[captioner]\nbeam_width = 3", "unknown setting captioner in {file}"),
     ],
 )
@@ -105,6 +105,8 @@ def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -
         "engine": "torch",
         "hidden_files": "true",
         "model": "mine",
+        "watch_mode": "polling",
+        "suspend_share": "0.7",
     }.get(name, "7")
     settings = load_settings(None, {"PHOTOINDEX_DATA_DIR": str(tmp_path), f"PHOTOINDEX_{name.upper()}": value})
     assert str(getattr(settings, name)).lower().startswith(value.lower())

@@ -72,7 +72,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
     make_photo(folder / "album" / "one.jpg", "red")
     make_photo(folder / "album" / "two.jpg", "blue")
-    with Library(Settings(folder / "data", settle_seconds=0.0), lambda _: FakeCaptioner()) as library:
+    with Library(Settings(folder / "data", settle_seconds=0.0, backup_days=0.0), lambda _: FakeCaptioner()) as library:
         library.index(folder / "album")
     return folder
 
@@ -125,7 +125,7 @@ class TestHealthy:
         assert found["queue"].message == "0 waiting, 0 at work"
         assert found[f"folder {album}"].message == "2 files, indexed by hand, on ext4"
         assert found["watches"].message == "watching takes 1 of the 100,000 inotify watches that this user may hold"
-        assert found["catalogue"].message.endswith("no faults; no backup yet (each upgrade makes one)")
+        assert found["catalogue"].message.endswith("no faults; no backup yet (index and watch make one a day)")
 
     def test_where_nothing_was_indexed_yet_nothing_is_made(self, data_dir: Path) -> None:
         found = findings(Settings(data_dir))

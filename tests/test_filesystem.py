@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.filesystem import file_system, holders, is_network
+from photoindex.filesystem import file_system, holders, is_network, mounted_below, sends_no_events
 
 MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 30 22 0:30 / /mnt/nas rw,relatime shared:9 master:1 - nfs4 nas:/photos rw
@@ -35,11 +35,19 @@ def test_a_path_is_on_the_deepest_mount_above_it(path: str, kind: str) -> None:
     assert file_system(Path(path), lambda: MOUNTS) == kind
 
 
+def test_what_is_mounted_below_a_folder_is_found() -> None:
+    found = mounted_below(Path("/mnt"), lambda: MOUNTS)
+    assert found == {Path("/mnt/nas"): "cifs", Path("/mnt/my phone"): "fuse.sshfs", Path("/mnt/nas/disk"): "xfs"}
+    assert mounted_below(Path("/mnt/nas/disk"), lambda: MOUNTS) == {}
+
+
 def test_where_the_system_does_not_say_nothing_is_said() -> None:
     def refuse() -> str:
         raise FileNotFoundError("/proc/self/mountinfo")
 
     assert file_system(Path("/home"), refuse) is None
+    assert mounted_below(Path("/home"), refuse) == {}
+    assert not sends_no_events(None)
     assert not is_network(None)
 
 
@@ -56,6 +64,15 @@ def test_where_the_system_does_not_say_nothing_is_said() -> None:
 )
 def test_network_file_systems_are_told_from_local_ones(kind: str, network: bool) -> None:
     assert is_network(kind) is network
+
+
+@pytest.mark.parametrize(
+    ("kind", "silent"),
+    [("nfs", True), ("cifs", True), ("9p", True), ("vboxsf", True), ("fuse.sshfs", True), ("fuse.mergerfs", True),
+     ("fuse", True), ("fuseblk", False), ("ext4", False)],
+)  # fmt: skip
+def test_file_systems_that_change_without_events_are_told_from_others(kind: str, silent: bool) -> None:
+    assert sends_no_events(kind) is silent
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only /proc tells")

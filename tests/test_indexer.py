@@ -1,99 +1,26 @@
-"""Keeping the catalogue equal to the folders, once and for as long as asked, with real files and real events."""
+"""Keeping the catalogue equal to the folders, once, with real files."""
 
 from __future__ import annotations
 
 import os
-import queue
 import shutil
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from photoindex import indexer, retry, watchjournal
-from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
+from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
 from photoindex.library import Library
-from photoindex.store import database as database_module
 from photoindex.store import files
-from photoindex.store.database import Database
-from photoindex.store.tables import root
-from photoindex.types import FileEvent, FileStat, IndexReport, Progress, ScannedFile, Tally
+from photoindex.types import FileStat, Progress, ScannedFile
 from photoindex.watch import IGNORE_FILE, Settler
-from photoindex.watch.inotify import InotifyLimits
 from photoindex.watch.scan import file_stat
-from tests.support import FakeCaptioner, FullDisk, add_files, make_photo, many_photos, names, run_thread
+from tests.support import FakeCaptioner, Writer, add_files, make_photo, names, put_on_another_disk, refuse
 
 OpenLibrary = Callable[..., Library]
-PATIENCE = 30.0  # seconds; only a failure waits that long
-
-
-class Watch:
-    """A library that watches in a thread. What it does comes through queues, so that a test waits and never sleeps."""
-
-    def __init__(self, library: Library, *folders: Path) -> None:
-        self.ready: queue.Queue[IndexReport] = queue.Queue()
-        self.worked: queue.Queue[Tally] = queue.Queue()
-        self.notices: queue.Queue[str] = queue.Queue()
-        self.stop = threading.Event()
-        self.error: BaseException | None = None
-        self.library = library
-        self._folders = folders
-        self._thread = run_thread(self._run)
-
-    def _run(self) -> None:
-        try:
-            self.library.watch(
-                *self._folders,
-                stop=self.stop,
-                ready=self.ready.put,
-                worked=self.worked.put,
-                notice=self.notices.put,
-            )
-        except BaseException as error:
-            self.error = error
-
-    def end(self) -> None:
-        self.stop.set()
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
-        if self.error is not None:
-            raise self.error
-
-
-@pytest.fixture
-def watch(open_library: OpenLibrary) -> Iterator[Callable[..., Watch]]:
-    """Watches folders; returns when all that was there is done."""
-    with ExitStack() as stack:
-
-        def begin(*folders: Path, **settings: Any) -> Watch:
-            watching = Watch(open_library(**settings), *folders)
-            stack.callback(watching.end)
-            watching.ready.get(timeout=PATIENCE)
-            return watching
-
-        yield begin
-
-
-def refuse(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Have the system refuse to list a folder; the tests may run as root, whom nothing is forbidden."""
-    real = os.scandir
-
-    def scandir(path: Any) -> Any:
-        if not isinstance(path, int) and os.fsdecode(path) == str(folder):
-            raise PermissionError(13, "Permission denied", str(path))
-        return real(path)
-
-    patch.setattr(os, "scandir", scandir)
-
-
-# ---- once
 
 
 def test_an_index_reports_what_it_did(library: Library, album: Path) -> None:
@@ -205,34 +132,35 @@ def test_an_emptied_folder_loses_its_photos(library: Library, album: Path) -> No
     assert library.index(album).missing == 1
 
 
-def put_on_another_disk(library: Library) -> None:
-    """As if the folder had been on a disk that is not mounted now."""
-    with library._database.write() as connection:
-        [known] = files.list_roots(connection)
-        assert known.device is not None
-        connection.execute(update(root).values(device=known.device + 1))
-
-
-def test_a_disk_that_is_away_keeps_its_photos(library: Library, album: Path, watch: Callable[..., Watch]) -> None:
-    make_photo(album / "a.jpg")
-    library.index(album)
-    (album / "a.jpg").unlink()
-    put_on_another_disk(library)
-    notices: list[str] = []
-    assert library.index(album, notice=notices.append).missing == 0
-    assert "disk is away" in notices[0]
-    watch(album).end()
-    assert library.index(album).missing == 0
-    assert names(library.search("red")) == ["a.jpg"]
-
-
 def test_a_disk_that_comes_back_with_another_number_is_known_again(library: Library, album: Path) -> None:
     make_photo(album / "a.jpg")
     library.index(album)
-    put_on_another_disk(library)
+    put_on_another_disk(library._database)
     assert library.index(album).unchanged == 1
     (album / "a.jpg").unlink()
     assert library.index(album).missing == 1
+
+
+def test_photos_that_wait_for_their_disk_are_captioned_as_soon_as_it_is_back(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "known.jpg")
+    library.index(album)
+    waiting = make_photo(album / "waiting.jpg", "blue")
+    stat = file_stat(waiting)
+    assert stat is not None
+    with library._database.write() as connection:
+        files.record_files(connection, [ScannedFile(waiting, stat)])
+    away = album.with_name("away")
+    album.rename(away)
+    album.mkdir()
+    put_on_another_disk(library._database)
+    assert library.work_off().done == 0
+    assert library.status().jobs["queued"] == 1
+    album.rmdir()
+    away.rename(album)
+    library.index(album)
+    assert names(library.search("square")) == ["known.jpg", "waiting.jpg"]
 
 
 def test_an_index_that_is_stopped_takes_nothing(library: Library, captioner: FakeCaptioner, album: Path) -> None:
@@ -258,26 +186,6 @@ class Clock:
         assert timeout is not None
         self.seconds += timeout
         return False
-
-
-class Writer:
-    """Stands for a program that writes a photo in two parts: the rest comes when the settler looks for the second
-    time. Until then the file seems to be written to all the time, as its time of change lies ahead."""
-
-    def __init__(self, path: Path, colour: str) -> None:
-        self.path = path
-        self.whole = make_photo(path.parent.parent / "elsewhere" / path.name, colour).read_bytes()
-        self.looks = 0
-
-    def begin(self) -> None:
-        self.path.write_bytes(self.whole[: len(self.whole) // 2])
-        os.utime(self.path, (4_000_000_000, 4_000_000_000))
-
-    def stat(self, path: Path) -> FileStat | None:
-        self.looks += path == self.path
-        if self.looks == 2:
-            self.path.write_bytes(self.whole)
-        return file_stat(path)
 
 
 def test_a_photo_written_in_two_parts_is_not_captioned_until_it_is_whole(
@@ -405,494 +313,3 @@ def test_an_empty_file_that_is_filled_while_others_are_waited_for_is_taken(
     once = Indexer(library._database, library._pipe(), settings, settler=settler)
     assert once.index([album], clock.stop).captioned == 2
     assert sorted(captioner.captions) == ["a blue square", "a red square"]
-
-
-def test_a_fresh_empty_file_does_not_hold_up_the_start_of_a_watch_and_is_taken_when_filled(
-    watch: Callable[..., Watch], album: Path
-) -> None:
-    (album / "a.jpg").touch()
-    watching = watch(album, settle_seconds=0.1)
-    make_photo(album / "a.jpg", "blue")
-    assert watching.worked.get(timeout=PATIENCE).captioned == 1
-    watching.end()
-    assert not [notice for notice in watching.notices.queue if "empty" in notice]
-
-
-# ---- for as long as asked
-
-
-def test_a_new_photo_is_found_by_another_process(
-    watch: Callable[..., Watch], open_library: OpenLibrary, album: Path
-) -> None:
-    make_photo(album / "old.jpg")
-    watching = watch(album)
-    make_photo(album / "sub" / "new.jpg", "green")
-    assert watching.worked.get(timeout=PATIENCE).captioned == 1
-    with open_library(FakeCaptioner()) as other:
-        assert names(other.search("green")) == ["new.jpg"]
-        assert names(other.search("red")) == ["old.jpg"]
-        assert other.status().roots[0].mode == "events"
-
-
-def test_a_watcher_tells_other_processes_how_it_stands(
-    watch: Callable[..., Watch], open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watchjournal, "LOOK_SECONDS", 0.0)
-    make_photo(album / "sub" / "old.jpg")
-    watching = watch(album)
-    make_photo(album / "new.jpg", "green")
-    assert watching.worked.get(timeout=PATIENCE).captioned == 1
-    with open_library(FakeCaptioner()) as other:
-        [found] = other.status().roots
-        assert found.watcher is not None
-        assert (found.watcher.pid, found.watcher.runs) == (os.getpid(), True)
-        assert found.mode == "events"
-        assert found.watches in (2, None)  # None where the system does not count them
-        assert found.last_event_at is not None
-        assert found.last_reconcile_at is not None
-        assert found.last_event_at > found.last_reconcile_at
-        watching.end()
-        [found] = other.status().roots
-        assert (found.watcher, found.watches, found.settling, found.mode) == (None, None, None, "events")
-
-
-def test_a_comparison_leaves_what_is_known_of_the_watching(library: Library, database: Database, album: Path) -> None:
-    make_photo(album / "a.jpg")
-    library.index(album)
-    with database.write() as connection:
-        [root] = files.list_roots(connection)
-        files.note_mode(connection, root.id, "polling", "a reason")
-    library.index(album)
-    [found] = library.status().roots
-    assert (found.mode, found.mode_reason) == ("polling", "a reason")
-
-
-def work_of(watching: Watch, album: Path) -> None:
-    """Returns when everything that happened in the album before is done: a photo that comes now is captioned."""
-    make_photo(album / "last.jpg", "black")
-    while not watching.worked.get(timeout=PATIENCE).captioned:
-        pass
-
-
-def test_renames_are_followed_without_captioning(
-    watch: Callable[..., Watch], library: Library, captioner: FakeCaptioner, album: Path
-) -> None:
-    for name in ("a.jpg", "trip/b.jpg"):
-        make_photo(album / name)
-    watching = watch(album)
-    (album / "a.jpg").rename(album / "z.jpg")
-    (album / "trip").rename(album / "voyage")
-    work_of(watching, album)
-    assert sorted(hit.path for hit in library.search("red")) == [album / "voyage" / "b.jpg", album / "z.jpg"]
-    assert sorted(captioner.captions) == ["a black square", "a red square", "a red square"]
-    assert library.status().roots[0].missing == 0
-
-
-def test_removed_photos_leave_the_search(watch: Callable[..., Watch], library: Library, album: Path) -> None:
-    for name in ("a.jpg", "b.jpg", "trip/c.jpg", "trip/far/d.jpg"):
-        make_photo(album / name)
-    watching = watch(album)
-    (album / "a.jpg").unlink()
-    shutil.rmtree(album / "trip")
-    work_of(watching, album)
-    assert names(library.search("red")) == ["b.jpg"]
-
-
-def test_a_photo_that_is_overwritten_is_captioned_anew(
-    watch: Callable[..., Watch], library: Library, album: Path
-) -> None:
-    make_photo(album / "a.jpg", "red")
-    watching = watch(album)
-    make_photo(album / "other" / "new.jpg", "blue").replace(album / "a.jpg")
-    work_of(watching, album)
-    assert names(library.search("blue")) == ["a.jpg"]
-    assert library.search("red") == []
-
-
-def test_a_folder_that_is_moved_in_brings_its_photos(
-    watch: Callable[..., Watch], library: Library, album: Path, tmp_path: Path
-) -> None:
-    watching = watch(album)
-    make_photo(tmp_path / "trip" / "far" / "a.jpg")
-    (tmp_path / "trip").rename(album / "trip")
-    assert watching.worked.get(timeout=PATIENCE).captioned == 1
-    assert names(library.search("red")) == ["a.jpg"]
-
-
-def test_a_folder_that_cannot_be_read_does_not_stop_the_watch(
-    watch: Callable[..., Watch], library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watching = watch(album)
-    with monkeypatch.context() as patch:
-        refuse(patch, album / "closed")
-        (album / "closed").mkdir()
-        # Older versions of watchdog come with a notice about themselves first.
-        while str(album / "closed") not in watching.notices.get(timeout=PATIENCE):
-            pass
-        work_of(watching, album)
-    assert names(library.search("black")) == ["last.jpg"]
-
-
-def test_a_bad_photo_does_not_stop_the_watch(watch: Callable[..., Watch], library: Library, album: Path) -> None:
-    watching = watch(album)
-    (album / "letter.jpg").write_text("Dear all")
-    assert watching.worked.get(timeout=PATIENCE).failed == 1
-    work_of(watching, album)
-    assert [failure.path.name for failure in library.failures()] == ["letter.jpg"]
-
-
-def test_a_stop_ends_a_watch_that_waits_for_events(watch: Callable[..., Watch], album: Path) -> None:
-    threads = set(threading.enumerate())
-    watch(album).end()
-    left = {thread.name for thread in set(threading.enumerate()) - threads}
-    assert "photoindex-watch" not in left
-    assert "photoindex-stop" not in left
-
-
-def test_only_folders_that_exist_can_be_watched(library: Library, album: Path) -> None:
-    make_photo(album / "a.jpg")
-    for path, why in ((album / "a.jpg", "not a folder"), (album / "nowhere", "no such folder")):
-        with pytest.raises(FolderError, match=why):
-            library.watch(album, path, stop=threading.Event())
-
-
-def test_a_folder_that_goes_away_during_the_first_comparison_is_compared_when_it_is_back(
-    watch: Callable[..., Watch], album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk, unplugged = tmp_path / "disk", tmp_path / "unplugged"
-    make_photo(disk / "a.jpg", "red")
-    make_photo(album / "b.jpg", "blue")
-    real = indexer.scan
-
-    def scan(place: Path, *rest: Any) -> Iterator[ScannedFile]:
-        if place == disk and not unplugged.exists():
-            disk.rename(unplugged)
-        return real(place, *rest)
-
-    monkeypatch.setattr(indexer, "scan", scan)
-    watching = watch(disk, album, poll_seconds=0.05)
-    assert names(watching.library.search("square")) == ["b.jpg"]
-    assert str(disk) in notice_of(watching, "when it is back")
-    unplugged.rename(disk)
-    monkeypatch.setattr(indexer, "scan", real)
-    captioned(watching, 1)
-    assert names(watching.library.search("square")) == ["a.jpg", "b.jpg"]
-
-
-def test_a_folder_that_is_watched_already_is_not_watched_twice(
-    watch: Callable[..., Watch], library: Library, album: Path
-) -> None:
-    watching = watch(album)
-    with pytest.raises(FolderError, match=f"is watched already, by process {os.getpid()} on "):
-        library.watch(album, stop=threading.Event())
-    make_photo(album / "a.jpg")
-    assert library.index(album).seen == 1  # which needs no lock
-    watching.end()
-    watch(album, album)
-
-
-def test_a_watched_photo_written_in_two_parts_is_not_captioned_until_it_is_whole(
-    library: Library, captioner: FakeCaptioner, album: Path
-) -> None:
-    writer = Writer(album / "a.jpg", "blue")
-    indexer = Indexer(library._database, library._pipe(), library.settings, settler=Settler(0.05, stat=writer.stat))
-    stop = threading.Event()
-    done: queue.Queue[Tally] = queue.Queue()
-    ready: queue.Queue[IndexReport] = queue.Queue()
-    thread = run_thread(lambda: indexer.watch([album], stop, ready.put, done.put))
-    ready.get(timeout=PATIENCE)
-    writer.begin()
-    tally = done.get(timeout=PATIENCE)
-    stop.set()
-    thread.join(PATIENCE)
-    assert (tally.captioned, tally.failed) == (1, 0)
-    assert captioner.captions == ["a blue square"]
-    assert names(library.search("blue")) == ["a.jpg"]
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        FileEvent("written", Path("/elsewhere/a.jpg")),
-        FileEvent("written", Path("/"), is_directory=True),
-        FileEvent("removed", Path("/elsewhere/a.jpg")),
-        FileEvent("removed", Path("/elsewhere"), is_directory=True),
-        FileEvent("moved", Path("/elsewhere/a.jpg"), Path("/elsewhere/b.jpg")),
-        FileEvent("moved", Path("/usr"), Path("/usr"), is_directory=True),
-        FileEvent("overflow", Path("/usr")),
-    ],
-)
-def test_an_event_from_outside_all_folders_changes_nothing(library: Library, album: Path, event: FileEvent) -> None:
-    make_photo(album / "a.jpg")
-    library.index(album)
-    before = library.status()
-    indexer = Indexer(library._database, library._pipe(), library.settings)
-    indexer._handle(event)
-    indexer._take_settled()
-    assert library.status() == before
-
-
-def test_a_folder_that_is_gone_when_its_event_is_handled_changes_nothing(library: Library, album: Path) -> None:
-    add_files(library._database, album, "a.jpg")
-    indexer = Indexer(library._database, library._pipe(), library.settings)
-    indexer._handle(FileEvent("written", album / "gone", is_directory=True))
-    indexer._handle(FileEvent("moved", album / "gone", album / "also gone", is_directory=True))
-    assert library.status().roots[0].present == 1
-
-
-def test_a_watcher_without_work_lets_go_of_the_model_and_takes_it_up_again(
-    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner
-) -> None:
-    make_photo(album / "one.jpg", "red")
-    watching = watch(album, unload_seconds=0.2)
-    assert captioner.closed.wait(PATIENCE)
-    captioner.closed.clear()
-    make_photo(album / "two.jpg", "blue")
-    assert watching.worked.get(timeout=PATIENCE).captioned == 1
-    assert captioner.closed.wait(PATIENCE)
-
-
-def test_a_captioner_that_dies_costs_no_photo_and_not_the_watcher(
-    watch: Callable[..., Watch],
-    open_library: OpenLibrary,
-    album: Path,
-    captioner: FakeCaptioner,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
-    deaths = ["for want of memory"]
-
-    def die_once() -> None:
-        if deaths:
-            raise CaptionerCrashed(deaths.pop())
-
-    watching = watch(album)
-    captioner.before = die_once
-    make_photo(album / "one.jpg", "red")
-    assert watching.worked.get(timeout=PATIENCE).captioned == 1
-    assert captioner.closed.is_set()
-    assert names(open_library().search("red")) == ["one.jpg"]
-
-
-def test_a_captioner_that_dies_during_the_first_comparison_is_started_again(
-    watch: Callable[..., Watch],
-    open_library: OpenLibrary,
-    album: Path,
-    captioner: FakeCaptioner,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
-    deaths = ["for want of memory", "and once more"]
-
-    def die_twice() -> None:
-        if deaths:
-            raise CaptionerCrashed(deaths.pop())
-
-    captioner.before = die_twice
-    for name in ("one.jpg", "two.jpg"):
-        make_photo(album / name)
-    watching = watch(album)
-    assert deaths == []
-    assert captioner.closed.is_set()
-    assert "and once more" in watching.notices.get(timeout=PATIENCE)
-    assert names(open_library().search("red")) == ["one.jpg", "two.jpg"]
-
-
-def notice_of(watching: Watch, text: str) -> str:
-    """The next notice that says so."""
-    while text not in (notice := watching.notices.get(timeout=PATIENCE)):
-        pass
-    return notice
-
-
-def captioned(watching: Watch, count: int) -> None:
-    """Returns when so many photos have been captioned."""
-    while count > 0:
-        count -= watching.worked.get(timeout=PATIENCE).captioned
-
-
-def test_a_full_disk_holds_the_watch_up_until_there_is_room(
-    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
-    make_photo(album / "old.jpg")
-    watching = watch(album)
-    disk = FullDisk(watching.library._database)
-    disk.full = True
-    many_photos(album, 40)
-    line = notice_of(watching, "is full")
-    assert str(watching.library.settings.catalogue_path) in line
-    (album / "old.jpg").rename(album / "renamed.jpg")
-    disk.full = False
-    captioned(watching, 40)
-    notice_of(watching, "going on")
-    work_of(watching, album)
-    assert len(watching.library.search("green", limit=None)) == 40
-    assert names(watching.library.search("red")) == ["renamed.jpg"]
-    assert sorted(captioner.captions) == ["a black square"] + ["a green square"] * 40 + ["a red square"]
-    assert watching.library.status().jobs["running"] == 0
-
-
-def test_more_events_than_can_be_kept_while_a_watch_is_held_up_lose_no_photo(
-    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(indexer, "EVENTS_KEPT", 0)
-    make_photo(album / "old.jpg")
-    watching = watch(album)
-    disk = FullDisk(watching.library._database)
-    disk.full = True
-    with monkeypatch.context() as patch:
-        patch.setattr(indexer, "EVENTS_KEPT", 100)
-        many_photos(album / "first", 40)
-        notice_of(watching, "is full")
-    many_photos(album / "second", 10, "blue")
-    (album / "old.jpg").unlink()
-    disk.full = False
-    captioned(watching, 50)
-    monkeypatch.setattr(indexer, "EVENTS_KEPT", 100)
-    work_of(watching, album)
-    assert len(watching.library.search("blue", limit=None)) == 10
-    assert watching.library.search("red") == []
-    assert len(captioner.captions) == 52
-
-
-def test_a_disk_that_is_full_from_the_start_holds_the_first_comparison_up(
-    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
-) -> None:
-    library = open_library()
-    disk = FullDisk(library._database)
-    disk.full = True
-    photos = many_photos(album, 40)
-    notices: list[str] = []
-    pauses: list[float] = []
-
-    def pause(stop: threading.Event, seconds: float) -> None:
-        pauses.append(seconds)
-        disk.full = len(pauses) < 4
-
-    stop = threading.Event()
-    reports: list[IndexReport] = []
-
-    def ready(report: IndexReport) -> None:
-        reports.append(report)
-        stop.set()
-
-    watcher = Indexer(library._database, library._pipe(), library.settings, notice=notices.append, pause=pause)
-    watcher.watch([album], stop, ready)
-    assert pauses == [retry.FIRST_PAUSE * factor for factor in (1, 2, 4, 8)]
-    assert [("is full" in notice, "going on" in notice) for notice in notices] == [(True, False), (False, True)]
-    assert (reports[0].seen, reports[0].captioned) == (40, 40)
-    assert len(captioner.captions) == len(photos)
-
-
-def test_a_stop_ends_a_watch_that_is_held_up(
-    watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 1000.0)
-    watching = watch(album)
-    FullDisk(watching.library._database).full = True
-    many_photos(album, 40)
-    notice_of(watching, "is full")
-    watching.end()
-
-
-def test_an_index_ends_at_a_full_disk_and_the_next_one_goes_on(
-    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
-) -> None:
-    library = open_library()
-    disk = FullDisk(library._database)
-    disk.full = True
-    many_photos(album, 40)
-    with pytest.raises(CatalogueUnavailable, match="is full") as caught:
-        library.index(album)
-    assert len(str(caught.value).splitlines()) == 1
-    disk.full = False
-    assert library.index(album).seen == 40
-    assert len(library.search("green", limit=None)) == 40
-    assert len(captioner.captions) == 40
-
-
-def test_a_catalogue_that_another_program_keeps_locked_holds_the_watch_up(
-    watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
-    make_photo(album / "a.jpg")
-    watching = watch(album)
-    with closing(sqlite3.connect(watching.library.settings.catalogue_path, isolation_level=None)) as other:
-        other.execute("begin immediate")
-        make_photo(album / "b.jpg", "blue")
-        (album / "a.jpg").unlink()
-        notice_of(watching, "keeps it locked")
-        other.execute("rollback")
-    captioned(watching, 1)
-    notice_of(watching, "going on")
-    work_of(watching, album)
-    assert names(watching.library.search("square")) == ["b.jpg", "last.jpg"]
-
-
-def test_an_index_of_words_that_refuses_to_be_written_keeps_no_photo_from_being_captioned(
-    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
-    watching = watch(album)
-    index = watching.library._text()
-    index.timeout = 0.01
-    with index._generations.writing("testing", 1.0):
-        many_photos(album, 10)
-        notice_of(watching, "is testing the full-text index")
-        captioned(watching, 10)
-    notice_of(watching, "going on")
-    assert len(watching.library.search("green", limit=None)) == 10
-    assert len(captioner.captions) == 10
-
-
-def test_an_index_of_words_that_is_damaged_while_watching_is_made_anew(
-    watch: Callable[..., Watch], album: Path
-) -> None:
-    make_photo(album / "a.jpg")
-    watching = watch(album)
-    for path in watching.library.settings.index_path.glob("index-*/*"):
-        path.unlink()
-    work_of(watching, album)
-    assert names(watching.library.search("square")) == ["a.jpg", "last.jpg"]
-
-
-@pytest.mark.parametrize("polled", [False, True])
-def test_a_watch_follows_an_ignore_file_that_comes_changes_and_goes(
-    watch: Callable[..., Watch],
-    album: Path,
-    captioner: FakeCaptioner,
-    monkeypatch: pytest.MonkeyPatch,
-    polled: bool,
-) -> None:
-    if polled:
-        monkeypatch.setattr(InotifyLimits, "allowed", lambda self: 0)
-    for name in ("a.jpg", "raw/b.jpg", "sub/c.png"):
-        make_photo(album / name)
-    watching = watch(album, poll_seconds=0.05, settle_seconds=0.05)
-    rules = album / IGNORE_FILE
-
-    def until(found: list[str]) -> None:
-        """What the watcher does with rules shows in the catalogue alone; it ends the test when it never does."""
-        deadline = threading.Event()
-        timer = threading.Timer(PATIENCE, deadline.set)
-        timer.start()
-        while names(watching.library.search("red")) != found:
-            assert not deadline.is_set()
-        timer.cancel()
-
-    rules.write_text("raw/")
-    until(["a.jpg", "c.png"])
-    rules.write_text("*.png")
-    until(["a.jpg", "b.jpg"])
-    rules.rename(album / "sub" / IGNORE_FILE)
-    until(["a.jpg", "b.jpg"])
-    (album / "sub" / IGNORE_FILE).write_text("*.jpg")
-    until(["a.jpg", "b.jpg", "c.png"])
-    (album / "sub" / IGNORE_FILE).rename(rules)
-    until(["c.png"])
-    rules.unlink()
-    until(["a.jpg", "b.jpg", "c.png"])
-    assert captioner.captions == ["a red square"] * 3

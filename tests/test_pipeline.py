@@ -341,6 +341,36 @@ def test_captioning_anew_replaces_the_captions_of_the_model_before(
     assert [earlier.text for earlier in photo.history] == ["a red square"]
 
 
+def test_content_that_was_captioned_since_is_not_captioned_again_for_another_file(
+    open_library: OpenLibrary, album: Path
+) -> None:
+    shutil.copy(make_photo(album / "a.jpg"), album / "b.jpg")
+    open_library().index(album)
+    newer = FakeCaptioner("fake-2", shape="tile")
+    library = open_library(newer)
+
+    def queue(name: str) -> None:
+        with library._database.write() as connection:
+            found = files.photo_at(connection, album / name)
+            assert found is not None
+            jobqueue.enqueue(connection, [found[0]], datetime.now(timezone.utc), kind=jobqueue.AGAIN)
+
+    # As by a `reindex` that was killed and the next one, which chose the other file.
+    queue("a.jpg")
+    queue("b.jpg")
+    with library._database.write() as connection:
+        held = jobqueue.claim(connection, "another machine:1:x", 1, datetime.now(timezone.utc))
+    assert library.work_off().captioned == 1
+    with library._database.write() as connection:
+        jobqueue.release(connection, held, datetime.now(timezone.utc))
+    tally = library.work_off()
+    assert (tally.captioned, tally.recognised) == (0, 1)
+    assert library.status().jobs["queued"] == 0
+    queue("a.jpg")  # asked for since that caption
+    assert library.work_off().captioned == 1
+    assert newer.captions == ["a red tile"] * 2
+
+
 KILLED = """
 import sys
 from pathlib import Path

@@ -13,23 +13,21 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photoindex import errors
+from photoindex.child import Child
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, ModelError
 from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
 _FACTS = ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device")
-# The parent's own search path: the child must find the same photoindex, whatever folder it was started in.
 _START = "import sys; sys.path[:] = sys.argv[1:]; from photoindex.captioner.process import serve; serve()"
 
 
@@ -50,21 +48,13 @@ class CaptionerProcess:
 
     def __init__(self, settings: Settings) -> None:
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, *(os.path.abspath(entry) for entry in sys.path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                # Control-C reaches the whole group of the terminal; the parent decides when this one stops.
-                start_new_session=True,
-            )
+            self._child = Child(_START)
         except OSError as error:  # no memory or process to be had
             raise CaptionerCrashed(f"the captioning process cannot be started: {error.strerror or error}") from error
-        self._requests = cast(BinaryIO, self._process.stdin)
-        self._answers = cast(BinaryIO, self._process.stdout)
         wanted = {"model", "device", "beam_width", "batch_size", "threads", "engine"}
         values = {name: getattr(settings, name) for name in wanted}
         try:
-            self._send({**values, "data_dir": os.fspath(settings.data_dir)})
+            self._child.ask({**values, "data_dir": os.fspath(settings.data_dir)})
             facts = self._receive()
         except ModelError:
             self.close()
@@ -79,29 +69,17 @@ class CaptionerProcess:
 
         Raises :class:`CaptionerCrashed` when the process died.
         """
-        self._send({"photos": len(photos)}, b"".join(np.ascontiguousarray(photo).tobytes() for photo in photos))
+        self._child.ask({"photos": len(photos)}, b"".join(np.ascontiguousarray(photo).tobytes() for photo in photos))
         return [_from_json(prediction) for prediction in self._receive()["predictions"]]
 
     def close(self) -> None:
         """End the process. May be called again."""
-        for stream in (self._requests, self._answers):
-            with suppress(OSError):
-                stream.close()
-        self._process.kill()
-        self._process.wait()
-
-    def _send(self, header: dict[str, Any], pixels: bytes = b"") -> None:
-        with suppress(OSError):  # a dead process is noticed by the answer that does not come
-            self._requests.write(json.dumps(header).encode("ascii") + b"\n" + pixels)
-            self._requests.flush()
+        self._child.close()
 
     def _receive(self) -> dict[str, Any]:
-        line = self._answers.readline()
+        line = self._child.answers.readline()
         if not line.endswith(b"\n"):
-            status = self._process.wait()
-            why = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-            hint = ", perhaps for want of memory" if why == "SIGKILL" else ""
-            raise CaptionerCrashed(f"the captioning process ended ({why}{hint})")
+            raise CaptionerCrashed(f"the captioning process ended ({self._child.end()})")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             kind = getattr(errors, answer["error"], ModelError)

@@ -174,6 +174,8 @@ def status_dict(state: Status) -> dict[str, Any]:
                 "present": root.present,
                 "missing": root.missing,
                 "jobs": root.jobs,
+                "suspended_at": root.suspended_at,
+                "suspended_photos": root.suspended_photos,
             }
             for root in state.roots
         ],

@@ -22,6 +22,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.config import WATCH_MODES
 from photoindex.types import IndexReport, Tally
 from photoindex.units import human_seconds
 
@@ -36,17 +37,23 @@ FAILURES_SHOWN = 10
 @beam_option
 @batch_option
 @threads_option
+@click.option("--accept-missing", is_flag=True,
+              help="Take photos that are gone for removed, even when most of a folder's vanished at once.")  # fmt: skip
 @json_option
 @click.pass_obj
-def index(context: Context, /, paths: tuple[Path, ...], as_json: bool, **flags: Any) -> None:
+def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as_json: bool, **flags: Any) -> None:
     """Caption the photos in folders (or single photos), once.
 
     Only new and changed photos are captioned; a photo that was moved, renamed or copied is recognised by its content.
+    Photos that are gone leave the search. When more than half of a folder's photos (and at least 50) vanish at once,
+    they are kept until they are back, as after a disk was not mounted; --accept-missing says that they were removed.
     Interrupted at any point, the same command goes on where it stopped.
     """
     with context.open(**flags) as library, stop_on_signals() as stop:
         with ProgressDisplay(context.quiet) as display:
-            report = library.index(*paths, progress=display, notice=context.say, stop=stop)
+            report = library.index(
+                *paths, progress=display, notice=context.say, stop=stop, accept_missing=accept_missing
+            )
         if as_json:
             write_json(_report(report))
         _tell(context, report)
@@ -62,6 +69,9 @@ def index(context: Context, /, paths: tuple[Path, ...], as_json: bool, **flags: 
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 @click.option("--settle-seconds", type=click.FloatRange(0), metavar="S",
               help="Take a file when it has been quiet for this long. [default: 2]")  # fmt: skip
+@click.option("--watch-mode", type=click.Choice(WATCH_MODES),
+              help="Learn of changes by the system's events or by scanning again and again. [default: auto: by events "
+                   "but on network and FUSE file systems]")  # fmt: skip
 @device_option
 @engine_option
 @model_option

@@ -31,6 +31,7 @@ from photoindex.errors import PhotoError
 from photoindex.library import Library
 from photoindex.search.query import respell
 from photoindex.status import RootStatus
+from photoindex.suspension import remedy
 from photoindex.types import Photo
 from photoindex.units import human_seconds, human_size
 
@@ -245,6 +246,10 @@ def _root_lines(root: RootStatus, allowed: int | None, now: datetime) -> Iterato
     yield "folder", f"{printable(root.path)}: {root.present} files{gone}"
     waiting = root.jobs["queued"] + root.jobs["retrying"]
     parts = [(root.settling or 0, "still being written"), (waiting, "waiting"), (root.jobs["running"], "at work")]
+    if root.suspended_photos is not None and root.suspended_at is not None:
+        count, since = f"{root.suspended_photos:,}", _ago(root.suspended_at, now)
+        yield "", f"suspended {since}: {count} of its photos vanished at once and are kept until they are back"
+        yield "", f"if you removed them, {remedy(root.path)}"
     at_work = [f"{count} {what}" for count, what in [*parts, (root.jobs["failed"], "failed")] if count]
     if at_work:
         yield "", ", ".join(at_work)

@@ -45,6 +45,9 @@ _NEEDS = {
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic
 # filter; Pillow's Image.thumbnail uses the same factor.
 REDUCING_GAP = 2
+# A JPEG is decoded small: each of its pixels is then the mean of a square of the photo's. From 1.25 times the size on
+# the result is within a grey level of what it is from 2 times on, in two thirds of the time.
+DRAFT_GAP = 1.25
 BAND_PIXELS = 4_000_000
 VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be too little for some formats
 
@@ -134,7 +137,8 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPh
                 " raise max_pixels to take it (PHOTOINDEX_MAX_PIXELS)"
             )
         # Only JPEGs can be decoded small; then image.size shrinks, and the box is the photo's exact extent within it.
-        draft = image.draft(None, (size * REDUCING_GAP, size * REDUCING_GAP))
+        least = math.ceil(size * DRAFT_GAP)
+        draft = image.draft(None, (least, least))
         if image.format == "PNG":
             # Its EXIF may lie behind the pixels, and damage must be met here rather than while reading EXIF.
             _load(image, path)

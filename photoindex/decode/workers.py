@@ -6,22 +6,18 @@ answers while the caller does something else, such as captioning the photos befo
 
 from __future__ import annotations
 
-import json
-import os
 import queue
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, cast
 
+from photoindex.child import Child
 from photoindex.decode.photo import decode_photo, shown
 from photoindex.decode.worker_main import DecodeFunction, read_answer
-from photoindex.errors import DecoderCrashed, PhotoError, PhotoindexError
+from photoindex.errors import DecoderCrashed, DecoderUnavailable, PhotoError
 from photoindex.types import DecodedPhoto
 
 Answer = tuple[Path, "DecodedPhoto | PhotoError"]
@@ -71,7 +67,7 @@ class Decoder:
         """Yield each of ``paths`` once, with its pixels or with what is wrong with it, in the order they are ready.
 
         Workers decode ahead while the caller has the floor, by a few photos each. A caller who stops early leaves
-        nothing running. Raises :class:`PhotoindexError` where workers cannot be started at all, and RuntimeError
+        nothing running. Raises :class:`DecoderUnavailable` where workers cannot be started at all, and RuntimeError
         where another ``decode`` is under way or the Decoder is closed meanwhile.
         """
         if not paths:
@@ -124,8 +120,12 @@ class _Run:
             threading.Thread(target=self._feed, args=(slot,), name="decoder", daemon=True)
             for slot in slots
         ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError as error:  # the system has no thread to spare
+            self.stop()
+            raise DecoderUnavailable(f"photo decoding cannot start: {error}") from error
 
     def answers(self) -> Iterator[Answer]:
         for _ in range(self._count):
@@ -146,7 +146,8 @@ class _Run:
             slot.interrupt()
             self._ahead.release()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # it was started
+                thread.join()
         self._done.put(_Stopped())  # wakes a caller who waits in another thread
 
     def _feed(self, slot: _Slot) -> None:
@@ -179,7 +180,7 @@ class _Slot:
         self._busy = False
 
     def decode(self, path: Path, stopped: threading.Event) -> DecodedPhoto | PhotoError:
-        """Raises :class:`_Stopped`, or :class:`PhotoindexError` where no worker can be started."""
+        """Raises :class:`_Stopped`, or :class:`DecoderUnavailable` where no worker can be started."""
         try:
             worker = self._ready_worker(stopped)
             return worker.decode(path, self._size, self._seconds)
@@ -213,7 +214,9 @@ class _Slot:
             complaint = worker.start()
             if complaint is None:
                 return worker
-        raise PhotoindexError(f"photo decoding cannot start: {complaint}; reinstall photoindex and Pillow")
+        raise DecoderUnavailable(
+            f"photo decoding cannot start: {complaint}; see that there is memory, or reinstall photoindex and Pillow"
+        )
 
 
 class _Worker:
@@ -222,52 +225,34 @@ class _Worker:
     def __init__(self, task: dict[str, object]) -> None:
         self._task = task
         self._killed = threading.Event()
-        module_path = [os.path.abspath(entry) for entry in sys.path]
-        creation_flags = 0
-        if sys.platform == "win32":
-            creation_flags = (
-                subprocess.CREATE_NO_WINDOW
-                | subprocess.CREATE_NEW_PROCESS_GROUP
-                | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-            )
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(_PACKAGE), *module_path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                # Control-C reaches the whole group of the terminal, also before the worker has learnt to ignore it.
-                start_new_session=True,
-                creationflags=creation_flags,
-            )
+            self._child = Child(_START, [str(_PACKAGE)], heard=True, humble=True)
         except OSError as error:
-            raise PhotoindexError(f"photo decoding cannot start {sys.executable}: {error.strerror}") from error
-        self._requests = cast(BinaryIO, self._process.stdin)
-        self._answers = cast(BinaryIO, self._process.stdout)
-        self._complaints = cast(BinaryIO, self._process.stderr)
+            raise DecoderUnavailable(f"photo decoding cannot start {sys.executable}: {error.strerror}") from error
 
     @property
     def alive(self) -> bool:
-        return not self._killed.is_set() and self._process.poll() is None
+        return not self._killed.is_set() and self._child.alive
 
     def start(self) -> str | None:
         """Wait until the worker is ready; None, or why it is not."""
         with self._killed_after(START_SECONDS) as too_late:
-            self._ask(self._task)
-            ready = self._answers.readline().endswith(b"\n")
+            self._child.ask(self._task)
+            ready = self._child.answers.readline().endswith(b"\n")
         if ready and not too_late.is_set():
             return None
         self.kill()
-        lines = self._complaints.read().decode("utf-8", "replace").split("\n")
+        assert self._child.complaints is not None
+        lines = self._child.complaints.read().decode("utf-8", "replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f"not ready after {START_SECONDS:g} s" if too_late.is_set() else last or self._end()
+        return f"not ready after {START_SECONDS:g} s" if too_late.is_set() else last or self._child.end()
 
     def decode(self, path: Path, size: int, seconds: float) -> DecodedPhoto | PhotoError:
         """The photo, or what is wrong with it, which includes the death of this worker."""
         with self._killed_after(seconds) as too_late:
-            self._ask(str(path))
+            self._child.ask(str(path))
             try:
-                return read_answer(self._answers, size)
+                return read_answer(self._child.answers, size)
             except (EOFError, OSError):
                 pass
             except (ValueError, LookupError, TypeError, AttributeError):
@@ -280,24 +265,18 @@ class _Worker:
                 " raise decode_seconds (PHOTOINDEX_DECODE_SECONDS), or make a smaller copy"
             )
         self.kill()
-        return DecoderCrashed(f"the decoder died on {shown(path)} ({self._end()}); open and save it in another program")
+        return DecoderCrashed(
+            f"the decoder died on {shown(path)} ({self._child.end()}); open and save it in another program"
+        )
 
     def kill(self) -> None:
         """From any thread; whoever waits for an answer is told that there is none."""
         self._killed.set()
-        self._process.kill()
+        self._child.kill()
 
     def close(self) -> None:
-        self.kill()
-        self._process.wait()
-        for stream in (self._requests, self._answers, self._complaints):
-            with suppress(OSError):  # what was still to be sent to a dead worker
-                stream.close()
-
-    def _ask(self, request: object) -> None:
-        with suppress(OSError):  # dead already: the end of its answers says so too
-            self._requests.write(json.dumps(request).encode("ascii") + b"\n")
-            self._requests.flush()
+        self._killed.set()
+        self._child.close()
 
     @contextmanager
     def _killed_after(self, seconds: float) -> Iterator[threading.Event]:
@@ -311,22 +290,16 @@ class _Worker:
         # A timer rather than a wait with a timeout, because pipes cannot be waited on everywhere.
         timer = threading.Timer(seconds, give_up)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError as error:  # the system has no thread to spare
+            self.kill()
+            raise DecoderUnavailable(f"photo decoding cannot go on: {error}") from error
         try:
             yield too_late
         finally:
             timer.cancel()
             timer.join()
-
-    def _end(self) -> str:
-        status = self._process.wait()
-        if status >= 0:
-            return f"exit status {status}"
-        try:
-            name = signal.Signals(-status).name
-        except ValueError:
-            name = f"signal {-status}"
-        return f"{name}, perhaps for want of memory" if name == "SIGKILL" else name
 
 
 def _name_of(function: DecodeFunction) -> str:

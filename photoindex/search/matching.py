@@ -153,30 +153,31 @@ class Matcher:
 
     def _find_terms(self, terms: Terms, run: Ranked) -> Found:
         """What learned terms add to a run's scores; the mask is of photos that they find by themselves."""
-        sums = np.zeros(self._size + 1, np.float32)  # the last for rows of photos that are not in the index
+        by_row = np.zeros(len(terms.document_of_row), np.float32)
         for term in terms_of_run(run):
             column = terms.columns.by_term.get(term)
             if column is not None:
                 rows, impacts = column
-                sums[terms.document_of_row[rows]] += impacts
+                by_row[rows] += impacts
                 self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
-                sums += self._stand_in(terms, stand_ins)
+                by_row += self._stand_in(terms, stand_ins)
+        sums = np.zeros(self._size + 1, np.float32)  # the last for rows of photos that are not in the index
+        sums[terms.document_of_row] = by_row
         scores = sums[:-1] * np.float32(self._ranking.terms)
         self._ground(scores)
         return Found((scores > 0) & (sums[:-1] >= self._ranking.terms_floor * len(run.wanted)), scores)
 
     def _stand_in(self, terms: Terms, stand_ins: Mapping[str, float]) -> Scores:
-        """For a word that no model has a term for: of each document the best of the terms of like meaning."""
-        best = np.zeros(self._size + 1, np.float32)
+        """For a word that no model has a term for: of each row the best of the terms of like meaning."""
+        best = np.zeros(len(terms.document_of_row), np.float32)
         for term, weight in stand_ins.items():
             column = terms.columns.by_term.get(term)
             if column is not None:
                 rows, impacts = column
                 worth = impacts * np.float32(min(weight * self._ranking.synonyms, 1.0))
-                documents = terms.document_of_row[rows]
-                np.maximum.at(best, documents, worth)
+                best[rows] = np.maximum(best[rows], worth)
                 self._note(TERMS_LAYER, term, rows, worth, terms.row_of_document)
         return best
 

@@ -1,5 +1,4 @@
-"""Opening the catalogue: the engine, SQLite's pragmas, migrations with a backup first, transactions; and what is done
-about a damaged one.
+"""Opening the catalogue: the engine, SQLite's pragmas, migrations with a backup first, transactions, backups.
 
 The only module that knows the catalogue is SQLite.
 """
@@ -9,34 +8,34 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 
-from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueTooNew, CatalogueUnavailable
+from photoindex.errors import (
+    CatalogueDamaged,
+    CatalogueError,
+    CatalogueReadOnly,
+    CatalogueTooNew,
+    CatalogueUnavailable,
+)
 from photoindex.resources import migrations_dir
 
 # The newest migration. Kept here so that opening an up-to-date catalogue never imports Alembic; a test holds it true.
 HEAD = "0009"
 BUSY_SECONDS = 30
-BACKUPS_KEPT = 3
+BACKUPS_KEPT = 3  # of each kind
+BEFORE_UPGRADE, DAILY = "before-upgrade", "backup"  # the kinds, as they are named
+BACKUP_SUFFIX, PART = ".sqlite3", ".part"  # of a whole one, and while it is being made
 QUICK_CHECK_BYTES = 1_000_000_000  # a larger catalogue is not compared with its indexes, which reads it many times over
 FAULTS_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What :func:`restore_backup` did: the ``backup`` that was put back, and where the catalogue was ``moved_to``
-    (``None``: there was none)."""
-
-    backup: Path
-    moved_to: Path | None
 
 
 FULL_BYTES = 1 << 16  # a disk with less room than this is full
@@ -45,13 +44,17 @@ FULL_BYTES = 1 << 16  # a disk with less room than this is full
 class Database:
     """The catalogue's engine. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, engine: Engine, path: Path, *, read_only: bool = False) -> None:
         self.engine = engine
         self.path = path
+        self.read_only = read_only
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
     def open(cls, path: Path) -> Database:
         """Open the catalogue, creating or upgrading it as needed; an upgrade makes a backup beside it first.
+
+        Where it may not be written, it is opened for reading alone, if it is of this version.
 
         Raises :class:`CatalogueTooNew` when a newer photoindex wrote it, :class:`CatalogueError` when it cannot be
         read or is no catalogue, of which :class:`CatalogueUnavailable` may pass: its disk is full, it is locked.
@@ -60,6 +63,8 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CatalogueError(f"cannot create the data folder {path.parent}: {error.strerror}") from error
+        if path.exists() and not _may_write(path):
+            return cls._open_read_only(path)
         database = cls(_engine(path), path)
         try:
             if database.revision() != HEAD or not database._in_wal():
@@ -78,15 +83,19 @@ class Database:
         return database
 
     @classmethod
-    def open_as_is(cls, path: Path) -> Database:
+    def open_as_is(cls, path: Path, *, untouched: bool = False) -> Database:
         """The catalogue for reading alone: nothing is made, upgraded or repaired, and it may be of any version.
 
+        ``untouched``: nobody writes to it meanwhile, as to a backup; then SQLite keeps nothing beside it either.
         Raises :class:`CatalogueError` when it is not there or cannot be read.
         """
-        database = cls(_engine(path, read_only=True), path)
+        connect = _connect_untouched if untouched else _connect_as_is
+        database = cls(_engine(path, connect), path, read_only=True)
         try:
+            if not untouched and _needs_copy(path):
+                database._read_a_copy()
             database.revision()
-        except DatabaseError as error:
+        except (DatabaseError, OSError) as error:
             database.close()
             raise _explained(path, error) from error
         except CatalogueError:
@@ -94,8 +103,32 @@ class Database:
             raise
         return database
 
+    @classmethod
+    def _open_read_only(cls, path: Path) -> Database:
+        database = cls.open_as_is(path)
+        revision = database.revision()
+        if revision == HEAD:
+            return database
+        database.close()
+        if revision is None or knows(revision):
+            raise CatalogueReadOnly(
+                f"the catalogue {path} is of an older version and cannot be upgraded, as it is read-only: make it "
+                "writable, or name another --data-dir"
+            )
+        raise _too_new(path, revision)
+
     def close(self) -> None:
         self.engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def check_writable(self) -> None:
+        """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone."""
+        if self.read_only:
+            raise CatalogueReadOnly(
+                f"cannot write the catalogue {self.path}: the folder or its disk is read-only, so that photos can be "
+                "searched and shown, but nothing can be changed"
+            )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -109,6 +142,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction, committed at the end or rolled back on any error. Waits for other writers."""
+        self.check_writable()
         try:
             with self.engine.connect().execution_options(photoindex_write=True) as connection, connection.begin():
                 yield connection
@@ -116,9 +150,23 @@ class Database:
             raise _explained(self.path, error) from error
 
     def backup(self, destination: Path) -> None:
-        """Copy the catalogue as of now, while others go on using it."""
-        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(destination)) as target:
-            source.backup(target)
+        """Copy the catalogue as of now, while others go on using it; the copy is there as a whole, or not at all.
+
+        Raises :class:`CatalogueError` or OSError when it cannot be made.
+        """
+        part = destination.with_suffix(PART)
+        try:
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(part)) as target:
+                source.backup(target)
+            _to_disk(part)
+            part.replace(destination)
+            if os.name != "nt":  # Windows flushes no folders
+                _to_disk(destination.parent)
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
+        finally:
+            with suppress(OSError):
+                part.unlink()
 
     def faults(self) -> list[str]:
         """What SQLite's own examination finds wrong, a line each, at most ten; empty for a whole catalogue.
@@ -173,10 +221,7 @@ class Database:
         scripts = ScriptDirectory.from_config(config)
         if found is not None:
             if found not in {script.revision for script in scripts.walk_revisions()}:
-                raise CatalogueTooNew(
-                    f"the catalogue {self.path} was written by a newer photoindex (its version is {found}, this one "
-                    f"knows up to {HEAD}): upgrade photoindex, or name another --data-dir"
-                )
+                raise _too_new(self.path, found)
             self._backup_before(found)
         with self.write() as connection:
             config.attributes["connection"] = connection
@@ -188,9 +233,16 @@ class Database:
                 scripts.run_env()
 
     def _backup_before(self, found: str) -> None:
-        self.backup(self.path.with_name(f"{self.path.stem}-before-upgrade-from-{found}-{_stamp()}.sqlite3"))
-        for old in backups(self.path)[BACKUPS_KEPT:]:
-            old.unlink()
+        self.backup(self.path.with_name(f"{self.path.stem}-{BEFORE_UPGRADE}-from-{found}-{stamp()}{BACKUP_SUFFIX}"))
+        prune_backups(self.path, BEFORE_UPGRADE)
+
+    def _read_a_copy(self) -> None:
+        self._copy = tempfile.TemporaryDirectory(prefix="photoindex-")
+        copy = Path(self._copy.name, self.path.name)
+        for end in ("", "-wal"):
+            shutil.copyfile(f"{self.path}{end}", f"{copy}{end}")
+        self.engine.dispose()
+        self.engine = _engine(copy, _connect_as_is)
 
 
 def knows(revision: str) -> bool:
@@ -198,75 +250,24 @@ def knows(revision: str) -> bool:
     return any(migrations_dir().glob(f"versions/{revision}_*.py"))
 
 
-def backups(path: Path) -> list[Path]:
-    """The backups of the catalogue at ``path``, the newest first."""
-    found = path.parent.glob(f"{path.stem}-before-upgrade-*.sqlite3")
-    return sorted(found, key=lambda backup: backup.stat().st_mtime_ns, reverse=True)
+def backups(path: Path, *kinds: str) -> list[Path]:
+    """The backups of the catalogue at ``path``, the newest first; of these kinds only, if any are named."""
+    found = [
+        (backup.stat().st_mtime_ns, backup)
+        for kind in kinds or (BEFORE_UPGRADE, DAILY)
+        for backup in path.parent.glob(f"{path.stem}-{kind}-*{BACKUP_SUFFIX}")
+    ]
+    return [backup for _, backup in sorted(found, reverse=True)]
 
 
-def restore_backup(path: Path) -> Restored:
-    """Put the newest whole backup in the place of a catalogue that is damaged or gone, which is moved aside.
-
-    Nothing is deleted, and the backup stays. No other process may have the catalogue open: it would go on writing to
-    the one that was moved. Raises :class:`CatalogueError` when the catalogue is whole or cannot be looked at, when no
-    backup is whole, or when the disk refuses.
-    """
-    from filelock import FileLock
-
-    try:
-        with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS):
-            if path.exists() and _is_whole(path):
-                raise CatalogueError(f"the catalogue {path} is not damaged: nothing was restored")
-            for backup in backups(path):
-                with suppress(CatalogueError):
-                    if _is_whole(backup):
-                        return Restored(backup, _put_in_place(backup, path))
-    except OSError as error:
-        raise CatalogueError(f"cannot restore the catalogue {path}: {error.strerror or error}") from error
-    raise CatalogueError(
-        f"there is no whole backup of {path}: move it away and run photoindex index, which begins anew"
-    )
+def prune_backups(path: Path, kind: str) -> None:
+    """Remove all but the newest backups of a kind."""
+    for old in backups(path, kind)[BACKUPS_KEPT:]:
+        old.unlink(missing_ok=True)
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a file is a catalogue without faults. Raises :class:`CatalogueError` when nobody can say, and for
-    another program's database."""
-    try:
-        with closing(Database.open_as_is(path)) as database:
-            return database.revision() is not None and not database.faults()
-    except CatalogueDamaged:
-        return False
-
-
-def _put_in_place(backup: Path, path: Path) -> Path | None:
-    """Replace the file at ``path`` by a copy of ``backup``; returns where the old one is kept now."""
-    copy = path.with_suffix(".restoring")
-    aside = path.with_name(f"{path.stem}-damaged-{_stamp()}{path.suffix}")
-    try:
-        with backup.open("rb") as source, copy.open("wb") as target:
-            shutil.copyfileobj(source, target)
-            target.flush()
-            os.fsync(target.fileno())
-        # The log first: it would be played into whatever stands at its name. It keeps the name of the file it belongs
-        # to, so that tools which mend databases find it.
-        for end in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.rename(f"{path}{end}", f"{aside}{end}")
-        kept: Path | None = aside
-        try:
-            os.link(path, aside)  # so that there is a file at ``path`` at every moment
-        except FileNotFoundError:
-            kept = None
-        except OSError:  # a file system without links
-            os.rename(path, aside)
-        os.replace(copy, path)
-    finally:
-        with suppress(OSError):
-            copy.unlink()
-    return kept
-
-
-def _stamp() -> str:
+def stamp() -> str:
+    """Now, as part of a file's name."""
     return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
@@ -280,10 +281,51 @@ def _connect_as_is(path: Path) -> sqlite3.Connection:
     try:
         return _connected(_uri(path, "ro"))
     except sqlite3.OperationalError as error:
-        refused = any(reason in str(error) for reason in ("unable to open", "readonly"))
-        if not refused or Path(f"{path}-wal").exists():
+        if not _is_refused(error) or _has_log(path):
             raise
+    return _connect_untouched(path)
+
+
+def _connect_untouched(path: Path) -> sqlite3.Connection:
     return _connected(_uri(path, "ro") + "&immutable=1")
+
+
+def _needs_copy(path: Path) -> bool:
+    """Whether a log was left beside the catalogue that can be read nowhere but in a folder that can be written."""
+    if not _has_log(path):
+        return False
+    try:
+        _connected(_uri(path, "ro")).close()
+    except sqlite3.OperationalError as error:
+        return _is_refused(error)
+    except sqlite3.DatabaseError:
+        return False  # told better by whoever reads it next
+    return False
+
+
+def _is_refused(error: sqlite3.OperationalError) -> bool:
+    return any(reason in str(error) for reason in ("unable to open", "readonly"))
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _may_write(path: Path) -> bool:
+    """Whether the file and its folder can be written, as SQLite needs both. False too on a disk that is read-only."""
+    effective = os.access in os.supports_effective_ids
+    return all(os.access(place, os.W_OK, effective_ids=effective) for place in (path, path.parent))
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _connected(uri: str) -> sqlite3.Connection:
@@ -296,9 +338,10 @@ def _connected(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _engine(path: Path, *, read_only: bool = False) -> Engine:
-    if read_only:
-        engine = create_engine("sqlite://", creator=lambda: _connect_as_is(path), poolclass=NullPool)
+def _engine(path: Path, read_by: Callable[[Path], sqlite3.Connection] | None = None) -> Engine:
+    """``read_by``: how to connect for reading alone."""
+    if read_by is not None:
+        engine = create_engine("sqlite://", creator=partial(read_by, path), poolclass=NullPool)
     else:
         engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
@@ -317,6 +360,13 @@ def _engine(path: Path, *, read_only: bool = False) -> Engine:
         connection.exec_driver_sql("begin immediate" if write else "begin")
 
     return engine
+
+
+def _too_new(path: Path, found: str) -> CatalogueTooNew:
+    return CatalogueTooNew(
+        f"the catalogue {path} was written by a newer photoindex (its version is {found}, this one knows up to {HEAD})"
+        ": upgrade photoindex, or name another --data-dir"
+    )
 
 
 def _explained(path: Path, error: Exception) -> CatalogueError:

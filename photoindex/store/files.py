@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, or_, select, update
 
 from photoindex import jobqueue
 from photoindex.store.photos import mark_text_stale
-from photoindex.store.tables import file, job, photo, root
+from photoindex.store.tables import UtcTime, file, job, photo, root
 from photoindex.types import FileStat, ScannedFile
 
 CHUNK = 500  # rows a statement: below SQLite's limit on variables
@@ -24,13 +24,16 @@ CHUNK = 500  # rows a statement: below SQLite's limit on variables
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder the user named. ``device`` is the st_dev it was last seen on."""
+    """A folder the user named. ``device`` is the st_dev it was last seen on. Of a suspended one ``suspended_photos``
+    vanished at once at ``suspended_at`` and are kept."""
 
     id: int
     path: Path
     device: int | None
     mode: str | None
     last_reconcile_at: datetime | None
+    suspended_at: datetime | None = None
+    suspended_photos: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,9 @@ class WatchNote:
 
 def list_roots(connection: Connection) -> list[Root]:
     """All roots, by path."""
-    rows = connection.execute(select(root.c.id, root.c.path, root.c.device, root.c.mode, root.c.last_reconcile_at))
-    return sorted((Root(r.id, Path(r.path), r.device, r.mode, r.last_reconcile_at) for r in rows), key=lambda r: r.path)
+    columns = (root.c.device, root.c.mode, root.c.last_reconcile_at, root.c.suspended_at, root.c.suspended_photos)
+    rows = connection.execute(select(root.c.id, root.c.path, *columns))
+    return sorted((Root(row[0], Path(row[1]), *row[2:]) for row in rows), key=lambda found: found.path)
 
 
 def ensure_root(connection: Connection, path: Path) -> Root:
@@ -77,6 +81,12 @@ def note_mode(connection: Connection, root_id: int, mode: str, reason: str | Non
 def note_reconciled(connection: Connection, root_id: int, device: int) -> None:
     """Remember that all of a root was just compared, and on which device (st_dev) it was."""
     connection.execute(update(root).where(root.c.id == root_id).values(device=device, last_reconcile_at=_now()))
+
+
+def note_suspended(connection: Connection, root_id: int, photos: int | None) -> None:
+    """Remember that so many photos of a root vanished at once and are kept; ``None``: it is not suspended."""
+    since = None if photos is None else func.coalesce(root.c.suspended_at, literal(_now(), UtcTime))
+    connection.execute(update(root).where(root.c.id == root_id).values(suspended_at=since, suspended_photos=photos))
 
 
 def note_watcher(
@@ -172,21 +182,47 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
 
 def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
     """Note that these files are gone; what is known of their photos is kept. Returns how many were known."""
-    ids, photos = [], []
+    found = present_below(connection, paths)
+    for ids in found.values():
+        mark_files_missing(connection, ids)
+    return sum(map(len, found.values()))
+
+
+def present_below(connection: Connection, paths: Iterable[Path]) -> dict[int, list[int]]:
+    """Ids of the present files at or below any of these paths, by the root they belong to."""
+    found: dict[int, dict[int, None]] = {}
     for path in paths:
-        for _, row in _rows_below(connection, path, file.c.id, file.c.photo_id, file.c.missing_since):
+        for _, row in _rows_below(connection, path, file.c.id, file.c.root_id, file.c.missing_since):
             if row.missing_since is None:
-                ids.append(row.id)
-                photos.append(row.photo_id)
+                found.setdefault(row.root_id, {})[row.id] = None
+    return {root_id: list(ids) for root_id, ids in found.items()}
+
+
+def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
+    """The same as :func:`mark_missing`, by id."""
+    photos: list[int] = []
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
+        held = select(file.c.photo_id).where(file.c.id.in_(chunk), file.c.photo_id.is_not(None))
+        photos += connection.execute(held).scalars()
         connection.execute(update(file).where(file.c.id.in_(chunk)).values(missing_since=_now()))
         # Its bytes changed and were never read: when it comes back, nothing is known of what it holds.
         unread = select(job.c.file_id).where(job.c.kind == jobqueue.KIND)
         connection.execute(update(file).where(file.c.id.in_(chunk), file.c.id.in_(unread)).values(photo_id=None))
         connection.execute(delete(job).where(job.c.file_id.in_(chunk)))
-    mark_text_stale(connection, [photo_id for photo_id in photos if photo_id is not None])
-    return len(ids)
+    mark_text_stale(connection, photos)
+
+
+def restore_missing(connection: Connection, root_id: int, since: datetime) -> int:
+    """Take files of a root for present again that were found missing at ``since`` or later: they may be back one day.
+
+    Those whose bytes were never read stay missing, as a file that is known is not read again. Returns how many.
+    """
+    chosen = (file.c.root_id == root_id) & (file.c.missing_since >= since) & file.c.photo_id.is_not(None)
+    photos = list(connection.execute(select(file.c.photo_id).where(chosen)).scalars())
+    connection.execute(update(file).where(chosen).values(missing_since=None))
+    mark_text_stale(connection, photos)
+    return len(photos)
 
 
 def move(connection: Connection, source: Path, destination: Path) -> int:
@@ -271,6 +307,12 @@ def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
         select(file.c.root_id, func.count(), func.count(file.c.missing_since)).group_by(file.c.root_id)
     )
     return {root_id: (total - missing, missing) for root_id, total, missing in rows}
+
+
+def count_present(connection: Connection, root_id: int) -> int:
+    """How many files of a root are present."""
+    chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None)
+    return connection.execute(select(func.count()).select_from(file).where(chosen)).scalar_one()
 
 
 def _rows_below(connection: Connection, below: Path, *columns: Any) -> Iterator[tuple[Path, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from photoindex.store import vectors
 from photoindex.store.tables import caption, file, model, photo, term
@@ -35,6 +35,17 @@ def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int
         for row in connection.execute(select(photo.c.id, photo.c.content_hash).where(chosen)):
             found[row.id] = row.content_hash
     return found
+
+
+def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime) -> bool:
+    """Whether the model ``identity`` made the photo's current model caption, and at ``since`` or later."""
+    query = (
+        select(caption.c.id)
+        .join_from(caption, model)
+        .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.current, caption.c.rank == 0)
+        .where(model.c.identity == identity, caption.c.created_at >= since)
+    )
+    return connection.execute(query).first() is not None
 
 
 def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
@@ -163,12 +174,6 @@ def captioned_before(connection: Connection, identity: str | None, photo_ids: Se
         query = query.where(model.c.identity != identity)
     found = {row.photo_id: row.file_id for row in connection.execute(query)}
     return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
-
-
-def captioned_since(connection: Connection, photo_id: int, when: datetime) -> bool:
-    """Whether a model has captioned a photo at this time or later."""
-    made = and_(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.created_at >= when)
-    return connection.execute(select(exists().where(made))).scalar_one()
 
 
 def all_photo_ids(connection: Connection) -> list[int]:

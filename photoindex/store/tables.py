@@ -122,6 +122,9 @@ root = Table(
     Column("watches", Integer),  # held of the system; null where nobody counts them
     Column("settling", Integer),  # files that wait to be quiet
     Column("last_event_at", UtcTime),
+    # Many of its photos vanished at once and are kept until they are back: see suspension.py.
+    Column("suspended_at", UtcTime),
+    Column("suspended_photos", Integer),
 )
 
 photo = Table(

@@ -1,8 +1,9 @@
 """Reports what happens below the watched folders: by events where they arrive, by polling where they do not.
 
-watchdog delivers the events, and stays silent about three things that would lose photos: a tree too large for the
-kernel's watch limit is watched in part, a watch whose folder was unmounted or replaced goes dead, and linked folders
-are not watched at all. So a second thread, every ``poll_seconds``, looks after each root and polls what has no events.
+watchdog delivers the events, and stays silent about four things that would lose photos: a tree too large for the
+kernel's watch limit is watched in part, a watch whose folder was unmounted or replaced goes dead, linked folders are
+not watched at all, and what another machine does on a network file system sends no events. So a second thread, every
+``poll_seconds``, looks after each root and polls what has no events.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,16 +24,18 @@ from watchdog.observers.api import BaseObserver, EventEmitter, ObservedWatch
 from watchdog.observers.polling import PollingObserver
 
 from photoindex.errors import FolderError
+from photoindex.filesystem import file_system, mounted_below, read_mountinfo, sends_no_events
 from photoindex.types import FileEvent
 from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.ignore import IGNORE_FILE
 from photoindex.watch.inotify import InotifyLimits, explain, explain_missing, is_dead, report_overflow
 from photoindex.watch.polling import PolledTree
 from photoindex.watch.scan import Survey, check_folder, survey
+from photoindex.watch.translation import respelt, translated
 
 logger = logging.getLogger(__name__)
 
 Mode = Literal["events", "polling"]
+POLLING_SHARE = 0.1  # the most of its time that is spent on scanning a root: a large one is scanned less often
 
 
 class _EventsLost(FileSystemEvent):
@@ -68,8 +72,10 @@ class FolderObserver:
     later events wait: it should hand over and return. It must not call :meth:`stop`. An exception it raises is logged
     and told by :meth:`problems`, and that event is lost.
 
-    ``poll_seconds`` is how often roots without events are scanned and the health of the others is checked. To miss
-    nothing, start the observer first and then compare the whole tree.
+    ``poll_seconds`` is how often roots without events are scanned and the health of the others is checked; a root whose
+    scans take long is scanned less often. ``mode``: ``polling`` scans all roots, ``events`` relies on events also on
+    network and FUSE file systems, which are otherwise (``auto``) polled. To miss nothing, start the observer first and
+    then compare the whole tree. ``mountinfo`` is as :func:`photoindex.filesystem.file_system` has it.
     """
 
     def __init__(
@@ -79,8 +85,10 @@ class FolderObserver:
         on_event: Callable[[FileEvent], None],
         poll_seconds: float = 10.0,
         *,
+        mode: str = "auto",
         make_observer: Callable[[], BaseObserver] = Observer,
         limits: InotifyLimits | None = None,
+        mountinfo: Callable[[], str] = read_mountinfo,
     ) -> None:
         self._roots = tuple(dict.fromkeys(_absolute(root) for root in roots))
         self._filter = photo_filter
@@ -88,6 +96,8 @@ class FolderObserver:
         self._poll_seconds = poll_seconds
         self._make_observer = make_observer
         self._limits = limits or InotifyLimits()
+        self._wanted = mode
+        self._mountinfo = mountinfo
         self._observer: BaseObserver | None = None
         self._keeper: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -163,6 +173,8 @@ class FolderObserver:
 
     def _start_observer(self) -> str | None:
         """Start watchdog; returns why it cannot be used, if so."""
+        if self._wanted == "polling":
+            return "watch_mode is polling"
         try:
             observer = self._make_observer()
             if isinstance(observer, PollingObserver):
@@ -188,6 +200,9 @@ class FolderObserver:
     def _watch(self, tree: _Watched) -> str | None:
         """Have watchdog watch the tree; returns why events cannot be relied on there, if so."""
         assert self._observer is not None
+        silent = self._why_no_events(tree)
+        if silent is not None:
+            return silent
         allowed = self._limits.allowed()
         if allowed is not None and tree.survey.folders + self._folders_watched() > allowed:
             return f"it has {tree.survey.folders} folders and fs.inotify.max_user_watches is {allowed}"
@@ -211,6 +226,20 @@ class FolderObserver:
         if missing:
             self._unwatch(tree)
             return explain_missing(missing, tree.survey.folders)
+        return None
+
+    def _why_no_events(self, tree: _Watched) -> str | None:
+        """Why the file systems at and below a root send no events of all changes, if so."""
+        if self._wanted == "events":
+            return None
+        kind = file_system(tree.real, self._mountinfo)
+        if sends_no_events(kind):
+            return f"it is on {kind}, where changes may come without events"
+        for place, mounted in mounted_below(tree.real, self._mountinfo).items():
+            path = tree.root / place.relative_to(tree.real)
+            entered = self._filter.accepts_below(tree.root, path) and self._filter.enters_folder(path)
+            if entered and sends_no_events(mounted):
+                return f"{path} is on {mounted}, where changes may come without events"
         return None
 
     def _folders_watched(self) -> int:
@@ -279,17 +308,17 @@ class FolderObserver:
             return
         if event.event_type in ("opened", "closed_no_write"):
             return
-        source = _respell(event.src_path, tree)
-        destination = _respell(event.dest_path, tree)
+        source = respelt(event.src_path, tree.root, tree.real)
+        destination = respelt(event.dest_path, tree.root, tree.real)
         if event.event_type in ("created", "moved", "attrib"):
             tree.grew = tree.grew or event.is_directory or os.path.islink(destination or source or "")
-        translated = _translate(event, source, destination, tree.root, self._filter)
-        if translated is None:
+        told = translated(event, source, destination, tree.root, self._filter)
+        if told is None:
             return
-        if translated.kind == "removed" and os.path.lexists(translated.path):
+        if told.kind == "removed" and os.path.lexists(told.path):
             # Written anew meanwhile, or the word of a folder that was moved out of the tree and is still watched there.
-            translated = replace(translated, kind="written")
-        self._deliver(translated)
+            told = replace(told, kind="written")
+        self._deliver(told)
 
     def _deliver(self, event: FileEvent) -> None:
         with self._delivery:
@@ -308,7 +337,8 @@ class FolderObserver:
             for tree in list(self._watched.values()):
                 self._guarded(tree.root, partial(self._check, tree))
             for polled in list(self._polled.values()):
-                self._guarded(polled.root, partial(self._poll, polled))
+                if time.monotonic() >= polled.rests_until:
+                    self._guarded(polled.root, partial(self._poll, polled))
 
     def _guarded(self, root: Path, step: Callable[[], None]) -> None:
         try:
@@ -360,7 +390,7 @@ class FolderObserver:
             return "another folder or disk has taken its place"
         if self._observer is None or not self._observer.is_alive() or is_dead(tree.emitter):
             return "its events have stopped"
-        return None
+        return self._why_no_events(tree)  # something may have been mounted below it since
 
     def _unwatch(self, tree: _Watched) -> None:
         self._watched.pop(tree.root, None)
@@ -371,7 +401,10 @@ class FolderObserver:
                 logger.debug("cannot unschedule %s", tree.root, exc_info=True)
 
     def _poll(self, polled: PolledTree) -> None:
-        for event in polled.look(self._stopping.is_set):
+        began = time.monotonic()
+        events = polled.look(self._stopping.is_set)
+        polled.rests_until = time.monotonic() + (time.monotonic() - began) * (1 / POLLING_SHARE - 1)
+        for event in events:
             self._deliver(event)
         if polled.gone:
             del self._polled[polled.root]
@@ -385,52 +418,6 @@ class _Handler(FileSystemEventHandler):
 
     def dispatch(self, event: FileSystemEvent) -> None:
         self._owner._receive(self._tree, event)
-
-
-def _translate(
-    event: FileSystemEvent, source: Path | None, destination: Path | None, root: Path, photo_filter: PhotoFilter
-) -> FileEvent | None:
-    """One watchdog event in our terms, or ``None`` when it tells of nothing that matters."""
-    if getattr(event, "is_synthetic", False):
-        return None  # its folder's event has spoken for it
-    folder = event.is_directory
-
-    def matters(path: Path | None) -> bool:
-        if path is None:
-            return False
-        if path != root and not (photo_filter.enters_folder(path) if folder else accepts_file(path)):
-            return False
-        return photo_filter.accepts_below(root, path)
-
-    def accepts_file(path: Path) -> bool:
-        return path.name == IGNORE_FILE or photo_filter.accepts_file(path)
-
-    if event.event_type == "moved":
-        left, arrived = matters(source), matters(destination)
-        if left and arrived and source is not None:
-            return FileEvent("moved", source, destination, is_directory=folder)
-        if arrived and destination is not None:
-            return FileEvent("written", destination, is_directory=folder)
-    else:
-        left = event.event_type == "deleted" and matters(source)
-        # "attrib" is how setting a file's times or permissions shows. For a folder it and "modified" tell nothing that
-        # its entries do not tell themselves.
-        kinds = ("created",) if folder else ("created", "modified", "closed", "attrib")
-        if event.event_type in kinds and matters(source) and source is not None:
-            return FileEvent("written", source, is_directory=folder)
-    if left and source is not None:
-        return FileEvent("removed", source, is_directory=folder)
-    return None
-
-
-def _respell(raw: str | bytes, tree: _Watched) -> Path | None:
-    """The path of an event as the caller spelt its root."""
-    if not raw:
-        return None
-    path = Path(os.fsdecode(raw))
-    if tree.root == tree.real or not path.is_relative_to(tree.real):
-        return path
-    return tree.root / path.relative_to(tree.real)
 
 
 def _absolute(path: Path) -> Path:

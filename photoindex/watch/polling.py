@@ -29,6 +29,7 @@ class PolledTree:
         self.linked = linked
         self.gone = False
         self.problem: str | None = None
+        self.rests_until = 0.0  # by time.monotonic(), for whoever looks at it again and again
         self._filter = photo_filter
         self._identity: tuple[int, int] | None = None
         self._known: dict[Path, FileStat] | None = None  # None until the tree could be read once

@@ -76,7 +76,7 @@ def test_a_model_that_cannot_be_used_raises_here(tmp_path: Path):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_its_death_is_noticed_and_explained(process: CaptionerProcess):
-    os.kill(process._process.pid, signal.SIGKILL)
+    os.kill(process._child._process.pid, signal.SIGKILL)
     with pytest.raises(CaptionerCrashed, match="SIGKILL, perhaps for want of memory"):
         process.caption([])
 
@@ -85,7 +85,7 @@ def test_a_system_that_starts_no_process_is_a_crash_that_may_pass(settings: Sett
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
-    monkeypatch.setattr("photoindex.captioner.process.subprocess.Popen", refuse)
+    monkeypatch.setattr("photoindex.child.subprocess.Popen", refuse)
     with pytest.raises(CaptionerCrashed, match="cannot be started: Cannot allocate memory"):
         CaptionerProcess(settings)
 
@@ -93,4 +93,4 @@ def test_a_system_that_starts_no_process_is_a_crash_that_may_pass(settings: Sett
 def test_closing_twice_does_no_harm(process: CaptionerProcess):
     process.close()
     process.close()
-    assert process._process.poll() is not None
+    assert process._child._process.poll() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -22,11 +23,11 @@ from photoindex.decode import Decoder, decode_photo
 from photoindex.errors import (
     DamagedPhoto,
     DecoderCrashed,
+    DecoderUnavailable,
     EmptyPhoto,
     NotAPhoto,
     OversizedPhoto,
     PhotoError,
-    PhotoindexError,
     UnreadablePhoto,
 )
 from photoindex.types import DecodedPhoto
@@ -269,11 +270,29 @@ class TestCrashes:
     ) -> None:
         with Decoder(SIZE, 2, PLENTY, PIXELS) as decoder:
             monkeypatch.setattr(sys, "path", [])
-            with pytest.raises(PhotoindexError, match="cannot start") as caught:
+            with pytest.raises(DecoderUnavailable, match="cannot start") as caught:
                 list(decoder.decode(photos))
             monkeypatch.undo()
 
-            assert not isinstance(caught.value, PhotoError)
+            assert "\n" not in str(caught.value)
+            assert len(list(decoder.decode(photos))) == len(photos)
+
+    @pytest.mark.parametrize("what", ["process", "thread"])
+    def test_a_system_that_has_none_to_spare_is_told_and_no_photo_blamed(
+        self, photos: list[Path], monkeypatch: pytest.MonkeyPatch, what: str
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            if what == "process":
+                raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+            raise RuntimeError("can't start new thread")
+
+        with Decoder(SIZE, 2, PLENTY, PIXELS) as decoder:
+            place = "photoindex.child.subprocess.Popen" if what == "process" else "threading.Thread.start"
+            monkeypatch.setattr(place, refuse)
+            with pytest.raises(DecoderUnavailable, match="cannot start") as caught:
+                list(decoder.decode(photos))
+            monkeypatch.undo()
+
             assert "\n" not in str(caught.value)
             assert len(list(decoder.decode(photos))) == len(photos)
 

@@ -513,6 +513,61 @@ class TestHealth:
         assert held >= 4
 
 
+class TestFileSystems:
+    """Those on which other machines, or a program, change things without an event."""
+
+    @staticmethod
+    def mounts(root: Path, *mounted: tuple[Path, str]) -> str:
+        places = [(Path("/"), "ext4"), *mounted]
+        return "".join(
+            f"{number} 1 0:{number} / {os.path.realpath(place)} rw - {kind} source rw\n"
+            for number, (place, kind) in enumerate(places)
+        )
+
+    @pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "vboxsf", "fuse.sshfs", "fuse.mergerfs"])
+    def test_they_are_polled_and_that_is_told(self, watch: Watch, root: Path, kind: str) -> None:
+        put(root / "old.jpg")
+        observer = watch.start(root, poll_seconds=QUICK, mountinfo=lambda: self.mounts(root, (root, kind)))
+        assert observer.mode(root) == "polling"
+        assert f"is on {kind}" in (observer.why_polled(root) or "")
+        assert len(observer.problems()) == 1
+        put(root / "a.jpg")
+        watch.until(written(root / "a.jpg"))
+
+    @pytest.mark.parametrize("kind", ["ext4", "btrfs", "fuseblk", "overlay"])
+    def test_others_are_watched(self, watch: Watch, root: Path, kind: str) -> None:
+        observer = watch.start(root, mountinfo=lambda: self.mounts(root, (root, kind)))
+        assert observer.mode(root) == "events"
+
+    def test_where_the_system_does_not_say_nothing_changes(self, watch: Watch, root: Path) -> None:
+        def refuse() -> str:
+            raise FileNotFoundError("/proc/self/mountinfo")
+
+        assert watch.start(root, mountinfo=refuse).mode(root) == "events"
+
+    def test_the_user_may_rely_on_events_all_the_same(self, watch: Watch, root: Path) -> None:
+        observer = watch.start(root, mode="events", mountinfo=lambda: self.mounts(root, (root, "nfs4")))
+        assert observer.mode(root) == "events"
+
+    def test_the_user_may_have_everything_polled(self, watch: Watch, root: Path) -> None:
+        observer = watch.start(root, poll_seconds=QUICK, mode="polling")
+        assert observer.mode(root) == "polling"
+        assert observer.why_polled(root) == "watch_mode is polling"
+        put(root / "a.jpg")
+        watch.until(written(root / "a.jpg"))
+
+    def test_one_that_is_mounted_below_has_the_root_polled_from_then_on(self, watch: Watch, root: Path) -> None:
+        for name in ("nas", ".cache"):
+            (root / name).mkdir()
+        mounted = [(root / ".cache", "fuse.portal")]  # nobody looks for photos there
+        observer = watch.start(root, poll_seconds=QUICK, mountinfo=lambda: self.mounts(root, *mounted))
+        assert observer.mode(root) == "events"
+        mounted.append((root / "nas", "nfs4"))
+        watch.until(FileEvent("overflow", root))
+        assert observer.mode(root) == "polling"
+        assert observer.why_polled(root) == f"{root / 'nas'} is on nfs4, where changes may come without events"
+
+
 class TestLinkedFolders:
     def test_changes_in_a_linked_folder_are_found_by_polling_and_that_is_told(
         self, watch: Watch, root: Path, outside: Path

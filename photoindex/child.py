@@ -1,0 +1,78 @@
+"""Python processes that do one kind of work for this one, over their standard input and output.
+
+Requests and answers are lines of JSON, with bytes behind some. A child that dies is noticed by the answer that does not
+come: what cannot be sent to it is no error. It starts as a plain interpreter with this one's module path, whatever
+folder it is started in, and imports nothing of the program it is started by.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
+
+
+class Child:
+    """A process that runs the Python code ``start``, whose ``sys.argv[1:]`` is the module path behind ``arguments``.
+
+    ``heard``: what it says on stderr is kept in ``complaints`` instead of being seen. ``humble``: it runs below the
+    other programs' priority where that is said when a process is made (Windows). Raises OSError when none can be made.
+    """
+
+    def __init__(self, start: str, arguments: Sequence[str] = (), *, heard: bool = False, humble: bool = False) -> None:
+        creation_flags = 0
+        if sys.platform == "win32":
+            creation_flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+            if humble:
+                creation_flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", start, *arguments, *(os.path.abspath(entry) for entry in sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if heard else None,
+            # Control-C reaches the whole group of the terminal; the parent decides when its children stop.
+            start_new_session=True,
+            creationflags=creation_flags,
+        )
+        self._requests = cast(BinaryIO, self._process.stdin)
+        self.answers = cast(BinaryIO, self._process.stdout)
+        self.complaints = self._process.stderr
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: Any, content: bytes = b"") -> None:
+        """Send a request as a line of JSON, and ``content`` behind it."""
+        with suppress(OSError):
+            self._requests.write(json.dumps(request).encode("ascii") + b"\n" + content)
+            self._requests.flush()
+
+    def kill(self) -> None:
+        """From any thread; whoever waits for an answer is told that there is none."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process. May be called again."""
+        self.kill()
+        self._process.wait()
+        for stream in (self._requests, self.answers, self.complaints):
+            with suppress(OSError):  # what was still to be sent to a dead process
+                if stream is not None:
+                    stream.close()
+
+    def end(self) -> str:
+        """Wait for its end; how it ended, for a person: ``exit status 1``, ``SIGSEGV``."""
+        status = self._process.wait()
+        if status >= 0:
+            return f"exit status {status}"
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        return f"{name}, perhaps for want of memory" if name == "SIGKILL" else name

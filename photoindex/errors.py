@@ -12,6 +12,8 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
     ├── QueryError                 the query asks for nothing that can be searched
+    ├── BatchError                 there is no such batch of jobs, or it has ended
+    ├── ServiceError               the system does not take the watch as a service
     ├── FolderError                a folder or file the user named cannot be used
     ├── CorrectionError            a caption or a tag cannot be taken, or there is none to lock or to undo
     ├── ExchangeError              an export cannot be read or written
@@ -72,6 +74,14 @@ class FullTextError(PhotoindexError):
 
 class QueryError(PhotoindexError):
     """The query asks for nothing that can be searched."""
+
+
+class BatchError(PhotoindexError):
+    """There is no such batch of jobs, or it has ended."""
+
+
+class ServiceError(PhotoindexError):
+    """The system does not take the watch as a service."""
 
 
 class FolderError(PhotoindexError):

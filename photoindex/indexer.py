@@ -282,8 +282,7 @@ class Indexer:
 
     def job_due_in(self) -> float | None:
         """Seconds until the next job may be claimed, below zero when one may be; ``None`` when there is none."""
-        with self._database.read() as connection:
-            due = jobqueue.next_due(connection)
+        due = self._pipeline.next_due()
         return None if due is None else due.timestamp() - time.time()
 
     def _failures(self, places: Sequence[Path]) -> tuple[Failure, ...]:

@@ -49,6 +49,7 @@ LIBRARIES: Final = {
     "pathspec": "1.0",
     "defusedxml": "0.7.1",
     "lxml": "5.0",
+    "tomlkit": "0.12",
     "reverse-geocode": "1.6.5",
 }
 

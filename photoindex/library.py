@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
-from photoindex import fulltext, jobqueue, termindex
+from photoindex import fulltext, jobqueue, stats, termindex
+from photoindex.batches import Batches, BatchKind, Priority
 from photoindex.captioner import Captioner
 from photoindex.companions import companions_of
 from photoindex.config import Settings, load_settings
@@ -22,11 +23,13 @@ from photoindex.search import FullText
 from photoindex.search.query import respell
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER
+from photoindex.stats import Stats
 from photoindex.status import Status, root_status
 from photoindex.store import files, order, photos, vectors
 from photoindex.store.backups import DailyBackup
 from photoindex.store.database import Database
 from photoindex.termindex import TermIndex
+from photoindex.thumbnails import Thumbnails
 from photoindex.types import (
     Duplicate,
     Failure,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from photoindex.corrections import Editor
     from photoindex.exchange import Exchange
     from photoindex.pipeline import Pipeline
+    from photoindex.recaption import Plan, Recaptioner
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
@@ -192,6 +196,14 @@ class Library:
         shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
         return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
 
+    def thumbnails(self, hits: Sequence[Hit]) -> Iterator[bytes | None]:
+        """For each hit a small JPEG, upright; ``None`` for a photo that cannot be read now."""
+        with self._database.read() as connection:
+            contents = photos.content_hashes(connection, [hit.photo_id for hit in hits])
+        limit = self.settings.thumbnail_megabytes * 1_000_000
+        kept = Thumbnails(self.settings.data_dir / "thumbnails", limit, self.settings)
+        return kept.of([(contents.get(hit.photo_id, ""), hit.path) for hit in hits])
+
     def match(self, query: str, limit: int | None = None, *, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
         """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.
 
@@ -306,6 +318,11 @@ class Library:
 
         return Exchange(self._database, self._sync_text)
 
+    def stats(self, most: int = 10) -> Stats:
+        """What the library holds, counted; at most ``most`` cameras, folders, words and labels."""
+        with self._database.read() as connection:
+            return stats.count(connection, most)
+
     # Failures and repair
 
     def failures(self, *, include_ignored: bool = False) -> list[Failure]:
@@ -339,23 +356,34 @@ class Library:
         self,
         *,
         everything: bool = False,
+        failed: bool = False,
+        query: str | None = None,
+        priority: Priority = "low",
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
+        started: Callable[[int | None, int], None] = lambda _batch, _photos: None,
     ) -> Tally:
-        """Caption photos anew: those whose caption is by another model than the one in use, or ``everything``.
+        """Caption photos anew as one batch: those whose caption is by another model than the one in use, ``everything``
+        or all that ``failed``; of those that answer a ``query`` when there is one.
 
         The old captions stay searchable until each is replaced. A run that is stopped goes on with the next one.
+        ``started`` is told the batch's id (``None``: there is nothing to do) and how many photos it has.
         """
-        files_to_do = self.outdated(everything=everything)
-        with self._database.write() as connection:
-            jobqueue.enqueue(connection, files_to_do, datetime.now(timezone.utc), kind=jobqueue.AGAIN)
-        return self._pipe().run(stop=stop, progress=progress)
+        kind = _batch_kind(everything, failed, query)
+        return self._recaptioner().run(kind, query, priority, progress, stop, started)
+
+    def plan_recaption(self, *, everything: bool = False, failed: bool = False, query: str | None = None) -> Plan:
+        """What :meth:`recaption` would do, and how long it would take; nothing is changed."""
+        return self._recaptioner().plan(_batch_kind(everything, failed, query), query)
 
     def outdated(self, *, everything: bool = False) -> list[int]:
         """Ids of one file of each photo that :meth:`recaption` would caption."""
-        identity = None if everything else self._pipe().captioner.identity
-        with self._database.read() as connection:
-            return photos.captioned_before(connection, identity)
+        return self._recaptioner().files(_batch_kind(everything, False, None), None)
+
+    @property
+    def batches(self) -> Batches:
+        """The batches of photos to be captioned anew: to list, pause, resume and cancel them."""
+        return Batches(self._database)
 
     def work_off(
         self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
@@ -390,6 +418,11 @@ class Library:
         if self._pipeline is None:
             self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
         return self._pipeline
+
+    def _recaptioner(self) -> Recaptioner:
+        from photoindex.recaption import Recaptioner
+
+        return Recaptioner(self._database, self._pipe(), lambda query: [match.photo_id for match in self.match(query)])
 
     def _hits(self, matches: Sequence[Match]) -> list[Hit]:
         """The matches that have a caption and a present file, in their order."""
@@ -442,6 +475,14 @@ class Library:
                 raise FolderError(f"{absolute(Path(path))} is not in the library")
             ids.append(found[0])
         return ids
+
+
+def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
+    if failed:
+        return "failed"
+    if everything:
+        return "all" if query is None else "where"
+    return "stale"
 
 
 def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:

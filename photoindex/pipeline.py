@@ -11,6 +11,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex import fulltext, jobqueue, termindex
+from photoindex import batches, fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
@@ -70,6 +71,8 @@ class Pipeline:
         self._load = load
         self._now = now
         self._owner = jobqueue.owner_name()
+        self.model_setting = batches.model_setting(settings)
+        self._counted_until = time.monotonic()  # the time up to here is counted to photos that were done
         self._captioner: Captioner | None = None
         self._decoder: Decoder | None = None
         self._model_id: int | None = None
@@ -88,6 +91,18 @@ class Pipeline:
         if self._captioner is None:
             self._captioner = self._load(self._settings)
         return self._captioner
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoding workers, for the model's size of picture."""
+        if self._decoder is None:
+            self._decoder = Decoder(
+                self.captioner.input_size,
+                workers=self._settings.decoders,
+                seconds=self._settings.decode_seconds,
+                max_pixels=self._settings.max_pixels,
+            )
+        return self._decoder
 
     @property
     def at_rest(self) -> bool:
@@ -134,10 +149,12 @@ class Pipeline:
             if between is not None:
                 between()
             with self._database.write() as connection:
-                claimed = jobqueue.claim(connection, self._owner, jobqueue.CLAIM, self._now())
+                claimed = jobqueue.claim(connection, self._owner, jobqueue.CLAIM, self._now(), self.model_setting)
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
+            with self._database.write() as connection:
+                batches.close(connection)
         tally.refreshed += self._refresh(stop, progress, between)  # copies that have sidecars of their own
         if self._problems > PROBLEMS_TOLD:
             self.notice(f"{self._problems - PROBLEMS_TOLD} more photos have metadata that cannot be read")
@@ -153,6 +170,7 @@ class Pipeline:
         progress: Callable[[Progress], None] | None,
     ) -> None:
         unfinished = {job.id: job for job in claimed}
+        self._counted_until = time.monotonic()
         try:
             ready = self._read(claimed, unfinished, tally, stop)
             self._decode_and_caption(ready, unfinished, tally, stop, progress)
@@ -165,6 +183,7 @@ class Pipeline:
         if self._owed:
             with self._database.write() as connection:
                 jobqueue.release(connection, list(self._owed.values()), self._now())
+                batches.close(connection)  # those that were cancelled are not to be done after all
             self._owed.clear()
 
     def _refresh(
@@ -273,6 +292,7 @@ class Pipeline:
                 metadata.mark_stale(connection, [photo_id])
             else:
                 metadata.mark_if_named(connection, photo_id)
+            batches.add_done(connection, _by_batch([ready]), 0.0)
             return True
 
     def _link(self, connection: Connection, group: Sequence[_Ready], photo_id: int) -> None:
@@ -294,21 +314,16 @@ class Pipeline:
     ) -> None:
         if not groups or stop.is_set():
             return
-        captioner = self.captioner
-        if self._decoder is None:
-            self._decoder = Decoder(
-                captioner.input_size,
-                workers=self._settings.decoders,
-                seconds=self._settings.decode_seconds,
-                max_pixels=self._settings.max_pixels,
-            )
+        loading = time.monotonic()
+        captioner, decoder = self.captioner, self.decoder
+        self._counted_until += time.monotonic() - loading
         # The model is loaded and the bytes are read: from here on a file may be what ends this process.
         with self._database.write() as connection:
             jobqueue.begin(connection, [ready.job for group in groups.values() for ready in group])
         batch: list[tuple[list[_Ready], DecodedPhoto]] = []
         renewed = time.monotonic()
         waiting = self._waiting() if progress is not None else 0
-        for path, answer in self._decoder.decode(list(groups)):
+        for path, answer in decoder.decode(list(groups)):
             group = groups[path]
             if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
                 for ready in group:
@@ -324,6 +339,8 @@ class Pipeline:
             if len(batch) >= captioner.batch_size:
                 self._caption_and_store(batch, unfinished, tally)
                 batch = []
+                if self._halted(unfinished):
+                    break
             if progress is not None:
                 progress(Progress("captioning", tally.done, tally.done + len(unfinished) + waiting, path))
             if time.monotonic() - renewed > jobqueue.LEASE.total_seconds() / 10:
@@ -353,6 +370,11 @@ class Pipeline:
                 self._link(connection, group, photo_id)
                 if any(sidecars.beside(ready.job.path) for ready in group[1:]):
                     metadata.mark_stale(connection, [photo_id])
+            done = [ready for group, _ in batch for ready in group]
+            now = time.monotonic()
+            asked_for = _by_batch(done)
+            batches.add_done(connection, asked_for, (now - self._counted_until) * asked_for.total() / len(done))
+            self._counted_until = now
         for group, decoded in batch:
             self._tell(decoded.problems)
             tally.captioned += 1
@@ -416,10 +438,24 @@ class Pipeline:
         tally.failed += 1
         tally.errors.append((job.path, error))
 
+    def _halted(self, unfinished: dict[int, Job]) -> bool:
+        """Whether a batch that has jobs at hand was paused or cancelled: then all at hand are given back, and claimed
+        anew without them."""
+        at_hand = {job.batch_id for job in unfinished.values() if job.batch_id is not None}
+        if not at_hand:
+            return False
+        with self._database.read() as connection:
+            return batches.any_halted(connection, sorted(at_hand))
+
     def _waiting(self) -> int:
         """How many jobs nobody has claimed; counting them takes milliseconds when there are many."""
         with self._database.read() as connection:
-            return jobqueue.count_due(connection, self._now())
+            return jobqueue.count_due(connection, self._now(), self.model_setting)
+
+    def next_due(self) -> datetime | None:
+        """When the next job that this pipeline may do can be claimed."""
+        with self._database.read() as connection:
+            return jobqueue.next_due(connection, self.model_setting)
 
     # store -> full text
 
@@ -428,6 +464,11 @@ class Pipeline:
         written = fulltext.sync(self._database, self._full_text, self._settings)
         self._text_synced_at = time.monotonic()
         return written
+
+
+def _by_batch(done: Sequence[_Ready]) -> Counter[int]:
+    """How many of these jobs each batch asked for."""
+    return Counter(ready.job.batch_id for ready in done if ready.job.batch_id is not None)
 
 
 def read_stat(path: Path) -> FileStat | None:

@@ -18,12 +18,13 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "child", "photoformats", "hamming"},
+    {"types", "config", "configfile", "service", "processes", "resources", "paths", "filesystem", "units", "retry"},
+    {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
-    {"companions", "duplicates", "fulltext", "refresh", "termindex"},
+    {"companions", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"},
     {"training", "status", "installation", "suspension"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
-    {"indexer"},
+    {"indexer", "recaption"},
     {"watcher"},
     {"library"},
     {"doctor"},

@@ -1,35 +1,32 @@
-"""How photos and hits are written: for people, as JSON, CSV, templates, and as a page."""
+"""How photos and hits are written: for people, as JSON, CSV and templates."""
 
 from __future__ import annotations
 
-import base64
 import csv
 import dataclasses
-import html
 import io
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
 
 from photoindex.cli.context import printable, write_path
-from photoindex.config import MAX_PIXELS
-from photoindex.errors import ConfigError, PhotoError
+from photoindex.errors import ConfigError
 from photoindex.metadata.dates import offset_text
 from photoindex.search.highlight import marked
 from photoindex.status import Status
 from photoindex.types import Caption, Hit, Photo, PhotoFacts, Prediction
 
 __all__ = [
-    "as_dict", "photo_dict", "prediction_dict", "status_dict", "write_csv", "write_html", "write_list", "write_path",
-    "write_template",
+    "as_dict", "caption_pieces", "photo_dict", "prediction_dict", "status_dict", "visible", "write_csv", "write_list",
+    "write_path", "write_template",
 ]  # fmt: skip
 
 COLUMNS = ("path", "score", "caption", "caption_source", "taken_at", "camera", "width", "height")
-THUMBNAIL = 320
 
 
 def as_dict(hit: Hit) -> dict[str, Any]:
@@ -69,15 +66,20 @@ def _metadata_dict(facts: PhotoFacts | None) -> dict[str, Any]:
     }
 
 
-def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool) -> None:
+def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool, pictures: Sequence[bytes | None] = ()) -> None:
     """For people: the path, and below it the caption, the words that were found in bold. In a pipe: path, tab, caption,
-    a line each. What would control a terminal is written as an escape."""
+    a line each. What would control a terminal is written as an escape.
+
+    ``pictures``: for each hit what makes the terminal show it, if any.
+    """
     bold = terminal and not os.environ.get("NO_COLOR")  # as no-color.org has it
-    for hit in hits:
+    for hit, picture in zip_longest(hits, pictures):
+        if picture:
+            click.echo(picture)
         if terminal:
             name = printable(hit.path)
             click.echo(os.fsencode(hit.path) if visible(name) == name else visible(name))
-            pieces = ((visible(piece), found) for piece, found in _caption_pieces(hit))
+            pieces = ((visible(piece), found) for piece, found in caption_pieces(hit))
             caption = "".join(click.style(piece, bold=True) if found and bold else piece for piece, found in pieces)
             click.echo(f"    {caption}")
         else:
@@ -95,7 +97,8 @@ def visible(text: str) -> str:
     )
 
 
-def _caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
+def caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
+    """The caption in pieces; True marks the words that were found."""
     return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 
 
@@ -120,51 +123,6 @@ def write_template(template: str, hits: Sequence[Hit]) -> None:
             known = " ".join(f"{{{name}}}" for name in COLUMNS)
             raise ConfigError(f"--format {template!r} cannot be filled in ({error}); it may name {known}") from error
         click.echo(line.encode("utf-8", "surrogateescape"))
-
-
-def write_html(path: Path, query: str, hits: Sequence[Hit]) -> None:
-    """A page that holds its thumbnails itself, so that it can be moved or sent."""
-    cells = []
-    for hit in hits:
-        image = _thumbnail(hit.path)
-        picture = f'<img src="data:image/jpeg;base64,{image}" alt="">' if image else "<p>cannot be read</p>"
-        caption = "".join(
-            f"<mark>{html.escape(piece)}</mark>" if found else html.escape(piece)
-            for piece, found in _caption_pieces(hit)
-        )
-        link = html.escape(hit.path.as_uri(), quote=True) if hit.path.is_absolute() else ""
-        cells.append(
-            f'<figure><a href="{link}">{picture}</a><figcaption>{caption}<br>'
-            f"<small>{html.escape(printable(hit.path))}</small></figcaption></figure>"
-        )
-    page = (
-        "<!doctype html><meta charset=utf-8><title>{title}</title><style>body{{font:14px system-ui;margin:2em}}"
-        "main{{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:1em}}figure{{margin:0}}"
-        "img{{width:100%;aspect-ratio:4/3;object-fit:contain;background:#eee}}small{{color:#666;word-break:break-all}}"
-        "</style><h1>{title}</h1><main>{cells}</main>\n"
-    ).format(title=html.escape(query), cells="\n".join(cells))
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _thumbnail(path: Path) -> str | None:
-    from PIL import Image
-
-    from photoindex.decode import decode_photo
-
-    try:
-        decoded = decode_photo(path, THUMBNAIL, MAX_PIXELS)
-    except PhotoError:
-        return None
-    # The square was made without cropping: give it back its aspect.
-    width, height = decoded.facts.width, decoded.facts.height
-    scale = THUMBNAIL / max(width, height)
-    image = Image.fromarray(decoded.pixels).resize((max(1, round(width * scale)), max(1, round(height * scale))))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def prediction_dict(path: Path, prediction: Prediction) -> dict[str, Any]:

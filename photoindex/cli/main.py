@@ -12,14 +12,19 @@ import click
 
 import photoindex
 from photoindex.cli import (
+    completion,
+    configuring,
     corrections,
     doctor,
     duplicates,
     evaluation,
     exchange,
     indexing,
+    jobs,
     maintenance,
     searching,
+    services,
+    stats,
     training,
 )
 from photoindex.cli.context import Context
@@ -52,11 +57,16 @@ class PhotoindexGroup(click.Group):
                    "for user data]")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="A TOML file of settings. [default: photoindex.toml in the data folder, if any]")  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE",
+              help="Change any setting for this run; `photoindex config show` lists them.")  # fmt: skip
 @click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for debugging.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 @click.version_option(photoindex.__version__, prog_name="photoindex")
 @click.pass_context
-def main(ctx: click.Context, data_dir: Path | None, config: Path | None, verbose: int, quiet: bool) -> None:
+def main(
+    ctx: click.Context, data_dir: Path | None, config: Path | None, overrides: tuple[str, ...], verbose: int,
+    quiet: bool,
+) -> None:  # fmt: skip
     """Find photos by describing them.
 
     photoindex captions the photos in your folders with a neural network that runs on this machine, and finds them by
@@ -71,7 +81,14 @@ def main(ctx: click.Context, data_dir: Path | None, config: Path | None, verbose
     """
     level = logging.DEBUG if verbose > 1 else logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(level=level, format="photoindex: %(message)s", stream=sys.stderr)
-    ctx.obj = Context(data_dir=data_dir, config=config, quiet=quiet)
+    ctx.obj = Context(data_dir=data_dir, config=config, quiet=quiet, overrides=dict(map(_named, overrides)))
+
+
+def _named(override: str) -> tuple[str, str]:
+    name, equals, value = override.partition("=")
+    if not equals:
+        raise click.UsageError(f"--set wants NAME=VALUE, not {override!r}")
+    return name.strip().replace("-", "_"), value.strip()
 
 
 for command in (
@@ -80,16 +97,21 @@ for command in (
     searching.search,
     searching.show,
     searching.status,
+    stats.stats,
     searching.caption,
     corrections.edit,
     exchange.export,
     exchange.import_,
     duplicates.duplicates,
     maintenance.failures,
-    maintenance.reindex,
+    jobs.reindex,
+    jobs.jobs,
     maintenance.models,
     doctor.doctor,
     doctor.formats,
+    configuring.config,
+    services.service,
+    completion.completion,
     training.train,
     evaluation.evaluate,
 ):

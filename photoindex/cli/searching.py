@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import click
 
 from photoindex.cli import formats
+from photoindex.cli.contactsheet import write_contact_sheet
 from photoindex.cli.context import (
     EXIT_SOME_FAILED,
     Context,
@@ -26,6 +28,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.cli.corrections import history_line
+from photoindex.cli.pictures import protocol_of, sequence
 from photoindex.errors import PhotoError
 from photoindex.library import Library
 from photoindex.metadata.dates import offset_text
@@ -57,7 +60,9 @@ TERMS_SHOWN = 12  # of up to 128; --json has them all
 @click.option("--format", "template", metavar="TEMPLATE",
               help="Print each hit so: {path} {caption} {score} {taken_at} {camera} {width} {height}.")  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write a page with the photos found.")  # fmt: skip
+              help="Write a page with the photos found: one file that holds the pictures.")  # fmt: skip
+@click.option("--pictures", type=click.Choice(["auto", "kitty", "iterm2"]),
+              help="Show the photos on the terminal, by this protocol or the one it is known to have.")  # fmt: skip
 @click.option("--open", "open_first", is_flag=True, help="Open the best match (with --html: the page) in its program.")
 @click.pass_obj
 def search(
@@ -73,6 +78,7 @@ def search(
     style: str | None,
     template: str | None,
     html: Path | None,
+    pictures: Literal["auto", "kitty", "iterm2"] | None,
     open_first: bool,
 ) -> None:
     """Find photos by what they show.
@@ -104,11 +110,12 @@ def search(
         )
         asked = like is None and (not hits or stderr_is_terminal())
         advice = _advice(library, text, bool(hits)) if asked else None
+        thumbnails = list(library.thumbnails(hits)) if html is not None or pictures is not None else []
     if like is not None:
         text = f"{text} like {printable(like)}".strip()
         advice = None if hits else f"no photo matches {text!r}"
     if html is not None:
-        formats.write_html(html, text, hits)
+        write_contact_sheet(html, text, hits, thumbnails)
         context.say(f"wrote {printable(html)}")
     if style == "json":
         write_json([formats.as_dict(hit) for hit in hits])
@@ -123,13 +130,31 @@ def search(
     elif template is not None:
         formats.write_template(template, hits)
     else:
-        formats.write_list(hits, explain=explain, terminal=sys.stdout.isatty())
+        shown = [] if pictures is None else _shown(context, pictures, thumbnails)
+        formats.write_list(hits, explain=explain, terminal=sys.stdout.isatty(), pictures=shown)
     if advice:
         context.say(advice)
     if not hits:
         raise SystemExit(EXIT_NOTHING_FOUND)
     if open_first:
-        click.launch(str(html if html is not None else hits[0].path))
+        _open(context, html if html is not None else hits[0].path)
+
+
+def _shown(
+    context: Context, wanted: Literal["auto", "kitty", "iterm2"], thumbnails: list[bytes | None]
+) -> list[bytes | None]:
+    """What makes the terminal show each photo; nothing when it is not known how."""
+    protocol = wanted if wanted != "auto" else protocol_of(os.environ) if sys.stdout.isatty() else None
+    if protocol is None:
+        context.say("this is no terminal that is known to show pictures: name its protocol, or use --html FILE")
+        return []
+    return [None if picture is None else sequence(picture, protocol) for picture in thumbnails]
+
+
+def _open(context: Context, path: Path) -> None:
+    """In the program that the desktop has for it."""
+    if click.launch(str(path.absolute())) != 0:
+        context.say(f"cannot open {printable(path)}: no program is set for it")
 
 
 def _advice(library: Library, query: str, found: bool) -> str | None:
@@ -237,12 +262,15 @@ def status(context: Context, /, as_json: bool) -> None:
     """Show what the library holds, what waits and what failed."""
     with context.open() as library:
         state = library.status()
+        batches = library.batches.find()
     if as_json:
         write_json(formats.status_dict(state))
         return
     jobs = state.jobs
     click.echo(f"photos      {state.photos} known, {state.captioned} captioned, {state.searchable} searchable")
     click.echo(f"queue       {jobs['queued']} waiting, {jobs['running']} at work, {jobs['retrying']} to be retried")
+    for batch in batches:
+        click.echo(f"batch {batch.id:<6}{batch.state}, {batch.left} of {batch.total} left: photoindex jobs list")
     click.echo(f"failures    {jobs['failed']}" + (f", {jobs['ignored']} ignored" if jobs["ignored"] else ""))
     if state.waiting_for_index:
         click.echo(f"index       {state.waiting_for_index} photos have words the index lacks; the next run adds them")

@@ -157,7 +157,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
         for item in chunk:
             owner = root_of(roots, item.path)
             assert owner is not None, f"{item.path} is below no root"
-            places[(owner.id, str(item.path.relative_to(owner.path)))] = item
+            places[(owner.id, item.path.relative_to(owner.path).as_posix())] = item
         existing = {
             (row.root_id, row.relative_path): row
             for row in connection.execute(
@@ -261,7 +261,7 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
         if owner is None:  # moved out of all roots
             mark_missing(connection, [path])
             continue
-        relative = str(target.relative_to(owner.path))
+        relative = target.relative_to(owner.path).as_posix()
         overwritten = connection.execute(
             select(file.c.id, file.c.photo_id).where(file.c.root_id == owner.id, file.c.relative_path == relative)
         ).first()
@@ -367,7 +367,7 @@ def _rows_below(connection: Connection, below: Path, *columns: Any) -> Iterator[
         if below == owner.path or below in owner.path.parents:
             pass
         elif owner.path in below.parents:
-            relative = os.fsencode(below.relative_to(owner.path))
+            relative = os.fsencode(below.relative_to(owner.path).as_posix())
             # A range instead of LIKE: bytes compare the same everywhere, and the unique index serves it. "0" is the
             # character after "/".
             low, high = os.fsdecode(relative + b"/"), os.fsdecode(relative + b"0")

@@ -29,6 +29,16 @@ def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] 
     return None if row is None else (row[0], bool(row[1]))
 
 
+def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:
+    """The SHA-256 of each photo's content, by id."""
+    found = {}
+    for start in range(0, len(photo_ids), CHUNK):
+        chosen = photo.c.id.in_(photo_ids[start : start + CHUNK])
+        for row in connection.execute(select(photo.c.id, photo.c.content_hash).where(chosen)):
+            found[row.id] = row.content_hash
+    return found
+
+
 def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime) -> bool:
     """Whether the model ``identity`` made the photo's current model caption, and at ``since`` or later."""
     query = (
@@ -153,11 +163,11 @@ def clear_text_stale(connection: Connection, indexed: Sequence[tuple[int, int]])
         )
 
 
-def captioned_before(connection: Connection, identity: str | None) -> list[int]:
+def captioned_before(connection: Connection, identity: str | None, photo_ids: Sequence[int] | None = None) -> list[int]:
     """One present file of each photo whose current model caption is by another model than ``identity``; of each
-    captioned photo when that is ``None``."""
+    captioned photo when that is ``None``. Of these photos, in their order, when ``photo_ids`` are given."""
     query = (
-        select(func.min(file.c.id))
+        select(caption.c.photo_id, func.min(file.c.id).label("file_id"))
         .join_from(caption, file, file.c.photo_id == caption.c.photo_id)
         .join(model, model.c.id == caption.c.model_id)
         .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, file.c.missing_since.is_(None))
@@ -165,7 +175,8 @@ def captioned_before(connection: Connection, identity: str | None) -> list[int]:
     )
     if identity is not None:
         query = query.where(model.c.identity != identity)
-    return list(connection.execute(query).scalars())
+    found = {row.photo_id: row.file_id for row in connection.execute(query)}
+    return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
 
 
 def all_photo_ids(connection: Connection) -> list[int]:

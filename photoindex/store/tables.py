@@ -4,6 +4,8 @@
                │        ├────< term           │
                │        ├────< correction     │
                └──< job └───── term_vector >──┘
+                     │
+                     └──> batch
 
 A *photo* is one content (the SHA-256 of its bytes); a *file* is a path that holds it. A file's captioning job outlives
 the process; a photo's ``text_stale`` mark says that the full-text index does not know its latest words yet.
@@ -40,16 +42,24 @@ from sqlalchemy import (
 
 
 class PathText(TypeDecorator[str]):
-    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip."""
+    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip.
+
+    Its parts are separated by ``/`` on every system, which is what queries for a folder rely on.
+    """
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: str | os.PathLike[str] | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else os.fsencode(value)
+        return None if value is None else stored_path(os.fspath(value))
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
         return None if value is None else os.fsdecode(bytes(value))
+
+
+def stored_path(path: str, separator: str = os.sep) -> bytes:
+    """A path as the catalogue keeps it. ``separator`` is the system's; elsewhere than on Windows ``\\`` is a letter."""
+    return os.fsencode(path if separator == "/" else path.replace(separator, "/"))
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -240,6 +250,24 @@ term_vector = Table(
     Column("revision", BigInteger, nullable=False, index=True),  # grows with every write, whichever process writes
 )
 
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", String(16), nullable=False),  # what was asked: see batches.py
+    Column("query", Text),  # of a batch made by a query
+    Column("model", Text, nullable=False),  # the setting; only a process with the same one works on it
+    Column("state", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),  # at the end; until then its jobs say
+    Column("seconds", Float, nullable=False),  # spent on what is done, of all processes together
+    CheckConstraint("state in ('active', 'paused', 'cancelled', 'done')", name="state"),
+)
+
 job = Table(
     "job",
     metadata,
@@ -254,7 +282,9 @@ job = Table(
     Column("error_kind", String(32)),
     Column("error_message", Text),
     Column("created_at", UtcTime, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="1"),  # lower ones first: jobqueue.PRIORITIES
+    Column("batch_id", ForeignKey("batch.id", ondelete="SET NULL"), index=True),
     UniqueConstraint("file_id", "kind"),
     CheckConstraint("state in ('queued', 'running', 'failed', 'ignored')", name="state"),
-    Index("ix_job_due", "state", "next_try_at"),
+    Index("ix_job_due", "state", "priority", "next_try_at"),
 )

@@ -3,7 +3,8 @@
 A disk that is not mounted, a share that shows nothing, a sync that went wrong: all look like the removal of every
 photo. So when more than a set share of a root's photos vanish at once, none of them is taken for removed. The root is
 *suspended*: its photos stay as they are, and are found, until they are back or the user says that they are gone. A few
-that vanish are believed to be removed; what is known of those is kept as well, so that a mistake costs no captioning.
+that vanish are believed to be removed, and so are files that were never read, of which nothing is known. What is known
+of removed photos is kept as well, so that a mistake costs no captioning.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Suspension:
                 by_root.setdefault(owner.id, []).append(path)
         arrived = Counter((file.stat.size, file.stat.mtime_ns) for file in new)
         removed: list[Path] = []
+        read: Mapping[Path, int] | None = None
         for root in roots:
             paths = by_root.get(root.id, [])
             whole = place == root.path or place in root.path.parents
@@ -93,7 +95,8 @@ class Suspension:
             if root.suspended_photos is None and len(paths) < self._settings.suspend_photos:
                 removed += paths
                 continue
-            vanished = _vanished(paths, known, arrived)
+            read = files.read_below(connection, place) if read is None else read
+            vanished = _vanished(paths, known, arrived) & read.keys()
             if self._is_doubtful(connection, root, len(vanished), whole):
                 removed += [path for path in paths if path not in vanished]
                 if vanished:
@@ -115,7 +118,10 @@ class Suspension:
         with self._database.write() as connection:
             by_root = files.present_below(connection, paths)
             for root in files.list_roots(connection) if by_root else ():
-                ids = by_root.get(root.id)
+                ids = by_root.get(root.id, [])
+                read = files.read_among(connection, ids)
+                files.mark_files_missing(connection, [file_id for file_id in ids if file_id not in read])
+                ids = [file_id for file_id in ids if file_id in read]
                 if not ids:
                     continue
                 burst = self._bursts.get(root.id)

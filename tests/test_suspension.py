@@ -143,6 +143,18 @@ class TestComparing:
         assert root_of(library).suspended_photos is None
         assert len(captioner.captions) == 6
 
+    def test_files_that_were_never_read_have_nothing_to_lose_and_do_not_count(
+        self, library: Library, album: Path
+    ) -> None:
+        fill(album, 3)
+        library.index(album)
+        add_files(library._database, album, *(f"unread-{number}.jpg" for number in range(40)))
+        for number in range(3):
+            (album / f"{number}.jpg").unlink()
+        assert library.index(album).missing == 43
+        assert library.status().jobs["queued"] == 0
+        assert root_of(library).suspended_photos is None
+
     def test_a_part_of_a_suspended_folder_that_is_compared_alone_is_kept_as_well(
         self, library: Library, album: Path
     ) -> None:
@@ -256,7 +268,9 @@ class TestEvents:
         self, library: Library, removed: Callable[..., int], album: Path
     ) -> None:
         assert removed([0, 1, 2]) == 0
-        add_files(library._database, album, "new.jpg", "newer.jpg", "newest.jpg")
+        for name in ("new.jpg", "newer.jpg", "newest.jpg"):
+            add_files(library._database, album, name)
+            add_photo(library._database, album / name)
         assert removed([3, 4, 5]) == 0
         assert removed([6, 7]) == 2
 

@@ -354,9 +354,27 @@ def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
     return {root_id: (total - missing, missing) for root_id, total, missing in rows}
 
 
+def read_below(connection: Connection, below: Path) -> dict[Path, int]:
+    """The present files at or below a path whose content is known, with their ids."""
+    found = {}
+    for path, row in _rows_below(connection, below, file.c.id, file.c.photo_id, file.c.missing_since):
+        if row.missing_since is None and row.photo_id is not None:
+            found[path] = row.id
+    return found
+
+
+def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of these files whose content is known."""
+    found: set[int] = set()
+    for start in range(0, len(ids), CHUNK):
+        chosen = file.c.id.in_(ids[start : start + CHUNK]) & file.c.photo_id.is_not(None)
+        found.update(connection.execute(select(file.c.id).where(chosen)).scalars())
+    return found
+
+
 def count_present(connection: Connection, root_id: int) -> int:
-    """How many files of a root are present."""
-    chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None)
+    """How many files of a root are present, of those that were read: unread ones hold nothing that could be lost."""
+    chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None) & file.c.photo_id.is_not(None)
     return connection.execute(select(func.count()).select_from(file).where(chosen)).scalar_one()
 
 

@@ -22,7 +22,7 @@ from photoindex.types import Photo
 from tests.conftest import OpenLibrary
 from tests.metadata.samples import bag, described, packet
 from tests.support import FakeCaptioner, make_photo, names
-from tests.test_indexer import PATIENCE, Watch
+from tests.test_watcher import PATIENCE, Watch
 
 HARBOUR = described("A boat near the pier", "harbour", "Setúbal")
 

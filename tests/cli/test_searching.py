@@ -64,7 +64,7 @@ class TestMetadata:
         [
             (["--sort", "taken"], ["two.jpg", "one.jpg"]), (["--sort", "taken", "--reverse"], ["one.jpg", "two.jpg"]),
             (["--sort", "rating"], ["one.jpg", "two.jpg"]), (["--sort", "name", "--reverse"], ["two.jpg", "one.jpg"]),
-            (["--sort", "taken", "-n", "1"], ["two.jpg"]), (["--sort", "added", "--all"], ["one.jpg", "two.jpg"]),
+            (["--sort", "taken", "-n", "1"], ["two.jpg"]),
         ],
     )  # fmt: skip
     def test_sorting(self, tagged: Path, arguments: list[str], expected: list[str]) -> None:

@@ -17,15 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from photoindex.config import Settings
+    from photoindex.corrections import Edit
     from photoindex.errors import PhotoindexError
     from photoindex.library import Library, open
     from photoindex.status import RootStatus, Status, WatcherStatus
-    from photoindex.types import Caption, Failure, Hit, IndexReport, Photo, Prediction, Progress, Term
+    from photoindex.types import (
+        Caption,
+        Companion,
+        Duplicate,
+        Failure,
+        Hit,
+        IndexReport,
+        Photo,
+        Prediction,
+        Progress,
+        Term,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Caption",
+    "Companion",
+    "Duplicate",
+    "Edit",
     "Failure",
     "Hit",
     "IndexReport",
@@ -43,6 +58,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Edit": "corrections",
     "Settings": "config",
     "PhotoindexError": "errors",
     "Library": "library",

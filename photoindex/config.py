@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
+import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, NamedTuple, get_type_hints
 
 from photoindex.errors import ConfigError
 from photoindex.pace import LOWEST_RATE
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
+CONFIG_FILE = "photoindex.toml"
 MAX_PIXELS = 300_000_000
 MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
@@ -55,6 +56,7 @@ class Settings:
     hidden_files: bool = False
     nice: int = 0  # how far index, watch and reindex give way to other programs, 0 to 19
     max_rate: float = 0.0  # photos captioned a second, at most; 0: no limit
+    thumbnail_megabytes: int = 200  # at most so many are kept; 0: none
 
     @property
     def decoders(self) -> int:
@@ -74,6 +76,13 @@ class Settings:
         return self.data_dir / "terms"
 
 
+class Origin(NamedTuple):
+    """Where a setting's value comes from; ``where`` names the file, variable or flag, and is empty for a default."""
+
+    kind: Literal["default", "file", "environment", "flag"]
+    where: str
+
+
 def load_settings(
     config_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
@@ -85,26 +94,59 @@ def load_settings(
     ``photoindex.toml`` in the data folder, may be absent. Raises :class:`ConfigError` with the file or variable at
     fault.
     """
+    return resolve_settings(config_file, environment, **flags)[0]
+
+
+def resolve_settings(
+    config_file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    **flags: Any,
+) -> tuple[Settings, dict[str, Origin]]:
+    """As :func:`load_settings`, and where each value comes from."""
     environment = os.environ if environment is None else environment
+    origins = {name: Origin("default", "") for name in _types()}
     values: dict[str, Any] = {}
-    from_environment = {
-        name: _convert(name, environment[ENVIRONMENT_PREFIX + name.upper()], ENVIRONMENT_PREFIX + name.upper())
-        for name in _types()
-        if environment.get(ENVIRONMENT_PREFIX + name.upper())
-    }
-    given = {
-        name: _convert(name, value, "--" + name.replace("_", "-")) for name, value in flags.items() if value is not None
-    }
-    data_dir = given.get("data_dir") or from_environment.get("data_dir")
-    path = config_file or (data_dir or default_data_dir()) / "photoindex.toml"
+    path = config_path(config_file, environment, flags.get("data_dir"))
     if config_file is not None or path.is_file():
-        values.update(_read(path))
-    values = {**values, **from_environment, **given}
+        for name, value in read_config(path).items():
+            values[name], origins[name] = value, Origin("file", str(path))
+    for name in _types():
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if environment.get(variable):
+            values[name] = convert(name, environment[variable], variable)
+            origins[name] = Origin("environment", variable)
+    for name, value in flags.items():
+        if value is not None:
+            flag = "--" + name.replace("_", "-")
+            values[name], origins[name] = convert(name, value, flag), Origin("flag", flag)
     if "data_dir" not in values:
         values["data_dir"] = default_data_dir()
     settings = Settings(**values)
-    _check(settings)
-    return settings
+    check(settings, {name: origin.where for name, origin in origins.items()})
+    return settings, origins
+
+
+def config_path(
+    config_file: Path | None = None, environment: Mapping[str, str] | None = None, data_dir: Path | str | None = None
+) -> Path:
+    """The config file that is read, if it is there: the one named, or that of the data folder."""
+    if config_file is not None:
+        return config_file
+    environment = os.environ if environment is None else environment
+    folder = data_dir or environment.get(ENVIRONMENT_PREFIX + "DATA_DIR") or default_data_dir()
+    return Path(folder).expanduser().absolute() / CONFIG_FILE
+
+
+def strange_variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Variables that look like a misspelt setting, each with the variable that was probably meant."""
+    import difflib
+
+    known = {name.upper() for name in _types()}
+    names = [
+        name.removeprefix(ENVIRONMENT_PREFIX) for name in sorted(environment) if name.startswith(ENVIRONMENT_PREFIX)
+    ]
+    near = {name: difflib.get_close_matches(name, known, 1, 0.8) for name in names if name not in known}
+    return [(ENVIRONMENT_PREFIX + name, ENVIRONMENT_PREFIX + meant[0]) for name, meant in near.items() if meant]
 
 
 @cache
@@ -112,56 +154,81 @@ def _types() -> dict[str, Any]:
     return get_type_hints(Settings)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings in a config file. Raises :class:`ConfigError` with the file and the key at fault."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot read the config file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the config file {path} is not valid TOML: {error}") from error
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> dict[str, Any]:
+    """The settings in the text of a config file; ``path`` is for the error. Raises :class:`ConfigError`."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
 
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the config file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the config file {path} is not valid TOML: {error}") from error
-    return {name: _convert(name, value, f"{name} in {path}") for name, value in content.items()}
+    return {name: convert(name, value, f"{name} in {path}") for name, value in content.items()}
 
 
-def _convert(name: str, value: Any, where: str) -> Any:
+def convert(name: str, value: Any, where: str) -> Any:
+    """A setting's value in its type. Raises :class:`ConfigError`, which begins with ``where``."""
     kind = _types().get(name)
     if kind is None:
-        known = ", ".join(field.name for field in dataclasses.fields(Settings))
-        raise ConfigError(f"unknown setting {where}; known are {known}")
+        raise ConfigError(f"unknown setting {where}{near_spelling(name, _types())}")
     try:
         if kind is bool:
             if isinstance(value, bool):
                 return value
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[str(value).lower()]
+        if isinstance(value, bool) or (kind in (str, Path) and not isinstance(value, str | Path)):
+            raise TypeError
         if kind is Path:
             return Path(value).expanduser().absolute()
-        return kind(value)
-    except (ValueError, TypeError, KeyError) as error:
+        found = kind(value)
+        if kind is not str and (not math.isfinite(found) or (isinstance(value, float) and found != value)):
+            raise ValueError
+        return found
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ConfigError(f"{where} is {value!r}; it must be {_KINDS[kind]}") from error
 
 
-def _check(settings: Settings) -> None:
-    if settings.device not in DEVICES:
-        raise ConfigError(f"device is {settings.device!r}; choose {', '.join(DEVICES)}")
-    if settings.engine not in ENGINES:
-        raise ConfigError(f"engine is {settings.engine!r}; choose {', '.join(ENGINES)}")
+def near_spelling(name: str, known: Iterable[str]) -> str:
+    """What to say to who wrote a name that is not known: the one that was probably meant, or all there are."""
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}"
+
+
+def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
+    """Raises :class:`ConfigError` for a value out of range; ``where`` it was set is named."""
+    for name, choices in (("device", DEVICES), ("engine", ENGINES), ("watch_mode", WATCH_MODES)):
+        value = getattr(settings, name)
+        if value not in choices:
+            raise _refused(name, value, f"choose {', '.join(choices)}{_or_near(value, choices)}", where)
     if settings.beam_width < 1 or settings.beam_width > 20:
-        raise ConfigError(f"beam_width is {settings.beam_width}; choose 1 to 20")
+        raise _refused("beam_width", settings.beam_width, "choose 1 to 20", where)
     if not 0 <= settings.nice <= 19:
-        raise ConfigError(f"nice is {settings.nice}; choose 0 to 19")
+        raise _refused("nice", settings.nice, "choose 0 to 19", where)
     if settings.max_rate and not settings.max_rate >= LOWEST_RATE:
-        raise ConfigError(f"max_rate is {settings.max_rate}; choose 0 for no limit, or at least {LOWEST_RATE}")
-    if settings.watch_mode not in WATCH_MODES:
-        raise ConfigError(f"watch_mode is {settings.watch_mode!r}; choose {', '.join(WATCH_MODES)}")
+        raise _refused("max_rate", settings.max_rate, f"choose 0 for no limit, or at least {LOWEST_RATE}", where)
     if not 0 <= settings.suspend_share <= 1:
-        raise ConfigError(f"suspend_share is {settings.suspend_share}; choose 0 to 1")
-    for name in ("batch_size", "threads", "settle_seconds", "decode_workers", "backup_days"):
+        raise _refused("suspend_share", settings.suspend_share, "choose 0 to 1", where)
+    for name in (
+        "batch_size", "threads", "settle_seconds", "decode_workers", "backup_days", "thumbnail_megabytes",
+    ):  # fmt: skip
         if getattr(settings, name) < 0:
-            raise ConfigError(f"{name} is {getattr(settings, name)}; it cannot be negative")
+            raise _refused(name, getattr(settings, name), "it cannot be negative", where)
     for name in (
         "unload_seconds",
         "reconcile_seconds",
@@ -171,4 +238,16 @@ def _check(settings: Settings) -> None:
         "suspend_photos",
     ):
         if getattr(settings, name) <= 0:
-            raise ConfigError(f"{name} is {getattr(settings, name)}; it must be above zero")
+            raise _refused(name, getattr(settings, name), "it must be above zero", where)
+
+
+def _refused(name: str, value: object, what: str, where: Mapping[str, str] | None) -> ConfigError:
+    place = (where or {}).get(name)
+    return ConfigError(f"{name} is {value!r}{f' ({place})' if place else ''}; {what}")
+
+
+def _or_near(value: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(value, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""

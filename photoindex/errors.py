@@ -12,7 +12,11 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
     ├── QueryError                 the query asks for nothing that can be searched
+    ├── BatchError                 there is no such batch of jobs, or it has ended
+    ├── ServiceError               the system does not take the watch as a service
     ├── FolderError                a folder or file the user named cannot be used
+    ├── CorrectionError            a caption or a tag cannot be taken, or there is none to lock or to undo
+    ├── ExchangeError              an export cannot be read or written
     ├── DecoderUnavailable         no process can be started to decode photos; may pass
     ├── PhotoError                 this photo cannot be captioned (``.kind`` says why; the rest goes on)
     │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
@@ -72,8 +76,24 @@ class QueryError(PhotoindexError):
     """The query asks for nothing that can be searched."""
 
 
+class BatchError(PhotoindexError):
+    """There is no such batch of jobs, or it has ended."""
+
+
+class ServiceError(PhotoindexError):
+    """The system does not take the watch as a service."""
+
+
 class FolderError(PhotoindexError):
     """A folder or file that the user named cannot be used."""
+
+
+class CorrectionError(PhotoindexError):
+    """A caption or a tag cannot be taken, or there is none to lock or to undo."""
+
+
+class ExchangeError(PhotoindexError):
+    """An export, or a sidecar, cannot be read or written."""
 
 
 class DecoderUnavailable(PhotoindexError):

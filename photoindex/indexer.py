@@ -7,6 +7,7 @@ until it has been quiet for as long.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,11 +20,13 @@ from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.decode.photo import shown
 from photoindex.errors import FolderError
+from photoindex.metadata import sidecars
 from photoindex.paths import absolute, check_exists
 from photoindex.pipeline import Pipeline
-from photoindex.store import files
+from photoindex.refresh import mark_beside
+from photoindex.store import files, metadata
 from photoindex.store.database import Database
-from photoindex.store.lookup import known_states
+from photoindex.store.lookup import known_states, sidecar_states
 from photoindex.suspension import Suspension
 from photoindex.types import Failure, FileStat, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import IGNORE_FILE, IgnoreFiles, PhotoFilter, Settler, compare, scanned_file, sift, walk
@@ -68,6 +71,7 @@ class Indexer:
         self._settings = settings
         self._report = report
         self._notice = notice
+        pipeline.notice = notice
         self._now = now
         self._suspension = suspension or Suspension(database, settings, notice)
 
@@ -94,12 +98,16 @@ class Indexer:
         places = [absolute(path) for path in paths]
         if watch is None:  # a watch has seen that they are there; what goes from now on may come back
             for place in places:
-                check_exists(place)
+                if not (accept_missing and self._is_gone(place)):
+                    check_exists(place)
         attempt = watch or once
         seen = unchanged = missing = 0
         for place in places:
             if stop.is_set():
                 break
+            if accept_missing and self._is_gone(place):
+                missing += self._give_up(place)
+                continue
             first = partial(self._compare_first if watch else self._compare, place, accept_missing=accept_missing)
             found = attempt(first)
             if found is not None:
@@ -128,6 +136,7 @@ class Indexer:
             failed=len(failures),
             seconds=time.monotonic() - started,
             failures=failures,
+            refreshed=tally.refreshed,
         )
 
     def compare_again(self, folder: Path) -> None:
@@ -152,6 +161,18 @@ class Indexer:
             self._notice(f"{error}; it is compared when it is back")
             return 0, 0, 0
 
+    def _is_gone(self, place: Path) -> bool:
+        """Whether a path that the library has photos of is not there any more."""
+        with self._database.read() as connection:
+            return not os.path.lexists(place) and bool(files.known_files(connection, place))
+
+    def _give_up(self, place: Path) -> int:
+        """Take all photos below a path that is gone for removed. Returns how many."""
+        with self._database.write() as connection:
+            known = files.known_files(connection, place)
+            removed = self._suspension.compared(connection, place, list(known), known, (), accept=True)
+            return files.mark_missing(connection, removed)
+
     def _compare(self, place: Path, *, accept_missing: bool = False) -> tuple[int, int, int]:
         """Scan a folder (or one file), note what is new, changed or gone. Returns files seen, unchanged and missing."""
         folder = place if place.is_dir() else place.parent
@@ -159,7 +180,7 @@ class Indexer:
         with self._database.write() as connection:
             root = files.ensure_root(connection, folder)
         with self._database.ask() as asker:
-            known = known_states(asker, place)
+            known, known_sidecars = known_states(asker, place), sidecar_states(asker, place)
         any_known = bool(known)
         problems: list[Path] = []
 
@@ -171,7 +192,7 @@ class Indexer:
             if self._report is not None:
                 self._report(Progress("scanning", seen, seen, Path(path)))
 
-        found = sift(walk(place, self.filter, unreadable), known, scanned_file, tell)
+        found = sift(walk(place, self.filter, unreadable), known, known_sidecars, scanned_file, tell)
         # A disk that goes away in the middle of the scan takes its photos out of sight, not out of the library.
         emptied = any_known and not found.seen and device != root.device and not accept_missing
         away = emptied or _device(folder) != device
@@ -187,6 +208,10 @@ class Indexer:
                     connection, place, changes.missing, left, changes.new, accept=accept_missing
                 )
                 files.mark_missing(connection, removed)
+        other = [item.path for item in named if item.sidecars != known_sidecars.get(os.fspath(item.path), "")]
+        if found.beside or other:
+            with self._database.write() as connection:
+                metadata.mark_paths(connection, [*found.beside, *other])
         self._record([*changes.new, *changes.changed])
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
@@ -210,7 +235,7 @@ class Indexer:
             except OSError:
                 problems.append(path)
             else:
-                found += [ScannedFile(path, stat)] if stat is not None else []
+                found += [ScannedFile(path, stat, sidecars.state(sidecars.beside(path)))] if stat is not None else []
         return found
 
     def _record(self, found: Iterable[ScannedFile]) -> None:
@@ -235,11 +260,14 @@ class Indexer:
         try:
             for path in rules:
                 self.compare_again(path.parent)
+            mark_beside(self._database, (item.path for item in settled if sidecars.is_sidecar(item.path)))
             with self._database.write() as connection:
                 roots = files.list_roots(connection)
                 known = [
                     item for item in settled
-                    if item.path.name != IGNORE_FILE and files.root_of(roots, item.path) is not None
+                    if item.path.name != IGNORE_FILE
+                    and not sidecars.is_sidecar(item.path)
+                    and files.root_of(roots, item.path) is not None
                 ]  # fmt: skip
                 files.record_files(connection, known)
         except BaseException:
@@ -258,8 +286,7 @@ class Indexer:
 
     def job_due_in(self) -> float | None:
         """Seconds until the next job may be claimed, below zero when one may be; ``None`` when there is none."""
-        with self._database.read() as connection:
-            due = jobqueue.next_due(connection)
+        due = self._pipeline.next_due()
         return None if due is None else due.timestamp() - time.time()
 
     def _failures(self, places: Sequence[Path]) -> tuple[Failure, ...]:

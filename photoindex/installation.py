@@ -18,8 +18,9 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.captioner.folder import inspect_folder
 from photoindex.config import Settings
-from photoindex.decode import readable_formats
+from photoindex.decode import list_readers
 from photoindex.errors import ModelError, PhotoError
+from photoindex.photoformats import OPTIONAL_FORMATS
 from photoindex.types import Finding
 from photoindex.units import human_size
 
@@ -35,7 +36,8 @@ LIBRARIES: Final = {
     "torchvision": "0.19",
     "safetensors": "0.4.3",
     "numpy": "1.26",
-    "Pillow": "10.3",
+    "Pillow": "11.0",
+    "dhash": "1.4",
     "SQLAlchemy": "2.0.30",
     "alembic": "1.13",
     "whoosh3": "3.50",
@@ -45,8 +47,11 @@ LIBRARIES: Final = {
     "platformdirs": "4.2",
     "filelock": "3.13",
     "pathspec": "1.0",
+    "defusedxml": "0.7.1",
+    "lxml": "5.0",
+    "tomlkit": "0.12",
+    "reverse-geocode": "1.6.5",
 }
-PLUGINS: Final = {"HEIC": "pip install 'photoindex[heif]'", "AVIF": "pip install --upgrade 'Pillow>=11.3'"}
 
 
 def check_python() -> Finding:
@@ -97,17 +102,17 @@ def check_model(name: str) -> Finding:
 
 
 def check_formats() -> Finding:
-    readable = readable_formats()
-    able = ", ".join(name for name, found in readable.items() if found)
-    unable = [name for name, found in readable.items() if not found]
+    found = list_readers()
+    able = ", ".join(reader.format.name for reader in found if reader.works)
+    unable = [reader for reader in found if not reader.works]
     if not unable:
         return Finding("formats", "ok", f"reads {able}")
-    advice = "; ".join(PLUGINS.get(name, "pip install --force-reinstall Pillow") for name in unable)
+    ours_to_lack = all(reader.format in OPTIONAL_FORMATS for reader in unable)
     return Finding(
         "formats",
-        "warning" if set(unable) <= PLUGINS.keys() else "problem",
-        f"reads {able}, but not {', '.join(unable)}",
-        advice,
+        "warning" if ours_to_lack else "problem",
+        f"reads {able}, but not {', '.join(reader.format.name for reader in unable)}",
+        "; ".join(dict.fromkeys(reader.install for reader in unable)),
     )
 
 

@@ -9,6 +9,9 @@ A try is counted when it begins. So a job that was taken back with a try more th
 worker died, and may be why. All that were are suspects, most of them for being neighbours only; they are found out by
 group testing, halving each time: jobs with more tries are claimed in smaller batches, 32, 16, 8 … and at last one by
 one. A batch without the culprit goes through; a file fails only when it was alone :data:`LONE_TRIES` times.
+
+Jobs that a person asked for together belong to a batch in the catalogue (:mod:`photoindex.batches`), which may be
+paused or cancelled. A job goes before all of a lower priority, whatever their age.
 """
 
 from __future__ import annotations
@@ -23,10 +26,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, update
 
 from photoindex.errors import PhotoError, UnreadablePhoto
-from photoindex.store.tables import file, job, root
+from photoindex.processes import is_running
+from photoindex.store.tables import batch, file, job, root
 from photoindex.types import Failure, FileStat
 
 KIND = "caption"
@@ -39,6 +43,7 @@ MAX_ATTEMPTS = 5  # tries that end in a failure that may pass
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 CHUNK = 500
+PRIORITIES = {"high": 0, "normal": 1, "low": 2}  # what is new is of normal priority
 _PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id (in a container always 1)
 _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
 
@@ -57,6 +62,7 @@ class Job:
     again: bool
     owner: str
     queued_at: datetime
+    batch_id: int | None = None
 
 
 def owner_name() -> str:
@@ -64,37 +70,60 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_PROCESS}"
 
 
-def enqueue(connection: Connection, file_ids: Sequence[int], now: datetime, kind: str = KIND) -> None:
-    """Queue files, in the transaction that found them. A file that is queued already, or failed before, starts anew."""
+def enqueue(
+    connection: Connection,
+    file_ids: Sequence[int],
+    now: datetime,
+    kind: str = KIND,
+    *,
+    batch_id: int | None = None,
+    priority: int = PRIORITIES["normal"],
+) -> None:
+    """Queue files, in the transaction that found them. A file that is queued already, or failed before, starts anew.
+
+    A job of another kind that waits for the file is left to be done as well: when a file that is to be captioned anew
+    changes, cancelling the one must not lose the other.
+    """
     for start in range(0, len(file_ids), CHUNK):
         chunk = list(file_ids[start : start + CHUNK])
-        connection.execute(delete(job).where(job.c.file_id.in_(chunk), job.c.state != "running"))
+        waits_otherwise = and_(job.c.kind != kind, job.c.state == "queued", job.c.error_kind.is_(None))
+        same = and_(job.c.file_id.in_(chunk), job.c.state != "running", not_(waits_otherwise))
+        connection.execute(delete(job).where(same))
         # A running job read the file's old state: its owner notices that the file changed and queues it again.
-        running = set(connection.execute(select(job.c.file_id).where(job.c.file_id.in_(chunk))).scalars())
+        here = and_(job.c.file_id.in_(chunk), job.c.kind == kind)
+        running = set(connection.execute(select(job.c.file_id).where(here)).scalars())
         rows = [
-            {"kind": kind, "file_id": file_id, "state": "queued", "attempts": 0, "next_try_at": now, "created_at": now}
+            {"kind": kind, "file_id": file_id, "state": "queued", "attempts": 0, "next_try_at": now, "created_at": now,
+             "batch_id": batch_id, "priority": priority}
             for file_id in chunk
             if file_id not in running
-        ]
+        ]  # fmt: skip
         if rows:
             connection.execute(insert(job), rows)
 
 
-def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list[Job]:
-    """Take up to ``limit`` due jobs, oldest first. Call it in a write transaction.
+def _may_be_done(model: str | None) -> ColumnElement[bool]:
+    """That a job belongs to no batch, or to one that goes on and is for this ``model`` (``None``: any)."""
+    going_on = select(batch.c.id).where(batch.c.state == "active", true() if model is None else batch.c.model == model)
+    return or_(job.c.batch_id.is_(None), job.c.batch_id.in_(going_on))
+
+
+def claim(connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None) -> list[Job]:
+    """Take up to ``limit`` due jobs of the highest priority, oldest first. Call it in a write transaction.
 
     All have been tried equally often; those that were tried before come in smaller batches (the module says why).
+    Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
     """
     _take_back(connection, job.c.lease_until < now, now)
-    due = and_(job.c.state == "queued", job.c.next_try_at <= now)
-    oldest = (job.c.next_try_at, job.c.id)
+    due = and_(job.c.state == "queued", job.c.next_try_at <= now, _may_be_done(model))
+    oldest = (job.c.priority, job.c.next_try_at, job.c.id)
     tried = connection.execute(select(job.c.attempts).where(due).order_by(*oldest).limit(1)).scalar()
     if tried is None:
         return []
     rows = connection.execute(
         select(
-            job.c.id, job.c.file_id, job.c.kind, job.c.created_at, file.c.relative_path, file.c.size, file.c.mtime_ns,
-            file.c.inode, root.c.path,
+            job.c.id, job.c.file_id, job.c.kind, job.c.created_at, job.c.batch_id, file.c.relative_path, file.c.size,
+            file.c.mtime_ns, file.c.inode, root.c.path,
         )
         .join_from(job, file)
         .join(root)
@@ -118,6 +147,7 @@ def claim(connection: Connection, owner: str, limit: int, now: datetime) -> list
             row.kind == AGAIN,
             owner,
             row.created_at,
+            row.batch_id,
         )
         for row in rows
     ]
@@ -226,15 +256,7 @@ def _alive(owner: str) -> bool:
     pid = int(owner.split(":")[1])
     if pid == os.getpid():
         return owner == owner_name()
-    if os.name == "nt":
-        return True  # no harmless probe: wait for the lease to run out
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return is_running(pid)
 
 
 def final_failures(connection: Connection, file_ids: Sequence[int]) -> set[int]:
@@ -271,16 +293,16 @@ def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
     return found
 
 
-def count_due(connection: Connection, now: datetime) -> int:
-    """How many queued jobs may be claimed now."""
-    due = and_(job.c.state == "queued", job.c.next_try_at <= now)
+def count_due(connection: Connection, now: datetime, model: str | None = None) -> int:
+    """How many queued jobs may be claimed now by a process with this ``model`` setting."""
+    due = and_(job.c.state == "queued", job.c.next_try_at <= now, _may_be_done(model))
     return connection.execute(select(func.count()).select_from(job).where(due)).scalar_one()
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the next queued job may be claimed."""
+def next_due(connection: Connection, model: str | None = None) -> datetime | None:
+    """When the next queued job may be claimed by a process with this ``model`` setting."""
     due: datetime | None = connection.execute(
-        select(func.min(job.c.next_try_at)).where(job.c.state == "queued")
+        select(func.min(job.c.next_try_at)).where(job.c.state == "queued", _may_be_done(model))
     ).scalar()
     return due
 

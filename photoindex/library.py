@@ -25,18 +25,36 @@ from photoindex.search.terms import TERMS_LAYER
 from photoindex.store.database import Database
 from photoindex.store.lookup import LEARNED_SOURCE, find_photos
 from photoindex.termindex import TermIndex
-from photoindex.types import Failure, Hit, IndexReport, Match, Matched, Photo, Prediction, Progress, Tally
+from photoindex.types import (
+    Duplicate,
+    Failure,
+    Hit,
+    IndexReport,
+    Match,
+    Matched,
+    Photo,
+    Prediction,
+    Progress,
+    SortKey,
+    Tally,
+)  # fmt: skip
 
 if TYPE_CHECKING:
-    from photoindex import fulltext, jobqueue
+    from photoindex import fulltext, jobqueue, stats
+    from photoindex.batches import Batches, BatchKind, Priority
+    from photoindex.corrections import Editor
+    from photoindex.exchange import Exchange
     from photoindex.pipeline import Pipeline
+    from photoindex.recaption import Plan, Recaptioner
+    from photoindex.stats import Stats
     from photoindex.status import Status
-    from photoindex.store import files, photos, vectors
+    from photoindex.store import files, order, photos, vectors
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
     fulltext, jobqueue = lazily("photoindex.fulltext"), lazily("photoindex.jobqueue")
     files, photos = lazily("photoindex.store.files"), lazily("photoindex.store.photos")
-    vectors = lazily("photoindex.store.vectors")
+    order, vectors = lazily("photoindex.store.order"), lazily("photoindex.store.vectors")
+    stats = lazily("photoindex.stats")
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
@@ -147,11 +165,15 @@ class Library:
 
     # Asking
 
-    def search(self, query: str, limit: int | None = 20) -> list[Hit]:
-        """The photos that fit a description, best first.
+    def search(
+        self, query: str, limit: int | None = 20, *, sort: SortKey = "score", reverse: bool = False
+    ) -> list[Hit]:
+        """The photos that fit a description, best first, or in the order :func:`photoindex.store.order.in_order` has.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
+        if sort != "score" or reverse:
+            return self._sorted(self.match(query), limit, sort, reverse)
         wanted = None if limit is None else limit + SPARE_MATCHES
         return self._hits(self.match(query, wanted))[:limit]
 
@@ -180,6 +202,16 @@ class Library:
         hits = hits[:limit]
         shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
         return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
+
+    def thumbnails(self, hits: Sequence[Hit]) -> Iterator[bytes | None]:
+        """For each hit a small JPEG, upright; ``None`` for a photo that cannot be read now."""
+        from photoindex.thumbnails import Thumbnails
+
+        with self._database.read() as connection:
+            contents = photos.content_hashes(connection, [hit.photo_id for hit in hits])
+        limit = self.settings.thumbnail_megabytes * 1_000_000
+        kept = Thumbnails(self.settings.data_dir / "thumbnails", limit, self.settings)
+        return kept.of([(contents.get(hit.photo_id, ""), hit.path) for hit in hits])
 
     def match(self, query: str, limit: int | None = None, *, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
         """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.
@@ -210,6 +242,8 @@ class Library:
 
         Raises :class:`FolderError` when the library never met that path.
         """
+        from photoindex.companions import companions_of
+
         place = absolute(Path(path))
         with self._database.read() as connection:
             found = files.photo_at(connection, place)
@@ -218,7 +252,33 @@ class Library:
             if found[1] is None:
                 return None
             photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
-            return dataclasses.replace(photo, terms=photo.terms + vectors.terms_of(connection, photo.id))
+            terms = photo.terms + vectors.terms_of(connection, photo.id)
+            return dataclasses.replace(photo, terms=terms, companions=companions_of(connection, photo))
+
+    def duplicates(
+        self,
+        *paths: Path | str,
+        near: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[tuple[Duplicate, ...]]:
+        """Groups of files with the same bytes, or, with ``near`` (0 to 15), that look alike; the best file first.
+
+        ``paths`` choose the groups that have a file there. See :func:`photoindex.duplicates.find_duplicates`.
+        """
+        from photoindex import duplicates
+
+        places = [absolute(Path(path)) for path in paths]
+        for place in places:
+            check_exists(place)
+        if near is not None:
+            duplicates.complete_fingerprints(self._database, self.settings, progress, stop)
+        return duplicates.find_duplicates(self._database, near, places)
+
+    def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
+        """What is known of the photos with these ids, in this order, but for learned terms; no unknown ones."""
+        found = self._load(photo_ids)
+        return [found[photo_id] for photo_id in photo_ids if photo_id in found]
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""
@@ -256,6 +316,25 @@ class Library:
             watches_allowed=InotifyLimits().allowed(),
         )
 
+    # What people say
+
+    def editor(self) -> Editor:
+        """Captions, tags and locks by people, with their history."""
+        from photoindex.corrections import Editor
+
+        return Editor(self._database, self._sync_text)
+
+    def exchange(self) -> Exchange:
+        """Exports of what is known of photos, and the way back."""
+        from photoindex.exchange import Exchange
+
+        return Exchange(self._database, self._sync_text)
+
+    def stats(self, most: int = 10) -> Stats:
+        """What the library holds, counted; at most ``most`` cameras, folders, words and labels."""
+        with self._database.read() as connection:
+            return stats.count(connection, most)
+
     # Failures and repair
 
     def failures(self, *, include_ignored: bool = False) -> list[Failure]:
@@ -289,23 +368,36 @@ class Library:
         self,
         *,
         everything: bool = False,
+        failed: bool = False,
+        query: str | None = None,
+        priority: Priority = "low",
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
+        started: Callable[[int | None, int], None] = lambda _batch, _photos: None,
     ) -> Tally:
-        """Caption photos anew: those whose caption is by another model than the one in use, or ``everything``.
+        """Caption photos anew as one batch: those whose caption is by another model than the one in use, ``everything``
+        or all that ``failed``; of those that answer a ``query`` when there is one.
 
         The old captions stay searchable until each is replaced. A run that is stopped goes on with the next one.
+        ``started`` is told the batch's id (``None``: there is nothing to do) and how many photos it has.
         """
-        files_to_do = self.outdated(everything=everything)
-        with self._database.write() as connection:
-            jobqueue.enqueue(connection, files_to_do, datetime.now(timezone.utc), kind=jobqueue.AGAIN)
-        return self._pipe().run(stop=stop, progress=progress)
+        kind = _batch_kind(everything, failed, query)
+        return self._recaptioner().run(kind, query, priority, progress, stop, started)
+
+    def plan_recaption(self, *, everything: bool = False, failed: bool = False, query: str | None = None) -> Plan:
+        """What :meth:`recaption` would do, and how long it would take; nothing is changed."""
+        return self._recaptioner().plan(_batch_kind(everything, failed, query), query)
 
     def outdated(self, *, everything: bool = False) -> list[int]:
         """Ids of one file of each photo that :meth:`recaption` would caption."""
-        identity = None if everything else self._pipe().captioner.identity
-        with self._database.read() as connection:
-            return photos.captioned_before(connection, identity)
+        return self._recaptioner().files(_batch_kind(everything, False, None), None)
+
+    @property
+    def batches(self) -> Batches:
+        """The batches of photos to be captioned anew: to list, pause, resume and cancel them."""
+        from photoindex.batches import Batches
+
+        return Batches(self._database)
 
     def work_off(
         self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
@@ -329,6 +421,9 @@ class Library:
                 fulltext.rebuild(self._database, self._full_text, self.settings)
         return self._full_text
 
+    def _sync_text(self) -> None:
+        fulltext.sync(self._database, self._text(), self.settings)
+
     # Imported where they are used: a search needs neither watching nor decoding.
 
     def _pipe(self, load: Callable[[Settings], Captioner] = captioning.load_captioner) -> Pipeline:
@@ -337,6 +432,11 @@ class Library:
         if self._pipeline is None:
             self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
         return self._pipeline
+
+    def _recaptioner(self) -> Recaptioner:
+        from photoindex.recaption import Recaptioner
+
+        return Recaptioner(self._database, self._pipe(), lambda query: [match.photo_id for match in self.match(query)])
 
     def _hits(self, matches: Sequence[Match]) -> list[Hit]:
         """The matches that have a caption and a present file, in their order."""
@@ -347,6 +447,7 @@ class Library:
             photo = found.get(match.photo_id)
             if photo is None:
                 continue
+            facts = photo.facts
             hits.append(
                 Hit(
                     path=photo.paths[0],
@@ -355,15 +456,31 @@ class Library:
                     caption_source=photo.source,
                     matched=match.matched,
                     terms=tuple(photo.terms),
-                    taken_at=photo.taken_at,
-                    camera=photo.camera,
-                    width=photo.width,
-                    height=photo.height,
+                    taken_at=facts.taken_at if facts else None,
+                    camera=facts.camera if facts else None,
+                    width=facts.width if facts else None,
+                    height=facts.height if facts else None,
                     photo_id=match.photo_id,
                     other_paths=tuple(photo.paths[1:]),
+                    facts=facts,
                 )
             )
         return hits
+
+    def _sorted(self, matches: Sequence[Match], limit: int | None, sort: SortKey, reverse: bool) -> list[Hit]:
+        by_id = {match.photo_id: match for match in matches}
+        with self._database.read() as connection:
+            ids = order.in_order(connection, list(by_id), sort, reverse=reverse)
+        hits: list[Hit] = []
+        ordered = (by_id[photo_id] for photo_id in ids)
+        while (limit is None or len(hits) < limit) and (some := list(islice(ordered, SIMILAR_AT_ONCE))):
+            hits += self._hits(some)
+        return hits[:limit]
+
+    def _load(self, photo_ids: Sequence[int]) -> dict[int, Photo]:
+        with self._database.read() as connection:
+            loaded = photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
+        return {photo.id: photo for photo in loaded}
 
     def _file_ids(self, connection: Any, paths: Sequence[Path | str]) -> list[int]:
         ids = []
@@ -373,6 +490,14 @@ class Library:
                 raise FolderError(f"{absolute(Path(path))} is not in the library")
             ids.append(found[0])
         return ids
+
+
+def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
+    if failed:
+        return "failed"
+    if everything:
+        return "all" if query is None else "where"
+    return "stale"
 
 
 def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:

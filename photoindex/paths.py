@@ -1,16 +1,58 @@
-"""Paths as the user writes them."""
+"""Paths as the user writes them, and as the disk has them."""
 
 from __future__ import annotations
 
 import os
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from photoindex.errors import FolderError
 
+# Where a file is usually found under any spelling of its name.
+CASE_DOES_NOT_MATTER = sys.platform in ("win32", "darwin")
+
 
 def absolute(path: Path) -> Path:
-    """An absolute path without ``.`` and ``..``; links are kept as the user wrote them."""
-    return Path(os.path.abspath(os.path.expanduser(path)))
+    """An absolute path without ``.`` and ``..``, as it is spelt on disk; links are kept as the user wrote them."""
+    return as_on_disk(Path(os.path.abspath(os.path.expanduser(path))))
+
+
+def as_on_disk(
+    path: Path,
+    *,
+    any_case: bool = CASE_DOES_NOT_MATTER,
+    names_in: Callable[[Path], Sequence[str]] = os.listdir,
+    exists: Callable[[Path], bool] = os.path.lexists,
+) -> Path:
+    """An absolute path with each name as its folder lists it, where that differs in case or Unicode form only.
+
+    "é" is one character or two; macOS finds a file by both, and by any case, and so does Windows by any case. A folder
+    under two spellings would be two folders here, with every photo twice. Names that nothing answers to stay as they
+    are. ``any_case``: the file system does not tell case apart.
+    """
+    found = Path(path.anchor)
+    for name in path.parts[1:]:
+        there = exists(found / name)
+        if there and not any_case:
+            found /= name
+            continue
+        try:
+            names = names_in(found)
+        except OSError:  # not to be listed, or no folder
+            names = ()
+        found /= name if name in names else _respelt(name, names, there and any_case)
+    return found
+
+
+def _respelt(name: str, names: Sequence[str], any_case: bool) -> str:
+    composed = unicodedata.normalize("NFC", name)
+    same = [other for other in names if unicodedata.normalize("NFC", other) == composed]
+    if not same and any_case:
+        folded = composed.casefold()
+        same = [other for other in names if unicodedata.normalize("NFC", other).casefold() == folded]
+    return same[0] if len(same) == 1 else name
 
 
 def check_exists(path: Path) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -18,16 +19,20 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex import fulltext, jobqueue, termindex
+from photoindex import batches, fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
 from photoindex.decode.photo import shown
 from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
+from photoindex.metadata import sidecars
+from photoindex.metadata.places import Gazetteer
 from photoindex.pace import Pace
+from photoindex.photoformats import is_developed_name, is_raw_name
+from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.search import FullText
-from photoindex.store import files, photos
+from photoindex.store import files, metadata, pairs, photos
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
@@ -69,6 +74,8 @@ class Pipeline:
         self._now = now
         self._pace = pace or Pace(settings.max_rate)
         self._owner = jobqueue.owner_name()
+        self.model_setting = batches.model_setting(settings)
+        self._counted_until = time.monotonic()  # the time up to here is counted to photos that were done
         self._captioner: Captioner | None = None
         self._decoder: Decoder | None = None
         self._model_id: int | None = None
@@ -76,6 +83,10 @@ class Pipeline:
         self._text_refused = False  # in this run: the index takes nothing for now
         self._suspension = Suspension(database, settings, logger.warning)
         self._owed: dict[int, Job] = {}  # to be given back to the queue, which could not take them
+        self._gazetteer = Gazetteer()
+        self._refresher = Refresher(database, settings, self._gazetteer)
+        self._problems = 0  # of metadata, in this run
+        self.notice: Callable[[str], None] = lambda _: None  # hears of metadata that cannot be read
 
     @property
     def captioner(self) -> Captioner:
@@ -85,12 +96,25 @@ class Pipeline:
         return self._captioner
 
     @property
+    def decoder(self) -> Decoder:
+        """The decoding workers, for the model's size of picture."""
+        if self._decoder is None:
+            self._decoder = Decoder(
+                self.captioner.input_size,
+                workers=self._settings.decoders,
+                seconds=self._settings.decode_seconds,
+                max_pixels=self._settings.max_pixels,
+            )
+        return self._decoder
+
+    @property
     def at_rest(self) -> bool:
         """Whether neither the model nor decoder workers are held."""
         return self._captioner is None and self._decoder is None
 
     def close(self) -> None:
         """Let go of the model and stop the decoder's workers; both come back when there is work."""
+        self._gazetteer.close()
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
@@ -117,17 +141,27 @@ class Pipeline:
         stop = stop or threading.Event()
         tally = Tally() if tally is None else tally
         self._text_refused = False
+        self._problems = 0
         self._give_back()
         with self._database.write() as connection:
             jobqueue.take_back_dead(connection, self._now())
+            pairs.release_failed(connection)
+        # Cheap, and what a caption waits for must not keep dates waiting.
+        tally.refreshed += self._refresh(stop, progress, between)
         while not stop.is_set():
             if between is not None:
                 between()
             with self._database.write() as connection:
-                claimed = jobqueue.claim(connection, self._owner, self._pace.at_once(jobqueue.CLAIM), self._now())
+                most = self._pace.at_once(jobqueue.CLAIM)
+                claimed = jobqueue.claim(connection, self._owner, most, self._now(), self.model_setting)
             if not claimed:
                 break
             self._work(claimed, tally, stop, progress)
+            with self._database.write() as connection:
+                batches.close(connection)
+        tally.refreshed += self._refresh(stop, progress, between)  # copies that have sidecars of their own
+        if self._problems > PROBLEMS_TOLD:
+            self.notice(f"{self._problems - PROBLEMS_TOLD} more photos have metadata that cannot be read")
         self.sync_full_text()
         termindex.tidy(self._database, self._settings.terms_path)
         return tally
@@ -140,6 +174,7 @@ class Pipeline:
         progress: Callable[[Progress], None] | None,
     ) -> None:
         unfinished = {job.id: job for job in claimed}
+        self._counted_until = time.monotonic()
         try:
             ready = self._read(claimed, unfinished, tally, stop)
             self._decode_and_caption(ready, unfinished, tally, stop, progress)
@@ -152,7 +187,22 @@ class Pipeline:
         if self._owed:
             with self._database.write() as connection:
                 jobqueue.release(connection, list(self._owed.values()), self._now())
+                batches.close(connection)  # those that were cancelled are not to be done after all
             self._owed.clear()
+
+    def _refresh(
+        self,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+        between: Callable[[], None] | None,
+    ) -> int:
+        return self._refresher.run(stop=stop, progress=progress, between=between, notice=self._tell)
+
+    def _tell(self, problems: Sequence[str]) -> None:
+        for line in problems:
+            self._problems += 1
+            if self._problems <= PROBLEMS_TOLD:
+                self.notice(line)
 
     # claim -> read
 
@@ -168,6 +218,10 @@ class Pipeline:
         for job in claimed:
             if stop.is_set():
                 break
+            if self._is_companion(job):
+                unfinished.pop(job.id)
+                tally.recognised += 1
+                continue
             try:
                 ready = self._hash(job, unfinished)
             except PhotoError as error:
@@ -185,6 +239,16 @@ class Pipeline:
                 continue
             by_hash.setdefault(ready.content_hash, []).append(ready)
         return {group[0].job.path: group for group in by_hash.values()}
+
+    def _is_companion(self, job: Job) -> bool:
+        """Whether a raw file was found to lie beside its JPEG, which stands for it."""
+        if not is_raw_name(job.path) or read_stat(job.path) is None:
+            return False
+        with self._database.write() as connection:
+            joined = pairs.settle(connection, job.file_id)
+            if joined:
+                jobqueue.finish(connection, job.id)
+        return joined
 
     def _hash(self, job: Job, unfinished: dict[int, Job]) -> _Ready | None:
         """``None`` when the file is not there to be read now: it is gone, its disk is, or it is still being written."""
@@ -227,9 +291,20 @@ class Pipeline:
             photo_id, since = known[0], ready.job.queued_at
             if ready.job.again and not photos.was_captioned(connection, photo_id, self.captioner.identity, since):
                 return False
-            files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
-            jobqueue.finish(connection, ready.job.id)
+            self._link(connection, [ready], photo_id)
+            if sidecars.beside(ready.job.path):
+                metadata.mark_stale(connection, [photo_id])
+            else:
+                metadata.mark_if_named(connection, photo_id)
+            batches.add_done(connection, _by_batch([ready]), 0.0)
             return True
+
+    def _link(self, connection: Connection, group: Sequence[_Ready], photo_id: int) -> None:
+        """These files hold a photo, and their jobs are done."""
+        for ready in group:
+            files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
+            pairs.settle(connection, ready.job.file_id)
+            jobqueue.finish(connection, ready.job.id)
 
     # decode -> caption -> store
 
@@ -243,14 +318,9 @@ class Pipeline:
     ) -> None:
         if not groups or stop.is_set():
             return
-        captioner = self.captioner
-        if self._decoder is None:
-            self._decoder = Decoder(
-                captioner.input_size,
-                workers=self._settings.decoders,
-                seconds=self._settings.decode_seconds,
-                max_pixels=self._settings.max_pixels,
-            )
+        loading = time.monotonic()
+        captioner, decoder = self.captioner, self.decoder
+        self._counted_until += time.monotonic() - loading
         # The model is loaded and the bytes are read: from here on a file may be what ends this process.
         with self._database.write() as connection:
             jobqueue.begin(connection, [ready.job for group in groups.values() for ready in group])
@@ -258,7 +328,7 @@ class Pipeline:
         renewed = time.monotonic()
         waiting = self._waiting() if progress is not None else 0
         batch_size = self._pace.at_once(captioner.batch_size, seconds=1.0)
-        for path, answer in self._decoder.decode(list(groups)):
+        for path, answer in decoder.decode(list(groups)):
             stop.wait(self._pace.begin())
             group = groups[path]
             if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
@@ -268,11 +338,15 @@ class Pipeline:
                 for ready in group:
                     error = type(answer)(str(answer).replace(shown(path), shown(ready.job.path)))
                     self._fail(ready.job, error, unfinished, tally, ready.content_hash)
+            elif self._adopt(group, answer, unfinished, tally):
+                pass
             else:
                 batch.append((group, answer))
             if len(batch) >= batch_size:
                 self._caption_and_store(batch, unfinished, tally)
                 batch = []
+                if self._halted(unfinished):
+                    break
             if progress is not None:
                 progress(Progress("captioning", tally.done, tally.done + len(unfinished) + waiting, path))
             if time.monotonic() - renewed > jobqueue.LEASE.total_seconds() / 10:
@@ -297,13 +371,18 @@ class Pipeline:
                     connection, captioner.identity, captioner.name, captioner.encoder, captioner.terms
                 )
             for (group, decoded), prediction in zip(batch, predictions, strict=True):
-                first = group[0]
-                photo_id = photos.save_photo(connection, first.content_hash, first.stat.size, decoded.facts)
+                photo_id = self._save_photo(connection, group[0], decoded)
                 self._save(connection, photo_id, prediction)
-                for ready in group:
-                    files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
-                    jobqueue.finish(connection, ready.job.id)
-        for group, _ in batch:
+                self._link(connection, group, photo_id)
+                if any(sidecars.beside(ready.job.path) for ready in group[1:]):
+                    metadata.mark_stale(connection, [photo_id])
+            done = [ready for group, _ in batch for ready in group]
+            now = time.monotonic()
+            asked_for = _by_batch(done)
+            batches.add_done(connection, asked_for, (now - self._counted_until) * asked_for.total() / len(done))
+            self._counted_until = now
+        for group, decoded in batch:
+            self._tell(decoded.problems)
             tally.captioned += 1
             tally.recognised += len(group) - 1
             for ready in group:
@@ -314,6 +393,34 @@ class Pipeline:
             except FullTextError:  # tried again at the end of the run; until then the marks stay
                 self._text_refused = True
             termindex.tidy(self._database, self._settings.terms_path, busy=True)
+
+    def _adopt(self, group: list[_Ready], decoded: DecodedPhoto, unfinished: dict[int, Job], tally: Tally) -> bool:
+        """A JPEG whose raw file was captioned before it came needs no caption: the photo becomes the JPEG's."""
+        first = group[0]
+        if first.job.again or not is_developed_name(first.job.path):
+            return False
+        with self._database.read() as connection:
+            if pairs.adoptable(connection, first.job.file_id) is None:
+                return False
+        with self._database.write() as connection:
+            photo_id = pairs.adoptable(connection, first.job.file_id)
+            if photo_id is None or photos.find_by_hash(connection, first.content_hash) is not None:
+                return False
+            photos.change_content(connection, photo_id, first.content_hash, first.stat.size)
+            self._save_photo(connection, first, decoded)
+            self._link(connection, group, photo_id)
+        tally.recognised += len(group)
+        for ready in group:
+            unfinished.pop(ready.job.id)
+        return True
+
+    def _save_photo(self, connection: Connection, ready: _Ready, decoded: DecodedPhoto) -> int:
+        """What the file is and says, without the caption."""
+        facts = self._gazetteer.placed(decoded.facts)
+        photo_id = photos.save_photo(connection, ready.content_hash, ready.stat.size, facts, decoded.fingerprint)
+        metadata.save_written(connection, photo_id, decoded.written)
+        files.note_sidecars(connection, ready.job.path, decoded.sidecars)
+        return photo_id
 
     def _save(self, connection: Connection, photo_id: int, prediction: Prediction) -> None:
         assert self._model_id is not None
@@ -329,17 +436,32 @@ class Pipeline:
     ) -> None:
         """``content_hash``: what the file's bytes hash to, when they could be read."""
         with self._database.write() as connection:
-            jobqueue.fail(connection, job, error, self._now())
+            if not jobqueue.fail(connection, job, error, self._now()):
+                pairs.release(connection, [job.file_id])
             if content_hash is not None:
                 files.unlink_photo(connection, job.file_id, content_hash)
         unfinished.pop(job.id)
         tally.failed += 1
         tally.errors.append((job.path, error))
 
+    def _halted(self, unfinished: dict[int, Job]) -> bool:
+        """Whether a batch that has jobs at hand was paused or cancelled: then all at hand are given back, and claimed
+        anew without them."""
+        at_hand = {job.batch_id for job in unfinished.values() if job.batch_id is not None}
+        if not at_hand:
+            return False
+        with self._database.read() as connection:
+            return batches.any_halted(connection, sorted(at_hand))
+
     def _waiting(self) -> int:
         """How many jobs nobody has claimed; counting them takes milliseconds when there are many."""
         with self._database.read() as connection:
-            return jobqueue.count_due(connection, self._now())
+            return jobqueue.count_due(connection, self._now(), self.model_setting)
+
+    def next_due(self) -> datetime | None:
+        """When the next job that this pipeline may do can be claimed."""
+        with self._database.read() as connection:
+            return jobqueue.next_due(connection, self.model_setting)
 
     # store -> full text
 
@@ -348,6 +470,11 @@ class Pipeline:
         written = fulltext.sync(self._database, self._full_text, self._settings)
         self._text_synced_at = time.monotonic()
         return written
+
+
+def _by_batch(done: Sequence[_Ready]) -> Counter[int]:
+    """How many of these jobs each batch asked for."""
+    return Counter(ready.job.batch_id for ready in done if ready.job.batch_id is not None)
 
 
 def read_stat(path: Path) -> FileStat | None:

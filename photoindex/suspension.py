@@ -3,12 +3,14 @@
 A disk that is not mounted, a share that shows nothing, a sync that went wrong: all look like the removal of every
 photo. So when more than a set share of a root's photos vanish at once, none of them is taken for removed. The root is
 *suspended*: its photos stay as they are, and are found, until they are back or the user says that they are gone. A few
-that vanish are believed to be removed; what is known of those is kept as well, so that a mistake costs no captioning.
+that vanish are believed to be removed, and so are files that were never read, of which nothing is known. What is known
+of removed photos is kept as well, so that a mistake costs no captioning.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,15 +27,19 @@ from photoindex.store.database import Database
 from photoindex.store.files import Root
 from photoindex.types import FileStat, ScannedFile
 
-BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one
+BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one burst,
+LONGEST_BURST: Final = 60.0  # but for so long only: in a busy folder they never cease
 
 
 @dataclass(slots=True)
 class _Burst:
-    """Removals of a root's photos, one soon after the other, since ``began``; ``last`` by the clock."""
+    """Removals of a root's photos, one soon after the other: ``photos`` of them from ``began`` (by the clock
+    ``first``) until ``last``; ``present`` were there before."""
 
     began: datetime
+    first: float
     last: float
+    present: int
     photos: int = 0
     suspended: bool = False
 
@@ -78,6 +84,7 @@ class Suspension:
                 by_root.setdefault(owner.id, []).append(path)
         arrived = Counter((file.stat.size, file.stat.mtime_ns) for file in new)
         removed: list[Path] = []
+        read: Mapping[Path, int] | None = None
         for root in roots:
             paths = by_root.get(root.id, [])
             whole = place == root.path or place in root.path.parents
@@ -88,7 +95,8 @@ class Suspension:
             if root.suspended_photos is None and len(paths) < self._settings.suspend_photos:
                 removed += paths
                 continue
-            vanished = _vanished(paths, known, arrived)
+            read = files.read_below(connection, place) if read is None else read
+            vanished = _vanished(paths, known, arrived) & read.keys()
             if self._is_doubtful(connection, root, len(vanished), whole):
                 removed += [path for path in paths if path not in vanished]
                 if vanished:
@@ -98,7 +106,7 @@ class Suspension:
             if root.suspended_photos is not None and whole:
                 files.note_suspended(connection, root.id, None)
                 self._told.discard(root.id)
-                self._notice(f"{root.path}: its photos are back; it is no longer suspended")
+                self._notice(f"{_printable(root.path)}: its photos are back; it is no longer suspended")
         return removed
 
     def removed(self, paths: Iterable[Path]) -> int:
@@ -110,17 +118,22 @@ class Suspension:
         with self._database.write() as connection:
             by_root = files.present_below(connection, paths)
             for root in files.list_roots(connection) if by_root else ():
-                ids = by_root.get(root.id)
+                ids = by_root.get(root.id, [])
+                read = files.read_among(connection, ids)
+                files.mark_files_missing(connection, [file_id for file_id in ids if file_id not in read])
+                ids = [file_id for file_id in ids if file_id in read]
                 if not ids:
                     continue
                 burst = self._bursts.get(root.id)
-                if burst is None or now - burst.last > BURST_SECONDS:
-                    burst = self._bursts[root.id] = _Burst(_now(), now)
+                if burst is None or now - burst.last > BURST_SECONDS or now - burst.first > LONGEST_BURST:
+                    present = files.count_present(connection, root.id)
+                    burst = self._bursts[root.id] = _Burst(_now(), now, now, present)
                 burst.last = now
-                before, burst.photos = burst.photos, burst.photos + len(ids)
+                burst.photos += len(ids)
                 if not burst.suspended and burst.photos >= self._settings.suspend_photos:
-                    present = files.count_present(connection, root.id) + before
-                    burst.suspended = self._are_too_many(burst.photos, present)
+                    # What came meanwhile, perhaps the same photos under other names, makes up for what went.
+                    lost = burst.present - files.count_present(connection, root.id) + len(ids)
+                    burst.suspended = self._are_too_many(lost, burst.present)
                     if burst.suspended:
                         files.restore_missing(connection, root.id, burst.began)
                 if burst.suspended:
@@ -156,8 +169,10 @@ class Suspension:
             files.note_suspended(connection, root.id, photos)
         if root.id not in self._told:
             self._told.add(root.id)
-            self._notice(f"{root.path}: {vanished:,} photos vanished at once, so they are kept until they are back; "
-                         f"if you removed them, {remedy(root.path)}")  # fmt: skip
+            self._notice(
+                f"{_printable(root.path)}: {vanished:,} photos vanished at once, so they are kept until they are back; "
+                f"if you removed them, {remedy(root.path)}"
+            )
 
     def _accept(self, connection: Connection, root: Root, accepted: int, whole: bool) -> None:
         if root.suspended_photos is None:
@@ -169,7 +184,11 @@ class Suspension:
 
 def remedy(root: Path) -> str:
     """What to do when the photos of a suspended root were removed on purpose."""
-    return f"run photoindex index --accept-missing {root}"
+    return f"run photoindex index --accept-missing {shlex.quote(_printable(root))}"
+
+
+def _printable(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _vanished(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from photoindex.errors import PhotoError
 
 CaptionSource = Literal["user", "sidecar", "model"]
+TakenSource = Literal["exif", "xmp", "iptc", "name", "mtime"]
+SortKey = Literal["score", "taken", "name", "rating", "added"]
+SidecarStyle = Literal["a.jpg.xmp", "a.xmp"]  # how the sidecar of a.jpg is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class ScannedFile:
 
     path: Path
     stat: FileStat
+    sidecars: str = ""  # the state of the sidecars beside it, as metadata/sidecars.py writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,35 @@ class FileEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo was taken, in words; a part that is not known is empty."""
+
+    city: str = ""
+    district: str = ""
+    region: str = ""
+    country: str = ""
+    country_code: str = ""  # ISO 3166-1, two letters
+    metropolis: str = ""  # a large city around there, whose part or suburb ``city`` may be
+
+    def __str__(self) -> str:
+        known = (self.city, self.district, self.region, self.country)
+        near = f"{self.city} near {self.metropolis}" if self.metropolis and self.metropolis not in known else self.city
+        parts = dict.fromkeys((near.removeprefix(" "), *known[1:]))
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a person, or a program for one, wrote about a photo: in the file itself or in a sidecar beside it."""
+
+    title: str | None = None
+    caption: str | None = None
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()  # those named as being in it
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoFacts:
     """What decoding learns of a photo besides its pixels. ``width`` and ``height`` are those of the upright photo."""
 
@@ -59,6 +93,11 @@ class PhotoFacts:
     lens: str | None = None
     latitude: float | None = None  # degrees, north positive
     longitude: float | None = None  # degrees, east positive
+    altitude: float | None = None  # metres above the sea
+    taken_source: TakenSource | None = None  # who says when it was taken
+    taken_offset: int | None = None  # of the local time of ``taken_at`` from UTC, minutes, east positive
+    rating: int | None = None  # 1 to 5 stars; -1: rejected
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +106,10 @@ class DecodedPhoto:
 
     facts: PhotoFacts
     pixels: NDArray[np.uint8]
+    written: Written = field(default_factory=Written)
+    sidecars: str = ""  # the state of the sidecars that were read with it
+    problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
+    fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +202,42 @@ class Caption:
     model: str | None = None
     log_probability: float | None = None
     settings: str | None = None
+    locked: bool = False  # a person said that it is to be shown, whatever comes later
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A change that a person made of one photo's caption, tags or lock.
+
+    ``old`` and ``new`` are a caption's text, a tuple of tags, or the text of the caption that was locked; ``None``:
+    none. ``edit`` is the same for all that was changed at once.
+    """
+
+    kind: Literal["caption", "tags", "lock"]
+    old: str | tuple[str, ...] | None
+    new: str | tuple[str, ...] | None
+    made_at: datetime
+    edit: str
+    undone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, or model (learned)."""
+    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or, as
+    it was read with the photo, keyword, person, place, title."""
 
     text: str
     weight: float
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A file that belongs to a photo and is not read for it: the camera's ``raw`` file, or the film of a ``live``
+    photo."""
+
+    path: Path
+    kind: Literal["raw", "live"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +254,28 @@ class Photo:
     history: tuple[Caption, ...] = ()
     candidates: tuple[Caption, ...] = ()  # what else the model considered, best first
     terms: tuple[Term, ...] = ()
+    companions: tuple[Companion, ...] = ()
+    overruled: tuple[Caption, ...] = ()  # what others say now, and would be shown without ``caption``
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What a person tagged it with."""
+        return tuple(term.text for term in self.terms if term.source == "tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A file that is one of several alike. ``distance`` counts the bits (of 128) in which its fingerprint differs from
+    that of the best of them; files with one ``content_hash`` are copies."""
+
+    path: Path
+    photo_id: int
+    content_hash: str
+    bytes: int
+    width: int | None
+    height: int | None
+    format: str | None
+    distance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +289,17 @@ class Document:
     names: str = ""  # words of the folder and file names
     camera: str = ""
     kinds: str = ""  # what the labels are kinds of
-    taken_at: datetime | None = None
+    tags: str = ""  # keywords
+    person: str = ""  # all that people said of it: their caption, title, keywords, names
+    title: str = ""
+    people: str = ""
+    place: str = ""
+    lens: str = ""
+    taken_at: datetime | None = None  # None too where only the file's modification time is known
     gps: bool = False  # says where it was taken
+    facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see query.FORMAT
+    numbers: Mapping[str, float] = field(default_factory=dict)  # as search/numbers.py has them
+    paths: tuple[str, ...] = ()  # where it lies: absolute, and from its root
 
 
 class Matched(NamedTuple):
@@ -238,6 +339,17 @@ class Hit:
     height: int | None
     photo_id: int
     other_paths: tuple[Path, ...] = ()
+    facts: PhotoFacts | None = None
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """What people tagged the photo with."""
+        return tuple(term.text for term in self.terms if term.source in ("tag", "keyword"))
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who is named as being in it."""
+        return tuple(term.text for term in self.terms if term.source == "person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +386,7 @@ class IndexReport:
     failed: int = 0
     seconds: float = 0.0
     failures: tuple[Failure, ...] = field(default=())
+    refreshed: int = 0  # photos whose metadata, in them or in sidecars, was read again
 
 
 @dataclass(slots=True)
@@ -283,6 +396,7 @@ class Tally:
     captioned: int = 0
     recognised: int = 0  # content known already: moved, renamed or copied
     failed: int = 0
+    refreshed: int = 0  # metadata read again, without captioning
     errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
 
     @property

@@ -19,10 +19,12 @@ from pathlib import Path
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
+from photoindex.metadata.sidecars import is_sidecar
 from photoindex.paths import absolute
 from photoindex.pipeline import Pipeline
+from photoindex.refresh import mark_beside
 from photoindex.retry import Retry
-from photoindex.store import files
+from photoindex.store import files, metadata
 from photoindex.store.backups import DailyBackup
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
@@ -32,6 +34,7 @@ from photoindex.watch.holder import held
 from photoindex.watchjournal import WatchJournal
 
 EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead
+DRAIN_SECONDS = 3.0  # the longest that events are handled in one go
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
 SUSPENDED_SECONDS = 60.0  # how often it is looked whether the photos of a suspended root are back
 
@@ -140,7 +143,7 @@ class Watcher:
         try:
             self._pipeline.run(stop=self._stop, progress=self._report, between=self._between, tally=tally)
         finally:
-            if tally.done:
+            if tally.done or tally.refreshed:
                 self._worked_at = time.monotonic()
                 worked(tally)
         self._backup.make_when_due()
@@ -193,9 +196,11 @@ class Watcher:
     def _drain(self, wait: float) -> None:
         """Handle the events that are there; when there are none, wait for the first as long as told (seconds).
 
-        An event that could not be handled to the end is the first to be handled next time.
+        After a few seconds those that are left have to wait for the work that they brought, or a burst of them would
+        hold it all up. An event that could not be handled to the end is the first to be handled next time.
         """
-        while True:
+        ends = time.monotonic() + wait + DRAIN_SECONDS
+        while not self._stop.is_set() and time.monotonic() < ends:
             if self._at_hand is None:
                 try:
                     self._at_hand = self._events.get(timeout=wait) if wait > 0 else self._events.get_nowait()
@@ -216,6 +221,10 @@ class Watcher:
         elif not event.is_directory and IGNORE_FILE in (event.path.name, event.destination and event.destination.name):
             for path in filter(None, (event.path, event.destination)):
                 self._rules_changed(path)
+        elif not event.is_directory and any(
+            is_sidecar(path) for path in (event.path, event.destination) if path is not None
+        ):
+            self._sidecar_changed(event)
         elif event.kind == "written":
             self._settler.touch(event.path)
         elif event.kind == "moved":
@@ -239,6 +248,19 @@ class Watcher:
         else:
             self._removals.append(path)
 
+    def _sidecar_changed(self, event: FileEvent) -> None:
+        """Have the photos beside a sidecar read again: once it is whole when it was written, at once when it went."""
+        if event.kind == "written":
+            self._settler.touch(event.path)
+            return
+        self._settler.forget(event.path)
+        if is_sidecar(event.path):
+            mark_beside(self._database, [event.path])
+        else:
+            self._removals.append(event.path)
+        if event.destination is not None:
+            self._settler.touch(event.destination)  # a program may have written it under another name first
+
     def _moved(self, source: Path, destination: Path, is_directory: bool) -> None:
         if is_directory:
             self._settler.move_below(source, destination)
@@ -246,6 +268,8 @@ class Watcher:
             self._settler.move(source, destination)
         with self._database.write() as connection:
             moved = files.move(connection, source, destination)
+            if moved and not is_directory:  # its name may be its date, and other sidecars may be beside it now
+                metadata.mark_paths(connection, [destination])
         if is_directory:
             # What was in the folder and not known yet came along.
             self._indexer.compare_again(destination)

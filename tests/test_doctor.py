@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from sqlalchemy import update
 
 from photoindex import doctor, installation
 from photoindex.config import Settings
+from photoindex.decode import list_readers
 from photoindex.doctor import Machine, examine, restore
 from photoindex.errors import CatalogueError, DeviceUnavailable
 from photoindex.library import Library
@@ -177,7 +179,9 @@ class TestInstallation:
     def test_a_format_that_cannot_be_read_comes_with_what_adds_it(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, missing: str, level: str
     ) -> None:
-        monkeypatch.setattr(installation, "readable_formats", lambda: {"JPEG": True, missing: False})
+        found = [reader for reader in list_readers() if reader.format.name in ("JPEG", missing)]
+        lacking = [dataclasses.replace(each, version=None) if each.format.name == missing else each for each in found]
+        monkeypatch.setattr(installation, "list_readers", lambda: lacking)
         finding = findings(settings)["formats"]
         assert (finding.level, finding.message) == (level, f"reads JPEG, but not {missing}")
         assert finding.advice is not None

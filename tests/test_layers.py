@@ -18,11 +18,14 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors", "lazy"},
-    {"types", "config", "resources", "paths", "filesystem", "units", "retry", "pace", "child"},
-    {"watch", "jobqueue", "decode", "captioner", "store", "search"},
-    {"fulltext", "termindex", "training", "status", "installation", "suspension"},
-    {"pipeline", "watchjournal"},
-    {"indexer"},
+    {"types", "config", "configfile", "service", "processes", "resources", "paths", "filesystem", "units"}
+    | {"retry", "pace"},
+    {"child", "photoformats", "hamming"},
+    {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
+    {"companions", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"},
+    {"training", "status", "installation", "suspension"},
+    {"pipeline", "watchjournal", "corrections", "exchange"},
+    {"indexer", "recaption"},
     {"watcher"},
     {"library"},
     {"doctor", "benchmark"},

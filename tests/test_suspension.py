@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from photoindex import suspension
 from photoindex.doctor import examine
+from photoindex.errors import FolderError
 from photoindex.library import Library
 from photoindex.status import RootStatus
 from photoindex.store import files
@@ -81,6 +83,18 @@ class TestComparing:
         assert photo is not None
         assert photo.caption is not None
 
+    def test_so_they_can_when_the_folder_itself_is_gone(self, library: Library, album: Path) -> None:
+        fill(album, 6)
+        library.index(album)
+        album.rename(album.with_name("elsewhere"))
+        with pytest.raises(FolderError, match="no such file or folder"):
+            library.index(album)
+        assert len(library.search("red")) == 6
+        assert library.index(album, accept_missing=True).missing == 6
+        assert library.search("red") == []
+        with pytest.raises(FolderError, match="no such file or folder"):
+            library.index(album.with_name("unheard of"), accept_missing=True)
+
     def test_what_is_less_than_the_share_or_few_photos_is_taken_for_removed(
         self, library: Library, album: Path
     ) -> None:
@@ -128,6 +142,18 @@ class TestComparing:
         assert library.search("red") == []
         assert root_of(library).suspended_photos is None
         assert len(captioner.captions) == 6
+
+    def test_files_that_were_never_read_have_nothing_to_lose_and_do_not_count(
+        self, library: Library, album: Path
+    ) -> None:
+        fill(album, 3)
+        library.index(album)
+        add_files(library._database, album, *(f"unread-{number}.jpg" for number in range(40)))
+        for number in range(3):
+            (album / f"{number}.jpg").unlink()
+        assert library.index(album).missing == 43
+        assert library.status().jobs["queued"] == 0
+        assert root_of(library).suspended_photos is None
 
     def test_a_part_of_a_suspended_folder_that_is_compared_alone_is_kept_as_well(
         self, library: Library, album: Path
@@ -192,12 +218,12 @@ class TestEvents:
             add_photo(library._database, path)
         seconds = 0.0
         self.notices: list[str] = []
-        suspension = Suspension(library._database, library.settings, self.notices.append, lambda: seconds)
+        judging = Suspension(library._database, library.settings, self.notices.append, lambda: seconds)
 
         def judge(numbers: Sequence[int], after: float = 0.0) -> int:
             nonlocal seconds
             seconds += after
-            return suspension.removed([paths[number] for number in numbers])
+            return judging.removed([paths[number] for number in numbers])
 
         return judge
 
@@ -229,6 +255,24 @@ class TestEvents:
         # A single photo that is removed later is one that was removed.
         assert removed([6], after=BURST_SECONDS + 1) == 0
         assert self.missing(library) == 2
+
+    def test_a_burst_that_never_ends_is_believed_piece_by_piece(
+        self, library: Library, removed: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(suspension, "LONGEST_BURST", 2 * BURST_SECONDS)
+        for number in range(8):
+            assert removed([number], after=BURST_SECONDS - 1) == 0
+        assert self.missing(library) == 8
+
+    def test_photos_that_come_meanwhile_make_up_for_those_that_went(
+        self, library: Library, removed: Callable[..., int], album: Path
+    ) -> None:
+        assert removed([0, 1, 2]) == 0
+        for name in ("new.jpg", "newer.jpg", "newest.jpg"):
+            add_files(library._database, album, name)
+            add_photo(library._database, album / name)
+        assert removed([3, 4, 5]) == 0
+        assert removed([6, 7]) == 2
 
     def test_a_folder_that_goes_as_a_whole_is_judged_by_its_photos(
         self, library: Library, removed: Callable[..., int], album: Path

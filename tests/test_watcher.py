@@ -504,6 +504,21 @@ def test_more_events_than_can_be_kept_while_a_watch_is_held_up_lose_no_photo(
     assert len(captioner.captions) == 52
 
 
+def test_a_burst_of_events_does_not_hold_up_the_work_that_it_brings(
+    library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "DRAIN_SECONDS", 0.0)  # each time is up at once
+    make_photo(album / "a.jpg")
+    watching = Watcher(library._database, library._pipe(), library.settings, [album], threading.Event())
+    for _ in range(3):
+        watching._receive(FileEvent("written", album / "a.jpg"))
+    watching._drain(0.0)
+    assert watching._events.qsize() == 3
+    monkeypatch.setattr(watcher, "DRAIN_SECONDS", 60.0)
+    watching._drain(0.0)
+    assert watching._events.qsize() == 0
+
+
 def test_a_disk_that_is_full_from_the_start_holds_the_first_comparison_up(
     open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
 ) -> None:

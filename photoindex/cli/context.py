@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from photoindex.config import DEVICES, ENGINES, Settings, load_settings
+from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settings
 from photoindex.lazy import importing
 
 if TYPE_CHECKING:
@@ -64,9 +64,15 @@ class Context:
     data_dir: Path | None
     config: Path | None
     quiet: bool
+    overrides: dict[str, str] = field(default_factory=dict)  # of --set
 
     def settings(self, **flags: Any) -> Settings:
-        return load_settings(self.config, data_dir=self.data_dir, **flags)
+        return self.resolve(**flags)[0]
+
+    def resolve(self, **flags: Any) -> tuple[Settings, dict[str, Origin]]:
+        """The settings with these flags over them, and where each comes from."""
+        given = {name: value for name, value in {"data_dir": self.data_dir, **flags}.items() if value is not None}
+        return resolve_settings(self.config, **{**self.overrides, **given})
 
     def open(self, **flags: Any) -> Library:
         """The library, with these flags over the settings."""
@@ -99,7 +105,10 @@ def stop_on_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)  # Ctrl-Break, and what a console that is closed sends
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield stop
     finally:

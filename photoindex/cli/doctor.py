@@ -1,4 +1,4 @@
-"""``photoindex doctor``."""
+"""``photoindex doctor`` and ``formats``."""
 
 from __future__ import annotations
 
@@ -71,6 +71,36 @@ def _examine(context: Context, deep: bool, flags: dict[str, Any]) -> Iterator[Fi
         data_dir = context.data_dir or os.environ.get("PHOTOINDEX_DATA_DIR") or default_data_dir()
         settings = Settings(absolute(Path(data_dir)))
     yield from examine(settings, deep=deep)
+
+
+@click.command()
+@json_option
+def formats(as_json: bool) -> None:
+    """List the photo formats: which this installation reads, by what, and what to install for the rest."""
+    from photoindex.decode.readers import list_readers
+
+    found = list_readers()
+    if as_json:
+        write_json([
+            {
+                "format": reader.format.name,
+                "reads": reader.works,
+                "library": reader.format.package,
+                "version": reader.version,
+                "suffixes": sorted(reader.format.suffixes),
+                "install": None if reader.works else reader.install,
+            }
+            for reader in found
+        ])  # fmt: skip
+        return
+    width = max(len(reader.format.name) for reader in found)
+    for reader in found:
+        how = f"{reader.format.package} {reader.version}" if reader.works else f"not read here: {reader.install}"
+        suffixes = " ".join(sorted(reader.format.suffixes))
+        click.echo(f"{'yes' if reader.works else 'no':<5}{reader.format.name:<{width}}  {how}")
+        click.echo(f"{'':{width + 7}}{suffixes}")
+    if not all(reader.works for reader in found):
+        click.echo("Photos that failed for want of a plugin are tried again by: photoindex failures retry")
 
 
 def _restore(context: Context) -> None:

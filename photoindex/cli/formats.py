@@ -1,4 +1,4 @@
-"""How photos and hits are written: for people, as JSON, CSV, templates, and as a page."""
+"""How photos and hits are written: for people, as JSON, CSV and templates."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import dataclasses
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from photoindex.cli.context import printable, write_path
-from photoindex.config import MAX_PIXELS
-from photoindex.errors import ConfigError, PhotoError
+from photoindex.errors import ConfigError
 
 if TYPE_CHECKING:
     from photoindex.status import Status
-    from photoindex.types import Caption, Hit, Photo, Prediction
+    from photoindex.types import Caption, Hit, Photo, PhotoFacts, Prediction
 
 __all__ = [
-    "as_dict", "photo_dict", "prediction_dict", "status_dict", "write_csv", "write_html", "write_list", "write_path",
-    "write_template",
+    "as_dict", "caption_pieces", "photo_dict", "prediction_dict", "status_dict", "visible", "write_csv", "write_list",
+    "write_path", "write_template",
 ]  # fmt: skip
 
 COLUMNS = ("path", "score", "caption", "caption_source", "taken_at", "camera", "width", "height")
-THUMBNAIL = 320
 
 
 def as_dict(hit: Hit) -> dict[str, Any]:
@@ -42,18 +41,48 @@ def as_dict(hit: Hit) -> dict[str, Any]:
         "width": hit.width,
         "height": hit.height,
         "other_paths": list(hit.other_paths),
+        "lens": hit.facts.lens if hit.facts else None,
+        "keywords": list(hit.keywords),
+        "people": list(hit.people),
+        **_metadata_dict(hit.facts),
     }
 
 
-def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool) -> None:
+def _metadata_dict(facts: PhotoFacts | None) -> dict[str, Any]:
+    """What hits and photos say alike of where, when and how good."""
+    if facts is None:
+        return {"taken_source": None, "taken_offset": None, "gps": None, "place": None, "rating": None}
+    gps = None
+    if facts.latitude is not None:
+        gps = {"latitude": facts.latitude, "longitude": facts.longitude, "altitude": facts.altitude}
+    offset = None
+    if facts.taken_offset is not None:
+        from photoindex.metadata.dates import offset_text
+
+        offset = offset_text(facts.taken_offset)
+    return {
+        "taken_source": facts.taken_source,
+        "taken_offset": offset,
+        "gps": gps,
+        "place": None if facts.place is None else dataclasses.asdict(facts.place),
+        "rating": facts.rating,
+    }
+
+
+def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool, pictures: Sequence[bytes | None] = ()) -> None:
     """For people: the path, and below it the caption, the words that were found in bold. In a pipe: path, tab, caption,
-    a line each. What would control a terminal is written as an escape."""
+    a line each. What would control a terminal is written as an escape.
+
+    ``pictures``: for each hit what makes the terminal show it, if any.
+    """
     bold = terminal and not os.environ.get("NO_COLOR")  # as no-color.org has it
-    for hit in hits:
+    for hit, picture in zip_longest(hits, pictures):
+        if picture:
+            click.echo(picture)
         if terminal:
             name = printable(hit.path)
             click.echo(os.fsencode(hit.path) if visible(name) == name else visible(name))
-            pieces = ((visible(piece), found) for piece, found in _caption_pieces(hit))
+            pieces = ((visible(piece), found) for piece, found in caption_pieces(hit))
             caption = "".join(click.style(piece, bold=True) if found and bold else piece for piece, found in pieces)
             click.echo(f"    {caption}")
         else:
@@ -71,7 +100,8 @@ def visible(text: str) -> str:
     )
 
 
-def _caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
+def caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
+    """The caption in pieces; True marks the words that were found."""
     from photoindex.search.highlight import marked  # brings Whoosh along
 
     return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
@@ -103,56 +133,6 @@ def write_template(template: str, hits: Sequence[Hit]) -> None:
         click.echo(line.encode("utf-8", "surrogateescape"))
 
 
-def write_html(path: Path, query: str, hits: Sequence[Hit]) -> None:
-    """A page that holds its thumbnails itself, so that it can be moved or sent."""
-    import html
-
-    cells = []
-    for hit in hits:
-        image = _thumbnail(hit.path)
-        picture = f'<img src="data:image/jpeg;base64,{image}" alt="">' if image else "<p>cannot be read</p>"
-        caption = "".join(
-            f"<mark>{html.escape(piece)}</mark>" if found else html.escape(piece)
-            for piece, found in _caption_pieces(hit)
-        )
-        link = html.escape(hit.path.as_uri(), quote=True) if hit.path.is_absolute() else ""
-        cells.append(
-            f'<figure><a href="{link}">{picture}</a><figcaption>{caption}<br>'
-            f"<small>{html.escape(printable(hit.path))}</small></figcaption></figure>"
-        )
-    page = (
-        "<!doctype html><meta charset=utf-8><title>{title}</title><style>body{{font:14px system-ui;margin:2em}}"
-        "main{{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:1em}}figure{{margin:0}}"
-        "img{{width:100%;aspect-ratio:4/3;object-fit:contain;background:#eee}}small{{color:#666;word-break:break-all}}"
-        "</style><h1>{title}</h1><main>{cells}</main>\n"
-    ).format(title=html.escape(query), cells="\n".join(cells))
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _thumbnail(path: Path) -> str | None:
-    import base64
-    import io
-
-    from PIL import Image
-
-    from photoindex.decode import decode_photo
-
-    try:
-        decoded = decode_photo(path, THUMBNAIL, MAX_PIXELS)
-    except PhotoError:
-        return None
-    # The square was made without cropping: give it back its aspect.
-    width, height = decoded.facts.width, decoded.facts.height
-    scale = THUMBNAIL / max(width, height)
-    image = Image.fromarray(decoded.pixels).resize((max(1, round(width * scale)), max(1, round(height * scale))))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
 def prediction_dict(path: Path, prediction: Prediction) -> dict[str, Any]:
     """What the model says of a photo, as JSON has it."""
     return {
@@ -173,11 +153,14 @@ def photo_dict(photo: Photo) -> dict[str, Any]:
     return {
         "paths": list(photo.paths),
         "missing_paths": list(photo.missing_paths),
+        "companions": [{"path": companion.path, "kind": companion.kind} for companion in photo.companions],
         "sha256": photo.content_hash,
         "bytes": photo.size,
         "caption": None if photo.caption is None else _caption_dict(photo.caption),
         "candidates": [_caption_dict(caption) for caption in photo.candidates],
+        "overruled": [_caption_dict(caption) for caption in photo.overruled],
         "history": [_caption_dict(caption) for caption in photo.history],
+        "tags": list(photo.tags),
         "terms": [{"text": t.text, "weight": round(t.weight, 4), "source": t.source} for t in photo.terms],
         "format": facts.format if facts else None,
         "width": facts.width if facts else None,
@@ -187,6 +170,7 @@ def photo_dict(photo: Photo) -> dict[str, Any]:
         "lens": facts.lens if facts else None,
         "latitude": facts.latitude if facts else None,
         "longitude": facts.longitude if facts else None,
+        **_metadata_dict(facts),
     }
 
 
@@ -198,6 +182,7 @@ def _caption_dict(caption: Caption) -> dict[str, Any]:
         "log_probability": caption.log_probability,
         "settings": caption.settings,
         "created_at": caption.created_at,
+        "locked": caption.locked,
     }
 
 

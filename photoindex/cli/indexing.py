@@ -103,6 +103,7 @@ def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
                 for number, what in (
                     (tally.captioned, "captioned"),
                     (tally.recognised, "recognised"),
+                    (tally.refreshed, "with other metadata"),
                     (tally.failed, "failed"),
                 )
                 if number
@@ -124,6 +125,8 @@ def _tell(context: Context, report: IndexReport) -> None:
     if report.recognised:
         parts.append(f"{report.recognised} recognised (moved, renamed or copied)")
     parts.append(f"{report.unchanged} unchanged")
+    if report.refreshed:
+        parts.append(f"{report.refreshed} with other metadata")
     if report.missing:
         parts.append(f"{report.missing} gone")
     if report.failed:
@@ -138,6 +141,7 @@ def _report(report: IndexReport) -> dict[str, Any]:
         "recognised": report.recognised,
         "unchanged": report.unchanged,
         "missing": report.missing,
+        "refreshed": report.refreshed,
         "failed": report.failed,
         "seconds": round(report.seconds, 3),
         "failures": [{"path": f.path, "kind": f.kind, "message": f.message} for f in report.failures],

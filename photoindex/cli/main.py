@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,22 @@ COMMANDS = {
     "search": "searching",
     "show": "searching",
     "status": "searching",
+    "stats": "stats",
     "caption": "searching",
+    "edit": "corrections",
+    "export": "exchange",
+    "import": "exchange",
+    "duplicates": "duplicates",
     "failures": "maintenance",
-    "reindex": "maintenance",
+    "reindex": "jobs",
+    "jobs": "jobs",
     "models": "maintenance",
     "doctor": "doctor",
+    "formats": "doctor",
     "benchmark": "benchmark",
+    "config": "configuring",
+    "service": "services",
+    "completion": "completion",
     "train": "training",
     "evaluate": "evaluation",
 }
@@ -58,7 +69,7 @@ class PhotoindexGroup(click.Group):
             return None
         with importing():
             module = import_module(f"photoindex.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name + "_" * iskeyword(cmd_name))
         return command
 
 
@@ -68,11 +79,16 @@ class PhotoindexGroup(click.Group):
                    "for user data]")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="A TOML file of settings. [default: photoindex.toml in the data folder, if any]")  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE",
+              help="Change any setting for this run; `photoindex config show` lists them.")  # fmt: skip
 @click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for debugging.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 @click.version_option(photoindex.__version__, prog_name="photoindex")
 @click.pass_context
-def main(ctx: click.Context, data_dir: Path | None, config: Path | None, verbose: int, quiet: bool) -> None:
+def main(
+    ctx: click.Context, data_dir: Path | None, config: Path | None, overrides: tuple[str, ...], verbose: int,
+    quiet: bool,
+) -> None:  # fmt: skip
     """Find photos by describing them.
 
     photoindex captions the photos in your folders with a neural network that runs on this machine, and finds them by
@@ -89,4 +105,11 @@ def main(ctx: click.Context, data_dir: Path | None, config: Path | None, verbose
     logging.basicConfig(level=level, format="photoindex: %(message)s", stream=sys.stderr)
     from photoindex.cli.context import Context  # its settings are more than --help and --version need
 
-    ctx.obj = Context(data_dir=data_dir, config=config, quiet=quiet)
+    ctx.obj = Context(data_dir=data_dir, config=config, quiet=quiet, overrides=dict(map(_named, overrides)))
+
+
+def _named(override: str) -> tuple[str, str]:
+    name, equals, value = override.partition("=")
+    if not equals:
+        raise click.UsageError(f"--set wants NAME=VALUE, not {override!r}")
+    return name.strip().replace("-", "_"), value.strip()

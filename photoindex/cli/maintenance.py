@@ -1,4 +1,4 @@
-"""``photoindex failures``, ``reindex`` and ``models``."""
+"""``photoindex failures`` and ``models``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,11 @@ import click
 
 from photoindex.captioner import model_folder, shipped_models
 from photoindex.cli.context import (
-    EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     Context,
-    batch_option,
-    beam_option,
-    device_option,
-    engine_option,
     json_option,
-    model_option,
-    nice_option,
     printable,
-    rate_option,
     stop_on_signals,
-    threads_option,
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
@@ -87,50 +78,6 @@ def ignore(context: Context, /, files: tuple[Path, ...]) -> None:
     """Stop reporting these files until they change."""
     with context.open() as library:
         context.say(f"{library.ignore_failures(*files)} ignored")
-
-
-@click.command()
-@click.option("--stale", "what", flag_value="stale", help="Photos captioned by another model than the one in use.")
-@click.option("--all", "what", flag_value="all", help="Every photo.")
-@click.option("--failed", "what", flag_value="failed", help="Photos that could not be captioned.")
-@click.option("--fulltext", "what", flag_value="fulltext", help="Only make the full-text index anew; no captioning.")
-@click.option("--dry-run", is_flag=True, help="Say how many photos it would do, and do nothing.")
-@device_option
-@engine_option
-@model_option
-@beam_option
-@batch_option
-@threads_option
-@nice_option
-@rate_option
-@click.pass_obj
-def reindex(context: Context, /, what: str | None, dry_run: bool, **flags: Any) -> None:
-    """Caption photos anew, or rebuild the search index.
-
-    Old captions stay searchable until each is replaced, and are kept as history; your own are never touched. A run that
-    is stopped goes on with the next `reindex`, `index` or `watch`.
-    """
-    if what is None:
-        raise click.UsageError("say what: --stale, --all, --failed or --fulltext")
-    with context.work(**flags) as library, stop_on_signals() as stop, ProgressDisplay(context.quiet) as display:
-        if what == "fulltext":
-            count = library.status().captioned if dry_run else library.rebuild_full_text(display)
-            context.say(f"{count} photos {'would be' if dry_run else ''} indexed".replace("  ", " "))
-            return
-        if dry_run:
-            count = len(library.failures()) if what == "failed" else len(library.outdated(everything=what == "all"))
-            context.say(f"{count} photos would be captioned")
-            return
-        if what == "failed":
-            library.retry_failures()
-            tally = library.work_off(progress=display, stop=stop)
-        else:
-            tally = library.recaption(everything=what == "all", progress=display, stop=stop)
-    context.say(f"{tally.captioned} captioned" + (f", {tally.failed} failed" if tally.failed else ""))
-    if stop.is_set():
-        raise SystemExit(EXIT_INTERRUPTED)
-    if tally.failed:
-        raise SystemExit(EXIT_SOME_FAILED)
 
 
 @click.group()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
@@ -25,7 +27,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.errors import PhotoError
-from photoindex.types import Photo
+from photoindex.types import Photo, PhotoFacts, SortKey
 from photoindex.units import human_seconds, human_size
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ TERMS_SHOWN = 12  # of up to 128; --json has them all
 @click.option("--like", type=click.Path(path_type=Path), metavar="FILE",
               help="Find photos like this one of the library; with a QUERY, among those that answer it.")  # fmt: skip
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many.")
+@click.option("--sort", type=click.Choice(get_args(SortKey)), default="score", show_default=True,
+              help="Best first, oldest first, by name, most stars first, or first added first.")  # fmt: skip
+@click.option("--reverse", is_flag=True, help="Turn the order round.")
 @click.option("--all", "everything", is_flag=True, help="Show every match.")
 @click.option("--explain", is_flag=True, help="Say which words matched where, and what each adds to the score.")
 @click.option("--json", "style", flag_value="json", help="Print one JSON list.")
@@ -51,7 +56,9 @@ TERMS_SHOWN = 12  # of up to 128; --json has them all
 @click.option("--format", "template", metavar="TEMPLATE",
               help="Print each hit so: {path} {caption} {score} {taken_at} {camera} {width} {height}.")  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write a page with the photos found.")  # fmt: skip
+              help="Write a page with the photos found: one file that holds the pictures.")  # fmt: skip
+@click.option("--pictures", type=click.Choice(["auto", "kitty", "iterm2"]),
+              help="Show the photos on the terminal, by this protocol or the one it is known to have.")  # fmt: skip
 @click.option("--open", "open_first", is_flag=True, help="Open the best match (with --html: the page) in its program.")
 @click.pass_obj
 def search(
@@ -60,23 +67,29 @@ def search(
     query: tuple[str, ...],
     like: Path | None,
     limit: int,
+    sort: SortKey,
+    reverse: bool,
     everything: bool,
     explain: bool,
     style: str | None,
     template: str | None,
     html: Path | None,
+    pictures: Literal["auto", "kitty", "iterm2"] | None,
     open_first: bool,
 ) -> None:
     """Find photos by what they show.
 
     Plain words are enough: photos that fit more of them come first. Also "an exact phrase", -word (not this word),
-    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: name: camera: taken:2023-06..2023-08 taken:last-week
-    has:gps has:date has:camera. Quote the query, or put -- before it, when it begins with a dash.
+    AND, OR, NOT, begin*, fuzzy~, and fields: caption: label: tag: person: place: title: name: folder: camera: lens:
+    format: path:/photos/2023; days: taken:2023-06..2023-08 taken:last-week; numbers: rating:>=4 rating:3.. width:
+    height: mp:; facts: has:gps has:date has:place has:caption has:keywords has:people has:rating has:title has:camera
+    has:lens. Quote the query, or put -- before it, when it begins with a dash.
 
     \b
       photoindex search giraffes in grass
       photoindex search 'dog beach -people taken:2023'
       photoindex search '"birthday cake"' -0 | xargs -0 cp -t cakes/
+      photoindex search 'beach place:portugal rating:4..' --sort taken
       photoindex search --like beach.jpg -n 5
 
     Exit status: 0 when something was found, 1 when nothing was.
@@ -84,16 +97,23 @@ def search(
     text = " ".join(_requoted(query))
     if not query and like is None:
         raise click.UsageError("name something to search for: a QUERY, or a photo with --like")
+    if like is not None and (sort != "score" or reverse):
+        raise click.UsageError("--like puts the most alike first: leave --sort and --reverse out")
     most = None if everything else limit
     with context.open() as library:
-        hits = library.search(text, most) if like is None else library.like(like, most, text)
+        hits = (
+            library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)
+        )
         asked = like is None and (not hits or stderr_is_terminal())
         advice = _advice(library, text, bool(hits)) if asked else None
+        thumbnails = list(library.thumbnails(hits)) if html is not None or pictures is not None else []
     if like is not None:
         text = f"{text} like {printable(like)}".strip()
         advice = None if hits else f"no photo matches {text!r}"
     if html is not None:
-        formats.write_html(html, text, hits)
+        from photoindex.cli.contactsheet import write_contact_sheet
+
+        write_contact_sheet(html, text, hits, thumbnails)
         context.say(f"wrote {printable(html)}")
     if style == "json":
         write_json([formats.as_dict(hit) for hit in hits])
@@ -108,13 +128,33 @@ def search(
     elif template is not None:
         formats.write_template(template, hits)
     else:
-        formats.write_list(hits, explain=explain, terminal=sys.stdout.isatty())
+        shown = [] if pictures is None else _shown(context, pictures, thumbnails)
+        formats.write_list(hits, explain=explain, terminal=sys.stdout.isatty(), pictures=shown)
     if advice:
         context.say(advice)
     if not hits:
         raise SystemExit(EXIT_NOTHING_FOUND)
     if open_first:
-        click.launch(str(html if html is not None else hits[0].path))
+        _open(context, html if html is not None else hits[0].path)
+
+
+def _shown(
+    context: Context, wanted: Literal["auto", "kitty", "iterm2"], thumbnails: list[bytes | None]
+) -> list[bytes | None]:
+    """What makes the terminal show each photo; nothing when it is not known how."""
+    from photoindex.cli.pictures import protocol_of, sequence
+
+    protocol = wanted if wanted != "auto" else protocol_of(os.environ) if sys.stdout.isatty() else None
+    if protocol is None:
+        context.say("this is no terminal that is known to show pictures: name its protocol, or use --html FILE")
+        return []
+    return [None if picture is None else sequence(picture, protocol) for picture in thumbnails]
+
+
+def _open(context: Context, path: Path) -> None:
+    """In the program that the desktop has for it."""
+    if click.launch(str(path.absolute())) != 0:
+        context.say(f"cannot open {printable(path)}: no program is set for it")
 
 
 def _advice(library: Library, query: str, found: bool) -> str | None:
@@ -140,20 +180,29 @@ def _requoted(query: tuple[str, ...]) -> list[str]:
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--history", is_flag=True, help="Also show what you changed, when, and what was undone.")
 @json_option
 @click.pass_obj
-def show(context: Context, /, path: Path, as_json: bool) -> None:
+def show(context: Context, /, path: Path, history: bool, as_json: bool) -> None:
     """Show everything known of one photo."""
     with context.open() as library:
         photo = library.show(path)
         failure = library.failure_at(path)
+        changes = () if photo is None or not history else library.editor().history([photo.id]).get(photo.id, ())
     if as_json:
         value: dict[str, Any] = {"path": str(path), "photo": None if photo is None else formats.photo_dict(photo)}
+        if history:
+            value["corrections"] = [dataclasses.asdict(change) for change in changes]
         value["failure"] = None if failure is None else {"kind": failure.kind, "message": failure.message}
         write_json(value)
         return
     if photo is not None:
         _show(photo)
+    if changes:
+        from photoindex.cli.corrections import history_line
+
+        for change in changes:
+            click.echo(f"{'change':<12}{history_line(change)}")
     if failure is not None:
         click.echo(f"failed      {failure.message} ({failure.attempts} tries, {failure.state})")
     elif photo is None:
@@ -162,6 +211,7 @@ def show(context: Context, /, path: Path, as_json: bool) -> None:
 
 def _show(photo: Photo) -> None:
     lines: list[tuple[str, str]] = [("file", printable(path)) for path in photo.paths]
+    lines += [(companion.kind, printable(companion.path)) for companion in photo.companions]
     lines += [("missing", printable(path)) for path in photo.missing_paths]
     if photo.caption is not None:
         lines.append(("caption", photo.caption.text))
@@ -170,9 +220,15 @@ def _show(photo: Photo) -> None:
             source += f" {photo.caption.model}"
         if photo.caption.log_probability is not None:
             source += f", log-probability {photo.caption.log_probability:.2f}"
-        lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC"))
+        locked = ", locked" if photo.caption.locked else ""
+        lines.append(("by", f"{source}, {photo.caption.created_at:%Y-%m-%d %H:%M} UTC{locked}"))
+    lines += [("overruled", f"{caption.text} ({caption.model or caption.source})") for caption in photo.overruled]
     lines += [("or", candidate.text) for candidate in photo.candidates]
-    for name, sources in (("labels", ("label", "tag")), ("kinds", ("kind",)), ("terms", ("model",))):
+    for name, source in (("title", "title"), ("tags", "tag"), ("keywords", "keyword"), ("people", "person")):
+        words = [term.text for term in photo.terms if term.source == source]
+        if words:
+            lines.append((name, ", ".join(words)))
+    for name, sources in (("labels", ("label",)), ("kinds", ("kind",)), ("terms", ("model",))):
         terms = [term for term in photo.terms if term.source in sources][:TERMS_SHOWN]
         if terms:
             lines.append((name, ", ".join(f"{term.text} {term.weight:.2f}" for term in terms)))
@@ -180,15 +236,30 @@ def _show(photo: Photo) -> None:
         facts = photo.facts
         lines.append(("size", f"{facts.width} x {facts.height} {facts.format}, {human_size(photo.size)}"))
         if facts.taken_at:
-            lines.append(("taken", f"{facts.taken_at:%Y-%m-%d %H:%M:%S}"))
+            lines.append(("taken", _taken(facts)))
         if facts.camera:
             lines.append(("camera", facts.camera + (f", {facts.lens}" if facts.lens else "")))
         if facts.latitude is not None and facts.longitude is not None:
-            lines.append(("place", f"{facts.latitude:.5f}, {facts.longitude:.5f}"))
+            height = "" if facts.altitude is None else f", {facts.altitude:.0f} m"
+            lines.append(("position", f"{facts.latitude:.5f}, {facts.longitude:.5f}{height}"))
+        if facts.place is not None:
+            lines.append(("place", str(facts.place)))
+        if facts.rating is not None:
+            lines.append(("rating", "rejected" if facts.rating < 0 else "\u2605" * facts.rating))
     lines += [("before", f"{old.text} ({old.model or old.source})") for old in photo.history]
     lines.append(("sha256", photo.content_hash))
     for name, value in lines:
         click.echo(f"{name:<12}{value}")
+
+
+def _taken(facts: PhotoFacts) -> str:
+    """When, and who says so."""
+    from photoindex.metadata.dates import offset_text
+
+    assert facts.taken_at is not None
+    offset = "" if facts.taken_offset is None else f" {offset_text(facts.taken_offset)}"
+    source = {"name": "the file's name", "mtime": "when the file was changed"}.get(str(facts.taken_source))
+    return f"{facts.taken_at:%Y-%m-%d %H:%M:%S}{offset} (by {source or str(facts.taken_source).upper()})"
 
 
 @click.command()
@@ -198,12 +269,15 @@ def status(context: Context, /, as_json: bool) -> None:
     """Show what the library holds, what waits and what failed."""
     with context.open() as library:
         state = library.status()
+        batches = library.batches.find()
     if as_json:
         write_json(formats.status_dict(state))
         return
     jobs = state.jobs
     click.echo(f"photos      {state.photos} known, {state.captioned} captioned, {state.searchable} searchable")
     click.echo(f"queue       {jobs['queued']} waiting, {jobs['running']} at work, {jobs['retrying']} to be retried")
+    for batch in batches:
+        click.echo(f"batch {batch.id:<6}{batch.state}, {batch.left} of {batch.total} left: photoindex jobs list")
     click.echo(f"failures    {jobs['failed']}" + (f", {jobs['ignored']} ignored" if jobs["ignored"] else ""))
     if state.waiting_for_index:
         click.echo(f"index       {state.waiting_for_index} photos have words the index lacks; the next run adds them")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from photoindex.cli.context import Context, device_option, threads_option
+from photoindex.cli.context import Context, device_option, model_option, threads_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.types import Progress
 from photoindex.units import human_seconds
@@ -25,6 +25,11 @@ data_option = click.option(
          "results*.token or results.csv, captions.txt (image,caption), or a TSV with image, split and caption. "
          "May be given several times.",
 )  # fmt: skip
+optional_data_option = click.option(
+    "--data", "data", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+    help="A captions file, or the folder that holds one, as `photoindex evaluate captions` takes it. May be given "
+         "several times.",
+)  # fmt: skip
 images_option = click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="The folder of the photos. [default: images/ beside the captions]",
@@ -32,7 +37,9 @@ images_option = click.option(
 
 
 @click.command()
-@data_option
+@click.option("--from-catalogue", is_flag=True,
+              help="Learn from your own captions in the library: fine-tunes the model in use.")  # fmt: skip
+@optional_data_option
 @images_option
 @click.option("--noisy", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
               help="More photos, with captions by machines or found beside them: they teach words only.")  # fmt: skip
@@ -66,11 +73,13 @@ images_option = click.option(
               help="Where computed features are kept (0.16 MB a view). [default: features/ in the output]")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the run in the output folder; epochs may change.")
 @device_option
+@model_option
 @threads_option
 @click.pass_obj
 def train(
     context: Context,
     /,
+    from_catalogue: bool,
     data: tuple[Path, ...],
     images: Path | None,
     noisy: tuple[Path, ...],
@@ -90,7 +99,21 @@ def train(
     and, if asked to, to agree with them as a whole. The photos whose split is `val` choose the best epochs; a data set
     named twice is trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again
     with --resume. Needs the extra: pip install 'photoindex[train]'.
+
+    With --from-catalogue, the captions that you wrote (at least 20) are learned from instead, and the model is held to
+    what it knew. One in five is not learned from: the figures before and after are measured by those. Use the model
+    that comes out by --model DIR.
     """
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if from_catalogue:
+        if data or images or noisy or texts or decoder != "attention" or encoder_weights or cache_folder:
+            raise click.UsageError("--from-catalogue learns from the library alone, and goes on from the model in use")
+        learn_from_catalogue(context, output, resume, device, threads, changes)
+        return
+    if not data:
+        raise click.UsageError("say what to learn from: --data PATH or --from-catalogue")
+    if changes.pop("model", None):
+        raise click.UsageError("--model goes with --from-catalogue")
     import torch
 
     from photoindex.captioner.device import choose_device, describe
@@ -104,7 +127,7 @@ def train(
     with ProgressDisplay(context.quiet, unit="steps") as display:
         record = run_training(
             photos,
-            _recipe(decoder, {name: value for name, value in changes.items() if value is not None}),
+            _recipe(decoder, changes),
             output,
             name=output.name,
             device=chosen,
@@ -118,6 +141,46 @@ def train(
         )
     best = ", ".join(f"{stage} {found['best_epoch']}" for stage, found in record["stages"].items())
     context.say(f"wrote the model to {output} (best epochs: {best})")
+
+
+def learn_from_catalogue(
+    context: Context, output: Path, resume: bool, device: str | None, threads: int | None, changes: dict[str, Any]
+) -> None:
+    """Fine-tune the model in use on the library's corrections, and say what came of it."""
+    import torch
+
+    from photoindex.captioner import model_folder
+    from photoindex.captioner.device import choose_device, describe
+    from photoindex.store.database import Database
+    from photoindex.training.personal import PersonalRecipe, train_personal
+
+    settings = context.settings(device=device, threads=threads, model=changes.pop("model", None))
+    known = {"epochs", "learning_rate", "batch_photos", "seed"}
+    if changes.keys() - known:
+        wrong = ", ".join("--" + name.replace("_", "-") for name in sorted(changes.keys() - known))
+        raise click.UsageError(f"with --from-catalogue there is no {wrong}")
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    chosen = choose_device(settings.device)
+    database = Database.open(settings.catalogue_path)
+    try:
+        with ProgressDisplay(context.quiet, unit="steps") as display:
+            context.say(f"fine-tuning {model_folder(settings.model).name} ({describe(chosen)})")
+            record = train_personal(
+                database, model_folder(settings.model), output, PersonalRecipe(**changes), device=chosen,
+                max_pixels=settings.max_pixels, resume=resume, notice=context.say,
+                progress=lambda progress: _report(context, display, progress),
+            )  # fmt: skip
+    finally:
+        database.close()
+    counts = record["captions"]
+    context.say(f"learned from {counts['learned']} captions of yours; on {counts['held_out']} others, and on photos "
+                "without one (known):")  # fmt: skip
+    for name, value in record["before"].items():
+        context.say(f"  {name:<18} {value:>8} -> {record['after'].get(name, float('nan')):>8}")
+    if record["after"]["perplexity"] >= record["before"]["perplexity"]:
+        context.say("it expects your captions no better than before: more of them, or --epochs, may help")
+    context.say(f"wrote the model to {output}: use it with --model {output}")
 
 
 def _recipe(decoder: str, changes: dict[str, Any]) -> Recipe:

@@ -3,8 +3,8 @@
 Nothing here writes to a photo, and nothing here needs torch, the catalogue or the full-text index.
 """
 
-from photoindex.decode.exif import read_facts
-from photoindex.decode.photo import decode_photo, readable_formats
+from photoindex.decode.photo import decode_photo, describe_photo
+from photoindex.decode.readers import list_readers, readable_formats
 from photoindex.decode.workers import Decoder
 
-__all__ = ["Decoder", "decode_photo", "read_facts", "readable_formats"]
+__all__ = ["Decoder", "decode_photo", "describe_photo", "list_readers", "readable_formats"]

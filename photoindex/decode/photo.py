@@ -1,15 +1,13 @@
-"""One photo file to an upright square of pixels, in the calling process, by Pillow.
+"""One photo file to an upright square of pixels, in the calling process, by Pillow and its plugins.
 
 The order matters for memory: the size is checked before anything is decoded, JPEGs are decoded at a fraction of their
-size, and everything else is brought to RGB and shrunk in bands, so that a huge photo costs little more than its own
+size, and everything else is brought to 8 bits and shrunk in bands, so that a huge photo costs little more than its own
 stored pixels.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import importlib
 import math
 import os
 import stat
@@ -20,27 +18,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError, features
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from photoindex.decode.exif import read_facts, read_orientation
+from photoindex.decode.colour import BITS_PER_SAMPLE, flatten, levels_of, profile_of
+from photoindex.decode.fingerprint import fingerprint_of
+from photoindex.decode.raw import TIFF_HEADS, NotRaw, RawTooLarge, is_raw, open_raw, rawpy
+from photoindex.decode.readers import pillow_readers, plugin_works
 from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
+from photoindex.metadata.exif import read_orientation
+from photoindex.metadata.read import describe
+from photoindex.photoformats import HEIC, JPEG_XL, RAW, PhotoFormat
 from photoindex.types import DecodedPhoto
-
-# Photos and scans only. Pillow reads many more formats, but each is a parser fed with unknown bytes, some are no
-# pictures of anything, and EPS would start Ghostscript.
-FORMATS = (
-    "JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "PSD", "QOI", "TGA", "PCX", "SGI",
-)  # fmt: skip
-
-# Libraries that Pillow may have been built without: it knows the format then and cannot decode it.
-_NEEDS = {
-    "JPEG": ("jpg",),
-    "PNG": ("zlib",),
-    "WEBP": ("webp",),
-    "AVIF": ("avif",),
-    "JPEG2000": ("jpg_2000",),
-    "TIFF": ("libtiff",),
-}
 
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic
 # filter; Pillow's Image.thumbnail uses the same factor.
@@ -55,6 +43,10 @@ VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be to
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 # ISO 23008-12 (HEIF), annex B: major brands of HEVC still pictures and sequences.
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+# ISO 18181-2: a bare codestream, and one in a container.
+_JPEG_XL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+
+PLANAR_CONFIGURATION = 284  # TIFF 6.0: 2 for planes
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -70,8 +62,9 @@ _UPRIGHT = {
 def decode_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     """Read ``path`` as an upright RGB photo of ``size`` x ``size`` pixels, squashed rather than cropped.
 
-    The content decides the format, not the suffix. Of an animation or a file of several pages the first picture is
-    taken; what is transparent becomes white. The pixels are what ``Image.resize(..., BICUBIC)`` gives, for photos
+    The content decides the format, not the suffix (but of a camera's raw photo that is a TIFF by its bytes). Of an
+    animation or a file of several pages the first picture is taken, of a raw photo its preview; what is transparent
+    becomes white; colours become sRGB. The pixels are what ``Image.resize(..., BICUBIC)`` gives, for photos
     many times larger within a few grey levels.
 
     Raises :class:`EmptyPhoto`, :class:`NotAPhoto`, :class:`DamagedPhoto` (truncated or corrupt),
@@ -85,6 +78,31 @@ def decode_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
         raise OversizedPhoto(
             f"{shown(path)} needs more memory than can be had here; make a smaller copy of it"
         ) from error
+
+
+def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    """What ``path`` and the sidecars beside it say of the photo, without decoding it (but for a PNG, whose EXIF may lie
+    behind its pixels). The pixels of the answer are black.
+
+    Raises as :func:`decode_photo` does, but for what only shows when the pixels are decoded.
+    """
+    try:
+        with _file(path) as file, _limits(max_pixels):
+            head = _head(file, path)
+            pixels = np.zeros((size, size, 3), np.uint8)
+            if is_raw(head, path):  # what it says is read with its preview
+                return dataclasses.replace(_decode(file, path, size, max_pixels), pixels=pixels)
+            with _open(file, head, path) as image:
+                width, height = image.size
+                if width * height > max_pixels:
+                    raise _oversized(path, width, height, max_pixels)
+                if image.format == "PNG":
+                    _load(image, path)
+                turned = not _lies_upright(image) and read_orientation(image) >= 5
+                found = describe(image, image.format or "", (height, width) if turned else (width, height), path)
+            return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise OversizedPhoto(f"{shown(path)} needs more memory than can be had here") from error
 
 
 def shown(path: Path) -> str:
@@ -128,24 +146,50 @@ def _limits(max_pixels: int) -> Iterator[None]:
 
 
 def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
-    image = _open(file, path)
+    head = _head(file, path)
+    if is_raw(head, path):
+        try:
+            return _decode_raw(file, path, size, max_pixels)
+        except NotRaw:  # another kind of file, under a name like IMG_1.dng
+            file.seek(0)
+    return _finish(_open(file, head, path), path, size, max_pixels)
+
+
+def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    library = rawpy()
+    if library is None:
+        raise _needs_plugin(path, "a camera's raw photo", RAW)
+    try:
+        raw = open_raw(library, file, max_pixels)
+    except RawTooLarge as error:
+        raise _oversized(path, *error.size, max_pixels) from None
+    except (MemoryError, NotRaw, Image.DecompressionBombError, library.LibRawUnsufficientMemoryError) as error:
+        raise error if isinstance(error, NotRaw) else MemoryError from error
+    except Exception as error:
+        raise _failed(path, error) from error
+    photo = _finish(raw.picture, path, size, max_pixels)
+    found = describe(raw.facts_from, path.suffix[1:].upper() or "RAW", (raw.width, raw.height), path)
+    facts = dataclasses.replace(found.facts, orientation=photo.facts.orientation)
+    return dataclasses.replace(photo, facts=facts, written=found.written)
+
+
+def _finish(image: Image.Image, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    """The pixels of an opened picture, which is closed."""
     width, height = image.size
     try:
         if width * height > max_pixels:
-            raise OversizedPhoto(
-                f"{shown(path)} has {width} x {height} pixels, more than the limit of {max_pixels};"
-                " raise max_pixels to take it (PHOTOINDEX_MAX_PIXELS)"
-            )
-        # Only JPEGs can be decoded small; then image.size shrinks, and the box is the photo's exact extent within it.
+            raise _oversized(path, width, height, max_pixels)
+        # JPEGs can be decoded small, and a HEIC may bring a small copy; then image.size shrinks, and the box is the
+        # photo's exact extent within it.
         least = math.ceil(size * DRAFT_GAP)
         draft = image.draft(None, (least, least))
         if image.format == "PNG":
             # Its EXIF may lie behind the pixels, and damage must be met here rather than while reading EXIF.
             _load(image, path)
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
-        facts = read_facts(image, image.format or "", image.size)
+        found = describe(image, image.format or "", image.size, path)
         _load(image, path)
-        orientation = read_orientation(image)
+        orientation = 1 if _lies_upright(image) else read_orientation(image)
         box = draft[1] if draft else (0, 0, *image.size)
         full_width, full_height = (width, height) if draft else image.size
         upright = (full_height, full_width) if orientation >= 5 else (full_width, full_height)
@@ -156,8 +200,12 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPh
         if orientation in _UPRIGHT:
             square = square.transpose(_UPRIGHT[orientation])
         return DecodedPhoto(
-            facts=dataclasses.replace(facts, width=upright[0], height=upright[1]),
+            facts=dataclasses.replace(found.facts, width=upright[0], height=upright[1]),
             pixels=np.array(square, dtype=np.uint8),
+            written=found.written,
+            sidecars=found.sidecars,
+            problems=found.problems,
+            fingerprint=fingerprint_of(square),
         )
     except DamagedPhoto as error:
         # Decoders that get no more memory say no more than that they failed.
@@ -170,23 +218,38 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPh
         image.close()
 
 
-def _open(file: BinaryIO, path: Path) -> ImageFile.ImageFile:
-    """The picture's header; its pixels are still in the file."""
+def _lies_upright(image: Image.Image) -> bool:
+    """Whether the decoder has turned the pixels already, whatever EXIF says: JPEG XL keeps the orientation in its own
+    header (ISO 18181-1), unless it holds a JPEG that was packed as it is."""
+    return image.format == "JXL" and not getattr(image, "jpeg", False)
+
+
+def _head(file: BinaryIO, path: Path) -> bytes:
     try:
         head = file.read(64)
         file.seek(0)
     except OSError as error:
         raise _unreadable(path, error) from error
-    heif = _is_heif(head, path)
-    heif_readable = heif and _register_heif()
+    return head
+
+
+def _open(file: BinaryIO, head: bytes, path: Path) -> ImageFile.ImageFile:
+    """The picture's header; its pixels are still in the file."""
+    plugin = HEIC if _is_heif(head, path) else JPEG_XL if head.startswith(_JPEG_XL_STARTS) else None
+    formats = pillow_readers()
+    if plugin is not None and plugin_works(plugin):
+        formats = (*formats, plugin.reader)
     try:
-        return Image.open(file, formats=(*_formats(), "HEIF") if heif_readable else _formats())
+        image = Image.open(file, formats=formats)
     except (MemoryError, Image.DecompressionBombError):
         raise
     except UnidentifiedImageError as error:
-        if heif and not heif_readable:
+        if plugin is not None and plugin.reader not in formats:
+            raise _needs_plugin(path, f"a {plugin.name} photo", plugin) from error
+        if head.startswith(TIFF_HEADS) and _is_whole_tiff(file):
             raise NotAPhoto(
-                f"{shown(path)} is a HEIC photo, which needs a plugin: pip install 'photoindex[heif]'"
+                f"{shown(path)} is a TIFF of a kind that cannot be read here, such as colours in floating point;"
+                " save it with 8 or 16 bits a channel, or leave it out"
             ) from error
         if head.startswith(_SIGNATURES) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
             raise _damaged(path, "its header cannot be read") from error
@@ -195,9 +258,36 @@ def _open(file: BinaryIO, path: Path) -> ImageFile.ImageFile:
         ) from error
     except Exception as error:
         raise _failed(path, error) from error
+    if _in_deep_planes(image):
+        image.close()
+        raise NotAPhoto(
+            f"{shown(path)} is a TIFF with 16 bits a channel in separate planes, which cannot be read here;"
+            " save it with its channels interleaved, or leave it out"
+        )
+    return image
 
 
-def _load(image: ImageFile.ImageFile, path: Path) -> None:
+def _in_deep_planes(image: Image.Image) -> bool:
+    """Whether a TIFF is of the kind that Pillow takes for one of 8 bits, which gives half the picture, and noise."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    tags = image.tag_v2
+    return tags.get(PLANAR_CONFIGURATION) == 2 and max(tags.get(BITS_PER_SAMPLE, (8,))) > 8
+
+
+def _is_whole_tiff(file: BinaryIO) -> bool:
+    """Whether a TIFF that Pillow does not open says what its pixels are: it is of a kind unknown, and not damaged."""
+    try:
+        file.seek(0)
+        directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+        file.seek(directory.next)
+        directory.load(file)
+        return all(tag in directory for tag in (256, 257, 258, 262))
+    except Exception:
+        return False
+
+
+def _load(image: Image.Image, path: Path) -> None:
     """Decode the pixels. Everything the decoders raise of broken bytes is damage, and they raise nearly everything:
     OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError, KeyError, ..."""
     try:
@@ -213,78 +303,41 @@ def _square(image: Image.Image, extent: tuple[float, float], size: int) -> Image
     width, height = image.size
     across = max(1, int(extent[0] / size / REDUCING_GAP))
     down = max(1, int(extent[1] / size / REDUCING_GAP))
-    levels = _levels(image)
+    profile = profile_of(image)
+    mode = "RGB" if profile is None else profile.mode
+    levels = levels_of(image)
     if across == down == 1:
-        small = _rgb(image, levels)
+        small = flatten(image, mode, levels)
     else:
-        # Averaging across x down pixels in RGB, not in the stored mode: palette indices have no average, and
+        # Averaging across x down pixels in flat colours, not in the stored mode: palette indices have no average, and
         # transparent pixels must not lend their hidden colour.
-        small = Image.new("RGB", (math.ceil(width / across), math.ceil(height / down)))
+        small = Image.new(mode, (math.ceil(width / across), math.ceil(height / down)))
         rows = down * max(1, BAND_PIXELS // (width * down))
         for top in range(0, height, rows):
             band = image.crop((0, top, width, min(top + rows, height)))
-            small.paste(_rgb(band, levels).reduce((across, down)), (0, top // down))
+            small.paste(flatten(band, mode, levels).reduce((across, down)), (0, top // down))
     # The last column and row of averages may stand for fewer pixels; the fractional box keeps the proportions exact.
     box = (0.0, 0.0, extent[0] / across, extent[1] / down)
-    return small.resize((size, size), Image.Resampling.BICUBIC, box=box)
-
-
-def _levels(image: Image.Image) -> tuple[float, float] | None:
-    """The values that are black and white in a greyscale ``image`` deeper than 8 bits; None for all other modes."""
-    if image.mode.startswith("I;16"):
-        return 0.0, 65535.0
-    if image.mode not in ("I", "F"):
-        return None
-    # 32 bits hold 8-bit, 16-bit and 0-to-1 greys alike, and the file does not say which.
-    low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
-    for white in (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0):
-        if low >= 0 and high <= white:
-            return 0.0, white
-    return (low, high) if math.isfinite(high - low) else (0.0, 1.0)
-
-
-def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
-    """``image`` in RGB: deep greys between ``levels``, transparency on white."""
-    if levels is not None:
-        # Pillow's convert clips these modes at 255.
-        grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        grey = (grey - levels[0]) * (255 / max(levels[1] - levels[0], 1e-12))
-        return Image.fromarray(np.rint(grey.clip(0, 255)).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image.convert("RGBA"))
-        return white.convert("RGB")
-    return image.convert("RGB")
-
-
-def readable_formats() -> dict[str, bool]:
-    """Each format photos are read in, and whether what is installed here reads it."""
-    Image.init()
-    found = {name: name in Image.OPEN and all(map(features.check, _NEEDS.get(name, ()))) for name in FORMATS}
-    return {**found, "HEIC": _register_heif()}
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """Those of FORMATS that the installed Pillow can open; it may have been built without some."""
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-@functools.cache
-def _register_heif() -> bool:
-    """Teach Pillow HEIC by the optional extra ``heif``; whether that is installed."""
-    try:
-        plugin = importlib.import_module("pillow_heif")
-    except ImportError:
-        return False
-    plugin.register_heif_opener()
-    return True
+    square = small.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return square if profile is None else profile.to_srgb(square)
 
 
 def _is_heif(head: bytes, path: Path) -> bool:
     # The suffix counts only among files of the right family: an AVIF or a film starts with the same box.
-    return head[4:8] == b"ftyp" and (head[8:12] in _HEIF_BRANDS or path.suffix.lower() in (".heic", ".heif"))
+    return head[4:8] == b"ftyp" and (head[8:12] in _HEIF_BRANDS or path.suffix.lower() in HEIC.suffixes)
+
+
+def _needs_plugin(path: Path, what: str, plugin: PhotoFormat) -> NotAPhoto:
+    return NotAPhoto(
+        f"{shown(path)} is {what}, which needs a plugin: pip install {plugin.install}, then photoindex failures retry"
+    )
+
+
+def _oversized(path: Path, width: int, height: int, max_pixels: int) -> OversizedPhoto:
+    return OversizedPhoto(
+        f"{shown(path)} has {width} x {height} pixels, more than the limit of {max_pixels};"
+        " raise max_pixels to take it (PHOTOINDEX_MAX_PIXELS)"
+    )
 
 
 def _failed(path: Path, error: Exception) -> DamagedPhoto | UnreadablePhoto:

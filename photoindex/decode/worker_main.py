@@ -17,7 +17,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +24,8 @@ import numpy as np
 
 from photoindex import errors
 from photoindex.errors import DecoderCrashed, PhotoError
-from photoindex.types import DecodedPhoto, PhotoFacts
+from photoindex.metadata import wire
+from photoindex.types import DecodedPhoto
 
 DecodeFunction = Callable[[Path, int, int], DecodedPhoto]
 
@@ -93,13 +93,13 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
         kind = getattr(errors, answer["error"], PhotoError)
         known = isinstance(kind, type) and issubclass(kind, PhotoError)
         return (kind if known else PhotoError)(str(answer["message"]))
-    fields = answer["facts"]
-    if fields["taken_at"] is not None:
-        fields["taken_at"] = datetime.fromisoformat(fields["taken_at"])
+    facts, written = wire.facts_from(answer["facts"]), wire.written_from(answer["written"])
+    sidecars, problems = str(answer["sidecars"]), tuple(map(str, answer["problems"]))
     pixels = stream.read(size * size * 3)
     if len(pixels) < size * size * 3:
         raise EOFError
-    return DecodedPhoto(PhotoFacts(**fields), np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy())
+    square = np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy()
+    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]))
 
 
 def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, max_pixels: int) -> None:
@@ -114,10 +114,14 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
         message = f"{path} could not be decoded: {type(error).__name__}: {error}"
         _answer(answers, {"error": DecoderCrashed.__name__, "message": " ".join(message.split())})
     else:
-        facts = dataclasses.asdict(photo.facts)
-        if photo.facts.taken_at is not None:
-            facts["taken_at"] = photo.facts.taken_at.isoformat()
-        _answer(answers, {"facts": facts}, np.ascontiguousarray(photo.pixels).tobytes())
+        header = {
+            "facts": wire.facts_dict(photo.facts),
+            "written": dataclasses.asdict(photo.written),
+            "sidecars": photo.sidecars,
+            "problems": photo.problems,
+            "fingerprint": photo.fingerprint.hex(),
+        }
+        _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes())
 
 
 def _answer(answers: BinaryIO, header: dict[str, Any], pixels: bytes = b"") -> None:

@@ -12,7 +12,8 @@ a sentence says little about what it is about. For a word w and a photo p:
 
 Terms find photos too, those that no word finds, where their sum reaches terms_floor for each word asked. They take part
 for the plain words of a run and never exclude. For a word that is no term in any model its synonyms stand in: of each
-photo the best of them, at the lexicon's weight.
+photo the best of them, at the lexicon's weight. A photo that a person says a word of (the field ``person``) has the
+impact that the model's surest photo has: who corrects a photo need not be outvoted by a guess.
 
 The weights are those of a ranking.Ranking. One word in every field scores below (k1 + 1) * idf, and with two or more
 words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
@@ -37,11 +38,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from photoindex.errors import QueryError
-from photoindex.search import _whoosh, lexicon
+from photoindex.search import _whoosh, lexicon, numbers
 from photoindex.search.analysis import stem
 from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground
-from photoindex.search.query import AllOf, AnyOf, Fuzzy, Has, Node, Phrase, Prefix, Ranked, Taken, Word
+from photoindex.search.query import AllOf, AnyOf, Below, Fuzzy, Has, Node, Number, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 from photoindex.search.terms import TERMS_LAYER, stand_ins_of_run, terms_of_run
 
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
 HAS_FIELD: Final = "has"  # the facts a photo carries
+PATHS_FIELD: Final = "paths"  # the keys of the paths that a photo lies at or below
+PERSON_FIELD: Final = "person"  # what people said of a photo
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 
 FIRST_DAY: Final = date(1900, 1, 1)
@@ -100,7 +103,11 @@ class Matcher:
         if isinstance(node, Taken):
             return self._find_taken(node)
         if isinstance(node, Has):
-            return self._find_has(node)
+            return self._find_listed(HAS_FIELD, node.what)
+        if isinstance(node, Below):
+            return self._find_listed(PATHS_FIELD, node.key)
+        if isinstance(node, Number):
+            return self._find_numbers(node.field, max(node.low, 0), min(node.high, numbers.MOST))
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
@@ -158,20 +165,46 @@ class Matcher:
     def _find_terms(self, terms: Terms, run: Ranked) -> Found:
         """What learned terms add to a run's scores; the mask is of photos that they find by themselves."""
         by_row = np.zeros(len(terms.document_of_row), np.float32)
+        lifts: list[tuple[Ids, Scores]] = []
         for term in terms_of_run(run):
             column = terms.columns.by_term.get(term)
             if column is not None:
                 rows, impacts = column
                 by_row[rows] += impacts
                 self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
+                lifts.append(self._believe(terms, term))
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
                 by_row += self._stand_in(terms, stand_ins)
         sums = np.zeros(self._size + 1, np.float32)  # the last for rows of photos that are not in the index
         sums[terms.document_of_row] = by_row
+        for holders, lift in lifts:
+            sums[holders] += lift
         scores = sums[:-1] * np.float32(self._ranking.terms)
         self._ground(scores)
         return Found((scores > 0) & (sums[:-1] >= self._ranking.terms_floor * len(run.wanted)), scores)
+
+    def _believe(self, terms: Terms, term: str) -> tuple[Ids, Scores]:
+        """The photos that a person says a term of, and what each lacks to the greatest impact that it has anywhere."""
+        holders = self._said_by_people(term.split(" "))
+        if not holders.size:
+            return holders, np.zeros(0, np.float32)
+        rows, impacts = terms.columns.by_term[term]
+        known = np.zeros(self._size + 1, np.float32)
+        known[terms.document_of_row[rows]] = impacts
+        lift = known[:-1].max() - known[holders]
+        holders, lift = holders[lift > 0], lift[lift > 0]
+        self._note(PERSON_FIELD, term, holders, lift)
+        return holders, lift
+
+    def _said_by_people(self, stems: list[str]) -> Ids:
+        """The documents, ascending, where people used all of these words."""
+        if not self._ranking.fields.get(PERSON_FIELD):
+            return np.zeros(0, np.intp)
+        found, *others = (self._postings(PERSON_FIELD, word)[0] for word in stems)
+        for other in others:
+            found = np.intersect1d(found, other, assume_unique=True)
+        return found
 
     def _stand_in(self, terms: Terms, stand_ins: Mapping[str, float]) -> Scores:
         """For a word that no model has a term for: of each row the best of the terms of like meaning."""
@@ -243,7 +276,9 @@ class Matcher:
     def _searched(self, field: str | None) -> list[str]:
         """``label:`` asks for what a thing is, however general."""
         if field == "labels":
-            return [name for name in (field, "kinds") if name in self._ranking.fields]
+            return [name for name in (field, "kinds", "tags") if name in self._ranking.fields]
+        if field == "camera":  # what it is known by; few know which of the two a number belongs to
+            return [name for name in (field, "lens") if name in self._ranking.fields]
         return [field] if field else self._fields
 
     def _find_phrase(self, phrase: Phrase) -> Found:
@@ -261,15 +296,18 @@ class Matcher:
     def _find_taken(self, taken: Taken) -> Found:
         first = max(day_number(taken.first), 0) if taken.first else 0
         last = min(day_number(taken.last), LAST_DAY_NUMBER) if taken.last else LAST_DAY_NUMBER
+        return self._find_numbers("taken", first, last)
+
+    def _find_numbers(self, field: str, first: int, last: int) -> Found:
         mask = np.zeros(self._size, np.bool_)
         if first <= last:
-            days = _whoosh.query.NumericRange("taken", first, last)
-            mask[np.fromiter(self._searcher.docs_for_query(days), np.intp)] = True
+            between = _whoosh.query.NumericRange(field, first, last)
+            mask[np.fromiter(self._searcher.docs_for_query(between), np.intp)] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
-    def _find_has(self, has: Has) -> Found:
+    def _find_listed(self, field: str, key: str) -> Found:
         mask = np.zeros(self._size, np.bool_)
-        mask[self._postings(HAS_FIELD, has.what)[0]] = True
+        mask[self._postings(field, key)[0]] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
     def _scores(self, x: Scores) -> Scores:

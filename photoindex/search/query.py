@@ -5,9 +5,13 @@
     -dog   NOT dog                   photos without it
     cat AND dog   cat OR dog         capitals; a run of words binds first, then AND, then OR; ( ) group
     giraf*   girafe~                 words that begin so; words spelt nearly so
-    camera:canon  label:dog  caption:dog  folder:holiday  name:img  beam:dog      only in that field: required
+    camera:canon  lens:50mm  place:lisbon  person:anna  tag:holiday  title:harvest  caption:dog  label:dog  beam:dog
+    folder:holiday  name:img         only in that field: required
     taken:2023  taken:2023-06-12  taken:2023-06-01..2023-07-15  taken:last week    days, see dates.py: required
-    has:gps  has:date  has:camera    photos that carry these facts: required
+    rating:>=4  rating:3..5  width:>3000  height:..1000  mp:12    numbers, see numbers.py: required
+    has:gps  has:date  has:camera    photos that carry these facts (HAS): required
+    format:jpeg                      photos of this format: required
+    path:/photos/2019  path:2019/lisbon    photos at or below a path, absolute or from a root: required
 
 What is required filters, and the plain words beside it only rank when there are some: at least one of them must match.
 Any other text with a colon is plain words. Punctuation that means nothing is ignored, so no text is a syntax error.
@@ -15,6 +19,8 @@ Any other text with a colon is plain words. Punctuation that means nothing is ig
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -23,7 +29,7 @@ from datetime import date
 from typing import Final
 
 from photoindex.errors import QueryError
-from photoindex.search import dates
+from photoindex.search import dates, numbers
 from photoindex.search.analysis import STOP_WORDS, content_words, stem, typed_words, words
 
 LONGEST_QUERY: Final = 1000  # characters
@@ -42,8 +48,27 @@ FIELDS: Final = {
     "file": "names",
     "name": "names",
     "camera": "camera",
+    "lens": "lens",
+    "place": "place",
+    "person": "people",
+    "people": "people",
+    "tag": "tags",
+    "tags": "tags",
+    "keyword": "tags",
+    "keywords": "tags",
+    "title": "title",
 }
-HAS: Final = ("gps", "date", "camera")  # facts of a photo that `has:` asks for
+# Facts of a photo that `has:` asks for. A date is one that was read, not the file's modification time; a caption is
+# one that a person wrote.
+HAS: Final = (
+    "gps", "date", "camera", "lens", "place", "caption", "title", "keywords", "people", "rating",
+)  # fmt: skip
+_SAME: Final = {"keyword": "keywords", "tag": "keywords", "tags": "keywords", "person": "people", "stars": "rating"}
+# Names of formats as suffixes have them -> as decoders do.
+_FORMATS: Final = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "j2k": "jpeg2000"}
+
+
+FORMAT: Final = "format="  # before a format's name, among the facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +121,22 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """The number in ``field``, as the index stores it, is from ``low`` to ``high``, both included."""
+
+    field: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Lies at or below a path, given by its :func:`path_key`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
     """A run of clauses: any of ``wanted`` (when there are some), all of ``required``, none of ``excluded``."""
 
@@ -114,7 +155,7 @@ class AnyOf:
     parts: tuple[Node, ...]
 
 
-Node = Word | Prefix | Fuzzy | Phrase | Taken | Has | Ranked | AllOf | AnyOf
+Node = Word | Prefix | Fuzzy | Phrase | Taken | Has | Number | Below | Ranked | AllOf | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +231,7 @@ def _nothing_to_search(text: str) -> QueryError:
 
 _QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
 _OPERATORS: Final = ("AND", "OR", "NOT")
-_NAMES: Final = frozenset({*FIELDS, "taken", "has"})
+_NAMES: Final = frozenset({*FIELDS, *numbers.NUMBERS, "taken", "has", "format", "path"})
 _TOKEN: Final = re.compile(
     rf"""(?P<space>\s+)
       | (?P<open>\() | (?P<close>\))
@@ -316,6 +357,12 @@ class _Parser:
             found: list[Node] = [_taken(token.text, self._today)]
         elif token.field == "has":
             found = [_has(token.text)]
+        elif token.field in numbers.NUMBERS:
+            found = [_number(token.field, token.text)]
+        elif token.field == "format":
+            found = [_format(token.text)]
+        elif token.field == "path":
+            found = [Below(path_key(os.path.expanduser(token.text)))]
         elif token.kind == "phrase":
             found = _phrase(token.text, FIELDS.get(token.field or ""))
         else:
@@ -392,9 +439,37 @@ def _taken(text: str, today: date) -> Taken:
 
 def _has(text: str) -> Has:
     what = text.strip().lower()
+    what = _SAME.get(what, what)
     if what not in HAS:
         raise QueryError(f"has:{_shown(text)} is not known: write {', '.join(f'has:{name}' for name in HAS)}")
     return Has(what)
+
+
+def _number(name: str, text: str) -> Number:
+    field = numbers.NUMBERS[name]
+    try:
+        low, high = numbers.bounds_of(field, text)
+    except ValueError:
+        raise QueryError(
+            f"{name}:{_shown(text)} is not a number: write {name}:4, {name}:>=4, {name}:<4, {name}:3..5 or {name}:3.."
+        ) from None
+    return Number(field, low, high)
+
+
+def _format(text: str) -> Has:
+    name = "".join(words(text))
+    return Has(f"{FORMAT}{_FORMATS.get(name, name)}")
+
+
+def path_key(path: str) -> str:
+    """What the index knows a path by: case, Unicode's ways to write a letter and the kind of slash do not matter.
+
+    A path may be long and may hold anything, so this is a digest of it.
+    """
+    level = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", path).casefold()).replace("\\", "/")
+    parts = [part for part in level.split("/") if part not in ("", ".")]
+    text = ("/" if level.startswith("/") else "") + "/".join(parts)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _shown(text: str) -> str:

@@ -18,19 +18,19 @@ from typing import Any, Final
 import numpy as np
 
 from photoindex.errors import FullTextError, PhotoindexError
-from photoindex.search import _whoosh
+from photoindex.search import _whoosh, numbers
 from photoindex.search.analysis import content_words, fingerprint, sentences, stem
 from photoindex.search.documents import PHOTO_FIELD, Documents
 from photoindex.search.evidence import reasons
 from photoindex.search.generations import REMEDY, Current, Generations, discard
-from photoindex.search.matching import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, Matcher, day_number
-from photoindex.search.query import ParsedQuery, parse_query
+from photoindex.search.matching import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, PATHS_FIELD, Matcher, day_number
+from photoindex.search.query import ParsedQuery, parse_query, path_key
 from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.spelling import corrections
 from photoindex.search.terms import TermSource, stand_ins_of, terms_of
 from photoindex.types import Document, Match
 
-SCHEMA_VERSION: Final = 3  # raise it when the fields change: every index is then rebuilt
+SCHEMA_VERSION: Final = 4  # raise it when the fields change: every index is then rebuilt
 
 _BATCH_MEMORY: Final = 64  # MiB of postings kept before they go to disk
 _REBUILD_MEMORY: Final = 256
@@ -47,7 +47,8 @@ def _schema() -> Any:
         id=fields.ID(unique=True),  # to replace a photo by
         **{PHOTO_FIELD: fields.COLUMN(_whoosh.columns.NumericColumn("Q"))},  # the same, to be read for all at once
         taken=fields.NUMERIC(int, 16, signed=False, sortable=True),
-        **{FORMS_FIELD: fields.KEYWORD(), HAS_FIELD: fields.KEYWORD()},
+        **{name: fields.NUMERIC(int, 16, signed=False) for name in numbers.FIELDS},
+        **{FORMS_FIELD: fields.KEYWORD(), HAS_FIELD: fields.KEYWORD(), PATHS_FIELD: fields.KEYWORD()},
         **text,
     )
 
@@ -327,9 +328,14 @@ def _as_fields(document: Document) -> dict[str, Any]:
             forms.update(*parts)
     if forms:
         fields[FORMS_FIELD] = " ".join(sorted(forms))
-    facts = {"gps": document.gps, "date": document.taken_at is not None, "camera": bool(document.camera)}
-    if any(facts.values()):
-        fields[HAS_FIELD] = " ".join(fact for fact, known in facts.items() if known)
+    known = {"gps": document.gps, "date": document.taken_at is not None, "camera": bool(document.camera)}
+    known.update({name: bool(getattr(document, name)) for name in ("lens", "place", "title", "people")})
+    facts = [*(fact for fact, there in known.items() if there), *document.facts]
+    if facts:
+        fields[HAS_FIELD] = " ".join(facts)
+    if document.paths:
+        fields[PATHS_FIELD] = " ".join(sorted(set(map(path_key, document.paths))))
+    fields.update({name: numbers.stored(name, value) for name, value in document.numbers.items()})
     if document.taken_at is not None:
         day = day_number(document.taken_at.date())
         if 0 <= day <= LAST_DAY_NUMBER:  # a camera whose clock was never set may say anything

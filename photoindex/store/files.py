@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, literal, or_, select, update
 
 from photoindex import jobqueue
+from photoindex.store import pairs
 from photoindex.store.photos import mark_text_stale
 from photoindex.store.tables import UtcTime, file, job, photo, root
 from photoindex.types import FileStat, ScannedFile
@@ -128,6 +129,13 @@ def known_files(connection: Connection, below: Path) -> dict[Path, FileStat]:
     return found
 
 
+def note_sidecars(connection: Connection, path: Path, state: str) -> None:
+    """Remember with which sidecars a file was read."""
+    found = photo_at(connection, path)
+    if found is not None:
+        connection.execute(update(file).where(file.c.id == found[0]).values(sidecars=state))
+
+
 def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
     """Note new and changed files, and files that came back, and queue each for captioning.
 
@@ -143,7 +151,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
         for item in chunk:
             owner = root_of(roots, item.path)
             assert owner is not None, f"{item.path} is below no root"
-            places[(owner.id, str(item.path.relative_to(owner.path)))] = item
+            places[(owner.id, item.path.relative_to(owner.path).as_posix())] = item
         existing = {
             (row.root_id, row.relative_path): row
             for row in connection.execute(
@@ -164,6 +172,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
             }
             row = existing.get((root_id, relative))
             if row is None:
+                values["shot"] = pairs.shot_of(relative)
                 added = connection.execute(insert(file).values(root_id=root_id, relative_path=relative, **values))
                 assert added.inserted_primary_key is not None
                 to_queue.append(added.inserted_primary_key[0])
@@ -173,6 +182,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
             if unchanged and row.photo_id is not None:
                 if row.missing_since is not None:
                     mark_text_stale(connection, [row.photo_id])
+                    pairs.settle(connection, row.id)
             elif not (unchanged and row.id in final):
                 to_queue.append(row.id)
         jobqueue.enqueue(connection, to_queue, now)
@@ -210,19 +220,24 @@ def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
         unread = select(job.c.file_id).where(job.c.kind == jobqueue.KIND)
         connection.execute(update(file).where(file.c.id.in_(chunk), file.c.id.in_(unread)).values(photo_id=None))
         connection.execute(delete(job).where(job.c.file_id.in_(chunk)))
+        pairs.forget_companions(connection, chunk)
+        pairs.release(connection, chunk)
     mark_text_stale(connection, photos)
 
 
 def restore_missing(connection: Connection, root_id: int, since: datetime) -> int:
     """Take files of a root for present again that were found missing at ``since`` or later: they may be back one day.
 
-    Those whose bytes were never read stay missing, as a file that is known is not read again. Returns how many.
+    Those whose bytes were never read stay missing, as a file that is known is not read again; so do raw files, which
+    join their photos when they are back. Returns how many.
     """
     chosen = (file.c.root_id == root_id) & (file.c.missing_since >= since) & file.c.photo_id.is_not(None)
-    photos = list(connection.execute(select(file.c.photo_id).where(chosen)).scalars())
+    rows = connection.execute(select(file.c.id, file.c.photo_id).where(chosen)).all()
     connection.execute(update(file).where(chosen).values(missing_since=None))
-    mark_text_stale(connection, photos)
-    return len(photos)
+    mark_text_stale(connection, [row.photo_id for row in rows])
+    for row in rows:
+        pairs.settle(connection, row.id)
+    return len(rows)
 
 
 def move(connection: Connection, source: Path, destination: Path) -> int:
@@ -231,7 +246,7 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
     A file that was at the destination is overwritten by the move, and its row goes.
     """
     roots = list_roots(connection)
-    moved = 0
+    moved = []
     for path, row in list(_rows_below(connection, source, file.c.id, file.c.photo_id, file.c.missing_since)):
         if row.missing_since is not None:
             continue
@@ -240,19 +255,22 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
         if owner is None:  # moved out of all roots
             mark_missing(connection, [path])
             continue
-        relative = str(target.relative_to(owner.path))
+        relative = target.relative_to(owner.path).as_posix()
         overwritten = connection.execute(
             select(file.c.id, file.c.photo_id).where(file.c.root_id == owner.id, file.c.relative_path == relative)
         ).first()
         if overwritten is not None and overwritten.id != row.id:
             connection.execute(delete(file).where(file.c.id == overwritten.id))
+            connection.execute(update(file).where(file.c.main_id == overwritten.id).values(main_id=row.id))
             if overwritten.photo_id is not None:
                 mark_text_stale(connection, [overwritten.photo_id])
-        connection.execute(update(file).where(file.c.id == row.id).values(root_id=owner.id, relative_path=relative))
+        place = {"root_id": owner.id, "relative_path": relative, "shot": pairs.shot_of(relative)}
+        connection.execute(update(file).where(file.c.id == row.id).values(**place))
         if row.photo_id is not None:
             mark_text_stale(connection, [row.photo_id])
-        moved += 1
-    return moved
+        moved.append(row.id)
+    pairs.follow_move(connection, moved)
+    return len(moved)
 
 
 def link_photo(connection: Connection, file_id: int, photo_id: int, stat: FileStat) -> None:
@@ -294,11 +312,32 @@ def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tupl
 
 
 def photo_at(connection: Connection, path: Path) -> tuple[int, int | None] | None:
-    """(file id, photo id) of a path, present or missing; ``None`` when it was never seen."""
-    for found, row in _rows_below(connection, path, file.c.id, file.c.photo_id):
+    """(file id, photo id) of a path, present or missing; ``None`` when it was never seen.
+
+    The photo of a raw file beside a JPEG is the JPEG's.
+    """
+    for found, row in _rows_below(connection, path, file.c.id, file.c.photo_id, file.c.main_id):
+        if found == path and row.main_id is not None:
+            return row.id, connection.execute(select(file.c.photo_id).where(file.c.id == row.main_id)).scalar()
         if found == path:
             return row.id, row.photo_id
     return None
+
+
+def photos_below(connection: Connection, below: Path) -> list[int]:
+    """The photos of the files at or below a path, present or missing; one with two files there is named twice."""
+    rows = _rows_below(connection, below, file.c.photo_id)
+    return [row.photo_id for _, row in rows if row.photo_id is not None]
+
+
+def present_paths(connection: Connection) -> dict[Path, int]:
+    """The photo at each path that holds one now."""
+    query = (
+        select(root.c.path, file.c.relative_path, file.c.photo_id)
+        .join_from(file, root)
+        .where(file.c.missing_since.is_(None), file.c.photo_id.is_not(None))
+    )
+    return {Path(row.path, row.relative_path): row.photo_id for row in connection.execute(query)}
 
 
 def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
@@ -309,9 +348,27 @@ def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
     return {root_id: (total - missing, missing) for root_id, total, missing in rows}
 
 
+def read_below(connection: Connection, below: Path) -> dict[Path, int]:
+    """The present files at or below a path whose content is known, with their ids."""
+    found = {}
+    for path, row in _rows_below(connection, below, file.c.id, file.c.photo_id, file.c.missing_since):
+        if row.missing_since is None and row.photo_id is not None:
+            found[path] = row.id
+    return found
+
+
+def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of these files whose content is known."""
+    found: set[int] = set()
+    for start in range(0, len(ids), CHUNK):
+        chosen = file.c.id.in_(ids[start : start + CHUNK]) & file.c.photo_id.is_not(None)
+        found.update(connection.execute(select(file.c.id).where(chosen)).scalars())
+    return found
+
+
 def count_present(connection: Connection, root_id: int) -> int:
-    """How many files of a root are present."""
-    chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None)
+    """How many files of a root are present, of those that were read: unread ones hold nothing that could be lost."""
+    chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None) & file.c.photo_id.is_not(None)
     return connection.execute(select(func.count()).select_from(file).where(chosen)).scalar_one()
 
 
@@ -322,7 +379,7 @@ def _rows_below(connection: Connection, below: Path, *columns: Any) -> Iterator[
         if below == owner.path or below in owner.path.parents:
             pass
         elif owner.path in below.parents:
-            relative = os.fsencode(below.relative_to(owner.path))
+            relative = os.fsencode(below.relative_to(owner.path).as_posix())
             # A range instead of LIKE: bytes compare the same everywhere, and the unique index serves it. "0" is the
             # character after "/".
             low, high = os.fsdecode(relative + b"/"), os.fsdecode(relative + b"0")

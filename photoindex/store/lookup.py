@@ -7,15 +7,17 @@ Each function takes an open transaction, one of :meth:`.database.Database.ask` o
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from photoindex.store.asking import Asker, ask, listed
+from photoindex.store.asking import Asker, Rows, ask, listed
+from photoindex.store.facts import COLUMNS, facts_of
 from photoindex.store.packing import unpack_words
-from photoindex.types import CaptionSource, Term, TermVocabulary
+from photoindex.types import CaptionSource, PhotoFacts, Term, TermVocabulary
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,18 +29,17 @@ _UNSIGNED = 1 << 64  # inodes use all 64 bits on some file systems; SQL integers
 LEARNED_SOURCE = "model"  # of a Term
 # Whose words count: a person's, then what the file itself says, then the model's.
 SOURCE_ORDER: tuple[CaptionSource, ...] = ("user", "sidecar", "model")
+_FACTS = ", ".join(f"photo.{name}" for name in COLUMNS)
 
 
 @dataclass(slots=True)
 class Found:
     """What a hit shows of a photo. ``paths``, sorted, are those of the files that are present."""
 
-    taken_at: datetime | None
-    camera: str | None
-    width: int | None
-    height: int | None
+    facts: PhotoFacts | None
     caption: str
     source: CaptionSource
+    locked: bool
     paths: list[Path]
     terms: list[Term]  # weightiest first
 
@@ -60,6 +61,11 @@ class StoredVector:
     entries: bytes
 
 
+def precedence_of(source: CaptionSource, *, locked: bool) -> tuple[bool, int]:
+    """Sorts the caption to show before those that it is shown instead of."""
+    return not locked, SOURCE_ORDER.index(source)
+
+
 def find_photos(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found]:
     """Those of the photos that have a caption and a present file, by id."""
     found: dict[int, Found] = {}
@@ -70,15 +76,19 @@ def find_photos(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int,
 
 def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
     found: dict[int, Found] = {}
-    for photo_id, text, source, taken_at, camera, width, height in ask(
+    for photo_id, text, source, locked, *values in ask(
         transaction,
-        "select caption.photo_id, caption.text, caption.source, photo.taken_at, photo.camera, photo.width, photo.height"
+        f"select caption.photo_id, caption.text, caption.source, caption.locked, {_FACTS}"
         " from caption join photo on photo.id = caption.photo_id"
-        f' where caption.photo_id in ({ids}) and caption."current" and caption."rank" = 0 order by caption.id',
+        f" where caption.photo_id in ({ids})"
+        ' and (caption."current" or caption.locked) and caption."rank" = 0 order by caption.id',
     ):
         before = found.get(photo_id)
-        if before is None or SOURCE_ORDER.index(source) < SOURCE_ORDER.index(before.source):
-            found[photo_id] = Found(_time(taken_at), camera, width, height, text, source, [], [])
+        order = precedence_of(source, locked=bool(locked))
+        if before is None or order < precedence_of(before.source, locked=before.locked):
+            row = SimpleNamespace(**dict(zip(COLUMNS, values, strict=True)))
+            row.taken_at = _time(row.taken_at)
+            found[photo_id] = Found(facts_of(row), text, source, bool(locked), [], [])
     for photo_id, root, relative in ask(
         transaction,
         "select file.photo_id, root.path, file.relative_path from file join root on root.id = file.root_id"
@@ -88,7 +98,7 @@ def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
             found[photo_id].paths.append(Path(os.fsdecode(bytes(root)), os.fsdecode(bytes(relative))))
     for photo_id, text, weight, source in ask(
         transaction,
-        f"select photo_id, text, weight, source from term where photo_id in ({ids}) order by weight desc",
+        f"select photo_id, text, weight, source from term where photo_id in ({ids}) order by weight desc, id",
     ):
         if photo_id in found:
             found[photo_id].terms.append(Term(text, weight, source))
@@ -102,7 +112,27 @@ def known_states(transaction: Transaction, below: Path) -> dict[str, tuple[int, 
 
     The same as :func:`.files.known_files`, for a hundred thousand files that most likely have not changed.
     """
-    found: dict[str, tuple[int, int, int]] = {}
+    columns = "relative_path, size, mtime_ns, inode"
+    return {
+        start + os.fsdecode(relative_path): (size, mtime_ns, inode % _UNSIGNED)
+        for start, rows in _present_below(transaction, below, columns)
+        for relative_path, size, mtime_ns, inode in rows
+    }
+
+
+def sidecar_states(transaction: Transaction, below: Path) -> dict[str, str]:
+    """The states of the sidecars that those files were read with, of files that had some, by path."""
+    return {
+        start + os.fsdecode(relative_path): state
+        for start, rows in _present_below(transaction, below, "relative_path, sidecars", " and sidecars != ''")
+        for relative_path, state in rows
+    }
+
+
+def _present_below(
+    transaction: Transaction, below: Path, columns: str, condition: str = ""
+) -> Iterator[tuple[str, Rows]]:
+    """For each root what begins the paths of its files, and rows of those at or below a path that were present."""
     place = os.fspath(below)
     for root_id, stored in ask(transaction, "select id, path from root"):
         root = os.fsdecode(bytes(stored))
@@ -116,10 +146,8 @@ def known_states(transaction: Transaction, below: Path) -> dict[str, tuple[int, 
             # A range instead of LIKE: bytes compare the same everywhere. "0" is the character after "/".
             values |= {"name": relative, "low": relative + b"/", "high": relative + b"0"}
         start = os.path.join(root, "")
-        sql = "select relative_path, size, mtime_ns, inode from file where root_id = :root and missing_since is null"
-        for relative_path, size, mtime_ns, inode in ask(transaction, sql + inside, **values):
-            found[start + os.fsdecode(relative_path)] = (size, mtime_ns, inode % _UNSIGNED)
-    return found
+        sql = f"select {columns} from file where root_id = :root and missing_since is null"
+        yield start, ask(transaction, sql + inside + condition, **values)
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from photoindex.store import vectors
-from photoindex.store.lookup import SOURCE_ORDER
+from photoindex.store.facts import facts_of, values_of
+from photoindex.store.lookup import precedence_of
 from photoindex.store.packing import pack_words
 from photoindex.store.tables import caption, file, model, photo, term
 from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
@@ -21,10 +22,21 @@ KIND_SOURCE = "kind"
 
 
 def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] | None:
-    """(photo id, has a caption) of a content that was met before."""
-    has_caption = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    """(photo id, has been captioned) of a content that was met before. A person's caption alone does not count: the
+    model's labels and terms are still to come."""
+    has_caption = exists().where(caption.c.photo_id == photo.c.id, caption.c.current, caption.c.source == "model")
     row = connection.execute(select(photo.c.id, has_caption).where(photo.c.content_hash == content_hash)).first()
     return None if row is None else (row[0], bool(row[1]))
+
+
+def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:
+    """The SHA-256 of each photo's content, by id."""
+    found = {}
+    for start in range(0, len(photo_ids), CHUNK):
+        chosen = photo.c.id.in_(photo_ids[start : start + CHUNK])
+        for row in connection.execute(select(photo.c.id, photo.c.content_hash).where(chosen)):
+            found[row.id] = row.content_hash
+    return found
 
 
 def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime) -> bool:
@@ -38,28 +50,27 @@ def was_captioned(connection: Connection, photo_id: int, identity: str, since: d
     return connection.execute(query).first() is not None
 
 
-def save_photo(connection: Connection, content_hash: str, size: int, facts: PhotoFacts) -> int:
+def save_photo(
+    connection: Connection, content_hash: str, size: int, facts: PhotoFacts, fingerprint: bytes | None = None
+) -> int:
     """Insert or refresh a content's row; returns its id."""
-    values = {
-        "format": facts.format,
-        "width": facts.width,
-        "height": facts.height,
-        "orientation": facts.orientation,
-        "taken_at": facts.taken_at,
-        "camera": facts.camera,
-        "lens": facts.lens,
-        "latitude": facts.latitude,
-        "longitude": facts.longitude,
-    }
+    values = {**values_of(facts), "fingerprint": fingerprint}
     known = connection.execute(select(photo.c.id).where(photo.c.content_hash == content_hash)).scalar()
     if known is not None:
-        connection.execute(update(photo).where(photo.c.id == known).values(**values, text_stale=_token()))
+        connection.execute(update(photo).where(photo.c.id == known).values(**values, text_stale=new_token()))
         return int(known)
     added = connection.execute(
-        insert(photo).values(content_hash=content_hash, size=size, added_at=_now(), text_stale=_token(), **values)
+        insert(photo).values(
+            content_hash=content_hash, size=size, added_at=_now(), text_stale=new_token(), metadata_stale=0, **values
+        )
     )
     assert added.inserted_primary_key is not None
     return int(added.inserted_primary_key[0])
+
+
+def change_content(connection: Connection, photo_id: int, content_hash: str, size: int) -> None:
+    """Say that a photo is another content than it was, of the same shot; what is known of it stays."""
+    connection.execute(update(photo).where(photo.c.id == photo_id).values(content_hash=content_hash, size=size))
 
 
 def save_prediction(
@@ -67,7 +78,7 @@ def save_prediction(
 ) -> None:
     """Store what a model says: it becomes the current model caption, the one before becomes history.
 
-    A caption by the user or a sidecar is not touched and goes on being shown.
+    A caption by the user or a sidecar is not touched and goes on being shown, and so does a locked one.
     """
     connection.execute(
         update(caption)
@@ -76,7 +87,9 @@ def save_prediction(
     )
     # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
     connection.execute(
-        delete(caption).where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.rank > 0)
+        delete(caption).where(
+            caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.rank > 0, ~caption.c.locked
+        )
     )
     connection.execute(
         insert(caption),
@@ -133,7 +146,7 @@ def mark_text_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
     """Say, in the transaction that changes a photo's words, that the full-text index must learn of it."""
     for start in range(0, len(photo_ids), CHUNK):
         chunk = photo_ids[start : start + CHUNK]
-        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=_token()))
+        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=new_token()))
 
 
 def stale_photos(connection: Connection, limit: int | None) -> list[tuple[int, int]]:
@@ -150,11 +163,11 @@ def clear_text_stale(connection: Connection, indexed: Sequence[tuple[int, int]])
         )
 
 
-def captioned_before(connection: Connection, identity: str | None) -> list[int]:
+def captioned_before(connection: Connection, identity: str | None, photo_ids: Sequence[int] | None = None) -> list[int]:
     """One present file of each photo whose current model caption is by another model than ``identity``; of each
-    captioned photo when that is ``None``."""
+    captioned photo when that is ``None``. Of these photos, in their order, when ``photo_ids`` are given."""
     query = (
-        select(func.min(file.c.id))
+        select(caption.c.photo_id, func.min(file.c.id).label("file_id"))
         .join_from(caption, file, file.c.photo_id == caption.c.photo_id)
         .join(model, model.c.id == caption.c.model_id)
         .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, file.c.missing_since.is_(None))
@@ -162,7 +175,8 @@ def captioned_before(connection: Connection, identity: str | None) -> list[int]:
     )
     if identity is not None:
         query = query.where(model.c.identity != identity)
-    return list(connection.execute(query).scalars())
+    found = {row.photo_id: row.file_id for row in connection.execute(query)}
+    return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
 
 
 def all_photo_ids(connection: Connection) -> list[int]:
@@ -195,41 +209,37 @@ def load_photos(
         if photo_id not in rows:
             continue
         row = rows[photo_id]
-        facts = None
-        if row.format is not None:
-            facts = PhotoFacts(
-                row.format, row.width, row.height, row.orientation, row.taken_at, row.camera, row.lens, row.latitude,
-                row.longitude,
-            )  # fmt: skip
-        current, history, others = captions.get(photo_id, (None, (), ()))
+        current, history, others, overruled = captions.get(photo_id, (None, (), (), ()))
         present, missing = paths.get(photo_id, ([], []))
         photos.append(
             Photo(
                 id=photo_id,
                 content_hash=row.content_hash,
                 size=row.size,
-                facts=facts,
+                facts=facts_of(row),
                 paths=tuple(present),
                 missing_paths=tuple(missing),
                 caption=current,
                 history=history,
                 candidates=others,
                 terms=terms.get(photo_id, ()),
+                overruled=overruled,
             )
         )
     return photos
 
 
-_Captions = tuple["Caption | None", "tuple[Caption, ...]", "tuple[Caption, ...]"]
+_Captions = tuple["Caption | None", "tuple[Caption, ...]", "tuple[Caption, ...]", "tuple[Caption, ...]"]
 
 
 def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Captions]:
-    """For each photo: the caption to show, its history (newest first), and the model's other candidates."""
+    """For each photo: the caption to show, its history (newest first), the model's other candidates, and the captions
+    that the first one is shown instead of."""
     columns = (
         caption.c.photo_id, caption.c.text, caption.c.source, caption.c.rank, caption.c.current,
-        caption.c.log_probability, caption.c.settings, caption.c.created_at, model.c.identity,
+        caption.c.log_probability, caption.c.settings, caption.c.created_at, caption.c.locked, model.c.identity,
     )  # fmt: skip
-    shown: dict[int, list[tuple[int, Caption]]] = {}
+    now: dict[int, list[Caption]] = {}
     history: dict[int, list[Caption]] = {}
     others: dict[int, list[Caption]] = {}
     for start in range(0, len(photo_ids), CHUNK):
@@ -240,27 +250,37 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
             .order_by(caption.c.id)
         )
         for row in connection.execute(query):
-            value = Caption(row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings)
-            if not row.current:
+            value = Caption(
+                row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings, row.locked
+            )
+            if not (row.current or row.locked):
                 history.setdefault(row.photo_id, []).append(value)
             elif row.rank > 0:
                 others.setdefault(row.photo_id, []).append(value)
             else:
-                shown.setdefault(row.photo_id, []).append((SOURCE_ORDER.index(row.source), value))
-    return {
-        photo_id: (
-            min(shown[photo_id], key=lambda pair: pair[0])[1] if photo_id in shown else None,
+                now.setdefault(row.photo_id, []).append(value)
+    found: dict[int, _Captions] = {}
+    for photo_id in now.keys() | history.keys():
+        ranked = sorted(now.get(photo_id, ()), key=precedence)
+        found[photo_id] = (
+            ranked[0] if ranked else None,
             tuple(reversed(history.get(photo_id, []))),
             tuple(others.get(photo_id, [])),
+            tuple(ranked[1:]),
         )
-        for photo_id in shown.keys() | history.keys()
-    }
+    return found
+
+
+def precedence(value: Caption) -> tuple[bool, int]:
+    """Sorts the caption to show before those that it is shown instead of."""
+    return precedence_of(value.source, locked=value.locked)
 
 
 def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Term, ...]]:
     found: dict[int, list[Term]] = {}
     for start in range(0, len(photo_ids), CHUNK):
-        query = select(term).where(term.c.photo_id.in_(photo_ids[start : start + CHUNK])).order_by(term.c.weight.desc())
+        query = select(term).where(term.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+        query = query.order_by(term.c.weight.desc(), term.c.id)
         for row in connection.execute(query):
             found.setdefault(row.photo_id, []).append(Term(row.text, row.weight, row.source))
     return {photo_id: tuple(terms) for photo_id, terms in found.items()}
@@ -278,7 +298,8 @@ def count_photos(connection: Connection) -> dict[str, int]:
     }
 
 
-def _token() -> int:
+def new_token() -> int:
+    """A value that no mark had before."""
     return secrets.randbits(62) | 1
 
 

@@ -2,7 +2,10 @@
 
     root ──< file >── photo ──< caption >── model
                │        ├────< term           │
+               │        ├────< correction     │
                └──< job └───── term_vector >──┘
+                     │
+                     └──> batch
 
 A *photo* is one content (the SHA-256 of its bytes); a *file* is a path that holds it. A file's captioning job outlives
 the process; a photo's ``text_stale`` mark says that the full-text index does not know its latest words yet.
@@ -33,20 +36,30 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    text,
 )
 
 
 class PathText(TypeDecorator[str]):
-    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip."""
+    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip.
+
+    Its parts are separated by ``/`` on every system, which is what queries for a folder rely on.
+    """
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: str | os.PathLike[str] | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else os.fsencode(value)
+        return None if value is None else stored_path(os.fspath(value))
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
         return None if value is None else os.fsdecode(bytes(value))
+
+
+def stored_path(path: str, separator: str = os.sep) -> bytes:
+    """A path as the catalogue keeps it. ``separator`` is the system's; elsewhere than on Windows ``\\`` is a letter."""
+    return os.fsencode(path if separator == "/" else path.replace(separator, "/"))
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -132,10 +145,24 @@ photo = Table(
     Column("lens", Text),
     Column("latitude", Float),
     Column("longitude", Float),
+    Column("altitude", Float),
+    Column("taken_source", String(8)),  # exif, xmp, iptc, name or mtime
+    Column("taken_offset", Integer),  # of taken_at from UTC, minutes, east positive
+    Column("rating", Integer),  # stars, 1 to 5; -1: rejected
+    # The place by its position, or as somebody wrote it.
+    Column("city", Text),
+    Column("district", Text),
+    Column("region", Text),
+    Column("country", Text),
+    Column("country_code", String(2)),
+    Column("metropolis", Text),  # a large city around there
+    # 0, or a random token like that of text_stale: what was read besides the pixels is to be read again.
+    Column("metadata_stale", BigInteger, nullable=False, server_default=text("1"), index=True),
     Column("added_at", UtcTime, nullable=False),
     # 0: the full-text index is up to date. Otherwise a random token, new with every change: clearing names the token
     # that was read, so that a change made meanwhile keeps its mark.
     Column("text_stale", BigInteger, nullable=False, index=True),
+    Column("fingerprint", LargeBinary),  # see decode/fingerprint.py; null until it is decoded, empty when it has none
 )
 
 file = Table(
@@ -149,6 +176,11 @@ file = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", Unsigned64, nullable=False),
     Column("missing_since", UtcTime),
+    Column("sidecars", Text, nullable=False, server_default=text("''")),  # their state, see metadata/sidecars.py
+    Column("shot", BigInteger, index=True),  # its folder and stem, hashed: see store/pairs.py
+    # The file of the same shot that stands for this one, whose photo_id is null then. No foreign key, as SQLite cannot
+    # add one to a table that is there.
+    Column("main_id", Key, index=True),
     UniqueConstraint("root_id", "relative_path"),
 )
 
@@ -177,7 +209,24 @@ caption = Table(
     Column("log_probability", Float),
     Column("settings", Text),
     Column("created_at", UtcTime, nullable=False),
+    # A person said that this one is to be shown, whatever the model or a sidecar says later. One of a photo at most.
+    Column("locked", Boolean, nullable=False, server_default=false()),
     CheckConstraint("source in ('user', 'sidecar', 'model')", name="source"),
+)
+
+# What people changed of a photo, so that it can be undone: see store/corrections.py.
+correction = Table(
+    "correction",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("edit", String(32), nullable=False),  # the same for all that was changed at once
+    Column("kind", String(16), nullable=False),
+    Column("old", Text),  # a caption's text, or JSON of tags or of the caption that was locked; null: none
+    Column("new", Text),
+    Column("made_at", UtcTime, nullable=False),
+    Column("undone_at", UtcTime),
+    CheckConstraint("kind in ('caption', 'tags', 'lock')", name="kind"),
 )
 
 term = Table(
@@ -201,6 +250,24 @@ term_vector = Table(
     Column("revision", BigInteger, nullable=False, index=True),  # grows with every write, whichever process writes
 )
 
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", String(16), nullable=False),  # what was asked: see batches.py
+    Column("query", Text),  # of a batch made by a query
+    Column("model", Text, nullable=False),  # the setting; only a process with the same one works on it
+    Column("state", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),  # at the end; until then its jobs say
+    Column("seconds", Float, nullable=False),  # spent on what is done, of all processes together
+    CheckConstraint("state in ('active', 'paused', 'cancelled', 'done')", name="state"),
+)
+
 job = Table(
     "job",
     metadata,
@@ -215,7 +282,9 @@ job = Table(
     Column("error_kind", String(32)),
     Column("error_message", Text),
     Column("created_at", UtcTime, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="1"),  # lower ones first: jobqueue.PRIORITIES
+    Column("batch_id", ForeignKey("batch.id", ondelete="SET NULL"), index=True),
     UniqueConstraint("file_id", "kind"),
     CheckConstraint("state in ('queued', 'running', 'failed', 'ignored')", name="state"),
-    Index("ix_job_due", "state", "next_try_at"),
+    Index("ix_job_due", "state", "priority", "next_try_at"),
 )

@@ -268,7 +268,7 @@ class RewardStage(_DecoderStage):
         ).view(-1, draws)
         baseline = (rewards.sum(1, keepdim=True) - rewards) / (draws - 1)
         advantage = (rewards - baseline).flatten()
-        owners, words, lengths, order = _padded([(row // draws, [START, *c]) for row, c in enumerate(captions)])
+        owners, words, lengths, order = padded([(row // draws, [START, *c]) for row, c in enumerate(captions)])
         with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
             logits, targets = self._decoder(seen, owners.to(self._device), words.to(self._device), lengths)
         said = logits.float().log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
@@ -282,7 +282,7 @@ def _teacher_forcing(
 ) -> tuple[Tensor, float]:
     """Cross entropy of (photo, words) captions, word by word, and the same as a number."""
     device = seen.regions.device
-    owners, words, lengths, _ = _padded(captions)
+    owners, words, lengths, _ = padded(captions)
     with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
         logits, targets = decoder(seen, owners.to(device), words.to(device), lengths)
     loss = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
@@ -318,7 +318,7 @@ def draw_captions(decoder: Decoder, seen: Seen, draws: int, max_words: int) -> l
     return captions
 
 
-def _padded(captions: Sequence[tuple[int, Sequence[int]]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def padded(captions: Sequence[tuple[int, Sequence[int]]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(photo, caption) pairs -> owners (N,), words (N, T), lengths (N,) and their new order: longest first."""
     order = sorted(range(len(captions)), key=lambda number: -len(captions[number][1]))
     words = torch.full((len(order), len(captions[order[0]][1])), PAD, dtype=torch.long)

@@ -115,7 +115,7 @@ LAYERS: Final = (
 
 def layers_of(ranking: Ranking) -> list[Layer]:
     """The layers that ``ranking`` gives a weight to. File names and cameras are none: those of a data set may give the
-    answer away."""
+    answer away. Neither is what a person said of a photo, which a data set has none of."""
     known = {each.name for each in fields(Ranking)}
     return [
         layer

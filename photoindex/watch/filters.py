@@ -1,7 +1,8 @@
 """Which files are photos and which folders are worth entering, judged by name and by the user's ignore files.
 
 Names decide so that walking a tree costs no read and no stat for what is left out. What a file really is, its bytes say
-later, when it is decoded.
+later, when it is decoded. Unfinished downloads and backups (.part, .crdownload, .tmp, .partial, .download, a trailing
+~) and sidecars (.xmp, .aae, .thm) need no list: their last suffix is no photo's.
 """
 
 from __future__ import annotations
@@ -10,20 +11,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from photoindex.photoformats import PHOTO_SUFFIXES
 from photoindex.watch.ignore import IgnoreFiles, IgnoreRules
-
-# The image formats Pillow decodes by itself, and HEIC/HEIF/AVIF. Left out on purpose: formats Pillow only recognises
-# (GRIB, BUFR, HDF5, MPEG, WMF outside Windows) and PostScript, which it hands to Ghostscript.
-# Unfinished downloads and backups (.part, .crdownload, .tmp, .partial, .download, a trailing ~) need no list of their
-# own: their last suffix is not a photo's.
-_SUFFIXES = """
-    .jpg .jpeg .jpe .jfif .mpo .jp2 .j2k .jpc .jpf .jpx .j2c
-    .heic .heif .avif .avifs .webp .png .apng .gif .tif .tiff
-    .bmp .dib .ico .icns .cur .psd .tga .icb .vda .vst .qoi .dds .blp .ftc .ftu .gbr
-    .ppm .pgm .pbm .pnm .pfm .pcx .dcx .sgi .rgb .rgba .bw .ras .im .iim .msp .xbm .xpm
-    .fit .fits .fli .flc .pcd .pxr
-"""
-PHOTO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 # Compared without regard to case; kept out even where hidden files are wanted.
 _REFUSED_FOLDERS = frozenset(

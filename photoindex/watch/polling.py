@@ -7,10 +7,11 @@ other, and takes a folder it cannot read for an empty one, which looks like the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from photoindex.errors import FolderError
+from photoindex.metadata import sidecars
 from photoindex.types import FileEvent, FileStat, ScannedFile
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.reconcile import compare, events
@@ -33,6 +34,7 @@ class PolledTree:
         self._filter = photo_filter
         self._identity: tuple[int, int] | None = None
         self._known: dict[Path, FileStat] | None = None  # None until the tree could be read once
+        self._sidecars: dict[Path, str] = {}  # of photos that have some
 
     def look(self, give_up: Callable[[], bool] = lambda: False) -> list[FileEvent]:
         """Scan the tree; the events that lead here from the last look.
@@ -56,6 +58,8 @@ class PolledTree:
                 return [FileEvent("removed", self.root, is_directory=True)]
             return []
         self.problem = _tell(unreadable)
+        beside = self._sidecars
+        self._sidecars = {file.path: file.sidecars for file in found if file.sidecars}
         known, identity = self._known, (status.st_dev, status.st_ino)
         if known is None or identity != self._identity:
             self._identity = identity
@@ -65,7 +69,17 @@ class PolledTree:
         gone = set(changes.missing)
         self._known = {path: stat for path, stat in known.items() if path not in gone}
         self._known.update((file.path, file.stat) for file in found)
-        return list(events(changes, known))
+        return [*events(changes, known), *_sidecar_events(found, beside)]
+
+
+def _sidecar_events(found: list[ScannedFile], before: dict[Path, str]) -> Iterator[FileEvent]:
+    told = set()
+    for file in found:
+        for name, there in sidecars.changed(before.get(file.path, ""), file.sidecars).items():
+            path = file.path.with_name(name)
+            if path not in told:  # it may belong to several photos
+                told.add(path)
+                yield FileEvent("written" if there else "removed", path)
 
 
 def _tell(unreadable: dict[Path, OSError]) -> str | None:

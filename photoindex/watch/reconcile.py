@@ -54,38 +54,47 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """What a walk met: how many files, how many of them unchanged, and the others, in the order of the walk."""
+    """What a walk met: how many files, how many of them unchanged, and the others, in the order of the walk.
+
+    ``beside`` are the known files, changed or not, whose sidecars are others than before.
+    """
 
     seen: int
     unchanged: int
     others: tuple[ScannedFile, ...]
+    beside: tuple[Path, ...] = ()
 
 
 def sift(
-    met: Iterable[tuple[str, os.stat_result]],
+    met: Iterable[tuple[str, os.stat_result, str]],
     known: dict[str, FileState],
-    make: Callable[[str, os.stat_result], ScannedFile],
+    sidecars: Mapping[str, str],
+    make: Callable[[str, os.stat_result, str], ScannedFile],
     each: Callable[[int, str], None] = lambda seen, path: None,
 ) -> Sifted:
     """Tell the files that are as they were known to be from those that ``compare`` is to judge.
 
     What is unchanged is taken out of ``known``, so that what differs and what was not met is left there. Of the hundred
-    thousand files of a tree that has not changed nothing is made; ``make`` is called for the others. ``each`` is told
-    the number of files so far and the last one's path, every 500 files.
+    thousand files of a tree that has not changed nothing is made; ``make`` is called for the others. ``sidecars``
+    holds the state in which the sidecars of a file were read, of files that had some. ``each`` is told the number of
+    files so far and the last one's path, every 500 files.
     """
     seen = unchanged = 0
-    others = []
-    for path, found in met:
+    others: list[ScannedFile] = []
+    other_beside: list[Path] = []
+    for path, found, beside in met:
         seen += 1
         before = known.get(path)
+        if before is not None and sidecars.get(path, "") != beside:
+            other_beside.append(Path(path))
         if before is not None and before[0] == found.st_size and before[1] == found.st_mtime_ns:
             del known[path]
             unchanged += 1
         else:
-            others.append(make(path, found))
+            others.append(make(path, found, beside))
         if seen % TELL_EVERY == 0:
             each(seen, path)
-    return Sifted(seen, unchanged, tuple(others))
+    return Sifted(seen, unchanged, tuple(others), tuple(other_beside))
 
 
 def same_content(before: FileStat, after: FileStat) -> bool:

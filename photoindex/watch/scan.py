@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoindex.errors import FolderError
+from photoindex.metadata import sidecars
 from photoindex.types import FileStat, ScannedFile
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IgnoreRules
@@ -19,7 +20,7 @@ from photoindex.watch.ignore import IgnoreRules
 logger = logging.getLogger(__name__)
 
 OnProblem = Callable[[Path, OSError], None]
-Met = tuple[str, os.stat_result]  # a photo's path, and the state of what is there
+Met = tuple[str, os.stat_result, str]  # a photo's path, the state of what is there, and that of its sidecars
 
 _Identity = tuple[int, int] | str
 
@@ -45,6 +46,7 @@ class _Listing:
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
     rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
     readable: bool = True
+    names: list[str] = field(default_factory=list)  # of all that lies in it
 
 
 def file_stat(path: Path) -> FileStat | None:
@@ -90,16 +92,17 @@ def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
     return (scanned_file(*met) for met in walk(root, photo_filter, on_problem))
 
 
-def scanned_file(path: str, found: os.stat_result) -> ScannedFile:
+def scanned_file(path: str, found: os.stat_result, beside: str) -> ScannedFile:
     """What :func:`walk` met, as the rest of the program knows it."""
-    return ScannedFile(Path(path), FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino))
+    stat = FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
+    return ScannedFile(Path(path), stat, beside)
 
 
 def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[Met]:
     """The same as :func:`scan`, without making objects of what may turn out to be known: most files of most scans."""
     found = _check_exists(root)
     if stat_bits.S_ISREG(found.st_mode):
-        return iter(((os.fspath(root), found),))
+        return iter(((os.fspath(root), found, sidecars.state(sidecars.beside(root))),))
     if not stat_bits.S_ISDIR(found.st_mode):
         raise FolderError(f"{root} is neither a folder nor a regular file")
     try:
@@ -160,6 +163,7 @@ def _walk_real(
             continue
         visited.add(identity)
         listing = _list_folder(folder, photo_filter, on_problem)
+        beside = sidecars.Folder(folder, listing.names)
         for entry in listing.files:
             try:
                 found = _state(entry)
@@ -168,7 +172,7 @@ def _walk_real(
                     on_problem(Path(entry.path), error)
                 continue
             if stat_bits.S_ISREG(found.st_mode):
-                yield entry.path, found
+                yield entry.path, found, sidecars.state(beside.beside(Path(entry.path))) if beside else ""
         stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path, listing.rules))
         links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 
@@ -183,6 +187,7 @@ def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem)
         listing.readable = False
         if not _is_gone(error):
             on_problem(folder, error)
+    listing.names = [entry.name for entry in entries]
     for entry in sorted(entries, key=lambda entry: entry.name):
         try:
             if entry.is_dir(follow_symlinks=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -173,4 +174,5 @@ class Settler:
         return found
 
     def _pending_below(self, folder: Path) -> list[Path]:
-        return [path for path in self._pending if folder in path.parents]
+        below = os.path.join(folder, "")  # compared as text: asking each path for its parents takes ten times as long
+        return [path for path in self._pending if str(path).startswith(below)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from watchdog.events import FileSystemEvent
 
+from photoindex.metadata.sidecars import is_sidecar
 from photoindex.types import FileEvent
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IGNORE_FILE
@@ -28,7 +29,7 @@ def translated(
         return photo_filter.accepts_below(root, path)
 
     def accepts_file(path: Path) -> bool:
-        return path.name == IGNORE_FILE or photo_filter.accepts_file(path)
+        return path.name == IGNORE_FILE or is_sidecar(path) or photo_filter.accepts_file(path)
 
     if event.event_type == "moved":
         left, arrived = matters(source), matters(destination)

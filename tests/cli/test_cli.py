@@ -55,7 +55,9 @@ def test_json_has_what_scripts_need(indexed: Path, album: Path):
     assert (hit["caption"], hit["caption_source"]) == ("a red square", "model")
     assert {(reason["layer"], reason["word"]) for reason in hit["matched"]} >= {("caption", "red"), ("terms", "red")}
     assert sum(reason["weight"] for reason in hit["matched"]) == pytest.approx(hit["score"], abs=0.001)
-    assert (hit["width"], hit["height"], hit["taken_at"], hit["camera"]) == (48, 32, None, None)
+    assert (hit["width"], hit["height"], hit["camera"], hit["lens"]) == (48, 32, None, None)
+    assert (hit["taken_source"], hit["taken_offset"]) == ("mtime", None)
+    assert (hit["gps"], hit["place"], hit["rating"], hit["keywords"], hit["people"]) == (None, None, None, [], [])
     assert hit["score"] > 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib.metadata
 import json
 import os
 from contextlib import closing
@@ -11,8 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from photoindex.cli.main import main
+from photoindex.photoformats import FORMATS, RAW, PhotoFormat
 from photoindex.store.database import Database
-from tests.support import make_model_folder
+from tests.support import REPOSITORY, make_model_folder
+
+READERS = "photoindex.decode.readers.plugin_works"
 
 
 @pytest.fixture
@@ -106,3 +111,42 @@ def test_other_commands_send_the_owner_of_a_damaged_catalogue_to_the_doctor(cata
     result = run(catalogue.parent, "search", "dog")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "photoindex doctor" in result.stderr
+
+
+class TestFormats:
+    def test_each_format_has_what_reads_it_or_what_adds_that(
+        self, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def works(photo_format: PhotoFormat) -> bool:
+            return photo_format is not RAW
+
+        monkeypatch.setattr(READERS, works)
+        result = run(data_dir, "formats")
+        lines = {line[5:15].strip(): line for line in result.stdout.splitlines() if line[:3].strip()}
+        assert lines["JPEG"].startswith("yes  JPEG")
+        assert "Pillow" in lines["JPEG"]
+        assert lines["camera raw"].startswith("no   camera raw")
+        assert "pip install 'photoindex[raw]'" in lines["camera raw"]
+        assert " .nef " in result.stdout
+        assert "failures retry" in result.stdout
+        assert not data_dir.exists()
+
+    def test_as_json(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(READERS, lambda _: False)
+        found = {each["format"]: each for each in json.loads(run(data_dir, "formats", "--json").stdout)}
+        assert list(found) == [each.name for each in FORMATS]
+        assert found["JPEG"] == {
+            "format": "JPEG",
+            "reads": True,
+            "library": "Pillow",
+            "version": importlib.metadata.version("Pillow"),
+            "suffixes": [".jfif", ".jpe", ".jpeg", ".jpg", ".mpo"],
+            "install": None,
+        }
+        assert (found["HEIC"]["reads"], found["HEIC"]["install"]) == (False, "pip install 'photoindex[heif]'")
+
+    def test_the_extras_that_are_advised_exist(self) -> None:
+        setup = configparser.ConfigParser()
+        setup.read(REPOSITORY / "setup.cfg")
+        advised = {each.install.partition("[")[2].rstrip("]'"): each.package for each in FORMATS if "[" in each.install}
+        assert {name: setup["options.extras_require"][name].split()[0] for name in advised} == advised

@@ -36,6 +36,12 @@ NEVER = {
     "rich",
     "filelock",
     "pathspec",
+    "lxml",
+    "scipy",
+    "reverse_geocode",
+    "defusedxml",
+    "tomlkit",
+    "difflib",
 }
 # What a search needs, and help does not.
 SEARCH_ONLY = {"numpy", "whoosh", "sqlite3"}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, TiffImagePlugin
 
+from photoindex.decode import photo as photo_module
 from photoindex.decode.photo import decode_photo
 from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
 
@@ -416,16 +417,17 @@ class TestBadFiles:
         assert "two\\nlines.jpg" in str(caught.value)
         assert str(caught.value).isprintable()
 
-    def test_a_heic_photo_names_the_extra_that_reads_it(self, tmp_path: Path) -> None:
-        try:
-            import pillow_heif  # noqa: F401
-        except ImportError:
-            pass
-        else:
-            pytest.skip("pillow_heif is installed")
-        (tmp_path / "phone.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+    @pytest.mark.parametrize(
+        ("extra", "start"),
+        [("heif", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), ("jxl", b"\xff\x0a"), ("jxl", b"\0\0\0\x0cJXL \r\n\x87\n")],
+    )
+    def test_a_photo_that_needs_a_plugin_names_the_extra_that_brings_it(
+        self, extra: str, start: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(photo_module, "plugin_works", lambda _: False)
+        (tmp_path / "phone.jpg").write_bytes(start + bytes(500))
 
-        with pytest.raises(NotAPhoto, match=r"pip install 'photoindex\[heif\]'"):
+        with pytest.raises(NotAPhoto, match=rf"pip install 'photoindex\[{extra}\]'"):
             decode_photo(tmp_path / "phone.jpg", SIZE, LIMIT)
 
     def test_a_heic_photo_is_read_upright_with_the_extra(self, cat: Image.Image, tmp_path: Path) -> None:

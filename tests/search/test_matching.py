@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -174,3 +175,43 @@ def test_the_reasons_add_up_to_the_score_whatever_was_asked(fulltext: FullText, 
         return
     for match in matches:
         assert sum(reason.weight for reason in match.matched) == pytest.approx(match.score, rel=1e-4, abs=1e-6)
+
+
+class TestWhatPeopleSaid:
+    """Photo 1: the model is sure of a dog; 2: a person says so; 3: the model thinks so, and a person says so."""
+
+    PHOTOS = (
+        Document(1, "a dog runs"),
+        Document(2, "our Rex", person="our Rex . dog", tags="dog"),
+        Document(3, "a black dog", person="a black dog"),
+        Document(4, "a cat"),
+    )
+    TERMS: ClassVar[Terms] = {1: {"dog": 5.0, "black dog": 2.0}, 3: {"dog": 1.0}, 4: {"dog": 0.2}}
+
+    @pytest.fixture
+    def told(self, tmp_path: Path) -> Iterator[FullText]:
+        with FullText.open(tmp_path / "told") as fulltext:
+            fulltext.rebuild(self.PHOTOS)
+            yield fulltext
+
+    def test_it_counts_like_the_surest_of_the_model(self, told: FullText) -> None:
+        matches = {match.photo_id: match for match in ask(told, "dog", self.TERMS)}
+        assert list(matches)[-1] == 1
+        for photo, own in ((2, 0.0), (3, 1.0)):
+            reasons = {(reason.layer, reason.word): reason.weight for reason in matches[photo].matched}
+            assert reasons.get(("terms", "dog"), 0.0) == pytest.approx(2 * own)
+            assert sum(reasons.values()) == pytest.approx(matches[photo].score, abs=1e-4)
+            words = sum(weight for (layer, _), weight in reasons.items() if layer in ("caption", "tags"))
+            assert reasons["person", "dog"] > 2 * (5.0 - own) > 0
+            assert words > 0
+
+    def test_a_pair_is_believed_of_who_used_both_words(self, told: FullText) -> None:
+        scores = {match.photo_id: match.score for match in ask(told, "black dog", self.TERMS)}
+        assert scores[3] > scores[1]
+        assert scores[3] - scores[2] > 2 * 2.0
+
+    def test_who_asks_without_it_has_the_models_order(self, told: FullText) -> None:
+        fields = {**RANKING.fields, "person": 0.0}
+        matches = told.search("dog", None, replace(RANKING, fields=fields), FakeTerms(self.TERMS))
+        assert matches[0].photo_id == 1
+        assert "person" not in {reason.layer for match in matches for reason in match.matched}

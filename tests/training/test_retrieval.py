@@ -86,7 +86,7 @@ class TestLayers:
 
     def test_the_last_row_has_the_weights_of_the_real_search(self) -> None:
         *_, (_, everything) = layer_rows()
-        off = {"names": 0.0, "camera": 0.0}
+        off = {"names": 0.0, "camera": 0.0, "tags": 0.0, "person": 0.0}
         assert everything == replace(DEFAULT_RANKING, fields={**DEFAULT_RANKING.fields, **off})
 
     def test_a_layer_without_a_weight_has_no_row(self) -> None:

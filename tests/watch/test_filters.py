@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from photoindex.watch.filters import PHOTO_SUFFIXES, PhotoFilter
+from photoindex.decode.readers import pillow_readers
+from photoindex.photoformats import PHOTO_SUFFIXES
+from photoindex.watch.filters import PhotoFilter
 
 
 @pytest.mark.parametrize(
@@ -97,10 +99,17 @@ def test_a_path_is_accepted_below_a_root_only_when_every_folder_between_is_enter
     assert not photos.accepts_below(root, Path("/home/.me"))
 
 
-def test_every_format_pillow_decodes_by_itself_has_its_suffixes_listed() -> None:
+def test_every_suffix_of_the_formats_that_are_read_is_a_photos() -> None:
     Image.init()
-    refused = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}  # only recognised, or handed to another program
-    pillow = {
-        suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN and name not in refused
-    }
+    pillow = {suffix for suffix, name in Image.registered_extensions().items() if name in pillow_readers()}
     assert pillow - PHOTO_SUFFIXES == set()
+
+
+@pytest.mark.parametrize("name", ["a.xmp", "a.jpg.xmp", "a.aae", "a.thm", "a.mov", "a.mp4", "a.ico", "a.raw", "a.txt"])
+def test_sidecars_films_and_other_files_are_no_photos(name: str) -> None:
+    assert not PhotoFilter()(Path("/photos", name))
+
+
+@pytest.mark.parametrize("name", ["a.NEF", "a.cr3", "a.dng", "a.HIF", "a.jxl", "a.heic"])
+def test_photos_that_need_a_plugin_are_photos(name: str) -> None:
+    assert PhotoFilter()(Path("/photos", name))

@@ -99,27 +99,41 @@ def test_files_without_inode_numbers_are_never_taken_for_moved() -> None:
 def test_sifting_leaves_what_differs_and_what_was_not_met(tmp_path: Path) -> None:
     for name in ("changed.jpg", "new.jpg", "same.jpg"):
         (tmp_path / name).write_bytes(b"x")
-    met = [(str(path), path.stat()) for path in sorted(tmp_path.iterdir())]
-    states = {path: (stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat in met}
+    met = [(str(path), path.stat(), "") for path in sorted(tmp_path.iterdir())]
+    states = {path: (stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat, _ in met}
     changed, new, same = states
     known = {changed: (2, *states[changed][1:]), same: (*states[same][:2], 1), "gone.jpg": (1, 1, 1)}
-    found = sift(met, known, scanned_file)
+    found = sift(met, known, {}, scanned_file)
     assert (found.seen, found.unchanged) == (3, 1)  # another inode alone is no change
     assert [str(file.path) for file in found.others] == [changed, new]
     assert [file.stat for file in found.others] == [FileStat(*states[changed]), FileStat(*states[new])]
     assert set(known) == {changed, "gone.jpg"}
 
 
+def test_sifting_tells_whose_sidecars_are_others(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    stat = (tmp_path / "x").stat()
+    beside = {"gone": "", "added": "added.xmp:1:2", "same": "same.xmp:1:2", "written": "written.xmp:3:4", "none": ""}
+    before = {"gone": "g.xmp:1:2", "same": "same.xmp:1:2", "written": "written.xmp:1:2", "changed": "c.xmp:1:2"}
+    met = [(name, stat, state) for name, state in {**beside, "changed": "", "new": "new.xmp:1:2"}.items()]
+    known = dict.fromkeys((*beside, "changed"), (stat.st_size, stat.st_mtime_ns, stat.st_ino))
+    known["changed"] = (2, 2, 2)
+    found = sift(met, known, before, scanned_file)
+    assert found.beside == tuple(map(Path, ("gone", "added", "written", "changed")))
+    assert [(str(file.path), file.sidecars) for file in found.others] == [("changed", ""), ("new", "new.xmp:1:2")]
+    assert found.unchanged == 5
+
+
 def test_sifting_makes_nothing_of_what_is_known_and_tells_how_far_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     stat = (tmp_path / "a.jpg").stat()
-    met = [(f"{number}.jpg", stat) for number in range(2 * TELL_EVERY + 1)]
-    known = {path: (stat.st_size, stat.st_mtime_ns, 0) for path, _ in met}
+    met = [(f"{number}.jpg", stat, "") for number in range(2 * TELL_EVERY + 1)]
+    known = {path: (stat.st_size, stat.st_mtime_ns, 0) for path, *_ in met}
     told: list[tuple[int, str]] = []
 
-    def make(path: str, _: os.stat_result) -> ScannedFile:
+    def make(path: str, _: os.stat_result, beside: str) -> ScannedFile:
         raise AssertionError(path)
 
-    found = sift(met, known, make, lambda seen, path: told.append((seen, path)))
+    found = sift(met, known, {}, make, lambda seen, path: told.append((seen, path)))
     assert (found.seen, found.unchanged, found.others, known) == (len(met), len(met), (), {})
     assert told == [(TELL_EVERY, f"{TELL_EVERY - 1}.jpg"), (2 * TELL_EVERY, f"{2 * TELL_EVERY - 1}.jpg")]

@@ -1,4 +1,4 @@
-"""What the camera wrote beside the pixels: when, with what, where and which way up.
+"""EXIF: what the camera wrote beside the pixels: when, with what, where and which way up; and what was added later.
 
 EXIF is written by thousands of programs and damaged by as many, so every field is read on its own: one that cannot be
 understood is ``None`` and costs the others nothing. Tags and their meaning: Exif 2.32 (CIPA DC-008-2019), sections
@@ -7,45 +7,54 @@ understood is ``None`` and costs the others nothing. Tags and their meaning: Exi
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 import struct
 import warnings
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from PIL import ExifTags, Image
 
-from photoindex.types import PhotoFacts
+from photoindex.metadata import dates
+from photoindex.metadata.dates import Moment
+from photoindex.metadata.fields import Fields
+from photoindex.metadata.text import LONGEST_CAPTION, each_once, meant, one_line
 
-LONGEST_TEXT = 128  # characters; a broken length field can make a whole maker note look like a camera's name
+HIGHEST = 100_000  # metres; what is above that was not photographed with a camera that writes EXIF
 
-_DATE = re.compile(r"\s*(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D+(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2}))?)?")
-_DATE_TAGS = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)
-# A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
-_FORMAT_NAMES = {"MPO": "JPEG"}
+# Of each date: its tag, that of its sub-seconds and that of its offset from UTC.
+_ORIGINAL = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.SubsecTimeOriginal, ExifTags.Base.OffsetTimeOriginal)
+_DIGITISED = (ExifTags.Base.DateTimeDigitized, ExifTags.Base.SubsecTimeDigitized, ExifTags.Base.OffsetTimeDigitized)
+_CHANGED = (ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime)
 
 
-def read_facts(image: Image.Image, format_name: str, upright_size: tuple[int, int]) -> PhotoFacts:
-    """What ``image`` says of itself. Never raises: what is missing or broken is ``None``.
+def read_exif(image: Image.Image) -> Fields:
+    """What the EXIF of ``image`` says. Never raises: what is missing or broken is ``None``.
 
-    ``format_name`` is Pillow's name of the file format; ``upright_size`` is (width, height) in pixels after the
-    orientation was applied. Reading the EXIF of a PNG loads its pixels, because it may lie behind them.
+    Reading the EXIF of a PNG loads its pixels, because it may lie behind them.
     """
     main, details, gps = _tags(image)
     latitude, longitude = _position(gps)
-    return PhotoFacts(
-        format=_FORMAT_NAMES.get(format_name, format_name),
-        width=upright_size[0],
-        height=upright_size[1],
-        orientation=read_orientation(image),
-        taken_at=_taken_at(main, details),
-        camera=_camera(_text(main.get(ExifTags.Base.Make)), _text(main.get(ExifTags.Base.Model))),
-        lens=_text(details.get(ExifTags.Base.LensModel)),
+    make, model = one_line(main.get(ExifTags.Base.Make)), one_line(main.get(ExifTags.Base.Model))
+    described = one_line(main.get(ExifTags.Base.ImageDescription), LONGEST_CAPTION)
+    return Fields(
+        original=_moment(main, details, *_ORIGINAL),
+        digitised=_moment(main, details, *_DIGITISED),
+        changed=_moment(main, details, *_CHANGED),
+        camera=camera_name(make, model),
+        lens=one_line(details.get(ExifTags.Base.LensModel)),
         latitude=latitude,
         longitude=longitude,
+        altitude=_altitude(gps),
+        rating=_rating(main.get(ExifTags.Base.Rating)),
+        title=meant(_windows_text(main.get(ExifTags.Base.XPTitle)), make, model),
+        caption=meant(described, make, model)
+        or meant(_windows_text(main.get(ExifTags.Base.XPComment)), make, model)
+        or meant(_windows_text(main.get(ExifTags.Base.XPSubject)), make, model),
+        keywords=each_once(
+            " ".join(word.split()) for word in (_windows_text(main.get(ExifTags.Base.XPKeywords)) or "").split(";")
+        ),
     )
 
 
@@ -111,29 +120,19 @@ def _tags(image: Image.Image) -> tuple[dict[int, Any], dict[int, Any], dict[int,
     return main, details, gps
 
 
-def _taken_at(main: Mapping[int, Any], details: Mapping[int, Any]) -> datetime | None:
-    """The first date that is one: when taken, when digitised, when the file was last changed."""
-    for tag in _DATE_TAGS:
-        # Some programs file the Exif dates under the main directory.
-        for directory in (details, main):
-            taken_at = _date(_text(directory.get(tag)))
-            if taken_at is not None:
-                return taken_at
+def _moment(
+    main: Mapping[int, Any], details: Mapping[int, Any], date: int, subseconds: int, offset: int
+) -> Moment | None:
+    # Some programs file the Exif dates under the main directory.
+    for directory in (details, main):
+        text = one_line(directory.get(date))
+        moment = dates.from_exif(text, one_line(details.get(subseconds)), one_line(details.get(offset)))
+        if moment is not None:
+            return moment
     return None
 
 
-def _date(text: str | None) -> datetime | None:
-    """``2008:05:25 19:31:26`` and what writers made of it; ``0000:00:00 00:00:00`` and blanks are no date."""
-    found = _DATE.match(text or "")
-    if found is None:
-        return None
-    try:
-        return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]
-    except ValueError:
-        return None
-
-
-def _camera(make: str | None, model: str | None) -> str | None:
+def camera_name(make: str | None, model: str | None) -> str | None:
     """``Canon`` and ``Canon EOS D60`` are a ``Canon EOS D60``; ``NIKON`` and ``E950`` are a ``NIKON E950``."""
     if make is None or model is None:
         return model or make
@@ -144,21 +143,27 @@ def _camera(make: str | None, model: str | None) -> str | None:
     return f"{make} {model}"
 
 
-def _text(value: Any) -> str | None:
-    """``value`` as one clean line, or None where it holds no letter or digit."""
-    if isinstance(value, bytes):
-        text = value.decode("utf-8", "replace")
-    elif isinstance(value, str):
-        text = value
-        # Pillow reads Latin-1, but phones write UTF-8; valid UTF-8 beyond ASCII is hardly ever anything else.
-        with contextlib.suppress(UnicodeError):
-            text = value.encode("latin-1").decode("utf-8")
-    else:
+def _windows_text(value: Any) -> str | None:
+    """The XP fields, which the Windows Explorer writes in UTF-16."""
+    if isinstance(value, tuple) and all(isinstance(part, int) and 0 <= part < 256 for part in value):
+        value = bytes(value)
+    return one_line(value.decode("utf-16-le", "replace"), LONGEST_CAPTION) if isinstance(value, bytes) else None
+
+
+def _rating(value: Any) -> int | None:
+    return value if isinstance(value, int) and 1 <= value <= 5 else None
+
+
+def _altitude(gps: Mapping[int, Any]) -> float | None:
+    """Metres above the sea, below it negative."""
+    try:
+        metres = float(gps[ExifTags.GPS.GPSAltitude])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    # Fixed-width fields end in NULs, and what follows the first one is left over from another string.
-    text = text.strip("\0 ").split("\0", 1)[0]
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LONGEST_TEXT].rstrip()
-    return text if any(c.isalnum() for c in text) else None
+    if not math.isfinite(metres) or not 0 <= abs(metres) <= HIGHEST:
+        return None
+    below = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\1", b"\3", 3)
+    return round(-metres if below else metres, 2)
 
 
 def _position(gps: Mapping[int, Any]) -> tuple[float, float] | tuple[None, None]:
@@ -167,8 +172,8 @@ def _position(gps: Mapping[int, Any]) -> tuple[float, float] | tuple[None, None]
     Without its hemisphere a number is no place, and half a position is none. Exactly (0, 0) is what cameras write
     before they have a fix.
     """
-    latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), _text(gps.get(ExifTags.GPS.GPSLatitudeRef)), "NS", 90)
-    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), _text(gps.get(ExifTags.GPS.GPSLongitudeRef)), "EW", 180)
+    latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), one_line(gps.get(ExifTags.GPS.GPSLatitudeRef)), "NS", 90)
+    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), one_line(gps.get(ExifTags.GPS.GPSLongitudeRef)), "EW", 180)
     if latitude is None or longitude is None or (latitude == 0 and longitude == 0):
         return None, None
     return latitude, longitude

@@ -1,4 +1,4 @@
-"""What read_facts makes of EXIF as it should be, as it should not be, and as cameras wrote it."""
+"""What is made of EXIF as it should be, as it should not be, and as cameras wrote it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from photoindex.decode.exif import LONGEST_TEXT, read_facts
 from photoindex.decode.photo import decode_photo
-from photoindex.types import PhotoFacts
+from photoindex.metadata.read import describe
+from photoindex.metadata.text import LONGEST_NAME
+from photoindex.types import PhotoFacts, Written
 
 MAKE, MODEL, CHANGED, ORIENTATION = 0x010F, 0x0110, 0x0132, 0x0112
 TAKEN, DIGITISED, LENS = 0x9003, 0x9004, 0xA434
@@ -40,7 +41,8 @@ def facts_of(tmp_path: Path) -> Reader:
         exif.get_ifd(GPS).update(gps or {})
         Image.new("RGB", (30, 20)).save(tmp_path / "photo.jpg", exif=exif)
         with Image.open(tmp_path / "photo.jpg") as image:
-            return read_facts(image, "JPEG", (30, 20))
+            # No such file: of its own it would have a modification time.
+            return describe(image, "JPEG", (30, 20), tmp_path / "gone" / "photo.jpg").facts
 
     return read
 
@@ -75,6 +77,66 @@ class TestDates:
     def test_a_date_that_is_no_text_is_none(self, facts_of: Reader) -> None:
         assert facts_of(None, {TAKEN: 20110825}).taken_at is None
 
+    def test_subseconds_and_the_offset_from_utc_are_kept(self, facts_of: Reader) -> None:
+        facts = facts_of(None, {TAKEN: "2019:07:04 12:34:56", 0x9291: "078", 0x9011: "+02:00"})
+
+        assert facts.taken_at == datetime(2019, 7, 4, 12, 34, 56, 78_000)
+        assert (facts.taken_offset, facts.taken_source) == (120, "exif")
+
+    def test_a_clock_that_was_never_set_gives_way_to_the_next_date(self, facts_of: Reader) -> None:
+        facts = facts_of({CHANGED: "2015:02:03 04:05:06"}, {TAKEN: "2005:01:01 00:00:00"})
+
+        assert facts.taken_at == datetime(2015, 2, 3, 4, 5, 6)
+
+
+class TestWords:
+    @pytest.fixture
+    def written_in(self, tmp_path: Path) -> Callable[..., Written]:
+        def read(main: dict[int, Any]) -> Written:
+            exif = Image.Exif()
+            exif.update(main)
+            Image.new("RGB", (30, 20)).save(tmp_path / "photo.jpg", exif=exif)
+            with Image.open(tmp_path / "photo.jpg") as image:
+                return describe(image, "JPEG", (30, 20), tmp_path / "gone" / "photo.jpg").written
+
+        return read
+
+    def test_what_windows_writes(self, written_in: Callable[..., Written]) -> None:
+        written = written_in(
+            {
+                0x9C9B: "Férias\0".encode("utf-16-le"),
+                0x9C9C: "Um barco\0".encode("utf-16-le"),
+                0x9C9E: "mar; barco;Mar;\0".encode("utf-16-le"),
+            }
+        )
+
+        assert written == Written(title="Férias", caption="Um barco", keywords=("mar", "barco"))
+
+    def test_the_description_comes_before_the_comment(self, written_in: Callable[..., Written]) -> None:
+        assert written_in({0x010E: "A boat", 0x9C9C: "else\0".encode("utf-16-le")}).caption == "A boat"
+
+    @pytest.mark.parametrize(
+        "junk",
+        ["OLYMPUS DIGITAL CAMERA         ", "SONY DSC", "DCIM", "default", "KODAK Digital Still Camera", "DSC00019",
+         "000015", "<KENOX S630  / Samsung S630>", "Canon", "canon eos d60", "Created with GIMP", "               ",
+         "SAMSUNG CAMERA PICTURES", "cof", "\0\0\0\0"],
+    )  # fmt: skip
+    def test_what_cameras_and_programs_fill_in_is_no_caption(
+        self, written_in: Callable[..., Written], junk: str
+    ) -> None:
+        assert written_in({0x010E: junk, MAKE: "Canon", MODEL: "Canon EOS D60"}) == Written()
+
+    @pytest.mark.parametrize(
+        "meant", ["A camera on a table", "Hong Kong", "DSC meeting", "Picture of a dog", "1st day"]
+    )
+    def test_what_a_person_wrote_is(self, written_in: Callable[..., Written], meant: str) -> None:
+        assert written_in({0x010E: meant, MAKE: "Canon", MODEL: "Canon EOS D60"}).caption == meant
+
+    def test_stars(self, facts_of: Reader) -> None:
+        assert facts_of({0x4746: 4}).rating == 4
+        assert facts_of({0x4746: 0}).rating is None
+        assert facts_of({0x4746: 99}).rating is None
+
 
 class TestNames:
     @pytest.mark.parametrize(
@@ -105,7 +167,7 @@ class TestNames:
         camera = facts_of({MODEL: "x" * 5000}).camera
 
         assert camera is not None
-        assert len(camera) == LONGEST_TEXT
+        assert len(camera) == LONGEST_NAME
 
     def test_a_lens_is_named_and_a_row_of_dashes_is_none(self, facts_of: Reader) -> None:
         assert facts_of(None, {LENS: "EF50mm f/1.8 STM\0"}).lens == "EF50mm f/1.8 STM"
@@ -149,10 +211,24 @@ class TestPlaces:
 
         assert (facts.latitude, facts.longitude) == (None, None)
 
+    @pytest.mark.parametrize(
+        ("change", "metres"),
+        [
+            ({}, 123.4), ({5: b"\1"}, -123.4), ({6: IFDRational(1, 0)}, None), ({6: IFDRational(0, 0)}, None),
+            ({6: 1e9}, None), ({2: (0.0, 0.0, 0.0), 4: (0.0, 0.0, 0.0)}, None),
+        ],
+    )  # fmt: skip
+    def test_heights_go_with_a_place(self, facts_of: Reader, change: dict[int, Any], metres: float | None) -> None:
+        gps = {1: "N", 2: (41.0, 51.18, 0.0), 3: "E", 4: (12.0, 29.33, 0.0), 5: b"\0", 6: 123.4} | change
+
+        assert facts_of(gps=gps).altitude == metres
+
 
 class TestBrokenExif:
-    def test_a_photo_without_exif_has_only_a_format_and_a_size(self) -> None:
-        assert read_facts(Image.new("L", (3, 2)), "PNG", (3, 2)) == PhotoFacts("PNG", 3, 2)
+    def test_a_photo_without_exif_has_only_a_format_and_a_size(self, tmp_path: Path) -> None:
+        found = describe(Image.new("L", (3, 2)), "PNG", (3, 2), tmp_path / "gone.png")
+
+        assert (found.facts, found.written) == (PhotoFacts("PNG", 3, 2), Written())
 
     def test_facts_behind_the_pixels_of_a_png_are_found(self, tmp_path: Path) -> None:
         exif = Image.Exif()
@@ -210,7 +286,8 @@ class TestCameraPhotos:
     ) -> None:
         facts = decode_photo(LIBRARY / name, 32, 300_000_000).facts
 
-        assert (facts.camera, facts.taken_at) == (camera, taken_at)
+        assert facts.camera == camera
+        assert (facts.taken_source, facts.taken_at) == ("exif", taken_at) if taken_at else facts.taken_source == "mtime"
         assert (facts.latitude, facts.longitude) == pytest.approx((latitude, longitude), abs=1e-5)
 
     def test_every_photo_decodes_and_keeps_its_bytes_and_times(self) -> None:

@@ -1,0 +1,108 @@
+"""``photoindex config``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from photoindex import configfile
+from photoindex.cli.context import Context, json_option, printable, write_json, write_path
+from photoindex.config import config_path, read_config, strange_variables
+from photoindex.errors import ConfigError
+
+
+@click.group()
+def config() -> None:
+    """Show and change the settings.
+
+    A setting comes from, the first that has it: a flag (or --set NAME=VALUE before the command), the environment
+    (PHOTOINDEX_ and the name in capitals), the config file, its default.
+    """
+
+
+@config.command("show")
+@json_option
+@click.pass_obj
+def show(context: Context, /, as_json: bool) -> None:
+    """List every setting, its value, and where it comes from."""
+    settings, origins = context.resolve()
+    rows = {name: (getattr(settings, name), origins[name]) for name in origins}
+    if as_json:
+        write_json({name: {"value": value, "from": kind, "where": where or None}
+                    for name, (value, (kind, where)) in rows.items()})  # fmt: skip
+    else:
+        width = max(map(len, rows))
+        for name, (value, (kind, where)) in rows.items():
+            shown = printable(value) if isinstance(value, Path) else configfile.toml_value(value).strip('"')
+            click.echo(f"{name:<{width}}  {shown}  ({kind}{': ' + where if where else ''})")
+    for variable, meant in strange_variables(os.environ):
+        context.say(f"{variable} is no setting and was ignored; did you mean {meant}?")
+
+
+@config.command("path")
+@click.pass_obj
+def path(context: Context, /) -> None:
+    """Print where the config file is, or would be."""
+    write_path(_path(context))
+
+
+@config.command("get")
+@click.argument("name")
+@click.pass_obj
+def get(context: Context, /, name: str) -> None:
+    """Print one setting's value."""
+    settings, origins = context.resolve()
+    _known(name, origins)
+    value = getattr(settings, name)
+    if isinstance(value, Path):
+        write_path(value)
+    else:
+        click.echo(configfile.toml_value(value).strip('"') if not isinstance(value, str) else value)
+
+
+# A value may begin with a dash.
+@config.command("set", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("value")
+@click.pass_obj
+def set_(context: Context, /, name: str, value: str) -> None:
+    """Change one setting in the config file, which is made when there is none; its comments stay."""
+    place = _path(context)
+    text = configfile.read_text(place)
+    changed = configfile.change(configfile.template() if text is None else text, name, value, place)
+    configfile.write_text(place, changed)
+    context.say(f"set {name} in {printable(place)}")
+    _, origins = context.resolve()
+    if origins[name].kind != "file":
+        context.say(f"{origins[name].where} goes before it")
+
+
+@config.command("edit")
+@click.pass_obj
+def edit(context: Context, /) -> None:
+    """Open the config file in your editor ($VISUAL, $EDITOR), with every setting explained when it is new."""
+    place = _path(context)
+    if configfile.read_text(place) is None:
+        configfile.write_text(place, configfile.template())
+        context.say(f"wrote {printable(place)}")
+    try:
+        click.edit(filename=str(place))
+    except click.ClickException as error:
+        raise ConfigError(f"{error.format_message()}; set EDITOR, or edit {printable(place)} yourself") from error
+    read_config(place)
+    context.settings()
+
+
+def _path(context: Context) -> Path:
+    given: dict[str, Any] = context.overrides
+    return config_path(context.config, None, context.data_dir or given.get("data_dir"))
+
+
+def _known(name: str, names: dict[str, Any]) -> None:
+    from photoindex.config import near_spelling
+
+    if name not in names:
+        raise ConfigError(f"unknown setting {name}{near_spelling(name, names)}")

@@ -1,0 +1,90 @@
+"""``search --html``: a page with the photos found.
+
+The page is one file that holds its pictures, so that it can be moved, sent and kept. It loads nothing and runs nothing:
+it has no scripts, and its policy forbids what a name or a caption might try to smuggle in.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from photoindex.cli.formats import caption_pieces, visible
+from photoindex.errors import ConfigError
+from photoindex.types import Hit
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+STYLE = """
+:root { color-scheme: light dark; --line: #c8c8c8; --soft: #5a5a5a; --back: #f4f4f4; --found: #ffe58a; --ink: #1a1a1a }
+@media (prefers-color-scheme: dark) {
+  :root { --line: #484848; --soft: #ababab; --back: #1c1c1c; --found: #6b5600; --ink: #eaeaea }
+}
+body { margin: 1.5rem; font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: Canvas }
+h1 { margin: 0; font-size: 1.35rem; overflow-wrap: anywhere }
+header p { margin: .2rem 0 1.2rem; color: var(--soft) }
+ol { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; margin: 0; padding: 0;
+  list-style: none }
+li { contain: content; border: 1px solid var(--line); border-radius: 6px; overflow: hidden }
+li:focus-within { border-color: Highlight }
+figure { margin: 0 }
+a { display: block; color: inherit; text-decoration: none }
+a:focus-visible { outline: 3px solid Highlight; outline-offset: -3px }
+img, .none { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: var(--back) }
+.none { display: grid; place-items: center; color: var(--soft) }
+figcaption { padding: .5rem .7rem .7rem; overflow-wrap: anywhere }
+mark { color: inherit; background: var(--found); border-radius: 2px }
+small { display: block; color: var(--soft) }
+@media print { body { margin: 0 } li { break-inside: avoid } }
+"""
+
+
+def contact_sheet(query: str, hits: Sequence[Hit], pictures: Iterable[bytes | None]) -> str:
+    """The page for the photos found by ``query``. ``pictures``: for each a JPEG, or ``None`` when it cannot be read."""
+    cells = "\n".join(_cell(hit, picture) for hit, picture in zip(hits, pictures, strict=True))
+    title = html.escape(visible(query))
+    count = "1 photo" if len(hits) == 1 else f"{len(hits)} photos"
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f'<header><h1 dir="auto">{title}</h1>\n<p>{count}, best first</p></header>\n'
+        f"<main><ol>\n{cells}\n</ol></main>\n</body>\n</html>\n"
+    )
+
+
+def write_contact_sheet(path: Path, query: str, hits: Sequence[Hit], pictures: Iterable[bytes | None]) -> None:
+    """Write the page as a whole, or not at all. Raises :class:`ConfigError`."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(contact_sheet(query, hits, pictures), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _cell(hit: Hit, picture: bytes | None) -> str:
+    caption = "".join(
+        f"<mark>{html.escape(visible(piece))}</mark>" if found else html.escape(visible(piece))
+        for piece, found in caption_pieces(hit)
+    )
+    if picture is None:
+        shown = '<span class="none">cannot be read</span>'
+    else:
+        alt = html.escape(visible(hit.caption), quote=True)
+        shown = f'<img src="data:image/jpeg;base64,{base64.b64encode(picture).decode("ascii")}" alt="{alt}">'
+    facts = [fact for fact in (f"{hit.taken_at:%Y-%m-%d %H:%M}" if hit.taken_at else None, hit.camera) if fact]
+    more = f"<small>{html.escape(visible(', '.join(facts)))}</small>" if facts else ""
+    name = os.fsencode(hit.path).decode("utf-8", "replace")
+    return (
+        f'<li><figure><a href="{html.escape(hit.path.as_uri(), quote=True)}">{shown}</a>'
+        f'<figcaption dir="auto">{caption}<small><bdi>{html.escape(visible(name))}</bdi></small>{more}'
+        "</figcaption></figure></li>"
+    )

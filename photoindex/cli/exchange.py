@@ -1,0 +1,197 @@
+"""``photoindex export`` and ``import``: what is known of photos, for other programs and for another library."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, get_args
+
+import click
+
+from photoindex.cli import formats
+from photoindex.cli.context import EXIT_SOME_FAILED, Context, printable
+from photoindex.cli.corrections import where_option
+from photoindex.cli.progress import ProgressDisplay
+from photoindex.errors import ExchangeError
+from photoindex.types import SidecarStyle
+
+if TYPE_CHECKING:
+    from photoindex.exchange.sidecars import Written
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
+@where_option
+@click.option("--jsonl", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), metavar="FILE",
+              help="Write everything known, a JSON object a line; - is the standard output.")  # fmt: skip
+@click.option("--sidecars", is_flag=True, help="Write your captions and tags into XMP sidecars beside the photos.")
+@click.option("--style", type=click.Choice(get_args(SidecarStyle)),
+              help="How sidecars are named. [default: as the one that is there, else a.jpg.xmp]")  # fmt: skip
+@click.option("--machine", is_flag=True, help="Into sidecars also what models say, marked as machine-made.")
+@click.option("--dry-run", is_flag=True, help="Say what would be written into sidecars, and write nothing.")
+@click.pass_obj
+def export(
+    context: Context,
+    /,
+    paths: tuple[Path, ...],
+    query: str | None,
+    jsonl: Path | None,
+    sidecars: bool,
+    style: SidecarStyle | None,
+    machine: bool,
+    dry_run: bool,
+) -> None:
+    """Write what is known of photos: of those at the PATHs, of those a query finds, or of all.
+
+    --sidecars is for other programs: captions and tags as XMP. What others wrote there stays, and where a description
+    of theirs differs from yours, theirs stays. --jsonl is for photoindex: everything, so that `photoindex import` can
+    make the library anew. Photos are never written to.
+
+    \b
+      photoindex export --jsonl backup.jsonl
+      photoindex export ~/Pictures/2023 --sidecars --dry-run
+
+    Exit status: 0 done; 1 an error; 2 wrong usage; 4 some sidecars could not be written.
+    """
+    if sidecars == (jsonl is not None):
+        raise click.UsageError("say what to write: --sidecars or --jsonl FILE; one of the two")
+    if jsonl is not None and (style or machine or dry_run):
+        raise click.UsageError("--style, --machine and --dry-run are about sidecars")
+    if paths and query is not None:
+        raise click.UsageError("name PATHs, or choose photos with --where QUERY; one of the two")
+    with context.open() as library, ProgressDisplay(context.quiet) as display:
+        exchange = library.exchange()
+        if query is not None:
+            photo_ids = [match.photo_id for match in library.match(query)]
+        else:
+            photo_ids = exchange.photos_below(paths)
+        if jsonl is not None:
+            with written_to(jsonl) as out:
+                count = exchange.write_lines(out, photo_ids, display)
+            context.say(f"{count} photos exported")
+            return
+        report = exchange.write_sidecars(
+            photo_ids, style=style, machine=machine, dry_run=dry_run, problem=warn, progress=display,
+            told=lambda written: tell(context, written, dry_run),
+        )  # fmt: skip
+    parts = [f"{report.written} sidecars {'would be ' if dry_run else ''}written", f"{report.unchanged} unchanged"]
+    if report.kept:
+        parts.append(f"{report.kept} keep a description that is not yours")
+    if report.failed:
+        parts.append(f"{report.failed} failed")
+    context.say(", ".join(parts))
+    if report.failed:
+        raise SystemExit(EXIT_SOME_FAILED)
+
+
+def tell(context: Context, written: Written, dry_run: bool) -> None:
+    """A sidecar that changes, in one line: on stdout when asked what would be done."""
+    parts = []
+    if written.caption is not None:
+        parts.append(f"caption {written.caption!r}" if written.caption else "no caption")
+    parts += [f"+{tag}" for tag in written.added] + [f"-{tag}" for tag in written.removed]
+    if written.kept is not None:
+        parts.append(f"keeps {written.kept!r}")
+    line = f"{printable(written.sidecar)}: {'new, ' if written.created else ''}{', '.join(parts)}"
+    if dry_run:
+        click.echo(formats.visible(line))
+    elif written.kept is not None:
+        context.say(formats.visible(line))
+
+
+@contextmanager
+def written_to(path: Path) -> Iterator[BinaryIO]:
+    """A file that is there once all of it is; ``-`` is the standard output."""
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    name = ""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException as error:
+        if name:
+            with suppress(OSError):
+                os.unlink(name)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise ExchangeError(f"cannot write {path}: {error.strerror or error}") from error
+        raise
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="PATH…")
+@click.option("--sidecars", is_flag=True, help="Read the sidecars beside the library's photos at these paths.")
+@click.option("--replace", is_flag=True, help="What you said in the export counts, also where you said more since.")
+@click.option("--dry-run", is_flag=True, help="Say how much it would change, and change nothing.")
+@click.pass_obj
+def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replace: bool, dry_run: bool) -> None:
+    """Bring an export back: files of JSON lines (- is the standard input), or sidecars.
+
+    Photos are known by their content, wherever they lie now. What is newer counts, and nothing is lost: what an import
+    replaces can be brought back with `photoindex edit --undo`. Import before you index, and photos that the export
+    has captions of are not captioned again.
+
+    \b
+      photoindex import backup.jsonl
+      photoindex index ~/Pictures
+
+    Exit status: 0 done; 1 an error; 2 wrong usage; 4 some lines or sidecars could not be read.
+    """
+    from photoindex.exchange.facade import ImportReport, lines_of
+
+    report = ImportReport()
+    with context.open() as library, ProgressDisplay(context.quiet) as display:
+        exchange = library.exchange()
+        if sidecars:
+            report = exchange.read_sidecars(paths, replace=replace, dry_run=dry_run, problem=warn, progress=display)
+        else:
+            for path in paths:
+                with opened(path) as file:
+                    found = exchange.read_lines(
+                        lines_of(file), replace=replace, dry_run=dry_run, progress=display,
+                        problem=lambda what, path=path: warn(f"{printable(path)}, {what}"),  # type: ignore[misc]
+                    )  # fmt: skip
+                report = report.plus(found)
+    if report.not_indexed:
+        context.say(f"saved; searches know of it after the next `photoindex index`: {report.not_indexed}")
+    would = "would be " if dry_run else ""
+    context.say(
+        f"{report.read} photos read: {report.added} {would}added, {report.changed} {would}changed, "
+        f"{report.unchanged} as they were" + (f"; {report.bad} could not be read" if report.bad else "")
+    )
+    if report.waiting and not dry_run:
+        folders = " ".join(formats.visible(printable(Path(root))) for root in report.roots)
+        context.say(f"{report.waiting} photos are found once they are indexed: photoindex index {folders or '…'}")
+    if report.bad:
+        raise SystemExit(EXIT_SOME_FAILED)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read; ``-`` is the standard input. Raises :class:`ExchangeError`."""
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ExchangeError(f"cannot read {path}: {error.strerror or error}") from error
+    with file:
+        yield file
+
+
+def warn(line: str) -> None:
+    """A problem with one file or line, told while the rest goes on."""
+    click.echo(f"photoindex: {formats.visible(line)}", err=True)

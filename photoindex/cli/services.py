@@ -1,0 +1,154 @@
+"""``photoindex service``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from photoindex.cli.context import Context, printable
+from photoindex.cli.formats import visible
+from photoindex.errors import FolderError, ServiceError
+from photoindex.paths import absolute
+from photoindex.service import ServicePlan, plan, watch_command
+
+EXIT_NOT_RUNNING = 1
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.group()
+def service() -> None:
+    """Have the system keep a watch running while you are logged in.
+
+    On Linux it is a systemd user unit, on macOS a launchd agent, on Windows a scheduled task. What is written and run
+    is shown first.
+    """
+
+
+@service.command("install")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER…]")
+@dry_run_option
+@yes_option
+@click.pass_obj
+def install(context: Context, /, folders: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
+    """Watch these folders, or all that the library knows, from now on and whenever you log in."""
+    chosen = [absolute(folder) for folder in folders]
+    for folder in chosen:
+        if not folder.is_dir():
+            raise FolderError(f"cannot watch {folder}: " + ("not a folder" if folder.exists() else "no such folder"))
+    if not chosen:
+        with context.open() as library:
+            chosen = [root.path for root in library.status().roots]
+    if not chosen:
+        raise ServiceError("the library knows no folder yet: name those to watch")
+    made = _plan(context, chosen)
+    _show(made.file, made.content, made.install)
+    if dry_run:
+        return
+    _check(made.install)
+    if not yes:
+        click.confirm("Write this file and run these commands?", abort=True, err=True)
+    path = Path(made.file)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made.content)
+    except OSError as error:
+        raise ServiceError(f"cannot write {path}: {error.strerror or error}") from error
+    for command in made.prepare:
+        with suppress(ServiceError):
+            _run(command)
+    for command in made.install:
+        _run(command)
+    context.say(f"installed; {made.hint}" if made.hint else "installed")
+
+
+@service.command("uninstall")
+@dry_run_option
+@yes_option
+@click.pass_obj
+def uninstall(context: Context, /, dry_run: bool, yes: bool) -> None:
+    """Stop the watch and remove it from the system; the library stays."""
+    made = _plan(context, [])
+    path = Path(made.file)
+    if not path.exists():
+        context.say("not installed")
+        return
+    click.echo(f"remove {printable(path)}")
+    _show_commands((*made.remove, *made.after_removal))
+    if dry_run:
+        return
+    _check(made.remove)
+    if not yes:
+        click.confirm("Run these commands and remove the file?", abort=True, err=True)
+    for command in made.remove:
+        with suppress(ServiceError):  # it may have been stopped or removed by hand
+            _run(command)
+    try:
+        path.unlink()
+    except OSError as error:
+        raise ServiceError(f"cannot remove {path}: {error.strerror or error}") from error
+    for command in made.after_removal:
+        _run(command)
+    context.say("removed")
+
+
+@service.command("status")
+@click.pass_obj
+def status(context: Context, /) -> None:
+    """Say whether it is installed and runs. Exit status: 0 when it does, 1 otherwise."""
+    made = _plan(context, [])
+    if not Path(made.file).exists():
+        click.echo("not installed")
+        raise SystemExit(EXIT_NOT_RUNNING)
+    click.echo(f"installed: {printable(Path(made.file))}")
+    _check([made.status])
+    done = subprocess.run(made.status, capture_output=True, text=True, errors="replace", check=False)
+    click.echo(visible((done.stdout.strip() or done.stderr.strip()).splitlines()[0]) if done.stdout or done.stderr
+               else "no answer")  # fmt: skip
+    if done.returncode:
+        raise SystemExit(EXIT_NOT_RUNNING)
+
+
+def _plan(context: Context, folders: Sequence[Path]) -> ServicePlan:
+    data_dir = context.settings().data_dir
+    config = None if context.config is None else absolute(context.config)
+    command = watch_command(sys.executable, sys.platform, data_dir, config, folders)
+    user_id = os.getuid() if hasattr(os, "getuid") else 0
+    return plan(
+        sys.platform, command, home=Path.home(), data_dir=data_dir, environment=os.environ, user_id=user_id
+    )  # fmt: skip
+
+
+def _show(file: object, content: bytes, commands: Sequence[Sequence[str]]) -> None:
+    text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8", "replace")
+    click.echo(f"{'replace' if Path(str(file)).exists() else 'write'} {printable(Path(str(file)))}:\n")
+    for line in text.splitlines():
+        click.echo(f"    {visible(line)}")
+    click.echo()
+    _show_commands(commands)
+
+
+def _show_commands(commands: Sequence[Sequence[str]]) -> None:
+    for command in commands:
+        click.echo(f"run {visible(subprocess.list2cmdline(command))}")
+
+
+def _check(commands: Sequence[Sequence[str]]) -> None:
+    program = commands[0][0]
+    if shutil.which(program) is None:
+        raise ServiceError(f"{program} is not on this machine: start `photoindex watch` as your system starts programs")
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())
+        raise ServiceError(f"{subprocess.list2cmdline(command)} failed: {said or f'exit status {done.returncode}'}")

@@ -1,0 +1,119 @@
+"""The config file as text: a template that explains every setting, and changing one without losing the comments."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import textwrap
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from photoindex.config import Settings, check, convert, default_data_dir, parse_config
+from photoindex.errors import ConfigError
+
+WIDTH = 100
+
+# What each setting does, as the template says it.
+DESCRIPTIONS = {
+    "data_dir": "Where the catalogue, the search index and this file are kept. A path on Windows in single quotes.",
+    "model": "The captioning model: a shipped model's name (photoindex models list), or the folder of one of yours.",
+    "device": "Where the model runs: auto (a GPU when there is one), cpu, cuda, mps.",
+    "engine": "How the CPU runs the model: auto takes the fastest way that is installed, torch the reference.",
+    "beam_width": "Captions considered at each word, 1 to 20; 1 is fastest, 3 is as good as more.",
+    "batch_size": "Photos captioned at once; 0 chooses by the device.",
+    "threads": "CPU threads the model may use; 0: as many as the engine thinks best.",
+    "settle_seconds": "A file is taken when it has not changed for this long, so that none is read half-written.",
+    "unload_seconds": "A watch lets go of the model after this long without work.",
+    "reconcile_seconds": "A watch compares its folders as a whole this often, whatever it was told of changes.",
+    "poll_seconds": "How often a watch looks where the system reports no changes, as on network drives.",
+    "watch_mode": "How a watch learns of changes: events, polling, or auto: polling where events do not arrive.",
+    "suspend_share": "When more than this share of a folder's photos vanishes at once (0 to 1), they are kept as away,",
+    "suspend_photos": "if they are at least so many.",
+    "backup_days": "Days between two backups of the catalogue; 0: none but before upgrades.",
+    "decode_workers": "Processes that decode photos; 0: one a core, four at most.",
+    "decode_seconds": "A photo that takes longer to decode is given up.",
+    "max_pixels": "Photos with more pixels are refused.",
+    "nice": "How far index, watch and reindex give way to other programs: 0 as they, 19 to all.",
+    "max_rate": "Photos captioned a second, at most, to spare the fan or the battery; 0: no limit.",
+    "thumbnail_megabytes": "Small pictures of photos that were shown are kept in the data folder, up to this size.",
+    "hidden_files": "Whether files and folders whose names begin with a dot are taken.",
+}
+
+
+def template() -> str:
+    """A config file in which every setting is explained and none is set."""
+    lines = [
+        "# Settings of photoindex. Take the # away from a line that has an = to change that setting.",
+        "# An environment variable (PHOTOINDEX_BEAM_WIDTH) or a flag (--beam-width, --set beam_width=5) goes before.",
+        "# `photoindex config show` lists what is in force, and where it comes from.",
+    ]
+    for field in dataclasses.fields(Settings):
+        default = default_data_dir() if field.name == "data_dir" else field.default
+        described = textwrap.wrap(DESCRIPTIONS.get(field.name, ""), WIDTH - 2)
+        lines += ["", *(f"# {line}" for line in described), f"# {field.name} = {toml_value(default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A setting's value as TOML writes it."""
+    import tomlkit
+
+    return str(tomlkit.item(str(value) if isinstance(value, Path) else value).as_string())
+
+
+def change(text: str, name: str, value: Any, path: Path) -> str:
+    """The text of the config file at ``path`` with one setting changed; all else stays as it is.
+
+    A setting that the template's comment shows is set in that comment's place. Raises :class:`ConfigError` when the
+    value is none for that setting, or the text is not valid.
+    """
+    import tomlkit
+
+    before = parse_config(text, path)
+    after = {**before, name: convert(name, value, name)}
+    check(Settings(**{"data_dir": default_data_dir(), **after}), {name: str(path)})
+    written = after[name]
+    if name not in before:
+        line = f"{name} = {toml_value(written)}"
+        changed = re.sub(rf"^#[ \t]*{name}[ \t]*=.*$", lambda _: line, text, count=1, flags=re.MULTILINE)
+        if changed != text and _holds(changed, after, path):
+            return changed
+    document = tomlkit.parse(text)
+    document[name] = str(written) if isinstance(written, Path) else written
+    return tomlkit.dumps(document)
+
+
+def _holds(text: str, wanted: dict[str, Any], path: Path) -> bool:
+    try:
+        return parse_config(text, path) == wanted
+    except ConfigError:  # the comment was part of a text of several lines
+        return False
+
+
+def read_text(path: Path) -> str | None:
+    """What a config file holds; ``None`` when there is none. Raises :class:`ConfigError`."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot read the config file {path}: {reason}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a config file as a whole, so that nobody reads half of it. Raises :class:`ConfigError`."""
+    place = Path(os.path.realpath(path))  # one that is a link stays one
+    part = place.with_name(f"{place.name}.{os.getpid()}.part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(text.encode("utf-8"))
+        if place.exists():
+            part.chmod(place.stat().st_mode)
+        os.replace(part, place)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write the config file {path}: {error.strerror or error}") from error

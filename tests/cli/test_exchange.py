@@ -1,0 +1,142 @@
+"""``photoindex export`` and ``import``: what they print, where it goes, and their exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from photoindex.cli.main import main
+from photoindex.library import Library
+from tests.exchange import samples
+from tests.support import make_photo
+
+
+@pytest.fixture
+def indexed(library: Library, album: Path) -> Path:
+    """A library of two photos, one of them corrected, closed; returns its data folder."""
+    make_photo(album / "one.jpg", "red")
+    make_photo(album / "two.png", "blue")
+    library.index(album)
+    library.close()
+    data_dir = library.settings.data_dir
+    run(data_dir, "edit", album / "one.jpg", "--caption", "Minka", "--tag", "cat")
+    return data_dir
+
+
+def run(data_dir: Path, *arguments: str | Path, **options: bytes) -> Result:
+    return CliRunner().invoke(main, ["--data-dir", str(data_dir), *map(str, arguments)], **options)  # type: ignore[arg-type]
+
+
+class TestLines:
+    def test_a_library_is_made_anew_by_two_commands(self, indexed: Path, album: Path, tmp_path: Path) -> None:
+        backup = tmp_path / "backup.jsonl"
+        result = run(indexed, "export", "--jsonl", backup)
+        assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (0, "", "2 photos exported")
+        new = tmp_path / "new"
+        result = run(new, "import", backup)
+        assert result.exit_code == 0
+        assert result.stderr.splitlines()[-2:] == [
+            "2 photos read: 2 added, 0 changed, 0 as they were",
+            f"2 photos are found once they are indexed: photoindex index {album}",
+        ]
+        # The captions are there: no model is loaded, which this data folder has no fake one of.
+        assert "0 captioned, 2 recognised" in run(new, "index", album).stderr
+        assert run(new, "search", "minka").stdout == f"{album / 'one.jpg'}\tMinka\n"
+
+    def test_the_standard_streams_will_do(self, indexed: Path, tmp_path: Path) -> None:
+        exported = run(indexed, "export", "--jsonl", "-").stdout_bytes
+        assert [json.loads(line)["kind"] for line in exported.splitlines()] == ["library", "model", "photo", "photo"]
+        assert "2 added" in run(tmp_path / "new", "import", "-", input=exported).stderr
+
+    def test_paths_and_queries_choose_photos(self, indexed: Path, album: Path) -> None:
+        for arguments in ([album / "one.jpg"], ["--where", "minka"]):
+            lines = run(indexed, "export", "--jsonl", "-", *arguments).stdout.splitlines()
+            assert json.loads(lines[0])["photos"] == 1
+            assert json.loads(lines[-1])["tags"] == ["cat"]
+
+    def test_a_dry_run_says_how_much(self, indexed: Path, tmp_path: Path) -> None:
+        run(indexed, "export", "--jsonl", tmp_path / "backup.jsonl")
+        result = run(tmp_path / "new", "import", tmp_path / "backup.jsonl", "--dry-run")
+        assert result.stderr.splitlines()[-1] == ("2 photos read: 2 would be added, 0 would be changed, 0 as they were")
+        assert "0 known" in run(tmp_path / "new", "status").stdout
+
+    def test_bad_lines_are_told_and_the_status_is_4(self, indexed: Path, tmp_path: Path) -> None:
+        backup = tmp_path / "backup.jsonl"
+        run(indexed, "export", "--jsonl", backup)
+        backup.write_bytes(b"{\n" + backup.read_bytes() + b'{"photoindex_export":9}\n')
+        result = run(tmp_path / "new", "import", backup)
+        assert result.exit_code == 4
+        problems = [line for line in result.stderr.splitlines() if line.startswith("photoindex: ")]
+        assert [line.split(":")[1] for line in problems] == [f" {backup}, line 1", f" {backup}, line 6"]
+        assert "2 photos read: 2 added" in result.stderr
+
+    def test_a_file_that_cannot_be_read_or_written_is_one_line(self, indexed: Path, tmp_path: Path) -> None:
+        for arguments in (["import", tmp_path / "no.jsonl"], ["export", "--jsonl", tmp_path / "no" / "x.jsonl"]):
+            result = run(indexed, *arguments)
+            assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+
+    def test_an_export_that_fails_leaves_the_last_one(
+        self, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        backup = tmp_path / "backup.jsonl"
+        run(indexed, "export", "--jsonl", backup)
+        before = backup.read_bytes()
+
+        def refuse(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", refuse)
+        result = run(indexed, "export", "--jsonl", backup)
+        assert (result.exit_code, result.stderr.splitlines()[-1].endswith("No space left on device")) == (1, True)
+        assert backup.read_bytes() == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["album", "backup.jsonl", "data"]
+
+
+class TestSidecars:
+    def test_a_dry_run_prints_what_would_be_written(self, indexed: Path, album: Path) -> None:
+        result = run(indexed, "export", "--sidecars", "--dry-run")
+        assert result.stdout == f"{album / 'one.jpg.xmp'}: new, caption 'Minka', +cat\n"
+        assert result.stderr.splitlines()[-1] == "1 sidecars would be written, 0 unchanged"
+        assert not list(album.glob("*.xmp"))
+
+    def test_they_are_written_once_and_read_back(self, indexed: Path, album: Path, tmp_path: Path) -> None:
+        assert run(indexed, "export", album, "--sidecars").stderr.splitlines()[-1] == "1 sidecars written, 0 unchanged"
+        assert run(indexed, "export", album, "--sidecars").stderr.splitlines()[-1] == "0 sidecars written, 1 unchanged"
+        run(indexed, "edit", album / "one.jpg", "--clear")
+        result = run(indexed, "import", album, "--sidecars", "--replace")
+        assert result.stderr.splitlines()[-1] == "1 photos read: 0 added, 1 changed, 0 as they were"
+        assert run(indexed, "search", "minka").stdout == f"{album / 'one.jpg'}\tMinka\n"
+
+    def test_somebody_elses_description_stays_and_is_told(self, indexed: Path, album: Path) -> None:
+        (album / "one.xmp").write_bytes(samples.LIGHTROOM)
+        result = run(indexed, "export", "--sidecars")
+        assert f"{album / 'one.xmp'}: +cat, keeps 'Our holiday'" in result.stderr
+        assert result.stderr.splitlines()[-1] == (
+            "1 sidecars written, 0 unchanged, 1 keep a description that is not yours"
+        )
+
+    def test_one_that_is_none_makes_the_status_4(self, indexed: Path, album: Path) -> None:
+        (album / "one.jpg.xmp").write_bytes(b"\xff\xd8")
+        for command in (["export", "--sidecars"], ["import", "--sidecars", album]):
+            result = run(indexed, *command)
+            assert result.exit_code == 4
+            assert sum(line.startswith("photoindex: ") for line in result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export"],
+        ["export", "--sidecars", "--jsonl", "x"],
+        ["export", "--jsonl", "x", "--dry-run"],
+        ["export", ".", "--where", "x", "--sidecars"],
+        ["import"],
+        ["import", "--sidecars"],
+    ],
+)
+def test_wrong_usage_is_status_2(data_dir: Path, arguments: list[str]) -> None:
+    assert run(data_dir, *arguments).exit_code == 2

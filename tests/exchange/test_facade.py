@@ -1,0 +1,241 @@
+"""Sidecars of a whole library: which photos get one, what comes back, and that photos stay as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from photoindex.config import Settings
+from photoindex.corrections import Edit
+from photoindex.errors import FolderError, FullTextError
+from photoindex.exchange import facade
+from photoindex.exchange.facade import ImportReport, SidecarReport
+from photoindex.exchange.sidecars import Written
+from photoindex.exchange.xmp import Sidecar
+from photoindex.library import Library
+from photoindex.types import Photo
+from tests.exchange import samples
+from tests.support import FakeCaptioner, make_photo, names
+
+
+@pytest.fixture
+def indexed(library: Library, album: Path) -> Library:
+    make_photo(album / "a.jpg", "red")
+    make_photo(album / "b.jpg", "blue")
+    library.index(album)
+    return library
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[Callable[[], Library]]:
+    with ExitStack() as stack:
+
+        def make() -> Library:
+            folder = tmp_path / f"new {len(list(tmp_path.iterdir()))}"
+            return stack.enter_context(Library(Settings(folder, settle_seconds=0.0), lambda _: FakeCaptioner()))
+
+        yield make
+
+
+def edit(library: Library, *paths: Path, **what: Any) -> None:
+    editor = library.editor()
+    editor.apply(editor.photos_at(paths), Edit(**what))
+
+
+def export(library: Library, **options: Any) -> tuple[SidecarReport, list[Written], list[str]]:
+    exchange, told, problems = library.exchange(), list[Written](), list[str]()
+    report = exchange.write_sidecars(exchange.photos_below(()), told=told.append, problem=problems.append, **options)
+    return report, told, problems
+
+
+def bring_in(library: Library, *paths: Path, **options: Any) -> ImportReport:
+    problems: list[str] = []
+    report = library.exchange().read_sidecars(paths, problem=problems.append, **options)
+    assert problems == []
+    return report
+
+
+def show(library: Library, path: Path) -> Photo:
+    photo = library.show(path)
+    assert photo is not None
+    return photo
+
+
+def read(path: Path) -> Sidecar:
+    return Sidecar.parse(path.read_bytes(), path)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
+
+
+class TestWriting:
+    def test_only_what_people_said_unless_asked_for_more(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", caption="Minka", tags=("cat",))
+        before = digests(album)
+        assert export(indexed)[0] == SidecarReport(written=1)
+        assert digests(album).keys() - before.keys() == {"a.jpg.xmp"}
+        assert (read(album / "a.jpg.xmp").caption, read(album / "a.jpg.xmp").tags) == ("Minka", ["cat"])
+        assert export(indexed, machine=True)[0] == SidecarReport(written=1, unchanged=1)
+        assert read(album / "b.jpg.xmp").caption_is_machine_made
+        assert read(album / "b.jpg.xmp").mark.model == "fake-1"
+        assert {name: digests(album)[name] for name in before} == before  # the photos
+
+    def test_a_locked_caption_is_vouched_for(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "b.jpg", lock=True)
+        export(indexed)
+        assert read(album / "b.jpg.xmp").caption == "a blue square"
+        assert read(album / "b.jpg.xmp").caption_is_machine_made
+
+    def test_every_copy_gets_one_and_a_photo_that_is_gone_none(self, indexed: Library, album: Path) -> None:
+        (album / "copy.jpg").write_bytes((album / "a.jpg").read_bytes())
+        indexed.index(album)
+        edit(indexed, album / "a.jpg", album / "b.jpg", tags=("cat",))
+        (album / "b.jpg").unlink()
+        indexed.index(album)
+        export(indexed)
+        assert sorted(path.name for path in album.glob("*.xmp")) == ["a.jpg.xmp", "copy.jpg.xmp"]
+
+    def test_the_sidecar_follows_what_the_person_says(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", caption="Minka", tags=("cat", "sofa"))
+        export(indexed)
+        edit(indexed, album / "a.jpg", caption="Mio", untags=("sofa",))
+        _, told, _ = export(indexed)
+        assert [(each.caption, each.added, each.removed) for each in told] == [("Mio", (), ("sofa",))]
+        indexed.editor().undo([show(indexed, album / "a.jpg").id])
+        export(indexed)
+        assert (read(album / "a.jpg.xmp").caption, read(album / "a.jpg.xmp").tags) == ("Minka", ["cat", "sofa"])
+        edit(indexed, album / "a.jpg", clear=True)
+        export(indexed)
+        assert (read(album / "a.jpg.xmp").caption, read(album / "a.jpg.xmp").tags) == (None, [])
+
+    def test_a_dry_run_tells_the_same(self, indexed: Library, album: Path) -> None:
+        (album / "a.xmp").write_bytes(samples.LIGHTROOM)
+        edit(indexed, album / "a.jpg", caption="Minka", tags=("cat",))
+        before = digests(album)
+        dry = export(indexed, dry_run=True)
+        assert digests(album) == before
+        assert dry == export(indexed)
+        assert (dry[0].kept, dry[1][0].sidecar.name) == (1, "a.xmp")
+
+    def test_one_that_cannot_be_written_is_told_and_the_rest_goes_on(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", album / "b.jpg", tags=("cat",))
+        (album / "a.jpg.xmp").write_text("no sidecar")
+        report, _, problems = export(indexed)
+        assert (report.written, report.failed) == (1, 1)
+        assert len(problems) == 1
+        assert "a.jpg.xmp" in problems[0]
+        assert (album / "a.jpg.xmp").read_text() == "no sidecar"
+
+    def test_photos_that_would_share_one_are_refused_it(self, indexed: Library, album: Path) -> None:
+        make_photo(album / "a.png", "green")
+        indexed.index(album)
+        edit(indexed, album / "a.jpg", album / "b.jpg", tags=("cat",))
+        report, _, problems = export(indexed, style="a.xmp")
+        assert (report.written, report.failed) == (1, 1)
+        assert "more than one photo" in problems[0]
+        assert [path.name for path in album.glob("*.xmp")] == ["b.xmp"]
+
+    def test_paths_choose_photos_and_must_exist(self, indexed: Library, album: Path) -> None:
+        exchange = indexed.exchange()
+        assert exchange.photos_below([album / "b.jpg"]) == [show(indexed, album / "b.jpg").id]
+        assert len(exchange.photos_below([album])) == 2
+        with pytest.raises(FolderError, match="no such"):
+            exchange.photos_below([album / "no"])
+
+
+class TestReading:
+    @pytest.mark.parametrize("style", ["a.jpg.xmp", "a.xmp"])
+    def test_what_was_written_comes_back_into_a_new_library(
+        self, indexed: Library, new: Callable[[], Library], album: Path, style: str
+    ) -> None:
+        edit(indexed, album / "a.jpg", caption="Minka \u201con\u201d the sofa", tags=("cat", "Caf\u00e9"))
+        export(indexed, style=style, machine=True)
+        library = new()
+        library.index(album)
+        assert bring_in(library, album) == ImportReport(read=2, changed=1, unchanged=1)
+        mine, theirs = show(library, album / "a.jpg"), show(indexed, album / "a.jpg")
+        assert mine.caption == theirs.caption  # with the time it was made at
+        assert mine.tags == theirs.tags
+        assert show(library, album / "b.jpg").caption.source == "model"  # type: ignore[union-attr]
+        assert names(library.search("minka cafe")) == ["a.jpg"]
+        assert bring_in(library, album).changed == 0
+        assert export(library, machine=True)[0] == SidecarReport(unchanged=2)
+
+    def test_what_others_wrote_is_the_files_own(self, indexed: Library, album: Path) -> None:
+        (album / "a.xmp").write_bytes(samples.LIGHTROOM)
+        bring_in(indexed, album)
+        photo = show(indexed, album / "a.jpg")
+        assert photo.caption is not None
+        assert (photo.caption.text, photo.caption.source, photo.tags) == ("Our holiday", "sidecar", ())
+        assert [term.text for term in photo.terms if term.source == "keyword"] == ["beach", "Portugal"]
+        assert names(indexed.search("holiday")) == ["a.jpg"]
+        assert bring_in(indexed, album).changed == 0
+
+    def test_a_caption_changed_by_another_program_is_the_persons_newest(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", caption="Minka")
+        export(indexed)
+        sidecar = album / "a.jpg.xmp"
+        sidecar.write_bytes(sidecar.read_bytes().replace(b">Minka<", b">Minka, asleep<"))
+        os.utime(sidecar, (2**32, 2**32))
+        bring_in(indexed, album)
+        photo = show(indexed, album / "a.jpg")
+        assert photo.caption is not None
+        assert (photo.caption.text, photo.caption.source) == ("Minka, asleep", "user")
+        assert "Minka" in [each.text for each in photo.history]
+
+    def test_an_older_one_is_no_news(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", caption="Minka", tags=("cat", "sofa"))
+        export(indexed)
+        edit(indexed, album / "a.jpg", caption="Mio", untags=("sofa",))
+        bring_in(indexed, album)
+        photo = show(indexed, album / "a.jpg")
+        assert photo.caption is not None
+        assert (photo.caption.text, photo.tags) == ("Mio", ("cat",))
+        bring_in(indexed, album, replace=True)
+        photo = show(indexed, album / "a.jpg")
+        assert photo.caption is not None
+        assert (photo.caption.text, photo.tags) == ("Minka", ("cat", "sofa"))
+
+    def test_a_dry_run_changes_nothing(self, indexed: Library, album: Path) -> None:
+        (album / "a.xmp").write_bytes(samples.LIGHTROOM)
+        assert bring_in(indexed, album, dry_run=True).changed == 1
+        assert show(indexed, album / "a.jpg").caption.source == "model"  # type: ignore[union-attr]
+
+    def test_bad_ones_are_told_and_the_rest_goes_on(self, indexed: Library, album: Path) -> None:
+        (album / "a.xmp").write_text("no sidecar")
+        (album / "b.xmp").write_bytes(samples.LIGHTROOM)
+        problems: list[str] = []
+        report = indexed.exchange().read_sidecars([album], problem=problems.append)
+        assert (report.bad, report.changed, len(problems)) == (1, 1, 1)
+        assert "a.xmp" in problems[0]
+
+
+def test_a_line_that_is_too_long_is_one_bad_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facade, "LONGEST_LINE", 10)
+    assert list(facade.lines_of(io.BytesIO(b"short\n" + b"x" * 95 + b"\nlast"))) == [b"short\n", b"x" * 11, b"last"]
+
+
+def test_an_import_is_kept_when_the_index_cannot_be_written(
+    indexed: Library, new: Callable[[], Library], album: Path
+) -> None:
+    edit(indexed, album / "a.jpg", caption="Minka")
+    out = io.BytesIO()
+    indexed.exchange().write_lines(out)
+    library = new()
+    library.index(album)
+
+    def refuse() -> None:
+        raise FullTextError("another process is writing")
+
+    report = facade.Exchange(library._database, refuse).read_lines(out.getvalue().splitlines())
+    assert (report.changed, report.not_indexed) == (1, "another process is writing")
+    library.index(album)
+    assert names(library.search("minka")) == ["a.jpg"]

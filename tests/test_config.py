@@ -1,0 +1,117 @@
+"""The config file: explained, changed without losing comments, and refused in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from photoindex import configfile
+from photoindex.config import Settings, load_settings, resolve_settings, strange_variables
+from photoindex.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE = Path("photoindex.toml")
+
+
+def test_the_template_explains_every_setting_and_sets_none() -> None:
+    assert tomllib.loads(configfile.template()) == {}
+    for field in dataclasses.fields(Settings):
+        assert configfile.DESCRIPTIONS.get(field.name), f"{field.name} has no description in configfile.py"
+        assert f"# {field.name} = " in configfile.template()
+
+
+def test_the_template_with_all_its_settings_is_the_defaults() -> None:
+    lines = [line.removeprefix("# ") if " = " in line else line for line in configfile.template().splitlines()]
+    content = {name: value for name, value in tomllib.loads("\n".join(lines[3:])).items() if name != "data_dir"}
+    defaults = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "data_dir"}
+    assert content == defaults
+
+
+def test_a_setting_is_changed_in_the_place_of_its_comment() -> None:
+    text = configfile.template()
+    changed = configfile.change(text, "beam_width", "5", FILE)
+    differing = [(a, b) for a, b in zip(text.splitlines(), changed.splitlines(), strict=True) if a != b]
+    assert differing == [("# beam_width = 3", "beam_width = 5")]
+
+
+def test_comments_and_order_stay_when_a_setting_is_changed_again() -> None:
+    text = "# mine\nbeam_width = 2  # two\n\nmodel = 'a \\ b' # odd\n"
+    assert configfile.change(text, "beam_width", "7", FILE) == text.replace("= 2", "= 7")
+    assert configfile.change(text, "hidden_files", "yes", FILE) == text + "hidden_files = true\n"
+
+
+@pytest.mark.parametrize("value", ['say "hi"', "C:\\new\\table", "naïve ☃ 写真", "a'b"])
+def test_any_text_comes_back_as_it_was_written(value: str, tmp_path: Path) -> None:
+    text = configfile.change(configfile.template(), "model", value, FILE)
+    configfile.write_text(tmp_path / "new" / "c.toml", text)
+    assert load_settings(tmp_path / "new" / "c.toml", {}).model == value
+
+
+def test_a_comment_within_a_text_of_several_lines_is_left_alone() -> None:
+    text = 'model = """\n# threads = 3\n"""\n'
+    changed = configfile.change(text, "threads", "4", FILE)
+    assert tomllib.loads(changed) == {"model": "# threads = 3\n", "threads": 4}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("beam_widht = 3", "unknown setting beam_widht in {file}; did you mean beam_width?"),
+        ("xyz = 3", "unknown setting xyz in {file}; known are data_dir, model"),
+        ("beam_width = 2.5", "beam_width in {file} is 2.5; it must be a whole number"),
+        ("beam_width = true", "beam_width in {file} is True; it must be a whole number"),
+        ("poll_seconds = nan", "poll_seconds in {file} is nan; it must be a number"),
+        ("model = 3", "model in {file} is 3; it must be text"),
+        ("hidden_files = 'perhaps'", "hidden_files in {file} is 'perhaps'; it must be true or false"),
+        ("beam_width = 99", "beam_width is 99 ({file}); choose 1 to 20"),
+        ("device = 'cudas'", "device is 'cudas' ({file}); choose auto, cpu, cuda, mps; did you mean cuda?"),
+        ("max_pixels = 0", "max_pixels is 0 ({file}); it must be above zero"),
+        ("[captioner]\nbeam_width = 3", "unknown setting captioner in {file}"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_the_file_and_the_key(tmp_path: Path, line: str, message: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(line + "\n")
+    with pytest.raises(ConfigError) as raised:
+        load_settings(file, {})
+    assert str(raised.value).startswith(message.format(file=file))
+    assert "\n" not in str(raised.value)
+
+
+def test_every_setting_says_where_it_comes_from(tmp_path: Path) -> None:
+    file = tmp_path / "photoindex.toml"
+    file.write_text("beam_width = 5\nthreads = 1\npoll_seconds = 4\n")
+    environment = {"PHOTOINDEX_THREADS": "2", "PHOTOINDEX_POLL_SECONDS": "5"}
+    settings, origins = resolve_settings(None, environment, data_dir=tmp_path, poll_seconds=6)
+    assert (settings.beam_width, settings.threads, settings.poll_seconds) == (5, 2, 6.0)
+    assert origins["beam_width"] == ("file", str(file))
+    assert origins["threads"] == ("environment", "PHOTOINDEX_THREADS")
+    assert origins["poll_seconds"] == ("flag", "--poll-seconds")
+    assert origins["model"] == ("default", "")
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
+def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -> None:
+    value = {
+        "data_dir": str(tmp_path),
+        "device": "cpu",
+        "engine": "torch",
+        "hidden_files": "true",
+        "model": "mine",
+        "watch_mode": "polling",
+        "suspend_share": "0.7",
+    }.get(name, "7")
+    settings = load_settings(None, {"PHOTOINDEX_DATA_DIR": str(tmp_path), f"PHOTOINDEX_{name.upper()}": value})
+    assert str(getattr(settings, name)).lower().startswith(value.lower())
+
+
+def test_a_misspelt_variable_is_noticed_and_a_stranger_is_not() -> None:
+    found = strange_variables({"PHOTOINDEX_BEAM_WIDHT": "3", "PHOTOINDEX_SHARED": "/x", "PHOTOINDEX_THREADS": "1"})
+    assert found == [("PHOTOINDEX_BEAM_WIDHT", "PHOTOINDEX_BEAM_WIDTH")]

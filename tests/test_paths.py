@@ -1,0 +1,101 @@
+"""Paths on file systems that do not tell spellings apart, made up here; and on this one."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path, PureWindowsPath
+
+import pytest
+
+from photoindex.library import Library
+from photoindex.paths import as_on_disk
+from photoindex.store.tables import stored_path
+from tests.support import make_photo, names
+
+NFC, NFD = unicodedata.normalize("NFC", "Été"), unicodedata.normalize("NFD", "Été")
+
+
+class Disk:
+    """A file system by its folders' listings. ``same`` is how it compares names."""
+
+    def __init__(self, listing: dict[str, Sequence[str]], *, case: bool = False, unicode: bool = False) -> None:
+        self.listing = listing
+        self.case, self.unicode = case, unicode
+
+    def _key(self, name: str) -> str:
+        name = unicodedata.normalize("NFC", name) if self.unicode else name
+        return name.casefold() if self.case else name
+
+    def _folder(self, path: Path) -> str | None:
+        spelt = "/".join(map(self._key, path.parts[1:]))
+        return next((known for known in self.listing if "/".join(map(self._key, Path(known).parts)) == spelt), None)
+
+    def names_in(self, path: Path) -> Sequence[str]:
+        found = self._folder(path)
+        if found is None:
+            raise FileNotFoundError(path)
+        return self.listing[found]
+
+    def exists(self, path: Path) -> bool:
+        folder = self._folder(path.parent)
+        return folder is not None and self._key(path.name) in map(self._key, self.listing[folder])
+
+    def spell(self, path: str) -> str:
+        any_case = self.case or self.unicode
+        return str(as_on_disk(Path(path), any_case=any_case, names_in=self.names_in, exists=self.exists))
+
+
+PICTURES = {"": ["Users"], "Users": ["Anna"], "Users/Anna": ["Pictures"], "Users/Anna/Pictures": ["IMG_1.JPG", NFD]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("/users/ANNA/pictures/img_1.jpg", "/Users/Anna/Pictures/IMG_1.JPG"),
+        ("/Users/Anna/Pictures/IMG_1.JPG", "/Users/Anna/Pictures/IMG_1.JPG"),
+        (f"/Users/Anna/Pictures/{NFC}", f"/Users/Anna/Pictures/{NFD}"),
+        (f"/Users/Anna/Pictures/{NFC.upper()}", f"/Users/Anna/Pictures/{NFD}"),
+        ("/users/Anna/Pictures/gone.jpg", "/Users/Anna/Pictures/gone.jpg"),
+        ("/users/Bob/x", "/Users/Bob/x"),
+    ],
+)
+def test_macos_finds_files_under_any_spelling_and_they_are_known_by_one(typed: str, meant: str) -> None:
+    assert Disk(PICTURES, case=True, unicode=True).spell(typed) == meant
+
+
+def test_windows_tells_unicode_forms_apart_and_case_not() -> None:
+    disk = Disk({"": ["Photos"], "Photos": [NFC, NFD, "A.jpg"]}, case=True)
+    assert disk.spell(f"/PHOTOS/{NFD}") == f"/Photos/{NFD}"
+    assert disk.spell(f"/PHOTOS/{NFC}") == f"/Photos/{NFC}"
+    assert disk.spell("/PHOTOS/a.JPG") == "/Photos/A.jpg"
+
+
+def test_where_case_matters_names_that_exist_stay_as_they_are() -> None:
+    disk = Disk({"": ["a", "A"], "a": ["x"], "A": [NFD]})
+    assert [disk.spell(path) for path in ("/a/x", "/A/x", "/a/X")] == ["/a/x", "/A/x", "/a/X"]
+    assert disk.spell(f"/A/{NFC}") == f"/A/{NFD}"  # typed on a keyboard, and copied from a Mac
+
+
+def test_of_two_that_could_be_meant_neither_is_chosen() -> None:
+    disk = Disk({"": ["A" + NFC, "A" + NFD]})
+    assert (
+        disk.spell("/A" + unicodedata.normalize("NFD", "É") + "té") == "/A" + unicodedata.normalize("NFD", "É") + "té"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="NTFS tells both forms apart")
+def test_a_photo_is_shown_under_either_form_of_its_name(library: Library, album: Path) -> None:
+    make_photo(album / NFD / "a.jpg", "red")
+    library.index(album / NFC)
+    photo = library.show(album / NFC / "a.jpg")
+    assert photo is not None
+    assert photo.paths == (album / NFD / "a.jpg",)
+    assert names(library.search(f"red {NFC}")) == ["a.jpg"]
+
+
+def test_windows_paths_are_kept_with_slashes_and_a_backslash_elsewhere_is_a_letter() -> None:
+    assert stored_path("holiday\\a.jpg", "\\") == b"holiday/a.jpg"
+    assert stored_path("odd\\name.jpg", "/") == b"odd\\name.jpg"
+    assert PureWindowsPath("C:\\photos", "holiday/a.jpg") == PureWindowsPath("C:\\photos\\holiday\\a.jpg")

@@ -1,0 +1,298 @@
+"""Metadata of photos that are known already: read again when it may have changed, and never captioned for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from photoindex import refresh
+from photoindex.library import Library
+from photoindex.refresh import PROBLEMS_TOLD
+from photoindex.store.database import Database
+from photoindex.store.tables import photo
+from photoindex.types import Photo
+from tests.conftest import OpenLibrary
+from tests.metadata.samples import bag, described, packet
+from tests.support import FakeCaptioner, make_photo, names
+from tests.test_watcher import PATIENCE, Watch
+
+HARBOUR = described("A boat near the pier", "harbour", "Setúbal")
+
+
+def known(library: Library, path: Path) -> Photo:
+    found = library.show(path)
+    assert found is not None
+    return found
+
+
+def keywords(library: Library, path: Path) -> list[str]:
+    return [term.text for term in known(library, path).terms if term.source == "keyword"]
+
+
+class TestSidecars:
+    def test_one_that_is_there_from_the_start_is_read_with_the_photo(self, library: Library, album: Path) -> None:
+        path = make_photo(album / "a.jpg")
+        (album / "a.xmp").write_bytes(HARBOUR)
+
+        report = library.index(album)
+
+        assert (report.captioned, report.refreshed) == (1, 0)
+        caption = known(library, path).caption
+        assert caption is not None
+        assert (caption.text, caption.source) == ("A boat near the pier", "sidecar")
+        assert keywords(library, path) == ["harbour", "Setúbal"]
+        assert library.index(album).refreshed == 0
+
+    @pytest.mark.parametrize("name", ["a.xmp", "a.jpg.xmp", "A.XMP"])
+    def test_one_that_comes_changes_and_goes_is_followed_without_captioning(
+        self, library: Library, captioner: FakeCaptioner, album: Path, name: str
+    ) -> None:
+        path = make_photo(album / "a.jpg")
+        library.index(album)
+        captions = len(captioner.captions)
+
+        (album / name).write_bytes(HARBOUR)
+        assert library.index(album).refreshed == 1
+        assert names(library.search("harbour")) == ["a.jpg"]
+        assert [hit.caption_source for hit in library.search("boat")] == ["sidecar"]
+
+        (album / name).write_bytes(described("A lighthouse", "cape"))
+        assert library.index(album).refreshed == 1
+        assert names(library.search("harbour")) == []
+        assert names(library.search("lighthouse cape")) == ["a.jpg"]
+        assert [old.text for old in known(library, path).history] == ["A boat near the pier"]
+
+        (album / name).unlink()
+        assert library.index(album).refreshed == 1
+        assert names(library.search("lighthouse")) == []
+        assert [hit.caption for hit in library.search("red")] == ["a red square"]
+        assert library.index(album).refreshed == 0
+        assert len(captioner.captions) == captions
+
+    def test_of_a_raw_file_and_its_jpeg_both_get_the_words(self, library: Library, album: Path) -> None:
+        for name in ("a.jpg", "a.png", "b.jpg"):
+            make_photo(album / name)
+        (album / "a.xmp").write_bytes(HARBOUR)
+        library.index(album)
+
+        assert names(library.search("harbour")) == ["a.jpg", "a.png"]
+
+    def test_copies_of_a_photo_have_the_words_of_all_their_sidecars(self, library: Library, album: Path) -> None:
+        path = make_photo(album / "a.jpg")
+        (album / "b").mkdir()
+        (album / "a.xmp").write_bytes(HARBOUR)
+        library.index(album)
+
+        shutil.copy(path, album / "b" / "copy.jpg")
+        (album / "b" / "copy.xmp").write_bytes(described("other words", "storm"))
+        report = library.index(album)
+
+        assert (report.captioned, report.recognised, report.refreshed) == (0, 1, 1)
+        assert keywords(library, path) == ["harbour", "Setúbal", "storm"]
+        assert library.index(album).refreshed == 0
+
+    def test_a_photo_that_is_moved_away_from_its_sidecar_loses_its_words(self, library: Library, album: Path) -> None:
+        path = make_photo(album / "a.jpg")
+        (album / "a.xmp").write_bytes(HARBOUR)
+        library.index(album)
+
+        path.rename(album / "b.jpg")
+        library.index(album)
+        library.index(album)
+
+        assert names(library.search("harbour")) == []
+        assert keywords(library, album / "b.jpg") == []
+
+    def test_a_single_photo_named_by_the_user_has_its_sidecar(self, library: Library, album: Path) -> None:
+        path = make_photo(album / "a.jpg")
+        library.index(path)
+        (album / "a.xmp").write_bytes(HARBOUR)
+
+        assert library.index(path).refreshed == 1
+        assert keywords(library, path) == ["harbour", "Setúbal"]
+
+    def test_a_broken_one_is_told_in_a_line_and_the_photo_is_indexed(self, library: Library, album: Path) -> None:
+        make_photo(album / "a.jpg")
+        (album / "a.xmp").write_bytes(HARBOUR[:100])
+        told: list[str] = []
+
+        report = library.index(album, notice=told.append)
+
+        assert (report.captioned, report.failed) == (1, 0)
+        assert [line.startswith(f"cannot read the sidecar {album / 'a.xmp'}") for line in told] == [True]
+
+        (album / "a.xmp").write_bytes(HARBOUR)
+        assert library.index(album, notice=told.append).refreshed == 1
+        assert len(told) == 1
+        assert names(library.search("harbour")) == ["a.jpg"]
+
+    def test_of_many_broken_ones_only_some_are_told(self, library: Library, album: Path) -> None:
+        for number in range(PROBLEMS_TOLD + 3):
+            make_photo(album / f"{number}.jpg")
+            (album / f"{number}.xmp").write_bytes(b"broken")
+        told: list[str] = []
+
+        library.index(album, notice=told.append)
+
+        assert len(told) == PROBLEMS_TOLD + 1
+        assert told[-1] == "3 more photos have metadata that cannot be read"
+
+
+class TestNames:
+    def test_a_photo_that_gets_a_date_by_its_new_name(self, library: Library, album: Path) -> None:
+        make_photo(album / "a.jpg").rename(album / "b.jpg")
+        library.index(album)
+        assert library.search("has:date red") == []
+
+        (album / "b.jpg").rename(album / "IMG_20190704_123456.jpg")
+        library.index(album)
+
+        assert names(library.search("taken:2019-07-04")) == ["IMG_20190704_123456.jpg"]
+
+    def test_a_files_own_time_is_shown_but_is_no_date_to_search_by(self, library: Library, album: Path) -> None:
+        path = make_photo(album / "a.jpg")
+        os.utime(path, (1_200_000_000, 1_200_000_000))
+        library.index(album)
+
+        [hit] = library.search("red")
+        assert hit.taken_at is not None
+        assert (hit.taken_at.year, hit.facts and hit.facts.taken_source) == (2008, "mtime")
+        assert library.search("taken:2008") == library.search("has:date") == []
+
+
+class TestOlderLibraries:
+    def test_photos_from_before_are_read_once_without_captioning(
+        self, library: Library, database: Database, captioner: FakeCaptioner, album: Path
+    ) -> None:
+        for name in ("a.jpg", "b.jpg"):
+            make_photo(album / name)
+        (album / "a.xmp").write_bytes(HARBOUR)
+        library.index(album)
+        captions = len(captioner.captions)
+        with closing(sqlite3.connect(database.path)) as connection, connection:
+            connection.execute("update photo set metadata_stale = 1, taken_at = null, taken_source = null")
+            connection.execute("update file set sidecars = ''")
+            connection.execute("delete from term")
+            connection.execute("delete from caption where source = 'sidecar'")
+
+        report = library.index(album)
+
+        assert (report.refreshed, report.captioned) == (2, 0)
+        assert keywords(library, album / "a.jpg") == ["harbour", "Setúbal"]
+        assert len(captioner.captions) == captions
+        assert library.index(album).refreshed == 0
+
+    def test_a_photo_that_is_away_is_read_when_it_is_back(
+        self, library: Library, database: Database, album: Path, tmp_path: Path
+    ) -> None:
+        path = make_photo(album / "a.jpg")
+        library.index(album)
+        path.rename(tmp_path / "away.jpg")
+        library.index(album)
+        with database.write() as connection:
+            connection.execute(update(photo).values(metadata_stale=1, format="?"))
+        assert library.index(album).refreshed == 0
+
+        (tmp_path / "away.jpg").rename(path)
+
+        assert library.index(album).refreshed == 1
+        facts = known(library, path).facts
+        assert facts is not None
+        assert facts.format == "JPEG"
+
+    def test_a_mark_set_while_a_photo_was_read_stays(
+        self, library: Library, database: Database, album: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_photo(album / "a.jpg")
+        library.index(album)
+        with database.write() as connection:
+            connection.execute(update(photo).values(metadata_stale=1))
+        store = refresh.Refresher._store
+
+        def overtaken(*arguments: Any) -> None:
+            monkeypatch.undo()
+            arguments[1].execute(update(photo).values(metadata_stale=2))
+            store(*arguments)
+
+        monkeypatch.setattr(refresh.Refresher, "_store", overtaken)
+        # Both looks of one run: the second finds the mark that the first was overtaken by.
+        assert library.index(album).refreshed == 2
+        with database.read() as connection:
+            assert connection.execute(select(func.count()).where(photo.c.metadata_stale != 0)).scalar() == 0
+
+    def test_a_photo_that_cannot_be_read_keeps_what_was_known(
+        self, library: Library, database: Database, album: Path
+    ) -> None:
+        path = make_photo(album / "a.jpg")
+        (album / "a.xmp").write_bytes(HARBOUR)
+        library.index(album)
+        state = path.stat()
+        path.write_bytes(b"x" * state.st_size)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+        with database.write() as connection:
+            connection.execute(update(photo).values(metadata_stale=1))
+        told: list[str] = []
+
+        library.index(album, notice=told.append)
+
+        assert names(library.search("harbour")) == ["a.jpg"]
+        assert ["the metadata of a photo is left as it was" in line for line in told] == [True]
+
+
+class TestWatching:
+    @pytest.fixture
+    def watch(self, open_library: OpenLibrary, album: Path) -> Iterator[Watch]:
+        make_photo(album / "a.jpg")
+        with ExitStack() as stack:
+            watching = Watch(open_library(), album)
+            stack.callback(watching.end)
+            watching.ready.get(timeout=PATIENCE)
+            yield watching
+
+    def test_a_sidecar_that_comes_changes_and_goes(
+        self, watch: Watch, open_library: OpenLibrary, captioner: FakeCaptioner, album: Path
+    ) -> None:
+        (album / "a.part").write_bytes(HARBOUR)
+        (album / "a.part").rename(album / "a.xmp")
+        assert watch.worked.get(timeout=PATIENCE).refreshed == 1
+        assert names(open_library().search("harbour")) == ["a.jpg"]
+
+        (album / "a.xmp").rename(album / "a.jpg.xmp")
+        while not watch.worked.empty() or keywords(open_library(), album / "a.jpg") == []:
+            watch.worked.get(timeout=PATIENCE)
+
+        (album / "a.jpg.xmp").unlink()
+        while names(open_library().search("harbour")):
+            watch.worked.get(timeout=PATIENCE)
+        assert captioner.captions == ["a red square"]
+
+    def test_a_photo_that_moves_to_a_sidecar(self, watch: Watch, open_library: OpenLibrary, album: Path) -> None:
+        (album / "b.xmp").write_bytes(HARBOUR)
+        (album / "a.jpg").rename(album / "b.jpg")
+
+        while not names(open_library().search("harbour")):
+            watch.worked.get(timeout=PATIENCE)
+
+
+def test_people_and_titles_and_written_places_are_found(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    body = bag("Iptc4xmpExt:PersonInImage", "Ana Sousa") + "<dc:title>Regatta</dc:title>"
+    (album / "a.xmp").write_bytes(packet(body, 'photoshop:City="Cascais" photoshop:Country="Portugal" xmp:Rating="4"'))
+    library.index(album)
+
+    for query in ("person:ana", "ana", "title:regatta", "place:cascais", "square in portugal", "rating:>=4",
+                  "has:people", "has:rating", "has:title", "has:place"):  # fmt: skip
+        assert names(library.search(query)) == ["a.jpg"], query
+    for query in ("person:bruno", "place:spain", "rating:5", "has:caption", "has:keywords", "has:gps"):
+        assert library.search(query) == [], query
+    facts = known(library, album / "a.jpg").facts
+    assert facts is not None
+    assert str(facts.place) == "Cascais, Portugal"

@@ -41,7 +41,6 @@ NEVER = {
     "reverse_geocode",
     "defusedxml",
     "tomlkit",
-    "difflib",
 }
 # What a search needs, and help does not.
 SEARCH_ONLY = {"numpy", "whoosh", "sqlite3"}

@@ -45,14 +45,22 @@ def count(connection: Connection, most: int = 10) -> Stats:
     years, months, cameras, formats = (Counter[str]() for _ in range(4))
     photos = undated = unknown_camera = located = size = 0
     present = set()
-    columns = (photo.c.id, photo.c.size, photo.c.format, photo.c.taken_at, photo.c.camera, photo.c.latitude)
+    columns = (
+        photo.c.id,
+        photo.c.size,
+        photo.c.format,
+        photo.c.taken_at,
+        photo.c.taken_source,
+        photo.c.camera,
+        photo.c.latitude,
+    )
     for row in connection.execute(select(*columns).where(here)):
         present.add(row.id)
         photos += 1
         size += row.size
         formats[row.format or "unknown"] += 1
         located += row.latitude is not None
-        if row.taken_at is None:
+        if row.taken_at is None or row.taken_source == "mtime":  # when a file was copied says little
             undated += 1
         else:
             years[f"{row.taken_at:%Y}"] += 1

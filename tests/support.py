@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alembic import command
+from alembic.config import Config
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from sqlalchemy import delete, event, update
@@ -263,3 +265,12 @@ class Writer:
         if self.looks == 2:
             self.path.write_bytes(self.whole)
         return file_stat(path)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Make the catalogue one of an older photoindex, as its migrations undo themselves."""
+    config = Config()
+    config.set_main_option("script_location", str(REPOSITORY / "migrations"))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)

@@ -16,7 +16,7 @@ from photoindex.store.database import Database
 from photoindex.types import Companion
 from tests.conftest import OpenLibrary
 from tests.decode.makers import dng, jpeg
-from tests.support import COLOURS, NOW, FakeCaptioner, make_photo, names
+from tests.support import COLOURS, NOW, FakeCaptioner, downgrade, make_photo, names
 
 pytest.importorskip("rawpy", reason="needs the extra raw")
 
@@ -232,12 +232,7 @@ def test_an_older_catalogue_s_photos_take_the_raw_files_that_are_met_now(
     """The migration gives files that are known the number by which pairs are found."""
     make_photo(album / "IMG_1.jpg")
     library.index(album)
-    with database.write() as connection:
-        connection.exec_driver_sql("drop index ix_file_shot")
-        connection.exec_driver_sql("drop index ix_file_main_id")
-        for table, column in (("file", "main_id"), ("file", "shot"), ("photo", "fingerprint")):
-            connection.exec_driver_sql(f"alter table {table} drop column {column}")
-        connection.exec_driver_sql("update alembic_version set version_num = '0005'")
+    downgrade(database, "0005")
     library.close()
     database.close()
     make_raw(album / "IMG_1.dng")

@@ -30,7 +30,7 @@ def test_photos_are_counted_under_each_heading(library: Library, database: Datab
         connection.execute(
             update(photo)
             .where(photo.c.format == "PNG")
-            .values(taken_at=datetime(2023, 7, 1, 12), camera="Canon R5", latitude=1.0)
+            .values(taken_at=datetime(2023, 7, 1, 12), taken_source="exif", camera="Canon R5", latitude=1.0)
         )
     found = library.stats()
     assert (found.photos, found.captioned, found.undated, found.unknown_camera, found.located) == (2, 2, 1, 1, 1)

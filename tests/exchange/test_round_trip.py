@@ -6,20 +6,17 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
 from photoindex.config import Settings
 from photoindex.corrections import Edit
 from photoindex.exchange.facade import ImportReport
 from photoindex.library import Library
-from photoindex.store import photos
-from photoindex.store.tables import caption
 from photoindex.types import Photo
+from tests.metadata.samples import described
 from tests.support import FakeCaptioner, make_photo, names
 
 OpenNew = Callable[..., Library]
@@ -79,14 +76,7 @@ def old(open_new: OpenNew, album: Path) -> Library:
     edit(library, a, caption="Minka and Mio", untags=("CAFE\u0301",))
     library.editor().undo([show(library, a).id])
     edit(library, b, lock=True)
-    with library._database.write() as connection:
-        connection.execute(
-            insert(caption).values(
-                photo_id=show(library, c).id, text="from a sidecar", source="sidecar", rank=0, current=True,
-                created_at=datetime(2020, 1, 1, tzinfo=timezone.utc),
-            )
-        )  # fmt: skip
-        photos.mark_text_stale(connection, [show(library, c).id])
+    c.with_suffix(".xmp").write_bytes(described("from a sidecar"))
     library.index(album)
     return library
 

@@ -48,7 +48,7 @@ def fill(
             rows[photo].append({
                 "id": number, "content_hash": f"{number:064}", "size": stat.size, "format": "JPEG", "width": 4000,
                 "height": 3000, "orientation": 1, "taken_at": FIRST_DAY, "camera": "Canon EOS R5", "added_at": now,
-                "text_stale": 0,
+                "text_stale": 0, "metadata_stale": 0,
             })  # fmt: skip
             rows[file].append({
                 "root_id": root_id, "relative_path": path, "photo_id": number, "size": stat.size,

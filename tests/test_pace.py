@@ -102,6 +102,7 @@ def test_settings_out_of_range_are_refused(data_dir: Path) -> None:
 
 PRIORITIES = """
 import os, sys
+from contextlib import suppress
 from pathlib import Path
 from photoindex.decode import Decoder
 from photoindex.pace import give_way
@@ -110,9 +111,12 @@ os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[2]))
 give_way(int(sys.argv[3]))
 with Decoder(16, workers=1, seconds=60, max_pixels=10**6) as decoder:
     list(decoder.decode([Path(sys.argv[1])]))
-    # A child belongs to the thread that started it, as long as that runs.
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    [worker] = {child for task in tasks for child in (task / "children").read_text().split()}
+    found = set()
+    while not found:  # a child belongs to the thread that started it, and to another one when that ends
+        for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+            with suppress(FileNotFoundError):
+                found.update((task / "children").read_text().split())
+    [worker] = found
     print(os.getpriority(os.PRIO_PROCESS, 0), os.getpriority(os.PRIO_PROCESS, int(worker)))
 """
 

@@ -1,8 +1,8 @@
 """What a search costs as a library grows, with learned terms and without: bytes on disk, milliseconds, memory.
 
-    python benchmarks/search_scale.py [--terms-a-photo 64] [COUNT…]        default: 10000 100000
+    python benchmarks/search_scale.py [--terms-a-photo 64] [--keep DIR] [COUNT…]        default: 10000 100000
 
-Makes libraries of COUNT invented photos in a temporary folder. Their words and terms are those of the shipped model, as
+Makes libraries of COUNT invented photos in a temporary folder, or in DIR, where a later run finds them made. Their words and terms are those of the shipped model, as
 often as Zipf's law has it for their order in its vocabulary; queries are drawn from the same words, so that common
 ones, which cost most, come often. Index and matrix are written and asked the way photoindex does it, each in a process
 of its own, whose memory is the peak reported. Times are of the processor, so that other work on the machine does not
@@ -235,16 +235,27 @@ def in_a_process(step: str, folder: Path, count: int, kept: int) -> dict[str, An
     return found
 
 
-def report(count: int, kept: int) -> None:
+def made(folder: Path, count: int, kept: int) -> dict[str, Any]:
+    """What making the library took; of one that lies there whole, what it took then."""
+    note = folder / "made.json"
+    if not note.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        steps = {step: in_a_process(step, folder, count, kept) for step in ("words", "terms")}
+        note.write_text(json.dumps(steps), encoding="utf-8")
+    found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    return found
+
+
+def report(count: int, kept: int, keep: Path | None) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        words, terms = (in_a_process(step, folder, count, kept) for step in ("words", "terms"))
+        folder = keep / f"{count}-{kept}" if keep else Path(name)
+        words, terms = made(folder, count, kept).values()
         off, on, times = (in_a_process(step, folder, count, kept) for step in ("off", "on", "compare"))
     print(f"\n{count:,} photos, {kept} terms each")
-    for what, made in (("words index", words), ("impact matrix", terms)):
+    for what, part in (("words index", words), ("impact matrix", terms)):
         print(
-            f"  {what:<15}{made['bytes'] / 1e6:8.1f} MB, {made['bytes'] / count / 10:6.1f} MB per 100,000 photos;"
-            f" built in {made['seconds']:.1f} s with {made['memory']:.0f} MB"
+            f"  {what:<15}{part['bytes'] / 1e6:8.1f} MB, {part['bytes'] / count / 10:6.1f} MB per 100,000 photos;"
+            f" built in {part['seconds']:.1f} s with {part['memory']:.0f} MB"
         )
     print(f"  {'vectors':<15}{count * kept * 3 / 1e6:8.1f} MB of the catalogue")
     print(f"  {'ms p50/p95':<15}{'words':>15}{'with terms':>15}{'terms add':>12}")
@@ -260,6 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="*", type=int, default=[10_000, 100_000], metavar="COUNT")
     parser.add_argument("--terms-a-photo", type=int, default=64, metavar="N")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the libraries here, and ask those already made")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -274,7 +286,7 @@ def main() -> None:
         json.dump(ask(options.folder, with_terms=options.step == "on"), sys.stdout)
     else:
         for each in options.counts:
-            report(each, kept)
+            report(each, kept, options.keep)
         print(f"\non {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
 
 

@@ -19,7 +19,7 @@ PACKAGE = REPOSITORY / "photoindex"
 LAYERS = (
     {"errors", "lazy"},
     {"types", "config", "configfile", "service", "processes", "resources", "paths", "filesystem", "units"}
-    | {"retry", "pace"},
+    | {"retry", "pace", "atomic"},
     {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
     {"companions", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"},

@@ -10,9 +10,9 @@ import base64
 import html
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from photoindex.atomic import replace_file
 from photoindex.cli.formats import caption_pieces, visible
 from photoindex.errors import ConfigError
 from photoindex.types import Hit
@@ -60,13 +60,9 @@ def contact_sheet(query: str, hits: Sequence[Hit], pictures: Iterable[bytes | No
 
 def write_contact_sheet(path: Path, query: str, hits: Sequence[Hit], pictures: Iterable[bytes | None]) -> None:
     """Write the page as a whole, or not at all. Raises :class:`ConfigError`."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(contact_sheet(query, hits, pictures), encoding="utf-8")
-        os.replace(part, path)
+        replace_file(path, contact_sheet(query, hits, pictures))
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
 
 

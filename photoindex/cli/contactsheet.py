@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from photoindex.atomic import replace_file
 from photoindex.cli.formats import caption_pieces, visible
 from photoindex.errors import ConfigError
+from photoindex.paths import printable
 from photoindex.types import Hit
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -78,7 +78,7 @@ def _cell(hit: Hit, picture: bytes | None) -> str:
         shown = f'<img src="data:image/jpeg;base64,{base64.b64encode(picture).decode("ascii")}" alt="{alt}">'
     facts = [fact for fact in (f"{hit.taken_at:%Y-%m-%d %H:%M}" if hit.taken_at else None, hit.camera) if fact]
     more = f"<small>{html.escape(visible(', '.join(facts)))}</small>" if facts else ""
-    name = os.fsencode(hit.path).decode("utf-8", "replace")
+    name = printable(hit.path)
     return (
         f'<li><figure><a href="{html.escape(hit.path.as_uri(), quote=True)}">{shown}</a>'
         f'<figcaption dir="auto">{caption}<small><bdi>{html.escape(visible(name))}</bdi></small>{more}'

@@ -121,11 +121,6 @@ def write_path(path: Path, end: bytes = b"\n") -> None:
     click.echo(os.fsencode(path) + end, nl=False)
 
 
-def printable(path: Path) -> str:
-    """A path for a message: bytes that are no text become a mark."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
 def write_json(value: Any, *, indent: int | None = 2) -> None:
     """JSON to stdout; non-ASCII is escaped, so that every path survives."""
     click.echo(json.dumps(value, indent=indent, default=_plain))

@@ -12,10 +12,11 @@ import click
 
 from photoindex.atomic import replacing
 from photoindex.cli import formats
-from photoindex.cli.context import EXIT_SOME_FAILED, Context, printable
+from photoindex.cli.context import EXIT_SOME_FAILED, Context
 from photoindex.cli.corrections import where_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.errors import ExchangeError
+from photoindex.paths import printable
 from photoindex.types import SidecarStyle
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 
 from photoindex.child import Child
-from photoindex.decode.photo import decode_photo, shown
+from photoindex.decode.photo import decode_photo
 from photoindex.decode.worker_main import DecodeFunction, read_answer
 from photoindex.errors import DecoderCrashed, DecoderUnavailable, PhotoError
+from photoindex.paths import shown
 from photoindex.types import DecodedPhoto
 
 Answer = tuple[Path, "DecodedPhoto | PhotoError"]

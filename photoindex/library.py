@@ -154,12 +154,7 @@ class Library:
         from photoindex.decode import Decoder
 
         captioner = self._pipe().captioner
-        with Decoder(
-            captioner.input_size,
-            workers=self.settings.decoders,
-            seconds=self.settings.decode_seconds,
-            max_pixels=self.settings.max_pixels,
-        ) as decoder:
+        with Decoder.by_settings(self.settings, captioner.input_size) as decoder:
             for path, answer in decoder.decode(places):
                 yield path, answer if isinstance(answer, PhotoError) else captioner.caption([answer.pixels])[0]
 

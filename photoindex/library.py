@@ -41,9 +41,10 @@ from photoindex.types import (
 
 if TYPE_CHECKING:
     from photoindex import fulltext, jobqueue, stats
-    from photoindex.batches import Batches, BatchKind, Priority
+    from photoindex.batches import Batches, BatchKind
     from photoindex.corrections import Editor
     from photoindex.exchange import Exchange
+    from photoindex.jobqueue import Priority
     from photoindex.pipeline import Pipeline
     from photoindex.recaption import Plan, Recaptioner
     from photoindex.stats import Stats

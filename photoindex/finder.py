@@ -22,11 +22,12 @@ from photoindex.search.terms import TERMS_LAYER
 from photoindex.store.database import Database
 from photoindex.store.lookup import LEARNED_SOURCE, find_photos
 from photoindex.termindex import TermIndex
-from photoindex.types import Hit, Match, Matched, Photo, Progress, SortKey
+from photoindex.types import Hit, Match, Matched
 
 if TYPE_CHECKING:
     from photoindex import fulltext
     from photoindex.store import order
+    from photoindex.types import Photo, Progress, SortKey
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
     fulltext, order = lazily("photoindex.fulltext"), lazily("photoindex.store.order")

@@ -22,8 +22,9 @@ LAYERS = (
     | {"retry", "pace", "atomic"},
     {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
-    {"companions", "details", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"},
-    {"training", "status", "installation", "suspension", "finder"},
+    {"companions", "details", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"}
+    | {"reading"},
+    {"training", "status", "installation", "suspension", "finder", "results"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer", "recaption"},
     {"watcher"},

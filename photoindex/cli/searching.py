@@ -258,7 +258,8 @@ def _taken(facts: PhotoFacts) -> str:
 
     assert facts.taken_at is not None
     offset = "" if facts.taken_offset is None else f" {offset_text(facts.taken_offset)}"
-    source = {"name": "the file's name", "mtime": "when the file was changed"}.get(str(facts.taken_source))
+    said = {"name": "the file's name", "mtime": "when the file was changed", "takeout": "Google Takeout"}
+    source = said.get(str(facts.taken_source))
     return f"{facts.taken_at:%Y-%m-%d %H:%M:%S}{offset} (by {source or str(facts.taken_source).upper()})"
 
 

@@ -74,7 +74,7 @@ def test_csv_and_templates_have_the_documented_columns(data_dir_with_photos: Pat
     template = "|".join(f"{{{name}}}" for name in names)
     lines = run(data_dir_with_photos, "search", "red", "--format", template).stdout.splitlines()
     assert [line.split("|") for line in lines] == [list(row.values()) for row in rows]
-    assert (rows[0]["format"], rows[0]["copies"], rows[0]["rating"]) == ("JPEG", "1", "")
+    assert (rows[0]["format"], rows[0]["copies"], rows[0]["rating"]) == ("JPEG", "0", "")
     assert run(data_dir_with_photos, "search", "red", "--format", "{score:.1f}").stdout.splitlines() == [
         f"{hit['score']:.1f}" for hit in hits
     ]

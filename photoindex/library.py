@@ -261,6 +261,11 @@ class Library:
         with self._database.read() as connection:
             return stats.count(connection, most)
 
+    def captioned_by(self) -> dict[str, int]:
+        """How many photos have their model's caption from which model, by identity; the most frequent first."""
+        with self._database.read() as connection:
+            return photos.by_model(connection)
+
     # Failures and repair
 
     def failures(self, *, include_ignored: bool = False) -> list[Failure]:

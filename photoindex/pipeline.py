@@ -20,11 +20,11 @@ from photoindex import batches, fulltext, jobqueue, results, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
-from photoindex.decode.photo import shown
 from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
 from photoindex.metadata.places import Gazetteer
 from photoindex.pace import Pace
+from photoindex.paths import shown
 from photoindex.photoformats import is_developed_name, is_raw_name
 from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
@@ -86,12 +86,7 @@ class Pipeline:
     def decoder(self) -> Decoder:
         """The decoding workers, for the model's size of picture."""
         if self._decoder is None:
-            self._decoder = Decoder(
-                self.captioner.input_size,
-                workers=self._settings.decoders,
-                seconds=self._settings.decode_seconds,
-                max_pixels=self._settings.max_pixels,
-            )
+            self._decoder = Decoder.by_settings(self._settings, self.captioner.input_size)
         return self._decoder
 
     @property

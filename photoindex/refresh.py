@@ -94,13 +94,12 @@ class Refresher:
 
 def mark_beside(database: Database, changed: Iterable[Path]) -> None:
     """Mark the photos that these sidecars, which came, changed or went, belong to."""
-    by_folder: dict[Path, list[Path]] = {}
+    by_folder: dict[Path, list[str]] = {}
     for path in changed:
-        by_folder.setdefault(path.parent, []).append(path)
-    for folder, beside in by_folder.items():
+        by_folder.setdefault(path.parent, []).append(path.name)
+    for folder, names in by_folder.items():
         with database.write() as connection:
-            known = list(files.known_files(connection, folder))
-            metadata.mark_paths(connection, {photo for path in beside for photo in sidecars.photos_of(path, known)})
+            metadata.mark_paths(connection, sidecars.photos_of(folder, names, files.known_files(connection, folder)))
 
 
 def _worth_reading(paths: Sequence[Path]) -> list[Path]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from photoindex.errors import PhotoError
 
 CaptionSource = Literal["user", "sidecar", "model"]
-TakenSource = Literal["exif", "xmp", "iptc", "name", "mtime"]
+TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "mtime"]
 SortKey = Literal["score", "taken", "name", "rating", "added"]
 SidecarStyle = Literal["a.jpg.xmp", "a.xmp"]  # how the sidecar of a.jpg is called
 

@@ -193,6 +193,19 @@ def captioned_before(connection: Connection, identity: str | None, photo_ids: Se
     return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
 
 
+def by_model(connection: Connection) -> dict[str, int]:
+    """How many photos that have a file have their current model caption from each model, the most frequent first."""
+    present = exists().where(file.c.photo_id == caption.c.photo_id, file.c.missing_since.is_(None))
+    query = (
+        select(model.c.identity, func.count().label("photos"))
+        .join_from(caption, model)
+        .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, present)
+        .group_by(model.c.identity)
+        .order_by(func.count().desc(), model.c.identity)
+    )
+    return {row.identity: row.photos for row in connection.execute(query)}
+
+
 def all_photo_ids(connection: Connection) -> list[int]:
     """Every photo that has a present file and a caption: what the full-text index must hold."""
     present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))

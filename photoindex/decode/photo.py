@@ -27,7 +27,7 @@ from photoindex.decode.readers import pillow_readers, plugin_works
 from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
 from photoindex.metadata.exif import read_orientation
 from photoindex.metadata.read import describe
-from photoindex.paths import shown as shown  # noqa: PLC0414 - the pipeline has it from here
+from photoindex.paths import shown
 from photoindex.photoformats import HEIC, JPEG_XL, RAW, PhotoFormat
 from photoindex.types import DecodedPhoto
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,24 @@ from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.store.database import Database
 from tests.support import REPOSITORY, FakeCaptioner
+from tests.warm import Pool, Template, cool_down
 
 OpenLibrary = Callable[..., Library]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Empty catalogues and decoding workers are made once; see :mod:`tests.warm`."""
+    with pytest.MonkeyPatch.context() as patch, closing(Pool()) as pool:
+        Template(tmp_path_factory.mktemp("template") / "catalogue.sqlite3").install(patch)
+        pool.install(patch)
+        yield
+
+
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This test's catalogues and workers come to be, and end, as a user's do."""
+    cool_down(monkeypatch)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from photoindex.types import DecodedPhoto
 
 SIZE = 24
 PIXELS = 1_000_000
+pytestmark = pytest.mark.usefixtures("cold")
 PLENTY = 300.0  # seconds; only tests of a decoder that hangs wait for less
 
 

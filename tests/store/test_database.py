@@ -24,6 +24,7 @@ from photoindex.store.database import BACKUPS_KEPT, HEAD, Database
 from photoindex.store.tables import metadata
 from tests.support import REPOSITORY, add_files
 
+pytestmark = pytest.mark.usefixtures("cold")
 NEXT_MIGRATION = """
 import sqlalchemy as sa
 from alembic import op

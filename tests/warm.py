@@ -41,6 +41,9 @@ class Template:
                 return
             with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(database.path)) as target:
                 source.backup(target)
+                # Which no two catalogues share.
+                target.execute("update catalogue set identity = lower(hex(randomblob(16)))")
+                target.commit()
 
         patch.setattr(Database, "_upgrade", upgrade)
 

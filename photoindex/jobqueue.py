@@ -165,9 +165,10 @@ def renew(connection: Connection, owner: str, now: datetime) -> None:
     )
 
 
-def finish(connection: Connection, job_id: int) -> None:
+def finish(connection: Connection, job_ids: Sequence[int]) -> None:
     """The work is done, in the transaction that stores its result."""
-    connection.execute(delete(job).where(job.c.id == job_id))
+    for start in range(0, len(job_ids), CHUNK):
+        connection.execute(delete(job).where(job.c.id.in_(job_ids[start : start + CHUNK])))
 
 
 def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:

@@ -95,7 +95,7 @@ class Refresher:
     def _store(self, connection: Connection, photo_id: int, read: Sequence[DecodedPhoto]) -> None:
         facts, written = _joined(read)
         metadata.save_facts(connection, photo_id, self._gazetteer.placed(facts))
-        metadata.save_written(connection, photo_id, written)
+        metadata.save_written(connection, {photo_id: written})
 
 
 def mark_beside(database: Database, changed: Iterable[Path]) -> None:

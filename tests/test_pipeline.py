@@ -20,7 +20,8 @@ from skimage import data
 from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.pipeline import ROOT_AWAY, hash_file
+from photoindex.pipeline import ROOT_AWAY
+from photoindex.reading import hash_file
 from photoindex.search import FullText
 from photoindex.store import files
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names

@@ -148,7 +148,7 @@ class Merger:
         whole = len(record.vector.entries) == ENTRY_BYTES * len(ids)
         if not whole or (len(ids) and (ids[-1] >= len(vocabulary.words) or np.any(np.diff(ids) <= 0))):
             raise ExchangeError("vector.entries is none over the words of its model")
-        vectors.save_vector(connection, photo_id, vector, model_id)
+        vectors.save_vectors(connection, {photo_id: vector}, model_id)
 
     def _model(self, connection: Connection, identity: str) -> tuple[int, TermVocabulary | None]:
         if identity not in self._models:

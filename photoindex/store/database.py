@@ -7,6 +7,7 @@ only searches asks without it (:meth:`Database.ask`), for importing it takes lon
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -255,9 +256,30 @@ class Database:
         with closing(_connected(str(self.path), uri=False)) as connection:
             connection.execute("pragma journal_mode = wal")
 
+    def _make(self) -> None:
+        """Make the tables of an empty catalogue at once, as running every migration leaves them; a test holds that."""
+        from sqlalchemy import insert, text
+
+        from photoindex.store.tables import catalogue, metadata
+
+        with self.write() as connection:
+            metadata.create_all(connection)
+            connection.execute(insert(catalogue).values(id=1, identity=secrets.token_hex(16), vector_revision=0))
+            # What Alembic asks when there is something to upgrade.
+            connection.execute(
+                text(
+                    "create table if not exists alembic_version"
+                    " (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num))"
+                )
+            )
+            connection.execute(text("insert into alembic_version values (:head)"), {"head": HEAD})
+
     def _upgrade(self, found: str | None) -> None:
         if found == HEAD:
             return  # another process did it while we waited for the lock
+        if found is None:
+            self._make()
+            return
         # Imported here: Alembic takes a quarter of a second, and nearly every start finds the catalogue up to date.
         from alembic.config import Config
         from alembic.runtime.environment import EnvironmentContext
@@ -266,10 +288,9 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
         scripts = ScriptDirectory.from_config(config)
-        if found is not None:
-            if found not in {script.revision for script in scripts.walk_revisions()}:
-                raise _too_new(self.path, found)
-            self._backup_before(found)
+        if found not in {script.revision for script in scripts.walk_revisions()}:
+            raise _too_new(self.path, found)
+        self._backup_before(found)
         with self.write() as connection:
             config.attributes["connection"] = connection
 

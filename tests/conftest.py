@@ -14,23 +14,22 @@ from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.store.database import Database
 from tests.support import REPOSITORY, FakeCaptioner
-from tests.warm import Pool, Template, cool_down
+from tests.warm import Pool, cool_down, warm_up
 
 OpenLibrary = Callable[..., Library]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Empty catalogues and decoding workers are made once; see :mod:`tests.warm`."""
+def warm() -> Iterator[None]:
+    """Decoding workers are lent from test to test; see :mod:`tests.warm`."""
     with pytest.MonkeyPatch.context() as patch, closing(Pool()) as pool:
-        Template(tmp_path_factory.mktemp("template") / "catalogue.sqlite3").install(patch)
-        pool.install(patch)
+        warm_up(patch, pool)
         yield
 
 
 @pytest.fixture
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This test's catalogues and workers come to be, and end, as a user's do."""
+    """This test's decoding workers start and end as a user's do."""
     cool_down(monkeypatch)
 
 

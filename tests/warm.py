@@ -1,51 +1,22 @@
-"""What nearly every test needs and only some are about: an empty catalogue, and processes that decode photos.
+"""Processes that decode photos, lent from test to test.
 
-Made anew each time, they are most of what a test takes: a quarter of a second for the migrations, half a second for two
-workers. So the migrations are run once, and what they made is copied into each new catalogue; and a worker that is
-closed whole is lent again. The catalogues and the workers are real. Tests that are about how they come to be, or how
-they end, ask for the fixture ``cold``.
+Nearly every test that indexes needs some and few are about them, and starting two takes half a second: most of what
+such a test took. So a worker that is closed whole waits for the next Decoder with the same task. The workers are real;
+tests of how they start and end ask for the fixture ``cold``.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from photoindex.decode import workers
-from photoindex.store.database import Database
 
 KEPT = 4  # idle workers for each kind of task: as many as one Decoder has at most
 
-_upgrade = Database._upgrade
 _Worker = workers._Worker
-
-
-class Template:
-    """A catalogue as the migrations make it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        Database.open(path).close()
-
-    def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Have new catalogues copied from it; those that hold something are upgraded as ever."""
-
-        def upgrade(database: Database, found: str | None) -> None:
-            if found is not None:
-                _upgrade(database, found)
-                return
-            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(database.path)) as target:
-                source.backup(target)
-                # Which no two catalogues share.
-                target.execute("update catalogue set identity = lower(hex(randomblob(16)))")
-                target.commit()
-
-        patch.setattr(Database, "_upgrade", upgrade)
 
 
 class Pool:
@@ -54,10 +25,7 @@ class Pool:
     def __init__(self) -> None:
         self._idle: defaultdict[str, list[_Lent]] = defaultdict(list)
 
-    def install(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(workers, "_Worker", self.lend)
-
-    def lend(self, task: dict[str, object]) -> workers._Worker:
+    def lend(self, task: dict[str, object]) -> _Worker:
         idle = self._idle[json.dumps(task)]
         while idle:
             worker = idle.pop()
@@ -85,8 +53,8 @@ class _Lent(_Worker):
     def __init__(self, task: dict[str, object], pool: Pool) -> None:
         super().__init__(task)
         self.task = task
-        self._pool = pool
         self.ready = False
+        self._pool = pool
 
     def start(self) -> str | None:
         complaint = None if self.ready else super().start()
@@ -100,7 +68,11 @@ class _Lent(_Worker):
         super().close()
 
 
+def warm_up(patch: pytest.MonkeyPatch, pool: Pool) -> None:
+    """Have every Decoder's workers come from the pool."""
+    patch.setattr(workers, "_Worker", pool.lend)
+
+
 def cool_down(patch: pytest.MonkeyPatch) -> None:
-    """Undo both, for one test."""
-    patch.setattr(Database, "_upgrade", _upgrade)
+    """Have each start workers of its own, and end them."""
     patch.setattr(workers, "_Worker", _Worker)

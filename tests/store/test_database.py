@@ -25,7 +25,6 @@ from photoindex.store.database import BACKUPS_KEPT, HEAD, Database
 from photoindex.store.tables import metadata
 from tests.support import REPOSITORY, add_files, migrate
 
-pytestmark = pytest.mark.usefixtures("cold")
 NEXT_MIGRATION = """
 import sqlalchemy as sa
 from alembic import op

@@ -53,13 +53,7 @@ class Refresher:
             return 0
         done = 0
         remaining = iter(todo)
-        with Decoder(
-            1,
-            workers=self._settings.decoders,
-            seconds=self._settings.decode_seconds,
-            max_pixels=self._settings.max_pixels,
-            decode_function=describe_photo,
-        ) as decoder:
+        with Decoder.by_settings(self._settings, 1, describe_photo) as decoder:
             while not stop.is_set() and (batch := list(islice(remaining, BATCH))):
                 if between is not None:
                     between()

@@ -20,11 +20,12 @@ PACKAGE = REPOSITORY / "photoindex"
 LAYERS = (
     {"errors", "lazy"},
     {"types", "config", "configfile", "service", "processes", "resources", "paths", "filesystem", "units"}
-    | {"retry", "pace"},
+    | {"retry", "pace", "atomic"},
     {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
-    {"companions", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats", "reading"},
-    {"training", "status", "installation", "suspension", "results"},
+    {"companions", "details", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"}
+    | {"reading"},
+    {"training", "status", "installation", "suspension", "finder", "results"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer", "recaption"},
     {"watcher"},

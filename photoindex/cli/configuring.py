@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from photoindex import configfile
-from photoindex.cli.context import Context, json_option, printable, write_json, write_path
+from photoindex.cli.context import Context, json_option, write_json, write_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
+from photoindex.paths import printable
 
 
 @click.group()

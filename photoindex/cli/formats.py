@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from photoindex.cli.context import printable, write_path
+from photoindex.cli.context import write_path
 from photoindex.errors import ConfigError
+from photoindex.paths import printable
 
 if TYPE_CHECKING:
     from photoindex.status import Status

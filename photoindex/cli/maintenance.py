@@ -12,11 +12,11 @@ from photoindex.cli.context import (
     EXIT_SOME_FAILED,
     Context,
     json_option,
-    printable,
     stop_on_signals,
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.paths import printable
 from photoindex.units import human_size
 
 

@@ -21,12 +21,12 @@ from photoindex.cli.context import (
     engine_option,
     json_option,
     model_option,
-    printable,
     stderr_is_terminal,
     threads_option,
     write_json,
 )
 from photoindex.errors import PhotoError
+from photoindex.paths import printable
 from photoindex.types import Photo, PhotoFacts, SortKey
 from photoindex.units import human_seconds, human_size
 

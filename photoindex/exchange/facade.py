@@ -14,7 +14,8 @@ from sqlalchemy import Connection, exists, insert, select, update
 from photoindex.corrections import LONGEST_CAPTION, LONGEST_TAG, clean_text
 from photoindex.errors import CorrectionError, ExchangeError, FullTextError
 from photoindex.exchange import collect, sidecars
-from photoindex.exchange.merge import Heard, Merger
+from photoindex.exchange.heard import Heard
+from photoindex.exchange.merge import Merger
 from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
 from photoindex.exchange.sidecars import Found, Wanted, Written
 from photoindex.exchange.xmp import level

@@ -28,6 +28,7 @@ from photoindex.metadata.iptc import read_iptc
 from photoindex.metadata.sidecars import Sidecar
 from photoindex.metadata.text import each_once
 from photoindex.metadata.xmp import MOST_BYTES, XmpError, read_xmp
+from photoindex.paths import shown
 from photoindex.types import PhotoFacts, Place, TakenSource, Written
 
 # A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
@@ -89,7 +90,7 @@ def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
             return read_xmp(file.read(MOST_BYTES + 1))
     except (XmpError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        problems.append(f"cannot read the sidecar {_shown(sidecar.path)}: {reason}; write it again with its program")
+        problems.append(f"cannot read the sidecar {shown(sidecar.path)}: {reason}; write it again with its program")
         return None
 
 
@@ -104,7 +105,7 @@ def _embedded(image: Image.Image, path: Path, problems: list[str]) -> Fields:
     try:
         return read_xmp(packet)
     except XmpError as error:
-        problems.append(f"cannot read the XMP in {_shown(path)}: {error}; its other metadata is used")
+        problems.append(f"cannot read the XMP in {shown(path)}: {error}; its other metadata is used")
         return Fields()
 
 
@@ -155,8 +156,3 @@ def _mtime(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _shown(path: Path) -> str:
-    text = str(path)
-    return text if text.isprintable() else ascii(text)

@@ -6,7 +6,8 @@ Nothing here imports torch, and nothing outside this package imports Whoosh.
 
 from __future__ import annotations
 
-from photoindex.search.query import ParsedQuery, parse_query
+from photoindex.search.query import parse_query
+from photoindex.search.syntax import ParsedQuery
 from photoindex.search.words import FullText
 from photoindex.types import Document, Match
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from photoindex.search import lexicon
 from photoindex.search.analysis import stem
-from photoindex.search.query import AllOf, AnyOf, Node, Ranked, Word
+from photoindex.search.syntax import AllOf, AnyOf, Node, Ranked, Word
 from photoindex.types import TermVocabulary, VectorBatch
 
 if TYPE_CHECKING:

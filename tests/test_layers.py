@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,13 @@ def modules() -> list[str]:
     return sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
 
-def imports(module: str, *, top_level_only: bool = False) -> Iterator[tuple[str, int]]:
+@cache
+def imports(module: str, *, top_level_only: bool = False) -> list[tuple[str, int]]:
     """(name of an imported module, line), without those that only a type checker sees."""
+    return list(_imports(module, top_level_only))
+
+
+def _imports(module: str, top_level_only: bool) -> Iterator[tuple[str, int]]:
     tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
     waiting: list[ast.AST] = [tree]
     while waiting:

@@ -448,7 +448,7 @@ class Poisoned(FakeCaptioner):
         return super().caption(photos)
 
 
-with Library(Settings(Path(sys.argv[1]), settle_seconds=0.0), lambda _: Poisoned()) as library:
+with Library(Settings(Path(sys.argv[1]), settle_seconds=0.0, decode_workers=1), lambda _: Poisoned()) as library:
     library.index(sys.argv[2])
 """
 

@@ -394,6 +394,7 @@ def test_a_captioner_that_dies_during_the_first_comparison_is_started_again(
     assert names(open_library().search("red")) == ["one.jpg", "two.jpg"]
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_decoder_that_cannot_be_started_costs_no_photo_and_not_the_watcher(
     watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ the rest of a search.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -260,6 +259,8 @@ class Database:
 
     def _make(self) -> None:
         """Make the tables of an empty catalogue at once, as running every migration leaves them; a test holds that."""
+        import secrets
+
         from sqlalchemy import insert, text
 
         from photoindex.store.tables import catalogue, metadata

@@ -16,6 +16,7 @@ from photoindex import termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError, QueryError
+from photoindex.found import Hit, Match, Matched, SortKey
 from photoindex.lazy import lazily
 from photoindex.paths import absolute, check_exists
 from photoindex.search import FullText
@@ -25,19 +26,6 @@ from photoindex.search.terms import TERMS_LAYER
 from photoindex.store.database import Database
 from photoindex.store.lookup import LEARNED_SOURCE, find_photos
 from photoindex.termindex import TermIndex
-from photoindex.types import (
-    Duplicate,
-    Failure,
-    Hit,
-    IndexReport,
-    Match,
-    Matched,
-    Photo,
-    Prediction,
-    Progress,
-    SortKey,
-    Tally,
-)  # fmt: skip
 
 if TYPE_CHECKING:
     from photoindex import fulltext, jobqueue, stats
@@ -49,6 +37,7 @@ if TYPE_CHECKING:
     from photoindex.stats import Stats
     from photoindex.status import Status
     from photoindex.store import files, order, photos, vectors
+    from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
     fulltext, jobqueue = lazily("photoindex.fulltext"), lazily("photoindex.jobqueue")

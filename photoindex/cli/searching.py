@@ -27,12 +27,13 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.errors import PhotoError
-from photoindex.types import Photo, PhotoFacts, SortKey
+from photoindex.found import SortKey
 from photoindex.units import human_seconds, human_size
 
 if TYPE_CHECKING:
     from photoindex.library import Library
     from photoindex.status import RootStatus
+    from photoindex.types import Photo, PhotoFacts
 
 EXIT_NOTHING_FOUND = 1
 TERMS_SHOWN = 12  # of up to 128; --json has them all

@@ -18,9 +18,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from photoindex.errors import FullTextError
 from photoindex.search import _whoosh
@@ -30,8 +29,7 @@ REMEDY: Final = "run photoindex reindex --fulltext"
 _GENERATION: Final = re.compile(r"index-([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(NamedTuple):
     """The generation in use. ``complete`` is False until a rebuild has put every photo of the catalogue into it."""
 
     path: Path

@@ -26,7 +26,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from photoindex.errors import QueryError
 from photoindex.search import dates, numbers
@@ -158,8 +158,7 @@ class AnyOf:
 Node = Word | Prefix | Fuzzy | Phrase | Taken | Has | Number | Below | Ranked | AllOf | AnyOf
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedQuery:
+class ParsedQuery(NamedTuple):
     """A query understood. ``words`` are the words a photo is wanted for, folded, unstemmed, in order, each once."""
 
     text: str
@@ -244,8 +243,7 @@ _TOKEN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str  # open, close, minus, phrase, chunk, AND, OR, NOT
     text: str = ""
     field: str | None = None

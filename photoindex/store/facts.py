@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from photoindex.types import PhotoFacts, Place
+from photoindex.found import PhotoFacts, Place
 
 # The columns of ``photo`` that :func:`facts_of` reads.
 COLUMNS = (

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from photoindex.found import CaptionSource, PhotoFacts, Term
 from photoindex.store.asking import Asker, Rows, ask, listed
 from photoindex.store.facts import COLUMNS, facts_of
-from photoindex.store.packing import unpack_words
-from photoindex.types import CaptionSource, PhotoFacts, Term, TermVocabulary
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from photoindex.types import TermVocabulary
 
     Transaction = Asker | Connection
 
@@ -44,16 +45,14 @@ class Found:
     terms: list[Term]  # weightiest first
 
 
-@dataclass(frozen=True, slots=True)
-class VectorState:
+class VectorState(NamedTuple):
     """What the vectors of a catalogue are known by. ``revision`` 0: there never was one."""
 
     identity: str
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVector:
+class StoredVector(NamedTuple):
     """A photo's vector as it is kept: ``entries`` as :func:`.packing.pack_vector` makes them."""
 
     photo_id: int
@@ -178,6 +177,9 @@ def vectors_after(transaction: Transaction, revision: int) -> list[StoredVector]
 
 def vocabularies(transaction: Transaction) -> dict[int, TermVocabulary]:
     """By model id, for the models that predict terms."""
+    from photoindex.store.packing import unpack_words
+    from photoindex.types import TermVocabulary
+
     rows = ask(transaction, "select id, terms, term_scale from model where terms is not null")
     return {number: TermVocabulary(unpack_words(bytes(terms)), float(scale or 0.0)) for number, terms, scale in rows}
 

@@ -464,7 +464,7 @@ class TestDamage:
     def test_damage_met_in_the_middle_of_a_search_is_remembered(
         self, fulltext: FullText, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def unreadable(searcher: object) -> None:
+        def unreadable(reader: object) -> None:
             raise struct.error("unpack requires a buffer of 8 bytes")
 
         with monkeypatch.context() as patch:

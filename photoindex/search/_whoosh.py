@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def _module(name: str) -> Any:
+def _import_module(name: str) -> Any:
     # 2.7.4 has invalid escapes in its sources, and Python warns about each when it first compiles them.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(name)
 
 
-analysis: Any = _module("whoosh.analysis")
-columns: Any = _module("whoosh.columns")
-fields: Any = _module("whoosh.fields")
-index: Any = _module("whoosh.index")
-english: Any = _module("whoosh.lang.snowball.english")
-filelock: Any = _module("whoosh.util.filelock")
+analysis: Any = _import_module("whoosh.analysis")
+columns: Any = _import_module("whoosh.columns")
+fields: Any = _import_module("whoosh.fields")
+index: Any = _import_module("whoosh.index")
+english: Any = _import_module("whoosh.lang.snowball.english")
+filelock: Any = _import_module("whoosh.util.filelock")
 # Otherwise imported in the middle of the first search, where nothing keeps the warnings back.
-_module("whoosh.codec.whoosh3")
-_module("whoosh.automata.lev")
+_import_module("whoosh.codec.whoosh3")
+_import_module("whoosh.automata.lev")
 
 # Whoosh's queries, its searcher and its writer are imported when they are needed. A search for words reads the index by
 # its reader alone: the searcher brings along two thirds as much again.
@@ -43,19 +43,19 @@ EmptyIndexError: Any = index.EmptyIndexError
 
 def writer(folder: str, memory: int, timeout: float) -> Any:
     """A writer of the index in ``folder``, which keeps so many MiB of postings in memory. Raises :data:`LockError`."""
-    return _module("whoosh.writing").SegmentWriter(index.open_dir(folder), limitmb=memory, timeout=timeout)
+    return _import_module("whoosh.writing").SegmentWriter(index.open_dir(folder), limitmb=memory, timeout=timeout)
 
 
 def having_any(field: str, words: Iterable[str]) -> Any:
     """A query for the documents with any of these words in ``field``."""
-    query = _module("whoosh.query")
+    query = _import_module("whoosh.query")
     return query.Or([query.Term(field, word) for word in words])
 
 
 def in_range(reader: Any, field: str, first: int, last: int) -> Iterable[int]:
     """The documents whose number in ``field`` is from ``first`` to ``last``, both included."""
-    searcher = _module("whoosh.searching").Searcher(reader, closereader=False)
-    found: Iterable[int] = searcher.docs_for_query(_module("whoosh.query").NumericRange(field, first, last))
+    searcher = _import_module("whoosh.searching").Searcher(reader, closereader=False)
+    found: Iterable[int] = searcher.docs_for_query(_import_module("whoosh.query").NumericRange(field, first, last))
     return found
 
 

@@ -12,31 +12,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
-from photoindex import termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError, QueryError
 from photoindex.found import Hit, Match, Matched, SortKey
 from photoindex.lazy import lazily
 from photoindex.paths import absolute, check_exists
-from photoindex.search import FullText
-from photoindex.search.query import respell
-from photoindex.search.ranking import DEFAULT_RANKING, Ranking
-from photoindex.search.terms import TERMS_LAYER
-from photoindex.store.database import Database
+from photoindex.store.database import Database, is_backed_up
 from photoindex.store.lookup import LEARNED_SOURCE, find_photos
-from photoindex.termindex import TermIndex
 
 if TYPE_CHECKING:
-    from photoindex import fulltext, jobqueue, stats
+    from photoindex import fulltext, jobqueue, search, stats, termindex
     from photoindex.batches import Batches, BatchKind, Priority
     from photoindex.corrections import Editor
     from photoindex.exchange import Exchange
     from photoindex.pipeline import Pipeline
     from photoindex.recaption import Plan, Recaptioner
+    from photoindex.search import FullText
+    from photoindex.search.ranking import Ranking
     from photoindex.stats import Stats
     from photoindex.status import Status
     from photoindex.store import files, order, photos, vectors
+    from photoindex.termindex import TermIndex
     from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
@@ -44,6 +41,8 @@ else:
     files, photos = lazily("photoindex.store.files"), lazily("photoindex.store.photos")
     order, vectors = lazily("photoindex.store.order"), lazily("photoindex.store.vectors")
     stats = lazily("photoindex.stats")
+    # NumPy and Whoosh, which an index that finds nothing to do goes without.
+    search, termindex = lazily("photoindex.search"), lazily("photoindex.termindex")
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
@@ -62,7 +61,7 @@ class Library:
         self._load_captioner = load_captioner
         self._database = Database.open(settings.catalogue_path)
         self._full_text: FullText | None = None
-        self._terms = TermIndex(self._database, settings.terms_path)
+        self._term_index: TermIndex | None = None
         self._pipeline: Pipeline | None = None
 
     def close(self) -> None:
@@ -71,7 +70,8 @@ class Library:
             self._pipeline.close()
         if self._full_text is not None:
             self._full_text.close()
-        self._terms.close()
+        if self._term_index is not None:
+            self._term_index.close()
         self._database.close()
 
     def __enter__(self) -> Library:
@@ -99,14 +99,21 @@ class Library:
         for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
         :meth:`failures`.
         """
-        from photoindex.indexer import Indexer
-        from photoindex.store.backups import DailyBackup
+        from photoindex.unchanged import nothing_to_do
 
         self._database.check_writable()
         stop = stop or threading.Event()
-        indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
-        report = indexer.index([Path(path) for path in paths], stop, accept_missing=accept_missing)
-        if not stop.is_set():
+        places = [Path(path) for path in paths]
+        report = nothing_to_do(self._database, self.settings, places, stop, progress)
+        if report is None:
+            from photoindex.indexer import Indexer
+
+            indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
+            report = indexer.index(places, stop, accept_missing=accept_missing)
+        days = self.settings.backup_days
+        if days and not stop.is_set() and not is_backed_up(self._database.path, days):
+            from photoindex.store.backups import DailyBackup
+
             DailyBackup(self._database, self.settings.backup_days, notice).make_when_due()
         return report
 
@@ -202,7 +209,7 @@ class Library:
         kept = Thumbnails(self.settings.data_dir / "thumbnails", limit, self.settings)
         return kept.of([(contents.get(hit.photo_id, ""), hit.path) for hit in hits])
 
-    def match(self, query: str, limit: int | None = None, *, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
+    def match(self, query: str, limit: int | None = None, *, ranking: Ranking | None = None) -> list[Match]:
         """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
@@ -218,6 +225,8 @@ class Library:
 
         Operators, quotes and fields stay as they are. Empty when every word is known or no spelling helps.
         """
+        from photoindex.search.query import respell
+
         corrections = self.corrections(query)
         choices = max(map(len, corrections.values()), default=0)
         respelt = (
@@ -350,7 +359,7 @@ class Library:
         self._database.check_writable()
         termindex.rebuild(self._database, self.settings.terms_path)
         if self._full_text is None:
-            self._full_text = FullText.open(self.settings.index_path)
+            self._full_text = search.FullText.open(self.settings.index_path)
         return fulltext.rebuild(self._database, self._full_text, self.settings, progress)
 
     def recaption(
@@ -405,10 +414,17 @@ class Library:
     def _text(self) -> FullText:
         """The full-text index, rebuilt from the catalogue when it is damaged or of another version."""
         if self._full_text is None:
-            self._full_text = FullText.open(self.settings.index_path)
+            self._full_text = search.FullText.open(self.settings.index_path)
             if self._full_text.needs_rebuild:
                 fulltext.rebuild(self._database, self._full_text, self.settings)
         return self._full_text
+
+    @property
+    def _terms(self) -> TermIndex:
+        """The catalogue's learned terms, as a search asks for them."""
+        if self._term_index is None:
+            self._term_index = termindex.TermIndex(self._database, self.settings.terms_path)
+        return self._term_index
 
     def _sync_text(self) -> None:
         fulltext.sync(self._database, self._text(), self.settings)
@@ -490,6 +506,8 @@ def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
 
 
 def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:
+    from photoindex.search.terms import TERMS_LAYER
+
     reasons = (Matched(TERMS_LAYER, term, weight) for term, weight in weights.items())
     return tuple(sorted(reasons, key=lambda reason: -reason.weight))
 

@@ -22,7 +22,7 @@ LAYERS = (
     | {"retry", "pace"},
     {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
-    {"companions", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"},
+    {"companions", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats", "unchanged"},
     {"training", "status", "installation", "suspension"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer", "recaption"},

@@ -6,21 +6,28 @@ Nothing here imports torch, and nothing outside this package imports Whoosh.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from photoindex.found import Match
-from photoindex.search.query import ParsedQuery, parse_query
-from photoindex.search.words import FullText
-
 if TYPE_CHECKING:
+    from photoindex.found import Match
+    from photoindex.search.query import ParsedQuery, parse_query
+    from photoindex.search.words import FullText
     from photoindex.types import Document
 
 __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
 
+_HOMES = {
+    "Document": "photoindex.types",
+    "FullText": "photoindex.search.words",
+    "Match": "photoindex.found",
+    "ParsedQuery": "photoindex.search.query",
+    "parse_query": "photoindex.search.query",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name != "Document":  # for those that write to the index: asking it goes without
+    # Resolved when first used: a search writes no documents, and who asks for the index's stamp needs no Whoosh.
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from photoindex.types import Document
-
-    return Document
+    return getattr(import_module(_HOMES[name]), name)

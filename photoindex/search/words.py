@@ -113,7 +113,7 @@ class FullText:
         self,
         query: str,
         limit: int | None = 20,
-        ranking: Ranking = DEFAULT_RANKING,
+        ranking: Ranking | None = None,
         terms: TermSource | None = None,
         *,
         today: date | None = None,
@@ -129,6 +129,7 @@ class FullText:
         if limit is not None and limit < 0:
             raise ValueError("limit must not be negative")
         parsed = parse_query(query, today)
+        ranking = ranking or DEFAULT_RANKING
         asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
         if asked and ranking.synonyms > 0:
             asked = list(dict.fromkeys(asked + stand_ins_of(parsed.root)))

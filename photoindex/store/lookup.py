@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -43,6 +43,16 @@ class Found:
     locked: bool
     paths: list[Path]
     terms: list[Term]  # weightiest first
+
+
+class KnownRoot(NamedTuple):
+    """A root; ``device`` is that of its folder (st_dev) when it was last compared as a whole. ``suspended``: many of
+    its photos vanished at once and are kept."""
+
+    id: int
+    path: Path
+    device: int | None
+    suspended: bool
 
 
 class VectorState(NamedTuple):
@@ -104,6 +114,31 @@ def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
     for photo in found.values():
         photo.paths.sort()
     return {photo_id: photo for photo_id, photo in found.items() if photo.paths}
+
+
+def known_roots(transaction: Transaction) -> list[KnownRoot]:
+    rows = ask(transaction, "select id, path, device, suspended_photos from root")
+    return [
+        KnownRoot(number, Path(os.fsdecode(bytes(path))), device and device % _UNSIGNED, suspended is not None)
+        for number, path, device, suspended in rows
+    ]
+
+
+def is_work_left(transaction: Transaction) -> bool:
+    """Whether a file waits or has failed, a batch goes on, or a photo is marked for being read or indexed again."""
+    conditions = (
+        "job where state != 'ignored'",
+        "batch where state in ('active', 'cancelled')",
+        "photo where text_stale != 0",
+        "photo where metadata_stale != 0",
+    )
+    return any(ask(transaction, f"select 1 where exists (select 1 from {each})") for each in conditions)
+
+
+def note_reconciled(transaction: Asker, root_id: int) -> None:
+    """Remember that all of a root was just compared, on the device that it was on before."""
+    now = datetime.now(timezone.utc).replace(tzinfo=None).isoformat(" ", "microseconds")
+    ask(transaction, "update root set last_reconcile_at = :now where id = :root", now=now, root=root_id)
 
 
 def known_states(transaction: Transaction, below: Path) -> dict[str, tuple[int, int, int]]:

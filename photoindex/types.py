@@ -1,6 +1,6 @@
 """Value objects that cross module borders. No behaviour beyond what follows from the fields.
 
-Those that a search hands out are made in :mod:`photoindex.found`.
+Those that a search needs are made in :mod:`photoindex.found` and :mod:`photoindex.learned`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from photoindex.found import (
     TakenSource,
     Term,
 )
+from photoindex.learned import TermVector, TermVocabulary, VectorBatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,48 +140,6 @@ class Label:
 
     name: str
     probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class TermVocabulary:
-    """The terms a model weighs photos by: each a stem, or two stems with a space between them ("black dog").
-
-    A vector's id is a place in ``words``; an impact times ``scale`` is what the term adds to a photo's score.
-    """
-
-    words: tuple[str, ...]  # at most 65,536
-    scale: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TermVector:
-    """How much terms of a model's vocabulary speak for a photo: ``ids``, ascending, and as many ``impacts`` (1 to 255).
-
-    Terms that are not in it speak for the photo not at all.
-    """
-
-    ids: NDArray[np.uint16]
-    impacts: NDArray[np.uint8]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TermVector):
-            return NotImplemented
-        mine, theirs = ((each.ids.tolist(), each.impacts.tolist()) for each in (self, other))
-        return bool(mine == theirs)
-
-    def __hash__(self) -> int:
-        return hash((*self.ids.tolist(), *self.impacts.tolist()))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VectorBatch:
-    """The term vectors of several photos by one model, each laid behind the one before: ``counts[n]`` entries of
-    ``ids`` and ``impacts`` are those of ``photo_ids[n]``."""
-
-    photo_ids: NDArray[np.int64]
-    counts: NDArray[np.intp]
-    ids: NDArray[np.uint16]
-    impacts: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

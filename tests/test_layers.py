@@ -18,7 +18,19 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors", "lazy"},
-    {"types", "found", "config", "configfile", "service", "processes", "resources", "paths", "filesystem", "units"}
+    {
+        "types",
+        "found",
+        "learned",
+        "config",
+        "configfile",
+        "service",
+        "processes",
+        "resources",
+        "paths",
+        "filesystem",
+        "units",
+    }
     | {"retry", "pace"},
     {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},

@@ -21,7 +21,7 @@ from photoindex.store.facts import COLUMNS, facts_of
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from photoindex.types import TermVocabulary
+    from photoindex.learned import TermVocabulary
 
     Transaction = Asker | Connection
 
@@ -212,8 +212,8 @@ def vectors_after(transaction: Transaction, revision: int) -> list[StoredVector]
 
 def vocabularies(transaction: Transaction) -> dict[int, TermVocabulary]:
     """By model id, for the models that predict terms."""
+    from photoindex.learned import TermVocabulary
     from photoindex.store.packing import unpack_words
-    from photoindex.types import TermVocabulary
 
     rows = ask(transaction, "select id, terms, term_scale from model where terms is not null")
     return {number: TermVocabulary(unpack_words(bytes(terms)), float(scale or 0.0)) for number, terms, scale in rows}

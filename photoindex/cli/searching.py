@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -28,6 +29,7 @@ from photoindex.cli.context import (
 )
 from photoindex.errors import PhotoError
 from photoindex.found import SortKey
+from photoindex.lazy import importing
 from photoindex.units import human_seconds, human_size
 
 if TYPE_CHECKING:
@@ -101,6 +103,9 @@ def search(
     if like is not None and (sort != "score" or reverse):
         raise click.UsageError("--like puts the most alike first: leave --sort and --reverse out")
     most = None if everything else limit
+    with importing():  # what the library would import in the middle of the search, with the garbage collector at work
+        import_module("photoindex.termindex")
+        import_module("photoindex.search.words")
     with context.open() as library:
         hits = (
             library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)

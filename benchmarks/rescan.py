@@ -1,10 +1,11 @@
 """What it costs to find out that nothing has changed in a large folder.
 
-    python benchmarks/rescan.py [--files 100000] [--runs 7] [--python VENV/bin/python]
+    python benchmarks/rescan.py [--files 100000] [--runs 7] [--takeout] [--python VENV/bin/python]
 
 Makes a tree of small files and a library that knows them all, then compares in turns: `find TREE -printf '%s %T@'`, the
 comparison inside a process that runs already (what a watcher does every hour), and `photoindex index TREE` as a whole
-process. No file is opened: the tree's files hold one byte, and would fail as photos.
+process. No file is opened: the tree's files hold one byte, and would fail as photos. With --takeout each has the JSON
+file of an unpacked Google Takeout beside it.
 """
 
 from __future__ import annotations
@@ -22,15 +23,20 @@ from side_by_side import Spent, in_turns, machine, of_command, photoindex, print
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.library import Library
+from photoindex.store.files import note_sidecars
 from photoindex.types import FileStat
+from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.scan import scan
 
 
-def make_tree(tree: Path, count: int) -> dict[str, FileStat]:
+def make_tree(tree: Path, count: int, *, takeout: bool = False) -> dict[str, FileStat]:
     stats = {}
     for number in range(1, count + 1):
         path = tree / relative_path(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
+        if takeout:
+            path.with_name(f"{path.name}.json").write_bytes(b"{}")
         found = path.stat()
         stats[relative_path(number)] = FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
     return stats
@@ -54,23 +60,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--takeout", action="store_true", help="A JSON file beside each photo.")
     parser.add_argument("--python", type=Path, help="a Python with photoindex installed [default: this checkout]")
     options = parser.parse_args()
     use_installation(options.python)
     with tempfile.TemporaryDirectory() as name:
         tree, data = Path(name).resolve() / "tree", Path(name).resolve() / "data"
         tree.mkdir()
-        stats = make_tree(tree, options.files)
+        stats = make_tree(tree, options.files, takeout=options.takeout)
         with Library(Settings(data), no_captioner) as library:
             library.rebuild_full_text()  # of nothing: this is not about words, and the index counts as complete
             fill(library._database, tree, options.files, terms=0, stats=stats)
+            if options.takeout:
+                with library._database.write() as connection:
+                    for met in scan(tree, PhotoFilter()):
+                        note_sidecars(connection, met.path, met.sidecars)
             subjects = {
                 "find -printf '%s %T@'": of_command(["find", tree, "-printf", "%s %T@\\n"]),
                 "the comparison": of_library(library, tree, options.files),
                 "photoindex index": photoindex("--quiet", "--data-dir", data, "index", tree),
             }
             measured = in_turns(subjects, options.runs)
-    print(f"{options.files:,} files in an unchanged tree; {options.runs} runs each, in turns, the disk's cache warm\n")
+    files = f"{options.files:,} files{', JSON beside each' if options.takeout else ''}"
+    print(f"{files} in an unchanged tree; {options.runs} runs each, in turns, the disk's cache warm\n")
     print_times(measured)
     print()
     print_ratio(measured, "the comparison", "find -printf '%s %T@'", 4)

@@ -2,11 +2,11 @@
 
     python benchmarks/search_scale.py [--terms-a-photo 64] [--keep DIR] [COUNT…]        default: 10000 100000
 
-Makes libraries of COUNT invented photos in a temporary folder, or in DIR, where a later run finds them made. Their words and terms are those of the shipped model, as
-often as Zipf's law has it for their order in its vocabulary; queries are drawn from the same words, so that common
-ones, which cost most, come often. Index and matrix are written and asked the way photoindex does it, each in a process
-of its own, whose memory is the peak reported. Times are of the processor, so that other work on the machine does not
-count. Prints one table a COUNT, with what it was measured on.
+Makes libraries of COUNT invented photos in a temporary folder, or in DIR, where a later run finds them made. Their
+words and terms are those of the shipped model, as often as Zipf's law has it for their order in its vocabulary; queries
+are drawn from the same words, so that common ones, which cost most, come often. Index and matrix are written and asked
+the way photoindex does it, each in a process of its own, whose memory is the peak reported. Times are of the processor,
+so that other work on the machine does not count. Prints one table a COUNT, with what it was measured on.
 """
 
 from __future__ import annotations

@@ -22,14 +22,13 @@ from photoindex import jobqueue
 from photoindex.captioner import DEFAULT_MODEL, shipped_models
 from photoindex.config import Settings
 from photoindex.errors import BatchError
-from photoindex.jobqueue import PRIORITIES
+from photoindex.jobqueue import PRIORITIES, Priority
 from photoindex.paths import absolute
 from photoindex.store.database import Database
 from photoindex.store.tables import batch, job
 
 BatchKind = Literal["stale", "all", "where", "failed"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
-Priority = Literal["low", "normal", "high"]
 CHUNK = 500
 RATE_OF = 8  # photos that a rate must come from to be told again
 
@@ -252,7 +251,7 @@ def _load(connection: Connection, states: Sequence[str] | None) -> list[Batch]:
         of[number] = of.get(number, 0) + count
         if job_state == "running":
             workers[number] = owners
-    names: dict[int, Priority] = {0: "high", 1: "normal", 2: "low"}
+    names = {number: name for name, number in PRIORITIES.items()}
     found = []
     for row in rows:
         at_work, waiting = workers.get(row.id, 0), left.get(row.id, 0)

@@ -9,8 +9,7 @@ import dataclasses
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -162,18 +161,12 @@ def _make_photos(folder: Path, count: int) -> list[Path]:
     return written
 
 
-@contextmanager
-def _decoder(size: int, settings: Settings) -> Iterator[Decoder]:
-    with Decoder(size, settings.decoders, settings.decode_seconds, settings.max_pixels) as decoder:
-        yield decoder
-
-
 def _decode(
     photos: Sequence[Path], captioner: Captioner, settings: Settings
 ) -> tuple[float, list[NDArray[np.uint8]], int, float]:
     """Photos a second, what they were decoded to, how many could not be, and their mean size in megapixels."""
     pixels, sizes, failed = [], [], 0
-    with _decoder(captioner.input_size, settings) as decoder:
+    with Decoder.by_settings(settings, captioner.input_size) as decoder:
         list(decoder.decode(photos[:1]))  # starts a worker
         started = time.perf_counter()
         for _, answer in decoder.decode(photos):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import textwrap
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from photoindex.atomic import replace_file
 from photoindex.config import Settings, check, convert, default_data_dir, parse_config
 from photoindex.errors import ConfigError
 
@@ -105,15 +104,8 @@ def read_text(path: Path) -> str | None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a config file as a whole, so that nobody reads half of it. Raises :class:`ConfigError`."""
-    place = Path(os.path.realpath(path))  # one that is a link stays one
-    part = place.with_name(f"{place.name}.{os.getpid()}.part")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(text.encode("utf-8"))
-        if place.exists():
-            part.chmod(place.stat().st_mode)
-        os.replace(part, place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ConfigError(f"cannot write the config file {path}: {error.strerror or error}") from error

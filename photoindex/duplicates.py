@@ -79,13 +79,7 @@ def complete_fingerprints(
         return 0
     done = 0
     found: list[tuple[int, bytes]] = []
-    decoder = Decoder(
-        DECODED_SIZE,
-        workers=settings.decoders,
-        seconds=settings.decode_seconds,
-        max_pixels=settings.max_pixels,
-    )
-    with decoder:
+    with Decoder.by_settings(settings, DECODED_SIZE) as decoder:
         for number, (path, answer) in enumerate(decoder.decode(list(lacking)), start=1):
             if not isinstance(answer, PhotoError) and _is_as_it_was(path, lacking[path]):
                 found.append((lacking[path].photo_id, answer.fingerprint))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 CaptionSource = Literal["user", "sidecar", "model"]
-TakenSource = Literal["exif", "xmp", "iptc", "name", "mtime"]
+TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "mtime"]
 SortKey = Literal["score", "taken", "name", "rating", "added"]
 
 

@@ -18,10 +18,9 @@ from typing import Protocol, TypeVar
 
 from photoindex import jobqueue
 from photoindex.config import Settings
-from photoindex.decode.photo import shown
 from photoindex.errors import FolderError
 from photoindex.metadata import sidecars
-from photoindex.paths import absolute, check_exists
+from photoindex.paths import absolute, check_exists, shown
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.store import files, metadata

@@ -33,6 +33,8 @@ from photoindex.processes import is_running
 from photoindex.store.tables import batch, file, job, root
 from photoindex.types import Failure, FileStat
 
+Priority = Literal["high", "normal", "low"]
+
 KIND = "caption"
 AGAIN = "recaption"  # also where the content has a caption already
 LEASE = timedelta(minutes=10)
@@ -43,7 +45,7 @@ MAX_ATTEMPTS = 5  # tries that end in a failure that may pass
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 CHUNK = 500
-PRIORITIES = {"high": 0, "normal": 1, "low": 2}  # what is new is of normal priority
+PRIORITIES: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}  # what is new is of normal priority
 _PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id (in a container always 1)
 _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
 
@@ -165,9 +167,10 @@ def renew(connection: Connection, owner: str, now: datetime) -> None:
     )
 
 
-def finish(connection: Connection, job_id: int) -> None:
+def finish(connection: Connection, job_ids: Sequence[int]) -> None:
     """The work is done, in the transaction that stores its result."""
-    connection.execute(delete(job).where(job.c.id == job_id))
+    for start in range(0, len(job_ids), CHUNK):
+        connection.execute(delete(job).where(job.c.id.in_(job_ids[start : start + CHUNK])))
 
 
 def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,39 +13,31 @@ from typing import TYPE_CHECKING, Any
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
-from photoindex.errors import FolderError, PhotoError, QueryError
-from photoindex.found import Hit, Match, Matched, SortKey
+from photoindex.errors import FolderError, PhotoError
 from photoindex.lazy import lazily
 from photoindex.paths import absolute, check_exists
 from photoindex.store.database import Database, is_backed_up
-from photoindex.store.lookup import LEARNED_SOURCE, find_photos
 
 if TYPE_CHECKING:
-    from photoindex import fulltext, jobqueue, search, stats, termindex
-    from photoindex.batches import Batches, BatchKind, Priority
+    from photoindex import details, jobqueue, stats
+    from photoindex.batches import Batches, BatchKind
     from photoindex.corrections import Editor
     from photoindex.exchange import Exchange
+    from photoindex.finder import Finder
+    from photoindex.found import Hit, Match, SortKey
+    from photoindex.jobqueue import Priority
     from photoindex.pipeline import Pipeline
     from photoindex.recaption import Plan, Recaptioner
     from photoindex.search import FullText
     from photoindex.search.ranking import Ranking
     from photoindex.stats import Stats
     from photoindex.status import Status
-    from photoindex.store import files, order, photos, vectors
-    from photoindex.termindex import TermIndex
+    from photoindex.store import photos
     from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
-    fulltext, jobqueue = lazily("photoindex.fulltext"), lazily("photoindex.jobqueue")
-    files, photos = lazily("photoindex.store.files"), lazily("photoindex.store.photos")
-    order, vectors = lazily("photoindex.store.order"), lazily("photoindex.store.vectors")
-    stats = lazily("photoindex.stats")
-    # NumPy and Whoosh, which an index that finds nothing to do goes without.
-    search, termindex = lazily("photoindex.search"), lazily("photoindex.termindex")
-
-# More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
-SPARE_MATCHES = 20
-SIMILAR_AT_ONCE = 100
+    details, jobqueue = lazily("photoindex.details"), lazily("photoindex.jobqueue")
+    stats, photos = lazily("photoindex.stats"), lazily("photoindex.store.photos")
 
 
 class Library:
@@ -60,18 +51,14 @@ class Library:
         self.settings = settings
         self._load_captioner = load_captioner
         self._database = Database.open(settings.catalogue_path)
-        self._full_text: FullText | None = None
-        self._term_index: TermIndex | None = None
         self._pipeline: Pipeline | None = None
 
     def close(self) -> None:
         """Stop helper processes and close the files."""
         if self._pipeline is not None:
             self._pipeline.close()
-        if self._full_text is not None:
-            self._full_text.close()
-        if self._term_index is not None:
-            self._term_index.close()
+        if "_finder" in vars(self):
+            self._finder.close()
         self._database.close()
 
     def __enter__(self) -> Library:
@@ -114,7 +101,7 @@ class Library:
         if days and not stop.is_set() and not is_backed_up(self._database.path, days):
             from photoindex.store.backups import DailyBackup
 
-            DailyBackup(self._database, self.settings.backup_days, notice).make_when_due()
+            DailyBackup(self._database, days, notice).make_when_due()
         return report
 
     def watch(
@@ -150,12 +137,7 @@ class Library:
         from photoindex.decode import Decoder
 
         captioner = self._pipe().captioner
-        with Decoder(
-            captioner.input_size,
-            workers=self.settings.decoders,
-            seconds=self.settings.decode_seconds,
-            max_pixels=self.settings.max_pixels,
-        ) as decoder:
+        with Decoder.by_settings(self.settings, captioner.input_size) as decoder:
             for path, answer in decoder.decode(places):
                 yield path, answer if isinstance(answer, PhotoError) else captioner.caption([answer.pixels])[0]
 
@@ -168,10 +150,7 @@ class Library:
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
-        if sort != "score" or reverse:
-            return self._sorted(self.match(query), limit, sort, reverse)
-        wanted = None if limit is None else limit + SPARE_MATCHES
-        return self._hits(self.match(query, wanted))[:limit]
+        return self._finder.search(query, limit, sort, reverse)
 
     def like(self, path: Path | str, limit: int | None = 20, query: str = "") -> list[Hit]:
         """The photos most like the one at a path, by their learned terms; of those that answer ``query``, if given.
@@ -181,23 +160,13 @@ class Library:
         :class:`photoindex.errors.QueryError`.
         """
         photo = self.show(path)
-        terms = () if photo is None else photo.terms
-        weights = {term.text: term.weight for term in terms if term.source == LEARNED_SOURCE}
-        found = self._terms.similar(weights) if weights else None
-        if photo is None or found is None:
+        found = None if photo is None else self._finder.like(photo, limit, query)
+        if found is None:
             raise FolderError(
                 f"nothing is known of {absolute(Path(path))} to compare it by: run `photoindex index` or `photoindex "
                 "reindex --stale` with a model that predicts terms"
             )
-        allowed = {match.photo_id for match in self.match(query)} if query else None
-        pairs = zip(found.photo_ids.tolist(), found.cosines.tolist(), strict=True)
-        matches = (Match(*pair) for pair in pairs if pair[0] != photo.id and (allowed is None or pair[0] in allowed))
-        hits: list[Hit] = []
-        while (limit is None or len(hits) < limit) and (some := list(islice(matches, SIMILAR_AT_ONCE))):
-            hits += self._hits(some)
-        hits = hits[:limit]
-        shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
-        return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
+        return found
 
     def thumbnails(self, hits: Sequence[Hit]) -> Iterator[bytes | None]:
         """For each hit a small JPEG, upright; ``None`` for a photo that cannot be read now."""
@@ -214,44 +183,26 @@ class Library:
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
-        return self._text().search(query, limit, ranking, self._terms)
+        return self._finder.match(query, limit, ranking)
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
         """For each plain word of a query that no photo has: near spellings that photos have, most likely first."""
-        return self._text().corrections(query)
+        return self._finder.corrections(query)
 
     def suggest(self, query: str) -> list[str]:
         """The query with words that no photo has spelt otherwise, so that it finds something; most likely first.
 
         Operators, quotes and fields stay as they are. Empty when every word is known or no spelling helps.
         """
-        from photoindex.search.query import respell
-
-        corrections = self.corrections(query)
-        choices = max(map(len, corrections.values()), default=0)
-        respelt = (
-            respell(query, {word: near[min(choice, len(near) - 1)] for word, near in corrections.items()})
-            for choice in range(choices)
-        )
-        return [text for text in dict.fromkeys(respelt) if self._finds(text)]
+        return self._finder.suggest(query)
 
     def show(self, path: Path | str) -> Photo | None:
         """What is known of the photo at a path; ``None`` when its content has not been read yet.
 
         Raises :class:`FolderError` when the library never met that path.
         """
-        from photoindex.companions import companions_of
-
-        place = absolute(Path(path))
         with self._database.read() as connection:
-            found = files.photo_at(connection, place)
-            if found is None:
-                raise FolderError(f"{place} is not in the library: add it with `photoindex index {place.parent}`")
-            if found[1] is None:
-                return None
-            photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
-            terms = photo.terms + vectors.terms_of(connection, photo.id)
-            return dataclasses.replace(photo, terms=terms, companions=companions_of(connection, photo))
+            return details.photo_at(connection, Path(path))
 
     def duplicates(
         self,
@@ -275,8 +226,8 @@ class Library:
 
     def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
         """What is known of the photos with these ids, in this order, but for learned terms; no unknown ones."""
-        found = self._load(photo_ids)
-        return [found[photo_id] for photo_id in photo_ids if photo_id in found]
+        with self._database.read() as connection:
+            return details.photos_by_id(connection, photo_ids)
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""
@@ -285,34 +236,9 @@ class Library:
 
     def status(self) -> Status:
         """Counts, folders and sizes."""
-        from photoindex.status import Status, root_status
-        from photoindex.watch.inotify import InotifyLimits
+        from photoindex.status import status_of
 
-        with self._database.read() as connection:
-            counts = photos.count_photos(connection)
-            by_root = files.count_files(connection)
-            jobs = jobqueue.counts(connection)
-            notes, jobs_by_root = files.watch_notes(connection), jobqueue.counts_by_root(connection)
-            roots = tuple(
-                root_status(root, by_root.get(root.id, (0, 0)), notes[root.id], jobs_by_root.get(root.id, {}))
-                for root in files.list_roots(connection)
-            )
-        path = self.settings.catalogue_path
-        catalogue = sum(p.stat().st_size for p in path.parent.glob(path.name + "*"))
-        folders = (self.settings.index_path, self.settings.terms_path)
-        index = sum(p.stat().st_size for folder in folders for p in folder.rglob("*") if p.is_file())
-        return Status(
-            data_dir=self.settings.data_dir,
-            photos=counts["photos"],
-            captioned=counts["captioned"],
-            searchable=self._text().count(),
-            waiting_for_index=counts["text_stale"],
-            jobs=jobs,
-            roots=roots,
-            catalogue_bytes=catalogue,
-            index_bytes=index,
-            watches_allowed=InotifyLimits().allowed(),
-        )
+        return status_of(self._database, self.settings, searchable=self._text().count())
 
     # What people say
 
@@ -320,18 +246,23 @@ class Library:
         """Captions, tags and locks by people, with their history."""
         from photoindex.corrections import Editor
 
-        return Editor(self._database, self._sync_text)
+        return Editor(self._database, self._finder.sync)
 
     def exchange(self) -> Exchange:
         """Exports of what is known of photos, and the way back."""
         from photoindex.exchange import Exchange
 
-        return Exchange(self._database, self._sync_text)
+        return Exchange(self._database, self._finder.sync)
 
     def stats(self, most: int = 10) -> Stats:
         """What the library holds, counted; at most ``most`` cameras, folders, words and labels."""
         with self._database.read() as connection:
             return stats.count(connection, most)
+
+    def captioned_by(self) -> dict[str, int]:
+        """How many photos have their model's caption from which model, by identity; the most frequent first."""
+        with self._database.read() as connection:
+            return photos.by_model(connection)
 
     # Failures and repair
 
@@ -343,13 +274,13 @@ class Library:
     def retry_failures(self, *paths: Path | str) -> int:
         """Queue failed files again (all when none is named); the next index or watch takes them. Returns how many."""
         with self._database.write() as connection:
-            chosen = self._file_ids(connection, paths) if paths else None
+            chosen = details.file_ids_at(connection, map(Path, paths)) if paths else None
             return jobqueue.retry_failures(connection, chosen, datetime.now(timezone.utc))
 
     def ignore_failures(self, *paths: Path | str) -> int:
         """Stop reporting these files until they change. Returns how many had failed."""
         with self._database.write() as connection:
-            return jobqueue.ignore_failures(connection, self._file_ids(connection, paths))
+            return jobqueue.ignore_failures(connection, details.file_ids_at(connection, map(Path, paths)))
 
     def rebuild_full_text(self, progress: Callable[[Progress], None] | None = None) -> int:
         """Make the full-text index and the impact matrix anew from the catalogue; the old ones answer until then.
@@ -357,10 +288,7 @@ class Library:
         Returns how many photos were indexed.
         """
         self._database.check_writable()
-        termindex.rebuild(self._database, self.settings.terms_path)
-        if self._full_text is None:
-            self._full_text = search.FullText.open(self.settings.index_path)
-        return fulltext.rebuild(self._database, self._full_text, self.settings, progress)
+        return self._finder.rebuild(progress)
 
     def recaption(
         self,
@@ -405,29 +333,15 @@ class Library:
 
     # Inside
 
-    def _finds(self, query: str) -> bool:
-        try:
-            return bool(self.match(query, 1))
-        except QueryError:  # the new spelling is longer than a query may be
-            return False
+    @cached_property
+    def _finder(self) -> Finder:
+        # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.
+        from photoindex.finder import Finder
+
+        return Finder(self._database, self.settings)
 
     def _text(self) -> FullText:
-        """The full-text index, rebuilt from the catalogue when it is damaged or of another version."""
-        if self._full_text is None:
-            self._full_text = search.FullText.open(self.settings.index_path)
-            if self._full_text.needs_rebuild:
-                fulltext.rebuild(self._database, self._full_text, self.settings)
-        return self._full_text
-
-    @property
-    def _terms(self) -> TermIndex:
-        """The catalogue's learned terms, as a search asks for them."""
-        if self._term_index is None:
-            self._term_index = termindex.TermIndex(self._database, self.settings.terms_path)
-        return self._term_index
-
-    def _sync_text(self) -> None:
-        fulltext.sync(self._database, self._text(), self.settings)
+        return self._finder.full_text()
 
     # Imported where they are used: a search needs neither watching nor decoding.
 
@@ -443,59 +357,6 @@ class Library:
 
         return Recaptioner(self._database, self._pipe(), lambda query: [match.photo_id for match in self.match(query)])
 
-    def _hits(self, matches: Sequence[Match]) -> list[Hit]:
-        """The matches that have a caption and a present file, in their order."""
-        with self._database.ask() as asker:
-            found = find_photos(asker, [match.photo_id for match in matches])
-        hits = []
-        for match in matches:
-            photo = found.get(match.photo_id)
-            if photo is None:
-                continue
-            facts = photo.facts
-            hits.append(
-                Hit(
-                    path=photo.paths[0],
-                    score=match.score,
-                    caption=photo.caption,
-                    caption_source=photo.source,
-                    matched=match.matched,
-                    terms=tuple(photo.terms),
-                    taken_at=facts.taken_at if facts else None,
-                    camera=facts.camera if facts else None,
-                    width=facts.width if facts else None,
-                    height=facts.height if facts else None,
-                    photo_id=match.photo_id,
-                    other_paths=tuple(photo.paths[1:]),
-                    facts=facts,
-                )
-            )
-        return hits
-
-    def _sorted(self, matches: Sequence[Match], limit: int | None, sort: SortKey, reverse: bool) -> list[Hit]:
-        by_id = {match.photo_id: match for match in matches}
-        with self._database.read() as connection:
-            ids = order.in_order(connection, list(by_id), sort, reverse=reverse)
-        hits: list[Hit] = []
-        ordered = (by_id[photo_id] for photo_id in ids)
-        while (limit is None or len(hits) < limit) and (some := list(islice(ordered, SIMILAR_AT_ONCE))):
-            hits += self._hits(some)
-        return hits[:limit]
-
-    def _load(self, photo_ids: Sequence[int]) -> dict[int, Photo]:
-        with self._database.read() as connection:
-            loaded = photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
-        return {photo.id: photo for photo in loaded}
-
-    def _file_ids(self, connection: Any, paths: Sequence[Path | str]) -> list[int]:
-        ids = []
-        for path in paths:
-            found = files.photo_at(connection, absolute(Path(path)))
-            if found is None:
-                raise FolderError(f"{absolute(Path(path))} is not in the library")
-            ids.append(found[0])
-        return ids
-
 
 def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
     if failed:
@@ -503,13 +364,6 @@ def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
     if everything:
         return "all" if query is None else "where"
     return "stale"
-
-
-def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:
-    from photoindex.search.terms import TERMS_LAYER
-
-    reasons = (Matched(TERMS_LAYER, term, weight) for term, weight in weights.items())
-    return tuple(sorted(reasons, key=lambda reason: -reason.weight))
 
 
 def open(data_dir: Path | str | None = None, **settings: Any) -> Library:

@@ -1,4 +1,4 @@
-"""Paths as the user writes them, and as the disk has them."""
+"""Paths as the user writes them, as the disk has them, and as messages show them."""
 
 from __future__ import annotations
 
@@ -63,3 +63,14 @@ def check_exists(path: Path) -> None:
         raise FolderError(f"cannot read {path}: a broken link, or no permission")
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise FolderError(f"cannot read the folder {path}: permission denied")
+
+
+def shown(path: Path) -> str:
+    """``path`` fit for one line on a terminal, whatever bytes are in its name: escaped when some cannot be seen."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def printable(path: Path) -> str:
+    """``path`` as text that can be encoded, as it is but for bytes that are no text: those become a mark."""
+    return os.fsencode(path).decode("utf-8", "replace")

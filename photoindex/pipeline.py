@@ -7,51 +7,38 @@ on from there.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex import batches, fulltext, jobqueue, termindex
+from photoindex import batches, fulltext, jobqueue, results, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder
-from photoindex.decode.photo import shown
 from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
-from photoindex.metadata import sidecars
 from photoindex.metadata.places import Gazetteer
 from photoindex.pace import Pace
+from photoindex.paths import shown
 from photoindex.photoformats import is_developed_name, is_raw_name
+from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
+from photoindex.results import Result
 from photoindex.search import FullText
-from photoindex.store import files, metadata, pairs, photos
+from photoindex.store import files, pairs, photos
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
-from photoindex.types import DecodedPhoto, FileStat, Prediction, Progress, Tally
-from photoindex.watch.scan import file_stat
+from photoindex.types import Progress, Tally
 
 logger = logging.getLogger(__name__)
 
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
 ROOT_AWAY = timedelta(minutes=10)
-READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A job whose bytes have been read: what they hash to, and the file's state while they were."""
-
-    job: Job
-    content_hash: str
-    stat: FileStat
 
 
 class Pipeline:
@@ -99,12 +86,7 @@ class Pipeline:
     def decoder(self) -> Decoder:
         """The decoding workers, for the model's size of picture."""
         if self._decoder is None:
-            self._decoder = Decoder(
-                self.captioner.input_size,
-                workers=self._settings.decoders,
-                seconds=self._settings.decode_seconds,
-                max_pixels=self._settings.max_pixels,
-            )
+            self._decoder = Decoder.by_settings(self._settings, self.captioner.input_size)
         return self._decoder
 
     @property
@@ -208,13 +190,13 @@ class Pipeline:
 
     def _read(
         self, claimed: Sequence[Job], unfinished: dict[int, Job], tally: Tally, stop: threading.Event
-    ) -> dict[Path, list[_Ready]]:
+    ) -> dict[Path, list[Ready]]:
         """Hash each file. Content that has a caption is linked at once; the rest is returned, grouped by content. A job
         to caption anew asks for a caption that was made since it was queued.
 
         The group's key is the path to decode; the others in it hold the same bytes.
         """
-        by_hash: dict[str, list[_Ready]] = {}
+        found: list[Ready] = []
         for job in claimed:
             if stop.is_set():
                 break
@@ -223,20 +205,22 @@ class Pipeline:
                 tally.recognised += 1
                 continue
             try:
-                ready = self._hash(job, unfinished)
-            except PhotoError as error:
-                self._fail(job, error, unfinished, tally)
-                continue
-            if ready is None:
-                continue
-            if ready.stat.size == 0:
-                empty = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
-                self._fail(job, empty, unfinished, tally, ready.content_hash)
-                continue
-            if self._recognise(ready):
-                unfinished.pop(job.id)
-                tally.recognised += 1
-                continue
+                ready = read_file(job)
+            except Absent:
+                self._absent(job, unfinished)
+            except Changing:
+                self._put_off(job, unfinished)
+            except OSError as error:
+                reason = f"{error.strerror or error}; check its permissions and its disk"
+                self._fail(job, UnreadablePhoto(f"cannot read {shown(job.path)}: {reason}"), unfinished, tally)
+            else:
+                if ready.stat.size:
+                    found.append(ready)
+                else:
+                    empty = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
+                    self._fail(job, empty, unfinished, tally, ready.content_hash)
+        by_hash: dict[str, list[Ready]] = {}
+        for ready in self._without_known(found, unfinished, tally):
             by_hash.setdefault(ready.content_hash, []).append(ready)
         return {group[0].job.path: group for group in by_hash.values()}
 
@@ -245,29 +229,10 @@ class Pipeline:
         if not is_raw_name(job.path) or read_stat(job.path) is None:
             return False
         with self._database.write() as connection:
-            joined = pairs.settle(connection, job.file_id)
+            joined = bool(pairs.settle(connection, [job.file_id]))
             if joined:
-                jobqueue.finish(connection, job.id)
+                jobqueue.finish(connection, [job.id])
         return joined
-
-    def _hash(self, job: Job, unfinished: dict[int, Job]) -> _Ready | None:
-        """``None`` when the file is not there to be read now: it is gone, its disk is, or it is still being written."""
-        try:
-            before = file_stat(job.path)
-            content_hash = hash_file(job.path) if before is not None else ""
-            after = file_stat(job.path)
-        except (FileNotFoundError, NotADirectoryError):
-            before = after = None
-        except OSError as error:
-            reason = f"{error.strerror or error}; check its permissions and its disk"
-            raise UnreadablePhoto(f"cannot read {shown(job.path)}: {reason}") from error
-        if before is None:
-            self._absent(job, unfinished)
-        elif before != after:
-            self._put_off(job, unfinished)
-        else:
-            return _Ready(job, content_hash, before)
-        return None
 
     def _absent(self, job: Job, unfinished: dict[int, Job]) -> None:
         """A file that is gone is marked missing; one whose whole root is away is only tried later."""
@@ -283,34 +248,33 @@ class Pipeline:
             jobqueue.release(connection, [job], self._now() + timedelta(seconds=self._settings.settle_seconds))
         unfinished.pop(job.id)
 
-    def _recognise(self, ready: _Ready) -> bool:
-        with self._database.write() as connection:
-            known = photos.find_by_hash(connection, ready.content_hash)
-            if known is None or not known[1]:
-                return False
-            photo_id, since = known[0], ready.job.queued_at
-            if ready.job.again and not photos.was_captioned(connection, photo_id, self.captioner.identity, since):
-                return False
-            self._link(connection, [ready], photo_id)
-            if sidecars.beside(ready.job.path):
-                metadata.mark_stale(connection, [photo_id])
-            else:
-                metadata.mark_if_named(connection, photo_id)
-            batches.add_done(connection, _by_batch([ready]), 0.0)
-            return True
+    def _without_known(self, found: Sequence[Ready], unfinished: dict[int, Job], tally: Tally) -> list[Ready]:
+        """Link the files whose content has its caption; returns the others."""
+        with self._database.read() as connection:
+            met = photos.find_by_hash(connection, {ready.content_hash for ready in found})
+            known, others = [], []
+            for ready in found:
+                photo_id, has_caption = met.get(ready.content_hash, (0, False))
+                if has_caption and (not ready.job.again or self._was_captioned(connection, photo_id, ready.job)):
+                    known.append((ready, photo_id))
+                else:
+                    others.append(ready)
+        if known:
+            with self._database.write() as connection:
+                results.recognise(connection, known)
+        for ready, _ in known:
+            unfinished.pop(ready.job.id)
+        tally.recognised += len(known)
+        return others
 
-    def _link(self, connection: Connection, group: Sequence[_Ready], photo_id: int) -> None:
-        """These files hold a photo, and their jobs are done."""
-        for ready in group:
-            files.link_photo(connection, ready.job.file_id, photo_id, ready.stat)
-            pairs.settle(connection, ready.job.file_id)
-            jobqueue.finish(connection, ready.job.id)
+    def _was_captioned(self, connection: Connection, photo_id: int, job: Job) -> bool:
+        return photos.was_captioned(connection, photo_id, self.captioner.identity, job.queued_at)
 
     # decode -> caption -> store
 
     def _decode_and_caption(
         self,
-        groups: dict[Path, list[_Ready]],
+        groups: dict[Path, list[Ready]],
         unfinished: dict[int, Job],
         tally: Tally,
         stop: threading.Event,
@@ -322,9 +286,11 @@ class Pipeline:
         captioner, decoder = self.captioner, self.decoder
         self._counted_until += time.monotonic() - loading
         # The model is loaded and the bytes are read: from here on a file may be what ends this process.
+        jobs = [ready.job for group in groups.values() for ready in group]
         with self._database.write() as connection:
-            jobqueue.begin(connection, [ready.job for group in groups.values() for ready in group])
-        batch: list[tuple[list[_Ready], DecodedPhoto]] = []
+            jobqueue.begin(connection, jobs)
+            in_company = pairs.in_company(connection, [job.file_id for job in jobs])
+        batch: list[Result] = []
         renewed = time.monotonic()
         waiting = self._waiting() if progress is not None else 0
         batch_size = self._pace.at_once(captioner.batch_size, seconds=1.0)
@@ -338,10 +304,10 @@ class Pipeline:
                 for ready in group:
                     error = type(answer)(str(answer).replace(shown(path), shown(ready.job.path)))
                     self._fail(ready.job, error, unfinished, tally, ready.content_hash)
-            elif self._adopt(group, answer, unfinished, tally):
+            elif group[0].job.file_id in in_company and self._adopt(Result(group, answer), unfinished, tally):
                 pass
             else:
-                batch.append((group, answer))
+                batch.append(Result(group, answer))
             if len(batch) >= batch_size:
                 self._caption_and_store(batch, unfinished, tally)
                 batch = []
@@ -360,33 +326,29 @@ class Pipeline:
             if progress is not None:
                 progress(Progress("captioning", tally.done, tally.done + len(unfinished) + waiting))
 
-    def _caption_and_store(
-        self, batch: Sequence[tuple[list[_Ready], DecodedPhoto]], unfinished: dict[int, Job], tally: Tally
-    ) -> None:
-        predictions = self.captioner.caption([decoded.pixels for _, decoded in batch])
+    def _caption_and_store(self, batch: Sequence[Result], unfinished: dict[int, Job], tally: Tally) -> None:
+        captioner = self.captioner
+        predictions = captioner.caption([result.decoded.pixels for result in batch])
         with self._database.write() as connection:
             if self._model_id is None:
-                captioner = self.captioner
                 self._model_id = photos.ensure_model(
                     connection, captioner.identity, captioner.name, captioner.encoder, captioner.terms
                 )
-            for (group, decoded), prediction in zip(batch, predictions, strict=True):
-                photo_id = self._save_photo(connection, group[0], decoded)
-                self._save(connection, photo_id, prediction)
-                self._link(connection, group, photo_id)
-                if any(sidecars.beside(ready.job.path) for ready in group[1:]):
-                    metadata.mark_stale(connection, [photo_id])
-            done = [ready for group, _ in batch for ready in group]
+            ids = results.save_contents(connection, batch, self._gazetteer)
+            said = dict(zip(ids, predictions, strict=True))
+            photos.save_predictions(connection, said, self._model_id, captioner.settings)
+            results.link(connection, dict(zip(ids, batch, strict=True)))
+            done = [ready for result in batch for ready in result.group]
             now = time.monotonic()
-            asked_for = _by_batch(done)
+            asked_for = results.by_batch(done)
             batches.add_done(connection, asked_for, (now - self._counted_until) * asked_for.total() / len(done))
             self._counted_until = now
-        for group, decoded in batch:
-            self._tell(decoded.problems)
-            tally.captioned += 1
-            tally.recognised += len(group) - 1
-            for ready in group:
-                unfinished.pop(ready.job.id)
+        for result in batch:
+            self._tell(result.decoded.problems)
+        for ready in done:
+            unfinished.pop(ready.job.id)
+        tally.captioned += len(batch)
+        tally.recognised += len(done) - len(batch)
         if time.monotonic() - self._text_synced_at > TEXT_SECONDS and not self._text_refused:
             try:
                 self.sync_full_text()
@@ -394,9 +356,9 @@ class Pipeline:
                 self._text_refused = True
             termindex.tidy(self._database, self._settings.terms_path, busy=True)
 
-    def _adopt(self, group: list[_Ready], decoded: DecodedPhoto, unfinished: dict[int, Job], tally: Tally) -> bool:
+    def _adopt(self, result: Result, unfinished: dict[int, Job], tally: Tally) -> bool:
         """A JPEG whose raw file was captioned before it came needs no caption: the photo becomes the JPEG's."""
-        first = group[0]
+        first = result.group[0]
         if first.job.again or not is_developed_name(first.job.path):
             return False
         with self._database.read() as connection:
@@ -404,27 +366,15 @@ class Pipeline:
                 return False
         with self._database.write() as connection:
             photo_id = pairs.adoptable(connection, first.job.file_id)
-            if photo_id is None or photos.find_by_hash(connection, first.content_hash) is not None:
+            if photo_id is None or photos.find_by_hash(connection, [first.content_hash]):
                 return False
             photos.change_content(connection, photo_id, first.content_hash, first.stat.size)
-            self._save_photo(connection, first, decoded)
-            self._link(connection, group, photo_id)
-        tally.recognised += len(group)
-        for ready in group:
+            results.save_contents(connection, [result], self._gazetteer)
+            results.link(connection, {photo_id: result})
+        tally.recognised += len(result.group)
+        for ready in result.group:
             unfinished.pop(ready.job.id)
         return True
-
-    def _save_photo(self, connection: Connection, ready: _Ready, decoded: DecodedPhoto) -> int:
-        """What the file is and says, without the caption."""
-        facts = self._gazetteer.placed(decoded.facts)
-        photo_id = photos.save_photo(connection, ready.content_hash, ready.stat.size, facts, decoded.fingerprint)
-        metadata.save_written(connection, photo_id, decoded.written)
-        files.note_sidecars(connection, ready.job.path, decoded.sidecars)
-        return photo_id
-
-    def _save(self, connection: Connection, photo_id: int, prediction: Prediction) -> None:
-        assert self._model_id is not None
-        photos.save_prediction(connection, photo_id, prediction, self._model_id, self.captioner.settings)
 
     def _fail(
         self,
@@ -470,25 +420,3 @@ class Pipeline:
         written = fulltext.sync(self._database, self._full_text, self._settings)
         self._text_synced_at = time.monotonic()
         return written
-
-
-def _by_batch(done: Sequence[_Ready]) -> Counter[int]:
-    """How many of these jobs each batch asked for."""
-    return Counter(ready.job.batch_id for ready in done if ready.job.batch_id is not None)
-
-
-def read_stat(path: Path) -> FileStat | None:
-    """The state of the regular file at ``path``; ``None`` when there is none that can be reached."""
-    try:
-        return file_stat(path)
-    except OSError:
-        return None
-
-
-def hash_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -14,9 +14,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, func, select
 
 from photoindex import batches
-from photoindex.batches import BatchKind, Priority
+from photoindex.batches import BatchKind
 from photoindex.errors import PhotoError
-from photoindex.jobqueue import failures
+from photoindex.jobqueue import Priority, failures
 from photoindex.pipeline import Pipeline
 from photoindex.store import photos
 from photoindex.store.database import Database

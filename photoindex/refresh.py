@@ -53,13 +53,7 @@ class Refresher:
             return 0
         done = 0
         remaining = iter(todo)
-        with Decoder(
-            1,
-            workers=self._settings.decoders,
-            seconds=self._settings.decode_seconds,
-            max_pixels=self._settings.max_pixels,
-            decode_function=describe_photo,
-        ) as decoder:
+        with Decoder.by_settings(self._settings, 1, describe_photo) as decoder:
             while not stop.is_set() and (batch := list(islice(remaining, BATCH))):
                 if between is not None:
                     between()
@@ -95,18 +89,17 @@ class Refresher:
     def _store(self, connection: Connection, photo_id: int, read: Sequence[DecodedPhoto]) -> None:
         facts, written = _joined(read)
         metadata.save_facts(connection, photo_id, self._gazetteer.placed(facts))
-        metadata.save_written(connection, photo_id, written)
+        metadata.save_written(connection, {photo_id: written})
 
 
 def mark_beside(database: Database, changed: Iterable[Path]) -> None:
     """Mark the photos that these sidecars, which came, changed or went, belong to."""
-    by_folder: dict[Path, list[Path]] = {}
+    by_folder: dict[Path, list[str]] = {}
     for path in changed:
-        by_folder.setdefault(path.parent, []).append(path)
-    for folder, beside in by_folder.items():
+        by_folder.setdefault(path.parent, []).append(path.name)
+    for folder, names in by_folder.items():
         with database.write() as connection:
-            known = list(files.known_files(connection, folder))
-            metadata.mark_paths(connection, {photo for path in beside for photo in sidecars.photos_of(path, known)})
+            metadata.mark_paths(connection, sidecars.photos_of(folder, names, files.known_files(connection, folder)))
 
 
 def _worth_reading(paths: Sequence[Path]) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, exists, select
 
 from photoindex.search.analysis import content_words, stem
-from photoindex.store.lookup import SOURCE_ORDER
+from photoindex.store.lookup import precedence_of
 from photoindex.store.photos import LABEL_SOURCE
 from photoindex.store.tables import caption, file, photo, root, term
 
@@ -112,12 +112,13 @@ def _captions(connection: Connection, present: set[int], most: int) -> tuple[Cou
 
     Forms of a word are one, under the form that most photos have.
     """
-    shown: dict[int, tuple[int, str, str]] = {}
-    query = select(caption.c.photo_id, caption.c.source, caption.c.text).where(caption.c.current, caption.c.rank == 0)
+    shown: dict[int, tuple[tuple[bool, int], str, str]] = {}  # by photo: its rank, whose it is, what it says
+    query = select(caption.c.photo_id, caption.c.source, caption.c.locked, caption.c.text)
+    query = query.where(caption.c.current | caption.c.locked, caption.c.rank == 0).order_by(caption.c.id)
     for row in connection.execute(query):
-        candidate = (SOURCE_ORDER.index(row.source), row.source, row.text)
-        if row.photo_id in present and candidate < shown.get(row.photo_id, (len(SOURCE_ORDER), "", "")):
-            shown[row.photo_id] = candidate
+        rank = precedence_of(row.source, locked=row.locked)
+        if row.photo_id in present and (row.photo_id not in shown or rank < shown[row.photo_id][0]):
+            shown[row.photo_id] = rank, row.source, row.text
     forms: dict[str, Counter[str]] = {}
     totals: Counter[str] = Counter()
     for _, _, text in shown.values():

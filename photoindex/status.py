@@ -7,7 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from photoindex import jobqueue
+from photoindex.config import Settings
+from photoindex.store import files, photos
+from photoindex.store.database import Database
 from photoindex.store.files import Root, WatchNote
+from photoindex.watch.inotify import InotifyLimits
 
 JOB_STATES = ("queued", "retrying", "running", "failed", "ignored")
 
@@ -63,6 +67,37 @@ class Status:
     catalogue_bytes: int
     index_bytes: int
     watches_allowed: int | None = None
+
+
+def status_of(database: Database, settings: Settings, *, searchable: int) -> Status:
+    """The state of a library, of whose photos ``searchable`` are in the full-text index."""
+    with database.read() as connection:
+        counts = photos.count_photos(connection)
+        by_root = files.count_files(connection)
+        jobs = jobqueue.counts(connection)
+        notes, jobs_by_root = files.watch_notes(connection), jobqueue.counts_by_root(connection)
+        roots = tuple(
+            root_status(root, by_root.get(root.id, (0, 0)), notes[root.id], jobs_by_root.get(root.id, {}))
+            for root in files.list_roots(connection)
+        )
+    path = settings.catalogue_path
+    return Status(
+        data_dir=settings.data_dir,
+        photos=counts["photos"],
+        captioned=counts["captioned"],
+        searchable=searchable,
+        waiting_for_index=counts["text_stale"],
+        jobs=jobs,
+        roots=roots,
+        catalogue_bytes=sum(file.stat().st_size for file in path.parent.glob(path.name + "*")),
+        index_bytes=sum(
+            file.stat().st_size
+            for folder in (settings.index_path, settings.terms_path)
+            for file in folder.rglob("*")
+            if file.is_file()
+        ),
+        watches_allowed=InotifyLimits().allowed(),
+    )
 
 
 def root_status(root: Root, present: tuple[int, int], note: WatchNote, jobs: dict[str, int]) -> RootStatus:

@@ -22,6 +22,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from photoindex.config import Settings
+from photoindex.paths import printable
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.store.files import Root
@@ -106,7 +107,7 @@ class Suspension:
             if root.suspended_photos is not None and whole:
                 files.note_suspended(connection, root.id, None)
                 self._told.discard(root.id)
-                self._notice(f"{_printable(root.path)}: its photos are back; it is no longer suspended")
+                self._notice(f"{printable(root.path)}: its photos are back; it is no longer suspended")
         return removed
 
     def removed(self, paths: Iterable[Path]) -> int:
@@ -170,7 +171,7 @@ class Suspension:
         if root.id not in self._told:
             self._told.add(root.id)
             self._notice(
-                f"{_printable(root.path)}: {vanished:,} photos vanished at once, so they are kept until they are back; "
+                f"{printable(root.path)}: {vanished:,} photos vanished at once, so they are kept until they are back; "
                 f"if you removed them, {remedy(root.path)}"
             )
 
@@ -184,11 +185,7 @@ class Suspension:
 
 def remedy(root: Path) -> str:
     """What to do when the photos of a suspended root were removed on purpose."""
-    return f"run photoindex index --accept-missing {shlex.quote(_printable(root))}"
-
-
-def _printable(path: Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
+    return f"run photoindex index --accept-missing {shlex.quote(printable(root))}"
 
 
 def _vanished(

@@ -61,12 +61,7 @@ class Thumbnails:
     def _make(self, missing: dict[Path, str]) -> Iterator[tuple[Path, bytes]]:
         from photoindex.decode import Decoder
 
-        with Decoder(
-            SIDE,
-            workers=self._settings.decoders,
-            seconds=self._settings.decode_seconds,
-            max_pixels=self._settings.max_pixels,
-        ) as decoder:
+        with Decoder.by_settings(self._settings, SIDE) as decoder:
             for path, answer in decoder.decode(list(missing)):
                 if isinstance(answer, PhotoError):
                     continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,23 @@ from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.store.database import Database
 from tests.support import REPOSITORY, FakeCaptioner
+from tests.warm import Pool, cool_down, warm_up
 
 OpenLibrary = Callable[..., Library]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """Decoding workers are lent from test to test; see :mod:`tests.warm`."""
+    with pytest.MonkeyPatch.context() as patch, closing(Pool()) as pool:
+        warm_up(patch, pool)
+        yield
+
+
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This test's decoding workers start and end as a user's do."""
+    cool_down(monkeypatch)
 
 
 @pytest.fixture

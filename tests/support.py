@@ -168,12 +168,13 @@ def add_photo(
         found = files.photo_at(connection, path)
         assert found is not None
         facts = PhotoFacts("JPEG", 48, 32)
-        photo_id = photos.save_photo(connection, content_hash or f"hash of {path.name}", 100, facts)
+        content = photos.Content(content_hash or f"hash of {path.name}", 100, facts)
+        [photo_id] = photos.save_photos(connection, [content])
         model_id = photos.ensure_model(connection, model, "fake", "mean colour", vocabulary)
         terms = term_vector(vocabulary, impacts) if vocabulary is not None and impacts is not None else None
         prediction = Prediction((Candidate(text, -1.0, -0.5), Candidate("a shape", -2.0, -1.0)), terms=terms)
-        photos.save_prediction(connection, photo_id, prediction, model_id, "none")
-        files.link_photo(connection, found[0], photo_id, scanned(path).stat)
+        photos.save_predictions(connection, {photo_id: prediction}, model_id, "none")
+        files.link_photos(connection, [files.Link(found[0], photo_id, scanned(path).stat)])
         connection.execute(delete(job).where(job.c.file_id == found[0]))
     return photo_id
 
@@ -265,6 +266,17 @@ class Writer:
         if self.looks == 2:
             self.path.write_bytes(self.whole)
         return file_stat(path)
+
+
+def migrate(path: Path, revision: str = "head") -> None:
+    """Make an empty catalogue by the migrations up to one of them, as the photoindex that it was the newest of did."""
+    database = Database(path)
+    config = Config()
+    config.set_main_option("script_location", str(REPOSITORY / "migrations"))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    database.close()
 
 
 def downgrade(database: Database, revision: str) -> None:

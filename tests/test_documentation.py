@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tests.support import REPOSITORY
 
@@ -24,3 +25,25 @@ def test_every_format_s_test_that_is_named_exists_and_each_is_named() -> None:
         "test_swapped_colours_are_swapped_back",
         "test_a_profile_of_other_colours_is_ignored",
     }
+
+
+def test_every_metadata_test_that_is_named_exists() -> None:
+    document = (REPOSITORY / "docs" / "metadata.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[\w/]+/)?test_\w+\.py)(?:::(\w+))?`", document)
+    assert len(named) > 15
+    for path, name in named:
+        folder = REPOSITORY if path.startswith("tests/") else REPOSITORY / "tests" / "metadata"
+        assert name_in(folder / path, name), f"{path}::{name}"
+
+
+def test_every_test_of_corrections_that_is_named_exists() -> None:
+    document = (REPOSITORY / "docs" / "corrections.md").read_text(encoding="utf-8")
+    made = "".join(path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "tests").rglob("test_*.py")))
+    named = set(re.findall(r"`(?:\w+::)?(test_\w+|Test\w+)`", document))
+    assert len(named) > 20
+    assert {name for name in named if not re.search(rf"\b(?:def|class) {name}\b", made)} == set()
+
+
+def name_in(path: Path, name: str) -> bool:
+    """Whether a test file is there and has a test or a class of this name."""
+    return path.is_file() and (not name or bool(re.search(rf"\b(?:def|class) {name}\b", path.read_text("utf-8"))))

@@ -63,7 +63,7 @@ def begin(database: Database, owner: str = "me:1:aa", limit: int = CLAIM, now: d
 def finish(database: Database, jobs: Sequence[Job]) -> None:
     with database.write() as connection:
         for job in jobs:
-            jobqueue.finish(connection, job.id)
+            jobqueue.finish(connection, [job.id])
 
 
 def fail(database: Database, error: PhotoError, now: datetime = NOW) -> bool:
@@ -253,7 +253,7 @@ def test_a_job_may_be_released_until_later(database: Database, file_id: int) -> 
 def test_a_finished_job_is_gone(database: Database, file_id: int) -> None:
     [job] = claim(database)
     with database.write() as connection:
-        jobqueue.finish(connection, job.id)
+        jobqueue.finish(connection, [job.id])
     assert counts(database) == {}
 
 

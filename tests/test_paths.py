@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from photoindex.library import Library
-from photoindex.paths import as_on_disk
+from photoindex.paths import as_on_disk, printable, shown
 from photoindex.store.tables import stored_path
 from tests.support import make_photo, names
 
@@ -99,3 +99,18 @@ def test_windows_paths_are_kept_with_slashes_and_a_backslash_elsewhere_is_a_lett
     assert stored_path("holiday\\a.jpg", "\\") == b"holiday/a.jpg"
     assert stored_path("odd\\name.jpg", "/") == b"odd\\name.jpg"
     assert PureWindowsPath("C:\\photos", "holiday/a.jpg") == PureWindowsPath("C:\\photos\\holiday\\a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "on_a_line", "as_text"),
+    [
+        (b"M\xc3\xb6we 1.jpg", "Möwe 1.jpg", "Möwe 1.jpg"),
+        (b"a\nb\x1b[31m.jpg", "'a\\nb\\x1b[31m.jpg'", "a\nb\x1b[31m.jpg"),
+        (b"M\xf6we.jpg", "'M\\udcf6we.jpg'", "M\N{REPLACEMENT CHARACTER}we.jpg"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no names that are no text")
+def test_any_name_can_be_shown(name: bytes, on_a_line: str, as_text: str) -> None:
+    path = Path(os.fsdecode(name))
+    assert shown(path) == on_a_line
+    assert printable(path) == as_text

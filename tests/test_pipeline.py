@@ -20,7 +20,8 @@ from skimage import data
 from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.pipeline import ROOT_AWAY, hash_file
+from photoindex.pipeline import ROOT_AWAY
+from photoindex.reading import hash_file
 from photoindex.search import FullText
 from photoindex.store import files
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names
@@ -447,7 +448,7 @@ class Poisoned(FakeCaptioner):
         return super().caption(photos)
 
 
-with Library(Settings(Path(sys.argv[1]), settle_seconds=0.0), lambda _: Poisoned()) as library:
+with Library(Settings(Path(sys.argv[1]), settle_seconds=0.0, decode_workers=1), lambda _: Poisoned()) as library:
     library.index(sys.argv[2])
 """
 

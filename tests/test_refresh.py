@@ -20,7 +20,7 @@ from photoindex.store.database import Database
 from photoindex.store.tables import photo
 from photoindex.types import Photo
 from tests.conftest import OpenLibrary
-from tests.metadata.samples import bag, described, packet
+from tests.metadata.samples import bag, described, packet, takeout
 from tests.support import FakeCaptioner, make_photo, names
 from tests.test_watcher import PATIENCE, Watch
 
@@ -144,6 +144,47 @@ class TestSidecars:
 
         assert len(told) == PROBLEMS_TOLD + 1
         assert told[-1] == "3 more photos have metadata that cannot be read"
+
+
+class TestTakeout:
+    """The JSON that Google Takeout puts beside photos is followed as XMP is."""
+
+    def test_one_that_comes_changes_and_goes_is_followed_without_captioning(
+        self, library: Library, captioner: FakeCaptioner, album: Path
+    ) -> None:
+        path = make_photo(album / "IMG_1.jpg")
+        edited = make_photo(album / "IMG_1-edited.jpg", colour="blue")
+        json_file = album / "IMG_1.jpg.supplemental-metadata.json"
+        library.index(album)
+        captions = len(captioner.captions)
+
+        json_file.write_bytes(takeout("A boat near the pier", favorited=True, people=[{"name": "Ana Sousa"}]))
+        assert library.index(album).refreshed == 2
+        assert names(library.search("boat tag:favorite person:ana")) == ["IMG_1-edited.jpg", "IMG_1.jpg"]
+        assert [hit.caption_source for hit in library.search("pier")] == ["sidecar", "sidecar"]
+        assert names(library.search("taken:2019-07-04")) == ["IMG_1-edited.jpg", "IMG_1.jpg"]
+        assert library.index(album).refreshed == 0
+
+        json_file.write_bytes(takeout("A lighthouse"))
+        (album / "IMG_1-edited.jpg.json").write_bytes(takeout("A lighthouse in blue"))
+        assert library.index(album).refreshed == 2
+        assert names(library.search("tag:favorite")) == []
+        assert known(library, edited).caption != known(library, path).caption
+
+        json_file.unlink()
+        assert library.index(album).refreshed == 1
+        assert names(library.search("lighthouse")) == ["IMG_1-edited.jpg"]
+        assert len(captioner.captions) == captions
+
+    def test_a_broken_one_is_told_in_a_line_and_the_photo_is_indexed(self, library: Library, album: Path) -> None:
+        make_photo(album / "a.jpg")
+        (album / "a.jpg.json").write_bytes(b"[" * 100_000)
+        told: list[str] = []
+
+        report = library.index(album, notice=told.append)
+
+        assert (report.captioned, report.failed) == (1, 0)
+        assert [line.startswith(f"cannot read the sidecar {album / 'a.jpg.json'}: ") for line in told] == [True]
 
 
 class TestNames:
@@ -273,6 +314,17 @@ class TestWatching:
         while names(open_library().search("harbour")):
             watch.worked.get(timeout=PATIENCE)
         assert captioner.captions == ["a red square"]
+
+    def test_the_json_of_google_takeout(self, watch: Watch, open_library: OpenLibrary, album: Path) -> None:
+        (album / "package.json").write_text("{}")  # nobody's
+        (album / "a.part").write_bytes(takeout("A boat near the pier"))
+        (album / "a.part").rename(album / "a.jpg.json")
+        assert watch.worked.get(timeout=PATIENCE).refreshed == 1
+        assert names(open_library().search("pier")) == ["a.jpg"]
+
+        (album / "a.jpg.json").unlink()
+        while names(open_library().search("pier")):
+            watch.worked.get(timeout=PATIENCE)
 
     def test_a_photo_that_moves_to_a_sidecar(self, watch: Watch, open_library: OpenLibrary, album: Path) -> None:
         (album / "b.xmp").write_bytes(HARBOUR)

@@ -12,10 +12,12 @@ from sqlalchemy import update
 
 from photoindex.cli.main import main
 from photoindex.cli.stats import bars
+from photoindex.corrections import Edit
 from photoindex.library import Library
 from photoindex.store.database import Database
 from photoindex.store.tables import photo
-from tests.support import make_photo
+from tests.conftest import OpenLibrary
+from tests.support import FakeCaptioner, make_photo
 
 
 def test_photos_are_counted_under_each_heading(library: Library, database: Database, album: Path) -> None:
@@ -53,6 +55,23 @@ def test_forms_of_a_word_are_one(library: Library, database: Database, album: Pa
                 update(caption).where(caption.c.photo_id == photo_id, caption.c.rank == 0).values(text=text)
             )
     assert library.stats().words == {"dogs": 3, "run": 1, "two": 1}
+
+
+def test_a_caption_that_is_kept_counts_and_not_what_came_later(
+    library: Library, open_library: OpenLibrary, album: Path
+) -> None:
+    for name in ("kept.jpg", "said.jpg"):
+        make_photo(album / name, "red")
+    library.index(album)
+    editor = library.editor()
+    editor.apply(editor.photos_at([album / "kept.jpg"]), Edit(lock=True))
+    with open_library(FakeCaptioner("fake-2", shape="circle")) as other:
+        other.recaption()
+        editor = other.editor()
+        editor.apply(editor.photos_at([album / "said.jpg"]), Edit(caption="a red ball"))
+        found = other.stats()
+    assert found.words == {"red": 2, "ball": 1, "square": 1}
+    assert (found.caption_sources, found.captioned) == ({"model": 1, "user": 1}, 2)
 
 
 def test_an_empty_library_has_nothing_to_count(library: Library) -> None:

@@ -57,7 +57,7 @@ def write(
         model_id = photos.ensure_model(connection, model, "fake", "encoder", vocabulary)
         vector: TermVector | None = term_vector(vocabulary, impacts or {"dog": 10}) if vocabulary else None
         for number in range(first, last + 1):
-            vectors.save_vector(connection, number, vector, model_id)
+            vectors.save_vectors(connection, {number: vector}, model_id)
 
 
 def impacts(index: TermIndex, term: str) -> dict[int, float]:
@@ -287,7 +287,7 @@ for turn in range(1, 31):
     with database.write() as connection:
         for photo_id in range(1, 21):
             vector = TermVector(np.array([0], np.uint16), np.array([turn], np.uint8))
-            vectors.save_vector(connection, photo_id, vector, 1)
+            vectors.save_vectors(connection, {photo_id: vector}, 1)
     if turn % 3 == 0:
         termindex.rebuild(database, folder)
     print(turn, flush=True)

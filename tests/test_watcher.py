@@ -19,8 +19,7 @@ import pytest
 from photoindex import child, indexer, retry, watcher, watchjournal
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.library import Library
-from photoindex.store import database as database_module
-from photoindex.store import files
+from photoindex.store import files, sqlite
 from photoindex.store.database import Database
 from photoindex.types import FileEvent, IndexReport, Tally
 from photoindex.watch import IGNORE_FILE, Settler
@@ -395,6 +394,7 @@ def test_a_captioner_that_dies_during_the_first_comparison_is_started_again(
     assert names(open_library().search("red")) == ["one.jpg", "two.jpg"]
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_decoder_that_cannot_be_started_costs_no_photo_and_not_the_watcher(
     watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -580,7 +580,7 @@ def test_an_index_ends_at_a_full_disk_and_the_next_one_goes_on(
 def test_a_catalogue_that_another_program_keeps_locked_holds_the_watch_up(
     watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
     make_photo(album / "a.jpg")
     watching = watch(album)

@@ -26,6 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from photoindex.atomic import replace_file
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.encoder import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.folder import (
@@ -104,24 +105,17 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
         "search": asdict(checkpoint.search),
         "licence": checkpoint.licence,
     }
-    write_whole(folder / "config.json", json.dumps(config, indent=2) + "\n")
-    write_whole(folder / "training.json", json.dumps(checkpoint.training, indent=2) + "\n")
-    write_whole(folder / VOCABULARY_FILE, "\n".join(checkpoint.vocabulary.words) + "\n")
+    replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
+    replace_file(folder / "training.json", json.dumps(checkpoint.training, indent=2) + "\n")
+    replace_file(folder / VOCABULARY_FILE, "\n".join(checkpoint.vocabulary.words) + "\n")
     if checkpoint.terms:
-        write_whole(folder / TERMS_FILE, "\n".join(checkpoint.terms) + "\n")
+        replace_file(folder / TERMS_FILE, "\n".join(checkpoint.terms) + "\n")
     if checkpoint.labels:
-        write_whole(folder / "labels.txt", "\n".join(checkpoint.labels) + "\n")
+        replace_file(folder / "labels.txt", "\n".join(checkpoint.labels) + "\n")
     temporary = folder / (WEIGHTS_FILE + ".new")
     save_file(tensors, temporary, metadata={"format": "pt", "name": checkpoint.name})
     make_shareable(temporary)
     os.replace(temporary, folder / WEIGHTS_FILE)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a text file in one step: a reader sees the old one or the new one."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def make_shareable(path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from photoindex import configfile
-from photoindex.cli.context import Context, json_option, printable, write_json, write_path
+from photoindex.cli.context import Context, json_option, write_json, write_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
+from photoindex.paths import printable
 
 
 @click.group()
@@ -70,14 +71,7 @@ def get(context: Context, /, name: str) -> None:
 @click.pass_obj
 def set_(context: Context, /, name: str, value: str) -> None:
     """Change one setting in the config file, which is made when there is none; its comments stay."""
-    place = _path(context)
-    text = configfile.read_text(place)
-    changed = configfile.change(configfile.template() if text is None else text, name, value, place)
-    configfile.write_text(place, changed)
-    context.say(f"set {name} in {printable(place)}")
-    _, origins = context.resolve()
-    if origins[name].kind != "file":
-        context.say(f"{origins[name].where} goes before it")
+    write_setting(context, name, value)
 
 
 @config.command("edit")
@@ -94,6 +88,18 @@ def edit(context: Context, /) -> None:
         raise ConfigError(f"{error.format_message()}; set EDITOR, or edit {printable(place)} yourself") from error
     read_config(place)
     context.settings()
+
+
+def write_setting(context: Context, name: str, value: str) -> None:
+    """Change one setting in the config file, and say so; also what goes before the file. Raises ConfigError."""
+    place = _path(context)
+    text = configfile.read_text(place)
+    changed = configfile.change(configfile.template() if text is None else text, name, value, place)
+    configfile.write_text(place, changed)
+    context.say(f"set {name} in {printable(place)}")
+    _, origins = context.resolve()
+    if origins[name].kind != "file":
+        context.say(f"{origins[name].where} goes before it")
 
 
 def _path(context: Context) -> Path:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from photoindex.atomic import replace_file
 from photoindex.cli.formats import caption_pieces, visible
 from photoindex.errors import ConfigError
+from photoindex.paths import printable
 from photoindex.types import Hit
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -60,13 +60,9 @@ def contact_sheet(query: str, hits: Sequence[Hit], pictures: Iterable[bytes | No
 
 def write_contact_sheet(path: Path, query: str, hits: Sequence[Hit], pictures: Iterable[bytes | None]) -> None:
     """Write the page as a whole, or not at all. Raises :class:`ConfigError`."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(contact_sheet(query, hits, pictures), encoding="utf-8")
-        os.replace(part, path)
+        replace_file(path, contact_sheet(query, hits, pictures))
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
 
 
@@ -82,7 +78,7 @@ def _cell(hit: Hit, picture: bytes | None) -> str:
         shown = f'<img src="data:image/jpeg;base64,{base64.b64encode(picture).decode("ascii")}" alt="{alt}">'
     facts = [fact for fact in (f"{hit.taken_at:%Y-%m-%d %H:%M}" if hit.taken_at else None, hit.camera) if fact]
     more = f"<small>{html.escape(visible(', '.join(facts)))}</small>" if facts else ""
-    name = os.fsencode(hit.path).decode("utf-8", "replace")
+    name = printable(hit.path)
     return (
         f'<li><figure><a href="{html.escape(hit.path.as_uri(), quote=True)}">{shown}</a>'
         f'<figcaption dir="auto">{caption}<small><bdi>{html.escape(visible(name))}</bdi></small>{more}'

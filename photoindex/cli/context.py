@@ -37,7 +37,7 @@ beam_option = click.option(
     "--beam-width", type=click.IntRange(1, 20), help="Captions considered at each word; 1 is fastest. [default: 3]"
 )
 batch_option = click.option(
-    "--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 4 on the CPU, 64 on a GPU]"
+    "--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 32 on the CPU, 64 on a GPU]"
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads the model may use. [default: all cores]"
@@ -119,11 +119,6 @@ def stop_on_signals() -> Iterator[threading.Event]:
 def write_path(path: Path, end: bytes = b"\n") -> None:
     """A path to stdout as the bytes the file system holds, whatever the terminal's encoding."""
     click.echo(os.fsencode(path) + end, nl=False)
-
-
-def printable(path: Path) -> str:
-    """A path for a message: bytes that are no text become a mark."""
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def write_json(value: Any, *, indent: int | None = 2) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from photoindex.cli import formats
-from photoindex.cli.context import Context, printable
+from photoindex.cli.context import Context
 from photoindex.errors import CorrectionError, FullTextError
+from photoindex.paths import printable
 
 if TYPE_CHECKING:
     from photoindex.corrections import Edit, Editor

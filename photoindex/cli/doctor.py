@@ -17,13 +17,12 @@ from photoindex.cli.context import (
     engine_option,
     json_option,
     model_option,
-    printable,
     write_json,
 )
 from photoindex.cli.formats import visible
 from photoindex.config import Settings, default_data_dir
 from photoindex.errors import ConfigError
-from photoindex.paths import absolute
+from photoindex.paths import absolute, printable
 from photoindex.types import Finding
 
 EXIT_PROBLEM = 1

@@ -13,7 +13,6 @@ from photoindex.cli.context import (
     EXIT_INTERRUPTED,
     Context,
     json_option,
-    printable,
     stop_on_signals,
     write_json,
     write_path,
@@ -21,6 +20,7 @@ from photoindex.cli.context import (
 from photoindex.cli.formats import visible
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.hamming import MOST
+from photoindex.paths import printable
 from photoindex.types import Duplicate
 from photoindex.units import human_size
 

@@ -21,13 +21,13 @@ from photoindex.cli.context import (
     engine_option,
     json_option,
     model_option,
-    printable,
     threads_option,
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.training import data_option, images_option, load_photos
 from photoindex.errors import ConfigError, FolderError
+from photoindex.paths import printable
 from photoindex.types import Prediction, Progress
 
 if TYPE_CHECKING:

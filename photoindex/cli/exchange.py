@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, get_args
 
 import click
 
+from photoindex.atomic import replacing
 from photoindex.cli import formats
-from photoindex.cli.context import EXIT_SOME_FAILED, Context, printable
+from photoindex.cli.context import EXIT_SOME_FAILED, Context
 from photoindex.cli.corrections import where_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.errors import ExchangeError
+from photoindex.paths import printable
 from photoindex.types import SidecarStyle
 
 if TYPE_CHECKING:
@@ -110,24 +110,13 @@ def written_to(path: Path) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    name = ""
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        with replacing(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException as error:
-        if name:
-            with suppress(OSError):
-                os.unlink(name)
-        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise ExchangeError(f"cannot write {path}: {error.strerror or error}") from error
+    except BrokenPipeError:
         raise
+    except OSError as error:
+        raise ExchangeError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @click.command("import")

@@ -12,19 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from photoindex.cli.context import printable, write_path
+from photoindex.cli.context import write_path
 from photoindex.errors import ConfigError
+from photoindex.paths import printable
 
 if TYPE_CHECKING:
     from photoindex.status import Status
     from photoindex.types import Caption, Hit, Photo, PhotoFacts, Prediction
 
 __all__ = [
-    "as_dict", "caption_pieces", "photo_dict", "prediction_dict", "status_dict", "visible", "write_csv", "write_list",
-    "write_path", "write_template",
+    "ALL_COLUMNS", "as_dict", "caption_pieces", "photo_dict", "prediction_dict", "status_dict", "visible", "write_csv",
+    "write_list", "write_path", "write_template",
 ]  # fmt: skip
 
+# What --csv has when nothing is chosen; and what can be chosen with --columns, which --format knows as well.
 COLUMNS = ("path", "score", "caption", "caption_source", "taken_at", "camera", "width", "height")
+ALL_COLUMNS = (
+    *COLUMNS, "lens", "keywords", "people", "rating", "place", "latitude", "longitude", "altitude", "taken_source",
+    "taken_offset", "format", "copies",
+)  # fmt: skip
+# Columns of text that may be anybody's, and what a cell begins with that a spreadsheet calculates.
+_TEXT_COLUMNS = frozenset({"caption", "camera", "lens", "keywords", "people", "place"})
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def as_dict(hit: Hit) -> dict[str, Any]:
@@ -107,28 +116,52 @@ def caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
     return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 
 
-def write_csv(hits: Sequence[Hit]) -> None:
-    """CSV with a header; paths that are no text keep their bytes."""
+def flat_dict(hit: Hit) -> dict[str, Any]:
+    """A hit as columns: one plain value each, lists joined by ``; ``, and "" for what is not known."""
+    row, facts = as_dict(hit), hit.facts
+    gps = row["gps"] or {}
+    row.update(
+        keywords="; ".join(hit.keywords),
+        people="; ".join(hit.people),
+        place=None if facts is None or facts.place is None else str(facts.place),
+        latitude=gps.get("latitude"),
+        longitude=gps.get("longitude"),
+        altitude=gps.get("altitude"),
+        format=None if facts is None else facts.format,
+        copies=len(hit.other_paths),
+    )
+    return {name: "" if row[name] is None else row[name] for name in ALL_COLUMNS}
+
+
+def write_csv(hits: Sequence[Hit], columns: Sequence[str] = COLUMNS) -> None:
+    """CSV with a header; paths that are no text keep their bytes.
+
+    Captions and names may come from anywhere, and most tables are opened in a spreadsheet, which would calculate a cell
+    that begins like a formula, or run what it names. Such a cell gets an apostrophe in front (OWASP, CSV Injection).
+    """
     import csv
     import io
 
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for hit in hits:
-        row = as_dict(hit)
-        writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
+        row = flat_dict(hit)
+        writer.writerow([_harmless(row[name]) if name in _TEXT_COLUMNS else row[name] for name in columns])
     click.echo(buffer.getvalue().encode("utf-8", "surrogateescape"), nl=False)
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def write_template(template: str, hits: Sequence[Hit]) -> None:
     """One line a hit. Raises :class:`ConfigError` for a template that names something else."""
     for hit in hits:
-        row = as_dict(hit)
         try:
-            line = template.format(**{name: "" if row[name] is None else row[name] for name in COLUMNS})
+            line = template.format(**flat_dict(hit))
         except (KeyError, IndexError, ValueError, AttributeError) as error:
-            known = " ".join(f"{{{name}}}" for name in COLUMNS)
+            known = " ".join(f"{{{name}}}" for name in ALL_COLUMNS)
             raise ConfigError(f"--format {template!r} cannot be filled in ({error}); it may name {known}") from error
         click.echo(line.encode("utf-8", "surrogateescape"))
 

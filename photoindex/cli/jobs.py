@@ -30,7 +30,8 @@ from photoindex.types import Tally
 from photoindex.units import human_seconds
 
 if TYPE_CHECKING:
-    from photoindex.batches import Batch, Priority
+    from photoindex.batches import Batch
+    from photoindex.jobqueue import Priority
     from photoindex.library import Library
 
 FAILURES_SHOWN = 10

@@ -35,7 +35,7 @@ COMMANDS = {
     "failures": "maintenance",
     "reindex": "jobs",
     "jobs": "jobs",
-    "models": "maintenance",
+    "models": "models",
     "doctor": "doctor",
     "formats": "doctor",
     "benchmark": "benchmark",

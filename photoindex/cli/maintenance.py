@@ -1,23 +1,13 @@
-"""``photoindex failures`` and ``models``."""
+"""``photoindex failures``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from photoindex.captioner import model_folder, shipped_models
-from photoindex.cli.context import (
-    EXIT_SOME_FAILED,
-    Context,
-    json_option,
-    printable,
-    stop_on_signals,
-    write_json,
-)
+from photoindex.cli.context import EXIT_SOME_FAILED, Context, json_option, stop_on_signals, write_json
 from photoindex.cli.progress import ProgressDisplay
-from photoindex.units import human_size
 
 
 @click.group()
@@ -78,41 +68,3 @@ def ignore(context: Context, /, files: tuple[Path, ...]) -> None:
     """Stop reporting these files until they change."""
     with context.open() as library:
         context.say(f"{library.ignore_failures(*files)} ignored")
-
-
-@click.group()
-def models() -> None:
-    """List the models that came with photoindex, or describe one."""
-
-
-@models.command("list")
-@json_option
-@click.pass_obj
-def list_models(context: Context, /, as_json: bool) -> None:
-    """List the shipped models; the default is marked."""
-    default = model_folder("default").name
-    found: list[dict[str, Any]] = [
-        {"name": name, "default": name == default, "bytes": _size(model_folder(name))} for name in shipped_models()
-    ]
-    if as_json:
-        write_json(found)
-        return
-    for model in found:
-        click.echo(f"{model['name']}  {human_size(model['bytes'])}{'  (default)' if model['default'] else ''}")
-
-
-@models.command("info")
-@click.argument("name", default="default")
-@click.pass_obj
-def info(context: Context, /, name: str) -> None:
-    """Print a model's card: its data, figures, weaknesses and licences. NAME is a shipped model or a folder."""
-    folder = model_folder(name)
-    card = folder / "MODEL_CARD.md"
-    if card.is_file():
-        click.echo(card.read_text(encoding="utf-8"))
-    else:
-        context.say(f"{printable(folder)} has no model card")
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

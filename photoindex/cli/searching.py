@@ -22,7 +22,6 @@ from photoindex.cli.context import (
     engine_option,
     json_option,
     model_option,
-    printable,
     stderr_is_terminal,
     threads_option,
     write_json,
@@ -30,6 +29,7 @@ from photoindex.cli.context import (
 from photoindex.errors import PhotoError
 from photoindex.found import SortKey
 from photoindex.lazy import importing
+from photoindex.paths import printable
 from photoindex.units import human_seconds, human_size
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ TERMS_SHOWN = 12  # of up to 128; --json has them all
 @click.option("--json", "style", flag_value="json", help="Print one JSON list.")
 @click.option("--jsonl", "style", flag_value="jsonl", help="Print a JSON object a line.")
 @click.option("--csv", "style", flag_value="csv", help="Print CSV with a header.")
+@click.option("--columns", metavar="NAME,NAME…", callback=lambda _context, _option, text: _columns(text),
+              help=f"What --csv has, in this order: {', '.join(formats.ALL_COLUMNS)}.")  # fmt: skip
 @click.option("-0", "--print0", "style", flag_value="print0", help="Print paths only, each ended by NUL, for xargs -0.")
 @click.option("--format", "template", metavar="TEMPLATE",
-              help="Print each hit so: {path} {caption} {score} {taken_at} {camera} {width} {height}.")  # fmt: skip
+              help="Print each hit so: '{path}: {caption}'; the names are those of --columns.")  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write a page with the photos found: one file that holds the pictures.")  # fmt: skip
 @click.option("--pictures", type=click.Choice(["auto", "kitty", "iterm2"]),
@@ -75,6 +77,7 @@ def search(
     everything: bool,
     explain: bool,
     style: str | None,
+    columns: tuple[str, ...] | None,
     template: str | None,
     html: Path | None,
     pictures: Literal["auto", "kitty", "iterm2"] | None,
@@ -102,10 +105,11 @@ def search(
         raise click.UsageError("name something to search for: a QUERY, or a photo with --like")
     if like is not None and (sort != "score" or reverse):
         raise click.UsageError("--like puts the most alike first: leave --sort and --reverse out")
+    if columns is not None and style != "csv":
+        raise click.UsageError("--columns says what --csv has: add --csv, or use --format")
     most = None if everything else limit
     with importing():  # what the library would import in the middle of the search, with the garbage collector at work
-        import_module("photoindex.termindex")
-        import_module("photoindex.search.words")
+        import_module("photoindex.finder")
     with context.open() as library:
         hits = (
             library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)
@@ -127,7 +131,7 @@ def search(
         for hit in hits:
             write_json(formats.as_dict(hit), indent=None)
     elif style == "csv":
-        formats.write_csv(hits)
+        formats.write_csv(hits, columns or formats.COLUMNS)
     elif style == "print0":
         for hit in hits:
             formats.write_path(hit.path, end=b"\0")
@@ -142,6 +146,18 @@ def search(
         raise SystemExit(EXIT_NOTHING_FOUND)
     if open_first:
         _open(context, html if html is not None else hits[0].path)
+
+
+def _columns(text: str | None) -> tuple[str, ...] | None:
+    """The names in a list with commas. Raises for one that is no column."""
+    if text is None:
+        return None
+    names = tuple(name for part in text.split(",") if (name := part.strip()))
+    unknown = [name for name in names if name not in formats.ALL_COLUMNS]
+    if unknown or not names:
+        wrong = f"{unknown[0]!r} is no column" if unknown else "name a column"
+        raise click.BadParameter(f"{wrong}; there are {', '.join(formats.ALL_COLUMNS)}")
+    return names
 
 
 def _shown(
@@ -264,7 +280,8 @@ def _taken(facts: PhotoFacts) -> str:
 
     assert facts.taken_at is not None
     offset = "" if facts.taken_offset is None else f" {offset_text(facts.taken_offset)}"
-    source = {"name": "the file's name", "mtime": "when the file was changed"}.get(str(facts.taken_source))
+    said = {"name": "the file's name", "mtime": "when the file was changed", "takeout": "Google Takeout"}
+    source = said.get(str(facts.taken_source))
     return f"{facts.taken_at:%Y-%m-%d %H:%M:%S}{offset} (by {source or str(facts.taken_source).upper()})"
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
-from photoindex.cli.context import Context, printable
+from photoindex.cli.context import Context
 from photoindex.cli.formats import visible
 from photoindex.errors import FolderError, ServiceError
-from photoindex.paths import absolute
+from photoindex.paths import absolute, printable
 from photoindex.service import ServicePlan, plan, watch_command
 
 EXIT_NOT_RUNNING = 1

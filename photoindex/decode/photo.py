@@ -27,6 +27,7 @@ from photoindex.decode.readers import pillow_readers, plugin_works
 from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
 from photoindex.metadata.exif import read_orientation
 from photoindex.metadata.read import describe
+from photoindex.paths import shown
 from photoindex.photoformats import HEIC, JPEG_XL, RAW, PhotoFormat
 from photoindex.types import DecodedPhoto
 
@@ -103,12 +104,6 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
             return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
     except (MemoryError, Image.DecompressionBombError) as error:
         raise OversizedPhoto(f"{shown(path)} needs more memory than can be had here") from error
-
-
-def shown(path: Path) -> str:
-    """``path`` fit for one line on a terminal, whatever bytes are in its name."""
-    text = str(path)
-    return text if text.isprintable() else ascii(text)
 
 
 @contextmanager

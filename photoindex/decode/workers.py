@@ -13,12 +13,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from photoindex.child import Child
-from photoindex.decode.photo import decode_photo, shown
+from photoindex.decode.photo import decode_photo
 from photoindex.decode.worker_main import DecodeFunction, read_answer
 from photoindex.errors import DecoderCrashed, DecoderUnavailable, PhotoError
+from photoindex.paths import shown
 from photoindex.types import DecodedPhoto
+
+if TYPE_CHECKING:  # the workers import this module as well, and need no settings
+    from photoindex.config import Settings
 
 Answer = tuple[Path, "DecodedPhoto | PhotoError"]
 
@@ -62,6 +67,11 @@ class Decoder:
         task = {"function": _name_of(decode_function), "size": size, "max_pixels": max_pixels}
         self._slots = [_Slot(task, size, seconds) for _ in range(workers)]
         self._run: _Run | None = None
+
+    @classmethod
+    def by_settings(cls, settings: Settings, size: int, decode_function: DecodeFunction = decode_photo) -> Decoder:
+        """One with as many workers, as much time and as large photos as the settings allow."""
+        return cls(size, settings.decoders, settings.decode_seconds, settings.max_pixels, decode_function)
 
     def decode(self, paths: Sequence[Path]) -> Iterator[tuple[Path, DecodedPhoto | PhotoError]]:
         """Yield each of ``paths`` once, with its pixels or with what is wrong with it, in the order they are ready.

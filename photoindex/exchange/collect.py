@@ -19,9 +19,9 @@ from photoindex.exchange.records import (
     VectorRecord,
 )
 from photoindex.store import files
+from photoindex.store.chunks import chunks
 from photoindex.store.corrections import TAG_SOURCE
 from photoindex.store.packing import unpack_words
-from photoindex.store.photos import CHUNK
 from photoindex.store.tables import caption, correction, file, model, photo, root, term, term_vector
 
 # Of the table ``photo``: what a record has a field of its own for, and what is of one catalogue alone.
@@ -49,8 +49,8 @@ def ids_by_content(connection: Connection, photo_ids: Sequence[int] | None) -> l
 
 def photo_records(connection: Connection, photo_ids: Sequence[int]) -> Iterator[PhotoRecord]:
     """The records of these photos, in this order; as many are read at once as a statement takes."""
-    for start in range(0, len(photo_ids), CHUNK):
-        yield from _chunk(connection, photo_ids[start : start + CHUNK])
+    for chunk in chunks(photo_ids):
+        yield from _chunk(connection, chunk)
 
 
 def _chunk(connection: Connection, ids: Sequence[int]) -> Iterator[PhotoRecord]:

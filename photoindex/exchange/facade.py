@@ -14,13 +14,15 @@ from sqlalchemy import Connection, exists, insert, select, update
 from photoindex.corrections import LONGEST_CAPTION, LONGEST_TAG, clean_text
 from photoindex.errors import CorrectionError, ExchangeError, FullTextError
 from photoindex.exchange import collect, sidecars
-from photoindex.exchange.merge import Heard, Merger
+from photoindex.exchange.heard import Heard
+from photoindex.exchange.merge import Merger
 from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
 from photoindex.exchange.sidecars import Found, Wanted, Written
 from photoindex.exchange.xmp import level
 from photoindex.paths import absolute, check_exists
 from photoindex.store import corrections as store
 from photoindex.store import files, photos
+from photoindex.store.chunks import chunks
 from photoindex.store.corrections import Said, tag_key
 from photoindex.store.database import Database
 from photoindex.store.tables import caption, term
@@ -215,8 +217,7 @@ class Exchange:
         return report
 
     def _wanted(self, photo_ids: Sequence[int], machine: bool) -> Iterator[tuple[Photo, Wanted]]:
-        for start in range(0, len(photo_ids), photos.CHUNK):
-            ids = photo_ids[start : start + photos.CHUNK]
+        for ids in chunks(photo_ids):
             with self._database.read() as connection:
                 loaded = photos.load_photos(connection, ids, files.paths_of(connection, ids))
                 changes = store.corrections_of(connection, ids)

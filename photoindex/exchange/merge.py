@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Literal
@@ -19,30 +18,20 @@ from typing import Any, Literal
 import numpy as np
 from sqlalchemy import Connection, exists, insert, select, update
 
-from photoindex.corrections import merged_tags, new_edit
+from photoindex.corrections import new_edit
 from photoindex.errors import ExchangeError
 from photoindex.exchange.collect import FACTS
+from photoindex.exchange.heard import Heard, heard_of, newer, with_times
 from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord
 from photoindex.store import corrections as store
 from photoindex.store import photos, vectors
-from photoindex.store.corrections import Locked, Said, tag_key
+from photoindex.store.corrections import Said
 from photoindex.store.lookup import vocabularies
 from photoindex.store.packing import ENTRY_BYTES, pack_words, unpack_vector
 from photoindex.store.tables import caption, correction, file, model, photo, root, term
 from photoindex.types import TermVocabulary
 
 Outcome = Literal["added", "changed", "unchanged"]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What people say of a photo, from wherever it comes, and when each was last changed (``None``: nobody knows)."""
-
-    said: Said
-    captioned_at: datetime | None = None
-    tagged_at: datetime | None = None
-    locked_at: datetime | None = None
-    untagged: dict[str, datetime] = field(default_factory=dict)  # by key: tags that were taken off, and when
 
 
 class Merger:
@@ -148,7 +137,7 @@ class Merger:
         whole = len(record.vector.entries) == ENTRY_BYTES * len(ids)
         if not whole or (len(ids) and (ids[-1] >= len(vocabulary.words) or np.any(np.diff(ids) <= 0))):
             raise ExchangeError("vector.entries is none over the words of its model")
-        vectors.save_vector(connection, photo_id, vector, model_id)
+        vectors.save_vectors(connection, {photo_id: vector}, model_id)
 
     def _model(self, connection: Connection, identity: str) -> tuple[int, TermVocabulary | None]:
         if identity not in self._models:
@@ -164,7 +153,7 @@ class Merger:
         if same_content:
             changed = self._merge_model_words(connection, photo_id, record)
             changed |= self._merge_sidecar_words(connection, photo_id, record)
-        heard = _heard(record)
+        heard = heard_of(record)
         changed |= self.merge_said(connection, photo_id, heard, record.corrections, record.captions)
         if changed:
             photos.mark_text_stale(connection, [photo_id])
@@ -218,7 +207,7 @@ class Merger:
         changed anything. The photo is to be marked by who calls."""
         before = store.said_of(connection, [photo_id])[photo_id]
         mine = _mine(connection, photo_id, before)
-        after = heard.said if self._replace else _newer(mine, heard)
+        after = heard.said if self._replace else newer(mine, heard)
         known = set(
             connection.execute(
                 select(caption.c.text).where(caption.c.photo_id == photo_id, caption.c.source == "user")
@@ -257,33 +246,6 @@ class Merger:
         return after != before or bool(earlier or noted or undone)
 
 
-def _newer(mine: Heard, theirs: Heard) -> Said:
-    """What counts of two: by itself caption, tags and lock, each the newer; what nobody dated is older than all."""
-    text, tags, locked = mine.said.caption, mine.said.tags, mine.said.locked
-    if _after(theirs.captioned_at, mine.captioned_at) or (text is None and mine.captioned_at is None):
-        text = theirs.said.caption
-    taken_off = _off(mine.untagged, theirs.tagged_at)
-    kept_off = _off(theirs.untagged, mine.tagged_at)
-    tags = merged_tags(
-        (tag for tag in tags if tag_key(tag) not in kept_off),
-        (tag for tag in theirs.said.tags if tag_key(tag) not in taken_off),
-    )
-    if _after(theirs.locked_at, mine.locked_at) or (locked is None and mine.locked_at is None):
-        locked = theirs.said.locked
-    if locked is not None and locked.source == "user" and locked.text != text:
-        locked = None if text is None else Locked("user", text)
-    return Said(text, tags, locked)
-
-
-def _after(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and (other is None or one > other)
-
-
-def _off(untagged: dict[str, datetime], tagged_at: datetime | None) -> set[str]:
-    """The tags that were taken off by the one after the other had last tagged."""
-    return {key for key, time in untagged.items() if tagged_at is None or time > tagged_at}
-
-
 def _mine(connection: Connection, photo_id: int, said: Said) -> Heard:
     rows = connection.execute(
         select(correction).where(correction.c.photo_id == photo_id).order_by(correction.c.made_at, correction.c.id)
@@ -293,39 +255,8 @@ def _mine(connection: Connection, photo_id: int, said: Said) -> Heard:
             caption.c.photo_id == photo_id, caption.c.source == "user", caption.c.current
         )
     ).scalar()
-    return _with_times(said, [CorrectionRecord(r.edit, r.kind, r.old, r.new, r.made_at, r.undone_at) for r in rows],
-                       spoken)  # fmt: skip
-
-
-def _heard(record: PhotoRecord) -> Heard:
-    spoken = next((each for each in record.captions if each.source == "user" and each.current), None)
-    locked = next((Locked(each.source, each.text) for each in record.captions if each.locked), None)
-    said = Said(None if spoken is None else spoken.text, merged_tags((), record.tags), locked)
-    return _with_times(said, record.corrections, None if spoken is None else spoken.created_at)
-
-
-def _with_times(said: Said, changes: Sequence[CorrectionRecord], spoken_at: datetime | None) -> Heard:
-    latest: dict[str, datetime] = {}
-    untagged: dict[str, datetime] = {}
-    for each in changes:
-        for time in filter(None, (each.made_at, each.undone_at)):
-            latest[each.kind] = max(time, latest.get(each.kind, time))
-        if each.kind == "tags":
-            old, new = ({tag_key(tag) for tag in store.read_tags(text)} for text in (each.old, each.new))
-            for key in old - new:
-                untagged[key] = each.made_at
-            if each.undone_at is not None:
-                for key in new - old:
-                    untagged[key] = each.undone_at
-    here = {tag_key(tag) for tag in said.tags}
-    captioned_at = max(filter(None, (latest.get("caption"), spoken_at)), default=None)
-    return Heard(
-        said,
-        captioned_at,
-        latest.get("tags"),
-        latest.get("lock"),
-        {key: time for key, time in untagged.items() if key not in here},
-    )
+    changes = [CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at) for row in rows]
+    return with_times(said, changes, spoken)
 
 
 def _as_history(row: CaptionRecord) -> CaptionRecord:

@@ -17,6 +17,7 @@ FIRST_CAMERA_YEAR: Final = 1990  # from here on a date may be that of a digital 
 CLOCK_SKEW: Final = timedelta(days=1)  # a camera on the other side of the date line is ahead of this machine
 EPOCHS: Final = frozenset({1904, 1970, 1980})  # at whose beginning the clocks of systems start: Mac, Unix, DOS
 MOST_OFFSET: Final = 15 * 60  # minutes; the easternmost clocks are at +14:00
+ZONE_STEP: Final = 15 * 60  # seconds; all clocks are at a multiple of it from UTC
 
 _EXIF: Final = re.compile(r"\s*(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D+(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2}))?)?")
 _ISO: Final = re.compile(
@@ -133,6 +134,26 @@ def from_mtime(nanoseconds: int) -> Moment | None:
         return Moment(datetime.fromtimestamp(nanoseconds // 10**9)) if nanoseconds > 0 else None
     except (OverflowError, ValueError, OSError):
         return None
+
+
+def from_instant(seconds: int) -> Moment | None:
+    """An instant (seconds since 1970) in UTC; 0 is none."""
+    if seconds == 0:
+        return None
+    try:
+        return Moment(datetime(1970, 1, 1) + timedelta(seconds=seconds), 0)
+    except OverflowError:
+        return None
+
+
+def in_zone_of(instant: Moment | None, local: Moment | None) -> Moment | None:
+    """``instant`` (in UTC) as the clock showed it that wrote ``local``, if that is the same moment in some zone."""
+    if instant is None or local is None or local.offset is not None:
+        return instant
+    seconds = (local.time.replace(microsecond=0) - instant.time).total_seconds()
+    if seconds % ZONE_STEP or abs(seconds) > MOST_OFFSET * 60:
+        return instant
+    return Moment(local.time, int(seconds) // 60)
 
 
 def _moment(parts: list[str | None], fraction: str, offset: str | None) -> Moment | None:

@@ -1,10 +1,14 @@
 """All that is known of one photo besides its pixels, from every source, each where it is most trusted.
 
-    when        EXIF taken, XMP created, IPTC created, EXIF digitised, XMP digitised, file's name, EXIF changed,
-                file changed
-    camera, lens, place, height     EXIF, sidecar, XMP
-    title, caption, rating          sidecar, XMP, IPTC, EXIF: a sidecar is where people's programs write last
+    when        EXIF taken, XMP created, IPTC created, EXIF digitised, XMP digitised, Takeout, file's name,
+                EXIF changed, file changed
+    camera, lens                    EXIF, sidecar, XMP
+    place, height                   EXIF, sidecar, XMP, Takeout
+    title, caption, rating          sidecar, XMP, IPTC, EXIF, Takeout: a sidecar is where people's programs write last,
+                                    and Takeout's JSON is what was said in Google Photos once
     keywords, people, places        all of them together
+
+``sidecar`` means XMP.
 
 The photo's name comes before EXIF's date of the last change, which editing programs set. Of two sidecars the one that
 names the whole file comes first.
@@ -20,14 +24,17 @@ from typing import TypeVar
 
 from PIL import Image
 
-from photoindex.metadata import dates, sidecars
+from photoindex.metadata import dates, sidecars, takeout
 from photoindex.metadata.dates import Moment
 from photoindex.metadata.exif import read_exif, read_orientation
 from photoindex.metadata.fields import Fields
 from photoindex.metadata.iptc import read_iptc
 from photoindex.metadata.sidecars import Sidecar
+from photoindex.metadata.takeout import TakeoutError, read_takeout
+from photoindex.metadata.takeoutnames import is_cut
 from photoindex.metadata.text import each_once
 from photoindex.metadata.xmp import MOST_BYTES, XmpError, read_xmp
+from photoindex.paths import shown
 from photoindex.types import PhotoFacts, Place, TakenSource, Written
 
 # A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
@@ -57,11 +64,12 @@ def describe(
     """
     problems: list[str] = []
     beside = sidecars.beside(path)
-    packets = [fields for each in beside if (fields := _read_sidecar(each, problems)) is not None]
+    packets = [fields for each in beside if each.is_xmp and (fields := _read_sidecar(each, problems)) is not None]
+    takeouts = [fields for each in beside if not each.is_xmp and (fields := _read_json(each, path, problems))]
     embedded = _embedded(image, path, problems)
     exif, iptc, xmp = read_exif(image), read_iptc(image), [*packets, embedded]
-    taken, source = _taken(exif, xmp, iptc, path, now or datetime.now())
-    located = next((each for each in (exif, *xmp) if each.latitude is not None), exif)
+    taken, source = _taken(exif, xmp, iptc, takeouts, path, now or datetime.now())
+    located = next((each for each in (exif, *xmp, *takeouts) if each.latitude is not None), exif)
     facts = PhotoFacts(
         format=_FORMAT_NAMES.get(format_name, format_name),
         width=upright_size[0],
@@ -78,19 +86,43 @@ def describe(
         rating=_first(each.rating for each in (*xmp, exif)),
         place=_place([*xmp, iptc]),
     )
-    return Description(facts, _written([*xmp, iptc, exif]), sidecars.state(beside), tuple(problems))
+    return Description(facts, _written([*xmp, iptc, exif, *takeouts]), sidecars.state(beside), tuple(problems))
 
 
 def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
     try:
         if sidecar.size > MOST_BYTES:
             raise XmpError(f"it has more than {MOST_BYTES // 1_000_000} MB")
-        with sidecar.path.open("rb") as file:
-            return read_xmp(file.read(MOST_BYTES + 1))
+        return read_xmp(_bytes(sidecar, MOST_BYTES))
     except (XmpError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        problems.append(f"cannot read the sidecar {_shown(sidecar.path)}: {reason}; write it again with its program")
+        problems.append(f"{_unreadable(sidecar, error)}; write it again with its program")
         return None
+
+
+def _read_json(sidecar: Sidecar, path: Path, problems: list[str]) -> Fields | None:
+    try:
+        if sidecar.size > takeout.MOST_BYTES:
+            raise TakeoutError(f"it has more than {takeout.MOST_BYTES // 1_000_000} MB")
+        data = _bytes(sidecar, takeout.MOST_BYTES)
+        fields, wrong = read_takeout(data, path.name, cut=is_cut(sidecar.path.name))
+    except (TakeoutError, OSError) as error:
+        problems.append(f"{_unreadable(sidecar, error)}; unpack it again from Google Takeout")
+        return None
+    if wrong:
+        names = ", ".join(wrong)
+        problems.append(f"{shown(sidecar.path)} has something else than Google Takeout writes as {names}; "
+                        "the rest of it is used")  # fmt: skip
+    return fields
+
+
+def _bytes(sidecar: Sidecar, most: int) -> bytes:
+    """What a sidecar holds; of more than ``most`` bytes one byte more, by which its reader knows."""
+    with sidecar.path.open("rb") as file:
+        return file.read(most + 1)
+
+
+def _unreadable(sidecar: Sidecar, error: Exception) -> str:
+    return f"cannot read the sidecar {shown(sidecar.path)}: {getattr(error, 'strerror', None) or error}"
 
 
 def _embedded(image: Image.Image, path: Path, problems: list[str]) -> Fields:
@@ -104,7 +136,7 @@ def _embedded(image: Image.Image, path: Path, problems: list[str]) -> Fields:
     try:
         return read_xmp(packet)
     except XmpError as error:
-        problems.append(f"cannot read the XMP in {_shown(path)}: {error}; its other metadata is used")
+        problems.append(f"cannot read the XMP in {shown(path)}: {error}; its other metadata is used")
         return Fields()
 
 
@@ -119,20 +151,27 @@ def _written(sources: Sequence[Fields]) -> Written:
 
 
 def _taken(
-    exif: Fields, packets: Sequence[Fields], iptc: Fields, path: Path, now: datetime
+    exif: Fields,
+    packets: Sequence[Fields],
+    iptc: Fields,
+    takeouts: Sequence[Fields],
+    path: Path,
+    now: datetime,
 ) -> tuple[Moment | None, TakenSource | None]:
+    named = dates.from_name(path.name)
     candidates: list[tuple[Moment | None, TakenSource]] = [
         (exif.original, "exif"),
         *((each.original, "xmp") for each in packets),
         (iptc.original, "iptc"),
         (exif.digitised, "exif"),
         *((each.digitised, "xmp") for each in packets),
-        (dates.from_name(path.name), "name"),
+        *((dates.in_zone_of(each.original, named), "takeout") for each in takeouts),
+        (named, "name"),
         (exif.changed, "exif"),
         (dates.from_mtime(_mtime(path)), "mtime"),
     ]
     for moment, source in candidates:
-        believed = dates.believable(moment, now, clock=source in ("exif", "mtime"))
+        believed = dates.believable(moment, now, clock=source in ("exif", "takeout", "mtime"))
         if believed is not None:
             return believed, source
     return None, None
@@ -155,8 +194,3 @@ def _mtime(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _shown(path: Path) -> str:
-    text = str(path)
-    return text if text.isprintable() else ascii(text)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from photoindex.found import Match
-    from photoindex.search.query import ParsedQuery, parse_query
+    from photoindex.search.query import parse_query
+    from photoindex.search.syntax import ParsedQuery
     from photoindex.search.words import FullText
     from photoindex.types import Document
 
@@ -21,7 +22,7 @@ _HOMES = {
     "Document": "photoindex.types",
     "FullText": "photoindex.search.words",
     "Match": "photoindex.found",
-    "ParsedQuery": "photoindex.search.query",
+    "ParsedQuery": "photoindex.search.syntax",
     "parse_query": "photoindex.search.query",
 }
 

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from photoindex.atomic import replace_file
 from photoindex.errors import FullTextError
 
 REMEDY: Final = "run photoindex reindex --fulltext"
@@ -86,10 +87,7 @@ class Generations:
             if file.is_file():
                 _to_disk(file)
         stamp = {"index": path.name, "complete": complete, "as": self._expected}
-        written = self._stamp.with_suffix(".new")
-        written.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
-        _to_disk(written)
-        written.replace(self._stamp)
+        replace_file(self._stamp, json.dumps(stamp, indent=1))
         for other in self._generations():
             if other != path:
                 discard(other)

@@ -41,8 +41,8 @@ from photoindex.search import _whoosh, lexicon, numbers
 from photoindex.search.analysis import stem
 from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground
-from photoindex.search.query import AllOf, AnyOf, Below, Fuzzy, Has, Node, Number, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
+from photoindex.search.syntax import AllOf, AnyOf, Below, Fuzzy, Has, Node, Number, Phrase, Prefix, Ranked, Taken, Word
 from photoindex.search.terms import TERMS_LAYER, stand_ins_of_run, terms_of_run
 
 if TYPE_CHECKING:

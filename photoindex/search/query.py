@@ -24,13 +24,28 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Final, NamedTuple
 
 from photoindex.errors import QueryError
 from photoindex.search import dates, numbers
 from photoindex.search.analysis import STOP_WORDS, content_words, stem, typed_words, words
+from photoindex.search.syntax import (
+    AllOf,
+    AnyOf,
+    Below,
+    Fuzzy,
+    Has,
+    Node,
+    Number,
+    ParsedQuery,
+    Phrase,
+    Prefix,
+    Ranked,
+    Taken,
+    Word,
+)
 
 LONGEST_QUERY: Final = 1000  # characters
 MOST_CLAUSES: Final = 64  # words, those of phrases included
@@ -66,104 +81,7 @@ HAS: Final = (
 _SAME: Final = {"keyword": "keywords", "tag": "keywords", "tags": "keywords", "person": "people", "stars": "rating"}
 # Names of formats as suffixes have them -> as decoders do.
 _FORMATS: Final = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "j2k": "jpeg2000"}
-
-
 FORMAT: Final = "format="  # before a format's name, among the facts
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A folded word, not yet stemmed, in ``field`` or in any; ``exact`` when it was quoted: no other word will do."""
-
-    text: str
-    field: str | None = None
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """Any word that begins with ``text``."""
-
-    text: str
-    field: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fuzzy:
-    """Any word at most ``distance`` edits away from ``text``."""
-
-    text: str
-    distance: int
-    field: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """Two or more folded words next to each other in one field."""
-
-    words: tuple[str, ...]
-    field: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Taken on a day from ``first`` to ``last``, both included; None leaves that end open."""
-
-    first: date | None
-    last: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class Has:
-    """Carries the fact ``what``, one of ``HAS``."""
-
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """The number in ``field``, as the index stores it, is from ``low`` to ``high``, both included."""
-
-    field: str
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class Below:
-    """Lies at or below a path, given by its :func:`path_key`."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A run of clauses: any of ``wanted`` (when there are some), all of ``required``, none of ``excluded``."""
-
-    wanted: tuple[Node, ...] = ()
-    required: tuple[Node, ...] = ()
-    excluded: tuple[Node, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    parts: tuple[Node, ...]
-
-
-Node = Word | Prefix | Fuzzy | Phrase | Taken | Has | Number | Below | Ranked | AllOf | AnyOf
-
-
-class ParsedQuery(NamedTuple):
-    """A query understood. ``words`` are the words a photo is wanted for, folded, unstemmed, in order, each once."""
-
-    text: str
-    root: Node
-    words: tuple[str, ...]
 
 
 def parse_query(text: str, today: date | None = None) -> ParsedQuery:

@@ -12,7 +12,7 @@ from typing import Final
 
 from photoindex.search.analysis import STOP_WORDS, stem
 from photoindex.search.matching import Matcher
-from photoindex.search.query import ParsedQuery
+from photoindex.search.syntax import ParsedQuery
 
 MOST_WORDS: Final = 4  # of a query that spellings are looked for
 MOST_SPELLINGS: Final = 3  # offered for one word

@@ -19,7 +19,7 @@ import numpy as np
 
 from photoindex.search import lexicon
 from photoindex.search.analysis import stem
-from photoindex.search.query import AllOf, AnyOf, Node, Ranked, Word
+from photoindex.search.syntax import AllOf, AnyOf, Node, Ranked, Word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,9 +25,10 @@ from photoindex.search.documents import PHOTO_FIELD, Documents
 from photoindex.search.evidence import reasons
 from photoindex.search.generations import REMEDY, Current, Generations, discard
 from photoindex.search.matching import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, PATHS_FIELD, Matcher, day_number
-from photoindex.search.query import ParsedQuery, parse_query, path_key
+from photoindex.search.query import parse_query, path_key
 from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.spelling import corrections
+from photoindex.search.syntax import ParsedQuery
 from photoindex.search.terms import TermSource, stand_ins_of, terms_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from sqlalchemy import func, select
 from photoindex.errors import CatalogueDamaged, CatalogueError
 from photoindex.store.database import (
     BACKUP_SUFFIX,
-    BUSY_SECONDS,
     DAILY,
     HEAD,
     PART,
@@ -27,6 +26,7 @@ from photoindex.store.database import (
     prune_backups,
     stamp,
 )
+from photoindex.store.sqlite import BUSY_SECONDS
 from photoindex.store.tables import catalogue, file, job, metadata, photo, root
 from photoindex.units import human_size
 

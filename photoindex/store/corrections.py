@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
+from photoindex.store.chunks import chunks
 from photoindex.store.lookup import precedence_of
-from photoindex.store.photos import CHUNK
 from photoindex.store.tables import caption, correction, file, photo, root, term
 from photoindex.types import CaptionSource, Correction
 
@@ -55,8 +55,7 @@ def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]
     captions: dict[int, str] = {}
     tags: dict[int, list[str]] = {}
     locks: dict[int, Locked] = {}
-    for start in range(0, len(photo_ids), CHUNK):
-        chunk = photo_ids[start : start + CHUNK]
+    for chunk in chunks(photo_ids):
         rows = connection.execute(
             select(caption.c.photo_id, caption.c.text, caption.c.source, caption.c.current, caption.c.locked)
             .where(
@@ -189,8 +188,8 @@ def captioned_files(connection: Connection) -> list[tuple[Path, str, str | None]
 def corrections_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:
     """All that people changed of each photo, oldest first."""
     found: dict[int, list[Correction]] = {}
-    for start in range(0, len(photo_ids), CHUNK):
-        query = select(correction).where(correction.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+    for chunk in chunks(photo_ids):
+        query = select(correction).where(correction.c.photo_id.in_(chunk))
         for row in connection.execute(query.order_by(correction.c.made_at, correction.c.id)):
             found.setdefault(row.photo_id, []).append(read_correction(row))
     return {number: tuple(values) for number, values in found.items()}

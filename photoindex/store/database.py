@@ -1,12 +1,14 @@
-"""Opening the catalogue: the engine, SQLite's pragmas, migrations with a backup first, transactions, backups.
+"""Opening the catalogue, migrations with a backup first, transactions, backups.
 
-The only module that knows the catalogue is SQLite. It imports SQLAlchemy with the first transaction: a command that
-only searches asks without it (:meth:`Database.ask`), for importing it takes longer than all the rest of a search.
+With :mod:`.sqlite` the only module that knows that the catalogue is SQLite. It imports SQLAlchemy with the first
+transaction: a command that only searches asks without it (:meth:`Database.ask`), for importing it takes longer than all
+the rest of a search.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -15,35 +17,38 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photoindex.errors import (
-    CatalogueDamaged,
     CatalogueError,
     CatalogueReadOnly,
     CatalogueTooNew,
-    CatalogueUnavailable,
 )
 from photoindex.resources import migrations_dir
 from photoindex.store.asking import Asker
+from photoindex.store.sqlite import (
+    BUSY_SECONDS,
+    connect,
+    connect_as_is,
+    connect_untouched,
+    explained,
+    make_engine,
+    may_write,
+    needs_copy,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 # The newest migration. Kept here so that opening an up-to-date catalogue never imports Alembic; a test holds it true.
 HEAD = "0009"
-BUSY_SECONDS = 30
 BACKUPS_KEPT = 3  # of each kind
 BEFORE_UPGRADE, DAILY = "before-upgrade", "backup"  # the kinds, as they are named
 BACKUP_SUFFIX, PART = ".sqlite3", ".part"  # of a whole one, and while it is being made
 QUICK_CHECK_BYTES = 1_000_000_000  # a larger catalogue is not compared with its indexes, which reads it many times over
 FAULTS_SHOWN = 10
 DAY = 86_400.0  # seconds
-
-
-FULL_BYTES = 1 << 16  # a disk with less room than this is full
 
 
 class Database:
@@ -74,7 +79,7 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CatalogueError(f"cannot create the data folder {path.parent}: {error.strerror}") from error
-        if path.exists() and not _may_write(path):
+        if path.exists() and not may_write(path):
             return cls._open_read_only(path)
         database = cls(path)
         try:
@@ -87,7 +92,7 @@ class Database:
                     database._enter_wal()
         except (sqlite3.DatabaseError, OSError) as error:
             database.close()
-            raise _explained(path, error) from error
+            raise explained(path, error) from error
         except CatalogueError:
             database.close()
             raise
@@ -100,14 +105,14 @@ class Database:
         ``untouched``: nobody writes to it meanwhile, as to a backup; then SQLite keeps nothing beside it either.
         Raises :class:`CatalogueError` when it is not there or cannot be read.
         """
-        database = cls(path, read_by=_connect_untouched if untouched else _connect_as_is)
+        database = cls(path, read_by=connect_untouched if untouched else connect_as_is)
         try:
-            if not untouched and _needs_copy(path):
+            if not untouched and needs_copy(path):
                 database._read_a_copy()
             database.revision()
         except (sqlite3.DatabaseError, OSError) as error:
             database.close()
-            raise _explained(path, error) from error
+            raise explained(path, error) from error
         except CatalogueError:
             database.close()
             raise
@@ -132,7 +137,7 @@ class Database:
         """SQLAlchemy's, made when first needed."""
         with self._lock:
             if self._engine is None:
-                self._engine = _engine(self._place, self._read_by)
+                self._engine = make_engine(self._place, self._read_by)
             return self._engine
 
     def close(self) -> None:
@@ -162,9 +167,7 @@ class Database:
         with self._lock:
             try:
                 if self._asker is None:
-                    connection = (
-                        self._read_by(self._place) if self._read_by else _connected(str(self._place), uri=False)
-                    )
+                    connection = self._read_by(self._place) if self._read_by else connect(self._place)
                     connection.isolation_level = None  # transactions are begun here
                     self._asker = Asker(connection)
                 self._asker.connection.execute("begin")
@@ -173,7 +176,7 @@ class Database:
                 finally:
                     self._asker.connection.rollback()
             except sqlite3.DatabaseError as error:
-                raise _explained(self.path, error) from error
+                raise explained(self.path, error) from error
 
     def change(self, how: Callable[..., None], *arguments: object) -> None:
         """Do one of the small changes in :mod:`.lookup`, without SQLAlchemy, in a write transaction of its own."""
@@ -191,7 +194,7 @@ class Database:
             with self.engine.connect() as connection:
                 yield connection
         except DatabaseError as error:
-            raise _explained(self.path, error) from error
+            raise explained(self.path, error) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -203,7 +206,7 @@ class Database:
             with self.engine.connect().execution_options(photoindex_write=True) as connection, connection.begin():
                 yield connection
         except DatabaseError as error:
-            raise _explained(self.path, error) from error
+            raise explained(self.path, error) from error
 
     def backup(self, destination: Path) -> None:
         """Copy the catalogue as of now, while others go on using it; the copy is there as a whole, or not at all.
@@ -219,7 +222,7 @@ class Database:
             if os.name != "nt":  # Windows flushes no folders
                 _to_disk(destination.parent)
         except sqlite3.Error as error:
-            raise _explained(self.path, error) from error
+            raise explained(self.path, error) from error
         finally:
             with suppress(OSError):
                 part.unlink()
@@ -261,12 +264,33 @@ class Database:
         # The mode stays with the file, so it is set only once the file is known to be ours. SQLite changes it outside
         # transactions only, and other connections of this process would be in its way.
         self._disconnect()
-        with closing(_connected(str(self.path), uri=False)) as connection:
+        with closing(connect(self.path)) as connection:
             connection.execute("pragma journal_mode = wal")
+
+    def _make(self) -> None:
+        """Make the tables of an empty catalogue at once, as running every migration leaves them; a test holds that."""
+        from sqlalchemy import insert, text
+
+        from photoindex.store.tables import catalogue, metadata
+
+        with self.write() as connection:
+            metadata.create_all(connection)
+            connection.execute(insert(catalogue).values(id=1, identity=secrets.token_hex(16), vector_revision=0))
+            # What Alembic asks when there is something to upgrade.
+            connection.execute(
+                text(
+                    "create table if not exists alembic_version"
+                    " (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num))"
+                )
+            )
+            connection.execute(text("insert into alembic_version values (:head)"), {"head": HEAD})
 
     def _upgrade(self, found: str | None) -> None:
         if found == HEAD:
             return  # another process did it while we waited for the lock
+        if found is None:
+            self._make()
+            return
         # Imported here: Alembic takes a quarter of a second, and nearly every start finds the catalogue up to date.
         from alembic.config import Config
         from alembic.runtime.environment import EnvironmentContext
@@ -275,10 +299,9 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
         scripts = ScriptDirectory.from_config(config)
-        if found is not None:
-            if found not in {script.revision for script in scripts.walk_revisions()}:
-                raise _too_new(self.path, found)
-            self._backup_before(found)
+        if found not in {script.revision for script in scripts.walk_revisions()}:
+            raise _too_new(self.path, found)
+        self._backup_before(found)
         with self.write() as connection:
             config.attributes["connection"] = connection
 
@@ -334,53 +357,11 @@ def stamp() -> str:
     return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _uri(path: Path, mode: str) -> str:
-    return f"{path.absolute().as_uri()}?mode={mode}"
-
-
-def _connect_as_is(path: Path) -> sqlite3.Connection:
-    """A connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, and nobody
-    has left a log there, the file can be read by itself."""
-    try:
-        return _connected(_uri(path, "ro"))
-    except sqlite3.OperationalError as error:
-        if not _is_refused(error) or _has_log(path):
-            raise
-    return _connect_untouched(path)
-
-
-def _connect_untouched(path: Path) -> sqlite3.Connection:
-    return _connected(_uri(path, "ro") + "&immutable=1")
-
-
-def _needs_copy(path: Path) -> bool:
-    """Whether a log was left beside the catalogue that can be read nowhere but in a folder that can be written."""
-    if not _has_log(path):
-        return False
-    try:
-        _connected(_uri(path, "ro")).close()
-    except sqlite3.OperationalError as error:
-        return _is_refused(error)
-    except sqlite3.DatabaseError:
-        return False  # told better by whoever reads it next
-    return False
-
-
-def _is_refused(error: sqlite3.OperationalError) -> bool:
-    return any(reason in str(error) for reason in ("unable to open", "readonly"))
-
-
-def _has_log(path: Path) -> bool:
-    try:
-        return os.stat(f"{path}-wal").st_size > 0
-    except FileNotFoundError:
-        return False
-
-
-def _may_write(path: Path) -> bool:
-    """Whether the file and its folder can be written, as SQLite needs both. False too on a disk that is read-only."""
-    effective = os.access in os.supports_effective_ids
-    return all(os.access(place, os.W_OK, effective_ids=effective) for place in (path, path.parent))
+def _too_new(path: Path, found: str) -> CatalogueTooNew:
+    return CatalogueTooNew(
+        f"the catalogue {path} was written by a newer photoindex (its version is {found}, this one knows up to {HEAD})"
+        ": upgrade photoindex, or name another --data-dir"
+    )
 
 
 def _to_disk(path: Path) -> None:
@@ -389,76 +370,3 @@ def _to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _connected(place: str, *, uri: bool = True) -> sqlite3.Connection:
-    connection = sqlite3.connect(place, uri=uri, timeout=BUSY_SECONDS, check_same_thread=False)
-    try:
-        connection.execute("select count(*) from sqlite_master").fetchone()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _engine(path: Path, read_by: Callable[[Path], sqlite3.Connection] | None = None) -> Engine:
-    """``read_by``: how to connect for reading alone."""
-    from sqlalchemy import NullPool, create_engine, event
-
-    if read_by is not None:
-        engine = create_engine("sqlite://", creator=partial(read_by, path), poolclass=NullPool)
-    else:
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        # The driver's own BEGIN comes late and never IMMEDIATE: transactions are begun below instead.
-        connection.isolation_level = None
-        # In WAL mode NORMAL never corrupts; a power cut may undo the last transactions, whose jobs then run again.
-        connection.execute("pragma synchronous = normal")
-        connection.execute("pragma foreign_keys = on")
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        # A writer takes the lock at once: one that began as a reader could not wait for it.
-        write = connection.get_execution_options().get("photoindex_write", False)
-        connection.exec_driver_sql("begin immediate" if write else "begin")
-
-    return engine
-
-
-def _too_new(path: Path, found: str) -> CatalogueTooNew:
-    return CatalogueTooNew(
-        f"the catalogue {path} was written by a newer photoindex (its version is {found}, this one knows up to {HEAD})"
-        ": upgrade photoindex, or name another --data-dir"
-    )
-
-
-def _explained(path: Path, error: Exception) -> CatalogueError:
-    """A database error in one line: what failed, which file, what to do."""
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "not a database" in reason or "malformed" in reason:
-        return CatalogueDamaged(
-            f"the catalogue {path} is damaged or is no catalogue ({reason}): photoindex doctor says what can be done"
-        )
-    if "locked" in reason:
-        return CatalogueUnavailable(
-            f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it locked"
-        )
-    # SQLite says "disk I/O error" when there is no room for the little file that its users share.
-    if "full" in reason or ("disk I/O error" in reason and _free(path.parent) < FULL_BYTES):
-        return CatalogueUnavailable(f"the disk that holds the catalogue {path} is full: make room there")
-    if "disk I/O error" in reason:
-        return CatalogueUnavailable(f"the catalogue {path} cannot be read or written ({reason}): check its disk")
-    if "readonly" in reason or "unable to open" in reason:
-        return CatalogueUnavailable(
-            f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
-        )
-    return CatalogueError(f"the catalogue {path} cannot be used: {reason}")
-
-
-def _free(folder: Path) -> float:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return float("inf")  # whatever is wrong there, it is not known to be full

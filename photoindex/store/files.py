@@ -5,6 +5,7 @@ Every function takes an open transaction and is one step of it. Paths are absolu
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,15 +13,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, or_, select, update
 
 from photoindex import jobqueue
 from photoindex.store import pairs
+from photoindex.store.chunks import chunks
 from photoindex.store.photos import mark_text_stale
 from photoindex.store.tables import UtcTime, file, job, photo, root
 from photoindex.types import FileStat, ScannedFile
-
-CHUNK = 500  # rows a statement: below SQLite's limit on variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,49 +145,49 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
     roots = list_roots(connection)
     now = _now()
     queued = 0
-    for start in range(0, len(scanned), CHUNK):
-        chunk = scanned[start : start + CHUNK]
+    for chunk in chunks(scanned):
         places = {}
         for item in chunk:
             owner = root_of(roots, item.path)
             assert owner is not None, f"{item.path} is below no root"
             places[(owner.id, item.path.relative_to(owner.path).as_posix())] = item
-        existing = {
-            (row.root_id, row.relative_path): row
-            for row in connection.execute(
-                select(file).where(
-                    file.c.root_id.in_({root_id for root_id, _ in places}),
-                    file.c.relative_path.in_([relative for _, relative in places]),
-                )
-            )
-        }
+        existing = _rows_at(connection, places)
         final = jobqueue.final_failures(connection, [row.id for row in existing.values()])
-        to_queue = []
+        new, known, returned, to_queue = [], [], [], []
         for (root_id, relative), item in places.items():
-            values = {
-                "size": item.stat.size,
-                "mtime_ns": item.stat.mtime_ns,
-                "inode": item.stat.inode,
-                "missing_since": None,
-            }
             row = existing.get((root_id, relative))
             if row is None:
-                values["shot"] = pairs.shot_of(relative)
-                added = connection.execute(insert(file).values(root_id=root_id, relative_path=relative, **values))
-                assert added.inserted_primary_key is not None
-                to_queue.append(added.inserted_primary_key[0])
+                place = {"root_id": root_id, "relative_path": relative, "shot": pairs.shot_of(relative)}
+                new.append({**place, "missing_since": None, **dataclasses.asdict(item.stat)})
                 continue
-            connection.execute(update(file).where(file.c.id == row.id).values(**values))
+            known.append({"known_id": row.id, **dataclasses.asdict(item.stat)})
             unchanged = (row.size, row.mtime_ns) == (item.stat.size, item.stat.mtime_ns)
             if unchanged and row.photo_id is not None:
                 if row.missing_since is not None:
-                    mark_text_stale(connection, [row.photo_id])
-                    pairs.settle(connection, row.id)
+                    returned.append(row)
             elif not (unchanged and row.id in final):
                 to_queue.append(row.id)
+        if known:
+            stat = {name: bindparam(name, type_=file.c[name].type) for name in ("size", "mtime_ns", "inode")}
+            seen = update(file).where(file.c.id == bindparam("known_id")).values(missing_since=None, **stat)
+            connection.execute(seen, known)
+        if new:
+            connection.execute(insert(file), new)
+            added = [(row["root_id"], row["relative_path"]) for row in new]
+            rows = _rows_at(connection, added)
+            to_queue += [rows[place].id for place in added]
+        mark_text_stale(connection, [row.photo_id for row in returned])
+        pairs.settle(connection, [row.id for row in returned])
         jobqueue.enqueue(connection, to_queue, now)
         queued += len(to_queue)
     return queued
+
+
+def _rows_at(connection: Connection, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Any]:
+    """The rows of those of these (root id, relative path) that are known. At most a chunk of them."""
+    root_ids, relative = zip(*places, strict=True)
+    query = select(file).where(file.c.root_id.in_(set(root_ids)), file.c.relative_path.in_(relative))
+    return {(row.root_id, row.relative_path): row for row in connection.execute(query)}
 
 
 def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
@@ -211,8 +211,7 @@ def present_below(connection: Connection, paths: Iterable[Path]) -> dict[int, li
 def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
     """The same as :func:`mark_missing`, by id."""
     photos: list[int] = []
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
+    for chunk in chunks(ids):
         held = select(file.c.photo_id).where(file.c.id.in_(chunk), file.c.photo_id.is_not(None))
         photos += connection.execute(held).scalars()
         connection.execute(update(file).where(file.c.id.in_(chunk)).values(missing_since=_now()))
@@ -235,8 +234,7 @@ def restore_missing(connection: Connection, root_id: int, since: datetime) -> in
     rows = connection.execute(select(file.c.id, file.c.photo_id).where(chosen)).all()
     connection.execute(update(file).where(chosen).values(missing_since=None))
     mark_text_stale(connection, [row.photo_id for row in rows])
-    for row in rows:
-        pairs.settle(connection, row.id)
+    pairs.settle(connection, [row.id for row in rows])
     return len(rows)
 
 
@@ -273,15 +271,34 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
     return len(moved)
 
 
-def link_photo(connection: Connection, file_id: int, photo_id: int, stat: FileStat) -> None:
-    """Say which content a file holds; the photo it held before, and this one, are marked for the full-text index."""
-    before = connection.execute(select(file.c.photo_id).where(file.c.id == file_id)).scalar()
-    connection.execute(
-        update(file)
-        .where(file.c.id == file_id)
-        .values(photo_id=photo_id, size=stat.size, mtime_ns=stat.mtime_ns, inode=stat.inode, missing_since=None)
-    )
-    mark_text_stale(connection, [photo_id, *([before] if before not in (None, photo_id) else [])])
+@dataclass(frozen=True, slots=True)
+class Link:
+    """That a file holds a photo. ``sidecars``: with which ones it was read; ``None`` when that is not known."""
+
+    file_id: int
+    photo_id: int
+    stat: FileStat
+    sidecars: str | None = None
+
+
+def link_photos(connection: Connection, links: Sequence[Link]) -> None:
+    """Say which content files hold; the photos they held before, and these, are marked for the full-text index."""
+    if not links:
+        return
+    marked = {link.photo_id for link in links}
+    for chunk in chunks(link.file_id for link in links):
+        held = select(file.c.photo_id).where(file.c.id.in_(chunk), file.c.photo_id.is_not(None))
+        marked.update(connection.execute(held).scalars())
+    columns = ("photo_id", "size", "mtime_ns", "inode")
+    statement = update(file).where(file.c.id == bindparam("linked_id"))
+    statement = statement.values(missing_since=None, **{name: bindparam(name) for name in columns})
+    rows = [{"linked_id": link.file_id, "photo_id": link.photo_id, **dataclasses.asdict(link.stat)} for link in links]
+    connection.execute(statement, rows)
+    read = [{"read_id": link.file_id, "state": link.sidecars} for link in links if link.sidecars is not None]
+    if read:
+        statement = update(file).where(file.c.id == bindparam("read_id"), file.c.sidecars != bindparam("state"))
+        connection.execute(statement.values(sidecars=bindparam("state")), read)
+    mark_text_stale(connection, sorted(marked))
 
 
 def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> None:
@@ -297,11 +314,11 @@ def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> Non
 def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[list[Path], list[Path]]]:
     """For each photo the paths that hold it now, and those that did when they were last seen; each sorted."""
     found: dict[int, tuple[list[Path], list[Path]]] = {photo_id: ([], []) for photo_id in photo_ids}
-    for start in range(0, len(photo_ids), CHUNK):
+    for chunk in chunks(photo_ids):
         rows = connection.execute(
             select(file.c.photo_id, file.c.relative_path, file.c.missing_since, root.c.path)
             .join_from(file, root)
-            .where(file.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+            .where(file.c.photo_id.in_(chunk))
         )
         for row in rows:
             found[row.photo_id][row.missing_since is not None].append(Path(row.path, row.relative_path))
@@ -360,8 +377,8 @@ def read_below(connection: Connection, below: Path) -> dict[Path, int]:
 def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
     """Those of these files whose content is known."""
     found: set[int] = set()
-    for start in range(0, len(ids), CHUNK):
-        chosen = file.c.id.in_(ids[start : start + CHUNK]) & file.c.photo_id.is_not(None)
+    for chunk in chunks(ids):
+        chosen = file.c.id.in_(chunk) & file.c.photo_id.is_not(None)
         found.update(connection.execute(select(file.c.id).where(chosen)).scalars())
     return found
 

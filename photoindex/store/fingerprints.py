@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, update
 
+from photoindex.store.chunks import chunks
 from photoindex.store.tables import file, photo, root
 from photoindex.types import FileStat
 
-CHUNK = 500  # rows a statement: below SQLite's limit on variables
 BYTES = 16
 
 
@@ -81,8 +81,7 @@ def held_photos(connection: Connection, photo_ids: Sequence[int]) -> dict[int, H
     """By id; without those that no file holds now."""
     paths: dict[int, list[Path]] = {}
     rows: list[Any] = []
-    for start in range(0, len(photo_ids), CHUNK):
-        chunk = list(photo_ids[start : start + CHUNK])
+    for chunk in chunks(photo_ids):
         holders = connection.execute(
             select(file.c.photo_id, root.c.path, file.c.relative_path)
             .join_from(file, root)

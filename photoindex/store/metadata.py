@@ -7,15 +7,16 @@ the transaction that stores what was read, and only if it still is the token tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 
 from photoindex.store import files
+from photoindex.store.chunks import chunks
 from photoindex.store.facts import values_of
-from photoindex.store.photos import CHUNK, mark_text_stale, new_token
+from photoindex.store.photos import mark_text_stale, new_token
 from photoindex.store.tables import caption, file, photo, term
 from photoindex.types import PhotoFacts, Written
 
@@ -36,42 +37,58 @@ def save_facts(connection: Connection, photo_id: int, facts: PhotoFacts) -> None
         mark_text_stale(connection, [photo_id])
 
 
-def save_written(connection: Connection, photo_id: int, written: Written) -> None:
-    """Store what people wrote of a photo. A caption that is no longer there becomes history."""
-    if _save_caption(connection, photo_id, written.caption) | _save_words(connection, photo_id, written):
-        mark_text_stale(connection, [photo_id])
+def save_written(connection: Connection, said: Mapping[int, Written]) -> None:
+    """Store what people wrote of photos, by id. A caption that is no longer there becomes history."""
+    changed = _save_captions(connection, said) | _save_words(connection, said)
+    if changed:
+        mark_text_stale(connection, sorted(changed))
 
 
-def _save_caption(connection: Connection, photo_id: int, text: str | None) -> bool:
-    ours = (caption.c.photo_id == photo_id) & (caption.c.source == "sidecar") & caption.c.current
-    known = connection.execute(select(caption.c.text).where(ours)).scalar()
-    if known == text:
-        return False
-    connection.execute(update(caption).where(ours).values(current=False))
-    if text is not None:
-        now = datetime.now(timezone.utc)
-        connection.execute(
-            insert(caption).values(photo_id=photo_id, text=text, source="sidecar", rank=0, current=True, created_at=now)
-        )
-    return True
+def _save_captions(connection: Connection, said: Mapping[int, Written]) -> set[int]:
+    ours = and_(caption.c.source == "sidecar", caption.c.current)
+    known: dict[int, str] = {}
+    for ids in chunks(said):
+        query = select(caption.c.photo_id, caption.c.text).where(ours, caption.c.photo_id.in_(ids))
+        known.update({row.photo_id: row.text for row in connection.execute(query)})
+    changed = {photo_id for photo_id, written in said.items() if known.get(photo_id) != written.caption}
+    for ids in chunks(changed & known.keys()):
+        connection.execute(update(caption).where(ours, caption.c.photo_id.in_(ids)).values(current=False))
+    given = {"source": "sidecar", "rank": 0, "current": True, "created_at": datetime.now(timezone.utc)}
+    captions = [(photo_id, said[photo_id].caption) for photo_id in sorted(changed)]
+    rows = [{"photo_id": photo_id, "text": text, **given} for photo_id, text in captions if text is not None]
+    if rows:
+        connection.execute(insert(caption), rows)
+    return changed
 
 
-def _save_words(connection: Connection, photo_id: int, written: Written) -> bool:
-    words = [
+def _save_words(connection: Connection, said: Mapping[int, Written]) -> set[int]:
+    ours = term.c.source.in_(SOURCES)
+    known: dict[int, list[tuple[str, str]]] = {}
+    for ids in chunks(said):
+        query = select(term.c.photo_id, term.c.source, term.c.text).where(ours, term.c.photo_id.in_(ids))
+        for row in connection.execute(query.order_by(term.c.id)):
+            known.setdefault(row.photo_id, []).append((row.source, row.text))
+    words = {photo_id: _words(written) for photo_id, written in said.items()}
+    changed = {photo_id for photo_id in said if known.get(photo_id, []) != words[photo_id]}
+    for ids in chunks(changed & known.keys()):
+        connection.execute(delete(term).where(ours, term.c.photo_id.in_(ids)))
+    rows = [
+        {"photo_id": photo_id, "text": text, "weight": 1.0, "source": source}
+        for photo_id in sorted(changed)
+        for source, text in words[photo_id]
+    ]
+    if rows:
+        connection.execute(insert(term), rows)
+    return changed
+
+
+def _words(written: Written) -> list[tuple[str, str]]:
+    return [
         *((KEYWORD_SOURCE, text) for text in written.keywords),
         *((PERSON_SOURCE, text) for text in written.people),
         *((PLACE_SOURCE, text) for text in written.places),
         *((TITLE_SOURCE, text) for text in filter(None, [written.title])),
     ]
-    ours = (term.c.photo_id == photo_id) & term.c.source.in_(SOURCES)
-    known = connection.execute(select(term.c.source, term.c.text).where(ours).order_by(term.c.id)).all()
-    if [tuple(row) for row in known] == words:
-        return False
-    connection.execute(delete(term).where(ours))
-    if words:
-        rows = [{"photo_id": photo_id, "text": text, "weight": 1.0, "source": source} for source, text in words]
-        connection.execute(insert(term), rows)
-    return True
 
 
 # ---- what is to be read again --------------------------------------------------------------------
@@ -79,8 +96,7 @@ def _save_words(connection: Connection, photo_id: int, written: Written) -> bool
 
 def mark_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
     """Say that what was read of these photos may be true no longer."""
-    for start in range(0, len(photo_ids), CHUNK):
-        chunk = photo_ids[start : start + CHUNK]
+    for chunk in chunks(photo_ids):
         connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(metadata_stale=new_token()))
 
 
@@ -92,13 +108,13 @@ def mark_paths(connection: Connection, paths: Iterable[Path]) -> int:
     return len(ids)
 
 
-def mark_if_named(connection: Connection, photo_id: int) -> None:
-    """Mark a photo one of whose files came, went or changed its name, if anything was known from beside the file."""
+def mark_if_named(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Mark photos one of whose files came, went or changed its name, if anything was known from beside the file."""
     beside = exists().where(file.c.photo_id == photo.c.id, file.c.sidecars != "")
     by_name = or_(photo.c.taken_source.is_(None), photo.c.taken_source.in_(("name", "mtime")))
-    connection.execute(
-        update(photo).where(photo.c.id == photo_id, or_(beside, by_name)).values(metadata_stale=new_token())
-    )
+    for chunk in chunks(photo_ids):
+        named = and_(photo.c.id.in_(chunk), or_(beside, by_name))
+        connection.execute(update(photo).where(named).values(metadata_stale=new_token()))
 
 
 def stale_photos(connection: Connection) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from photoindex.store import files
-from photoindex.store.photos import CHUNK
+from photoindex.store.chunks import chunks
 from photoindex.store.tables import photo
 from photoindex.types import SortKey
 
@@ -30,8 +30,8 @@ def in_order(connection: Connection, photo_ids: Sequence[int], key: SortKey, *, 
 
 def _values(connection: Connection, photo_ids: Sequence[int], column: Any) -> dict[int, Any]:
     found: dict[int, Any] = {}
-    for start in range(0, len(photo_ids), CHUNK):
-        rows = connection.execute(select(photo.c.id, column).where(photo.c.id.in_(photo_ids[start : start + CHUNK])))
+    for chunk in chunks(photo_ids):
+        rows = connection.execute(select(photo.c.id, column).where(photo.c.id.in_(chunk)))
         found.update((number, value) for number, value in rows)
     return found
 

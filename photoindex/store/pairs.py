@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,9 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, sel
 
 from photoindex import jobqueue
 from photoindex.photoformats import HEIC, is_developed_name, is_raw_name, suffix_of
+from photoindex.store.chunks import chunks
 from photoindex.store.photos import mark_text_stale
 from photoindex.store.tables import caption, file, job, root
-
-CHUNK = 500  # rows a statement: below SQLite's limit on variables
 
 
 def shot_of(relative_path: str | os.PathLike[str]) -> int:
@@ -37,8 +36,24 @@ def shot_of(relative_path: str | os.PathLike[str]) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def settle(connection: Connection, file_id: int) -> bool:
-    """Join a file to the others of its shot. Returns whether it is a companion now, which needs no caption."""
+def settle(connection: Connection, file_ids: Iterable[int]) -> set[int]:
+    """Join files to the others of their shots. Returns those that are companions now, which need no caption."""
+    company = in_company(connection, file_ids)
+    return {file_id for file_id in file_ids if file_id in company and _settle(connection, file_id)}
+
+
+def in_company(connection: Connection, file_ids: Iterable[int]) -> set[int]:
+    """Those of these files that may be of one shot with another present file: one by a name of the same hash."""
+    other = file.alias("other")
+    same = and_(other.c.shot == file.c.shot, other.c.root_id == file.c.root_id, other.c.id != file.c.id)
+    found: set[int] = set()
+    for chunk in chunks(file_ids):
+        query = select(file.c.id).join_from(file, other, same)
+        found.update(connection.execute(query.where(file.c.id.in_(chunk), other.c.missing_since.is_(None))).scalars())
+    return found
+
+
+def _settle(connection: Connection, file_id: int) -> bool:
     this = _row(connection, file_id)
     name = Path(this.relative_path)
     if this.missing_since is not None or not (is_raw_name(name) or is_developed_name(name)):
@@ -56,8 +71,8 @@ def settle(connection: Connection, file_id: int) -> bool:
 
 def release(connection: Connection, main_ids: Sequence[int]) -> None:
     """These files are gone or cannot be read: their companions stand for themselves again, and are queued."""
-    for start in range(0, len(main_ids), CHUNK):
-        _release(connection, file.c.main_id.in_(main_ids[start : start + CHUNK]))
+    for chunk in chunks(main_ids):
+        _release(connection, file.c.main_id.in_(chunk))
 
 
 def release_failed(connection: Connection) -> None:
@@ -74,8 +89,7 @@ def forget_companions(connection: Connection, file_ids: Sequence[int]) -> None:
 def follow_move(connection: Connection, moved: Sequence[int]) -> None:
     """Files have another path, and its :func:`shot_of`, now: part those that are no longer beside each other."""
     main = file.alias("main")
-    for start in range(0, len(moved), CHUNK):
-        chunk = moved[start : start + CHUNK]
+    for chunk in chunks(moved):
         apart = (
             select(file.c.id)
             .join_from(file, main, file.c.main_id == main.c.id)
@@ -86,7 +100,7 @@ def follow_move(connection: Connection, moved: Sequence[int]) -> None:
         )
         _release(connection, file.c.id.in_(list(connection.execute(apart).scalars())))
     if len(moved) == 1:  # a whole folder takes its pairs along; a file may have come to lie beside another
-        settle(connection, moved[0])
+        settle(connection, moved)
 
 
 def adoptable(connection: Connection, file_id: int) -> int | None:
@@ -162,7 +176,7 @@ def _join(connection: Connection, main: Any, raws: Collection[Any]) -> None:
 def _release(connection: Connection, which: ColumnElement[bool]) -> None:
     rows = connection.execute(select(file.c.id, file.c.missing_since).where(which)).all()
     ids = [row.id for row in rows]
-    for start in range(0, len(ids), CHUNK):
-        forget_companions(connection, ids[start : start + CHUNK])
+    for chunk in chunks(ids):
+        forget_companions(connection, chunk)
     present = [row.id for row in rows if row.missing_since is None]
     jobqueue.enqueue(connection, present, datetime.now(timezone.utc))

@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, update
 
 from photoindex.store import vectors
-from photoindex.store.facts import facts_of, values_of
+from photoindex.store.chunks import chunks
+from photoindex.store.facts import COLUMNS, facts_of, values_of
 from photoindex.store.lookup import precedence_of
 from photoindex.store.packing import pack_words
 from photoindex.store.tables import caption, file, model, photo, term
 from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
 
-CHUNK = 500
 LABEL_SOURCE = "label"
 KIND_SOURCE = "kind"
 
 
-def find_by_hash(connection: Connection, content_hash: str) -> tuple[int, bool] | None:
-    """(photo id, has been captioned) of a content that was met before. A person's caption alone does not count: the
-    model's labels and terms are still to come."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is known of a content from its bytes, without the caption."""
+
+    content_hash: str
+    size: int
+    facts: PhotoFacts
+    fingerprint: bytes | None = None
+
+
+def find_by_hash(connection: Connection, hashes: Iterable[str]) -> dict[str, tuple[int, bool]]:
+    """(photo id, has been captioned) of those of these contents that were met before. A person's caption alone does
+    not count: the model's labels and terms are still to come."""
     has_caption = exists().where(caption.c.photo_id == photo.c.id, caption.c.current, caption.c.source == "model")
-    row = connection.execute(select(photo.c.id, has_caption).where(photo.c.content_hash == content_hash)).first()
-    return None if row is None else (row[0], bool(row[1]))
+    found = {}
+    for chunk in chunks(hashes):
+        query = select(photo.c.content_hash, photo.c.id, has_caption).where(photo.c.content_hash.in_(chunk))
+        found.update({row[0]: (row[1], bool(row[2])) for row in connection.execute(query)})
+    return found
 
 
 def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:
     """The SHA-256 of each photo's content, by id."""
     found = {}
-    for start in range(0, len(photo_ids), CHUNK):
-        chosen = photo.c.id.in_(photo_ids[start : start + CHUNK])
-        for row in connection.execute(select(photo.c.id, photo.c.content_hash).where(chosen)):
+    for chunk in chunks(photo_ids):
+        for row in connection.execute(select(photo.c.id, photo.c.content_hash).where(photo.c.id.in_(chunk))):
             found[row.id] = row.content_hash
     return found
 
@@ -50,22 +63,33 @@ def was_captioned(connection: Connection, photo_id: int, identity: str, since: d
     return connection.execute(query).first() is not None
 
 
-def save_photo(
-    connection: Connection, content_hash: str, size: int, facts: PhotoFacts, fingerprint: bytes | None = None
-) -> int:
-    """Insert or refresh a content's row; returns its id."""
-    values = {**values_of(facts), "fingerprint": fingerprint}
-    known = connection.execute(select(photo.c.id).where(photo.c.content_hash == content_hash)).scalar()
-    if known is not None:
-        connection.execute(update(photo).where(photo.c.id == known).values(**values, text_stale=new_token()))
-        return int(known)
-    added = connection.execute(
-        insert(photo).values(
-            content_hash=content_hash, size=size, added_at=_now(), text_stale=new_token(), metadata_stale=0, **values
-        )
-    )
-    assert added.inserted_primary_key is not None
-    return int(added.inserted_primary_key[0])
+def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int]:
+    """Insert or refresh the rows of contents, no two of the same hash; returns their ids, in their order."""
+    ids = {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(contents)).items()}
+    new = [content for content in contents if content.content_hash not in ids]
+    met = [content for content in contents if content.content_hash in ids]
+    if met:
+        columns = [*COLUMNS, "fingerprint"]
+        statement = update(photo).where(photo.c.id == bindparam("met_id"))
+        statement = statement.values({"text_stale": new_token(), **{name: bindparam(name) for name in columns}})
+        rows = [
+            {"met_id": ids[one.content_hash], "fingerprint": one.fingerprint, **values_of(one.facts)} for one in met
+        ]
+        connection.execute(statement, rows)
+    if new:
+        given = {"added_at": _now(), "text_stale": new_token(), "metadata_stale": 0}
+        rows = [
+            {"content_hash": one.content_hash, "size": one.size, "fingerprint": one.fingerprint, **given,
+             **values_of(one.facts)}
+            for one in new
+        ]  # fmt: skip
+        connection.execute(insert(photo), rows)
+        ids |= {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(new)).items()}
+    return [ids[one.content_hash] for one in contents]
+
+
+def _hashes(contents: Sequence[Content]) -> list[str]:
+    return [one.content_hash for one in contents]
 
 
 def change_content(connection: Connection, photo_id: int, content_hash: str, size: int) -> None:
@@ -73,56 +97,47 @@ def change_content(connection: Connection, photo_id: int, content_hash: str, siz
     connection.execute(update(photo).where(photo.c.id == photo_id).values(content_hash=content_hash, size=size))
 
 
-def save_prediction(
-    connection: Connection, photo_id: int, prediction: Prediction, model_id: int, settings: str
+def save_predictions(
+    connection: Connection, predictions: Mapping[int, Prediction], model_id: int, settings: str
 ) -> None:
-    """Store what a model says: it becomes the current model caption, the one before becomes history.
+    """Store what a model says of photos, by id: it becomes the current model caption, the one before becomes history.
 
     A caption by the user or a sidecar is not touched and goes on being shown, and so does a locked one.
     """
-    connection.execute(
-        update(caption)
-        .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.current)
-        .values(current=False)
-    )
-    # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
-    connection.execute(
-        delete(caption).where(
-            caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.rank > 0, ~caption.c.locked
-        )
-    )
-    connection.execute(
-        insert(caption),
-        [
-            {
-                "photo_id": photo_id,
-                "text": candidate.text,
-                "source": "model",
-                "rank": rank,
-                "current": True,
-                "model_id": model_id,
-                "log_probability": candidate.log_probability,
-                "settings": settings,
-                "created_at": _now(),
-            }
-            for rank, candidate in enumerate(prediction.candidates)
-        ],
-    )
-    _save_labels(connection, photo_id, prediction)
-    vectors.save_vector(connection, photo_id, prediction.terms, model_id)
-    mark_text_stale(connection, [photo_id])
-
-
-def _save_labels(connection: Connection, photo_id: int, prediction: Prediction) -> None:
-    sources = {LABEL_SOURCE: prediction.labels, KIND_SOURCE: prediction.kinds}
-    connection.execute(delete(term).where(term.c.photo_id == photo_id, term.c.source.in_(sources)))
-    rows = [
+    for ids in chunks(predictions):
+        theirs = and_(caption.c.photo_id.in_(ids), caption.c.source == "model")
+        connection.execute(update(caption).where(theirs, caption.c.current).values(current=False))
+        # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
+        connection.execute(delete(caption).where(theirs, caption.c.rank > 0, ~caption.c.locked))
+        connection.execute(delete(term).where(term.c.photo_id.in_(ids), term.c.source.in_((LABEL_SOURCE, KIND_SOURCE))))
+    now = _now()
+    captions = [
+        {
+            "photo_id": photo_id,
+            "text": candidate.text,
+            "source": "model",
+            "rank": rank,
+            "current": True,
+            "model_id": model_id,
+            "log_probability": candidate.log_probability,
+            "settings": settings,
+            "created_at": now,
+        }
+        for photo_id, prediction in predictions.items()
+        for rank, candidate in enumerate(prediction.candidates)
+    ]
+    labels = [
         {"photo_id": photo_id, "text": label.name, "weight": label.probability, "source": source}
-        for source, labels in sources.items()
+        for photo_id, prediction in predictions.items()
+        for source, labels in ((LABEL_SOURCE, prediction.labels), (KIND_SOURCE, prediction.kinds))
         for label in labels
     ]
-    if rows:
-        connection.execute(insert(term), rows)
+    if captions:
+        connection.execute(insert(caption), captions)
+    if labels:
+        connection.execute(insert(term), labels)
+    vectors.save_vectors(connection, {number: said.terms for number, said in predictions.items()}, model_id)
+    mark_text_stale(connection, list(predictions))
 
 
 def ensure_model(
@@ -144,8 +159,7 @@ def ensure_model(
 
 def mark_text_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
     """Say, in the transaction that changes a photo's words, that the full-text index must learn of it."""
-    for start in range(0, len(photo_ids), CHUNK):
-        chunk = photo_ids[start : start + CHUNK]
+    for chunk in chunks(photo_ids):
         connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=new_token()))
 
 
@@ -157,10 +171,10 @@ def stale_photos(connection: Connection, limit: int | None) -> list[tuple[int, i
 
 def clear_text_stale(connection: Connection, indexed: Sequence[tuple[int, int]]) -> None:
     """The full-text index has committed these; a photo changed since (another token) keeps its mark."""
-    for photo_id, token in indexed:
-        connection.execute(
-            update(photo).where(photo.c.id == photo_id, photo.c.text_stale == token).values(text_stale=0)
-        )
+    if indexed:
+        seen = and_(photo.c.id == bindparam("indexed_id"), photo.c.text_stale == bindparam("seen_token"))
+        rows = [{"indexed_id": photo_id, "seen_token": token} for photo_id, token in indexed]
+        connection.execute(update(photo).where(seen).values(text_stale=0), rows)
 
 
 def captioned_before(connection: Connection, identity: str | None, photo_ids: Sequence[int] | None = None) -> list[int]:
@@ -177,6 +191,19 @@ def captioned_before(connection: Connection, identity: str | None, photo_ids: Se
         query = query.where(model.c.identity != identity)
     found = {row.photo_id: row.file_id for row in connection.execute(query)}
     return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
+
+
+def by_model(connection: Connection) -> dict[str, int]:
+    """How many photos that have a file have their current model caption from each model, the most frequent first."""
+    present = exists().where(file.c.photo_id == caption.c.photo_id, file.c.missing_since.is_(None))
+    query = (
+        select(model.c.identity, func.count().label("photos"))
+        .join_from(caption, model)
+        .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, present)
+        .group_by(model.c.identity)
+        .order_by(func.count().desc(), model.c.identity)
+    )
+    return {row.identity: row.photos for row in connection.execute(query)}
 
 
 def all_photo_ids(connection: Connection) -> list[int]:
@@ -201,8 +228,8 @@ def load_photos(
     ``paths`` is what :func:`photoindex.store.files.paths_of` says of them.
     """
     rows, captions, terms = {}, _captions(connection, photo_ids), _terms(connection, photo_ids)
-    for start in range(0, len(photo_ids), CHUNK):
-        for row in connection.execute(select(photo).where(photo.c.id.in_(photo_ids[start : start + CHUNK]))):
+    for chunk in chunks(photo_ids):
+        for row in connection.execute(select(photo).where(photo.c.id.in_(chunk))):
             rows[row.id] = row
     photos = []
     for photo_id in photo_ids:
@@ -242,11 +269,11 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
     now: dict[int, list[Caption]] = {}
     history: dict[int, list[Caption]] = {}
     others: dict[int, list[Caption]] = {}
-    for start in range(0, len(photo_ids), CHUNK):
+    for chunk in chunks(photo_ids):
         query = (
             select(*columns)
             .join_from(caption, model, isouter=True)
-            .where(caption.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+            .where(caption.c.photo_id.in_(chunk))
             .order_by(caption.c.id)
         )
         for row in connection.execute(query):
@@ -278,8 +305,8 @@ def precedence(value: Caption) -> tuple[bool, int]:
 
 def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Term, ...]]:
     found: dict[int, list[Term]] = {}
-    for start in range(0, len(photo_ids), CHUNK):
-        query = select(term).where(term.c.photo_id.in_(photo_ids[start : start + CHUNK]))
+    for chunk in chunks(photo_ids):
+        query = select(term).where(term.c.photo_id.in_(chunk))
         query = query.order_by(term.c.weight.desc(), term.c.id)
         for row in connection.execute(query):
             found.setdefault(row.photo_id, []).append(Term(row.text, row.weight, row.source))

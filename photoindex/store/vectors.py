@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from photoindex.store.chunks import chunks
 from photoindex.store.lookup import LEARNED_SOURCE
 from photoindex.store.packing import pack_vector, unpack_vector, unpack_words, vector_batch
 from photoindex.store.tables import catalogue, model, term_vector
@@ -14,24 +15,36 @@ from photoindex.types import Term, TermVector, VectorBatch
 BATCH = 5000  # vectors read at once when all are: a megabyte
 
 
-def save_vector(connection: Connection, photo_id: int, vector: TermVector | None, model_id: int) -> None:
-    """Replace what is known of a photo's terms. ``None``, from a model without any, leaves it without."""
-    known = connection.execute(select(term_vector.c.photo_id).where(term_vector.c.photo_id == photo_id)).scalar()
-    if known is None and vector is None:
+def save_vectors(connection: Connection, said: Mapping[int, TermVector | None], model_id: int) -> None:
+    """Replace what is known of photos' terms, by id. ``None``, from a model without any, leaves a photo without."""
+    known: set[int] = set()
+    for ids in chunks(said):
+        query = select(term_vector.c.photo_id).where(term_vector.c.photo_id.in_(ids))
+        known |= set(connection.execute(query).scalars())
+    changed = [photo_id for photo_id in said if photo_id in known or said[photo_id] is not None]
+    if not changed:
         return
     # The row of the counter stays locked until this transaction ends, so that revisions are committed in their order
     # and nobody who has seen one can miss a lower one later.
-    connection.execute(update(catalogue).values(vector_revision=catalogue.c.vector_revision + 1))
-    values = {
-        "model_id": model_id,
+    connection.execute(update(catalogue).values(vector_revision=catalogue.c.vector_revision + len(changed)))
+    last = connection.execute(select(catalogue.c.vector_revision)).scalar_one()
+    new: list[tuple[int, bytes, int]] = []
+    old: list[tuple[int, bytes, int]] = []
+    for revision, photo_id in enumerate(changed, last - len(changed) + 1):
+        vector = said[photo_id]
         # Not deleted when there is none: an empty vector with a new revision tells others that the old one went.
-        "entries": b"" if vector is None else pack_vector(vector),
-        "revision": connection.execute(select(catalogue.c.vector_revision)).scalar_one(),
-    }
-    if known is None:
-        connection.execute(insert(term_vector).values(photo_id=photo_id, **values))
-    else:
-        connection.execute(update(term_vector).where(term_vector.c.photo_id == photo_id).values(**values))
+        entries = b"" if vector is None else pack_vector(vector)
+        (old if photo_id in known else new).append((photo_id, entries, revision))
+    if new:
+        rows = [{"photo_id": a, "entries": b, "revision": c, "model_id": model_id} for a, b, c in new]
+        connection.execute(insert(term_vector), rows)
+    if old:
+        statement = (
+            update(term_vector)
+            .where(term_vector.c.photo_id == bindparam("old_id"))
+            .values(entries=bindparam("entries"), revision=bindparam("revision"), model_id=model_id)
+        )
+        connection.execute(statement, [{"old_id": a, "entries": b, "revision": c} for a, b, c in old])
 
 
 def photos_with_terms(connection: Connection) -> set[int]:

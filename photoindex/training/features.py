@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from photoindex.atomic import replace_file
 from photoindex.captioner.encoder import Encoder
 from photoindex.training.views import load_view
 
@@ -82,9 +82,7 @@ def build_cache(
             done += len(part)
             if done - saved >= SAVE_EVERY or done == len(views):
                 values.flush()
-                temporary = state.with_suffix(".new")
-                temporary.write_text(json.dumps({"done": done, "views": len(views)}))
-                os.replace(temporary, state)
+                replace_file(state, json.dumps({"done": done, "views": len(views)}))
                 saved = done
             report(done, len(views))
     return ViewCache(views, np.load(data, mmap_mode="r"))

@@ -27,8 +27,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from photoindex.atomic import replace_file
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_whole
+from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.folder import WEIGHTS_FILE
 from photoindex.captioner.network import Decoder, build_decoder
 from photoindex.captioner.runtime import Runtime
@@ -353,7 +354,7 @@ def _write(
     figures = "\n".join(
         f"| {name} | {record['before'][name]} | {record['after'].get(name, '')} |" for name in record["before"]
     )
-    write_whole(
+    replace_file(
         output / "MODEL_CARD.md",
         f"# {output.name}\n\n{base.identity}, its decoder fine-tuned on {record['captions']['learned']} captions by "
         f"the owner of a photo library. Measured on {record['captions']['held_out']} captions, and on photos without "

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from photoindex.paths import shown
+
 logger = logging.getLogger(__name__)
 
 IGNORE_FILE: Final = ".photoindexignore"
@@ -122,7 +124,7 @@ class IgnoreFiles:
                 raise problem
             rules = self._compiled(path, _lines(path, found))
         except OSError as error:
-            self._warn(f"cannot read {_printable(path)}: {error.strerror or error}; its rules stay as they were")
+            self._warn(f"cannot read {shown(path)}: {error.strerror or error}; its rules stay as they were")
         self._read[path] = (signature, rules)
         return rules
 
@@ -142,7 +144,7 @@ class IgnoreFiles:
                 bad.append(number)
         if bad:
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-            self._warn(f"line {bad[0]}{more} of {_printable(path)} is no pattern of gitignore and does not count")
+            self._warn(f"line {bad[0]}{more} of {shown(path)} is no pattern of gitignore and does not count")
         return tuple(reversed(rules))
 
 
@@ -155,8 +157,3 @@ def _lines(path: Path, found: os.stat_result) -> list[str]:
     # Names of files may be any bytes; the paths they are compared with come decoded like this too.
     text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     return [line.removesuffix("\r") for line in text.split("\n")]
-
-
-def _printable(path: Path) -> str:
-    text = str(path)
-    return text if text.isprintable() else ascii(text)

@@ -172,7 +172,7 @@ def _walk_real(
                     on_problem(Path(entry.path), error)
                 continue
             if stat_bits.S_ISREG(found.st_mode):
-                yield entry.path, found, sidecars.state(beside.beside(Path(entry.path))) if beside else ""
+                yield entry.path, found, beside.state(entry.name) if beside else ""
         stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path, listing.rules))
         links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 

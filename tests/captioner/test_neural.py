@@ -72,7 +72,7 @@ def test_no_photos_no_captions(shipped: NeuralCaptioner):
 def test_it_is_loaded_by_name_by_path_and_by_default(tmp_path: Path):
     [name] = shipped_models()
     for model in ("default", name, str(model_folder(name))):
-        settings = Settings(tmp_path, model=model, device="cpu", beam_width=1)
+        settings = Settings(tmp_path, model=model, device="cpu", beam_width=1, engine="torch")
         assert load_captioner(settings).identity.startswith(name)
     with pytest.raises(CheckpointError, match="no model 'nonsense'"):
         load_captioner(Settings(tmp_path, model="nonsense"))

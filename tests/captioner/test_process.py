@@ -4,13 +4,14 @@ import errno
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
 
-from photoindex.captioner import load_captioner, start_captioner
+from photoindex.captioner import Captioner, load_captioner, start_captioner
 from photoindex.captioner.process import CaptionerProcess
 from photoindex.config import Settings
 from photoindex.decode import decode_photo
@@ -21,28 +22,6 @@ from tests.support import COLOURS, REPOSITORY, FakeCaptioner
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path, device="cpu", beam_width=2, threads=1)
-
-
-@pytest.fixture
-def process(settings: Settings) -> Iterator[CaptionerProcess]:
-    started = start_captioner(settings)
-    assert isinstance(started, CaptionerProcess)
-    yield started
-    started.close()
-
-
-def test_it_says_what_the_captioner_says_that_lives_here(process: CaptionerProcess, settings: Settings):
-    here = load_captioner(settings)
-    for name in ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device", "terms"):
-        assert getattr(process, name) == getattr(here, name)
-    folder = Path(skimage.data.__file__).parent
-    photos = [decode_photo(folder / name, here.input_size, 10**9).pixels for name in ("chelsea.png", "coffee.png")]
-    for ours, theirs in zip(here.caption(photos), process.caption(photos), strict=True):
-        assert [c.text for c in theirs.candidates] == [c.text for c in ours.candidates]
-        assert theirs.labels[0].name == ours.labels[0].name
-        assert [kind.name for kind in theirs.kinds] == [kind.name for kind in ours.kinds] != []
-        assert theirs.candidates[0].log_probability == pytest.approx(ours.candidates[0].log_probability, abs=1e-3)
-    assert process.caption([]) == []
 
 
 FAKE = """
@@ -56,16 +35,42 @@ serve()
 """
 
 
-def test_learned_terms_and_their_vocabulary_come_through(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CaptionerProcess]:
+    """A process without the model, which takes seconds to load."""
     monkeypatch.setattr("photoindex.captioner.process._START", FAKE)
     monkeypatch.syspath_prepend(REPOSITORY)
+    started = start_captioner(settings)
+    assert isinstance(started, CaptionerProcess)
+    yield started
+    started.close()
+
+
+def test_it_says_what_the_captioner_says_that_lives_here(settings: Settings):
+    here, process = load_captioner(settings), start_captioner(settings)
+    assert isinstance(process, CaptionerProcess)
+    with closing(process):
+        says_the_same(process, here)
+
+
+def says_the_same(process: CaptionerProcess, here: Captioner) -> None:
+    for name in ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device", "terms"):
+        assert getattr(process, name) == getattr(here, name)
+    folder = Path(skimage.data.__file__).parent
+    photos = [decode_photo(folder / name, here.input_size, 10**9).pixels for name in ("chelsea.png", "coffee.png")]
+    for ours, theirs in zip(here.caption(photos), process.caption(photos), strict=True):
+        assert [c.text for c in theirs.candidates] == [c.text for c in ours.candidates]
+        assert theirs.labels[0].name == ours.labels[0].name
+        assert [kind.name for kind in theirs.kinds] == [kind.name for kind in ours.kinds] != []
+        assert theirs.candidates[0].log_probability == pytest.approx(ours.candidates[0].log_probability, abs=1e-3)
+    assert process.caption([]) == []
+
+
+def test_learned_terms_and_their_vocabulary_come_through(process: CaptionerProcess):
     photos = [np.full((16, 16, 3), COLOURS[colour], np.uint8) for colour in ("red", "blue")]
-    process, here = CaptionerProcess(settings), FakeCaptioner()
-    try:
-        assert process.terms == here.terms
-        assert process.caption(photos) == here.caption(photos)
-    finally:
-        process.close()
+    here = FakeCaptioner()
+    assert process.terms == here.terms
+    assert process.caption(photos) == here.caption(photos)
 
 
 def test_a_model_that_cannot_be_used_raises_here(tmp_path: Path):

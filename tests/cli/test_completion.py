@@ -31,7 +31,25 @@ def program(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+# How each shell is asked what it would offer: what is typed last is completed.
+ASK = {
+    "bash": (
+        ["bash", "--norc", "-c"],
+        "{script}\nCOMP_WORDS=({typed}); COMP_CWORD={last}; _photoindex_completion photoindex\n"
+        'printf "%s\\n" "${{COMPREPLY[@]}}"',
+    ),
+    # The functions that put offers before the user print them instead.
+    "zsh": (
+        ["zsh", "-f", "-c"],
+        "compdef() {{ }}\n_describe() {{ print -l -- ${{completions_with_descriptions%%:*}} }}\n"
+        "compadd() {{ print -l -- $completions }}\n"
+        "{script}\nwords=({typed}); CURRENT=$(({last} + 1)); _photoindex_completion",
+    ),
+    "fish": (["fish", "--no-config", "-c"], "{script}\ncomplete -C '{typed}'"),  # with descriptions behind tabs
+}
+
+
+@pytest.mark.parametrize("shell", ASK)
 @pytest.mark.parametrize(
     ("words", "found"),
     [
@@ -41,16 +59,29 @@ def program(tmp_path: Path) -> Path:
         (["photoindex", "index", "--device", "c"], {"cpu", "cuda"}),
     ],
 )
-def test_bash_completes_commands_options_and_values(program: Path, words: list[str], found: set[str]) -> None:
-    typed = " ".join(words)
+def test_commands_options_and_values_are_completed(
+    program: Path, tmp_path: Path, shell: str, words: list[str], found: set[str]
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    command, text = ASK[shell]
     done = subprocess.run(
-        ["bash", "--norc", "-c",
-         f'{script("bash")}\nCOMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _photoindex_completion photoindex\n'
-         'printf "%s\\n" "${COMPREPLY[@]}"'],
-        env={"PATH": f"{program}:/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
-        check=True,
+        [*command, text.format(script=script(shell), typed=" ".join(words), last=len(words) - 1)],
+        env={"PATH": f"{program}:/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert set(done.stdout.split()) == found
+    assert ({line.split("\t")[0] for line in done.stdout.splitlines()}, done.stderr) == (found, "")
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+def test_zsh_finds_the_script_where_the_help_says(tmp_path: Path) -> None:
+    (tmp_path / "_photoindex").write_text(script("zsh"))
+    asks = "fpath=($1 $fpath); autoload -Uz compinit; compinit -D -u; print $_comps[photoindex]"
+    done = subprocess.run(
+        ["zsh", "-f", "-c", asks, "zsh", str(tmp_path)],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "_photoindex\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import click
 import pytest
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from photoindex.cli.main import COMMANDS, main
 from photoindex.library import Library
+from tests.metadata.samples import alt, bag, packet
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
 DOCUMENT = (REPOSITORY / "docs" / "output.md").read_text(encoding="utf-8")
@@ -56,17 +58,63 @@ def test_a_hit_has_the_documented_fields_as_a_list_and_by_line(data_dir_with_pho
 
 
 def test_csv_and_templates_have_the_documented_columns(data_dir_with_photos: Path) -> None:
-    columns = re.findall(r"`(\w+)`", section("search").partition("Columns of `--csv`, and names in `--format`:")[2])
+    always, chosen = (
+        re.findall(r"`([a-z_]+)`", line)
+        for line in re.findall(r"^(?:Without `--columns`|By name as well): (.*?)\.$", section("search"), re.M | re.S)
+    )
     hits = printed(data_dir_with_photos, "search", "red", "--json")
     rows = list(csv.DictReader(io.StringIO(run(data_dir_with_photos, "search", "red", "--csv").stdout)))
-    assert [list(row) for row in rows] == [columns] * 2
+    assert [list(row) for row in rows] == [always] * 2
     assert [row["path"] for row in rows] == [hit["path"] for hit in hits]
-    template = "|".join(f"{{{name}}}" for name in columns)
+
+    names = [*reversed(chosen), *always]
+    answer = run(data_dir_with_photos, "search", "red", "--csv", "--columns", ", ".join(names)).stdout
+    rows = list(csv.DictReader(io.StringIO(answer)))
+    assert [list(row) for row in rows] == [names] * 2
+    template = "|".join(f"{{{name}}}" for name in names)
     lines = run(data_dir_with_photos, "search", "red", "--format", template).stdout.splitlines()
     assert [line.split("|") for line in lines] == [list(row.values()) for row in rows]
+    assert (rows[0]["format"], rows[0]["copies"], rows[0]["rating"]) == ("JPEG", "0", "")
     assert run(data_dir_with_photos, "search", "red", "--format", "{score:.1f}").stdout.splitlines() == [
         f"{hit['score']:.1f}" for hit in hits
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--csv", "--columns", "path,size"), "'size' is no column; there are path, score, caption"),
+        (("--csv", "--columns", " , "), "name a column; there are path"),
+        (("--columns", "path"), "add --csv"),
+        (("--json", "--columns", "path"), "add --csv"),
+    ],
+)
+def test_columns_that_cannot_be_are_wrong_usage(
+    data_dir_with_photos: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    answer = run(data_dir_with_photos, "search", "red", *arguments)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert told in " ".join(answer.stderr.split())
+
+
+@pytest.mark.parametrize("text", ['=HYPERLINK("http://x","y")', "+1 red", "-1 red", "@SUM(red)", "\uff1d1+1"])
+def test_a_cell_that_a_spreadsheet_would_calculate_is_text(library: Library, album: Path, text: str) -> None:
+    path = make_photo(album / "a.jpg")
+    (album / "a.xmp").write_bytes(
+        packet(
+            alt("dc:description", x_default=escape(text)) + bag("dc:subject", escape(text), "shore"),
+            'exif:GPSLatitude="38,43.2N" exif:GPSLongitude="9,8.4W"',
+        )
+    )
+    library.index(album)
+    library.close()
+
+    answer = run(library.settings.data_dir, "search", "shore", "--csv", "--columns", "path,caption,keywords,longitude")
+
+    [_, row] = csv.reader(io.StringIO(answer.stdout))
+    assert row == [str(path), f"'{text}", f"'{text}; shore", "-9.14"]
+    plain = run(library.settings.data_dir, "search", "shore", "--format", "{caption}").stdout
+    assert plain == f"{text}\n"
 
 
 def test_print0_ends_each_path_with_nul_and_a_pipe_gets_a_tab(data_dir_with_photos: Path) -> None:
@@ -118,7 +166,7 @@ def test_open_shows_the_best_hit_or_the_page(
 
 def test_the_tests_that_the_document_names_exist() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCUMENT)
-    assert len(named) == 10
+    assert len(named) == 11
     for file, test in named:
         assert f"def {test}(" in (REPOSITORY / file).read_text(encoding="utf-8"), test
 

@@ -13,10 +13,11 @@ from click.testing import CliRunner, Result
 
 from photoindex.cli import formats
 from photoindex.cli.main import main
+from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.types import Hit
 from tests.metadata.samples import bag, packet
-from tests.support import REPOSITORY, make_photo
+from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
 CLEAR = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
 
@@ -35,20 +36,24 @@ def run(data_dir: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--data-dir", str(data_dir), "search", *arguments])
 
 
-class TestMetadata:
-    @pytest.fixture
-    def tagged(self, library: Library, album: Path) -> Path:
-        """Two photos with sidecars, of 2019 and 2021; returns the data folder."""
-        for name, year, place in (("one.jpg", 2021, "38,42.8N"), ("two.jpg", 2019, "")):
-            make_photo(album / name)
-            attributes = f'exif:DateTimeOriginal="{year}-07-04T12:34:56+01:00" xmp:Rating="{year - 2017}"'
-            if place:
-                attributes += f' exif:GPSLatitude="{place}" exif:GPSLongitude="9,8.4W"'
-            (album / name).with_suffix(".xmp").write_bytes(packet(bag("dc:subject", "Sea"), attributes))
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photos with sidecars, of 2019 and 2021, in "album", and the library beside it, made once: the names of places
+    take seconds to load. Returns the data folder."""
+    album = tmp_path_factory.mktemp("tagged") / "album"
+    for name, year, place in (("one.jpg", 2021, "38,42.8N"), ("two.jpg", 2019, "")):
+        make_photo(album / name)
+        attributes = f'exif:DateTimeOriginal="{year}-07-04T12:34:56+01:00" xmp:Rating="{year - 2017}"'
+        if place:
+            attributes += f' exif:GPSLatitude="{place}" exif:GPSLongitude="9,8.4W"'
+        (album / name).with_suffix(".xmp").write_bytes(packet(bag("dc:subject", "Sea"), attributes))
+    settings = Settings(album.parent / "data", settle_seconds=0.0, backup_days=0.0)
+    with Library(settings, lambda _: FakeCaptioner()) as library:
         library.index(album)
-        library.close()
-        return library.settings.data_dir
+    return settings.data_dir
 
+
+class TestMetadata:
     def test_json_says_when_where_and_how_good(self, tagged: Path) -> None:
         first, second = json.loads(run(tagged, "red", "--sort", "taken", "--json").stdout)
 
@@ -72,16 +77,16 @@ class TestMetadata:
 
         assert [Path(path).name for path in found] == expected
 
-    def test_show_says_who_says_so(self, tagged: Path, album: Path) -> None:
-        command = ["--data-dir", str(tagged), "show", str(album / "one.jpg")]
+    def test_show_says_who_says_so(self, tagged: Path) -> None:
+        command = ["--data-dir", str(tagged), "show", str(tagged.with_name("album") / "one.jpg")]
         shown = dict(line.split(maxsplit=1) for line in CliRunner().invoke(main, command).stdout.splitlines())
 
         assert shown["taken"] == "2021-07-04 12:34:56 +01:00 (by XMP)"
         assert (shown["keywords"], shown["rating"]) == ("Sea", "\u2605" * 4)
         assert shown["place"].endswith("Portugal")
 
-    def test_an_order_does_not_go_with_likeness(self, tagged: Path, album: Path) -> None:
-        result = run(tagged, "--like", str(album / "one.jpg"), "--sort", "taken")
+    def test_an_order_does_not_go_with_likeness(self, tagged: Path) -> None:
+        result = run(tagged, "--like", str(tagged.with_name("album") / "one.jpg"), "--sort", "taken")
 
         assert (result.exit_code, "--like puts the most alike first" in result.stderr) == (2, True)
 

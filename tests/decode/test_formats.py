@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -183,6 +184,14 @@ class TestPillow:
     def test_others(self, decoder: Decoder, flag: Image.Image, suffix: str, tmp_path: Path) -> None:
         flag.save(tmp_path / f"scan.{suffix}")
         assert_read(decoder, tmp_path / f"scan.{suffix}", suffix.upper(), 0)
+
+    def test_psd(self, decoder: Decoder, flag: Image.Image, tmp_path: Path) -> None:
+        # Adobe's specification: header, no palette, no resources, no layers, the flattened planes as they are.
+        width, height = flag.size
+        planes = b"".join(plane.tobytes() for plane in flag.split())
+        head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, height, width, 8, 3)
+        (tmp_path / "work.psd").write_bytes(head + struct.pack(">IIIH", 0, 0, 0, 0) + planes)
+        assert_read(decoder, tmp_path / "work.psd", "PSD", 0)
 
     @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
     def test_transparent_is_on_white(self, decoder: Decoder, mode: str, tmp_path: Path) -> None:

@@ -126,11 +126,6 @@ class TestTheFile:
         assert stat.S_IMODE(real.stat().st_mode) == 0o640
         assert read(real).caption == "Minka"
 
-    def test_a_new_one_has_the_permissions_of_any_new_file(self, path: Path, tmp_path: Path) -> None:
-        write(path, MINKA)
-        (tmp_path / "plain").write_text("")
-        assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
-
     def test_a_link_to_a_photo_is_not_written_to(self, path: Path, tmp_path: Path) -> None:
         photo = tmp_path / "a.jpg"
         photo.write_bytes(b"")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -54,6 +56,25 @@ def alt(name: str, **texts: str) -> str:
 def described(caption: str, *keywords: str) -> bytes:
     """A packet with a caption and keywords."""
     return packet(alt("dc:description", x_default=caption) + bag("dc:subject", *keywords))
+
+
+NOWHERE = {"latitude": 0.0, "longitude": 0.0, "altitude": 0.0, "latitudeSpan": 0.0, "longitudeSpan": 0.0}
+
+
+def takeout(description: str = "", **fields: Any) -> bytes:
+    """A JSON file of Google Takeout, of a photo taken on 2019-07-04 at 12:00 UTC, and with these fields."""
+    return json.dumps({
+        "title": "IMG_1234.jpg",
+        "description": description,
+        "imageViews": "3",
+        "creationTime": {"timestamp": "1562250000", "formatted": "4 Jul 2019, 14:20:00 UTC"},
+        "photoTakenTime": {"timestamp": "1562241600", "formatted": "4 Jul 2019, 12:00:00 UTC"},
+        "geoData": NOWHERE,
+        "geoDataExif": NOWHERE,
+        "url": "https://photos.google.com/photo/AF1Qip",
+        "googlePhotosOrigin": {"mobileUpload": {"deviceType": "ANDROID_PHONE"}},
+        **fields,
+    }).encode()  # fmt: skip
 
 
 def iptc(records: Mapping[tuple[int, int], bytes | Sequence[bytes]]) -> bytes:

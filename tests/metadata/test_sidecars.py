@@ -97,5 +97,18 @@ def test_a_sidecar_that_comes_to_a_folder_just_looked_into_is_seen(tmp_path: Pat
 def test_the_photos_of_a_sidecar(tmp_path: Path) -> None:
     known = [tmp_path / name for name in ("a.jpg", "A.CR2", "b.jpg", "sub/a.jpg")]
 
-    assert list(sidecars.photos_of(tmp_path / "a.xmp", known)) == known[:2]
-    assert list(sidecars.photos_of(tmp_path / "a.jpg.xmp", known)) == known[:1]
+    assert list(sidecars.photos_of(tmp_path, ["a.xmp"], known)) == known[:2]
+    assert list(sidecars.photos_of(tmp_path, ["a.jpg.xmp"], known)) == known[:1]
+    assert list(sidecars.photos_of(tmp_path, ["b.xmp", "A.CR2.xmp"], known)) == known[1:3]
+    assert list(sidecars.photos_of(tmp_path, ["b.jpg.supplemental-metadata.json"], known)) == known[2:3]
+
+
+def test_a_scan_and_a_reading_write_the_state_alike(tmp_path: Path) -> None:
+    for name in ("a b.jpg.xmp", "a b.xmp", "a b.jpg.json", "ä b.jpg.json"):
+        write(tmp_path / name)
+    folder = sidecars.Folder(tmp_path, os.listdir(tmp_path))
+
+    for photo, count in (("a b.jpg", 3), ("ä b.jpg", 1), ("c.jpg", 0)):
+        found = folder.beside(tmp_path / photo)
+        assert len(found) == count
+        assert folder.state(photo) == sidecars.state(found)

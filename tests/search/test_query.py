@@ -10,21 +10,8 @@ from hypothesis import strategies as st
 
 from photoindex.errors import QueryError
 from photoindex.search.analysis import content_words, fold, stem, words
-from photoindex.search.query import (
-    AllOf,
-    AnyOf,
-    Fuzzy,
-    Has,
-    ParsedQuery,
-    Phrase,
-    Prefix,
-    Ranked,
-    Taken,
-    Word,
-    parse_query,
-    plain_words,
-    respell,
-)
+from photoindex.search.query import parse_query, plain_words, respell
+from photoindex.search.syntax import AllOf, AnyOf, Fuzzy, Has, ParsedQuery, Phrase, Prefix, Ranked, Taken, Word
 from tests.search.strategies import QUERIES
 
 WEDNESDAY = date(2024, 5, 1)

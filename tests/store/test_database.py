@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, text
 
 from photoindex.errors import CatalogueError, CatalogueTooNew
 from photoindex.resources import migrations_dir
@@ -22,7 +23,7 @@ from photoindex.store import database as database_module
 from photoindex.store import files
 from photoindex.store.database import BACKUPS_KEPT, HEAD, Database
 from photoindex.store.tables import metadata
-from tests.support import REPOSITORY, add_files
+from tests.support import REPOSITORY, add_files, migrate
 
 NEXT_MIGRATION = """
 import sqlalchemy as sa
@@ -63,22 +64,54 @@ def test_a_catalogue_is_made_where_there_is_none_and_opens_again(tmp_path: Path)
     assert list(path.parent.glob("*before-upgrade*")) == []
 
 
-def test_the_migrations_make_the_tables_that_the_program_expects(database: Database) -> None:
-    with database.read() as connection:
+@pytest.fixture
+def migrated(tmp_path: Path) -> Iterator[Engine]:
+    """A catalogue that the migrations made, one after another."""
+    migrate(tmp_path / "migrated.sqlite3")
+    engine = create_engine(f"sqlite:///{tmp_path / 'migrated.sqlite3'}")
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_that_the_program_expects(migrated: Engine) -> None:
+    with migrated.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
 
-def test_the_migrations_name_constraints_and_indexes_as_the_program_does(database: Database, tmp_path: Path) -> None:
-    made = create_engine(f"sqlite:///{tmp_path / 'made.sqlite3'}")
-    metadata.create_all(made)
-    ours, expected = inspect(database.engine), inspect(made)
-    for table in metadata.tables:
-        for aspect in ("get_indexes", "get_unique_constraints", "get_check_constraints", "get_pk_constraint"):
+def test_a_new_catalogue_is_as_the_migrations_make_it(database: Database, migrated: Engine) -> None:
+    ours, expected = inspect(database.engine), inspect(migrated)
+    assert sorted(ours.get_table_names()) == sorted(expected.get_table_names())
+    aspects = ("get_indexes", "get_unique_constraints", "get_check_constraints", "get_pk_constraint")
+    for table in ours.get_table_names():
+        for aspect in aspects:
             assert getattr(ours, aspect)(table) == getattr(expected, aspect)(table), (table, aspect)
         keys = [sorted(tables.get_foreign_keys(table), key=lambda key: str(key["name"])) for tables in (ours, expected)]
         assert keys[0] == keys[1]
-    made.dispose()
+        # Columns that were added later come last.
+        columns = [
+            {column["name"]: repr(column) for column in tables.get_columns(table)} for tables in (ours, expected)
+        ]
+        assert columns[0] == columns[1]
+    assert [rows_of(engine) for engine in (database.engine, migrated)] == [{"catalogue": 1, "alembic_version": 1}] * 2
+
+
+def rows_of(engine: Engine) -> dict[str, int]:
+    with engine.connect() as connection:
+        counts = {
+            table: connection.execute(text(f"select count(*) from {table}")).scalar_one()
+            for table in inspect(engine).get_table_names()
+        }
+    return {table: count for table, count in counts.items() if count}
+
+
+def test_each_catalogue_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    identities = set()
+    for name in ("one", "two"):
+        with closing(Database.open(tmp_path / name)) as opened, opened.read() as connection:
+            identities.add(connection.execute(text("select identity from catalogue")).scalar_one())
+    assert len(identities) == 2
+    assert all(len(identity) == 32 for identity in identities)
 
 
 def test_the_head_that_the_program_names_is_the_newest_migration() -> None:
@@ -102,24 +135,9 @@ def test_an_upgrade_makes_a_backup_first(
         assert connection.execute("select count(*) from file").fetchone() == (1,)
 
 
-def make_older(path: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make an empty catalogue as the photoindex whose newest migration was ``version`` did."""
-    older = path.parent / "older" / "migrations"
-    shutil.copytree(migrations_dir(), older)
-    for script in (older / "versions").glob("0*.py"):
-        if script.name[:4] > version:
-            script.unlink()
-    with monkeypatch.context() as before:
-        before.setattr(database_module, "migrations_dir", lambda: older)
-        before.setattr(database_module, "HEAD", version)
-        Database.open(path).close()
-
-
-def test_a_catalogue_from_before_the_watchers_notes_is_upgraded_with_its_roots(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_catalogue_from_before_the_watchers_notes_is_upgraded_with_its_roots(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite3"
-    make_older(path, "0002", monkeypatch)
+    migrate(path, "0002")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("insert into root values (3, x'2f70', 7, 'polling', '2024-01-02 03:04:05', '2024-01-01')")
         connection.commit()
@@ -131,9 +149,9 @@ def test_a_catalogue_from_before_the_watchers_notes_is_upgraded_with_its_roots(
     assert revision_of(backup) == "0002"
 
 
-def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite3"
-    make_older(path, "0001", monkeypatch)
+    migrate(path, "0001")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("insert into model values (1, 'old-1', 'old', 'encoder', '2024-01-01')")
         connection.execute("insert into photo (id, content_hash, size, added_at, text_stale) values (7, 'x', 1, '', 0)")

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from photoindex import jobqueue
 from photoindex.store import files, photos
+from photoindex.store.chunks import CHUNK
 from photoindex.store.database import Database
 from photoindex.types import FileStat
 from tests.support import NOW, add_files, add_photo, scanned
@@ -64,7 +65,7 @@ def test_another_inode_alone_is_no_change(database: Database, album: Path) -> No
 
 
 def test_more_files_than_fit_one_statement_are_recorded_once(database: Database, album: Path) -> None:
-    many = [scanned(album / f"{number}.jpg") for number in range(files.CHUNK * 2 + 1)]
+    many = [scanned(album / f"{number}.jpg") for number in range(CHUNK * 2 + 1)]
     with database.write() as connection:
         files.ensure_root(connection, album)
         assert files.record_files(connection, many) == len(many)

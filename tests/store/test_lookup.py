@@ -34,10 +34,11 @@ def ids(database: Database, album: Path) -> list[int]:
         copy = files.photo_at(connection, album / "copies/b.jpg")
         assert copy is not None
         stat = files.known_files(connection, album)[album / "b.jpg"]
-        files.link_photo(connection, copy[0], found[1], stat)
+        files.link_photos(connection, [files.Link(copy[0], found[1], stat)])
         metadata.save_facts(connection, found[1], FACTS)
         connection.execute(update(photo).where(photo.c.id == found[0]).values(format=None))
-        metadata.save_written(connection, found[0], Written(title="Tea", keywords=("cup", "pot"), people=("Ada",)))
+        written = Written(title="Tea", keywords=("cup", "pot"), people=("Ada",))
+        metadata.save_written(connection, {found[0]: written})
         labels = [{"photo_id": found[1], "text": text, "weight": w, "source": "label"}
                   for text, w in (("low", 0.25), ("high", 0.75))]  # fmt: skip
         connection.execute(insert(term), labels)

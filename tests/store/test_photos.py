@@ -34,7 +34,7 @@ def predict(
     candidates = tuple(Candidate(text, -1.0 - rank, -0.5 - rank) for rank, text in enumerate(texts))
     with database.write() as connection:
         model_id = photos.ensure_model(connection, "fake-2", "fake", "encoder")
-        photos.save_prediction(connection, photo_id, Prediction(candidates, labels, kinds), model_id, "beam 3")
+        photos.save_predictions(connection, {photo_id: Prediction(candidates, labels, kinds)}, model_id, "beam 3")
 
 
 def say(database: Database, photo_id: int, source: str, words: str) -> None:
@@ -95,10 +95,12 @@ def test_a_user_counts_before_a_sidecar_and_a_sidecar_before_the_model(database:
 def test_the_same_bytes_are_the_same_photo(database: Database) -> None:
     facts = PhotoFacts("JPEG", 10, 20, 6, datetime(2024, 2, 29, 23, 59), "Canon", "50 mm", -33.5, 151.25)
     with database.write() as connection:
-        first = photos.save_photo(connection, "abc", 5, PhotoFacts("PNG", 1, 1))
-        assert photos.save_photo(connection, "abc", 5, facts) == first
-        assert photos.find_by_hash(connection, "abc") == (first, False)
-        assert photos.find_by_hash(connection, "abd") is None
+        [first] = photos.save_photos(connection, [photos.Content("abc", 5, PhotoFacts("PNG", 1, 1))])
+        both = [photos.Content("new", 7, PhotoFacts("GIF", 2, 2)), photos.Content("abc", 5, facts, b"print")]
+        other, again = photos.save_photos(connection, both)
+        assert (again, other != first) == (first, True)
+        found = photos.find_by_hash(connection, ["abc", "abd", "new"])
+        assert found == {"abc": (first, False), "new": (other, False)}
     photo = load(database, first)
     assert photo.facts == facts
     assert photo.caption is None
@@ -136,7 +138,7 @@ def test_what_the_full_text_index_must_hold_is_captioned_and_present(
     add_photo(database, album / "gone.jpg")
     with database.write() as connection:
         files.mark_missing(connection, [album / "gone.jpg"])
-        photos.save_photo(connection, "no caption", 1, PhotoFacts("JPEG", 1, 1))
+        photos.save_photos(connection, [photos.Content("no caption", 1, PhotoFacts("JPEG", 1, 1))])
         assert photos.all_photo_ids(connection) == [photo_id]
         assert photos.count_photos(connection) == {"photos": 3, "captioned": 2, "text_stale": 3}
 

@@ -39,7 +39,7 @@ def predict(database: Database, photo_id: int, identity: str, vocabulary: TermVo
         model_id = photos.ensure_model(connection, identity, "fake", "encoder", vocabulary)
         terms = make_vector(vocabulary, impacts) if impacts else None
         prediction = Prediction((Candidate("a dog", -1.0, -0.5),), terms=terms)
-        photos.save_prediction(connection, photo_id, prediction, model_id, "none")
+        photos.save_predictions(connection, {photo_id: prediction}, model_id, "none")
 
 
 def terms(database: Database, photo_id: int) -> list[tuple[str, float, str]]:
@@ -91,7 +91,7 @@ def test_every_write_has_a_revision_of_its_own_above_all_before(database: Databa
 
 def test_a_write_that_is_rolled_back_leaves_no_revision(database: Database, ids: list[int]) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as connection:
-        vectors.save_vector(connection, ids[0], make_vector(OLD, {"dog": 1}), 1)
+        vectors.save_vectors(connection, {ids[0]: make_vector(OLD, {"dog": 1})}, 1)
         raise ZeroDivisionError
     with database.read() as connection:
         assert lookup.vector_state(connection).revision == 2
@@ -176,7 +176,7 @@ database = Database.open(Path(sys.argv[1]))
 vector = TermVector(np.array([0], np.uint16), np.array([9], np.uint8))
 for _ in range(20):
     with database.write() as connection:
-        vectors.save_vector(connection, int(sys.argv[2]), vector, 1)
+        vectors.save_vectors(connection, {int(sys.argv[2]): vector}, 1)
 database.close()
 """
 

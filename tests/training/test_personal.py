@@ -34,7 +34,7 @@ from tests.support import FakeCaptioner, make_photo
 
 CPU = torch.device("cpu")
 CAPTIONS = {"chelsea": "our Minka looking at me", "coffee": "breakfast of Minka's people", "rocket": None}
-CROPS = 14  # of each photo
+CROPS = 12  # of each photo
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 def test_it_learns_the_persons_words_and_keeps_what_it_knew(corrected: Library, tmp_path: Path) -> None:
     base = model_folder("default")
     before = {path.name: path.read_bytes() for path in base.iterdir()}
-    recipe = PersonalRecipe(epochs=6, learning_rate=1e-3)
+    recipe = PersonalRecipe(epochs=3, learning_rate=3e-3)
     record = train_personal(corrected._database, base, tmp_path / "mine", recipe, device=CPU, max_pixels=10_000_000)
     assert {path.name: path.read_bytes() for path in base.iterdir()} == before
     assert record["captions"]["learned"] + record["captions"]["held_out"] == 2 * CROPS

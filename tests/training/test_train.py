@@ -164,13 +164,21 @@ class Stop(Exception):
     """The power goes."""
 
 
-@pytest.mark.parametrize("stage", ["words", "captions", "reward"])
-def test_a_run_cut_off_in_mid_epoch_and_resumed_ends_where_an_uninterrupted_one_does(
-    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path, stage: str
-):
+@pytest.fixture(scope="module")
+def uncut(photos: list[CaptionedPhoto], tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Recipe, Path]:
+    """A recipe with two epochs of each stage, and where a run of it that nothing disturbed left what it trained."""
     recipe = changed(TINY, words=2, captions=2, reward=2, batch_photos=1, dropout=0.3)
     recipe = replace(recipe, words=replace(recipe.words, batch_photos=2), reward=replace(recipe.reward, batch_photos=1))
-    run(photos, tmp_path / "whole", cache, recipe)
+    output = tmp_path_factory.mktemp("whole")
+    run(photos, output, cache, recipe)
+    return recipe, output
+
+
+@pytest.mark.parametrize("stage", ["words", "captions", "reward"])
+def test_a_run_cut_off_in_mid_epoch_and_resumed_ends_where_an_uninterrupted_one_does(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path, uncut: tuple[Recipe, Path], stage: str
+):
+    recipe, whole_run = uncut
 
     def cut(progress: TrainingProgress) -> None:
         if progress.stage == stage and (progress.epoch, progress.done) == (2, 1):
@@ -180,7 +188,7 @@ def test_a_run_cut_off_in_mid_epoch_and_resumed_ends_where_an_uninterrupted_one_
         run(photos, tmp_path / "cut", cache, recipe, progress=cut, checkpoint_seconds=0.0)
     run(photos, tmp_path / "cut", cache, recipe, resume=True)
     for name in ("words", "captions", "reward"):
-        whole, resumed = (load_file(tmp_path / which / f"{name}{RUN_SUFFIX}") for which in ("whole", "cut"))
+        whole, resumed = (load_file(folder / f"{name}{RUN_SUFFIX}") for folder in (whole_run, tmp_path / "cut"))
         assert whole.keys() == resumed.keys()
         for key, value in whole.items():
             torch.testing.assert_close(resumed[key], value)

@@ -1,0 +1,68 @@
+"""Replacing a file in one step: a reader, or a machine that loses power, has the old bytes or the new ones.
+
+The new bytes are written beside the old ones and brought to the disk before they are renamed over them, and the folder
+after that, for a rename alone says nothing of when either is durable.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+_NAME_SHOWN: Final = 40  # characters of the file's own name in that of the new one: a whole one might grow too long
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write what ``path`` is to hold; it takes its place when the block ends, unless by an error.
+
+    What is there keeps its permissions; a new file gets those of any new file. A link is followed, so that it goes on
+    being one. What is no regular file, such as a device or a pipe, is not replaced but written to. Raises
+    :class:`OSError`, and then nothing is changed.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        status = None
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        with open(path, "wb") as file:
+            yield file
+        return
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name[:_NAME_SHOWN]}.{os.urandom(4).hex()}.new")
+    # What the old file hides is hidden from the beginning. Of a new one the system takes what the umask forbids.
+    mode = 0o666 if status is None else 0o600
+    file = open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: SIM115 - closed below
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if status is not None:
+            os.chmod(part, stat.S_IMODE(status.st_mode))
+        os.replace(part, target)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+    _sync_folder(target.parent)
+
+
+def replace_file(path: Path, content: bytes | str) -> None:
+    """Let ``path`` hold ``content``, a text as UTF-8, in the way of :func:`replacing`."""
+    with replacing(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows opens no folders, and does not need it. Some network drives refuse; the file is whole all the same.
+    with suppress(OSError, AttributeError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

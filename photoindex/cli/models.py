@@ -1,0 +1,121 @@
+"""``photoindex models``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from photoindex.captioner import DEFAULT_MODEL, model_folder, shipped_models
+from photoindex.captioner.folder import inspect_folder
+from photoindex.cli.configuring import write_setting
+from photoindex.cli.context import Context, json_option, write_json
+from photoindex.errors import ModelError
+from photoindex.paths import printable
+from photoindex.units import human_size
+
+CARD = "MODEL_CARD.md"
+
+
+@click.group()
+def models() -> None:
+    """List the models there are, describe one, or choose the one to caption with."""
+
+
+@models.command("list")
+@json_option
+@click.pass_obj
+def list_models(context: Context, /, as_json: bool) -> None:
+    """List the shipped models, the one in use, and those that captioned photos of the library, with how many."""
+    captioned = _captioned(context)
+    default, setting = model_folder(DEFAULT_MODEL).name, context.settings().model
+    in_use = _shipped_name(setting)
+    names = shipped_models() + ([] if in_use in shipped_models() else [in_use])
+    found = [_described(name, captioned, default=default, in_use=in_use) for name in names]
+    found += [
+        {"name": None, "identity": identity, "default": False, "in_use": False, "bytes": None, "photos": photos}
+        for identity, photos in captioned.items()
+        if identity not in {model["identity"] for model in found}
+    ]
+    if as_json:
+        write_json(found)
+        return
+    for model in found:
+        size = "not here" if model["bytes"] is None else human_size(model["bytes"])
+        notes = [note for note in ("in_use", "default") if model[note]]
+        marks = f"  ({', '.join(notes)})".replace("_", " ") if notes else ""
+        photos = f"  captioned {model['photos']:,} photos" if model["photos"] else ""
+        click.echo(f"{printable(Path(model['name'] or model['identity']))}  {size}{marks}{photos}")
+
+
+@models.command("info")
+@click.argument("name", default=DEFAULT_MODEL)
+@click.pass_obj
+def info(context: Context, /, name: str) -> None:
+    """Print a model's card: its data, figures, weaknesses and licences. NAME is a shipped model or a folder."""
+    folder = model_folder(name)
+    card = folder / CARD
+    if card.is_file():
+        click.echo(card.read_text(encoding="utf-8"))
+    else:
+        context.say(f"{printable(folder)} has no model card")
+
+
+@models.command("use")
+@click.argument("name", metavar="NAME|DIR")
+@click.pass_obj
+def use(context: Context, /, name: str) -> None:
+    """Caption with this model from now on: a shipped one, or the folder of one that you trained.
+
+    The model is loaded once to see that it can be. Then it becomes the setting `model` in the config file. Captions by
+    other models stay, and are searched, until `photoindex reindex --stale` makes them anew.
+    """
+    folder = model_folder(name)
+    found = inspect_folder(folder)
+    from photoindex.captioner.checkpoint import load_checkpoint  # brings torch along
+
+    load_checkpoint(folder)
+    shipped = name == DEFAULT_MODEL or folder == model_folder(DEFAULT_MODEL).parent / name
+    write_setting(context, "model", name if shipped else str(folder.absolute()))
+    context.say(f"captions are by {found.identity} from now on")
+    if not (folder / CARD).is_file():
+        context.say(f"it has no {CARD}: what it learned from, and what it is bad at, is not known")
+    others = {identity: photos for identity, photos in _captioned(context).items() if identity != found.identity}
+    for identity, photos in others.items():
+        context.say(f"{photos:,} photo{'s were' if photos > 1 else ' was'} captioned by {identity}")
+    if others:
+        context.say("they are found by those captions until you run: photoindex reindex --stale")
+
+
+def _captioned(context: Context) -> dict[str, int]:
+    """How many photos of the library each model captioned, by identity; of a library that is not there none."""
+    if not context.settings().catalogue_path.exists():
+        return {}
+    with context.open() as library:
+        return library.captioned_by()
+
+
+def _shipped_name(setting: str) -> str:
+    """The name of the shipped model that a setting means, or the setting itself."""
+    return model_folder(DEFAULT_MODEL).name if setting == DEFAULT_MODEL else setting
+
+
+def _described(name: str, captioned: dict[str, int], *, default: str, in_use: str) -> dict[str, Any]:
+    try:
+        folder = model_folder(name)
+        identity, size = inspect_folder(folder).identity, _size(folder)
+    except (ModelError, OSError):  # the setting names one that is gone, or is broken; the doctor says what to do
+        identity, size = None, None
+    return {
+        "name": name,
+        "identity": identity,
+        "default": name == default,
+        "in_use": name == in_use,
+        "bytes": size,
+        "photos": captioned.get(identity or "", 0),
+    }
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

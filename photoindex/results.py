@@ -1,0 +1,78 @@
+"""Storing what was found out about photos: a batch in one transaction, by a few statements however many they are.
+
+Every function takes an open transaction and is one step of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from photoindex import batches, jobqueue
+from photoindex.metadata import sidecars
+from photoindex.metadata.places import Gazetteer
+from photoindex.reading import Ready
+from photoindex.store import files, metadata, pairs, photos
+from photoindex.types import DecodedPhoto
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Files of one content, and what the first of them decodes to."""
+
+    group: Sequence[Ready]
+    decoded: DecodedPhoto
+
+
+def save_contents(connection: Connection, results: Sequence[Result], gazetteer: Gazetteer) -> list[int]:
+    """Store what the files are and say, without captions; returns the photos' ids. No two are of the same content."""
+    contents = [
+        photos.Content(
+            result.group[0].content_hash,
+            result.group[0].stat.size,
+            gazetteer.placed(result.decoded.facts),
+            result.decoded.fingerprint,
+        )
+        for result in results
+    ]
+    ids = photos.save_photos(connection, contents)
+    said = {photo_id: result.decoded.written for photo_id, result in zip(ids, results, strict=True)}
+    metadata.save_written(connection, said)
+    return ids
+
+
+def link(connection: Connection, results: Mapping[int, Result]) -> None:
+    """These files hold these photos, by id, and their jobs are done."""
+    links, unread = [], []
+    for photo_id, result in results.items():
+        first, *others = result.group
+        links.append(files.Link(first.job.file_id, photo_id, first.stat, result.decoded.sidecars))
+        links += [files.Link(ready.job.file_id, photo_id, ready.stat) for ready in others]
+        if any(sidecars.beside(ready.job.path) for ready in others):
+            unread.append(photo_id)
+    files.link_photos(connection, links)
+    metadata.mark_stale(connection, unread)
+    _finish(connection, [ready for result in results.values() for ready in result.group])
+
+
+def recognise(connection: Connection, known: Sequence[tuple[Ready, int]]) -> None:
+    """These files hold photos, by id, that have a caption already: their jobs are done without one."""
+    files.link_photos(connection, [files.Link(ready.job.file_id, photo_id, ready.stat) for ready, photo_id in known])
+    beside = {photo_id for ready, photo_id in known if sidecars.beside(ready.job.path)}
+    metadata.mark_stale(connection, sorted(beside))
+    metadata.mark_if_named(connection, sorted({photo_id for _, photo_id in known} - beside))
+    _finish(connection, [ready for ready, _ in known])
+    batches.add_done(connection, by_batch([ready for ready, _ in known]), 0.0)
+
+
+def _finish(connection: Connection, done: Sequence[Ready]) -> None:
+    pairs.settle(connection, [ready.job.file_id for ready in done])
+    jobqueue.finish(connection, [ready.job.id for ready in done])
+
+
+def by_batch(done: Sequence[Ready]) -> Counter[int]:
+    """How many of these jobs each batch asked for."""
+    return Counter(ready.job.batch_id for ready in done if ready.job.batch_id is not None)

@@ -1,0 +1,121 @@
+"""``photoindex models``: which there are, which is in use, and using another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from photoindex.captioner import model_folder
+from photoindex.cli.main import main
+from photoindex.library import Library
+from tests.support import make_model_folder, make_photo
+
+
+def run(data_dir: Path, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["--data-dir", str(data_dir), "models", *map(str, arguments)])
+
+
+def listed(data_dir: Path) -> list[dict[str, Any]]:
+    models: list[dict[str, Any]] = json.loads(run(data_dir, "list", "--json").stdout)
+    return models
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """The shipped model under a name of its own, as `train` would write one."""
+    folder = tmp_path / "models" / "mine"
+    shutil.copytree(model_folder("default"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "name": "mine"}))
+    return folder
+
+
+@pytest.fixture
+def captioned(library: Library, album: Path) -> Path:
+    """The data folder of a library with two photos that another model captioned."""
+    for name, colour in (("a.jpg", "red"), ("b.jpg", "blue")):
+        make_photo(album / name, colour)
+    library.index(album)
+    library.close()
+    return library.settings.data_dir
+
+
+def setting(data_dir: Path) -> str:
+    return CliRunner().invoke(main, ["--data-dir", str(data_dir), "config", "get", "model"]).stdout.strip()
+
+
+def test_without_a_library_the_shipped_ones_are_listed_and_none_is_made(data_dir: Path) -> None:
+    [model] = [model for model in listed(data_dir) if model["in_use"]]
+    assert list(model) == ["name", "identity", "default", "in_use", "bytes", "photos"]
+    assert (model["default"], model["photos"]) == (True, 0)
+    assert model["identity"].startswith(model["name"])
+    assert not data_dir.exists()
+
+
+def test_models_that_captioned_photos_are_listed_with_how_many(captioned: Path) -> None:
+    assert [(m["name"], m["identity"], m["photos"]) for m in listed(captioned) if m["photos"]] == [(None, "fake-1", 2)]
+    assert "fake-1  not here  captioned 2 photos" in run(captioned, "list").stdout
+    assert "(in use, default)" in run(captioned, "list").stdout
+
+
+def test_another_is_used_from_then_on_and_what_that_means_is_said(captioned: Path, mine: Path) -> None:
+    answer = run(captioned, "use", mine)
+
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert setting(captioned) == str(mine)
+    lines = answer.stderr.splitlines()
+    assert lines[0] == f"set model in {captioned / 'photoindex.toml'}"
+    assert lines[1].startswith("captions are by mine-")
+    assert lines[2:] == [
+        "2 photos were captioned by fake-1",
+        "they are found by those captions until you run: photoindex reindex --stale",
+    ]
+    assert [model["name"] for model in listed(captioned) if model["in_use"]] == [str(mine)]
+    assert f"{mine}  " in run(captioned, "list").stdout
+
+    assert run(captioned, "use", "default").exit_code == 0
+    assert setting(captioned) == "default"
+
+
+def test_a_folder_named_from_here_is_kept_for_everywhere(
+    data_dir: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(mine.parent)
+    (mine / "MODEL_CARD.md").unlink()
+
+    answer = run(data_dir, "use", "mine")
+
+    assert setting(data_dir) == str(mine)
+    assert "it has no MODEL_CARD.md" in answer.stderr
+
+
+def test_what_goes_before_the_setting_is_said(data_dir: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOINDEX_MODEL", "default")
+
+    assert "PHOTOINDEX_MODEL goes before it\n" in run(data_dir, "use", mine).stderr
+
+
+def test_one_that_cannot_be_loaded_is_told_in_a_line_and_nothing_is_set(captioned: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    whole_but_for_its_weights = make_model_folder(tmp_path / "tiny")
+    for name in ("nowhere", tmp_path / "empty", whole_but_for_its_weights):
+        answer = run(captioned, "use", name)
+        assert (answer.exit_code, answer.stderr.count("\n")) == (1, 1), answer.stderr
+        assert answer.stderr.startswith("photoindex: ")
+    assert setting(captioned) == "default"
+    assert not (captioned / "photoindex.toml").exists()
+
+
+def test_a_setting_that_names_one_that_is_gone_is_listed_all_the_same(captioned: Path, mine: Path) -> None:
+    run(captioned, "use", mine)
+    shutil.rmtree(mine)
+
+    [gone] = [model for model in listed(captioned) if model["in_use"]]
+
+    assert (gone["name"], gone["identity"], gone["bytes"]) == (str(mine), None, None)
+    assert f"{mine}  not here  (in use)" in run(captioned, "list").stdout

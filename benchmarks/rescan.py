@@ -1,6 +1,6 @@
 """What it costs to find out that nothing has changed in a large folder.
 
-    python benchmarks/rescan.py [--files 100000] [--runs 7] [--takeout]
+    python benchmarks/rescan.py [--files 100000] [--runs 7] [--takeout] [--python VENV/bin/python]
 
 Makes a tree of small files and a library that knows them all, then compares in turns: `find TREE -printf '%s %T@'`, the
 comparison inside a process that runs already (what a watcher does every hour), and `photoindex index TREE` as a whole
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from invented import fill, relative_path
-from side_by_side import Spent, in_turns, machine, of_command, photoindex, print_ratio, print_times
+from side_by_side import Spent, in_turns, machine, of_command, photoindex, print_ratio, print_times, use_installation
 
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
@@ -61,7 +61,9 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--takeout", action="store_true", help="A JSON file beside each photo.")
+    parser.add_argument("--python", type=Path, help="a Python with photoindex installed [default: this checkout]")
     options = parser.parse_args()
+    use_installation(options.python)
     with tempfile.TemporaryDirectory() as name:
         tree, data = Path(name).resolve() / "tree", Path(name).resolve() / "data"
         tree.mkdir()

@@ -30,10 +30,22 @@ class Spent:
     wall: float
 
 
+_python: Path | None = None
+
+
+def use_installation(python: Path | None) -> None:
+    """Measure photoindex as this Python has it installed; ``None``: as it is in this checkout.
+
+    An editable installation brings a finder along that every start of Python pays for, also of what is compared.
+    """
+    global _python
+    _python = python
+
+
 def environment() -> dict[str, str]:
-    """For child processes: photoindex as it is in this checkout, its bytecode kept as after an installation."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPATH": str(REPOSITORY)}
+    """For child processes: the photoindex that is to be measured, its bytecode kept as after an installation."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")}
+    return kept if _python is not None else {**kept, "PYTHONPATH": str(REPOSITORY)}
 
 
 def of_command(arguments: Sequence[str | Path]) -> Callable[[], Spent]:
@@ -49,7 +61,7 @@ def of_command(arguments: Sequence[str | Path]) -> Callable[[], Spent]:
 
 
 def of_python(code: str, *arguments: str | Path) -> Callable[[], Spent]:
-    return of_command([sys.executable, "-c", code, *arguments])
+    return of_command([_python or sys.executable, "-c", code, *arguments])
 
 
 def photoindex(*arguments: str | Path) -> Callable[[], Spent]:

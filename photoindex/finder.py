@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from photoindex import termindex
 from photoindex.config import Settings
 from photoindex.errors import QueryError
+from photoindex.found import Hit, Match, Matched
 from photoindex.lazy import lazily
 from photoindex.search import FullText
 from photoindex.search.query import respell
-from photoindex.search.ranking import DEFAULT_RANKING, Ranking
+from photoindex.search.ranking import Ranking
 from photoindex.search.terms import TERMS_LAYER
 from photoindex.store.database import Database
 from photoindex.store.lookup import LEARNED_SOURCE, find_photos
 from photoindex.termindex import TermIndex
-from photoindex.types import Hit, Match, Matched
 
 if TYPE_CHECKING:
     from photoindex import fulltext
@@ -71,7 +71,7 @@ class Finder:
             self._full_text = FullText.open(self._settings.index_path)
         return fulltext.rebuild(self._database, self._full_text, self._settings, progress)
 
-    def match(self, query: str, limit: int | None = None, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
+    def match(self, query: str, limit: int | None = None, ranking: Ranking | None = None) -> list[Match]:
         """The photos that answer a query, by id, best first. Raises :class:`photoindex.errors.QueryError`."""
         return self.full_text().search(query, limit, ranking, self._terms)
 

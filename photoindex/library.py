@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,36 +14,26 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError
-from photoindex.finder import Finder
 from photoindex.lazy import lazily
 from photoindex.paths import absolute, check_exists
-from photoindex.search import FullText
-from photoindex.search.ranking import DEFAULT_RANKING, Ranking
-from photoindex.store.database import Database
-from photoindex.types import (
-    Duplicate,
-    Failure,
-    Hit,
-    IndexReport,
-    Match,
-    Photo,
-    Prediction,
-    Progress,
-    SortKey,
-    Tally,
-)
+from photoindex.store.database import Database, is_backed_up
 
 if TYPE_CHECKING:
     from photoindex import details, jobqueue, stats
     from photoindex.batches import Batches, BatchKind
     from photoindex.corrections import Editor
     from photoindex.exchange import Exchange
+    from photoindex.finder import Finder
+    from photoindex.found import Hit, Match, SortKey
     from photoindex.jobqueue import Priority
     from photoindex.pipeline import Pipeline
     from photoindex.recaption import Plan, Recaptioner
+    from photoindex.search import FullText
+    from photoindex.search.ranking import Ranking
     from photoindex.stats import Stats
     from photoindex.status import Status
     from photoindex.store import photos
+    from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
     details, jobqueue = lazily("photoindex.details"), lazily("photoindex.jobqueue")
@@ -60,14 +51,14 @@ class Library:
         self.settings = settings
         self._load_captioner = load_captioner
         self._database = Database.open(settings.catalogue_path)
-        self._finder = Finder(self._database, settings)
         self._pipeline: Pipeline | None = None
 
     def close(self) -> None:
         """Stop helper processes and close the files."""
         if self._pipeline is not None:
             self._pipeline.close()
-        self._finder.close()
+        if "_finder" in vars(self):
+            self._finder.close()
         self._database.close()
 
     def __enter__(self) -> Library:
@@ -95,15 +86,22 @@ class Library:
         for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
         :meth:`failures`.
         """
-        from photoindex.indexer import Indexer
-        from photoindex.store.backups import DailyBackup
+        from photoindex.unchanged import nothing_to_do
 
         self._database.check_writable()
         stop = stop or threading.Event()
-        indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
-        report = indexer.index([Path(path) for path in paths], stop, accept_missing=accept_missing)
-        if not stop.is_set():
-            DailyBackup(self._database, self.settings.backup_days, notice).make_when_due()
+        places = [Path(path) for path in paths]
+        report = nothing_to_do(self._database, self.settings, places, stop, progress)
+        if report is None:
+            from photoindex.indexer import Indexer
+
+            indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
+            report = indexer.index(places, stop, accept_missing=accept_missing)
+        days = self.settings.backup_days
+        if days and not stop.is_set() and not is_backed_up(self._database.path, days):
+            from photoindex.store.backups import DailyBackup
+
+            DailyBackup(self._database, days, notice).make_when_due()
         return report
 
     def watch(
@@ -180,7 +178,7 @@ class Library:
         kept = Thumbnails(self.settings.data_dir / "thumbnails", limit, self.settings)
         return kept.of([(contents.get(hit.photo_id, ""), hit.path) for hit in hits])
 
-    def match(self, query: str, limit: int | None = None, *, ranking: Ranking = DEFAULT_RANKING) -> list[Match]:
+    def match(self, query: str, limit: int | None = None, *, ranking: Ranking | None = None) -> list[Match]:
         """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
@@ -334,6 +332,13 @@ class Library:
         return self._pipe().run(stop=stop, progress=progress)
 
     # Inside
+
+    @cached_property
+    def _finder(self) -> Finder:
+        # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.
+        from photoindex.finder import Finder
+
+        return Finder(self._database, self.settings)
 
     def _text(self) -> FullText:
         return self._finder.full_text()

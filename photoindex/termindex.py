@@ -10,9 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -39,7 +38,6 @@ from photoindex.store.lookup import (
     vectors_after,
     vocabularies,
 )
-from photoindex.store.packing import vector_batch
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -153,6 +151,8 @@ class TermIndex:
         return matrix
 
     def _delta(self, transaction: Transaction) -> TermMatrix:
+        from photoindex.store.packing import vector_batch
+
         by_model: dict[int, list[tuple[int, bytes]]] = {}
         for vector in self._changed.values():
             if vector.entries:
@@ -189,8 +189,7 @@ def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(NamedTuple):
     """How the matrix on disk stands to the catalogue. ``photos`` have learned terms; ``made``: a matrix of this
     catalogue is there; ``changed`` photos have newer terms, which searches read from the catalogue; ``agrees``: it has
     the photos that it should."""

@@ -1,4 +1,7 @@
-"""Value objects that cross module borders. No behaviour beyond what follows from the fields."""
+"""Value objects that cross module borders. No behaviour beyond what follows from the fields.
+
+Those that a search needs are made in :mod:`photoindex.found` and :mod:`photoindex.learned`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from photoindex.found import (
+    CaptionSource,
+    Hit,
+    Match,
+    Matched,
+    PhotoFacts,
+    Place,
+    SortKey,
+    TakenSource,
+    Term,
+)
+from photoindex.learned import TermVector, TermVocabulary, VectorBatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,9 +30,41 @@ if TYPE_CHECKING:
 
     from photoindex.errors import PhotoError
 
-CaptionSource = Literal["user", "sidecar", "model"]
-TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "mtime"]
-SortKey = Literal["score", "taken", "name", "rating", "added"]
+__all__ = [
+    "Candidate",
+    "Caption",
+    "CaptionSource",
+    "Companion",
+    "Correction",
+    "DecodedPhoto",
+    "Document",
+    "Duplicate",
+    "Failure",
+    "FileEvent",
+    "FileStat",
+    "Finding",
+    "Hit",
+    "IndexReport",
+    "Label",
+    "Match",
+    "Matched",
+    "Photo",
+    "PhotoFacts",
+    "Place",
+    "Prediction",
+    "Progress",
+    "ScannedFile",
+    "SidecarStyle",
+    "SortKey",
+    "TakenSource",
+    "Tally",
+    "Term",
+    "TermVector",
+    "TermVocabulary",
+    "VectorBatch",
+    "Written",
+]
+
 SidecarStyle = Literal["a.jpg.xmp", "a.xmp"]  # how the sidecar of a.jpg is called
 
 
@@ -52,24 +100,6 @@ class FileEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a photo was taken, in words; a part that is not known is empty."""
-
-    city: str = ""
-    district: str = ""
-    region: str = ""
-    country: str = ""
-    country_code: str = ""  # ISO 3166-1, two letters
-    metropolis: str = ""  # a large city around there, whose part or suburb ``city`` may be
-
-    def __str__(self) -> str:
-        known = (self.city, self.district, self.region, self.country)
-        near = f"{self.city} near {self.metropolis}" if self.metropolis and self.metropolis not in known else self.city
-        parts = dict.fromkeys((near.removeprefix(" "), *known[1:]))
-        return ", ".join(part for part in parts if part)
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """What a person, or a program for one, wrote about a photo: in the file itself or in a sidecar beside it."""
 
@@ -78,26 +108,6 @@ class Written:
     keywords: tuple[str, ...] = ()
     people: tuple[str, ...] = ()  # those named as being in it
     places: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoFacts:
-    """What decoding learns of a photo besides its pixels. ``width`` and ``height`` are those of the upright photo."""
-
-    format: str
-    width: int
-    height: int
-    orientation: int = 1
-    taken_at: datetime | None = None  # the camera's local time; EXIF seldom knows the zone
-    camera: str | None = None
-    lens: str | None = None
-    latitude: float | None = None  # degrees, north positive
-    longitude: float | None = None  # degrees, east positive
-    altitude: float | None = None  # metres above the sea
-    taken_source: TakenSource | None = None  # who says when it was taken
-    taken_offset: int | None = None  # of the local time of ``taken_at`` from UTC, minutes, east positive
-    rating: int | None = None  # 1 to 5 stars; -1: rejected
-    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,48 +140,6 @@ class Label:
 
     name: str
     probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class TermVocabulary:
-    """The terms a model weighs photos by: each a stem, or two stems with a space between them ("black dog").
-
-    A vector's id is a place in ``words``; an impact times ``scale`` is what the term adds to a photo's score.
-    """
-
-    words: tuple[str, ...]  # at most 65,536
-    scale: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TermVector:
-    """How much terms of a model's vocabulary speak for a photo: ``ids``, ascending, and as many ``impacts`` (1 to 255).
-
-    Terms that are not in it speak for the photo not at all.
-    """
-
-    ids: NDArray[np.uint16]
-    impacts: NDArray[np.uint8]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TermVector):
-            return NotImplemented
-        mine, theirs = ((each.ids.tolist(), each.impacts.tolist()) for each in (self, other))
-        return bool(mine == theirs)
-
-    def __hash__(self) -> int:
-        return hash((*self.ids.tolist(), *self.impacts.tolist()))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VectorBatch:
-    """The term vectors of several photos by one model, each laid behind the one before: ``counts[n]`` entries of
-    ``ids`` and ``impacts`` are those of ``photo_ids[n]``."""
-
-    photo_ids: NDArray[np.int64]
-    counts: NDArray[np.intp]
-    ids: NDArray[np.uint16]
-    impacts: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,16 +187,6 @@ class Correction:
     made_at: datetime
     edit: str
     undone_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or, as
-    it was read with the photo, keyword, person, place, title."""
-
-    text: str
-    weight: float
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,56 +258,6 @@ class Document:
     facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see query.FORMAT
     numbers: Mapping[str, float] = field(default_factory=dict)  # as search/numbers.py has them
     paths: tuple[str, ...] = ()  # where it lies: absolute, and from its root
-
-
-class Matched(NamedTuple):
-    """A reason for a hit: ``word``, as indexed, was found in ``layer`` and gave ``weight`` of the score.
-
-    The layers are the fields of the full-text index and ``terms``, the learned ones. The weights of a hit add up to its
-    score.
-    """
-
-    layer: str
-    word: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One answer of the full-text index. ``matched`` has the weightiest reason first."""
-
-    photo_id: int
-    score: float
-    matched: tuple[Matched, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One photo found by a search, best first."""
-
-    path: Path
-    score: float
-    caption: str
-    caption_source: CaptionSource
-    matched: tuple[Matched, ...]
-    terms: tuple[Term, ...]
-    taken_at: datetime | None
-    camera: str | None
-    width: int | None
-    height: int | None
-    photo_id: int
-    other_paths: tuple[Path, ...] = ()
-    facts: PhotoFacts | None = None
-
-    @property
-    def keywords(self) -> tuple[str, ...]:
-        """What people tagged the photo with."""
-        return tuple(term.text for term in self.terms if term.source in ("tag", "keyword"))
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Who is named as being in it."""
-        return tuple(term.text for term in self.terms if term.source == "person")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,24 @@ PACKAGE = REPOSITORY / "photoindex"
 # From the bottom to the top; a module may import from its own layer and from those below it.
 LAYERS = (
     {"errors", "lazy"},
-    {"types", "config", "configfile", "service", "processes", "resources", "paths", "filesystem", "units"}
-    | {"retry", "pace", "atomic"},
+    {
+        "types",
+        "found",
+        "learned",
+        "config",
+        "configfile",
+        "service",
+        "processes",
+        "resources",
+        "paths",
+        "filesystem",
+        "units",
+    }
+    | {"retry", "pace", "atomic", "found", "learned"},
     {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
     {"companions", "details", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"}
-    | {"reading"},
+    | {"reading", "unchanged"},
     {"training", "status", "installation", "suspension", "finder", "results"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer", "recaption"},

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError
 from photoindex.resources import models_dir
-from photoindex.types import Prediction, TermVocabulary
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from photoindex.types import Prediction, TermVocabulary
 
 DEFAULT_MODEL = "default"
 DEFAULT_FILE = "DEFAULT"

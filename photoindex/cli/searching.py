@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -26,13 +27,15 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.errors import PhotoError
+from photoindex.found import SortKey
+from photoindex.lazy import importing
 from photoindex.paths import printable
-from photoindex.types import Photo, PhotoFacts, SortKey
 from photoindex.units import human_seconds, human_size
 
 if TYPE_CHECKING:
     from photoindex.library import Library
     from photoindex.status import RootStatus
+    from photoindex.types import Photo, PhotoFacts
 
 EXIT_NOTHING_FOUND = 1
 TERMS_SHOWN = 12  # of up to 128; --json has them all
@@ -105,6 +108,8 @@ def search(
     if columns is not None and style != "csv":
         raise click.UsageError("--columns says what --csv has: add --csv, or use --format")
     most = None if everything else limit
+    with importing():  # what the library would import in the middle of the search, with the garbage collector at work
+        import_module("photoindex.finder")
     with context.open() as library:
         hits = (
             library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)

@@ -6,9 +6,29 @@ Nothing here imports torch, and nothing outside this package imports Whoosh.
 
 from __future__ import annotations
 
-from photoindex.search.query import parse_query
-from photoindex.search.syntax import ParsedQuery
-from photoindex.search.words import FullText
-from photoindex.types import Document, Match
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from photoindex.found import Match
+    from photoindex.search.query import parse_query
+    from photoindex.search.syntax import ParsedQuery
+    from photoindex.search.words import FullText
+    from photoindex.types import Document
 
 __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
+
+_HOMES = {
+    "Document": "photoindex.types",
+    "FullText": "photoindex.search.words",
+    "Match": "photoindex.found",
+    "ParsedQuery": "photoindex.search.syntax",
+    "parse_query": "photoindex.search.query",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved when first used: a search writes no documents, and who asks for the index's stamp needs no Whoosh.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

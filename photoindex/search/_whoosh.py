@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,22 +16,47 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# 2.7.4 has invalid escapes in its sources, and Python warns about each when it first compiles them. The codec and the
-# automata are otherwise imported in the middle of the first search, beyond this guard.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    analysis: Any = importlib.import_module("whoosh.analysis")
-    columns: Any = importlib.import_module("whoosh.columns")
-    fields: Any = importlib.import_module("whoosh.fields")
-    index: Any = importlib.import_module("whoosh.index")
-    query: Any = importlib.import_module("whoosh.query")
-    english: Any = importlib.import_module("whoosh.lang.snowball.english")
-    filelock: Any = importlib.import_module("whoosh.util.filelock")
-    for _late in ("whoosh.codec.whoosh3", "whoosh.automata.lev", "whoosh.searching", "whoosh.writing"):
-        importlib.import_module(_late)
+
+def _import_module(name: str) -> Any:
+    # 2.7.4 has invalid escapes in its sources, and Python warns about each when it first compiles them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(name)
+
+
+analysis: Any = _import_module("whoosh.analysis")
+columns: Any = _import_module("whoosh.columns")
+fields: Any = _import_module("whoosh.fields")
+index: Any = _import_module("whoosh.index")
+english: Any = _import_module("whoosh.lang.snowball.english")
+filelock: Any = _import_module("whoosh.util.filelock")
+# Otherwise imported in the middle of the first search, where nothing keeps the warnings back.
+_import_module("whoosh.codec.whoosh3")
+_import_module("whoosh.automata.lev")
+
+# Whoosh's queries, its searcher and its writer are imported when they are needed. A search for words reads the index by
+# its reader alone: the searcher brings along two thirds as much again.
 
 LockError: Any = index.LockError
 EmptyIndexError: Any = index.EmptyIndexError
+
+
+def writer(folder: str, memory: int, timeout: float) -> Any:
+    """A writer of the index in ``folder``, which keeps so many MiB of postings in memory. Raises :data:`LockError`."""
+    return _import_module("whoosh.writing").SegmentWriter(index.open_dir(folder), limitmb=memory, timeout=timeout)
+
+
+def having_any(field: str, words: Iterable[str]) -> Any:
+    """A query for the documents with any of these words in ``field``."""
+    query = _import_module("whoosh.query")
+    return query.Or([query.Term(field, word) for word in words])
+
+
+def in_range(reader: Any, field: str, first: int, last: int) -> Iterable[int]:
+    """The documents whose number in ``field`` is from ``first`` to ``last``, both included."""
+    searcher = _import_module("whoosh.searching").Searcher(reader, closereader=False)
+    found: Iterable[int] = searcher.docs_for_query(_import_module("whoosh.query").NumericRange(field, first, last))
+    return found
 
 
 def numbers(reader: Any, field: str) -> NDArray[np.int64]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 PHOTO_FIELD: Final = "photo"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Terms:
+class Terms(NamedTuple):
     """Learned terms in the numbers of documents. A row without a document has the number behind the last one; a
     document without a row has the row -1."""
 
@@ -29,11 +27,11 @@ class Terms:
 
 
 class Documents:
-    """The documents of one searcher. What is read from the index is read once."""
+    """The documents that one Whoosh reader reads. What is read from the index is read once."""
 
-    def __init__(self, searcher: Any) -> None:
-        self._leaves: list[tuple[Any, int]] = list(searcher.reader().leaf_readers())
-        self._size = int(searcher.doc_count_all())
+    def __init__(self, reader: Any) -> None:
+        self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
+        self._size = int(reader.doc_count_all())
         self._photo_ids: PhotoIds | None = None
         self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.int64]] | None = None  # of these photo ids by row
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from photoindex.types import Matched
+from photoindex.found import Matched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class Evidence(NamedTuple):
     """``word`` speaks in ``layer`` for the documents ``ids``, ascending, with ``values`` in proportion to one another.
 
     ``keys`` gives for each document what ``ids`` calls it, where that is not its number.
@@ -38,14 +36,13 @@ class Evidence:
         return met, self.values[places[met]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ground:
+class Ground(NamedTuple):
     """What one clause of a query gave: its ``scores`` by document, the ``evidence`` that shares them, and the
     ``factors``, by document, that they were multiplied with further up."""
 
     scores: Scores
     evidence: Sequence[Evidence]
-    factors: list[NDArray[Any]] = field(default_factory=list)
+    factors: list[NDArray[Any]]
 
 
 def reasons(grounds: Sequence[Ground], documents: Ids) -> list[tuple[Matched, ...]]:

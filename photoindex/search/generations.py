@@ -18,25 +18,32 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from photoindex.atomic import replace_file
 from photoindex.errors import FullTextError
-from photoindex.search import _whoosh
 
 REMEDY: Final = "run photoindex reindex --fulltext"
 
+_STAMP: Final = "current.json"
 _GENERATION: Final = re.compile(r"index-([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(NamedTuple):
     """The generation in use. ``complete`` is False until a rebuild has put every photo of the catalogue into it."""
 
     path: Path
     complete: bool
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the stamp says that an index of all photos is there, written by whichever version."""
+    try:
+        stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+        return stamp["complete"] is True and (folder / str(stamp["index"])).is_dir()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 class Generations:
@@ -44,7 +51,7 @@ class Generations:
 
     def __init__(self, folder: Path, expected: Mapping[str, Any]) -> None:
         self.folder = folder
-        self._stamp = folder / "current.json"
+        self._stamp = folder / _STAMP
         # Through JSON once, so that it compares equal to what comes back from the file.
         self._expected: dict[str, Any] = json.loads(json.dumps(dict(expected)))
 
@@ -91,6 +98,8 @@ class Generations:
 
         Raises FullTextError, naming the holder, when another process or thread still has it after ``timeout`` seconds.
         """
+        from photoindex.search import _whoosh
+
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = _whoosh.filelock.FileLock(str(self.folder / "writer.lock"))
         if not _whoosh.filelock.try_for(lock.acquire, timeout=timeout, delay=0.05):

@@ -31,9 +31,8 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -72,22 +71,21 @@ def _text(term: str | bytes) -> str:
     return term.decode("utf-8") if isinstance(term, bytes) else term
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     mask: Mask
     scores: Scores  # 0 outside the mask
 
 
 class Matcher:
-    """Answers one query on one Whoosh searcher. ``grounds`` fills up with what spoke for the photos found."""
+    """Answers one query by one Whoosh reader. ``grounds`` fills up with what spoke for the photos found."""
 
-    def __init__(self, searcher: Any, ranking: Ranking = DEFAULT_RANKING, terms: Terms | None = None) -> None:
+    def __init__(self, reader: Any, ranking: Ranking = DEFAULT_RANKING, terms: Terms | None = None) -> None:
         self._ranking = ranking
         self._fields = [name for name, weight in ranking.fields.items() if weight > 0]
-        self._searcher = searcher
-        self._leaves: list[tuple[Any, int]] = list(searcher.reader().leaf_readers())
-        self._size = int(searcher.doc_count_all())
-        self._alive = int(searcher.doc_count())
+        self._reader = reader
+        self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
+        self._size = int(reader.doc_count_all())
+        self._alive = int(reader.doc_count())
         self._postings_read: dict[tuple[str, str], tuple[Ids, Scores]] = {}
         self._terms = terms if ranking.terms > 0 else None
         self._excluding = False
@@ -229,7 +227,7 @@ class Matcher:
 
     def _everything(self) -> Mask:
         mask = np.zeros(self._size, np.bool_)
-        mask[np.fromiter(self._searcher.reader().all_doc_ids(), np.intp)] = True
+        mask[np.fromiter(self._reader.all_doc_ids(), np.intp)] = True
         return mask
 
     # ---- leaves ----------------------------------------------------------------------------------
@@ -301,8 +299,7 @@ class Matcher:
     def _find_numbers(self, field: str, first: int, last: int) -> Found:
         mask = np.zeros(self._size, np.bool_)
         if first <= last:
-            between = _whoosh.query.NumericRange(field, first, last)
-            mask[np.fromiter(self._searcher.docs_for_query(between), np.intp)] = True
+            mask[np.fromiter(_whoosh.in_range(self._reader, field, first, last), np.intp)] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
     def _find_listed(self, field: str, key: str) -> Found:
@@ -326,7 +323,7 @@ class Matcher:
 
     def _ground(self, scores: Scores) -> None:
         if self._noted:
-            self.grounds.append(Ground(scores, self._noted))
+            self.grounds.append(Ground(scores, self._noted, []))
             self._noted = []
 
     def _multiply(self, first: int, factor: NDArray[Any]) -> None:

@@ -24,9 +24,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from photoindex.errors import QueryError
 from photoindex.search import dates, numbers
@@ -161,8 +161,7 @@ _TOKEN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str  # open, close, minus, phrase, chunk, AND, OR, NOT
     text: str = ""
     field: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,7 @@ class AnyOf:
 Node = Word | Prefix | Fuzzy | Phrase | Taken | Has | Number | Below | Ranked | AllOf | AnyOf
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedQuery:
+class ParsedQuery(NamedTuple):
     """A query understood. ``words`` are the words a photo is wanted for, folded, unstemmed, in order, each once."""
 
     text: str

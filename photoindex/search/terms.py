@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from photoindex.search import lexicon
 from photoindex.search.analysis import stem
 from photoindex.search.syntax import AllOf, AnyOf, Node, Ranked, Word
-from photoindex.types import TermVocabulary, VectorBatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from photoindex.types import TermVocabulary, VectorBatch
 
     PhotoIds = NDArray[np.int64]
     Rows = NDArray[np.uint32]
@@ -39,16 +39,14 @@ class DamagedMatrix(Exception):
     """The bytes of a matrix are not those that were written: make it anew. Handled where matrices are opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """The state a matrix stands for: a catalogue, and the highest revision among the vectors read from it."""
 
     identity: str
     revision: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
+class Columns(NamedTuple):
     """What a query asks of the matrix. ``photo_ids`` are by row; ``NOBODY`` where another row speaks for the photo."""
 
     photo_ids: PhotoIds
@@ -296,8 +294,7 @@ class TermView:
 # ---- photos like one another ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Similar:
+class Similar(NamedTuple):
     """Photos with terms in common with one, most similar first. ``cosines``, 0 to 1, are of the angles between their
     vectors; ``rows`` are theirs in the view."""
 

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from photoindex.errors import FullTextError, PhotoindexError
+from photoindex.found import Match
 from photoindex.search import _whoosh, numbers
 from photoindex.search.analysis import content_words, fingerprint, sentences, stem
 from photoindex.search.documents import PHOTO_FIELD, Documents
@@ -29,7 +30,9 @@ from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.spelling import corrections
 from photoindex.search.syntax import ParsedQuery
 from photoindex.search.terms import TermSource, stand_ins_of, terms_of
-from photoindex.types import Document, Match
+
+if TYPE_CHECKING:
+    from photoindex.types import Document
 
 SCHEMA_VERSION: Final = 4  # raise it when the fields change: every index is then rebuilt
 
@@ -70,9 +73,9 @@ class FullText:
         self._generations = Generations(self.folder, _expected_stamp())
         self._lock = threading.RLock()
         self._index: Any = None
-        self._searcher: Any = None
-        self._documents: Documents | None = None  # of the searcher
-        self._searching: tuple[Path, int] | None = None  # the generation and the commit that the searcher stands for
+        self._reader: Any = None
+        self._documents: Documents | None = None  # of the reader
+        self._reading: tuple[Path, int] | None = None  # the generation and the commit that the reader stands for
         self._fault: tuple[Path, str] | None = None  # a generation that turned out to be damaged, and the message
 
     @classmethod
@@ -100,7 +103,7 @@ class FullText:
         """
         with self._lock:
             try:
-                self._current_searcher()
+                self._current_reader()
                 return not self._generations.current().complete
             except FullTextError:
                 return True
@@ -111,7 +114,7 @@ class FullText:
         self,
         query: str,
         limit: int | None = 20,
-        ranking: Ranking = DEFAULT_RANKING,
+        ranking: Ranking | None = None,
         terms: TermSource | None = None,
         *,
         today: date | None = None,
@@ -127,15 +130,16 @@ class FullText:
         if limit is not None and limit < 0:
             raise ValueError("limit must not be negative")
         parsed = parse_query(query, today)
+        ranking = ranking or DEFAULT_RANKING
         asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
         if asked and ranking.synonyms > 0:
             asked = list(dict.fromkeys(asked + stand_ins_of(parsed.root)))
         columns = terms.columns(asked) if terms is not None and asked else None
         with self._lock:
-            searcher = self._current_searcher()
+            reader = self._current_reader()
             with self._noticing_damage(self._usable().path):
-                documents = self._documents = self._documents or Documents(searcher)
-                matcher = Matcher(searcher, ranking, None if columns is None else documents.terms(columns))
+                documents = self._documents = self._documents or Documents(reader)
+                matcher = Matcher(reader, ranking, None if columns is None else documents.terms(columns))
                 return _answer(matcher, documents, parsed, limit)
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
@@ -145,21 +149,21 @@ class FullText:
         """
         parsed = parse_query(query)
         with self._lock:
-            searcher = self._current_searcher()
+            reader = self._current_reader()
             with self._noticing_damage(self._usable().path):
-                return corrections(Matcher(searcher), parsed)
+                return corrections(Matcher(reader), parsed)
 
     def count(self) -> int:
         """Photos in the index. Raises FullTextError when it needs to be rebuilt."""
         with self._lock:
-            return int(self._current_searcher().doc_count())
+            return int(self._current_reader().doc_count())
 
     def photo_ids(self) -> set[int]:
         """The photos in the index. Raises FullTextError when it needs to be rebuilt."""
         with self._lock:
-            searcher = self._current_searcher()
+            reader = self._current_reader()
             with self._noticing_damage(self._usable().path):
-                documents = self._documents = self._documents or Documents(searcher)
+                documents = self._documents = self._documents or Documents(reader)
                 return set(documents.photo_ids.tolist()) - {0}
 
     @property
@@ -177,13 +181,13 @@ class FullText:
         needs to be rebuilt), none of it happened.
         """
         latest = {document.photo_id: _as_fields(document) for document in documents}
-        replaced = [_whoosh.query.Term("id", str(photo_id)) for photo_id in sorted({*latest, *removed})]
+        replaced = [str(photo_id) for photo_id in sorted({*latest, *removed})]
         if not replaced:
             return
         with self._writing("updating"):
             path = self._usable().path
             with self._noticing_damage(path), self._writer(path, _BATCH_MEMORY) as writer:
-                writer.delete_by_query(_whoosh.query.Or(replaced))
+                writer.delete_by_query(_whoosh.having_any("id", replaced))
                 for fields in latest.values():
                     writer.add_document(**fields)
 
@@ -223,9 +227,9 @@ class FullText:
     def close(self) -> None:
         """Let go of the files. A later search opens them again."""
         with self._lock:
-            if self._searcher is not None:
-                self._searcher.close()
-            self._index = self._searcher = self._searching = self._documents = None
+            if self._reader is not None:
+                self._reader.close()
+            self._index = self._reader = self._reading = self._documents = None
 
     def __enter__(self) -> FullText:
         return self
@@ -243,8 +247,8 @@ class FullText:
             raise FullTextError(self._fault[1])
         return current
 
-    def _current_searcher(self) -> Any:
-        """A searcher that sees the last commit.
+    def _current_reader(self) -> Any:
+        """A reader that sees the last commit.
 
         Whoosh's own ``refresh`` is not used: in whoosh3 3.54 it keeps the segments that a commit has replaced, and so
         goes on finding deleted photos and finds updated ones twice.
@@ -253,15 +257,15 @@ class FullText:
             path = self._usable().path
             commit = -1
             with self._noticing_damage(path):
-                index = self._index if self._searching and self._searching[0] == path else None
+                index = self._index if self._reading and self._reading[0] == path else None
                 try:
                     index = index or _whoosh.index.open_dir(str(path))
                     commit = index.latest_generation()
-                    if self._searching != (path, commit):
-                        searcher = index.searcher()
+                    if self._reading != (path, commit):
+                        reader = index.reader()
                         self.close()
-                        self._index, self._searcher, self._searching = index, searcher, (path, commit)
-                    return self._searcher
+                        self._index, self._reader, self._reading = index, reader, (path, commit)
+                    return self._reader
                 except (FileNotFoundError, _whoosh.EmptyIndexError):
                     # Beside a busy writer a file may go between being listed and being opened: there is a newer commit.
                     if index and commit >= 0 and index.latest_generation() == commit and self._usable().path == path:
@@ -281,7 +285,7 @@ class FullText:
     def _writer(self, path: Path, memory: int) -> Iterator[Any]:
         """A Whoosh writer that commits at the end, or leaves the generation as it was."""
         try:
-            writer = _whoosh.index.open_dir(str(path)).writer(limitmb=memory, timeout=self.timeout)
+            writer = _whoosh.writer(str(path), memory, self.timeout)
         except _whoosh.LockError:
             # writer.lock is ours, so this is no photoindex.
             raise FullTextError(f"another program is writing to the full-text index in {path}: stop it") from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 Rows = list[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
 class Asker:
     """A transaction that is only asked."""
 
-    connection: sqlite3.Connection
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
     def ask(self, sql: str, **values: object) -> Rows:
         return self.connection.execute(sql, values).fetchall()

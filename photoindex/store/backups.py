@@ -22,6 +22,7 @@ from photoindex.store.database import (
     PART,
     Database,
     backups,
+    is_backed_up,
     prune_backups,
     stamp,
 )
@@ -29,7 +30,6 @@ from photoindex.store.sqlite import BUSY_SECONDS
 from photoindex.store.tables import catalogue, file, job, metadata, photo, root
 from photoindex.units import human_size
 
-DAY: Final = 86_400.0
 LOOK_SECONDS: Final = 3600.0  # how often a program that runs for long looks whether a backup is due
 FREE_BYTES: Final = 50_000_000  # that a backup leaves on its disk
 
@@ -81,8 +81,7 @@ class DailyBackup:
         if newest is None:
             with self._database.read() as connection:
                 return connection.execute(select(photo.c.id).limit(1)).first() is not None
-        # One from the future was made before the clock was put right.
-        if 0 <= time.time() - newest.stat().st_mtime < self._days * DAY:
+        if is_backed_up(self._database.path, self._days):
             return False
         return _content_of(newest) != content(self._database)
 

@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timezone
@@ -46,6 +47,7 @@ BEFORE_UPGRADE, DAILY = "before-upgrade", "backup"  # the kinds, as they are nam
 BACKUP_SUFFIX, PART = ".sqlite3", ".part"  # of a whole one, and while it is being made
 QUICK_CHECK_BYTES = 1_000_000_000  # a larger catalogue is not compared with its indexes, which reads it many times over
 FAULTS_SHOWN = 10
+DAY = 86_400.0  # seconds
 
 
 class Database:
@@ -174,6 +176,13 @@ class Database:
                     self._asker.connection.rollback()
             except sqlite3.DatabaseError as error:
                 raise explained(self.path, error) from error
+
+    def change(self, how: Callable[..., None], *arguments: object) -> None:
+        """Do one of the small changes in :mod:`.lookup`, without SQLAlchemy, in a write transaction of its own."""
+        self.check_writable()
+        with self.ask() as asker:
+            how(asker, *arguments)
+            asker.connection.commit()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -329,6 +338,13 @@ def backups(path: Path, *kinds: str) -> list[Path]:
         for backup in path.parent.glob(f"{path.stem}-{kind}-*{BACKUP_SUFFIX}")
     ]
     return [backup for _, backup in sorted(found, reverse=True)]
+
+
+def is_backed_up(path: Path, days: float) -> bool:
+    """Whether the newest backup is not ``days`` old yet."""
+    # One from the future was made before the clock was put right.
+    newest = next(iter(backups(path)), None)
+    return newest is not None and 0 <= time.time() - newest.stat().st_mtime < days * DAY
 
 
 def prune_backups(path: Path, kind: str) -> None:

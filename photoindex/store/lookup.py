@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from photoindex.found import CaptionSource, PhotoFacts, Term
 from photoindex.store.asking import Asker, Rows, ask, listed
 from photoindex.store.facts import COLUMNS, facts_of
-from photoindex.store.packing import unpack_words
-from photoindex.types import CaptionSource, PhotoFacts, Term, TermVocabulary
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from photoindex.learned import TermVocabulary
 
     Transaction = Asker | Connection
 
@@ -44,16 +45,24 @@ class Found:
     terms: list[Term]  # weightiest first
 
 
-@dataclass(frozen=True, slots=True)
-class VectorState:
+class KnownRoot(NamedTuple):
+    """A root; ``device`` is that of its folder (st_dev) when it was last compared as a whole. ``suspended``: many of
+    its photos vanished at once and are kept."""
+
+    id: int
+    path: Path
+    device: int | None
+    suspended: bool
+
+
+class VectorState(NamedTuple):
     """What the vectors of a catalogue are known by. ``revision`` 0: there never was one."""
 
     identity: str
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVector:
+class StoredVector(NamedTuple):
     """A photo's vector as it is kept: ``entries`` as :func:`.packing.pack_vector` makes them."""
 
     photo_id: int
@@ -105,6 +114,31 @@ def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
     for photo in found.values():
         photo.paths.sort()
     return {photo_id: photo for photo_id, photo in found.items() if photo.paths}
+
+
+def known_roots(transaction: Transaction) -> list[KnownRoot]:
+    rows = ask(transaction, "select id, path, device, suspended_photos from root")
+    return [
+        KnownRoot(number, Path(os.fsdecode(bytes(path))), device and device % _UNSIGNED, suspended is not None)
+        for number, path, device, suspended in rows
+    ]
+
+
+def is_work_left(transaction: Transaction) -> bool:
+    """Whether a file waits or has failed, a batch goes on, or a photo is marked for being read or indexed again."""
+    conditions = (
+        "job where state != 'ignored'",
+        "batch where state in ('active', 'cancelled')",
+        "photo where text_stale != 0",
+        "photo where metadata_stale != 0",
+    )
+    return any(ask(transaction, f"select 1 where exists (select 1 from {each})") for each in conditions)
+
+
+def note_reconciled(transaction: Asker, root_id: int) -> None:
+    """Remember that all of a root was just compared, on the device that it was on before."""
+    now = datetime.now(timezone.utc).replace(tzinfo=None).isoformat(" ", "microseconds")
+    ask(transaction, "update root set last_reconcile_at = :now where id = :root", now=now, root=root_id)
 
 
 def known_states(transaction: Transaction, below: Path) -> dict[str, tuple[int, int, int]]:
@@ -178,6 +212,9 @@ def vectors_after(transaction: Transaction, revision: int) -> list[StoredVector]
 
 def vocabularies(transaction: Transaction) -> dict[int, TermVocabulary]:
     """By model id, for the models that predict terms."""
+    from photoindex.learned import TermVocabulary
+    from photoindex.store.packing import unpack_words
+
     rows = ask(transaction, "select id, terms, term_scale from model where terms is not null")
     return {number: TermVocabulary(unpack_words(bytes(terms)), float(scale or 0.0)) for number, terms, scale in rows}
 

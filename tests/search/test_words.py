@@ -464,7 +464,7 @@ class TestDamage:
     def test_damage_met_in_the_middle_of_a_search_is_remembered(
         self, fulltext: FullText, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def unreadable(searcher: object) -> None:
+        def unreadable(reader: object) -> None:
             raise struct.error("unpack requires a buffer of 8 bytes")
 
         with monkeypatch.context() as patch:
@@ -592,7 +592,7 @@ class TestOtherProcesses:
 
 
 def test_searching_imports_no_torch_and_warns_of_nothing() -> None:
-    source = "import sys, photoindex.search; print(sorted({'torch', 'torchvision', 'whoosh'} & set(sys.modules)))"
+    source = "import sys, photoindex.search.words; print(sorted({'torch', 'torchvision', 'whoosh'} & set(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", source], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

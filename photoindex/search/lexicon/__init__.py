@@ -14,14 +14,14 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from photoindex.search.analysis import IRREGULAR_PLURALS, stem
-from photoindex.search.lexicon.tables import FOLDER, KINDS, SYNONYMS, parse_weights, read_table
+from photoindex.search.lexicon.tables import FOLDER, KINDS, SYNONYMS, look_up, parse_weights
 
 __all__ = ["kinds", "members", "synonyms"]
 
 
 def kinds(label: str) -> tuple[str, ...]:
     """What a thing with this label is besides, nearest first; nothing for a label that is not known."""
-    found = read_table(FOLDER / KINDS).get(label)
+    found = look_up(FOLDER / KINDS, label)
     return tuple(found.split(", ")) if found else ()
 
 
@@ -38,11 +38,10 @@ def members(labels: Sequence[str]) -> dict[str, list[int]]:
 def synonyms(word: str) -> Mapping[str, float]:
     """Stems that a photo may be described by when a person asks for ``word`` (folded), with how well each fits: above 0
     and below 1. The stem of the word itself is not among them."""
-    table = read_table(FOLDER / SYNONYMS)
     found: dict[str, float] = {}
     for form in _base_forms(word):
-        if form in table:
-            for other, weight in parse_weights(table[form]):
+        if (listed := look_up(FOLDER / SYNONYMS, form)) is not None:
+            for other, weight in parse_weights(listed):
                 found[stem(other)] = max(weight, found.get(stem(other), 0.0))
             break
     found.pop(stem(word), None)

@@ -15,9 +15,23 @@ _HEADER: Final = (
 )
 
 
+def look_up(path: Path, key: str) -> str | None:
+    """The rest of a key's line. The text is searched and not parsed: a search asks for a few lines of thousands."""
+    text = _read(path)
+    start = text.find(f"\n{key}\t")
+    if start < 0:
+        return None
+    start += len(key) + 2
+    return text[start : text.index("\n", start)]
+
+
 @cache
+def _read(path: Path) -> str:
+    return "\n" + path.read_text(encoding="utf-8")
+
+
 def read_table(path: Path) -> dict[str, str]:
-    """Key -> the rest of its line. Not parsed further: a search looks at a few lines of thousands."""
+    """Key -> the rest of its line."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return dict(line.split("\t", 1) for line in lines if not line.startswith("#"))
 

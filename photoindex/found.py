@@ -1,0 +1,114 @@
+"""Value objects that a search hands out, and what they are made of.
+
+Everything else takes them from :mod:`photoindex.types`, which they are apart from for the sake of a search: making the
+classes of all value objects takes a process longer than asking a library of some thousand photos.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+CaptionSource = Literal["user", "sidecar", "model"]
+TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "mtime"]
+SortKey = Literal["score", "taken", "name", "rating", "added"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo was taken, in words; a part that is not known is empty."""
+
+    city: str = ""
+    district: str = ""
+    region: str = ""
+    country: str = ""
+    country_code: str = ""  # ISO 3166-1, two letters
+    metropolis: str = ""  # a large city around there, whose part or suburb ``city`` may be
+
+    def __str__(self) -> str:
+        known = (self.city, self.district, self.region, self.country)
+        near = f"{self.city} near {self.metropolis}" if self.metropolis and self.metropolis not in known else self.city
+        parts = dict.fromkeys((near.removeprefix(" "), *known[1:]))
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What decoding learns of a photo besides its pixels. ``width`` and ``height`` are those of the upright photo."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    taken_at: datetime | None = None  # the camera's local time; EXIF seldom knows the zone
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
+    altitude: float | None = None  # metres above the sea
+    taken_source: TakenSource | None = None  # who says when it was taken
+    taken_offset: int | None = None  # of the local time of ``taken_at`` from UTC, minutes, east positive
+    rating: int | None = None  # 1 to 5 stars; -1: rejected
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or, as
+    it was read with the photo, keyword, person, place, title."""
+
+    text: str
+    weight: float
+    source: str
+
+
+class Matched(NamedTuple):
+    """A reason for a hit: ``word``, as indexed, was found in ``layer`` and gave ``weight`` of the score.
+
+    The layers are the fields of the full-text index and ``terms``, the learned ones. The weights of a hit add up to its
+    score.
+    """
+
+    layer: str
+    word: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One answer of the full-text index. ``matched`` has the weightiest reason first."""
+
+    photo_id: int
+    score: float
+    matched: tuple[Matched, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One photo found by a search, best first."""
+
+    path: Path
+    score: float
+    caption: str
+    caption_source: CaptionSource
+    matched: tuple[Matched, ...]
+    terms: tuple[Term, ...]
+    taken_at: datetime | None
+    camera: str | None
+    width: int | None
+    height: int | None
+    photo_id: int
+    other_paths: tuple[Path, ...] = ()
+    facts: PhotoFacts | None = None
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """What people tagged the photo with."""
+        return tuple(term.text for term in self.terms if term.source in ("tag", "keyword"))
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who is named as being in it."""
+        return tuple(term.text for term in self.terms if term.source == "person")

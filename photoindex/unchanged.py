@@ -1,0 +1,96 @@
+"""Finds out that there is nothing to do, which is what most runs of ``photoindex index`` find.
+
+It asks in plain SQL and imports little: what doing something needs (SQLAlchemy, NumPy, Whoosh, Pillow) takes longer to
+import than tens of thousands of files take to compare. Whatever is not plainly as it was left is the business of
+:mod:`photoindex.indexer`, which then looks at everything itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from photoindex.config import Settings
+from photoindex.errors import FolderError
+from photoindex.paths import absolute
+from photoindex.search.generations import is_complete
+from photoindex.store.database import Database
+from photoindex.store.lookup import (
+    KnownRoot,
+    is_work_left,
+    known_roots,
+    known_states,
+    note_reconciled,
+    sidecar_states,
+)
+from photoindex.types import IndexReport, Progress
+from photoindex.watch.filters import PhotoFilter
+from photoindex.watch.ignore import IgnoreFiles
+from photoindex.watch.reconcile import TELL_EVERY
+from photoindex.watch.scan import walk
+
+
+def nothing_to_do(
+    database: Database,
+    settings: Settings,
+    paths: Sequence[Path],
+    stop: threading.Event,
+    report: Callable[[Progress], None] | None = None,
+) -> IndexReport | None:
+    """The report on folders in which all is as it was left, when nothing waits to be done either; ``None`` when there
+    may be something to do, found out with the first difference."""
+    started = time.monotonic()
+    if not is_complete(settings.index_path):
+        return None
+    with database.ask() as asker:
+        if is_work_left(asker):
+            return None
+        roots = known_roots(asker)
+    seen = 0
+    whole: list[KnownRoot] = []
+    for place in map(absolute, paths):
+        root = _root_of(roots, place)
+        try:
+            # Where a root is doubted, or on another device than before, there is more to be judged than its files.
+            if stop.is_set() or root is None or root.suspended or os.stat(place).st_dev != root.device:
+                return None
+            found = _count_unchanged(database, settings, place, report)
+        except (FolderError, OSError):
+            return None
+        if found is None:
+            return None
+        seen += found
+        if place == root.path:
+            whole.append(root)
+    for root in whole:
+        database.change(note_reconciled, root.id)
+    return IndexReport(seen=seen, unchanged=seen, seconds=time.monotonic() - started)
+
+
+def _root_of(roots: Sequence[KnownRoot], place: Path) -> KnownRoot | None:
+    """The deepest root at or above a folder."""
+    above = [root for root in roots if place == root.path or root.path in place.parents]
+    return max(above, key=lambda root: len(root.path.parts), default=None)
+
+
+def _count_unchanged(
+    database: Database, settings: Settings, place: Path, report: Callable[[Progress], None] | None
+) -> int | None:
+    """How many photos a folder has, all of them as they are known to be; ``None`` when something is not, or cannot be
+    read. Raises :class:`FolderError`, OSError."""
+    with database.ask() as asker:
+        known, sidecars = known_states(asker, place), sidecar_states(asker, place)
+    problems: list[object] = []
+    photo_filter = PhotoFilter(settings.hidden_files, IgnoreFiles(problems.append))
+    seen = 0
+    for path, found, beside in walk(place, photo_filter, lambda path, error: problems.append(error)):
+        before = known.pop(path, None)
+        if before is None or before[:2] != (found.st_size, found.st_mtime_ns) or sidecars.get(path, "") != beside:
+            return None
+        seen += 1
+        if report is not None and seen % TELL_EVERY == 0:
+            report(Progress("scanning", seen, seen, Path(path)))
+    return None if known or problems else seen

@@ -278,7 +278,7 @@ class _Parser:
         elif token.field == "format":
             found = [_format(token.text)]
         elif token.field == "path":
-            found = [Below(path_key(os.path.expanduser(token.text)))]
+            found = [Below(path_key(_expanded(token.text)))]
         elif token.kind == "phrase":
             found = _phrase(token.text, FIELDS.get(token.field or ""))
         else:
@@ -386,6 +386,13 @@ def path_key(path: str) -> str:
     parts = [part for part in level.split("/") if part not in ("", ".")]
     text = ("/" if level.startswith("/") else "") + "/".join(parts)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _expanded(path: str) -> str:
+    try:
+        return os.path.expanduser(path)
+    except ValueError:  # "~" before what no user can be called
+        return path
 
 
 def _shown(text: str) -> str:

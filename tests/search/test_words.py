@@ -203,6 +203,8 @@ class TestWhatIsFound:
     @given(QUERIES)
     @example("\x00*~")
     @example('""-""')
+    @example("path:~\ud800")
+    @example("path:~\x00")
     def test_any_text_is_answered_or_refused_as_a_query(self, fulltext: FullText, text: str) -> None:
         try:
             fulltext.search(text)

@@ -1,12 +1,13 @@
 """What a search costs as a library grows, with learned terms and without: bytes on disk, milliseconds, memory.
 
-    python benchmarks/search_scale.py [--terms-a-photo 64] [--keep DIR] [COUNT…]        default: 10000 100000
+    python benchmarks/search_scale.py [--terms-a-photo 64] [--keep DIR] [--plot FILE] [COUNT…]
 
-Makes libraries of COUNT invented photos in a temporary folder, or in DIR, where a later run finds them made. Their
-words and terms are those of the shipped model, as often as Zipf's law has it for their order in its vocabulary; queries
-are drawn from the same words, so that common ones, which cost most, come often. Index and matrix are written and asked
-the way photoindex does it, each in a process of its own, whose memory is the peak reported. Times are of the processor,
-so that other work on the machine does not count. Prints one table a COUNT, with what it was measured on.
+Makes libraries of COUNT (10000 and 100000) invented photos in a temporary folder, or in DIR, where a later run finds
+them made. Their words and terms are those of the shipped model, as often as Zipf's law has it for their order in its
+vocabulary; queries are drawn from the same words, so that common ones, which cost most, come often. Index and matrix
+are written and asked the way photoindex does it, each in a process of its own, whose memory is the peak reported. Times
+are of the processor, so that other work on the machine does not count. Prints one table a COUNT, with what it was
+measured on; --plot draws how the medians grow (it needs matplotlib).
 """
 
 from __future__ import annotations
@@ -246,7 +247,8 @@ def made(folder: Path, count: int, kept: int) -> dict[str, Any]:
     return found
 
 
-def report(count: int, kept: int, keep: Path | None) -> None:
+def report(count: int, kept: int, keep: Path | None) -> dict[str, float]:
+    """Print one table; returns the median milliseconds of each kind of query, with terms."""
     with tempfile.TemporaryDirectory() as name:
         folder = keep / f"{count}-{kept}" if keep else Path(name)
         words, terms = made(folder, count, kept).values()
@@ -264,7 +266,26 @@ def report(count: int, kept: int, keep: Path | None) -> None:
         cells = "".join(f"{statistics.median(each):8.1f}/{p95(each):6.1f}" for each in (words_alone, with_terms))
         print(f"  {kind:<15}{cells}{statistics.median(two - one for one, two in pairs):+12.2f}")
     print(f"  {'first query':<15}{off['first']:15.1f}{on['first']:15.1f}{on['first'] - off['first']:+12.2f}")
-    print(f"  {'peak MB':<15}{off['memory']:15.0f}{on['memory']:15.0f}{on['memory'] - off['memory']:+12.0f}")
+    print(
+        f"  {'peak MB':<15}{off['memory']:15.0f}{on['memory']:15.0f}{on['memory'] - off['memory']:+12.0f}", flush=True
+    )
+    return {kind: statistics.median(with_terms for _, with_terms in pairs) for kind, pairs in times.items()}
+
+
+def plot(medians: dict[int, dict[str, float]], file: Path) -> None:
+    """Both axes are logarithmic: what grows like the library is parallel to the dashed line."""
+    from matplotlib import pyplot
+
+    counts = sorted(medians)
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    for kind in KINDS:
+        axes.plot(counts, [medians[count][kind] for count in counts], marker="o", label=kind)
+    first = min(medians[counts[0]].values())
+    axes.plot(counts, [first * count / counts[0] for count in counts], "k--", label="linear growth")
+    axes.set(xscale="log", yscale="log", xlabel="photos", ylabel="ms of processor time a query, median")
+    axes.grid(which="both", alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.savefig(file, bbox_inches="tight")
 
 
 def main() -> None:
@@ -272,6 +293,7 @@ def main() -> None:
     parser.add_argument("counts", nargs="*", type=int, default=[10_000, 100_000], metavar="COUNT")
     parser.add_argument("--terms-a-photo", type=int, default=64, metavar="N")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the libraries here, and ask those already made")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the growth of the medians: SVG, PNG")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -285,9 +307,10 @@ def main() -> None:
     elif options.step:
         json.dump(ask(options.folder, with_terms=options.step == "on"), sys.stdout)
     else:
-        for each in options.counts:
-            report(each, kept, options.keep)
+        medians = {each: report(each, kept, options.keep) for each in options.counts}
         print(f"\non {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+        if options.plot:
+            plot(medians, options.plot)
 
 
 if __name__ == "__main__":

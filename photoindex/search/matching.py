@@ -299,7 +299,9 @@ class Matcher:
     def _find_numbers(self, field: str, first: int, last: int) -> Found:
         mask = np.zeros(self._size, np.bool_)
         if first <= last:
-            mask[np.fromiter(_whoosh.in_range(self._reader, field, first, last), np.intp)] = True
+            for reader, offset in self._leaves:
+                for term in _whoosh.terms_in_range(reader, field, first, last):
+                    mask[_whoosh.postings(reader, field, term)[0] + offset] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
     def _find_listed(self, field: str, key: str) -> Found:
@@ -337,21 +339,16 @@ class Matcher:
         """Document numbers, ascending, and how often ``word`` stands in ``field`` of each."""
         key = (field, word)
         if key not in self._postings_read:
-            ids: list[int] = []
-            frequencies: list[float] = []
-            for reader, offset in self._leaves:
-                if key not in reader:
-                    continue
-                postings = reader.postings(field, word)
-                if reader.term_info(field, word).max_weight() <= 1:
-                    ids.extend(number + offset for number in postings.all_ids())
-                    frequencies.extend([1.0] * (len(ids) - len(frequencies)))
-                    continue
-                while postings.is_active():
-                    ids.append(postings.id() + offset)
-                    frequencies.append(postings.weight())
-                    postings.next()
-            self._postings_read[key] = np.array(ids, np.intp), np.array(frequencies, np.float32)
+            found = [
+                (ids + offset, frequencies)
+                for reader, offset in self._leaves
+                if key in reader
+                for ids, frequencies in [_whoosh.postings(reader, field, word)]
+            ]
+            self._postings_read[key] = (
+                np.concatenate([ids for ids, _ in found] or [np.empty(0, np.intp)]),
+                np.concatenate([frequencies for _, frequencies in found] or [np.empty(0, np.float32)]),
+            )
         return self._postings_read[key]
 
     def _adjacent(self, field: str, stems: list[str]) -> Iterable[int]:

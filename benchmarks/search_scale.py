@@ -48,7 +48,7 @@ CAPTION_WORDS = 11
 DRAWS = 3  # terms drawn for each that is kept: most draws repeat a common one
 VOCABULARY_SIZE = 6000
 QUERIES = 60  # of each kind
-REPEATS = 3
+REPEATS = 3  # of each query
 FIRST_DAY = datetime(2010, 1, 1)
 KINDS = ("1 word", "3 words", "5 words", "phrase", "-word", "prefix", "fuzzy", "date")
 
@@ -119,7 +119,7 @@ class Maker:
             )  # fmt: skip
 
 
-def queries(seed: int = 2) -> dict[str, list[str]]:
+def queries(each: int = QUERIES, seed: int = 2) -> dict[str, list[str]]:
     maker, chance = Maker(seed), random.Random(seed)
 
     def words(count: int, shortest: int = 1) -> list[str]:
@@ -143,7 +143,7 @@ def queries(seed: int = 2) -> dict[str, list[str]]:
             return f"{' '.join(words(2))} taken:{chance.randint(2010, 2020)}"
         return " ".join(words(int(kind[0])))
 
-    return {kind: [query(kind) for _ in range(QUERIES)] for kind in KINDS}
+    return {kind: [query(kind) for _ in range(each)] for kind in KINDS}
 
 
 def peak_megabytes() -> float:
@@ -184,12 +184,12 @@ def make_terms(folder: Path, count: int, kept: int) -> dict[str, Any]:
     return {"seconds": seconds, "bytes": folder_bytes(folder / "terms"), "memory": peak_megabytes() - before}
 
 
-def ask(folder: Path, *, with_terms: bool) -> dict[str, Any]:
+def ask(folder: Path, each: int, *, with_terms: bool) -> dict[str, Any]:
     """Milliseconds of the first query in the process, and megabytes after it and after one of each."""
     database = Database.open(folder / "catalogue.sqlite3")
     source = TermIndex(database, folder / "terms") if with_terms else None
     with FullText.open(folder / "fulltext") as index:
-        asked = [query for each in queries().values() for query in each]
+        asked = [query for kind in queries(each).values() for query in kind]
         started = time.process_time()
         for number, query in enumerate(asked):
             index.search(query, 20, Ranking(), source)
@@ -199,7 +199,7 @@ def ask(folder: Path, *, with_terms: bool) -> dict[str, Any]:
     return {"first": first * 1e3, "memory of the first": memory, "memory": peak_megabytes()}
 
 
-def compare(folder: Path) -> dict[str, list[tuple[float, float]]]:
+def compare(folder: Path, each: int, repeats: int) -> dict[str, list[tuple[float, float]]]:
     """Milliseconds a query of each kind, without terms and with them, one right after the other, once all is warm."""
     database = Database.open(folder / "catalogue.sqlite3")
     source = TermIndex(database, folder / "terms")
@@ -211,26 +211,17 @@ def compare(folder: Path) -> dict[str, list[tuple[float, float]]]:
             index.search(query, 20, Ranking(), terms)
             return (time.process_time() - started) * 1e3
 
-        for kind, asked in queries().items():
+        for kind, asked in queries(each).items():
             for query in asked:
                 once(query, source)
-            times[kind] = [(once(query, None), once(query, source)) for query in asked * REPEATS]
+            times[kind] = [(once(query, None), once(query, source)) for query in asked * repeats]
     database.close()
     return times
 
 
-def in_a_process(step: str, folder: Path, count: int, kept: int) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        __file__,
-        "--step",
-        step,
-        "--folder",
-        str(folder),
-        "--terms-a-photo",
-        str(kept),
-        str(count),
-    ]
+def in_a_process(step: str, folder: Path, count: int, kept: int, *more: str) -> dict[str, Any]:
+    options = ["--step", step, "--folder", str(folder), "--terms-a-photo", str(kept), *more]
+    command = [sys.executable, __file__, *options, str(count)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -247,12 +238,12 @@ def made(folder: Path, count: int, kept: int) -> dict[str, Any]:
     return found
 
 
-def report(count: int, kept: int, keep: Path | None) -> dict[str, float]:
+def report(count: int, kept: int, keep: Path | None, asked: Sequence[str]) -> dict[str, float]:
     """Print one table; returns the median milliseconds of each kind of query, with terms."""
     with tempfile.TemporaryDirectory() as name:
         folder = keep / f"{count}-{kept}" if keep else Path(name)
         words, terms = made(folder, count, kept).values()
-        off, on, times = (in_a_process(step, folder, count, kept) for step in ("off", "on", "compare"))
+        off, on, times = (in_a_process(step, folder, count, kept, *asked) for step in ("off", "on", "compare"))
     print(f"\n{count:,} photos, {kept} terms each")
     for what, part in (("words index", words), ("impact matrix", terms)):
         print(
@@ -292,6 +283,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="*", type=int, default=[10_000, 100_000], metavar="COUNT")
     parser.add_argument("--terms-a-photo", type=int, default=64, metavar="N")
+    parser.add_argument("--queries", type=int, default=QUERIES, metavar="N", help="of each kind [default: %(default)s]")
+    parser.add_argument("--repeats", type=int, default=REPEATS, metavar="N", help="of each [default: %(default)s]")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the libraries here, and ask those already made")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the growth of the medians: SVG, PNG")
     parser.add_argument("--step", help=argparse.SUPPRESS)
@@ -303,11 +296,12 @@ def main() -> None:
     elif options.step == "terms":
         json.dump(make_terms(options.folder, count, kept), sys.stdout)
     elif options.step == "compare":
-        json.dump(compare(options.folder), sys.stdout)
+        json.dump(compare(options.folder, options.queries, options.repeats), sys.stdout)
     elif options.step:
-        json.dump(ask(options.folder, with_terms=options.step == "on"), sys.stdout)
+        json.dump(ask(options.folder, options.queries, with_terms=options.step == "on"), sys.stdout)
     else:
-        medians = {each: report(each, kept, options.keep) for each in options.counts}
+        asked = ["--queries", str(options.queries), "--repeats", str(options.repeats)]
+        medians = {each: report(each, kept, options.keep, asked) for each in options.counts}
         print(f"\non {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
         if options.plot:
             plot(medians, options.plot)

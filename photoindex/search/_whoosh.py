@@ -7,8 +7,11 @@ on as ``Any`` so that type checking does not depend on which of the two is insta
 from __future__ import annotations
 
 import importlib
+import pickle
 import warnings
+import zlib
 from collections.abc import Collection, Iterable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,8 +74,8 @@ def terms_in_range(reader: Any, field: str, first: int, last: int) -> Iterator[b
 def postings(reader: Any, field: str, term: str | bytes) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The documents of one segment that hold a term, ascending, and how often each does.
 
-    Whoosh hands out postings one by one, in Python. They lie on disk in blocks of 128, which are taken whole here: it
-    takes a fifth of the time.
+    Whoosh hands out postings one by one, in Python, with where the term stands in each. They lie on disk in blocks of
+    128, which are taken whole here, without the places: a third of the time.
     """
     matcher = reader.postings(field, term)
     deleted: Collection[int] = ()
@@ -83,10 +86,13 @@ def postings(reader: Any, field: str, term: str | bytes) -> tuple[NDArray[np.int
     weights: list[float] = []
     if isinstance(matcher, codec.W3LeafMatcher):
         while matcher.is_active():
-            matcher._read_ids()
-            matcher._read_weights()
-            ids.extend(matcher._ids)
-            weights.extend(matcher._weights)
+            data = matcher._postfile.get(matcher._dataoffset, matcher._nextoffset - matcher._dataoffset)
+            if matcher._compression:
+                data = zlib.decompress(data)
+            steps, many = _without_places(bytes(data))
+            ids.extend(accumulate(steps))
+            # None stands for as many ones, a number for as many of it.
+            weights.extend(many if isinstance(many, tuple) else [many or 1.0] * len(steps))
             matcher._next_block()
     else:  # a posting or two, kept with the term itself
         while matcher.is_active():
@@ -98,6 +104,17 @@ def postings(reader: Any, field: str, term: str | bytes) -> tuple[NDArray[np.int
         there = ~np.isin(documents, np.fromiter(deleted, np.intp, len(deleted)))
         documents, frequencies = documents[there], frequencies[there]
     return documents, frequencies
+
+
+def _without_places(block: bytes) -> tuple[tuple[int, ...], Any]:
+    """Of a pickled block of postings the documents, each as the step from the one before, and the frequencies.
+
+    The places come last, each as a call that makes bytes of text, which takes longer than all the rest. So the pickle
+    is ended before the first of them.
+    """
+    end = block.find(b"(c_codecs\nencode\n")
+    found: tuple[Any, ...] = pickle.loads(block if end < 0 else block[:end] + pickle.TUPLE2 + pickle.STOP)
+    return found[0], found[1]
 
 
 def numbers(reader: Any, field: str) -> NDArray[np.int64]:

@@ -351,6 +351,10 @@ def _as_fields(document: Document) -> dict[str, Any]:
 def _answer(matcher: Matcher, documents: Documents, parsed: ParsedQuery, limit: int | None) -> list[Match]:
     found = matcher.find(parsed.root)
     ids = np.flatnonzero(found.mask)
-    best = ids[np.argsort(-found.scores[ids], kind="stable")[:limit]]
+    worth = found.scores[ids]
+    if limit is not None and 0 < limit < ids.size:  # sorting all would take longer than all that was found out of them
+        worthy = worth >= np.partition(worth, ids.size - limit)[ids.size - limit]
+        ids, worth = ids[worthy], worth[worthy]
+    best = ids[np.argsort(-worth, kind="stable")[:limit]]
     photos, scores = documents.photo_ids[best].tolist(), found.scores[best].tolist()
     return [Match(*each) for each in zip(photos, scores, reasons(matcher.grounds, best), strict=True)]

@@ -247,6 +247,14 @@ class TestRanking:
     def test_the_word_as_asked_comes_before_a_near_miss(self, index_of: Callable[..., FullText]) -> None:
         assert ids(index_of(Document(1, "a house"), Document(2, "a horse")).search("horse~")) == [2, 1]
 
+    def test_of_many_that_are_as_good_those_indexed_first_are_shown(self, tmp_path: Path) -> None:
+        with FullText.open(tmp_path / "many") as index:
+            index.rebuild(Document(number, "a dog" + " and a ball" * (number % 3 == 0)) for number in range(1, 60))
+            every = index.search("dog ball", limit=None)
+            assert [match.photo_id for match in every] == [*range(3, 60, 3), *(n for n in range(1, 60) if n % 3)]
+            for limit in (1, 7, 19, 20, 21, 58, 59, 60):
+                assert index.search("dog ball", limit=limit) == every[:limit]
+
     def test_limit_cuts_the_list_and_changes_nothing_else(self, fulltext: FullText) -> None:
         every = fulltext.search("brown dog -giraffe", limit=None)
         assert fulltext.search("brown dog -giraffe", limit=1) == every[:1]

@@ -31,7 +31,7 @@ SETTLE = 0.5
 FOLDERS = 25  # there before the watch begins
 PER_FOLDER = 40
 PATIENCE = 90.0  # seconds without any progress
-LIMITS = {"at once": FOLDERS // 2, "in the middle": FOLDERS + 5}
+LIMITS = {"at once": FOLDERS // 2, "in the middle": FOLDERS + 2}
 LIMIT_FILE = "/proc/sys/user/max_inotify_watches"
 
 

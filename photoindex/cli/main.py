@@ -18,32 +18,32 @@ from photoindex.lazy import importing
 
 EXIT_ERROR = 1
 
-# The module in this package that has each command, which is imported when the command is run or described. In the order
-# a newcomer needs them.
+# Of each command the module in this package that has it, imported when the command is run or described, and what
+# --help says of it, which imports none. In the order a newcomer needs them.
 COMMANDS = {
-    "index": "indexing",
-    "watch": "indexing",
-    "search": "searching",
-    "show": "searching",
-    "status": "searching",
-    "stats": "stats",
-    "caption": "searching",
-    "edit": "corrections",
-    "export": "exchange",
-    "import": "exchange",
-    "duplicates": "duplicates",
-    "failures": "maintenance",
-    "reindex": "jobs",
-    "jobs": "jobs",
-    "models": "models",
-    "doctor": "doctor",
-    "formats": "doctor",
-    "benchmark": "benchmark",
-    "config": "configuring",
-    "service": "services",
-    "completion": "completion",
-    "train": "training",
-    "evaluate": "evaluation",
+    "index": ("indexing", "Caption the photos in folders, once."),
+    "watch": ("indexing", "Caption the photos in folders, then keep up with them."),
+    "search": ("searching", "Find photos by what they show."),
+    "show": ("searching", "Show everything known of one photo."),
+    "status": ("searching", "Show what waits, what failed, what is watched."),
+    "stats": ("stats", "Show what the library holds, as bars."),
+    "caption": ("searching", "Caption photos without storing anything."),
+    "edit": ("corrections", "Say what photos show, in your own words and tags."),
+    "export": ("exchange", "Write what is known of photos: sidecars, JSON lines."),
+    "import": ("exchange", "Bring an export back."),
+    "duplicates": ("duplicates", "List photos that are there more than once."),
+    "failures": ("maintenance", "List, retry or ignore photos that failed."),
+    "reindex": ("jobs", "Caption photos anew, or rebuild the search index."),
+    "jobs": ("jobs", "List, pause, resume or cancel batches."),
+    "models": ("models", "List, describe or choose models."),
+    "doctor": ("doctor", "Check the installation and the library."),
+    "formats": ("doctor", "List the photo formats that are read here."),
+    "benchmark": ("benchmark", "Measure how fast this machine captions."),
+    "config": ("configuring", "Show and change the settings."),
+    "service": ("services", "Keep a watch running while you are logged in."),
+    "completion": ("completion", "Print the script that completes commands."),
+    "train": ("training", "Train a model, on data sets or your captions."),
+    "evaluate": ("evaluation", "Measure captions and searches."),
 }
 
 
@@ -64,11 +64,15 @@ class PhotoindexGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         with importing():
-            module = import_module(f"photoindex.cli.{COMMANDS[cmd_name]}")
+            module = import_module(f"photoindex.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name + "_" * iskeyword(cmd_name))
         return command
 

@@ -7,7 +7,6 @@ on as ``Any`` so that type checking does not depend on which of the two is insta
 from __future__ import annotations
 
 import importlib
-import pickle
 import warnings
 import zlib
 from collections.abc import Collection, Iterable, Iterator
@@ -113,7 +112,8 @@ def _without_places(block: bytes) -> tuple[tuple[int, ...], Any]:
     is ended before the first of them.
     """
     end = block.find(b"(c_codecs\nencode\n")
-    found: tuple[Any, ...] = pickle.loads(block if end < 0 else block[:end] + pickle.TUPLE2 + pickle.STOP)
+    pair_and_stop = b"\x86."
+    found: tuple[Any, ...] = codec.loads(block if end < 0 else block[:end] + pair_and_stop)
     return found[0], found[1]
 
 

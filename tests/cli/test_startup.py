@@ -102,9 +102,10 @@ def test_help_imports_less(arguments: list[str]) -> None:
     assert imported & (NEVER | SEARCH_ONLY) == set()
 
 
-def test_the_version_imports_no_command() -> None:
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_what_is_said_of_all_commands_imports_none(option: str) -> None:
     imported = subprocess.run(
-        [sys.executable, "-c", RUN, "--version"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        [sys.executable, "-c", RUN, option], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stderr.split()
     assert [name for name in imported if name.startswith("photoindex.cli.")] == ["photoindex.cli.main"]
 

@@ -12,8 +12,9 @@ Errors are in :mod:`photoindex.errors`. Searching never imports torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from photoindex.lazy import names_of
 
 if TYPE_CHECKING:
     from photoindex.config import Settings
@@ -57,20 +58,18 @@ __all__ = [
     "open",
 ]
 
-_HOMES = {
-    "Edit": "corrections",
-    "Settings": "config",
-    "PhotoindexError": "errors",
-    "Library": "library",
-    "RootStatus": "status",
-    "Status": "status",
-    "WatcherStatus": "status",
-    "open": "library",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Resolved when first used: the decoder's worker processes import this package and need none of it.
-    if name not in __all__:
-        raise AttributeError(f"module 'photoindex' has no attribute {name!r}")
-    return getattr(import_module(f"photoindex.{_HOMES.get(name, 'types')}"), name)
+# Resolved when first used: the helper processes and the command line need next to none of it.
+__getattr__ = names_of(
+    __name__,
+    {
+        **dict.fromkeys(__all__, "photoindex.types"),
+        "Edit": "photoindex.corrections",
+        "Settings": "photoindex.config",
+        "PhotoindexError": "photoindex.errors",
+        "Library": "photoindex.library",
+        "RootStatus": "photoindex.status",
+        "Status": "photoindex.status",
+        "WatcherStatus": "photoindex.status",
+        "open": "photoindex.library",
+    },
+)

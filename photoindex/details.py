@@ -33,9 +33,7 @@ def photo_at(connection: Connection, path: Path) -> Photo | None:
 
 def photos_by_id(connection: Connection, photo_ids: Sequence[int]) -> list[Photo]:
     """The photos with these ids, in this order, without learned terms; unknown ones are left out."""
-    loaded = photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
-    found = {photo.id: photo for photo in loaded}
-    return [found[photo_id] for photo_id in photo_ids if photo_id in found]
+    return photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
 
 
 def file_ids_at(connection: Connection, paths: Iterable[Path]) -> list[int]:

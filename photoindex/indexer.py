@@ -20,7 +20,7 @@ from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.metadata import sidecars
-from photoindex.paths import absolute, check_exists, shown
+from photoindex.paths import absolute, check_exists, root_of, shown
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.store import files, metadata
@@ -141,7 +141,7 @@ class Indexer:
     def compare_again(self, folder: Path) -> None:
         """Compare a folder below a root; one that is gone or cannot be read by now is none of the watcher's end."""
         with self._database.read() as connection:
-            root = files.root_of(files.list_roots(connection), folder)
+            root = root_of(files.list_roots(connection), folder)
         if root is None or not folder.is_dir():
             return
         try:
@@ -266,7 +266,7 @@ class Indexer:
                     item for item in settled
                     if item.path.name != IGNORE_FILE
                     and not sidecars.is_sidecar(item.path)
-                    and files.root_of(roots, item.path) is not None
+                    and root_of(roots, item.path) is not None
                 ]  # fmt: skip
                 files.record_files(connection, known)
         except BaseException:

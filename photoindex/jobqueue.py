@@ -30,6 +30,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, no
 
 from photoindex.errors import PhotoError, UnreadablePhoto
 from photoindex.processes import is_running
+from photoindex.store.chunks import chunks
 from photoindex.store.tables import batch, file, job, root
 from photoindex.types import Failure, FileStat
 
@@ -44,7 +45,6 @@ MAX_INTERRUPTIONS = CLAIM.bit_length() - 1 + LONE_TRIES  # halvings from CLAIM d
 MAX_ATTEMPTS = 5  # tries that end in a failure that may pass
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
-CHUNK = 500
 PRIORITIES: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}  # what is new is of normal priority
 _PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id (in a container always 1)
 _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
@@ -86,8 +86,7 @@ def enqueue(
     A job of another kind that waits for the file is left to be done as well: when a file that is to be captioned anew
     changes, cancelling the one must not lose the other.
     """
-    for start in range(0, len(file_ids), CHUNK):
-        chunk = list(file_ids[start : start + CHUNK])
+    for chunk in chunks(file_ids):
         waits_otherwise = and_(job.c.kind != kind, job.c.state == "queued", job.c.error_kind.is_(None))
         same = and_(job.c.file_id.in_(chunk), job.c.state != "running", not_(waits_otherwise))
         connection.execute(delete(job).where(same))
@@ -169,8 +168,8 @@ def renew(connection: Connection, owner: str, now: datetime) -> None:
 
 def finish(connection: Connection, job_ids: Sequence[int]) -> None:
     """The work is done, in the transaction that stores its result."""
-    for start in range(0, len(job_ids), CHUNK):
-        connection.execute(delete(job).where(job.c.id.in_(job_ids[start : start + CHUNK])))
+    for chunk in chunks(job_ids):
+        connection.execute(delete(job).where(job.c.id.in_(chunk)))
 
 
 def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:
@@ -187,9 +186,8 @@ def expedite(connection: Connection, root_id: int, now: datetime) -> None:
 
 def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **values: object) -> None:
     for attempts, group in groupby(sorted(claimed, key=lambda each: each.attempts), lambda each: each.attempts):
-        ids = [each.id for each in group]
-        for start in range(0, len(ids), CHUNK):
-            chosen = and_(job.c.id.in_(ids[start : start + CHUNK]), job.c.state == "running", _held(claimed))
+        for ids in chunks(each.id for each in group):
+            chosen = and_(job.c.id.in_(ids), job.c.state == "running", _held(claimed))
             connection.execute(update(job).where(chosen).values(attempts=attempts + more, **values))
 
 

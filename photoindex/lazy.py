@@ -6,7 +6,7 @@ What a command imports before it begins is most of the time that a short one tak
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -26,6 +26,17 @@ def lazily(name: str) -> Any:
     Type checkers are told by an ordinary import below ``TYPE_CHECKING``.
     """
     return _LazyModule(name)
+
+
+def names_of(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """A ``__getattr__`` for a package whose names are imported when first used; ``homes`` has their modules."""
+
+    def resolve(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(homes[name]), name)
+
+    return resolve
 
 
 @contextmanager

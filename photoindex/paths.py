@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from photoindex.errors import FolderError
+
+
+class _Rooted(Protocol):
+    @property
+    def path(self) -> Path: ...
+
+
+_Root = TypeVar("_Root", bound=_Rooted)
 
 # Where a file is usually found under any spelling of its name.
 CASE_DOES_NOT_MATTER = sys.platform in ("win32", "darwin")
@@ -53,6 +62,12 @@ def _respelt(name: str, names: Sequence[str], any_case: bool) -> str:
         folded = composed.casefold()
         same = [other for other in names if unicodedata.normalize("NFC", other).casefold() == folded]
     return same[0] if len(same) == 1 else name
+
+
+def root_of(roots: Iterable[_Root], path: Path) -> _Root | None:
+    """The deepest root at or above ``path``."""
+    above = [root for root in roots if path == root.path or root.path in path.parents]
+    return max(above, key=lambda root: len(root.path.parts), default=None)
 
 
 def check_exists(path: Path) -> None:

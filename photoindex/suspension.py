@@ -22,7 +22,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from photoindex.config import Settings
-from photoindex.paths import printable
+from photoindex.paths import printable, root_of
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.store.files import Root
@@ -80,7 +80,7 @@ class Suspension:
         roots = files.list_roots(connection)
         by_root: dict[int, list[Path]] = {}
         for path in missing:
-            owner = files.root_of(roots, path)
+            owner = root_of(roots, path)
             if owner is not None:
                 by_root.setdefault(owner.id, []).append(path)
         arrived = Counter((file.stat.size, file.stat.mtime_ns) for file in new)

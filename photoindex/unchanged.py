@@ -15,7 +15,7 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.errors import FolderError
-from photoindex.paths import absolute
+from photoindex.paths import absolute, root_of
 from photoindex.search.generations import is_complete
 from photoindex.store.database import Database
 from photoindex.store.lookup import (
@@ -26,10 +26,10 @@ from photoindex.store.lookup import (
     note_reconciled,
     sidecar_states,
 )
-from photoindex.types import IndexReport, Progress
+from photoindex.types import IndexReport, Progress, ScannedFile
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IgnoreFiles
-from photoindex.watch.reconcile import TELL_EVERY
+from photoindex.watch.reconcile import sift
 from photoindex.watch.scan import walk
 
 
@@ -52,7 +52,7 @@ def nothing_to_do(
     seen = 0
     whole: list[KnownRoot] = []
     for place in map(absolute, paths):
-        root = _root_of(roots, place)
+        root = root_of(roots, place)
         try:
             # Where a root is doubted, or on another device than before, there is more to be judged than its files.
             if stop.is_set() or root is None or root.suspended or os.stat(place).st_dev != root.device:
@@ -70,12 +70,6 @@ def nothing_to_do(
     return IndexReport(seen=seen, unchanged=seen, seconds=time.monotonic() - started)
 
 
-def _root_of(roots: Sequence[KnownRoot], place: Path) -> KnownRoot | None:
-    """The deepest root at or above a folder."""
-    above = [root for root in roots if place == root.path or root.path in place.parents]
-    return max(above, key=lambda root: len(root.path.parts), default=None)
-
-
 def _count_unchanged(
     database: Database, settings: Settings, place: Path, report: Callable[[Progress], None] | None
 ) -> int | None:
@@ -85,12 +79,22 @@ def _count_unchanged(
         known, sidecars = known_states(asker, place), sidecar_states(asker, place)
     problems: list[object] = []
     photo_filter = PhotoFilter(settings.hidden_files, IgnoreFiles(problems.append))
-    seen = 0
-    for path, found, beside in walk(place, photo_filter, lambda path, error: problems.append(error)):
-        before = known.pop(path, None)
-        if before is None or before[:2] != (found.st_size, found.st_mtime_ns) or sidecars.get(path, "") != beside:
-            return None
-        seen += 1
-        if report is not None and seen % TELL_EVERY == 0:
+
+    def each(seen: int, path: str) -> None:
+        if report is not None:
             report(Progress("scanning", seen, seen, Path(path)))
-    return None if known or problems else seen
+
+    try:
+        met = walk(place, photo_filter, lambda path, error: problems.append(error))
+        sifted = sift(met, known, sidecars, _differs, each)
+    except _Different:
+        return None
+    return None if known or sifted.beside or problems else sifted.seen
+
+
+class _Different(Exception):
+    """A file is new or not as it was known to be."""
+
+
+def _differs(path: str, found: os.stat_result, beside: str) -> ScannedFile:
+    raise _Different

@@ -20,7 +20,7 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
 from photoindex.metadata.sidecars import is_sidecar
-from photoindex.paths import absolute
+from photoindex.paths import absolute, root_of
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.retry import Retry
@@ -282,7 +282,7 @@ class Watcher:
             return
         with self._database.read() as connection:
             roots = files.list_roots(connection)
-        gone = [path for path in self._removals if self._is_gone(path, files.root_of(roots, path))]
+        gone = [path for path in self._removals if self._is_gone(path, root_of(roots, path))]
         if gone:
             self._suspension.removed(gone)
         self._removals.clear()

@@ -271,18 +271,18 @@ class Writer:
 def migrate(path: Path, revision: str = "head") -> None:
     """Make an empty catalogue by the migrations up to one of them, as the photoindex that it was the newest of did."""
     database = Database(path)
-    config = Config()
-    config.set_main_option("script_location", str(REPOSITORY / "migrations"))
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    _run_migrations(database, command.upgrade, revision)
     database.close()
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Make the catalogue one of an older photoindex, as its migrations undo themselves."""
+    _run_migrations(database, command.downgrade, revision)
+
+
+def _run_migrations(database: Database, run: Callable[[Config, str], None], revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(REPOSITORY / "migrations"))
     with database.write() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, revision)
+        run(config, revision)

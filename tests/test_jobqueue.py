@@ -18,6 +18,7 @@ from photoindex import jobqueue
 from photoindex.errors import DamagedPhoto, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import BACKOFF, CLAIM, LEASE, LONE_TRIES, MAX_ATTEMPTS, MAX_INTERRUPTIONS, Job
 from photoindex.store import files
+from photoindex.store.chunks import CHUNK
 from photoindex.store.database import Database
 from photoindex.types import Failure
 from tests.support import NOW, add_files, add_photo, run_thread, scanned
@@ -392,7 +393,7 @@ def test_a_job_to_caption_again_says_so(database: Database, album: Path) -> None
 
 
 def test_more_jobs_than_fit_one_statement_can_be_queued_and_released(database: Database, album: Path) -> None:
-    count = jobqueue.CHUNK + 1
+    count = CHUNK + 1
     ids = queue(database, album, *(f"{number}.jpg" for number in range(count)))
     jobs = claim(database, limit=count)
     assert len(jobs) == len(ids) == count

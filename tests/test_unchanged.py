@@ -63,7 +63,7 @@ def test_a_whole_root_is_noted_as_compared_and_a_part_of_it_is_not(known: Librar
 
 
 def test_progress_is_told(known: Library, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photoindex.unchanged.TELL_EVERY", 2)
+    monkeypatch.setattr("photoindex.watch.reconcile.TELL_EVERY", 2)
     told: list[Progress] = []
     nothing_to_do(known._database, known.settings, [album], threading.Event(), told.append)
     assert [(each.stage, each.done) for each in told] == [("scanning", 2)]

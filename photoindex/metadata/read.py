@@ -91,8 +91,6 @@ def describe(
 
 def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
     try:
-        if sidecar.size > MOST_BYTES:
-            raise XmpError(f"it has more than {MOST_BYTES // 1_000_000} MB")
         return read_xmp(_bytes(sidecar, MOST_BYTES))
     except (XmpError, OSError) as error:
         problems.append(f"{_unreadable(sidecar, error)}; write it again with its program")
@@ -101,8 +99,6 @@ def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
 
 def _read_json(sidecar: Sidecar, path: Path, problems: list[str]) -> Fields | None:
     try:
-        if sidecar.size > takeout.MOST_BYTES:
-            raise TakeoutError(f"it has more than {takeout.MOST_BYTES // 1_000_000} MB")
         data = _bytes(sidecar, takeout.MOST_BYTES)
         fields, wrong = read_takeout(data, path.name, cut=is_cut(sidecar.path.name))
     except (TakeoutError, OSError) as error:

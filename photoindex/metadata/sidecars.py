@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
+from photoindex.metadata.takeoutnames import SUFFIX as JSON_SUFFIX
 from photoindex.metadata.takeoutnames import TakeoutNames, names_json
 
 SUFFIX: Final = ".xmp"
@@ -61,7 +62,7 @@ class Folder:
         for name in names:
             if _names_xmp(name):
                 self._by_photo.setdefault(name[: -len(SUFFIX)].casefold(), []).append(name)
-            elif name[-5:].lower() == ".json":
+            elif name[-len(JSON_SUFFIX) :].lower() == JSON_SUFFIX:
                 jsons.append(name)
         for several in self._by_photo.values():
             several.sort()

@@ -39,7 +39,7 @@ Key = tuple[str, str]  # a photo's name without its number, or the beginning of 
 
 def names_json(name: str) -> bool:
     """Whether ``name`` may be that of some photo's JSON."""
-    return name[-len(SUFFIX) :].lower() == SUFFIX and _key(name) is not None
+    return _key(name) is not None
 
 
 def is_cut(json_name: str) -> bool:

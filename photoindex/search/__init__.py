@@ -6,8 +6,9 @@ Nothing here imports torch, and nothing outside this package imports Whoosh.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from photoindex.lazy import names_of
 
 if TYPE_CHECKING:
     from photoindex.found import Match
@@ -18,17 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
 
-_HOMES = {
-    "Document": "photoindex.types",
-    "FullText": "photoindex.search.words",
-    "Match": "photoindex.found",
-    "ParsedQuery": "photoindex.search.syntax",
-    "parse_query": "photoindex.search.query",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Resolved when first used: a search writes no documents, and who asks for the index's stamp needs no Whoosh.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+# A search writes no documents, and who asks for the index's stamp needs no Whoosh.
+__getattr__ = names_of(
+    __name__,
+    {
+        "Document": "photoindex.types",
+        "FullText": "photoindex.search.words",
+        "Match": "photoindex.found",
+        "ParsedQuery": "photoindex.search.syntax",
+        "parse_query": "photoindex.search.query",
+    },
+)

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal, or_, select, update
 
 from photoindex import jobqueue
+from photoindex.paths import root_of
 from photoindex.store import pairs
 from photoindex.store.chunks import chunks
 from photoindex.store.photos import mark_text_stale
@@ -66,12 +67,6 @@ def ensure_root(connection: Connection, path: Path) -> Root:
     added = connection.execute(insert(root).values(path=str(path), device=device, added_at=_now()))
     assert added.inserted_primary_key is not None
     return Root(added.inserted_primary_key[0], path, device, None, None)
-
-
-def root_of(roots: Iterable[Root], path: Path) -> Root | None:
-    """The deepest root at or above ``path``."""
-    above = [r for r in roots if path == r.path or r.path in path.parents]
-    return max(above, key=lambda r: len(r.path.parts), default=None)
 
 
 def note_mode(connection: Connection, root_id: int, mode: str, reason: str | None) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from photoindex.found import CaptionSource, PhotoFacts, Term
 from photoindex.store.asking import Asker, Rows, ask, listed
+from photoindex.store.chunks import chunks
 from photoindex.store.facts import COLUMNS, facts_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     Transaction = Asker | Connection
 
-CHUNK = 500
 _UNSIGNED = 1 << 64  # inodes use all 64 bits on some file systems; SQL integers are signed
 LEARNED_SOURCE = "model"  # of a Term
 # Whose words count: a person's, then what the file itself says, then the model's.
@@ -78,8 +78,8 @@ def precedence_of(source: CaptionSource, *, locked: bool) -> tuple[bool, int]:
 def find_photos(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found]:
     """Those of the photos that have a caption and a present file, by id."""
     found: dict[int, Found] = {}
-    for start in range(0, len(photo_ids), CHUNK):
-        found.update(_find(transaction, listed(photo_ids[start : start + CHUNK])))
+    for chunk in chunks(photo_ids):
+        found.update(_find(transaction, listed(chunk)))
     return found
 
 

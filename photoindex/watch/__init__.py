@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from photoindex.lazy import names_of
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IGNORE_FILE, IgnoreFiles
 from photoindex.watch.reconcile import Changes, compare, sift
@@ -18,10 +19,5 @@ __all__ = [
     "scanned_file", "sift", "walk",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name != "FolderObserver":  # hears of events, by watchdog, which comparing folders goes without
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from photoindex.watch.observer import FolderObserver
-
-    return FolderObserver
+# Hears of events, by watchdog, which comparing folders goes without.
+__getattr__ = names_of(__name__, {"FolderObserver": "photoindex.watch.observer"})

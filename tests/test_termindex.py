@@ -330,4 +330,4 @@ def test_numbers_stay_in_their_types(index: TermIndex, database: Database) -> No
     found = index.columns(["dog"])
     assert found is not None
     rows, values = found.by_term["dog"]
-    assert (found.photo_ids.dtype, rows.dtype, values.dtype) == (np.int64, np.uint32, np.float32)
+    assert (found.photo_ids.dtype, rows.dtype, values.dtype) == (np.int64, np.intp, np.float32)

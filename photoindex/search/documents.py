@@ -23,7 +23,7 @@ class Terms(NamedTuple):
 
     columns: Columns
     document_of_row: NDArray[np.intp]
-    row_of_document: NDArray[np.int64]
+    row_of_document: NDArray[np.intp]
 
 
 class Documents:
@@ -33,7 +33,7 @@ class Documents:
         self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
         self._size = int(reader.doc_count_all())
         self._photo_ids: PhotoIds | None = None
-        self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.int64]] | None = None  # of these photo ids by row
+        self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.intp]] | None = None  # of these photo ids by row
 
     @property
     def photo_ids(self) -> PhotoIds:
@@ -51,9 +51,9 @@ class Documents:
         """The columns, with the way from their rows to documents and back."""
         if self._rows is None or self._rows[0] is not columns.photo_ids:
             document_of_row = self._document_of_row(columns.photo_ids)
-            row_of_document = np.full(self._size + 1, -1, np.int64)
+            row_of_document = np.full(self._size + 1, -1, np.intp)
             row_of_document[document_of_row] = np.arange(len(document_of_row))
-            self._rows = columns.photo_ids, document_of_row, row_of_document
+            self._rows = columns.photo_ids, document_of_row, row_of_document[:-1]
         return Terms(columns, *self._rows[1:])
 
     def _document_of_row(self, photo_ids: PhotoIds) -> NDArray[np.intp]:

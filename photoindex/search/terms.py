@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     PhotoIds = NDArray[np.int64]
     Rows = NDArray[np.uint32]
     Impacts = NDArray[np.float32]
-    Column = tuple[Rows, Impacts]  # rows ascending
+    Column = tuple[NDArray[np.intp], Impacts]  # rows ascending
 
 TERMS_LAYER: Final = "terms"  # what a reason for a hit calls it
 NOBODY: Final = -1  # the photo id of a row that counts no more
@@ -166,7 +166,8 @@ class TermMatrix:
             edges = np.searchsorted(rows, self.bounds)
             for start, end, scale in zip(edges[:-1], edges[1:], self.scales, strict=True):
                 values[start:end] *= scale
-        return rows, values
+        # What picks places of an array has to be of this type: better made once than by each that picks.
+        return rows.astype(np.intp), values
 
     def checks(self) -> NDArray[np.uint32]:
         """The CRC-32 of each column."""
@@ -274,7 +275,7 @@ class TermView:
         new = self._delta.column(term) if self._delta is not None else None
         if new is None or not len(new[0]):
             return old
-        rows = new[0] + np.uint32(len(self._base))
+        rows = new[0] + len(self._base)
         if old is None:
             return rows, new[1]
         return np.concatenate([old[0], rows]), np.concatenate([old[1], new[1]])

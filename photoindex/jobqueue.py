@@ -109,17 +109,20 @@ def _may_be_done(model: str | None) -> ColumnElement[bool]:
     return or_(job.c.batch_id.is_(None), job.c.batch_id.in_(going_on))
 
 
-def claim(connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None) -> list[Job]:
+def claim(
+    connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None, *, untried: bool = False
+) -> list[Job]:
     """Take up to ``limit`` due jobs of the highest priority, oldest first. Call it in a write transaction.
 
-    All have been tried equally often; those that were tried before come in smaller batches (the module says why).
-    Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
+    All have been tried equally often; those that were tried before come in smaller batches (the module says why), and
+    not to a worker that has others at hand, which asks for ``untried`` ones: none are taken then until it has done
+    them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
     """
     _take_back(connection, job.c.lease_until < now, now)
     due = and_(job.c.state == "queued", job.c.next_try_at <= now, _may_be_done(model))
     oldest = (job.c.priority, job.c.next_try_at, job.c.id)
     tried = connection.execute(select(job.c.attempts).where(due).order_by(*oldest).limit(1)).scalar()
-    if tried is None:
+    if tried is None or (untried and tried):
         return []
     rows = connection.execute(
         select(

@@ -11,15 +11,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
+from contextlib import ExitStack
+from datetime import datetime, timezone
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from photoindex import batches, fulltext, jobqueue, results, termindex
+from photoindex.athand import AtHand
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
-from photoindex.decode import Decoder
+from photoindex.decode import Decoder, Decoding
 from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
 from photoindex.jobqueue import Job
 from photoindex.metadata.places import Gazetteer
@@ -30,15 +32,14 @@ from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.results import Result
 from photoindex.search import FullText
-from photoindex.store import files, pairs, photos
+from photoindex.store import pairs, photos
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
-from photoindex.types import Progress, Tally
+from photoindex.types import DecodedPhoto, Progress, Tally
 
 logger = logging.getLogger(__name__)
 
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
-ROOT_AWAY = timedelta(minutes=10)
 
 
 class Pipeline:
@@ -130,17 +131,8 @@ class Pipeline:
             pairs.release_failed(connection)
         # Cheap, and what a caption waits for must not keep dates waiting.
         tally.refreshed += self._refresh(stop, progress, between)
-        while not stop.is_set():
-            if between is not None:
-                between()
-            with self._database.write() as connection:
-                most = self._pace.at_once(jobqueue.CLAIM)
-                claimed = jobqueue.claim(connection, self._owner, most, self._now(), self.model_setting)
-            if not claimed:
-                break
-            self._work(claimed, tally, stop, progress)
-            with self._database.write() as connection:
-                batches.close(connection)
+        while self._work(tally, stop, progress, between):
+            pass
         tally.refreshed += self._refresh(stop, progress, between)  # copies that have sidecars of their own
         if self._problems > PROBLEMS_TOLD:
             self.notice(f"{self._problems - PROBLEMS_TOLD} more photos have metadata that cannot be read")
@@ -150,19 +142,107 @@ class Pipeline:
 
     def _work(
         self,
-        claimed: Sequence[Job],
         tally: Tally,
         stop: threading.Event,
         progress: Callable[[Progress], None] | None,
-    ) -> None:
-        unfinished = {job.id: job for job in claimed}
+        between: Callable[[], None] | None,
+    ) -> bool:
+        """Work off jobs until none is due. Returns whether it ended before that, to claim those at hand anew.
+
+        Jobs are claimed ahead: the next photos are read and decoded while those before them are captioned.
+        """
+        hand = AtHand(self._database, self._settings, self._suspension, tally, self._now)
+        batch: list[Result] = []
+        company: set[int] = set()  # files that may be of one shot with another
+        waiting, renewed = 0, time.monotonic()
+        nothing_due = halted = False
         self._counted_until = time.monotonic()
         try:
-            ready = self._read(claimed, unfinished, tally, stop)
-            self._decode_and_caption(ready, unfinished, tally, stop, progress)
+            with ExitStack() as stack:
+                decoding: Decoding | None = None
+                while not (stop.is_set() or halted):
+                    if not nothing_due and self._has_room(hand):
+                        before = len(hand), tally.done
+                        claimed = self._claim(hand, between)
+                        if not (claimed or hand):
+                            break
+                        paths = self._read(claimed, hand, stop)
+                        # What was put off because of what is at hand would be claimed and put off without end.
+                        nothing_due = bool(hand) and before == (len(hand), tally.done)
+                        if paths and not stop.is_set():
+                            if decoding is None:
+                                decoding = stack.enter_context(self._ready_decoder().decoding())
+                            company |= self._begin([job for job in claimed if job.id in hand.jobs])
+                            decoding.add(paths)
+                            waiting = self._waiting() if progress is not None else 0
+                        continue
+                    path: Path | None = None
+                    if decoding is not None and decoding.left:
+                        path, answer = decoding.next()
+                        stop.wait(self._pace.begin())
+                        batch += self._sort(hand, path, answer, company)
+                    if decoding is None or not decoding.left or len(batch) >= self._at_once():
+                        if batch:
+                            self._caption_and_store(hand, batch)
+                            halted = self._is_halted(hand)
+                        batch = []
+                        nothing_due = False
+                    if progress is not None:
+                        progress(Progress("captioning", tally.done, tally.done + len(hand) + waiting, path))
+                    if time.monotonic() - renewed > jobqueue.LEASE.total_seconds() / 10:
+                        renewed = time.monotonic()
+                        with self._database.write() as connection:
+                            jobqueue.renew(connection, self._owner, self._now())
+            if batch:
+                self._caption_and_store(hand, batch)
+                if progress is not None:
+                    progress(Progress("captioning", tally.done, tally.done + len(hand) + waiting))
         finally:
-            self._owed.update(unfinished)
+            self._owed.update(hand.jobs)
             self._give_back()
+        with self._database.write() as connection:
+            batches.close(connection)
+        return halted
+
+    def _has_room(self, hand: AtHand) -> bool:
+        """Whether more jobs may be claimed now. Suspects stay among themselves, and a slow pace claims little."""
+        if not hand:
+            return True
+        return not hand.has_suspects and len(hand) <= jobqueue.CLAIM == self._pace.at_once(jobqueue.CLAIM)
+
+    def _claim(self, hand: AtHand, between: Callable[[], None] | None) -> list[Job]:
+        if between is not None:
+            waited = time.monotonic()
+            between()
+            self._counted_until += time.monotonic() - waited
+        most = jobqueue.CLAIM // 2 if hand else self._pace.at_once(jobqueue.CLAIM)
+        with self._database.write() as connection:
+            batches.close(connection)
+            claimed = jobqueue.claim(
+                connection, self._owner, most, self._now(), self.model_setting, untried=len(hand) > 0
+            )
+        hand.take(claimed)
+        return claimed
+
+    def _ready_decoder(self) -> Decoder:
+        """The decoder, with the model loaded, for which nobody's rate is to blame."""
+        loading = time.monotonic()
+        decoder = self.decoder
+        self._counted_until += time.monotonic() - loading
+        return decoder
+
+    def _begin(self, jobs: Sequence[Job]) -> set[int]:
+        """Returns the files that may be of one shot with another.
+
+        The model is loaded and the bytes are read: from here on a file may be what ends this process.
+        """
+        with self._database.write() as connection:
+            jobqueue.begin(connection, jobs)
+            return pairs.in_company(connection, [job.file_id for job in jobs])
+
+    def _at_once(self) -> int:
+        """How many photos are captioned together."""
+        return self._pace.at_once(self.captioner.batch_size, seconds=1.0)
 
     def _give_back(self) -> None:
         """Release what is not done. When the catalogue refuses that as well, the next run begins with it."""
@@ -188,41 +268,35 @@ class Pipeline:
 
     # claim -> read
 
-    def _read(
-        self, claimed: Sequence[Job], unfinished: dict[int, Job], tally: Tally, stop: threading.Event
-    ) -> dict[Path, list[Ready]]:
-        """Hash each file. Content that has a caption is linked at once; the rest is returned, grouped by content. A job
-        to caption anew asks for a caption that was made since it was queued.
-
-        The group's key is the path to decode; the others in it hold the same bytes.
+    def _read(self, claimed: Sequence[Job], hand: AtHand, stop: threading.Event) -> list[Path]:
+        """Hash each file. Content that has a caption is linked at once; the rest is grouped by content, and the paths
+        to decode are returned. A job to caption anew asks for a caption that was made since it was queued.
         """
         found: list[Ready] = []
         for job in claimed:
             if stop.is_set():
                 break
             if self._is_companion(job):
-                unfinished.pop(job.id)
-                tally.recognised += 1
+                hand.leave([job])
+                hand.tally.recognised += 1
                 continue
             try:
                 ready = read_file(job)
             except Absent:
-                self._absent(job, unfinished)
+                hand.absent(job)
             except Changing:
-                self._put_off(job, unfinished)
+                hand.put_off([job])
             except OSError as error:
                 reason = f"{error.strerror or error}; check its permissions and its disk"
-                self._fail(job, UnreadablePhoto(f"cannot read {shown(job.path)}: {reason}"), unfinished, tally)
+                hand.fail(job, UnreadablePhoto(f"cannot read {shown(job.path)}: {reason}"))
             else:
                 if ready.stat.size:
                     found.append(ready)
                 else:
                     empty = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
-                    self._fail(job, empty, unfinished, tally, ready.content_hash)
-        by_hash: dict[str, list[Ready]] = {}
-        for ready in self._without_known(found, unfinished, tally):
-            by_hash.setdefault(ready.content_hash, []).append(ready)
-        return {group[0].job.path: group for group in by_hash.values()}
+                    hand.fail(job, empty, ready.content_hash)
+        paths = [hand.group(ready) for ready in self._without_known(found, hand)]
+        return [path for path in paths if path is not None]
 
     def _is_companion(self, job: Job) -> bool:
         """Whether a raw file was found to lie beside its JPEG, which stands for it."""
@@ -234,21 +308,7 @@ class Pipeline:
                 jobqueue.finish(connection, [job.id])
         return joined
 
-    def _absent(self, job: Job, unfinished: dict[int, Job]) -> None:
-        """A file that is gone is marked missing; one whose whole root is away is only tried later."""
-        away = self._suspension.is_away(job.root) or self._suspension.removed([job.path]) > 0
-        with self._database.write() as connection:
-            # One that was renamed meanwhile still has its job, under the new name.
-            jobqueue.release(connection, [job], self._now() + ROOT_AWAY if away else self._now())
-        unfinished.pop(job.id)
-
-    def _put_off(self, job: Job, unfinished: dict[int, Job]) -> None:
-        """The file changes while it is read: read it again when it may have come to rest."""
-        with self._database.write() as connection:
-            jobqueue.release(connection, [job], self._now() + timedelta(seconds=self._settings.settle_seconds))
-        unfinished.pop(job.id)
-
-    def _without_known(self, found: Sequence[Ready], unfinished: dict[int, Job], tally: Tally) -> list[Ready]:
+    def _without_known(self, found: Sequence[Ready], hand: AtHand) -> list[Ready]:
         """Link the files whose content has its caption; returns the others."""
         with self._database.read() as connection:
             met = photos.find_by_hash(connection, {ready.content_hash for ready in found})
@@ -262,9 +322,8 @@ class Pipeline:
         if known:
             with self._database.write() as connection:
                 results.recognise(connection, known)
-        for ready, _ in known:
-            unfinished.pop(ready.job.id)
-        tally.recognised += len(known)
+        hand.leave([ready.job for ready, _ in known])
+        hand.tally.recognised += len(known)
         return others
 
     def _was_captioned(self, connection: Connection, photo_id: int, job: Job) -> bool:
@@ -272,61 +331,20 @@ class Pipeline:
 
     # decode -> caption -> store
 
-    def _decode_and_caption(
-        self,
-        groups: dict[Path, list[Ready]],
-        unfinished: dict[int, Job],
-        tally: Tally,
-        stop: threading.Event,
-        progress: Callable[[Progress], None] | None,
-    ) -> None:
-        if not groups or stop.is_set():
-            return
-        loading = time.monotonic()
-        captioner, decoder = self.captioner, self.decoder
-        self._counted_until += time.monotonic() - loading
-        # The model is loaded and the bytes are read: from here on a file may be what ends this process.
-        jobs = [ready.job for group in groups.values() for ready in group]
-        with self._database.write() as connection:
-            jobqueue.begin(connection, jobs)
-            in_company = pairs.in_company(connection, [job.file_id for job in jobs])
-        batch: list[Result] = []
-        renewed = time.monotonic()
-        waiting = self._waiting() if progress is not None else 0
-        batch_size = self._pace.at_once(captioner.batch_size, seconds=1.0)
-        for path, answer in decoder.decode(list(groups)):
-            stop.wait(self._pace.begin())
-            group = groups[path]
-            if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
-                for ready in group:
-                    self._put_off(ready.job, unfinished)
-            elif isinstance(answer, PhotoError):
-                for ready in group:
-                    error = type(answer)(str(answer).replace(shown(path), shown(ready.job.path)))
-                    self._fail(ready.job, error, unfinished, tally, ready.content_hash)
-            elif group[0].job.file_id in in_company and self._adopt(Result(group, answer), unfinished, tally):
-                pass
-            else:
-                batch.append(Result(group, answer))
-            if len(batch) >= batch_size:
-                self._caption_and_store(batch, unfinished, tally)
-                batch = []
-                if self._halted(unfinished):
-                    break
-            if progress is not None:
-                progress(Progress("captioning", tally.done, tally.done + len(unfinished) + waiting, path))
-            if time.monotonic() - renewed > jobqueue.LEASE.total_seconds() / 10:
-                renewed = time.monotonic()
-                with self._database.write() as connection:
-                    jobqueue.renew(connection, self._owner, self._now())
-            if stop.is_set():
-                break
-        if batch:
-            self._caption_and_store(batch, unfinished, tally)
-            if progress is not None:
-                progress(Progress("captioning", tally.done, tally.done + len(unfinished) + waiting))
+    def _sort(self, hand: AtHand, path: Path, answer: DecodedPhoto | PhotoError, company: set[int]) -> list[Result]:
+        """What is to be captioned of an answer: it, or nothing."""
+        group = hand.decoded(path)
+        if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
+            hand.put_off([ready.job for ready in group])
+        elif isinstance(answer, PhotoError):
+            for ready in group:
+                error = type(answer)(str(answer).replace(shown(path), shown(ready.job.path)))
+                hand.fail(ready.job, error, ready.content_hash)
+        elif group[0].job.file_id not in company or not self._adopt(hand, Result(group, answer)):
+            return [Result(group, answer)]
+        return []
 
-    def _caption_and_store(self, batch: Sequence[Result], unfinished: dict[int, Job], tally: Tally) -> None:
+    def _caption_and_store(self, hand: AtHand, batch: Sequence[Result]) -> None:
         captioner = self.captioner
         predictions = captioner.caption([result.decoded.pixels for result in batch])
         with self._database.write() as connection:
@@ -345,10 +363,9 @@ class Pipeline:
             self._counted_until = now
         for result in batch:
             self._tell(result.decoded.problems)
-        for ready in done:
-            unfinished.pop(ready.job.id)
-        tally.captioned += len(batch)
-        tally.recognised += len(done) - len(batch)
+        hand.leave([ready.job for ready in done])
+        hand.tally.captioned += len(batch)
+        hand.tally.recognised += len(done) - len(batch)
         if time.monotonic() - self._text_synced_at > TEXT_SECONDS and not self._text_refused:
             try:
                 self.sync_full_text()
@@ -356,7 +373,7 @@ class Pipeline:
                 self._text_refused = True
             termindex.tidy(self._database, self._settings.terms_path, busy=True)
 
-    def _adopt(self, result: Result, unfinished: dict[int, Job], tally: Tally) -> bool:
+    def _adopt(self, hand: AtHand, result: Result) -> bool:
         """A JPEG whose raw file was captioned before it came needs no caption: the photo becomes the JPEG's."""
         first = result.group[0]
         if first.job.again or not is_developed_name(first.job.path):
@@ -371,37 +388,18 @@ class Pipeline:
             photos.change_content(connection, photo_id, first.content_hash, first.stat.size)
             results.save_contents(connection, [result], self._gazetteer)
             results.link(connection, {photo_id: result})
-        tally.recognised += len(result.group)
-        for ready in result.group:
-            unfinished.pop(ready.job.id)
+        hand.leave([ready.job for ready in result.group])
+        hand.tally.recognised += len(result.group)
         return True
 
-    def _fail(
-        self,
-        job: Job,
-        error: PhotoError,
-        unfinished: dict[int, Job],
-        tally: Tally,
-        content_hash: str | None = None,
-    ) -> None:
-        """``content_hash``: what the file's bytes hash to, when they could be read."""
-        with self._database.write() as connection:
-            if not jobqueue.fail(connection, job, error, self._now()):
-                pairs.release(connection, [job.file_id])
-            if content_hash is not None:
-                files.unlink_photo(connection, job.file_id, content_hash)
-        unfinished.pop(job.id)
-        tally.failed += 1
-        tally.errors.append((job.path, error))
-
-    def _halted(self, unfinished: dict[int, Job]) -> bool:
+    def _is_halted(self, hand: AtHand) -> bool:
         """Whether a batch that has jobs at hand was paused or cancelled: then all at hand are given back, and claimed
         anew without them."""
-        at_hand = {job.batch_id for job in unfinished.values() if job.batch_id is not None}
-        if not at_hand:
+        ids = hand.batch_ids
+        if not ids:
             return False
         with self._database.read() as connection:
-            return batches.any_halted(connection, sorted(at_hand))
+            return batches.any_halted(connection, ids)
 
     def _waiting(self) -> int:
         """How many jobs nobody has claimed; counting them takes milliseconds when there are many."""

@@ -199,6 +199,21 @@ def test_of_a_batch_whose_worker_dies_every_time_only_the_culprit_fails(
     assert f"{LONE_TRIES} times" in failure.message
 
 
+def test_suspects_are_not_given_to_a_worker_with_others_at_hand(
+    database: Database, album: Path, dead_owner: str
+) -> None:
+    queue(database, album, "suspect.jpg")
+    begin(database, dead_owner)
+    queue(database, album, "new.jpg")
+    with database.write() as connection:
+        jobqueue.take_back_dead(connection, NOW)
+        assert jobqueue.claim(connection, "me:1:aa", CLAIM, NOW, untried=True) == []
+        [first] = jobqueue.claim(connection, "me:1:aa", CLAIM, NOW)
+        [second] = jobqueue.claim(connection, "me:1:aa", CLAIM, NOW, untried=True)
+    assert (first.path.name, first.attempts) == ("suspect.jpg", 2)
+    assert (second.path.name, second.attempts) == ("new.jpg", 1)
+
+
 def test_a_file_that_is_alone_when_its_worker_dies_has_more_tries(
     database: Database, file_id: int, dead_owner: str
 ) -> None:

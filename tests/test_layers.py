@@ -38,6 +38,7 @@ LAYERS = (
     {"companions", "details", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"}
     | {"reading", "unchanged"},
     {"training", "status", "installation", "suspension", "finder", "results"},
+    {"athand"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer", "recaption"},
     {"watcher"},

@@ -18,9 +18,10 @@ import pytest
 from skimage import data
 
 from photoindex import jobqueue
+from photoindex.athand import ROOT_AWAY
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.pipeline import ROOT_AWAY
+from photoindex.pace import Pace
 from photoindex.reading import hash_file
 from photoindex.search import FullText
 from photoindex.store import files
@@ -113,6 +114,46 @@ def test_copies_are_captioned_once_and_all_found(library: Library, captioner: Fa
     assert captioner.captions == ["a red square"]
     [hit] = library.search("red")
     assert [hit.path, *hit.other_paths] == [album / "a.jpg", album / "b.jpg", album / "sub" / "c.jpg"]
+
+
+def test_copies_that_are_claimed_later_are_captioned_once_too(
+    library: Library, captioner: FakeCaptioner, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobqueue, "CLAIM", 4)
+    for number in range(3):
+        make_photo(album / f"{number}.jpg", note=str(number))
+    for number in range(3, 30):
+        shutil.copy(album / f"{number % 3}.jpg", album / f"{number}.jpg")
+    report = library.index(album)
+    assert (report.captioned, report.recognised, report.failed) == (3, 27, 0)
+    assert len(captioner.captions) == 3
+
+
+def test_the_next_photos_are_claimed_and_decoded_while_those_before_are_captioned(
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobqueue, "CLAIM", 4)
+    for number in range(12):
+        make_photo(album / f"{number}.jpg", note=str(number))
+    running: list[int] = []
+    captioner = FakeCaptioner(batch_size=4, before=lambda: running.append(library.status().jobs["running"]))
+    library = open_library(captioner)
+    assert library.index(album).captioned == 12
+    # Four at first, and two more as long as there are four or fewer.
+    assert running == [6, 6, 4]
+
+
+def test_a_slow_pace_claims_nothing_ahead(
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "at_once", lambda self, most, seconds=0.0: min(most, 2))
+    for number in range(4):
+        make_photo(album / f"{number}.jpg", note=str(number))
+    running: list[int] = []
+    captioner = FakeCaptioner(before=lambda: running.append(library.status().jobs["running"]))
+    library = open_library(captioner)
+    assert library.index(album).captioned == 4
+    assert running == [2, 2]
 
 
 def test_each_copy_of_a_bad_photo_is_named_in_its_own_failure(library: Library, album: Path) -> None:
@@ -378,6 +419,7 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.library import Library
+from photoindex.pace import Pace
 from tests.support import FakeCaptioner
 
 given = 0
@@ -438,6 +480,7 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.library import Library
+from photoindex.pace import Pace
 from tests.support import FakeCaptioner
 
 

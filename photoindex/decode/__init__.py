@@ -5,6 +5,6 @@ Nothing here writes to a photo, and nothing here needs torch, the catalogue or t
 
 from photoindex.decode.photo import decode_photo, describe_photo
 from photoindex.decode.readers import list_readers, readable_formats
-from photoindex.decode.workers import Decoder
+from photoindex.decode.workers import Decoder, Decoding
 
-__all__ = ["Decoder", "decode_photo", "describe_photo", "list_readers", "readable_formats"]
+__all__ = ["Decoder", "Decoding", "decode_photo", "describe_photo", "list_readers", "readable_formats"]

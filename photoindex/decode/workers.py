@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the workers import this module as well, and need no setting
 
 Answer = tuple[Path, "DecodedPhoto | PhotoError"]
 
-PHOTOS_AHEAD = 8  # per worker, decoded or in decoding before the caller asks; 200 kB each at 260 x 260 pixels
+PHOTOS_AHEAD = 16  # per worker, decoded or in decoding before the caller asks; 200 kB each at 260 x 260 pixels
 START_SECONDS = 120.0  # Python and Pillow from a cold, slow disk
 START_ATTEMPTS = 3
 
@@ -66,7 +66,7 @@ class Decoder:
             raise ValueError("size, workers and seconds must be above zero")
         task = {"function": _name_of(decode_function), "size": size, "max_pixels": max_pixels}
         self._slots = [_Slot(task, size, seconds) for _ in range(workers)]
-        self._run: _Run | None = None
+        self._run: Decoding | None = None
 
     @classmethod
     def by_settings(cls, settings: Settings, size: int, decode_function: DecodeFunction = decode_photo) -> Decoder:
@@ -82,11 +82,19 @@ class Decoder:
         """
         if not paths:
             return
+        with self.decoding() as decoding:
+            decoding.add(paths)
+            for _ in paths:
+                yield decoding.next()
+
+    @contextmanager
+    def decoding(self) -> Iterator[Decoding]:
+        """For a caller who finds more photos to decode while the first are decoded; as :meth:`decode` otherwise."""
         if self._run is not None:
             raise RuntimeError("this Decoder is decoding already; finish or close that first")
-        self._run = run = _Run(paths, self._slots[: len(paths)])
+        self._run = run = Decoding(self._slots)
         try:
-            yield from run.answers()
+            yield run
         finally:
             run.stop()
             if self._run is run:
@@ -113,39 +121,43 @@ class _Stopped(Exception):
     """The run ended while a worker was starting or at a photo; nobody wants the answer."""
 
 
-class _Run:
-    """One call of ``decode``: hands out its paths to the slots' threads and collects their answers."""
+class Decoding:
+    """Hands out paths to the slots' threads and collects their answers, in the order they are ready."""
 
-    def __init__(self, paths: Sequence[Path], slots: Sequence[_Slot]) -> None:
-        self._count = len(paths)
+    def __init__(self, slots: Sequence[_Slot]) -> None:
         self._slots = slots
         self._stopped = threading.Event()
-        self._todo: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        for path in paths:
-            self._todo.put(path)
+        self._todo: queue.SimpleQueue[Path | None] = queue.SimpleQueue()  # None wakes a thread that is to end
         self._done: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
         self._ahead = threading.Semaphore(PHOTOS_AHEAD * len(slots))
-        self._threads = [
-            # Daemons, so that an iterator somebody forgot cannot keep the program from ending.
-            threading.Thread(target=self._feed, args=(slot,), name="decoder", daemon=True)
-            for slot in slots
-        ]
+        self._threads: list[threading.Thread] = []
+        self.left = 0  # photos that were added and not handed back yet
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Have these decoded as well. Raises :class:`DecoderUnavailable`."""
+        for path in paths:
+            self._todo.put(path)
+        self.left += len(paths)
         try:
-            for thread in self._threads:
+            for slot in self._slots[len(self._threads) : self.left]:
+                # Daemons, so that an iterator somebody forgot cannot keep the program from ending.
+                thread = threading.Thread(target=self._feed, args=(slot,), name="decoder", daemon=True)
                 thread.start()
+                self._threads.append(thread)
         except RuntimeError as error:  # the system has no thread to spare
             self.stop()
             raise DecoderUnavailable(f"photo decoding cannot start: {error}") from error
 
-    def answers(self) -> Iterator[Answer]:
-        for _ in range(self._count):
-            answer = self._done.get()
-            if self._stopped.is_set():
-                raise RuntimeError("the Decoder was closed while it decoded")
-            if isinstance(answer, BaseException):
-                raise answer
-            self._ahead.release()
-            yield answer
+    def next(self) -> Answer:
+        """The next photo that is ready, once for each that was added. Raises as :meth:`Decoder.decode` does."""
+        answer = _Stopped() if self._stopped.is_set() else self._done.get()
+        if self._stopped.is_set():
+            raise RuntimeError("the Decoder was closed while it decoded")
+        if isinstance(answer, BaseException):
+            raise answer
+        self.left -= 1
+        self._ahead.release()
+        return answer
 
     def stop(self) -> None:
         """Return when no thread of this run is left; what is being decoded is dropped."""
@@ -155,21 +167,23 @@ class _Run:
         for slot in self._slots:
             slot.interrupt()
             self._ahead.release()
+            self._todo.put(None)
         for thread in self._threads:
-            if thread.ident is not None:  # it was started
-                thread.join()
+            thread.join()
         self._done.put(_Stopped())  # wakes a caller who waits in another thread
 
     def _feed(self, slot: _Slot) -> None:
         try:
             while True:
                 self._ahead.acquire()
-                path = self._todo.get_nowait()
+                path = self._todo.get()
+                if path is None or self._stopped.is_set():
+                    return
                 answer = slot.decode(path, self._stopped)
                 if self._stopped.is_set():
                     return
                 self._done.put((path, answer))
-        except (queue.Empty, _Stopped):
+        except _Stopped:
             return
         except BaseException as error:
             # Whatever it is, the caller must hear of it instead of waiting for an answer that will not come.

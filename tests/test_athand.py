@@ -1,0 +1,91 @@
+"""What a worker has at hand: files by content, and how they leave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from photoindex import jobqueue
+from photoindex.athand import AtHand
+from photoindex.config import Settings
+from photoindex.errors import DamagedPhoto
+from photoindex.jobqueue import Job
+from photoindex.reading import Ready
+from photoindex.store.database import Database
+from photoindex.suspension import Suspension
+from photoindex.types import Tally
+from tests.support import NOW, add_files
+
+SETTLE = 7.0
+
+
+@pytest.fixture
+def hand(database: Database, data_dir: Path, album: Path) -> AtHand:
+    """Three new files, claimed, and one of them a second time, to be captioned anew."""
+    ids = add_files(database, album, "a.jpg", "b.jpg", "c.jpg")
+    settings = Settings(data_dir, settle_seconds=SETTLE)
+    hand = AtHand(database, settings, Suspension(database, settings, print), Tally(), lambda: NOW)
+    with database.write() as connection:
+        jobqueue.enqueue(connection, ids[:1], NOW, jobqueue.AGAIN)
+        jobqueue.enqueue(connection, ids, NOW)
+        hand.take(jobqueue.claim(connection, "me:1:aa", 64, NOW))
+    assert len(hand) == 4
+    return hand
+
+
+def job(hand: AtHand, name: str, *, again: bool = False) -> Job:
+    [found] = [job for job in hand.jobs.values() if job.path.name == name and job.again is again]
+    return found
+
+
+def read(hand: AtHand, name: str, content: str, *, again: bool = False) -> Ready:
+    claimed = job(hand, name, again=again)
+    return Ready(claimed, content, claimed.stat)
+
+
+def test_content_is_decoded_once_and_copies_join_it_until_it_leaves(hand: AtHand, album: Path) -> None:
+    first, second, third = (read(hand, name, "same") for name in ("a.jpg", "b.jpg", "c.jpg"))
+    assert hand.group(first) == album / "a.jpg"
+    assert hand.group(second) is None
+    group = hand.decoded(album / "a.jpg")
+    assert hand.group(third) is None
+    assert group == [first, second, third]
+    hand.leave([ready.job for ready in group])
+    assert list(hand.jobs.values()) == [job(hand, "a.jpg", again=True)]
+
+
+def test_content_that_left_is_decoded_anew(hand: AtHand, album: Path) -> None:
+    assert hand.group(read(hand, "a.jpg", "same")) == album / "a.jpg"
+    hand.fail(hand.decoded(album / "a.jpg")[0].job, DamagedPhoto("a.jpg is damaged"))
+    assert hand.group(read(hand, "b.jpg", "same")) == album / "b.jpg"
+    assert (hand.tally.failed, len(hand)) == (1, 3)
+
+
+@pytest.mark.parametrize("decoded", [False, True])
+def test_a_file_at_hand_with_other_bytes_is_put_off(
+    hand: AtHand, album: Path, database: Database, *, decoded: bool
+) -> None:
+    first = read(hand, "a.jpg", "before")
+    hand.group(first)
+    if decoded:
+        hand.decoded(album / "a.jpg")
+    assert hand.group(read(hand, "a.jpg", "after", again=True)) is None
+    assert [claimed.path.name for claimed in hand.jobs.values() if claimed.again] == []
+    with database.write() as connection:
+        assert jobqueue.claim(connection, "me:1:aa", 64, NOW) == []
+        [later] = jobqueue.claim(connection, "me:1:aa", 64, NOW + timedelta(seconds=SETTLE))
+    assert later.again
+    assert first.job.id in hand.jobs
+
+
+def test_suspects_are_told_and_batches(hand: AtHand, database: Database) -> None:
+    assert not hand.has_suspects
+    assert hand.batch_ids == []
+    with database.write() as connection:
+        jobqueue.begin(connection, list(hand.jobs.values()))
+        again = jobqueue.claim(connection, "me:1:aa", 64, NOW + 2 * jobqueue.LEASE)
+    hand.take(again)
+    assert len(hand) == 4
+    assert hand.has_suspects

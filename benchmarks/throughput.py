@@ -118,7 +118,7 @@ class Indexing:
         self._runs += 1
         settings = load_settings(data_dir=self._folder / f"library-{self._runs}")
         with Library(settings, lambda _: self._captioner) as library:
-            report = library.index(*paths)
+            report = library.index(paths[0].parent)
         assert report.captioned == len(paths), report
         shutil.rmtree(settings.data_dir)
 

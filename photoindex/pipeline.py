@@ -208,7 +208,8 @@ class Pipeline:
         """Whether more jobs may be claimed now. Suspects stay among themselves, and a slow pace claims little."""
         if not hand:
             return True
-        return not hand.has_suspects and len(hand) <= jobqueue.CLAIM == self._pace.at_once(jobqueue.CLAIM)
+        slowed = self._pace.at_once(jobqueue.CLAIM) < jobqueue.CLAIM
+        return not (hand.has_suspects or slowed) and len(hand) <= jobqueue.CLAIM * 3 // 2
 
     def _claim(self, hand: AtHand, between: Callable[[], None] | None) -> list[Job]:
         if between is not None:

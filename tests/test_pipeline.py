@@ -139,8 +139,8 @@ def test_the_next_photos_are_claimed_and_decoded_while_those_before_are_captione
     captioner = FakeCaptioner(batch_size=4, before=lambda: running.append(library.status().jobs["running"]))
     library = open_library(captioner)
     assert library.index(album).captioned == 12
-    # Four at first, and two more as long as there are four or fewer.
-    assert running == [6, 6, 4]
+    # Four at first, and two more as long as there are six or fewer.
+    assert running == [8, 8, 4]
 
 
 def test_a_slow_pace_claims_nothing_ahead(

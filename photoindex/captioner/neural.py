@@ -89,7 +89,8 @@ class NeuralCaptioner:
         return predictions
 
     def close(self) -> None:
-        """Nothing to let go of by itself: the model's memory goes with the object."""
+        """End what runs for it. The model's memory goes with the object."""
+        self._runtime.close()
 
     @torch.inference_mode()
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:

@@ -19,13 +19,14 @@ from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.compiled import compile_encoder
 from photoindex.captioner.encoder import fold_batch_norm
 from photoindex.captioner.inference import for_inference
+from photoindex.captioner.shares import Shares
 from photoindex.captioner.speaker import Speaker
 
 GPU_BATCH = 64
 # A decoder step reads all of its weights, for one photo or for many; an encoder's larger batches fall out of the CPU's
 # caches and are no faster, or slower (benchmarks/encoder_batches.py). So photos are seen few at a time, and then spoken
 # of together.
-CPU_BATCH = 32
+CPU_BATCH = 64
 CPU_ENCODER_BATCH = 4
 
 
@@ -43,6 +44,7 @@ class Runtime:
             if part is not None:
                 part.to(device)
         self._speaker = Speaker(checkpoint, for_inference(checkpoint.decoder) if fast else checkpoint.decoder)
+        self._shares = Shares(threads or torch.get_num_threads()) if fast else None
         self.batch_size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
         self.engine = "OpenVINO" if self._compiled is not None else "torch"
 
@@ -71,4 +73,16 @@ class Runtime:
 
     def say(self, feature_map: Tensor, impacts: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
         """Feature maps of N photos and their impacts -> what to say of each, best first."""
-        return self._speaker.say(self._checkpoint.look(feature_map), impacts, settings)
+
+        def say(some: slice) -> list[list[Hypothesis]]:
+            seen = self._checkpoint.look(feature_map[some])
+            return self._speaker.say(seen, None if impacts is None else impacts[some], settings)
+
+        if self._shares is None:
+            return say(slice(0, len(feature_map)))
+        return self._shares.map(say, len(feature_map))
+
+    def close(self) -> None:
+        """End the threads that it keeps; it may be used again."""
+        if self._shares is not None:
+            self._shares.close()

@@ -1,6 +1,7 @@
 """The engines: OpenVINO and the rearranged decoder do what torch does; without OpenVINO torch does all."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from photoindex.captioner.compiled import compile_encoder
 from photoindex.captioner.encoder import build_encoder
 from photoindex.captioner.neural import NeuralCaptioner
 from photoindex.captioner.runtime import CPU_ENCODER_BATCH, Runtime
+from photoindex.captioner.shares import LEAST_PHOTOS
 from photoindex.decode import decode_photo
 from photoindex.types import Prediction
 
@@ -30,7 +32,8 @@ def photos() -> list[NDArray[np.uint8]]:
 
 @pytest.fixture(scope="module")
 def fast() -> NeuralCaptioner:
-    pytest.importorskip("openvino", reason="OpenVINO is not installed: there is one engine only")
+    if find_spec("openvino") is None:  # found and not imported, which is what the last test is about
+        pytest.skip("OpenVINO is not installed: there is one engine only")
     return NeuralCaptioner.load(model_folder("default"), device="cpu")
 
 
@@ -60,6 +63,15 @@ def test_openvino_captions_like_torch(fast: NeuralCaptioner, photos: list[NDArra
     assert reference.device.endswith(", torch")
     assert len(photos) > CPU_ENCODER_BATCH  # the last batch of the encoder is a smaller one
     same(fast.caption(photos), reference.caption(photos))
+
+
+def test_many_photos_are_shared_out_and_captioned_like_few(fast: NeuralCaptioner, photos: list[NDArray[np.uint8]]):
+    many = [photos[number % len(photos)] for number in range(2 * LEAST_PHOTOS + 5)]
+    before = torch.get_num_threads()
+    found = fast.caption(many)
+    assert torch.get_num_threads() == before
+    few = fast.caption(photos)
+    same(found, [few[number % len(photos)] for number in range(len(many))])
 
 
 def test_without_openvino_torch_does_all(photos: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch):

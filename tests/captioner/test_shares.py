@@ -1,0 +1,79 @@
+"""Work shared out among threads."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+from photoindex.captioner.shares import LEAST_PHOTOS, MOST_THREADS, Shares
+
+
+class Worker:
+    """Notes the threads it is called from, and how many cores torch uses there."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+        self.cores: set[int] = set()
+        self.parts: set[tuple[int, int]] = set()
+
+    def __call__(self, some: slice) -> list[int]:
+        self.threads.add(threading.get_ident())
+        self.cores.add(torch.get_num_threads())
+        self.parts.add((some.start, some.stop))
+        assert torch.is_inference_mode_enabled()
+        return list(range(some.start, some.stop))
+
+
+@pytest.mark.parametrize(
+    ("cores", "photos", "parts"),
+    [
+        (2, 2 * LEAST_PHOTOS - 1, 1),
+        (2, 2 * LEAST_PHOTOS, 2),
+        (2, 64, 2),
+        (1, 64, 1),
+        (3, 50, 3),
+        (64, 1000, MOST_THREADS),
+        (4, 0, 1),
+    ],
+)
+def test_the_parts_are_all_of_it_in_order(cores: int, photos: int, parts: int) -> None:
+    worker, shares = Worker(), Shares(cores)
+    with torch.inference_mode():
+        assert shares.map(worker, photos) == list(range(photos))
+    shares.close()
+    assert len(worker.parts) == parts
+
+
+def test_each_thread_has_its_share_of_the_cores_and_the_others_keep_theirs() -> None:
+    worker, shares, before = Worker(), Shares(8), torch.get_num_threads()
+    with torch.inference_mode():
+        shares.map(worker, 100)
+    assert worker.cores == {2}
+    assert threading.get_ident() not in worker.threads
+    elsewhere: list[int] = []
+    other = threading.Thread(target=lambda: elsewhere.append(torch.get_num_threads()))
+    other.start()
+    other.join()
+    assert [torch.get_num_threads(), *elsewhere] == [before, before]
+    shares.close()
+
+
+def test_after_closing_it_may_be_used_again_and_no_thread_is_left() -> None:
+    before, shares = threading.active_count(), Shares(2)
+    for _ in range(2):
+        with torch.inference_mode():
+            assert len(shares.map(Worker(), 64)) == 64
+        shares.close()
+        assert threading.active_count() == before
+
+
+def test_an_error_in_one_part_is_an_error_of_the_whole() -> None:
+    def fail(some: slice) -> list[int]:
+        raise ZeroDivisionError if some.start else ValueError
+
+    shares = Shares(2)
+    with pytest.raises(ValueError):  # noqa: PT011 (the first part's)
+        shares.map(fail, 64)
+    shares.close()

@@ -40,7 +40,7 @@ class Settings:
     device: str = "auto"
     engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
-    batch_size: int = 0  # 0: 32 on the CPU, 64 on a GPU
+    batch_size: int = 0  # 0: 64
     threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work

@@ -37,7 +37,7 @@ beam_option = click.option(
     "--beam-width", type=click.IntRange(1, 20), help="Captions considered at each word; 1 is fastest. [default: 3]"
 )
 batch_option = click.option(
-    "--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 32 on the CPU, 64 on a GPU]"
+    "--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 64]"
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads the model may use. [default: all cores]"

@@ -24,6 +24,7 @@ from photoindex.metadata.takeoutnames import SUFFIX as JSON_SUFFIX
 from photoindex.metadata.takeoutnames import TakeoutNames, names_json
 
 SUFFIX: Final = ".xmp"
+_ENDINGS: Final = {suffix[-len(SUFFIX) :] for suffix in (SUFFIX, JSON_SUFFIX)}
 RESTED_NS: Final = 3_000_000_000  # FAT keeps times to two seconds
 
 _PLAIN: Final = re.compile(r"[\w.~-]+", re.ASCII)  # what quote() leaves as it is
@@ -59,6 +60,10 @@ class Folder:
         self._prefix = os.path.join(folder, "")
         self._by_photo: dict[str, list[str]] = {}
         jsons = []
+        names = list(names)
+        # Most folders have none, and every scan asks that of each.
+        if _ENDINGS.isdisjoint(ending.lower() for ending in {name[-len(SUFFIX) :] for name in names}):
+            names = []
         for name in names:
             if _names_xmp(name):
                 self._by_photo.setdefault(name[: -len(SUFFIX)].casefold(), []).append(name)

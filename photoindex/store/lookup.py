@@ -7,6 +7,7 @@ Each function takes an open transaction, one of :meth:`.database.Database.ask` o
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -147,8 +148,9 @@ def known_states(transaction: Transaction, below: Path) -> dict[str, tuple[int, 
     The same as :func:`.files.known_files`, for a hundred thousand files that most likely have not changed.
     """
     columns = "relative_path, size, mtime_ns, inode"
+    encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # os.fsdecode asks each time
     return {
-        start + os.fsdecode(relative_path): (size, mtime_ns, inode % _UNSIGNED)
+        start + relative_path.decode(encoding, errors): (size, mtime_ns, inode % _UNSIGNED)
         for start, rows in _present_below(transaction, below, columns)
         for relative_path, size, mtime_ns, inode in rows
     }

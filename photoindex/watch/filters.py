@@ -7,7 +7,6 @@ later, when it is decoded. Unfinished downloads and backups (.part, .crdownload,
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +29,8 @@ _REFUSED_FOLDERS = frozenset(
         ".git",
     }
 )
+# Photos' suffixes as they are nearly always written, without the dot: this is asked of every file of every scan.
+_AS_WRITTEN = frozenset(way(suffix[1:]) for suffix in PHOTO_SUFFIXES for way in (str.lower, str.upper))
 _REFUSED_FOLDER_STARTS = (".photoindex", ".trash")
 _REFUSED_FOLDER_ENDS = (".lrdata",)  # Lightroom previews
 
@@ -57,13 +58,7 @@ class PhotoFilter:
 
     def accepts_file(self, path: Path, rules: IgnoreRules | None = None) -> bool:
         """Whether the last part of ``path`` is the name of a finished photo file, and no rule leaves it out."""
-        return self._names_photo(path.name) and not self._rules(path, rules).leave_out(path, is_folder=False)
-
-    def accepts_entry(self, entry: os.DirEntry[str], rules: IgnoreRules) -> bool:
-        """The same of an entry of a folder, by the folder's rules."""
-        return self._names_photo(entry.name) and not (
-            rules.layers and rules.leave_out(Path(entry.path), is_folder=False)
-        )
+        return self.names_photo(path.name) and not self._rules(path, rules).leave_out(path, is_folder=False)
 
     def enters_folder(self, path: Path, rules: IgnoreRules | None = None) -> bool:
         """Whether photos are looked for inside the folder that the last part of ``path`` names."""
@@ -98,13 +93,12 @@ class PhotoFilter:
             rules = self.ignore_files.rules_below(rules, folder)
         return rules
 
-    def _names_photo(self, name: str) -> bool:
-        if name.startswith("._"):  # what macOS leaves beside a photo on foreign disks; it has the photo's suffix
-            return False
-        if name.startswith(".") and not self.hidden_files:
-            return False
+    def names_photo(self, name: str) -> bool:
+        """Whether ``name`` is that of a finished photo file, whatever the rules of ignore files say."""
+        if name[:1] == "." and (not self.hidden_files or name.startswith("._")):
+            return False  # "._" is what macOS leaves beside a photo on foreign disks; it has the photo's suffix
         stem, _, suffix = name.rpartition(".")
-        return bool(stem) and f".{suffix.lower()}" in PHOTO_SUFFIXES
+        return stem != "" and (suffix in _AS_WRITTEN or f".{suffix.lower()}" in PHOTO_SUFFIXES)
 
     def _names_folder(self, path: Path) -> bool:
         name = path.name

@@ -85,7 +85,7 @@ def sift(
     for path, found, beside in met:
         seen += 1
         before = known.get(path)
-        if before is not None and sidecars.get(path, "") != beside:
+        if (sidecars or beside) and before is not None and sidecars.get(path, "") != beside:
             other_beside.append(Path(path))
         if before is not None and before[0] == found.st_size and before[1] == found.st_mtime_ns:
             del known[path]

@@ -164,6 +164,7 @@ def _walk_real(
         visited.add(identity)
         listing = _list_folder(folder, photo_filter, on_problem)
         beside = sidecars.Folder(folder, listing.names)
+        accompanied = bool(beside)
         for entry in listing.files:
             try:
                 found = _state(entry)
@@ -172,13 +173,14 @@ def _walk_real(
                     on_problem(Path(entry.path), error)
                 continue
             if stat_bits.S_ISREG(found.st_mode):
-                yield entry.path, found, beside.state(entry.name) if beside else ""
+                yield entry.path, found, beside.state(entry.name) if accompanied else ""
         stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path, listing.rules))
         links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 
 
 def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
     listing = _Listing(rules=photo_filter.rules_in(folder))
+    names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
     entries: list[os.DirEntry[str]] = []
     try:
         with os.scandir(folder) as iterator:
@@ -194,7 +196,7 @@ def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem)
                 listing.folders.append(Path(entry.path))
             elif entry.is_symlink() and entry.is_dir():
                 listing.links.append(Path(entry.path))
-            elif photo_filter.accepts_entry(entry, listing.rules):
+            elif names_photo(entry.name) and not (ruled and listing.rules.leave_out(Path(entry.path), is_folder=False)):
                 listing.files.append(entry)
         except OSError as error:
             if not _is_dangling(error):
@@ -202,10 +204,13 @@ def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem)
     return listing
 
 
-def _state(entry: os.DirEntry[str]) -> os.stat_result:
-    """The state of what it leads to. Windows' own listing, which the entry would answer from, may be out of date and
-    numbers no files."""
-    return os.stat(entry.path) if os.name == "nt" else entry.stat()
+def _state_on_windows(entry: os.DirEntry[str]) -> os.stat_result:
+    """Windows' own listing, which the entry would answer from, may be out of date and numbers no files."""
+    return os.stat(entry.path)
+
+
+_state: Callable[[os.DirEntry[str]], os.stat_result]  # of what it leads to
+_state = _state_on_windows if os.name == "nt" else os.DirEntry.stat
 
 
 def _check_exists(root: Path) -> os.stat_result:

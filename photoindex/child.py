@@ -37,6 +37,7 @@ class Child:
             stderr=subprocess.PIPE if heard else None,
             # Control-C reaches the whole group of the terminal; the parent decides when its children stop.
             start_new_session=True,
+            env={"OPENBLAS_NUM_THREADS": "1", **os.environ},  # as in cli/main.py
             creationflags=creation_flags,
         )
         self._requests = cast(BinaryIO, self._process.stdin)

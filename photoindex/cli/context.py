@@ -36,9 +36,7 @@ engine_option = click.option(
 beam_option = click.option(
     "--beam-width", type=click.IntRange(1, 20), help="Captions considered at each word; 1 is fastest. [default: 3]"
 )
-batch_option = click.option(
-    "--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 64]"
-)
+batch_option = click.option("--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 64]")
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads the model may use. [default: all cores]"
 )

@@ -71,6 +71,9 @@ class PhotoindexGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        # NumPy's linear algebra starts a thread a core when it is imported, a third of the time of a search, for
+        # products of matrices: nothing here multiplies any but by torch.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with importing():
             module = import_module(f"photoindex.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name + "_" * iskeyword(cmd_name))

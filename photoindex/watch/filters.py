@@ -52,9 +52,10 @@ class PhotoFilter:
     def __call__(self, path: Path) -> bool:
         return self.accepts_file(path)
 
-    def rules_in(self, folder: Path) -> IgnoreRules:
-        """The rules of ignore files for what lies directly in ``folder``."""
-        return self.ignore_files.rules_in(folder)
+    def rules_in(self, folder: Path, above: IgnoreRules | None = None) -> IgnoreRules:
+        """The rules of ignore files for what lies directly in ``folder``; ``above`` are those in the folder around it,
+        where they are known, which saves asking every folder on the way."""
+        return self.ignore_files.rules_in(folder) if above is None else self.ignore_files.rules_below(above, folder)
 
     def accepts_file(self, path: Path, rules: IgnoreRules | None = None) -> bool:
         """Whether the last part of ``path`` is the name of a finished photo file, and no rule leaves it out."""

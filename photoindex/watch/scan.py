@@ -116,15 +116,16 @@ def survey(root: Path, photo_filter: PhotoFilter) -> Survey:
     """Count the folders a recursive watch of ``root`` takes, and find the linked folders it would not see into."""
     folders = 0
     links: list[Path] = []
-    stack = [(root, True)]
+    stack: list[tuple[Path, IgnoreRules | None, bool]] = [(root, None, True)]
     while stack:
-        folder, entered = stack.pop()
-        listing = _list_folder(folder, photo_filter, _ignore_problem)
+        folder, above, entered = stack.pop()
+        listing = _list_folder(folder, above, photo_filter, _ignore_problem)
         folders += listing.readable
         if entered:
             links.extend(link for link in listing.links if photo_filter.enters_folder(link, listing.rules))
         stack.extend(
-            (path, entered and photo_filter.enters_folder(path, listing.rules)) for path in reversed(listing.folders)
+            (path, listing.rules, entered and photo_filter.enters_folder(path, listing.rules))
+            for path in reversed(listing.folders)
         )
     return Survey(folders, tuple(links))
 
@@ -148,9 +149,9 @@ def _walk_real(
     *,
     below_link: bool,
 ) -> Iterator[Met]:
-    stack = [top]
+    stack: list[tuple[Path, IgnoreRules | None]] = [(top, None)]
     while stack:
-        folder = stack.pop()
+        folder, above = stack.pop()
         try:
             identity = _identity(folder)
         except OSError as error:
@@ -162,7 +163,7 @@ def _walk_real(
         if below_link and identity in visited:
             continue
         visited.add(identity)
-        listing = _list_folder(folder, photo_filter, on_problem)
+        listing = _list_folder(folder, above, photo_filter, on_problem)
         beside = sidecars.Folder(folder, listing.names)
         accompanied = bool(beside)
         for entry in listing.files:
@@ -174,12 +175,17 @@ def _walk_real(
                 continue
             if stat_bits.S_ISREG(found.st_mode):
                 yield entry.path, found, beside.state(entry.name) if accompanied else ""
-        stack.extend(path for path in reversed(listing.folders) if photo_filter.enters_folder(path, listing.rules))
+        stack.extend(
+            (path, listing.rules)
+            for path in reversed(listing.folders)
+            if photo_filter.enters_folder(path, listing.rules)
+        )
         links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 
 
-def _list_folder(folder: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
-    listing = _Listing(rules=photo_filter.rules_in(folder))
+def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
+    """``above`` are the rules in the folder around it, where they are known."""
+    listing = _Listing(rules=photo_filter.rules_in(folder, above))
     names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
     entries: list[os.DirEntry[str]] = []
     try:

@@ -4,6 +4,7 @@ benchmarks/startup.py."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,17 @@ def indexed(library: Library, album: Path) -> Library:
     make_photo(album / "a.jpg")
     library.index(album)
     return library
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux lists the threads of a process")
+def test_a_search_starts_no_threads_for_products_of_matrices(indexed: Library) -> None:
+    count = 'import os; print("threads", len(os.listdir("/proc/self/task")))'
+    code = RUN.replace("finally:\n", f"finally:\n    {count}\n")
+    arguments = [sys.executable, "-c", code, "--data-dir", str(indexed.settings.data_dir), "search", "red"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS", "OMP"))}
+    done = subprocess.run(arguments, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    assert "threads 1\n" in done.stdout
+    assert "numpy" in done.stderr.split()
 
 
 @pytest.mark.parametrize("style", [[], ["--json"], ["--explain"], ["--csv"], ["-0"]])

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -101,7 +102,12 @@ class Indexer:
                     check_exists(place)
         attempt = watch or once
         seen = unchanged = missing = 0
+        named = dict.fromkeys(place for place in places if watch is None and not accept_missing and place.is_file())
+        if named:
+            seen, unchanged = self._compare_files(list(named))
         for place in places:
+            if place in named:
+                continue
             if stop.is_set():
                 break
             if accept_missing and self._is_gone(place):
@@ -217,6 +223,27 @@ class Indexer:
                 files.note_reconciled(connection, root.id, device)
                 jobqueue.expedite(connection, root.id, datetime.now(timezone.utc))
         return found.seen + len(named), found.unchanged + changes.unchanged, len(removed)
+
+    def _compare_files(self, named: Sequence[Path]) -> tuple[int, int]:
+        """The same for files that the user named one by one, of which none can be missing: all of them at once.
+        Returns how many there are, and how many are unchanged."""
+        known: dict[str, tuple[int, int, int]] = {}
+        known_sidecars: dict[str, str] = {}
+        with self._database.write() as connection:
+            for folder in dict.fromkeys(path.parent for path in named):
+                files.ensure_root(connection, folder)
+        with self._database.ask() as asker:
+            for path in named:
+                known |= known_states(asker, path)
+                known_sidecars |= sidecar_states(asker, path)
+        met = chain.from_iterable(walk(path, self.filter) for path in named)
+        found = sift(met, known, known_sidecars, scanned_file)
+        changes = compare(found.others, {Path(path): FileStat(*state) for path, state in known.items()})
+        if found.beside:
+            with self._database.write() as connection:
+                metadata.mark_paths(connection, found.beside)
+        self._record([*changes.new, *changes.changed])
+        return found.seen, found.unchanged
 
     def _look_at_named(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
         """Those of the unseen files that are there and that a scan passes by: the user named them, not their folder.

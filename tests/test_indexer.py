@@ -18,6 +18,7 @@ from photoindex.store import files
 from photoindex.types import FileStat, Progress, ScannedFile
 from photoindex.watch import IGNORE_FILE, Settler
 from photoindex.watch.scan import file_stat
+from tests.metadata.samples import described
 from tests.support import FakeCaptioner, Writer, add_files, make_photo, names, put_on_another_disk, refuse
 
 OpenLibrary = Callable[..., Library]
@@ -65,6 +66,25 @@ def test_one_file_can_be_indexed_and_the_others_are_left_alone(library: Library,
     assert library.index(album / "a.jpg").seen == 1
     assert names(library.search("red")) == ["a.jpg"]
     assert library.index(album).captioned == 1
+
+
+def test_files_named_one_by_one_are_compared_like_those_of_a_folder(
+    library: Library, album: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    paths = [make_photo(album / f"{number}.jpg", note=str(number)) for number in range(3)]
+    paths.append(make_photo(elsewhere / "far.jpg", "blue"))
+    assert library.index(*paths[1:]).captioned == 3
+    assert [root.path for root in library.status().roots] == [album, elsewhere]
+
+    make_photo(paths[1], "green", note="changed, and longer")
+    (album / "2.jpg.xmp").write_bytes(described("a boat"))
+    report = library.index(*paths, paths[2], elsewhere)
+    assert (report.seen, report.captioned, report.unchanged) == (5, 2, 3)
+    assert names(library.search("green")) == ["1.jpg"]
+    assert names(library.search("blue")) == ["far.jpg"]
+    assert names(library.search("boat")) == ["2.jpg"]
 
 
 def test_a_file_named_by_the_user_stays_when_its_folder_is_indexed(library: Library, album: Path) -> None:

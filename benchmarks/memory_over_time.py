@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +83,17 @@ def write_photo(folder: Path, number: int) -> None:
 
 
 def resident_mb(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    """Without what is mapped from files, which the kernel takes back when it needs the memory."""
+    resident, mapped = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+    return (int(resident) - int(mapped)) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def children(pid: int) -> list[int]:
-    listed = ((task / "children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir())
-    return [int(child) for each in listed for child in each]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def captioned(catalogue: Path) -> int:

@@ -38,6 +38,7 @@ Priority = Literal["high", "normal", "low"]
 
 KIND = "caption"
 AGAIN = "recaption"  # also where the content has a caption already
+STALE = "stale"  # of batches: what has a caption by another model
 LEASE = timedelta(minutes=10)
 CLAIM = 64  # jobs taken at once, as long as none is a suspect
 LONE_TRIES = 3  # how often a worker must die with one job alone before that job fails
@@ -53,7 +54,8 @@ _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed":
 @dataclass(frozen=True, slots=True)
 class Job:
     """A claimed job: this worker's to do until its lease runs out. ``attempts`` counts the tries, this one included;
-    ``again`` asks for a new caption even though its content has one, unless that was made since ``queued_at``."""
+    ``again`` asks for a new caption even though its content has one, unless this model made that since ``since``
+    (``None``: ever)."""
 
     id: int
     file_id: int
@@ -63,7 +65,7 @@ class Job:
     attempts: int
     again: bool
     owner: str
-    queued_at: datetime
+    since: datetime | None
     batch_id: int | None = None
 
 
@@ -127,10 +129,11 @@ def claim(
     rows = connection.execute(
         select(
             job.c.id, job.c.file_id, job.c.kind, job.c.created_at, job.c.batch_id, file.c.relative_path, file.c.size,
-            file.c.mtime_ns, file.c.inode, root.c.path,
+            file.c.mtime_ns, file.c.inode, root.c.path, batch.c.kind.label("asked_for"),
         )
         .join_from(job, file)
         .join(root)
+        .outerjoin(batch, job.c.batch_id == batch.c.id)
         .where(due, job.c.attempts == tried)
         .order_by(*oldest)
         .limit(max(1, limit >> tried))
@@ -150,7 +153,8 @@ def claim(
             tried + 1,
             row.kind == AGAIN,
             owner,
-            row.created_at,
+            # What was asked for is captions of this model. The file may hold other content by now, which has one.
+            None if row.asked_for == STALE else row.created_at,
             row.batch_id,
         )
         for row in rows

@@ -328,7 +328,7 @@ class Pipeline:
         return others
 
     def _was_captioned(self, connection: Connection, photo_id: int, job: Job) -> bool:
-        return photos.was_captioned(connection, photo_id, self.captioner.identity, job.queued_at)
+        return photos.was_captioned(connection, photo_id, self.captioner.identity, job.since)
 
     # decode -> caption -> store
 

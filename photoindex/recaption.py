@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from photoindex import batches
 from photoindex.batches import BatchKind
 from photoindex.errors import PhotoError
-from photoindex.jobqueue import Priority, failures
+from photoindex.jobqueue import STALE, Priority, failures
 from photoindex.pipeline import Pipeline
 from photoindex.store import photos
 from photoindex.store.database import Database
@@ -59,7 +59,7 @@ class Recaptioner:
     def files(self, kind: BatchKind, query: str | None) -> list[int]:
         """One file of each photo: of ``stale`` ones (captioned by another model), else of all; with a query of those
         that answer it."""
-        identity = self._pipeline.captioner.identity if kind == "stale" else None
+        identity = self._pipeline.captioner.identity if kind == STALE else None
         chosen = None if query is None else self._match(query)
         with self._database.read() as connection:
             return photos.captioned_before(connection, identity, chosen)

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from photoindex import jobqueue
-from photoindex.batches import Batch, Batches
+from photoindex import batches, jobqueue
+from photoindex.batches import Batch, Batches, BatchKind
 from photoindex.errors import BatchError
 from photoindex.library import Library
 from photoindex.store.database import Database
@@ -200,6 +201,19 @@ def test_a_photo_that_was_captioned_since_is_not_captioned_again(
         jobqueue.enqueue(connection, files, old, jobqueue.AGAIN)
     tally = library.work_off()
     assert (tally.captioned, tally.recognised) == (0, 12)
+
+
+@pytest.mark.parametrize(("kind", "captioned"), [("stale", 0), ("all", 12)])
+def test_a_stale_file_that_came_to_hold_what_the_model_captioned_before_is_not_captioned(
+    open_library: OpenLibrary, indexed: Path, database: Database, kind: BatchKind, captioned: int
+) -> None:
+    library = open_library(newer())
+    library.recaption()
+    files = library.outdated(everything=True)
+    with database.write() as connection:
+        batches.create(connection, kind, files, model="default", priority="low", now=datetime.now(timezone.utc))
+    tally = library.work_off()
+    assert (tally.captioned, tally.recognised) == (captioned, 12 - captioned)
 
 
 def test_who_has_another_model_leaves_a_batch_alone(

@@ -325,6 +325,16 @@ def test_a_batch_of_packed_vectors_that_make_no_sense_is_left_out(index: TermInd
     assert impacts(index, "dog") == {2: 5.0}
 
 
+def test_impacts_are_raised_to_a_power_by_their_own_models_scale(index: TermIndex, database: Database) -> None:
+    write(database, 1, 1)
+    write(database, 2, 2, model="fake-2", vocabulary=TermVocabulary(("dog",), 4.0))
+    as_they_are, squared = index.columns(["dog"]), index.columns(["dog"], 2.0)
+    assert as_they_are is not None
+    assert squared is not None
+    assert squared.by_term["dog"][1] == pytest.approx(as_they_are.by_term["dog"][1] ** 2)
+    assert len(set(as_they_are.by_term["dog"][1].tolist())) == 2
+
+
 def test_numbers_stay_in_their_types(index: TermIndex, database: Database) -> None:
     write(database, 1, 1)
     found = index.columns(["dog"])

@@ -8,8 +8,9 @@ a sentence says little about what it is about. For a word w and a photo p:
     x(w, p)     = sum over fields f of fields[f] * (1 + ln tf(w, f, p))
     score(w, p) = idf(w) * (k1 + 1) * x / (k1 + x)                          k1 is saturation
     score(p)    = (1 - C + C * found / asked) * sum of score(w, p)          C is coordination
-                + terms * sum over the run's terms t of impact(t, p)        learned, see terms.py
+                + terms * sum over the run's terms t of c(t) * impact(t, p) ** terms_power    learned, see terms.py
 
+c(t) is 1 for a word and terms_pairs for two neighbouring words, which say again what each of them says.
 Terms find photos too, those that no word finds, where their sum reaches terms_floor for each word asked. They take part
 for the plain words of a run and never exclude. For a word that is no term in any model its synonyms stand in: of each
 photo the best of them, at the lexicon's weight. A photo that a person says a word of (the field ``person``) has the
@@ -168,9 +169,11 @@ class Matcher:
             column = terms.columns.by_term.get(term)
             if column is not None:
                 rows, impacts = column
+                share = np.float32(self._ranking.terms_pairs if " " in term else 1)
+                impacts = impacts * share
                 np.add.at(by_row, rows, impacts)  # by_row[rows] += impacts, in half the time
                 self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
-                lifts.append(self._believe(terms, term))
+                lifts.append(self._believe(terms, term, share))
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
                 by_row[:-1] += self._stand_in(terms, stand_ins)
@@ -181,15 +184,16 @@ class Matcher:
         self._ground(scores)
         return Found((scores > 0) & (sums >= self._ranking.terms_floor * len(run.wanted)), scores)
 
-    def _believe(self, terms: Terms, term: str) -> tuple[Ids, Scores]:
-        """The photos that a person says a term of, and what each lacks to the greatest impact that it has anywhere."""
+    def _believe(self, terms: Terms, term: str, share: np.float32) -> tuple[Ids, Scores]:
+        """The photos that a person says a term of, and what each lacks to the greatest impact that it has anywhere,
+        which counts ``share``."""
         holders = self._said_by_people(term.split(" "))
         if not holders.size:
             return holders, np.zeros(0, np.float32)
         rows, impacts = terms.columns.by_term[term]
         known = np.zeros(self._size + 1, np.float32)
         known[terms.document_of_row[rows]] = impacts
-        lift = known[:-1].max() - known[holders]
+        lift = (known[:-1].max() - known[holders]) * share
         holders, lift = holders[lift > 0], lift[lift > 0]
         self._note(PERSON_FIELD, term, holders, lift)
         return holders, lift

@@ -56,8 +56,9 @@ class Columns(NamedTuple):
 class TermSource(Protocol):
     """Where a search gets learned terms from."""
 
-    def columns(self, terms: Sequence[str]) -> Columns | None:
-        """The columns of these terms; ``None`` when there are no learned terms at all."""
+    def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns | None:
+        """The columns of these terms, with this power of each impact; ``None`` when there are no learned terms at
+        all."""
         ...
 
 
@@ -145,12 +146,14 @@ class TermMatrix:
         self._checks = checks
         self._places = {term: place for place, term in enumerate(terms)}
         self._checked: set[int] = set()
+        self._curves: dict[float, NDArray[np.float32]] = {}  # power -> (models, 256), what each level of impact counts
 
     def __len__(self) -> int:
         return len(self.photo_ids)
 
-    def column(self, term: str) -> Column | None:
-        """The rows a term speaks for and how much; ``None`` for a term in no vocabulary. Raises DamagedMatrix."""
+    def column(self, term: str, power: float = 1.0) -> Column | None:
+        """The rows a term speaks for and how much, to this power; ``None`` for a term in no vocabulary. Raises
+        DamagedMatrix."""
         place = self._places.get(term)
         if place is None:
             return None
@@ -159,13 +162,16 @@ class TermMatrix:
             if column_check(rows, impacts) != self._checks[place]:
                 raise DamagedMatrix(f"the column of {term!r} is damaged")
             self._checked.add(place)
-        values = impacts.astype(np.float32)
-        if len(self.scales) == 1:
-            values *= self.scales[0]
+        curves = self._curves.get(power)
+        if curves is None:
+            curves = (np.arange(256, dtype=np.float32) * self.scales[:, None]) ** np.float32(power)
+            self._curves[power] = curves
+        if len(curves) == 1:
+            values = curves[0][impacts]
         else:
             edges = np.searchsorted(rows, self.bounds)
-            for start, end, scale in zip(edges[:-1], edges[1:], self.scales, strict=True):
-                values[start:end] *= scale
+            parts = zip(curves, edges[:-1], edges[1:], strict=True)
+            values = np.concatenate([curve[impacts[start:end]] for curve, start, end in parts])
         # What picks places of an array has to be of this type: better made once than by each that picks.
         return rows.astype(np.intp), values
 
@@ -269,10 +275,10 @@ class TermView:
             outdated = np.isin(base.photo_ids, np.array(changed, np.int64))
             self.photo_ids = np.concatenate([np.where(outdated, NOBODY, base.photo_ids), delta.photo_ids])
 
-    def column(self, term: str) -> Column | None:
+    def column(self, term: str, power: float = 1.0) -> Column | None:
         """As the matrix's; rows of ``NOBODY`` are among them."""
-        old = self._base.column(term)
-        new = self._delta.column(term) if self._delta is not None else None
+        old = self._base.column(term, power)
+        new = self._delta.column(term, power) if self._delta is not None else None
         if new is None or not len(new[0]):
             return old
         rows = new[0] + len(self._base)
@@ -280,9 +286,9 @@ class TermView:
             return rows, new[1]
         return np.concatenate([old[0], rows]), np.concatenate([old[1], new[1]])
 
-    def columns(self, terms: Sequence[str]) -> Columns:
+    def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns:
         """The columns of those of the terms that there are. Raises DamagedMatrix."""
-        found = ((term, self.column(term)) for term in terms)
+        found = ((term, self.column(term, power)) for term in terms)
         return Columns(self.photo_ids, {term: column for term, column in found if column is not None})
 
     def norms(self) -> NDArray[np.float32]:

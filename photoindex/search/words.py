@@ -134,7 +134,7 @@ class FullText:
         asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
         if asked and ranking.synonyms > 0:
             asked = list(dict.fromkeys(asked + stand_ins_of(parsed.root)))
-        columns = terms.columns(asked) if terms is not None and asked else None
+        columns = terms.columns(asked, ranking.terms_power) if terms is not None and asked else None
         with self._lock:
             reader = self._current_reader()
             with self._noticing_damage(self._usable().path):

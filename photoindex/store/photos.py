@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, true, update
 
 from photoindex.store import vectors
 from photoindex.store.chunks import chunks
@@ -52,13 +52,13 @@ def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int
     return found
 
 
-def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime) -> bool:
-    """Whether the model ``identity`` made the photo's current model caption, and at ``since`` or later."""
+def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime | None) -> bool:
+    """Whether the model ``identity`` made the photo's current model caption, and at ``since`` (if given) or later."""
     query = (
         select(caption.c.id)
         .join_from(caption, model)
         .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.current, caption.c.rank == 0)
-        .where(model.c.identity == identity, caption.c.created_at >= since)
+        .where(model.c.identity == identity, true() if since is None else caption.c.created_at >= since)
     )
     return connection.execute(query).first() is not None
 

@@ -26,7 +26,9 @@ PHOTOS = (
     Document(3, "a brown cat and a black dog on a couch", beams="a cat . a dog", taken_at=datetime(2022, 12, 31)),
     Document(4, "a woman rides a horse along the beach", taken_at=datetime(2023, 7, 1)),
 )
-RANKING = Ranking(terms=2.0, terms_floor=0.5, synonyms=0.0)  # what terms find, no synonym shall
+RANKING = Ranking(
+    terms=2.0, terms_power=1.0, terms_pairs=1.0, terms_floor=0.5, synonyms=0.0
+)  # what terms find, no synonym shall
 PIECES = ("dog", "brown", "-cat", '"brown dog"', "gira*", "hrse~", "OR", "AND", "(", ")", "label:dog")
 
 Terms = Mapping[int, Mapping[str, float]]
@@ -61,9 +63,10 @@ class FakeTerms:
             self.by_term[term] = np.array([*rows, len(ids)], np.uint32), np.array([*impacts, 99], np.float32)
         self.asked: list[str] = []
 
-    def columns(self, terms: Sequence[str]) -> Columns:
+    def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns:
         self.asked += terms
-        return Columns(self.photo_ids, {term: self.by_term[term] for term in terms if term in self.by_term})
+        found = {term: self.by_term[term] for term in terms if term in self.by_term}
+        return Columns(self.photo_ids, {term: (rows, impacts**power) for term, (rows, impacts) in found.items()})
 
 
 def test_a_photo_is_found_by_a_term_alone(fulltext: FullText) -> None:
@@ -88,6 +91,14 @@ def test_the_score_is_that_of_the_words_and_the_weighted_sum_of_the_impacts(full
         ("terms", "dog"): 1.0,
         ("terms", "black dog"): 8.0,
     }
+
+
+def test_an_impact_counts_by_its_power_and_two_neighbours_less_than_one_word(fulltext: FullText) -> None:
+    photos = {1: {"black": 4.0, "black dog": 9.0}}
+    found = ask(fulltext, "black dogs", photos, terms_power=0.5, terms_pairs=0.25)
+    [alone] = [match for match in found if match.photo_id == 1]
+    assert alone.score == pytest.approx(2 * (2.0 + 0.25 * 3.0))
+    assert {reason.word: round(reason.weight, 3) for reason in alone.matched} == {"black": 4.0, "black dog": 1.5}
 
 
 def test_below_the_floor_for_each_word_asked_terms_find_nothing_by_themselves(fulltext: FullText) -> None:

@@ -20,7 +20,7 @@ ROOT_AWAY = timedelta(minutes=10)
 
 
 class AtHand:
-    """Claimed jobs, by id in ``jobs``. Files that were read are grouped by content, which is captioned once."""
+    """Claimed jobs. Files that were read are grouped by content, which is captioned once."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class AtHand:
         tally: Tally,
         now: Callable[[], datetime],
     ) -> None:
-        self.jobs: dict[int, Job] = {}
+        self.jobs: set[Job] = set()  # not by number: see jobqueue.finish
         self.tally = tally
         self._database = database
         self._settings = settings
         self._suspension = suspension
         self._now = now
         self._groups: dict[str, list[Ready]] = {}  # by content
-        self._content: dict[int, str] = {}  # of the jobs in a group
+        self._content: dict[Job, str] = {}  # of the jobs in a group
         self._decoding: dict[Path, list[Ready]] = {}  # by the path that is decoded for the whole group
 
     def __len__(self) -> int:
@@ -46,15 +46,15 @@ class AtHand:
     @property
     def has_suspects(self) -> bool:
         """Whether a worker died with one of these at hand. They stay among themselves: see :mod:`.jobqueue`."""
-        return any(job.attempts > 1 for job in self.jobs.values())
+        return any(job.attempts > 1 for job in self.jobs)
 
     @property
     def batch_ids(self) -> list[int]:
         """The batches that jobs at hand were asked for in."""
-        return sorted({job.batch_id for job in self.jobs.values() if job.batch_id is not None})
+        return sorted({job.batch_id for job in self.jobs if job.batch_id is not None})
 
     def take(self, claimed: Iterable[Job]) -> None:
-        self.jobs.update((job.id, job) for job in claimed)
+        self.jobs.update(claimed)
 
     def group(self, ready: Ready) -> Path | None:
         """The path to decode, when a file's content is not at hand yet. A file that is with other bytes is put off."""
@@ -62,15 +62,13 @@ class AtHand:
         path: Path | None = None
         if group is not None:
             group.append(ready)
-        elif ready.job.path in self._decoding or any(
-            self.jobs[other].file_id == ready.job.file_id for other in self._content
-        ):
+        elif ready.job.path in self._decoding or any(other.file_id == ready.job.file_id for other in self._content):
             self.put_off([ready.job])
             return None
         else:
             path = ready.job.path
             self._groups[ready.content_hash] = self._decoding[path] = [ready]
-        self._content[ready.job.id] = ready.content_hash
+        self._content[ready.job] = ready.content_hash
         return path
 
     def decoded(self, path: Path) -> list[Ready]:
@@ -109,7 +107,7 @@ class AtHand:
         self.tally.errors.append((job.path, error))
 
     def _drop(self, job: Job) -> None:
-        del self.jobs[job.id]
-        content = self._content.pop(job.id, None)
+        self.jobs.discard(job)
+        content = self._content.pop(job, None)
         if content is not None:  # a group leaves as a whole
             self._groups.pop(content, None)

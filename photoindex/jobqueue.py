@@ -26,7 +26,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, tuple_, update
 
 from photoindex.errors import PhotoError, UnreadablePhoto
 from photoindex.processes import is_running
@@ -173,10 +173,10 @@ def renew(connection: Connection, owner: str, now: datetime) -> None:
     )
 
 
-def finish(connection: Connection, job_ids: Sequence[int]) -> None:
+def finish(connection: Connection, claimed: Sequence[Job]) -> None:
     """The work is done, in the transaction that stores its result."""
-    for chunk in chunks(job_ids):
-        connection.execute(delete(job).where(job.c.id.in_(chunk)))
+    for chunk in chunks(claimed):
+        connection.execute(delete(job).where(_are(chunk)))
 
 
 def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:
@@ -193,14 +193,17 @@ def expedite(connection: Connection, root_id: int, now: datetime) -> None:
 
 def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **values: object) -> None:
     for attempts, group in groupby(sorted(claimed, key=lambda each: each.attempts), lambda each: each.attempts):
-        for ids in chunks(each.id for each in group):
-            chosen = and_(job.c.id.in_(ids), job.c.state == "running", _held(claimed))
-            connection.execute(update(job).where(chosen).values(attempts=attempts + more, **values))
+        for chunk in chunks(group):
+            connection.execute(update(job).where(_are(chunk)).values(attempts=attempts + more, **values))
 
 
-def _held(claimed: Sequence[Job]) -> ColumnElement[bool]:
-    """That the jobs are their claimer's still: it may have been held up for longer than its lease."""
-    return job.c.lease_owner.in_({each.owner for each in claimed})
+def _are(claimed: Sequence[Job]) -> ColumnElement[bool]:
+    """That a row is one of these jobs, and its claimer's still, who may have been held up for longer than its lease.
+
+    A job goes when its file does, also from under a worker, and the next one to be queued may get its number.
+    """
+    same = tuple_(job.c.id, job.c.file_id).in_([(each.id, each.file_id) for each in claimed])
+    return and_(same, job.c.state == "running", job.c.lease_owner.in_({each.owner for each in claimed}))
 
 
 def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:
@@ -209,7 +212,7 @@ def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime)
     delay = BACKOFF[min(claimed.attempts, len(BACKOFF)) - 1] if again else timedelta(0)
     connection.execute(
         update(job)
-        .where(job.c.id == claimed.id)
+        .where(_are([claimed]))
         .values(
             state="queued" if again else "failed",
             attempts=claimed.attempts,

@@ -70,7 +70,7 @@ class Pipeline:
         self._text_synced_at = time.monotonic()
         self._text_refused = False  # in this run: the index takes nothing for now
         self._suspension = Suspension(database, settings, logger.warning)
-        self._owed: dict[int, Job] = {}  # to be given back to the queue, which could not take them
+        self._owed: set[Job] = set()  # to be given back to the queue, which could not take them
         self._gazetteer = Gazetteer()
         self._refresher = Refresher(database, settings, self._gazetteer)
         self._problems = 0  # of metadata, in this run
@@ -172,7 +172,7 @@ class Pipeline:
                         if paths and not stop.is_set():
                             if decoding is None:
                                 decoding = stack.enter_context(self._ready_decoder().decoding())
-                            company |= self._begin([job for job in claimed if job.id in hand.jobs])
+                            company |= self._begin([job for job in claimed if job in hand.jobs])
                             decoding.add(paths)
                             waiting = self._waiting() if progress is not None else 0
                         continue
@@ -249,7 +249,7 @@ class Pipeline:
         """Release what is not done. When the catalogue refuses that as well, the next run begins with it."""
         if self._owed:
             with self._database.write() as connection:
-                jobqueue.release(connection, list(self._owed.values()), self._now())
+                jobqueue.release(connection, list(self._owed), self._now())
                 batches.close(connection)  # those that were cancelled are not to be done after all
             self._owed.clear()
 
@@ -306,7 +306,7 @@ class Pipeline:
         with self._database.write() as connection:
             joined = bool(pairs.settle(connection, [job.file_id]))
             if joined:
-                jobqueue.finish(connection, [job.id])
+                jobqueue.finish(connection, [job])
         return joined
 
     def _without_known(self, found: Sequence[Ready], hand: AtHand) -> list[Ready]:

@@ -70,7 +70,7 @@ def recognise(connection: Connection, known: Sequence[tuple[Ready, int]]) -> Non
 
 def _finish(connection: Connection, done: Sequence[Ready]) -> None:
     pairs.settle(connection, [ready.job.file_id for ready in done])
-    jobqueue.finish(connection, [ready.job.id for ready in done])
+    jobqueue.finish(connection, [ready.job for ready in done])
 
 
 def by_batch(done: Sequence[Ready]) -> Counter[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def hand(database: Database, data_dir: Path, album: Path) -> AtHand:
 
 
 def job(hand: AtHand, name: str, *, again: bool = False) -> Job:
-    [found] = [job for job in hand.jobs.values() if job.path.name == name and job.again is again]
+    [found] = [job for job in hand.jobs if job.path.name == name and job.again is again]
     return found
 
 
@@ -53,7 +54,7 @@ def test_content_is_decoded_once_and_copies_join_it_until_it_leaves(hand: AtHand
     assert hand.group(third) is None
     assert group == [first, second, third]
     hand.leave([ready.job for ready in group])
-    assert list(hand.jobs.values()) == [job(hand, "a.jpg", again=True)]
+    assert list(hand.jobs) == [job(hand, "a.jpg", again=True)]
 
 
 def test_content_that_left_is_decoded_anew(hand: AtHand, album: Path) -> None:
@@ -72,20 +73,35 @@ def test_a_file_at_hand_with_other_bytes_is_put_off(
     if decoded:
         hand.decoded(album / "a.jpg")
     assert hand.group(read(hand, "a.jpg", "after", again=True)) is None
-    assert [claimed.path.name for claimed in hand.jobs.values() if claimed.again] == []
+    assert [claimed.path.name for claimed in hand.jobs if claimed.again] == []
     with database.write() as connection:
         assert jobqueue.claim(connection, "me:1:aa", 64, NOW) == []
         [later] = jobqueue.claim(connection, "me:1:aa", 64, NOW + timedelta(seconds=SETTLE))
     assert later.again
-    assert first.job.id in hand.jobs
+    assert first.job in hand.jobs
 
 
 def test_suspects_are_told_and_batches(hand: AtHand, database: Database) -> None:
     assert not hand.has_suspects
     assert hand.batch_ids == []
     with database.write() as connection:
-        jobqueue.begin(connection, list(hand.jobs.values()))
+        jobqueue.begin(connection, list(hand.jobs))
         again = jobqueue.claim(connection, "me:1:aa", 64, NOW + 2 * jobqueue.LEASE)
+    hand.jobs.clear()
     hand.take(again)
     assert len(hand) == 4
     assert hand.has_suspects
+
+
+def test_a_job_that_went_with_its_file_and_the_next_of_its_number_are_both_at_hand(
+    hand: AtHand, album: Path, database: Database
+) -> None:
+    old = read(hand, "a.jpg", "old", again=True)
+    hand.group(old)
+    new = replace(old, content_hash="new", job=replace(old.job, file_id=99, path=album / "new.jpg"))
+    hand.take([new.job])
+    assert len(hand) == 5
+    assert hand.group(new) == album / "new.jpg"
+    hand.put_off([old.job])
+    hand.leave([new.job])
+    assert len(hand) == 3

@@ -64,7 +64,7 @@ def begin(database: Database, owner: str = "me:1:aa", limit: int = CLAIM, now: d
 def finish(database: Database, jobs: Sequence[Job]) -> None:
     with database.write() as connection:
         for job in jobs:
-            jobqueue.finish(connection, [job.id])
+            jobqueue.finish(connection, [job])
 
 
 def fail(database: Database, error: PhotoError, now: datetime = NOW) -> bool:
@@ -199,6 +199,29 @@ def test_of_a_batch_whose_worker_dies_every_time_only_the_culprit_fails(
     assert f"{LONE_TRIES} times" in failure.message
 
 
+@pytest.mark.parametrize("way", ["finish", "release", "fail"])
+def test_a_job_that_went_with_its_file_leaves_the_next_of_its_number_alone(
+    database: Database, album: Path, way: str
+) -> None:
+    queue(database, album, "gone.jpg")
+    [gone] = claim(database)
+    with database.write() as connection:
+        files.mark_missing(connection, [gone.path])
+    queue(database, album, "new.jpg")
+    with database.write() as connection:
+        [new] = jobqueue.claim(connection, gone.owner, CLAIM, NOW)
+        assert (new.id, new.path.name) == (gone.id, "new.jpg")
+        if way == "finish":
+            jobqueue.finish(connection, [gone])
+        elif way == "release":
+            jobqueue.release(connection, [gone], NOW)
+        else:
+            jobqueue.fail(connection, gone, DamagedPhoto("gone.jpg is damaged"), NOW)
+        assert jobqueue.counts(connection)["running"] == 1
+        jobqueue.finish(connection, [new])
+        assert sum(jobqueue.counts(connection).values()) == 0
+
+
 def test_suspects_are_not_given_to_a_worker_with_others_at_hand(
     database: Database, album: Path, dead_owner: str
 ) -> None:
@@ -269,7 +292,7 @@ def test_a_job_may_be_released_until_later(database: Database, file_id: int) -> 
 def test_a_finished_job_is_gone(database: Database, file_id: int) -> None:
     [job] = claim(database)
     with database.write() as connection:
-        jobqueue.finish(connection, [job.id])
+        jobqueue.finish(connection, [job])
     assert counts(database) == {}
 
 

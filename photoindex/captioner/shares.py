@@ -50,7 +50,12 @@ class Shares:
 def _pool(threads: int, cores: int) -> ThreadPoolExecutor:
     """Threads in each of which torch uses so many cores."""
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, "shares", torch.set_num_threads, (cores,))
+
+    def begin() -> None:
+        torch.get_num_threads()  # a thread's first question sets its number to the program's, whatever was set before
+        torch.set_num_threads(cores)
+
+    pool = ThreadPoolExecutor(threads, "shares", begin)
     all_there = threading.Barrier(threads)
     list(pool.map(lambda _: all_there.wait(), range(threads)))
     torch.set_num_threads(before)  # which threads started from now on have, elsewhere in the program

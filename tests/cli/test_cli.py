@@ -99,7 +99,7 @@ def test_the_page_holds_its_pictures(indexed: Path, tmp_path: Path):
 
 def test_explain_names_the_words_that_matched_and_what_each_adds(indexed: Path):
     shown = run(indexed, "search", "red", "--explain").stdout
-    assert "red (terms) 6.00" in shown
+    assert "red (terms) 6.50" in shown
     assert "red (caption) 0." in shown
 
 

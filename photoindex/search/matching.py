@@ -170,7 +170,8 @@ class Matcher:
             if column is not None:
                 rows, impacts = column
                 share = np.float32(self._ranking.terms_pairs if " " in term else 1)
-                impacts = impacts * share
+                if share != 1:
+                    impacts = impacts * share
                 np.add.at(by_row, rows, impacts)  # by_row[rows] += impacts, in half the time
                 self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
                 lifts.append(self._believe(terms, term, share))

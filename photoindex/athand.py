@@ -30,7 +30,7 @@ class AtHand:
         tally: Tally,
         now: Callable[[], datetime],
     ) -> None:
-        self.jobs: set[Job] = set()  # not by number: see jobqueue.finish
+        self.jobs: set[Job] = set()  # not by number, which another job may get: see jobqueue
         self.tally = tally
         self._database = database
         self._settings = settings

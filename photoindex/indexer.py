@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from itertools import chain
@@ -29,7 +29,7 @@ from photoindex.store.database import Database
 from photoindex.store.lookup import known_states, sidecar_states
 from photoindex.suspension import Suspension
 from photoindex.types import Failure, FileStat, IndexReport, Progress, ScannedFile, Tally
-from photoindex.watch import IGNORE_FILE, IgnoreFiles, PhotoFilter, Settler, compare, scanned_file, sift, walk
+from photoindex.watch import IGNORE_FILE, Changes, IgnoreFiles, PhotoFilter, Settler, compare, scanned_file, sift, walk
 from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
@@ -104,10 +104,8 @@ class Indexer:
         seen = unchanged = missing = 0
         named = dict.fromkeys(place for place in places if watch is None and not accept_missing and place.is_file())
         if named:
-            seen, unchanged = self._compare_files(list(named))
-        for place in places:
-            if place in named:
-                continue
+            seen, unchanged = self._compare_files(named)
+        for place in (place for place in places if place not in named):
             if stop.is_set():
                 break
             if accept_missing and self._is_gone(place):
@@ -201,7 +199,7 @@ class Indexer:
         # A disk that goes away in the middle of the scan takes its photos out of sight, not out of the library.
         emptied = any_known and not found.seen and device != root.device and not accept_missing
         away = emptied or _device(folder) != device
-        left = {Path(path): FileStat(*state) for path, state in known.items()}  # what differs, and what was not met
+        left = _stats(known)  # what differs, and what was not met
         named = self._look_at_named(place, left.keys() - {item.path for item in found.others}, problems)
         changes = compare([*found.others, *named], left, unreadable=problems)
         removed: list[Path] = []
@@ -214,17 +212,14 @@ class Indexer:
                 )
                 files.mark_missing(connection, removed)
         other = [item.path for item in named if item.sidecars != known_sidecars.get(os.fspath(item.path), "")]
-        if found.beside or other:
-            with self._database.write() as connection:
-                metadata.mark_paths(connection, [*found.beside, *other])
-        self._record([*changes.new, *changes.changed])
+        self._note(changes, [*found.beside, *other])
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 files.note_reconciled(connection, root.id, device)
                 jobqueue.expedite(connection, root.id, datetime.now(timezone.utc))
         return found.seen + len(named), found.unchanged + changes.unchanged, len(removed)
 
-    def _compare_files(self, named: Sequence[Path]) -> tuple[int, int]:
+    def _compare_files(self, named: Collection[Path]) -> tuple[int, int]:
         """The same for files that the user named one by one, of which none can be missing: all of them at once.
         Returns how many there are, and how many are unchanged."""
         known: dict[str, tuple[int, int, int]] = {}
@@ -238,11 +233,7 @@ class Indexer:
                 known_sidecars |= sidecar_states(asker, path)
         met = chain.from_iterable(walk(path, self.filter) for path in named)
         found = sift(met, known, known_sidecars, scanned_file)
-        changes = compare(found.others, {Path(path): FileStat(*state) for path, state in known.items()})
-        if found.beside:
-            with self._database.write() as connection:
-                metadata.mark_paths(connection, found.beside)
-        self._record([*changes.new, *changes.changed])
+        self._note(compare(found.others, _stats(known)), found.beside)
         return found.seen, found.unchanged
 
     def _look_at_named(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
@@ -263,6 +254,13 @@ class Indexer:
             else:
                 found += [ScannedFile(path, stat, sidecars.state(sidecars.beside(path)))] if stat is not None else []
         return found
+
+    def _note(self, changes: Changes, beside: Sequence[Path]) -> None:
+        """``beside``: photos whose files are as they were, and whose sidecars are not."""
+        if beside:
+            with self._database.write() as connection:
+                metadata.mark_paths(connection, beside)
+        self._record([*changes.new, *changes.changed])
 
     def _record(self, found: Iterable[ScannedFile]) -> None:
         """Queue the files that are at rest; those that changed a moment ago go through the settler first."""
@@ -325,6 +323,10 @@ def _device(folder: Path) -> int:
         return folder.stat().st_dev
     except OSError as error:
         raise FolderError(f"cannot reach the folder {folder}: {error.strerror or error}") from error
+
+
+def _stats(known: Mapping[str, tuple[int, int, int]]) -> dict[Path, FileStat]:
+    return {Path(path): FileStat(*state) for path, state in known.items()}
 
 
 def _below(path: Path, places: Iterable[Path]) -> bool:

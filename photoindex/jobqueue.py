@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, tuple_, update
 
@@ -38,7 +38,7 @@ Priority = Literal["high", "normal", "low"]
 
 KIND = "caption"
 AGAIN = "recaption"  # also where the content has a caption already
-STALE = "stale"  # of batches: what has a caption by another model
+STALE: Final = "stale"  # of batches.BatchKind: what has a caption by another model
 LEASE = timedelta(minutes=10)
 CLAIM = 64  # jobs taken at once, as long as none is a suspect
 LONE_TRIES = 3  # how often a worker must die with one job alone before that job fails

@@ -12,34 +12,54 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-
-from sqlalchemy import Connection
 
 from photoindex import batches, fulltext, jobqueue, results, termindex
 from photoindex.athand import AtHand
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.decode import Decoder, Decoding
-from photoindex.errors import EmptyPhoto, FullTextError, PhotoError, UnreadablePhoto
+from photoindex.errors import FullTextError, PhotoError
+from photoindex.intake import Intake
 from photoindex.jobqueue import Job
 from photoindex.metadata.places import Gazetteer
 from photoindex.pace import Pace
 from photoindex.paths import shown
-from photoindex.photoformats import is_developed_name, is_raw_name
-from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
+from photoindex.photoformats import is_developed_name
+from photoindex.reading import read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.results import Result
 from photoindex.search import FullText
 from photoindex.store import pairs, photos
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
-from photoindex.types import DecodedPhoto, Progress, Tally
+from photoindex.types import Progress, Tally
 
 logger = logging.getLogger(__name__)
 
 TEXT_SECONDS = 2.0  # the longest a stored caption waits for the index while others are being made
+
+
+@dataclass
+class _Run:
+    """What a run over the queue is at."""
+
+    hand: AtHand
+    exits: ExitStack = field(default_factory=ExitStack)
+    decoding: Decoding | None = None  # none before there is something to decode, which loads the model
+    at_once: int = 1  # photos that are captioned together
+    batch: list[Result] = field(default_factory=list)  # decoded, to be captioned together
+    company: set[int] = field(default_factory=set)  # files that may be of one shot with another
+    nothing_due: bool = False  # when last asked, since the last batch
+    waiting: int = 0  # jobs that nobody had claimed, when last counted
+    renewed: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_batch_whole(self) -> bool:
+        """Whether there is nothing to wait for before captioning."""
+        return self.decoding is None or not self.decoding.left or len(self.batch) >= self.at_once
 
 
 class Pipeline:
@@ -72,6 +92,7 @@ class Pipeline:
         self._suspension = Suspension(database, settings, logger.warning)
         self._owed: set[Job] = set()  # to be given back to the queue, which could not take them
         self._gazetteer = Gazetteer()
+        self._intake = Intake(database, lambda: self.captioner.identity)
         self._refresher = Refresher(database, settings, self._gazetteer)
         self._problems = 0  # of metadata, in this run
         self.notice: Callable[[str], None] = lambda _: None  # hears of metadata that cannot be read
@@ -151,65 +172,60 @@ class Pipeline:
 
         Jobs are claimed ahead: the next photos are read and decoded while those before them are captioned.
         """
-        hand = AtHand(self._database, self._settings, self._suspension, tally, self._now)
-        batch: list[Result] = []
-        company: set[int] = set()  # files that may be of one shot with another
-        waiting, renewed = 0, time.monotonic()
-        nothing_due = halted = False
+        run = _Run(AtHand(self._database, self._settings, self._suspension, tally, self._now))
         self._counted_until = time.monotonic()
+
+        def report(path: Path | None = None) -> None:
+            if progress is not None:
+                progress(Progress("captioning", tally.done, tally.done + len(run.hand) + run.waiting, path))
+
+        halted = False
         try:
-            with ExitStack() as stack:
-                decoding: Decoding | None = None
+            with run.exits:
                 while not (stop.is_set() or halted):
-                    if not nothing_due and self._has_room(hand):
-                        before = len(hand), tally.done
-                        claimed = self._claim(hand, between)
-                        if not (claimed or hand):
-                            break
-                        paths = self._read(claimed, hand, stop)
-                        # What was put off because of what is at hand would be claimed and put off without end.
-                        nothing_due = bool(hand) and before == (len(hand), tally.done)
-                        if paths and not stop.is_set():
-                            if decoding is None:
-                                decoding = stack.enter_context(self._ready_decoder().decoding())
-                            company |= self._begin([job for job in claimed if job in hand.jobs])
-                            decoding.add(paths)
-                            waiting = self._waiting() if progress is not None else 0
-                        continue
-                    path: Path | None = None
-                    if decoding is not None and decoding.left:
-                        path, answer = decoding.next()
-                        stop.wait(self._pace.begin())
-                        batch += self._sort(hand, path, answer, company)
-                    if decoding is None or not decoding.left or len(batch) >= self._at_once():
-                        if batch:
-                            self._caption_and_store(hand, batch)
-                            halted = self._is_halted(hand)
-                        batch = []
-                        nothing_due = False
-                    if progress is not None:
-                        progress(Progress("captioning", tally.done, tally.done + len(hand) + waiting, path))
-                    if time.monotonic() - renewed > jobqueue.LEASE.total_seconds() / 10:
-                        renewed = time.monotonic()
-                        with self._database.write() as connection:
-                            jobqueue.renew(connection, self._owner, self._now())
-            if batch:
-                self._caption_and_store(hand, batch)
-                if progress is not None:
-                    progress(Progress("captioning", tally.done, tally.done + len(hand) + waiting))
+                    while self._has_room(run) and not stop.is_set():
+                        if self._claim_more(run, stop, between) and progress is not None:
+                            run.waiting = self._waiting()
+                    if not run.hand:
+                        break
+                    path = self._take_answer(run, stop)
+                    if run.is_batch_whole:
+                        self._caption(run)
+                        halted = self._is_halted(run.hand)
+                    report(path)
+                    self._renew(run)
+            if run.batch:
+                self._caption(run)
+                report()
         finally:
-            self._owed.update(hand.jobs)
+            self._owed.update(run.hand.jobs)
             self._give_back()
         with self._database.write() as connection:
             batches.close(connection)
         return halted
 
-    def _has_room(self, hand: AtHand) -> bool:
+    def _has_room(self, run: _Run) -> bool:
         """Whether more jobs may be claimed now. Suspects stay among themselves, and a slow pace claims little."""
-        if not hand:
-            return True
+        if run.nothing_due or not run.hand:
+            return not run.nothing_due
         slowed = self._pace.at_once(jobqueue.CLAIM) < jobqueue.CLAIM
-        return not (hand.has_suspects or slowed) and len(hand) <= jobqueue.CLAIM * 3 // 2
+        return not (run.hand.has_suspects or slowed) and len(run.hand) <= jobqueue.CLAIM * 3 // 2
+
+    def _claim_more(self, run: _Run, stop: threading.Event, between: Callable[[], None] | None) -> bool:
+        """Claim and read jobs and have their photos decoded. Returns whether there are such photos."""
+        before = len(run.hand), run.hand.tally.done
+        claimed = self._claim(run.hand, between)
+        paths = self._intake.read(claimed, run.hand, stop)
+        # What was put off because of what is at hand would be claimed and put off without end.
+        run.nothing_due = not claimed or (bool(run.hand) and before == (len(run.hand), run.hand.tally.done))
+        if not paths or stop.is_set():
+            return False
+        if run.decoding is None:
+            run.decoding = run.exits.enter_context(self._ready_decoder().decoding())
+            run.at_once = self._pace.at_once(self.captioner.batch_size, seconds=1.0)
+        run.company |= self._begin([job for job in claimed if job in run.hand.jobs])
+        run.decoding.add(paths)
+        return True
 
     def _claim(self, hand: AtHand, between: Callable[[], None] | None) -> list[Job]:
         if between is not None:
@@ -241,9 +257,12 @@ class Pipeline:
             jobqueue.begin(connection, jobs)
             return pairs.in_company(connection, [job.file_id for job in jobs])
 
-    def _at_once(self) -> int:
-        """How many photos are captioned together."""
-        return self._pace.at_once(self.captioner.batch_size, seconds=1.0)
+    def _renew(self, run: _Run) -> None:
+        """Push back the end of the leases, once in a while."""
+        if time.monotonic() - run.renewed > jobqueue.LEASE.total_seconds() / 10:
+            run.renewed = time.monotonic()
+            with self._database.write() as connection:
+                jobqueue.renew(connection, self._owner, self._now())
 
     def _give_back(self) -> None:
         """Release what is not done. When the catalogue refuses that as well, the next run begins with it."""
@@ -267,83 +286,30 @@ class Pipeline:
             if self._problems <= PROBLEMS_TOLD:
                 self.notice(line)
 
-    # claim -> read
-
-    def _read(self, claimed: Sequence[Job], hand: AtHand, stop: threading.Event) -> list[Path]:
-        """Hash each file. Content that has a caption is linked at once; the rest is grouped by content, and the paths
-        to decode are returned. A job to caption anew asks for a caption that was made since it was queued.
-        """
-        found: list[Ready] = []
-        for job in claimed:
-            if stop.is_set():
-                break
-            if self._is_companion(job):
-                hand.leave([job])
-                hand.tally.recognised += 1
-                continue
-            try:
-                ready = read_file(job)
-            except Absent:
-                hand.absent(job)
-            except Changing:
-                hand.put_off([job])
-            except OSError as error:
-                reason = f"{error.strerror or error}; check its permissions and its disk"
-                hand.fail(job, UnreadablePhoto(f"cannot read {shown(job.path)}: {reason}"))
-            else:
-                if ready.stat.size:
-                    found.append(ready)
-                else:
-                    empty = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
-                    hand.fail(job, empty, ready.content_hash)
-        paths = [hand.group(ready) for ready in self._without_known(found, hand)]
-        return [path for path in paths if path is not None]
-
-    def _is_companion(self, job: Job) -> bool:
-        """Whether a raw file was found to lie beside its JPEG, which stands for it."""
-        if not is_raw_name(job.path) or read_stat(job.path) is None:
-            return False
-        with self._database.write() as connection:
-            joined = bool(pairs.settle(connection, [job.file_id]))
-            if joined:
-                jobqueue.finish(connection, [job])
-        return joined
-
-    def _without_known(self, found: Sequence[Ready], hand: AtHand) -> list[Ready]:
-        """Link the files whose content has its caption; returns the others."""
-        with self._database.read() as connection:
-            met = photos.find_by_hash(connection, {ready.content_hash for ready in found})
-            known, others = [], []
-            for ready in found:
-                photo_id, has_caption = met.get(ready.content_hash, (0, False))
-                if has_caption and (not ready.job.again or self._was_captioned(connection, photo_id, ready.job)):
-                    known.append((ready, photo_id))
-                else:
-                    others.append(ready)
-        if known:
-            with self._database.write() as connection:
-                results.recognise(connection, known)
-        hand.leave([ready.job for ready, _ in known])
-        hand.tally.recognised += len(known)
-        return others
-
-    def _was_captioned(self, connection: Connection, photo_id: int, job: Job) -> bool:
-        return photos.was_captioned(connection, photo_id, self.captioner.identity, job.since)
-
     # decode -> caption -> store
 
-    def _sort(self, hand: AtHand, path: Path, answer: DecodedPhoto | PhotoError, company: set[int]) -> list[Result]:
-        """What is to be captioned of an answer: it, or nothing."""
-        group = hand.decoded(path)
+    def _take_answer(self, run: _Run, stop: threading.Event) -> Path | None:
+        """Sort what comes next of the decoder: to be captioned, or away with it. Returns its path."""
+        if run.decoding is None or not run.decoding.left:
+            return None
+        path, answer = run.decoding.next()
+        stop.wait(self._pace.begin())
+        hand, group = run.hand, run.hand.decoded(path)
         if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
             hand.put_off([ready.job for ready in group])
         elif isinstance(answer, PhotoError):
             for ready in group:
                 error = type(answer)(str(answer).replace(shown(path), shown(ready.job.path)))
                 hand.fail(ready.job, error, ready.content_hash)
-        elif group[0].job.file_id not in company or not self._adopt(hand, Result(group, answer)):
-            return [Result(group, answer)]
-        return []
+        elif group[0].job.file_id not in run.company or not self._adopt(hand, Result(group, answer)):
+            run.batch.append(Result(group, answer))
+        return path
+
+    def _caption(self, run: _Run) -> None:
+        """Caption and store the photos that were decoded."""
+        batch, run.batch, run.nothing_due = run.batch, [], False
+        if batch:
+            self._caption_and_store(run.hand, batch)
 
     def _caption_and_store(self, hand: AtHand, batch: Sequence[Result]) -> None:
         captioner = self.captioner

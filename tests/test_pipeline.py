@@ -419,7 +419,6 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.pace import Pace
 from tests.support import FakeCaptioner
 
 given = 0
@@ -480,7 +479,6 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.pace import Pace
 from tests.support import FakeCaptioner
 
 

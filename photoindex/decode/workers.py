@@ -128,7 +128,7 @@ class Decoding:
         self._slots = slots
         self._stopped = threading.Event()
         self._todo: queue.SimpleQueue[Path | None] = queue.SimpleQueue()  # None wakes a thread that is to end
-        self._done: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Answer | BaseException | None] = queue.SimpleQueue()  # None: it was stopped
         self._ahead = threading.Semaphore(PHOTOS_AHEAD * len(slots))
         self._threads: list[threading.Thread] = []
         self.left = 0  # photos that were added and not handed back yet
@@ -150,8 +150,8 @@ class Decoding:
 
     def next(self) -> Answer:
         """The next photo that is ready, once for each that was added. Raises as :meth:`Decoder.decode` does."""
-        answer = _Stopped() if self._stopped.is_set() else self._done.get()
-        if self._stopped.is_set():
+        answer = None if self._stopped.is_set() else self._done.get()
+        if answer is None or self._stopped.is_set():
             raise RuntimeError("the Decoder was closed while it decoded")
         if isinstance(answer, BaseException):
             raise answer
@@ -170,7 +170,7 @@ class Decoding:
             self._todo.put(None)
         for thread in self._threads:
             thread.join()
-        self._done.put(_Stopped())  # wakes a caller who waits in another thread
+        self._done.put(None)  # wakes a caller who waits in another thread
 
     def _feed(self, slot: _Slot) -> None:
         try:

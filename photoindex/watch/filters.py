@@ -91,7 +91,7 @@ class PhotoFilter:
         for folder in folders:
             if rules.leave_out(folder, is_folder=True):
                 return None
-            rules = self.ignore_files.rules_below(rules, folder)
+            rules = self.rules_in(folder, rules)
         return rules
 
     def names_photo(self, name: str) -> bool:

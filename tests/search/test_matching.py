@@ -55,12 +55,12 @@ class FakeTerms:
     def __init__(self, photos: Terms) -> None:
         ids = sorted(photos, key=lambda number: (number % 3, number))
         self.photo_ids = np.array([*ids, NOBODY], np.int64)
-        self.by_term: dict[str, tuple[NDArray[np.uint32], NDArray[np.float32]]] = {}
+        self.by_term: dict[str, tuple[NDArray[np.intp], NDArray[np.float32]]] = {}
         for term in {term for impacts in photos.values() for term in impacts}:
             rows = [row for row, number in enumerate(ids) if term in photos[number]]
             impacts = [photos[ids[row]][term] for row in rows]
             # The last row is of a photo that another row speaks for: nothing it says counts.
-            self.by_term[term] = np.array([*rows, len(ids)], np.uint32), np.array([*impacts, 99], np.float32)
+            self.by_term[term] = np.array([*rows, len(ids)], np.intp), np.array([*impacts, 99], np.float32)
         self.asked: list[str] = []
 
     def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns:

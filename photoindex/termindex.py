@@ -68,13 +68,12 @@ class TermIndex:
         self._changed: dict[int, StoredVector] = {}  # since _base
         self._view: TermView | None = None
 
-    def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns | None:
-        """The columns of these terms as the catalogue is now, with this power of each impact; ``None`` when no photo
-        has learned terms.
+    def columns(self, terms: Sequence[str]) -> Columns | None:
+        """The columns of these terms as the catalogue is now; ``None`` when no photo has learned terms.
 
         Raises CatalogueError; never for what happened to the matrix.
         """
-        return self._ask(lambda view: view.columns(terms, power))
+        return self._ask(lambda view: view.columns(terms))
 
     def similar(self, weights: Mapping[str, float]) -> Similar | None:
         """The photos with any of these terms, most similar first; ``None`` when no photo has learned terms."""

@@ -65,9 +65,10 @@ def impacts(index: TermIndex, term: str) -> dict[int, float]:
     found = index.columns([term])
     if found is None or term not in found.by_term:
         return {}
-    rows, values = found.by_term[term]
-    ids = found.photo_ids[rows].tolist()
-    return {number: round(value, 4) for number, value in zip(ids, values.tolist(), strict=True) if number > 0}
+    parts = found.by_term[term]
+    ids = [number for part in parts for number in found.photo_ids[part.rows].tolist()]
+    values = [value for part in parts for value in part.impacts().tolist()]
+    return {number: round(value, 4) for number, value in zip(ids, values, strict=True) if number > 0}
 
 
 def generations(folder: Path) -> list[str]:
@@ -328,16 +329,18 @@ def test_a_batch_of_packed_vectors_that_make_no_sense_is_left_out(index: TermInd
 def test_impacts_are_raised_to_a_power_by_their_own_models_scale(index: TermIndex, database: Database) -> None:
     write(database, 1, 1)
     write(database, 2, 2, model="fake-2", vocabulary=TermVocabulary(("dog",), 4.0))
-    as_they_are, squared = index.columns(["dog"]), index.columns(["dog"], 2.0)
-    assert as_they_are is not None
-    assert squared is not None
-    assert squared.by_term["dog"][1] == pytest.approx(as_they_are.by_term["dog"][1] ** 2)
-    assert len(set(as_they_are.by_term["dog"][1].tolist())) == 2
+    found = index.columns(["dog"])
+    assert found is not None
+    as_they_are = [part.impacts().item() for part in found.by_term["dog"]]
+    assert as_they_are == [5.0, 40.0]
+    assert [part.raised(2.0, 0.5).impacts().item() for part in found.by_term["dog"]] == [12.5, 800.0]
 
 
 def test_numbers_stay_in_their_types(index: TermIndex, database: Database) -> None:
     write(database, 1, 1)
     found = index.columns(["dog"])
     assert found is not None
-    rows, values = found.by_term["dog"]
-    assert (found.photo_ids.dtype, rows.dtype, values.dtype) == (np.int64, np.intp, np.float32)
+    (part,) = found.by_term["dog"]
+    assert (found.photo_ids.dtype, part.rows.dtype, part.levels.dtype) == (np.int64, np.uint32, np.uint8)
+    for each in (part, part.raised(0.7, 0.5)):
+        assert each.impacts().dtype == each[np.zeros(1, np.intp)].dtype == np.float32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float32]
 
 
+class Values(Protocol):
+    """Numbers that can be picked from, such as an array."""
+
+    def __getitem__(self, places: Ids, /) -> Scores: ...
+
+
 class Evidence(NamedTuple):
     """``word`` speaks in ``layer`` for the documents ``ids``, ascending, with ``values`` in proportion to one another.
 
@@ -25,15 +31,22 @@ class Evidence(NamedTuple):
     layer: str
     word: str
     ids: NDArray[Any]
-    values: Scores
+    values: Values
     keys: NDArray[Any] | None = None
 
     def at(self, documents: Ids) -> tuple[Ids, Scores]:
         """(places in ``documents`` that it speaks for, and its values there)."""
         wanted = documents if self.keys is None else self.keys[documents]
-        places = np.minimum(np.searchsorted(self.ids, wanted), self.ids.size - 1)
-        met = np.flatnonzero(self.ids[places] == wanted)
-        return met, self.values[places[met]]
+        met, places = locate(self.ids, wanted)
+        return met, self.values[places]
+
+
+def locate(ids: NDArray[Any], wanted: NDArray[Any]) -> tuple[Ids, Ids]:
+    """(places in ``wanted`` of those that are among ``ids``, which ascend, and their places there)."""
+    wanted = wanted.astype(ids.dtype, copy=False)  # rather than all of ids to the type of wanted
+    places = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
+    met = np.flatnonzero(ids[places] == wanted)
+    return met, places[met]
 
 
 class Ground(NamedTuple):

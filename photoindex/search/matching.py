@@ -49,7 +49,8 @@ from photoindex.search.terms import TERMS_LAYER, stand_ins_of_run, terms_of_run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from photoindex.search.evidence import Ids, Scores
+    from photoindex.search.evidence import Ids, Scores, Values
+    from photoindex.search.terms import Column
 
     Mask = NDArray[np.bool_]
 
@@ -166,35 +167,37 @@ class Matcher:
         by_row = np.zeros(len(terms.document_of_row) + 1, np.float32)  # the last for documents without a row
         lifts: list[tuple[Ids, Scores]] = []
         for term in terms_of_run(run):
-            column = terms.columns.by_term.get(term)
-            if column is not None:
-                rows, impacts = column
-                share = np.float32(self._ranking.terms_pairs if " " in term else 1)
-                if share != 1:
-                    impacts = impacts * share
-                np.add.at(by_row, rows, impacts)  # by_row[rows] += impacts, in half the time
-                self._note(TERMS_LAYER, term, rows, impacts, terms.row_of_document)
-                lifts.append(self._believe(terms, term, share))
+            counted = self._counted(terms, term, self._ranking.terms_pairs if " " in term else 1.0)
+            for part in counted:
+                part.add_to(by_row)
+                self._note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
+            lifts.append(self._believe(terms, term, counted))
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
                 by_row[:-1] += self._stand_in(terms, stand_ins)
-        sums = by_row[terms.row_of_document]
+        scores = by_row[terms.row_of_document]
         for holders, lift in lifts:
-            sums[holders] += lift
-        scores = sums * np.float32(self._ranking.terms)
+            scores[holders] += lift
+        floor = max(self._ranking.terms_floor * len(run.wanted), np.finfo(np.float32).tiny)
+        mask = scores >= np.float32(floor)
+        scores *= np.float32(self._ranking.terms)
         self._ground(scores)
-        return Found((scores > 0) & (sums >= self._ranking.terms_floor * len(run.wanted)), scores)
+        return Found(mask, scores)
 
-    def _believe(self, terms: Terms, term: str, share: np.float32) -> tuple[Ids, Scores]:
-        """The photos that a person says a term of, and what each lacks to the greatest impact that it has anywhere,
-        which counts ``share``."""
+    def _counted(self, terms: Terms, term: str, share: float) -> Column:
+        """A term's column with the power of its impacts that counts, times ``share``; empty for what is no term."""
+        column = terms.columns.by_term.get(term, ())
+        return tuple(part.raised(self._ranking.terms_power, share) for part in column)
+
+    def _believe(self, terms: Terms, term: str, counted: Column) -> tuple[Ids, Scores]:
+        """The photos that a person says a term of, and what each lacks to what it counts where it counts most."""
         holders = self._said_by_people(term.split(" "))
         if not holders.size:
             return holders, np.zeros(0, np.float32)
-        rows, impacts = terms.columns.by_term[term]
         known = np.zeros(self._size + 1, np.float32)
-        known[terms.document_of_row[rows]] = impacts
-        lift = (known[:-1].max() - known[holders]) * share
+        for part in counted:
+            known[terms.document_of_row[part.rows]] = part.impacts()
+        lift = known[:-1].max() - known[holders]
         holders, lift = holders[lift > 0], lift[lift > 0]
         self._note(PERSON_FIELD, term, holders, lift)
         return holders, lift
@@ -212,12 +215,9 @@ class Matcher:
         """For a word that no model has a term for: of each row the best of the terms of like meaning."""
         best = np.zeros(len(terms.document_of_row), np.float32)
         for term, weight in stand_ins.items():
-            column = terms.columns.by_term.get(term)
-            if column is not None:
-                rows, impacts = column
-                worth = impacts * np.float32(min(weight * self._ranking.synonyms, 1.0))
-                best[rows] = np.maximum(best[rows], worth)
-                self._note(TERMS_LAYER, term, rows, worth, terms.row_of_document)
+            for part in self._counted(terms, term, min(weight * self._ranking.synonyms, 1.0)):
+                best[part.rows] = np.maximum(best[part.rows], part.impacts())
+                self._note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
         return best
 
     def _find_parts(self, node: AllOf | AnyOf) -> Found:
@@ -322,7 +322,7 @@ class Matcher:
 
     # ---- keeping account of why ------------------------------------------------------------------
 
-    def _note(self, layer: str, word: str, ids: NDArray[Any], values: Scores, keys: NDArray[Any] | None = None) -> None:
+    def _note(self, layer: str, word: str, ids: NDArray[Any], values: Values, keys: NDArray[Any] | None = None) -> None:
         """``word`` speaks for these documents, in the clause that the next ``_ground`` closes."""
         if not self._excluding and ids.size:
             self._noted.append(Evidence(layer, word, ids, values, keys))

@@ -4,6 +4,9 @@ A term-by-photo sparse matrix in column form. The score of a photo for a query i
 of the query, so that a query adds up a few columns and never meets the rest (impacts computed beforehand: Anh and
 Moffat, "Pruned Query Evaluation Using Pre-Computed Impacts", 2006).
 
+Columns are handed out as they lie there, five bytes an entry, which a query turns into numbers to reckon with one
+column at a time: made for all of them at once, fresh memory for them costs a query more than adding them up.
+
 A row is a photo's vector. Rows lie by model and, of one model, by photo id, so that one byte an impact and one scale a
 model are enough. A view puts the few vectors that changed since behind those of a matrix that is not written anew for
 each of them.
@@ -13,12 +16,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from photoindex.search import lexicon
 from photoindex.search.analysis import stem
+from photoindex.search.evidence import locate
 from photoindex.search.syntax import AllOf, AnyOf, Node, Ranked, Word
 
 if TYPE_CHECKING:
@@ -29,7 +34,6 @@ if TYPE_CHECKING:
     PhotoIds = NDArray[np.int64]
     Rows = NDArray[np.uint32]
     Impacts = NDArray[np.float32]
-    Column = tuple[NDArray[np.intp], Impacts]  # rows ascending
 
 TERMS_LAYER: Final = "terms"  # what a reason for a hit calls it
 NOBODY: Final = -1  # the photo id of a row that counts no more
@@ -46,6 +50,33 @@ class Stamp(NamedTuple):
     revision: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The vectors of one model in a column: ``rows``, ascending, and of each the level of its impact, of which
+    ``curve`` says how much it is. Picked from by places, it gives the impacts there."""
+
+    rows: Rows
+    levels: NDArray[np.uint8]
+    curve: Impacts
+
+    def __getitem__(self, places: NDArray[np.intp]) -> Impacts:
+        return self.curve[self.levels[places]]
+
+    def impacts(self) -> Impacts:
+        return self.curve.take(self.levels, mode="clip")  # no level is beyond it; unchecked, it takes half the time
+
+    def raised(self, power: float, share: float = 1.0) -> Part:
+        """The same with this power of each impact, times ``share``."""
+        return Part(self.rows, self.levels, self.curve ** np.float32(power) * np.float32(share))
+
+    def add_to(self, sums: NDArray[np.float32]) -> None:
+        """Add to each row's sum its impact."""
+        np.add.at(sums, self.rows.astype(np.intp), self.impacts())  # sums[rows] += impacts, in half the time
+
+
+Column = tuple[Part, ...]  # rows ascending from one to the next as well
+
+
 class Columns(NamedTuple):
     """What a query asks of the matrix. ``photo_ids`` are by row; ``NOBODY`` where another row speaks for the photo."""
 
@@ -56,9 +87,8 @@ class Columns(NamedTuple):
 class TermSource(Protocol):
     """Where a search gets learned terms from."""
 
-    def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns | None:
-        """The columns of these terms, with this power of each impact; ``None`` when there are no learned terms at
-        all."""
+    def columns(self, terms: Sequence[str]) -> Columns | None:
+        """The columns of these terms; ``None`` when there are no learned terms at all."""
         ...
 
 
@@ -146,34 +176,27 @@ class TermMatrix:
         self._checks = checks
         self._places = {term: place for place, term in enumerate(terms)}
         self._checked: set[int] = set()
-        self._curves: dict[float, NDArray[np.float32]] = {}  # power -> (models, 256), what each level of impact counts
+        self._curves = np.arange(256, dtype=np.float32) * scales[:, None]  # (models, 256): each level's impact
 
     def __len__(self) -> int:
         return len(self.photo_ids)
 
-    def column(self, term: str, power: float = 1.0) -> Column | None:
-        """The rows a term speaks for and how much, to this power; ``None`` for a term in no vocabulary. Raises
-        DamagedMatrix."""
+    def column(self, term: str) -> Column | None:
+        """The rows a term speaks for and how much; ``None`` for a term in no vocabulary. Raises DamagedMatrix."""
         place = self._places.get(term)
         if place is None:
             return None
-        rows, impacts = self._part(place)
+        rows, levels = self._part(place)
         if self._checks is not None and place not in self._checked:
-            if column_check(rows, impacts) != self._checks[place]:
+            if column_check(rows, levels) != self._checks[place]:
                 raise DamagedMatrix(f"the column of {term!r} is damaged")
             self._checked.add(place)
-        curves = self._curves.get(power)
-        if curves is None:
-            curves = (np.arange(256, dtype=np.float32) * self.scales[:, None]) ** np.float32(power)
-            self._curves[power] = curves
-        if len(curves) == 1:
-            values = curves[0][impacts]
-        else:
-            edges = np.searchsorted(rows, self.bounds)
-            parts = zip(curves, edges[:-1], edges[1:], strict=True)
-            values = np.concatenate([curve[impacts[start:end]] for curve, start, end in parts])
-        # What picks places of an array has to be of this type: better made once than by each that picks.
-        return rows.astype(np.intp), values
+        edges = np.searchsorted(rows, self.bounds.astype(rows.dtype)).tolist()
+        return tuple(
+            Part(rows[start:end], levels[start:end], curve)
+            for start, end, curve in zip(edges, edges[1:], self._curves, strict=False)
+            if end > start
+        )
 
     def checks(self) -> NDArray[np.uint32]:
         """The CRC-32 of each column."""
@@ -275,20 +298,18 @@ class TermView:
             outdated = np.isin(base.photo_ids, np.array(changed, np.int64))
             self.photo_ids = np.concatenate([np.where(outdated, NOBODY, base.photo_ids), delta.photo_ids])
 
-    def column(self, term: str, power: float = 1.0) -> Column | None:
+    def column(self, term: str) -> Column | None:
         """As the matrix's; rows of ``NOBODY`` are among them."""
-        old = self._base.column(term, power)
-        new = self._delta.column(term, power) if self._delta is not None else None
-        if new is None or not len(new[0]):
+        old = self._base.column(term)
+        new = self._delta.column(term) if self._delta is not None else None
+        if new is None:
             return old
-        rows = new[0] + len(self._base)
-        if old is None:
-            return rows, new[1]
-        return np.concatenate([old[0], rows]), np.concatenate([old[1], new[1]])
+        first = np.uint32(len(self._base))
+        return (*(old or ()), *(Part(part.rows + first, part.levels, part.curve) for part in new))
 
-    def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns:
+    def columns(self, terms: Sequence[str]) -> Columns:
         """The columns of those of the terms that there are. Raises DamagedMatrix."""
-        found = ((term, self.column(term, power)) for term in terms)
+        found = ((term, self.column(term)) for term in terms)
         return Columns(self.photo_ids, {term: column for term, column in found if column is not None})
 
     def norms(self) -> NDArray[np.float32]:
@@ -314,9 +335,8 @@ def similar(view: TermView, weights: Mapping[str, float]) -> Similar:
     """The photos with any of the terms, by the cosine of their vector and that of ``weights``. Raises DamagedMatrix."""
     sums = np.zeros(len(view.photo_ids), np.float32)
     for term, weight in weights.items():
-        column = view.column(term)
-        if column is not None:
-            sums[column[0]] += np.float32(weight) * column[1]
+        for part in view.column(term) or ():
+            part.raised(1, weight).add_to(sums)
     length = np.sqrt(sum(weight * weight for weight in weights.values()))
     found = np.flatnonzero((sums > 0) & (view.photo_ids != NOBODY))
     cosines = np.minimum(sums[found] / (view.norms()[found] * length), 1).astype(np.float32)
@@ -330,10 +350,8 @@ def shared_terms(view: TermView, weights: Mapping[str, float], rows: NDArray[np.
     length = np.sqrt(sum(weight * weight for weight in weights.values()))
     norms = view.norms()[rows] * length
     for term, weight in weights.items():
-        column = view.column(term)
-        if column is None or not len(column[0]):
-            continue
-        places = np.minimum(np.searchsorted(column[0], rows), len(column[0]) - 1)
-        for number in np.flatnonzero(column[0][places] == rows):
-            shared[number][term] = float(weight * column[1][places[number]] / norms[number])
+        for part in view.column(term) or ():
+            met, places = locate(part.rows, rows)
+            for number, impact in zip(met.tolist(), part[places].tolist(), strict=True):
+                shared[number][term] = float(weight * impact / norms[number])
     return shared

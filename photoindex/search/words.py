@@ -134,7 +134,7 @@ class FullText:
         asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
         if asked and ranking.synonyms > 0:
             asked = list(dict.fromkeys(asked + stand_ins_of(parsed.root)))
-        columns = terms.columns(asked, ranking.terms_power) if terms is not None and asked else None
+        columns = terms.columns(asked) if terms is not None and asked else None
         with self._lock:
             reader = self._current_reader()
             with self._noticing_damage(self._usable().path):
@@ -263,6 +263,7 @@ class FullText:
                     commit = index.latest_generation()
                     if self._reading != (path, commit):
                         reader = index.reader()
+                        _keep_freed_memory(reader.doc_count_all())
                         self.close()
                         self._index, self._reader, self._reading = index, reader, (path, commit)
                     return self._reader
@@ -315,6 +316,17 @@ class FullText:
         message = f"the full-text index in {self.folder} is damaged ({reason}): {REMEDY}"
         self._fault = path, message
         return FullTextError(message)
+
+
+def _keep_freed_memory(documents: int) -> None:
+    """Have the C library keep what the arrays of a query took for the next one.
+
+    A query makes and drops some dozens of arrays with a place per document. glibc gives each back to the system, and
+    asks for it anew, as long as it is larger than all that was freed before, and whatever lies unused beyond twice that
+    (mallopt(3), M_MMAP_THRESHOLD): a tenth of a query's time. So something larger is freed once; it is never touched,
+    and takes no memory.
+    """
+    np.empty(8 * documents, np.float32)
 
 
 def _cannot(do: str, folder: Path, error: OSError) -> str:

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from photoindex.errors import QueryError
 from photoindex.search import Document, FullText, Match, lexicon
 from photoindex.search.ranking import Ranking
-from photoindex.search.terms import NOBODY, Columns
+from photoindex.search.terms import NOBODY, Column, Columns, Part
 from photoindex.types import Matched
 
 PHOTOS = (
@@ -55,18 +54,18 @@ class FakeTerms:
     def __init__(self, photos: Terms) -> None:
         ids = sorted(photos, key=lambda number: (number % 3, number))
         self.photo_ids = np.array([*ids, NOBODY], np.int64)
-        self.by_term: dict[str, tuple[NDArray[np.intp], NDArray[np.float32]]] = {}
+        self.by_term: dict[str, Column] = {}
         for term in {term for impacts in photos.values() for term in impacts}:
             rows = [row for row, number in enumerate(ids) if term in photos[number]]
-            impacts = [photos[ids[row]][term] for row in rows]
             # The last row is of a photo that another row speaks for: nothing it says counts.
-            self.by_term[term] = np.array([*rows, len(ids)], np.intp), np.array([*impacts, 99], np.float32)
+            impacts = [*(photos[ids[row]][term] for row in rows), 99.0]
+            curve, levels = np.unique(np.array(impacts, np.float32), return_inverse=True)
+            self.by_term[term] = (Part(np.array([*rows, len(ids)], np.uint32), levels.astype(np.uint8), curve),)
         self.asked: list[str] = []
 
-    def columns(self, terms: Sequence[str], power: float = 1.0) -> Columns:
+    def columns(self, terms: Sequence[str]) -> Columns:
         self.asked += terms
-        found = {term: self.by_term[term] for term in terms if term in self.by_term}
-        return Columns(self.photo_ids, {term: (rows, impacts**power) for term, (rows, impacts) in found.items()})
+        return Columns(self.photo_ids, {term: self.by_term[term] for term in terms if term in self.by_term})
 
 
 def test_a_photo_is_found_by_a_term_alone(fulltext: FullText) -> None:

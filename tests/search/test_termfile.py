@@ -31,7 +31,8 @@ def make(revision: int = 5, *, photos: int = 20, identity: str = IDENTITY) -> Te
 
 def everything(matrix: TermMatrix) -> list[list[float]]:
     columns = [matrix.column(term) for term in TERMS]
-    return [values.tolist() for column in columns if column is not None for values in column]
+    parts = [part for column in columns if column is not None for part in column]
+    return [values.tolist() for part in parts for values in (part.rows, part.impacts())]
 
 
 def names(folder: Path) -> list[str]:

@@ -38,8 +38,10 @@ def matrix(*models: tuple[TermVocabulary, Mapping[int, Mapping[str, int]]]) -> T
 
 def column(found: TermMatrix | TermView, term: str) -> dict[int, float]:
     """photo id -> impact"""
-    rows, impacts = found.column(term) or ([], [])
-    assert sorted(rows) == list(rows)
+    parts = found.column(term) or ()
+    rows = [row for part in parts for row in part.rows.tolist()]
+    assert sorted(rows) == rows
+    impacts = [impact for part in parts for impact in part.impacts().tolist()]
     ids = found.photo_ids[np.array(rows, np.intp)].tolist()
     return {photo: pytest.approx(impact) for photo, impact in zip(ids, impacts, strict=True) if photo >= 0}
 

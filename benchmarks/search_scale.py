@@ -1,6 +1,6 @@
 """What a search costs as a library grows, with learned terms and without: bytes on disk, milliseconds, memory.
 
-    python benchmarks/search_scale.py [--terms-a-photo 64] [--keep DIR] [--plot FILE] [COUNT…]
+    python benchmarks/search_scale.py [--terms-a-photo N] [--keep DIR] [--plot FILE] [COUNT…]
 
 Makes libraries of COUNT (10000 and 100000) invented photos in a temporary folder, or in DIR, where a later run finds
 them made. Their words and terms are those of the shipped model, as often as Zipf's law has it for their order in its
@@ -68,6 +68,12 @@ def term_list(words: list[str]) -> list[str]:
     pairs = [f"{one} {two}" for one in stems[:80] for two in stems[:80] if one != two]
     mixed = [term for couple in zip(stems, pairs, strict=False) for term in couple]
     return list(dict.fromkeys([*mixed, *stems]))[:VOCABULARY_SIZE]
+
+
+def terms_kept() -> int:
+    """How many terms the shipped model gives a photo."""
+    config = json.loads((model_folder("default") / "config.json").read_text(encoding="utf-8"))
+    return int(config["term_head"]["kept"]) if "term_head" in config else 64
 
 
 def zipf(count: int) -> NDArray[np.float64]:
@@ -282,7 +288,9 @@ def plot(medians: dict[int, dict[str, float]], file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="*", type=int, default=[10_000, 100_000], metavar="COUNT")
-    parser.add_argument("--terms-a-photo", type=int, default=64, metavar="N")
+    parser.add_argument(
+        "--terms-a-photo", type=int, default=terms_kept(), metavar="N", help="[default: as many as the shipped model's]"
+    )
     parser.add_argument("--queries", type=int, default=QUERIES, metavar="N", help="of each kind [default: %(default)s]")
     parser.add_argument("--repeats", type=int, default=REPEATS, metavar="N", help="of each [default: %(default)s]")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the libraries here, and ask those already made")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from photoindex import memory
 from photoindex.config import Settings
 from photoindex.errors import FullTextError
 from photoindex.search import FullText
@@ -36,6 +37,8 @@ def sync(database: Database, full_text: FullText, settings: Settings) -> int:
                 stale = photos.stale_photos(connection, BATCH)
                 documents = load_documents(connection, [photo_id for photo_id, _ in stale])
             if not stale:
+                if written:
+                    memory.give_back()
                 return written
             present = {document.photo_id for document in documents}
             try:

@@ -28,7 +28,7 @@ class TermHeadConfig:
     feature_dim: int
     hidden_size: int = 512
     dropout: float = 0.3
-    kept: int = 128  # terms of a photo; the rest speak for it too faintly to be worth their room
+    kept: int = 192  # terms of a photo; the rest speak for it too faintly to be worth their room
     scale: float = 0.05  # of the 8-bit impacts that are stored: an impact is at most 255 times it
 
 

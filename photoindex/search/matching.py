@@ -175,7 +175,7 @@ class Matcher:
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
                 by_row[:-1] += self._stand_in(terms, stand_ins)
-        scores = by_row[terms.row_of_document]
+        scores = by_row.take(terms.row_of_document, mode="wrap")  # -1 is the last; unchecked, it takes two thirds
         for holders, lift in lifts:
             scores[holders] += lift
         floor = max(self._ranking.terms_floor * len(run.wanted), np.finfo(np.float32).tiny)
@@ -208,7 +208,7 @@ class Matcher:
             return np.zeros(0, np.intp)
         found, *others = (self._postings(PERSON_FIELD, word)[0] for word in stems)
         for other in others:
-            found = np.intersect1d(found, other, assume_unique=True)
+            found = np.intersect1d(found, other, assume_unique=True) if found.size and other.size else found[:0]
         return found
 
     def _stand_in(self, terms: Terms, stand_ins: Mapping[str, float]) -> Scores:

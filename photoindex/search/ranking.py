@@ -37,13 +37,13 @@ class Ranking:
     coordination: float = 0.9  # 0: photos with some of the words lose nothing; 1: they lose in proportion
     near_miss: float = 0.6  # what a word spelt nearly like the one asked for counts
     synonyms: float = 1.0  # times what the lexicon gives a word of like meaning; 0: only the words asked for
-    terms: float = 4.0  # what a photo's score by learned terms counts beside its score by words; 0: not asked
+    terms: float = 5.0  # what a photo's score by learned terms counts beside its score by words; 0: not asked
     # An impact counts by this power of it: below 1, two terms that are likely outweigh one that is certain.
-    terms_power: float = 0.7
-    terms_pairs: float = 0.5  # what a term of two neighbouring words counts beside those of each of them
+    terms_power: float = 0.6
+    terms_pairs: float = 0.25  # what a term of two neighbouring words counts beside those of each of them
     # What a photo that has none of the words must reach in learned terms, per word asked, to be found at all: a term
     # that barely speaks for a photo is noise, and "xylophone" in a library without one shall find nothing.
-    terms_floor: float = 0.5
+    terms_floor: float = 0.6
 
 
 DEFAULT_RANKING: Final = Ranking()

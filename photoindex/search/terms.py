@@ -191,6 +191,10 @@ class TermMatrix:
             if column_check(rows, levels) != self._checks[place]:
                 raise DamagedMatrix(f"the column of {term!r} is damaged")
             self._checked.add(place)
+        if not rows.size:
+            return ()
+        if len(self._curves) == 1:
+            return (Part(rows, levels, self._curves[0]),)
         edges = np.searchsorted(rows, self.bounds.astype(rows.dtype)).tolist()
         return tuple(
             Part(rows[start:end], levels[start:end], curve)

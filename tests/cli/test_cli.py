@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from photoindex.cli.main import main
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.library import Library
+from photoindex.search.ranking import DEFAULT_RANKING
 from photoindex.types import Progress
 from photoindex.units import human_seconds, human_size
 from tests.support import make_photo
@@ -99,7 +100,8 @@ def test_the_page_holds_its_pictures(indexed: Path, tmp_path: Path):
 
 def test_explain_names_the_words_that_matched_and_what_each_adds(indexed: Path):
     shown = run(indexed, "search", "red", "--explain").stdout
-    assert "red (terms) 6.50" in shown
+    worth = DEFAULT_RANKING.terms * 2.0**DEFAULT_RANKING.terms_power  # an impact of 2.00
+    assert f"red (terms) {worth:.2f}" in shown
     assert "red (caption) 0." in shown
 
 

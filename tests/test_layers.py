@@ -32,13 +32,14 @@ LAYERS = (
         "filesystem",
         "units",
     }
-    | {"retry", "pace", "atomic", "found", "learned"},
+    | {"retry", "pace", "atomic", "memory"},
     {"child", "photoformats", "hamming"},
     {"watch", "jobqueue", "decode", "captioner", "metadata", "store", "search"},
     {"companions", "details", "duplicates", "fulltext", "refresh", "termindex", "batches", "thumbnails", "stats"}
     | {"reading", "unchanged"},
     {"training", "status", "installation", "suspension", "finder", "results"},
     {"athand"},
+    {"intake"},
     {"pipeline", "watchjournal", "corrections", "exchange"},
     {"indexer", "recaption"},
     {"watcher"},

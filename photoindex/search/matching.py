@@ -171,7 +171,8 @@ class Matcher:
             for part in counted:
                 part.add_to(by_row)
                 self._note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
-            lifts.append(self._believe(terms, term, counted))
+            if counted:
+                lifts.append(self._believe(terms, term, counted))
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
                 by_row[:-1] += self._stand_in(terms, stand_ins)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from photoindex.lazy import names_of
+from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
     from photoindex.config import Settings

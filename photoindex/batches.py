@@ -23,9 +23,9 @@ from photoindex.captioner import DEFAULT_MODEL, shipped_models
 from photoindex.config import Settings
 from photoindex.errors import BatchError
 from photoindex.jobqueue import PRIORITIES, Priority
-from photoindex.paths import absolute
 from photoindex.store.database import Database
 from photoindex.store.tables import batch, job
+from photoindex.system.paths import absolute
 
 BatchKind = Literal["stale", "all", "where", "failed"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]

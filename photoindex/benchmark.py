@@ -23,7 +23,7 @@ from photoindex.config import Settings
 from photoindex.decode import Decoder
 from photoindex.errors import FolderError, PhotoError
 from photoindex.library import Library
-from photoindex.paths import absolute, check_exists
+from photoindex.system.paths import absolute, check_exists
 from photoindex.types import Prediction
 from photoindex.watch import PhotoFilter, scan
 

@@ -8,9 +8,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from photoindex.atomic import replace_file
 from photoindex.config import Settings, check, convert, default_data_dir, parse_config
 from photoindex.errors import ConfigError
+from photoindex.system.atomic import replace_file
 
 WIDTH = 100
 

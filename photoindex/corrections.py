@@ -17,11 +17,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from photoindex.errors import CorrectionError, FolderError
-from photoindex.paths import absolute
 from photoindex.store import corrections as store
 from photoindex.store import files, photos
 from photoindex.store.corrections import Said, tag_key
 from photoindex.store.database import Database
+from photoindex.system.paths import absolute
 from photoindex.types import Correction
 
 LONGEST_CAPTION = 10_000  # characters

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from photoindex.companions import companions_of
 from photoindex.errors import FolderError
-from photoindex.paths import absolute
 from photoindex.store import files, photos, vectors
+from photoindex.system.paths import absolute
 from photoindex.types import Photo
 
 

@@ -40,8 +40,8 @@ from photoindex.store.backups import Restored, restore_backup
 from photoindex.store.database import HEAD, Database, backups, knows
 from photoindex.store.files import Root, WatchNote
 from photoindex.suspension import remedy
+from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Finding
-from photoindex.units import human_seconds, human_size
 from photoindex.watch import PhotoFilter
 from photoindex.watch.inotify import InotifyLimits
 from photoindex.watch.scan import survey

@@ -15,13 +15,13 @@ from photoindex import termindex
 from photoindex.config import Settings
 from photoindex.errors import QueryError
 from photoindex.found import Hit, Match, Matched
-from photoindex.lazy import lazily
 from photoindex.search import FullText
 from photoindex.search.query import respell
 from photoindex.search.ranking import Ranking
 from photoindex.search.terms import TERMS_LAYER
 from photoindex.store.database import Database
 from photoindex.store.lookup import LEARNED_SOURCE, find_photos
+from photoindex.system.lazy_imports import lazily
 from photoindex.termindex import TermIndex
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from photoindex.lazy import lazily
+from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
     import numpy as np

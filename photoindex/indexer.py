@@ -21,13 +21,13 @@ from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.metadata import sidecars
-from photoindex.paths import absolute, check_exists, root_of, shown
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.store import files, metadata
 from photoindex.store.database import Database
 from photoindex.store.lookup import known_states, sidecar_states
 from photoindex.suspension import Suspension
+from photoindex.system.paths import absolute, check_exists, root_of, shown
 from photoindex.types import Failure, FileStat, IndexReport, Progress, ScannedFile, Tally
 from photoindex.watch import IGNORE_FILE, Changes, IgnoreFiles, PhotoFilter, Settler, compare, scanned_file, sift, walk
 from photoindex.watch.scan import file_stat

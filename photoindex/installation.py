@@ -21,8 +21,8 @@ from photoindex.config import Settings
 from photoindex.decode import list_readers
 from photoindex.errors import ModelError, PhotoError
 from photoindex.photoformats import OPTIONAL_FORMATS
+from photoindex.system.units import human_size
 from photoindex.types import Finding
-from photoindex.units import human_size
 
 PYTHON: Final = (3, 10)
 # OpenVINO comes as wheels alone: it is asked for where there are some. Elsewhere torch does all of the work.

@@ -12,11 +12,11 @@ from photoindex import jobqueue, results
 from photoindex.athand import AtHand
 from photoindex.errors import EmptyPhoto, UnreadablePhoto
 from photoindex.jobqueue import Job
-from photoindex.paths import shown
 from photoindex.photoformats import is_raw_name
 from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
 from photoindex.store import pairs, photos
 from photoindex.store.database import Database
+from photoindex.system.paths import shown
 
 
 class Intake:

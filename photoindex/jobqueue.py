@@ -29,9 +29,9 @@ from typing import Final, Literal
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, tuple_, update
 
 from photoindex.errors import PhotoError, UnreadablePhoto
-from photoindex.processes import is_running
 from photoindex.store.chunks import chunks
 from photoindex.store.tables import batch, file, job, root
+from photoindex.system.processes import is_running
 from photoindex.types import Failure, FileStat
 
 Priority = Literal["high", "normal", "low"]

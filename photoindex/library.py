@@ -14,9 +14,9 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError
-from photoindex.lazy import lazily
-from photoindex.paths import absolute, check_exists
 from photoindex.store.database import Database, is_backed_up
+from photoindex.system.lazy_imports import lazily
+from photoindex.system.paths import absolute, check_exists
 
 if TYPE_CHECKING:
     from photoindex import details, jobqueue, stats

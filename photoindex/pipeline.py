@@ -26,7 +26,6 @@ from photoindex.intake import Intake
 from photoindex.jobqueue import Job
 from photoindex.metadata.places import Gazetteer
 from photoindex.pace import Pace
-from photoindex.paths import shown
 from photoindex.photoformats import is_developed_name
 from photoindex.reading import read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
@@ -35,6 +34,7 @@ from photoindex.search import FullText
 from photoindex.store import pairs, photos
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
+from photoindex.system.paths import shown
 from photoindex.types import Progress, Tally
 
 logger = logging.getLogger(__name__)

@@ -22,10 +22,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from photoindex.config import Settings
-from photoindex.paths import printable, root_of
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.store.files import Root
+from photoindex.system.paths import printable, root_of
 from photoindex.types import FileStat, ScannedFile
 
 BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one burst,

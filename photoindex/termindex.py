@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from photoindex.lazy import lazily
 from photoindex.search import termfile
 from photoindex.search.terms import (
     Columns,
@@ -38,6 +37,7 @@ from photoindex.store.lookup import (
     vectors_after,
     vocabularies,
 )
+from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

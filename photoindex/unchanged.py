@@ -15,7 +15,6 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.errors import FolderError
-from photoindex.paths import absolute, root_of
 from photoindex.search.generations import is_complete
 from photoindex.store.database import Database
 from photoindex.store.lookup import (
@@ -26,6 +25,7 @@ from photoindex.store.lookup import (
     note_reconciled,
     sidecar_states,
 )
+from photoindex.system.paths import absolute, root_of
 from photoindex.types import IndexReport, Progress, ScannedFile
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IgnoreFiles

@@ -20,7 +20,6 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
 from photoindex.metadata.sidecars import is_sidecar
-from photoindex.paths import absolute, root_of
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.retry import Retry
@@ -28,6 +27,7 @@ from photoindex.store import files, metadata
 from photoindex.store.backups import DailyBackup
 from photoindex.store.database import Database
 from photoindex.suspension import Suspension
+from photoindex.system.paths import absolute, root_of
 from photoindex.types import FileEvent, IndexReport, Progress, Tally
 from photoindex.watch import IGNORE_FILE, FolderObserver, Settler
 from photoindex.watch.holder import held

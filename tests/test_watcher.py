@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from photoindex import child, indexer, retry, watcher, watchjournal
+from photoindex import indexer, retry, watcher, watchjournal
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.library import Library
 from photoindex.store import files, sqlite
 from photoindex.store.database import Database
+from photoindex.system import child_process
 from photoindex.types import FileEvent, IndexReport, Tally
 from photoindex.watch import IGNORE_FILE, Settler
 from photoindex.watch.inotify import InotifyLimits
@@ -410,7 +411,7 @@ def test_a_decoder_that_cannot_be_started_costs_no_photo_and_not_the_watcher(
         return real(*arguments, **options)
 
     watching = watch(album)
-    monkeypatch.setattr(child.subprocess, "Popen", refuse)
+    monkeypatch.setattr(child_process.subprocess, "Popen", refuse)
     make_photo(album / "one.jpg", "red")
     assert "Cannot allocate memory" in notice_of(watching, "decoding cannot start")
     assert watching.worked.get(timeout=PATIENCE).captioned == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError
-from photoindex.resources import models_dir
+from photoindex.system.package_data import models_dir
 
 if TYPE_CHECKING:
     import numpy as np

@@ -26,7 +26,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from photoindex.atomic import replace_file
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.encoder import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.folder import (
@@ -47,6 +46,7 @@ from photoindex.captioner.network import DECODERS, Decoder, DecoderConfig, Seen,
 from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError
+from photoindex.system.atomic import replace_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoindex import errors
-from photoindex.child import Child
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, ModelError
+from photoindex.system.child_process import Child
 from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
 _FACTS = ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device")

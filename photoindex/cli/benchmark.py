@@ -18,7 +18,7 @@ from photoindex.cli.context import (
     threads_option,
     write_json,
 )
-from photoindex.units import human_seconds
+from photoindex.system.units import human_seconds
 
 if TYPE_CHECKING:
     from photoindex.benchmark import Rates

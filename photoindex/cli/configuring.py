@@ -12,7 +12,7 @@ from photoindex import configfile
 from photoindex.cli.context import Context, json_option, write_json, write_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
-from photoindex.paths import printable
+from photoindex.system.paths import printable
 
 
 @click.group()

@@ -11,10 +11,10 @@ import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from photoindex.atomic import replace_file
 from photoindex.cli.formats import caption_pieces, visible
 from photoindex.errors import ConfigError
-from photoindex.paths import printable
+from photoindex.system.atomic import replace_file
+from photoindex.system.paths import printable
 from photoindex.types import Hit
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settings
-from photoindex.lazy import importing
+from photoindex.system.lazy_imports import importing
 
 if TYPE_CHECKING:
     from photoindex.library import Library

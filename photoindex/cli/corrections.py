@@ -12,7 +12,7 @@ import click
 from photoindex.cli import formats
 from photoindex.cli.context import Context
 from photoindex.errors import CorrectionError, FullTextError
-from photoindex.paths import printable
+from photoindex.system.paths import printable
 
 if TYPE_CHECKING:
     from photoindex.corrections import Edit, Editor

@@ -22,7 +22,7 @@ from photoindex.cli.context import (
 from photoindex.cli.formats import visible
 from photoindex.config import Settings, default_data_dir
 from photoindex.errors import ConfigError
-from photoindex.paths import absolute, printable
+from photoindex.system.paths import absolute, printable
 from photoindex.types import Finding
 
 EXIT_PROBLEM = 1

@@ -20,9 +20,9 @@ from photoindex.cli.context import (
 from photoindex.cli.formats import visible
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.hamming import MOST
-from photoindex.paths import printable
+from photoindex.system.paths import printable
+from photoindex.system.units import human_size
 from photoindex.types import Duplicate
-from photoindex.units import human_size
 
 USUAL_BITS = 10
 

@@ -27,7 +27,7 @@ from photoindex.cli.context import (
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.training import data_option, images_option, load_photos
 from photoindex.errors import ConfigError, FolderError
-from photoindex.paths import printable
+from photoindex.system.paths import printable
 from photoindex.types import Prediction, Progress
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, BinaryIO, get_args
 
 import click
 
-from photoindex.atomic import replacing
 from photoindex.cli import formats
 from photoindex.cli.context import EXIT_SOME_FAILED, Context
 from photoindex.cli.corrections import where_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.errors import ExchangeError
-from photoindex.paths import printable
+from photoindex.system.atomic import replacing
+from photoindex.system.paths import printable
 from photoindex.types import SidecarStyle
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import click
 
 from photoindex.cli.context import write_path
 from photoindex.errors import ConfigError
-from photoindex.paths import printable
+from photoindex.system.paths import printable
 
 if TYPE_CHECKING:
     from photoindex.status import Status

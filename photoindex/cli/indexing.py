@@ -25,8 +25,8 @@ from photoindex.cli.context import (
 )
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.config import WATCH_MODES
+from photoindex.system.units import human_seconds
 from photoindex.types import IndexReport, Tally
-from photoindex.units import human_seconds
 
 FAILURES_SHOWN = 10
 

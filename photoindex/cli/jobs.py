@@ -26,8 +26,8 @@ from photoindex.cli.context import (
 )
 from photoindex.cli.formats import visible
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.system.units import human_seconds
 from photoindex.types import Tally
-from photoindex.units import human_seconds
 
 if TYPE_CHECKING:
     from photoindex.batches import Batch

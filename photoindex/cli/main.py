@@ -14,7 +14,7 @@ import click
 
 import photoindex
 from photoindex.errors import PhotoindexError
-from photoindex.lazy import importing
+from photoindex.system.lazy_imports import importing
 
 EXIT_ERROR = 1
 

@@ -12,8 +12,8 @@ from photoindex.captioner.folder import inspect_folder
 from photoindex.cli.configuring import write_setting
 from photoindex.cli.context import Context, json_option, write_json
 from photoindex.errors import ModelError
-from photoindex.paths import printable
-from photoindex.units import human_size
+from photoindex.system.paths import printable
+from photoindex.system.units import human_size
 
 CARD = "MODEL_CARD.md"
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from photoindex.cli.context import stderr_is_terminal
+from photoindex.system.units import human_seconds
 from photoindex.types import Progress
-from photoindex.units import human_seconds
 
 LINE_SECONDS = 30.0  # between two plain lines
 DRAW_SECONDS = 0.1

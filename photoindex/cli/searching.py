@@ -28,9 +28,9 @@ from photoindex.cli.context import (
 )
 from photoindex.errors import PhotoError
 from photoindex.found import SortKey
-from photoindex.lazy import importing
-from photoindex.paths import printable
-from photoindex.units import human_seconds, human_size
+from photoindex.system.lazy_imports import importing
+from photoindex.system.paths import printable
+from photoindex.system.units import human_seconds, human_size
 
 if TYPE_CHECKING:
     from photoindex.library import Library

@@ -15,8 +15,8 @@ import click
 from photoindex.cli.context import Context
 from photoindex.cli.formats import visible
 from photoindex.errors import FolderError, ServiceError
-from photoindex.paths import absolute, printable
-from photoindex.service import ServicePlan, plan, watch_command
+from photoindex.system.paths import absolute, printable
+from photoindex.system.service import ServicePlan, plan, watch_command
 
 EXIT_NOT_RUNNING = 1
 

@@ -12,7 +12,7 @@ import click
 
 from photoindex.cli.context import Context, json_option, write_json
 from photoindex.cli.formats import visible
-from photoindex.units import human_size
+from photoindex.system.units import human_size
 
 WIDEST = 80  # columns
 NAME_WIDTH = 40

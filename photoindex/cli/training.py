@@ -11,8 +11,8 @@ import click
 
 from photoindex.cli.context import Context, device_option, model_option, threads_option
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.system.units import human_seconds
 from photoindex.types import Progress
-from photoindex.units import human_seconds
 
 if TYPE_CHECKING:
     from photoindex.training.datasets import CaptionedPhoto

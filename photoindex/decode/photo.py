@@ -27,8 +27,8 @@ from photoindex.decode.readers import pillow_readers, plugin_works
 from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
 from photoindex.metadata.exif import read_orientation
 from photoindex.metadata.read import describe
-from photoindex.paths import shown
 from photoindex.photoformats import HEIC, JPEG_XL, RAW, PhotoFormat
+from photoindex.system.paths import shown
 from photoindex.types import DecodedPhoto
 
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic

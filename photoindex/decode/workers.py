@@ -15,11 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from photoindex.child import Child
 from photoindex.decode.photo import decode_photo
 from photoindex.decode.worker_main import DecodeFunction, read_answer
 from photoindex.errors import DecoderCrashed, DecoderUnavailable, PhotoError
-from photoindex.paths import shown
+from photoindex.system.child_process import Child
+from photoindex.system.paths import shown
 from photoindex.types import DecodedPhoto
 
 if TYPE_CHECKING:  # the workers import this module as well, and need no settings

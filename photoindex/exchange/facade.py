@@ -19,13 +19,13 @@ from photoindex.exchange.merge import Merger
 from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
 from photoindex.exchange.sidecars import Found, Wanted, Written
 from photoindex.exchange.xmp import level
-from photoindex.paths import absolute, check_exists
 from photoindex.store import corrections as store
 from photoindex.store import files, photos
 from photoindex.store.chunks import chunks
 from photoindex.store.corrections import Said, tag_key
 from photoindex.store.database import Database
 from photoindex.store.tables import caption, term
+from photoindex.system.paths import absolute, check_exists
 from photoindex.types import Photo, Progress, SidecarStyle
 
 LINES_AT_ONCE = 200  # lines that are one transaction

@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from photoindex.atomic import replace_file
 from photoindex.corrections import merged_tags
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp import Sidecar, level
 from photoindex.store.corrections import tag_key
+from photoindex.system.atomic import replace_file
 from photoindex.types import SidecarStyle
 
 STYLES: tuple[SidecarStyle, ...] = get_args(SidecarStyle)

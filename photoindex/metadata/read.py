@@ -34,7 +34,7 @@ from photoindex.metadata.takeout import TakeoutError, read_takeout
 from photoindex.metadata.takeoutnames import is_cut
 from photoindex.metadata.text import each_once
 from photoindex.metadata.xmp import MOST_BYTES, XmpError, read_xmp
-from photoindex.paths import shown
+from photoindex.system.paths import shown
 from photoindex.types import PhotoFacts, Place, TakenSource, Written
 
 # A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.

@@ -21,8 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from photoindex.atomic import replace_file
 from photoindex.errors import FullTextError
+from photoindex.system.atomic import replace_file
 
 REMEDY: Final = "run photoindex reindex --fulltext"
 

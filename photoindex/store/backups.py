@@ -28,7 +28,7 @@ from photoindex.store.database import (
 )
 from photoindex.store.sqlite import BUSY_SECONDS
 from photoindex.store.tables import catalogue, file, job, metadata, photo, root
-from photoindex.units import human_size
+from photoindex.system.units import human_size
 
 LOOK_SECONDS: Final = 3600.0  # how often a program that runs for long looks whether a backup is due
 FREE_BYTES: Final = 50_000_000  # that a backup leaves on its disk

@@ -24,7 +24,6 @@ from photoindex.errors import (
     CatalogueReadOnly,
     CatalogueTooNew,
 )
-from photoindex.resources import migrations_dir
 from photoindex.store.asking import Asker
 from photoindex.store.sqlite import (
     BUSY_SECONDS,
@@ -36,6 +35,7 @@ from photoindex.store.sqlite import (
     may_write,
     needs_copy,
 )
+from photoindex.system.package_data import migrations_dir
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal, or_, select, update
 
 from photoindex import jobqueue
-from photoindex.paths import root_of
 from photoindex.store import pairs
 from photoindex.store.chunks import chunks
 from photoindex.store.photos import mark_text_stale
 from photoindex.store.tables import UtcTime, file, job, photo, root
+from photoindex.system.paths import root_of
 from photoindex.types import FileStat, ScannedFile
 
 

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from photoindex.atomic import replace_file
 from photoindex.captioner.encoder import Encoder
+from photoindex.system.atomic import replace_file
 from photoindex.training.views import load_view
 
 # Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.

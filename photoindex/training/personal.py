@@ -27,7 +27,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from photoindex.atomic import replace_file
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.folder import WEIGHTS_FILE
@@ -38,6 +37,7 @@ from photoindex.decode import decode_photo
 from photoindex.errors import PhotoError, TrainingError
 from photoindex.store import corrections as store
 from photoindex.store.database import Database
+from photoindex.system.atomic import replace_file
 from photoindex.training.captions import SeenCache, padded
 from photoindex.training.evaluate import caption_split, score_captions
 from photoindex.training.features import View, ViewCache

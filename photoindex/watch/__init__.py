@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from photoindex.lazy import names_of
+from photoindex.system.lazy_imports import names_of
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IGNORE_FILE, IgnoreFiles
 from photoindex.watch.reconcile import Changes, compare, sift

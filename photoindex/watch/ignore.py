@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from photoindex.paths import shown
+from photoindex.system.paths import shown
 
 logger = logging.getLogger(__name__)
 

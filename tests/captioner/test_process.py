@@ -90,7 +90,7 @@ def test_a_system_that_starts_no_process_is_a_crash_that_may_pass(settings: Sett
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
-    monkeypatch.setattr("photoindex.child.subprocess.Popen", refuse)
+    monkeypatch.setattr("photoindex.system.child_process.subprocess.Popen", refuse)
     with pytest.raises(CaptionerCrashed, match="cannot be started: Cannot allocate memory"):
         CaptionerProcess(settings)
 

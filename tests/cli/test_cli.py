@@ -13,8 +13,8 @@ from photoindex.cli.main import main
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.library import Library
 from photoindex.search.ranking import DEFAULT_RANKING
+from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Progress
-from photoindex.units import human_seconds, human_size
 from tests.support import make_photo
 
 

@@ -34,19 +34,19 @@ def run(data_dir: Path, *arguments: str, answer: str | None = None) -> Result:
 
 
 def test_it_is_shown_asked_for_written_and_removed(told: Path, data_dir: Path, album: Path, tmp_path: Path) -> None:
-    unit = tmp_path / "home/.config/systemd/user/photoindex.service"
+    unit = tmp_path / "home/.config/systemd/user/photoindex.system.service"
     assert run(data_dir, "status").stdout == "not installed\n"
     shown = run(data_dir, "install", "--dry-run", str(album)).stdout
     assert f"write {unit}:" in shown
     assert f'"watch" "--" "{album}"' in shown
-    assert "run systemctl --user enable photoindex.service" in shown
+    assert "run systemctl --user enable photoindex.system.service" in shown
     assert run(data_dir, "install", str(album), answer="n\n").exit_code == 1
     assert not unit.exists()
     assert told.read_text() == ""
     assert run(data_dir, "install", str(album), answer="y\n").exit_code == 0
     assert f'"{album}"' in unit.read_text()
     assert told.read_text().splitlines() == [
-        "--user daemon-reload", "--user enable photoindex.service", "--user restart photoindex.service",
+        "--user daemon-reload", "--user enable photoindex.system.service", "--user restart photoindex.system.service",
     ]  # fmt: skip
     assert run(data_dir, "status").stdout == f"installed: {unit}\nactive\n"
     assert run(data_dir, "uninstall", "--dry-run").exit_code == 0
@@ -54,7 +54,7 @@ def test_it_is_shown_asked_for_written_and_removed(told: Path, data_dir: Path, a
     assert run(data_dir, "uninstall", "--yes").exit_code == 0
     assert not unit.exists()
     assert told.read_text().splitlines()[-2:] == [
-        "--user disable --now photoindex.service", "--user daemon-reload",
+        "--user disable --now photoindex.system.service", "--user daemon-reload",
     ]  # fmt: skip
     assert run(data_dir, "uninstall").stderr == "not installed\n"
 

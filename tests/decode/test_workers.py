@@ -288,7 +288,9 @@ class TestCrashes:
             raise RuntimeError("can't start new thread")
 
         with Decoder(SIZE, 2, PLENTY, PIXELS) as decoder:
-            place = "photoindex.child.subprocess.Popen" if what == "process" else "threading.Thread.start"
+            place = (
+                "photoindex.system.child_process.subprocess.Popen" if what == "process" else "threading.Thread.start"
+            )
             monkeypatch.setattr(place, refuse)
             with pytest.raises(DecoderUnavailable, match="cannot start") as caught:
                 list(decoder.decode(photos))

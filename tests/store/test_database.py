@@ -18,11 +18,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from photoindex.errors import CatalogueError, CatalogueTooNew
-from photoindex.resources import migrations_dir
 from photoindex.store import database as database_module
 from photoindex.store import files
 from photoindex.store.database import BACKUPS_KEPT, HEAD, Database
 from photoindex.store.tables import metadata
+from photoindex.system.package_data import migrations_dir
 from tests.support import REPOSITORY, add_files, migrate
 
 NEXT_MIGRATION = """

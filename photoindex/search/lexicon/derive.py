@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.errors import PhotoindexError
-from photoindex.resources import models_dir
 from photoindex.search.analysis import STOP_WORDS, stem, words
 from photoindex.search.lexicon import judgement
 from photoindex.search.lexicon.tables import FOLDER, KINDS, SYNONYMS, format_weights, write_table
 from photoindex.search.lexicon.wordnet import VISIBLE, WordNet, read_wordnet
+from photoindex.system.package_data import models_dir
 
 UNSEEN: Final = 0.25  # what a sense counts that cannot be seen
 RIVAL: Final = 0.5  # what a use as another part of speech counts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.lazy import importing, lazily
+from photoindex.system.lazy_imports import importing, lazily
 
 
 def test_a_module_is_imported_when_something_of_it_is_used(

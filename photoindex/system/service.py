@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from photoindex.errors import ServiceError
 
-UNIT = "photoindex.service"
+UNIT = "photoindex.system.service"
 LABEL = "org.photoindex.watch"
 TASK = "photoindex watch"
 DESCRIPTION = "photoindex: captions photos as they come"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex import memory
+from photoindex.system import memory
 
 
 class Node:

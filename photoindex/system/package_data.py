@@ -6,7 +6,7 @@ from pathlib import Path
 
 from photoindex.errors import PhotoindexError
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def _find(name: str) -> Path:

@@ -10,8 +10,8 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from photoindex.library import Library
-from photoindex.paths import as_on_disk, printable, shown
 from photoindex.store.tables import stored_path
+from photoindex.system.paths import as_on_disk, printable, shown
 from tests.support import make_photo, names
 
 NFC, NFD = unicodedata.normalize("NFC", "Été"), unicodedata.normalize("NFD", "Été")

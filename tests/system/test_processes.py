@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from photoindex.processes import is_running, runs_on_windows
+from photoindex.system.processes import is_running, runs_on_windows
 
 
 def test_a_process_runs_until_it_has_ended() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.atomic import replace_file, replacing
+from photoindex.system.atomic import replace_file, replacing
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, and no named pipes of this kind")
 

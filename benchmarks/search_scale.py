@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 from sqlalchemy import update
 
 from photoindex.captioner import model_folder
+from photoindex.language.analysis import STOP_WORDS, stem
 from photoindex.search import Document, FullText
-from photoindex.search.analysis import STOP_WORDS, stem
 from photoindex.search.ranking import Ranking
 from photoindex.search.termfile import publish
 from photoindex.search.terms import Stamp, build

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, exists, select
 
-from photoindex.search.analysis import content_words, stem
+from photoindex.language.analysis import content_words, stem
 from photoindex.store.lookup import precedence_of
 from photoindex.store.photos import LABEL_SOURCE
 from photoindex.store.tables import caption, file, photo, root, term

@@ -22,7 +22,7 @@ from sqlalchemy import delete, event, update
 
 from photoindex.captioner.folder import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
-from photoindex.search.analysis import stem
+from photoindex.language.analysis import stem
 from photoindex.store import files, photos
 from photoindex.store.database import Database
 from photoindex.store.tables import job, root

@@ -15,7 +15,7 @@ from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.term_head import strongest
-from photoindex.search import lexicon
+from photoindex.language import lexicon
 from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
 LABELS_KEPT = 5

@@ -9,7 +9,7 @@ from photoindex.captioner.beam import Hypothesis, SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.network import Seen, WordSteps
 from photoindex.captioner.vocabulary import SPECIAL, Vocabulary
-from photoindex.search.analysis import content_words, stem
+from photoindex.language.analysis import content_words, stem
 
 
 class Speaker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from photoindex.search.analysis import stem, typed_words
+from photoindex.language.analysis import stem, typed_words
 
 
 def marked(text: str, stems: Collection[str]) -> Iterator[tuple[str, bool]]:

@@ -38,8 +38,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from photoindex.errors import QueryError
-from photoindex.search import _whoosh, lexicon, numbers
-from photoindex.search.analysis import stem
+from photoindex.language import lexicon
+from photoindex.language.analysis import stem
+from photoindex.search import _whoosh, numbers
 from photoindex.search.documents import Terms
 from photoindex.search.evidence import Evidence, Ground
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking

@@ -29,8 +29,8 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from photoindex.errors import QueryError
+from photoindex.language.analysis import STOP_WORDS, content_words, stem, typed_words, words
 from photoindex.search import dates, numbers
-from photoindex.search.analysis import STOP_WORDS, content_words, stem, typed_words, words
 from photoindex.search.syntax import (
     AllOf,
     AnyOf,

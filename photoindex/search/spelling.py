@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Final
 
-from photoindex.search.analysis import STOP_WORDS, stem
+from photoindex.language.analysis import STOP_WORDS, stem
 from photoindex.search.matching import Matcher
 from photoindex.search.syntax import ParsedQuery
 

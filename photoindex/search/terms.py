@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from photoindex.search import lexicon
-from photoindex.search.analysis import stem
+from photoindex.language import lexicon
+from photoindex.language.analysis import stem
 from photoindex.search.evidence import locate
 from photoindex.search.syntax import AllOf, AnyOf, Node, Ranked, Word
 

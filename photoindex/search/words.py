@@ -19,8 +19,8 @@ import numpy as np
 
 from photoindex.errors import FullTextError, PhotoindexError
 from photoindex.found import Match
+from photoindex.language.analysis import content_words, fingerprint, sentences, stem
 from photoindex.search import _whoosh, numbers
-from photoindex.search.analysis import content_words, fingerprint, sentences, stem
 from photoindex.search.documents import PHOTO_FIELD, Documents
 from photoindex.search.evidence import reasons
 from photoindex.search.generations import REMEDY, Current, Generations, discard

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from photoindex.search.analysis import content_words, stem
+from photoindex.language.analysis import content_words, stem
 
 # A thing a line: what it is called. Words for people are one thing; so are those for what cannot be told apart.
 OBJECTS: Final = """

@@ -18,8 +18,8 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from photoindex.language.analysis import content_words, stem
 from photoindex.search import Document, FullText, Match
-from photoindex.search.analysis import content_words, stem
 from photoindex.search.query import plain_words
 from photoindex.search.ranking import DEFAULT_RANKING, Ranking
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from photoindex.captioner.encoder import Encoder
 from photoindex.captioner.term_head import TermHead
-from photoindex.search.analysis import content_words, stem
+from photoindex.language.analysis import content_words, stem
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import ViewCache
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoindex.search.analysis import content_words, stem
+from photoindex.language.analysis import content_words, stem
 from photoindex.search.highlight import marked
 
 

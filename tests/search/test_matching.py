@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from photoindex.errors import QueryError
-from photoindex.search import Document, FullText, Match, lexicon
+from photoindex.language import lexicon
+from photoindex.search import Document, FullText, Match
 from photoindex.search.ranking import Ranking
 from photoindex.search.terms import NOBODY, Column, Columns, Part
 from photoindex.types import Matched

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from photoindex.errors import QueryError
-from photoindex.search.analysis import content_words, fold, stem, words
+from photoindex.language.analysis import content_words, fold, stem, words
 from photoindex.search.query import parse_query, plain_words, respell
 from photoindex.search.syntax import AllOf, AnyOf, Fuzzy, Has, ParsedQuery, Phrase, Prefix, Ranked, Taken, Word
 from tests.search.strategies import QUERIES

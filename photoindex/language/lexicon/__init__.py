@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
-from photoindex.search.analysis import IRREGULAR_PLURALS, stem
-from photoindex.search.lexicon.tables import FOLDER, KINDS, SYNONYMS, look_up, parse_weights
+from photoindex.language.analysis import IRREGULAR_PLURALS, stem
+from photoindex.language.lexicon.tables import FOLDER, KINDS, SYNONYMS, look_up, parse_weights
 
 __all__ = ["kinds", "members", "synonyms"]
 

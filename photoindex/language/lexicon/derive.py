@@ -1,6 +1,6 @@
 """Make the tables of this package anew from a WordNet 3.0 database and the word lists of the shipped models:
 
-    python -m photoindex.search.lexicon.derive /usr/share/wordnet
+    python -m photoindex.language.lexicon.derive /usr/share/wordnet
 
 (Debian's package ``wordnet-base`` has those files.) The same input gives the same tables, byte for byte. Nothing of
 this module is used when photos are captioned or searched.
@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.errors import PhotoindexError
-from photoindex.search.analysis import STOP_WORDS, stem, words
-from photoindex.search.lexicon import judgement
-from photoindex.search.lexicon.tables import FOLDER, KINDS, SYNONYMS, format_weights, write_table
-from photoindex.search.lexicon.wordnet import VISIBLE, WordNet, read_wordnet
+from photoindex.language.analysis import STOP_WORDS, stem, words
+from photoindex.language.lexicon import judgement
+from photoindex.language.lexicon.tables import FOLDER, KINDS, SYNONYMS, format_weights, write_table
+from photoindex.language.lexicon.wordnet import VISIBLE, WordNet, read_wordnet
 from photoindex.system.package_data import models_dir
 
 UNSEEN: Final = 0.25  # what a sense counts that cannot be seen
@@ -256,7 +256,7 @@ def _judged() -> Iterable[tuple[str, str, float]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m photoindex.search.lexicon.derive")
+    parser = argparse.ArgumentParser(prog="python -m photoindex.language.lexicon.derive")
     parser.add_argument("wordnet", type=Path, help="folder of the WordNet 3.0 database: data.noun, index.noun, ...")
     parser.add_argument("--models", type=Path, default=models_dir(), help="folder of the shipped models")
     parser.add_argument("--to", type=Path, default=FOLDER, help="folder to write the tables to")

@@ -11,7 +11,7 @@ FOLDER: Final = Path(__file__).parent
 KINDS: Final = "kinds.txt"  # label -> names of what it is
 SYNONYMS: Final = "synonyms.txt"  # word -> words with weights
 _HEADER: Final = (
-    "# Derived from WordNet 3.0 (see WORDNET-LICENSE) by photoindex.search.lexicon.derive; not edited by hand.\n"
+    "# Derived from WordNet 3.0 (see WORDNET-LICENSE) by photoindex.language.lexicon.derive; not edited by hand.\n"
 )
 
 

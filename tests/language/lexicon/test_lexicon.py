@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from photoindex.captioner import model_folder
-from photoindex.search import lexicon
-from photoindex.search.analysis import content_words, stem, words
-from photoindex.search.lexicon.tables import FOLDER, KINDS, SYNONYMS, parse_weights, read_table
+from photoindex.language import lexicon
+from photoindex.language.analysis import content_words, stem, words
+from photoindex.language.lexicon.tables import FOLDER, KINDS, SYNONYMS, parse_weights, read_table
 
 
 def lines(name: str) -> list[str]:

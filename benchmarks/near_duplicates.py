@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from photoindex.decode.fingerprint import fingerprint_of
 from photoindex.hamming import NearStrings
-from photoindex.photoformats import PHOTO_SUFFIXES
+from photoindex.media.decode.fingerprint import fingerprint_of
+from photoindex.media.formats import PHOTO_SUFFIXES
 
 BITS = (0, 4, 10, 15, 18, 20, 24)
 MANY = 50_000

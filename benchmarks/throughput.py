@@ -44,8 +44,8 @@ from photoindex.captioner.encoder import build_encoder
 from photoindex.captioner.network import DecoderConfig, Seen, build_decoder, regions_of
 from photoindex.captioner.runtime import Runtime
 from photoindex.config import load_settings
-from photoindex.decode import Decoder
 from photoindex.library import Library
+from photoindex.media.decode import Decoder
 
 Way = Callable[[Sequence[Path]], object]
 NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")

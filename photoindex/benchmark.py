@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
-from photoindex.decode import Decoder
 from photoindex.errors import FolderError, PhotoError
 from photoindex.library import Library
+from photoindex.media.decode import Decoder
 from photoindex.system.paths import absolute, check_exists
 from photoindex.types import Prediction
 from photoindex.watch import PhotoFilter, scan

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex.photoformats import FILM_SUFFIXES, suffix_of
+from photoindex.media.formats import FILM_SUFFIXES, suffix_of
 from photoindex.store import pairs
 from photoindex.types import Companion, Photo
 

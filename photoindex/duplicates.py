@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from photoindex.config import Settings
-from photoindex.decode import Decoder
 from photoindex.errors import PhotoError
 from photoindex.hamming import NearStrings
+from photoindex.media.decode import Decoder
 from photoindex.store import fingerprints
 from photoindex.store.database import Database
 from photoindex.store.fingerprints import HeldPhoto

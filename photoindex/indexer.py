@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.errors import FolderError
-from photoindex.metadata import sidecars
+from photoindex.media.metadata import sidecars
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.store import files, metadata

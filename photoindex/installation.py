@@ -18,9 +18,9 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.captioner.folder import inspect_folder
 from photoindex.config import Settings
-from photoindex.decode import list_readers
 from photoindex.errors import ModelError, PhotoError
-from photoindex.photoformats import OPTIONAL_FORMATS
+from photoindex.media.decode import list_readers
+from photoindex.media.formats import OPTIONAL_FORMATS
 from photoindex.system.units import human_size
 from photoindex.types import Finding
 
@@ -126,7 +126,7 @@ def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) 
     """Have a made photo decoded in a worker process and captioned on the device in use."""
     from PIL import Image
 
-    from photoindex.decode import Decoder
+    from photoindex.media.decode import Decoder
 
     captioner = load(settings)
     decoder = Decoder(captioner.input_size, workers=1, seconds=settings.decode_seconds, max_pixels=settings.max_pixels)

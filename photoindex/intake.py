@@ -12,7 +12,7 @@ from photoindex import jobqueue, results
 from photoindex.athand import AtHand
 from photoindex.errors import EmptyPhoto, UnreadablePhoto
 from photoindex.jobqueue import Job
-from photoindex.photoformats import is_raw_name
+from photoindex.media.formats import is_raw_name
 from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
 from photoindex.store import pairs, photos
 from photoindex.store.database import Database

@@ -134,7 +134,7 @@ class Library:
             check_exists(place)
             if place.is_dir():
                 raise FolderError(f"{place} is a folder: name photos, or use `photoindex index`")
-        from photoindex.decode import Decoder
+        from photoindex.media.decode import Decoder
 
         captioner = self._pipe().captioner
         with Decoder.by_settings(self.settings, captioner.input_size) as decoder:
@@ -170,7 +170,7 @@ class Library:
 
     def thumbnails(self, hits: Sequence[Hit]) -> Iterator[bytes | None]:
         """For each hit a small JPEG, upright; ``None`` for a photo that cannot be read now."""
-        from photoindex.thumbnails import Thumbnails
+        from photoindex.media.thumbnails import Thumbnails
 
         with self._database.read() as connection:
             contents = photos.content_hashes(connection, [hit.photo_id for hit in hits])

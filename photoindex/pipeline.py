@@ -20,13 +20,13 @@ from photoindex import batches, fulltext, jobqueue, results, termindex
 from photoindex.athand import AtHand
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
-from photoindex.decode import Decoder, Decoding
 from photoindex.errors import FullTextError, PhotoError
 from photoindex.intake import Intake
 from photoindex.jobqueue import Job
-from photoindex.metadata.places import Gazetteer
+from photoindex.media.decode import Decoder, Decoding
+from photoindex.media.formats import is_developed_name
+from photoindex.media.metadata.places import Gazetteer
 from photoindex.pace import Pace
-from photoindex.photoformats import is_developed_name
 from photoindex.reading import read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.results import Result

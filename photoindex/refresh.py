@@ -15,11 +15,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from photoindex.config import Settings
-from photoindex.decode import Decoder, describe_photo
 from photoindex.errors import PhotoError
-from photoindex.metadata import sidecars
-from photoindex.metadata.places import Gazetteer
-from photoindex.metadata.text import each_once
+from photoindex.media.decode import Decoder, describe_photo
+from photoindex.media.metadata import sidecars
+from photoindex.media.metadata.cleaning import each_once
+from photoindex.media.metadata.places import Gazetteer
 from photoindex.store import files, metadata
 from photoindex.store.database import Database
 from photoindex.types import DecodedPhoto, PhotoFacts, Progress, Written

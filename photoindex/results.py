@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from photoindex import batches, jobqueue
-from photoindex.metadata import sidecars
-from photoindex.metadata.places import Gazetteer
+from photoindex.media.metadata import sidecars
+from photoindex.media.metadata.places import Gazetteer
 from photoindex.reading import Ready
 from photoindex.store import files, metadata, pairs, photos
 from photoindex.types import DecodedPhoto

@@ -83,7 +83,7 @@ class ScannedFile:
 
     path: Path
     stat: FileStat
-    sidecars: str = ""  # the state of the sidecars beside it, as metadata/sidecars.py writes it
+    sidecars: str = ""  # the state of the sidecars beside it, as media/metadata/sidecars.py writes it
 
 
 @dataclass(frozen=True, slots=True)

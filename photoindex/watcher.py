@@ -19,7 +19,7 @@ from pathlib import Path
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.indexer import Indexer
-from photoindex.metadata.sidecars import is_sidecar
+from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.retry import Retry

@@ -15,7 +15,7 @@ from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.types import Companion
 from tests.conftest import OpenLibrary
-from tests.decode.makers import dng, jpeg
+from tests.media.decode.makers import dng, jpeg
 from tests.support import COLOURS, NOW, FakeCaptioner, downgrade, make_photo, names
 
 pytest.importorskip("rawpy", reason="needs the extra raw")

@@ -24,10 +24,10 @@ from sqlalchemy import update
 
 from photoindex import doctor, installation
 from photoindex.config import Settings
-from photoindex.decode import list_readers
 from photoindex.doctor import Machine, examine, restore
 from photoindex.errors import CatalogueError, DeviceUnavailable
 from photoindex.library import Library
+from photoindex.media.decode import list_readers
 from photoindex.search import FullText, termfile
 from photoindex.store import database as database_module
 from photoindex.store import files

@@ -18,7 +18,7 @@ from photoindex.store import files
 from photoindex.types import FileStat, Progress, ScannedFile
 from photoindex.watch import IGNORE_FILE, Settler
 from photoindex.watch.scan import file_stat
-from tests.metadata.samples import described
+from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, Writer, add_files, make_photo, names, put_on_another_disk, refuse
 
 OpenLibrary = Callable[..., Library]

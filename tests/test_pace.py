@@ -104,7 +104,7 @@ PRIORITIES = """
 import os, sys
 from contextlib import suppress
 from pathlib import Path
-from photoindex.decode import Decoder
+from photoindex.media.decode import Decoder
 from photoindex.pace import give_way
 
 os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[2]))

@@ -20,7 +20,7 @@ from photoindex.store.database import Database
 from photoindex.store.tables import photo
 from photoindex.types import Photo
 from tests.conftest import OpenLibrary
-from tests.metadata.samples import bag, described, packet, takeout
+from tests.media.metadata.samples import bag, described, packet, takeout
 from tests.support import FakeCaptioner, make_photo, names
 from tests.test_watcher import PATIENCE, Watch
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 
 import pytest
 
-from photoindex.decode import workers
+from photoindex.media.decode import workers
 
 KEPT = 4  # idle workers for each kind of task: as many as one Decoder has at most
 

@@ -76,7 +76,7 @@ def _examine(context: Context, deep: bool, flags: dict[str, Any]) -> Iterator[Fi
 @json_option
 def formats(as_json: bool) -> None:
     """List the photo formats: which this installation reads, by what, and what to install for the rest."""
-    from photoindex.decode.readers import list_readers
+    from photoindex.media.decode.readers import list_readers
 
     found = list_readers()
     if as_json:

@@ -66,7 +66,7 @@ def _metadata_dict(facts: PhotoFacts | None) -> dict[str, Any]:
         gps = {"latitude": facts.latitude, "longitude": facts.longitude, "altitude": facts.altitude}
     offset = None
     if facts.taken_offset is not None:
-        from photoindex.metadata.dates import offset_text
+        from photoindex.media.metadata.dates import offset_text
 
         offset = offset_text(facts.taken_offset)
     return {

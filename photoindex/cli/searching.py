@@ -276,7 +276,7 @@ def _show(photo: Photo) -> None:
 
 def _taken(facts: PhotoFacts) -> str:
     """When, and who says so."""
-    from photoindex.metadata.dates import offset_text
+    from photoindex.media.metadata.dates import offset_text
 
     assert facts.taken_at is not None
     offset = "" if facts.taken_offset is None else f" {offset_text(facts.taken_offset)}"

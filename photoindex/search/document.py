@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from photoindex.metadata.places import words_of
+from photoindex.media.metadata.places import words_of
 from photoindex.search.query import FORMAT
 from photoindex.types import Document, Photo, PhotoFacts
 

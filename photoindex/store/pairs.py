@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
 from photoindex import jobqueue
-from photoindex.photoformats import HEIC, is_developed_name, is_raw_name, suffix_of
+from photoindex.media.formats import HEIC, is_developed_name, is_raw_name, suffix_of
 from photoindex.store.chunks import chunks
 from photoindex.store.photos import mark_text_stale
 from photoindex.store.tables import caption, file, job, root

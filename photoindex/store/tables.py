@@ -162,7 +162,9 @@ photo = Table(
     # 0: the full-text index is up to date. Otherwise a random token, new with every change: clearing names the token
     # that was read, so that a change made meanwhile keeps its mark.
     Column("text_stale", BigInteger, nullable=False, index=True),
-    Column("fingerprint", LargeBinary),  # see decode/fingerprint.py; null until it is decoded, empty when it has none
+    Column(
+        "fingerprint", LargeBinary
+    ),  # see media/decode/fingerprint.py; null until it is decoded, empty when it has none
 )
 
 file = Table(
@@ -176,7 +178,7 @@ file = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", Unsigned64, nullable=False),
     Column("missing_since", UtcTime),
-    Column("sidecars", Text, nullable=False, server_default=text("''")),  # their state, see metadata/sidecars.py
+    Column("sidecars", Text, nullable=False, server_default=text("''")),  # their state, see media/metadata/sidecars.py
     Column("shot", BigInteger, index=True),  # its folder and stem, hashed: see store/pairs.py
     # The file of the same shot that stands for this one, whose photo_id is null then. No foreign key, as SQLite cannot
     # add one to a table that is there.

@@ -33,8 +33,8 @@ from photoindex.captioner.folder import WEIGHTS_FILE
 from photoindex.captioner.network import Decoder, build_decoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
-from photoindex.decode import decode_photo
 from photoindex.errors import PhotoError, TrainingError
+from photoindex.media.decode import decode_photo
 from photoindex.store import corrections as store
 from photoindex.store.database import Database
 from photoindex.system.atomic import replace_file

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoindex.photoformats import PHOTO_SUFFIXES
+from photoindex.media.formats import PHOTO_SUFFIXES
 from photoindex.watch.ignore import IgnoreFiles, IgnoreRules
 
 # Compared without regard to case; kept out even where hidden files are wanted.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from photoindex.errors import FolderError
-from photoindex.metadata import sidecars
+from photoindex.media.metadata import sidecars
 from photoindex.types import FileEvent, FileStat, ScannedFile
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.reconcile import compare, events

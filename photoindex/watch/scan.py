@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoindex.errors import FolderError
-from photoindex.metadata import sidecars
+from photoindex.media.metadata import sidecars
 from photoindex.types import FileStat, ScannedFile
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IgnoreRules

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from watchdog.events import FileSystemEvent
 
-from photoindex.metadata.sidecars import is_sidecar
+from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.types import FileEvent
 from photoindex.watch.filters import PhotoFilter
 from photoindex.watch.ignore import IGNORE_FILE

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from photoindex.captioner import load_captioner, model_folder, shipped_models
 from photoindex.captioner.neural import KIND_THRESHOLD, NeuralCaptioner
 from photoindex.config import Settings
-from photoindex.decode import decode_photo
 from photoindex.errors import CheckpointError, DeviceUnavailable
+from photoindex.media.decode import decode_photo
 
 NAMES = ("chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "astronaut.png")
 

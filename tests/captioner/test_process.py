@@ -14,8 +14,8 @@ import skimage.data
 from photoindex.captioner import Captioner, load_captioner, start_captioner
 from photoindex.captioner.process import CaptionerProcess
 from photoindex.config import Settings
-from photoindex.decode import decode_photo
 from photoindex.errors import CaptionerCrashed, CheckpointError
+from photoindex.media.decode import decode_photo
 from tests.support import COLOURS, REPOSITORY, FakeCaptioner
 
 

@@ -17,7 +17,7 @@ from photoindex.captioner.encoder import build_encoder
 from photoindex.captioner.neural import NeuralCaptioner
 from photoindex.captioner.runtime import CPU_ENCODER_BATCH, Runtime
 from photoindex.captioner.shares import LEAST_PHOTOS
-from photoindex.decode import decode_photo
+from photoindex.media.decode import decode_photo
 from photoindex.types import Prediction
 
 CPU = torch.device("cpu")

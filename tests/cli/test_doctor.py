@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from photoindex.cli.main import main
-from photoindex.photoformats import FORMATS, RAW, PhotoFormat
+from photoindex.media.formats import FORMATS, RAW, PhotoFormat
 from photoindex.store.database import Database
 from tests.support import REPOSITORY, make_model_folder
 
-READERS = "photoindex.decode.readers.plugin_works"
+READERS = "photoindex.media.decode.readers.plugin_works"
 
 
 @pytest.fixture

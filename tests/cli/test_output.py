@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from photoindex.cli.main import COMMANDS, main
 from photoindex.library import Library
-from tests.metadata.samples import alt, bag, packet
+from tests.media.metadata.samples import alt, bag, packet
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
 DOCUMENT = (REPOSITORY / "docs" / "output.md").read_text(encoding="utf-8")

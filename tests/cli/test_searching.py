@@ -16,7 +16,7 @@ from photoindex.cli.main import main
 from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.types import Hit
-from tests.metadata.samples import bag, packet
+from tests.media.metadata.samples import bag, packet
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
 CLEAR = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}

@@ -16,7 +16,7 @@ from photoindex.corrections import Edit
 from photoindex.exchange.facade import ImportReport
 from photoindex.library import Library
 from photoindex.types import Photo
-from tests.metadata.samples import described
+from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, make_photo, names
 
 OpenNew = Callable[..., Library]

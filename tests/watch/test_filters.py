@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from photoindex.decode.readers import pillow_readers
-from photoindex.photoformats import PHOTO_SUFFIXES
+from photoindex.media.decode.readers import pillow_readers
+from photoindex.media.formats import PHOTO_SUFFIXES
 from photoindex.watch.filters import PhotoFilter
 
 

@@ -1,0 +1,163 @@
+"""The worker's side of decoding, and the little language that a worker and its parent speak.
+
+A worker lives on its standard input and output. The first line it gets is a JSON object with ``function``
+(``module:name``), ``size`` and ``max_pixels``; it answers with a line ``{"ready": true}``. Then each line in is the
+path of one photo (a JSON string), and each answer is a line of JSON, followed by the pixels where there are some. No
+pickles: a decoder that was taken over by a crafted photo must not be able to make its parent run anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from photoindex import errors
+from photoindex.errors import DecoderCrashed, PhotoError
+from photoindex.media.metadata import json_form
+from photoindex.types import DecodedPhoto
+
+DecodeFunction = Callable[[Path, int, int], DecodedPhoto]
+
+NICENESS = 5  # the person at the machine comes first
+# What a worker may allocate on top of what it has when it is ready: the largest photo that is taken, as Pillow holds
+# RGB, and room to work, some of it for the threads that a decoder starts for each core.
+BYTES_PER_PIXEL = 4
+ROOM_TO_WORK = 64 << 20
+ROOM_PER_CORE = 16 << 20
+
+
+def main() -> None:
+    """Decode what standard input asks for until it ends; never returns."""
+    requests, answers = _take_over_streams()
+    # The parent decides when to stop, also when a terminal or a service manager signals the whole group: a worker that
+    # went first would look as if its photo had killed it.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    task = json.loads(requests.readline())
+    module, _, name = task["function"].partition(":")
+    function: DecodeFunction = getattr(importlib.import_module(module), name)
+    _limit_memory(task["max_pixels"])
+    # Before it was ready the parent listened here, to say why it could not start. From now on C libraries would only
+    # mix their warnings into the terminal of whoever runs photoindex.
+    _to_nowhere(2, os.O_WRONLY)
+    _answer(answers, {"ready": True})
+    paths = _listen(requests)
+    while True:
+        _serve(answers, function, Path(paths.get()), task["size"], task["max_pixels"])
+
+
+def _limit_memory(max_pixels: int) -> None:
+    """Have allocations fail that no photo within the limit of pixels needs, where the system can do that (Linux).
+
+    The pixels alone do not bound the memory: an animated WebP of 8 kB with a canvas of 17,000 x 17,000 takes libwebp
+    and Pillow 4.4 GB, as both keep several canvases, and a progressive JPEG of that size takes libjpeg 1.7 GB.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    room = max_pixels * BYTES_PER_PIXEL + ROOM_TO_WORK + ROOM_PER_CORE * (os.cpu_count() or 1)
+    try:
+        held = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = held + room if most == resource.RLIM_INFINITY else min(held + room, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+    except (OSError, ValueError, IndexError):
+        return  # some sandboxes have no /proc or allow no limits
+
+
+def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
+    """The next answer of a worker that decodes to ``size`` x ``size`` pixels.
+
+    Raises :class:`EOFError` when the worker is gone, and ValueError, KeyError or TypeError when it talks nonsense.
+    """
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    answer = json.loads(line)
+    if "error" in answer:
+        kind = getattr(errors, answer["error"], PhotoError)
+        known = isinstance(kind, type) and issubclass(kind, PhotoError)
+        return (kind if known else PhotoError)(str(answer["message"]))
+    facts, written = json_form.facts_from(answer["facts"]), json_form.written_from(answer["written"])
+    sidecars, problems = str(answer["sidecars"]), tuple(map(str, answer["problems"]))
+    pixels = stream.read(size * size * 3)
+    if len(pixels) < size * size * 3:
+        raise EOFError
+    square = np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy()
+    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]))
+
+
+def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, max_pixels: int) -> None:
+    try:
+        photo = function(path, size, max_pixels)
+        if photo.pixels.shape != (size, size, 3) or photo.pixels.dtype != np.uint8:
+            raise ValueError(f"decoded to {photo.pixels.dtype} {photo.pixels.shape}")
+    except PhotoError as error:
+        _answer(answers, {"error": type(error).__name__, "message": str(error)})
+    except Exception as error:
+        # A mistake of ours or of a plugin, not of the photo; the parent names the file.
+        message = f"{path} could not be decoded: {type(error).__name__}: {error}"
+        _answer(answers, {"error": DecoderCrashed.__name__, "message": " ".join(message.split())})
+    else:
+        header = {
+            "facts": json_form.facts_dict(photo.facts),
+            "written": dataclasses.asdict(photo.written),
+            "sidecars": photo.sidecars,
+            "problems": photo.problems,
+            "fingerprint": photo.fingerprint.hex(),
+        }
+        _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes())
+
+
+def _answer(answers: BinaryIO, header: dict[str, Any], pixels: bytes = b"") -> None:
+    try:
+        answers.write(json.dumps(header).encode("ascii") + b"\n" + pixels)
+        answers.flush()
+    except OSError:
+        os._exit(0)  # nobody is listening any more
+
+
+def _take_over_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Keep standard input and output to ourselves: a library that prints must not be taken for an answer."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    _to_nowhere(0, os.O_RDONLY)
+    _to_nowhere(1, os.O_WRONLY)
+    return requests, answers
+
+
+def _to_nowhere(descriptor: int, flags: int) -> None:
+    nowhere = os.open(os.devnull, flags)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _listen(requests: BinaryIO) -> queue.SimpleQueue[str]:
+    """Paths as they come, read by a thread, so that the end of the parent ends us also in the middle of a photo."""
+    paths: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in requests:
+            paths.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=listen, name="requests", daemon=True).start()
+    return paths
+
+
+if __name__ == "__main__":
+    sys.exit("photoindex starts this by itself, to decode photos")

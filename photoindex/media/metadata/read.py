@@ -1,0 +1,192 @@
+"""All that is known of one photo besides its pixels, from every source, each where it is most trusted.
+
+    when        EXIF taken, XMP created, IPTC created, EXIF digitised, XMP digitised, Takeout, file's name,
+                EXIF changed, file changed
+    camera, lens                    EXIF, sidecar, XMP
+    place, height                   EXIF, sidecar, XMP, Takeout
+    title, caption, rating          sidecar, XMP, IPTC, EXIF, Takeout: a sidecar is where people's programs write last,
+                                    and Takeout's JSON is what was said in Google Photos once
+    keywords, people, places        all of them together
+
+``sidecar`` means XMP.
+
+The photo's name comes before EXIF's date of the last change, which editing programs set. Of two sidecars the one that
+names the whole file comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image
+
+from photoindex.media.metadata import dates, sidecars, takeout
+from photoindex.media.metadata.cleaning import each_once
+from photoindex.media.metadata.dates import Moment
+from photoindex.media.metadata.exif import read_exif, read_orientation
+from photoindex.media.metadata.fields import Fields
+from photoindex.media.metadata.iptc import read_iptc
+from photoindex.media.metadata.sidecars import Sidecar
+from photoindex.media.metadata.takeout import TakeoutError, read_takeout
+from photoindex.media.metadata.takeoutnames import is_cut
+from photoindex.media.metadata.xmp import MOST_BYTES, XmpError, read_xmp
+from photoindex.system.paths import shown
+from photoindex.types import PhotoFacts, Place, TakenSource, Written
+
+# A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
+_FORMAT_NAMES = {"MPO": "JPEG"}
+_TIFF_XMP = 700  # the tag; TIFF Technical Note 3
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What was read of a photo. ``sidecars`` is the state of those that were read; ``problems`` are one line each."""
+
+    facts: PhotoFacts
+    written: Written
+    sidecars: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def describe(
+    image: Image.Image, format_name: str, upright_size: tuple[int, int], path: Path, *, now: datetime | None = None
+) -> Description:
+    """What ``image``, the opened file ``path``, and the sidecars beside it say. What is missing or broken is ``None``.
+
+    ``format_name`` is Pillow's name of the file format; ``upright_size`` is (width, height) in pixels after the
+    orientation was applied; ``now`` is the local time. Reading the EXIF of a PNG loads its pixels.
+    """
+    problems: list[str] = []
+    beside = sidecars.beside(path)
+    packets = [fields for each in beside if each.is_xmp and (fields := _read_sidecar(each, problems)) is not None]
+    takeouts = [fields for each in beside if not each.is_xmp and (fields := _read_json(each, path, problems))]
+    embedded = _embedded(image, path, problems)
+    exif, iptc, xmp = read_exif(image), read_iptc(image), [*packets, embedded]
+    taken, source = _taken(exif, xmp, iptc, takeouts, path, now or datetime.now())
+    located = next((each for each in (exif, *xmp, *takeouts) if each.latitude is not None), exif)
+    facts = PhotoFacts(
+        format=_FORMAT_NAMES.get(format_name, format_name),
+        width=upright_size[0],
+        height=upright_size[1],
+        orientation=read_orientation(image),
+        taken_at=taken.time if taken else None,
+        camera=_first(each.camera for each in (exif, *xmp)),
+        lens=_first(each.lens for each in (exif, *xmp)),
+        latitude=located.latitude,
+        longitude=located.longitude,
+        altitude=located.altitude if located.latitude is not None else None,
+        taken_source=source,
+        taken_offset=taken.offset if taken else None,
+        rating=_first(each.rating for each in (*xmp, exif)),
+        place=_place([*xmp, iptc]),
+    )
+    return Description(facts, _written([*xmp, iptc, exif, *takeouts]), sidecars.state(beside), tuple(problems))
+
+
+def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
+    try:
+        return read_xmp(_bytes(sidecar, MOST_BYTES))
+    except (XmpError, OSError) as error:
+        problems.append(f"{_unreadable(sidecar, error)}; write it again with its program")
+        return None
+
+
+def _read_json(sidecar: Sidecar, path: Path, problems: list[str]) -> Fields | None:
+    try:
+        data = _bytes(sidecar, takeout.MOST_BYTES)
+        fields, wrong = read_takeout(data, path.name, cut=is_cut(sidecar.path.name))
+    except (TakeoutError, OSError) as error:
+        problems.append(f"{_unreadable(sidecar, error)}; unpack it again from Google Takeout")
+        return None
+    if wrong:
+        names = ", ".join(wrong)
+        problems.append(f"{shown(sidecar.path)} has something else than Google Takeout writes as {names}; "
+                        "the rest of it is used")  # fmt: skip
+    return fields
+
+
+def _bytes(sidecar: Sidecar, most: int) -> bytes:
+    """What a sidecar holds; of more than ``most`` bytes one byte more, by which its reader knows."""
+    with sidecar.path.open("rb") as file:
+        return file.read(most + 1)
+
+
+def _unreadable(sidecar: Sidecar, error: Exception) -> str:
+    return f"cannot read the sidecar {shown(sidecar.path)}: {getattr(error, 'strerror', None) or error}"
+
+
+def _embedded(image: Image.Image, path: Path, problems: list[str]) -> Fields:
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if packet is None:
+        packet = getattr(image, "tag_v2", {}).get(_TIFF_XMP)
+    if isinstance(packet, str):
+        packet = packet.encode("utf-8", "replace")
+    if not isinstance(packet, bytes) or not packet.strip(b"\0 \t\r\n"):
+        return Fields()
+    try:
+        return read_xmp(packet)
+    except XmpError as error:
+        problems.append(f"cannot read the XMP in {shown(path)}: {error}; its other metadata is used")
+        return Fields()
+
+
+def _written(sources: Sequence[Fields]) -> Written:
+    return Written(
+        title=_first(each.title for each in sources),
+        caption=_first(each.caption for each in sources),
+        keywords=each_once(word for each in sources for word in each.keywords),
+        people=each_once(name for each in sources for name in each.people),
+        places=each_once(name for each in sources for name in (each.location, each.city, each.region, each.country)),
+    )
+
+
+def _taken(
+    exif: Fields,
+    packets: Sequence[Fields],
+    iptc: Fields,
+    takeouts: Sequence[Fields],
+    path: Path,
+    now: datetime,
+) -> tuple[Moment | None, TakenSource | None]:
+    named = dates.from_name(path.name)
+    candidates: list[tuple[Moment | None, TakenSource]] = [
+        (exif.original, "exif"),
+        *((each.original, "xmp") for each in packets),
+        (iptc.original, "iptc"),
+        (exif.digitised, "exif"),
+        *((each.digitised, "xmp") for each in packets),
+        *((dates.in_zone_of(each.original, named), "takeout") for each in takeouts),
+        (named, "name"),
+        (exif.changed, "exif"),
+        (dates.from_mtime(_mtime(path)), "mtime"),
+    ]
+    for moment, source in candidates:
+        believed = dates.believable(moment, now, clock=source in ("exif", "takeout", "mtime"))
+        if believed is not None:
+            return believed, source
+    return None, None
+
+
+def _place(sources: Sequence[Fields]) -> Place | None:
+    """The place of the first source that names one in words."""
+    for each in sources:
+        if each.city or each.region or each.country:
+            return Place(city=each.city or "", region=each.region or "", country=each.country or "")
+    return None
+
+
+def _first(values: Iterable[Value | None]) -> Value | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

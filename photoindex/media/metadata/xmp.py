@@ -1,0 +1,215 @@
+"""XMP: the XML that programs keep metadata in, embedded in photos and in sidecars beside them.
+
+defusedxml parses, which refuses entities and document types, so that a crafted packet of a few lines cannot grow to
+gigabytes or read other files. Properties are taken by their full names: Pillow's ``getxmp`` drops the namespaces, and
+with them the difference between xmp:Rating (stars) and MicrosoftPhoto:Rating (percent). The form is RDF/XML as the XMP
+specification part 1 (ISO 16684-1), section 7, narrows it: simple values, and Bag, Seq and Alt of them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from photoindex.media.metadata import dates
+from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
+from photoindex.media.metadata.dates import Moment
+from photoindex.media.metadata.exif import HIGHEST, camera_name
+from photoindex.media.metadata.fields import Fields
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MOST_BYTES: Final = 10_000_000  # retouching steps can make a packet of megabytes; words are never as long
+
+_RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+_DC: Final = "{http://purl.org/dc/elements/1.1/}"
+_XMP: Final = "{http://ns.adobe.com/xap/1.0/}"
+_PHOTOSHOP: Final = "{http://ns.adobe.com/photoshop/1.0/}"
+_EXIF: Final = "{http://ns.adobe.com/exif/1.0/}"
+_EXIF_EX: Final = "{http://cipa.jp/exif/1.0/}"
+_AUX: Final = "{http://ns.adobe.com/exif/1.0/aux/}"
+_TIFF: Final = "{http://ns.adobe.com/tiff/1.0/}"
+_LIGHTROOM: Final = "{http://ns.adobe.com/lightroom/1.0/}"
+_DIGIKAM: Final = "{http://www.digikam.org/ns/1.0/}"
+_MICROSOFT: Final = "{http://ns.microsoft.com/photo/1.0/}"
+_MP: Final = "{http://ns.microsoft.com/photo/1.2/}"
+_MP_REGION: Final = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
+_MWG_REGIONS: Final = "{http://www.metadataworkinggroup.com/schemas/regions/}"
+_IPTC_CORE: Final = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
+_IPTC_EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
+
+_PHOTOINDEX: Final = "{urn:photoindex:xmp:1.0/}"  # what photoindex itself notes of what it wrote into a sidecar
+
+_NOT_PEOPLE: Final = frozenset({"focus", "barcode"})  # types of regions, MWG guidelines 2.0, section 5.9
+_DEGREES: Final = re.compile(
+    r"\s*(\d{1,3})(?:,(\d{1,2}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?|(\.\d+))?\s*([NSEW])\s*", re.I
+)
+
+
+class XmpError(ValueError):
+    """A packet that cannot be read; the message says why, in a few words."""
+
+
+def read_xmp(packet: bytes) -> Fields:
+    """What a packet (XML, in any encoding XML names) says.
+
+    Raises :class:`XmpError` when it is no XML, claims a document type or entities, or is longer than 10 MB.
+    """
+    from defusedxml import DefusedXmlException, ElementTree
+
+    if b"\0" not in packet[:4]:  # not UTF-16: its padding may be cut off
+        packet = packet.strip(b"\0 \t\r\n")
+    if len(packet) > MOST_BYTES:
+        raise XmpError(f"it has more than {MOST_BYTES // 1_000_000} MB")
+    try:
+        root = ElementTree.fromstring(packet, forbid_dtd=True)
+    except DefusedXmlException:
+        raise XmpError("it defines entities or a document type, which XMP never does") from None
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # of encodings: the latter two
+        raise XmpError(f"it is no whole XML: {' '.join(str(error).split())}") from None
+    return _fields(_Properties(root))
+
+
+class _Properties:
+    """The properties of all descriptions of a packet, by their full names."""
+
+    def __init__(self, root: Element) -> None:
+        self._simple: dict[str, str] = {}
+        self._elements: dict[str, list[Element]] = {}
+        for rdf in root.iter(f"{_RDF}RDF"):
+            for description in rdf:
+                for name, value in description.attrib.items():
+                    self._simple.setdefault(name, value)
+                for child in description:
+                    self._elements.setdefault(child.tag, []).append(child)
+
+    def texts(self, name: str) -> list[str]:
+        """The values of a property; of one in several languages the default comes first."""
+        found = [self._simple[name]] if name in self._simple else []
+        for element in self._elements.get(name, ()):
+            items = list(element.iter(f"{_RDF}li"))
+            items.sort(key=lambda item: item.get(_LANGUAGE) != "x-default")
+            found += ["".join(item.itertext()) for item in items] if items else ["".join(element.itertext())]
+        return found
+
+    def text(self, *names: str, limit: int | None = None) -> str | None:
+        """The first value there is of the first property that has one."""
+        values = (one_line(value, limit) if limit else one_line(value) for name in names for value in self.texts(name))
+        return next((value for value in values if value), None)
+
+    def within(self, name: str) -> Iterator[Element]:
+        """All elements at and below the property."""
+        for element in self._elements.get(name, ()):
+            yield from element.iter()
+
+
+def _fields(found: _Properties) -> Fields:
+    make, model = found.text(f"{_TIFF}Make"), found.text(f"{_TIFF}Model")
+    latitude, longitude = _position(found)
+    return Fields(
+        # When it was taken; programs that know no EXIF write the first.
+        original=_moment(found, f"{_PHOTOSHOP}DateCreated") or _moment(found, f"{_EXIF}DateTimeOriginal"),
+        digitised=_moment(found, f"{_XMP}CreateDate") or _moment(found, f"{_EXIF}DateTimeDigitized"),
+        camera=camera_name(make, model),
+        lens=found.text(f"{_EXIF_EX}LensModel", f"{_AUX}Lens"),
+        latitude=latitude,
+        longitude=longitude,
+        altitude=_altitude(found),
+        rating=_rating(found),
+        title=meant(found.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
+        caption=meant(_caption(found), make, model),
+        keywords=each_once(_keywords(found)),
+        people=each_once(_people(found)),
+        location=found.text(f"{_IPTC_CORE}Location"),
+        city=found.text(f"{_PHOTOSHOP}City"),
+        region=found.text(f"{_PHOTOSHOP}State"),
+        country=found.text(f"{_PHOTOSHOP}Country"),
+    )
+
+
+def _caption(found: _Properties) -> str | None:
+    """The description, unless it is a model's that photoindex wrote there: that is nobody's word."""
+    text = found.text(f"{_DC}description", limit=LONGEST_CAPTION)
+    by_model = found.text(f"{_PHOTOINDEX}captionSource") == "model"
+    return None if by_model and text == found.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
+
+
+def _moment(found: _Properties, name: str) -> Moment | None:
+    return next((moment for text in found.texts(name) if (moment := dates.from_iso(text)) is not None), None)
+
+
+def _keywords(found: _Properties) -> Iterator[str | None]:
+    for text in found.texts(f"{_DC}subject"):
+        yield one_line(text)
+    # Hierarchies: each level is a word to be found by, Places|Portugal|Lisbon.
+    for name, joint in (
+        (f"{_LIGHTROOM}hierarchicalSubject", "|"),
+        (f"{_DIGIKAM}TagsList", "/"),
+        (f"{_MICROSOFT}LastKeywordXMP", "/"),
+    ):
+        for text in found.texts(name):
+            for level in text.split(joint):
+                yield one_line(level)
+
+
+def _people(found: _Properties) -> Iterator[str | None]:
+    for text in found.texts(f"{_IPTC_EXT}PersonInImage"):
+        yield one_line(text)
+    # A region's name and type stand as attributes or as elements, in the list's item or in a description within it.
+    for element in found.within(f"{_MWG_REGIONS}Regions"):
+        name, kind = (_part(element, f"{_MWG_REGIONS}{part}") for part in ("Name", "Type"))
+        if name and (kind or "").casefold() not in _NOT_PEOPLE:
+            yield one_line(name)
+    for element in found.within(f"{_MP}RegionInfo"):
+        yield one_line(_part(element, f"{_MP_REGION}PersonDisplayName"))
+
+
+def _part(element: Element, name: str) -> str | None:
+    child = element.find(name)
+    return element.get(name) or (child.text if child is not None else None)
+
+
+def _rating(found: _Properties) -> int | None:
+    text = found.text(f"{_XMP}Rating")
+    if text is None:
+        return None
+    try:
+        rating = round(float(text))
+    except (ValueError, OverflowError):
+        return None
+    return rating if rating == -1 or 1 <= rating <= 5 else None
+
+
+def _position(found: _Properties) -> tuple[float, float] | tuple[None, None]:
+    latitude = _degrees(found.text(f"{_EXIF}GPSLatitude"), "NS", 90)
+    longitude = _degrees(found.text(f"{_EXIF}GPSLongitude"), "EW", 180)
+    if latitude is None or longitude is None or (latitude == 0 and longitude == 0):
+        return None, None
+    return latitude, longitude
+
+
+def _degrees(text: str | None, signs: str, limit: float) -> float | None:
+    """``38,43.2N`` or ``38,43,12N`` (XMP part 2, GPSCoordinate) as signed degrees."""
+    parts = _DEGREES.fullmatch(text or "")
+    if parts is None or parts[5].upper() not in signs:
+        return None
+    degrees = int(parts[1]) + float(parts[4] or 0) + float(parts[2] or 0) / 60 + float(parts[3] or 0) / 3600
+    if degrees > limit:
+        return None
+    return round(-degrees if parts[5].upper() == signs[1] else degrees, 7)
+
+
+def _altitude(found: _Properties) -> float | None:
+    text = found.text(f"{_EXIF}GPSAltitude")
+    whole, _, part = (text or "").partition("/")
+    try:
+        metres = float(whole) / float(part or 1)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+    if not math.isfinite(metres) or abs(metres) > HIGHEST:
+        return None
+    return round(-metres if found.text(f"{_EXIF}GPSAltitudeRef") == "1" else metres, 2)

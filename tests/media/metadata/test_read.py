@@ -1,0 +1,179 @@
+"""All sources of one photo together, through the functions that decode workers run."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image, features
+
+from photoindex.media.decode import decode_photo, describe_photo
+from photoindex.types import DecodedPhoto
+from tests.media.metadata.samples import alt, bag, described, iptc, packet, photo, with_iptc
+
+TAKEN, DIGITISED, CHANGED = 0x9003, 0x9004, 0x0132
+
+
+def read(path: Path) -> DecodedPhoto:
+    return describe_photo(path, 1, 10_000)
+
+
+def exif(original: str | None = None, digitised: str | None = None, changed: str | None = None) -> Image.Exif:
+    tags = Image.Exif()
+    tags[0x010F] = "Maker"  # Pillow writes none at all when the main directory is empty
+    details = tags.get_ifd(0x8769)
+    for directory, tag, text in ((details, TAKEN, original), (details, DIGITISED, digitised), (tags, CHANGED, changed)):
+        if text is not None:
+            directory[tag] = text
+    return tags
+
+
+FORMATS = [
+    ".jpg", ".png", ".tif",
+    pytest.param(".webp", marks=pytest.mark.skipif(not features.check("webp"), reason="no WebP here")),
+    pytest.param(".avif", marks=pytest.mark.skipif(not features.check("avif"), reason="no AVIF here")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_xmp_is_found_in_every_format_that_holds_it(tmp_path: Path, suffix: str) -> None:
+    path = photo(tmp_path / f"a{suffix}", xmp=described("A boat", "harbour"))
+
+    assert (read(path).written.caption, read(path).written.keywords) == ("A boat", ("harbour",))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_exif_is_found_in_every_format_that_holds_it(tmp_path: Path, suffix: str) -> None:
+    path = photo(tmp_path / f"a{suffix}", exif=exif("2019:07:04 12:34:56"))
+
+    assert (read(path).facts.taken_at, read(path).facts.taken_source) == (datetime(2019, 7, 4, 12, 34, 56), "exif")
+
+
+def test_decoding_and_describing_say_the_same(tmp_path: Path) -> None:
+    tags = exif("2019:07:04 12:34:56")
+    tags[0x0112] = 6
+    path = photo(tmp_path / "a.jpg", exif=tags, xmp=described("A boat"))
+    (tmp_path / "a.xmp").write_bytes(packet(attributes='xmp:Rating="3"'))
+
+    decoded, said = decode_photo(path, 8, 10_000), read(path)
+
+    assert (decoded.facts, decoded.written, decoded.sidecars) == (said.facts, said.written, said.sidecars)
+    assert (said.facts.width, said.facts.height, said.facts.rating) == (32, 48, 3)
+
+
+class TestWhen:
+    """The order in which sources are believed: each test takes the first of the list away."""
+
+    def write(
+        self, path: Path, *, exif_dates: tuple[str | None, ...] = (None, None, None), xmp: str = "", iim: bytes = b""
+    ) -> tuple[datetime | None, str | None]:
+        photo(path, exif=exif(*exif_dates), xmp=packet(attributes=xmp))
+        if iim:
+            with_iptc(path, iptc({(2, 55): iim}))
+        os.utime(path, (1_200_000_000, 1_200_000_000))
+        facts = read(path).facts
+        return facts.taken_at, facts.taken_source
+
+    def test_from_exif_down_to_the_files_own_date(self, tmp_path: Path) -> None:
+        named, plain = tmp_path / "IMG_20190704_123456.jpg", tmp_path / "a.jpg"
+        all_exif = ("2001:01:02 00:00:00", "2004:01:02 00:00:00", "2006:01:02 00:00:00")
+        xmp = 'photoshop:DateCreated="2002-01-02" xmp:CreateDate="2005-01-02"'
+
+        assert self.write(named, exif_dates=all_exif, xmp=xmp, iim=b"20030102") == (datetime(2001, 1, 2), "exif")
+        rest = (None, *all_exif[1:])
+        assert self.write(named, exif_dates=rest, xmp=xmp, iim=b"20030102") == (datetime(2002, 1, 2), "xmp")
+        xmp = 'xmp:CreateDate="2005-01-02"'
+        assert self.write(named, exif_dates=rest, xmp=xmp, iim=b"20030102") == (datetime(2003, 1, 2), "iptc")
+        assert self.write(named, exif_dates=rest, xmp=xmp) == (datetime(2004, 1, 2), "exif")
+        rest = (None, None, all_exif[2])
+        assert self.write(named, exif_dates=rest, xmp=xmp) == (datetime(2005, 1, 2), "xmp")
+        assert self.write(named, exif_dates=rest) == (datetime(2019, 7, 4, 12, 34, 56), "name")
+        assert self.write(plain, exif_dates=rest) == (datetime(2006, 1, 2), "exif")
+        assert self.write(plain) == (datetime.fromtimestamp(1_200_000_000), "mtime")
+
+    def test_a_date_in_the_future_gives_way(self, tmp_path: Path) -> None:
+        found = self.write(tmp_path / "a.jpg", exif_dates=("2090:01:02 03:04:05", "2004:01:02 00:00:00", None))
+
+        assert found == (datetime(2004, 1, 2), "exif")
+
+    def test_a_file_from_1970_has_no_date(self, tmp_path: Path) -> None:
+        os.utime(photo(tmp_path / "a.jpg"), (0, 0))
+
+        assert (read(tmp_path / "a.jpg").facts.taken_at, read(tmp_path / "a.jpg").facts.taken_source) == (None, None)
+
+
+class TestWords:
+    def test_a_sidecar_has_the_word_then_xmp_then_iptc_then_exif(self, tmp_path: Path) -> None:
+        tags = Image.Exif()
+        tags[0x010E] = "by exif"
+        path = photo(tmp_path / "a.jpg", exif=tags, xmp=described("by xmp"))
+        with_iptc(path, iptc({(2, 120): b"by iptc"}))
+        short, full = tmp_path / "a.xmp", tmp_path / "a.jpg.xmp"
+        short.write_bytes(described("by a.xmp"))
+        full.write_bytes(described("by a.jpg.xmp"))
+
+        assert read(path).written.caption == "by a.jpg.xmp"
+        full.unlink()
+        assert read(path).written.caption == "by a.xmp"
+        short.unlink()
+        assert read(path).written.caption == "by xmp"
+        photo(path, exif=tags)
+        with_iptc(path, iptc({(2, 120): b"by iptc"}))
+        assert read(path).written.caption == "by iptc"
+        photo(path, exif=tags)
+        assert read(path).written.caption == "by exif"
+
+    def test_keywords_people_and_places_come_from_everywhere(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.jpg", xmp=packet(bag("dc:subject", "sea") + bag("Iptc4xmpExt:PersonInImage", "Ana")))
+        with_iptc(path, iptc({(2, 25): [b"Sea", b"boat"], (2, 90): b"Porto"}))
+        (tmp_path / "a.xmp").write_bytes(
+            packet(bag("dc:subject", "wind") + alt("dc:title", x_default="Regatta"), 'photoshop:Country="Portugal"')
+        )
+
+        written = read(path).written
+
+        assert written.keywords == ("wind", "sea", "boat")
+        assert (written.people, written.title, written.places) == (("Ana",), "Regatta", ("Portugal", "Porto"))
+
+    def test_a_position_may_come_from_a_sidecar(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.jpg")
+        (tmp_path / "a.xmp").write_bytes(packet(attributes='exif:GPSLatitude="38,43.2N" exif:GPSLongitude="9,8.4W"'))
+
+        assert (read(path).facts.latitude, read(path).facts.longitude) == (38.72, -9.14)
+
+
+class TestBrokenSidecars:
+    @pytest.mark.parametrize("content", [b"", b"\xff\xd8 no xml", described("x")[:200], b"<!DOCTYPE x><x/>"])
+    def test_one_is_told_in_a_line_and_costs_nothing_else(self, tmp_path: Path, content: bytes) -> None:
+        path = photo(tmp_path / "a.jpg", xmp=described("A boat"))
+        (tmp_path / "a.xmp").write_bytes(content)
+
+        found = read(path)
+
+        assert found.written.caption == "A boat"
+        assert len(found.problems) == 1
+        assert found.problems[0].startswith(f"cannot read the sidecar {tmp_path / 'a.xmp'}: ")
+        assert "\n" not in found.problems[0]
+
+    def test_one_of_a_hundred_megabytes_is_not_read(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.jpg")
+        with (tmp_path / "a.xmp").open("wb") as file:
+            file.truncate(100_000_000)
+
+        assert ["more than 10 MB" in line for line in read(path).problems] == [True]
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    def test_one_that_may_not_be_read(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.jpg")
+        (tmp_path / "a.xmp").write_bytes(described("x"))
+        (tmp_path / "a.xmp").chmod(0)
+
+        assert ["Permission denied" in line for line in read(path).problems] == [True]
+
+    def test_broken_xmp_in_the_photo_costs_nothing_else(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.jpg", xmp=b"<x:xmpmeta>", exif=exif("2019:07:04 12:34:56"))
+
+        assert read(path).facts.taken_at == datetime(2019, 7, 4, 12, 34, 56)
+        assert ["cannot read the XMP in" in line for line in read(path).problems] == [True]

@@ -22,11 +22,11 @@ from side_by_side import Spent, in_turns, machine, of_command, photoindex, print
 
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.walk import scan
 from photoindex.library import Library
 from photoindex.store.files import note_sidecars
 from photoindex.types import FileStat
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.scan import scan
 
 
 def make_tree(tree: Path, count: int, *, takeout: bool = False) -> dict[str, FileStat]:

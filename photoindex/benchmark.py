@@ -21,11 +21,11 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
+from photoindex.folders import PhotoFilter, walk
 from photoindex.library import Library
 from photoindex.media.decode import Decoder
 from photoindex.system.paths import absolute, check_exists
 from photoindex.types import Prediction
-from photoindex.watch import PhotoFilter, scan
 
 MADE_SIZE = (4000, 3000)  # pixels: what cameras and telephones make
 MADE_DIFFERENT = 8  # made photos that differ; decoding does not mind being asked the same again
@@ -131,7 +131,7 @@ def _find(paths: Sequence[Path], settings: Settings) -> list[Path]:
     for place in places:
         check_exists(place)
     photo_filter = PhotoFilter(settings.hidden_files)
-    found = dict.fromkeys(file.path for place in places for file in scan(place, photo_filter))
+    found = dict.fromkeys(file.path for place in places for file in walk(place, photo_filter))
     if not found:
         raise FolderError(f"no photos in {', '.join(map(str, places))}")
     return list(found)

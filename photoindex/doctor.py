@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import Final
 
 from photoindex import captioner as captioning
-from photoindex import filesystem, fulltext, jobqueue, termindex
+from photoindex import fulltext, jobqueue, termindex
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, FullTextError, PhotoindexError
+from photoindex.folders import PhotoFilter, mounts
+from photoindex.folders.inotify import InotifyLimits
+from photoindex.folders.walk import survey
 from photoindex.installation import (
     check_captioning,
     check_device,
@@ -42,9 +45,6 @@ from photoindex.store.files import Root, WatchNote
 from photoindex.suspension import remedy
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Finding
-from photoindex.watch import PhotoFilter
-from photoindex.watch.inotify import InotifyLimits
-from photoindex.watch.scan import survey
 
 FULL_BYTES: Final = 50_000_000  # with less the catalogue's log, or the next rebuild of the index, may find no room
 SCARCE_BYTES: Final = 500_000_000
@@ -58,7 +58,7 @@ class Machine:
     """What the checks ask of the system; a test gives other answers."""
 
     limits: InotifyLimits
-    file_system: Callable[[Path], str | None] = filesystem.file_system
+    file_system: Callable[[Path], str | None] = mounts.file_system
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 
 
@@ -99,7 +99,7 @@ def restore(settings: Settings) -> Restored:
     is no whole backup, or when another process has the catalogue open.
     """
     path = settings.catalogue_path
-    others = filesystem.holders(path)
+    others = mounts.holders(path)
     if others:
         raise CatalogueError(f"the catalogue {path} is open in process {others[0]}: stop it, then restore the backup")
     restored = restore_backup(path)
@@ -131,7 +131,7 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
     message += f", {human_size(free)} free"
     if free < FULL_BYTES:
         return Finding("data folder", "problem", message, "make room on that disk")
-    if filesystem.is_network(kind):
+    if mounts.is_network(kind):
         advice = "keep it on a disk of this machine (--data-dir): SQLite's log is not safe on a network file system"
         return Finding("data folder", "warning", message, advice)
     if free < SCARCE_BYTES:
@@ -289,7 +289,7 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
     if note.reason:
         how += f" as {note.reason}"
     message = f"{known:,} files, {how}" + (f", on {kind}" if kind else "")
-    if filesystem.is_network(kind) and root.mode == "events":
+    if mounts.is_network(kind) and root.mode == "events":
         advice = "what other machines change there sends no events; it is found when the whole folder is compared"
         return Finding(name, "warning", message, advice)
     return Finding(name, "ok", message)

@@ -20,6 +20,18 @@ from typing import Protocol, TypeVar
 from photoindex import jobqueue
 from photoindex.config import Settings
 from photoindex.errors import FolderError
+from photoindex.folders import (
+    IGNORE_FILE,
+    Changes,
+    IgnoreFiles,
+    PhotoFilter,
+    Settler,
+    compare,
+    scanned_file,
+    sift,
+    walk,
+)
+from photoindex.folders.walk import file_stat
 from photoindex.media.metadata import sidecars
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
@@ -29,8 +41,6 @@ from photoindex.store.lookup import known_states, sidecar_states
 from photoindex.suspension import Suspension
 from photoindex.system.paths import absolute, check_exists, root_of, shown
 from photoindex.types import Failure, FileStat, IndexReport, Progress, ScannedFile, Tally
-from photoindex.watch import IGNORE_FILE, Changes, IgnoreFiles, PhotoFilter, Settler, compare, scanned_file, sift, walk
-from photoindex.watch.scan import file_stat
 
 RECORD_CHUNK = 1000  # files noted in one transaction
 RESTLESS_SECONDS = 60.0  # how long an index that is otherwise done waits for files that keep changing

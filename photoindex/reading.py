@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoindex.folders.walk import file_stat
 from photoindex.jobqueue import Job
 from photoindex.types import FileStat
-from photoindex.watch.scan import file_stat
 
 READ_BYTES = 1 << 20
 

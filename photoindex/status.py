@@ -8,10 +8,10 @@ from pathlib import Path
 
 from photoindex import jobqueue
 from photoindex.config import Settings
+from photoindex.folders.inotify import InotifyLimits
 from photoindex.store import files, photos
 from photoindex.store.database import Database
 from photoindex.store.files import Root, WatchNote
-from photoindex.watch.inotify import InotifyLimits
 
 JOB_STATES = ("queued", "retrying", "running", "failed", "ignored")
 

@@ -15,6 +15,10 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.errors import FolderError
+from photoindex.folders.compare import sift
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.ignore import IgnoreFiles
+from photoindex.folders.walk import walk
 from photoindex.search.generations import is_complete
 from photoindex.store.database import Database
 from photoindex.store.lookup import (
@@ -27,10 +31,6 @@ from photoindex.store.lookup import (
 )
 from photoindex.system.paths import absolute, root_of
 from photoindex.types import IndexReport, Progress, ScannedFile
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.ignore import IgnoreFiles
-from photoindex.watch.reconcile import sift
-from photoindex.watch.scan import walk
 
 
 def nothing_to_do(

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.errors import FolderError
+from photoindex.folders import IGNORE_FILE, FolderObserver, Settler
+from photoindex.folders.lock import held
 from photoindex.indexer import Indexer
 from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.pipeline import Pipeline
@@ -29,8 +31,6 @@ from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.system.paths import absolute, root_of
 from photoindex.types import FileEvent, IndexReport, Progress, Tally
-from photoindex.watch import IGNORE_FILE, FolderObserver, Settler
-from photoindex.watch.holder import held
 from photoindex.watchjournal import WatchJournal
 
 EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead

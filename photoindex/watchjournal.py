@@ -16,9 +16,9 @@ from pathlib import Path
 
 from photoindex import jobqueue
 from photoindex.errors import CatalogueError
+from photoindex.folders import FolderObserver, Settler
 from photoindex.store import files
 from photoindex.store.database import Database
-from photoindex.watch import FolderObserver, Settler
 
 logger = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from sqlalchemy import delete, event, update
 
 from photoindex.captioner.folder import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
+from photoindex.folders.walk import file_stat
 from photoindex.language.analysis import stem
 from photoindex.store import files, photos
 from photoindex.store.database import Database
@@ -37,7 +38,6 @@ from photoindex.types import (
     TermVector,
     TermVocabulary,
 )
-from photoindex.watch.scan import file_stat
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COLOURS = {

@@ -26,6 +26,7 @@ from photoindex import doctor, installation
 from photoindex.config import Settings
 from photoindex.doctor import Machine, examine, restore
 from photoindex.errors import CatalogueError, DeviceUnavailable
+from photoindex.folders.inotify import InotifyLimits
 from photoindex.library import Library
 from photoindex.media.decode import list_readers
 from photoindex.search import FullText, termfile
@@ -34,7 +35,6 @@ from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.store.tables import job, root
 from photoindex.types import Finding
-from photoindex.watch.inotify import InotifyLimits
 from tests.conftest import OpenLibrary
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, names
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from photoindex.folders import IGNORE_FILE
 from photoindex.library import Library
 from photoindex.store.tables import photo, root
 from photoindex.types import IndexReport, Progress
 from photoindex.unchanged import nothing_to_do
-from photoindex.watch import IGNORE_FILE
 from tests.support import make_photo, put_on_another_disk, refuse
 
 
@@ -63,7 +63,7 @@ def test_a_whole_root_is_noted_as_compared_and_a_part_of_it_is_not(known: Librar
 
 
 def test_progress_is_told(known: Library, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photoindex.watch.reconcile.TELL_EVERY", 2)
+    monkeypatch.setattr("photoindex.folders.compare.TELL_EVERY", 2)
     told: list[Progress] = []
     nothing_to_do(known._database, known.settings, [album], threading.Event(), told.append)
     assert [(each.stage, each.done) for each in told] == [("scanning", 2)]

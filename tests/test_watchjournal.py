@@ -12,11 +12,11 @@ import pytest
 
 from photoindex import jobqueue
 from photoindex.errors import CatalogueError
+from photoindex.folders import FolderObserver, PhotoFilter, Settler
+from photoindex.folders.inotify import InotifyLimits
 from photoindex.store import files
 from photoindex.store.database import Database
 from photoindex.store.files import WatchNote
-from photoindex.watch import FolderObserver, PhotoFilter, Settler
-from photoindex.watch.inotify import InotifyLimits
 from photoindex.watchjournal import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
 from tests.support import make_photo
 

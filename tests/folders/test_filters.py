@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from photoindex.folders.filters import PhotoFilter
 from photoindex.media.decode.readers import pillow_readers
 from photoindex.media.formats import PHOTO_SUFFIXES
-from photoindex.watch.filters import PhotoFilter
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from photoindex.errors import FolderError
-from photoindex.watch.holder import held
+from photoindex.folders.lock import held
 from tests.support import REPOSITORY
 
 HOLD = """
 import sys
 from pathlib import Path
 
-from photoindex.watch.holder import held
+from photoindex.folders.lock import held
 
 with held(Path(sys.argv[1]), Path(sys.argv[2])):
     print("held", flush=True)

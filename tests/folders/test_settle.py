@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from photoindex.folders.settle import Settler
 from photoindex.types import FileStat
-from photoindex.watch.settle import Settler
 
 QUIET = 2.0
 A, B = Path("/p/a.jpg"), Path("/p/b.jpg")

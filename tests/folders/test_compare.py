@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from photoindex.folders.compare import TELL_EVERY, Changes, compare, events, sift
+from photoindex.folders.walk import scanned_file
 from photoindex.types import FileEvent, FileStat, ScannedFile
-from photoindex.watch.reconcile import TELL_EVERY, Changes, compare, events, sift
-from photoindex.watch.scan import scanned_file
 
 
 def state(size: int = 1, mtime_ns: int = 1, inode: int = 1) -> FileStat:

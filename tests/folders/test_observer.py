@@ -17,11 +17,11 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from photoindex.errors import FolderError
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.ignore import IGNORE_FILE
+from photoindex.folders.inotify import InotifyLimits
+from photoindex.folders.observer import FolderObserver
 from photoindex.types import FileEvent
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.ignore import IGNORE_FILE
-from photoindex.watch.inotify import InotifyLimits
-from photoindex.watch.observer import FolderObserver
 
 QUICK = 0.05  # seconds between looks
 NEVER = 3600.0

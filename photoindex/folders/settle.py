@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoindex.folders.compare import same_content
+from photoindex.folders.walk import file_stat
 from photoindex.types import FileStat
-from photoindex.watch.reconcile import same_content
-from photoindex.watch.scan import file_stat
 
 EMPTY_PATIENCE = 10  # quiet periods; a copy often begins with an empty file and may take long to send its first byte
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.ignore import IGNORE_FILE
+from photoindex.folders.polling import PolledTree
 from photoindex.types import FileEvent
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.ignore import IGNORE_FILE
-from photoindex.watch.polling import PolledTree
 
 
 def put(path: Path, content: bytes = b"photo") -> Path:

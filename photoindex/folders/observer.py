@@ -24,13 +24,13 @@ from watchdog.observers.api import BaseObserver, EventEmitter, ObservedWatch
 from watchdog.observers.polling import PollingObserver
 
 from photoindex.errors import FolderError
-from photoindex.filesystem import file_system, mounted_below, read_mountinfo, sends_no_events
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.inotify import InotifyLimits, explain, explain_missing, is_dead, report_overflow
+from photoindex.folders.mounts import file_system, mounted_below, read_mountinfo, sends_no_events
+from photoindex.folders.polling import PolledTree
+from photoindex.folders.walk import Survey, check_folder, survey
+from photoindex.folders.watchdog_events import respelt, translated
 from photoindex.types import FileEvent
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.inotify import InotifyLimits, explain, explain_missing, is_dead, report_overflow
-from photoindex.watch.polling import PolledTree
-from photoindex.watch.scan import Survey, check_folder, survey
-from photoindex.watch.translation import respelt, translated
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class FolderObserver:
     arrive (where they do not, the photos are reported that come or go by their rules). A folder's event speaks for
     all that lies in it: ``written`` says that it came, so scan it; ``moved`` and ``removed`` hold for everything below.
     ``overflow`` says that events of that root were lost, so scan and compare all of it. A written file may be
-    half-written still: see :class:`~photoindex.watch.settle.Settler`. A change behind a link to a single file is seen
+    half-written still: see :class:`~photoindex.folders.settle.Settler`. A change behind a link to a single file is seen
     only where the root is polled, or by the next full comparison.
 
     ``on_event`` runs in threads of this object, from before :meth:`start` returns, never twice at once. While it runs
@@ -75,7 +75,7 @@ class FolderObserver:
     ``poll_seconds`` is how often roots without events are scanned and the health of the others is checked; a root whose
     scans take long is scanned less often. ``mode``: ``polling`` scans all roots, ``events`` relies on events also on
     network and FUSE file systems, which are otherwise (``auto``) polled. To miss nothing, start the observer first and
-    then compare the whole tree. ``mountinfo`` is as :func:`photoindex.filesystem.file_system` has it.
+    then compare the whole tree. ``mountinfo`` is as :func:`photoindex.folders.mounts.file_system` has it.
     """
 
     def __init__(

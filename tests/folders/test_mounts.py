@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.filesystem import file_system, holders, is_network, mounted_below, sends_no_events
+from photoindex.folders.mounts import file_system, holders, is_network, mounted_below, sends_no_events
 
 MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 30 22 0:30 / /mnt/nas rw,relatime shared:9 master:1 - nfs4 nas:/photos rw

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoindex.errors import FolderError
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.ignore import IgnoreRules
 from photoindex.media.metadata import sidecars
 from photoindex.types import FileStat, ScannedFile
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.ignore import IgnoreRules
 
 logger = logging.getLogger(__name__)
 

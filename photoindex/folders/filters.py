@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from photoindex.folders.ignore import IgnoreFiles, IgnoreRules
 from photoindex.media.formats import PHOTO_SUFFIXES
-from photoindex.watch.ignore import IgnoreFiles, IgnoreRules
 
 # Compared without regard to case; kept out even where hidden files are wanted.
 _REFUSED_FOLDERS = frozenset(

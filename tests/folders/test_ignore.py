@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.ignore import IGNORE_FILE, MAX_BYTES, IgnoreFiles
-from photoindex.watch.scan import scan
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.ignore import IGNORE_FILE, MAX_BYTES, IgnoreFiles
+from photoindex.folders.walk import scan
 
 NAMES = (
     "a.jpg", "b.png", "keep.png", "#1.jpg", "!loud.jpg", "x y .jpg", "[1].jpg",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from watchdog.events import FileSystemEvent
 
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.ignore import IGNORE_FILE
 from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.types import FileEvent
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.ignore import IGNORE_FILE
 
 
 def translated(

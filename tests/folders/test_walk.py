@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from photoindex.errors import FolderError
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.scan import file_stat, scan, survey
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.walk import file_stat, scan, survey
 
 
 def put(path: Path, content: bytes = b"photo") -> Path:

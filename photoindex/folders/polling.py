@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from photoindex.errors import FolderError
+from photoindex.folders.compare import compare, events
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.walk import check_folder, scan
 from photoindex.media.metadata import sidecars
 from photoindex.types import FileEvent, FileStat, ScannedFile
-from photoindex.watch.filters import PhotoFilter
-from photoindex.watch.reconcile import compare, events
-from photoindex.watch.scan import check_folder, scan
 
 
 class PolledTree:

@@ -25,9 +25,9 @@ from side_by_side import environment, machine
 from sqlalchemy import update
 
 from photoindex import fulltext
+from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.store.tables import photo
 
 KIND = "3 words"
 

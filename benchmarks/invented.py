@@ -9,10 +9,10 @@ from typing import Any
 from search_scale import BATCH, CAPTION_WORDS, FIRST_DAY, Maker
 from sqlalchemy import Connection, Table, insert, update
 
-from photoindex.store import files, photos
-from photoindex.store.database import Database
-from photoindex.store.packing import pack_vector
-from photoindex.store.tables import caption, catalogue, file, photo, term, term_vector
+from photoindex.catalogue import files, photos
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import caption, catalogue, file, photo, term, term_vector
+from photoindex.catalogue.term_encoding import pack_vector
 from photoindex.types import FileStat, TermVector, TermVocabulary
 
 FOLDER_PHOTOS = 500

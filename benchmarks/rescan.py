@@ -21,11 +21,11 @@ from invented import fill, relative_path
 from side_by_side import Spent, in_turns, machine, of_command, photoindex, print_ratio, print_times, use_installation
 
 from photoindex.captioner import Captioner
+from photoindex.catalogue.files import note_sidecars
 from photoindex.config import Settings
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.walk import scan
 from photoindex.library import Library
-from photoindex.store.files import note_sidecars
 from photoindex.types import FileStat
 
 

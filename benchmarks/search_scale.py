@@ -32,14 +32,14 @@ from numpy.typing import NDArray
 from sqlalchemy import update
 
 from photoindex.captioner import model_folder
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import vector_state
+from photoindex.catalogue.schema import catalogue
 from photoindex.language.analysis import STOP_WORDS, stem
 from photoindex.search import Document, FullText
 from photoindex.search.ranking import Ranking
 from photoindex.search.termfile import publish
 from photoindex.search.terms import Stamp, build
-from photoindex.store.database import Database
-from photoindex.store.lookup import vector_state
-from photoindex.store.tables import catalogue
 from photoindex.termindex import TermIndex
 from photoindex.types import TermVocabulary, VectorBatch
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine
 
-from photoindex.store.tables import metadata
+from photoindex.catalogue.schema import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is not None:

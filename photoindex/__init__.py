@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
+    from photoindex.catalogue.editor import Edit
+    from photoindex.catalogue.status import RootStatus, Status, WatcherStatus
     from photoindex.config import Settings
-    from photoindex.corrections import Edit
     from photoindex.errors import PhotoindexError
     from photoindex.library import Library, open
-    from photoindex.status import RootStatus, Status, WatcherStatus
     from photoindex.types import (
         Caption,
         Companion,
@@ -63,13 +63,13 @@ __getattr__ = names_of(
     __name__,
     {
         **dict.fromkeys(__all__, "photoindex.types"),
-        "Edit": "photoindex.corrections",
+        "Edit": "photoindex.catalogue.editor",
         "Settings": "photoindex.config",
         "PhotoindexError": "photoindex.errors",
         "Library": "photoindex.library",
-        "RootStatus": "photoindex.status",
-        "Status": "photoindex.status",
-        "WatcherStatus": "photoindex.status",
+        "RootStatus": "photoindex.catalogue.status",
+        "Status": "photoindex.catalogue.status",
+        "WatcherStatus": "photoindex.catalogue.status",
         "open": "photoindex.library",
     },
 )

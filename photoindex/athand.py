@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from photoindex import jobqueue
+from photoindex.catalogue import files, raw_pairs
+from photoindex.catalogue import jobs as jobqueue
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
-from photoindex.jobqueue import Job
 from photoindex.reading import Ready
-from photoindex.store import files, pairs
-from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.types import Tally
 
@@ -99,7 +99,7 @@ class AtHand:
         """``content_hash``: what the file's bytes hash to, when they could be read."""
         with self._database.write() as connection:
             if not jobqueue.fail(connection, job, error, self._now()):
-                pairs.release(connection, [job.file_id])
+                raw_pairs.release(connection, [job.file_id])
             if content_hash is not None:
                 files.unlink_photo(connection, job.file_id, content_hash)
         self._drop(job)

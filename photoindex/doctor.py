@@ -20,8 +20,13 @@ from pathlib import Path
 from typing import Final
 
 from photoindex import captioner as captioning
-from photoindex import fulltext, jobqueue, termindex
+from photoindex import fulltext, termindex
 from photoindex.captioner import Captioner
+from photoindex.catalogue import files
+from photoindex.catalogue import jobs as jobqueue
+from photoindex.catalogue.backups import Restored, restore_backup
+from photoindex.catalogue.database import HEAD, Database, backups, knows
+from photoindex.catalogue.files import Root, WatchNote
 from photoindex.config import Settings
 from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, FullTextError, PhotoindexError
 from photoindex.folders import PhotoFilter, mounts
@@ -38,10 +43,6 @@ from photoindex.installation import (
 from photoindex.library import Library
 from photoindex.search import FullText, termfile
 from photoindex.search.generations import REMEDY
-from photoindex.store import files
-from photoindex.store.backups import Restored, restore_backup
-from photoindex.store.database import HEAD, Database, backups, knows
-from photoindex.store.files import Root, WatchNote
 from photoindex.suspension import remedy
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Finding

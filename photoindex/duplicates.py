@@ -12,14 +12,14 @@ from typing import Final
 
 import numpy as np
 
+from photoindex.catalogue import fingerprints
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fingerprints import HeldPhoto
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
 from photoindex.folders.walk import file_stat
 from photoindex.hamming import NearStrings
 from photoindex.media.decode import Decoder
-from photoindex.store import fingerprints
-from photoindex.store.database import Database
-from photoindex.store.fingerprints import HeldPhoto
 from photoindex.types import Duplicate, Progress
 
 DECODED_SIZE = 256  # pixels a side; a fingerprint hardly depends on it

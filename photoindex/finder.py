@@ -12,6 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from photoindex import termindex
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos
 from photoindex.config import Settings
 from photoindex.errors import QueryError
 from photoindex.found import Hit, Match, Matched
@@ -19,18 +21,16 @@ from photoindex.search import FullText
 from photoindex.search.query import respell
 from photoindex.search.ranking import Ranking
 from photoindex.search.terms import TERMS_LAYER
-from photoindex.store.database import Database
-from photoindex.store.lookup import LEARNED_SOURCE, find_photos
 from photoindex.system.lazy_imports import lazily
 from photoindex.termindex import TermIndex
 
 if TYPE_CHECKING:
     from photoindex import fulltext
-    from photoindex.store import order
+    from photoindex.catalogue import sorting
     from photoindex.types import Photo, Progress, SortKey
 else:
-    # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
-    fulltext, order = lazily("photoindex.fulltext"), lazily("photoindex.store.order")
+    # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
+    fulltext, sorting = lazily("photoindex.fulltext"), lazily("photoindex.catalogue.sorting")
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
@@ -119,7 +119,7 @@ class Finder:
     def _sorted(self, matches: Sequence[Match], limit: int | None, sort: SortKey, reverse: bool) -> list[Hit]:
         by_id = {match.photo_id: match for match in matches}
         with self._database.read() as connection:
-            ids = order.in_order(connection, list(by_id), sort, reverse=reverse)
+            ids = sorting.in_order(connection, list(by_id), sort, reverse=reverse)
         return self._first_hits((by_id[photo_id] for photo_id in ids), limit)
 
     def _first_hits(self, matches: Iterable[Match], limit: int | None) -> list[Hit]:

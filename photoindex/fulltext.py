@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from photoindex.catalogue import files, photos
+from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import FullTextError
 from photoindex.search import FullText
 from photoindex.search.document import document_of
-from photoindex.store import files, photos
-from photoindex.store.database import Database
 from photoindex.system import memory
 from photoindex.types import Document, Progress
 

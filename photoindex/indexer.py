@@ -17,7 +17,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from photoindex import jobqueue
+from photoindex.catalogue import files, jobs, metadata
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import known_states, sidecar_states
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import (
@@ -35,9 +37,6 @@ from photoindex.folders.walk import file_stat
 from photoindex.media.metadata import sidecars
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
-from photoindex.store import files, metadata
-from photoindex.store.database import Database
-from photoindex.store.lookup import known_states, sidecar_states
 from photoindex.suspension import Suspension
 from photoindex.system.paths import absolute, check_exists, root_of, shown
 from photoindex.types import Failure, FileStat, IndexReport, Progress, ScannedFile, Tally
@@ -226,7 +225,7 @@ class Indexer:
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 files.note_reconciled(connection, root.id, device)
-                jobqueue.expedite(connection, root.id, datetime.now(timezone.utc))
+                jobs.expedite(connection, root.id, datetime.now(timezone.utc))
         return found.seen + len(named), found.unchanged + changes.unchanged, len(removed)
 
     def _compare_files(self, named: Collection[Path]) -> tuple[int, int]:
@@ -325,7 +324,7 @@ class Indexer:
 
     def _failures(self, places: Sequence[Path]) -> tuple[Failure, ...]:
         with self._database.read() as connection:
-            return tuple(f for f in jobqueue.failures(connection) if _below(f.path, places))
+            return tuple(f for f in jobs.failures(connection) if _below(f.path, places))
 
 
 def _device(folder: Path) -> int:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex import jobqueue, results
+from photoindex import results
 from photoindex.athand import AtHand
+from photoindex.catalogue import jobs, photos, raw_pairs
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import Job
 from photoindex.errors import EmptyPhoto, UnreadablePhoto
-from photoindex.jobqueue import Job
 from photoindex.media.formats import is_raw_name
 from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
-from photoindex.store import pairs, photos
-from photoindex.store.database import Database
 from photoindex.system.paths import shown
 
 
@@ -61,9 +61,9 @@ class Intake:
         if not is_raw_name(job.path) or read_stat(job.path) is None:
             return False
         with self._database.write() as connection:
-            joined = bool(pairs.settle(connection, [job.file_id]))
+            joined = bool(raw_pairs.settle(connection, [job.file_id]))
             if joined:
-                jobqueue.finish(connection, [job])
+                jobs.finish(connection, [job])
         return joined
 
     def _without_known(self, found: Sequence[Ready], hand: AtHand) -> list[Ready]:

@@ -12,32 +12,31 @@ from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
+from photoindex.catalogue.database import Database, is_backed_up
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError
-from photoindex.store.database import Database, is_backed_up
 from photoindex.system.lazy_imports import lazily
 from photoindex.system.paths import absolute, check_exists
 
 if TYPE_CHECKING:
-    from photoindex import details, jobqueue, stats
-    from photoindex.batches import Batches, BatchKind
-    from photoindex.corrections import Editor
+    from photoindex.catalogue import details, jobs, photos, stats
+    from photoindex.catalogue.batches import Batches, BatchKind
+    from photoindex.catalogue.editor import Editor
+    from photoindex.catalogue.jobs import Priority
+    from photoindex.catalogue.stats import Stats
+    from photoindex.catalogue.status import Status
     from photoindex.exchange import Exchange
     from photoindex.finder import Finder
     from photoindex.found import Hit, Match, SortKey
-    from photoindex.jobqueue import Priority
     from photoindex.pipeline import Pipeline
     from photoindex.recaption import Plan, Recaptioner
     from photoindex.search import FullText
     from photoindex.search.ranking import Ranking
-    from photoindex.stats import Stats
-    from photoindex.status import Status
-    from photoindex.store import photos
     from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
 else:
-    # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in store/lookup.py.
-    details, jobqueue = lazily("photoindex.details"), lazily("photoindex.jobqueue")
-    stats, photos = lazily("photoindex.stats"), lazily("photoindex.store.photos")
+    # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
+    details, jobs = lazily("photoindex.catalogue.details"), lazily("photoindex.catalogue.jobs")
+    stats, photos = lazily("photoindex.catalogue.stats"), lazily("photoindex.catalogue.photos")
 
 
 class Library:
@@ -99,7 +98,7 @@ class Library:
             report = indexer.index(places, stop, accept_missing=accept_missing)
         days = self.settings.backup_days
         if days and not stop.is_set() and not is_backed_up(self._database.path, days):
-            from photoindex.store.backups import DailyBackup
+            from photoindex.catalogue.backups import DailyBackup
 
             DailyBackup(self._database, days, notice).make_when_due()
         return report
@@ -146,7 +145,7 @@ class Library:
     def search(
         self, query: str, limit: int | None = 20, *, sort: SortKey = "score", reverse: bool = False
     ) -> list[Hit]:
-        """The photos that fit a description, best first, or in the order :func:`photoindex.store.order.in_order` has.
+        """The photos that fit a description, best first, or in the order :func:`photoindex.catalogue.sorting.in_order` has.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
@@ -236,7 +235,7 @@ class Library:
 
     def status(self) -> Status:
         """Counts, folders and sizes."""
-        from photoindex.status import status_of
+        from photoindex.catalogue.status import status_of
 
         return status_of(self._database, self.settings, searchable=self._text().count())
 
@@ -244,7 +243,7 @@ class Library:
 
     def editor(self) -> Editor:
         """Captions, tags and locks by people, with their history."""
-        from photoindex.corrections import Editor
+        from photoindex.catalogue.editor import Editor
 
         return Editor(self._database, self._finder.sync)
 
@@ -269,18 +268,18 @@ class Library:
     def failures(self, *, include_ignored: bool = False) -> list[Failure]:
         """The files that could not be captioned, and why."""
         with self._database.read() as connection:
-            return jobqueue.failures(connection, include_ignored=include_ignored)
+            return jobs.failures(connection, include_ignored=include_ignored)
 
     def retry_failures(self, *paths: Path | str) -> int:
         """Queue failed files again (all when none is named); the next index or watch takes them. Returns how many."""
         with self._database.write() as connection:
             chosen = details.file_ids_at(connection, map(Path, paths)) if paths else None
-            return jobqueue.retry_failures(connection, chosen, datetime.now(timezone.utc))
+            return jobs.retry_failures(connection, chosen, datetime.now(timezone.utc))
 
     def ignore_failures(self, *paths: Path | str) -> int:
         """Stop reporting these files until they change. Returns how many had failed."""
         with self._database.write() as connection:
-            return jobqueue.ignore_failures(connection, details.file_ids_at(connection, map(Path, paths)))
+            return jobs.ignore_failures(connection, details.file_ids_at(connection, map(Path, paths)))
 
     def rebuild_full_text(self, progress: Callable[[Progress], None] | None = None) -> int:
         """Make the full-text index and the impact matrix anew from the catalogue; the old ones answer until then.
@@ -321,7 +320,7 @@ class Library:
     @property
     def batches(self) -> Batches:
         """The batches of photos to be captioned anew: to list, pause, resume and cancel them."""
-        from photoindex.batches import Batches
+        from photoindex.catalogue.batches import Batches
 
         return Batches(self._database)
 

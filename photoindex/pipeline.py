@@ -16,13 +16,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from photoindex import batches, fulltext, jobqueue, results, termindex
+from photoindex import fulltext, results, termindex
 from photoindex.athand import AtHand
 from photoindex.captioner import Captioner
+from photoindex.catalogue import batches, photos, raw_pairs
+from photoindex.catalogue import jobs as jobqueue
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
 from photoindex.errors import FullTextError, PhotoError
 from photoindex.intake import Intake
-from photoindex.jobqueue import Job
 from photoindex.media.decode import Decoder, Decoding
 from photoindex.media.formats import is_developed_name
 from photoindex.media.metadata.places import Gazetteer
@@ -31,8 +34,6 @@ from photoindex.reading import read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.results import Result
 from photoindex.search import FullText
-from photoindex.store import pairs, photos
-from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.system.paths import shown
 from photoindex.types import Progress, Tally
@@ -149,7 +150,7 @@ class Pipeline:
         self._give_back()
         with self._database.write() as connection:
             jobqueue.take_back_dead(connection, self._now())
-            pairs.release_failed(connection)
+            raw_pairs.release_failed(connection)
         # Cheap, and what a caption waits for must not keep dates waiting.
         tally.refreshed += self._refresh(stop, progress, between)
         while self._work(tally, stop, progress, between):
@@ -255,7 +256,7 @@ class Pipeline:
         """
         with self._database.write() as connection:
             jobqueue.begin(connection, jobs)
-            return pairs.in_company(connection, [job.file_id for job in jobs])
+            return raw_pairs.in_company(connection, [job.file_id for job in jobs])
 
     def _renew(self, run: _Run) -> None:
         """Push back the end of the leases, once in a while."""
@@ -346,10 +347,10 @@ class Pipeline:
         if first.job.again or not is_developed_name(first.job.path):
             return False
         with self._database.read() as connection:
-            if pairs.adoptable(connection, first.job.file_id) is None:
+            if raw_pairs.adoptable(connection, first.job.file_id) is None:
                 return False
         with self._database.write() as connection:
-            photo_id = pairs.adoptable(connection, first.job.file_id)
+            photo_id = raw_pairs.adoptable(connection, first.job.file_id)
             if photo_id is None or photos.find_by_hash(connection, [first.content_hash]):
                 return False
             photos.change_content(connection, photo_id, first.content_hash, first.stat.size)

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoindex.catalogue.jobs import Job
 from photoindex.folders.walk import file_stat
-from photoindex.jobqueue import Job
 from photoindex.types import FileStat
 
 READ_BYTES = 1 << 20

@@ -13,14 +13,13 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
 
-from photoindex import batches
-from photoindex.batches import BatchKind
+from photoindex.catalogue import batches, photos
+from photoindex.catalogue.batches import BatchKind
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import STALE, Priority, failures
+from photoindex.catalogue.schema import caption, file, model, root
 from photoindex.errors import PhotoError
-from photoindex.jobqueue import STALE, Priority, failures
 from photoindex.pipeline import Pipeline
-from photoindex.store import photos
-from photoindex.store.database import Database
-from photoindex.store.tables import caption, file, model, root
 from photoindex.types import Progress, Tally
 
 TRIAL_PHOTOS = 16

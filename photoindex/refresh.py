@@ -14,14 +14,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from photoindex.catalogue import files, metadata
+from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
 from photoindex.media.decode import Decoder, describe_photo
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.cleaning import each_once
 from photoindex.media.metadata.places import Gazetteer
-from photoindex.store import files, metadata
-from photoindex.store.database import Database
 from photoindex.types import DecodedPhoto, PhotoFacts, Progress, Written
 
 BATCH = 256  # photos read between two looks at what else is to be done

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from photoindex import batches, jobqueue
+from photoindex.catalogue import batches, files, jobs, metadata, photos, raw_pairs
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.places import Gazetteer
 from photoindex.reading import Ready
-from photoindex.store import files, metadata, pairs, photos
 from photoindex.types import DecodedPhoto
 
 
@@ -69,8 +68,8 @@ def recognise(connection: Connection, known: Sequence[tuple[Ready, int]]) -> Non
 
 
 def _finish(connection: Connection, done: Sequence[Ready]) -> None:
-    pairs.settle(connection, [ready.job.file_id for ready in done])
-    jobqueue.finish(connection, [ready.job for ready in done])
+    raw_pairs.settle(connection, [ready.job.file_id for ready in done])
+    jobs.finish(connection, [ready.job for ready in done])
 
 
 def by_batch(done: Sequence[Ready]) -> Counter[int]:

@@ -21,10 +21,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from photoindex.catalogue import files
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.files import Root
 from photoindex.config import Settings
-from photoindex.store import files
-from photoindex.store.database import Database
-from photoindex.store.files import Root
 from photoindex.system.paths import printable, root_of
 from photoindex.types import FileStat, ScannedFile
 

@@ -15,6 +15,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import (
+    StoredVector,
+    VectorState,
+    count_vectors,
+    vector_state,
+    vectors_after,
+    vocabularies,
+)
+from photoindex.catalogue.raw_sql import Asker
 from photoindex.search import termfile
 from photoindex.search.terms import (
     Columns,
@@ -27,25 +37,15 @@ from photoindex.search.terms import (
     shared_terms,
     similar,
 )
-from photoindex.store.asking import Asker
-from photoindex.store.database import Database
-from photoindex.store.lookup import (
-    StoredVector,
-    VectorState,
-    count_vectors,
-    vector_state,
-    vectors_after,
-    vocabularies,
-)
 from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from photoindex.store import vectors
-    from photoindex.store.lookup import Transaction
+    from photoindex.catalogue import term_vectors
+    from photoindex.catalogue.fast_queries import Transaction
 else:
-    vectors = lazily("photoindex.store.vectors")  # needs SQLAlchemy, which most searches go without
+    term_vectors = lazily("photoindex.catalogue.term_vectors")  # needs SQLAlchemy, which most searches go without
 
 # How many vectors may have changed since the matrix was made: every new process that searches reads them all.
 FEW: Final = 256  # not worth a matrix
@@ -151,7 +151,7 @@ class TermIndex:
         return matrix
 
     def _delta(self, transaction: Transaction) -> TermMatrix:
-        from photoindex.store.packing import vector_batch
+        from photoindex.catalogue.term_encoding import vector_batch
 
         by_model: dict[int, list[tuple[int, bytes]]] = {}
         for vector in self._changed.values():
@@ -204,7 +204,7 @@ def compare(database: Database, folder: Path) -> Agreement:
     """Compare the matrix with the catalogue; :func:`.termfile.damaged` says whether it is whole."""
     with database.read() as connection:
         state = vector_state(connection)
-        expected = vectors.photos_with_terms(connection)
+        expected = term_vectors.photos_with_terms(connection)
         matrix = termfile.load_newest(folder, state.identity, state.revision)
         if matrix is None:
             return Agreement(len(expected), False, 0, True)
@@ -216,4 +216,4 @@ def compare(database: Database, folder: Path) -> Agreement:
 def _build(connection: Connection) -> TermMatrix:
     state = vector_state(connection)
     stamp = Stamp(state.identity, state.revision)
-    return build(stamp, vocabularies(connection), lambda model: vectors.vectors_of_model(connection, model))
+    return build(stamp, vocabularies(connection), lambda model: term_vectors.vectors_of_model(connection, model))

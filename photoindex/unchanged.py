@@ -13,15 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from photoindex.config import Settings
-from photoindex.errors import FolderError
-from photoindex.folders.compare import sift
-from photoindex.folders.filters import PhotoFilter
-from photoindex.folders.ignore import IgnoreFiles
-from photoindex.folders.walk import walk
-from photoindex.search.generations import is_complete
-from photoindex.store.database import Database
-from photoindex.store.lookup import (
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import (
     KnownRoot,
     is_work_left,
     known_roots,
@@ -29,6 +22,13 @@ from photoindex.store.lookup import (
     note_reconciled,
     sidecar_states,
 )
+from photoindex.config import Settings
+from photoindex.errors import FolderError
+from photoindex.folders.compare import sift
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.ignore import IgnoreFiles
+from photoindex.folders.walk import walk
+from photoindex.search.generations import is_complete
 from photoindex.system.paths import absolute, root_of
 from photoindex.types import IndexReport, Progress, ScannedFile
 

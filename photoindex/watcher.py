@@ -16,6 +16,9 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from photoindex.catalogue import files, metadata
+from photoindex.catalogue.backups import DailyBackup
+from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE, FolderObserver, Settler
@@ -25,9 +28,6 @@ from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.pipeline import Pipeline
 from photoindex.refresh import mark_beside
 from photoindex.retry import Retry
-from photoindex.store import files, metadata
-from photoindex.store.backups import DailyBackup
-from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.system.paths import absolute, root_of
 from photoindex.types import FileEvent, IndexReport, Progress, Tally

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from photoindex import jobqueue
+from photoindex.catalogue import files, jobs
+from photoindex.catalogue.database import Database
 from photoindex.errors import CatalogueError
 from photoindex.folders import FolderObserver, Settler
-from photoindex.store import files
-from photoindex.store.database import Database
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ class WatchJournal:
                     if root.path in notes:
                         note = notes[root.path]
                         files.note_watcher(
-                            connection, root.id, jobqueue.owner_name(), watches=note.watches, settling=note.settling,
+                            connection, root.id, jobs.owner_name(), watches=note.watches, settling=note.settling,
                             last_event_at=note.last_event_at,
                         )  # fmt: skip
         except CatalogueError as error:
@@ -98,7 +97,7 @@ class WatchJournal:
         """Say that this watcher has ended."""
         try:
             with self._database.write() as connection:
-                files.forget_watcher(connection, jobqueue.owner_name())
+                files.forget_watcher(connection, jobs.owner_name())
         except CatalogueError as error:
             logger.debug("cannot note that the watching has ended: %s", error)
 

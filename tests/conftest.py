@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.store.database import Database
 from tests.support import REPOSITORY, FakeCaptioner
 from tests.warm import Pool, cool_down, warm_up
 

@@ -22,11 +22,11 @@ from sqlalchemy import delete, event, update
 
 from photoindex.captioner.folder import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
+from photoindex.catalogue import files, photos
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import job, root
 from photoindex.folders.walk import file_stat
 from photoindex.language.analysis import stem
-from photoindex.store import files, photos
-from photoindex.store.database import Database
-from photoindex.store.tables import job, root
 from photoindex.types import (
     Candidate,
     FileStat,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from photoindex import jobqueue
 from photoindex.athand import AtHand
+from photoindex.catalogue import jobs
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
 from photoindex.errors import DamagedPhoto
-from photoindex.jobqueue import Job
 from photoindex.reading import Ready
-from photoindex.store.database import Database
 from photoindex.suspension import Suspension
 from photoindex.types import Tally
 from tests.support import NOW, add_files
@@ -29,9 +29,9 @@ def hand(database: Database, data_dir: Path, album: Path) -> AtHand:
     settings = Settings(data_dir, settle_seconds=SETTLE)
     hand = AtHand(database, settings, Suspension(database, settings, print), Tally(), lambda: NOW)
     with database.write() as connection:
-        jobqueue.enqueue(connection, ids[:1], NOW, jobqueue.AGAIN)
-        jobqueue.enqueue(connection, ids, NOW)
-        hand.take(jobqueue.claim(connection, "me:1:aa", 64, NOW))
+        jobs.enqueue(connection, ids[:1], NOW, jobs.AGAIN)
+        jobs.enqueue(connection, ids, NOW)
+        hand.take(jobs.claim(connection, "me:1:aa", 64, NOW))
     assert len(hand) == 4
     return hand
 
@@ -75,8 +75,8 @@ def test_a_file_at_hand_with_other_bytes_is_put_off(
     assert hand.group(read(hand, "a.jpg", "after", again=True)) is None
     assert [claimed.path.name for claimed in hand.jobs if claimed.again] == []
     with database.write() as connection:
-        assert jobqueue.claim(connection, "me:1:aa", 64, NOW) == []
-        [later] = jobqueue.claim(connection, "me:1:aa", 64, NOW + timedelta(seconds=SETTLE))
+        assert jobs.claim(connection, "me:1:aa", 64, NOW) == []
+        [later] = jobs.claim(connection, "me:1:aa", 64, NOW + timedelta(seconds=SETTLE))
     assert later.again
     assert first.job in hand.jobs
 
@@ -85,8 +85,8 @@ def test_suspects_are_told_and_batches(hand: AtHand, database: Database) -> None
     assert not hand.has_suspects
     assert hand.batch_ids == []
     with database.write() as connection:
-        jobqueue.begin(connection, list(hand.jobs))
-        again = jobqueue.claim(connection, "me:1:aa", 64, NOW + 2 * jobqueue.LEASE)
+        jobs.begin(connection, list(hand.jobs))
+        again = jobs.claim(connection, "me:1:aa", 64, NOW + 2 * jobs.LEASE)
     hand.jobs.clear()
     hand.take(again)
     assert len(hand) == 4

@@ -23,6 +23,10 @@ from packaging.requirements import Requirement
 from sqlalchemy import update
 
 from photoindex import doctor, installation
+from photoindex.catalogue import database as database_module
+from photoindex.catalogue import files
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import job, root
 from photoindex.config import Settings
 from photoindex.doctor import Machine, examine, restore
 from photoindex.errors import CatalogueError, DeviceUnavailable
@@ -30,10 +34,6 @@ from photoindex.folders.inotify import InotifyLimits
 from photoindex.library import Library
 from photoindex.media.decode import list_readers
 from photoindex.search import FullText, termfile
-from photoindex.store import database as database_module
-from photoindex.store import files
-from photoindex.store.database import Database
-from photoindex.store.tables import job, root
 from photoindex.types import Finding
 from tests.conftest import OpenLibrary
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, names

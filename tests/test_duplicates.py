@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from skimage import data
 
+from photoindex.catalogue.database import Database
 from photoindex.cli.main import main
 from photoindex.errors import FolderError
 from photoindex.library import Library
-from photoindex.store.database import Database
 from photoindex.types import Progress
 from tests.support import FakeCaptioner, make_photo
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from photoindex.catalogue import files
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.walk import file_stat
 from photoindex.indexer import Indexer
 from photoindex.library import Library
-from photoindex.store import files
 from photoindex.types import FileStat, Progress, ScannedFile
 from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, Writer, add_files, make_photo, names, put_on_another_disk, refuse

@@ -86,7 +86,7 @@ def _imports(module: str, top_level_only: bool) -> Iterator[tuple[str, int]]:
 
 
 def part(module: str) -> str:
-    """The part of the package that a file belongs to: ``store/files.py`` to ``store``, ``__init__.py`` to ``""``."""
+    """The part of the package that a file belongs to: ``catalogue/files.py`` to ``store``, ``__init__.py`` to ``""``."""
     first = Path(module).parts[0]
     return first.removesuffix(".py").replace("__init__", "")
 
@@ -138,7 +138,7 @@ def test_only_the_command_line_knows_click_and_rich() -> None:
 
 
 def test_only_the_database_module_imports_alembic_and_only_when_it_upgrades() -> None:
-    assert who_imports({"alembic"}) == {"store/database.py"}
+    assert who_imports({"alembic"}) == {"catalogue/database.py"}
     assert who_imports({"alembic"}, top_level_only=True) == set()
 
 

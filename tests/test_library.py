@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import update
 
 from photoindex import termindex
+from photoindex.catalogue.schema import caption
 from photoindex.errors import FolderError, QueryError
 from photoindex.library import Library
-from photoindex.store.tables import caption
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo, names
 

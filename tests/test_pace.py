@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from photoindex.catalogue.database import Database
 from photoindex.config import Settings, load_settings
 from photoindex.errors import ConfigError
 from photoindex.pace import Pace
 from photoindex.pipeline import Pipeline
 from photoindex.search import FullText
-from photoindex.store.database import Database
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo
 
 

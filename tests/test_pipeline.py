@@ -17,14 +17,13 @@ from typing import Any
 import pytest
 from skimage import data
 
-from photoindex import jobqueue
 from photoindex.athand import ROOT_AWAY
+from photoindex.catalogue import files, jobs
 from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.pace import Pace
 from photoindex.reading import hash_file
 from photoindex.search import FullText
-from photoindex.store import files
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names
 
 OpenLibrary = Callable[..., Library]
@@ -119,7 +118,7 @@ def test_copies_are_captioned_once_and_all_found(library: Library, captioner: Fa
 def test_copies_that_are_claimed_later_are_captioned_once_too(
     library: Library, captioner: FakeCaptioner, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobqueue, "CLAIM", 4)
+    monkeypatch.setattr(jobs, "CLAIM", 4)
     for number in range(3):
         make_photo(album / f"{number}.jpg", note=str(number))
     for number in range(3, 30):
@@ -132,7 +131,7 @@ def test_copies_that_are_claimed_later_are_captioned_once_too(
 def test_the_next_photos_are_claimed_and_decoded_while_those_before_are_captioned(
     open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobqueue, "CLAIM", 4)
+    monkeypatch.setattr(jobs, "CLAIM", 4)
     for number in range(12):
         make_photo(album / f"{number}.jpg", note=str(number))
     running: list[int] = []
@@ -395,16 +394,16 @@ def test_content_that_was_captioned_since_is_not_captioned_again_for_another_fil
         with library._database.write() as connection:
             found = files.photo_at(connection, album / name)
             assert found is not None
-            jobqueue.enqueue(connection, [found[0]], datetime.now(timezone.utc), kind=jobqueue.AGAIN)
+            jobs.enqueue(connection, [found[0]], datetime.now(timezone.utc), kind=jobs.AGAIN)
 
     # As by a `reindex` that was killed and the next one, which chose the other file.
     queue("a.jpg")
     queue("b.jpg")
     with library._database.write() as connection:
-        held = jobqueue.claim(connection, "another machine:1:x", 1, datetime.now(timezone.utc))
+        held = jobs.claim(connection, "another machine:1:x", 1, datetime.now(timezone.utc))
     assert library.work_off().captioned == 1
     with library._database.write() as connection:
-        jobqueue.release(connection, held, datetime.now(timezone.utc))
+        jobs.release(connection, held, datetime.now(timezone.utc))
     tally = library.work_off()
     assert (tally.captioned, tally.recognised) == (0, 1)
     assert library.status().jobs["queued"] == 0
@@ -500,7 +499,7 @@ def test_a_photo_that_kills_every_process_costs_no_other_photo(library: Library,
         make_photo(album / f"{number}.jpg", "black" if number == 2 else "green")
     runs = 0
     code = -signal.SIGKILL
-    while code == -signal.SIGKILL and runs <= jobqueue.MAX_INTERRUPTIONS:
+    while code == -signal.SIGKILL and runs <= jobs.MAX_INTERRUPTIONS:
         runs += 1
         arguments = [sys.executable, "-c", POISONED, str(data_dir), str(album)]
         code = subprocess.run(arguments, cwd=REPOSITORY, check=False).returncode

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from photoindex import refresh
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import photo
 from photoindex.library import Library
 from photoindex.refresh import PROBLEMS_TOLD
-from photoindex.store.database import Database
-from photoindex.store.tables import photo
 from photoindex.types import Photo
 from tests.conftest import OpenLibrary
 from tests.media.metadata.samples import bag, described, packet, takeout

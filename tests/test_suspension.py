@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from photoindex import suspension
+from photoindex.catalogue import files
+from photoindex.catalogue.status import RootStatus
 from photoindex.doctor import examine
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE
 from photoindex.library import Library
-from photoindex.status import RootStatus
-from photoindex.store import files
 from photoindex.suspension import BURST_SECONDS, Suspension
 from tests.support import FakeCaptioner, add_files, add_photo, make_photo, names
 

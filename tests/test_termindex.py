@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from photoindex import termindex
+from photoindex.catalogue import photos, term_vectors
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import photo
 from photoindex.search import termfile
-from photoindex.store import photos, vectors
-from photoindex.store.database import Database
-from photoindex.store.tables import photo
 from photoindex.termindex import FEW, TermIndex
 from photoindex.types import TermVector, TermVocabulary
 from tests.support import NOW, REPOSITORY, run_thread, term_vector
@@ -57,7 +57,7 @@ def write(
         model_id = photos.ensure_model(connection, model, "fake", "encoder", vocabulary)
         vector: TermVector | None = term_vector(vocabulary, impacts or {"dog": 10}) if vocabulary else None
         for number in range(first, last + 1):
-            vectors.save_vectors(connection, {number: vector}, model_id)
+            term_vectors.save_vectors(connection, {number: vector}, model_id)
 
 
 def impacts(index: TermIndex, term: str) -> dict[int, float]:
@@ -279,8 +279,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from photoindex import termindex
-from photoindex.store import vectors
-from photoindex.store.database import Database
+from photoindex.catalogue import vectors
+from photoindex.catalogue.database import Database
 from photoindex.types import TermVector
 
 database, folder = Database.open(Path(sys.argv[1])), Path(sys.argv[2])
@@ -320,9 +320,9 @@ def test_a_batch_of_packed_vectors_that_make_no_sense_is_left_out(index: TermInd
     write(database, 1, 2)
     with database.write() as connection:
         connection.execute(
-            vectors.term_vector.update().where(vectors.term_vector.c.photo_id == 1).values(entries=b"ab")
+            term_vectors.term_vector.update().where(term_vectors.term_vector.c.photo_id == 1).values(entries=b"ab")
         )
-        connection.execute(vectors.catalogue.update().values(vector_revision=9))
+        connection.execute(term_vectors.catalogue.update().values(vector_revision=9))
     assert impacts(index, "dog") == {2: 5.0}
 
 

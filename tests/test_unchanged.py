@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from photoindex.catalogue.schema import photo, root
 from photoindex.folders import IGNORE_FILE
 from photoindex.library import Library
-from photoindex.store.tables import photo, root
 from photoindex.types import IndexReport, Progress
 from photoindex.unchanged import nothing_to_do
 from tests.support import make_photo, put_on_another_disk, refuse

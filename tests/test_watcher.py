@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 from photoindex import indexer, retry, watcher, watchjournal
+from photoindex.catalogue import files, sqlite
+from photoindex.catalogue.database import Database
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.inotify import InotifyLimits
 from photoindex.folders.walk import Met
 from photoindex.library import Library
-from photoindex.store import files, sqlite
-from photoindex.store.database import Database
 from photoindex.system import child_process
 from photoindex.types import FileEvent, IndexReport, Tally
 from photoindex.watcher import Watcher

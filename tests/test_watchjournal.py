@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from photoindex import jobqueue
+from photoindex.catalogue import files, jobs
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.files import WatchNote
 from photoindex.errors import CatalogueError
 from photoindex.folders import FolderObserver, PhotoFilter, Settler
 from photoindex.folders.inotify import InotifyLimits
-from photoindex.store import files
-from photoindex.store.database import Database
-from photoindex.store.files import WatchNote
 from photoindex.watchjournal import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
 from tests.support import make_photo
 
@@ -84,7 +83,7 @@ def count_writes(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[No
 def test_the_first_note_says_who_watches_and_with_how_many_watches(database: Database, journal: WatchJournal) -> None:
     journal.write_when_due()
     note = notes(database)["album"]
-    assert note.watcher == jobqueue.owner_name()
+    assert note.watcher == jobs.owner_name()
     assert note.seen_at is not None
     assert datetime.now(timezone.utc) - note.seen_at < timedelta(minutes=1)
     assert (note.watches, note.settling, note.last_event_at, note.reason) == (2, 0, None, None)
@@ -182,4 +181,4 @@ def test_a_catalogue_that_cannot_be_written_costs_the_note_and_the_next_one_is_w
     assert notes(database)["album"].watcher is None
     clock.now += LOOK_SECONDS
     journal.write_when_due()
-    assert notes(database)["album"].watcher == jobqueue.owner_name()
+    assert notes(database)["album"].watcher == jobs.owner_name()

@@ -35,7 +35,7 @@ def upgrade() -> None:
 
 
 def shot_of(relative_path: bytes) -> int:
-    """As ``photoindex.store.pairs.shot_of`` was when this was written."""
+    """As ``photoindex.catalogue.raw_pairs.shot_of`` was when this was written."""
     path = Path(os.fsdecode(relative_path))
     stem = unicodedata.normalize("NFC", path.stem).casefold().encode("utf-8", "surrogateescape")
     digest = hashlib.blake2b(os.fsencode(path.parent) + b"\0" + stem, digest_size=8).digest()

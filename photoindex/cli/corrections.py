@@ -15,9 +15,9 @@ from photoindex.errors import CorrectionError, FullTextError
 from photoindex.system.paths import printable
 
 if TYPE_CHECKING:
-    from photoindex.corrections import Edit, Editor
+    from photoindex.catalogue.corrections import Said
+    from photoindex.catalogue.editor import Edit, Editor
     from photoindex.library import Library
-    from photoindex.store.corrections import Said
     from photoindex.types import Correction
 
 SHOWN = 5  # of the photos that a query chose
@@ -67,7 +67,7 @@ def edit(
       photoindex edit --where "folder:lisbon" --tag Lisbon
       photoindex edit cat.jpg --undo
     """
-    from photoindex.corrections import Edit
+    from photoindex.catalogue.editor import Edit
 
     change = Edit(caption, tags, untags, clear, lock)
     if (query is None) == (not paths):
@@ -150,7 +150,7 @@ def ask_editor(path: Path, said: Said) -> Edit:
 
     Raises :class:`CorrectionError` for lines that cannot be understood.
     """
-    from photoindex.corrections import Edit
+    from photoindex.catalogue.editor import Edit
 
     lines = [
         f"# {formats.visible(printable(path))}",
@@ -164,7 +164,7 @@ def ask_editor(path: Path, said: Said) -> Edit:
 
 def parse_answer(answer: str, said: Said) -> Edit:
     """What the person wrote, as an edit of what was said before."""
-    from photoindex.corrections import Edit
+    from photoindex.catalogue.editor import Edit
 
     caption, tags = "", []
     for number, line in enumerate(answer.splitlines(), 1):

@@ -17,7 +17,7 @@ from photoindex.errors import ConfigError
 from photoindex.system.paths import printable
 
 if TYPE_CHECKING:
-    from photoindex.status import Status
+    from photoindex.catalogue.status import Status
     from photoindex.types import Caption, Hit, Photo, PhotoFacts, Prediction
 
 __all__ = [

@@ -30,8 +30,8 @@ from photoindex.system.units import human_seconds
 from photoindex.types import Tally
 
 if TYPE_CHECKING:
-    from photoindex.batches import Batch
-    from photoindex.jobqueue import Priority
+    from photoindex.catalogue.batches import Batch
+    from photoindex.catalogue.jobs import Priority
     from photoindex.library import Library
 
 FAILURES_SHOWN = 10

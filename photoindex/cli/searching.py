@@ -33,8 +33,8 @@ from photoindex.system.paths import printable
 from photoindex.system.units import human_seconds, human_size
 
 if TYPE_CHECKING:
+    from photoindex.catalogue.status import RootStatus
     from photoindex.library import Library
-    from photoindex.status import RootStatus
     from photoindex.types import Photo, PhotoFacts
 
 EXIT_NOTHING_FOUND = 1

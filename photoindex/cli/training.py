@@ -151,7 +151,7 @@ def learn_from_catalogue(
 
     from photoindex.captioner import model_folder
     from photoindex.captioner.device import choose_device, describe
-    from photoindex.store.database import Database
+    from photoindex.catalogue.database import Database
     from photoindex.training.personal import PersonalRecipe, train_personal
 
     settings = context.settings(device=device, threads=threads, model=changes.pop("model", None))

@@ -8,6 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from photoindex.catalogue import files
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.corrections import TAG_SOURCE
+from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
+from photoindex.catalogue.term_encoding import unpack_words
 from photoindex.exchange.records import (
     CaptionRecord,
     CorrectionRecord,
@@ -18,11 +23,6 @@ from photoindex.exchange.records import (
     TermRecord,
     VectorRecord,
 )
-from photoindex.store import files
-from photoindex.store.chunks import chunks
-from photoindex.store.corrections import TAG_SOURCE
-from photoindex.store.packing import unpack_words
-from photoindex.store.tables import caption, correction, file, model, photo, root, term, term_vector
 
 # Of the table ``photo``: what a record has a field of its own for, and what is of one catalogue alone.
 _OWN_FIELDS = ("id", "content_hash", "size", "added_at", "text_stale")

@@ -11,7 +11,13 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection, exists, insert, select, update
 
-from photoindex.corrections import LONGEST_CAPTION, LONGEST_TAG, clean_text
+from photoindex.catalogue import corrections as store
+from photoindex.catalogue import files, photos
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.corrections import Said, tag_key
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
+from photoindex.catalogue.schema import caption, term
 from photoindex.errors import CorrectionError, ExchangeError, FullTextError
 from photoindex.exchange import collect, sidecars
 from photoindex.exchange.heard import Heard
@@ -19,12 +25,6 @@ from photoindex.exchange.merge import Merger
 from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
 from photoindex.exchange.sidecars import Found, Wanted, Written
 from photoindex.exchange.xmp import level
-from photoindex.store import corrections as store
-from photoindex.store import files, photos
-from photoindex.store.chunks import chunks
-from photoindex.store.corrections import Said, tag_key
-from photoindex.store.database import Database
-from photoindex.store.tables import caption, term
 from photoindex.system.paths import absolute, check_exists
 from photoindex.types import Photo, Progress, SidecarStyle
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from photoindex.corrections import merged_tags
+from photoindex.catalogue.corrections import Locked, Said, read_tags, tag_key
+from photoindex.catalogue.editor import merged_tags
 from photoindex.exchange.records import CorrectionRecord, PhotoRecord
-from photoindex.store.corrections import Locked, Said, read_tags, tag_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,17 @@ from typing import Any, Literal
 import numpy as np
 from sqlalchemy import Connection, exists, insert, select, update
 
-from photoindex.corrections import new_edit
+from photoindex.catalogue import corrections as store
+from photoindex.catalogue import photos, term_vectors
+from photoindex.catalogue.corrections import Said
+from photoindex.catalogue.editor import new_edit
+from photoindex.catalogue.fast_queries import vocabularies
+from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term
+from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_vector
 from photoindex.errors import ExchangeError
 from photoindex.exchange.collect import FACTS
 from photoindex.exchange.heard import Heard, heard_of, newer, with_times
 from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord
-from photoindex.store import corrections as store
-from photoindex.store import photos, vectors
-from photoindex.store.corrections import Said
-from photoindex.store.lookup import vocabularies
-from photoindex.store.packing import ENTRY_BYTES, pack_words, unpack_vector
-from photoindex.store.tables import caption, correction, file, model, photo, root, term
 from photoindex.types import TermVocabulary
 
 Outcome = Literal["added", "changed", "unchanged"]
@@ -137,7 +137,7 @@ class Merger:
         whole = len(record.vector.entries) == ENTRY_BYTES * len(ids)
         if not whole or (len(ids) and (ids[-1] >= len(vocabulary.words) or np.any(np.diff(ids) <= 0))):
             raise ExchangeError("vector.entries is none over the words of its model")
-        vectors.save_vectors(connection, {photo_id: vector}, model_id)
+        term_vectors.save_vectors(connection, {photo_id: vector}, model_id)
 
     def _model(self, connection: Connection, identity: str) -> tuple[int, TermVocabulary | None]:
         if identity not in self._models:

@@ -18,10 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from photoindex.corrections import merged_tags
+from photoindex.catalogue.corrections import tag_key
+from photoindex.catalogue.editor import merged_tags
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp import Sidecar, level
-from photoindex.store.corrections import tag_key
 from photoindex.system.atomic import replace_file
 from photoindex.types import SidecarStyle
 

@@ -33,10 +33,10 @@ from photoindex.captioner.folder import WEIGHTS_FILE
 from photoindex.captioner.network import Decoder, build_decoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
+from photoindex.catalogue import corrections as store
+from photoindex.catalogue.database import Database
 from photoindex.errors import PhotoError, TrainingError
 from photoindex.media.decode import decode_photo
-from photoindex.store import corrections as store
-from photoindex.store.database import Database
 from photoindex.system.atomic import replace_file
 from photoindex.training.captions import SeenCache, padded
 from photoindex.training.evaluate import caption_split, score_captions

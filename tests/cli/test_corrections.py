@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from photoindex.catalogue.corrections import Said
+from photoindex.catalogue.editor import Edit
 from photoindex.cli.corrections import parse_answer
 from photoindex.cli.main import main
-from photoindex.corrections import Edit
 from photoindex.errors import CorrectionError
 from photoindex.library import Library
-from photoindex.store.corrections import Said
 from tests.support import REPOSITORY, make_photo
 
 

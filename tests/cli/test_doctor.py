@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from photoindex.catalogue.database import Database
 from photoindex.cli.main import main
 from photoindex.media.formats import FORMATS, RAW, PhotoFormat
-from photoindex.store.database import Database
 from tests.support import REPOSITORY, make_model_folder
 
 READERS = "photoindex.media.decode.readers.plugin_works"

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 
+from photoindex.catalogue import files
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import job, root
 from photoindex.cli.main import main
-from photoindex.store import files
-from photoindex.store.database import Database
-from photoindex.store.tables import job, root
 from tests.support import add_files, add_photo
 
 HERE = socket.gethostname()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
-from photoindex.corrections import Edit
 from photoindex.errors import FolderError, FullTextError
 from photoindex.exchange import facade
 from photoindex.exchange.facade import ImportReport, SidecarReport

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
-from photoindex.corrections import Edit
 from photoindex.exchange.facade import ImportReport
 from photoindex.library import Library
 from photoindex.types import Photo

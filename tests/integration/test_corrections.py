@@ -12,8 +12,8 @@ import pytest
 import skimage.data
 
 from photoindex.captioner import Captioner, load_captioner
+from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
-from photoindex.corrections import Edit
 from photoindex.library import Library
 from photoindex.types import Photo
 

@@ -9,8 +9,8 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
+from photoindex.catalogue.schema import stored_path
 from photoindex.library import Library
-from photoindex.store.tables import stored_path
 from photoindex.system.paths import as_on_disk, printable, shown
 from tests.support import make_photo, names
 

@@ -16,9 +16,9 @@ from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.network import DecoderConfig, Seen, build_decoder
 from photoindex.captioner.vocabulary import Vocabulary
+from photoindex.catalogue.editor import Edit
 from photoindex.cli.main import main
 from photoindex.config import Settings
-from photoindex.corrections import Edit
 from photoindex.errors import TrainingError
 from photoindex.library import Library
 from photoindex.training.personal import (

@@ -1,0 +1,271 @@
+"""Batches of jobs: what a person asked for at once, how far it is, and stopping it from another process.
+
+A batch is a row in the catalogue and its jobs refer to it, so that every process sees the same. One that works on a
+batch asks after every few photos whether it still goes on; whoever pauses or cancels it only changes the row. No job of
+a batch that does not go on is claimed. A batch is for one model: a watcher that uses another leaves its jobs alone.
+
+Photos that were done are counted in the transaction that stores their captions, with the time they took, so that the
+rate is that of all runs together, without the pauses between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+
+from photoindex.captioner import DEFAULT_MODEL, shipped_models
+from photoindex.catalogue import jobs
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import PRIORITIES, Priority
+from photoindex.catalogue.schema import batch, job
+from photoindex.config import Settings
+from photoindex.errors import BatchError
+from photoindex.system.paths import absolute
+
+BatchKind = Literal["stale", "all", "where", "failed"]
+BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
+CHUNK = 500
+RATE_OF = 8  # photos that a rate must come from to be told again
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch, as far as it is. ``state`` is ``running`` while a process works on it and ``waiting`` until one does.
+
+    ``left`` are its jobs that are not done; what was superseded (its file changed or went) is neither done nor left.
+    ``rate`` is in photos a second, of all ``workers`` together; ``None`` before the first photo.
+    """
+
+    id: int
+    kind: BatchKind
+    query: str | None
+    model: str
+    state: BatchState
+    priority: Priority
+    created_at: datetime
+    finished_at: datetime | None
+    total: int
+    done: int
+    failed: int
+    left: int
+    workers: int
+    rate: float | None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate; ``None`` when there is none, or nothing is left."""
+        return self.left / self.rate if self.rate and self.left else None
+
+
+class Batches:
+    """The batches of one library."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, *, ended: bool = False) -> list[Batch]:
+        """The batches that have not ended, or all, the oldest first."""
+        with self._database.read() as connection:
+            found = _load(connection, None if ended else ("active", "paused"))
+        return [batch for batch in found if ended or batch.left]
+
+    def others(self) -> dict[str, int]:
+        """Jobs of no batch, ``queued`` and ``running``: photos that are new or have changed."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(job.c.state, func.count())
+                .where(job.c.batch_id.is_(None), job.c.state.in_(("queued", "running")))
+                .group_by(job.c.state)
+            )
+            counts = {"queued": 0, "running": 0}
+            for state, count in rows:
+                counts[state] = count
+            return counts
+
+    def pause(self, *ids: int) -> list[int]:
+        """Stop working on these batches (all when none is named) until they are resumed; returns their ids.
+
+        Whoever works on one gives its jobs back within a few photos. Raises :class:`BatchError`.
+        """
+        return self._change(ids, "paused")
+
+    def resume(self, *ids: int) -> list[int]:
+        """Go on with these batches, or with all that are paused. Raises :class:`BatchError`."""
+        return self._change(ids, "active")
+
+    def cancel(self, *ids: int) -> list[int]:
+        """Drop what is left of these batches; what is done stays. Raises :class:`BatchError`."""
+        return self._change(ids, "cancelled")
+
+    def _change(self, ids: Sequence[int], state: str) -> list[int]:
+        with self._database.write() as connection:
+            close(connection)
+            states = {row.id: row.state for row in connection.execute(select(batch.c.id, batch.c.state))}
+            for number in ids:
+                if number not in states:
+                    raise BatchError(f"there is no batch {number}: see `photoindex jobs list --all`")
+                if states[number] in ("cancelled", "done"):
+                    raise BatchError(f"batch {number} has ended: it is {states[number]}")
+            open_ones = [number for number, found in states.items() if found not in ("cancelled", "done", state)]
+            chosen = [number for number in open_ones if number in ids or not ids]
+            if chosen:
+                ended = datetime.now(timezone.utc) if state == "cancelled" else None
+                connection.execute(
+                    update(batch).where(batch.c.id.in_(chosen)).values(state=state, finished_at=ended)
+                )  # fmt: skip
+            close(connection)
+        return chosen
+
+
+def model_setting(settings: Settings) -> str:
+    """The model that these settings name, in words that mean the same in any folder."""
+    name = settings.model
+    if name == DEFAULT_MODEL or name in shipped_models():
+        return name
+    return str(absolute(Path(name)))
+
+
+def create(
+    connection: Connection,
+    kind: BatchKind,
+    file_ids: Sequence[int],
+    *,
+    model: str,
+    priority: Priority,
+    now: datetime,
+    query: str | None = None,
+) -> tuple[int | None, int]:
+    """Queue files to be captioned anew, as one batch. Returns its id and how many were queued.
+
+    Files that another batch is to do are left to it; when nothing remains there is no batch, and its id is ``None``.
+    """
+    taken: set[int] = set()
+    for start in range(0, len(file_ids), CHUNK):
+        queued = and_(
+            job.c.file_id.in_(list(file_ids[start : start + CHUNK])), job.c.kind == jobs.AGAIN,
+            job.c.state.in_(("queued", "running")), job.c.batch_id.is_not(None),
+        )  # fmt: skip
+        taken.update(connection.execute(select(job.c.file_id).where(queued)).scalars())
+    wanted = [file_id for file_id in file_ids if file_id not in taken]
+    if not wanted:
+        return None, 0
+    number = _insert(connection, kind, len(wanted), model, priority, now, query)
+    jobs.enqueue(connection, wanted, now, jobs.AGAIN, batch_id=number, priority=PRIORITIES[priority])
+    return number, len(wanted)
+
+
+def create_of_failures(
+    connection: Connection, *, model: str, priority: Priority, now: datetime
+) -> tuple[int | None, int]:
+    """Queue all files that failed again, as one batch; those that are ignored stay so. Returns as :func:`create`."""
+    failed = and_(job.c.error_kind.is_not(None), job.c.state.in_(("failed", "queued")))
+    count = connection.execute(select(func.count()).select_from(job).where(failed)).scalar_one()
+    if not count:
+        return None, 0
+    number = _insert(connection, "failed", count, model, priority, now, None)
+    connection.execute(update(job).where(failed).values(batch_id=number, priority=PRIORITIES[priority]))
+    jobs.retry_failures(connection, None, now)
+    return number, count
+
+
+def _insert(
+    connection: Connection, kind: BatchKind, total: int, model: str, priority: Priority, now: datetime,
+    query: str | None,
+) -> int:  # fmt: skip
+    added = connection.execute(
+        insert(batch).values(
+            kind=kind, query=query, model=model, state="active", priority=PRIORITIES[priority], created_at=now,
+            total=total, done=0, failed=0, seconds=0.0,
+        )
+    )  # fmt: skip
+    assert added.inserted_primary_key is not None
+    return int(added.inserted_primary_key[0])
+
+
+def add_done(connection: Connection, done: Mapping[int, int], seconds: float) -> None:
+    """Count jobs that were done, by batch, in the transaction that stores their results. ``seconds`` is their time."""
+    for number, count in done.items():
+        connection.execute(
+            update(batch)
+            .where(batch.c.id == number)
+            .values(done=batch.c.done + count, seconds=batch.c.seconds + seconds * count / sum(done.values()))
+        )
+
+
+def any_halted(connection: Connection, ids: Sequence[int]) -> bool:
+    """Whether one of these batches no longer goes on."""
+    halted = and_(batch.c.id.in_(ids), batch.c.state != "active")
+    return connection.execute(select(exists().where(halted))).scalar_one()
+
+
+def close(connection: Connection) -> None:
+    """Drop what is left of cancelled batches, but not what a process has in hand, and end those that are done."""
+    cancelled = select(batch.c.id).where(batch.c.state == "cancelled")
+    theirs = and_(job.c.batch_id.in_(cancelled), job.c.state == "queued")
+    # What failed before goes back to the ledger.
+    connection.execute(update(job).where(theirs, job.c.error_kind.is_not(None)).values(state="failed"))
+    connection.execute(delete(job).where(theirs, job.c.error_kind.is_(None)))
+    left = exists().where(job.c.batch_id == batch.c.id, job.c.state.in_(("queued", "running")))
+    failed = (
+        select(func.count())
+        .select_from(job)
+        .where(job.c.batch_id == batch.c.id, job.c.state.in_(("failed", "ignored")))
+        .scalar_subquery()
+    )
+    connection.execute(
+        update(batch)
+        .where(batch.c.state.in_(("active", "paused")), ~left)
+        .values(state="done", finished_at=datetime.now(timezone.utc), failed=failed)
+    )
+
+
+def last_rate(connection: Connection, model: str) -> tuple[int, float] | None:
+    """The last batch with this model that did enough photos to tell, and its photos a second of one process."""
+    row = connection.execute(
+        select(batch.c.id, batch.c.done, batch.c.seconds)
+        .where(batch.c.model == model, batch.c.done >= RATE_OF, batch.c.seconds > 0)
+        .order_by(batch.c.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else (row.id, row.done / row.seconds)
+
+
+def _load(connection: Connection, states: Sequence[str] | None) -> list[Batch]:
+    query = select(batch).order_by(batch.c.id)
+    rows = connection.execute(query if states is None else query.where(batch.c.state.in_(states))).all()
+    left: dict[int, int] = {}
+    failed: dict[int, int] = {}
+    workers: dict[int, int] = {}
+    counted = connection.execute(
+        select(job.c.batch_id, job.c.state, func.count(), func.count(job.c.lease_owner.distinct()))
+        .where(job.c.batch_id.is_not(None))
+        .group_by(job.c.batch_id, job.c.state)
+    )
+    for number, job_state, count, owners in counted:
+        of = left if job_state in ("queued", "running") else failed
+        of[number] = of.get(number, 0) + count
+        if job_state == "running":
+            workers[number] = owners
+    names = {number: name for name, number in PRIORITIES.items()}
+    found = []
+    for row in rows:
+        at_work, waiting = workers.get(row.id, 0), left.get(row.id, 0)
+        state: BatchState = row.state
+        if row.state == "active":
+            state = "running" if at_work else "waiting"
+        if row.state in ("active", "paused") and not waiting:  # whoever did the last has yet to say so
+            state = "done"
+        rate = row.done / row.seconds * max(1, at_work) if row.done and row.seconds > 0 else None
+        found.append(
+            Batch(
+                row.id, row.kind, row.query, row.model, state, names[row.priority], row.created_at, row.finished_at,
+                row.total, row.done, failed.get(row.id, 0) if row.finished_at is None else row.failed, waiting, at_work,
+                rate,
+            )
+        )  # fmt: skip
+    return found

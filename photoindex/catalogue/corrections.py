@@ -1,0 +1,227 @@
+"""Queries about what people say of photos: their captions, their tags, which caption is locked, and what they changed.
+
+A person's caption is a ``caption`` of the source "user", a tag is a ``term`` of the source "tag". Each change is noted
+in ``correction`` with what was there before and after, in the transaction that makes it; so it can be undone exactly.
+Captions that are replaced or taken away stay as history.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
+
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.fast_queries import precedence_of
+from photoindex.catalogue.schema import caption, correction, file, photo, root, term
+from photoindex.types import CaptionSource, Correction
+
+TAG_SOURCE = "tag"
+Kind = Literal["caption", "tags", "lock"]
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A caption that is to be shown whatever comes."""
+
+    source: CaptionSource
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people say of a photo now."""
+
+    caption: str | None = None
+    tags: tuple[str, ...] = ()
+    locked: Locked | None = None
+
+
+def tag_key(tag: str) -> str:
+    """What two tags have in common that are the same but for their letters' case or their encoding (Unicode's
+    canonical caseless matching, section 3.13 of the standard)."""
+    decomposed = unicodedata.normalize("NFD", tag).casefold()
+    return unicodedata.normalize("NFC", decomposed)
+
+
+def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]:
+    """What people say of each of these photos."""
+    captions: dict[int, str] = {}
+    tags: dict[int, list[str]] = {}
+    locks: dict[int, Locked] = {}
+    for chunk in chunks(photo_ids):
+        rows = connection.execute(
+            select(caption.c.photo_id, caption.c.text, caption.c.source, caption.c.current, caption.c.locked)
+            .where(
+                caption.c.photo_id.in_(chunk), or_(caption.c.locked, (caption.c.source == "user") & caption.c.current)
+            )
+            .order_by(caption.c.id)
+        )
+        for row in rows:
+            if row.locked:
+                locks[row.photo_id] = Locked(row.source, row.text)
+            if row.source == "user" and row.current:
+                captions[row.photo_id] = row.text
+        of_people = select(term.c.photo_id, term.c.text).where(term.c.photo_id.in_(chunk), term.c.source == TAG_SOURCE)
+        for photo_id, text in connection.execute(of_people.order_by(term.c.id)):
+            tags.setdefault(photo_id, []).append(text)
+    return {number: Said(captions.get(number), tuple(tags.get(number, ())), locks.get(number)) for number in photo_ids}
+
+
+def put_caption(connection: Connection, photo_id: int, text: str | None, made_at: datetime) -> None:
+    """Let ``text`` be what the person says of a photo, or nothing; what was said before becomes history.
+
+    A text that the person said before is that caption again, with the time it was made at.
+    """
+    of_person = (caption.c.photo_id == photo_id) & (caption.c.source == "user")
+    connection.execute(update(caption).where(of_person, caption.c.current).values(current=False))
+    if text is None:
+        return
+    before = connection.execute(select(func.max(caption.c.id)).where(of_person, caption.c.text == text)).scalar()
+    if before is not None:
+        connection.execute(update(caption).where(caption.c.id == before).values(current=True))
+        return
+    connection.execute(
+        insert(caption).values(
+            photo_id=photo_id, text=text, source="user", rank=0, current=True, locked=False, created_at=made_at
+        )
+    )
+
+
+def put_tags(connection: Connection, photo_id: int, tags: Iterable[str]) -> None:
+    """Let a photo have these tags and no others."""
+    connection.execute(delete(term).where(term.c.photo_id == photo_id, term.c.source == TAG_SOURCE))
+    rows = [{"photo_id": photo_id, "text": tag, "weight": 1.0, "source": TAG_SOURCE} for tag in tags]
+    if rows:
+        connection.execute(insert(term), rows)
+
+
+def put_lock(connection: Connection, photo_id: int, locked: Locked | None) -> None:
+    """Lock the latest caption that says this, current or not, or none."""
+    connection.execute(update(caption).where(caption.c.photo_id == photo_id, caption.c.locked).values(locked=False))
+    if locked is None:
+        return
+    query = (
+        select(caption.c.id)
+        .where(caption.c.photo_id == photo_id, caption.c.source == locked.source, caption.c.text == locked.text)
+        .order_by(caption.c.current.desc(), caption.c.rank, caption.c.id.desc())
+    )
+    found = connection.execute(query.limit(1)).scalar()
+    if found is not None:
+        connection.execute(update(caption).where(caption.c.id == found).values(locked=True))
+
+
+def shown(connection: Connection, photo_id: int) -> Locked | None:
+    """The caption a photo shows now."""
+    rows = connection.execute(
+        select(caption.c.text, caption.c.source, caption.c.locked).where(
+            caption.c.photo_id == photo_id, or_(caption.c.locked, caption.c.current & (caption.c.rank == 0))
+        )
+    ).all()
+    if not rows:
+        return None
+    best = min(rows, key=lambda row: precedence_of(row.source, locked=row.locked))
+    return Locked(best.source, best.text)
+
+
+def note(connection: Connection, photo_id: int, edit: str, before: Said, after: Said, made_at: datetime) -> None:
+    """Note what an edit changed of a photo."""
+    values: dict[str, tuple[str | None, str | None]] = {
+        "caption": (before.caption, after.caption),
+        "tags": (_tags_text(before.tags), _tags_text(after.tags)),
+        "lock": (_lock_text(before.locked), _lock_text(after.locked)),
+    }
+    rows = [
+        {"photo_id": photo_id, "edit": edit, "kind": kind, "old": old, "new": new, "made_at": made_at}
+        for kind, (old, new) in values.items()
+        if old != new
+    ]
+    if rows:
+        connection.execute(insert(correction), rows)
+
+
+def restore_last(connection: Connection, photo_id: int, now: datetime) -> list[Correction]:
+    """Undo the last edit of a photo that is not undone; returns what it had changed, nothing when there is none."""
+    standing = (correction.c.photo_id == photo_id) & correction.c.undone_at.is_(None)
+    last = connection.execute(
+        select(correction.c.edit).where(standing).order_by(correction.c.made_at.desc(), correction.c.id.desc()).limit(1)
+    ).scalar()
+    if last is None:
+        return []
+    rows = connection.execute(
+        select(correction).where(standing, correction.c.edit == last).order_by(correction.c.id)
+    ).all()
+    for row in reversed(rows):
+        if row.kind == "caption":
+            put_caption(connection, photo_id, row.old, now)
+        elif row.kind == "tags":
+            put_tags(connection, photo_id, read_tags(row.old))
+        else:
+            put_lock(connection, photo_id, read_lock(row.old))
+    connection.execute(update(correction).where(standing, correction.c.edit == last).values(undone_at=now))
+    return [read_correction(row) for row in rows]
+
+
+def captioned_files(connection: Connection) -> list[tuple[Path, str, str | None]]:
+    """A present file of each photo that a model captioned, the content's hash, and the person's caption, if any."""
+    by_model = exists().where(caption.c.photo_id == photo.c.id, caption.c.source == "model", caption.c.current)
+    query = (
+        select(photo.c.id, photo.c.content_hash, root.c.path, file.c.relative_path)
+        .select_from(photo)
+        .join(file, file.c.photo_id == photo.c.id)
+        .join(root, root.c.id == file.c.root_id)
+        .where(file.c.missing_since.is_(None), by_model)
+        .order_by(photo.c.content_hash, file.c.id)
+    )
+    rows = {row.id: row for row in reversed(connection.execute(query).all())}
+    said = select(caption.c.photo_id, caption.c.text).where(caption.c.source == "user", caption.c.current)
+    texts = {row.photo_id: row.text for row in connection.execute(said)}
+    return [(Path(row.path, row.relative_path), row.content_hash, texts.get(row.id)) for row in rows.values()]
+
+
+def corrections_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:
+    """All that people changed of each photo, oldest first."""
+    found: dict[int, list[Correction]] = {}
+    for chunk in chunks(photo_ids):
+        query = select(correction).where(correction.c.photo_id.in_(chunk))
+        for row in connection.execute(query.order_by(correction.c.made_at, correction.c.id)):
+            found.setdefault(row.photo_id, []).append(read_correction(row))
+    return {number: tuple(values) for number, values in found.items()}
+
+
+def read_correction(row: Any) -> Correction:
+    old, new = (_value(row.kind, text) for text in (row.old, row.new))
+    return Correction(row.kind, old, new, row.made_at, row.edit, row.undone_at)
+
+
+def _value(kind: Kind, text: str | None) -> str | tuple[str, ...] | None:
+    if kind == "tags":
+        return read_tags(text)
+    if kind == "lock":
+        locked = read_lock(text)
+        return None if locked is None else locked.text
+    return text
+
+
+def read_tags(text: str | None) -> tuple[str, ...]:
+    """The tags of a ``correction`` row."""
+    return () if text is None else tuple(json.loads(text))
+
+
+def read_lock(text: str | None) -> Locked | None:
+    """The locked caption of a ``correction`` row."""
+    return None if text is None else Locked(**json.loads(text))
+
+
+def _tags_text(tags: Sequence[str]) -> str | None:
+    return json.dumps(list(tags), ensure_ascii=False) if tags else None
+
+
+def _lock_text(locked: Locked | None) -> str | None:
+    return None if locked is None else json.dumps({"source": locked.source, "text": locked.text}, ensure_ascii=False)

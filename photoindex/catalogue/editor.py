@@ -1,0 +1,186 @@
+"""What people say of their photos, against what the model says: captions and tags of their own, locks, history, undo.
+
+A person's caption is shown instead of a sidecar's or the model's, and is searched in its place; no model ever writes
+over it. A lock keeps the caption that a photo shows at that moment, whoever's it is. Tags are added to what the model
+sees. All of it is in the catalogue, marked for the full-text index in the transaction that writes it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from photoindex.catalogue import corrections as store
+from photoindex.catalogue import files, photos
+from photoindex.catalogue.corrections import Said, tag_key
+from photoindex.catalogue.database import Database
+from photoindex.errors import CorrectionError, FolderError
+from photoindex.system.paths import absolute
+from photoindex.types import Correction
+
+LONGEST_CAPTION = 10_000  # characters
+LONGEST_TAG = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person wants to say of photos. ``clear`` takes away what was said before the rest is added; ``lock``:
+    ``None`` leaves the lock as it is. Raises :class:`CorrectionError` for words that cannot be taken."""
+
+    caption: str | None = None
+    tags: tuple[str, ...] = ()
+    untags: tuple[str, ...] = ()
+    clear: bool = False
+    lock: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.caption is not None:
+            object.__setattr__(self, "caption", clean_text(self.caption, "caption", LONGEST_CAPTION))
+        for name in ("tags", "untags"):
+            cleaned = tuple(clean_text(tag, "tag", LONGEST_TAG) for tag in getattr(self, name))
+            object.__setattr__(self, name, cleaned)
+
+    @property
+    def says_nothing(self) -> bool:
+        return self == Edit()
+
+
+def clean_text(text: str, what: str, longest: int) -> str:
+    """One line in composed form (Unicode's NFC), without spaces around it. Raises :class:`CorrectionError`."""
+    cleaned = " ".join(unicodedata.normalize("NFC", text).split())
+    if not cleaned:
+        raise CorrectionError(f"an empty {what}: give it some words, or take away what you said with --clear")
+    if len(cleaned) > longest:
+        raise CorrectionError(f"a {what} of {len(cleaned):,} characters: at most {longest:,} are taken")
+    # What no XML may hold, and so no sidecar.
+    bad = next((c for c in cleaned if unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff"), None)
+    if bad is not None:
+        raise CorrectionError(f"a {what} cannot hold the character U+{ord(bad):04X}: write it without")
+    return cleaned
+
+
+def said_after(edit: Edit, before: Said) -> Said:
+    """What is said of a photo after an edit, but for a new lock, which depends on what the photo then shows."""
+    caption = None if edit.clear else before.caption
+    caption = edit.caption if edit.caption is not None else caption
+    gone = {tag_key(tag) for tag in edit.untags}
+    kept = [] if edit.clear else [tag for tag in before.tags if tag_key(tag) not in gone]
+    tags = merged_tags(kept, edit.tags)
+    locked = before.locked
+    if locked is not None and locked.source == "user" and caption is None:
+        locked = None  # what it kept was taken away
+    elif locked is not None and edit.caption is not None:
+        locked = store.Locked("user", edit.caption)
+    return Said(caption, tags, None if edit.lock is False else locked)
+
+
+def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """``tags`` and those of ``more`` that are not among them in another spelling of case or encoding."""
+    found: dict[str, str] = {}
+    for tag in (*tags, *more):
+        found.setdefault(tag_key(tag), tag)
+    return tuple(found.values())
+
+
+def write_said(connection: Connection, photo_id: int, before: Said, after: Said, edit: str, now: datetime) -> None:
+    """Store what is now said of a photo, note what changed, and mark the photo for the full-text index."""
+    if after.caption != before.caption:
+        store.put_caption(connection, photo_id, after.caption, now)
+    if after.tags != before.tags:
+        store.put_tags(connection, photo_id, after.tags)
+    if after.locked != before.locked:
+        store.put_lock(connection, photo_id, after.locked)
+    store.note(connection, photo_id, edit, before, after, now)
+    photos.mark_text_stale(connection, [photo_id])
+
+
+def new_edit() -> str:
+    """A name for all that is changed at once."""
+    return secrets.token_hex(16)
+
+
+class Editor:
+    """Changes what people say of photos. ``sync`` brings the full-text index up to date afterwards."""
+
+    def __init__(
+        self,
+        database: Database,
+        sync: Callable[[], object] = lambda: None,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._database = database
+        self._sync = sync
+        self._now = now
+
+    def photos_at(self, paths: Sequence[Path | str]) -> list[int]:
+        """The photos at these paths, each once. Raises :class:`FolderError` for a path without one."""
+        found: dict[int, None] = {}
+        with self._database.read() as connection:
+            for place in map(absolute, map(Path, paths)):
+                row = files.photo_at(connection, place)
+                if row is None or row[1] is None:
+                    what = "is a folder: name photos, or use --where" if place.is_dir() else "is not in the library"
+                    if row is not None:
+                        what = "has not been captioned yet"
+                    advice = "" if place.is_dir() else f": run `photoindex index {place.parent}` first"
+                    raise FolderError(f"{place} {what}{advice}")
+                found[row[1]] = None
+        return list(found)
+
+    def said(self, photo_ids: Sequence[int]) -> dict[int, Said]:
+        """What people say of each of these photos now."""
+        with self._database.read() as connection:
+            return store.said_of(connection, photo_ids)
+
+    def apply(self, photo_ids: Sequence[int], edit: Edit) -> int:
+        """Make one edit of all these photos, or of none; returns how many it changed.
+
+        They are found by it when this returns. Raises :class:`CorrectionError` when a photo that is to be locked shows
+        no caption, and :class:`photoindex.errors.FullTextError` when the index cannot be written now: the edit is
+        stored all the same, and the next run brings it into the index.
+        """
+        name, now, changed = new_edit(), self._now(), 0
+        with self._database.write() as connection:
+            for photo_id, before in store.said_of(connection, photo_ids).items():
+                after = said_after(edit, before)
+                if after != before:
+                    write_said(connection, photo_id, before, after, name, now)
+                if edit.lock:
+                    after = self._lock(connection, photo_id, after, name, now)
+                changed += after != before
+        self._sync()
+        return changed
+
+    def _lock(self, connection: Connection, photo_id: int, said: Said, edit: str, now: datetime) -> Said:
+        shown = store.shown(connection, photo_id)
+        if shown is None:
+            raise CorrectionError("a photo without a caption cannot be locked: give it one with --caption")
+        locked = Said(said.caption, said.tags, shown)
+        if locked != said:
+            write_said(connection, photo_id, said, locked, edit, now)
+        return locked
+
+    def undo(self, photo_ids: Sequence[int]) -> dict[int, list[Correction]]:
+        """Undo the last edit of each of these photos that is not undone yet; returns what each had changed.
+
+        What was undone stays in the history. Photos without anything to undo are left out.
+        """
+        undone = {}
+        with self._database.write() as connection:
+            for photo_id in photo_ids:
+                if changes := store.restore_last(connection, photo_id, self._now()):
+                    undone[photo_id] = changes
+            photos.mark_text_stale(connection, list(undone))
+        self._sync()
+        return undone
+
+    def history(self, photo_ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:
+        """All that people changed of each photo, oldest first."""
+        with self._database.read() as connection:
+            return store.corrections_of(connection, photo_ids)

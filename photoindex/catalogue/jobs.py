@@ -1,0 +1,359 @@
+"""The durable queue: which files are to be captioned, who works on them, what failed and why.
+
+A job is a row in the catalogue. A worker *claims* jobs with a lease and *begins* those it is about to decode; it then
+finishes, fails or releases each one. A worker that dies leaves its leases behind: they are taken back at once by the
+next worker on the same machine, and otherwise when they run out. Jobs that cannot be finished stay as the failure
+ledger until they are retried, ignored or their file changes.
+
+A try is counted when it begins. So a job that was taken back with a try more than before was being worked on when its
+worker died, and may be why. All that were are suspects, most of them for being neighbours only; they are found out by
+group testing, halving each time: jobs with more tries are claimed in smaller batches, 32, 16, 8 … and at last one by
+one. A batch without the culprit goes through; a file fails only when it was alone :data:`LONE_TRIES` times.
+
+Jobs that a person asked for together belong to a batch in the catalogue (:mod:`photoindex.catalogue.batches`), which may be
+paused or cancelled. A job goes before all of a lower priority, whatever their age.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Final, Literal
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, tuple_, update
+
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.schema import batch, file, job, root
+from photoindex.errors import PhotoError, UnreadablePhoto
+from photoindex.system.processes import is_running
+from photoindex.types import Failure, FileStat
+
+Priority = Literal["high", "normal", "low"]
+
+KIND = "caption"
+AGAIN = "recaption"  # also where the content has a caption already
+STALE: Final = "stale"  # of batches.BatchKind: what has a caption by another model
+LEASE = timedelta(minutes=10)
+CLAIM = 64  # jobs taken at once, as long as none is a suspect
+LONE_TRIES = 3  # how often a worker must die with one job alone before that job fails
+MAX_INTERRUPTIONS = CLAIM.bit_length() - 1 + LONE_TRIES  # halvings from CLAIM down to one, and then alone
+MAX_ATTEMPTS = 5  # tries that end in a failure that may pass
+# Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
+BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
+PRIORITIES: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}  # what is new is of normal priority
+_PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id (in a container always 1)
+_LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed job: this worker's to do until its lease runs out. ``attempts`` counts the tries, this one included;
+    ``again`` asks for a new caption even though its content has one, unless this model made that since ``since``
+    (``None``: ever)."""
+
+    id: int
+    file_id: int
+    path: Path
+    root: Path
+    stat: FileStat
+    attempts: int
+    again: bool
+    owner: str
+    since: datetime | None
+    batch_id: int | None = None
+
+
+def owner_name() -> str:
+    """This process, as leases name it: host, process id and a token."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_PROCESS}"
+
+
+def enqueue(
+    connection: Connection,
+    file_ids: Sequence[int],
+    now: datetime,
+    kind: str = KIND,
+    *,
+    batch_id: int | None = None,
+    priority: int = PRIORITIES["normal"],
+) -> None:
+    """Queue files, in the transaction that found them. A file that is queued already, or failed before, starts anew.
+
+    A job of another kind that waits for the file is left to be done as well: when a file that is to be captioned anew
+    changes, cancelling the one must not lose the other.
+    """
+    for chunk in chunks(file_ids):
+        waits_otherwise = and_(job.c.kind != kind, job.c.state == "queued", job.c.error_kind.is_(None))
+        same = and_(job.c.file_id.in_(chunk), job.c.state != "running", not_(waits_otherwise))
+        connection.execute(delete(job).where(same))
+        # A running job read the file's old state: its owner notices that the file changed and queues it again.
+        here = and_(job.c.file_id.in_(chunk), job.c.kind == kind)
+        running = set(connection.execute(select(job.c.file_id).where(here)).scalars())
+        rows = [
+            {"kind": kind, "file_id": file_id, "state": "queued", "attempts": 0, "next_try_at": now, "created_at": now,
+             "batch_id": batch_id, "priority": priority}
+            for file_id in chunk
+            if file_id not in running
+        ]  # fmt: skip
+        if rows:
+            connection.execute(insert(job), rows)
+
+
+def _may_be_done(model: str | None) -> ColumnElement[bool]:
+    """That a job belongs to no batch, or to one that goes on and is for this ``model`` (``None``: any)."""
+    going_on = select(batch.c.id).where(batch.c.state == "active", true() if model is None else batch.c.model == model)
+    return or_(job.c.batch_id.is_(None), job.c.batch_id.in_(going_on))
+
+
+def claim(
+    connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None, *, untried: bool = False
+) -> list[Job]:
+    """Take up to ``limit`` due jobs of the highest priority, oldest first. Call it in a write transaction.
+
+    All have been tried equally often; those that were tried before come in smaller batches (the module says why), and
+    not to a worker that has others at hand, which asks for ``untried`` ones: none are taken then until it has done
+    them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
+    """
+    _take_back(connection, job.c.lease_until < now, now)
+    due = and_(job.c.state == "queued", job.c.next_try_at <= now, _may_be_done(model))
+    oldest = (job.c.priority, job.c.next_try_at, job.c.id)
+    tried = connection.execute(select(job.c.attempts).where(due).order_by(*oldest).limit(1)).scalar()
+    if tried is None or (untried and tried):
+        return []
+    rows = connection.execute(
+        select(
+            job.c.id, job.c.file_id, job.c.kind, job.c.created_at, job.c.batch_id, file.c.relative_path, file.c.size,
+            file.c.mtime_ns, file.c.inode, root.c.path, batch.c.kind.label("asked_for"),
+        )
+        .join_from(job, file)
+        .join(root)
+        .outerjoin(batch, job.c.batch_id == batch.c.id)
+        .where(due, job.c.attempts == tried)
+        .order_by(*oldest)
+        .limit(max(1, limit >> tried))
+    ).all()  # fmt: skip
+    connection.execute(
+        update(job)
+        .where(job.c.id.in_([row.id for row in rows]))
+        .values(state="running", lease_owner=owner, lease_until=now + LEASE)
+    )
+    return [
+        Job(
+            row.id,
+            row.file_id,
+            Path(row.path, row.relative_path),
+            Path(row.path),
+            FileStat(row.size, row.mtime_ns, row.inode),
+            tried + 1,
+            row.kind == AGAIN,
+            owner,
+            # What was asked for is captions of this model. The file may hold other content by now, which has one.
+            None if row.asked_for == STALE else row.created_at,
+            row.batch_id,
+        )
+        for row in rows
+    ]
+
+
+def begin(connection: Connection, claimed: Sequence[Job]) -> None:
+    """Count the try: what happens to this process from now on may be the doing of one of these files."""
+    _set_attempts(connection, claimed, 0)
+
+
+def renew(connection: Connection, owner: str, now: datetime) -> None:
+    """Push back the end of this owner's leases: it is alive and working."""
+    connection.execute(
+        update(job).where(job.c.state == "running", job.c.lease_owner == owner).values(lease_until=now + LEASE)
+    )
+
+
+def finish(connection: Connection, claimed: Sequence[Job]) -> None:
+    """The work is done, in the transaction that stores its result."""
+    for chunk in chunks(claimed):
+        connection.execute(delete(job).where(_are(chunk)))
+
+
+def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:
+    """Give jobs back: the worker is stopping, or the file is not ready. The try does not count, begun or not."""
+    _set_attempts(connection, claimed, -1, state="queued", lease_owner=None, lease_until=None, next_try_at=next_try_at)
+
+
+def expedite(connection: Connection, root_id: int, now: datetime) -> None:
+    """Have the jobs of a root be due that only wait for it to be back, not for another try after a failure."""
+    its_files = select(file.c.id).where(file.c.root_id == root_id)
+    waiting = and_(job.c.state == "queued", job.c.error_kind.is_(None), job.c.next_try_at > now)
+    connection.execute(update(job).where(waiting, job.c.file_id.in_(its_files)).values(next_try_at=now))
+
+
+def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **values: object) -> None:
+    for attempts, group in groupby(sorted(claimed, key=lambda each: each.attempts), lambda each: each.attempts):
+        for chunk in chunks(group):
+            connection.execute(update(job).where(_are(chunk)).values(attempts=attempts + more, **values))
+
+
+def _are(claimed: Sequence[Job]) -> ColumnElement[bool]:
+    """That a row is one of these jobs, and its claimer's still, who may have been held up for longer than its lease.
+
+    A job goes when its file does, also from under a worker, and the next one to be queued may get its number.
+    """
+    same = tuple_(job.c.id, job.c.file_id).in_([(each.id, each.file_id) for each in claimed])
+    return and_(same, job.c.state == "running", job.c.lease_owner.in_({each.owner for each in claimed}))
+
+
+def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:
+    """Note why a file cannot be captioned. Returns whether it will be tried again by itself."""
+    again = error.retryable and claimed.attempts < MAX_ATTEMPTS
+    delay = BACKOFF[min(claimed.attempts, len(BACKOFF)) - 1] if again else timedelta(0)
+    connection.execute(
+        update(job)
+        .where(_are([claimed]))
+        .values(
+            state="queued" if again else "failed",
+            attempts=claimed.attempts,
+            next_try_at=now + delay,
+            lease_owner=None,
+            lease_until=None,
+            error_kind=error.kind,
+            # A name that is no valid text may be part of it.
+            error_message=str(error).encode("utf-8", "backslashreplace").decode("utf-8"),
+        )
+    )
+    return again
+
+
+def take_back_dead(connection: Connection, now: datetime) -> int:
+    """Release the leases that ran out and those of this machine's dead processes. Returns how many jobs came back.
+
+    A job that was alone at :data:`LONE_TRIES` deaths of its worker fails instead: it is what kills them.
+    """
+    host = socket.gethostname()
+    owners = connection.execute(select(job.c.lease_owner).where(job.c.state == "running").distinct()).scalars().all()
+    dead = [owner for owner in owners if owner and owner.startswith(f"{host}:") and not _alive(owner)]
+    return _take_back(connection, or_(job.c.lease_owner.in_(dead), job.c.lease_until < now), now)
+
+
+def _take_back(connection: Connection, whose: ColumnElement[bool], now: datetime) -> int:
+    theirs = and_(job.c.state == "running", whose)
+    connection.execute(
+        update(job)
+        .where(theirs, job.c.attempts >= MAX_INTERRUPTIONS)
+        .values(state="failed", lease_owner=None, lease_until=None, error_kind="interrupted",
+                error_message=f"photoindex was ended {LONE_TRIES} times while it worked on this file alone")
+    )  # fmt: skip
+    result = connection.execute(
+        update(job).where(theirs).values(state="queued", lease_owner=None, lease_until=None, next_try_at=now)
+    )
+    return int(result.rowcount)
+
+
+def count_abandoned(connection: Connection, now: datetime) -> int:
+    """Claimed jobs that :func:`take_back_dead` would take back."""
+    rows = connection.execute(select(job.c.lease_owner, job.c.lease_until).where(job.c.state == "running"))
+    return sum((until is not None and until < now) or is_alive(owner or "") is False for owner, until in rows)
+
+
+def is_alive(owner: str) -> bool | None:
+    """Whether the process with this :func:`owner_name` runs; ``None`` for another machine's."""
+    return _alive(owner) if owner.startswith(f"{socket.gethostname()}:") else None
+
+
+def _alive(owner: str) -> bool:
+    pid = int(owner.split(":")[1])
+    if pid == os.getpid():
+        return owner == owner_name()
+    return is_running(pid)
+
+
+def final_failures(connection: Connection, file_ids: Sequence[int]) -> set[int]:
+    """Those of these files that need no other try until their bytes change: ignored, or failed for what they are."""
+    final = or_(job.c.state == "ignored", and_(job.c.state == "failed", job.c.error_kind != UnreadablePhoto.kind))
+    return set(connection.execute(select(job.c.file_id).where(job.c.file_id.in_(file_ids), final)).scalars())
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Jobs by state; ``retrying`` are queued ones that failed at least once."""
+    found = {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0}
+    rows = connection.execute(
+        select(job.c.state, job.c.error_kind.is_not(None), func.count()).group_by(
+            job.c.state, job.c.error_kind.is_not(None)
+        )
+    )
+    for state, tried, number in rows:
+        found["retrying" if state == "queued" and tried else state] += number
+    return found
+
+
+def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
+    """:func:`counts` for each root that has any jobs."""
+    tried = job.c.error_kind.is_not(None)
+    found: dict[int, dict[str, int]] = {}
+    rows = connection.execute(
+        select(file.c.root_id, job.c.state, tried, func.count())
+        .join_from(job, file)
+        .group_by(file.c.root_id, job.c.state, tried)
+    )
+    for root_id, state, has_failed, number in rows:
+        states = found.setdefault(root_id, {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0})
+        states["retrying" if state == "queued" and has_failed else state] += number
+    return found
+
+
+def count_due(connection: Connection, now: datetime, model: str | None = None) -> int:
+    """How many queued jobs may be claimed now by a process with this ``model`` setting."""
+    due = and_(job.c.state == "queued", job.c.next_try_at <= now, _may_be_done(model))
+    return connection.execute(select(func.count()).select_from(job).where(due)).scalar_one()
+
+
+def next_due(connection: Connection, model: str | None = None) -> datetime | None:
+    """When the next queued job may be claimed by a process with this ``model`` setting."""
+    due: datetime | None = connection.execute(
+        select(func.min(job.c.next_try_at)).where(job.c.state == "queued", _may_be_done(model))
+    ).scalar()
+    return due
+
+
+def failures(connection: Connection, *, include_ignored: bool = False) -> list[Failure]:
+    """The failure ledger, by path."""
+    states = ["failed", "queued", "running", *(["ignored"] if include_ignored else [])]
+    rows = connection.execute(
+        select(job, file.c.relative_path, root.c.path)
+        .join_from(job, file)
+        .join(root)
+        .where(job.c.error_kind.is_not(None), job.c.state.in_(states))
+    )
+    found = []
+    for row in rows:
+        state = _LEDGER_STATES.get(row.state, "retrying")
+        found.append(
+            Failure(
+                Path(row.path, row.relative_path), row.error_kind, row.error_message, row.attempts, state,
+                row.next_try_at if state == "retrying" else None,
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda failure: failure.path)
+
+
+def retry_failures(connection: Connection, file_ids: Sequence[int] | None, now: datetime) -> int:
+    """Queue failed files again: all but the ignored ones, or these, ignored or not. Returns how many."""
+    chosen: ColumnElement[bool]
+    if file_ids is None:
+        chosen = job.c.state.in_(("failed", "queued"))
+    else:
+        chosen = and_(job.c.state.in_(("failed", "queued", "ignored")), job.c.file_id.in_(file_ids))
+    where = and_(job.c.error_kind.is_not(None), chosen)
+    result = connection.execute(update(job).where(where).values(state="queued", attempts=0, next_try_at=now))
+    return int(result.rowcount)
+
+
+def ignore_failures(connection: Connection, file_ids: Sequence[int]) -> int:
+    """Stop reporting these files until they change. Returns how many had failed."""
+    result = connection.execute(
+        update(job).where(job.c.error_kind.is_not(None), job.c.file_id.in_(file_ids)).values(state="ignored")
+    )
+    return int(result.rowcount)

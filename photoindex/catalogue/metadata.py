@@ -1,0 +1,131 @@
+"""Queries about what was read of photos besides their pixels: facts, words that people wrote, and what is to be read
+again.
+
+A photo whose metadata may have changed carries a mark, a random token that is new with every change. It is cleared by
+the transaction that stores what was read, and only if it still is the token that was there before the reading began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+
+from photoindex.catalogue import files
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.facts import values_of
+from photoindex.catalogue.photos import mark_text_stale, new_token
+from photoindex.catalogue.schema import caption, file, photo, term
+from photoindex.types import PhotoFacts, Written
+
+# What was read with a photo, as terms: the source of each and the field of Written it comes from.
+KEYWORD_SOURCE = "keyword"
+PERSON_SOURCE = "person"
+PLACE_SOURCE = "place"
+TITLE_SOURCE = "title"
+SOURCES = (KEYWORD_SOURCE, PERSON_SOURCE, PLACE_SOURCE, TITLE_SOURCE)
+
+
+def save_facts(connection: Connection, photo_id: int, facts: PhotoFacts) -> None:
+    """Store the facts of a photo that is known."""
+    values = values_of(facts)
+    row = connection.execute(select(*(photo.c[name] for name in values)).where(photo.c.id == photo_id)).one()
+    if dict(row._mapping) != values:
+        connection.execute(update(photo).where(photo.c.id == photo_id).values(**values))
+        mark_text_stale(connection, [photo_id])
+
+
+def save_written(connection: Connection, said: Mapping[int, Written]) -> None:
+    """Store what people wrote of photos, by id. A caption that is no longer there becomes history."""
+    changed = _save_captions(connection, said) | _save_words(connection, said)
+    if changed:
+        mark_text_stale(connection, sorted(changed))
+
+
+def _save_captions(connection: Connection, said: Mapping[int, Written]) -> set[int]:
+    ours = and_(caption.c.source == "sidecar", caption.c.current)
+    known: dict[int, str] = {}
+    for ids in chunks(said):
+        query = select(caption.c.photo_id, caption.c.text).where(ours, caption.c.photo_id.in_(ids))
+        known.update({row.photo_id: row.text for row in connection.execute(query)})
+    changed = {photo_id for photo_id, written in said.items() if known.get(photo_id) != written.caption}
+    for ids in chunks(changed & known.keys()):
+        connection.execute(update(caption).where(ours, caption.c.photo_id.in_(ids)).values(current=False))
+    given = {"source": "sidecar", "rank": 0, "current": True, "created_at": datetime.now(timezone.utc)}
+    captions = [(photo_id, said[photo_id].caption) for photo_id in sorted(changed)]
+    rows = [{"photo_id": photo_id, "text": text, **given} for photo_id, text in captions if text is not None]
+    if rows:
+        connection.execute(insert(caption), rows)
+    return changed
+
+
+def _save_words(connection: Connection, said: Mapping[int, Written]) -> set[int]:
+    ours = term.c.source.in_(SOURCES)
+    known: dict[int, list[tuple[str, str]]] = {}
+    for ids in chunks(said):
+        query = select(term.c.photo_id, term.c.source, term.c.text).where(ours, term.c.photo_id.in_(ids))
+        for row in connection.execute(query.order_by(term.c.id)):
+            known.setdefault(row.photo_id, []).append((row.source, row.text))
+    words = {photo_id: _words(written) for photo_id, written in said.items()}
+    changed = {photo_id for photo_id in said if known.get(photo_id, []) != words[photo_id]}
+    for ids in chunks(changed & known.keys()):
+        connection.execute(delete(term).where(ours, term.c.photo_id.in_(ids)))
+    rows = [
+        {"photo_id": photo_id, "text": text, "weight": 1.0, "source": source}
+        for photo_id in sorted(changed)
+        for source, text in words[photo_id]
+    ]
+    if rows:
+        connection.execute(insert(term), rows)
+    return changed
+
+
+def _words(written: Written) -> list[tuple[str, str]]:
+    return [
+        *((KEYWORD_SOURCE, text) for text in written.keywords),
+        *((PERSON_SOURCE, text) for text in written.people),
+        *((PLACE_SOURCE, text) for text in written.places),
+        *((TITLE_SOURCE, text) for text in filter(None, [written.title])),
+    ]
+
+
+# ---- what is to be read again --------------------------------------------------------------------
+
+
+def mark_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Say that what was read of these photos may be true no longer."""
+    for chunk in chunks(photo_ids):
+        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(metadata_stale=new_token()))
+
+
+def mark_paths(connection: Connection, paths: Iterable[Path]) -> int:
+    """The same of the photos that these files hold; returns how many of the files are known."""
+    found = (files.photo_at(connection, path) for path in paths)
+    ids = [row[1] for row in found if row is not None and row[1] is not None]
+    mark_stale(connection, ids)
+    return len(ids)
+
+
+def mark_if_named(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Mark photos one of whose files came, went or changed its name, if anything was known from beside the file."""
+    beside = exists().where(file.c.photo_id == photo.c.id, file.c.sidecars != "")
+    by_name = or_(photo.c.taken_source.is_(None), photo.c.taken_source.in_(("name", "mtime")))
+    for chunk in chunks(photo_ids):
+        named = and_(photo.c.id.in_(chunk), or_(beside, by_name))
+        connection.execute(update(photo).where(named).values(metadata_stale=new_token()))
+
+
+def stale_photos(connection: Connection) -> list[tuple[int, int]]:
+    """(photo id, token) of photos to be read again that have a file to be read."""
+    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
+    query = select(photo.c.id, photo.c.metadata_stale).where(photo.c.metadata_stale != 0, present)
+    return [(row.id, row.metadata_stale) for row in connection.execute(query.order_by(photo.c.id))]
+
+
+def clear_stale(connection: Connection, photo_id: int, token: int) -> None:
+    """It has been read; a photo that was marked again since keeps its mark."""
+    connection.execute(
+        update(photo).where(photo.c.id == photo_id, photo.c.metadata_stale == token).values(metadata_stale=0)
+    )

@@ -1,0 +1,334 @@
+"""Queries about photos: captions with their history, weighted terms, and what the full-text index must learn."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, true, update
+
+from photoindex.catalogue import term_vectors
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.facts import COLUMNS, facts_of, values_of
+from photoindex.catalogue.fast_queries import precedence_of
+from photoindex.catalogue.schema import caption, file, model, photo, term
+from photoindex.catalogue.term_encoding import pack_words
+from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
+
+LABEL_SOURCE = "label"
+KIND_SOURCE = "kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is known of a content from its bytes, without the caption."""
+
+    content_hash: str
+    size: int
+    facts: PhotoFacts
+    fingerprint: bytes | None = None
+
+
+def find_by_hash(connection: Connection, hashes: Iterable[str]) -> dict[str, tuple[int, bool]]:
+    """(photo id, has been captioned) of those of these contents that were met before. A person's caption alone does
+    not count: the model's labels and terms are still to come."""
+    has_caption = exists().where(caption.c.photo_id == photo.c.id, caption.c.current, caption.c.source == "model")
+    found = {}
+    for chunk in chunks(hashes):
+        query = select(photo.c.content_hash, photo.c.id, has_caption).where(photo.c.content_hash.in_(chunk))
+        found.update({row[0]: (row[1], bool(row[2])) for row in connection.execute(query)})
+    return found
+
+
+def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:
+    """The SHA-256 of each photo's content, by id."""
+    found = {}
+    for chunk in chunks(photo_ids):
+        for row in connection.execute(select(photo.c.id, photo.c.content_hash).where(photo.c.id.in_(chunk))):
+            found[row.id] = row.content_hash
+    return found
+
+
+def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime | None) -> bool:
+    """Whether the model ``identity`` made the photo's current model caption, and at ``since`` (if given) or later."""
+    query = (
+        select(caption.c.id)
+        .join_from(caption, model)
+        .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.current, caption.c.rank == 0)
+        .where(model.c.identity == identity, true() if since is None else caption.c.created_at >= since)
+    )
+    return connection.execute(query).first() is not None
+
+
+def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int]:
+    """Insert or refresh the rows of contents, no two of the same hash; returns their ids, in their order."""
+    ids = {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(contents)).items()}
+    new = [content for content in contents if content.content_hash not in ids]
+    met = [content for content in contents if content.content_hash in ids]
+    if met:
+        columns = [*COLUMNS, "fingerprint"]
+        statement = update(photo).where(photo.c.id == bindparam("met_id"))
+        statement = statement.values({"text_stale": new_token(), **{name: bindparam(name) for name in columns}})
+        rows = [
+            {"met_id": ids[one.content_hash], "fingerprint": one.fingerprint, **values_of(one.facts)} for one in met
+        ]
+        connection.execute(statement, rows)
+    if new:
+        given = {"added_at": _now(), "text_stale": new_token(), "metadata_stale": 0}
+        rows = [
+            {"content_hash": one.content_hash, "size": one.size, "fingerprint": one.fingerprint, **given,
+             **values_of(one.facts)}
+            for one in new
+        ]  # fmt: skip
+        connection.execute(insert(photo), rows)
+        ids |= {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(new)).items()}
+    return [ids[one.content_hash] for one in contents]
+
+
+def _hashes(contents: Sequence[Content]) -> list[str]:
+    return [one.content_hash for one in contents]
+
+
+def change_content(connection: Connection, photo_id: int, content_hash: str, size: int) -> None:
+    """Say that a photo is another content than it was, of the same shot; what is known of it stays."""
+    connection.execute(update(photo).where(photo.c.id == photo_id).values(content_hash=content_hash, size=size))
+
+
+def save_predictions(
+    connection: Connection, predictions: Mapping[int, Prediction], model_id: int, settings: str
+) -> None:
+    """Store what a model says of photos, by id: it becomes the current model caption, the one before becomes history.
+
+    A caption by the user or a sidecar is not touched and goes on being shown, and so does a locked one.
+    """
+    for ids in chunks(predictions):
+        theirs = and_(caption.c.photo_id.in_(ids), caption.c.source == "model")
+        connection.execute(update(caption).where(theirs, caption.c.current).values(current=False))
+        # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
+        connection.execute(delete(caption).where(theirs, caption.c.rank > 0, ~caption.c.locked))
+        connection.execute(delete(term).where(term.c.photo_id.in_(ids), term.c.source.in_((LABEL_SOURCE, KIND_SOURCE))))
+    now = _now()
+    captions = [
+        {
+            "photo_id": photo_id,
+            "text": candidate.text,
+            "source": "model",
+            "rank": rank,
+            "current": True,
+            "model_id": model_id,
+            "log_probability": candidate.log_probability,
+            "settings": settings,
+            "created_at": now,
+        }
+        for photo_id, prediction in predictions.items()
+        for rank, candidate in enumerate(prediction.candidates)
+    ]
+    labels = [
+        {"photo_id": photo_id, "text": label.name, "weight": label.probability, "source": source}
+        for photo_id, prediction in predictions.items()
+        for source, labels in ((LABEL_SOURCE, prediction.labels), (KIND_SOURCE, prediction.kinds))
+        for label in labels
+    ]
+    if captions:
+        connection.execute(insert(caption), captions)
+    if labels:
+        connection.execute(insert(term), labels)
+    term_vectors.save_vectors(connection, {number: said.terms for number, said in predictions.items()}, model_id)
+    mark_text_stale(connection, list(predictions))
+
+
+def ensure_model(
+    connection: Connection, identity: str, name: str, encoder: str, terms: TermVocabulary | None = None
+) -> int:
+    """The row of a model, made when it is first used. ``terms`` is the vocabulary its vectors are read through."""
+    known = connection.execute(select(model.c.id).where(model.c.identity == identity)).scalar()
+    if known is not None:
+        return int(known)
+    values: dict[str, object] = {}
+    if terms is not None:
+        values = {"terms": pack_words(terms.words), "term_scale": terms.scale}
+    added = connection.execute(
+        insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=_now(), **values)
+    )
+    assert added.inserted_primary_key is not None
+    return int(added.inserted_primary_key[0])
+
+
+def mark_text_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Say, in the transaction that changes a photo's words, that the full-text index must learn of it."""
+    for chunk in chunks(photo_ids):
+        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=new_token()))
+
+
+def stale_photos(connection: Connection, limit: int | None) -> list[tuple[int, int]]:
+    """(photo id, token) of photos whose latest words the full-text index lacks."""
+    rows = connection.execute(select(photo.c.id, photo.c.text_stale).where(photo.c.text_stale != 0).limit(limit))
+    return [(row.id, row.text_stale) for row in rows]
+
+
+def clear_text_stale(connection: Connection, indexed: Sequence[tuple[int, int]]) -> None:
+    """The full-text index has committed these; a photo changed since (another token) keeps its mark."""
+    if indexed:
+        seen = and_(photo.c.id == bindparam("indexed_id"), photo.c.text_stale == bindparam("seen_token"))
+        rows = [{"indexed_id": photo_id, "seen_token": token} for photo_id, token in indexed]
+        connection.execute(update(photo).where(seen).values(text_stale=0), rows)
+
+
+def captioned_before(connection: Connection, identity: str | None, photo_ids: Sequence[int] | None = None) -> list[int]:
+    """One present file of each photo whose current model caption is by another model than ``identity``; of each
+    captioned photo when that is ``None``. Of these photos, in their order, when ``photo_ids`` are given."""
+    query = (
+        select(caption.c.photo_id, func.min(file.c.id).label("file_id"))
+        .join_from(caption, file, file.c.photo_id == caption.c.photo_id)
+        .join(model, model.c.id == caption.c.model_id)
+        .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, file.c.missing_since.is_(None))
+        .group_by(caption.c.photo_id)
+    )
+    if identity is not None:
+        query = query.where(model.c.identity != identity)
+    found = {row.photo_id: row.file_id for row in connection.execute(query)}
+    return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
+
+
+def by_model(connection: Connection) -> dict[str, int]:
+    """How many photos that have a file have their current model caption from each model, the most frequent first."""
+    present = exists().where(file.c.photo_id == caption.c.photo_id, file.c.missing_since.is_(None))
+    query = (
+        select(model.c.identity, func.count().label("photos"))
+        .join_from(caption, model)
+        .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, present)
+        .group_by(model.c.identity)
+        .order_by(func.count().desc(), model.c.identity)
+    )
+    return {row.identity: row.photos for row in connection.execute(query)}
+
+
+def all_photo_ids(connection: Connection) -> list[int]:
+    """Every photo that has a present file and a caption: what the full-text index must hold."""
+    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
+    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    return list(connection.execute(select(photo.c.id).where(present, captioned).order_by(photo.c.id)).scalars())
+
+
+def searchable_ids(connection: Connection) -> set[int]:
+    """The photos that the full-text index is to hold: those with a caption and a present file."""
+    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current, caption.c.rank == 0)
+    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
+    return set(connection.execute(select(photo.c.id).where(captioned, present)).scalars())
+
+
+def load_photos(
+    connection: Connection, photo_ids: Sequence[int], paths: dict[int, tuple[list[Path], list[Path]]]
+) -> list[Photo]:
+    """The photos with these ids, in this order, with their captions and terms; unknown ids are left out.
+
+    ``paths`` is what :func:`photoindex.catalogue.files.paths_of` says of them.
+    """
+    rows, captions, terms = {}, _captions(connection, photo_ids), _terms(connection, photo_ids)
+    for chunk in chunks(photo_ids):
+        for row in connection.execute(select(photo).where(photo.c.id.in_(chunk))):
+            rows[row.id] = row
+    photos = []
+    for photo_id in photo_ids:
+        if photo_id not in rows:
+            continue
+        row = rows[photo_id]
+        current, history, others, overruled = captions.get(photo_id, (None, (), (), ()))
+        present, missing = paths.get(photo_id, ([], []))
+        photos.append(
+            Photo(
+                id=photo_id,
+                content_hash=row.content_hash,
+                size=row.size,
+                facts=facts_of(row),
+                paths=tuple(present),
+                missing_paths=tuple(missing),
+                caption=current,
+                history=history,
+                candidates=others,
+                terms=terms.get(photo_id, ()),
+                overruled=overruled,
+            )
+        )
+    return photos
+
+
+_Captions = tuple["Caption | None", "tuple[Caption, ...]", "tuple[Caption, ...]", "tuple[Caption, ...]"]
+
+
+def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Captions]:
+    """For each photo: the caption to show, its history (newest first), the model's other candidates, and the captions
+    that the first one is shown instead of."""
+    columns = (
+        caption.c.photo_id, caption.c.text, caption.c.source, caption.c.rank, caption.c.current,
+        caption.c.log_probability, caption.c.settings, caption.c.created_at, caption.c.locked, model.c.identity,
+    )  # fmt: skip
+    now: dict[int, list[Caption]] = {}
+    history: dict[int, list[Caption]] = {}
+    others: dict[int, list[Caption]] = {}
+    for chunk in chunks(photo_ids):
+        query = (
+            select(*columns)
+            .join_from(caption, model, isouter=True)
+            .where(caption.c.photo_id.in_(chunk))
+            .order_by(caption.c.id)
+        )
+        for row in connection.execute(query):
+            value = Caption(
+                row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings, row.locked
+            )
+            if not (row.current or row.locked):
+                history.setdefault(row.photo_id, []).append(value)
+            elif row.rank > 0:
+                others.setdefault(row.photo_id, []).append(value)
+            else:
+                now.setdefault(row.photo_id, []).append(value)
+    found: dict[int, _Captions] = {}
+    for photo_id in now.keys() | history.keys():
+        ranked = sorted(now.get(photo_id, ()), key=precedence)
+        found[photo_id] = (
+            ranked[0] if ranked else None,
+            tuple(reversed(history.get(photo_id, []))),
+            tuple(others.get(photo_id, [])),
+            tuple(ranked[1:]),
+        )
+    return found
+
+
+def precedence(value: Caption) -> tuple[bool, int]:
+    """Sorts the caption to show before those that it is shown instead of."""
+    return precedence_of(value.source, locked=value.locked)
+
+
+def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Term, ...]]:
+    found: dict[int, list[Term]] = {}
+    for chunk in chunks(photo_ids):
+        query = select(term).where(term.c.photo_id.in_(chunk))
+        query = query.order_by(term.c.weight.desc(), term.c.id)
+        for row in connection.execute(query):
+            found.setdefault(row.photo_id, []).append(Term(row.text, row.weight, row.source))
+    return {photo_id: tuple(terms) for photo_id, terms in found.items()}
+
+
+def count_photos(connection: Connection) -> dict[str, int]:
+    """Photos known, photos with a caption, and photos the full-text index has yet to learn of."""
+    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    return {
+        "photos": connection.execute(select(func.count()).select_from(photo)).scalar_one(),
+        "captioned": connection.execute(select(func.count()).select_from(photo).where(captioned)).scalar_one(),
+        "text_stale": connection.execute(
+            select(func.count()).select_from(photo).where(photo.c.text_stale != 0)
+        ).scalar_one(),
+    }
+
+
+def new_token() -> int:
+    """A value that no mark had before."""
+    return secrets.randbits(62) | 1
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

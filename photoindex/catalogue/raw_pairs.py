@@ -1,0 +1,182 @@
+"""Files of one shot: a camera's raw file beside the JPEG (or HEIC) that it made of it. They are one photo.
+
+The JPEG's file is the *main* one: it is what is read, captioned and found. The raw file is its *companion*: its row
+names the main file and has no photo of its own, so that it is neither captioned nor found a second time. They belong
+together by name, in the same folder and with the same stem, whatever the case of its letters.
+
+A companion is released, and captioned by itself, when its main file goes, cannot be read, or is no longer beside it.
+When the JPEG comes after the raw file was captioned, its photo becomes the JPEG's (:func:`adoptable`).
+
+Every function takes an open transaction and is one step of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
+
+from photoindex.catalogue import jobs
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.photos import mark_text_stale
+from photoindex.catalogue.schema import caption, file, job, root
+from photoindex.media.formats import HEIC, is_developed_name, is_raw_name, suffix_of
+
+
+def shot_of(relative_path: str | os.PathLike[str]) -> int:
+    """A number that files of one shot below a root have in common: their folder and stem, hashed to 64 bits."""
+    path = Path(relative_path)
+    digest = hashlib.blake2b(os.fsencode(path.parent) + b"\0" + _folded(path), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def settle(connection: Connection, file_ids: Iterable[int]) -> set[int]:
+    """Join files to the others of their shots. Returns those that are companions now, which need no caption."""
+    company = in_company(connection, file_ids)
+    return {file_id for file_id in file_ids if file_id in company and _settle(connection, file_id)}
+
+
+def in_company(connection: Connection, file_ids: Iterable[int]) -> set[int]:
+    """Those of these files that may be of one shot with another present file: one by a name of the same hash."""
+    other = file.alias("other")
+    same = and_(other.c.shot == file.c.shot, other.c.root_id == file.c.root_id, other.c.id != file.c.id)
+    found: set[int] = set()
+    for chunk in chunks(file_ids):
+        query = select(file.c.id).join_from(file, other, same)
+        found.update(connection.execute(query.where(file.c.id.in_(chunk), other.c.missing_since.is_(None))).scalars())
+    return found
+
+
+def _settle(connection: Connection, file_id: int) -> bool:
+    this = _row(connection, file_id)
+    name = Path(this.relative_path)
+    if this.missing_since is not None or not (is_raw_name(name) or is_developed_name(name)):
+        return False
+    shot = [row for row in _shot(connection, this) if row.missing_since is None]
+    raws = [row for row in shot if is_raw_name(Path(row.relative_path))]
+    if not raws:
+        return False
+    main = _main(connection, shot)
+    if main is None:
+        return False
+    _join(connection, main, [row for row in raws if row.main_id != main.id or row.photo_id is not None])
+    return this.id != main.id and this.id in {row.id for row in raws}
+
+
+def release(connection: Connection, main_ids: Sequence[int]) -> None:
+    """These files are gone or cannot be read: their companions stand for themselves again, and are queued."""
+    for chunk in chunks(main_ids):
+        _release(connection, file.c.main_id.in_(chunk))
+
+
+def release_failed(connection: Connection) -> None:
+    """Release the companions of all files that are in the failure ledger for good."""
+    given_up = select(job.c.file_id).where(job.c.state.in_(("failed", "ignored")))
+    _release(connection, file.c.main_id.in_(given_up))
+
+
+def forget_companions(connection: Connection, file_ids: Sequence[int]) -> None:
+    """These files are gone: they are nobody's companions. At most :data:`CHUNK` of them."""
+    connection.execute(update(file).where(file.c.id.in_(file_ids)).values(main_id=None))
+
+
+def follow_move(connection: Connection, moved: Sequence[int]) -> None:
+    """Files have another path, and its :func:`shot_of`, now: part those that are no longer beside each other."""
+    main = file.alias("main")
+    for chunk in chunks(moved):
+        apart = (
+            select(file.c.id)
+            .join_from(file, main, file.c.main_id == main.c.id)
+            .where(
+                or_(file.c.id.in_(chunk), main.c.id.in_(chunk)),
+                or_(file.c.shot != main.c.shot, file.c.root_id != main.c.root_id),
+            )
+        )
+        _release(connection, file.c.id.in_(list(connection.execute(apart).scalars())))
+    if len(moved) == 1:  # a whole folder takes its pairs along; a file may have come to lie beside another
+        settle(connection, moved)
+
+
+def adoptable(connection: Connection, file_id: int) -> int | None:
+    """The photo of a raw file that a JPEG, whose content is new, has come to lie beside: captioned, and nobody else's.
+
+    The caption is of the same shot, so the photo may become the JPEG's, with all that is known of it.
+    """
+    this = _row(connection, file_id)
+    if not is_developed_name(Path(this.relative_path)):
+        return None
+    raws = [row for row in _shot(connection, this) if is_raw_name(Path(row.relative_path))]
+    has_caption = exists().where(caption.c.photo_id == file.c.photo_id, caption.c.current)
+    for raw in raws:
+        if raw.photo_id is None or raw.missing_since is not None:
+            continue
+        query = select(file.c.id, has_caption).where(file.c.photo_id == raw.photo_id)
+        holders = connection.execute(query).all()
+        if {row.id for row in holders} <= {row.id for row in raws} and holders[0][1]:
+            return int(raw.photo_id)
+    return None
+
+
+def raws_of(connection: Connection, photo_id: int) -> list[Path]:
+    """The raw files that are there beside the files of a photo, sorted."""
+    holders = select(file.c.id).where(file.c.photo_id == photo_id, file.c.missing_since.is_(None))
+    rows = connection.execute(
+        select(root.c.path, file.c.relative_path)
+        .join_from(file, root)
+        .where(file.c.main_id.in_(holders), file.c.missing_since.is_(None))
+    )
+    return sorted(Path(*row) for row in rows)
+
+
+def _folded(path: Path) -> bytes:
+    """The stem as it is compared: names that a file system without regard to case would not tell apart."""
+    return unicodedata.normalize("NFC", path.stem).casefold().encode("utf-8", "surrogateescape")
+
+
+def _row(connection: Connection, file_id: int) -> Any:
+    return connection.execute(select(file).where(file.c.id == file_id)).one()
+
+
+def _shot(connection: Connection, this: Any) -> list[Any]:
+    """The files of the same shot, this one included, by name."""
+    place = Path(this.relative_path)
+    rows = connection.execute(select(file).where(file.c.root_id == this.root_id, file.c.shot == this.shot)).all()
+    same = [
+        row for row in rows
+        if Path(row.relative_path).parent == place.parent and _folded(Path(row.relative_path)) == _folded(place)
+    ]  # fmt: skip
+    return sorted(same, key=lambda row: os.fsencode(row.relative_path))
+
+
+def _main(connection: Connection, shot: Sequence[Any]) -> Any | None:
+    """Which file stands for a shot: a JPEG before a HEIC; none that failed."""
+    found = [row for row in shot if is_developed_name(Path(row.relative_path))]
+    given_up = and_(job.c.file_id.in_([row.id for row in found]), job.c.state.in_(("failed", "ignored")))
+    failed = set(connection.execute(select(job.c.file_id).where(given_up)).scalars())
+    fit = [row for row in found if row.id not in failed]
+    return min(fit, key=lambda row: suffix_of(Path(row.relative_path)) in HEIC.suffixes, default=None)
+
+
+def _join(connection: Connection, main: Any, raws: Collection[Any]) -> None:
+    if not raws:
+        return
+    ids = [row.id for row in raws]
+    mark_text_stale(connection, [row.photo_id for row in raws if row.photo_id is not None])
+    connection.execute(update(file).where(file.c.id.in_(ids)).values(main_id=main.id, photo_id=None))
+    # Who runs one at this moment settles the file again when it is done.
+    connection.execute(delete(job).where(job.c.file_id.in_(ids), job.c.state != "running"))
+
+
+def _release(connection: Connection, which: ColumnElement[bool]) -> None:
+    rows = connection.execute(select(file.c.id, file.c.missing_since).where(which)).all()
+    ids = [row.id for row in rows]
+    for chunk in chunks(ids):
+        forget_companions(connection, chunk)
+    present = [row.id for row in rows if row.missing_since is None]
+    jobs.enqueue(connection, present, datetime.now(timezone.utc))

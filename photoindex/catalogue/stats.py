@@ -1,0 +1,130 @@
+"""What a library holds, counted: by when and with what its photos were taken, where they lie, and what they show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, exists, select
+
+from photoindex.catalogue.fast_queries import precedence_of
+from photoindex.catalogue.photos import LABEL_SOURCE
+from photoindex.catalogue.schema import caption, file, photo, root, term
+from photoindex.language.analysis import content_words, stem
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Photos that have a file now. A photo counts once under each heading, under each of its folders and words.
+
+    Years (``2023``) and ``months`` (``2023-07``) are in their order, from the first to the last; all else is the most
+    frequent first. ``undated`` photos say not when they were taken, ``unknown_camera`` ones not by what.
+    ``folders`` hold their photos themselves, not those of folders below.
+    """
+
+    photos: int
+    captioned: int
+    bytes: int
+    undated: int
+    unknown_camera: int
+    located: int
+    years: dict[str, int]
+    months: dict[str, int]
+    cameras: dict[str, int]
+    formats: dict[str, int]
+    folders: dict[str, int]
+    caption_sources: dict[str, int]
+    words: dict[str, int]
+    labels: dict[str, int]
+
+
+def count(connection: Connection, most: int = 10) -> Stats:
+    """Count the library; at most ``most`` entries of what has no natural end (cameras, folders, words, labels)."""
+    here = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
+    years, months, cameras, formats = (Counter[str]() for _ in range(4))
+    photos = undated = unknown_camera = located = size = 0
+    present = set()
+    columns = (
+        photo.c.id,
+        photo.c.size,
+        photo.c.format,
+        photo.c.taken_at,
+        photo.c.taken_source,
+        photo.c.camera,
+        photo.c.latitude,
+    )
+    for row in connection.execute(select(*columns).where(here)):
+        present.add(row.id)
+        photos += 1
+        size += row.size
+        formats[row.format or "unknown"] += 1
+        located += row.latitude is not None
+        if row.taken_at is None or row.taken_source == "mtime":  # when a file was copied says little
+            undated += 1
+        else:
+            years[f"{row.taken_at:%Y}"] += 1
+            months[f"{row.taken_at:%Y-%m}"] += 1
+        if row.camera:
+            cameras[row.camera] += 1
+        else:
+            unknown_camera += 1
+    sources, words, captioned = _captions(connection, present, most)
+    labels = Counter(
+        text
+        for text, photo_id in connection.execute(
+            select(term.c.text, term.c.photo_id).where(term.c.source == LABEL_SOURCE)
+        )
+        if photo_id in present
+    )
+    return Stats(
+        photos=photos,
+        captioned=captioned,
+        bytes=size,
+        undated=undated,
+        unknown_camera=unknown_camera,
+        located=located,
+        years=dict(sorted(years.items())),
+        months=dict(sorted(months.items())),
+        cameras=_first(cameras, most),
+        formats=_first(formats, None),
+        folders=_first(_folders(connection), most),
+        caption_sources=_first(sources, None),
+        words=words,
+        labels=_first(labels, most),
+    )
+
+
+def _first(counts: Counter[str], most: int | None) -> dict[str, int]:
+    """The most frequent; of equally frequent ones the first by name."""
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most])
+
+
+def _folders(connection: Connection) -> Counter[str]:
+    query = select(root.c.path, file.c.relative_path, file.c.photo_id).join_from(file, root)
+    rows = connection.execute(query.where(file.c.missing_since.is_(None), file.c.photo_id.is_not(None)))
+    pairs = {(str(Path(row.path, row.relative_path).parent), row.photo_id) for row in rows}
+    return Counter(folder for folder, _ in pairs)
+
+
+def _captions(connection: Connection, present: set[int], most: int) -> tuple[Counter[str], dict[str, int], int]:
+    """Whose captions are shown, the words of those, and how many there are.
+
+    Forms of a word are one, under the form that most photos have.
+    """
+    shown: dict[int, tuple[tuple[bool, int], str, str]] = {}  # by photo: its rank, whose it is, what it says
+    query = select(caption.c.photo_id, caption.c.source, caption.c.locked, caption.c.text)
+    query = query.where(caption.c.current | caption.c.locked, caption.c.rank == 0).order_by(caption.c.id)
+    for row in connection.execute(query):
+        rank = precedence_of(row.source, locked=row.locked)
+        if row.photo_id in present and (row.photo_id not in shown or rank < shown[row.photo_id][0]):
+            shown[row.photo_id] = rank, row.source, row.text
+    forms: dict[str, Counter[str]] = {}
+    totals: Counter[str] = Counter()
+    for _, _, text in shown.values():
+        by_stem = {stem(word): word for word in content_words(text)}
+        totals.update(by_stem.keys())
+        for stemmed, word in by_stem.items():
+            forms.setdefault(stemmed, Counter())[word] += 1
+    words = {max(sorted(forms[each]), key=forms[each].__getitem__): n for each, n in _first(totals, most).items()}
+    return Counter(source for _, source, _ in shown.values()), words, len(shown)

@@ -1,0 +1,124 @@
+"""The state of a library, as it is told: its photos, its queue, and of each folder how it is watched and by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from photoindex.catalogue import files, photos
+from photoindex.catalogue import jobs as jobqueue
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.files import Root, WatchNote
+from photoindex.config import Settings
+from photoindex.folders.inotify import InotifyLimits
+
+JOB_STATES = ("queued", "retrying", "running", "failed", "ignored")
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherStatus:
+    """A process that watches, and when it last said so. ``runs``: ``False`` when it has died, ``None`` when nobody here
+    can say, because it is another machine's."""
+
+    host: str
+    pid: int
+    seen_at: datetime
+    runs: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """A watched or indexed folder: its files, its jobs by state, and how it is or was last watched.
+
+    ``mode`` is ``None`` for one that was only ever indexed by hand; ``mode_reason`` says why it is polled. ``watcher``
+    is who watches it, if anybody; of a suspended one ``suspended_photos`` vanished at once at ``suspended_at`` and are
+    kept; ``watches`` (held of the system) and ``settling`` (files that are still being
+    written) are as of its last note, and ``None`` without a watcher or where nobody counts.
+    """
+
+    path: Path
+    mode: str | None
+    last_reconcile_at: datetime | None
+    present: int
+    missing: int
+    mode_reason: str | None = None
+    watcher: WatcherStatus | None = None
+    watches: int | None = None
+    settling: int | None = None
+    last_event_at: datetime | None = None
+    jobs: dict[str, int] = field(default_factory=dict)
+    suspended_at: datetime | None = None
+    suspended_photos: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the library. ``jobs`` counts by state; sizes are bytes on disk; ``watches_allowed`` is how many
+    watches the system lets this user hold, ``None`` where it does not say."""
+
+    data_dir: Path
+    photos: int
+    captioned: int
+    searchable: int
+    waiting_for_index: int
+    jobs: dict[str, int]
+    roots: tuple[RootStatus, ...]
+    catalogue_bytes: int
+    index_bytes: int
+    watches_allowed: int | None = None
+
+
+def status_of(database: Database, settings: Settings, *, searchable: int) -> Status:
+    """The state of a library, of whose photos ``searchable`` are in the full-text index."""
+    with database.read() as connection:
+        counts = photos.count_photos(connection)
+        by_root = files.count_files(connection)
+        jobs = jobqueue.counts(connection)
+        notes, jobs_by_root = files.watch_notes(connection), jobqueue.counts_by_root(connection)
+        roots = tuple(
+            root_status(root, by_root.get(root.id, (0, 0)), notes[root.id], jobs_by_root.get(root.id, {}))
+            for root in files.list_roots(connection)
+        )
+    path = settings.catalogue_path
+    return Status(
+        data_dir=settings.data_dir,
+        photos=counts["photos"],
+        captioned=counts["captioned"],
+        searchable=searchable,
+        waiting_for_index=counts["text_stale"],
+        jobs=jobs,
+        roots=roots,
+        catalogue_bytes=sum(file.stat().st_size for file in path.parent.glob(path.name + "*")),
+        index_bytes=sum(
+            file.stat().st_size
+            for folder in (settings.index_path, settings.terms_path)
+            for file in folder.rglob("*")
+            if file.is_file()
+        ),
+        watches_allowed=InotifyLimits().allowed(),
+    )
+
+
+def root_status(root: Root, present: tuple[int, int], note: WatchNote, jobs: dict[str, int]) -> RootStatus:
+    """What the catalogue knows of a root: (files present, missing), its watcher's note, its jobs by state."""
+    watcher = None
+    if note.watcher is not None and note.seen_at is not None:
+        host, pid = note.watcher.split(":")[:2]
+        watcher = WatcherStatus(host, int(pid), note.seen_at, jobqueue.is_alive(note.watcher))
+    alive = watcher is not None and watcher.runs is not False
+    return RootStatus(
+        path=root.path,
+        mode=root.mode,
+        last_reconcile_at=root.last_reconcile_at,
+        present=present[0],
+        missing=present[1],
+        mode_reason=note.reason,
+        watcher=watcher,
+        watches=note.watches if alive else None,
+        settling=note.settling if alive else None,
+        last_event_at=note.last_event_at,
+        jobs={state: jobs.get(state, 0) for state in JOB_STATES},
+        suspended_at=root.suspended_at,
+        suspended_photos=root.suspended_photos,
+    )

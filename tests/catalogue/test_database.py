@@ -1,0 +1,309 @@
+"""The catalogue file: made, upgraded with a backup, shared between processes, refused when it is not ours."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from photoindex.catalogue import database as database_module
+from photoindex.catalogue import files
+from photoindex.catalogue.database import BACKUPS_KEPT, HEAD, Database
+from photoindex.catalogue.schema import metadata
+from photoindex.errors import CatalogueError, CatalogueTooNew
+from photoindex.system.package_data import migrations_dir
+from tests.support import REPOSITORY, add_files, migrate
+
+NEXT_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("photo", sa.Column("stars", sa.Integer(), nullable=True))
+"""
+
+
+def revision_of(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("select version_num from alembic_version").fetchone()[0])
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A later photoindex, with one migration more; undo it to be this one again."""
+    folder = tmp_path / "later" / "migrations"
+    shutil.copytree(migrations_dir(), folder)
+    (folder / "versions" / "9999_stars.py").write_text(NEXT_MIGRATION.format(head=HEAD))
+    monkeypatch.setattr(database_module, "migrations_dir", lambda: folder)
+    monkeypatch.setattr(database_module, "HEAD", "9999")
+    return monkeypatch
+
+
+def test_a_catalogue_is_made_where_there_is_none_and_opens_again(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "catalogue.sqlite3"
+    Database.open(path).close()
+    assert revision_of(path) == HEAD
+    Database.open(path).close()
+    assert list(path.parent.glob("*before-upgrade*")) == []
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Iterator[Engine]:
+    """A catalogue that the migrations made, one after another."""
+    migrate(tmp_path / "migrated.sqlite3")
+    engine = create_engine(f"sqlite:///{tmp_path / 'migrated.sqlite3'}")
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_that_the_program_expects(migrated: Engine) -> None:
+    with migrated.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_new_catalogue_is_as_the_migrations_make_it(database: Database, migrated: Engine) -> None:
+    ours, expected = inspect(database.engine), inspect(migrated)
+    assert sorted(ours.get_table_names()) == sorted(expected.get_table_names())
+    aspects = ("get_indexes", "get_unique_constraints", "get_check_constraints", "get_pk_constraint")
+    for table in ours.get_table_names():
+        for aspect in aspects:
+            assert getattr(ours, aspect)(table) == getattr(expected, aspect)(table), (table, aspect)
+        keys = [sorted(tables.get_foreign_keys(table), key=lambda key: str(key["name"])) for tables in (ours, expected)]
+        assert keys[0] == keys[1]
+        # Columns that were added later come last.
+        columns = [
+            {column["name"]: repr(column) for column in tables.get_columns(table)} for tables in (ours, expected)
+        ]
+        assert columns[0] == columns[1]
+    assert [rows_of(engine) for engine in (database.engine, migrated)] == [{"catalogue": 1, "alembic_version": 1}] * 2
+
+
+def rows_of(engine: Engine) -> dict[str, int]:
+    with engine.connect() as connection:
+        counts = {
+            table: connection.execute(text(f"select count(*) from {table}")).scalar_one()
+            for table in inspect(engine).get_table_names()
+        }
+    return {table: count for table, count in counts.items() if count}
+
+
+def test_each_catalogue_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    identities = set()
+    for name in ("one", "two"):
+        with closing(Database.open(tmp_path / name)) as opened, opened.read() as connection:
+            identities.add(connection.execute(text("select identity from catalogue")).scalar_one())
+    assert len(identities) == 2
+    assert all(len(identity) == 32 for identity in identities)
+
+
+def test_the_head_that_the_program_names_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_an_upgrade_makes_a_backup_first(
+    data_dir: Path, album: Path, database: Database, next_version: pytest.MonkeyPatch
+) -> None:
+    add_files(database, album, "a.jpg")
+    database.close()
+    with closing(Database.open(database.path)) as upgraded, upgraded.read() as connection:
+        assert connection.execute(text("select count(*) from file")).scalar() == 1
+        connection.execute(text("select stars from photo"))
+    assert revision_of(database.path) == "9999"
+    [backup] = data_dir.glob("*before-upgrade*")
+    assert revision_of(backup) == HEAD
+    with closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("select count(*) from file").fetchone() == (1,)
+
+
+def test_a_catalogue_from_before_the_watchers_notes_is_upgraded_with_its_roots(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    migrate(path, "0002")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("insert into root values (3, x'2f70', 7, 'polling', '2024-01-02 03:04:05', '2024-01-01')")
+        connection.commit()
+    with closing(Database.open(path)) as upgraded, upgraded.read() as connection:
+        [found] = files.list_roots(connection)
+        assert (found.id, found.path, found.device, found.mode) == (3, Path("/p"), 7, "polling")
+        assert files.watch_notes(connection) == {3: files.WatchNote(None, None, None, None, None, None)}
+    [backup] = tmp_path.glob("*before-upgrade*")
+    assert revision_of(backup) == "0002"
+
+
+def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    migrate(path, "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("insert into model values (1, 'old-1', 'old', 'encoder', '2024-01-01')")
+        connection.execute("insert into photo (id, content_hash, size, added_at, text_stale) values (7, 'x', 1, '', 0)")
+        connection.execute(
+            "insert into caption (photo_id, text, source, rank, current, model_id, created_at)"
+            " values (7, 'a dog', 'model', 0, 1, 1, '2024-01-01')"
+        )
+        connection.commit()
+    with closing(Database.open(path)) as upgraded, upgraded.read() as connection:
+        assert connection.execute(text("select text, model_id from caption")).all() == [("a dog", 1)]
+        assert connection.execute(text("select identity, terms, term_scale from model")).all() == [
+            ("old-1", None, None)
+        ]
+        assert connection.execute(text("select id, vector_revision from catalogue")).all() == [(1, 0)]
+    [backup] = tmp_path.glob("*before-upgrade*")
+    assert revision_of(backup) == "0001"
+
+
+def test_only_the_latest_backups_are_kept(data_dir: Path, database: Database, next_version: pytest.MonkeyPatch) -> None:
+    database.close()
+    for number in range(BACKUPS_KEPT + 2):
+        (data_dir / f"catalogue-before-upgrade-from-0000-2020010{number}T000000Z.sqlite3").write_bytes(b"old")
+    Database.open(database.path).close()
+    kept = sorted(path.name for path in data_dir.glob("*before-upgrade*"))
+    assert len(kept) == BACKUPS_KEPT
+    assert f"from-{HEAD}" in kept[-1]
+
+
+def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(
+    tmp_path: Path, album: Path, database: Database, next_version: pytest.MonkeyPatch
+) -> None:
+    add_files(database, album, "a.jpg")
+    database.close()
+    script = tmp_path / "later" / "migrations" / "versions" / "9999_stars.py"
+    script.write_text(script.read_text() + '    op.execute("select nothing from nowhere")\n')
+    with pytest.raises(CatalogueError, match="syntax error"):
+        Database.open(database.path)
+    next_version.undo()
+    with closing(Database.open(database.path)) as again, again.read() as connection:
+        assert connection.execute(text("select count(*) from file")).scalar() == 1
+        assert "stars" not in {column["name"] for column in inspect(connection).get_columns("photo")}
+
+
+def test_a_catalogue_of_a_newer_version_is_refused_and_not_touched(
+    data_dir: Path, next_version: pytest.MonkeyPatch
+) -> None:
+    path = data_dir / "catalogue.sqlite3"
+    Database.open(path).close()
+    next_version.undo()
+    before = path.read_bytes()
+    with pytest.raises(CatalogueTooNew, match="upgrade photoindex") as caught:
+        Database.open(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert path.read_bytes() == before
+    assert list(data_dir.glob("*before-upgrade*")) == []
+
+
+def test_another_programs_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table recipes (name text)")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(CatalogueError, match="not a photoindex catalogue") as caught:
+        Database.open(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert path.read_bytes() == before
+
+
+def test_another_program_that_uses_alembic_is_not_taken_for_a_newer_photoindex(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table recipes (name text)")
+        connection.execute("create table alembic_version (version_num text)")
+        connection.execute("insert into alembic_version values ('abcdef')")
+        connection.commit()
+    with pytest.raises(CatalogueError, match="not a photoindex catalogue"):
+        Database.open(path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    path.write_text("milk, eggs, flour\n" * 100)
+    with pytest.raises(CatalogueError, match="is no catalogue") as caught:
+        Database.open(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert path.read_text() == "milk, eggs, flour\n" * 100
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CatalogueError, match="cannot create the data folder"):
+        Database.open(tmp_path / "file" / "data" / "catalogue.sqlite3")
+
+
+def test_the_catalogue_is_in_wal_mode_and_checks_foreign_keys(database: Database) -> None:
+    with database.read() as connection:
+        assert connection.execute(text("pragma journal_mode")).scalar() == "wal"
+        assert connection.execute(text("pragma foreign_keys")).scalar() == 1
+
+
+def test_a_restored_backup_is_a_catalogue_again_and_in_wal_mode(database: Database, tmp_path: Path) -> None:
+    database.backup(tmp_path / "restored.sqlite3")
+    with closing(Database.open(tmp_path / "restored.sqlite3")) as restored, restored.read() as connection:
+        assert connection.execute(text("pragma journal_mode")).scalar() == "wal"
+
+
+def test_an_error_in_a_write_rolls_all_of_it_back(database: Database, album: Path) -> None:
+    class Interrupted(Exception):
+        pass
+
+    with pytest.raises(Interrupted), database.write() as connection:
+        connection.execute(
+            text("insert into model (identity, name, encoder, first_used_at) values ('a', 'a', 'a', '2024-01-01')")
+        )
+        raise Interrupted
+    with database.read() as connection:
+        assert connection.execute(text("select count(*) from model")).scalar() == 0
+
+
+def test_two_processes_that_open_a_new_folder_at_once_both_succeed(data_dir: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from photoindex.catalogue.database import Database;"
+        " print('ready', flush=True); sys.stdin.readline();"
+        " Database.open(Path(sys.argv[1])).close(); print('opened')"
+    )
+    path = data_dir / "catalogue.sqlite3"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(path)],
+            cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60) for process in processes] == [("opened\n", "")] * 3
+    assert revision_of(path) == HEAD
+
+
+def test_opening_an_up_to_date_catalogue_does_not_import_alembic(database: Database) -> None:
+    script = (
+        "import sys; from pathlib import Path; from photoindex.catalogue.database import Database;"
+        " Database.open(Path(sys.argv[1])).close(); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(database.path)], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

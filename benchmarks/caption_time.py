@@ -26,7 +26,7 @@ from PIL import Image
 from photoindex.captioner import model_folder
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
-from photoindex.captioner.encoder import build_encoder
+from photoindex.captioner.encoders import build_encoder
 from photoindex.captioner.network import DecoderConfig, Seen, build_decoder, regions_of
 from photoindex.captioner.neural import NeuralCaptioner
 

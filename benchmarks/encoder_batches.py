@@ -13,7 +13,7 @@ import torch
 
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.captioner.encoder import Encoder, fold_batch_norm
+from photoindex.captioner.encoders import Encoder, fold_batch_norm
 
 PHOTOS = 64
 

@@ -40,7 +40,7 @@ import photoindex
 from photoindex.captioner import load_captioner, model_folder
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.captioner.encoder import build_encoder
+from photoindex.captioner.encoders import build_encoder
 from photoindex.captioner.network import DecoderConfig, Seen, build_decoder, regions_of
 from photoindex.captioner.runtime import Runtime
 from photoindex.config import load_settings

@@ -16,7 +16,7 @@ from typing import Final
 import photoindex
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
-from photoindex.captioner.folder import inspect_folder
+from photoindex.captioner.model_files import inspect_folder
 from photoindex.config import Settings
 from photoindex.errors import ModelError, PhotoError
 from photoindex.media.decode import list_readers

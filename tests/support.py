@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from sqlalchemy import delete, event, update
 
-from photoindex.captioner.folder import FORMAT, WEIGHTS_FILE
+from photoindex.captioner.model_files import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.database import Database

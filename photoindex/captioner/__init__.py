@@ -85,6 +85,6 @@ def start_captioner(settings: Settings) -> Captioner:
 
     Raises :class:`photoindex.errors.ModelError`.
     """
-    from photoindex.captioner.process import CaptionerProcess
+    from photoindex.captioner.worker_process import CaptionerProcess
 
     return CaptionerProcess(settings)

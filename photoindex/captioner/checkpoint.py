@@ -27,8 +27,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.encoder import ENCODERS, Encoder, build_encoder
-from photoindex.captioner.folder import (
+from photoindex.captioner.encoders import ENCODERS, Encoder, build_encoder
+from photoindex.captioner.model_files import (
     FORMAT,
     LABELS_FILE,
     TERMS_FILE,

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.compiled import compile_encoder
-from photoindex.captioner.encoder import fold_batch_norm
-from photoindex.captioner.inference import for_inference
-from photoindex.captioner.shares import Shares
+from photoindex.captioner.encoders import fold_batch_norm
+from photoindex.captioner.fast_decoder import for_inference
+from photoindex.captioner.openvino import compile_encoder
 from photoindex.captioner.speaker import Speaker
+from photoindex.captioner.thread_pool import Shares
 
 GPU_BATCH = 64
 # A decoder step reads all of its weights, for one photo or for many; an encoder's larger batches fall out of the CPU's

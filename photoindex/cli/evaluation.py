@@ -186,7 +186,7 @@ def evaluate_search(
     rows.
     """
     # Imported here: `photoindex --help` describes this command, and needs none of it.
-    from photoindex.captioner.memory import RememberingCaptioner
+    from photoindex.captioner.cached import RememberingCaptioner
     from photoindex.library import Library
 
     groups = _groups(data, images, split)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from photoindex.captioner.encoder import Encoder
+from photoindex.captioner.encoders import Encoder
 from photoindex.system.atomic import replace_file
 from photoindex.training.views import load_view
 

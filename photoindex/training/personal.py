@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from photoindex.captioner.folder import WEIGHTS_FILE
+from photoindex.captioner.model_files import WEIGHTS_FILE
 from photoindex.captioner.network import Decoder, build_decoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from photoindex.captioner.encoder import Encoder
+from photoindex.captioner.encoders import Encoder
 from photoindex.errors import TrainingError
 
 LITE2_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from photoindex.captioner.encoder import Encoder
+from photoindex.captioner.encoders import Encoder
 from photoindex.captioner.term_head import TermHead
 from photoindex.language.analysis import content_words, stem
 from photoindex.training.datasets import CaptionedPhoto

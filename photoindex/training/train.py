@@ -24,7 +24,7 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, look, save_checkpoint
-from photoindex.captioner.encoder import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
+from photoindex.captioner.encoders import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
 from photoindex.captioner.network import Decoder, DecoderConfig, Seen, build_decoder
 from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.captioner.compiled import compile_encoder
-from photoindex.captioner.encoder import build_encoder
+from photoindex.captioner.encoders import build_encoder
 from photoindex.captioner.neural import NeuralCaptioner
+from photoindex.captioner.openvino import compile_encoder
 from photoindex.captioner.runtime import CPU_ENCODER_BATCH, Runtime
-from photoindex.captioner.shares import LEAST_PHOTOS
+from photoindex.captioner.thread_pool import LEAST_PHOTOS
 from photoindex.media.decode import decode_photo
 from photoindex.types import Prediction
 

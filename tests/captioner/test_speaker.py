@@ -7,7 +7,7 @@ from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.encoder import build_encoder
+from photoindex.captioner.encoders import build_encoder
 from photoindex.captioner.network import Decoder, DecoderConfig, Seen, State
 from photoindex.captioner.speaker import Speaker, terms_of_words
 from photoindex.captioner.term_head import TermHead, TermHeadConfig

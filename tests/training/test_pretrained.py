@@ -9,7 +9,7 @@ from torchvision.models import resnet50
 
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.captioner.encoder import build_encoder
+from photoindex.captioner.encoders import build_encoder
 from photoindex.training.pretrained import imagenet_labels, load_pretrained, rename
 from photoindex.training.views import load_view
 

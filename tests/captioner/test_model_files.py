@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from photoindex.captioner import model_folder
-from photoindex.captioner.folder import WEIGHTS_FILE, inspect_folder
+from photoindex.captioner.model_files import WEIGHTS_FILE, inspect_folder
 from photoindex.errors import CheckpointError, PickleRefused
 from tests.support import make_model_folder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from photoindex.captioner.memory import RememberingCaptioner
+from photoindex.captioner.cached import RememberingCaptioner
 from photoindex.types import Prediction
 from tests.support import COLOURS, FakeCaptioner
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from photoindex.captioner.shares import LEAST_PHOTOS, MOST_THREADS, Shares
+from photoindex.captioner.thread_pool import LEAST_PHOTOS, MOST_THREADS, Shares
 
 
 class Worker:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from photoindex.captioner.encoder import (
+from photoindex.captioner.encoders import (
     EfficientNetLite2,
     SamePaddingConv2d,
     build_encoder,

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from photoindex.captioner.encoder import EfficientNetLite2, Encoder, InvertedResidual
+from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual
 
 # Imported by `import openvino` when it is there; it imports openvino_telemetry, which sends as soon as it is imported.
 _CONVERTER = "openvino.tools.ovc"

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from photoindex.captioner.folder import IMAGENET_CLASSES
+from photoindex.captioner.model_files import IMAGENET_CLASSES
 
 
 @dataclass(frozen=True, slots=True)

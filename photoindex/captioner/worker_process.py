@@ -28,7 +28,7 @@ from photoindex.system.child_process import Child
 from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
 _FACTS = ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device")
-_START = "import sys; sys.path[:] = sys.argv[1:]; from photoindex.captioner.process import serve; serve()"
+_START = "import sys; sys.path[:] = sys.argv[1:]; from photoindex.captioner.worker_process import serve; serve()"
 
 
 class CaptionerProcess:

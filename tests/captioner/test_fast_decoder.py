@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from photoindex.captioner.beam import SearchSettings, search
-from photoindex.captioner.inference import InferenceDecoder, RowState, for_inference
+from photoindex.captioner.fast_decoder import InferenceDecoder, RowState, for_inference
 from photoindex.captioner.network import DecoderConfig, Seen, build_decoder
 
 CONFIG = DecoderConfig("attention", vocabulary_size=40, feature_dim=12, summary_dim=6, hidden_size=16, heads=4, grid=3)

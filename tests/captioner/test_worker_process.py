@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 
 from photoindex.captioner import Captioner, load_captioner, start_captioner
-from photoindex.captioner.process import CaptionerProcess
+from photoindex.captioner.worker_process import CaptionerProcess
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, CheckpointError
 from photoindex.media.decode import decode_photo
@@ -28,7 +28,7 @@ FAKE = """
 import sys
 sys.path[:] = sys.argv[1:]
 import photoindex.captioner
-from photoindex.captioner.process import serve
+from photoindex.captioner.worker_process import serve
 from tests.support import FakeCaptioner
 photoindex.captioner.load_captioner = lambda settings: FakeCaptioner()
 serve()
@@ -38,7 +38,7 @@ serve()
 @pytest.fixture
 def process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CaptionerProcess]:
     """A process without the model, which takes seconds to load."""
-    monkeypatch.setattr("photoindex.captioner.process._START", FAKE)
+    monkeypatch.setattr("photoindex.captioner.worker_process._START", FAKE)
     monkeypatch.syspath_prepend(REPOSITORY)
     started = start_captioner(settings)
     assert isinstance(started, CaptionerProcess)

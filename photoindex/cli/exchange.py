@@ -138,7 +138,7 @@ def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replac
 
     Exit status: 0 done; 1 an error; 2 wrong usage; 4 some lines or sidecars could not be read.
     """
-    from photoindex.exchange.facade import ImportReport, lines_of
+    from photoindex.exchange.exchange import ImportReport, lines_of
 
     report = ImportReport()
     with context.open() as library, ProgressDisplay(context.quiet) as display:

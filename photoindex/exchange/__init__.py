@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from photoindex.exchange.facade import Exchange
+from photoindex.exchange.exchange import Exchange
 
 __all__ = ["Exchange"]

@@ -26,8 +26,8 @@ from photoindex.catalogue.fast_queries import vocabularies
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_vector
 from photoindex.errors import ExchangeError
-from photoindex.exchange.collect import FACTS
-from photoindex.exchange.heard import Heard, heard_of, newer, with_times
+from photoindex.exchange.export import FACTS
+from photoindex.exchange.precedence import Heard, heard_of, newer, with_times
 from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord
 from photoindex.types import TermVocabulary
 

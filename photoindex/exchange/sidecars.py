@@ -21,7 +21,7 @@ from typing import Literal, get_args
 from photoindex.catalogue.corrections import tag_key
 from photoindex.catalogue.editor import merged_tags
 from photoindex.errors import ExchangeError
-from photoindex.exchange.xmp import Sidecar, level
+from photoindex.exchange.xmp_document import Sidecar, level
 from photoindex.system.atomic import replace_file
 from photoindex.types import SidecarStyle
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoindex.errors import ExchangeError
-from photoindex.exchange.collect import FACTS, fact
+from photoindex.exchange.export import FACTS, fact
 from photoindex.exchange.merge import facts_of_record
 from photoindex.exchange.records import (
     CaptionRecord,

@@ -13,7 +13,7 @@ import pytest
 
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
-from photoindex.exchange.facade import ImportReport
+from photoindex.exchange.exchange import ImportReport
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.media.metadata.samples import described

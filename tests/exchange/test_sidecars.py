@@ -14,7 +14,7 @@ import pytest
 from photoindex.errors import ExchangeError
 from photoindex.exchange import sidecars
 from photoindex.exchange.sidecars import Wanted, Written, shared_stems, sidecar_of, write_sidecar
-from photoindex.exchange.xmp import Sidecar
+from photoindex.exchange.xmp_document import Sidecar
 from tests.exchange import samples
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from photoindex.errors import ExchangeError
-from photoindex.exchange.xmp import DC, OURS, RDF, Mark, Sidecar, level
+from photoindex.exchange.xmp_document import DC, OURS, RDF, Mark, Sidecar, level
 from tests.exchange import samples
 
 WHEN = datetime(2024, 5, 1, 12, 30, 15, 123456, timezone.utc)

@@ -19,12 +19,12 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
 from photoindex.catalogue.schema import caption, term
 from photoindex.errors import CorrectionError, ExchangeError, FullTextError
-from photoindex.exchange import collect, sidecars
-from photoindex.exchange.heard import Heard
+from photoindex.exchange import export, sidecars
 from photoindex.exchange.merge import Merger
+from photoindex.exchange.precedence import Heard
 from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
 from photoindex.exchange.sidecars import Found, Wanted, Written
-from photoindex.exchange.xmp import level
+from photoindex.exchange.xmp_document import level
 from photoindex.system.paths import absolute, check_exists
 from photoindex.types import Photo, Progress, SidecarStyle
 
@@ -90,7 +90,7 @@ class Exchange:
         """
         with self._database.read() as connection:
             if not paths:
-                return collect.ids_by_content(connection, None)
+                return export.ids_by_content(connection, None)
             found: dict[int, None] = {}
             for place in map(absolute, map(Path, paths)):
                 check_exists(place)
@@ -107,11 +107,11 @@ class Exchange:
         Two exports of the same state are the same bytes. Returns how many photos were written.
         """
         with self._database.read() as connection:
-            ids = collect.ids_by_content(connection, photo_ids)
-            out.write(to_line(collect.library_record(connection, len(ids))))
-            for model in collect.model_records(connection):
+            ids = export.ids_by_content(connection, photo_ids)
+            out.write(to_line(export.library_record(connection, len(ids))))
+            for model in export.model_records(connection):
                 out.write(to_line(model))
-            for done, record in enumerate(collect.photo_records(connection, ids), 1):
+            for done, record in enumerate(export.photo_records(connection, ids), 1):
                 out.write(to_line(record))
                 progress(Progress("exporting", done, len(ids)))
         return len(ids)

@@ -15,10 +15,10 @@ import pytest
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
 from photoindex.errors import FolderError, FullTextError
-from photoindex.exchange import facade
-from photoindex.exchange.facade import ImportReport, SidecarReport
+from photoindex.exchange import exchange as facade
+from photoindex.exchange.exchange import ImportReport, SidecarReport
 from photoindex.exchange.sidecars import Written
-from photoindex.exchange.xmp import Sidecar
+from photoindex.exchange.xmp_document import Sidecar
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.exchange import samples

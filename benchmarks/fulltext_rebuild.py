@@ -24,10 +24,10 @@ from search_scale import folder_bytes, peak_megabytes, queries
 from side_by_side import environment, machine
 from sqlalchemy import update
 
-from photoindex import fulltext
 from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
 from photoindex.library import Library
+from photoindex.search.fulltext import sync
 
 KIND = "3 words"
 
@@ -70,7 +70,7 @@ def burst(data: Path, count: int) -> float:
         with library._database.write() as connection:
             connection.execute(update(photo).where(photo.c.id <= count).values(text_stale=1))
         started = time.perf_counter()
-        fulltext.sync(library._database, library._text(), library.settings)
+        sync.sync(library._database, library._text(), library.settings)
         return count / (time.perf_counter() - started)
 
 

@@ -37,10 +37,10 @@ from photoindex.catalogue.fast_queries import vector_state
 from photoindex.catalogue.schema import catalogue
 from photoindex.language.analysis import STOP_WORDS, stem
 from photoindex.search import Document, FullText
-from photoindex.search.ranking import Ranking
-from photoindex.search.termfile import publish
-from photoindex.search.terms import Stamp, build
-from photoindex.termindex import TermIndex
+from photoindex.search.ranking.weights import Ranking
+from photoindex.search.terms.index import TermIndex
+from photoindex.search.terms.matrix import Stamp, build
+from photoindex.search.terms.matrix_file import publish
 from photoindex.types import TermVocabulary, VectorBatch
 
 BATCH = 5000  # photos

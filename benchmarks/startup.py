@@ -17,7 +17,7 @@ from side_by_side import in_turns, machine, of_python, photoindex, print_ratio, 
 
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.search.ranking import FIELD_WEIGHTS
+from photoindex.search.ranking.weights import FIELD_WEIGHTS
 
 QUERY = "dog grass"  # stems of their own, so that the bare script needs no stemmer
 BARE = """

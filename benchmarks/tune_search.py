@@ -6,7 +6,7 @@
 The photos are divided at random into two halves. Weights are chosen by the descriptions of the one half and judged by
 those of the other, which chose nothing; all photos are in the library for both. The search is coordinate ascent: one
 weight at a time is tried at several values in its range, and the best is kept, until a round changes nothing. Every
-number of `photoindex.search.ranking.Ranking` takes part; names and cameras stay at 0, for the file names of a data set
+number of `photoindex.search.ranking.weights.Ranking` takes part; names and cameras stay at 0, for the file names of a data set
 may give the answer away. Nothing is written: copy what convinces.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import photoindex
 from photoindex.errors import FolderError, PhotoindexError
 from photoindex.library import Library
-from photoindex.search.ranking import DEFAULT_RANKING, Ranking
+from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
 from photoindex.training.datasets import load_dataset
 from photoindex.training.retrieval import (
     Description,

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final
 
 from photoindex import captioner as captioning
-from photoindex import fulltext, termindex
 from photoindex.captioner import Captioner
 from photoindex.catalogue import files
 from photoindex.catalogue import jobs as jobqueue
@@ -41,8 +40,11 @@ from photoindex.installation import (
     check_python,
 )
 from photoindex.library import Library
-from photoindex.search import FullText, termfile
-from photoindex.search.generations import REMEDY
+from photoindex.search import FullText
+from photoindex.search.fulltext import sync
+from photoindex.search.fulltext.generations import REMEDY
+from photoindex.search.terms import index as term_index
+from photoindex.search.terms import matrix_file
 from photoindex.suspension import remedy
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Finding
@@ -186,7 +188,7 @@ def check_full_text(folder: Path, database: Database) -> Finding:
                 if not known:
                     return Finding("full text", "ok", "no index yet")
                 return Finding("full text", "warning", "no index", f"the next command makes one, or {REINDEX}")
-            found = fulltext.compare(database, full_text)
+            found = sync.compare(database, full_text)
         except FullTextError as error:
             return Finding("full text", "problem", str(error).removesuffix(f": {REMEDY}"), REINDEX)
     message = f"{found.photos:,} photos"
@@ -200,16 +202,16 @@ def check_full_text(folder: Path, database: Database) -> Finding:
 
 def check_terms(folder: Path, database: Database) -> Finding:
     """The same of the impact matrix, which searches make anew by themselves."""
-    damaged = termfile.damaged(folder)
+    damaged = matrix_file.damaged(folder)
     if damaged:
         message = f"{damaged[0]} is damaged; searches read the catalogue instead"
         return Finding("terms", "warning", message, REINDEX)
-    found = termindex.compare(database, folder)
+    found = term_index.compare(database, folder)
     if not found.photos:
         return Finding("terms", "ok", "no photo has learned terms yet")
     message = f"{found.photos:,} photos have learned terms"
     if not found.made:
-        if found.photos <= termindex.FEW:
+        if found.photos <= term_index.FEW:
             return Finding("terms", "ok", f"{message}, too few to need a matrix")
         return Finding("terms", "warning", f"{message}, and there is no matrix of them", REINDEX)
     if not found.agrees:

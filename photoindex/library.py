@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from photoindex.catalogue.stats import Stats
     from photoindex.catalogue.status import Status
     from photoindex.exchange import Exchange
-    from photoindex.finder import Finder
     from photoindex.found import Hit, Match, SortKey
     from photoindex.pipeline import Pipeline
     from photoindex.recaption import Plan, Recaptioner
     from photoindex.search import FullText
-    from photoindex.search.ranking import Ranking
+    from photoindex.search.ranking.weights import Ranking
+    from photoindex.search.searcher import Finder
     from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
@@ -335,7 +335,7 @@ class Library:
     @cached_property
     def _finder(self) -> Finder:
         # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.
-        from photoindex.finder import Finder
+        from photoindex.search.searcher import Finder
 
         return Finder(self._database, self.settings)
 

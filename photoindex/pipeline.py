@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from photoindex import fulltext, results, termindex
+from photoindex import results
 from photoindex.athand import AtHand
 from photoindex.captioner import Captioner
 from photoindex.catalogue import batches, photos, raw_pairs
@@ -34,6 +34,8 @@ from photoindex.reading import read_stat
 from photoindex.refresh import PROBLEMS_TOLD, Refresher
 from photoindex.results import Result
 from photoindex.search import FullText
+from photoindex.search.fulltext import sync
+from photoindex.search.terms import index as term_index
 from photoindex.suspension import Suspension
 from photoindex.system.paths import shown
 from photoindex.types import Progress, Tally
@@ -159,7 +161,7 @@ class Pipeline:
         if self._problems > PROBLEMS_TOLD:
             self.notice(f"{self._problems - PROBLEMS_TOLD} more photos have metadata that cannot be read")
         self.sync_full_text()
-        termindex.tidy(self._database, self._settings.terms_path)
+        term_index.tidy(self._database, self._settings.terms_path)
         return tally
 
     def _work(
@@ -339,7 +341,7 @@ class Pipeline:
                 self.sync_full_text()
             except FullTextError:  # tried again at the end of the run; until then the marks stay
                 self._text_refused = True
-            termindex.tidy(self._database, self._settings.terms_path, busy=True)
+            term_index.tidy(self._database, self._settings.terms_path, busy=True)
 
     def _adopt(self, hand: AtHand, result: Result) -> bool:
         """A JPEG whose raw file was captioned before it came needs no caption: the photo becomes the JPEG's."""
@@ -383,6 +385,6 @@ class Pipeline:
 
     def sync_full_text(self) -> int:
         """Bring the full-text index up to date with the catalogue's marks; returns how many photos were written."""
-        written = fulltext.sync(self._database, self._full_text, self._settings)
+        written = sync.sync(self._database, self._full_text, self._settings)
         self._text_synced_at = time.monotonic()
         return written

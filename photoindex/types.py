@@ -256,7 +256,7 @@ class Document:
     taken_at: datetime | None = None  # None too where only the file's modification time is known
     gps: bool = False  # says where it was taken
     facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see query.FORMAT
-    numbers: Mapping[str, float] = field(default_factory=dict)  # as search/numbers.py has them
+    numbers: Mapping[str, float] = field(default_factory=dict)  # as search/query/numbers.py has them
     paths: tuple[str, ...] = ()  # where it lies: absolute, and from its root
 
 

@@ -28,7 +28,7 @@ from photoindex.folders.compare import sift
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreFiles
 from photoindex.folders.walk import walk
-from photoindex.search.generations import is_complete
+from photoindex.search.fulltext.generations import is_complete
 from photoindex.system.paths import absolute, root_of
 from photoindex.types import IndexReport, Progress, ScannedFile
 

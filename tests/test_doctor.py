@@ -33,7 +33,8 @@ from photoindex.errors import CatalogueError, DeviceUnavailable
 from photoindex.folders.inotify import InotifyLimits
 from photoindex.library import Library
 from photoindex.media.decode import list_readers
-from photoindex.search import FullText, termfile
+from photoindex.search import FullText
+from photoindex.search.terms import matrix_file
 from photoindex.types import Finding
 from tests.conftest import OpenLibrary
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, names
@@ -506,7 +507,7 @@ class TestTerms:
         assert findings(settings)["terms"] == Finding("terms", "ok", "2 photos have learned terms")
         [matrix] = settings.terms_path.iterdir()
         damage(matrix, matrix.stat().st_size - 8, 1)  # the last column, which opening it does not read
-        assert termfile.damaged(settings.terms_path) == [matrix]
+        assert matrix_file.damaged(settings.terms_path) == [matrix]
         assert findings(settings)["terms"].level == "warning"
 
     def test_a_matrix_that_is_missing_is_none_of_a_small_librarys_needs(

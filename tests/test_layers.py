@@ -130,7 +130,7 @@ def test_the_command_line_imports_torch_only_inside_functions() -> None:
 
 
 def test_only_one_module_knows_whoosh() -> None:
-    assert who_imports({"whoosh"}) == {"search/_whoosh.py"}
+    assert who_imports({"whoosh"}) == {"search/fulltext/whoosh.py"}
 
 
 def test_only_the_command_line_knows_click_and_rich() -> None:

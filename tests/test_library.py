@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from photoindex import termindex
 from photoindex.catalogue.schema import caption
 from photoindex.errors import FolderError, QueryError
 from photoindex.library import Library
+from photoindex.search.terms import index as term_index
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo, names
 
@@ -57,7 +57,7 @@ class TestSearch:
     ) -> None:
         indexed.rebuild_full_text()
         assert list(indexed.settings.terms_path.iterdir())
-        monkeypatch.setattr(termindex, "tidy", lambda *_, **__: False)
+        monkeypatch.setattr(term_index, "tidy", lambda *_, **__: False)
         make_photo(album / "e.jpg", "yellow")
         indexed.index(album)
         assert names(open_library().search("warm")) == ["a.jpg", "b.jpg", "c.jpg", "e.jpg"]
@@ -120,6 +120,6 @@ class TestShow:
 
 def test_the_status_counts_the_matrix(indexed: Library) -> None:
     before = indexed.status().index_bytes
-    termindex.rebuild(indexed._database, indexed.settings.terms_path)
+    term_index.rebuild(indexed._database, indexed.settings.terms_path)
     [matrix] = indexed.settings.terms_path.iterdir()
     assert indexed.status().index_bytes == before + matrix.stat().st_size

@@ -220,7 +220,7 @@ def _measure(
     device: str | None,
 ) -> Iterator[tuple[str, RetrievalScores]]:
     """The rows of one library, as each is done."""
-    from photoindex.search.ranking import DEFAULT_RANKING
+    from photoindex.search.ranking.weights import DEFAULT_RANKING
     from photoindex.training import retrieval
 
     captions = [photo.captions for photo in photos]

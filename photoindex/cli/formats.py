@@ -111,7 +111,7 @@ def visible(text: str) -> str:
 
 def caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
     """The caption in pieces; True marks the words that were found."""
-    from photoindex.search.highlight import marked  # brings Whoosh along
+    from photoindex.search.ranking.highlight import marked  # brings Whoosh along
 
     return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 

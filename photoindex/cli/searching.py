@@ -109,7 +109,7 @@ def search(
         raise click.UsageError("--columns says what --csv has: add --csv, or use --format")
     most = None if everything else limit
     with importing():  # what the library would import in the middle of the search, with the garbage collector at work
-        import_module("photoindex.finder")
+        import_module("photoindex.search.searcher")
     with context.open() as library:
         hits = (
             library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)
@@ -187,7 +187,7 @@ def _advice(library: Library, query: str, found: bool) -> str | None:
     nearest = {word: near[0] for word, near in library.corrections(query).items()}
     if not nearest:
         return None
-    from photoindex.search.query import respell
+    from photoindex.search.query.parser import respell
 
     instead = next(iter(nearest.values())) if len(nearest) == 1 else respell(query, nearest)
     return f"no photo has {' or '.join(map(repr, nearest))}; did you mean {instead!r}?"

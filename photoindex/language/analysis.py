@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from photoindex.search import _whoosh
+from photoindex.search.fulltext import whoosh
 
 _COMMON: Final = (
     "a an and are as at be been being by dont for from had has have he her his i in into is it its me my of on or our"
@@ -60,7 +60,7 @@ _UNDECOMPOSED: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
 
-_STEMMER: Final = _whoosh.english.EnglishStemmer()
+_STEMMER: Final = whoosh.english.EnglishStemmer()
 
 
 def fold(text: str) -> str:

@@ -12,9 +12,9 @@ from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
     from photoindex.found import Match
-    from photoindex.search.query import parse_query
-    from photoindex.search.syntax import ParsedQuery
-    from photoindex.search.words import FullText
+    from photoindex.search.fulltext.index import FullText
+    from photoindex.search.query.parser import parse_query
+    from photoindex.search.query.syntax import ParsedQuery
     from photoindex.types import Document
 
 __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
@@ -24,9 +24,9 @@ __getattr__ = names_of(
     __name__,
     {
         "Document": "photoindex.types",
-        "FullText": "photoindex.search.words",
+        "FullText": "photoindex.search.fulltext.index",
         "Match": "photoindex.found",
-        "ParsedQuery": "photoindex.search.syntax",
-        "parse_query": "photoindex.search.query",
+        "ParsedQuery": "photoindex.search.query.syntax",
+        "parse_query": "photoindex.search.query.parser",
     },
 )

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from photoindex.language.analysis import content_words, stem
 from photoindex.search import Document, FullText, Match
-from photoindex.search.query import plain_words
-from photoindex.search.ranking import DEFAULT_RANKING, Ranking
+from photoindex.search.query.parser import plain_words
+from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
 
 CUTS: Final = (1, 5, 10, 50)
 MOST_HUMAN: Final = 5  # captions of a photo that the comparison with human captions uses

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from photoindex.cli.main import main
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.library import Library
-from photoindex.search.ranking import DEFAULT_RANKING
+from photoindex.search.ranking.weights import DEFAULT_RANKING
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Progress
 from tests.support import make_photo

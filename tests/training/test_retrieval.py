@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photoindex.search import Document, FullText
-from photoindex.search.ranking import DEFAULT_RANKING, Ranking
+from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
 from photoindex.training.retrieval import (
     Bm25,
     Description,

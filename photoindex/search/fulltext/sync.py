@@ -17,7 +17,7 @@ from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import FullTextError
 from photoindex.search import FullText
-from photoindex.search.document import document_of
+from photoindex.search.fulltext.document import document_of
 from photoindex.system import memory
 from photoindex.types import Document, Progress
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from photoindex.errors import QueryError
 from photoindex.language.analysis import content_words, fold, stem, words
-from photoindex.search.query import parse_query, plain_words, respell
-from photoindex.search.syntax import AllOf, AnyOf, Fuzzy, Has, ParsedQuery, Phrase, Prefix, Ranked, Taken, Word
+from photoindex.search.query.parser import parse_query, plain_words, respell
+from photoindex.search.query.syntax import AllOf, AnyOf, Fuzzy, Has, ParsedQuery, Phrase, Prefix, Ranked, Taken, Word
 from tests.search.strategies import QUERIES
 
 WEDNESDAY = date(2024, 5, 1)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from photoindex.errors import QueryError
 from photoindex.language import lexicon
 from photoindex.search import Document, FullText, Match
-from photoindex.search.ranking import Ranking
-from photoindex.search.terms import NOBODY, Column, Columns, Part
+from photoindex.search.ranking.weights import Ranking
+from photoindex.search.terms.matrix import NOBODY, Column, Columns, Part
 from photoindex.types import Matched
 
 PHOTOS = (

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Final
 
 from photoindex.language.analysis import STOP_WORDS, stem
-from photoindex.search.matching import Matcher
-from photoindex.search.syntax import ParsedQuery
+from photoindex.search.query.syntax import ParsedQuery
+from photoindex.search.ranking.matcher import Matcher
 
 MOST_WORDS: Final = 4  # of a query that spellings are looked for
 MOST_SPELLINGS: Final = 3  # offered for one word

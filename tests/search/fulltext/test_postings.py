@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from photoindex.search import Document, FullText, _whoosh
-from photoindex.search.matching import day_number
+from photoindex.search import Document, FullText
+from photoindex.search.fulltext import whoosh
+from photoindex.search.ranking.matcher import day_number
 
 DAY = datetime(2020, 1, 1)
 COUNT = 700  # several blocks of 128
@@ -47,12 +48,12 @@ def test_they_are_what_whoosh_hands_out(readers: list[Any], term: str) -> None:
     held = [reader for reader in readers if ("caption", term) in reader]
     assert held
     for reader in held:
-        ids, frequencies = _whoosh.postings(reader, "caption", term)
+        ids, frequencies = whoosh.postings(reader, "caption", term)
         assert list(zip(ids.tolist(), frequencies.tolist(), strict=True)) == one_by_one(reader, "caption", term)
 
 
 def test_there_are_many_and_some_are_deleted(readers: list[Any]) -> None:
-    ids = np.concatenate([_whoosh.postings(reader, "caption", "dog")[0] for reader in readers])
+    ids = np.concatenate([whoosh.postings(reader, "caption", "dog")[0] for reader in readers])
     assert ids.size == COUNT + 1 - len(GONE)
 
 
@@ -62,7 +63,7 @@ def test_a_range_of_numbers_is_the_documents_that_have_one_of_them(readers: list
     wanted = {n for n in range(1, COUNT + 1) if n not in GONE and n % 5 and first <= n <= last}
     found: set[int] = set()
     for reader in readers:
-        photos = _whoosh.numbers(reader, "photo")
-        for term in _whoosh.terms_in_range(reader, "taken", start + first, start + last):
-            found |= set(photos[_whoosh.postings(reader, "taken", term)[0]].tolist())
+        photos = whoosh.numbers(reader, "photo")
+        for term in whoosh.terms_in_range(reader, "taken", start + first, start + last):
+            found |= set(photos[whoosh.postings(reader, "taken", term)[0]].tolist())
     assert found == wanted | ({COUNT + 1} if first == 0 else set())

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photoindex.search import numbers
-from photoindex.search.numbers import MOST
+from photoindex.search.query import numbers
+from photoindex.search.query.numbers import MOST
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 import photoindex
 from photoindex.errors import FullTextError, QueryError
 from photoindex.search import Document, FullText, Match
-from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS
+from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS
 from tests.search.strategies import QUERIES
 
 REPOSITORY = Path(photoindex.__file__).parents[1]
@@ -478,7 +478,7 @@ class TestDamage:
             raise struct.error("unpack requires a buffer of 8 bytes")
 
         with monkeypatch.context() as patch:
-            patch.setattr("photoindex.search.words.Matcher", unreadable)
+            patch.setattr("photoindex.search.fulltext.index.Matcher", unreadable)
             with pytest.raises(FullTextError, match=r"damaged.*reindex --fulltext"):
                 fulltext.search("dog")
         assert fulltext.needs_rebuild
@@ -602,7 +602,7 @@ class TestOtherProcesses:
 
 
 def test_searching_imports_no_torch_and_warns_of_nothing() -> None:
-    source = "import sys, photoindex.search.words; print(sorted({'torch', 'torchvision', 'whoosh'} & set(sys.modules)))"
+    source = "import sys, photoindex.search.fulltext.index; print(sorted({'torch', 'torchvision', 'whoosh'} & set(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", source], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

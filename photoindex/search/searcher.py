@@ -11,26 +11,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from photoindex import termindex
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos
 from photoindex.config import Settings
 from photoindex.errors import QueryError
 from photoindex.found import Hit, Match, Matched
 from photoindex.search import FullText
-from photoindex.search.query import respell
-from photoindex.search.ranking import Ranking
-from photoindex.search.terms import TERMS_LAYER
+from photoindex.search.query.parser import respell
+from photoindex.search.ranking.weights import Ranking
+from photoindex.search.terms import index as term_index
+from photoindex.search.terms.index import TermIndex
+from photoindex.search.terms.matrix import TERMS_LAYER
 from photoindex.system.lazy_imports import lazily
-from photoindex.termindex import TermIndex
 
 if TYPE_CHECKING:
-    from photoindex import fulltext
     from photoindex.catalogue import sorting
+    from photoindex.search.fulltext import sync as fulltext
     from photoindex.types import Photo, Progress, SortKey
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
-    fulltext, sorting = lazily("photoindex.fulltext"), lazily("photoindex.catalogue.sorting")
+    fulltext, sorting = lazily("photoindex.search.fulltext.sync"), lazily("photoindex.catalogue.sorting")
 
 # More matches than asked for are fetched: a photo whose file went a moment ago is left out of the answer.
 SPARE_MATCHES = 20
@@ -66,7 +66,7 @@ class Finder:
 
     def rebuild(self, progress: Callable[[Progress], None] | None = None) -> int:
         """Make the full-text index and the impact matrix anew; returns how many photos were indexed."""
-        termindex.rebuild(self._database, self._settings.terms_path)
+        term_index.rebuild(self._database, self._settings.terms_path)
         if self._full_text is None:
             self._full_text = FullText.open(self._settings.index_path)
         return fulltext.rebuild(self._database, self._full_text, self._settings, progress)

@@ -30,8 +30,8 @@ from typing import Final, NamedTuple
 
 from photoindex.errors import QueryError
 from photoindex.language.analysis import STOP_WORDS, content_words, stem, typed_words, words
-from photoindex.search import dates, numbers
-from photoindex.search.syntax import (
+from photoindex.search.query import dates, numbers
+from photoindex.search.query.syntax import (
     AllOf,
     AnyOf,
     Below,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from photoindex.media.metadata.places import words_of
-from photoindex.search.query import FORMAT
+from photoindex.search.query.parser import FORMAT
 from photoindex.types import Document, Photo, PhotoFacts
 
 # Names are written in CamelCase, snake_case and with numbers stuck to words: "BeachTrip2019" -> "Beach Trip 2019".

@@ -25,8 +25,8 @@ from photoindex.catalogue.fast_queries import (
     vocabularies,
 )
 from photoindex.catalogue.raw_sql import Asker
-from photoindex.search import termfile
-from photoindex.search.terms import (
+from photoindex.search.terms import matrix_file
+from photoindex.search.terms.matrix import (
     Columns,
     DamagedMatrix,
     Similar,
@@ -119,7 +119,7 @@ class TermIndex:
             if self._outdated(state):
                 self._forget()
                 if not damaged:
-                    self._base = termfile.load_newest(self._folder, state.identity, state.revision)
+                    self._base = matrix_file.load_newest(self._folder, state.identity, state.revision)
                 if self._base is None:
                     self._base = self._rebuilt(asker, damaged=damaged)
             assert self._base is not None
@@ -137,7 +137,7 @@ class TermIndex:
             return True
         if seen is not None and seen.revision > state.revision:
             return True  # a backup was put back
-        newest = termfile.newest_stamp(self._folder, state.identity, state.revision)
+        newest = matrix_file.newest_stamp(self._folder, state.identity, state.revision)
         return newest is not None and newest[0].revision > base.stamp.revision
 
     def _rebuilt(self, asker: Asker, *, damaged: bool) -> TermMatrix:
@@ -147,7 +147,7 @@ class TermIndex:
         with self._database.read() as connection:
             matrix = _build(connection)
         with suppress(OSError):  # a disk that refuses costs time with the next search, not an answer now
-            termfile.publish(matrix, self._folder)
+            matrix_file.publish(matrix, self._folder)
         return matrix
 
     def _delta(self, transaction: Transaction) -> TermMatrix:
@@ -169,7 +169,7 @@ def rebuild(database: Database, folder: Path) -> None:
             return
         matrix = _build(connection)
     with suppress(OSError):
-        termfile.publish(matrix, folder)
+        matrix_file.publish(matrix, folder)
 
 
 def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
@@ -181,7 +181,7 @@ def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
         state = vector_state(connection)
         if state.revision == 0:
             return False
-        stamp, rows = termfile.newest_stamp(folder, state.identity, state.revision) or (Stamp("", 0), 0)
+        stamp, rows = matrix_file.newest_stamp(folder, state.identity, state.revision) or (Stamp("", 0), 0)
         changed = count_vectors(connection, after=stamp.revision)
     if changed <= max(FEW, rows // BUSY_SHARE if busy else min(rows // LAZY_SHARE, MANY)):
         return False
@@ -205,7 +205,7 @@ def compare(database: Database, folder: Path) -> Agreement:
     with database.read() as connection:
         state = vector_state(connection)
         expected = term_vectors.photos_with_terms(connection)
-        matrix = termfile.load_newest(folder, state.identity, state.revision)
+        matrix = matrix_file.load_newest(folder, state.identity, state.revision)
         if matrix is None:
             return Agreement(len(expected), False, 0, True)
         changed = {vector.photo_id for vector in vectors_after(connection, matrix.stamp.revision)}

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from photoindex.search import _whoosh
-from photoindex.search.terms import Columns
+from photoindex.search.fulltext import whoosh
+from photoindex.search.terms.matrix import Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from photoindex.search.terms import PhotoIds
+    from photoindex.search.terms.matrix import PhotoIds
 
 PHOTO_FIELD: Final = "photo"
 
@@ -41,7 +41,7 @@ class Documents:
         if self._photo_ids is None:
             ids = np.zeros(self._size, np.int64)
             for reader, offset in self._leaves if self._size else ():  # an empty index has a reader without columns
-                numbers = _whoosh.numbers(reader, PHOTO_FIELD)
+                numbers = whoosh.numbers(reader, PHOTO_FIELD)
                 ids[offset : offset + len(numbers)] = numbers
                 ids[offset + np.fromiter(reader.segment().deleted_docs(), np.intp)] = 0
             self._photo_ids = ids

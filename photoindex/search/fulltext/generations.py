@@ -98,11 +98,11 @@ class Generations:
 
         Raises FullTextError, naming the holder, when another process or thread still has it after ``timeout`` seconds.
         """
-        from photoindex.search import _whoosh
+        from photoindex.search.fulltext import whoosh
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = _whoosh.filelock.FileLock(str(self.folder / "writer.lock"))
-        if not _whoosh.filelock.try_for(lock.acquire, timeout=timeout, delay=0.05):
+        lock = whoosh.filelock.FileLock(str(self.folder / "writer.lock"))
+        if not whoosh.filelock.try_for(lock.acquire, timeout=timeout, delay=0.05):
             raise FullTextError(f"{self.holder()} the full-text index in {self.folder}: wait for it, or stop it")
         owner = self.folder / "writer.pid"
         try:

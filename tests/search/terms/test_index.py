@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from photoindex import termindex
 from photoindex.catalogue import photos, term_vectors
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import photo
-from photoindex.search import termfile
-from photoindex.termindex import FEW, TermIndex
+from photoindex.search.terms import index as term_index
+from photoindex.search.terms import matrix_file
+from photoindex.search.terms.index import FEW, TermIndex
 from photoindex.types import TermVector, TermVocabulary
 from tests.support import NOW, REPOSITORY, run_thread, term_vector
 
@@ -80,8 +80,8 @@ def test_a_catalogue_without_vectors_has_no_columns_and_no_file(
 ) -> None:
     assert index.columns(["dog"]) is None
     assert index.similar({"dog": 1.0}) is None
-    assert not termindex.tidy(database, folder)
-    termindex.rebuild(database, folder)
+    assert not term_index.tidy(database, folder)
+    term_index.rebuild(database, folder)
     assert generations(folder) == []
 
 
@@ -90,7 +90,7 @@ def test_a_few_vectors_are_read_from_the_catalogue_without_a_file(
 ) -> None:
     write(database, 1, 3)
     assert impacts(index, "dog") == {1: 5.0, 2: 5.0, 3: 5.0}
-    assert not termindex.tidy(database, folder)
+    assert not term_index.tidy(database, folder)
     assert generations(folder) == []
 
 
@@ -106,7 +106,7 @@ def test_a_search_sees_what_was_committed_since_the_matrix_was_made(
     index: TermIndex, database: Database, folder: Path
 ) -> None:
     write(database, 1, 4)
-    termindex.rebuild(database, folder)
+    term_index.rebuild(database, folder)
     write(database, 2, 2, cat=4)  # replaced
     write(database, 5, 5, dog=2)  # new
     write(database, 3, 3, None)  # gone
@@ -126,7 +126,7 @@ def test_two_models_vectors_are_searched_as_one(index: TermIndex, database: Data
     write(database, 3, 4, NEW, "new", dog=20, tree=10)
     expected = {1: 5.0, 2: 5.0, 3: 2.0, 4: 2.0}
     assert impacts(index, "dog") == expected
-    termindex.rebuild(database, folder)
+    term_index.rebuild(database, folder)
     assert impacts(TermIndex(database, folder), "dog") == expected
     write(database, 1, 1, NEW, "new", tree=30)
     assert impacts(index, "dog") == {2: 5.0, 3: 2.0, 4: 2.0}
@@ -135,13 +135,13 @@ def test_two_models_vectors_are_searched_as_one(index: TermIndex, database: Data
 
 def test_writers_make_it_anew_when_much_changed(index: TermIndex, database: Database, folder: Path) -> None:
     write(database, 1, FEW)
-    assert not termindex.tidy(database, folder)
+    assert not term_index.tidy(database, folder)
     write(database, FEW + 1, FEW + 1)
-    assert termindex.tidy(database, folder)
-    assert not termindex.tidy(database, folder)
+    assert term_index.tidy(database, folder)
+    assert not term_index.tidy(database, folder)
     assert impacts(index, "dog").keys() == set(range(1, FEW + 2))
     write(database, 1, FEW + 1, cat=2)
-    assert termindex.tidy(database, folder, busy=True)
+    assert term_index.tidy(database, folder, busy=True)
     assert impacts(index, "dog") == {}
     assert len(impacts(index, "cat")) == FEW + 1
     assert generations(folder) == ["terms-2.matrix"]
@@ -150,15 +150,15 @@ def test_writers_make_it_anew_when_much_changed(index: TermIndex, database: Data
 def test_while_busy_a_writer_lets_more_gather(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(termindex, "FEW", 1)
+    monkeypatch.setattr(term_index, "FEW", 1)
     write(database, 1, 100)
-    termindex.rebuild(database, folder)
+    term_index.rebuild(database, folder)
     write(database, 1, 25)
-    assert not termindex.tidy(database, folder, busy=True)
+    assert not term_index.tidy(database, folder, busy=True)
     write(database, 26, 26)
-    assert termindex.tidy(database, folder, busy=True)
+    assert term_index.tidy(database, folder, busy=True)
     write(database, 1, 3)
-    assert termindex.tidy(database, folder)
+    assert term_index.tidy(database, folder)
 
 
 def test_a_matrix_of_another_catalogue_or_of_its_future_is_not_believed(
@@ -167,7 +167,7 @@ def test_a_matrix_of_another_catalogue_or_of_its_future_is_not_believed(
     write(database, 1, 3)
     database.backup(tmp_path / "backup.sqlite3")
     write(database, 1, 2, cat=4)
-    termindex.rebuild(database, folder)
+    term_index.rebuild(database, folder)
     assert impacts(index, "dog") == {3: 5.0}
     restored = Database.open(tmp_path / "backup.sqlite3")
     assert impacts(TermIndex(restored, folder), "dog") == {1: 5.0, 2: 5.0, 3: 5.0}
@@ -185,7 +185,7 @@ def test_a_damaged_matrix_is_made_anew_from_the_catalogue(
     index: TermIndex, database: Database, folder: Path, damage: str
 ) -> None:
     write(database, 1, FEW + 1, dog=10, cat=2)
-    termindex.rebuild(database, folder)
+    term_index.rebuild(database, folder)
     [path] = folder.iterdir()
     content = path.read_bytes()
     wrong = {
@@ -198,7 +198,7 @@ def test_a_damaged_matrix_is_made_anew_from_the_catalogue(
     assert set(impacts(index, "dog").values()) == {5.0}
     assert set(impacts(index, "cat").values()) == {1.0}
     assert generations(folder) == ["terms-2.matrix"]
-    assert termfile.load(folder / "terms-2.matrix").column("cat") is not None
+    assert matrix_file.load(folder / "terms-2.matrix").column("cat") is not None
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -209,7 +209,7 @@ def test_whatever_happened_to_the_file_the_answer_is_the_catalogues(
     if not (tmp_path / "whole").exists():
         write(database, 1, 20, dog=10, cat=3)
         write(database, 21, 30, NEW, "new", dog=7)
-        termindex.rebuild(database, tmp_path / "whole")
+        term_index.rebuild(database, tmp_path / "whole")
     content = bytearray((tmp_path / "whole" / "terms-1.matrix").read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
@@ -235,8 +235,8 @@ def test_a_disk_that_refuses_costs_no_answer(database: Database, tmp_path: Path)
     for folder in (tmp_path / "file", tmp_path / "file" / "terms"):
         index = TermIndex(database, folder)
         assert len(impacts(index, "dog")) == FEW + 1
-        termindex.rebuild(database, folder)
-        assert termindex.tidy(database, folder)
+        term_index.rebuild(database, folder)
+        assert term_index.tidy(database, folder)
         write(database, 1, 1, cat=2)
         assert impacts(index, "cat") == {1: 1.0}
         write(database, 1, 1)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from photoindex.search import termfile
-from photoindex.search.terms import DamagedMatrix, Stamp, TermMatrix, build
+from photoindex.search.terms import matrix_file
+from photoindex.search.terms.matrix import DamagedMatrix, Stamp, TermMatrix, build
 from photoindex.types import TermVocabulary, VectorBatch
 
 TERMS = ("dog", "cat", "black dog", "été")
@@ -41,7 +41,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_matrix_comes_back_as_it_was(tmp_path: Path) -> None:
     written = make()
-    read = termfile.load(termfile.publish(written, tmp_path / "new" / "folder"))
+    read = matrix_file.load(matrix_file.publish(written, tmp_path / "new" / "folder"))
     assert (read.stamp, list(read.terms)) == (written.stamp, list(TERMS))
     for name in ("pointers", "photo_ids", "norms", "bounds", "scales"):
         assert getattr(read, name).tolist() == getattr(written, name).tolist()
@@ -51,45 +51,45 @@ def test_a_matrix_comes_back_as_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("photos", [0, 1])
 def test_a_matrix_of_little_comes_back_too(tmp_path: Path, photos: int) -> None:
-    assert len(termfile.load(termfile.publish(make(photos=photos), tmp_path))) == photos
+    assert len(matrix_file.load(matrix_file.publish(make(photos=photos), tmp_path))) == photos
     nothing = build(Stamp(IDENTITY, 1), {}, lambda _: [])
-    assert len(termfile.load(termfile.publish(nothing, tmp_path))) == 0
+    assert len(matrix_file.load(matrix_file.publish(nothing, tmp_path))) == 0
 
 
 def test_the_newest_replaces_the_others_and_a_mapped_one_stays_readable(tmp_path: Path) -> None:
-    termfile.publish(make(5), tmp_path)
-    old = termfile.load_newest(tmp_path, IDENTITY, 9)
-    termfile.publish(make(6, photos=3), tmp_path)
-    new = termfile.load_newest(tmp_path, IDENTITY, 9)
+    matrix_file.publish(make(5), tmp_path)
+    old = matrix_file.load_newest(tmp_path, IDENTITY, 9)
+    matrix_file.publish(make(6, photos=3), tmp_path)
+    new = matrix_file.load_newest(tmp_path, IDENTITY, 9)
     assert old is not None
     assert new is not None
     assert (old.stamp.revision, new.stamp.revision) == (5, 6)
     assert everything(old) == everything(make(5))
-    assert termfile.newest_stamp(tmp_path, IDENTITY, 9) == (Stamp(IDENTITY, 6), 3)
+    assert matrix_file.newest_stamp(tmp_path, IDENTITY, 9) == (Stamp(IDENTITY, 6), 3)
     if os.name != "nt":
         assert names(tmp_path) == ["terms-2.matrix"]
 
 
 def test_another_catalogues_matrix_and_one_from_the_future_are_not_used(tmp_path: Path) -> None:
-    termfile.publish(make(5), tmp_path)
-    assert termfile.load_newest(tmp_path, "f" * 32, 9) is None
-    assert termfile.load_newest(tmp_path, IDENTITY, 4) is None
-    assert termfile.newest_stamp(tmp_path, IDENTITY, 4) is None
-    assert termfile.load_newest(tmp_path, IDENTITY, 5) is not None
+    matrix_file.publish(make(5), tmp_path)
+    assert matrix_file.load_newest(tmp_path, "f" * 32, 9) is None
+    assert matrix_file.load_newest(tmp_path, IDENTITY, 4) is None
+    assert matrix_file.newest_stamp(tmp_path, IDENTITY, 4) is None
+    assert matrix_file.load_newest(tmp_path, IDENTITY, 5) is not None
 
 
 def test_where_there_is_none_there_is_none(tmp_path: Path) -> None:
-    assert termfile.load_newest(tmp_path / "absent", IDENTITY, 9) is None
+    assert matrix_file.load_newest(tmp_path / "absent", IDENTITY, 9) is None
     (tmp_path / "terms-x.matrix").write_text("a stranger's")
     (tmp_path / "terms-7.matrix").mkdir()
-    assert termfile.load_newest(tmp_path, IDENTITY, 9) is None
-    assert termfile.newest_stamp(tmp_path, IDENTITY, 9) is None
+    assert matrix_file.load_newest(tmp_path, IDENTITY, 9) is None
+    assert matrix_file.newest_stamp(tmp_path, IDENTITY, 9) is None
 
 
 def test_behind_a_damaged_newest_the_one_before_is_used(tmp_path: Path) -> None:
-    whole = termfile.publish(make(5), tmp_path).read_bytes()
+    whole = matrix_file.publish(make(5), tmp_path).read_bytes()
     (tmp_path / "terms-2.matrix").write_bytes(whole[:-1])
-    found = termfile.load_newest(tmp_path, IDENTITY, 9)
+    found = matrix_file.load_newest(tmp_path, IDENTITY, 9)
     assert found is not None
     assert everything(found) == everything(make(5))
 
@@ -98,35 +98,35 @@ def test_what_a_killed_writer_left_goes_when_it_is_old(tmp_path: Path) -> None:
     for name, age in (("terms-abc.new", 0), ("terms-def.new", 7200)):
         (tmp_path / name).write_text("half a matrix")
         os.utime(tmp_path / name, (time.time() - age, time.time() - age))
-    termfile.publish(make(), tmp_path)
+    matrix_file.publish(make(), tmp_path)
     assert names(tmp_path) == ["terms-1.matrix", "terms-abc.new"]
 
 
 def test_a_disk_that_refuses_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    termfile.publish(make(5), tmp_path)
+    matrix_file.publish(make(5), tmp_path)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        termfile.publish(make(6), tmp_path)
+        matrix_file.publish(make(6), tmp_path)
     assert names(tmp_path) == ["terms-1.matrix"]
-    assert termfile.newest_stamp(tmp_path, IDENTITY, 9) == (Stamp(IDENTITY, 5), 20)
+    assert matrix_file.newest_stamp(tmp_path, IDENTITY, 9) == (Stamp(IDENTITY, 5), 20)
 
 
 def test_a_file_of_another_format_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(termfile, "FORMAT", termfile.FORMAT + 1)
-        path = termfile.publish(make(), tmp_path)
-        termfile.load(path)
+        patch.setattr(matrix_file, "FORMAT", matrix_file.FORMAT + 1)
+        path = matrix_file.publish(make(), tmp_path)
+        matrix_file.load(path)
     with pytest.raises(DamagedMatrix):
-        termfile.load(path)
+        matrix_file.load(path)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return termfile.publish(make(), tmp_path_factory.mktemp("whole")).read_bytes()
+    return matrix_file.publish(make(), tmp_path_factory.mktemp("whole")).read_bytes()
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -148,7 +148,7 @@ def test_no_damage_goes_unnoticed(tmp_path: Path, whole: bytes, data: st.DataObj
     path.unlink(missing_ok=True)  # the file of the example before may be mapped still
     path.write_bytes(damaged)
     try:
-        found = everything(termfile.load(path))
+        found = everything(matrix_file.load(path))
     except DamagedMatrix:
         return
     assert found == everything(make())
@@ -160,4 +160,4 @@ def test_garbage_is_no_matrix(tmp_path_factory: pytest.TempPathFactory, garbage:
     path = tmp_path_factory.mktemp("garbage") / "terms-1.matrix"
     path.write_bytes(garbage)
     with pytest.raises(DamagedMatrix):
-        termfile.load(path)
+        matrix_file.load(path)

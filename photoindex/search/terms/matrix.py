@@ -23,8 +23,8 @@ import numpy as np
 
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
-from photoindex.search.evidence import locate
-from photoindex.search.syntax import AllOf, AnyOf, Node, Ranked, Word
+from photoindex.search.query.syntax import AllOf, AnyOf, Node, Ranked, Word
+from photoindex.search.ranking.explain import locate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

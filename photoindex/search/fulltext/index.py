@@ -20,16 +20,17 @@ import numpy as np
 from photoindex.errors import FullTextError, PhotoindexError
 from photoindex.found import Match
 from photoindex.language.analysis import content_words, fingerprint, sentences, stem
-from photoindex.search import _whoosh, numbers
-from photoindex.search.documents import PHOTO_FIELD, Documents
-from photoindex.search.evidence import reasons
-from photoindex.search.generations import REMEDY, Current, Generations, discard
-from photoindex.search.matching import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, PATHS_FIELD, Matcher, day_number
-from photoindex.search.query import parse_query, path_key
-from photoindex.search.ranking import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
-from photoindex.search.spelling import corrections
-from photoindex.search.syntax import ParsedQuery
-from photoindex.search.terms import TermSource, stand_ins_of, terms_of
+from photoindex.search.fulltext import whoosh
+from photoindex.search.fulltext.generations import REMEDY, Current, Generations, discard
+from photoindex.search.fulltext.photo_ids import PHOTO_FIELD, Documents
+from photoindex.search.query import numbers
+from photoindex.search.query.parser import parse_query, path_key
+from photoindex.search.query.syntax import ParsedQuery
+from photoindex.search.ranking.explain import reasons
+from photoindex.search.ranking.matcher import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, PATHS_FIELD, Matcher, day_number
+from photoindex.search.ranking.spelling import corrections
+from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
+from photoindex.search.terms.matrix import TermSource, stand_ins_of, terms_of
 
 if TYPE_CHECKING:
     from photoindex.types import Document
@@ -44,12 +45,12 @@ _OPEN_PAUSE: Final = 0.01  # seconds
 
 
 def _schema() -> Any:
-    fields = _whoosh.fields
-    at_spaces = _whoosh.analysis.SpaceSeparatedTokenizer()  # documents arrive analysed, see analysis.py
+    fields = whoosh.fields
+    at_spaces = whoosh.analysis.SpaceSeparatedTokenizer()  # documents arrive analysed, see analysis.py
     text = {name: fields.TEXT(analyzer=at_spaces, phrase=True) for name in FIELD_WEIGHTS}
     return fields.Schema(
         id=fields.ID(unique=True),  # to replace a photo by
-        **{PHOTO_FIELD: fields.COLUMN(_whoosh.columns.NumericColumn("Q"))},  # the same, to be read for all at once
+        **{PHOTO_FIELD: fields.COLUMN(whoosh.columns.NumericColumn("Q"))},  # the same, to be read for all at once
         taken=fields.NUMERIC(int, 16, signed=False, sortable=True),
         **{name: fields.NUMERIC(int, 16, signed=False) for name in numbers.FIELDS},
         **{FORMS_FIELD: fields.KEYWORD(), HAS_FIELD: fields.KEYWORD(), PATHS_FIELD: fields.KEYWORD()},
@@ -90,7 +91,7 @@ class FullText:
             with fulltext._writing("creating"):
                 if fulltext._generations.is_new():
                     path = fulltext._generations.start()
-                    _whoosh.index.create_in(str(path), _schema())
+                    whoosh.index.create_in(str(path), _schema())
                     fulltext._generations.publish(path, complete=False)
         return fulltext
 
@@ -187,7 +188,7 @@ class FullText:
         with self._writing("updating"):
             path = self._usable().path
             with self._noticing_damage(path), self._writer(path, _BATCH_MEMORY) as writer:
-                writer.delete_by_query(_whoosh.having_any("id", replaced))
+                writer.delete_by_query(whoosh.having_any("id", replaced))
                 for fields in latest.values():
                     writer.add_document(**fields)
 
@@ -201,7 +202,7 @@ class FullText:
         with self._writing("rebuilding"):
             path = self._generations.start()
             try:
-                _whoosh.index.create_in(str(path), _schema())
+                whoosh.index.create_in(str(path), _schema())
                 done = 0
                 with self._writer(path, _REBUILD_MEMORY) as writer:
                     for done, document in enumerate(documents, 1):
@@ -259,7 +260,7 @@ class FullText:
             with self._noticing_damage(path):
                 index = self._index if self._reading and self._reading[0] == path else None
                 try:
-                    index = index or _whoosh.index.open_dir(str(path))
+                    index = index or whoosh.index.open_dir(str(path))
                     commit = index.latest_generation()
                     if self._reading != (path, commit):
                         reader = index.reader()
@@ -267,7 +268,7 @@ class FullText:
                         self.close()
                         self._index, self._reader, self._reading = index, reader, (path, commit)
                     return self._reader
-                except (FileNotFoundError, _whoosh.EmptyIndexError):
+                except (FileNotFoundError, whoosh.EmptyIndexError):
                     # Beside a busy writer a file may go between being listed and being opened: there is a newer commit.
                     if index and commit >= 0 and index.latest_generation() == commit and self._usable().path == path:
                         raise
@@ -286,8 +287,8 @@ class FullText:
     def _writer(self, path: Path, memory: int) -> Iterator[Any]:
         """A Whoosh writer that commits at the end, or leaves the generation as it was."""
         try:
-            writer = _whoosh.writer(str(path), memory, self.timeout)
-        except _whoosh.LockError:
+            writer = whoosh.writer(str(path), memory, self.timeout)
+        except whoosh.LockError:
             # writer.lock is ours, so this is no photoindex.
             raise FullTextError(f"another program is writing to the full-text index in {path}: stop it") from None
         try:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoindex.language.analysis import content_words, stem
-from photoindex.search.highlight import marked
+from photoindex.search.ranking.highlight import marked
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from photoindex.errors import QueryError
 from photoindex.search import Document, FullText
-from photoindex.search.document import document_of
+from photoindex.search.fulltext.document import document_of
 from photoindex.types import Caption, Photo, PhotoFacts, Place, Term
 
 NOW = datetime(2024, 5, 1)

@@ -40,18 +40,32 @@ import numpy as np
 from photoindex.errors import QueryError
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
-from photoindex.search import _whoosh, numbers
-from photoindex.search.documents import Terms
-from photoindex.search.evidence import Evidence, Ground
-from photoindex.search.ranking import DEFAULT_RANKING, Ranking
-from photoindex.search.syntax import AllOf, AnyOf, Below, Fuzzy, Has, Node, Number, Phrase, Prefix, Ranked, Taken, Word
-from photoindex.search.terms import TERMS_LAYER, stand_ins_of_run, terms_of_run
+from photoindex.search.fulltext import whoosh
+from photoindex.search.fulltext.photo_ids import Terms
+from photoindex.search.query import numbers
+from photoindex.search.query.syntax import (
+    AllOf,
+    AnyOf,
+    Below,
+    Fuzzy,
+    Has,
+    Node,
+    Number,
+    Phrase,
+    Prefix,
+    Ranked,
+    Taken,
+    Word,
+)
+from photoindex.search.ranking.explain import Evidence, Ground
+from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
+from photoindex.search.terms.matrix import TERMS_LAYER, stand_ins_of_run, terms_of_run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from photoindex.search.evidence import Ids, Scores, Values
-    from photoindex.search.terms import Column
+    from photoindex.search.ranking.explain import Ids, Scores, Values
+    from photoindex.search.terms.matrix import Column
 
     Mask = NDArray[np.bool_]
 
@@ -306,8 +320,8 @@ class Matcher:
         mask = np.zeros(self._size, np.bool_)
         if first <= last:
             for reader, offset in self._leaves:
-                for term in _whoosh.terms_in_range(reader, field, first, last):
-                    mask[_whoosh.postings(reader, field, term)[0] + offset] = True
+                for term in whoosh.terms_in_range(reader, field, first, last):
+                    mask[whoosh.postings(reader, field, term)[0] + offset] = True
         return Found(mask, np.zeros(self._size, np.float32))
 
     def _find_listed(self, field: str, key: str) -> Found:
@@ -349,7 +363,7 @@ class Matcher:
                 (ids + offset, frequencies)
                 for reader, offset in self._leaves
                 if key in reader
-                for ids, frequencies in [_whoosh.postings(reader, field, word)]
+                for ids, frequencies in [whoosh.postings(reader, field, word)]
             ]
             self._postings_read[key] = (
                 np.concatenate([ids for ids, _ in found] or [np.empty(0, np.intp)]),

@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoindex.search.query import parse_query
-from photoindex.search.terms import Stamp, TermMatrix, TermView, build, shared_terms, similar, stand_ins_of, terms_of
+from photoindex.search.query.parser import parse_query
+from photoindex.search.terms.matrix import (
+    Stamp,
+    TermMatrix,
+    TermView,
+    build,
+    shared_terms,
+    similar,
+    stand_ins_of,
+    terms_of,
+)
 from photoindex.types import TermVocabulary, VectorBatch
 
 WORDS = ("dog", "cat", "black", "black dog", "tree")

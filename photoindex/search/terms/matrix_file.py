@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from photoindex.search.terms import DamagedMatrix, Stamp, TermMatrix
+from photoindex.search.terms.matrix import DamagedMatrix, Stamp, TermMatrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 from photoindex.errors import ConfigError
-from photoindex.pace import LOWEST_RATE
+from photoindex.indexing.throttle import LOWEST_RATE
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 CONFIG_FILE = "photoindex.toml"

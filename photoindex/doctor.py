@@ -31,6 +31,7 @@ from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, Ful
 from photoindex.folders import PhotoFilter, mounts
 from photoindex.folders.inotify import InotifyLimits
 from photoindex.folders.walk import survey
+from photoindex.indexing.missing_photos import remedy
 from photoindex.installation import (
     check_captioning,
     check_device,
@@ -45,7 +46,6 @@ from photoindex.search.fulltext import sync
 from photoindex.search.fulltext.generations import REMEDY
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
-from photoindex.suspension import remedy
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Finding
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from photoindex.catalogue.status import Status
     from photoindex.exchange import Exchange
     from photoindex.found import Hit, Match, SortKey
-    from photoindex.pipeline import Pipeline
-    from photoindex.recaption import Plan, Recaptioner
+    from photoindex.indexing.pipeline import Pipeline
+    from photoindex.indexing.recaption import Plan, Recaptioner
     from photoindex.search import FullText
     from photoindex.search.ranking.weights import Ranking
     from photoindex.search.searcher import Finder
@@ -85,14 +85,14 @@ class Library:
         for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
         :meth:`failures`.
         """
-        from photoindex.unchanged import nothing_to_do
+        from photoindex.indexing.quick_check import nothing_to_do
 
         self._database.check_writable()
         stop = stop or threading.Event()
         places = [Path(path) for path in paths]
         report = nothing_to_do(self._database, self.settings, places, stop, progress)
         if report is None:
-            from photoindex.indexer import Indexer
+            from photoindex.indexing.indexer import Indexer
 
             indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
             report = indexer.index(places, stop, accept_missing=accept_missing)
@@ -116,7 +116,7 @@ class Library:
 
         ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
         """
-        from photoindex.watcher import Watcher
+        from photoindex.indexing.watcher import Watcher
 
         self._database.check_writable()
         # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
@@ -345,14 +345,14 @@ class Library:
     # Imported where they are used: a search needs neither watching nor decoding.
 
     def _pipe(self, load: Callable[[Settings], Captioner] = captioning.load_captioner) -> Pipeline:
-        from photoindex.pipeline import Pipeline
+        from photoindex.indexing.pipeline import Pipeline
 
         if self._pipeline is None:
             self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
         return self._pipeline
 
     def _recaptioner(self) -> Recaptioner:
-        from photoindex.recaption import Recaptioner
+        from photoindex.indexing.recaption import Recaptioner
 
         return Recaptioner(self._database, self._pipe(), lambda query: [match.photo_id for match in self.match(query)])
 

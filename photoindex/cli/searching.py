@@ -320,7 +320,7 @@ def _root_lines(root: RootStatus, allowed: int | None, now: datetime) -> Iterato
     if root.suspended_photos is not None and root.suspended_at is not None:
         count, since = f"{root.suspended_photos:,}", _ago(root.suspended_at, now)
         yield "", f"suspended {since}: {count} of its photos vanished at once and are kept until they are back"
-        from photoindex.suspension import remedy
+        from photoindex.indexing.missing_photos import remedy
 
         yield "", f"if you removed them, {remedy(root.path)}"
     at_work = [f"{count} {what}" for count, what in [*parts, (root.jobs["failed"], "failed")] if count]

@@ -51,7 +51,7 @@ WRITING = {
     "whoosh.writing",
     "whoosh.qparser",
     "photoindex.types",
-    "photoindex.indexer",
+    "photoindex.indexing.indexer",
 }
 # What a search needs, and help does not.
 SEARCH_ONLY = {"numpy", "whoosh", "sqlite3"}
@@ -104,7 +104,9 @@ def test_an_index_that_finds_nothing_to_do_imports_less_than_a_search(indexed: L
     run(*arguments)  # makes the day's backup of the catalogue
     printed, imported = run(*arguments)
     assert json.loads(printed)["unchanged"] == 1
-    assert imported & (NEVER | {"numpy", "whoosh", "photoindex.pipeline", "photoindex.indexer"}) == set()
+    assert (
+        imported & (NEVER | {"numpy", "whoosh", "photoindex.indexing.pipeline", "photoindex.indexing.indexer"}) == set()
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["search", "--help"], ["watch", "--help"]])

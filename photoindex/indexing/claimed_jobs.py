@@ -12,8 +12,8 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
-from photoindex.reading import Ready
-from photoindex.suspension import Suspension
+from photoindex.indexing.hashing import Ready
+from photoindex.indexing.missing_photos import Suspension
 from photoindex.types import Tally
 
 ROOT_AWAY = timedelta(minutes=10)

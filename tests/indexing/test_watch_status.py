@@ -16,7 +16,7 @@ from photoindex.catalogue.files import WatchNote
 from photoindex.errors import CatalogueError
 from photoindex.folders import FolderObserver, PhotoFilter, Settler
 from photoindex.folders.inotify import InotifyLimits
-from photoindex.watchjournal import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
+from photoindex.indexing.watch_status import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
 from tests.support import make_photo
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from photoindex.errors import CaptionerCrashed, CatalogueError, CatalogueUnavailable, FullTextError
-from photoindex.retry import FIRST_PAUSE, LONGEST_PAUSE, Retry
+from photoindex.indexing.retry import FIRST_PAUSE, LONGEST_PAUSE, Retry
 
 FULL = CatalogueUnavailable("the disk is full")
 

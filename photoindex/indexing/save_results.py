@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from photoindex.catalogue import batches, files, jobs, metadata, photos, raw_pairs
+from photoindex.indexing.hashing import Ready
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.places import Gazetteer
-from photoindex.reading import Ready
 from photoindex.types import DecodedPhoto
 
 

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from photoindex import refresh
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import photo
+from photoindex.indexing import metadata_refresh
+from photoindex.indexing.metadata_refresh import PROBLEMS_TOLD
 from photoindex.library import Library
-from photoindex.refresh import PROBLEMS_TOLD
 from photoindex.types import Photo
 from tests.conftest import OpenLibrary
+from tests.indexing.test_watcher import PATIENCE, Watch
 from tests.media.metadata.samples import bag, described, packet, takeout
 from tests.support import FakeCaptioner, make_photo, names
-from tests.test_watcher import PATIENCE, Watch
 
 HARBOUR = described("A boat near the pier", "harbour", "Setúbal")
 
@@ -256,14 +256,14 @@ class TestOlderLibraries:
         library.index(album)
         with database.write() as connection:
             connection.execute(update(photo).values(metadata_stale=1))
-        store = refresh.Refresher._store
+        store = metadata_refresh.Refresher._store
 
         def overtaken(*arguments: Any) -> None:
             monkeypatch.undo()
             arguments[1].execute(update(photo).values(metadata_stale=2))
             store(*arguments)
 
-        monkeypatch.setattr(refresh.Refresher, "_store", overtaken)
+        monkeypatch.setattr(metadata_refresh.Refresher, "_store", overtaken)
         # Both looks of one run: the second finds the mark that the first was overtaken by.
         assert library.index(album).refreshed == 2
         with database.read() as connection:

@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
-from photoindex import indexer, retry, watcher, watchjournal
 from photoindex.catalogue import files, sqlite
 from photoindex.catalogue.database import Database
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.inotify import InotifyLimits
 from photoindex.folders.walk import Met
+from photoindex.indexing import indexer, retry, watch_status, watcher
+from photoindex.indexing.watcher import Watcher
 from photoindex.library import Library
 from photoindex.system import child_process
 from photoindex.types import FileEvent, IndexReport, Tally
-from photoindex.watcher import Watcher
 from tests.support import (
     FakeCaptioner,
     FullDisk,
@@ -131,7 +131,7 @@ def test_a_new_photo_is_found_by_another_process(
 def test_a_watcher_tells_other_processes_how_it_stands(
     watch: Callable[..., Watch], open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watchjournal, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(watch_status, "LOOK_SECONDS", 0.0)
     make_photo(album / "sub" / "old.jpg")
     watching = watch(album)
     make_photo(album / "new.jpg", "green")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex import results
-from photoindex.athand import AtHand
 from photoindex.catalogue import jobs, photos, raw_pairs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.errors import EmptyPhoto, UnreadablePhoto
+from photoindex.indexing import save_results
+from photoindex.indexing.claimed_jobs import AtHand
+from photoindex.indexing.hashing import Absent, Changing, Ready, read_file, read_stat
 from photoindex.media.formats import is_raw_name
-from photoindex.reading import Absent, Changing, Ready, read_file, read_stat
 from photoindex.system.paths import shown
 
 
@@ -79,7 +79,7 @@ class Intake:
                     others.append(ready)
         if known:
             with self._database.write() as connection:
-                results.recognise(connection, known)
+                save_results.recognise(connection, known)
         hand.leave([ready.job for ready, _ in known])
         hand.tally.recognised += len(known)
         return others

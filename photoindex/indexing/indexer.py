@@ -1,6 +1,6 @@
 """Keeping the catalogue equal to the folders: what is new, changed or gone there is noted, and the new is captioned.
 
-:meth:`Indexer.index` compares folders with the catalogue and works the queue off, once; :mod:`photoindex.watcher` goes
+:meth:`Indexer.index` compares folders with the catalogue and works the queue off, once; :mod:`photoindex.indexing.watcher` goes
 on from there. Neither takes a file that is still being written: one that changed in the last ``settle_seconds`` waits
 until it has been quiet for as long.
 """
@@ -34,10 +34,10 @@ from photoindex.folders import (
     walk,
 )
 from photoindex.folders.walk import file_stat
+from photoindex.indexing.metadata_refresh import mark_beside
+from photoindex.indexing.missing_photos import Suspension
+from photoindex.indexing.pipeline import Pipeline
 from photoindex.media.metadata import sidecars
-from photoindex.pipeline import Pipeline
-from photoindex.refresh import mark_beside
-from photoindex.suspension import Suspension
 from photoindex.system.paths import absolute, check_exists, root_of, shown
 from photoindex.types import Failure, FileStat, IndexReport, Progress, ScannedFile, Tally
 
@@ -95,7 +95,7 @@ class Indexer:
     ) -> IndexReport:
         """Bring the catalogue up to date with these folders or files, once. ``between`` is called between batches.
 
-        ``accept_missing``: what is gone was removed, however much it is (:mod:`photoindex.suspension`). ``watch`` is
+        ``accept_missing``: what is gone was removed, however much it is (:mod:`photoindex.indexing.missing_photos`). ``watch`` is
         how a watch does each step, which goes on whatever happens to its folders.
 
         A file that is still being written is waited for, but not longer than a minute beyond the rest of the work: it

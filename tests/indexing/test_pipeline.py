@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from skimage import data
 
-from photoindex.athand import ROOT_AWAY
 from photoindex.catalogue import files, jobs
 from photoindex.config import Settings
+from photoindex.indexing.claimed_jobs import ROOT_AWAY
+from photoindex.indexing.hashing import hash_file
+from photoindex.indexing.throttle import Pace
 from photoindex.library import Library
-from photoindex.pace import Pace
-from photoindex.reading import hash_file
 from photoindex.search import FullText
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names
 

@@ -1,7 +1,7 @@
 """Keeping up with folders for as long as asked: compare them, follow the events, compare again now and then.
 
 A watch does not end for what may pass, such as a full disk: what could not be done then is kept in the catalogue, in
-the settler or as the event at hand, and done when it can be (:mod:`photoindex.retry`).
+the settler or as the event at hand, and done when it can be (:mod:`photoindex.indexing.retry`).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE, FolderObserver, Settler
 from photoindex.folders.lock import held
-from photoindex.indexer import Indexer
+from photoindex.indexing.indexer import Indexer
+from photoindex.indexing.metadata_refresh import mark_beside
+from photoindex.indexing.missing_photos import Suspension
+from photoindex.indexing.pipeline import Pipeline
+from photoindex.indexing.retry import Retry
+from photoindex.indexing.watch_status import WatchJournal
 from photoindex.media.metadata.sidecars import is_sidecar
-from photoindex.pipeline import Pipeline
-from photoindex.refresh import mark_beside
-from photoindex.retry import Retry
-from photoindex.suspension import Suspension
 from photoindex.system.paths import absolute, root_of
 from photoindex.types import FileEvent, IndexReport, Progress, Tally
-from photoindex.watchjournal import WatchJournal
 
 EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead
 DRAIN_SECONDS = 3.0  # the longest that events are handled in one go

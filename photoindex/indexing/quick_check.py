@@ -2,7 +2,7 @@
 
 It asks in plain SQL and imports little: what doing something needs (SQLAlchemy, NumPy, Whoosh, Pillow) takes longer to
 import than tens of thousands of files take to compare. Whatever is not plainly as it was left is the business of
-:mod:`photoindex.indexer`, which then looks at everything itself.
+:mod:`photoindex.indexing.indexer`, which then looks at everything itself.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from photoindex.catalogue import files
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.walk import file_stat
-from photoindex.indexer import Indexer
+from photoindex.indexing.indexer import Indexer
 from photoindex.library import Library
 from photoindex.types import FileStat, Progress, ScannedFile
 from tests.media.metadata.samples import described

@@ -13,8 +13,8 @@ import pytest
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings, load_settings
 from photoindex.errors import ConfigError
-from photoindex.pace import Pace
-from photoindex.pipeline import Pipeline
+from photoindex.indexing.pipeline import Pipeline
+from photoindex.indexing.throttle import Pace
 from photoindex.search import FullText
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo
 
@@ -105,7 +105,7 @@ import os, sys
 from contextlib import suppress
 from pathlib import Path
 from photoindex.media.decode import Decoder
-from photoindex.pace import give_way
+from photoindex.indexing.throttle import give_way
 
 os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[2]))
 give_way(int(sys.argv[3]))

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.athand import AtHand
 from photoindex.catalogue import jobs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
 from photoindex.errors import DamagedPhoto
-from photoindex.reading import Ready
-from photoindex.suspension import Suspension
+from photoindex.indexing.claimed_jobs import AtHand
+from photoindex.indexing.hashing import Ready
+from photoindex.indexing.missing_photos import Suspension
 from photoindex.types import Tally
 from tests.support import NOW, add_files
 

@@ -19,7 +19,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import STALE, Priority, failures
 from photoindex.catalogue.schema import caption, file, model, root
 from photoindex.errors import PhotoError
-from photoindex.pipeline import Pipeline
+from photoindex.indexing.pipeline import Pipeline
 from photoindex.types import Progress, Tally
 
 TRIAL_PHOTOS = 16

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from photoindex import results
-from photoindex.athand import AtHand
 from photoindex.captioner import Captioner
 from photoindex.catalogue import batches, photos, raw_pairs
 from photoindex.catalogue import jobs as jobqueue
@@ -25,18 +23,20 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
 from photoindex.errors import FullTextError, PhotoError
-from photoindex.intake import Intake
+from photoindex.indexing import save_results
+from photoindex.indexing.claimed_jobs import AtHand
+from photoindex.indexing.hashing import read_stat
+from photoindex.indexing.intake import Intake
+from photoindex.indexing.metadata_refresh import PROBLEMS_TOLD, Refresher
+from photoindex.indexing.missing_photos import Suspension
+from photoindex.indexing.save_results import Result
+from photoindex.indexing.throttle import Pace
 from photoindex.media.decode import Decoder, Decoding
 from photoindex.media.formats import is_developed_name
 from photoindex.media.metadata.places import Gazetteer
-from photoindex.pace import Pace
-from photoindex.reading import read_stat
-from photoindex.refresh import PROBLEMS_TOLD, Refresher
-from photoindex.results import Result
 from photoindex.search import FullText
 from photoindex.search.fulltext import sync
 from photoindex.search.terms import index as term_index
-from photoindex.suspension import Suspension
 from photoindex.system.paths import shown
 from photoindex.types import Progress, Tally
 
@@ -322,13 +322,13 @@ class Pipeline:
                 self._model_id = photos.ensure_model(
                     connection, captioner.identity, captioner.name, captioner.encoder, captioner.terms
                 )
-            ids = results.save_contents(connection, batch, self._gazetteer)
+            ids = save_results.save_contents(connection, batch, self._gazetteer)
             said = dict(zip(ids, predictions, strict=True))
             photos.save_predictions(connection, said, self._model_id, captioner.settings)
-            results.link(connection, dict(zip(ids, batch, strict=True)))
+            save_results.link(connection, dict(zip(ids, batch, strict=True)))
             done = [ready for result in batch for ready in result.group]
             now = time.monotonic()
-            asked_for = results.by_batch(done)
+            asked_for = save_results.by_batch(done)
             batches.add_done(connection, asked_for, (now - self._counted_until) * asked_for.total() / len(done))
             self._counted_until = now
         for result in batch:
@@ -356,8 +356,8 @@ class Pipeline:
             if photo_id is None or photos.find_by_hash(connection, [first.content_hash]):
                 return False
             photos.change_content(connection, photo_id, first.content_hash, first.stat.size)
-            results.save_contents(connection, [result], self._gazetteer)
-            results.link(connection, {photo_id: result})
+            save_results.save_contents(connection, [result], self._gazetteer)
+            save_results.link(connection, {photo_id: result})
         hand.leave([ready.job for ready in result.group])
         hand.tally.recognised += len(result.group)
         return True

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from photoindex import suspension
 from photoindex.catalogue import files
 from photoindex.catalogue.status import RootStatus
 from photoindex.doctor import examine
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE
+from photoindex.indexing import missing_photos
+from photoindex.indexing.missing_photos import BURST_SECONDS, Suspension
 from photoindex.library import Library
-from photoindex.suspension import BURST_SECONDS, Suspension
 from tests.support import FakeCaptioner, add_files, add_photo, make_photo, names
 
 OpenLibrary = Callable[..., Library]
@@ -259,7 +259,7 @@ class TestEvents:
     def test_a_burst_that_never_ends_is_believed_piece_by_piece(
         self, library: Library, removed: Callable[..., int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(suspension, "LONGEST_BURST", 2 * BURST_SECONDS)
+        monkeypatch.setattr(missing_photos, "LONGEST_BURST", 2 * BURST_SECONDS)
         for number in range(8):
             assert removed([number], after=BURST_SECONDS - 1) == 0
         assert self.missing(library) == 8

@@ -12,9 +12,9 @@ from sqlalchemy import update
 
 from photoindex.catalogue.schema import photo, root
 from photoindex.folders import IGNORE_FILE
+from photoindex.indexing.quick_check import nothing_to_do
 from photoindex.library import Library
 from photoindex.types import IndexReport, Progress
-from photoindex.unchanged import nothing_to_do
 from tests.support import make_photo, put_on_another_disk, refuse
 
 
@@ -46,7 +46,7 @@ def test_the_report_is_the_same_as_after_looking_closely(
     known: Library, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = known.index(album)
-    monkeypatch.setattr("photoindex.unchanged.nothing_to_do", lambda *_: None)
+    monkeypatch.setattr("photoindex.indexing.quick_check.nothing_to_do", lambda *_: None)
     close = known.index(album)
     assert quick == IndexReport(**{name: getattr(close, name) for name in close.__slots__} | {"seconds": quick.seconds})
 

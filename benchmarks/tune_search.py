@@ -26,7 +26,7 @@ from photoindex.errors import FolderError, PhotoindexError
 from photoindex.library import Library
 from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
 from photoindex.training.datasets import load_dataset
-from photoindex.training.retrieval import (
+from photoindex.training.search_scores import (
     Description,
     RetrievalScores,
     layers_of,

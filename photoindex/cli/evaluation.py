@@ -33,7 +33,7 @@ from photoindex.types import Prediction, Progress
 if TYPE_CHECKING:
     from photoindex.library import Library
     from photoindex.training.datasets import CaptionedPhoto
-    from photoindex.training.retrieval import Ranks, Report, RetrievalScores
+    from photoindex.training.search_scores import Ranks, Report, RetrievalScores
 
 FAILURES_SHOWN = 10
 NAME_WIDTH = 44  # of a row of `evaluate search`
@@ -84,7 +84,7 @@ def evaluate_captions(
     from photoindex.captioner import model_folder
     from photoindex.captioner.checkpoint import load_checkpoint
     from photoindex.captioner.device import choose_device
-    from photoindex.training.evaluate import caption_photos, score_captions
+    from photoindex.training.caption_scores import caption_photos, score_captions
     from photoindex.training.hallucination import score_hallucination
 
     if threads:
@@ -221,35 +221,35 @@ def _measure(
 ) -> Iterator[tuple[str, RetrievalScores]]:
     """The rows of one library, as each is done."""
     from photoindex.search.ranking.weights import DEFAULT_RANKING
-    from photoindex.training import retrieval
+    from photoindex.training import search_scores
 
     captions = [photo.captions for photo in photos]
     asked = [
-        retrieval.Description(text, -1 if photo_id is None else photo_id)  # what is not in the library is not found
+        search_scores.Description(text, -1 if photo_id is None else photo_id)  # what is not in the library is not found
         for texts, photo_id in zip(captions, ids, strict=True)
         for text in texts
     ]
     rows: list[tuple[str, Callable[[Report], Ranks]]] = [
-        (name, partial(retrieval.rank_descriptions, asked, partial(library.match, ranking=ranking), len(photos)))
-        for name, ranking in retrieval.layer_rows()
+        (name, partial(search_scores.rank_descriptions, asked, partial(library.match, ranking=ranking), len(photos)))
+        for name, ranking in search_scores.layer_rows()
     ]
     compared = {
-        "one human caption": retrieval.one_human_caption(captions),
-        "the other four human captions": retrieval.other_human_captions(captions),
+        "one human caption": search_scores.one_human_caption(captions),
+        "the other four human captions": search_scores.other_human_captions(captions),
     }
     if tutorial is not None:
         new = [photo for photo in photos if photo.path not in greedy]
         greedy.update(zip((photo.path for photo in new), _greedy(context, new, tutorial, device), strict=True))
         said = [greedy[photo.path] for photo in photos]
-        compared = {"one greedy caption": [retrieval.one_text(said, captions)], **compared}
+        compared = {"one greedy caption": [search_scores.one_text(said, captions)], **compared}
     for name, trials in compared.items():
-        rows.append((name, partial(retrieval.rank_with_index, trials, DEFAULT_RANKING)))
-        rows.append((f"{name}, BM25", partial(retrieval.rank_with_bm25, trials)))
+        rows.append((name, partial(search_scores.rank_with_index, trials, DEFAULT_RANKING)))
+        rows.append((f"{name}, BM25", partial(search_scores.rank_with_bm25, trials)))
     for name, rank in rows:
         with ProgressDisplay(context.quiet, unit="queries") as display:
             ranks = rank(partial(_show_progress, display, name))
         if ranks.size:
-            yield name, retrieval.score_ranks(ranks, len(photos))
+            yield name, search_scores.score_ranks(ranks, len(photos))
 
 
 def _show_progress(display: ProgressDisplay, stage: str, done: int, total: int) -> None:
@@ -285,7 +285,7 @@ def _photo_id(library: Library, path: Path) -> int | None:
 def _greedy(context: Context, photos: Sequence[CaptionedPhoto], model: str, device: str | None) -> list[str]:
     from photoindex.captioner.checkpoint import load_checkpoint
     from photoindex.captioner.device import choose_device
-    from photoindex.training.evaluate import caption_photos
+    from photoindex.training.caption_scores import caption_photos
 
     checkpoint = load_checkpoint(captioning.model_folder(model))
     with ProgressDisplay(context.quiet) as display:

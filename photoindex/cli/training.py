@@ -152,7 +152,7 @@ def learn_from_catalogue(
     from photoindex.captioner import model_folder
     from photoindex.captioner.device import choose_device, describe
     from photoindex.catalogue.database import Database
-    from photoindex.training.personal import PersonalRecipe, train_personal
+    from photoindex.training.fine_tuning import PersonalRecipe, train_personal
 
     settings = context.settings(device=device, threads=threads, model=changes.pop("model", None))
     known = {"epochs", "learning_rate", "batch_photos", "seed"}

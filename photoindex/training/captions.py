@@ -22,11 +22,11 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.network import Decoder, Seen, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK, Vocabulary
+from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.cider import CiderReward
 from photoindex.training.datasets import CaptionedPhoto
-from photoindex.training.evaluate import caption_split, score_captions
 from photoindex.training.features import ViewCache
-from photoindex.training.imagined import Imagination
+from photoindex.training.text_only import Imagination
 
 
 @dataclass(frozen=True, slots=True)

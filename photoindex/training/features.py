@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from photoindex.captioner.encoders import Encoder
 from photoindex.system.atomic import replace_file
-from photoindex.training.views import load_view
+from photoindex.training.augmentation import load_view
 
 # Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
 CPU_BATCH = 4

@@ -42,10 +42,10 @@ from photoindex.training.captions import (
 from photoindex.training.cooccurrence import read_texts, term_embeddings
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import View, ViewCache, build_cache, trunk_cache
-from photoindex.training.imagined import Imagination
 from photoindex.training.loop import Loop, Report, Schedule, Stage, TrainingProgress
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
+from photoindex.training.text_only import Imagination
 
 LICENCE = "weights Apache-2.0; see MODEL_CARD.md for the licences of the training data"
 RUN_SUFFIX = ".run.safetensors"

@@ -10,8 +10,8 @@ from torchvision.models import resnet50
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.encoders import build_encoder
+from photoindex.training.augmentation import load_view
 from photoindex.training.pretrained import imagenet_labels, load_pretrained, rename
-from photoindex.training.views import load_view
 
 PHOTOS = ("chelsea", "coffee", "motorcycle_left")  # an Egyptian cat, an espresso, a motor scooter
 

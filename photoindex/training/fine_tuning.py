@@ -38,8 +38,8 @@ from photoindex.catalogue.database import Database
 from photoindex.errors import PhotoError, TrainingError
 from photoindex.media.decode import decode_photo
 from photoindex.system.atomic import replace_file
+from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.captions import SeenCache, padded
-from photoindex.training.evaluate import caption_split, score_captions
 from photoindex.training.features import View, ViewCache
 from photoindex.training.loop import Loop, Report, Schedule, TrainingProgress
 

@@ -21,7 +21,7 @@ from photoindex.cli.main import main
 from photoindex.config import Settings
 from photoindex.errors import TrainingError
 from photoindex.library import Library
-from photoindex.training.personal import (
+from photoindex.training.fine_tuning import (
     RUN_FILE,
     PersonalRecipe,
     new_words,

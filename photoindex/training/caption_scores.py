@@ -21,8 +21,8 @@ from photoindex.captioner.network import Decoder, Seen
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
+from photoindex.training.augmentation import load_view
 from photoindex.training.datasets import CaptionedPhoto
-from photoindex.training.views import load_view
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import random
 import torch
 
 from photoindex.captioner.network import Seen
-from photoindex.training.imagined import Imagination
+from photoindex.training.text_only import Imagination
 
 DOG, SNOW, BEACH = range(3)
 # Forty photos: a dog shows in the first channel, snow in the second, a beach in the third; the summary repeats it.

@@ -11,7 +11,7 @@ import pytest
 
 from photoindex.search import Document, FullText
 from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
-from photoindex.training.retrieval import (
+from photoindex.training.search_scores import (
     Bm25,
     Description,
     Trial,

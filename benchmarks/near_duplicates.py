@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from photoindex.hamming import NearStrings
+from photoindex.library.hamming import NearStrings
 from photoindex.media.decode.fingerprint import fingerprint_of
 from photoindex.media.formats import PHOTO_SUFFIXES
 

@@ -21,7 +21,7 @@ from photoindex.cli.context import (
 from photoindex.system.units import human_seconds
 
 if TYPE_CHECKING:
-    from photoindex.benchmark import Rates
+    from photoindex.library.benchmark import Rates
 
 ASSUMED_LIBRARY = 10_000  # photos, where the user named none
 
@@ -47,7 +47,7 @@ def benchmark(
     Nothing is written to your library: what is measured goes to a temporary folder. The time for your photos is of the
     whole way, from file to search index.
     """
-    from photoindex.benchmark import measure
+    from photoindex.library.benchmark import measure
 
     rates = measure(paths, context.settings(**flags), count=count, beam_widths=beam_widths, say=context.say)
     library = ASSUMED_LIBRARY if rates.found is None else rates.found

@@ -61,7 +61,7 @@ def doctor(context: Context, /, deep: bool, restore_backup: bool, as_json: bool,
 
 def _examine(context: Context, deep: bool, flags: dict[str, Any]) -> Iterator[Finding]:
     # Imported here: the other commands need little of what it examines.
-    from photoindex.doctor import examine
+    from photoindex.library.doctor import examine
 
     try:
         settings = context.settings(**flags)
@@ -103,7 +103,7 @@ def formats(as_json: bool) -> None:
 
 
 def _restore(context: Context) -> None:
-    from photoindex.doctor import restore
+    from photoindex.library.doctor import restore
 
     restored = restore(context.settings())
     if restored.moved_to is not None:

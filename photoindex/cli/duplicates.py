@@ -19,7 +19,7 @@ from photoindex.cli.context import (
 )
 from photoindex.cli.formats import visible
 from photoindex.cli.progress import ProgressDisplay
-from photoindex.hamming import MOST
+from photoindex.library.hamming import MOST
 from photoindex.system.paths import printable
 from photoindex.system.units import human_size
 from photoindex.types import Duplicate

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from photoindex import benchmark
 from photoindex.cli.main import main
+from photoindex.library import benchmark
 from tests.support import FakeCaptioner, make_photo
 
 

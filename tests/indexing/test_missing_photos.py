@@ -10,12 +10,12 @@ import pytest
 
 from photoindex.catalogue import files
 from photoindex.catalogue.status import RootStatus
-from photoindex.doctor import examine
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE
 from photoindex.indexing import missing_photos
 from photoindex.indexing.missing_photos import BURST_SECONDS, Suspension
 from photoindex.library import Library
+from photoindex.library.doctor import examine
 from tests.support import FakeCaptioner, add_files, add_photo, make_photo, names
 
 OpenLibrary = Callable[..., Library]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from photoindex.hamming import MOST, NearStrings
+from photoindex.library.hamming import MOST, NearStrings
 
 
 def differing_bits(strings: np.ndarray) -> np.ndarray:

@@ -32,7 +32,8 @@ from photoindex.folders import PhotoFilter, mounts
 from photoindex.folders.inotify import InotifyLimits
 from photoindex.folders.walk import survey
 from photoindex.indexing.missing_photos import remedy
-from photoindex.installation import (
+from photoindex.library import Library
+from photoindex.library.installation import (
     check_captioning,
     check_device,
     check_formats,
@@ -40,7 +41,6 @@ from photoindex.installation import (
     check_model,
     check_python,
 )
-from photoindex.library import Library
 from photoindex.search import FullText
 from photoindex.search.fulltext import sync
 from photoindex.search.fulltext.generations import REMEDY

@@ -212,9 +212,9 @@ class Library:
     ) -> list[tuple[Duplicate, ...]]:
         """Groups of files with the same bytes, or, with ``near`` (0 to 15), that look alike; the best file first.
 
-        ``paths`` choose the groups that have a file there. See :func:`photoindex.duplicates.find_duplicates`.
+        ``paths`` choose the groups that have a file there. See :func:`photoindex.library.duplicates.find_duplicates`.
         """
-        from photoindex import duplicates
+        from photoindex.library import duplicates
 
         places = [absolute(Path(path)) for path in paths]
         for place in places:

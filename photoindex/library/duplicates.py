@@ -18,7 +18,7 @@ from photoindex.catalogue.fingerprints import HeldPhoto
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
 from photoindex.folders.walk import file_stat
-from photoindex.hamming import NearStrings
+from photoindex.library.hamming import NearStrings
 from photoindex.media.decode import Decoder
 from photoindex.types import Duplicate, Progress
 

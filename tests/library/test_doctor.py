@@ -22,16 +22,15 @@ import pytest
 from packaging.requirements import Requirement
 from sqlalchemy import update
 
-from photoindex import doctor, installation
 from photoindex.catalogue import database as database_module
 from photoindex.catalogue import files
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import job, root
 from photoindex.config import Settings
-from photoindex.doctor import Machine, examine, restore
 from photoindex.errors import CatalogueError, DeviceUnavailable
 from photoindex.folders.inotify import InotifyLimits
-from photoindex.library import Library
+from photoindex.library import Library, doctor, installation
+from photoindex.library.doctor import Machine, examine, restore
 from photoindex.media.decode import list_readers
 from photoindex.search import FullText
 from photoindex.search.terms import matrix_file

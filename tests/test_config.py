@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex import configfile
+from photoindex.cli import config_file
 from photoindex.config import Settings, load_settings, resolve_settings, strange_variables
 from photoindex.errors import ConfigError
 
@@ -21,42 +21,42 @@ FILE = Path("photoindex.toml")
 
 
 def test_the_template_explains_every_setting_and_sets_none() -> None:
-    assert tomllib.loads(configfile.template()) == {}
+    assert tomllib.loads(config_file.template()) == {}
     for field in dataclasses.fields(Settings):
-        assert configfile.DESCRIPTIONS.get(field.name), f"{field.name} has no description in configfile.py"
-        assert f"# {field.name} = " in configfile.template()
+        assert config_file.DESCRIPTIONS.get(field.name), f"{field.name} has no description in configfile.py"
+        assert f"# {field.name} = " in config_file.template()
 
 
 def test_the_template_with_all_its_settings_is_the_defaults() -> None:
-    lines = [line.removeprefix("# ") if " = " in line else line for line in configfile.template().splitlines()]
+    lines = [line.removeprefix("# ") if " = " in line else line for line in config_file.template().splitlines()]
     content = {name: value for name, value in tomllib.loads("\n".join(lines[3:])).items() if name != "data_dir"}
     defaults = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "data_dir"}
     assert content == defaults
 
 
 def test_a_setting_is_changed_in_the_place_of_its_comment() -> None:
-    text = configfile.template()
-    changed = configfile.change(text, "beam_width", "5", FILE)
+    text = config_file.template()
+    changed = config_file.change(text, "beam_width", "5", FILE)
     differing = [(a, b) for a, b in zip(text.splitlines(), changed.splitlines(), strict=True) if a != b]
     assert differing == [("# beam_width = 3", "beam_width = 5")]
 
 
 def test_comments_and_order_stay_when_a_setting_is_changed_again() -> None:
     text = "# mine\nbeam_width = 2  # two\n\nmodel = 'a \\ b' # odd\n"
-    assert configfile.change(text, "beam_width", "7", FILE) == text.replace("= 2", "= 7")
-    assert configfile.change(text, "hidden_files", "yes", FILE) == text + "hidden_files = true\n"
+    assert config_file.change(text, "beam_width", "7", FILE) == text.replace("= 2", "= 7")
+    assert config_file.change(text, "hidden_files", "yes", FILE) == text + "hidden_files = true\n"
 
 
 @pytest.mark.parametrize("value", ['say "hi"', "C:\\new\\table", "naïve ☃ 写真", "a'b"])
 def test_any_text_comes_back_as_it_was_written(value: str, tmp_path: Path) -> None:
-    text = configfile.change(configfile.template(), "model", value, FILE)
-    configfile.write_text(tmp_path / "new" / "c.toml", text)
+    text = config_file.change(config_file.template(), "model", value, FILE)
+    config_file.write_text(tmp_path / "new" / "c.toml", text)
     assert load_settings(tmp_path / "new" / "c.toml", {}).model == value
 
 
 def test_a_comment_within_a_text_of_several_lines_is_left_alone() -> None:
     text = 'model = """\n# threads = 3\n"""\n'
-    changed = configfile.change(text, "threads", "4", FILE)
+    changed = config_file.change(text, "threads", "4", FILE)
     assert tomllib.loads(changed) == {"model": "# threads = 3\n", "threads": 4}
 
 

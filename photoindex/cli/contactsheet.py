@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from photoindex.cli.formats import caption_pieces, visible
+from photoindex.cli.output import caption_pieces, visible
 from photoindex.errors import ConfigError
 from photoindex.system.atomic import replace_file
 from photoindex.system.paths import printable

@@ -19,7 +19,7 @@ from photoindex.cli.context import (
     model_option,
     write_json,
 )
-from photoindex.cli.formats import visible
+from photoindex.cli.output import visible
 from photoindex.config import Settings, default_data_dir
 from photoindex.errors import ConfigError
 from photoindex.system.paths import absolute, printable

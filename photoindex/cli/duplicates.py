@@ -17,7 +17,7 @@ from photoindex.cli.context import (
     write_json,
     write_path,
 )
-from photoindex.cli.formats import visible
+from photoindex.cli.output import visible
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.library.hamming import MOST
 from photoindex.system.paths import printable

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO, get_args
 
 import click
 
-from photoindex.cli import formats
+from photoindex.cli import output
 from photoindex.cli.context import EXIT_SOME_FAILED, Context
-from photoindex.cli.corrections import where_option
+from photoindex.cli.edit import where_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.errors import ExchangeError
 from photoindex.system.atomic import replacing
@@ -98,9 +98,9 @@ def tell(context: Context, written: Written, dry_run: bool) -> None:
         parts.append(f"keeps {written.kept!r}")
     line = f"{printable(written.sidecar)}: {'new, ' if written.created else ''}{', '.join(parts)}"
     if dry_run:
-        click.echo(formats.visible(line))
+        click.echo(output.visible(line))
     elif written.kept is not None:
-        context.say(formats.visible(line))
+        context.say(output.visible(line))
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replac
         f"{report.unchanged} as they were" + (f"; {report.bad} could not be read" if report.bad else "")
     )
     if report.waiting and not dry_run:
-        folders = " ".join(formats.visible(printable(Path(root))) for root in report.roots)
+        folders = " ".join(output.visible(printable(Path(root))) for root in report.roots)
         context.say(f"{report.waiting} photos are found once they are indexed: photoindex index {folders or '…'}")
     if report.bad:
         raise SystemExit(EXIT_SOME_FAILED)
@@ -183,4 +183,4 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 def warn(line: str) -> None:
     """A problem with one file or line, told while the rest goes on."""
-    click.echo(f"photoindex: {formats.visible(line)}", err=True)
+    click.echo(f"photoindex: {output.visible(line)}", err=True)

@@ -24,7 +24,7 @@ from photoindex.cli.context import (
     threads_option,
     write_json,
 )
-from photoindex.cli.formats import visible
+from photoindex.cli.output import visible
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.system.units import human_seconds
 from photoindex.types import Tally

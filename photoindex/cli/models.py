@@ -9,7 +9,7 @@ import click
 
 from photoindex.captioner import DEFAULT_MODEL, model_folder, shipped_models
 from photoindex.captioner.model_files import inspect_folder
-from photoindex.cli.configuring import write_setting
+from photoindex.cli.config import write_setting
 from photoindex.cli.context import Context, json_option, write_json
 from photoindex.errors import ModelError
 from photoindex.system.paths import printable

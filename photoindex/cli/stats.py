@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from photoindex.cli.context import Context, json_option, write_json
-from photoindex.cli.formats import visible
+from photoindex.cli.output import visible
 from photoindex.system.units import human_size
 
 WIDEST = 80  # columns

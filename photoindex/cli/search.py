@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
-from photoindex.cli import formats
+from photoindex.cli import output
 from photoindex.cli.context import (
     EXIT_SOME_FAILED,
     Context,
@@ -56,7 +56,7 @@ TERMS_SHOWN = 12  # of up to 128; --json has them all
 @click.option("--jsonl", "style", flag_value="jsonl", help="Print a JSON object a line.")
 @click.option("--csv", "style", flag_value="csv", help="Print CSV with a header.")
 @click.option("--columns", metavar="NAME,NAME…", callback=lambda _context, _option, text: _columns(text),
-              help=f"What --csv has, in this order: {', '.join(formats.ALL_COLUMNS)}.")  # fmt: skip
+              help=f"What --csv has, in this order: {', '.join(output.ALL_COLUMNS)}.")  # fmt: skip
 @click.option("-0", "--print0", "style", flag_value="print0", help="Print paths only, each ended by NUL, for xargs -0.")
 @click.option("--format", "template", metavar="TEMPLATE",
               help="Print each hit so: '{path}: {caption}'; the names are those of --columns.")  # fmt: skip
@@ -126,20 +126,20 @@ def search(
         write_contact_sheet(html, text, hits, thumbnails)
         context.say(f"wrote {printable(html)}")
     if style == "json":
-        write_json([formats.as_dict(hit) for hit in hits])
+        write_json([output.as_dict(hit) for hit in hits])
     elif style == "jsonl":
         for hit in hits:
-            write_json(formats.as_dict(hit), indent=None)
+            write_json(output.as_dict(hit), indent=None)
     elif style == "csv":
-        formats.write_csv(hits, columns or formats.COLUMNS)
+        output.write_csv(hits, columns or output.COLUMNS)
     elif style == "print0":
         for hit in hits:
-            formats.write_path(hit.path, end=b"\0")
+            output.write_path(hit.path, end=b"\0")
     elif template is not None:
-        formats.write_template(template, hits)
+        output.write_template(template, hits)
     else:
         shown = [] if pictures is None else _shown(context, pictures, thumbnails)
-        formats.write_list(hits, explain=explain, terminal=sys.stdout.isatty(), pictures=shown)
+        output.write_list(hits, explain=explain, terminal=sys.stdout.isatty(), pictures=shown)
     if advice:
         context.say(advice)
     if not hits:
@@ -153,10 +153,10 @@ def _columns(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     names = tuple(name for part in text.split(",") if (name := part.strip()))
-    unknown = [name for name in names if name not in formats.ALL_COLUMNS]
+    unknown = [name for name in names if name not in output.ALL_COLUMNS]
     if unknown or not names:
         wrong = f"{unknown[0]!r} is no column" if unknown else "name a column"
-        raise click.BadParameter(f"{wrong}; there are {', '.join(formats.ALL_COLUMNS)}")
+        raise click.BadParameter(f"{wrong}; there are {', '.join(output.ALL_COLUMNS)}")
     return names
 
 
@@ -182,7 +182,7 @@ def _open(context: Context, path: Path) -> None:
 def _advice(library: Library, query: str, found: bool) -> str | None:
     """What to tell of a search that found nothing, or not all of its words."""
     if not found:
-        suggestions = ", ".join(map(formats.visible, library.suggest(query)))
+        suggestions = ", ".join(map(output.visible, library.suggest(query)))
         return f"no photo matches {query!r}" + (f". Did you mean: {suggestions}?" if suggestions else "")
     nearest = {word: near[0] for word, near in library.corrections(query).items()}
     if not nearest:
@@ -212,7 +212,7 @@ def show(context: Context, /, path: Path, history: bool, as_json: bool) -> None:
         failure = library.failure_at(path)
         changes = () if photo is None or not history else library.editor().history([photo.id]).get(photo.id, ())
     if as_json:
-        value: dict[str, Any] = {"path": str(path), "photo": None if photo is None else formats.photo_dict(photo)}
+        value: dict[str, Any] = {"path": str(path), "photo": None if photo is None else output.photo_dict(photo)}
         if history:
             value["corrections"] = [dataclasses.asdict(change) for change in changes]
         value["failure"] = None if failure is None else {"kind": failure.kind, "message": failure.message}
@@ -221,7 +221,7 @@ def show(context: Context, /, path: Path, history: bool, as_json: bool) -> None:
     if photo is not None:
         _show(photo)
     if changes:
-        from photoindex.cli.corrections import history_line
+        from photoindex.cli.edit import history_line
 
         for change in changes:
             click.echo(f"{'change':<12}{history_line(change)}")
@@ -294,7 +294,7 @@ def status(context: Context, /, as_json: bool) -> None:
         state = library.status()
         batches = library.batches.find()
     if as_json:
-        write_json(formats.status_dict(state))
+        write_json(output.status_dict(state))
         return
     jobs = state.jobs
     click.echo(f"photos      {state.photos} known, {state.captioned} captioned, {state.searchable} searchable")
@@ -377,7 +377,7 @@ def caption(context: Context, /, files: tuple[Path, ...], as_json: bool, **flags
                 click.echo(f"photoindex: {answer}", err=True)
                 answers.append({"path": str(path), "error": answer.kind, "message": str(answer)})
                 continue
-            answers.append(formats.prediction_dict(path, answer))
+            answers.append(output.prediction_dict(path, answer))
             if not as_json:
                 prefix = f"{printable(path)}: " if len(files) > 1 else ""
                 click.echo(prefix + answer.caption)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from photoindex.cli.context import Context
-from photoindex.cli.formats import visible
+from photoindex.cli.output import visible
 from photoindex.errors import FolderError, ServiceError
 from photoindex.system.paths import absolute, printable
 from photoindex.system.service import ServicePlan, plan, watch_command

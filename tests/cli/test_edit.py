@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from photoindex.catalogue.corrections import Said
 from photoindex.catalogue.editor import Edit
-from photoindex.cli.corrections import parse_answer
+from photoindex.cli.edit import parse_answer
 from photoindex.cli.main import main
 from photoindex.errors import CorrectionError
 from photoindex.library import Library

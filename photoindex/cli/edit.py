@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from photoindex.cli import formats
+from photoindex.cli import output
 from photoindex.cli.context import Context
 from photoindex.errors import CorrectionError, FullTextError
 from photoindex.system.paths import printable
@@ -111,7 +111,7 @@ def choose(context: Context, library: Library, photo_ids: Sequence[int], would: 
         context.say(would + ":")
         for photo in library.photos(photo_ids[:SHOWN]):
             path = printable((photo.paths or photo.missing_paths or (Path(photo.content_hash),))[0])
-            context.say(f"  {formats.visible(path)}  {formats.visible(photo.caption.text if photo.caption else '')}")
+            context.say(f"  {output.visible(path)}  {output.visible(photo.caption.text if photo.caption else '')}")
         if len(photo_ids) > SHOWN:
             context.say(f"  … and {len(photo_ids) - SHOWN} more")
     if dry_run:
@@ -142,7 +142,7 @@ def history_line(change: Correction) -> str:
 def _plain(value: str | tuple[str, ...] | None) -> str:
     if not value:
         return "nothing"
-    return formats.visible(repr(value) if isinstance(value, str) else ", ".join(value))
+    return output.visible(repr(value) if isinstance(value, str) else ", ".join(value))
 
 
 def ask_editor(path: Path, said: Said) -> Edit:
@@ -153,7 +153,7 @@ def ask_editor(path: Path, said: Said) -> Edit:
     from photoindex.catalogue.editor import Edit
 
     lines = [
-        f"# {formats.visible(printable(path))}",
+        f"# {output.visible(printable(path))}",
         "# One caption, a tag a line. Without a caption the model's is shown. Save and close to go on.",
         f"caption: {said.caption or ''}",
         *(f"tag: {tag}" for tag in said.tags or ("",)),

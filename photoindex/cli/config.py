@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from photoindex import configfile
+from photoindex.cli import config_file
 from photoindex.cli.context import Context, json_option, write_json, write_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
@@ -37,7 +37,7 @@ def show(context: Context, /, as_json: bool) -> None:
     else:
         width = max(map(len, rows))
         for name, (value, (kind, where)) in rows.items():
-            shown = printable(value) if isinstance(value, Path) else configfile.toml_value(value).strip('"')
+            shown = printable(value) if isinstance(value, Path) else config_file.toml_value(value).strip('"')
             click.echo(f"{name:<{width}}  {shown}  ({kind}{': ' + where if where else ''})")
     for variable, meant in strange_variables(os.environ):
         context.say(f"{variable} is no setting and was ignored; did you mean {meant}?")
@@ -61,7 +61,7 @@ def get(context: Context, /, name: str) -> None:
     if isinstance(value, Path):
         write_path(value)
     else:
-        click.echo(configfile.toml_value(value).strip('"') if not isinstance(value, str) else value)
+        click.echo(config_file.toml_value(value).strip('"') if not isinstance(value, str) else value)
 
 
 # A value may begin with a dash.
@@ -79,8 +79,8 @@ def set_(context: Context, /, name: str, value: str) -> None:
 def edit(context: Context, /) -> None:
     """Open the config file in your editor ($VISUAL, $EDITOR), with every setting explained when it is new."""
     place = _path(context)
-    if configfile.read_text(place) is None:
-        configfile.write_text(place, configfile.template())
+    if config_file.read_text(place) is None:
+        config_file.write_text(place, config_file.template())
         context.say(f"wrote {printable(place)}")
     try:
         click.edit(filename=str(place))
@@ -93,9 +93,9 @@ def edit(context: Context, /) -> None:
 def write_setting(context: Context, name: str, value: str) -> None:
     """Change one setting in the config file, and say so; also what goes before the file. Raises ConfigError."""
     place = _path(context)
-    text = configfile.read_text(place)
-    changed = configfile.change(configfile.template() if text is None else text, name, value, place)
-    configfile.write_text(place, changed)
+    text = config_file.read_text(place)
+    changed = config_file.change(config_file.template() if text is None else text, name, value, place)
+    config_file.write_text(place, changed)
     context.say(f"set {name} in {printable(place)}")
     _, origins = context.resolve()
     if origins[name].kind != "file":

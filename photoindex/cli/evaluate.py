@@ -25,7 +25,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
-from photoindex.cli.training import data_option, images_option, load_photos
+from photoindex.cli.train import data_option, images_option, load_photos
 from photoindex.errors import ConfigError, FolderError
 from photoindex.system.paths import printable
 from photoindex.types import Prediction, Progress

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from photoindex.cli import formats
+from photoindex.cli import output
 from photoindex.cli.main import main
 from photoindex.config import Settings
 from photoindex.library import Library
@@ -139,13 +139,13 @@ class TestFoundWords:
         self, terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("NO_COLOR", raising=False)
-        formats.write_list([hit("a\x1b]0;dog\x07\tcat\u2028\x9b\n", "dog")], explain=False, terminal=terminal)
+        output.write_list([hit("a\x1b]0;dog\x07\tcat\u2028\x9b\n", "dog")], explain=False, terminal=terminal)
         written = capsys.readouterr().out
         assert r"a\x1b]0;dog\x07\tcat\u2028\x9b\n" in written
         assert written.count("\n") == (2 if terminal else 1)
 
     def test_nothing_in_a_path_controls_the_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
-        formats.write_list([hit("a dog", path="/a\x1b[2J/é.jpg")], explain=False, terminal=True)
+        output.write_list([hit("a dog", path="/a\x1b[2J/é.jpg")], explain=False, terminal=True)
         assert capsys.readouterr().out.splitlines()[0] == r"/a\x1b[2J/é.jpg"
 
 

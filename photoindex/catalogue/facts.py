@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Final
 
-from photoindex.found import PhotoFacts, Place
+from photoindex.types.hit import PhotoFacts, Place
 
 _OF_PHOTO: Final = tuple(field.name for field in fields(PhotoFacts) if field.name != "place")
 _OF_PLACE: Final = tuple(field.name for field in fields(Place))

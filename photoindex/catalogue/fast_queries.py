@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed
-from photoindex.found import CaptionSource, PhotoFacts, Term
+from photoindex.types.hit import CaptionSource, PhotoFacts, Term
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from photoindex.learned import TermVocabulary
+    from photoindex.types.terms import TermVocabulary
 
     Transaction = Asker | Connection
 
@@ -215,7 +215,7 @@ def vectors_after(transaction: Transaction, revision: int) -> list[StoredVector]
 def vocabularies(transaction: Transaction) -> dict[int, TermVocabulary]:
     """By model id, for the models that predict terms."""
     from photoindex.catalogue.term_encoding import unpack_words
-    from photoindex.learned import TermVocabulary
+    from photoindex.types.terms import TermVocabulary
 
     rows = ask(transaction, "select id, terms, term_scale from model where terms is not null")
     return {number: TermVocabulary(unpack_words(bytes(terms)), float(scale or 0.0)) for number, terms, scale in rows}

@@ -10,7 +10,7 @@ worker died, and may be why. All that were are suspects, most of them for being 
 group testing, halving each time: jobs with more tries are claimed in smaller batches, 32, 16, 8 … and at last one by
 one. A batch without the culprit goes through; a file fails only when it was alone :data:`LONE_TRIES` times.
 
-Jobs that a person asked for together belong to a batch in the catalogue (:mod:`photoindex.catalogue.batches`), which may be
+Jobs that a person asked for together belong to a batch in the catalogue (:mod:`.batches`), which may be
 paused or cancelled. A job goes before all of a lower priority, whatever their age.
 """
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from photoindex.learned import TermVector, VectorBatch
+from photoindex.types.terms import TermVector, VectorBatch
 
 ENTRY_BYTES = 3
 

@@ -27,10 +27,10 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.errors import PhotoError
-from photoindex.found import SortKey
 from photoindex.system.lazy_imports import importing
 from photoindex.system.paths import printable
 from photoindex.system.units import human_seconds, human_size
+from photoindex.types.hit import SortKey
 
 if TYPE_CHECKING:
     from photoindex.catalogue.status import RootStatus

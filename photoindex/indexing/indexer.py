@@ -1,7 +1,7 @@
 """Keeping the catalogue equal to the folders: what is new, changed or gone there is noted, and the new is captioned.
 
-:meth:`Indexer.index` compares folders with the catalogue and works the queue off, once; :mod:`photoindex.indexing.watcher` goes
-on from there. Neither takes a file that is still being written: one that changed in the last ``settle_seconds`` waits
+:meth:`Indexer.index` compares folders with the catalogue and works the queue off, once; :mod:`.watcher` goes on from
+there. Neither takes a file that is still being written: one that changed in the last ``settle_seconds`` waits
 until it has been quiet for as long.
 """
 
@@ -95,7 +95,7 @@ class Indexer:
     ) -> IndexReport:
         """Bring the catalogue up to date with these folders or files, once. ``between`` is called between batches.
 
-        ``accept_missing``: what is gone was removed, however much it is (:mod:`photoindex.indexing.missing_photos`). ``watch`` is
+        ``accept_missing``: what is gone was removed, however much it is (:mod:`.missing_photos`). ``watch`` is
         how a watch does each step, which goes on whatever happens to its folders.
 
         A file that is still being written is waited for, but not longer than a minute beyond the rest of the work: it

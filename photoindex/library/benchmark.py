@@ -21,7 +21,7 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
-from photoindex.folders import PhotoFilter, walk
+from photoindex.folders import PhotoFilter, scan
 from photoindex.library import Library
 from photoindex.media.decode import Decoder
 from photoindex.system.paths import absolute, check_exists
@@ -131,7 +131,7 @@ def _find(paths: Sequence[Path], settings: Settings) -> list[Path]:
     for place in places:
         check_exists(place)
     photo_filter = PhotoFilter(settings.hidden_files)
-    found = dict.fromkeys(file.path for place in places for file in walk(place, photo_filter))
+    found = dict.fromkeys(file.path for place in places for file in scan(place, photo_filter))
     if not found:
         raise FolderError(f"no photos in {', '.join(map(str, places))}")
     return list(found)

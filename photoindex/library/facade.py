@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from photoindex.catalogue.stats import Stats
     from photoindex.catalogue.status import Status
     from photoindex.exchange import Exchange
-    from photoindex.found import Hit, Match, SortKey
     from photoindex.indexing.pipeline import Pipeline
     from photoindex.indexing.recaption import Plan, Recaptioner
     from photoindex.search import FullText
     from photoindex.search.ranking.weights import Ranking
     from photoindex.search.searcher import Finder
     from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
+    from photoindex.types.hit import Hit, Match, SortKey
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
     details, jobs = lazily("photoindex.catalogue.details"), lazily("photoindex.catalogue.jobs")
@@ -145,7 +145,7 @@ class Library:
     def search(
         self, query: str, limit: int | None = 20, *, sort: SortKey = "score", reverse: bool = False
     ) -> list[Hit]:
-        """The photos that fit a description, best first, or in the order :func:`photoindex.catalogue.sorting.in_order` has.
+        """The photos that fit a description, best first, or in the order of ``sort``.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """

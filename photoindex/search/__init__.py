@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
-    from photoindex.found import Match
+    from photoindex.search.fulltext.document import Document
     from photoindex.search.fulltext.index import FullText
     from photoindex.search.query.parser import parse_query
     from photoindex.search.query.syntax import ParsedQuery
-    from photoindex.types import Document
+    from photoindex.types.hit import Match
 
 __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
 
@@ -23,9 +23,9 @@ __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
 __getattr__ = names_of(
     __name__,
     {
-        "Document": "photoindex.types",
+        "Document": "photoindex.search.fulltext.document",
         "FullText": "photoindex.search.fulltext.index",
-        "Match": "photoindex.found",
+        "Match": "photoindex.types.hit",
         "ParsedQuery": "photoindex.search.query.syntax",
         "parse_query": "photoindex.search.query.parser",
     },

@@ -15,7 +15,6 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos
 from photoindex.config import Settings
 from photoindex.errors import QueryError
-from photoindex.found import Hit, Match, Matched
 from photoindex.search import FullText
 from photoindex.search.query.parser import respell
 from photoindex.search.ranking.weights import Ranking
@@ -23,6 +22,7 @@ from photoindex.search.terms import index as term_index
 from photoindex.search.terms.index import TermIndex
 from photoindex.search.terms.matrix import TERMS_LAYER
 from photoindex.system.lazy_imports import lazily
+from photoindex.types.hit import Hit, Match, Matched
 
 if TYPE_CHECKING:
     from photoindex.catalogue import sorting

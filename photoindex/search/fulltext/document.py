@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from photoindex.media.metadata.places import words_of
 from photoindex.search.query.parser import FORMAT
-from photoindex.types import Document, Photo, PhotoFacts
+from photoindex.types import Photo, PhotoFacts
 
 # Names are written in CamelCase, snake_case and with numbers stuck to words: "BeachTrip2019" -> "Beach Trip 2019".
 _BOUNDARIES = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The searchable words of one photo, as the full-text index takes them."""
+
+    photo_id: int
+    caption: str
+    beams: str = ""
+    labels: str = ""
+    names: str = ""  # words of the folder and file names
+    camera: str = ""
+    kinds: str = ""  # what the labels are kinds of
+    tags: str = ""  # keywords
+    person: str = ""  # all that people said of it: their caption, title, keywords, names
+    title: str = ""
+    people: str = ""
+    place: str = ""
+    lens: str = ""
+    taken_at: datetime | None = None  # None too where only the file's modification time is known
+    gps: bool = False  # says where it was taken
+    facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see query.FORMAT
+    numbers: Mapping[str, float] = field(default_factory=dict)  # as search/query/numbers.py has them
+    paths: tuple[str, ...] = ()  # where it lies: absolute, and from its root
 
 
 def document_of(photo: Photo, roots: Sequence[Path]) -> Document:

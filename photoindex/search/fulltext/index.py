@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from photoindex.errors import FullTextError, PhotoindexError
-from photoindex.found import Match
 from photoindex.language.analysis import content_words, fingerprint, sentences, stem
 from photoindex.search.fulltext import whoosh
 from photoindex.search.fulltext.generations import REMEDY, Current, Generations, discard
@@ -31,9 +30,10 @@ from photoindex.search.ranking.matcher import FORMS_FIELD, HAS_FIELD, LAST_DAY_N
 from photoindex.search.ranking.spelling import corrections
 from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.terms.matrix import TermSource, stand_ins_of, terms_of
+from photoindex.types.hit import Match
 
 if TYPE_CHECKING:
-    from photoindex.types import Document
+    from photoindex.search.fulltext.document import Document
 
 SCHEMA_VERSION: Final = 4  # raise it when the fields change: every index is then rebuilt
 

@@ -17,9 +17,9 @@ from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import FullTextError
 from photoindex.search import FullText
-from photoindex.search.fulltext.document import document_of
+from photoindex.search.fulltext.document import Document, document_of
 from photoindex.system import memory
-from photoindex.types import Document, Progress
+from photoindex.types import Progress
 
 BATCH = 256  # photos a commit of the index
 REBUILD_CHUNK = 500  # photos read from the catalogue at once

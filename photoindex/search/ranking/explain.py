@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from photoindex.found import Matched
+from photoindex.types.hit import Matched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -602,7 +602,8 @@ class TestOtherProcesses:
 
 
 def test_searching_imports_no_torch_and_warns_of_nothing() -> None:
-    source = "import sys, photoindex.search.fulltext.index; print(sorted({'torch', 'torchvision', 'whoosh'} & set(sys.modules)))"
+    unwanted = "{'torch', 'torchvision', 'whoosh'}"
+    source = f"import sys, photoindex.search.fulltext.index; print(sorted({unwanted} & set(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", source], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

@@ -1,5 +1,4 @@
-"""Value objects of learned terms. Everything but a search takes them from :mod:`photoindex.types`; see
-:mod:`photoindex.found`."""
+"""Learned terms: a model's vocabulary of them, and the vectors of photos."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Value objects that a search hands out, and what they are made of.
-
-Everything else takes them from :mod:`photoindex.types`, which they are apart from for the sake of a search: making the
-classes of all value objects takes a process longer than asking a library of some thousand photos.
-"""
+"""Search results, and the facts of a photo that they show."""
 
 from __future__ import annotations
 

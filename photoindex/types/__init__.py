@@ -1,0 +1,92 @@
+"""Value objects that cross package borders. No behaviour beyond what follows from the fields.
+
+The names are imported when first used: a search needs few of them, and making the classes of all takes longer than
+asking a library of some thousand photos.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from photoindex.system.lazy_imports import names_of
+
+if TYPE_CHECKING:
+    from photoindex.types.files import FileEvent, FileStat, ScannedFile
+    from photoindex.types.hit import CaptionSource, Hit, Match, Matched, PhotoFacts, Place, SortKey, TakenSource, Term
+    from photoindex.types.photo import (
+        Caption,
+        Companion,
+        Correction,
+        DecodedPhoto,
+        Duplicate,
+        Photo,
+        SidecarStyle,
+        Written,
+    )
+    from photoindex.types.prediction import Candidate, Label, Prediction
+    from photoindex.types.reports import Failure, Finding, IndexReport, Progress, Tally
+    from photoindex.types.terms import TermVector, TermVocabulary, VectorBatch
+
+__all__ = [
+    "Candidate",
+    "Caption",
+    "CaptionSource",
+    "Companion",
+    "Correction",
+    "DecodedPhoto",
+    "Duplicate",
+    "Failure",
+    "FileEvent",
+    "FileStat",
+    "Finding",
+    "Hit",
+    "IndexReport",
+    "Label",
+    "Match",
+    "Matched",
+    "Photo",
+    "PhotoFacts",
+    "Place",
+    "Prediction",
+    "Progress",
+    "ScannedFile",
+    "SidecarStyle",
+    "SortKey",
+    "TakenSource",
+    "Tally",
+    "Term",
+    "TermVector",
+    "TermVocabulary",
+    "VectorBatch",
+    "Written",
+]
+
+_HOMES = {
+    "photoindex.types.files": ("FileEvent", "FileStat", "ScannedFile"),
+    "photoindex.types.hit": (
+        "CaptionSource",
+        "Hit",
+        "Match",
+        "Matched",
+        "PhotoFacts",
+        "Place",
+        "SortKey",
+        "TakenSource",
+        "Term",
+    ),
+    "photoindex.types.photo": (
+        "Caption",
+        "Companion",
+        "Correction",
+        "DecodedPhoto",
+        "Duplicate",
+        "Photo",
+        "SidecarStyle",
+        "Written",
+    ),
+    "photoindex.types.prediction": ("Candidate", "Label", "Prediction"),
+    "photoindex.types.reports": ("Failure", "Finding", "IndexReport", "Progress", "Tally"),
+    "photoindex.types.terms": ("TermVector", "TermVocabulary", "VectorBatch"),
+}
+
+__getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -1,0 +1,115 @@
+"""Photos: what is decoded of one, what people wrote, what the catalogue knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from photoindex.types.hit import CaptionSource, PhotoFacts, Term
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SidecarStyle = Literal["a.jpg.xmp", "a.xmp"]  # how the sidecar of a.jpg is called
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a person, or a program for one, wrote about a photo: in the file itself or in a sidecar beside it."""
+
+    title: str | None = None
+    caption: str | None = None
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()  # those named as being in it
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPhoto:
+    """An upright photo resized to the captioner's square: ``pixels`` is uint8 (size, size, 3), RGB."""
+
+    facts: PhotoFacts
+    pixels: NDArray[np.uint8]
+    written: Written = field(default_factory=Written)
+    sidecars: str = ""  # the state of the sidecars that were read with it
+    problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
+    fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A stored caption and where it came from."""
+
+    text: str
+    source: CaptionSource
+    created_at: datetime
+    model: str | None = None
+    log_probability: float | None = None
+    settings: str | None = None
+    locked: bool = False  # a person said that it is to be shown, whatever comes later
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A change that a person made of one photo's caption, tags or lock.
+
+    ``old`` and ``new`` are a caption's text, a tuple of tags, or the text of the caption that was locked; ``None``:
+    none. ``edit`` is the same for all that was changed at once.
+    """
+
+    kind: Literal["caption", "tags", "lock"]
+    old: str | tuple[str, ...] | None
+    new: str | tuple[str, ...] | None
+    made_at: datetime
+    edit: str
+    undone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A file that belongs to a photo and is not read for it: the camera's ``raw`` file, or the film of a ``live``
+    photo."""
+
+    path: Path
+    kind: Literal["raw", "live"]
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """Everything the catalogue knows of one photo."""
+
+    id: int
+    content_hash: str
+    size: int
+    facts: PhotoFacts | None
+    paths: tuple[Path, ...]
+    missing_paths: tuple[Path, ...]
+    caption: Caption | None
+    history: tuple[Caption, ...] = ()
+    candidates: tuple[Caption, ...] = ()  # what else the model considered, best first
+    terms: tuple[Term, ...] = ()
+    companions: tuple[Companion, ...] = ()
+    overruled: tuple[Caption, ...] = ()  # what others say now, and would be shown without ``caption``
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What a person tagged it with."""
+        return tuple(term.text for term in self.terms if term.source == "tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A file that is one of several alike. ``distance`` counts the bits (of 128) in which its fingerprint differs from
+    that of the best of them; files with one ``content_hash`` are copies."""
+
+    path: Path
+    photo_id: int
+    content_hash: str
+    bytes: int
+    width: int | None
+    height: int | None
+    format: str | None
+    distance: int

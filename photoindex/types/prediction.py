@@ -1,0 +1,45 @@
+"""What a captioner says of a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from photoindex.types.terms import TermVector
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One caption the model considered: its text and the natural logarithm of its probability.
+
+    ``score`` is the log-probability per word that beam search ranks by.
+    """
+
+    text: str
+    log_probability: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """An object class the encoder sees, with its probability (0 to 1)."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the captioner says of one photo: captions, best first, object labels, the kinds of things that are there
+    ("dog" with the probability of all breeds together, though none may be sure), and its terms when the model has any.
+
+    Labels and kinds come most probable first.
+    """
+
+    candidates: tuple[Candidate, ...]
+    labels: tuple[Label, ...] = ()
+    kinds: tuple[Label, ...] = ()
+    terms: TermVector | None = None
+
+    @property
+    def caption(self) -> str:
+        return self.candidates[0].text

@@ -6,8 +6,8 @@
 The photos are divided at random into two halves. Weights are chosen by the descriptions of the one half and judged by
 those of the other, which chose nothing; all photos are in the library for both. The search is coordinate ascent: one
 weight at a time is tried at several values in its range, and the best is kept, until a round changes nothing. Every
-number of `photoindex.search.ranking.weights.Ranking` takes part; names and cameras stay at 0, for the file names of a data set
-may give the answer away. Nothing is written: copy what convinces.
+number of `Ranking` in `photoindex.search.ranking.weights` takes part; names and cameras stay at 0, for the file names
+of a data set may give the answer away. Nothing is written: copy what convinces.
 """
 
 from __future__ import annotations

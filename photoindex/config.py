@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 from photoindex.errors import ConfigError
-from photoindex.indexing.throttle import LOWEST_RATE
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 CONFIG_FILE = "photoindex.toml"
 MAX_PIXELS = 300_000_000
+LOWEST_RATE = 0.01  # photos a second; slower than this, a job's lease would run out while it waits
 MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from photoindex.captioner.registry import DEFAULT_MODEL, model_folder, shipped_models
 from photoindex.config import Settings
-from photoindex.errors import CheckpointError
-from photoindex.system.package_data import models_dir
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,8 +14,7 @@ if TYPE_CHECKING:
 
     from photoindex.types import Prediction, TermVocabulary
 
-DEFAULT_MODEL = "default"
-DEFAULT_FILE = "DEFAULT"
+__all__ = ["DEFAULT_MODEL", "Captioner", "load_captioner", "model_folder", "shipped_models", "start_captioner"]
 
 
 class Captioner(Protocol):
@@ -41,28 +38,6 @@ class Captioner(Protocol):
         ...
 
 
-def model_folder(name: str) -> Path:
-    """The checkpoint folder a model setting means: ``default``, a shipped model's name, or a path.
-
-    Raises :class:`CheckpointError` when there is none.
-    """
-    if name == DEFAULT_MODEL:
-        return models_dir() / (models_dir() / DEFAULT_FILE).read_text(encoding="utf-8").strip()
-    shipped = models_dir() / name
-    if shipped.is_dir() and shipped.parent == models_dir():
-        return shipped
-    path = Path(name).expanduser()
-    if path.exists():
-        return path
-    known = ", ".join(shipped_models())
-    raise CheckpointError(f"no model {name!r}: neither a folder nor one of the shipped models ({known})")
-
-
-def shipped_models() -> list[str]:
-    """The names of the models that came with photoindex."""
-    return sorted(folder.name for folder in models_dir().iterdir() if (folder / "config.json").is_file())
-
-
 def load_captioner(settings: Settings) -> Captioner:
     """Load the model that the settings name onto its device; takes a second or two and imports torch.
 
@@ -81,7 +56,7 @@ def load_captioner(settings: Settings) -> Captioner:
 
 
 def start_captioner(settings: Settings) -> Captioner:
-    """The same in a process of its own, which gives its memory back when it is closed; see :mod:`.process`.
+    """The same in a process of its own, which gives its memory back when it is closed; see :mod:`.worker_process`.
 
     Raises :class:`photoindex.errors.ModelError`.
     """

@@ -13,19 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
-from photoindex.captioner import DEFAULT_MODEL, shipped_models
 from photoindex.catalogue import jobs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import PRIORITIES, Priority
 from photoindex.catalogue.schema import batch, job
-from photoindex.config import Settings
 from photoindex.errors import BatchError
-from photoindex.system.paths import absolute
 
 BatchKind = Literal["stale", "all", "where", "failed"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
@@ -120,14 +116,6 @@ class Batches:
                 )  # fmt: skip
             close(connection)
         return chosen
-
-
-def model_setting(settings: Settings) -> str:
-    """The model that these settings name, in words that mean the same in any folder."""
-    name = settings.model
-    if name == DEFAULT_MODEL or name in shipped_models():
-        return name
-    return str(absolute(Path(name)))
 
 
 def create(

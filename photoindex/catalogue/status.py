@@ -11,7 +11,7 @@ from photoindex.catalogue import jobs as jobqueue
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.files import Root, WatchNote
 from photoindex.config import Settings
-from photoindex.folders.inotify import InotifyLimits
+from photoindex.system.inotify_limits import InotifyLimits
 
 JOB_STATES = ("queued", "retrying", "running", "failed", "ignored")
 

@@ -82,7 +82,7 @@ class Context:
 
     def work(self, **flags: Any) -> Library:
         """The same for long work, in a process that gives way to others as the settings ask."""
-        from photoindex.indexing.throttle import give_way
+        from photoindex.system.processes import give_way
 
         give_way(self.settings(**flags).nice)
         return self.open(**flags)

@@ -7,36 +7,10 @@ function says that it does not know, and nothing breaks.
 from __future__ import annotations
 
 import errno
-import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from watchdog.observers.api import EventEmitter
-
-
-class InotifyLimits:
-    """How many watches there may be and are; ``None`` where nobody says (other systems, some sandboxes)."""
-
-    def allowed(self) -> int | None:
-        """How many watches this user may hold, over all programs together."""
-        try:
-            return int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
-        except (OSError, ValueError):
-            return None
-
-    def held(self) -> int | None:
-        """How many watches this process holds now."""
-        count = 0
-        try:
-            for name in os.listdir("/proc/self/fdinfo"):
-                try:
-                    count += Path("/proc/self/fdinfo", name).read_text().count("inotify wd:")
-                except OSError:
-                    continue  # closed since it was listed
-        except OSError:
-            return None
-        return count or None
 
 
 def report_overflow(emitter: EventEmitter | None, report: Callable[[], None]) -> bool:

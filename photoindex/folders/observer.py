@@ -25,11 +25,12 @@ from watchdog.observers.polling import PollingObserver
 
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
-from photoindex.folders.inotify import InotifyLimits, explain, explain_missing, is_dead, report_overflow
+from photoindex.folders.inotify import explain, explain_missing, is_dead, report_overflow
 from photoindex.folders.mounts import file_system, mounted_below, read_mountinfo, sends_no_events
 from photoindex.folders.polling import PolledTree
 from photoindex.folders.walk import Survey, check_folder, survey
 from photoindex.folders.watchdog_events import respelt, translated
+from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import FileEvent
 
 logger = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from photoindex.captioner import Captioner
+from photoindex.captioner.registry import model_setting
 from photoindex.catalogue import batches, photos, raw_pairs
 from photoindex.catalogue import jobs as jobqueue
 from photoindex.catalogue.database import Database
@@ -85,7 +86,7 @@ class Pipeline:
         self._now = now
         self._pace = pace or Pace(settings.max_rate)
         self._owner = jobqueue.owner_name()
-        self.model_setting = batches.model_setting(settings)
+        self.model_setting = model_setting(settings)
         self._counted_until = time.monotonic()  # the time up to here is counted to photos that were done
         self._captioner: Captioner | None = None
         self._decoder: Decoder | None = None

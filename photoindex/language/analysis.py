@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from photoindex.search.fulltext import whoosh
+from photoindex.language.stemming import VERSION, english_stem
 
 _COMMON: Final = (
     "a an and are as at be been being by dont for from had has have he her his i in into is it its me my of on or our"
@@ -60,8 +60,6 @@ _UNDECOMPOSED: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
 
-_STEMMER: Final = whoosh.english.EnglishStemmer()
-
 
 def fold(text: str) -> str:
     """``text`` with letter case, width, Latin accents and apostrophes levelled: "Café's" becomes "cafe"."""
@@ -97,18 +95,20 @@ def content_words(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
-    """The form under which a folded word is indexed: "giraffes" and "giraffe" give "giraff".
-
-    Snowball's English stemmer (Porter2). The Porter stemmer that Whoosh's own analysers use leaves doubled consonants
-    alone, so that "sitting" and "running" do not find "sit" and "run".
-    """
+    """Return the form under which a folded word is indexed: "giraffes" and "giraffe" give "giraff"."""
     word = IRREGULAR_PLURALS.get(word, word)
     if not (word.isascii() and word.isalpha()):
         return word
-    return str(_STEMMER.stem(word)) or word
+    return english_stem(word) or word
 
 
 def fingerprint() -> str:
     """Short name of this way of reading text: an index written under another one answers wrongly."""
-    parts = [_WORD.pattern, " ".join(sorted(STOP_WORDS)), repr(sorted(IRREGULAR_PLURALS.items())), str(LONGEST_WORD)]
+    parts = [
+        _WORD.pattern,
+        " ".join(sorted(STOP_WORDS)),
+        repr(sorted(IRREGULAR_PLURALS.items())),
+        str(LONGEST_WORD),
+        VERSION,
+    ]
     return "english-1-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -29,7 +29,6 @@ from photoindex.catalogue.files import Root, WatchNote
 from photoindex.config import Settings
 from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, FullTextError, PhotoindexError
 from photoindex.folders import PhotoFilter, mounts
-from photoindex.folders.inotify import InotifyLimits
 from photoindex.folders.walk import survey
 from photoindex.indexing.missing_photos import remedy
 from photoindex.library import Library
@@ -46,6 +45,7 @@ from photoindex.search.fulltext import sync
 from photoindex.search.fulltext.generations import REMEDY
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
+from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Finding
 

@@ -43,3 +43,20 @@ def runs_on_windows(pid: int, kernel: Any, last_error: Callable[[], int]) -> boo
         return not found or code.value == _STILL_ACTIVE
     finally:
         kernel.CloseHandle(ctypes.c_void_p(handle))
+
+
+def give_way(nice: int) -> None:
+    """Lower this process's priority to ``nice`` (1 to 19; 0 leaves it), and so that of all it starts from now on.
+
+    One that is lower already stays. Windows knows no steps: any ``nice`` is "below normal" there.
+    """
+    if not nice:
+        return
+    if sys.platform == "win32":
+        import ctypes
+
+        below_normal = 0x4000
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+    elif os.getpriority(os.PRIO_PROCESS, 0) < nice:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)

@@ -19,8 +19,8 @@ from watchdog.observers.polling import PollingObserver
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IGNORE_FILE
-from photoindex.folders.inotify import InotifyLimits
 from photoindex.folders.observer import FolderObserver
+from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import FileEvent
 
 QUICK = 0.05  # seconds between looks

@@ -105,7 +105,7 @@ import os, sys
 from contextlib import suppress
 from pathlib import Path
 from photoindex.media.decode import Decoder
-from photoindex.indexing.throttle import give_way
+from photoindex.system.processes import give_way
 
 os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[2]))
 give_way(int(sys.argv[3]))

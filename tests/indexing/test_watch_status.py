@@ -15,8 +15,8 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.files import WatchNote
 from photoindex.errors import CatalogueError
 from photoindex.folders import FolderObserver, PhotoFilter, Settler
-from photoindex.folders.inotify import InotifyLimits
 from photoindex.indexing.watch_status import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
+from photoindex.system.inotify_limits import InotifyLimits
 from tests.support import make_photo
 
 

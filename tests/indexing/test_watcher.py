@@ -20,12 +20,12 @@ from photoindex.catalogue import files, sqlite
 from photoindex.catalogue.database import Database
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.folders import IGNORE_FILE, Settler
-from photoindex.folders.inotify import InotifyLimits
 from photoindex.folders.walk import Met
 from photoindex.indexing import indexer, retry, watch_status, watcher
 from photoindex.indexing.watcher import Watcher
 from photoindex.library import Library
 from photoindex.system import child_process
+from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import FileEvent, IndexReport, Tally
 from tests.support import (
     FakeCaptioner,

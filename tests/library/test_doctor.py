@@ -28,12 +28,12 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import job, root
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, DeviceUnavailable
-from photoindex.folders.inotify import InotifyLimits
 from photoindex.library import Library, doctor, installation
 from photoindex.library.doctor import Machine, examine, restore
 from photoindex.media.decode import list_readers
 from photoindex.search import FullText
 from photoindex.search.terms import matrix_file
+from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import Finding
 from tests.conftest import OpenLibrary
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, names

@@ -22,35 +22,6 @@ LARGE: Final = 500_000  # people
 FAR: Final = 150.0  # km; beyond it, at sea or on the ice, no country can be told by the nearest town
 EARTH_RADIUS: Final = 6371.0  # km
 
-# Names as people say them, where the table has the formal one or a person would as well use another.
-SPOKEN: Final = {
-    "AE": "United Arab Emirates UAE",
-    "BO": "Bolivia",
-    "CD": "Congo",
-    "CZ": "Czechia",
-    "FK": "Falklands",
-    "GB": "UK Britain Great Britain",
-    "IR": "Iran",
-    "KP": "North Korea",
-    "KR": "South Korea",
-    "LA": "Laos",
-    "MD": "Moldova",
-    "MK": "North Macedonia",
-    "MM": "Burma",
-    "NL": "Holland",
-    "PS": "Palestine",
-    "RU": "Russia",
-    "SY": "Syria",
-    "SZ": "Eswatini",
-    "TR": "Türkiye",
-    "TW": "Taiwan",
-    "TZ": "Tanzania",
-    "US": "USA America",
-    "VA": "Vatican",
-    "VE": "Venezuela",
-    "VN": "Vietnam",
-}
-
 
 class Gazetteer:
     """Places by their position. Not for several threads at once."""
@@ -108,10 +79,3 @@ def kilometres(latitude: float, longitude: float, other_latitude: float, other_l
     east = math.radians(other_longitude - longitude)
     half = math.sin((other - one) / 2) ** 2 + math.cos(one) * math.cos(other) * math.sin(east / 2) ** 2
     return 2 * EARTH_RADIUS * math.asin(math.sqrt(min(1.0, half)))
-
-
-def words_of(place: Place) -> str:
-    """The words a place is found by: its parts, and what people call its country."""
-    spoken = SPOKEN.get(place.country_code, "")
-    parts = dict.fromkeys((place.city, place.district, place.region, place.country, place.metropolis, spoken))
-    return " . ".join(part for part in parts if part)

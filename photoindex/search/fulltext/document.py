@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from photoindex.media.metadata.places import words_of
+from photoindex.language.place_names import words_of
 from photoindex.search.query.parser import FORMAT
 from photoindex.types import Photo, PhotoFacts
 

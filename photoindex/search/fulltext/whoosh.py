@@ -30,7 +30,6 @@ analysis: Any = _import_module("whoosh.analysis")
 columns: Any = _import_module("whoosh.columns")
 fields: Any = _import_module("whoosh.fields")
 index: Any = _import_module("whoosh.index")
-english: Any = _import_module("whoosh.lang.snowball.english")
 filelock: Any = _import_module("whoosh.util.filelock")
 # Otherwise imported in the middle of the first search, where nothing keeps the warnings back.
 codec: Any = _import_module("whoosh.codec.whoosh3")

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from photoindex.media.metadata.places import Gazetteer, kilometres, words_of
+from photoindex.language.place_names import words_of
+from photoindex.media.metadata.places import Gazetteer, kilometres
 from photoindex.types import PhotoFacts, Place
 from tests.support import REPOSITORY
 

@@ -1,0 +1,43 @@
+"""The models there are: those that came with photoindex, and folders that a person names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from photoindex.config import Settings
+from photoindex.errors import CheckpointError
+from photoindex.system.package_data import models_dir
+from photoindex.system.paths import absolute
+
+DEFAULT_MODEL = "default"
+DEFAULT_FILE = "DEFAULT"
+
+
+def model_folder(name: str) -> Path:
+    """The checkpoint folder a model setting means: ``default``, a shipped model's name, or a path.
+
+    Raises :class:`CheckpointError` when there is none.
+    """
+    if name == DEFAULT_MODEL:
+        return models_dir() / (models_dir() / DEFAULT_FILE).read_text(encoding="utf-8").strip()
+    shipped = models_dir() / name
+    if shipped.is_dir() and shipped.parent == models_dir():
+        return shipped
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    known = ", ".join(shipped_models())
+    raise CheckpointError(f"no model {name!r}: neither a folder nor one of the shipped models ({known})")
+
+
+def shipped_models() -> list[str]:
+    """The names of the models that came with photoindex."""
+    return sorted(folder.name for folder in models_dir().iterdir() if (folder / "config.json").is_file())
+
+
+def model_setting(settings: Settings) -> str:
+    """The model that these settings name, in words that mean the same in any folder."""
+    name = settings.model
+    if name == DEFAULT_MODEL or name in shipped_models():
+        return name
+    return str(absolute(Path(name)))

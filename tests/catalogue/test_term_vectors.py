@@ -168,7 +168,7 @@ WRITE = """
 import sys
 from pathlib import Path
 import numpy as np
-from photoindex.catalogue import vectors
+from photoindex.catalogue import term_vectors
 from photoindex.catalogue.database import Database
 from photoindex.types import TermVector
 
@@ -176,7 +176,7 @@ database = Database.open(Path(sys.argv[1]))
 vector = TermVector(np.array([0], np.uint16), np.array([9], np.uint8))
 for _ in range(20):
     with database.write() as connection:
-        vectors.save_vectors(connection, {int(sys.argv[2]): vector}, 1)
+        term_vectors.save_vectors(connection, {int(sys.argv[2]): vector}, 1)
 database.close()
 """
 

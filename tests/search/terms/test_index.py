@@ -278,8 +278,8 @@ WRITE = """
 import sys
 from pathlib import Path
 import numpy as np
-from photoindex import termindex
-from photoindex.catalogue import vectors
+from photoindex.search.terms import index as term_index
+from photoindex.catalogue import term_vectors
 from photoindex.catalogue.database import Database
 from photoindex.types import TermVector
 
@@ -288,9 +288,9 @@ for turn in range(1, 31):
     with database.write() as connection:
         for photo_id in range(1, 21):
             vector = TermVector(np.array([0], np.uint16), np.array([turn], np.uint8))
-            vectors.save_vectors(connection, {photo_id: vector}, 1)
+            term_vectors.save_vectors(connection, {photo_id: vector}, 1)
     if turn % 3 == 0:
-        termindex.rebuild(database, folder)
+        term_index.rebuild(database, folder)
     print(turn, flush=True)
 database.close()
 """

@@ -23,7 +23,7 @@ import sys
 import threading
 from pathlib import Path
 
-from photoindex import retry
+from photoindex.indexing import retry
 from photoindex.config import Settings
 from photoindex.library import Library
 from tests.support import FakeCaptioner, fill, make_photo, names

@@ -113,7 +113,7 @@ INDEX = """
 import sys
 from pathlib import Path
 
-from photoindex import library
+from photoindex.library import facade as library
 from photoindex.cli import main
 from photoindex.config import Settings
 from tests.support import FakeCaptioner, fill

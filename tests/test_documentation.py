@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.support import REPOSITORY
 
-TESTS = REPOSITORY / "tests" / "decode" / "test_formats.py"
+TESTS = REPOSITORY / "tests" / "media" / "decode" / "test_formats.py"
 
 
 def test_every_format_s_test_that_is_named_exists_and_each_is_named() -> None:
@@ -32,7 +34,7 @@ def test_every_metadata_test_that_is_named_exists() -> None:
     named = re.findall(r"`((?:[\w/]+/)?test_\w+\.py)(?:::(\w+))?`", document)
     assert len(named) > 15
     for path, name in named:
-        folder = REPOSITORY if path.startswith("tests/") else REPOSITORY / "tests" / "metadata"
+        folder = REPOSITORY if path.startswith("tests/") else REPOSITORY / "tests" / "media" / "metadata"
         assert name_in(folder / path, name), f"{path}::{name}"
 
 
@@ -42,6 +44,15 @@ def test_every_test_of_corrections_that_is_named_exists() -> None:
     named = set(re.findall(r"`(?:\w+::)?(test_\w+|Test\w+)`", document))
     assert len(named) > 20
     assert {name for name in named if not re.search(rf"\b(?:def|class) {name}\b", made)} == set()
+
+
+DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_file_of_tests_and_benchmarks_that_is_named_exists(document: Path) -> None:
+    named = re.findall(r"\b(?:tests|benchmarks|docs)/(?!stress/NAME)[\w/-]*\w(?:\.\w+)?", document.read_text(encoding="utf-8"))
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
 
 
 def name_in(path: Path, name: str) -> bool:

@@ -51,7 +51,9 @@ DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_file_of_tests_and_benchmarks_that_is_named_exists(document: Path) -> None:
-    named = re.findall(r"\b(?:tests|benchmarks|docs)/(?!stress/NAME)[\w/-]*\w(?:\.\w+)?", document.read_text(encoding="utf-8"))
+    named = re.findall(
+        r"\b(?:tests|benchmarks|docs)/(?!stress/NAME)[\w/-]*\w(?:\.\w+)?", document.read_text(encoding="utf-8")
+    )
     assert [name for name in named if not (REPOSITORY / name).exists()] == []
 
 

@@ -50,7 +50,7 @@ WRITING = {
     "whoosh.query",
     "whoosh.writing",
     "whoosh.qparser",
-    "photoindex.types",
+    "photoindex.types.photo",
     "photoindex.indexing.indexer",
 }
 # What a search needs, and help does not.

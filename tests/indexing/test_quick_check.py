@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_whole_root_is_noted_as_compared_and_a_part_of_it_is_not(known: Librar
 
 
 def test_progress_is_told(known: Library, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photoindex.folders.compare.TELL_EVERY", 2)
+    monkeypatch.setattr(import_module("photoindex.folders.compare"), "TELL_EVERY", 2)
     told: list[Progress] = []
     nothing_to_do(known._database, known.settings, [album], threading.Event(), told.append)
     assert [(each.stage, each.done) for each in told] == [("scanning", 2)]

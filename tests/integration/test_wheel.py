@@ -38,7 +38,7 @@ def test_it_holds_every_module_the_migrations_and_the_model(wheel: Path):
         for path in (REPOSITORY / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 wanted.add(f"photoindex/{inside}/{path.relative_to(REPOSITORY / folder)}")
-    wanted |= {f"photoindex/search/lexicon/{name}" for name in ("kinds.txt", "synonyms.txt", "WORDNET-LICENSE")}
+    wanted |= {f"photoindex/language/lexicon/{name}" for name in ("kinds.txt", "synonyms.txt", "WORDNET-LICENSE")}
     assert wanted <= held
     assert not [name for name in held if name.startswith(("tests/", "benchmarks/"))]
     assert any(name.endswith("NOTICE") for name in held)

@@ -32,6 +32,7 @@ from photoindex.library import Library, doctor, installation
 from photoindex.library.doctor import Machine, examine, restore
 from photoindex.media.decode import list_readers
 from photoindex.search import FullText
+from photoindex.search.fulltext.document import Document
 from photoindex.search.terms import matrix_file
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import Finding
@@ -200,7 +201,8 @@ class TestInstallation:
 
     def test_torch_is_not_imported(self, settings: Settings) -> None:
         script = (
-            "import sys; from pathlib import Path; from photoindex import Settings, doctor;"
+            "import sys; from pathlib import Path; from photoindex import Settings;"
+            " from photoindex.library import doctor;"
             " print(len(list(doctor.examine(Settings(Path(sys.argv[1]))))) > 5,"
             " sorted({'torch', 'torchvision', 'safetensors', 'alembic', 'click'} & set(sys.modules)))"
         )
@@ -484,8 +486,8 @@ class TestFullText:
             document = library.show(library.search("blue")[0].path)
             assert document is not None
         with closing(FullText.open(settings.index_path)) as index:
-            index.update([doctor.fulltext.document_of(document, [])], [photo])
-            index.update([doctor.fulltext.Document(1234, "a stray")])
+            index.update([doctor.sync.document_of(document, [])], [photo])
+            index.update([Document(1234, "a stray")])
         finding = findings(settings)["full text"]
         assert finding.level == "problem"
         assert "lacks 1 photos of the catalogue and has 1 too many" in finding.message
@@ -513,7 +515,7 @@ class TestTerms:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert findings(settings)["terms"].level == "ok"
-        monkeypatch.setattr(doctor.termindex, "FEW", 1)
+        monkeypatch.setattr(doctor.term_index, "FEW", 1)
         assert findings(settings)["terms"].level == "warning"
 
     def test_a_matrix_of_other_photos_is_a_problem(self, settings: Settings, open_library: OpenLibrary) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
@@ -22,6 +22,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import PRIORITIES, Priority
 from photoindex.catalogue.schema import batch, job
 from photoindex.errors import BatchError
+from photoindex.system.clock import utc_now
 
 BatchKind = Literal["stale", "all", "where", "failed"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
@@ -110,7 +111,7 @@ class Batches:
             open_ones = [number for number, found in states.items() if found not in ("cancelled", "done", state)]
             chosen = [number for number in open_ones if number in ids or not ids]
             if chosen:
-                ended = datetime.now(timezone.utc) if state == "cancelled" else None
+                ended = utc_now() if state == "cancelled" else None
                 connection.execute(
                     update(batch).where(batch.c.id.in_(chosen)).values(state=state, finished_at=ended)
                 )  # fmt: skip
@@ -208,7 +209,7 @@ def close(connection: Connection) -> None:
     connection.execute(
         update(batch)
         .where(batch.c.state.in_(("active", "paused")), ~left)
-        .values(state="done", finished_at=datetime.now(timezone.utc), failed=failed)
+        .values(state="done", finished_at=utc_now(), failed=failed)
     )
 
 

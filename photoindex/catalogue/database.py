@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,7 @@ from photoindex.errors import (
     CatalogueReadOnly,
     CatalogueTooNew,
 )
+from photoindex.system.clock import utc_now
 from photoindex.system.package_data import migrations_dir
 
 if TYPE_CHECKING:
@@ -355,7 +355,7 @@ def prune_backups(path: Path, kind: str) -> None:
 
 def stamp() -> str:
     """Now, as part of a file's name."""
-    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    return utc_now().strftime("%Y%m%dT%H%M%SZ")
 
 
 def _too_new(path: Path, found: str) -> CatalogueTooNew:

@@ -11,7 +11,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -21,6 +21,7 @@ from photoindex.catalogue import files, photos
 from photoindex.catalogue.corrections import Said, tag_key
 from photoindex.catalogue.database import Database
 from photoindex.errors import CorrectionError, FolderError
+from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute
 from photoindex.types import Correction
 
@@ -112,7 +113,7 @@ class Editor:
         self,
         database: Database,
         sync: Callable[[], object] = lambda: None,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
         self._sync = sync

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed
+from photoindex.system.clock import utc_now
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def is_work_left(transaction: Transaction) -> bool:
 
 def note_reconciled(transaction: Asker, root_id: int) -> None:
     """Remember that all of a root was just compared, on the device that it was on before."""
-    now = datetime.now(timezone.utc).replace(tzinfo=None).isoformat(" ", "microseconds")
+    now = utc_now().replace(tzinfo=None).isoformat(" ", "microseconds")
     ask(transaction, "update root set last_reconcile_at = :now where id = :root", now=now, root=root_id)
 
 

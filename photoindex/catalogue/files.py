@@ -9,7 +9,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from photoindex.catalogue import jobs, raw_pairs
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import UtcTime, file, job, photo, root
+from photoindex.system.clock import utc_now
 from photoindex.system.paths import root_of
 from photoindex.types import FileStat, ScannedFile
 
@@ -63,7 +64,7 @@ def ensure_root(connection: Connection, path: Path) -> Root:
     if found is not None:
         return found
     device = path.stat().st_dev
-    added = connection.execute(insert(root).values(path=str(path), device=device, added_at=_now()))
+    added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
     assert added.inserted_primary_key is not None
     return Root(added.inserted_primary_key[0], path, device, None, None)
 
@@ -75,12 +76,12 @@ def note_mode(connection: Connection, root_id: int, mode: str, reason: str | Non
 
 def note_reconciled(connection: Connection, root_id: int, device: int) -> None:
     """Remember that all of a root was just compared, and on which device (st_dev) it was."""
-    connection.execute(update(root).where(root.c.id == root_id).values(device=device, last_reconcile_at=_now()))
+    connection.execute(update(root).where(root.c.id == root_id).values(device=device, last_reconcile_at=utc_now()))
 
 
 def note_suspended(connection: Connection, root_id: int, photos: int | None) -> None:
     """Remember that so many photos of a root vanished at once and are kept; ``None``: it is not suspended."""
-    since = None if photos is None else func.coalesce(root.c.suspended_at, literal(_now(), UtcTime))
+    since = None if photos is None else func.coalesce(root.c.suspended_at, literal(utc_now(), UtcTime))
     connection.execute(update(root).where(root.c.id == root_id).values(suspended_at=since, suspended_photos=photos))
 
 
@@ -94,7 +95,12 @@ def note_watcher(
     last_event_at: datetime | None,
 ) -> None:
     """Remember what the watcher ``owner`` says of a root now. Without an event of its own the last one stays known."""
-    values: dict[str, object] = {"watcher": owner, "watcher_seen_at": _now(), "watches": watches, "settling": settling}
+    values: dict[str, object] = {
+        "watcher": owner,
+        "watcher_seen_at": utc_now(),
+        "watches": watches,
+        "settling": settling,
+    }
     if last_event_at is not None:
         values["last_event_at"] = last_event_at
     connection.execute(update(root).where(root.c.id == root_id).values(**values))
@@ -102,7 +108,7 @@ def note_watcher(
 
 def forget_watcher(connection: Connection, owner: str) -> None:
     """The watcher ``owner`` has ended."""
-    ended = {"watcher": None, "watcher_seen_at": _now(), "watches": None, "settling": None}
+    ended = {"watcher": None, "watcher_seen_at": utc_now(), "watches": None, "settling": None}
     connection.execute(update(root).where(root.c.watcher == owner).values(**ended))
 
 
@@ -137,7 +143,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
     Returns the number of files queued.
     """
     roots = list_roots(connection)
-    now = _now()
+    now = utc_now()
     queued = 0
     for chunk in chunks(scanned):
         places = {}
@@ -208,7 +214,7 @@ def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
     for chunk in chunks(ids):
         held = select(file.c.photo_id).where(file.c.id.in_(chunk), file.c.photo_id.is_not(None))
         photos += connection.execute(held).scalars()
-        connection.execute(update(file).where(file.c.id.in_(chunk)).values(missing_since=_now()))
+        connection.execute(update(file).where(file.c.id.in_(chunk)).values(missing_since=utc_now()))
         # Its bytes changed and were never read: when it comes back, nothing is known of what it holds.
         unread = select(job.c.file_id).where(job.c.kind == jobs.KIND)
         connection.execute(update(file).where(file.c.id.in_(chunk), file.c.id.in_(unread)).values(photo_id=None))
@@ -400,7 +406,3 @@ def _rows_below(connection: Connection, below: Path, *columns: Any) -> Iterator[
             continue
         for row in connection.execute(query).all():
             yield Path(owner.path, row.relative_path), row
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

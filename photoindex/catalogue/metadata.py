@@ -8,7 +8,6 @@ the transaction that stores what was read, and only if it still is the token tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
@@ -18,6 +17,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import values_of
 from photoindex.catalogue.photos import mark_text_stale, new_token
 from photoindex.catalogue.schema import caption, file, photo, term
+from photoindex.system.clock import utc_now
 from photoindex.types import PhotoFacts, Written
 
 # What was read with a photo, as terms: the source of each and the field of Written it comes from.
@@ -53,7 +53,7 @@ def _save_captions(connection: Connection, said: Mapping[int, Written]) -> set[i
     changed = {photo_id for photo_id, written in said.items() if known.get(photo_id) != written.caption}
     for ids in chunks(changed & known.keys()):
         connection.execute(update(caption).where(ours, caption.c.photo_id.in_(ids)).values(current=False))
-    given = {"source": "sidecar", "rank": 0, "current": True, "created_at": datetime.now(timezone.utc)}
+    given = {"source": "sidecar", "rank": 0, "current": True, "created_at": utc_now()}
     captions = [(photo_id, said[photo_id].caption) for photo_id in sorted(changed)]
     rows = [{"photo_id": photo_id, "text": text, **given} for photo_id, text in captions if text is not None]
     if rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, true, update
@@ -16,6 +16,7 @@ from photoindex.catalogue.facts import COLUMNS, facts_of, values_of
 from photoindex.catalogue.fast_queries import precedence_of
 from photoindex.catalogue.schema import caption, file, model, photo, term
 from photoindex.catalogue.term_encoding import pack_words
+from photoindex.system.clock import utc_now
 from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
 
 LABEL_SOURCE = "label"
@@ -77,7 +78,7 @@ def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int
         ]
         connection.execute(statement, rows)
     if new:
-        given = {"added_at": _now(), "text_stale": new_token(), "metadata_stale": 0}
+        given = {"added_at": utc_now(), "text_stale": new_token(), "metadata_stale": 0}
         rows = [
             {"content_hash": one.content_hash, "size": one.size, "fingerprint": one.fingerprint, **given,
              **values_of(one.facts)}
@@ -110,7 +111,7 @@ def save_predictions(
         # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
         connection.execute(delete(caption).where(theirs, caption.c.rank > 0, ~caption.c.locked))
         connection.execute(delete(term).where(term.c.photo_id.in_(ids), term.c.source.in_((LABEL_SOURCE, KIND_SOURCE))))
-    now = _now()
+    now = utc_now()
     captions = [
         {
             "photo_id": photo_id,
@@ -151,7 +152,7 @@ def ensure_model(
     if terms is not None:
         values = {"terms": pack_words(terms.words), "term_scale": terms.scale}
     added = connection.execute(
-        insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=_now(), **values)
+        insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=utc_now(), **values)
     )
     assert added.inserted_primary_key is not None
     return int(added.inserted_primary_key[0])
@@ -328,7 +329,3 @@ def count_photos(connection: Connection) -> dict[str, int]:
 def new_token() -> int:
     """A value that no mark had before."""
     return secrets.randbits(62) | 1
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

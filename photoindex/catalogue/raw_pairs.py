@@ -16,7 +16,6 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import caption, file, job, root
 from photoindex.media.formats import HEIC, is_developed_name, is_raw_name, suffix_of
+from photoindex.system.clock import utc_now
 
 
 def shot_of(relative_path: str | os.PathLike[str]) -> int:
@@ -179,4 +179,4 @@ def _release(connection: Connection, which: ColumnElement[bool]) -> None:
     for chunk in chunks(ids):
         forget_companions(connection, chunk)
     present = [row.id for row in rows if row.missing_since is None]
-    jobs.enqueue(connection, present, datetime.now(timezone.utc))
+    jobs.enqueue(connection, present, utc_now())

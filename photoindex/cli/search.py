@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -27,6 +27,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.errors import PhotoError
+from photoindex.system.clock import utc_now
 from photoindex.system.lazy_imports import importing
 from photoindex.system.paths import printable
 from photoindex.system.units import human_seconds, human_size
@@ -307,7 +308,7 @@ def status(context: Context, /, as_json: bool) -> None:
     click.echo(f"data        {printable(state.data_dir)}: catalogue {human_size(state.catalogue_bytes)}, "
                f"index {human_size(state.index_bytes)}")  # fmt: skip
     for root in state.roots:
-        for name, value in _root_lines(root, state.watches_allowed, datetime.now(timezone.utc)):
+        for name, value in _root_lines(root, state.watches_allowed, utc_now()):
             click.echo(f"{name:<12}{value}")
 
 

@@ -25,7 +25,8 @@ from photoindex.exchange.precedence import Heard
 from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
 from photoindex.exchange.sidecars import Found, Wanted, Written
 from photoindex.exchange.xmp_document import level
-from photoindex.system.paths import absolute, check_exists
+from photoindex.system.clock import utc_now
+from photoindex.system.paths import absolute, check_exists, is_in_any
 from photoindex.types import Photo, Progress, SidecarStyle
 
 LINES_AT_ONCE = 200  # lines that are one transaction
@@ -79,7 +80,7 @@ class Exchange:
         self,
         database: Database,
         sync: Callable[[], object] = lambda: None,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database, self._sync, self._now = database, sync, now
 
@@ -265,7 +266,7 @@ class Exchange:
         places = [absolute(Path(path)) for path in paths]
         for place in places:
             check_exists(place)
-        chosen = sorted(path for path in everywhere if any(place == path or place in path.parents for place in places))
+        chosen = sorted(path for path in everywhere if is_in_any(path, places))
         for start in range(0, len(chosen), LINES_AT_ONCE):
             try:
                 with self._database.write() as connection:

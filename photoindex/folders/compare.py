@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoindex.system.paths import is_in_any
 from photoindex.types import FileEvent, FileStat, ScannedFile
 
 FileState = tuple[int, int, int]  # size (bytes), modification time (ns), inode
@@ -48,7 +49,7 @@ def compare(
         else:
             changed.append(file)
     unseen = set(unreadable)
-    missing = sorted(path for path in known if path not in met and not (unseen and _at_or_below(path, unseen)))
+    missing = sorted(path for path in known if path not in met and not (unseen and is_in_any(path, unseen)))
     return Changes(tuple(new), tuple(changed), tuple(missing), unchanged)
 
 
@@ -128,7 +129,3 @@ def events(changes: Changes, known: Mapping[Path, FileStat]) -> Iterator[FileEve
     for file in (*changes.new, *changes.changed):
         if file.path not in arrived:
             yield FileEvent("written", file.path)
-
-
-def _at_or_below(path: Path, folders: set[Path]) -> bool:
-    return path in folders or any(parent in folders for parent in path.parents)

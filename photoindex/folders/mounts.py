@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from photoindex.system.paths import is_at_or_below
+
 # Other machines change what is on these without this one hearing of it, and SQLite's log needs memory that all who
 # open a file share (https://www.sqlite.org/wal.html).
 _NETWORK = frozenset(
@@ -29,7 +31,7 @@ def file_system(path: Path, mountinfo: Callable[[], str] = read_mountinfo) -> st
     found: tuple[int, str] | None = None
     for mounted, kind in _mounts(mountinfo):
         # Of two mounts at one place the later one is seen.
-        if (place == mounted or mounted in place.parents) and (found is None or len(mounted.parts) >= found[0]):
+        if is_at_or_below(place, mounted) and (found is None or len(mounted.parts) >= found[0]):
             found = len(mounted.parts), kind
     return None if found is None else found[1]
 

@@ -31,6 +31,7 @@ from photoindex.folders.polling import PolledTree
 from photoindex.folders.walk import Survey, check_folder, survey
 from photoindex.folders.watchdog_events import respelt, translated
 from photoindex.system.inotify_limits import InotifyLimits
+from photoindex.system.paths import is_at_or_below
 from photoindex.types import FileEvent
 
 logger = logging.getLogger(__name__)
@@ -268,20 +269,20 @@ class FolderObserver:
 
     def _sees_into(self, tree: _Watched, target: Path) -> bool:
         """Whether a scan of the tree reports what lies in ``target`` by its real path, or takes it for a loop."""
-        if target == tree.real or target in tree.real.parents:
+        if is_at_or_below(tree.real, target):
             return True
-        if tree.real not in target.parents:
+        if not is_at_or_below(target, tree.real):
             return False
         path = tree.root / target.relative_to(tree.real)
         return self._filter.accepts_below(tree.root, path) and self._filter.enters_folder(path)
 
     def _note_links(self, root: Path) -> None:
-        links = sum(polled.linked and root in polled.root.parents for polled in self._polled.values())
+        links = sum(polled.linked and is_at_or_below(polled.root, root) for polled in self._polled.values())
         text = f"{links} linked folder(s) send no events: scanned every {self._poll_seconds:g} s"
         self._note("links", root, text if links else None)
 
     def _poll_instead(self, root: Path, reason: str) -> None:
-        for link in [link for link, polled in self._polled.items() if polled.linked and root in link.parents]:
+        for link in [link for link, polled in self._polled.items() if polled.linked and is_at_or_below(link, root)]:
             del self._polled[link]  # a scan of the root follows it
         self._reasons[root] = reason
         self._polled[root] = PolledTree(root, self._filter)

@@ -10,6 +10,7 @@ from watchdog.events import FileSystemEvent
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IGNORE_FILE
 from photoindex.media.metadata.sidecars import is_sidecar
+from photoindex.system.paths import is_at_or_below
 from photoindex.types import FileEvent
 
 
@@ -54,6 +55,6 @@ def respelt(raw: str | bytes, root: Path, real: Path) -> Path | None:
     if not raw:
         return None
     path = Path(os.fsdecode(raw))
-    if root == real or not path.is_relative_to(real):
+    if root == real or not is_at_or_below(path, real):
         return path
     return root / path.relative_to(real)

@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -38,7 +37,8 @@ from photoindex.indexing.metadata_refresh import mark_beside
 from photoindex.indexing.missing_photos import Suspension
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.media.metadata import sidecars
-from photoindex.system.paths import absolute, check_exists, root_of, shown
+from photoindex.system.clock import utc_now
+from photoindex.system.paths import absolute, check_exists, is_in_any, root_of, shown
 from photoindex.types import Failure, FileStat, IndexReport, Progress, ScannedFile, Tally
 
 RECORD_CHUNK = 1000  # files noted in one transaction
@@ -225,7 +225,7 @@ class Indexer:
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 files.note_reconciled(connection, root.id, device)
-                jobs.expedite(connection, root.id, datetime.now(timezone.utc))
+                jobs.expedite(connection, root.id, utc_now())
         return found.seen + len(named), found.unchanged + changes.unchanged, len(removed)
 
     def _compare_files(self, named: Collection[Path]) -> tuple[int, int]:
@@ -324,7 +324,7 @@ class Indexer:
 
     def _failures(self, places: Sequence[Path]) -> tuple[Failure, ...]:
         with self._database.read() as connection:
-            return tuple(f for f in jobs.failures(connection) if _below(f.path, places))
+            return tuple(f for f in jobs.failures(connection) if is_in_any(f.path, places))
 
 
 def _device(folder: Path) -> int:
@@ -336,7 +336,3 @@ def _device(folder: Path) -> int:
 
 def _stats(known: Mapping[str, tuple[int, int, int]]) -> dict[Path, FileStat]:
     return {Path(path): FileStat(*state) for path, state in known.items()}
-
-
-def _below(path: Path, places: Iterable[Path]) -> bool:
-    return any(path == place or place in path.parents for place in places)

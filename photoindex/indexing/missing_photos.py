@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,8 @@ from photoindex.catalogue import files
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.files import Root
 from photoindex.config import Settings
-from photoindex.system.paths import printable, root_of
+from photoindex.system.clock import utc_now
+from photoindex.system.paths import is_at_or_below, printable, root_of
 from photoindex.types import FileStat, ScannedFile
 
 BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one burst,
@@ -88,7 +89,7 @@ class Suspension:
         read: Mapping[Path, int] | None = None
         for root in roots:
             paths = by_root.get(root.id, [])
-            whole = place == root.path or place in root.path.parents
+            whole = is_at_or_below(root.path, place)
             if accept:
                 removed += paths
                 self._accept(connection, root, len(paths), whole)
@@ -128,7 +129,7 @@ class Suspension:
                 burst = self._bursts.get(root.id)
                 if burst is None or now - burst.last > BURST_SECONDS or now - burst.first > LONGEST_BURST:
                     present = files.count_present(connection, root.id)
-                    burst = self._bursts[root.id] = _Burst(_now(), now, now, present)
+                    burst = self._bursts[root.id] = _Burst(utc_now(), now, now, present)
                 burst.last = now
                 burst.photos += len(ids)
                 if not burst.suspended and burst.photos >= self._settings.suspend_photos:
@@ -201,7 +202,3 @@ def _vanished(
         elif not os.path.lexists(path):
             found.add(path)
     return found
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from photoindex.captioner import Captioner
@@ -38,6 +38,7 @@ from photoindex.media.metadata.places import Gazetteer
 from photoindex.search import FullText
 from photoindex.search.fulltext import sync
 from photoindex.search.terms import index as term_index
+from photoindex.system.clock import utc_now
 from photoindex.system.paths import shown
 from photoindex.types import Progress, Tally
 
@@ -76,7 +77,7 @@ class Pipeline:
         settings: Settings,
         load: Callable[[Settings], Captioner],
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        now: Callable[[], datetime] = utc_now,
         pace: Pace | None = None,
     ) -> None:
         self._database = database

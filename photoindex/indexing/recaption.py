@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from photoindex.catalogue.jobs import STALE, Priority, failures
 from photoindex.catalogue.schema import caption, file, model, root
 from photoindex.errors import PhotoError
 from photoindex.indexing.pipeline import Pipeline
+from photoindex.system.clock import utc_now
 from photoindex.types import Progress, Tally
 
 TRIAL_PHOTOS = 16
@@ -73,7 +73,7 @@ class Recaptioner:
         started: Callable[[int | None, int], None],
     ) -> Tally:
         """Make a batch and work off what is due. ``started`` is told the batch's id and number of photos."""
-        model_setting, now = self._pipeline.model_setting, datetime.now(timezone.utc)
+        model_setting, now = self._pipeline.model_setting, utc_now()
         chosen = [] if kind == "failed" else self.files(kind, query)
         with self._database.write() as connection:
             if kind == "failed":

@@ -11,13 +11,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from photoindex.catalogue import files, jobs
 from photoindex.catalogue.database import Database
 from photoindex.errors import CatalogueError
 from photoindex.folders import FolderObserver, Settler
+from photoindex.system.clock import utc_now
+from photoindex.system.paths import is_at_or_below
 
 logger = logging.getLogger(__name__)
 
@@ -58,9 +60,9 @@ class WatchJournal:
 
     def heard(self, path: Path) -> None:
         """An event came for ``path``."""
-        place = next((place for place in self._places if path == place or place in path.parents), None)
+        place = next((place for place in self._places if is_at_or_below(path, place)), None)
         if place is not None:
-            self._events[place] = datetime.now(timezone.utc)
+            self._events[place] = utc_now()
 
     def due_in(self) -> float:
         """Seconds until :meth:`write_when_due` will have something to write."""

@@ -30,7 +30,7 @@ from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.retry import Retry
 from photoindex.indexing.watch_status import WatchJournal
 from photoindex.media.metadata.sidecars import is_sidecar
-from photoindex.system.paths import absolute, root_of
+from photoindex.system.paths import absolute, is_in_any, root_of
 from photoindex.types import FileEvent, IndexReport, Progress, Tally
 
 EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead
@@ -163,7 +163,7 @@ class Watcher:
             with self._database.read() as connection:
                 suspended = [root.path for root in files.list_roots(connection) if root.suspended_photos is not None]
             for path in suspended:
-                if any(path == place or place in path.parents for place in self._places):
+                if is_in_any(path, self._places):
                     self._indexer.compare_again(path)
             self._looked_for_suspended_at = time.monotonic()
 

@@ -45,6 +45,7 @@ from photoindex.search.fulltext import sync
 from photoindex.search.fulltext.generations import REMEDY
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
+from photoindex.system.clock import utc_now
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Finding
@@ -62,7 +63,7 @@ class Machine:
 
     limits: InotifyLimits
     file_system: Callable[[Path], str | None] = mounts.file_system
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    now: Callable[[], datetime] = utc_now
 
 
 def examine(

@@ -20,6 +20,7 @@ from photoindex.errors import PhotoError
 from photoindex.folders.walk import file_stat
 from photoindex.library.hamming import NearStrings
 from photoindex.media.decode import Decoder
+from photoindex.system.paths import is_in_any
 from photoindex.types import Duplicate, Progress
 
 DECODED_SIZE = 256  # pixels a side; a fingerprint hardly depends on it
@@ -57,7 +58,7 @@ def find_duplicates(
         taken.update(alike)
         members = sorted((held[photo_id] for photo_id in alike), key=_worth)
         group = tuple(_duplicate(member, path, alike[member.id]) for member in members for path in member.paths)
-        if len(group) > 1 and (not below or any(_is_below(each.path, below) for each in group)):
+        if len(group) > 1 and (not below or any(is_in_any(each.path, below) for each in group)):
             groups.append(group)
     return sorted(groups, key=lambda group: group[0].path)
 
@@ -104,10 +105,6 @@ def _duplicate(photo: HeldPhoto, path: Path, distance: int) -> Duplicate:
     return Duplicate(
         path, photo.id, photo.content_hash, photo.bytes, photo.width, photo.height, photo.format, distance
     )  # fmt: skip
-
-
-def _is_below(path: Path, places: Sequence[Path]) -> bool:
-    return any(path == place or place in path.parents for place in places)
 
 
 def _is_as_it_was(path: Path, known: fingerprints.Unprinted) -> bool:

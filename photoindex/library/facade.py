@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from photoindex.captioner import Captioner
 from photoindex.catalogue.database import Database, is_backed_up
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError, PhotoError
+from photoindex.system.clock import utc_now
 from photoindex.system.lazy_imports import lazily
 from photoindex.system.paths import absolute, check_exists
 
@@ -274,7 +274,7 @@ class Library:
         """Queue failed files again (all when none is named); the next index or watch takes them. Returns how many."""
         with self._database.write() as connection:
             chosen = details.file_ids_at(connection, map(Path, paths)) if paths else None
-            return jobs.retry_failures(connection, chosen, datetime.now(timezone.utc))
+            return jobs.retry_failures(connection, chosen, utc_now())
 
     def ignore_failures(self, *paths: Path | str) -> int:
         """Stop reporting these files until they change. Returns how many had failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -64,9 +64,19 @@ def _respelt(name: str, names: Sequence[str], any_case: bool) -> str:
     return same[0] if len(same) == 1 else name
 
 
+def is_at_or_below(path: Path, folder: Path) -> bool:
+    """Return whether ``path`` is ``folder`` or lies somewhere below it. Both are absolute; the disk is not asked."""
+    return path == folder or folder in path.parents
+
+
+def is_in_any(path: Path, places: Collection[Path]) -> bool:
+    """Return whether ``path`` lies at or below one of these places; of many places a set answers fastest."""
+    return path in places or any(parent in places for parent in path.parents)
+
+
 def root_of(roots: Iterable[_Root], path: Path) -> _Root | None:
     """The deepest root at or above ``path``."""
-    above = [root for root in roots if path == root.path or root.path in path.parents]
+    above = [root for root in roots if is_at_or_below(path, root.path)]
     return max(above, key=lambda root: len(root.path.parts), default=None)
 
 

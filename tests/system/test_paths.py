@@ -11,7 +11,13 @@ import pytest
 
 from photoindex.catalogue.schema import stored_path
 from photoindex.library import Library
-from photoindex.system.paths import as_on_disk, printable, shown
+from photoindex.system.paths import (
+    as_on_disk,
+    is_at_or_below,
+    is_in_any,
+    printable,
+    shown,
+)
 from tests.support import make_photo, names
 
 NFC, NFD = unicodedata.normalize("NFC", "Été"), unicodedata.normalize("NFD", "Été")
@@ -114,3 +120,22 @@ def test_any_name_can_be_shown(name: bytes, on_a_line: str, as_text: str) -> Non
     path = Path(os.fsdecode(name))
     assert shown(path) == on_a_line
     assert printable(path) == as_text
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "expected"),
+    [
+        ("/p/a", "/p/a", True),
+        ("/p/a/b/c.jpg", "/p/a", True),
+        ("/p/ab", "/p/a", False),
+        ("/p", "/p/a", False),
+        ("/p/a.jpg", "/p/a", False),
+        ("/p/a", "/", True),
+        ("/p/\udcff/x", "/p/\udcff", True),
+        ("/p/a%20b/x", "/p/a b", False),
+    ],
+)
+def test_a_path_lies_at_or_below_a_folder_by_whole_names(path: str, folder: str, expected: bool) -> None:
+    assert is_at_or_below(Path(path), Path(folder)) is expected
+    assert is_in_any(Path(path), [Path("/elsewhere"), Path(folder)]) is expected
+    assert is_in_any(Path(path), {Path(folder)}) is expected

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from photoindex.language.place_names import words_of
 from photoindex.search.query.parser import FORMAT
+from photoindex.system.paths import is_at_or_below
 from photoindex.types import Photo, PhotoFacts
 
 # Names are written in CamelCase, snake_case and with numbers stuck to words: "BeachTrip2019" -> "Beach Trip 2019".
@@ -97,7 +98,7 @@ def _numbers(facts: PhotoFacts) -> dict[str, float]:
 
 
 def _root_of(path: Path, roots: Sequence[Path]) -> Path:
-    above = [root for root in roots if root in path.parents]
+    above = [root for root in roots if is_at_or_below(path, root)]
     return max(above, key=lambda root: len(root.parts), default=path.parent)
 
 

@@ -17,10 +17,11 @@ from photoindex.cli.progress import ProgressDisplay
 from photoindex.errors import ExchangeError
 from photoindex.system.atomic import replacing
 from photoindex.system.paths import printable
+from photoindex.system.regular_files import open_regular
 from photoindex.types import SidecarStyle
 
 if TYPE_CHECKING:
-    from photoindex.exchange.sidecars import Written
+    from photoindex.exchange.sidecars import SidecarChange
 
 
 @click.command()
@@ -76,30 +77,32 @@ def export(
             return
         report = exchange.write_sidecars(
             photo_ids, style=style, machine=machine, dry_run=dry_run, problem=warn, progress=display,
-            told=lambda written: tell(context, written, dry_run),
+            on_change=lambda change: print_change(context, change, dry_run),
         )  # fmt: skip
     parts = [f"{report.written} sidecars {'would be ' if dry_run else ''}written", f"{report.unchanged} unchanged"]
     if report.kept:
         parts.append(f"{report.kept} keep a description that is not yours")
     if report.failed:
         parts.append(f"{report.failed} failed")
+    if report.missing:
+        parts.append(f"{report.missing} skipped, as their photos are not there now")
     context.say(", ".join(parts))
     if report.failed:
         raise SystemExit(EXIT_SOME_FAILED)
 
 
-def tell(context: Context, written: Written, dry_run: bool) -> None:
-    """A sidecar that changes, in one line: on stdout when asked what would be done."""
+def print_change(context: Context, change: SidecarChange, dry_run: bool) -> None:
+    """Print the change of a sidecar in one line, in a dry run on stdout."""
     parts = []
-    if written.caption is not None:
-        parts.append(f"caption {written.caption!r}" if written.caption else "no caption")
-    parts += [f"+{tag}" for tag in written.added] + [f"-{tag}" for tag in written.removed]
-    if written.kept is not None:
-        parts.append(f"keeps {written.kept!r}")
-    line = f"{printable(written.sidecar)}: {'new, ' if written.created else ''}{', '.join(parts)}"
+    if change.caption is not None:
+        parts.append(f"caption {change.caption!r}" if change.caption else "no caption")
+    parts += [f"+{tag}" for tag in change.added] + [f"-{tag}" for tag in change.removed]
+    if change.kept is not None:
+        parts.append(f"keeps {change.kept!r}")
+    line = f"{printable(change.sidecar)}: {'new, ' if change.created else ''}{', '.join(parts)}"
     if dry_run:
         click.echo(output.visible(line))
-    elif written.kept is not None:
+    elif change.kept is not None:
         context.say(output.visible(line))
 
 
@@ -123,9 +126,13 @@ def written_to(path: Path) -> Iterator[BinaryIO]:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="PATH…")
 @click.option("--sidecars", is_flag=True, help="Read the sidecars beside the library's photos at these paths.")
 @click.option("--replace", is_flag=True, help="What you said in the export counts, also where you said more since.")
+@click.option("--match-paths", is_flag=True,
+              help="Words about a file that changed since go to what is at its path now.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say how much it would change, and change nothing.")
 @click.pass_obj
-def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replace: bool, dry_run: bool) -> None:
+def import_(
+    context: Context, /, paths: tuple[Path, ...], sidecars: bool, replace: bool, match_paths: bool, dry_run: bool
+) -> None:
     """Bring an export back: files of JSON lines (- is the standard input), or sidecars.
 
     Photos are known by their content, wherever they lie now. What is newer counts, and nothing is lost: what an import
@@ -140,6 +147,8 @@ def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replac
     """
     from photoindex.exchange.exchange import ImportReport, lines_of
 
+    if sidecars and match_paths:
+        raise click.UsageError("--match-paths is about JSON lines: a sidecar lies beside its photo")
     report = ImportReport()
     with context.open() as library, ProgressDisplay(context.quiet) as display:
         exchange = library.exchange()
@@ -148,11 +157,11 @@ def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replac
         else:
             for path in paths:
                 with opened(path) as file:
-                    found = exchange.read_lines(
-                        lines_of(file), replace=replace, dry_run=dry_run, progress=display,
+                    read = exchange.read_lines(
+                        lines_of(file), replace=replace, match_paths=match_paths, dry_run=dry_run, progress=display,
                         problem=lambda what, path=path: warn(f"{printable(path)}, {what}"),  # type: ignore[misc]
                     )  # fmt: skip
-                report = report.plus(found)
+                report = report.plus(read)
     if report.not_indexed:
         context.say(f"saved; searches know of it after the next `photoindex index`: {report.not_indexed}")
     would = "would be " if dry_run else ""
@@ -163,18 +172,24 @@ def import_(context: Context, /, paths: tuple[Path, ...], sidecars: bool, replac
     if report.waiting and not dry_run:
         folders = " ".join(output.visible(printable(Path(root))) for root in report.roots)
         context.say(f"{report.waiting} photos are found once they are indexed: photoindex index {folders or '…'}")
+    if report.changed_files:
+        context.say(
+            f"at the paths of {report.changed_files} photos is other content now: "
+            "if these are the same photos, edited since, import with --match-paths"
+        )
     if report.bad:
         raise SystemExit(EXIT_SOME_FAILED)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A file to read; ``-`` is the standard input. Raises :class:`ExchangeError`."""
+    """Open a regular file, or ``-`` for the standard input. Raises :class:`ExchangeError`."""
     if str(path) == "-":
         yield sys.stdin.buffer
         return
     try:
-        file = path.open("rb")
+        # The shell's <(command) is a pipe that is open already; any other pipe may block forever.
+        file = path.open("rb") if path.parent == Path("/dev/fd") else open_regular(path)
     except OSError as error:
         raise ExchangeError(f"cannot read {path}: {error.strerror or error}") from error
     with file:

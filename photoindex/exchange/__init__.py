@@ -1,4 +1,4 @@
-"""What is known of photos, in forms that other programs and later libraries can read: sidecars and JSON lines."""
+"""Export and import: XMP sidecars for other programs, JSON lines for other libraries."""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""From the catalogue to the records of an export."""
+"""Reads the records of an export from the catalogue."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -23,46 +27,92 @@ from photoindex.exchange.records import (
     TermRecord,
     VectorRecord,
 )
+from photoindex.system.regular_files import open_regular
 
-# Of the table ``photo``: what a record has a field of its own for, and what is of one catalogue alone.
+# Columns of the table ``photo`` that a record has a field for, or that have a meaning in one catalogue only.
 _OWN_FIELDS = ("id", "content_hash", "size", "added_at", "text_stale")
 FACTS = tuple(column for column in photo.columns if column.name not in _OWN_FIELDS)
 
 
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """A present file as it was when its content was read."""
+
+    photo_id: int
+    content_hash: str
+    size: int
+    mtime_ns: int
+
+
+def indexed_files(connection: Connection, photo_ids: Sequence[int]) -> dict[Path, IndexedFile]:
+    """Return the files of these photos that the catalogue holds to be present, by path."""
+    indexed: dict[Path, IndexedFile] = {}
+    columns = (file.c.photo_id, photo.c.content_hash, file.c.size, file.c.mtime_ns)
+    for chunk in chunks(photo_ids):
+        query = (
+            select(root.c.path, file.c.relative_path, *columns)
+            .join_from(file, root)
+            .join(photo, photo.c.id == file.c.photo_id)
+            .where(file.c.photo_id.in_(chunk), file.c.missing_since.is_(None))
+        )
+        for path, relative_path, *values in connection.execute(query):
+            indexed[Path(path, relative_path)] = IndexedFile(*values)
+    return indexed
+
+
+def holds(path: Path, indexed: IndexedFile) -> bool:
+    """Return whether a path still holds the content that was indexed there. A file that was touched since is hashed.
+
+    Raises :class:`OSError` for a path that cannot be read.
+    """
+    status = os.stat(path)
+    if (status.st_size, status.st_mtime_ns) == (indexed.size, indexed.mtime_ns):
+        return True
+    digest = hashlib.sha256()
+    with open_regular(path) as opened:
+        while block := opened.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest() == indexed.content_hash
+
+
 def library_record(connection: Connection, photos: int) -> LibraryRecord:
+    """Return the roots of a library, and the number of exported photos."""
     return LibraryRecord(tuple(str(each.path) for each in files.list_roots(connection)), photos)
 
 
 def model_records(connection: Connection) -> Iterator[ModelRecord]:
-    """The models, by identity."""
+    """Yield the models in the order of their identities."""
     for row in connection.execute(select(model).order_by(model.c.identity)):
         words = None if row.terms is None else unpack_words(row.terms)
         yield ModelRecord(row.identity, row.name, row.encoder, row.first_used_at, words, row.term_scale)
 
 
 def ids_by_content(connection: Connection, photo_ids: Sequence[int] | None) -> list[int]:
-    """The ids of these photos, or of all, in the order of their hashes: the same in every catalogue."""
+    """Return the ids of these photos, or of all, in the order of their hashes: the same in every catalogue."""
     query = select(photo.c.id).order_by(photo.c.content_hash)
     chosen = None if photo_ids is None else set(photo_ids)
     return [number for number in connection.execute(query).scalars() if chosen is None or number in chosen]
 
 
-def photo_records(connection: Connection, photo_ids: Sequence[int]) -> Iterator[PhotoRecord]:
-    """The records of these photos, in this order; as many are read at once as a statement takes."""
+def photo_records(connection: Connection, photo_ids: Sequence[int], now: dt.datetime) -> Iterator[PhotoRecord]:
+    """Yield the records of these photos in this order. A path where nothing is any more is missing since ``now``."""
     for chunk in chunks(photo_ids):
-        yield from _chunk(connection, chunk)
+        yield from _records(connection, chunk, now)
 
 
-def _chunk(connection: Connection, ids: Sequence[int]) -> Iterator[PhotoRecord]:
+def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> Iterator[PhotoRecord]:
     rows = {row.id: row for row in connection.execute(select(photo).where(photo.c.id.in_(ids)))}
     paths: dict[int, list[FileRecord]] = {}
     query = select(file, root.c.path).join_from(file, root).where(file.c.photo_id.in_(ids))
     for row in connection.execute(query):
-        record = FileRecord(row.path, row.relative_path, row.size, row.mtime_ns, row.missing_since)
+        missing_since = row.missing_since
+        if missing_since is None and not os.path.exists(os.path.join(row.path, row.relative_path)):
+            missing_since = now
+        record = FileRecord(row.path, row.relative_path, row.size, row.mtime_ns, missing_since)
         paths.setdefault(row.photo_id, []).append(record)
     captions: dict[int, list[CaptionRecord]] = {}
-    told = select(caption, model.c.identity).join_from(caption, model, isouter=True)
-    for row in connection.execute(told.where(caption.c.photo_id.in_(ids)).order_by(caption.c.id)):
+    with_model = select(caption, model.c.identity).join_from(caption, model, isouter=True)
+    for row in connection.execute(with_model.where(caption.c.photo_id.in_(ids)).order_by(caption.c.id)):
         captions.setdefault(row.photo_id, []).append(
             CaptionRecord(
                 row.text, row.source, row.rank, row.current, row.locked, row.identity, row.log_probability,
@@ -76,8 +126,8 @@ def _chunk(connection: Connection, ids: Sequence[int]) -> Iterator[PhotoRecord]:
             tags.setdefault(row.photo_id, []).append(row.text)
         else:
             terms.setdefault(row.photo_id, []).append(TermRecord(row.text, row.weight, row.source))
-    learned = select(term_vector.c.photo_id, term_vector.c.entries, model.c.identity).join_from(term_vector, model)
-    found = {row.photo_id: row for row in connection.execute(learned.where(term_vector.c.photo_id.in_(ids)))}
+    query = select(term_vector.c.photo_id, term_vector.c.entries, model.c.identity).join_from(term_vector, model)
+    vectors = {row.photo_id: row for row in connection.execute(query.where(term_vector.c.photo_id.in_(ids)))}
     changes: dict[int, list[CorrectionRecord]] = {}
     query = select(correction).where(correction.c.photo_id.in_(ids)).order_by(correction.c.made_at, correction.c.id)
     for row in connection.execute(query):
@@ -86,7 +136,7 @@ def _chunk(connection: Connection, ids: Sequence[int]) -> Iterator[PhotoRecord]:
     for number in ids:
         if number not in rows:
             continue
-        row, vector = rows[number], found.get(number)
+        row, vector = rows[number], vectors.get(number)
         yield PhotoRecord(
             row.content_hash,
             row.size,
@@ -102,7 +152,7 @@ def _chunk(connection: Connection, ids: Sequence[int]) -> Iterator[PhotoRecord]:
 
 
 def fact(value: Any) -> Any:
-    """A column's value as a record has it."""
-    if isinstance(value, dt.date):  # a datetime is one as well
+    """Return a column's value in the form that records have."""
+    if isinstance(value, dt.date):  # includes datetime
         return value.isoformat()
     return value

@@ -1,9 +1,12 @@
-"""From the records of an export into a catalogue, which may know some of it, or other things.
+"""Merges the records of an export into a catalogue that may hold some of them, or others.
 
-A photo that the catalogue has not met is taken over as it is, and waits for its file. Of one that it knows, the
-captions that it lacks become history; what a model says is taken where no model has said anything yet; and of what
-people said the newer counts, caption, tags and lock each by itself, so that a removal counts as well. Doing it twice
-changes nothing the second time.
+A record and a photo belong together when their content is equal, by SHA-256. A path never decides, unless the caller
+asks for it: paths such as ``DCIM/100/IMG_0001.jpg`` occur in every library, and files of uncompressed formats have
+equal sizes.
+
+A record of unknown content becomes a photo that waits for its file. For known content, captions that the catalogue
+lacks become history; a model's captions are used where no model has captioned the photo; and caption, tags and lock of
+the user are each taken from the side that changed them last, so a removal counts too. A second import changes nothing.
 """
 
 from __future__ import annotations
@@ -13,40 +16,57 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import Connection, exists, insert, select, update
 
 from photoindex.catalogue import corrections as store
-from photoindex.catalogue import photos, term_vectors
+from photoindex.catalogue import files, photos, term_vectors
 from photoindex.catalogue.corrections import Said
 from photoindex.catalogue.editor import new_edit
 from photoindex.catalogue.fast_queries import vocabularies
-from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term
+from photoindex.catalogue.schema import caption, correction, file, model, photo, term
 from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_vector
 from photoindex.errors import ExchangeError
 from photoindex.exchange.export import FACTS
-from photoindex.exchange.precedence import Heard, heard_of, newer, with_times
-from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord
+from photoindex.exchange.precedence import DatedWords, newest, with_dates, words_of_record
+from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord, check_text, short
 from photoindex.types import TermVocabulary
 
 Outcome = Literal["added", "changed", "unchanged"]
+_LONGEST_FACT = 10_000  # characters
+_SHORT_NAME = 64  # characters of a model's name and encoder
+_RANGES: dict[str, tuple[float, float]] = {
+    "width": (0, 2**31 - 1),
+    "height": (0, 2**31 - 1),
+    "orientation": (0, 2**16 - 1),
+    "rating": (-1, 5),
+    "taken_offset": (-24 * 60, 24 * 60),
+    "latitude": (-90, 90),
+    "longitude": (-180, 180),
+}
 
 
 class Merger:
-    """Brings records into a catalogue. ``replace``: what people say in them counts, whatever is newer."""
+    """Merges records into a catalogue.
 
-    def __init__(self, now: datetime, *, replace: bool = False) -> None:
-        self._now, self._replace = now, replace
+    ``replace``: the user's words in the records count, even where the catalogue has newer ones. ``match_paths``: a
+    record of unknown content belongs to the photo that is at the same absolute path now.
+    """
+
+    def __init__(self, now: datetime, *, replace: bool = False, match_paths: bool = False) -> None:
+        self._now, self._replace, self._match_paths = now, replace, match_paths
         self._models: dict[str, tuple[int, TermVocabulary | None]] = {}
+        self.changed_files = 0  # records of unknown content that had the path of a photo that is in the catalogue
 
-    def forget(self) -> None:
-        """The transaction was rolled back: what it had made is not there."""
+    def forget_models(self) -> None:
+        """Drop the ids of models. Call this after a rollback, which may have removed their rows."""
         self._models.clear()
 
     def merge_model(self, connection: Connection, record: ModelRecord) -> None:
-        """Make a model known, with the words of its vectors."""
+        """Insert a model, or add the vocabulary of its vectors when the catalogue lacks it."""
         row = connection.execute(select(model.c.id, model.c.terms).where(model.c.identity == record.identity)).first()
         values: dict[str, Any] = {}
         if record.terms is not None and record.term_scale is not None:
@@ -54,9 +74,9 @@ class Merger:
         if row is None:
             connection.execute(
                 insert(model).values(
-                    identity=record.identity[:128],
-                    name=record.name[:64],
-                    encoder=record.encoder[:64],
+                    identity=record.identity,
+                    name=record.name[:_SHORT_NAME],
+                    encoder=record.encoder[:_SHORT_NAME],
                     first_used_at=record.first_used_at,
                     **values,
                 )
@@ -66,17 +86,20 @@ class Merger:
         self._models.pop(record.identity, None)
 
     def merge_photo(self, connection: Connection, record: PhotoRecord) -> Outcome:
-        """Bring in what a record says of a photo. Raises :class:`ExchangeError` for a fact that cannot be one."""
+        """Merge one photo's record. Raises :class:`ExchangeError` for a fact that is not possible."""
         photo_id = connection.execute(select(photo.c.id).where(photo.c.content_hash == record.sha256)).scalar()
+        if photo_id is not None and has_file(connection, photo_id):
+            return self._merge(connection, photo_id, record, same_content=True)
+        at_path = _photo_at_path(connection, record)
+        if at_path is not None and self._match_paths:
+            return self._merge(connection, at_path, record, same_content=False)
+        self.changed_files += at_path is not None
         if photo_id is not None:
             return self._merge(connection, photo_id, record, same_content=True)
-        photo_id = _by_path(connection, record)
-        if photo_id is not None:
-            return self._merge(connection, photo_id, record, same_content=False)
         self._add(connection, record)
         return "added"
 
-    # ---- a photo that is new ---------------------------------------------------------------------
+    # ---- unknown content ---------------------------------------------------------------------
 
     def _add(self, connection: Connection, record: PhotoRecord) -> None:
         added = connection.execute(
@@ -118,7 +141,7 @@ class Merger:
 
     def _insert_terms(self, connection: Connection, photo_id: int, record: PhotoRecord, but: set[str]) -> None:
         rows = [
-            {"photo_id": photo_id, "text": each.text, "weight": each.weight, "source": each.source[:16]}
+            {"photo_id": photo_id, "text": each.text, "weight": each.weight, "source": each.source}
             for each in record.terms
             if each.source not in but and each.source != store.TAG_SOURCE
         ]
@@ -126,7 +149,7 @@ class Merger:
             connection.execute(insert(term), rows)
 
     def _save_vector(self, connection: Connection, photo_id: int, record: PhotoRecord) -> None:
-        """A vector over words that are not known here says nothing, and is left for `reindex`."""
+        """Store a record's term vector, unless the vocabulary of its model is unknown here: `reindex` makes another."""
         if record.vector is None:
             return
         model_id, vocabulary = self._model(connection, record.vector.model)
@@ -136,30 +159,30 @@ class Merger:
         ids = vector.ids.astype(np.int64)
         whole = len(record.vector.entries) == ENTRY_BYTES * len(ids)
         if not whole or (len(ids) and (ids[-1] >= len(vocabulary.words) or np.any(np.diff(ids) <= 0))):
-            raise ExchangeError("vector.entries is none over the words of its model")
+            raise ExchangeError("vector.entries does not fit the vocabulary of its model")
         term_vectors.save_vectors(connection, {photo_id: vector}, model_id)
 
     def _model(self, connection: Connection, identity: str) -> tuple[int, TermVocabulary | None]:
         if identity not in self._models:
             name = identity.rpartition("-")[0] or identity
-            model_id = photos.ensure_model(connection, identity[:128], name[:64], "unknown")
+            model_id = photos.ensure_model(connection, identity, name[:_SHORT_NAME], "unknown")
             self._models[identity] = model_id, vocabularies(connection).get(model_id)
         return self._models[identity]
 
-    # ---- a photo that is known -------------------------------------------------------------------
+    # ---- known content -------------------------------------------------------------------
 
     def _merge(self, connection: Connection, photo_id: int, record: PhotoRecord, *, same_content: bool) -> Outcome:
         changed = False
         if same_content:
-            changed = self._merge_model_words(connection, photo_id, record)
-            changed |= self._merge_sidecar_words(connection, photo_id, record)
-        heard = heard_of(record)
-        changed |= self.merge_said(connection, photo_id, heard, record.corrections, record.captions)
+            changed = self._merge_model_captions(connection, photo_id, record)
+            changed |= self._merge_sidecar_captions(connection, photo_id, record)
+        words = words_of_record(record)
+        changed |= self.merge_words(connection, photo_id, words, record.corrections, record.captions)
         if changed:
             photos.mark_text_stale(connection, [photo_id])
         return "changed" if changed else "unchanged"
 
-    def _merge_model_words(self, connection: Connection, photo_id: int, record: PhotoRecord) -> bool:
+    def _merge_model_captions(self, connection: Connection, photo_id: int, record: PhotoRecord) -> bool:
         rows = connection.execute(
             select(caption.c.text, caption.c.current, model.c.identity)
             .join_from(caption, model, isouter=True)
@@ -173,7 +196,7 @@ class Merger:
         if any(row.current for row in rows):
             self._insert_captions(connection, photo_id, map(_as_history, news))
             return bool(news)
-        # No model of this library has said anything: the export's has.
+        # No model of this library has captioned the photo: use the captions of the export.
         self._insert_captions(
             connection, photo_id, (_unlocked(each) for each in theirs if each.current or each in news)
         )
@@ -181,7 +204,7 @@ class Merger:
         self._save_vector(connection, photo_id, record)
         return True
 
-    def _merge_sidecar_words(self, connection: Connection, photo_id: int, record: PhotoRecord) -> bool:
+    def _merge_sidecar_captions(self, connection: Connection, photo_id: int, record: PhotoRecord) -> bool:
         rows = connection.execute(
             select(caption.c.text, caption.c.current).where(
                 caption.c.photo_id == photo_id, caption.c.source == "sidecar"
@@ -195,19 +218,19 @@ class Merger:
         self._insert_captions(connection, photo_id, map(_unlocked, news))
         return bool(news)
 
-    def merge_said(
+    def merge_words(
         self,
         connection: Connection,
         photo_id: int,
-        heard: Heard,
+        theirs: DatedWords,
         changes: Sequence[CorrectionRecord] = (),
         captions: Sequence[CaptionRecord] = (),
     ) -> bool:
-        """Bring in what people say, its history (``changes``) and their earlier ``captions``; says whether that
-        changed anything. The photo is to be marked by who calls."""
+        """Merge the user's words, their history (``changes``) and earlier ``captions``; return whether that changed
+        anything. The caller marks the photo for the full-text index."""
         before = store.said_of(connection, [photo_id])[photo_id]
-        mine = _mine(connection, photo_id, before)
-        after = heard.said if self._replace else newer(mine, heard)
+        mine = _dated(connection, photo_id, before)
+        after = theirs.words if self._replace else newest(mine, theirs)
         known = set(
             connection.execute(
                 select(caption.c.text).where(caption.c.photo_id == photo_id, caption.c.source == "user")
@@ -217,11 +240,13 @@ class Merger:
         self._insert_captions(connection, photo_id, map(_as_history, earlier))
         if after.locked != before.locked and not _exists(connection, photo_id, after):
             after = Said(after.caption, after.tags, before.locked)
-        had = _corrections_of(connection, photo_id)
-        noted = [each for each in changes if (each.edit, each.kind) not in had]
-        _insert_corrections(connection, photo_id, noted)
+        known_changes = _corrections_of(connection, photo_id)
+        added = [each for each in changes if (each.edit, each.kind) not in known_changes]
+        _insert_corrections(connection, photo_id, added)
         undone = [
-            each for each in changes if each.undone_at is not None and had.get((each.edit, each.kind), each) is None
+            each
+            for each in changes
+            if each.undone_at is not None and known_changes.get((each.edit, each.kind), each) is None
         ]
         for each in undone:
             connection.execute(
@@ -232,31 +257,31 @@ class Merger:
                 .values(undone_at=each.undone_at)
             )
         if after != before:
-            times = (heard.captioned_at, heard.tagged_at, heard.locked_at)
+            times = (theirs.captioned_at, theirs.tagged_at, theirs.locked_at)
             moment = max((time for time in times if time is not None), default=self._now)
             if after.caption != before.caption:
-                store.put_caption(connection, photo_id, after.caption, heard.captioned_at or moment)
+                store.put_caption(connection, photo_id, after.caption, theirs.captioned_at or moment)
             if after.tags != before.tags:
                 store.put_tags(connection, photo_id, after.tags)
             if after.locked != before.locked:
                 store.put_lock(connection, photo_id, after.locked)
             if before != Said() or not changes:
-                # Something of this library's own was replaced, or came without a history: that can be undone.
+                # Words of this library were replaced, or the new ones have no history: record a change to undo.
                 store.note(connection, photo_id, new_edit(), before, after, moment)
-        return after != before or bool(earlier or noted or undone)
+        return after != before or bool(earlier or added or undone)
 
 
-def _mine(connection: Connection, photo_id: int, said: Said) -> Heard:
+def _dated(connection: Connection, photo_id: int, words: Said) -> DatedWords:
     rows = connection.execute(
         select(correction).where(correction.c.photo_id == photo_id).order_by(correction.c.made_at, correction.c.id)
     ).all()
-    spoken = connection.execute(
+    captioned_at = connection.execute(
         select(caption.c.created_at).where(
             caption.c.photo_id == photo_id, caption.c.source == "user", caption.c.current
         )
     ).scalar()
     changes = [CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at) for row in rows]
-    return with_times(said, changes, spoken)
+    return with_dates(words, changes, captioned_at)
 
 
 def _as_history(row: CaptionRecord) -> CaptionRecord:
@@ -264,7 +289,7 @@ def _as_history(row: CaptionRecord) -> CaptionRecord:
 
 
 def _unlocked(row: CaptionRecord) -> CaptionRecord:
-    """The lock is the person's, and set when it is known whether it counts."""
+    """Remove the lock: it belongs to the user's words, which are merged later."""
     return _changed(row, current=row.current, locked=False)
 
 
@@ -274,16 +299,16 @@ def _changed(row: CaptionRecord, *, current: bool, locked: bool) -> CaptionRecor
     )
 
 
-def _exists(connection: Connection, photo_id: int, said: Said) -> bool:
-    """Whether there is, or will be, the caption that is to be locked: one of other bytes stays with them."""
-    if said.locked is None or (said.locked.source == "user" and said.locked.text == said.caption):
+def _exists(connection: Connection, photo_id: int, words: Said) -> bool:
+    """Return whether the catalogue has, or will have, the caption to lock."""
+    if words.locked is None or (words.locked.source == "user" and words.locked.text == words.caption):
         return True
-    found = exists().where(
+    same = exists().where(
         caption.c.photo_id == photo_id,
-        caption.c.source == said.locked.source,
-        caption.c.text == said.locked.text,
+        caption.c.source == words.locked.source,
+        caption.c.text == words.locked.text,
     )
-    return bool(connection.execute(select(found)).scalar())
+    return bool(connection.execute(select(same)).scalar())
 
 
 def _term_sources(connection: Connection, photo_id: int) -> set[str]:
@@ -314,40 +339,39 @@ def _insert_corrections(connection: Connection, photo_id: int, changes: Sequence
         connection.execute(insert(correction), rows)
 
 
-def _by_path(connection: Connection, record: PhotoRecord) -> int | None:
-    """The photo of the one file that has the name and the size that the record's had: its bytes have changed since.
+def has_file(connection: Connection, photo_id: int) -> bool:
+    """Return whether a photo has a present file, according to the catalogue."""
+    present = exists().where(file.c.photo_id == photo_id, file.c.missing_since.is_(None))
+    return bool(connection.execute(select(present)).scalar())
 
-    The same folder, or else the same path below another root.
-    """
-    for same_root in (True, False):
-        found: set[int] = set()
-        for each in record.files:
-            query = select(file.c.photo_id).join_from(file, root)
-            query = query.where(
-                file.c.relative_path == each.path,
-                file.c.size == each.bytes,
-                file.c.missing_since.is_(None),
-                file.c.photo_id.is_not(None),
-            )
-            if same_root:
-                query = query.where(root.c.path == each.root)
-            found.update(connection.execute(query).scalars())
-        if len(found) == 1:
-            return found.pop()
-    return None
+
+def _photo_at_path(connection: Connection, record: PhotoRecord) -> int | None:
+    """Return the photo that is now at an absolute path of the record, unless its paths hold several photos."""
+    known = (
+        files.photo_at(connection, Path(each.root, each.path)) for each in record.files if each.missing_since is None
+    )
+    photo_ids = {row[1] for row in known if row is not None and row[1] is not None}
+    return photo_ids.pop() if len(photo_ids) == 1 else None
 
 
 def facts_of_record(record: PhotoRecord) -> dict[str, Any]:
-    """The facts of a record that this catalogue has columns for, as the columns' types."""
+    """Return the facts that this catalogue has columns for, as the columns' types.
+
+    Raises :class:`ExchangeError` for a value of another type, or one that no photo has.
+    """
     values: dict[str, Any] = {}
     for column in FACTS:
         value = record.facts.get(column.name)
         if value is None:
             continue
         try:
-            values[column.name] = _converter(column.type.python_type)(value)
-        except (TypeError, ValueError, OverflowError, NotImplementedError, KeyError) as error:
-            raise ExchangeError(f"facts.{column.name} cannot be {str(value)[:40]!r}") from error
+            converted = _converter(column.type.python_type)(value)
+            low, high = _RANGES.get(column.name, (-math.inf, math.inf))
+            if isinstance(converted, (int, float)) and not low <= converted <= high:
+                raise ValueError
+            values[column.name] = converted
+        except (TypeError, ValueError, OverflowError, NotImplementedError, KeyError, ExchangeError) as error:
+            raise ExchangeError(f"facts.{column.name} cannot be {short(value)}") from error
     return values
 
 
@@ -358,14 +382,14 @@ def _converter(kind: type) -> Callable[[Any], Any]:
         return value
 
     def real(value: Any) -> float:
-        if isinstance(value, bool) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(float(value)):
             raise ValueError
         return float(value)
 
     def text(value: Any) -> str:
         if not isinstance(value, str):
             raise TypeError
-        value.encode("utf-8")
+        check_text(value, "it", _LONGEST_FACT)
         return value
 
     def flag(value: Any) -> bool:
@@ -373,8 +397,11 @@ def _converter(kind: type) -> Callable[[Any], Any]:
             raise TypeError
         return value
 
+    def local_time(value: Any) -> datetime:
+        return datetime.fromisoformat(value).replace(tzinfo=None)  # the camera's clock; its offset is another fact
+
     converters: dict[type, Callable[[Any], Any]] = {
-        int: number, float: real, str: text, bool: flag, datetime: datetime.fromisoformat, date: date.fromisoformat,
+        int: number, float: real, str: text, bool: flag, datetime: local_time, date: date.fromisoformat,
         bytes: partial(base64.b64decode, validate=True),
     }  # fmt: skip
     return converters[kind]

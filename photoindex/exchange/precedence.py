@@ -1,4 +1,4 @@
-"""What people say of a photo, here and in an export, with the times that it was said; and what counts of the two."""
+"""What users wrote about a photo, here and in an export, with dates; and which of the two counts."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from photoindex.exchange.records import CorrectionRecord, PhotoRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What people say of a photo, from wherever it comes, and when each was last changed (``None``: nobody knows)."""
+class DatedWords:
+    """Caption, tags and lock of a photo, from any origin, and when each was last changed (``None``: unknown).
 
-    said: Said
+    ``untagged`` holds the tags that were removed, by :func:`tag_key`, and when.
+    """
+
+    words: Said
     captioned_at: datetime | None = None
     tagged_at: datetime | None = None
     locked_at: datetime | None = None
-    untagged: dict[str, datetime] = field(default_factory=dict)  # by key: tags that were taken off, and when
+    untagged: dict[str, datetime] = field(default_factory=dict)
 
 
-def heard_of(record: PhotoRecord) -> Heard:
-    """What a record says."""
-    spoken = next((each for each in record.captions if each.source == "user" and each.current), None)
+def words_of_record(record: PhotoRecord) -> DatedWords:
+    """Return what a record of an export holds of the user's words."""
+    own = next((each for each in record.captions if each.source == "user" and each.current), None)
     locked = next((Locked(each.source, each.text) for each in record.captions if each.locked), None)
-    said = Said(None if spoken is None else spoken.text, merged_tags((), record.tags), locked)
-    return with_times(said, record.corrections, None if spoken is None else spoken.created_at)
+    words = Said(None if own is None else own.text, merged_tags((), record.tags), locked)
+    return with_dates(words, record.corrections, None if own is None else own.created_at)
 
 
-def with_times(said: Said, changes: Sequence[CorrectionRecord], spoken_at: datetime | None) -> Heard:
-    """What is said, dated by its history, oldest first, and by when the caption was made."""
+def with_dates(words: Said, changes: Sequence[CorrectionRecord], captioned_at: datetime | None) -> DatedWords:
+    """Date words by their history, oldest change first, and by the time the caption was made."""
     latest: dict[str, datetime] = {}
     untagged: dict[str, datetime] = {}
     for each in changes:
@@ -44,30 +47,32 @@ def with_times(said: Said, changes: Sequence[CorrectionRecord], spoken_at: datet
             if each.undone_at is not None:
                 for key in new - old:
                     untagged[key] = each.undone_at
-    here = {tag_key(tag) for tag in said.tags}
-    captioned_at = max(filter(None, (latest.get("caption"), spoken_at)), default=None)
-    return Heard(
-        said,
-        captioned_at,
+    present = {tag_key(tag) for tag in words.tags}
+    return DatedWords(
+        words,
+        max(filter(None, (latest.get("caption"), captioned_at)), default=None),
         latest.get("tags"),
         latest.get("lock"),
-        {key: time for key, time in untagged.items() if key not in here},
+        {key: time for key, time in untagged.items() if key not in present},
     )
 
 
-def newer(mine: Heard, theirs: Heard) -> Said:
-    """What counts of two: by itself caption, tags and lock, each the newer; what nobody dated is older than all."""
-    text, tags, locked = mine.said.caption, mine.said.tags, mine.said.locked
+def newest(mine: DatedWords, theirs: DatedWords) -> Said:
+    """Merge two states of a photo: the newer caption, the newer lock, and the tags of both that were not removed since.
+
+    What has no date is older than everything.
+    """
+    text, tags, locked = mine.words.caption, mine.words.tags, mine.words.locked
     if _after(theirs.captioned_at, mine.captioned_at) or (text is None and mine.captioned_at is None):
-        text = theirs.said.caption
-    taken_off = _off(mine.untagged, theirs.tagged_at)
-    kept_off = _off(theirs.untagged, mine.tagged_at)
+        text = theirs.words.caption
+    removed_here = _removed_after(mine.untagged, theirs.tagged_at)
+    removed_there = _removed_after(theirs.untagged, mine.tagged_at)
     tags = merged_tags(
-        (tag for tag in tags if tag_key(tag) not in kept_off),
-        (tag for tag in theirs.said.tags if tag_key(tag) not in taken_off),
+        (tag for tag in tags if tag_key(tag) not in removed_there),
+        (tag for tag in theirs.words.tags if tag_key(tag) not in removed_here),
     )
     if _after(theirs.locked_at, mine.locked_at) or (locked is None and mine.locked_at is None):
-        locked = theirs.said.locked
+        locked = theirs.words.locked
     if locked is not None and locked.source == "user" and locked.text != text:
         locked = None if text is None else Locked("user", text)
     return Said(text, tags, locked)
@@ -77,6 +82,5 @@ def _after(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and (other is None or one > other)
 
 
-def _off(untagged: dict[str, datetime], tagged_at: datetime | None) -> set[str]:
-    """The tags that were taken off by the one after the other had last tagged."""
+def _removed_after(untagged: dict[str, datetime], tagged_at: datetime | None) -> set[str]:
     return {key for key, time in untagged.items() if tagged_at is None or time > tagged_at}

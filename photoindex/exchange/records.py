@@ -1,4 +1,4 @@
-"""The lines of an export: what each holds, and reading one that anybody may have written.
+"""The lines of an export: the fields of each kind, writing them, and reading lines from an untrusted source.
 
 Every line is a JSON object with ``"photoindex_export": 1`` and a ``"kind"``: ``library`` (the roots), ``model`` (what
 captions and term vectors are by) or ``photo``. docs/corrections.md describes every field. Times are ISO 8601 with an
@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from photoindex.errors import ExchangeError
 from photoindex.types import CaptionSource
@@ -25,11 +25,13 @@ VERSION = 1
 KEY = "photoindex_export"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_TEXT = 1_000_000  # characters of one caption, tag or name
+# Characters that the catalogue keeps of each. A text that is cut could become equal to another one.
+_LONGEST_IDENTITY, _LONGEST_EDIT, _LONGEST_SOURCE = 1_000, 32, 16
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A path that held a photo. ``missing_since``: it was not there any more."""
+    """A path that holds a photo, or held it until ``missing_since``."""
 
     root: str
     path: str
@@ -55,7 +57,7 @@ class CaptionRecord:
 
 @dataclass(frozen=True, slots=True)
 class TermRecord:
-    """A weighted word of another source than the person's tags."""
+    """A weighted word from any source but the user's tags."""
 
     text: str
     weight: float
@@ -64,7 +66,7 @@ class TermRecord:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRecord:
-    """A change that a person made, as the catalogue keeps it."""
+    """A change that a user made, as the catalogue stores it."""
 
     edit: str
     kind: str
@@ -84,7 +86,7 @@ class VectorRecord:
 
 @dataclass(frozen=True, slots=True)
 class LibraryRecord:
-    """The folders of the library that was exported, and how many photos follow."""
+    """The folders of the exported library, and the number of photo lines that follow."""
 
     roots: tuple[str, ...]
     photos: int
@@ -92,7 +94,7 @@ class LibraryRecord:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A model that captions or vectors are by. ``terms`` are the words of its vectors."""
+    """A model that made captions or vectors. ``terms`` are the words of its vectors."""
 
     identity: str
     name: str
@@ -104,7 +106,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRecord:
-    """All that is known of one photo. ``facts`` are the columns of the catalogue's ``photo`` that say what it is."""
+    """Everything the catalogue knows about one photo. ``facts`` holds columns of the table ``photo``, by name."""
 
     sha256: str
     bytes: int
@@ -122,7 +124,7 @@ Record = LibraryRecord | ModelRecord | PhotoRecord
 
 
 def to_line(record: Record) -> bytes:
-    """A record as a line of ASCII with its end. The same record is always the same line."""
+    """Return a record as one line of ASCII with a line break. Equal records give equal lines."""
     kinds = {LibraryRecord: "library", ModelRecord: "model", PhotoRecord: "photo"}
     value = {KEY: VERSION, "kind": kinds[type(record)], **_plain(record)}
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
@@ -143,15 +145,15 @@ def _plain(value: Any) -> Any:
 
 
 def from_line(line: bytes) -> Record:
-    """The record of a line. Raises :class:`ExchangeError`, which says in what it is wrong."""
+    """Return the record of a line. Raises :class:`ExchangeError`, which names the field that is wrong."""
     try:
-        value = json.loads(line)
+        value = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ExchangeError(f"not JSON ({error})") from error
     if not isinstance(value, dict) or KEY not in value:
         raise ExchangeError(f'not a line of an export (no "{KEY}")')
     if value[KEY] != VERSION or isinstance(value[KEY], bool):
-        raise ExchangeError(f"written as version {value[KEY]!r}, this photoindex reads {VERSION}: upgrade it")
+        raise ExchangeError(f"written as version {short(value[KEY])}, this photoindex reads {VERSION}: upgrade it")
     fields, kind = _Fields(value, ""), value.get("kind")
     if kind == "library":
         return _library(fields)
@@ -159,11 +161,23 @@ def from_line(line: bytes) -> Record:
         return _model(fields)
     if kind == "photo":
         return _photo(fields)
-    raise ExchangeError(f"of the unknown kind {kind!r}")
+    raise ExchangeError(f"of the unknown kind {short(kind)}")
+
+
+def short(value: Any) -> str:
+    """Return a value for an error message: at most 60 characters, whatever its size and depth."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = value if isinstance(value, str) else str(value)
+    return ascii(text if len(text) <= 40 else text[:40] + "...")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 class _Fields:
-    """A JSON object, and where it stands in the line."""
+    """Reads the fields of a JSON object. Errors name the field by its position in the line."""
 
     def __init__(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -178,17 +192,19 @@ class _Fields:
             raise ExchangeError(f"{self._where}{name} must be {what}")
         return value
 
-    def text(self, name: str) -> str:
-        return cast(str, self.some_text(name, optional=False))
+    def text(self, name: str, longest: int = _MOST_TEXT) -> str:
+        return cast(str, self.optional_text(name, longest, optional=False))
 
-    def some_text(self, name: str, *, optional: bool = True, path: bool = False) -> str | None:
+    def optional_text(
+        self, name: str, longest: int = _MOST_TEXT, *, optional: bool = True, path: bool = False
+    ) -> str | None:
         value = self._get(name, (str,), "text", optional)
         if value is not None:
-            _check_text(value, self._where + name, path=path)
+            check_text(value, self._where + name, longest, path=path)
         return cast("str | None", value)
 
     def path(self, name: str) -> str:
-        return cast(str, self.some_text(name, optional=False, path=True))
+        return cast(str, self.optional_text(name, optional=False, path=True))
 
     def number(self, name: str) -> int:
         value = self._get(name, (int,), "a whole number", False)
@@ -198,26 +214,29 @@ class _Fields:
 
     def real(self, name: str, *, optional: bool = False) -> float | None:
         value = self._get(name, (int, float), "a number", optional)
-        if value is not None and not math.isfinite(value):
+        try:
+            number = None if value is None else float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            number = math.inf
+        if number is not None and not math.isfinite(number):
             raise ExchangeError(f"{self._where}{name} must be a finite number")
-        return None if value is None else float(value)
+        return number
 
     def flag(self, name: str) -> bool:
         return bool(self._get(name, (bool,), "true or false", True))
 
     def time(self, name: str) -> datetime:
-        return cast(datetime, self.some_time(name, optional=False))
+        return cast(datetime, self.optional_time(name, optional=False))
 
-    def some_time(self, name: str, *, optional: bool = True) -> datetime | None:
+    def optional_time(self, name: str, *, optional: bool = True) -> datetime | None:
         text = self._get(name, (str,), "a time", optional)
         if text is None:
             return None
         try:
-            found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-            # Aware, and such that it can be told in any zone.
-            return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+            time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+            return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
         except (ValueError, OverflowError) as error:
-            raise ExchangeError(f"{self._where}{name} is no time as ISO 8601 has it: {text[:40]!r}") from error
+            raise ExchangeError(f"{self._where}{name} is not an ISO 8601 time: {short(text)}") from error
 
     def base64(self, name: str) -> bytes:
         try:
@@ -233,7 +252,7 @@ class _Fields:
         for number, value in enumerate(values):
             if not isinstance(value, str):
                 raise ExchangeError(f"{self._where}{name}[{number}] must be text")
-            _check_text(value, f"{self._where}{name}[{number}]", path=path)
+            check_text(value, f"{self._where}{name}[{number}]", path=path)
         return tuple(values)
 
     def rows(self, name: str) -> list[_Fields]:
@@ -244,9 +263,10 @@ class _Fields:
         return self._value.get(name) is not None
 
 
-def _check_text(text: str, where: str, *, path: bool) -> None:
-    if len(text) > _MOST_TEXT:
-        raise ExchangeError(f"{where} has {len(text):,} characters")
+def check_text(text: str, where: str, longest: int = _MOST_TEXT, *, path: bool = False) -> None:
+    """Raise :class:`ExchangeError` for a text that is too long or cannot be stored; ``path`` allows lone surrogates."""
+    if len(text) > longest:
+        raise ExchangeError(f"{where} has {len(text):,} characters, at most {longest:,} are read")
     try:
         text.encode("utf-8", "surrogateescape" if path else "strict")
     except UnicodeEncodeError as error:
@@ -263,13 +283,16 @@ def _model(fields: _Fields) -> ModelRecord:
     terms = fields.texts("terms") if fields.has("terms") else None
     if terms is not None and (len(terms) > 1 << 16 or any("\n" in term for term in terms)):
         raise ExchangeError("terms must be at most 65,536 words without line breaks")
+    scale = fields.real("term_scale", optional=True)
+    if scale is not None and scale <= 0:
+        raise ExchangeError("term_scale must be above 0")
     return ModelRecord(
-        fields.text("identity"),
+        fields.text("identity", _LONGEST_IDENTITY),
         fields.text("name"),
         fields.text("encoder"),
         fields.time("first_used_at"),
         terms,
-        fields.real("term_scale", optional=True),
+        scale,
     )
 
 
@@ -281,7 +304,7 @@ def _photo(fields: _Fields) -> PhotoRecord:
     if sum(caption.locked for caption in captions) > 1:
         raise ExchangeError("captions: more than one is locked")
     if sum(caption.current for caption in captions if caption.source == "user") > 1:
-        raise ExchangeError("captions: more than one of the person's is current")
+        raise ExchangeError("captions: more than one of the source user is current")
     vector = _Fields(fields.object("vector"), "vector.") if fields.has("vector") else None
     return PhotoRecord(
         sha256,
@@ -291,17 +314,17 @@ def _photo(fields: _Fields) -> PhotoRecord:
         tuple(
             FileRecord(
                 row.path("root"), row.path("path"), row.number("bytes"), row.number("mtime_ns"),
-                row.some_time("missing_since"),
+                row.optional_time("missing_since"),
             )
             for row in fields.rows("files")
         ),
         captions,
         fields.texts("tags"),
         tuple(
-            TermRecord(row.text("text"), cast(float, row.real("weight")), row.text("source"))
+            TermRecord(row.text("text"), cast(float, row.real("weight")), row.text("source", _LONGEST_SOURCE))
             for row in fields.rows("terms")
         ),
-        None if vector is None else VectorRecord(vector.text("model"), vector.base64("entries")),
+        None if vector is None else VectorRecord(vector.text("model", _LONGEST_IDENTITY), vector.base64("entries")),
         tuple(_correction(row) for row in fields.rows("corrections")),
     )  # fmt: skip
 
@@ -309,28 +332,30 @@ def _photo(fields: _Fields) -> PhotoRecord:
 def _caption(row: _Fields) -> CaptionRecord:
     source = row.text("source")
     if source not in ("user", "sidecar", "model"):
-        raise ExchangeError(f"a caption's source must be user, sidecar or model, not {source!r}")
+        raise ExchangeError(f"a caption's source must be user, sidecar or model, not {short(source)}")
     return CaptionRecord(
         row.text("text"),
         cast(CaptionSource, source),
         row.number("rank"),
         row.flag("current"),
         row.flag("locked"),
-        row.some_text("model"),
+        row.optional_text("model", _LONGEST_IDENTITY),
         row.real("log_probability", optional=True),
-        row.some_text("settings"),
+        row.optional_text("settings"),
         row.time("created_at"),
     )
 
 
 def _correction(row: _Fields) -> CorrectionRecord:
-    kind, old, new = row.text("kind"), row.some_text("old"), row.some_text("new")
+    kind, old, new = row.text("kind"), row.optional_text("old"), row.optional_text("new")
     if kind not in ("caption", "tags", "lock"):
-        raise ExchangeError(f"a correction's kind must be caption, tags or lock, not {kind!r}")
+        raise ExchangeError(f"a correction's kind must be caption, tags or lock, not {short(kind)}")
     for text in (old, new):
         if text is not None and kind != "caption" and not _fits(kind, text):
-            raise ExchangeError(f"a correction of {kind} holds {text[:40]!r}")
-    return CorrectionRecord(row.text("edit")[:32], kind, old, new, row.time("made_at"), row.some_time("undone_at"))
+            raise ExchangeError(f"a correction of {kind} holds {short(text)}")
+    return CorrectionRecord(
+        row.text("edit", _LONGEST_EDIT), kind, old, new, row.time("made_at"), row.optional_time("undone_at")
+    )
 
 
 def _fits(kind: str, text: str) -> bool:
@@ -343,5 +368,6 @@ def _fits(kind: str, text: str) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == {"source", "text"}
-        and all(isinstance(each, str) for each in value.values())
+        and value["source"] in get_args(CaptionSource)
+        and isinstance(value["text"], str)
     )

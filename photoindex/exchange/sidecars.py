@@ -1,12 +1,12 @@
-"""What a person says of a photo into its XMP sidecar and back, without losing what others wrote there.
+"""Writes the user's words about a photo into its XMP sidecar, and reads them back, without losing other programs' data.
 
-The rules of writing, a test for each:
+Rules of writing, each with a test:
 
-- A description that somebody else wrote, or changed after us, stays. So does one that we wrote for the person, unless
-  the catalogue knows it as an earlier caption of the photo: in a new library, sidecars come first.
-- What we wrote for a model is replaced by what is to be said now.
-- Subjects are added; only those that we added and the person has taken off since go.
-- A sidecar that says all of this already is not touched, and no photo ever is.
+- A description that another program wrote, or changed after photoindex wrote it, stays. So does one that photoindex
+  wrote for a user, unless the catalogue knows it as an earlier caption of the photo: in a new library, sidecars count.
+- A model's caption that photoindex wrote is replaced by the current one.
+- Subjects are added. Only those are removed that photoindex added and the user has taken off since.
+- A sidecar that holds all of this already is not touched, and no photo ever is.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from photoindex.catalogue.corrections import tag_key
-from photoindex.catalogue.editor import merged_tags
+from photoindex.catalogue.editor import LONGEST_CAPTION, merged_tags
 from photoindex.errors import ExchangeError
-from photoindex.exchange.xmp_document import Sidecar, level
+from photoindex.exchange.xmp_document import MOST_BYTES, XmpDocument, level
+from photoindex.media.metadata.cleaning import each_once, one_line
+from photoindex.media.metadata.sidecars import Folder
 from photoindex.system.atomic import replace_file
+from photoindex.system.regular_files import read_regular
 from photoindex.types import SidecarStyle
 
 STYLES: tuple[SidecarStyle, ...] = get_args(SidecarStyle)
-ATTEMPTS = 3  # at a sidecar that others write to at the same time
+ATTEMPTS = 3  # at a sidecar that another program writes at the same time
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a sidecar is to say of a photo. ``known`` are the texts that the catalogue had as the person's caption at
-    any time, ``known_tags`` the keys of all tags it ever had."""
+class SidecarContent:
+    """What a sidecar is to hold. ``known`` are all texts that the catalogue ever had as the user's caption of the
+    photo, ``known_tags`` the keys of all tags it ever had."""
 
     caption: str | None
     source: Literal["user", "model"] | None
@@ -43,14 +46,15 @@ class Wanted:
     known_tags: frozenset[str] = frozenset()
 
     @property
-    def says_nothing(self) -> bool:
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write, and nothing of an earlier export to remove."""
         return self.caption is None and not self.tags and not self.known and not self.known_tags
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What was written into a sidecar, or would be. ``caption``: ``None``, not touched; ``""``, taken away.
-    ``kept`` is somebody else's description that stays in the place of the person's."""
+class SidecarChange:
+    """What was written into a sidecar, or would be. ``caption``: ``None``, not touched; ``""``, removed.
+    ``kept`` is another author's description that stays instead of the user's."""
 
     sidecar: Path
     created: bool
@@ -61,136 +65,178 @@ class Written:
 
     @property
     def changes(self) -> bool:
+        """Whether the file differs from what it was."""
         return self.caption is not None or bool(self.added or self.removed)
 
 
-def sidecar_of(photo: Path, style: SidecarStyle | None, shared: bool) -> Path:
-    """The sidecar of a photo: of ``style`` when that is given, else the one that is there, else ``a.jpg.xmp``.
+class SidecarFiles:
+    """Finds the XMP sidecars of photos. ``photos`` are the ids of the library's photos, by path.
 
-    ``shared``: another photo has the same name but for its suffix, and so the same ``a.xmp``. Raises
-    :class:`ExchangeError` when that one is asked for.
+    :class:`photoindex.media.metadata.sidecars.Folder` says which names may belong to a photo, in any letter case. Here
+    a name that may belong to several photos is assigned: the photo whose whole name it has comes first (``a.jpg.xmp``
+    is a sidecar of ``a.jpg`` and not of ``a.jpg.png``), and a stem that two photos share belongs to neither. Each
+    folder is listed once, so that 100,000 new sidecars in one folder do not list it 100,000 times.
     """
-    names = {"a.jpg.xmp": photo.with_name(photo.name + ".xmp"), "a.xmp": photo.with_suffix(".xmp")}
-    if style == "a.xmp" and shared:
-        raise ExchangeError(f"{names[style]} would be the sidecar of more than one photo: use --style a.jpg.xmp")
-    for name in (style,) if style else STYLES if not shared else STYLES[:1]:
-        for path in (names[name], names[name].with_suffix(".XMP")):
-            if path.is_file():
-                return path
-    return names[style or STYLES[0]]
+
+    def __init__(self, photos: Mapping[Path, int]) -> None:
+        self._names: dict[tuple[Path, str], int] = {}  # how many photos have a name, without regard to case
+        stems: dict[tuple[Path, str], int] = {}
+        self._shared: set[tuple[Path, str]] = set()
+        self._folders: dict[Path, Folder] = {}
+        for path, photo_id in photos.items():
+            name, stem = (path.parent, path.name.casefold()), (path.parent, path.stem.casefold())
+            self._names[name] = self._names.get(name, 0) + 1
+            if stems.setdefault(stem, photo_id) != photo_id:
+                self._shared.add(stem)
+
+    def shares_stem(self, photo: Path) -> bool:
+        """Return whether ``a.xmp`` may belong to another photo than this ``a.jpg``."""
+        stem = (photo.parent, photo.stem.casefold())
+        return stem in self._shared or stem in self._names
+
+    def of(self, photo: Path) -> list[Path]:
+        """Return the sidecars of a photo that exist, those with its whole name first."""
+        paths = [path for style in STYLES for path in self._in_style(photo, style)]
+        # Of links to one file the first is kept.
+        return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]
+
+    def to_write(self, photo: Path, style: SidecarStyle | None) -> Path:
+        """Return the sidecar to write: that of ``style``, else the one that exists, else ``a.jpg.xmp``.
+
+        An existing file counts in any letter case. Raises :class:`ExchangeError` for a style that names the sidecar of
+        two photos.
+        """
+        if style == "a.xmp" and self.shares_stem(photo):
+            raise ExchangeError(
+                f"{photo.with_suffix('.xmp')} would be the sidecar of more than one photo: use --style a.jpg.xmp"
+            )
+        for each in (style,) if style else STYLES:
+            if existing := self._in_style(photo, each):
+                return existing[0]
+        return photo.with_suffix(".xmp") if style == "a.xmp" else photo.with_name(photo.name + ".xmp")
+
+    def _in_style(self, photo: Path, style: SidecarStyle) -> list[Path]:
+        if style == "a.xmp" and self.shares_stem(photo):
+            return []
+        name = photo.name if style == "a.jpg.xmp" else photo.stem
+        paths = [
+            each.path
+            for each in self._folder(photo.parent).beside(photo)
+            if each.is_xmp and each.path.stem.casefold() == name.casefold()
+        ]
+        if self._names.get((photo.parent, photo.name.casefold()), 1) > 1:
+            # Photos whose names differ in case only: each has the sidecars in its own case.
+            paths = [path for path in paths if path.stem == name]
+        return sorted(paths, key=lambda path: path.stem != name)
+
+    def _folder(self, path: Path) -> Folder:
+        if path not in self._folders:
+            try:
+                names = os.listdir(path)
+            except OSError:
+                names = []
+            self._folders[path] = Folder(path, names)
+        return self._folders[path]
 
 
-def sidecars_at(photo: Path, shared: bool) -> list[Path]:
-    """The sidecars of a photo that are there, of either style, the fuller name first."""
-    names = [photo.name, *(() if shared else (photo.stem,))]
-    found: list[Path] = []
-    for path in (photo.with_name(name + suffix) for name in names for suffix in (".xmp", ".XMP")):
-        if path.is_file() and not any(path.samefile(other) for other in found):
-            found.append(path)
-    return found
+def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run: bool = False) -> SidecarChange | None:
+    """Bring a sidecar up to date; return ``None`` when there is none and nothing to write.
 
-
-def shared_stems(photos: Mapping[Path, int]) -> set[Path]:
-    """The paths without suffix that are those of several photos; ``photos`` are the ids of the photos at all paths."""
-    seen: dict[Path, int] = {}
-    shared = set()
-    for path, photo_id in photos.items():
-        if seen.setdefault(path.with_suffix(""), photo_id) != photo_id:
-            shared.add(path.with_suffix(""))
-    return shared
-
-
-def write_sidecar(path: Path, wanted: Wanted, now: datetime, *, dry_run: bool = False) -> Written | None:
-    """Let a sidecar say what is wanted; ``None`` when there is nothing to say and nobody said anything.
-
-    Raises :class:`ExchangeError` for a file that is no sidecar or cannot be written; then it is as it was.
+    Raises :class:`ExchangeError` for a file that is no sidecar or cannot be written; the file is unchanged then.
     """
     if Path(os.path.realpath(path)).suffix.lower() != ".xmp":
-        raise ExchangeError(f"{path} is a link to what is no sidecar: it is not written to")
+        raise ExchangeError(f"{path} is a link to a file that is no sidecar: it is not written")
+    if path.is_symlink() and not path.exists():
+        raise ExchangeError(f"{path} is a broken link: remove it, or restore the file it names")
     for _ in range(ATTEMPTS):
         before = _state(path)
-        if before is None and wanted.caption is None and not wanted.tags:
+        if before is None and content.caption is None and not content.tags:
             return None
-        sidecar = read_sidecar(path) if before is not None else Sidecar.new()
-        written = _merge(path, sidecar, wanted, now, created=before is None)
-        if not written.changes or dry_run:
-            return written
-        content = sidecar.to_bytes()
-        if _state(path) == before:  # nobody wrote to it meanwhile
+        document = read_sidecar(path) if before is not None else XmpDocument.new()
+        change = _merge(path, document, content, now, created=before is None)
+        if not change.changes or dry_run:
+            return change
+        data = document.to_bytes()
+        if _state(path) == before:  # no other program has written to it meanwhile
             try:
-                replace_file(path, content)
+                replace_file(path, data)
             except OSError as error:
                 raise ExchangeError(f"cannot write {path}: {error.strerror or error}") from error
-            return written
+            return change
     raise ExchangeError(f"{path} is being written to by another program: try again")
 
 
-def read_sidecar(path: Path) -> Sidecar:
-    """The sidecar at ``path``. Raises :class:`ExchangeError`."""
+def read_sidecar(path: Path) -> XmpDocument:
+    """Read a sidecar. Raises :class:`ExchangeError`, also for a pipe, a device or a folder of this name."""
     try:
-        return Sidecar.parse(path.read_bytes(), path)
+        data = read_regular(path, MOST_BYTES)
     except OSError as error:
         raise ExchangeError(f"cannot read {path}: {error.strerror or error}") from error
+    return XmpDocument.parse(data, path)
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns, found.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _merge(path: Path, sidecar: Sidecar, wanted: Wanted, now: datetime, *, created: bool) -> Written:
-    mark = sidecar.mark
-    there = sidecar.caption
-    caption, kept = _caption_to_write(sidecar, wanted)
+def _merge(
+    path: Path, document: XmpDocument, content: SidecarContent, now: datetime, *, created: bool
+) -> SidecarChange:
+    mark = document.mark
+    caption, kept = _caption_to_write(document, content)
     if caption is not None:
-        sidecar.set_caption(caption or None)
-        source = wanted.source if caption else None
+        document.set_caption(caption or None)
+        source = content.source if caption else None
         mark = replace(
             mark,
             caption=caption or None,
             source=source,
-            model=wanted.model if source == "model" else None,
-            captioned_at=wanted.captioned_at if caption else None,
+            model=content.model if source == "model" else None,
+            captioned_at=content.captioned_at if caption else None,
         )
-    elif there is not None and not sidecar.caption_is_ours:
+    elif document.caption is not None and not document.caption_is_ours:
         mark = replace(mark, caption=None, source=None, model=None, captioned_at=None)
-    present = {tag_key(tag): tag for tag in sidecar.tags}
-    keys = {tag_key(tag) for tag in wanted.tags}
-    added = [tag for tag in wanted.tags if tag_key(tag) not in present]
+    present = {tag_key(tag): tag for tag in document.tags}
+    keys = {tag_key(level(tag)) for tag in content.tags}
+    added = [tag for tag in content.tags if tag_key(level(tag)) not in present]
     ours = {tag_key(tag) for tag in mark.tags}
-    removed = [tag for key, tag in present.items() if key in ours & wanted.known_tags and key not in keys]
+    removed = [tag for key, tag in present.items() if key in ours & content.known_tags and key not in keys]
     if added or removed:
-        sidecar.change_tags(added, removed)
-        gone = {tag_key(tag) for tag in removed}
-        mark = replace(mark, tags=merged_tags((tag for tag in mark.tags if tag_key(tag) not in gone), added))
-    written = Written(path, created, caption, tuple(added), tuple(removed), kept)
-    if written.changes:
-        sidecar.set_mark(replace(mark, written_at=now))
-    return written
+        document.change_tags(added, removed)
+        removed_keys = {tag_key(tag) for tag in removed}
+        mark = replace(mark, tags=merged_tags((tag for tag in mark.tags if tag_key(tag) not in removed_keys), added))
+    change = SidecarChange(path, created, caption, tuple(added), tuple(removed), kept)
+    if change.changes:
+        document.set_mark(replace(mark, written_at=now))
+    return change
 
 
-def _caption_to_write(sidecar: Sidecar, wanted: Wanted) -> tuple[str | None, str | None]:
-    """(what the description is to say, ``""`` for nothing, ``None`` for what it says; somebody else's that stays)."""
-    there, mark = sidecar.caption, sidecar.mark
-    if there is None:
-        return wanted.caption, None
-    if wanted.caption is not None and level(there) == level(wanted.caption):
-        was_machine = sidecar.caption_is_machine_made
-        return (wanted.caption if was_machine and wanted.source == "user" else None), None
-    if sidecar.caption_is_ours and mark.source == "model":
-        return wanted.caption, None
-    if sidecar.caption_is_ours and level(there) in wanted.known:
-        return wanted.caption or "", None
-    return None, (there if wanted.source == "user" else None)
+def _caption_to_write(document: XmpDocument, content: SidecarContent) -> tuple[str | None, str | None]:
+    """Return the new description (``""``: none; ``None``: unchanged) and another author's that stays."""
+    present, mark = document.caption, document.mark
+    if present is None:
+        return content.caption, None
+    if content.caption is not None and level(present) == level(content.caption):
+        was_machine = document.caption_is_machine_made
+        return (content.caption if was_machine and content.source == "user" else None), None
+    if document.caption_is_ours and mark.source == "model":
+        return content.caption, None
+    if document.caption_is_ours and level(present) in content.known:
+        return content.caption or "", None
+    return None, (present if content.source == "user" else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the sidecars of a photo say. ``ours``: the caption is the person's own, by our mark, though they may have
-    changed it since in another program; otherwise it is what the file says of itself."""
+class SidecarWords:
+    """Caption and tags of a photo's sidecars.
+
+    ``ours``: photoindex wrote the caption for the user, who may have changed it since in another program; otherwise
+    another program wrote it.
+    """
 
     caption: str | None = None
     ours: bool = False
@@ -200,31 +246,34 @@ class Found:
     tagged_at: datetime | None = None
 
 
-def found_in(paths: Iterable[Path], modified_at: Mapping[Path, datetime]) -> Found:
-    """What these sidecars say together; the first with a caption by a person has the word.
+def read_words(paths: Iterable[Path], modified_at: Mapping[Path, datetime]) -> SidecarWords:
+    """Read the sidecars of one photo; the first that has a caption of a user decides.
 
-    Raises :class:`ExchangeError` when one cannot be read.
+    ``modified_at`` dates captions that other programs changed. Raises :class:`ExchangeError` when one cannot be read.
     """
-    found = Found()
+    words = SidecarWords()
     for path in paths:
-        sidecar = read_sidecar(path)
-        mark, caption = sidecar.mark, sidecar.caption
-        if found.caption is None and caption is not None and not sidecar.caption_is_machine_made:
-            unchanged = sidecar.caption_is_ours
-            found = replace(
-                found,
-                caption=level(caption),
-                ours=mark.source == "user",
+        document = read_sidecar(path)
+        mark = document.mark
+        caption = None if document.caption_is_machine_made else document.caption
+        ours = mark.source == "user"
+        text = None if caption is None else (level(caption) if ours else one_line(caption, LONGEST_CAPTION))
+        if words.caption is None and text is not None:
+            unchanged = document.caption_is_ours
+            words = replace(
+                words,
+                caption=text,
+                ours=ours,
                 captioned_at=mark.captioned_at if unchanged and mark.captioned_at else modified_at[path],
             )
-        ours = {tag_key(tag) for tag in mark.tags}
-        mine = [tag for tag in sidecar.tags if tag_key(tag) in ours]
-        others = [tag for tag in sidecar.tags if tag_key(tag) not in ours]
-        times = [time for time in (found.tagged_at, mark.written_at) if time is not None]
-        found = replace(
-            found,
-            our_tags=merged_tags(found.our_tags, mine),
-            other_tags=merged_tags(found.other_tags, others),
+        our_keys = {tag_key(tag) for tag in mark.tags}
+        our_tags = [tag for tag in document.tags if tag_key(tag) in our_keys]
+        other_tags = each_once(one_line(tag) for tag in document.tags if tag_key(tag) not in our_keys)
+        times = [time for time in (words.tagged_at, mark.written_at) if time is not None]
+        words = replace(
+            words,
+            our_tags=merged_tags(words.our_tags, our_tags),
+            other_tags=merged_tags(words.other_tags, other_tags),
             tagged_at=max(times, default=None),
         )
-    return found
+    return words

@@ -1,21 +1,22 @@
-"""The words in an XMP sidecar: the description and the subjects, and which of them photoindex wrote.
+"""An XMP sidecar as a document: its description and subjects, and which of them photoindex wrote.
 
     dc:description   rdf:Alt of texts by language; "x-default" is the one to show
     dc:subject       rdf:Bag of keywords
-    photoindex:*     in an rdf:Description of its own: what photoindex wrote into the two, and whose words they were
+    photoindex:*     in an rdf:Description of its own: what photoindex wrote into the two, and who is the author
 
-With a copy of what was written beside it, words that somebody else changed later can be told from our own; and a
-caption that a machine made never passes for a person's. Everything that is not ours stays as it is: elements,
-attributes, prefixes, comments, processing instructions, whitespace.
+The copy shows later whether another program changed the words, and keeps a model's caption from being taken for a
+user's. Everything else in the document stays as it is: elements, attributes, prefixes, comments, processing
+instructions, whitespace.
 
 XMP (ISO 16684-1) is RDF in XML. The libraries for XMP itself cannot be used: exiv2's bindings are under the GPL,
-python-xmp-toolkit needs the C library exempi and its own build of it, and those on top of rdflib write the graph anew,
-which loses comments, order and the way others wrote things. lxml keeps a document as it is; the standard library's
-ElementTree loses prefixes, and what stands before and behind the root.
+python-xmp-toolkit needs the C library exempi and its own build of it, and those on top of rdflib write the whole graph
+again, which loses comments, order and the form that other programs chose. lxml keeps a document as it is; the standard
+library's ElementTree loses prefixes, and everything before and after the root.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -47,7 +48,7 @@ _EMPTY = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What photoindex wrote into a sidecar: the caption, whose it was, by which model, when it was made; the tags."""
+    """What photoindex wrote into a sidecar: the caption with its author and time, the tags, and the time of writing."""
 
     caption: str | None = None
     source: Literal["user", "model"] | None = None
@@ -57,45 +58,55 @@ class Mark:
     written_at: datetime | None = None
 
 
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
+
+
+def xml_text(text: str) -> str:
+    """Return a text that XML can hold: U+FFFD stands for each character that it cannot."""
+    return _NOT_IN_XML.sub("\ufffd", text)
+
+
 def level(text: str) -> str:
-    """``text`` as it is compared: whitespace is what editors and XML change by themselves."""
-    return " ".join(text.split())
+    """Return a text as sidecars are compared: editors and XML change whitespace, and XML lacks some characters."""
+    return " ".join(xml_text(text).split())
 
 
-class Sidecar:
-    """A sidecar in memory. Nothing is written before :meth:`to_bytes`, and never by this module."""
+class XmpDocument:
+    """A sidecar in memory. :meth:`to_bytes` returns the changed document; this class writes no file."""
 
     def __init__(self, tree: Any, rdf: Any, declared: bool) -> None:
         self._tree, self._rdf, self._declared = tree, rdf, declared
 
     @classmethod
-    def parse(cls, data: bytes, path: Path) -> Sidecar:
-        """Read a sidecar; an empty file is a new one. Raises :class:`ExchangeError` for what is no XMP."""
+    def parse(cls, data: bytes, path: Path) -> XmpDocument:
+        """Parse a sidecar; an empty file is an empty document. Raises :class:`ExchangeError` for anything but XMP."""
         if len(data) > MOST_BYTES:
             raise ExchangeError(f"{path} is too large for a sidecar ({len(data):,} bytes)")
         if not data.strip(b"\0 \t\r\n"):
             return cls.new()
-        # Entities are the way in for files that unfold to gigabytes, or hold others of the disk.
+        # Entities can expand to gigabytes or include other files.
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
         try:
             root = etree.fromstring(data, parser)
         except (etree.XMLSyntaxError, ValueError) as error:
-            raise ExchangeError(f"{path} is no XMP sidecar: {str(error).splitlines()[0]}") from error
+            reason = next(iter(str(error).splitlines()), "not XML")
+            raise ExchangeError(f"{path} is no XMP sidecar: {reason}") from error
         tree = root.getroottree()
         if tree.docinfo.internalDTD is not None:
-            raise ExchangeError(f"{path} has a document type, which no sidecar needs: it is not read")
+            raise ExchangeError(f"{path} has a document type declaration, which sidecars may not have: it is not read")
         rdf = next(root.iter(f"{{{RDF}}}RDF"), None)
         if rdf is None:
             raise ExchangeError(f"{path} is no XMP sidecar: it holds no rdf:RDF")
         return cls(tree, rdf, b"<?xml" in data[:8])
 
     @classmethod
-    def new(cls) -> Sidecar:
+    def new(cls) -> XmpDocument:
+        """Return a document without description and subjects."""
         root = etree.fromstring(_EMPTY.encode())
         return cls(root.getroottree(), root[0], False)
 
     def to_bytes(self) -> bytes:
-        """The document in UTF-8."""
+        """Return the document in UTF-8."""
         written: bytes = etree.tostring(self._tree, encoding="UTF-8", xml_declaration=self._declared)
         return written if written.endswith(b"\n") else written + b"\n"
 
@@ -103,19 +114,19 @@ class Sidecar:
 
     @property
     def caption(self) -> str | None:
-        """The description to show: that of "x-default", or else the first that says something."""
+        """The description in the language "x-default", else the first that is not empty."""
         texts = self._texts(_DESCRIPTION)
         texts.sort(key=lambda pair: pair[0] != "x-default")
         return next((text for _, text in texts if text.strip()), None)
 
     @property
     def tags(self) -> list[str]:
-        """The subjects, in their order."""
+        """The subjects, in document order."""
         return [level(text) for _, text in self._texts(_SUBJECT) if text.strip()]
 
     @property
     def mark(self) -> Mark:
-        """What photoindex wrote when it last wrote into this sidecar."""
+        """What photoindex wrote into this sidecar the last time."""
         source = self._simple("captionSource")
         tags = tuple(level(text) for _, text in self._texts(f"{{{OURS}}}tags") if text.strip())
         return Mark(
@@ -129,31 +140,31 @@ class Sidecar:
 
     @property
     def caption_is_ours(self) -> bool:
-        """Whether the description is what photoindex wrote, unchanged."""
+        """Whether photoindex wrote the description and nothing has changed it since."""
         caption, mark = self.caption, self.mark
         return caption is not None and mark.caption is not None and level(caption) == level(mark.caption)
 
     @property
     def caption_is_machine_made(self) -> bool:
-        """Whether the description is a model's, which photoindex wrote there: nobody said it."""
+        """Whether the description is a model's caption, written by photoindex."""
         return self.caption_is_ours and self.mark.source == "model"
 
     def _nodes(self) -> list[Any]:
         return [child for child in self._rdf if isinstance(child.tag, str)]
 
     def _texts(self, name: str) -> list[tuple[str, str]]:
-        """(language, text) of a property in any of the forms that programs write it in."""
-        found = []
+        """Return (language, text) of a property, in any of the forms that programs write."""
+        texts: list[tuple[str, str]] = []
         for node in self._nodes():
             if name in node.attrib:
-                found.append(("x-default", node.attrib[name]))
+                texts.append(("x-default", node.attrib[name]))
             for value in node.iterchildren(name):
                 items = list(value.iter(_LI))
                 if items:
-                    found += [(item.get(_LANG, ""), "".join(item.itertext())) for item in items]
+                    texts += [(item.get(_LANG, ""), "".join(item.itertext())) for item in items]
                 else:
-                    found.append(("x-default", "".join(value.itertext())))
-        return found
+                    texts.append(("x-default", "".join(value.itertext())))
+        return texts
 
     def _simple(self, name: str) -> str | None:
         return next((text for _, text in self._texts(f"{{{OURS}}}{name}") if text), None)
@@ -161,7 +172,7 @@ class Sidecar:
     # ---- writing ---------------------------------------------------------------------------------
 
     def set_caption(self, text: str | None) -> None:
-        """Let the description say ``text``, or nothing, in the language "x-default"; others stay."""
+        """Set the description in the language "x-default", or remove it; other languages stay."""
         for node in self._nodes():
             node.attrib.pop(_DESCRIPTION, None)
         value = self._property(_DESCRIPTION, create=text is not None)
@@ -184,13 +195,13 @@ class Sidecar:
                 holder = etree.SubElement(value, _ALT)
             item = etree.Element(_LI)
             item.set(_LANG, "x-default")
-            holder.insert(0, item)  # where the specification wants it
+            holder.insert(0, item)  # the specification wants "x-default" first
         for child in list(item):
             item.remove(child)
-        item.text = text
+        item.text = xml_text(text)
 
     def change_tags(self, added: list[str], removed: list[str]) -> None:
-        """Add subjects behind those that are there; take away those that say exactly what ``removed`` does."""
+        """Append subjects, and remove those equal to one of ``removed``."""
         value = self._property(_SUBJECT, create=bool(added))
         if value is None:
             return
@@ -202,7 +213,7 @@ class Sidecar:
             _remove(value)
 
     def set_mark(self, mark: Mark) -> None:
-        """Replace what is noted of what photoindex wrote."""
+        """Replace the record of what photoindex wrote."""
         for node in self._nodes():
             for name in [name for name in node.attrib if name.startswith(f"{{{OURS}}}")]:
                 del node.attrib[name]
@@ -227,15 +238,15 @@ class Sidecar:
         node.set(_ABOUT, about)
         for name, text in values.items():
             if text:
-                node.set(f"{{{OURS}}}{name}", text)
+                node.set(f"{{{OURS}}}{name}", xml_text(text))
         if mark.tags:
             self._bag(_append(node, f"{{{OURS}}}tags", {}), list(mark.tags))
 
     def _property(self, name: str, *, create: bool) -> Any | None:
         for node in self._nodes():
-            found = next(node.iterchildren(name), None)
-            if found is not None:
-                return found
+            value = next(node.iterchildren(name), None)
+            if value is not None:
+                return value
         if not create:
             return None
         nodes = [node for node in self._nodes() if node.tag == _NODE]
@@ -251,11 +262,11 @@ class Sidecar:
             holder = etree.SubElement(value, _BAG)
             items = [before, *items] if before else items
         for text in items:
-            _append(holder, _LI, {}).text = text
+            _append(holder, _LI, {}).text = xml_text(text)
 
 
 def _append(parent: Any, name: str, prefixes: dict[str, str]) -> Any:
-    """A new last child, on a line of its own where the others are."""
+    """Append a child, on a line of its own if the other children have one."""
     child = etree.SubElement(parent, name, nsmap=prefixes or None)
     before = child.getprevious()
     if before is not None and before.tail and not before.tail.strip():
@@ -265,7 +276,7 @@ def _append(parent: Any, name: str, prefixes: dict[str, str]) -> Any:
 
 
 def _remove(element: Any) -> None:
-    """Take an element out, with the whitespace behind it; text behind it, which RDF has none of, stays."""
+    """Remove an element and the whitespace after it; other text after it stays."""
     parent, before, last = element.getparent(), element.getprevious(), element.getnext() is None
     tail = element.tail or ""
     parent.remove(element)
@@ -280,7 +291,8 @@ def _remove(element: Any) -> None:
 
 def _time(text: str | None) -> datetime | None:
     try:
-        found = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
+        time = None if text is None else datetime.fromisoformat(text)
+        # In UTC at once: a time near the years 1 and 9999 cannot be converted later.
+        return time and (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=timezone.utc) if found is not None and found.tzinfo is None else found

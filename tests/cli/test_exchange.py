@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from photoindex.cli.main import main
+from photoindex.config import Settings
 from photoindex.library import Library
 from tests.exchange import samples
-from tests.support import make_photo
+from tests.support import FakeCaptioner, make_photo
 
 
 @pytest.fixture
@@ -79,6 +81,29 @@ class TestLines:
             result = run(indexed, *arguments)
             assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+    def test_an_import_opens_only_regular_files(
+        self, indexed: Path, tmp_path: Path, make: Callable[[Path], None]
+    ) -> None:
+        make(tmp_path / "x.jsonl")
+        result = run(indexed, "import", tmp_path / "x.jsonl")
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert "x.jsonl" in result.stderr
+
+    def test_other_content_at_the_same_path_is_reported(self, indexed: Path, album: Path, tmp_path: Path) -> None:
+        backup = tmp_path / "backup.jsonl"
+        run(indexed, "export", "--jsonl", backup)
+        make_photo(album / "one.jpg", "green")
+        library = Library(Settings(tmp_path / "new", settle_seconds=0.0), lambda _: FakeCaptioner())
+        with library:
+            library.index(album)
+        result = run(tmp_path / "new", "import", backup)
+        assert "at the paths of 1 photos is other content now" in result.stderr
+        assert run(tmp_path / "new", "search", "minka").exit_code == 1
+        assert "1 changed" in run(tmp_path / "new", "import", backup, "--match-paths").stderr
+        assert run(tmp_path / "new", "search", "minka").stdout == f"{album / 'one.jpg'}\tMinka\n"
+
     def test_an_export_that_fails_leaves_the_last_one(
         self, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -136,6 +161,7 @@ class TestSidecars:
         ["export", ".", "--where", "x", "--sidecars"],
         ["import"],
         ["import", "--sidecars"],
+        ["import", "x", "--sidecars", "--match-paths"],
     ],
 )
 def test_wrong_usage_is_status_2(data_dir: Path, arguments: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,8 +18,8 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError, FullTextError
 from photoindex.exchange import exchange as facade
 from photoindex.exchange.exchange import ImportReport, SidecarReport
-from photoindex.exchange.sidecars import Written
-from photoindex.exchange.xmp_document import Sidecar
+from photoindex.exchange.sidecars import SidecarChange
+from photoindex.exchange.xmp_document import XmpDocument, level
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.exchange import samples
@@ -49,9 +50,11 @@ def edit(library: Library, *paths: Path, **what: Any) -> None:
     editor.apply(editor.photos_at(paths), Edit(**what))
 
 
-def export(library: Library, **options: Any) -> tuple[SidecarReport, list[Written], list[str]]:
-    exchange, told, problems = library.exchange(), list[Written](), list[str]()
-    report = exchange.write_sidecars(exchange.photos_below(()), told=told.append, problem=problems.append, **options)
+def export(library: Library, **options: Any) -> tuple[SidecarReport, list[SidecarChange], list[str]]:
+    exchange, told, problems = library.exchange(), list[SidecarChange](), list[str]()
+    report = exchange.write_sidecars(
+        exchange.photos_below(()), on_change=told.append, problem=problems.append, **options
+    )
     return report, told, problems
 
 
@@ -68,8 +71,8 @@ def show(library: Library, path: Path) -> Photo:
     return photo
 
 
-def read(path: Path) -> Sidecar:
-    return Sidecar.parse(path.read_bytes(), path)
+def read(path: Path) -> XmpDocument:
+    return XmpDocument.parse(path.read_bytes(), path)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -133,6 +136,54 @@ class TestWriting:
         assert len(problems) == 1
         assert "a.jpg.xmp" in problems[0]
         assert (album / "a.jpg.xmp").read_text() == "no sidecar"
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+    @pytest.mark.parametrize("name", ["a.jpg.xmp", "a.xmp", "A.JPG.XMP"])
+    def test_what_only_has_the_name_of_a_sidecar_costs_itself_alone(
+        self, indexed: Library, album: Path, make: Callable[[Path], None], name: str
+    ) -> None:
+        edit(indexed, album / "a.jpg", album / "b.jpg", tags=("cat",))
+        make(album / name)
+        report, _, problems = export(indexed, style="a.xmp" if name == "a.xmp" else None)
+        assert report.written + report.failed == 2
+        assert all(name in problem and "\n" not in problem for problem in problems)
+        assert any(path.stem in ("b", "b.jpg") for path in album.glob("b*.xmp"))
+        assert bring_in(indexed, album).bad == 0
+
+    def test_a_photo_that_is_gone_and_not_marked_yet_gets_none(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", album / "b.jpg", caption="Minka")
+        (album / "b.jpg").unlink()
+        assert export(indexed)[0] == SidecarReport(written=1, missing=1)
+        assert [path.name for path in album.glob("*.xmp")] == ["a.jpg.xmp"]
+        (album / "b.jpg.xmp").write_bytes(samples.LIGHTROOM)
+        assert bring_in(indexed, album).read == 1
+
+    @pytest.mark.parametrize("keep_times", [True, False])
+    def test_another_photo_at_the_path_gets_no_words_and_gives_none(
+        self, indexed: Library, album: Path, keep_times: bool
+    ) -> None:
+        """Two photos of one size that were swapped, with their times or without."""
+        edit(indexed, album / "a.jpg", caption="Minka")
+        before = (album / "a.jpg").stat()
+        other = (album / "a.jpg").read_bytes().replace(b"a.jpg", b"c.jpg") + (b"" if not keep_times else b" ")
+        (album / "a.jpg").write_bytes(other)
+        if keep_times:
+            os.utime(album / "a.jpg", ns=(before.st_atime_ns, before.st_mtime_ns))
+        report, _, problems = export(indexed)
+        assert (report.written, report.failed) == (0, 1)
+        assert "has changed since it was indexed" in problems[0]
+        (album / "a.jpg.xmp").write_bytes(samples.LIGHTROOM)
+        problems = []
+        report = indexed.exchange().read_sidecars([album], problem=problems.append)
+        assert (report.bad, report.changed, len(problems)) == (1, 0, 1)
+        indexed.index(album)
+        assert bring_in(indexed, album).bad == 0
+
+    def test_a_photo_that_was_only_touched_is_still_that_photo(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", caption="Minka")
+        os.utime(album / "a.jpg", (1, 1))
+        assert export(indexed)[0] == SidecarReport(written=1)
 
     def test_photos_that_would_share_one_are_refused_it(self, indexed: Library, album: Path) -> None:
         make_photo(album / "a.png", "green")
@@ -216,6 +267,38 @@ class TestReading:
         report = indexed.exchange().read_sidecars([album], problem=problems.append)
         assert (report.bad, report.changed, len(problems)) == (1, 1, 1)
         assert "a.xmp" in problems[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\x1b[31mred", "bell\x07", "line\nbreak\ttab\rreturn", "x\x85\u2028y", "\ufffe\uffff", "\x0b\x0c\x1f",
+     "\U0010ffff \x01",
+     "<&>\"']]>", "\u202egnp.exe"],
+)  # fmt: skip
+def test_an_imported_caption_of_any_characters_is_exported(
+    indexed: Library, new: Callable[[], Library], album: Path, text: str
+) -> None:
+    out = io.BytesIO()
+    indexed.exchange().write_lines(out)
+    library = new()
+    lines = []
+    for line in out.getvalue().splitlines():
+        value = json.loads(line)
+        for each in value.get("captions", ()):
+            each["text"] = text
+        lines.append(json.dumps(value).encode())
+    library.exchange().read_lines(lines)
+    library.index(album)
+    report, _, problems = export(library, machine=True)
+    assert (report.written, problems) == (2, [])
+    caption = read(album / "a.jpg.xmp").caption
+    assert caption is not None
+    assert level(caption) == level(text)
+    assert read(album / "a.jpg.xmp").caption_is_machine_made
+    assert export(library, machine=True)[0] == SidecarReport(unchanged=2)
+    again = io.BytesIO()
+    library.exchange().write_lines(again)
+    assert text in [each["text"] for each in json.loads(again.getvalue().splitlines()[-1])["captions"]]
 
 
 def test_a_line_that_is_too_long_is_one_bad_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
-from photoindex.exchange.exchange import ImportReport
+from photoindex.exchange.exchange import LONGEST_LINE, ImportReport, lines_of
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.media.metadata.samples import described
@@ -59,6 +60,67 @@ def show(library: Library, path: Path) -> Photo:
     return photo
 
 
+def hostile_lines(photo: dict[str, Any]) -> list[bytes]:
+    """Lines that are wrong in ways that break parsers, numbers, encodings and databases."""
+    digits, deep = "9" * 400, "[" * 900 + "]" * 900
+    term, caption = {"text": "x", "weight": 1, "source": "label"}, photo["captions"][0]
+    change = {"edit": "1", "kind": "lock", "old": None, "made_at": "2024-01-01"}
+    model = {"photoindex_export": 1, "kind": "model", "name": "n", "encoder": "e", "first_used_at": "2024-01-01"}
+    text = json.dumps(photo)
+    wrong: list[dict[str, Any]] = [
+        {"bytes": int(digits)},
+        {"bytes": 1.5},
+        {"bytes": float("nan")},
+        {"terms": [{**term, "weight": int(digits)}]},
+        {"terms": [{**term, "weight": -int(digits)}]},
+        {"terms": [{**term, "weight": float("inf")}]},
+        {"terms": [{**term, "source": "longer than a source is"}]},
+        {"captions": [{**caption, "rank": int(digits)}]},
+        {"captions": [{**caption, "created_at": "0001-01-01T00:00:00+23:59"}]},
+        {"captions": [{**caption, "created_at": digits}]},
+        {"captions": [{**caption, "model": "m" * 2000}]},
+        {"captions": [{**caption, "source": "user", "text": "\x1b[2J"}]},
+        {"captions": [{**caption, "source": "user", "text": "x" * 10_001}]},
+        {"corrections": [{**change, "new": '{"source":"nobody","text":"x"}'}]},
+        {"corrections": [{**change, "new": "[" * 100_000}]},
+        {"corrections": [{**change, "edit": "e" * 33}]},
+        {"corrections": [{**change, "kind": "caption", "new": "\x07"}]},
+        {"tags": [[]]},
+        {"tags": ["x" * 201]},
+        {"vector": []},
+        {"files": [None]},
+        {"files": [{"root": "/", "path": "\ud800", "bytes": 1, "mtime_ns": 1}]},
+        *(
+            {"sha256": "0" * 64, "facts": {**photo["facts"], name: value}}
+            for name, value in {
+                "width": int(digits), "height": -1, "latitude": 91, "longitude": float("nan"), "altitude": int(digits),
+                "taken_offset": 10**12, "rating": 6, "camera": "c" * 10_001, "lens": "a\0b", "city": ["x"],
+                "country": "\ud800", "taken_at": [], "fingerprint": "?",
+            }.items()
+        ),
+    ]  # fmt: skip
+    return [
+        *(json.dumps({**photo, **each}).encode() for each in wrong),
+        text.replace('"tags"', f'"kind": {deep}, "tags"').encode(),
+        f'{{"photoindex_export": {digits}}}'.encode(),
+        f'{{"photoindex_export": {deep}}}'.encode(),
+        f'{{"photoindex_export": 1, "kind": "{digits}"}}'.encode(),
+        b'{"photoindex_export": 1, "kind": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a":' * 100_000,
+        b"9" * 100_000,
+        text.replace("added_at", "caf\u00e9").encode("latin-1"),
+        b"\0" * 1000,
+        *(
+            json.dumps({**model, "identity": "x", **each}).encode()
+            for each in (
+                {"identity": None}, {"identity": "x" * 2000}, {"terms": ["a\nb"], "term_scale": 1},
+                {"terms": ["a"] * 65_537, "term_scale": 1}, {"terms": ["a"], "term_scale": 0},
+                {"terms": ["a"], "term_scale": int(digits)}, {"name": 7}, {"first_used_at": "now"},
+            )
+        ),
+    ]  # fmt: skip
+
+
 @pytest.fixture
 def old(open_new: OpenNew, album: Path) -> Library:
     """A library in which everything happened that can happen to a photo."""
@@ -89,6 +151,27 @@ def answers(library: Library) -> dict[str, list[tuple[Any, ...]]]:
         query: sorted((hit.path, hit.caption, hit.caption_source, round(hit.score, 4)) for hit in library.search(query))
         for query in QUERIES
     }
+
+
+class LongLines(io.RawIOBase):
+    """A file of long lines, followed by other content, none of which is in memory at once."""
+
+    def __init__(self, rest: bytes, length: int, count: int) -> None:
+        self._rest, self._length, self._left, self._count = io.BytesIO(rest), length, length, count
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._count:
+            return self._rest.readinto(buffer)
+        size = min(len(buffer), self._left)
+        buffer[:size] = b"[" * size
+        self._left -= size
+        if not self._left:
+            buffer[size - 1] = ord("\n")
+            self._left, self._count = self._length, self._count - 1
+        return size
 
 
 class TestMadeAnew:
@@ -251,21 +334,93 @@ class TestMerging:
         bring_in(other, export(one))
         assert not show(other, path).caption.locked  # type: ignore[union-attr]
 
-    def test_a_file_of_other_bytes_but_the_same_name_and_size_has_the_words(
+    @pytest.mark.parametrize("place", ["same root", "root above", "another root"])
+    def test_a_path_and_a_size_alone_never_give_a_photo_the_words_of_another(
+        self, two: tuple[Library, Library, Path], open_new: OpenNew, tmp_path: Path, place: str
+    ) -> None:
+        one, _, path = two
+        edit(one, path, caption="Minka", tags=("private",), lock=True)
+        exported = export(one)
+        other = path.read_bytes().replace(b"a.jpg", b"b.jpg")  # its comment: as many bytes
+        if place == "another root":
+            path.unlink()
+            path = tmp_path / "other" / path.name
+            path.parent.mkdir()
+        path.write_bytes(other)
+        new = open_new("new")
+        new.index(path.parent.parent if place == "root above" else path.parent)
+        for options in ({}, {"replace": True}):
+            before = show(new, path)
+            report = bring_in(new, exported, **options)
+            assert report.changed == 0
+            assert (show(new, path).caption, show(new, path).tags) == (before.caption, ())
+        assert names(new.search("minka")) == []
+        assert names(new.search("tag:private")) == []
+        if place == "another root":
+            assert bring_in(new, exported, match_paths=True).changed == 0
+            assert show(new, path).tags == ()
+
+    def test_a_photo_whose_content_came_back_has_its_words_wherever_it_is(
+        self, two: tuple[Library, Library, Path], open_new: OpenNew, tmp_path: Path
+    ) -> None:
+        one, _, path = two
+        edit(one, path, caption="Minka")
+        exported, content = export(one), path.read_bytes()
+        path.write_bytes(content.replace(b"a.jpg", b"b.jpg"))
+        new = open_new("new")
+        new.index(path.parent)
+        report = bring_in(new, exported)
+        assert (report.added, report.changed_files) == (1, 1)
+        elsewhere = tmp_path / "elsewhere" / "renamed.jpg"
+        elsewhere.parent.mkdir()
+        elsewhere.write_bytes(content)
+        new.index(elsewhere.parent)
+        assert names(new.search("minka")) == ["renamed.jpg"]
+
+    def test_match_paths_gives_a_changed_file_the_words_of_its_path(
         self, two: tuple[Library, Library, Path], open_new: OpenNew
     ) -> None:
         one, _, path = two
         edit(one, path, caption="Minka", tags=("cat",), lock=True)
         exported = export(one)
-        path.write_bytes(path.read_bytes().replace(b"a.jpg", b"b.jpg"))  # its comment
+        path.write_bytes(path.read_bytes().replace(b"a.jpg", b"another.jpg"))
         new = open_new("new")
         new.index(path.parent)
-        report = bring_in(new, exported)
+        report = bring_in(new, exported, match_paths=True)
         assert (report.changed, report.waiting) == (1, 0)
         photo = show(new, path)
         assert photo.caption is not None
         assert (photo.caption.text, photo.tags, photo.caption.locked) == ("Minka", ("cat",), True)
-        assert bring_in(new, exported).unchanged == 1
+        assert bring_in(new, exported, match_paths=True).unchanged == 1
+
+    def test_two_records_of_one_photo_are_merged_as_two_imports_are(
+        self, two: tuple[Library, Library, Path], open_new: OpenNew
+    ) -> None:
+        one, other, path = two
+        edit(one, path, caption="older", tags=("x",))
+        edit(other, path, caption="newer", tags=("y",))
+        lines = [export(library).splitlines() for library in two[:2]]
+        together, apart = open_new("together"), open_new("apart")
+        bring_in(together, b"\n".join([*lines[0], lines[1][-1]]))
+        bring_in(apart, b"\n".join(lines[0]))
+        bring_in(apart, b"\n".join(lines[1]))
+        for library in (together, apart):
+            library.index(path.parent)
+            photo = show(library, path)
+            assert photo.caption is not None
+            assert (photo.caption.text, photo.tags) == ("newer", ("x", "y"))
+
+    @pytest.mark.parametrize("change", [{"sha256": None}, {"sha256": ""}, {"sha256": "0F" * 32}, {"sha256": ["0"]}])
+    def test_a_record_without_a_hash_is_of_no_photo(
+        self, two: tuple[Library, Library, Path], change: dict[str, Any]
+    ) -> None:
+        one, other, path = two
+        edit(one, path, tags=("x",))
+        line = json.dumps({**json.loads(export(one).splitlines()[-1]), **change}).encode()
+        problems: list[str] = []
+        report = other.exchange().read_lines([line], match_paths=True, problem=problems.append)
+        assert (report.bad, report.read, len(problems)) == (1, 0, 1)
+        assert show(other, path).tags == ()
 
     def test_an_older_models_captions_become_history(
         self, two: tuple[Library, Library, Path], open_new: OpenNew, album: Path
@@ -337,15 +492,82 @@ class TestLines:
                 )
             ),
             b'{"photoindex_export":1,"kind":"photo","bytes":1e999}',
+            *hostile_lines(photo),
         ]
         new, problems = open_new("new"), []
         models = lines[:3]
-        report = new.exchange().read_lines([*models, *bad, b"", *lines], problem=problems.append)
+        report = new.exchange().read_lines([*models, *bad, b" \r", *lines], problem=problems.append)
         assert [problem.split(":")[0] for problem in problems] == [f"line {n}" for n in range(4, len(bad) + 4)]
-        assert not [problem for problem in problems if "\n" in problem]
+        assert not [problem for problem in problems if "\n" in problem or len(problem) > 200]
         assert (report.bad, report.added) == (len(bad), 4)
         new.index(album)
         assert export(new).splitlines()[-4:] == export(old).splitlines()[-4:]
+
+    @pytest.mark.parametrize(
+        "rewrite",
+        [
+            lambda exported: b"\xef\xbb\xbf" + exported,
+            lambda exported: exported.replace(b"\n", b"\r\n"),
+            lambda exported: b"\r\n\n \t\n" + exported.replace(b"\n", b"\n\n"),
+            lambda exported: exported.rstrip(b"\n"),
+            lambda exported: exported.replace(b'","', b'" ,\t"'),
+        ],
+        ids=["byte order mark", "carriage returns", "blank lines", "no last line break", "spaces"],
+    )
+    def test_what_editors_do_to_text_files_changes_nothing(
+        self, old: Library, open_new: OpenNew, album: Path, rewrite: Callable[[bytes], bytes]
+    ) -> None:
+        exported = export(old)
+        new = open_new("new")
+        assert bring_in(new, rewrite(exported)).added == 4
+        new.index(album)
+        assert export(new) == exported
+
+    def test_models_whose_names_agree_in_their_first_letters_stay_apart(
+        self, old: Library, open_new: OpenNew, album: Path
+    ) -> None:
+        identities = ["x" * length + end for length in (64, 128, 500) for end in ("", "-1", "-2")]
+        value = json.loads(export(old).splitlines()[-1])
+        template = value["captions"][0]
+        value["captions"] = [
+            {**template, "source": "model", "rank": 0, "current": not number, "locked": False, "text": f"by {number}",
+             "model": identity}
+            for number, identity in enumerate(identities)
+        ]  # fmt: skip
+        model = {"photoindex_export": 1, "kind": "model", "encoder": "e" * 500, "first_used_at": "2024-01-01"}
+        lines = [json.dumps({**model, "identity": each, "name": each}).encode() for each in identities]
+        new = open_new("new")
+        bring_in(new, b"\n".join([*lines, json.dumps(value).encode()]))
+        captions = json.loads(export(new).splitlines()[-1])["captions"]
+        assert {each["text"]: each["model"] for each in captions} == {
+            f"by {number}": identity for number, identity in enumerate(identities)
+        }
+
+    def test_a_line_of_100_mb_costs_itself_and_little_memory(self, old: Library, open_new: OpenNew) -> None:
+        exported = export(old)
+        file = io.BufferedReader(LongLines(exported, 100_000_000, 4))
+        new, problems = open_new("new"), list[str]()
+        tracemalloc.start()
+        try:
+            report = new.exchange().read_lines(lines_of(file), problem=problems.append)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert (report.bad, report.added) == (4, 4)
+        assert [problem.split(":")[0] for problem in problems] == [f"line {number}" for number in (1, 2, 3, 4)]
+        assert peak < 4 * LONGEST_LINE
+
+    def test_an_export_says_of_photos_that_are_gone_that_they_are(self, old: Library, album: Path) -> None:
+        (album / "2019" / "copy of a.jpg").unlink()
+        (album / "2019" / "d.jpg").rename(album / "2019" / "e.jpg")
+        lines = [json.loads(line) for line in export(old).splitlines()]
+        present = [
+            each["path"]
+            for value in lines
+            for each in value.get("files", ())
+            if value["kind"] == "photo" and each["missing_since"] is None
+        ]
+        assert sorted(present) == ["2019/a.jpg", "2019/b.jpg", "2019/c.png"]
 
     def test_an_export_without_its_models_brings_the_captions(
         self, old: Library, open_new: OpenNew, album: Path

@@ -1,8 +1,9 @@
-"""What is written into sidecars, what stays, and which file it is."""
+"""What is written into sidecars, what stays, and which file that is."""
 
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +14,16 @@ import pytest
 
 from photoindex.errors import ExchangeError
 from photoindex.exchange import sidecars
-from photoindex.exchange.sidecars import Wanted, Written, shared_stems, sidecar_of, write_sidecar
-from photoindex.exchange.xmp_document import Sidecar
+from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles, write_sidecar
+from photoindex.exchange.xmp_document import MOST_BYTES, XmpDocument
+from photoindex.media.metadata.sidecars import beside
+from photoindex.types import SidecarStyle
 from tests.exchange import samples
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
-MINKA = Wanted("Minka", "user", None, NOW, ("Cat", "sofa"), frozenset({"Minka"}), frozenset({"cat", "sofa"}))
-MACHINE = Wanted("a dog on grass", "model", "lite2-0123", NOW, ())
-NOTHING = Wanted(None, None, None, None, ())
+MINKA = SidecarContent("Minka", "user", None, NOW, ("Cat", "sofa"), frozenset({"Minka"}), frozenset({"cat", "sofa"}))
+MACHINE = SidecarContent("a dog on grass", "model", "lite2-0123", NOW, ())
+NOTHING = SidecarContent(None, None, None, None, ())
 
 
 @pytest.fixture
@@ -28,19 +31,19 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a.jpg.xmp"
 
 
-def write(path: Path, wanted: Wanted, **options: bool) -> Written:
+def write(path: Path, wanted: SidecarContent, **options: bool) -> SidecarChange:
     written = write_sidecar(path, wanted, NOW, **options)
     assert written is not None
     return written
 
 
-def read(path: Path) -> Sidecar:
-    return Sidecar.parse(path.read_bytes(), path)
+def read(path: Path) -> XmpDocument:
+    return XmpDocument.parse(path.read_bytes(), path)
 
 
 class TestWhatIsWritten:
     def test_a_new_sidecar_says_it_all(self, path: Path) -> None:
-        assert write(path, MINKA) == Written(path, True, "Minka", ("Cat", "sofa"), (), None)
+        assert write(path, MINKA) == SidecarChange(path, True, "Minka", ("Cat", "sofa"), (), None)
         assert (read(path).caption, read(path).tags) == ("Minka", ["Cat", "sofa"])
         assert not read(path).caption_is_machine_made
 
@@ -94,7 +97,7 @@ class TestWhatIsWritten:
 
     def test_a_new_library_that_knows_of_nothing_takes_nothing_away(self, path: Path) -> None:
         write(path, MINKA)
-        other = Wanted("someone", "user", None, NOW, ("x",), frozenset({"someone"}), frozenset({"x"}))
+        other = SidecarContent("someone", "user", None, NOW, ("x",), frozenset({"someone"}), frozenset({"x"}))
         assert write(path, other).kept == "Minka"
         assert read(path).tags == ["Cat", "sofa", "x"]
         write_sidecar(path, NOTHING, NOW)
@@ -145,7 +148,7 @@ class TestTheFile:
         whole = sidecars.read_sidecar
         calls = []
 
-        def interrupted(at: Path) -> Sidecar:
+        def interrupted(at: Path) -> XmpDocument:
             found = whole(at)
             if not calls:
                 path.write_bytes(samples.LIGHTROOM)
@@ -175,28 +178,137 @@ class TestTheFile:
 
 class TestWhichFile:
     @pytest.fixture
-    def photo(self, tmp_path: Path) -> Path:
-        return tmp_path / "a.jpg"
-
-    @pytest.fixture
     def there(self, tmp_path: Path) -> Callable[..., None]:
         return lambda *names: [(tmp_path / name).write_bytes(b"") for name in names]  # type: ignore[return-value]
 
-    def test_the_one_that_is_there(self, photo: Path, there: Callable[..., None]) -> None:
-        assert sidecar_of(photo, None, False).name == "a.jpg.xmp"
-        there("a.xmp")
-        assert sidecar_of(photo, None, False).name == "a.xmp"
-        there("a.jpg.XMP")
-        assert sidecar_of(photo, None, False).name == "a.jpg.XMP"
-        assert sidecar_of(photo, "a.xmp", False).name == "a.xmp"
+    def files_of(self, folder: Path, **photos: int) -> SidecarFiles:
+        return SidecarFiles({folder / name.replace("_", "."): number for name, number in photos.items()})
 
-    def test_one_that_two_photos_share_is_nobodys(self, photo: Path, there: Callable[..., None]) -> None:
+    @pytest.mark.parametrize(
+        ("existing", "style", "expected"),
+        [
+            ([], None, "a.jpg.xmp"),
+            ([], "a.xmp", "a.xmp"),
+            (["a.xmp"], None, "a.xmp"),
+            (["a.xmp", "a.jpg.XMP"], None, "a.jpg.XMP"),
+            (["a.xmp", "a.jpg.XMP"], "a.xmp", "a.xmp"),
+            (["A.XMP"], None, "A.XMP"),
+            (["A.JPG.xmp"], None, "A.JPG.xmp"),
+            (["A.Jpg.Xmp"], "a.jpg.xmp", "A.Jpg.Xmp"),
+            (["A.xmp", "a.xmp"], None, "a.xmp"),
+            (["a.xmp"], "a.jpg.xmp", "a.jpg.xmp"),
+        ],
+    )
+    def test_one_that_exists_in_any_case_is_written_and_no_second_one(
+        self, tmp_path: Path, there: Callable[..., None], existing: list[str], style: SidecarStyle, expected: str
+    ) -> None:
+        there(*existing)
+        assert self.files_of(tmp_path, a_jpg=1).to_write(tmp_path / "a.jpg", style).name == expected
+
+    @pytest.mark.parametrize("photo", ["a.jpg", "A.JPG", "IMG_1.JPG", "\u00e9t\u00e9.jpeg", "two.dots.png"])
+    @pytest.mark.parametrize("spell", [str, str.lower, str.upper, str.swapcase, str.title])
+    def test_what_is_read_for_a_photo_is_what_is_written_for_it(
+        self, tmp_path: Path, photo: str, spell: Callable[[str], str]
+    ) -> None:
+        for name in (photo, Path(photo).stem):
+            folder = tmp_path / name / spell("x")
+            folder.mkdir(parents=True)
+            (folder / (spell(name) + spell(".xmp"))).write_bytes(b"")
+            [read] = [each.path for each in beside(folder / photo)]
+            files = SidecarFiles({folder / photo: 1})
+            assert files.of(folder / photo) == [read]
+            assert files.to_write(folder / photo, None) == read
+
+    def test_one_that_two_photos_share_is_nobodys(self, tmp_path: Path, there: Callable[..., None]) -> None:
         there("a.xmp")
-        assert sidecar_of(photo, None, True).name == "a.jpg.xmp"
+        files = self.files_of(tmp_path, a_jpg=1, a_png=2)
+        assert files.of(tmp_path / "a.jpg") == []
+        assert files.to_write(tmp_path / "a.jpg", None).name == "a.jpg.xmp"
         with pytest.raises(ExchangeError, match="more than one photo"):
-            sidecar_of(photo, "a.xmp", True)
+            files.to_write(tmp_path / "a.jpg", "a.xmp")
 
-    def test_two_files_of_one_photo_share_nothing(self, photo: Path) -> None:
-        raw, other = photo.with_suffix(".cr2"), photo.with_name("b.jpg")
-        assert shared_stems({photo: 1, raw: 1, other: 2}) == set()
-        assert shared_stems({photo: 1, raw: 3, other: 2}) == {photo.with_suffix("")}
+    @pytest.mark.parametrize(
+        ("photos", "shared"),
+        [
+            ({"a.jpg": 1, "a.cr2": 1, "b.jpg": 2}, False),
+            ({"a.jpg": 1, "a.png": 3}, True),
+            ({"a.jpg": 1, "A.PNG": 3}, True),  # their sidecars are found in any case
+            ({"a.jpg": 1, "b/a.png": 3}, False),
+        ],
+    )
+    def test_photos_share_a_stem_when_one_sidecar_would_be_found_for_both(
+        self, tmp_path: Path, photos: dict[str, int], shared: bool
+    ) -> None:
+        files = SidecarFiles({tmp_path / name: number for name, number in photos.items()})
+        assert files.shares_stem(tmp_path / "a.jpg") == shared
+
+    def test_a_sidecar_with_the_whole_name_of_a_photo_is_of_no_other(
+        self, tmp_path: Path, there: Callable[..., None]
+    ) -> None:
+        there("a.jpg.xmp")
+        files = self.files_of(tmp_path, a_jpg=1, a_jpg_png=2)
+        assert files.of(tmp_path / "a.jpg.png") == []
+        assert files.to_write(tmp_path / "a.jpg.png", None).name == "a.jpg.png.xmp"
+        assert [path.name for path in files.of(tmp_path / "a.jpg")] == ["a.jpg.xmp"]
+
+    def test_photos_whose_names_differ_in_case_only_have_their_own(
+        self, tmp_path: Path, there: Callable[..., None]
+    ) -> None:
+        there("a.jpg.xmp")
+        if (tmp_path / "A.JPG.XMP").exists():
+            pytest.skip("this file system does not tell case apart")
+        files = self.files_of(tmp_path, a_jpg=1, A_JPG=2)
+        assert [path.name for path in files.of(tmp_path / "a.jpg")] == ["a.jpg.xmp"]
+        assert files.of(tmp_path / "A.JPG") == []
+        assert files.to_write(tmp_path / "A.JPG", None).name == "A.JPG.xmp"
+
+    def test_a_link_to_another_sidecar_of_the_photo_is_read_once(
+        self, tmp_path: Path, there: Callable[..., None]
+    ) -> None:
+        there("a.jpg.xmp")
+        (tmp_path / "a.xmp").symlink_to("a.jpg.xmp")
+        assert [path.name for path in self.files_of(tmp_path, a_jpg=1).of(tmp_path / "a.jpg")] == ["a.jpg.xmp"]
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+def make_device_link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def make_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+
+
+NOT_REGULAR = [make_pipe, make_socket, Path.mkdir, make_device_link, make_large]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+class TestWhatIsNoFile:
+    @pytest.mark.parametrize("make", NOT_REGULAR)
+    def test_it_is_neither_read_nor_written(self, tmp_path: Path, make: Callable[[Path], None]) -> None:
+        path = tmp_path / "a.xmp"
+        make(path)
+        before = path.lstat()
+        with pytest.raises(ExchangeError, match=r"a\.xmp") as caught:
+            write_sidecar(path, MINKA, NOW)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(ExchangeError):
+            sidecars.read_sidecar(path)
+        assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
+        assert [each.name for each in tmp_path.iterdir()] == ["a.xmp"]
+
+    def test_a_broken_link_is_not_followed_to_make_a_file_elsewhere(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.xmp"
+        path.symlink_to(tmp_path / "elsewhere.xmp")
+        with pytest.raises(ExchangeError, match="broken link"):
+            write_sidecar(path, MINKA, NOW)
+        assert not (tmp_path / "elsewhere.xmp").exists()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from photoindex.errors import ExchangeError
-from photoindex.exchange.xmp_document import DC, OURS, RDF, Mark, Sidecar, level
+from photoindex.exchange.xmp_document import DC, OURS, RDF, Mark, XmpDocument, level
 from tests.exchange import samples
 
 WHEN = datetime(2024, 5, 1, 12, 30, 15, 123456, timezone.utc)
@@ -21,8 +21,8 @@ WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"])
 PATH = Path("a.jpg.xmp")
 
 
-def parse(data: bytes) -> Sidecar:
-    return Sidecar.parse(data, PATH)
+def parse(data: bytes) -> XmpDocument:
+    return XmpDocument.parse(data, PATH)
 
 
 def skeleton(data: bytes) -> set[str]:
@@ -150,7 +150,7 @@ def test_other_languages_stay_when_the_default_goes_or_changes() -> None:
 
 
 def test_a_new_sidecar_is_what_other_programs_expect() -> None:
-    sidecar = Sidecar.new()
+    sidecar = XmpDocument.new()
     sidecar.set_caption("Minka")
     sidecar.change_tags(["cat"], [])
     root = etree.fromstring(sidecar.to_bytes())
@@ -164,7 +164,7 @@ def test_a_new_sidecar_is_what_other_programs_expect() -> None:
 
 @given(caption=WORDS, tags=st.lists(WORDS, unique=True, max_size=4))
 def test_any_words_survive(caption: str, tags: list[str]) -> None:
-    sidecar = Sidecar.new()
+    sidecar = XmpDocument.new()
     sidecar.set_caption(caption)
     sidecar.change_tags(tags, [])
     sidecar.set_mark(Mark(caption, "user", None, WHEN, tuple(tags), WHEN))

@@ -1,9 +1,10 @@
-"""The wheel is complete: migrations, models and all modules, and it runs from where it is unpacked."""
+"""Source distribution and wheel are complete: migrations, models and all modules; the wheel runs where it is unpacked."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -14,14 +15,31 @@ from tests.support import REPOSITORY
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
     # From a copy: building leaves folders behind.
     source = folder / "source"
     ignored = shutil.ignore_patterns(".git", "build", "*.egg-info", ".*_cache", ".venv", ".hypothesis", "__pycache__")
     shutil.copytree(REPOSITORY, source, ignore=ignored)
+    # Without isolation nothing is downloaded.
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--skip-dependency-check"]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source],
+        [*command, "--outdir", folder, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    [built] = folder.glob("*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that is built from the source distribution, as installers do where there is no wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, sdist],
         capture_output=True,
         text=True,
         check=False,
@@ -29,6 +47,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     [built] = folder.glob("*.whl")
     return built
+
+
+def test_the_source_distribution_holds_all_that_builds_tests_and_explains_the_program(sdist: Path):
+    with tarfile.open(sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {
+        str(path.relative_to(REPOSITORY))
+        for folder in ("photoindex", "migrations", "models", "tests", "docs", "benchmarks")
+        for path in (REPOSITORY / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    wanted |= {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "NOTICE", "pyproject.toml", "setup.cfg"}
+    wanted |= {".ci/run", ".pre-commit-config.yaml"}
+    assert wanted - held == set()
+    assert not [name for name in held if "__pycache__" in name or name.startswith((".git/", "build/"))]
 
 
 def test_it_holds_every_module_the_migrations_and_the_model(wheel: Path):

@@ -1,4 +1,4 @@
-"""What the documentation promises of the tests is so."""
+"""What the documents say of files, tests and the program is so."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import photoindex
 from tests.support import REPOSITORY
+from tests.test_imports import ALLOWED, BASE
 
 TESTS = REPOSITORY / "tests" / "media" / "decode" / "test_formats.py"
 
@@ -51,10 +53,74 @@ DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_file_of_tests_and_benchmarks_that_is_named_exists(document: Path) -> None:
-    named = re.findall(
-        r"\b(?:tests|benchmarks|docs)/(?!stress/NAME)[\w/-]*\w(?:\.\w+)?", document.read_text(encoding="utf-8")
-    )
-    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+    named = re.findall(r"\b(?:tests|benchmarks|docs)/[\w/-]*\w(?:\.\w+)?", document.read_text(encoding="utf-8"))
+    assert [name for name in named if "NAME" not in name and not (REPOSITORY / name).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_of_the_program_that_is_named_exists(name: str) -> None:
+    document = (REPOSITORY / name).read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", document)
+    assert len(named) > 20
+    places = (REPOSITORY, REPOSITORY / "photoindex")
+    # Of a placeholder such as `photoindex/cli/NAME.py` the folder.
+    paths = {path.rpartition("/")[0] if "NAME" in path else path for path in named}
+    assert {path for path in paths if not any((place / path).exists() for place in places)} == set()
+
+
+def test_the_guide_lists_every_package() -> None:
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `photoindex/(\w+)/`", guide, re.MULTILINE))
+    assert listed == {path.parent.name for path in (REPOSITORY / "photoindex").glob("*/__init__.py")}
+
+
+def test_the_guide_answers_where_things_are() -> None:
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    answers = dict(re.findall(r"^\| (Where[^|]*\?|What[^|]*\?) \| (.*) \|$", guide, re.MULTILINE))
+    for question, file, content in (
+        ("Where is EXIF read?", "photoindex/media/metadata/exif.py", "exif"),
+        ("What decides the order of hits?", "photoindex/search/ranking/matcher.py", "BM25F"),
+        ("Where does a job get its lease?", "photoindex/catalogue/jobs.py", "def claim"),
+        ("Where would a new command go?", "photoindex/cli/main.py", "COMMANDS"),
+        ("Where is the network?", "photoindex/captioner/network.py", "LSTM"),
+    ):
+        assert f"`{file}`" in answers[question]
+        assert content in (REPOSITORY / file).read_text(encoding="utf-8")
+
+
+def test_the_table_of_allowed_imports_is_the_one_that_is_tested() -> None:
+    """But for the command line's row, whose aim the document says."""
+    document = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = document.partition("### Allowed imports")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*)\|$", section, re.MULTILINE)
+    written: dict[str, set[str]] = {}
+    for package, cell in rows:
+        names = set(re.findall(r"`(\w+)`", cell))
+        written[package] = set(written) if "every package above" in cell else names
+    packages = {path.parent.name for path in (REPOSITORY / "photoindex").glob("*/__init__.py")}
+    assert written.keys() == packages - BASE
+    assert {name: uses for name, uses in written.items() if name != "cli"} == {
+        name: ALLOWED[name] - BASE for name in written if name != "cli"
+    }
+
+
+def test_the_changelog_has_this_version_and_what_came_after_it() -> None:
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE)
+    assert versions[0] == "Unreleased"
+    assert photoindex.__version__ in versions
+    kinds = set(re.findall(r"^### (.+)$", changelog, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_hooks_run_checks_of_the_continuous_integration() -> None:
+    hooks = (REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    script = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    entries = re.findall(r"^ +entry: (.+)$", hooks, re.MULTILINE)
+    assert len(entries) == 3
+    for entry in entries:
+        assert re.search(rf"^{re.escape(entry.partition(' --force')[0])}( |$)", script, re.MULTILINE), entry
+    assert re.findall(r"repo: (.+)", hooks) == ["local"]  # nothing is downloaded
 
 
 def name_in(path: Path, name: str) -> bool:

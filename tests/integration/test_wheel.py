@@ -1,4 +1,4 @@
-"""Source distribution and wheel are complete: migrations, models and all modules; the wheel runs where it is unpacked."""
+"""Source distribution and wheel have migrations, models and all modules; the wheel runs where it is unpacked."""
 
 import os
 import shutil

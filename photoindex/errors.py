@@ -6,6 +6,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     PhotoindexError
     ├── ConfigError                a setting is missing, misspelt or out of range
     ├── CatalogueError             the catalogue cannot be opened or used
+    │   ├── LibraryNotFound        there is no library in that data folder
     │   ├── CatalogueTooNew        a newer photoindex wrote it
     │   ├── CatalogueDamaged       its file is damaged, or is no database
     │   ├── CatalogueReadOnly      it can be read, and may not be written
@@ -47,6 +48,10 @@ class ConfigError(PhotoindexError):
 
 class CatalogueError(PhotoindexError):
     """The catalogue cannot be opened or used."""
+
+
+class LibraryNotFound(CatalogueError):
+    """There is no library in the data folder that was named."""
 
 
 class CatalogueTooNew(CatalogueError):

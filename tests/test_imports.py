@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE | {"language", "media", "captioner", "catalogue", "search"},
 }
 ALLOWED["library"] = set().union(*ALLOWED.values()) | {"indexing", "training"}
-ALLOWED["cli"] = BASE | {"library", "training", "captioner", "catalogue", "exchange", "indexing", "media", "search"}
+ALLOWED["cli"] = BASE | {"library", "training"}
 ALLOWED[""] = BASE | {"library"}  # the face of the whole
 ALLOWED["__main__"] = {"cli"}
 TORCH = {"torch", "torchvision", "safetensors"}

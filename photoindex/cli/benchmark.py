@@ -18,7 +18,8 @@ from photoindex.cli.context import (
     threads_option,
     write_json,
 )
-from photoindex.system.units import human_seconds
+from photoindex.cli.terminal import print_line
+from photoindex.system.units import counted, human_seconds
 
 if TYPE_CHECKING:
     from photoindex.library.benchmark import Rates
@@ -55,13 +56,13 @@ def benchmark(
         write_json({**dataclasses.asdict(rates), "library": library, "library_seconds": rates.seconds_for(library)})
         return
     for label, value in _lines(rates, library):
-        click.echo(f"{label:<26}{value}")
+        print_line(f"{label:<26}{value}")
 
 
 def _lines(rates: Rates, library: int) -> list[tuple[str, str]]:
     unread = f", {rates.failed} of which cannot be read" if rates.failed else ""
     lines = [
-        ("measured on", f"{rates.photos} photos of {rates.megapixels:.1f} megapixels on average{unread}"),
+        ("measured on", f"{counted(rates.photos, 'photo')} of {rates.megapixels:.1f} megapixels on average{unread}"),
         ("model", f"{rates.model} on {rates.device}, loaded in {rates.load_seconds:.1f} s"),
         ("decode", _rate(rates.decode)),
         ("store and index", _rate(rates.store)),

@@ -7,6 +7,8 @@ from typing import Literal
 import click
 from click.shell_completion import get_completion_class
 
+from photoindex.cli.terminal import print_bytes
+
 PROGRAM = "photoindex"
 
 
@@ -21,9 +23,9 @@ def completion(ctx: click.Context, /, shell: Literal["bash", "zsh", "fish"]) -> 
       zsh    photoindex completion zsh > ~/.zfunc/_photoindex     (with ~/.zfunc in fpath, before compinit)
       fish   photoindex completion fish > ~/.config/fish/completions/photoindex.fish
     """
-    found = get_completion_class(shell)
-    assert found is not None
+    completer = get_completion_class(shell)
+    assert completer is not None
     root = ctx.find_root().command
-    script = found(root, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE")
+    script = completer(root, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE")
     # Not source(), which starts a bash to ask for its version.
-    click.echo((script.source_template % script.source_vars()).strip())
+    print_bytes((script.source_template % script.source_vars()).strip().encode() + b"\n")

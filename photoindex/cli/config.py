@@ -9,18 +9,19 @@ from typing import Any
 import click
 
 from photoindex.cli import config_file
-from photoindex.cli.context import Context, json_option, write_json, write_path
+from photoindex.cli.command import DashWords
+from photoindex.cli.context import Context, json_option, write_json
+from photoindex.cli.terminal import print_line, print_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
-from photoindex.system.paths import printable
 
 
 @click.group()
 def config() -> None:
     """Show and change the settings.
 
-    A setting comes from, the first that has it: a flag (or --set NAME=VALUE before the command), the environment
-    (PHOTOINDEX_ and the name in capitals), the config file, its default.
+    A setting comes from the first of these that has it: a flag (or --set NAME=VALUE before the command), the
+    environment (PHOTOINDEX_ and the name in capitals), the config file, its default.
     """
 
 
@@ -37,8 +38,8 @@ def show(context: Context, /, as_json: bool) -> None:
     else:
         width = max(map(len, rows))
         for name, (value, (kind, where)) in rows.items():
-            shown = printable(value) if isinstance(value, Path) else config_file.toml_value(value).strip('"')
-            click.echo(f"{name:<{width}}  {shown}  ({kind}{': ' + where if where else ''})")
+            shown = str(value) if isinstance(value, Path) else config_file.toml_value(value).strip('"')
+            print_line(f"{name:<{width}}  {shown}  ({kind}{': ' + where if where else ''})")
     for variable, meant in strange_variables(os.environ):
         context.say(f"{variable} is no setting and was ignored; did you mean {meant}?")
 
@@ -47,7 +48,7 @@ def show(context: Context, /, as_json: bool) -> None:
 @click.pass_obj
 def path(context: Context, /) -> None:
     """Print where the config file is, or would be."""
-    write_path(_path(context))
+    print_path(_path(context))
 
 
 @config.command("get")
@@ -59,18 +60,18 @@ def get(context: Context, /, name: str) -> None:
     _known(name, origins)
     value = getattr(settings, name)
     if isinstance(value, Path):
-        write_path(value)
+        print_path(value)
     else:
-        click.echo(config_file.toml_value(value).strip('"') if not isinstance(value, str) else value)
+        print_line(config_file.toml_value(value).strip('"') if not isinstance(value, str) else value)
 
 
 # A value may begin with a dash.
-@config.command("set", context_settings={"ignore_unknown_options": True})
+@config.command("set", cls=DashWords)
 @click.argument("name")
 @click.argument("value")
 @click.pass_obj
 def set_(context: Context, /, name: str, value: str) -> None:
-    """Change one setting in the config file, which is made when there is none; its comments stay."""
+    """Change one setting in the config file, which is created if necessary; its comments stay."""
     write_setting(context, name, value)
 
 
@@ -81,11 +82,11 @@ def edit(context: Context, /) -> None:
     place = _path(context)
     if config_file.read_text(place) is None:
         config_file.write_text(place, config_file.template())
-        context.say(f"wrote {printable(place)}")
+        context.say(f"wrote {place}")
     try:
         click.edit(filename=str(place))
     except click.ClickException as error:
-        raise ConfigError(f"{error.format_message()}; set EDITOR, or edit {printable(place)} yourself") from error
+        raise ConfigError(f"{error.format_message()}; set EDITOR, or edit {place} yourself") from error
     read_config(place)
     context.settings()
 
@@ -96,7 +97,7 @@ def write_setting(context: Context, name: str, value: str) -> None:
     text = config_file.read_text(place)
     changed = config_file.change(config_file.template() if text is None else text, name, value, place)
     config_file.write_text(place, changed)
-    context.say(f"set {name} in {printable(place)}")
+    context.say(f"set {name} in {place}")
     _, origins = context.resolve()
     if origins[name].kind != "file":
         context.say(f"{origins[name].where} goes before it")

@@ -11,10 +11,11 @@ import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from photoindex.cli.output import caption_pieces, visible
+from photoindex.cli.output import NOT_THERE, caption_pieces
 from photoindex.errors import ConfigError
 from photoindex.system.atomic import replace_file
-from photoindex.system.paths import printable
+from photoindex.system.terminal import visible
+from photoindex.system.units import counted
 from photoindex.types import Hit
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -47,7 +48,7 @@ def contact_sheet(query: str, hits: Sequence[Hit], pictures: Iterable[bytes | No
     """The page for the photos found by ``query``. ``pictures``: for each a JPEG, or ``None`` when it cannot be read."""
     cells = "\n".join(_cell(hit, picture) for hit, picture in zip(hits, pictures, strict=True))
     title = html.escape(visible(query))
-    count = "1 photo" if len(hits) == 1 else f"{len(hits)} photos"
+    count = counted(len(hits), "photo")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -76,11 +77,19 @@ def _cell(hit: Hit, picture: bytes | None) -> str:
     else:
         alt = html.escape(visible(hit.caption), quote=True)
         shown = f'<img src="data:image/jpeg;base64,{base64.b64encode(picture).decode("ascii")}" alt="{alt}">'
-    facts = [fact for fact in (f"{hit.taken_at:%Y-%m-%d %H:%M}" if hit.taken_at else None, hit.camera) if fact]
+    facts = [fact for fact in (_taken(hit), hit.camera, "" if hit.present else NOT_THERE) if fact]
     more = f"<small>{html.escape(visible(', '.join(facts)))}</small>" if facts else ""
-    name = printable(hit.path)
+    if hit.present:
+        shown = f'<a href="{html.escape(hit.path.as_uri(), quote=True)}">{shown}</a>'
     return (
-        f'<li><figure><a href="{html.escape(hit.path.as_uri(), quote=True)}">{shown}</a>'
-        f'<figcaption dir="auto">{caption}<small><bdi>{html.escape(visible(name))}</bdi></small>{more}'
-        "</figcaption></figure></li>"
+        f'<li><figure>{shown}<figcaption dir="auto">{caption}'
+        f"<small><bdi>{html.escape(visible(str(hit.path)))}</bdi></small>{more}</figcaption></figure></li>"
     )
+
+
+def _taken(hit: Hit) -> str:
+    """Return when the photo was taken; a file's time that stands in for an unknown date says so."""
+    if hit.taken_at is None:
+        return ""
+    by_file = hit.facts is not None and hit.facts.taken_source == "mtime"
+    return f"{hit.taken_at:%Y-%m-%d %H:%M}" + (" (the file's time)" if by_file else "")

@@ -1,24 +1,26 @@
-"""What every command shares: the settings, the library, stopping on signals, progress and byte-safe output."""
+"""What every command shares: options, settings, opening the library, stopping on signals, JSON."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from photoindex.cli.terminal import print_bytes, print_error
 from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settings
+from photoindex.errors import LibraryNotFound
+from photoindex.library.json_forms import plain
 from photoindex.system.lazy_imports import importing
+from photoindex.system.terminal import shell_quoted
 
 if TYPE_CHECKING:
     from photoindex.library import Library
@@ -41,16 +43,16 @@ threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads the model may use. [default: all cores]"
 )
 nice_option = click.option(
-    "--nice", type=click.IntRange(0, 19), help="Give way to other programs: 0 as they, 19 to all. [default: 0]"
+    "--nice", type=click.IntRange(0, 19), help="Priority below other programs: 0 = normal, 19 = lowest. [default: 0]"
 )
 rate_option = click.option(
     "--max-rate", type=click.FloatRange(0), metavar="N",
-    help="Caption at most so many photos a second, to spare the fan or the battery. [default: no limit]",
+    help="Caption at most this many photos a second, to spare the fan or the battery. [default: no limit]",
 )  # fmt: skip
 model_option = click.option(
     "--model",
     metavar="NAME",
-    help="A shipped model's name or the folder of one you trained. [default: the shipped one]",
+    help="The name of a shipped model, or the folder of one you trained. [default: the shipped one]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -73,29 +75,43 @@ class Context:
         return resolve_settings(self.config, **{**self.overrides, **given})
 
     def open(self, **flags: Any) -> Library:
-        """The library, with these flags over the settings."""
+        """Open the library that is there, with these flags over the settings. Raises :class:`LibraryNotFound`."""
+        settings = self.settings(**flags)
+        if not settings.catalogue_path.exists():
+            option = f" --data-dir {shell_quoted(self.data_dir)}" if self.data_dir is not None else ""
+            raise LibraryNotFound(
+                f"there is no library in {settings.data_dir}; to make one: photoindex{option} index FOLDER"
+            )
+        return self._open(settings)
+
+    def open_or_create(self, **flags: Any) -> Library:
+        """Open the library, or make an empty one where there is none."""
+        return self._open(self.settings(**flags))
+
+    def work(self, *, create: bool = False, **flags: Any) -> Library:
+        """Open the library for long work, in a process with the priority that the settings ask for."""
+        from photoindex.system.processes import give_way
+
+        give_way(self.settings(**flags).nice)
+        return self.open_or_create(**flags) if create else self.open(**flags)
+
+    def say(self, line: str) -> None:
+        """Write one line for the person to stderr, unless --quiet was given."""
+        if not self.quiet:
+            print_error(line)
+
+    @staticmethod
+    def _open(settings: Settings) -> Library:
         # Imported here: help and usage errors need none of it.
         with importing():
             from photoindex.library import Library
 
-        return Library(self.settings(**flags))
-
-    def work(self, **flags: Any) -> Library:
-        """The same for long work, in a process that gives way to others as the settings ask."""
-        from photoindex.system.processes import give_way
-
-        give_way(self.settings(**flags).nice)
-        return self.open(**flags)
-
-    def say(self, line: str) -> None:
-        """One line for the person, on stderr."""
-        if not self.quiet:
-            click.echo(line, err=True)
+        return Library(settings)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set. A second SIGINT stops at once."""
+    """Return an event that SIGINT and SIGTERM set. A second SIGINT stops at once."""
     stop = threading.Event()
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -114,23 +130,6 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def write_path(path: Path, end: bytes = b"\n") -> None:
-    """A path to stdout as the bytes the file system holds, whatever the terminal's encoding."""
-    click.echo(os.fsencode(path) + end, nl=False)
-
-
 def write_json(value: Any, *, indent: int | None = 2) -> None:
-    """JSON to stdout; non-ASCII is escaped, so that every path survives."""
-    click.echo(json.dumps(value, indent=indent, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-def stderr_is_terminal() -> bool:
-    return sys.stderr.isatty()
+    """Write JSON to stdout; non-ASCII is escaped, so that every path survives any locale."""
+    print_bytes(json.dumps(value, indent=indent, default=plain).encode("ascii") + b"\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -19,29 +18,31 @@ from photoindex.cli.context import (
     model_option,
     write_json,
 )
-from photoindex.cli.output import visible
+from photoindex.cli.terminal import print_line
 from photoindex.config import Settings, default_data_dir
 from photoindex.errors import ConfigError
-from photoindex.system.paths import absolute, printable
+from photoindex.library.json_forms import findings_json, format_json
+from photoindex.system.paths import absolute
+from photoindex.system.units import counted
 from photoindex.types import Finding
 
 EXIT_PROBLEM = 1
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="Load the model, too, and caption a photo made for it; takes some seconds.")
+@click.option("--deep", is_flag=True, help="Also load the model and caption a test photo; takes some seconds.")
 @click.option("--restore-backup", is_flag=True,
-              help="Put the newest backup in the place of a damaged catalogue, which is kept beside it.")  # fmt: skip
+              help="Replace a damaged catalogue by the newest backup; the damaged one is kept beside it.")  # fmt: skip
 @device_option
 @engine_option
 @model_option
 @json_option
 @click.pass_obj
 def doctor(context: Context, /, deep: bool, restore_backup: bool, as_json: bool, **flags: Any) -> None:
-    """Check the installation and the library, and say what to do about what is wrong.
+    """Check the installation and the library, with advice for whatever is wrong.
 
-    One line a check: ok, warning or problem, what was found, and what to do. Nothing is changed unless
-    --restore-backup says so. Exit status: 0 when nothing is a problem, 1 otherwise.
+    One line for each check: ok, warning or problem, the facts, and what to do. Nothing is changed without
+    --restore-backup. Exit status: 0 when nothing is a problem, 1 otherwise.
     """
     if restore_backup:
         _restore(context)
@@ -50,11 +51,11 @@ def doctor(context: Context, /, deep: bool, restore_backup: bool, as_json: bool,
     for finding in _examine(context, deep, flags):
         findings.append(finding)
         if not as_json:
-            click.echo(_line(finding))
+            print_line(_line(finding))
     levels = Counter(finding.level for finding in findings)
     if as_json:
-        write_json({"healthy": not levels["problem"], "findings": [dataclasses.asdict(each) for each in findings]})
-    context.say(f"{levels['problem']} problem(s), {levels['warning']} warning(s)")
+        write_json(findings_json(findings))
+    context.say(f"{counted(levels['problem'], 'problem')}, {counted(levels['warning'], 'warning')}")
     if levels["problem"]:
         raise SystemExit(EXIT_PROBLEM)
 
@@ -76,30 +77,20 @@ def _examine(context: Context, deep: bool, flags: dict[str, Any]) -> Iterator[Fi
 @json_option
 def formats(as_json: bool) -> None:
     """List the photo formats: which this installation reads, by what, and what to install for the rest."""
-    from photoindex.media.decode.readers import list_readers
+    from photoindex.library import list_readers
 
-    found = list_readers()
+    readers = list_readers()
     if as_json:
-        write_json([
-            {
-                "format": reader.format.name,
-                "reads": reader.works,
-                "library": reader.format.package,
-                "version": reader.version,
-                "suffixes": sorted(reader.format.suffixes),
-                "install": None if reader.works else reader.install,
-            }
-            for reader in found
-        ])  # fmt: skip
+        write_json([format_json(reader) for reader in readers])
         return
-    width = max(len(reader.format.name) for reader in found)
-    for reader in found:
+    width = max(len(reader.format.name) for reader in readers)
+    for reader in readers:
         how = f"{reader.format.package} {reader.version}" if reader.works else f"not read here: {reader.install}"
         suffixes = " ".join(sorted(reader.format.suffixes))
-        click.echo(f"{'yes' if reader.works else 'no':<5}{reader.format.name:<{width}}  {how}")
-        click.echo(f"{'':{width + 7}}{suffixes}")
-    if not all(reader.works for reader in found):
-        click.echo("Photos that failed for want of a plugin are tried again by: photoindex failures retry")
+        print_line(f"{'yes' if reader.works else 'no':<5}{reader.format.name:<{width}}  {how}")
+        print_line(f"{'':{width + 7}}{suffixes}")
+    if not all(reader.works for reader in readers):
+        print_line("Photos that failed because a plugin was missing are tried again by: photoindex failures retry")
 
 
 def _restore(context: Context) -> None:
@@ -107,14 +98,12 @@ def _restore(context: Context) -> None:
 
     restored = restore(context.settings())
     if restored.moved_to is not None:
-        context.say(f"the damaged catalogue is kept as {printable(restored.moved_to)}")
+        context.say(f"the damaged catalogue is kept as {restored.moved_to}")
     context.say(
-        f"restored {printable(restored.backup)}; now run photoindex index on your folders: what changed since is "
-        "captioned anew"
+        f"restored {restored.backup}; now run photoindex index on your folders: what changed since is captioned again"
     )
 
 
 def _line(finding: Finding) -> str:
     advice = f" -> {finding.advice}" if finding.advice else ""
-    text = f"{finding.level:<8} {finding.name}: {finding.message}{advice}"
-    return visible(os.fsencode(text).decode("utf-8", "replace"))
+    return f"{finding.level:<8} {finding.name}: {finding.message}{advice}"

@@ -1,4 +1,4 @@
-"""``photoindex edit``: what a person says of photos."""
+"""``photoindex edit``: captions and tags by people."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from photoindex.cli import output
 from photoindex.cli.context import Context
+from photoindex.cli.terminal import print_line
 from photoindex.errors import CorrectionError, FullTextError
-from photoindex.system.paths import printable
+from photoindex.system.terminal import visible
+from photoindex.system.units import counted
 
 if TYPE_CHECKING:
-    from photoindex.catalogue.corrections import Said
-    from photoindex.catalogue.editor import Edit, Editor
-    from photoindex.library import Library
-    from photoindex.types import Correction
+    from photoindex.library import Edit, Editor, Library, Said
+    from photoindex.types import Correction, Photo
 
-SHOWN = 5  # of the photos that a query chose
+SHOWN = 5  # of the photos that a query matches
 
 where_option = click.option(
-    "--where", "query", metavar="QUERY", help="Instead of FILEs: all photos that this query finds, as search does."
+    "--where", "query", metavar="QUERY", help="Instead of FILEs: all photos that match this query of `search`."
+)
+near_option = click.option(
+    "--near", is_flag=True, help="With --where: all photos that `search` finds, also those that only come near."
 )
 yes_option = click.option("-y", "--yes", is_flag=True, help="With --where: do not ask.")
 
@@ -31,15 +33,16 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="With --where: do no
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE…]")
 @where_option
+@near_option
 @click.option("--caption", metavar="TEXT", help="Your caption, shown and searched instead of the model's.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag; may be given several times.")
-@click.option("--untag", "untags", multiple=True, metavar="TAG", help="Take a tag of yours away.")
-@click.option("--clear", is_flag=True, help="Take away your caption and tags: the model's words are back.")
+@click.option("--untag", "untags", multiple=True, metavar="TAG", help="Remove one of your tags.")
+@click.option("--clear", is_flag=True, help="Remove your caption and tags; the model's words are shown again.")
 @click.option("--lock/--unlock", "lock", default=None,
               help="Keep the caption shown now, whatever a model or a sidecar says later; or no longer.")  # fmt: skip
 @click.option("--undo", is_flag=True, help="Undo the last edit of each photo; again for the one before.")
 @click.option("--history", is_flag=True, help="Show what was changed.")
-@click.option("--dry-run", is_flag=True, help="Say which photos it would change, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="List the photos that would change, and change nothing.")
 @yes_option
 @click.pass_obj
 def edit(
@@ -47,6 +50,7 @@ def edit(
     /,
     paths: tuple[Path, ...],
     query: str | None,
+    near: bool,
     caption: str | None,
     tags: tuple[str, ...],
     untags: tuple[str, ...],
@@ -57,39 +61,47 @@ def edit(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Say what photos show: captions and tags of your own, which no model overwrites.
+    """Set your own captions and tags, which no model overwrites.
 
-    A correction is found at once, and ranks above what a model thinks. Nothing is written to the photos; see
+    A correction is searchable at once, and ranks above a model's words. Nothing is written to the photos; see
     `photoindex export --sidecars`. With one FILE and nothing else, your editor ($EDITOR) opens.
+
+    --where takes the photos in which every word of the query is written: in captions, tags, keywords, names, places or
+    labels. Photos that only come near, by one of several words, by a model's other words or by words of like meaning,
+    are counted and left out without --near.
 
     \b
       photoindex edit cat.jpg --caption "Minka on the old sofa" --tag Minka
       photoindex edit --where "folder:lisbon" --tag Lisbon
       photoindex edit cat.jpg --undo
     """
-    from photoindex.catalogue.editor import Edit
+    from photoindex.library import Edit
 
     change = Edit(caption, tags, untags, clear, lock)
+    if near and query is None:
+        raise click.UsageError("--near goes with --where")
     if (query is None) == (not paths):
         raise click.UsageError("name photos, or choose them with --where QUERY; one of the two")
     if sum((undo, history, not change.says_nothing)) > 1:
         raise click.UsageError("one thing at a time: an edit, --undo or --history")
     with context.open() as library:
         editor = library.editor()
-        photo_ids = editor.photos_at(paths) if query is None else [match.photo_id for match in library.match(query)]
+        photo_ids = editor.photos_at(paths) if query is None else chosen_by(context, library, query, near)
         if history:
             show_history(library, editor, photo_ids)
             return
         if not undo and change.says_nothing:
             if len(photo_ids) != 1 or query is not None:
-                raise click.UsageError("say what to change: --caption, --tag, --untag, --clear, --lock, --undo")
+                raise click.UsageError("name the change: --caption, --tag, --untag, --clear, --lock, --undo")
             change = ask_editor(paths[0], editor.said(photo_ids)[photo_ids[0]])
             if change.says_nothing:
                 context.say("nothing changed")
                 return
         if query is not None or dry_run:
             what = "undone for" if undo else "edited"
-            if not choose(context, library, photo_ids, f"{len(photo_ids)} photos would be {what}", dry_run, yes):
+            if not choose(
+                context, library, photo_ids, f"{counted(len(photo_ids), 'photo')} would be {what}", dry_run, yes
+            ):
                 return
         try:
             count = len(editor.undo(photo_ids)) if undo else editor.apply(photo_ids, change)
@@ -102,18 +114,30 @@ def edit(
         context.say(f"{count} edited" + (f", {len(photo_ids) - count} unchanged" if count < len(photo_ids) else ""))
 
 
+def chosen_by(context: Context, library: Library, query: str, near: bool) -> list[int]:
+    """Return the photos in which all words of a query are written; with ``near`` all that a search finds."""
+    matches = [match.photo_id for match in library.match(query)]
+    if near:
+        return matches
+    exact = [match.photo_id for match in library.match(query, exact=True)]
+    others = len(set(matches) - set(exact))
+    if others:
+        left_out = counted(others, "photo that only comes", "photos that only come")
+        context.say(f"leaving out {left_out} near {query!r}; --near takes those too")
+    return exact
+
+
 def choose(context: Context, library: Library, photo_ids: Sequence[int], would: str, dry_run: bool, yes: bool) -> bool:
-    """Show which photos are meant and ask whether to go on; never without being asked to when nobody can answer."""
+    """Show which photos are meant and ask whether to go on. Without a terminal, --yes must have been given."""
     if not photo_ids:
         context.say("no photo matches")
         return False
     if dry_run or not yes:
         context.say(would + ":")
         for photo in library.photos(photo_ids[:SHOWN]):
-            path = printable((photo.paths or photo.missing_paths or (Path(photo.content_hash),))[0])
-            context.say(f"  {output.visible(path)}  {output.visible(photo.caption.text if photo.caption else '')}")
+            context.say(f"  {_name(photo)}  {photo.caption.text if photo.caption else ''}")
         if len(photo_ids) > SHOWN:
-            context.say(f"  … and {len(photo_ids) - SHOWN} more")
+            context.say(f"  … and {len(photo_ids) - SHOWN:,} more")
     if dry_run:
         return False
     if not yes:
@@ -128,9 +152,14 @@ def show_history(library: Library, editor: Editor, photo_ids: Sequence[int]) -> 
     changes = editor.history(photo_ids)
     for photo in library.photos(photo_ids):
         if len(photo_ids) > 1:
-            click.echo(printable((photo.paths or photo.missing_paths or (Path(photo.content_hash),))[0]))
+            print_line(_name(photo))
         for change in changes.get(photo.id, ()):
-            click.echo(history_line(change))
+            print_line(history_line(change))
+
+
+def _name(photo: Photo) -> str:
+    """Return where a photo is, or was."""
+    return str((*photo.paths, *photo.missing_paths, photo.content_hash)[0])
 
 
 def history_line(change: Correction) -> str:
@@ -142,7 +171,7 @@ def history_line(change: Correction) -> str:
 def _plain(value: str | tuple[str, ...] | None) -> str:
     if not value:
         return "nothing"
-    return output.visible(repr(value) if isinstance(value, str) else ", ".join(value))
+    return repr(value) if isinstance(value, str) else ", ".join(value)
 
 
 def ask_editor(path: Path, said: Said) -> Edit:
@@ -150,10 +179,10 @@ def ask_editor(path: Path, said: Said) -> Edit:
 
     Raises :class:`CorrectionError` for lines that cannot be understood.
     """
-    from photoindex.catalogue.editor import Edit
+    from photoindex.library import Edit
 
     lines = [
-        f"# {output.visible(printable(path))}",
+        f"# {visible(str(path))}",
         "# One caption, a tag a line. Without a caption the model's is shown. Save and close to go on.",
         f"caption: {said.caption or ''}",
         *(f"tag: {tag}" for tag in said.tags or ("",)),
@@ -164,7 +193,7 @@ def ask_editor(path: Path, said: Said) -> Edit:
 
 def parse_answer(answer: str, said: Said) -> Edit:
     """What the person wrote, as an edit of what was said before."""
-    from photoindex.catalogue.editor import Edit
+    from photoindex.library import Edit
 
     caption, tags = "", []
     for number, line in enumerate(answer.splitlines(), 1):

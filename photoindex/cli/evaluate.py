@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from photoindex import captioner as captioning
 from photoindex.cli.context import (
     Context,
     batch_option,
@@ -81,9 +80,7 @@ def evaluate_captions(
     """
     import torch
 
-    from photoindex.captioner import model_folder
-    from photoindex.captioner.checkpoint import load_checkpoint
-    from photoindex.captioner.device import choose_device
+    from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training.caption_scores import caption_photos, score_captions
     from photoindex.training.hallucination import score_hallucination
 
@@ -186,8 +183,7 @@ def evaluate_search(
     rows.
     """
     # Imported here: `photoindex --help` describes this command, and needs none of it.
-    from photoindex.captioner.cached import RememberingCaptioner
-    from photoindex.library import Library
+    from photoindex.library import Library, RememberingCaptioner, load_captioner
 
     groups = _groups(data, images, split)
     settings = context.settings(**flags)
@@ -198,7 +194,7 @@ def evaluate_search(
         for name, photos in groups:
             beam = f"-beam{flags['beam_width']}" if flags["beam_width"] else ""
             here = dataclasses.replace(settings, data_dir=folder / f"{name}-{split}{beam}")
-            with Library(here, lambda s: RememberingCaptioner(captioning.load_captioner(s), memory)) as library:
+            with Library(here, lambda s: RememberingCaptioner(load_captioner(s), memory)) as library:
                 ids = _index(context, library, photos)
                 if not as_json:
                     _write_heads(name, split, photos)
@@ -220,7 +216,7 @@ def _measure(
     device: str | None,
 ) -> Iterator[tuple[str, RetrievalScores]]:
     """The rows of one library, as each is done."""
-    from photoindex.search.ranking.weights import DEFAULT_RANKING
+    from photoindex.library import DEFAULT_RANKING
     from photoindex.training import search_scores
 
     captions = [photo.captions for photo in photos]
@@ -283,11 +279,10 @@ def _photo_id(library: Library, path: Path) -> int | None:
 
 
 def _greedy(context: Context, photos: Sequence[CaptionedPhoto], model: str, device: str | None) -> list[str]:
-    from photoindex.captioner.checkpoint import load_checkpoint
-    from photoindex.captioner.device import choose_device
+    from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training.caption_scores import caption_photos
 
-    checkpoint = load_checkpoint(captioning.model_folder(model))
+    checkpoint = load_checkpoint(model_folder(model))
     with ProgressDisplay(context.quiet) as display:
         report = partial(_show_progress, display, f"captioning by {checkpoint.name}")
         [captions] = caption_photos(checkpoint, photos, (1,), choose_device(device or "auto"), progress=report)

@@ -1,4 +1,4 @@
-"""``photoindex export`` and ``import``: what is known of photos, for other programs and for another library."""
+"""``photoindex export`` and ``import``: for other programs, and for another library."""
 
 from __future__ import annotations
 
@@ -10,43 +10,46 @@ from typing import TYPE_CHECKING, BinaryIO, get_args
 
 import click
 
-from photoindex.cli import output
 from photoindex.cli.context import EXIT_SOME_FAILED, Context
-from photoindex.cli.edit import where_option
+from photoindex.cli.edit import chosen_by, near_option, where_option
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.cli.terminal import print_error, print_line
 from photoindex.errors import ExchangeError
 from photoindex.system.atomic import replacing
-from photoindex.system.paths import printable
 from photoindex.system.regular_files import open_regular
+from photoindex.system.terminal import shell_quoted
+from photoindex.system.units import counted
 from photoindex.types import SidecarStyle
 
 if TYPE_CHECKING:
-    from photoindex.exchange.sidecars import SidecarChange
+    from photoindex.library import SidecarChange
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
 @where_option
+@near_option
 @click.option("--jsonl", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), metavar="FILE",
               help="Write everything known, a JSON object a line; - is the standard output.")  # fmt: skip
 @click.option("--sidecars", is_flag=True, help="Write your captions and tags into XMP sidecars beside the photos.")
 @click.option("--style", type=click.Choice(get_args(SidecarStyle)),
               help="How sidecars are named. [default: as the one that is there, else a.jpg.xmp]")  # fmt: skip
-@click.option("--machine", is_flag=True, help="Into sidecars also what models say, marked as machine-made.")
-@click.option("--dry-run", is_flag=True, help="Say what would be written into sidecars, and write nothing.")
+@click.option("--machine", is_flag=True, help="Also write the models' captions into sidecars, marked as machine-made.")
+@click.option("--dry-run", is_flag=True, help="List what would be written into sidecars, and write nothing.")
 @click.pass_obj
 def export(
     context: Context,
     /,
     paths: tuple[Path, ...],
     query: str | None,
+    near: bool,
     jsonl: Path | None,
     sidecars: bool,
     style: SidecarStyle | None,
     machine: bool,
     dry_run: bool,
 ) -> None:
-    """Write what is known of photos: of those at the PATHs, of those a query finds, or of all.
+    """Export what is known about photos: those at the PATHs, those that match a query, or all.
 
     --sidecars is for other programs: captions and tags as XMP. What others wrote there stays, and where a description
     of theirs differs from yours, theirs stays. --jsonl is for photoindex: everything, so that `photoindex import` can
@@ -59,27 +62,27 @@ def export(
     Exit status: 0 done; 1 an error; 2 wrong usage; 4 some sidecars could not be written.
     """
     if sidecars == (jsonl is not None):
-        raise click.UsageError("say what to write: --sidecars or --jsonl FILE; one of the two")
+        raise click.UsageError("name what to write: --sidecars or --jsonl FILE; one of the two")
     if jsonl is not None and (style or machine or dry_run):
         raise click.UsageError("--style, --machine and --dry-run are about sidecars")
+    if near and query is None:
+        raise click.UsageError("--near goes with --where")
     if paths and query is not None:
         raise click.UsageError("name PATHs, or choose photos with --where QUERY; one of the two")
     with context.open() as library, ProgressDisplay(context.quiet) as display:
         exchange = library.exchange()
-        if query is not None:
-            photo_ids = [match.photo_id for match in library.match(query)]
-        else:
-            photo_ids = exchange.photos_below(paths)
+        photo_ids = exchange.photos_below(paths) if query is None else chosen_by(context, library, query, near)
         if jsonl is not None:
             with written_to(jsonl) as out:
                 count = exchange.write_lines(out, photo_ids, display)
-            context.say(f"{count} photos exported")
+            context.say(f"{counted(count, 'photo')} exported")
             return
         report = exchange.write_sidecars(
             photo_ids, style=style, machine=machine, dry_run=dry_run, problem=warn, progress=display,
             on_change=lambda change: print_change(context, change, dry_run),
         )  # fmt: skip
-    parts = [f"{report.written} sidecars {'would be ' if dry_run else ''}written", f"{report.unchanged} unchanged"]
+    would = "would be " if dry_run else ""
+    parts = [f"{counted(report.written, 'sidecar')} {would}written", f"{report.unchanged:,} unchanged"]
     if report.kept:
         parts.append(f"{report.kept} keep a description that is not yours")
     if report.failed:
@@ -99,17 +102,19 @@ def print_change(context: Context, change: SidecarChange, dry_run: bool) -> None
     parts += [f"+{tag}" for tag in change.added] + [f"-{tag}" for tag in change.removed]
     if change.kept is not None:
         parts.append(f"keeps {change.kept!r}")
-    line = f"{printable(change.sidecar)}: {'new, ' if change.created else ''}{', '.join(parts)}"
+    line = f"{change.sidecar}: {'new, ' if change.created else ''}{', '.join(parts)}"
     if dry_run:
-        click.echo(output.visible(line))
+        print_line(line)
     elif change.kept is not None:
-        context.say(output.visible(line))
+        context.say(line)
 
 
 @contextmanager
 def written_to(path: Path) -> Iterator[BinaryIO]:
     """A file that is there once all of it is; ``-`` is the standard output."""
     if str(path) == "-":
+        if sys.stdout is None:
+            raise ExchangeError("cannot write to the standard output: it is closed")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
@@ -125,15 +130,15 @@ def written_to(path: Path) -> Iterator[BinaryIO]:
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="PATH…")
 @click.option("--sidecars", is_flag=True, help="Read the sidecars beside the library's photos at these paths.")
-@click.option("--replace", is_flag=True, help="What you said in the export counts, also where you said more since.")
+@click.option("--replace", is_flag=True, help="Let the export's captions and tags win, also over newer ones here.")
 @click.option("--match-paths", is_flag=True,
               help="Words about a file that changed since go to what is at its path now.")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say how much it would change, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Count what would change, and change nothing.")
 @click.pass_obj
 def import_(
     context: Context, /, paths: tuple[Path, ...], sidecars: bool, replace: bool, match_paths: bool, dry_run: bool
 ) -> None:
-    """Bring an export back: files of JSON lines (- is the standard input), or sidecars.
+    """Read an export back: files of JSON lines (- is the standard input), or sidecars.
 
     Photos are known by their content, wherever they lie now. What is newer counts, and nothing is lost: what an import
     replaces can be brought back with `photoindex edit --undo`. Import before you index, and photos that the export
@@ -145,12 +150,12 @@ def import_(
 
     Exit status: 0 done; 1 an error; 2 wrong usage; 4 some lines or sidecars could not be read.
     """
-    from photoindex.exchange.exchange import ImportReport, lines_of
+    from photoindex.library import ImportReport, lines_of
 
     if sidecars and match_paths:
         raise click.UsageError("--match-paths is about JSON lines: a sidecar lies beside its photo")
     report = ImportReport()
-    with context.open() as library, ProgressDisplay(context.quiet) as display:
+    with context.open_or_create() as library, ProgressDisplay(context.quiet) as display:
         exchange = library.exchange()
         if sidecars:
             report = exchange.read_sidecars(paths, replace=replace, dry_run=dry_run, problem=warn, progress=display)
@@ -159,23 +164,24 @@ def import_(
                 with opened(path) as file:
                     read = exchange.read_lines(
                         lines_of(file), replace=replace, match_paths=match_paths, dry_run=dry_run, progress=display,
-                        problem=lambda what, path=path: warn(f"{printable(path)}, {what}"),  # type: ignore[misc]
+                        problem=lambda what, path=path: warn(f"{path}, {what}"),  # type: ignore[misc]
                     )  # fmt: skip
                 report = report.plus(read)
     if report.not_indexed:
         context.say(f"saved; searches know of it after the next `photoindex index`: {report.not_indexed}")
     would = "would be " if dry_run else ""
     context.say(
-        f"{report.read} photos read: {report.added} {would}added, {report.changed} {would}changed, "
-        f"{report.unchanged} as they were" + (f"; {report.bad} could not be read" if report.bad else "")
+        f"{counted(report.read, 'photo')} read: {report.added:,} {would}added, {report.changed:,} {would}changed, "
+        f"{report.unchanged:,} unchanged" + (f"; {report.bad:,} could not be read" if report.bad else "")
     )
     if report.waiting and not dry_run:
-        folders = " ".join(output.visible(printable(Path(root))) for root in report.roots)
-        context.say(f"{report.waiting} photos are found once they are indexed: photoindex index {folders or '…'}")
+        folders = " ".join(map(shell_quoted, report.roots)) or "FOLDER"
+        waiting = counted(report.waiting, "photo is", "photos are")
+        context.say(f"{waiting} searchable once indexed: photoindex index {folders}")
     if report.changed_files:
         context.say(
-            f"at the paths of {report.changed_files} photos is other content now: "
-            "if these are the same photos, edited since, import with --match-paths"
+            f"at {counted(report.changed_files, 'path')} is other content now: if these are the same photos, edited "
+            "since, import with --match-paths"
         )
     if report.bad:
         raise SystemExit(EXIT_SOME_FAILED)
@@ -185,6 +191,8 @@ def import_(
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file, or ``-`` for the standard input. Raises :class:`ExchangeError`."""
     if str(path) == "-":
+        if sys.stdin is None:
+            raise ExchangeError("cannot read the standard input: it is closed")
         yield sys.stdin.buffer
         return
     try:
@@ -197,5 +205,5 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def warn(line: str) -> None:
-    """A problem with one file or line, told while the rest goes on."""
-    click.echo(f"photoindex: {output.visible(line)}", err=True)
+    """Report a problem with one file or line while the rest goes on."""
+    print_error(f"photoindex: {line}")

@@ -8,6 +8,9 @@ import click
 
 from photoindex.cli.context import EXIT_SOME_FAILED, Context, json_option, stop_on_signals, write_json
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.cli.terminal import print_line
+from photoindex.library.json_forms import failure_json
+from photoindex.system.units import counted
 
 
 @click.group()
@@ -22,26 +25,14 @@ def failures() -> None:
 def list_failures(context: Context, /, ignored: bool, as_json: bool) -> None:
     """List each failed file and why it failed."""
     with context.open() as library:
-        found = library.failures(include_ignored=ignored)
+        entries = library.failures(include_ignored=ignored)
     if as_json:
-        write_json(
-            [
-                {
-                    "path": failure.path,
-                    "kind": failure.kind,
-                    "message": failure.message,
-                    "attempts": failure.attempts,
-                    "state": failure.state,
-                    "next_try_at": failure.next_try_at,
-                }
-                for failure in found
-            ]
-        )
+        write_json([failure_json(failure) for failure in entries])
         return
-    for failure in found:
+    for failure in entries:
         again = f", next try {failure.next_try_at:%Y-%m-%d %H:%M} UTC" if failure.next_try_at else ""
-        click.echo(f"{failure.kind} ({failure.state}{again}): {failure.message}")
-    if not found:
+        print_line(f"{failure.kind} ({failure.state}{again}): {failure.message}")
+    if not entries:
         context.say("no failures")
 
 
@@ -54,7 +45,9 @@ def retry(context: Context, /, files: tuple[Path, ...]) -> None:
         queued = library.retry_failures(*files)
         with ProgressDisplay(context.quiet) as display:
             tally = library.work_off(progress=display, stop=stop)
-    context.say(f"{queued} tried again: {tally.captioned + tally.recognised} captioned, {tally.failed} failed")
+    context.say(
+        f"{counted(queued, 'file')} tried again: {tally.captioned + tally.recognised} captioned, {tally.failed} failed"
+    )
     for _, error in tally.errors:
         context.say(f"  {error}")
     if tally.failed:
@@ -67,4 +60,4 @@ def retry(context: Context, /, files: tuple[Path, ...]) -> None:
 def ignore(context: Context, /, files: tuple[Path, ...]) -> None:
     """Stop reporting these files until they change."""
     with context.open() as library:
-        context.say(f"{library.ignore_failures(*files)} ignored")
+        context.say(f"{counted(library.ignore_failures(*files), 'file')} ignored")

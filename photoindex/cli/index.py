@@ -25,7 +25,8 @@ from photoindex.cli.context import (
 )
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.config import WATCH_MODES
-from photoindex.system.units import human_seconds
+from photoindex.library.json_forms import index_json
+from photoindex.system.units import counted, human_seconds
 from photoindex.types import IndexReport, Tally
 
 FAILURES_SHOWN = 10
@@ -42,7 +43,7 @@ FAILURES_SHOWN = 10
 @nice_option
 @rate_option
 @click.option("--accept-missing", is_flag=True,
-              help="Take photos that are gone for removed, even when most of a folder's vanished at once.")  # fmt: skip
+              help="Take photos that are gone as removed, even when most of a folder vanished at once.")  # fmt: skip
 @json_option
 @click.pass_obj
 def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as_json: bool, **flags: Any) -> None:
@@ -50,20 +51,20 @@ def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as
 
     Only new and changed photos are captioned; a photo that was moved, renamed or copied is recognised by its content.
     Photos that are gone leave the search. When more than half of a folder's photos (and at least 50) vanish at once,
-    they are kept until they are back, as after a disk was not mounted; --accept-missing says that they were removed.
-    Interrupted at any point, the same command goes on where it stopped.
+    as when a disk is not mounted, they are kept until they are back; --accept-missing says that they were removed.
+    When it is interrupted, the same command goes on where it stopped.
     """
-    with context.work(**flags) as library, stop_on_signals() as stop:
+    with context.work(create=True, **flags) as library, stop_on_signals() as stop:
         with ProgressDisplay(context.quiet) as display:
             report = library.index(
                 *paths, progress=display, notice=context.say, stop=stop, accept_missing=accept_missing
             )
         if as_json:
-            write_json(_report(report))
-        _tell(context, report)
+            write_json(index_json(report))
+        _summarise(context, report)
         if stop.is_set():
-            left = library.status().jobs["queued"]
-            context.say(f"stopped; {left} photos are left: run the same command to go on")
+            left = counted(library.status().jobs["queued"], "photo")
+            context.say(f"stopped; {left} left: run the same command to go on")
             raise SystemExit(EXIT_INTERRUPTED)
     if report.failed:
         raise SystemExit(EXIT_SOME_FAILED)
@@ -72,10 +73,10 @@ def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 @click.option("--settle-seconds", type=click.FloatRange(0), metavar="S",
-              help="Take a file when it has been quiet for this long. [default: 2]")  # fmt: skip
+              help="Read a file when it has not changed for this long. [default: 2]")  # fmt: skip
 @click.option("--watch-mode", type=click.Choice(WATCH_MODES),
-              help="Learn of changes by the system's events or by scanning again and again. [default: auto: by events "
-                   "but on network and FUSE file systems]")  # fmt: skip
+              help="Notice changes by the system's events or by scanning again and again. [default: auto: by events, "
+                   "except on network and FUSE file systems]")  # fmt: skip
 @device_option
 @engine_option
 @model_option
@@ -89,13 +90,17 @@ def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
     """Caption the photos in folders, then keep up with them until stopped.
 
     New photos are captioned as they come, renamed and moved ones are followed, removed ones leave the search. Stop it
-    with Ctrl-C or SIGTERM; started again, it finds out what happened meanwhile.
+    with Ctrl-C or SIGTERM; when it starts again, it compares the folders with what it knew.
     """
-    with context.work(**flags) as library, stop_on_signals() as stop, ProgressDisplay(context.quiet) as display:
+    with (
+        context.work(create=True, **flags) as library,
+        stop_on_signals() as stop,
+        ProgressDisplay(context.quiet) as display,
+    ):
 
         def ready(report: IndexReport) -> None:
-            _tell(context, report)
-            context.say(f"watching {', '.join(str(path) for path in paths)}; Ctrl-C stops")
+            _summarise(context, report)
+            context.say(f"watching {', '.join(map(str, paths))}; Ctrl-C stops")
 
         def worked(tally: Tally) -> None:
             parts = [
@@ -116,33 +121,19 @@ def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
     context.say("stopped")
 
 
-def _tell(context: Context, report: IndexReport) -> None:
+def _summarise(context: Context, report: IndexReport) -> None:
     for failure in report.failures[:FAILURES_SHOWN]:
         context.say(f"  {failure.message}")
     if len(report.failures) > FAILURES_SHOWN:
-        context.say(f"  … and {len(report.failures) - FAILURES_SHOWN} more: photoindex failures list")
-    parts = [f"{report.captioned} captioned"]
+        context.say(f"  … and {len(report.failures) - FAILURES_SHOWN:,} more: photoindex failures list")
+    parts = [f"{report.captioned:,} captioned"]
     if report.recognised:
-        parts.append(f"{report.recognised} recognised (moved, renamed or copied)")
-    parts.append(f"{report.unchanged} unchanged")
+        parts.append(f"{report.recognised:,} recognised (moved, renamed or copied)")
+    parts.append(f"{report.unchanged:,} unchanged")
     if report.refreshed:
-        parts.append(f"{report.refreshed} with other metadata")
+        parts.append(f"{report.refreshed:,} with other metadata")
     if report.missing:
-        parts.append(f"{report.missing} gone")
+        parts.append(f"{report.missing:,} gone")
     if report.failed:
-        parts.append(f"{report.failed} failed (photoindex failures list)")
-    context.say(f"{report.seen} photos in {human_seconds(report.seconds)}: " + ", ".join(parts))
-
-
-def _report(report: IndexReport) -> dict[str, Any]:
-    return {
-        "seen": report.seen,
-        "captioned": report.captioned,
-        "recognised": report.recognised,
-        "unchanged": report.unchanged,
-        "missing": report.missing,
-        "refreshed": report.refreshed,
-        "failed": report.failed,
-        "seconds": round(report.seconds, 3),
-        "failures": [{"path": f.path, "kind": f.kind, "message": f.message} for f in report.failures],
-    }
+        parts.append(f"{report.failed:,} failed (photoindex failures list)")
+    context.say(f"{counted(report.seen, 'photo')} in {human_seconds(report.seconds)}: " + ", ".join(parts))

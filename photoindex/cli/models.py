@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
-from photoindex.captioner import DEFAULT_MODEL, model_folder, shipped_models
-from photoindex.captioner.model_files import inspect_folder
 from photoindex.cli.config import write_setting
 from photoindex.cli.context import Context, json_option, write_json
+from photoindex.cli.terminal import print_line
 from photoindex.errors import ModelError
-from photoindex.system.paths import printable
-from photoindex.system.units import human_size
+from photoindex.library import DEFAULT_MODEL, inspect_folder, model_folder, shipped_models
+from photoindex.system.units import counted, human_size
 
 CARD = "MODEL_CARD.md"
 
@@ -45,8 +44,8 @@ def list_models(context: Context, /, as_json: bool) -> None:
         size = "not here" if model["bytes"] is None else human_size(model["bytes"])
         notes = [note for note in ("in_use", "default") if model[note]]
         marks = f"  ({', '.join(notes)})".replace("_", " ") if notes else ""
-        photos = f"  captioned {model['photos']:,} photos" if model["photos"] else ""
-        click.echo(f"{printable(Path(model['name'] or model['identity']))}  {size}{marks}{photos}")
+        photos = f"  captioned {counted(model['photos'], 'photo')}" if model["photos"] else ""
+        print_line(f"{model['name'] or model['identity']}  {size}{marks}{photos}")
 
 
 @models.command("info")
@@ -57,9 +56,10 @@ def info(context: Context, /, name: str) -> None:
     folder = model_folder(name)
     card = folder / CARD
     if card.is_file():
-        click.echo(card.read_text(encoding="utf-8"))
+        for line in card.read_text(encoding="utf-8").splitlines():
+            print_line(line)
     else:
-        context.say(f"{printable(folder)} has no model card")
+        context.say(f"{folder} has no model card")
 
 
 @models.command("use")
@@ -68,24 +68,24 @@ def info(context: Context, /, name: str) -> None:
 def use(context: Context, /, name: str) -> None:
     """Caption with this model from now on: a shipped one, or the folder of one that you trained.
 
-    The model is loaded once to see that it can be. Then it becomes the setting `model` in the config file. Captions by
-    other models stay, and are searched, until `photoindex reindex --stale` makes them anew.
+    The model is loaded once to check that it works. Then it becomes the setting `model` in the config file. Captions by
+    other models stay, and are searched, until `photoindex reindex --stale` replaces them.
     """
     folder = model_folder(name)
     found = inspect_folder(folder)
-    from photoindex.captioner.checkpoint import load_checkpoint  # brings torch along
+    from photoindex.library import load_checkpoint  # imports torch
 
     load_checkpoint(folder)
     shipped = name == DEFAULT_MODEL or folder == model_folder(DEFAULT_MODEL).parent / name
     write_setting(context, "model", name if shipped else str(folder.absolute()))
-    context.say(f"captions are by {found.identity} from now on")
+    context.say(f"captions are made by {found.identity} from now on")
     if not (folder / CARD).is_file():
         context.say(f"it has no {CARD}: what it learned from, and what it is bad at, is not known")
     others = {identity: photos for identity, photos in _captioned(context).items() if identity != found.identity}
     for identity, photos in others.items():
-        context.say(f"{photos:,} photo{'s were' if photos > 1 else ' was'} captioned by {identity}")
+        context.say(f"{counted(photos, 'photo was', 'photos were')} captioned by {identity}")
     if others:
-        context.say("they are found by those captions until you run: photoindex reindex --stale")
+        context.say("they keep those captions until you run: photoindex reindex --stale")
 
 
 def _captioned(context: Context) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: a bar with speed and time left on a terminal, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import time
 from types import TracebackType
 from typing import Any
 
-import click
-
-from photoindex.cli.context import stderr_is_terminal
-from photoindex.system.units import human_seconds
+from photoindex.cli.terminal import print_error, set_bar, stderr_is_terminal
+from photoindex.system.terminal import visible
+from photoindex.system.units import counted, human_seconds
 from photoindex.types import Progress
 
 LINE_SECONDS = 30.0  # between two plain lines
@@ -17,9 +16,12 @@ DRAW_SECONDS = 0.1
 
 
 class ProgressDisplay:
-    """Call it with each :class:`Progress`; use it in a ``with`` block."""
+    """Shows each :class:`Progress` that it is called with; use it in a ``with`` block.
 
-    def __init__(self, quiet: bool = False, unit: str = "photos") -> None:
+    The bar leaves the terminal when its work is done, and while another line is written.
+    """
+
+    def __init__(self, quiet: bool = False, unit: str = "photo") -> None:
         self._quiet = quiet
         self._unit = unit
         self._stage = ""
@@ -34,29 +36,32 @@ class ProgressDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._hide()
 
     def __call__(self, progress: Progress) -> None:
         if self._quiet:
             return
         now = time.monotonic()
+        terminal = stderr_is_terminal()
         if progress.stage != self._stage:
-            self._close()
+            self._hide()
             self._stage, self._started, self._first = progress.stage, now, progress.done
-            self._shown = now - (LINE_SECONDS if not stderr_is_terminal() else 1)
+            self._shown = now - (1 if terminal else LINE_SECONDS)
         finished = progress.done >= progress.total
-        pause = DRAW_SECONDS if stderr_is_terminal() else LINE_SECONDS
-        if now - self._shown < pause and not finished:
+        if now - self._shown < (DRAW_SECONDS if terminal else LINE_SECONDS) and not finished:
             return
         self._shown = now
-        if stderr_is_terminal():
+        if not terminal:
+            print_error(self._line(progress, now))
+        elif not finished:
             self._draw(progress)
-        else:
-            click.echo(self._line(progress, now), err=True)
+        if finished:
+            self._hide()
+            self._stage = ""  # what comes next is other work: the time between is not part of its speed
 
     def _line(self, progress: Progress, now: float) -> str:
         done = progress.done - self._first
-        line = f"{progress.stage}: {progress.done} of {progress.total} {self._unit}"
+        line = f"{progress.stage}: {progress.done:,} of {counted(progress.total, self._unit)}"
         if done and now > self._started:
             rate = done / (now - self._started)
             left = (progress.total - progress.done) / rate
@@ -67,6 +72,7 @@ class ProgressDisplay:
     def _draw(self, progress: Progress) -> None:
         # Imported here: a search or a script's run never draws a bar.
         from rich.console import Console
+        from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
@@ -80,16 +86,22 @@ class ProgressDisplay:
                 TextColumn("{task.fields[extra]}"),
                 console=Console(stderr=True),
                 transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
+            stage = escape(visible(progress.stage))
+            self._task = self._bar.add_task(stage, total=progress.total, rate="", extra="")
             self._bar.start()
-            self._task = self._bar.add_task(progress.stage, total=progress.total, rate="", extra="")
+        set_bar(self._hide)
         spent = time.monotonic() - self._started
         done = progress.done - self._first
         rate = f"{done / spent:.1f}/s" if done and spent > 0 else ""
-        extra = " ".join(f"{key} {value}" for key, value in progress.detail.items())
+        extra = escape(visible(" ".join(f"{key} {value}" for key, value in progress.detail.items())))
         self._bar.update(self._task, completed=progress.done, total=progress.total, rate=rate, extra=extra)
 
-    def _close(self) -> None:
+    def _hide(self) -> None:
+        """Take the bar off the terminal; the next progress draws it again."""
         if self._bar is not None:
+            set_bar(None)
             self._bar.stop()
             self._bar = None

@@ -13,10 +13,11 @@ from pathlib import Path
 import click
 
 from photoindex.cli.context import Context
-from photoindex.cli.output import visible
+from photoindex.cli.terminal import print_line
 from photoindex.errors import FolderError, ServiceError
-from photoindex.system.paths import absolute, printable
+from photoindex.system.paths import absolute
 from photoindex.system.service import ServicePlan, plan, watch_command
+from photoindex.system.terminal import shell_quoted
 
 EXIT_NOT_RUNNING = 1
 
@@ -28,8 +29,8 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 def service() -> None:
     """Have the system keep a watch running while you are logged in.
 
-    On Linux it is a systemd user unit, on macOS a launchd agent, on Windows a scheduled task. What is written and run
-    is shown first.
+    On Linux this is a systemd user unit, on macOS a launchd agent, on Windows a scheduled task. The file and the
+    commands are shown first.
     """
 
 
@@ -39,7 +40,7 @@ def service() -> None:
 @yes_option
 @click.pass_obj
 def install(context: Context, /, folders: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
-    """Watch these folders, or all that the library knows, from now on and whenever you log in."""
+    """Watch these folders, or all folders of the library, from now on and whenever you log in."""
     chosen = [absolute(folder) for folder in folders]
     for folder in chosen:
         if not folder.is_dir():
@@ -48,7 +49,7 @@ def install(context: Context, /, folders: tuple[Path, ...], dry_run: bool, yes: 
         with context.open() as library:
             chosen = [root.path for root in library.status().roots]
     if not chosen:
-        raise ServiceError("the library knows no folder yet: name those to watch")
+        raise ServiceError("the library has no folders yet: name those to watch")
     made = _plan(context, chosen)
     _show(made.file, made.content, made.install)
     if dry_run:
@@ -81,7 +82,7 @@ def uninstall(context: Context, /, dry_run: bool, yes: bool) -> None:
     if not path.exists():
         context.say("not installed")
         return
-    click.echo(f"remove {printable(path)}")
+    print_line(f"remove {path}")
     _show_commands((*made.remove, *made.after_removal))
     if dry_run:
         return
@@ -103,16 +104,16 @@ def uninstall(context: Context, /, dry_run: bool, yes: bool) -> None:
 @service.command("status")
 @click.pass_obj
 def status(context: Context, /) -> None:
-    """Say whether it is installed and runs. Exit status: 0 when it does, 1 otherwise."""
+    """Show whether it is installed and running. Exit status: 0 when it is running, 1 otherwise."""
     made = _plan(context, [])
     if not Path(made.file).exists():
-        click.echo("not installed")
+        print_line("not installed")
         raise SystemExit(EXIT_NOT_RUNNING)
-    click.echo(f"installed: {printable(Path(made.file))}")
+    print_line(f"installed: {made.file}")
     _check([made.status])
     done = subprocess.run(made.status, capture_output=True, text=True, errors="replace", check=False)
-    click.echo(visible((done.stdout.strip() or done.stderr.strip()).splitlines()[0]) if done.stdout or done.stderr
-               else "no answer")  # fmt: skip
+    answer = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    print_line(answer[0] if answer else "no answer")
     if done.returncode:
         raise SystemExit(EXIT_NOT_RUNNING)
 
@@ -129,16 +130,21 @@ def _plan(context: Context, folders: Sequence[Path]) -> ServicePlan:
 
 def _show(file: object, content: bytes, commands: Sequence[Sequence[str]]) -> None:
     text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8", "replace")
-    click.echo(f"{'replace' if Path(str(file)).exists() else 'write'} {printable(Path(str(file)))}:\n")
+    print_line(f"{'replace' if Path(str(file)).exists() else 'write'} {file}:")
+    print_line()
     for line in text.splitlines():
-        click.echo(f"    {visible(line)}")
-    click.echo()
+        print_line(f"    {line}")
+    print_line()
     _show_commands(commands)
 
 
 def _show_commands(commands: Sequence[Sequence[str]]) -> None:
     for command in commands:
-        click.echo(f"run {visible(subprocess.list2cmdline(command))}")
+        print_line(f"run {_shell_line(command)}")
+
+
+def _shell_line(command: Sequence[str]) -> str:
+    return " ".join(map(shell_quoted, command))
 
 
 def _check(commands: Sequence[Sequence[str]]) -> None:
@@ -151,4 +157,4 @@ def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
-        raise ServiceError(f"{subprocess.list2cmdline(command)} failed: {said or f'exit status {done.returncode}'}")
+        raise ServiceError(f"{_shell_line(command)} failed: {said or f'exit status {done.returncode}'}")

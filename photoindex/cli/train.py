@@ -116,7 +116,7 @@ def train(
         raise click.UsageError("--model goes with --from-catalogue")
     import torch
 
-    from photoindex.captioner.device import choose_device, describe
+    from photoindex.library import choose_device, describe
     from photoindex.training.train import train as run_training
 
     if threads:
@@ -149,9 +149,7 @@ def learn_from_catalogue(
     """Fine-tune the model in use on the library's corrections, and say what came of it."""
     import torch
 
-    from photoindex.captioner import model_folder
-    from photoindex.captioner.device import choose_device, describe
-    from photoindex.catalogue.database import Database
+    from photoindex.library import Database, choose_device, describe, model_folder
     from photoindex.training.fine_tuning import PersonalRecipe, train_personal
 
     settings = context.settings(device=device, threads=threads, model=changes.pop("model", None))

@@ -1,4 +1,7 @@
-"""The library as a program sees it: everything that the command line and the web pages may use."""
+"""The library as a program sees it: everything that the command line and the web pages may use.
+
+Each name is imported from its package when it is first used: a search needs few of them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,124 @@ from typing import TYPE_CHECKING
 from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
+    from photoindex.captioner import DEFAULT_MODEL, Captioner, load_captioner, model_folder, shipped_models
+    from photoindex.captioner.cached import RememberingCaptioner
+    from photoindex.captioner.checkpoint import load_checkpoint
+    from photoindex.captioner.device import choose_device, describe
+    from photoindex.captioner.model_files import inspect_folder
+    from photoindex.catalogue.batches import Batch, Batches
+    from photoindex.catalogue.corrections import Said
+    from photoindex.catalogue.database import Database
+    from photoindex.catalogue.editor import Edit, Editor
+    from photoindex.catalogue.jobs import Priority
+    from photoindex.catalogue.stats import Stats
+    from photoindex.catalogue.status import RootStatus, Status, WatcherStatus
+    from photoindex.exchange.exchange import Exchange, ImportReport, SidecarReport, lines_of
+    from photoindex.exchange.sidecars import SidecarChange
+    from photoindex.indexing.missing_photos import remedy
+    from photoindex.indexing.recaption import Plan
+    from photoindex.library.captions import caption_files
     from photoindex.library.facade import Library, open
+    from photoindex.media.decode.readers import Reader, list_readers
+    from photoindex.media.metadata.dates import offset_text
+    from photoindex.search.query.parser import respell
+    from photoindex.search.ranking.highlight import marked
+    from photoindex.search.ranking.weights import DEFAULT_RANKING
 
-__all__ = ["Library", "open"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "DEFAULT_RANKING",
+    "Batch",
+    "Batches",
+    "Captioner",
+    "Database",
+    "Edit",
+    "Editor",
+    "Exchange",
+    "ImportReport",
+    "Library",
+    "Plan",
+    "Priority",
+    "Reader",
+    "RememberingCaptioner",
+    "RootStatus",
+    "Said",
+    "SidecarReport",
+    "Stats",
+    "Status",
+    "WatcherStatus",
+    "SidecarChange",
+    "caption_files",
+    "choose_device",
+    "describe",
+    "inspect_folder",
+    "lines_of",
+    "list_readers",
+    "load_captioner",
+    "load_checkpoint",
+    "marked",
+    "model_folder",
+    "offset_text",
+    "open",
+    "remedy",
+    "respell",
+    "shipped_models",
+]
 
-__getattr__ = names_of(__name__, dict.fromkeys(__all__, "photoindex.library.facade"))
+_HOMES = {
+    "photoindex.captioner": (
+        "Captioner",
+        "DEFAULT_MODEL",
+        "load_captioner",
+        "model_folder",
+        "shipped_models",
+    ),
+    "photoindex.captioner.cached": ("RememberingCaptioner",),
+    "photoindex.captioner.checkpoint": ("load_checkpoint",),
+    "photoindex.captioner.device": (
+        "choose_device",
+        "describe",
+    ),
+    "photoindex.captioner.model_files": ("inspect_folder",),
+    "photoindex.catalogue.batches": (
+        "Batch",
+        "Batches",
+    ),
+    "photoindex.catalogue.corrections": ("Said",),
+    "photoindex.catalogue.database": ("Database",),
+    "photoindex.catalogue.editor": (
+        "Edit",
+        "Editor",
+    ),
+    "photoindex.catalogue.jobs": ("Priority",),
+    "photoindex.catalogue.stats": ("Stats",),
+    "photoindex.catalogue.status": (
+        "RootStatus",
+        "Status",
+        "WatcherStatus",
+    ),
+    "photoindex.exchange.exchange": (
+        "Exchange",
+        "ImportReport",
+        "SidecarReport",
+        "lines_of",
+    ),
+    "photoindex.exchange.sidecars": ("SidecarChange",),
+    "photoindex.indexing.missing_photos": ("remedy",),
+    "photoindex.indexing.recaption": ("Plan",),
+    "photoindex.library.captions": ("caption_files",),
+    "photoindex.library.facade": (
+        "Library",
+        "open",
+    ),
+    "photoindex.media.decode.readers": (
+        "Reader",
+        "list_readers",
+    ),
+    "photoindex.media.metadata.dates": ("offset_text",),
+    "photoindex.search.query.parser": ("respell",),
+    "photoindex.search.ranking.highlight": ("marked",),
+    "photoindex.search.ranking.weights": ("DEFAULT_RANKING",),
+}
+
+__getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -1,12 +1,13 @@
-"""Photos that are there several times: the same bytes in several files, or other bytes that look alike.
+"""Photos that exist several times: the same bytes in several files, or other bytes that look alike.
 
 Nothing is ever removed, here or anywhere in photoindex.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +19,12 @@ from photoindex.catalogue.fingerprints import HeldPhoto
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
 from photoindex.folders.walk import file_stat
+from photoindex.indexing.hashing import hash_file
 from photoindex.library.hamming import NearStrings
 from photoindex.media.decode import Decoder
 from photoindex.system.paths import is_in_any
+from photoindex.system.presence import files_at, is_present, leads_over_link
+from photoindex.system.units import counted
 from photoindex.types import Duplicate, Progress
 
 DECODED_SIZE = 256  # pixels a side; a fingerprint hardly depends on it
@@ -29,18 +33,24 @@ NO_FINGERPRINTS: Final = np.empty(0, np.int64), np.empty((0, 16), np.uint8)
 
 
 def find_duplicates(
-    database: Database, near: int | None = None, below: Sequence[Path] = ()
+    database: Database,
+    near: int | None = None,
+    below: Sequence[Path] = (),
+    notice: Callable[[str], None] = lambda _: None,
 ) -> list[tuple[Duplicate, ...]]:
-    """Groups of files, the best of each first: the most pixels, then the most bytes, then the first path.
+    """Return groups of files, the best of each first: the most pixels, then the most bytes, then the first path.
 
-    ``near`` is the number of bits in which fingerprints may differ from the best one's; with ``None`` only copies are
-    found, files with the same bytes. With ``below``, only groups that have a file at or below one of these paths.
-    Groups are sorted by their first path. A photo is in one group at most: that of the best photo it is near to.
+    Only files that are there now are listed. Several paths of one file are one entry; see
+    :func:`photoindex.system.presence.files_at`. ``near`` is the number of bits in which fingerprints may differ from
+    the best one's; with ``None`` only copies are found, files with the same bytes. With ``below``, only groups that
+    have a file at or below one of these paths. Groups are sorted by their first path. A photo is in one group at most:
+    that of the best photo it is near to.
     """
     with database.read() as connection:
         ids, prints = fingerprints.fingerprints(connection) if near is not None else NO_FINGERPRINTS
         chosen = {*fingerprints.photos_with_copies(connection), *ids.tolist()}
-        held = fingerprints.held_photos(connection, sorted(chosen))
+        known = fingerprints.held_photos(connection, sorted(chosen))
+    held = _present(known, notice)
     index = NearStrings(prints, near or 0)
     rows = {photo_id: row for row, photo_id in enumerate(ids.tolist())}
     groups = []
@@ -56,11 +66,45 @@ def find_duplicates(
             photo_id: distance for photo_id, distance in alike.items() if photo_id in held and photo_id not in taken
         }
         taken.update(alike)
-        members = sorted((held[photo_id] for photo_id in alike), key=_worth)
-        group = tuple(_duplicate(member, path, alike[member.id]) for member in members for path in member.paths)
-        if len(group) > 1 and (not below or any(is_in_any(each.path, below) for each in group)):
+        group = _group(sorted((held[photo_id] for photo_id in alike), key=_worth), alike)
+        if len(group) > 1 and (not below or any(is_in_any(path, below) for each in group for path in _paths(each))):
             groups.append(group)
     return sorted(groups, key=lambda group: group[0].path)
+
+
+def verified(
+    groups: Sequence[tuple[Duplicate, ...]],
+    progress: Callable[[Progress], None] | None = None,
+    notice: Callable[[str], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> list[tuple[Duplicate, ...]]:
+    """Return the groups without files whose bytes cannot be read now, or are no longer those that the library knows.
+
+    What is left of each group are files that hold what they are listed for, whatever their sizes and times say.
+    """
+    total = sum(map(len, groups))
+    kept: list[tuple[Duplicate, ...]] = []
+    done = left_out = 0
+    for group in groups:
+        whole = []
+        for each in group:
+            if stop is not None and stop.is_set():
+                return []
+            if _hash(each.path) == each.content_hash:
+                whole.append(each)
+            else:
+                left_out += 1
+            done += 1
+            if progress is not None:
+                progress(Progress("verifying", done, total, each.path))
+        if len(whole) > 1:
+            kept.append(tuple(whole))
+    if left_out:
+        notice(
+            f"{counted(left_out, 'file')} left out: not readable, or changed since the last index; run "
+            "`photoindex index` on the folders"
+        )
+    return kept
 
 
 def complete_fingerprints(
@@ -101,10 +145,44 @@ def _worth(photo: HeldPhoto) -> tuple[int, int, Path]:
     return -(photo.width or 0) * (photo.height or 0), -photo.bytes, photo.paths[0]
 
 
-def _duplicate(photo: HeldPhoto, path: Path, distance: int) -> Duplicate:
+def _present(known: Mapping[int, HeldPhoto], notice: Callable[[str], None]) -> dict[int, HeldPhoto]:
+    """Return the photos with the paths where a file is now, without photos that have none."""
+    there = {photo.id: tuple(filter(is_present, photo.paths)) for photo in known.values()}
+    gone = sum(len(photo.paths) - len(there[photo.id]) for photo in known.values())
+    if gone:
+        notice(
+            f"{counted(gone, 'file')} left out: not there now; run `photoindex index` on the folders where they were, "
+            "or where they are now"
+        )
+    return {photo.id: dataclasses.replace(photo, paths=there[photo.id]) for photo in known.values() if there[photo.id]}
+
+
+def _group(members: Sequence[HeldPhoto], distances: Mapping[int, int]) -> tuple[Duplicate, ...]:
+    """Return the files of photos that are alike, each once; of a photo those that are reached without a link first."""
+    holders = {path: member for member in members for path in sorted(member.paths, key=leads_over_link)}
+    return tuple(
+        _duplicate(holders[path], path, tuple(links), distances[holders[path].id]) for path, *links in files_at(holders)
+    )
+
+
+def _duplicate(photo: HeldPhoto, path: Path, also_at: tuple[Path, ...], distance: int) -> Duplicate:
     return Duplicate(
-        path, photo.id, photo.content_hash, photo.bytes, photo.width, photo.height, photo.format, distance
-    )  # fmt: skip
+        path, photo.id, photo.content_hash, photo.bytes, photo.width, photo.height, photo.format, distance, also_at
+    )
+
+
+def _paths(file: Duplicate) -> tuple[Path, ...]:
+    return file.path, *file.also_at
+
+
+def _hash(path: Path) -> str | None:
+    """Return the SHA-256 of a regular file, ``None`` for one that cannot be read."""
+    if not is_present(path):
+        return None
+    try:
+        return hash_file(path)
+    except OSError:
+        return None
 
 
 def _is_as_it_was(path: Path, known: fingerprints.Unprinted) -> bool:

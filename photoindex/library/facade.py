@@ -1,4 +1,4 @@
-"""The facade: one object for everything a program can do with a photo library. The command line uses nothing else."""
+"""The facade: one object for everything a program can do with a photo library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.catalogue.database import Database, is_backed_up
 from photoindex.config import Settings, load_settings
-from photoindex.errors import FolderError, PhotoError
+from photoindex.errors import FolderError
+from photoindex.library.located import located, located_photo
 from photoindex.system.clock import utc_now
 from photoindex.system.lazy_imports import lazily
 from photoindex.system.paths import absolute, check_exists
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from photoindex.catalogue.jobs import Priority
     from photoindex.catalogue.stats import Stats
     from photoindex.catalogue.status import Status
+    from photoindex.errors import PhotoError
     from photoindex.exchange import Exchange
     from photoindex.indexing.pipeline import Pipeline
     from photoindex.indexing.recaption import Plan, Recaptioner
@@ -127,18 +129,15 @@ class Library:
         )
 
     def caption(self, *paths: Path | str) -> Iterator[tuple[Path, Prediction | PhotoError]]:
-        """Caption files without storing anything; yields each path with what the model says, or why it cannot."""
-        places = [absolute(Path(path)) for path in paths]
-        for place in places:
-            check_exists(place)
-            if place.is_dir():
-                raise FolderError(f"{place} is a folder: name photos, or use `photoindex index`")
-        from photoindex.media.decode import Decoder
+        """Caption files without storing anything.
 
-        captioner = self._pipe().captioner
-        with Decoder.by_settings(self.settings, captioner.input_size) as decoder:
-            for path, answer in decoder.decode(places):
-                yield path, answer if isinstance(answer, PhotoError) else captioner.caption([answer.pixels])[0]
+        Yields for each file, in the order given, its path with the model's answer, or with the :class:`PhotoError` that
+        says why there is none. Raises :class:`FolderError` for a path that is no file.
+        """
+        from photoindex.library.captions import caption_with, checked_files
+
+        places = checked_files(paths)
+        return caption_with(self._pipe().captioner, self.settings, places)
 
     # Asking
 
@@ -149,7 +148,7 @@ class Library:
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
-        return self._finder.search(query, limit, sort, reverse)
+        return located(self._finder.search(query, limit, sort, reverse))
 
     def like(self, path: Path | str, limit: int | None = 20, query: str = "") -> list[Hit]:
         """The photos most like the one at a path, by their learned terms; of those that answer ``query``, if given.
@@ -165,7 +164,7 @@ class Library:
                 f"nothing is known of {absolute(Path(path))} to compare it by: run `photoindex index` or `photoindex "
                 "reindex --stale` with a model that predicts terms"
             )
-        return found
+        return located(found)
 
     def thumbnails(self, hits: Sequence[Hit]) -> Iterator[bytes | None]:
         """For each hit a small JPEG, upright; ``None`` for a photo that cannot be read now."""
@@ -177,12 +176,17 @@ class Library:
         kept = Thumbnails(self.settings.data_dir / "thumbnails", limit, self.settings)
         return kept.of([(contents.get(hit.photo_id, ""), hit.path) for hit in hits])
 
-    def match(self, query: str, limit: int | None = None, *, ranking: Ranking | None = None) -> list[Match]:
-        """The answer to a query by photo ids alone, best first, without what the catalogue knows of the photos.
+    def match(
+        self, query: str, limit: int | None = None, *, ranking: Ranking | None = None, exact: bool = False
+    ) -> list[Match]:
+        """Return the answer to a query by photo ids alone, best first.
+
+        ``exact``: only photos in which every word of the query is written, in their captions, tags, names, places or
+        labels, and none that are found by learned terms or by words of like meaning.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
-        return self._finder.match(query, limit, ranking)
+        return self._finder.match(query, limit, ranking, exact=exact)
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
         """For each plain word of a query that no photo has: near spellings that photos have, most likely first."""
@@ -201,18 +205,23 @@ class Library:
         Raises :class:`FolderError` when the library never met that path.
         """
         with self._database.read() as connection:
-            return details.photo_at(connection, Path(path))
+            photo = details.photo_at(connection, Path(path))
+        return None if photo is None else located_photo(photo)
 
     def duplicates(
         self,
         *paths: Path | str,
         near: int | None = None,
+        verify: bool = False,
         progress: Callable[[Progress], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> list[tuple[Duplicate, ...]]:
-        """Groups of files with the same bytes, or, with ``near`` (0 to 15), that look alike; the best file first.
+        """Return groups of files with the same bytes, or with ``near`` (0 to 15) that look alike; the best file first.
 
-        ``paths`` choose the groups that have a file there. See :func:`photoindex.library.duplicates.find_duplicates`.
+        Only files that are there now are listed; several paths of one file, such as links, are one entry. ``paths``
+        choose the groups that have a file there. ``verify`` reads the files again and leaves out those whose bytes are
+        no longer as they were; ask for it before anything is removed.
         """
         from photoindex.library import duplicates
 
@@ -221,12 +230,14 @@ class Library:
             check_exists(place)
         if near is not None:
             duplicates.complete_fingerprints(self._database, self.settings, progress, stop)
-        return duplicates.find_duplicates(self._database, near, places)
+        groups = duplicates.find_duplicates(self._database, near, places, notice)
+        return duplicates.verified(groups, progress, notice, stop) if verify else groups
 
     def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
         """What is known of the photos with these ids, in this order, but for learned terms; no unknown ones."""
         with self._database.read() as connection:
-            return details.photos_by_id(connection, photo_ids)
+            known = details.photos_by_id(connection, photo_ids)
+        return [located_photo(photo) for photo in known]
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Why the photo at a path has no caption, if it failed."""

@@ -71,9 +71,14 @@ class Finder:
             self._full_text = FullText.open(self._settings.index_path)
         return fulltext.rebuild(self._database, self._full_text, self._settings, progress)
 
-    def match(self, query: str, limit: int | None = None, ranking: Ranking | None = None) -> list[Match]:
-        """The photos that answer a query, by id, best first. Raises :class:`photoindex.errors.QueryError`."""
-        return self.full_text().search(query, limit, ranking, self._terms)
+    def match(
+        self, query: str, limit: int | None = None, ranking: Ranking | None = None, *, exact: bool = False
+    ) -> list[Match]:
+        """The photos that answer a query, by id, best first. Raises :class:`photoindex.errors.QueryError`.
+
+        ``exact``: only photos in which every word is written, see :meth:`.FullText.search`.
+        """
+        return self.full_text().search(query, limit, ranking, self._terms, exact=exact)
 
     def search(self, query: str, limit: int | None, sort: SortKey, reverse: bool) -> list[Hit]:
         """The photos that answer a query, in the order asked for. Raises :class:`photoindex.errors.QueryError`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from photoindex.errors import FolderError
+from photoindex.system.terminal import visible
 
 
 class _Rooted(Protocol):
@@ -91,9 +92,8 @@ def check_exists(path: Path) -> None:
 
 
 def shown(path: Path) -> str:
-    """``path`` fit for one line on a terminal, whatever bytes are in its name: escaped when some cannot be seen."""
-    text = str(path)
-    return text if text.isprintable() else ascii(text)
+    """``path`` fit for one line on a terminal: see :func:`.terminal.visible`."""
+    return visible(str(path))
 
 
 def printable(path: Path) -> str:

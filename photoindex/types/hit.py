@@ -83,7 +83,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One photo found by a search, best first."""
+    """One photo found by a search.
+
+    ``path`` is the best of its files that are there now, ``other_paths`` the rest of them. When none is there
+    (``present`` is false), they are where its files were last.
+    """
 
     path: Path
     score: float
@@ -98,6 +102,7 @@ class Hit:
     photo_id: int
     other_paths: tuple[Path, ...] = ()
     facts: PhotoFacts | None = None
+    present: bool = True
 
     @property
     def keywords(self) -> tuple[str, ...]:

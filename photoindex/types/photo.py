@@ -103,7 +103,8 @@ class Photo:
 @dataclass(frozen=True, slots=True)
 class Duplicate:
     """A file that is one of several alike. ``distance`` counts the bits (of 128) in which its fingerprint differs from
-    that of the best of them; files with one ``content_hash`` are copies."""
+    that of the best of them; files with one ``content_hash`` are copies. ``also_at`` has other paths of this same file:
+    links, hard links, the same disk mounted elsewhere."""
 
     path: Path
     photo_id: int
@@ -113,3 +114,4 @@ class Duplicate:
     height: int | None
     format: str | None
     distance: int
+    also_at: tuple[Path, ...] = ()

@@ -6,6 +6,7 @@ that returns. One process writes at a time; readers need no permission and see e
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ from photoindex.search.fulltext.generations import REMEDY, Current, Generations,
 from photoindex.search.fulltext.photo_ids import PHOTO_FIELD, Documents
 from photoindex.search.query import numbers
 from photoindex.search.query.parser import parse_query, path_key
-from photoindex.search.query.syntax import ParsedQuery
+from photoindex.search.query.syntax import ParsedQuery, require_all
 from photoindex.search.ranking.explain import reasons
 from photoindex.search.ranking.matcher import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, PATHS_FIELD, Matcher, day_number
 from photoindex.search.ranking.spelling import corrections
@@ -119,12 +120,14 @@ class FullText:
         terms: TermSource | None = None,
         *,
         today: date | None = None,
+        exact: bool = False,
     ) -> list[Match]:
         """Photos that answer ``query`` (the language is in query.py), best first, at most ``limit`` (None: all).
 
         Photos of the same score come in the order in which they were indexed. A query without words to rank by (only
         dates or exclusions) scores all photos 0. ``terms`` are learned ones to search by as well; ``today`` is what
-        "last week" counts from (default: this day).
+        "last week" counts from (default: this day). ``exact``: only photos in which every word is written, in any form
+        of it; neither learned terms nor words of like meaning count.
 
         Raises QueryError for a query that asks for nothing, FullTextError when the index needs to be rebuilt.
         """
@@ -132,6 +135,9 @@ class FullText:
             raise ValueError("limit must not be negative")
         parsed = parse_query(query, today)
         ranking = ranking or DEFAULT_RANKING
+        if exact:
+            parsed = parsed._replace(root=require_all(parsed.root))
+            ranking = dataclasses.replace(ranking, terms=0.0, synonyms=0.0)
         asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
         if asked and ranking.synonyms > 0:
             asked = list(dict.fromkeys(asked + stand_ins_of(parsed.root)))

@@ -94,6 +94,15 @@ class AnyOf:
 Node = Word | Prefix | Fuzzy | Phrase | Taken | Has | Number | Below | Ranked | AllOf | AnyOf
 
 
+def require_all(node: Node) -> Node:
+    """Return the same query for photos that have every word, where it would take photos that have one of them."""
+    if isinstance(node, Ranked):
+        return Ranked(required=tuple(map(require_all, (*node.wanted, *node.required))), excluded=node.excluded)
+    if isinstance(node, AllOf | AnyOf):
+        return type(node)(tuple(map(require_all, node.parts)))
+    return node
+
+
 class ParsedQuery(NamedTuple):
     """A query understood. ``words`` are the words a photo is wanted for, folded, unstemmed, in order, each once."""
 

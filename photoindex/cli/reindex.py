@@ -1,0 +1,152 @@
+"""``photoindex reindex``: captioning photos again, as batches that can be looked at and stopped."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from photoindex.cli.context import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    Context,
+    batch_option,
+    beam_option,
+    device_option,
+    engine_option,
+    json_option,
+    model_option,
+    nice_option,
+    rate_option,
+    stop_on_signals,
+    threads_option,
+    write_json,
+)
+from photoindex.cli.progress import ProgressDisplay
+from photoindex.library.json_forms import plan_json
+from photoindex.system.units import counted, human_seconds
+from photoindex.types import Tally
+
+if TYPE_CHECKING:
+    from photoindex.library import Library, Priority
+
+FAILURES_SHOWN = 10
+
+
+@click.command()
+@click.option("--stale", "what", flag_value="stale", help="Photos captioned by another model than the one in use.")
+@click.option("--all", "what", flag_value="all", help="Every photo.")
+@click.option("--failed", "what", flag_value="failed", help="Photos that could not be captioned.")
+@click.option("--resume", "what", flag_value="resume", help="Only what is queued already, without a new batch.")
+@click.option("--fulltext", "what", flag_value="fulltext", help="Only rebuild the full-text index; no captioning.")
+@click.option("--where", "query", metavar="QUERY",
+              help="Photos that match a query of `search`; with --stale, the stale ones among them.")  # fmt: skip
+@click.option("--priority", type=click.Choice(["low", "normal", "high"]), default="low", show_default=True,
+              help="low: after new and changed photos; normal: in the order of waiting; high: first.")  # fmt: skip
+@click.option(
+    "--dry-run", is_flag=True, help="Print how many photos it would caption and how long that takes; do nothing."
+)
+@json_option
+@device_option
+@engine_option
+@model_option
+@beam_option
+@batch_option
+@threads_option
+@nice_option
+@rate_option
+@click.pass_obj
+def reindex(
+    context: Context, /, what: str | None, query: str | None, priority: Priority, dry_run: bool, as_json: bool,
+    **flags: Any,
+) -> None:  # fmt: skip
+    """Caption photos again as a batch, or rebuild the search index.
+
+    Old captions stay searchable until each is replaced, and are kept as history; your own are never touched. A run that
+    is stopped goes on with the next `reindex --resume`, `index` or `watch`. `photoindex jobs` shows its progress and
+    stops it, from any terminal.
+
+    \b
+      photoindex reindex --stale                       after a change of the model
+      photoindex reindex --where 'taken:2023 dog'      photos that a query finds
+      photoindex reindex --all --dry-run               how many, and how long
+    """
+    if what is None and query is None:
+        raise click.UsageError("choose one of --stale, --all, --where QUERY, --failed, --resume and --fulltext")
+    if query is not None and what not in (None, "stale", "all"):
+        raise click.UsageError(f"--where does not go with --{what}")
+    if as_json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run")
+    chosen: dict[str, Any] = {"everything": what in (None, "all"), "failed": what == "failed", "query": query}
+    with context.work(**flags) as library, stop_on_signals() as stop:
+        if what == "fulltext":
+            with ProgressDisplay(context.quiet) as display:
+                count = library.status().captioned if dry_run else library.rebuild_full_text(display)
+            context.say(f"{counted(count, 'photo')} {'would be ' if dry_run else ''}indexed")
+            return
+        if dry_run:
+            _plan(context, library, what, chosen, as_json)
+            return
+        number, tally = _work(context, library, what, chosen, priority, stop)
+        _summarise(context, library, number, tally, stop.is_set())
+    if stop.is_set():
+        raise SystemExit(EXIT_INTERRUPTED)
+    if tally.failed:
+        raise SystemExit(EXIT_SOME_FAILED)
+
+
+def _plan(context: Context, library: Library, what: str | None, chosen: dict[str, Any], as_json: bool) -> None:
+    if what == "resume":
+        waiting = sum(batch.left for batch in library.batches.find() if batch.state != "paused")
+        context.say(f"{counted(waiting + library.batches.others()['queued'], 'photo')} queued")
+        return
+    plan = library.plan_recaption(**chosen)
+    if as_json:
+        write_json(plan_json(plan))
+        return
+    context.say(f"{counted(plan.photos, 'photo')} would be captioned")
+    for model, count in plan.by_model.items():
+        context.say(f"  {count:,} now by {model}")
+    if plan.seconds is not None and plan.rate is not None:
+        context.say(
+            f"about {human_seconds(plan.seconds)}, at {plan.rate:.1f} photos a second (measured by {plan.rate_from})"
+        )
+
+
+def _work(
+    context: Context, library: Library, what: str | None, chosen: dict[str, Any], priority: Priority,
+    stop: threading.Event,
+) -> tuple[int | None, Tally]:  # fmt: skip
+    made: list[int | None] = [None]
+
+    def started(number: int | None, photos: int) -> None:
+        made[0] = number
+        if number is not None:
+            context.say(f"batch {number}: {counted(photos, 'photo')}")
+
+    with ProgressDisplay(context.quiet) as display:
+        if what == "resume":
+            return None, library.work_off(progress=display, stop=stop)
+        tally = library.recaption(**chosen, priority=priority, progress=display, stop=stop, started=started)
+    return made[0], tally
+
+
+def _summarise(context: Context, library: Library, number: int | None, tally: Tally, stopped: bool) -> None:
+    context.say(f"{tally.captioned:,} captioned" + (f", {tally.failed:,} failed" if tally.failed else ""))
+    for _, error in tally.errors[:FAILURES_SHOWN]:
+        context.say(f"  {error}")
+    if number is None and not tally.done:
+        for paused in (batch for batch in library.batches.find() if batch.state == "paused"):
+            context.say(f"batch {paused.id} has {paused.left} to do and is paused: photoindex jobs resume {paused.id}")
+    batch = next((each for each in library.batches.find(ended=True) if each.id == number), None)
+    if batch is None or batch.state == "done":
+        return
+    if batch.state == "cancelled":
+        context.say(f"batch {batch.id} was cancelled")
+    elif batch.state == "paused":
+        context.say(f"batch {batch.id} is paused, {batch.left} left: photoindex jobs resume {batch.id}")
+    elif batch.workers and not stopped:
+        context.say(f"another process does the last {batch.left}: photoindex jobs list")
+    else:
+        context.say(f"{batch.left} left: photoindex reindex --resume goes on")

@@ -1,0 +1,56 @@
+"""Captions for photo files, without a library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photoindex.captioner import Captioner, load_captioner
+from photoindex.config import Settings
+from photoindex.errors import FolderError, PhotoError
+from photoindex.media.decode import Decoder
+from photoindex.system.paths import absolute, check_exists
+
+if TYPE_CHECKING:
+    from photoindex.types import Prediction
+
+Answer = tuple[Path, "Prediction | PhotoError"]
+
+
+def caption_files(
+    settings: Settings, paths: Sequence[Path | str], load: Callable[[Settings], Captioner] | None = None
+) -> Iterator[Answer]:
+    """Yield for each file, in the order given, its path with the model's answer or with the reason why there is none.
+
+    Nothing is stored, and no data folder is needed. Raises :class:`FolderError` for a path that is no file.
+    """
+    places = checked_files(paths)
+    captioner = (load or load_captioner)(settings)
+    try:
+        yield from caption_with(captioner, settings, places)
+    finally:
+        captioner.close()
+
+
+def checked_files(paths: Sequence[Path | str]) -> list[Path]:
+    """Return the absolute paths. Raises :class:`FolderError` for one where there is nothing, or a folder."""
+    places = [absolute(Path(path)) for path in paths]
+    for place in places:
+        check_exists(place)
+        if place.is_dir():
+            raise FolderError(f"{place} is a folder: name photos, or use `photoindex index`")
+    return places
+
+
+def caption_with(captioner: Captioner, settings: Settings, places: Sequence[Path]) -> Iterator[Answer]:
+    """Yield the answers in the order of ``places``; photos are decoded several at a time, in any order."""
+    waiting: dict[Path, Prediction | PhotoError] = {}
+    missing = iter(places)
+    due = next(missing, None)
+    with Decoder.by_settings(settings, captioner.input_size) as decoder:
+        for path, answer in decoder.decode(list(dict.fromkeys(places))):
+            waiting[path] = answer if isinstance(answer, PhotoError) else captioner.caption([answer.pixels])[0]
+            while due is not None and due in waiting:
+                yield due, waiting[due]
+                due = next(missing, None)

@@ -64,7 +64,7 @@ def _is_option(arg: str, takes_value: dict[str, bool]) -> bool:
         return True
     for place, letter in enumerate(arg[1:], start=2):
         if f"-{letter}" not in takes_value:
-            return len(arg) == 2 and letter.isascii() and letter.isalnum()
+            return len(arg) == 2 and letter.isascii() and letter.isalpha()
         if takes_value[f"-{letter}"]:
             return re.fullmatch(r"=?\d*", arg[place:]) is not None
     return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -14,7 +13,6 @@ from photoindex.cli.command import DashWords
 from photoindex.cli.context import Context, write_json
 from photoindex.cli.terminal import print_path, stderr_is_terminal, stdout_is_terminal
 from photoindex.library.json_forms import hit_json
-from photoindex.system.lazy_imports import importing
 from photoindex.system.units import counted
 from photoindex.types.hit import SortKey
 
@@ -95,9 +93,8 @@ def search(
     if template is not None:
         output.check_template(template)
     most = None if everything else limit
-    with importing():  # what the library would import in the middle of the search, with the garbage collector at work
-        import_module("photoindex.search.searcher")
     with context.open() as library:
+        library.prepare_search()
         hits = (
             library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)
         )

@@ -14,7 +14,7 @@ import click
 
 from photoindex.cli.context import Context
 from photoindex.cli.terminal import print_line
-from photoindex.errors import FolderError, ServiceError
+from photoindex.errors import FolderError, LibraryNotFound, ServiceError
 from photoindex.system.paths import absolute
 from photoindex.system.service import ServicePlan, plan, watch_command
 from photoindex.system.terminal import shell_quoted
@@ -46,7 +46,7 @@ def install(context: Context, /, folders: tuple[Path, ...], dry_run: bool, yes: 
         if not folder.is_dir():
             raise FolderError(f"cannot watch {folder}: " + ("not a folder" if folder.exists() else "no such folder"))
     if not chosen:
-        with context.open() as library:
+        with suppress(LibraryNotFound), context.open() as library:
             chosen = [root.path for root in library.status().roots]
     if not chosen:
         raise ServiceError("the library has no folders yet: name those to watch")

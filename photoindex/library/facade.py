@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo
 from photoindex.system.clock import utc_now
-from photoindex.system.lazy_imports import lazily
+from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, check_exists
 
 if TYPE_CHECKING:
@@ -140,6 +141,11 @@ class Library:
         return caption_with(self._pipe().captioner, self.settings, places)
 
     # Asking
+
+    def prepare_search(self) -> None:
+        """Import what a search needs, faster than in the middle of it. For programs that do nothing but search."""
+        with importing():
+            import_module("photoindex.search.searcher")
 
     def search(
         self, query: str, limit: int | None = 20, *, sort: SortKey = "score", reverse: bool = False

@@ -65,7 +65,7 @@ class TestWhere:
 
     def test_a_dry_run_shows_them_and_changes_nothing(self, indexed: Path, album: Path) -> None:
         result = run(indexed, "edit", "--where", "square -blue", "--tag", "shapes", "--dry-run")
-        assert result.stderr == f"1 photos would be edited:\n  {album / 'one.jpg'}  a red square\n"
+        assert result.stderr == f"1 photo would be edited:\n  {album / 'one.jpg'}  a red square\n"
         assert run(indexed, "search", "tag:shapes").exit_code == 1
 
     def test_without_anybody_to_ask_it_is_refused(self, indexed: Path) -> None:

@@ -42,8 +42,8 @@ class TestLines:
         result = run(new, "import", backup)
         assert result.exit_code == 0
         assert result.stderr.splitlines()[-2:] == [
-            "2 photos read: 2 added, 0 changed, 0 as they were",
-            f"2 photos are found once they are indexed: photoindex index {album}",
+            "2 photos read: 2 added, 0 changed, 0 unchanged",
+            f"2 photos are searchable once indexed: photoindex index {album}",
         ]
         # The captions are there: no model is loaded, which this data folder has no fake one of.
         assert "0 captioned, 2 recognised" in run(new, "index", album).stderr
@@ -63,7 +63,7 @@ class TestLines:
     def test_a_dry_run_says_how_much(self, indexed: Path, tmp_path: Path) -> None:
         run(indexed, "export", "--jsonl", tmp_path / "backup.jsonl")
         result = run(tmp_path / "new", "import", tmp_path / "backup.jsonl", "--dry-run")
-        assert result.stderr.splitlines()[-1] == ("2 photos read: 2 would be added, 0 would be changed, 0 as they were")
+        assert result.stderr.splitlines()[-1] == ("2 photos read: 2 would be added, 0 would be changed, 0 unchanged")
         assert "0 known" in run(tmp_path / "new", "status").stdout
 
     def test_bad_lines_are_told_and_the_status_is_4(self, indexed: Path, tmp_path: Path) -> None:
@@ -125,15 +125,15 @@ class TestSidecars:
     def test_a_dry_run_prints_what_would_be_written(self, indexed: Path, album: Path) -> None:
         result = run(indexed, "export", "--sidecars", "--dry-run")
         assert result.stdout == f"{album / 'one.jpg.xmp'}: new, caption 'Minka', +cat\n"
-        assert result.stderr.splitlines()[-1] == "1 sidecars would be written, 0 unchanged"
+        assert result.stderr.splitlines()[-1] == "1 sidecar would be written, 0 unchanged"
         assert not list(album.glob("*.xmp"))
 
     def test_they_are_written_once_and_read_back(self, indexed: Path, album: Path, tmp_path: Path) -> None:
-        assert run(indexed, "export", album, "--sidecars").stderr.splitlines()[-1] == "1 sidecars written, 0 unchanged"
+        assert run(indexed, "export", album, "--sidecars").stderr.splitlines()[-1] == "1 sidecar written, 0 unchanged"
         assert run(indexed, "export", album, "--sidecars").stderr.splitlines()[-1] == "0 sidecars written, 1 unchanged"
         run(indexed, "edit", album / "one.jpg", "--clear")
         result = run(indexed, "import", album, "--sidecars", "--replace")
-        assert result.stderr.splitlines()[-1] == "1 photos read: 0 added, 1 changed, 0 as they were"
+        assert result.stderr.splitlines()[-1] == "1 photo read: 0 added, 1 changed, 0 unchanged"
         assert run(indexed, "search", "minka").stdout == f"{album / 'one.jpg'}\tMinka\n"
 
     def test_somebody_elses_description_stays_and_is_told(self, indexed: Path, album: Path) -> None:
@@ -141,7 +141,7 @@ class TestSidecars:
         result = run(indexed, "export", "--sidecars")
         assert f"{album / 'one.xmp'}: +cat, keeps 'Our holiday'" in result.stderr
         assert result.stderr.splitlines()[-1] == (
-            "1 sidecars written, 0 unchanged, 1 keep a description that is not yours"
+            "1 sidecar written, 0 unchanged, 1 keep a description that is not yours"
         )
 
     def test_one_that_is_none_makes_the_status_4(self, indexed: Path, album: Path) -> None:

@@ -70,10 +70,10 @@ def test_another_is_used_from_then_on_and_what_that_means_is_said(captioned: Pat
     assert setting(captioned) == str(mine)
     lines = answer.stderr.splitlines()
     assert lines[0] == f"set model in {captioned / 'photoindex.toml'}"
-    assert lines[1].startswith("captions are by mine-")
+    assert lines[1].startswith("captions are made by mine-")
     assert lines[2:] == [
         "2 photos were captioned by fake-1",
-        "they are found by those captions until you run: photoindex reindex --stale",
+        "they keep those captions until you run: photoindex reindex --stale",
     ]
     assert [model["name"] for model in listed(captioned) if model["in_use"]] == [str(mine)]
     assert f"{mine}  " in run(captioned, "list").stdout

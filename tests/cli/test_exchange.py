@@ -99,7 +99,7 @@ class TestLines:
         with library:
             library.index(album)
         result = run(tmp_path / "new", "import", backup)
-        assert "at the paths of 1 photos is other content now" in result.stderr
+        assert "at 1 path is other content now" in result.stderr
         assert run(tmp_path / "new", "search", "minka").exit_code == 1
         assert "1 changed" in run(tmp_path / "new", "import", backup, "--match-paths").stderr
         assert run(tmp_path / "new", "search", "minka").stdout == f"{album / 'one.jpg'}\tMinka\n"

@@ -1,82 +1,31 @@
-"""The class :class:`Exchange`: exports of a library and their import. Other packages use nothing else of this one."""
+"""Exports of a library and their import: the class :class:`Exchange`, which other packages use."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
-
-from sqlalchemy import Connection, exists, insert, select, update
-from sqlalchemy.exc import DataError, IntegrityError
 
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.corrections import Said, tag_key
+from photoindex.catalogue.corrections import tag_key
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text, merged_tags
-from photoindex.catalogue.metadata import KEYWORD_SOURCE
-from photoindex.catalogue.schema import caption, term
-from photoindex.errors import CorrectionError, ExchangeError, FullTextError
+from photoindex.errors import ExchangeError, FullTextError
 from photoindex.exchange import export, sidecars
+from photoindex.exchange.line_import import LINES_AT_ONCE, batches, import_line, lines_of
 from photoindex.exchange.merge import Merger
-from photoindex.exchange.precedence import DatedWords
-from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line, to_line
-from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles, SidecarWords
+from photoindex.exchange.records import to_line
+from photoindex.exchange.reports import ImportReport, Problem, Report, SidecarReport
+from photoindex.exchange.sidecar_import import import_sidecars
+from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
 from photoindex.exchange.xmp_document import level
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, check_exists, is_in_any
 from photoindex.types import Photo, Progress, SidecarStyle
 
-LINES_AT_ONCE = 200  # lines that are one transaction
-LONGEST_LINE = 16_000_000  # bytes; lines of one transaction take no more than two such lines of memory
-_SKIPPED_AT_ONCE = 1 << 20  # bytes
-
-Problem = Callable[[str], None]  # called with one line for each thing that could not be done
-Report = Callable[[Progress], None]
-
-# What one line can contain that the database refuses. A disk that is full is none of these.
-_REFUSED = (IntegrityError, DataError, OverflowError, UnicodeEncodeError, RecursionError)
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """Counts of an import or, in a dry run, of what it would do.
-
-    ``waiting``: photos that this import added, which have no file in this library yet. ``changed_files``: records of
-    photos without a file here whose path holds other content.
-    """
-
-    read: int = 0
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    bad: int = 0
-    waiting: int = 0
-    roots: list[str] = field(default_factory=list)  # the folders of the exported library
-    expected: int = 0  # photos, according to the export's first line
-    not_indexed: str | None = None  # why the full-text index was not updated
-    changed_files: int = 0
-
-    def plus(self, other: ImportReport) -> ImportReport:
-        """Return the sum of two reports."""
-        names = ("read", "added", "changed", "unchanged", "bad", "waiting", "expected", "changed_files")
-        counts = {name: getattr(self, name) + getattr(other, name) for name in names}
-        roots = list(dict.fromkeys([*self.roots, *other.roots]))
-        return ImportReport(**counts, roots=roots, not_indexed=self.not_indexed or other.not_indexed)
-
-
-@dataclass(slots=True)
-class SidecarReport:
-    """Counts of an export to sidecars or, in a dry run, of what it would do."""
-
-    written: int = 0
-    unchanged: int = 0
-    kept: int = 0  # another author's description stays instead of the user's
-    failed: int = 0
-    missing: int = 0  # photos that are not at their paths now
+__all__ = ["Exchange", "ImportReport", "SidecarReport", "lines_of"]
 
 
 class _DryRun(Exception):
@@ -144,11 +93,11 @@ class Exchange:
         absolute path. Lines are committed 200 at a time, so an import that is stopped keeps what it has read.
         """
         report, merger = ImportReport(), Merger(self._now(), replace=replace, match_paths=match_paths)
-        for batch in _batches(lines):
+        for batch in batches(lines):
             try:
                 with self._database.write() as connection:
                     for number, line in batch:
-                        self._read_line(connection, merger, report, number, line, problem)
+                        import_line(connection, merger, report, number, line, problem)
                     if dry_run:
                         raise _DryRun
             except _DryRun:
@@ -166,30 +115,6 @@ class Exchange:
         except FullTextError as error:
             return str(error)
         return None
-
-    def _read_line(
-        self, connection: Connection, merger: Merger, report: ImportReport, number: int, line: bytes, problem: Problem
-    ) -> None:
-        try:
-            if len(line) > LONGEST_LINE:
-                raise ExchangeError(f"longer than {LONGEST_LINE:,} bytes")
-            record = from_line(line)
-            with connection.begin_nested():
-                if isinstance(record, LibraryRecord):
-                    report.roots += [each for each in record.roots if each not in report.roots]
-                    report.expected += record.photos
-                elif isinstance(record, ModelRecord):
-                    merger.merge_model(connection, record)
-                else:
-                    outcome = merger.merge_photo(connection, _cleaned(record))
-                    report.read += 1
-                    setattr(report, outcome, getattr(report, outcome) + 1)
-                    report.waiting += outcome == "added"
-        except (ExchangeError, CorrectionError, *_REFUSED) as error:
-            merger.forget_models()
-            report.bad += 1
-            reason = next(iter(str(getattr(error, "orig", error)).splitlines()), type(error).__name__)
-            problem(f"line {number}: {reason}")
 
     # ---- sidecars --------------------------------------------------------------------------------
 
@@ -216,7 +141,7 @@ class Exchange:
         for done, (photo, content) in enumerate(self._contents(photo_ids, machine), 1):
             for path in photo.paths if not content.is_empty else ():
                 try:
-                    if path not in indexed or not _is_there(path, indexed[path]):
+                    if path not in indexed or not export.is_there(path, indexed[path]):
                         report.missing += 1
                         continue
                     sidecar = sidecar_files.to_write(path, style)
@@ -293,7 +218,7 @@ class Exchange:
                 with self._database.write() as connection:
                     for path in chosen[start : start + LINES_AT_ONCE]:
                         if existing := sidecar_files.of(path):
-                            self._read_sidecars(connection, merger, report, path, indexed[path], existing, problem)
+                            import_sidecars(connection, merger, report, path, indexed[path], existing, problem)
                     if dry_run:
                         raise _DryRun
             except _DryRun:
@@ -302,132 +227,3 @@ class Exchange:
         if not dry_run:
             report.not_indexed = self._index_problem()
         return report
-
-    def _read_sidecars(
-        self,
-        connection: Connection,
-        merger: Merger,
-        report: ImportReport,
-        path: Path,
-        indexed: export.IndexedFile,
-        existing: Sequence[Path],
-        problem: Problem,
-    ) -> None:
-        photo_id = indexed.photo_id
-        try:
-            if not _is_there(path, indexed):
-                return
-            modified = {each: datetime.fromtimestamp(each.stat().st_mtime, timezone.utc) for each in existing}
-            words = sidecars.read_words(existing, modified)
-            dated = _dated_words(words, store.said_of(connection, [photo_id])[photo_id])
-        except (ExchangeError, CorrectionError, OSError, OverflowError, ValueError) as error:
-            report.bad += 1
-            problem(str(error) if isinstance(error, ExchangeError) else f"{path}: {error}")
-            return
-        report.read += 1
-        changed = _save_sidecar_words(connection, photo_id, words)
-        if words.ours or words.our_tags:
-            changed |= merger.merge_words(connection, photo_id, dated)
-        if changed:
-            photos.mark_text_stale(connection, [photo_id])
-        report.changed += changed
-        report.unchanged += not changed
-
-
-def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a file. Of a line that is too long, one byte more than allowed is kept in memory."""
-    while line := file.readline(LONGEST_LINE + 1):
-        yield line
-        too_long = len(line) > LONGEST_LINE
-        while too_long and line and not line.endswith(b"\n"):
-            line = file.readline(_SKIPPED_AT_ONCE)
-
-
-def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    """Yield numbered lines without blank ones, as many at once as a transaction and the memory take."""
-    batch: list[tuple[int, bytes]] = []
-    size = 0
-    for number, line in enumerate(lines, 1):
-        if not line or line.isspace():
-            continue
-        batch.append((number, line))
-        size += len(line)
-        if len(batch) >= LINES_AT_ONCE or size > LONGEST_LINE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _is_there(path: Path, indexed: export.IndexedFile) -> bool:
-    """Return whether a photo is at its path. Raises :class:`ExchangeError` when the path holds other content now."""
-    try:
-        if export.holds(path, indexed):
-            return True
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise ExchangeError(f"cannot read {path}: {error.strerror or error}") from error
-    raise ExchangeError(f"{path} has changed since it was indexed: run `photoindex index` first")
-
-
-def _cleaned(record: PhotoRecord) -> PhotoRecord:
-    """Return a record with the user's words in the form that `edit` stores. Raises :class:`CorrectionError`."""
-    return replace(
-        record,
-        tags=merged_tags((), (clean_text(tag, "tag", LONGEST_TAG) for tag in record.tags)),
-        captions=tuple(
-            replace(each, text=clean_text(each.text, "caption", LONGEST_CAPTION)) if each.source == "user" else each
-            for each in record.captions
-        ),
-        corrections=tuple(
-            replace(each, old=_cleaned_text(each.old), new=_cleaned_text(each.new)) if each.kind == "caption" else each
-            for each in record.corrections
-        ),
-    )
-
-
-def _cleaned_text(text: str | None) -> str | None:
-    return None if text is None else clean_text(text, "caption", LONGEST_CAPTION)
-
-
-def _dated_words(words: SidecarWords, mine: Said) -> DatedWords:
-    """Return the user's words in a sidecar. Sidecars hold no lock, so the lock stays as it is."""
-    text = clean_text(words.caption, "caption", LONGEST_CAPTION) if words.ours and words.caption else None
-    tags = tuple(clean_text(tag, "tag", LONGEST_TAG) for tag in words.our_tags)
-    return DatedWords(
-        Said(text if text is not None else mine.caption, tags, mine.locked),
-        words.captioned_at if text is not None else None,
-        words.tagged_at,
-    )
-
-
-def _save_sidecar_words(connection: Connection, photo_id: int, words: SidecarWords) -> bool:
-    """Store another program's caption (source "sidecar") and keywords; return whether any is new."""
-    changed = False
-    if words.caption is not None and not words.ours:
-        same = exists().where(
-            caption.c.photo_id == photo_id, caption.c.source == "sidecar", caption.c.text == words.caption
-        )
-        if not connection.execute(select(same)).scalar():
-            connection.execute(
-                update(caption)
-                .where(caption.c.photo_id == photo_id, caption.c.source == "sidecar")
-                .values(current=False)
-            )
-            connection.execute(
-                insert(caption).values(
-                    photo_id=photo_id, text=words.caption, source="sidecar", rank=0, current=True, locked=False,
-                    created_at=words.captioned_at,
-                )
-            )  # fmt: skip
-            changed = True
-    rows = connection.execute(select(term.c.text).where(term.c.photo_id == photo_id, term.c.source == KEYWORD_SOURCE))
-    known = {tag_key(text) for text in rows.scalars()}
-    added = [tag for tag in words.other_tags if tag_key(tag) not in known]
-    if added:
-        connection.execute(
-            insert(term),
-            [{"photo_id": photo_id, "text": tag, "weight": 1.0, "source": KEYWORD_SOURCE} for tag in added],
-        )
-    return changed or bool(added)

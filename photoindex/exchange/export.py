@@ -17,6 +17,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.corrections import TAG_SOURCE
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
 from photoindex.catalogue.term_encoding import unpack_words
+from photoindex.errors import ExchangeError
 from photoindex.exchange.records import (
     CaptionRecord,
     CorrectionRecord,
@@ -73,6 +74,18 @@ def holds(path: Path, indexed: IndexedFile) -> bool:
         while block := opened.read(1 << 20):
             digest.update(block)
     return digest.hexdigest() == indexed.content_hash
+
+
+def is_there(path: Path, indexed: IndexedFile) -> bool:
+    """Return whether a photo is at its path. Raises :class:`ExchangeError` when the path holds other content now."""
+    try:
+        if holds(path, indexed):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ExchangeError(f"cannot read {path}: {error.strerror or error}") from error
+    raise ExchangeError(f"{path} has changed since it was indexed: run `photoindex index` first")
 
 
 def library_record(connection: Connection, photos: int) -> LibraryRecord:

@@ -82,7 +82,7 @@ class TestLines:
             assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
-    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+    @pytest.mark.parametrize("make", [getattr(os, "mkfifo", None), os.mkdir, lambda path: path.symlink_to("/dev/zero")])
     def test_an_import_opens_only_regular_files(
         self, indexed: Path, tmp_path: Path, make: Callable[[Path], None]
     ) -> None:

@@ -16,8 +16,8 @@ import pytest
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
 from photoindex.errors import FolderError, FullTextError
-from photoindex.exchange import exchange as facade
-from photoindex.exchange.exchange import ImportReport, SidecarReport
+from photoindex.exchange import line_import
+from photoindex.exchange.exchange import Exchange, ImportReport, SidecarReport
 from photoindex.exchange.sidecars import SidecarChange
 from photoindex.exchange.xmp_document import XmpDocument, level
 from photoindex.library import Library
@@ -138,7 +138,7 @@ class TestWriting:
         assert (album / "a.jpg.xmp").read_text() == "no sidecar"
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
-    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+    @pytest.mark.parametrize("make", [getattr(os, "mkfifo", None), os.mkdir, lambda path: path.symlink_to("/dev/zero")])
     @pytest.mark.parametrize("name", ["a.jpg.xmp", "a.xmp", "A.JPG.XMP"])
     def test_what_only_has_the_name_of_a_sidecar_costs_itself_alone(
         self, indexed: Library, album: Path, make: Callable[[Path], None], name: str
@@ -302,8 +302,12 @@ def test_an_imported_caption_of_any_characters_is_exported(
 
 
 def test_a_line_that_is_too_long_is_one_bad_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facade, "LONGEST_LINE", 10)
-    assert list(facade.lines_of(io.BytesIO(b"short\n" + b"x" * 95 + b"\nlast"))) == [b"short\n", b"x" * 11, b"last"]
+    monkeypatch.setattr(line_import, "LONGEST_LINE", 10)
+    assert list(line_import.lines_of(io.BytesIO(b"short\n" + b"x" * 95 + b"\nlast"))) == [
+        b"short\n",
+        b"x" * 11,
+        b"last",
+    ]
 
 
 def test_an_import_is_kept_when_the_index_cannot_be_written(
@@ -318,7 +322,7 @@ def test_an_import_is_kept_when_the_index_cannot_be_written(
     def refuse() -> None:
         raise FullTextError("another process is writing")
 
-    report = facade.Exchange(library._database, refuse).read_lines(out.getvalue().splitlines())
+    report = Exchange(library._database, refuse).read_lines(out.getvalue().splitlines())
     assert (report.changed, report.not_indexed) == (1, "another process is writing")
     library.index(album)
     assert names(library.search("minka")) == ["a.jpg"]

@@ -14,7 +14,8 @@ import pytest
 
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
-from photoindex.exchange.exchange import LONGEST_LINE, ImportReport, lines_of
+from photoindex.exchange.exchange import ImportReport
+from photoindex.exchange.line_import import LONGEST_LINE, lines_of
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.media.metadata.samples import described

@@ -7,7 +7,7 @@
         for hit in library.search("giraffes in grass", limit=5):
             print(hit.path, hit.caption)
 
-Errors are in :mod:`photoindex.errors`. Searching never imports torch.
+Errors are in :mod:`photoindex.errors`; docs/api.md describes every name. Searching never imports torch.
 """
 
 from __future__ import annotations
@@ -17,42 +17,81 @@ from typing import TYPE_CHECKING
 from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
-    from photoindex.catalogue.editor import Edit
-    from photoindex.catalogue.status import RootStatus, Status, WatcherStatus
     from photoindex.config import Settings
     from photoindex.errors import PhotoindexError
-    from photoindex.library import Library, open
+    from photoindex.library import (
+        Batch,
+        Batches,
+        Edit,
+        Editor,
+        Exchange,
+        ImportReport,
+        Library,
+        Plan,
+        RootStatus,
+        SidecarReport,
+        Stats,
+        Status,
+        WatcherStatus,
+        open,
+    )
     from photoindex.types import (
+        Candidate,
         Caption,
         Companion,
+        Correction,
         Duplicate,
         Failure,
+        Finding,
         Hit,
         IndexReport,
+        Label,
+        Match,
+        Matched,
         Photo,
+        PhotoFacts,
+        Place,
         Prediction,
         Progress,
+        Tally,
         Term,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
+    "Batches",
+    "Candidate",
     "Caption",
     "Companion",
+    "Correction",
     "Duplicate",
     "Edit",
+    "Editor",
+    "Exchange",
     "Failure",
+    "Finding",
     "Hit",
+    "ImportReport",
     "IndexReport",
+    "Label",
     "Library",
+    "Match",
+    "Matched",
     "Photo",
+    "PhotoFacts",
     "PhotoindexError",
+    "Place",
+    "Plan",
     "Prediction",
     "Progress",
     "RootStatus",
     "Settings",
+    "SidecarReport",
+    "Stats",
     "Status",
+    "Tally",
     "Term",
     "WatcherStatus",
     "open",
@@ -63,13 +102,26 @@ __getattr__ = names_of(
     __name__,
     {
         **dict.fromkeys(__all__, "photoindex.types"),
-        "Edit": "photoindex.catalogue.editor",
-        "Settings": "photoindex.config",
+        **dict.fromkeys(
+            (
+                "Batch",
+                "Batches",
+                "Edit",
+                "Editor",
+                "Exchange",
+                "ImportReport",
+                "Library",
+                "Plan",
+                "RootStatus",
+                "SidecarReport",
+                "Stats",
+                "Status",
+                "WatcherStatus",
+                "open",
+            ),
+            "photoindex.library",
+        ),
         "PhotoindexError": "photoindex.errors",
-        "Library": "photoindex.library",
-        "RootStatus": "photoindex.catalogue.status",
-        "Status": "photoindex.catalogue.status",
-        "WatcherStatus": "photoindex.catalogue.status",
-        "open": "photoindex.library",
+        "Settings": "photoindex.config",
     },
 )

@@ -35,6 +35,8 @@ def visible(text: str) -> str:
 def shell_quoted(path: Path | str) -> str:
     """A path as one word of a command that can be pasted into this system's shell."""
     text = str(path)
+    if text.startswith("-"):
+        text = os.path.join(".", text)  # else it would be an option
     if sys.platform == "win32":
         return subprocess.list2cmdline([text])
     if visible(text) == text:

@@ -9,8 +9,9 @@ from typing import Any
 from search_scale import BATCH, CAPTION_WORDS, FIRST_DAY, Maker
 from sqlalchemy import Connection, Table, insert, update
 
-from photoindex.catalogue import files, photos
+from photoindex.catalogue import photos
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.schema import caption, catalogue, file, photo, term, term_vector
 from photoindex.catalogue.term_encoding import pack_vector
 from photoindex.types import FileStat, TermVector, TermVocabulary
@@ -36,7 +37,7 @@ def fill(
     vocabulary = TermVocabulary(tuple(maker.terms), TERM_SCALE) if terms else None
     vectors = maker.vectors(count, terms) if terms else iter(())
     with database.write() as connection:
-        root_id = files.ensure_root(connection, root).id
+        root_id = ensure_root(connection, root).id
         model = photos.ensure_model(connection, "invented-1", "invented", "none", vocabulary)
     for first in range(0, count, BATCH):
         numbers = range(first + 1, min(first + BATCH, count) + 1)

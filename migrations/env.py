@@ -3,19 +3,29 @@ runs it by hand, with the catalogue named as `-x catalogue=PATH`."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alembic import context
-from sqlalchemy import create_engine
+from sqlalchemy import Connection
 
+from photoindex.catalogue import change_feed
 from photoindex.catalogue.schema import metadata
+from photoindex.catalogue.sqlite import make_engine
 
-connection = context.config.attributes.get("connection")
-if connection is not None:
+
+def run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    change_feed.drop(connection)
     context.run_migrations()
+    change_feed.install(connection)
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
 else:
     catalogue = context.get_x_argument(as_dictionary=True).get("catalogue")
     if catalogue is None:
         raise SystemExit("name the catalogue: alembic -c migrations/alembic.ini -x catalogue=PATH …")
-    with create_engine(f"sqlite:///{catalogue}").begin() as own_connection:
-        context.configure(connection=own_connection, target_metadata=metadata, render_as_batch=True)
-        context.run_migrations()
+    with make_engine(Path(catalogue)).execution_options(photoindex_write=True).begin() as own_connection:
+        run(own_connection)

@@ -10,6 +10,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   ├── CatalogueTooNew        a newer photoindex wrote it
     │   ├── CatalogueDamaged       its file is damaged, or is no database
     │   ├── CatalogueReadOnly      it can be read, and may not be written
+    │   ├── CatalogueReplaced      its file was deleted, moved or replaced while it was open
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
     ├── QueryError                 the query asks for nothing that can be searched
@@ -64,6 +65,10 @@ class CatalogueDamaged(CatalogueError):
 
 class CatalogueReadOnly(CatalogueError):
     """The catalogue can be read, but its folder or its disk may not be written."""
+
+
+class CatalogueReplaced(CatalogueError):
+    """The catalogue's file was deleted, moved or replaced while it was open."""
 
 
 class CatalogueUnavailable(CatalogueError):

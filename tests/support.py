@@ -24,6 +24,7 @@ from photoindex.captioner.model_files import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import ensure_root, list_roots
 from photoindex.catalogue.schema import job, root
 from photoindex.folders.walk import file_stat
 from photoindex.language.analysis import stem
@@ -144,7 +145,7 @@ def scanned(path: Path, size: int = 100, mtime_ns: int = 1, inode: int = 1) -> S
 def add_files(database: Database, folder: Path, *relative: str) -> list[int]:
     """Note files that need not exist below a root that does, which queues them; returns their ids."""
     with database.write() as connection:
-        files.ensure_root(connection, folder)
+        ensure_root(connection, folder)
         files.record_files(connection, [scanned(folder / name) for name in relative])
         found = [files.photo_at(connection, folder / name) for name in relative]
     return [row[0] for row in found if row is not None]
@@ -243,7 +244,7 @@ def refuse(patch: pytest.MonkeyPatch, folder: Path) -> None:
 def put_on_another_disk(database: Database) -> None:
     """As if the folder had been on a disk that is not mounted now."""
     with database.write() as connection:
-        [known] = files.list_roots(connection)
+        [known] = list_roots(connection)
         assert known.device is not None
         connection.execute(update(root).values(device=known.device + 1))
 

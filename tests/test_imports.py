@@ -132,7 +132,7 @@ def test_only_the_command_line_knows_click_and_rich() -> None:
 
 
 def test_only_the_database_module_imports_alembic_and_only_when_it_upgrades() -> None:
-    assert who_imports({"alembic"}) == {"catalogue/database.py"}
+    assert who_imports({"alembic"}) == {"catalogue/migration.py"}
     assert who_imports({"alembic"}, top_level_only=True) == set()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import secrets
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -12,22 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import func, select
-
-from photoindex.catalogue.database import (
-    BACKUP_SUFFIX,
+from photoindex.catalogue.backup_files import (
     DAILY,
-    HEAD,
     PART,
-    Database,
+    PRIVATE,
+    backup_path,
     backups,
     is_backed_up,
+    newest_whole,
     prune_backups,
     stamp,
+    to_disk,
+    version_of,
 )
-from photoindex.catalogue.schema import catalogue, file, job, metadata, photo, root
-from photoindex.catalogue.sqlite import BUSY_SECONDS
-from photoindex.errors import CatalogueDamaged, CatalogueError
+from photoindex.catalogue.change_feed import version
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.integrity import faults_of_copy
+from photoindex.catalogue.sqlite import BUSY_SECONDS, connect
+from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced
 from photoindex.system.units import human_size
 
 LOOK_SECONDS: Final = 3600.0  # how often a program that runs for long looks whether a backup is due
@@ -46,8 +49,8 @@ class Restored:
 class DailyBackup:
     """Makes a backup beside the catalogue when the newest is ``days`` old (0: never) and something changed since.
 
-    ``notice`` hears when there is no room for one, and when it fails; either ends nothing. ``clock`` gives seconds and
-    never goes back.
+    ``notice`` receives a line when there is no room for one, when the catalogue is damaged, and when making one fails;
+    none of them ends anything. ``clock`` gives seconds and never goes back.
     """
 
     def __init__(
@@ -62,28 +65,35 @@ class DailyBackup:
         self._notice = notice
         self._clock = clock
         self._looked_at: float | None = None
-        self._told: str | None = None
+        self._warned: str | None = None
 
     def make_when_due(self) -> Path | None:
-        """Make one if it is due. Returns where it is. Cheap when asked again within the hour."""
+        """Make one if it is due. Returns where it is. Cheap when asked again within the hour.
+
+        Raises :class:`CatalogueReplaced`: whatever is at its path now is not to be backed up over the backups.
+        """
         now = self._clock()
         if not self._days or (self._looked_at is not None and now - self._looked_at < LOOK_SECONDS):
             return None
         self._looked_at = now
         try:
             return self._make() if self._is_due() else None
+        except CatalogueReplaced:
+            raise
+        except CatalogueDamaged as error:
+            self._warn(f"{error} (no backup was made)")
         except (CatalogueError, OSError) as error:
-            self._tell(f"no backup of the catalogue was made: {error}")
-            return None
+            self._warn(f"no backup of the catalogue was made: {error}")
+        return None
 
     def _is_due(self) -> bool:
         newest = next(iter(backups(self._database.path)), None)
-        if newest is None:
-            with self._database.read() as connection:
-                return connection.execute(select(photo.c.id).limit(1)).first() is not None
-        if is_backed_up(self._database.path, self._days):
-            return False
-        return _content_of(newest) != content(self._database)
+        with self._database.ask() as asker:
+            if newest is None:
+                return bool(asker.ask("select 1 from photo limit 1"))
+            if is_backed_up(self._database.path, self._days):
+                return False
+            return version_of(newest) != version(asker)
 
     def _make(self) -> Path | None:
         from filelock import FileLock, Timeout  # imported here: it loads asyncio, and this happens once a day
@@ -92,66 +102,43 @@ class DailyBackup:
         size = sum(part.stat().st_size for part in (path, Path(f"{path}-wal")) if part.exists())
         free = shutil.disk_usage(path.parent).free
         if free < size + FREE_BYTES:
-            self._tell(
+            self._warn(
                 f"the disk of {path.parent} is nearly full ({human_size(free)} free): no backup of the catalogue "
                 f"({human_size(size)}) was made; make room there"
             )
             return None
         try:
             with FileLock(path.with_name("backup.lock"), timeout=0):
-                for left in path.parent.glob(f"{path.stem}-{DAILY}-*{PART}"):  # by one that was killed
-                    left.unlink()
-                made = path.with_name(f"{path.stem}-{DAILY}-{stamp()}{BACKUP_SUFFIX}")
+                _remove_parts(path)
+                made = backup_path(path, DAILY)
                 self._database.backup(made)
-                prune_backups(path, DAILY)
+                prune_backups(path, DAILY, made)
         except Timeout:
             return None  # another process is making it
-        self._told = None
+        self._warned = None
         return made
 
-    def _tell(self, line: str) -> None:
-        if line.partition("(")[0] != self._told:
+    def _warn(self, line: str) -> None:
+        if line.partition("(")[0] != self._warned:
             self._notice(line)
-        self._told = line.partition("(")[0]
+        self._warned = line.partition("(")[0]
 
 
-def content(database: Database) -> str:
-    """A digest that changes with what a backup is for: photos, captions, which files hold them. It does not with jobs,
-    nor with what a watcher notes of itself. Reads all files' rows."""
-    digest = hashlib.sha256()
-    with database.read() as connection:
-        columns = (file.c.relative_path, file.c.root_id, file.c.photo_id, file.c.size, file.c.mtime_ns,
-                   file.c.missing_since)  # fmt: skip
-        for row in connection.execute(select(*columns).order_by(file.c.id)):
-            digest.update(repr(tuple(row)).encode("utf-8"))
-        for path in connection.execute(select(root.c.path).order_by(root.c.path)).scalars():
-            digest.update(repr(path).encode("utf-8"))
-        # What is kept of captions, words and terms grows with each change.
-        for table in metadata.sorted_tables:
-            if table not in (file, root, job):
-                newest = func.max(next(iter(table.primary_key.columns)))
-                row = connection.execute(select(func.count(), newest).select_from(table)).one()
-                digest.update(repr((table.name, *row)).encode("utf-8"))
-        for revision in connection.execute(select(catalogue.c.vector_revision)).scalars():
-            digest.update(repr(revision).encode("utf-8"))
-    return digest.hexdigest()
-
-
-def _content_of(backup: Path) -> str | None:
-    """The same of a backup; ``None`` when it is of another version or cannot be read."""
-    try:
-        with closing(Database.open_as_is(backup, untouched=True)) as database:
-            return content(database) if database.revision() == HEAD else None
-    except CatalogueError:
-        return None
+def _remove_parts(path: Path) -> None:
+    """Remove what a process that was killed left of a backup."""
+    with os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(f"{path.stem}-{DAILY}-") and entry.name.endswith(PART):
+                path.with_name(entry.name).unlink(missing_ok=True)
 
 
 def restore_backup(path: Path) -> Restored:
     """Put the newest whole backup in the place of a catalogue that is damaged or gone, which is moved aside.
 
-    Nothing is deleted, and the backup stays. No other process may have the catalogue open: it would go on writing to
-    the one that was moved. Raises :class:`CatalogueError` when the catalogue is whole or cannot be looked at, when no
-    backup is whole, or when the disk refuses.
+    Nothing is deleted, and the backup stays. The catalogue has another identity then, so that whoever keeps something
+    made of the lost one makes it anew. A process that has the old one open notices and stops. Raises
+    :class:`CatalogueError` when the catalogue is whole or cannot be looked at, when no backup is whole, or when the
+    disk refuses.
     """
     from filelock import FileLock
 
@@ -159,10 +146,9 @@ def restore_backup(path: Path) -> Restored:
         with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS):
             if path.exists() and _is_whole(path):
                 raise CatalogueError(f"the catalogue {path} is not damaged: nothing was restored")
-            for backup in backups(path):
-                with suppress(CatalogueError):
-                    if _is_whole(backup):
-                        return Restored(backup, _put_in_place(backup, path))
+            backup = newest_whole(path)
+            if backup is not None:
+                return Restored(backup, _put_in_place(backup, path))
     except OSError as error:
         raise CatalogueError(f"cannot restore the catalogue {path}: {error.strerror or error}") from error
     raise CatalogueError(
@@ -171,7 +157,7 @@ def restore_backup(path: Path) -> Restored:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a file is a catalogue without faults. Raises :class:`CatalogueError` when nobody can say, and for
+    """Return whether a file is a catalogue without faults. Raises :class:`CatalogueError` when nobody can say, and for
     another program's database."""
     try:
         with closing(Database.open_as_is(path)) as database:
@@ -185,10 +171,13 @@ def _put_in_place(backup: Path, path: Path) -> Path | None:
     copy = path.with_suffix(".restoring")
     aside = path.with_name(f"{path.stem}-damaged-{stamp()}{path.suffix}")
     try:
-        with backup.open("rb") as source, copy.open("wb") as target:
+        with backup.open("rb") as source, open(copy, "wb", opener=_private) as target:
             shutil.copyfileobj(source, target)
-            target.flush()
-            os.fsync(target.fileno())
+        _renew_identity(copy)
+        to_disk(copy)
+        wrong = faults_of_copy(copy)
+        if wrong:
+            raise CatalogueError(f"the copy of the backup {backup} is damaged ({wrong[0]}): check the disk of {path}")
         # The log first: it would be played into whatever stands at its name. It keeps the name of the file it belongs
         # to, so that tools which mend databases find it.
         for end in ("-wal", "-shm"):
@@ -206,3 +195,20 @@ def _put_in_place(backup: Path, path: Path) -> Path | None:
         with suppress(OSError):
             copy.unlink()
     return kept
+
+
+def _renew_identity(copy: Path) -> None:
+    """Make a copy another catalogue than the one it was made of, whose later revisions are lost."""
+    try:
+        with closing(connect(copy)) as connection:
+            # Without a log beside it, which would not be moved with it.
+            connection.execute("pragma journal_mode = delete")
+            if connection.execute("select 1 from sqlite_master where name = 'catalogue'").fetchone():
+                connection.execute("update catalogue set identity = ?", (secrets.token_hex(16),))
+            connection.commit()
+    except sqlite3.DatabaseError as error:
+        raise CatalogueError(f"cannot restore {copy}: {error}") from error
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, PRIVATE)

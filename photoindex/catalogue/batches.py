@@ -18,6 +18,7 @@ from typing import Literal
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from photoindex.catalogue import jobs
+from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import PRIORITIES, Priority
 from photoindex.catalogue.schema import batch, job
@@ -26,7 +27,6 @@ from photoindex.system.clock import utc_now
 
 BatchKind = Literal["stale", "all", "where", "failed"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
-CHUNK = 500
 RATE_OF = 8  # photos that a rate must come from to be told again
 
 
@@ -134,9 +134,9 @@ def create(
     Files that another batch is to do are left to it; when nothing remains there is no batch, and its id is ``None``.
     """
     taken: set[int] = set()
-    for start in range(0, len(file_ids), CHUNK):
+    for chunk in chunks(file_ids):
         queued = and_(
-            job.c.file_id.in_(list(file_ids[start : start + CHUNK])), job.c.kind == jobs.AGAIN,
+            job.c.file_id.in_(chunk), job.c.kind == jobs.AGAIN,
             job.c.state.in_(("queued", "running")), job.c.batch_id.is_not(None),
         )  # fmt: skip
         taken.update(connection.execute(select(job.c.file_id).where(queued)).scalars())

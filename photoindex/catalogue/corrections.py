@@ -11,14 +11,14 @@ import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
+from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.fast_queries import precedence_of
 from photoindex.catalogue.schema import caption, correction, file, photo, root, term
 from photoindex.types import CaptionSource, Correction
 
@@ -119,19 +119,21 @@ def put_lock(connection: Connection, photo_id: int, locked: Locked | None) -> No
 
 def shown(connection: Connection, photo_id: int) -> Locked | None:
     """The caption a photo shows now."""
-    rows = connection.execute(
-        select(caption.c.text, caption.c.source, caption.c.locked).where(
-            caption.c.photo_id == photo_id, or_(caption.c.locked, caption.c.current & (caption.c.rank == 0))
-        )
-    ).all()
-    if not rows:
-        return None
-    best = min(rows, key=lambda row: precedence_of(row.source, locked=row.locked))
-    return Locked(best.source, best.text)
+    caption_shown = shown_captions(connection, [photo_id]).get(photo_id)
+    return None if caption_shown is None else Locked(caption_shown.source, caption_shown.text)
 
 
 def note(connection: Connection, photo_id: int, edit: str, before: Said, after: Said, made_at: datetime) -> None:
-    """Note what an edit changed of a photo."""
+    """Note what an edit changed of a photo.
+
+    It is the photo's latest then, whatever the clock says: when an earlier one was made by a clock that was ahead, this
+    one is noted as made just after it, so that it is the first to be undone.
+    """
+    latest = connection.execute(
+        select(func.max(correction.c.made_at)).where(correction.c.photo_id == photo_id, correction.c.edit != edit)
+    ).scalar()
+    if latest is not None and latest >= made_at:
+        made_at = latest + timedelta(microseconds=1)
     values: dict[str, tuple[str | None, str | None]] = {
         "caption": (before.caption, after.caption),
         "tags": (_tags_text(before.tags), _tags_text(after.tags)),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex.catalogue import files, photos, term_vectors
-from photoindex.catalogue.companions import companions_of
+from photoindex.catalogue import files, photos, raw_pairs, term_vectors
 from photoindex.errors import FolderError
+from photoindex.media.formats import FILM_SUFFIXES, suffix_of
 from photoindex.system.paths import absolute
-from photoindex.types import Photo
+from photoindex.types import Companion, Photo
 
 
 def photo_at(connection: Connection, path: Path) -> Photo | None:
@@ -38,10 +39,31 @@ def photos_by_id(connection: Connection, photo_ids: Sequence[int]) -> list[Photo
 
 def file_ids_at(connection: Connection, paths: Iterable[Path]) -> list[int]:
     """The ids of the files at these paths. Raises :class:`FolderError` for one that the library never met."""
-    ids = []
-    for place in map(absolute, paths):
-        found = files.photo_at(connection, place)
-        if found is None:
+    places = list(map(absolute, paths))
+    known = files.rows_at(connection, places)
+    for place in places:
+        if place not in known:
             raise FolderError(f"{place} is not in the library")
-        ids.append(found[0])
-    return ids
+    return [known[place].id for place in places]
+
+
+def companions_of(connection: Connection, photo: Photo) -> tuple[Companion, ...]:
+    """Return the files that belong to a photo beside those that were read, by path: its raw file, its film.
+
+    Raw files are known to the catalogue. Films are none of its files: whether one lies beside a photo is looked at now.
+    """
+    raws = [Companion(path, "raw") for path in raw_pairs.raws_of(connection, photo.id)]
+    films = [Companion(film, "live") for path in photo.paths for film in films_beside(path)]
+    return tuple(sorted((*raws, *films), key=lambda companion: companion.path))
+
+
+def films_beside(path: Path) -> list[Path]:
+    """The films in a photo's folder that have its stem, whatever the case: the moving part of a live photo."""
+    stem = path.stem.casefold()
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:
+        return []
+    beside = [path.with_name(name) for name in names]
+    return [each for each in beside if suffix_of(each) in FILM_SUFFIXES and each.stem.casefold() == stem]

@@ -10,15 +10,18 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of
-from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed
+from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
+from photoindex.catalogue.stored_paths import stored_path
 from photoindex.system.clock import utc_now
+from photoindex.types.files import signed, wrapped
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
 
 if TYPE_CHECKING:
@@ -28,10 +31,9 @@ if TYPE_CHECKING:
 
     Transaction = Asker | Connection
 
-_UNSIGNED = 1 << 64  # inodes use all 64 bits on some file systems; SQL integers are signed
+_UNSIGNED: Final = 1 << 64  # see photoindex.types.files.wrapped; a call for each of 100,000 files takes too long
 LEARNED_SOURCE = "model"  # of a Term
-# Whose words count: a person's, then what the file itself says, then the model's.
-SOURCE_ORDER: tuple[CaptionSource, ...] = ("user", "sidecar", "model")
+PRESENT: Final = "missing_since is null"  # of a row of ``file``
 _FACTS = ", ".join(f"photo.{name}" for name in COLUMNS)
 
 
@@ -47,14 +49,32 @@ class Found:
     terms: list[Term]  # weightiest first
 
 
-class KnownRoot(NamedTuple):
-    """A root; ``device`` is that of its folder (st_dev) when it was last compared as a whole. ``suspended``: many of
-    its photos vanished at once and are kept."""
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder the user named. ``device`` is the st_dev it was last seen on. Of a suspended one ``suspended_photos``
+    vanished at once at ``suspended_at`` and are kept."""
 
     id: int
     path: Path
     device: int | None
-    suspended: bool
+    mode: str | None
+    last_reconcile_at: datetime | None
+    suspended_at: datetime | None = None
+    suspended_photos: int | None = None
+
+    @property
+    def suspended(self) -> bool:
+        return self.suspended_photos is not None
+
+
+class FileRow(NamedTuple):
+    """What the catalogue knows of a file. ``main_id`` is that of the file of the same shot that stands for it."""
+
+    id: int
+    root_id: int
+    photo_id: int | None
+    main_id: int | None
+    missing: bool
 
 
 class VectorState(NamedTuple):
@@ -72,41 +92,30 @@ class StoredVector(NamedTuple):
     entries: bytes
 
 
-def precedence_of(source: CaptionSource, *, locked: bool) -> tuple[bool, int]:
-    """Sorts the caption to show before those that it is shown instead of."""
-    return not locked, SOURCE_ORDER.index(source)
-
-
 def find_photos(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found]:
     """Those of the photos that have a caption and a present file, by id."""
     found: dict[int, Found] = {}
     for chunk in chunks(photo_ids):
-        found.update(_find(transaction, listed(chunk)))
+        found.update(_find(transaction, chunk))
     return found
 
 
-def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
+def _find(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found]:
     found: dict[int, Found] = {}
-    for photo_id, text, source, locked, *values in ask(
-        transaction,
-        f"select caption.photo_id, caption.text, caption.source, caption.locked, {_FACTS}"
-        " from caption join photo on photo.id = caption.photo_id"
-        f" where caption.photo_id in ({ids})"
-        ' and (caption."current" or caption.locked) and caption."rank" = 0 order by caption.id',
-    ):
-        before = found.get(photo_id)
-        order = precedence_of(source, locked=bool(locked))
-        if before is None or order < precedence_of(before.source, locked=before.locked):
+    ids = listed(photo_ids)
+    shown = shown_captions(transaction, photo_ids)
+    for photo_id, *values in ask(transaction, f"select photo.id, {_FACTS} from photo where photo.id in ({ids})"):
+        if (caption := shown.get(photo_id)) is not None:
             row = SimpleNamespace(**dict(zip(COLUMNS, values, strict=True)))
             row.taken_at = _time(row.taken_at)
-            found[photo_id] = Found(facts_of(row), text, source, bool(locked), [], [])
+            found[photo_id] = Found(facts_of(row), caption.text, caption.source, caption.locked, [], [])
     for photo_id, root, relative in ask(
         transaction,
         "select file.photo_id, root.path, file.relative_path from file join root on root.id = file.root_id"
         f" where file.photo_id in ({ids}) and file.missing_since is null",
     ):
         if photo_id in found:
-            found[photo_id].paths.append(Path(os.fsdecode(bytes(root)), os.fsdecode(bytes(relative))))
+            found[photo_id].paths.append(Path(_path(root), _path(relative)))
     for photo_id, text, weight, source in ask(
         transaction,
         f"select photo_id, text, weight, source from term where photo_id in ({ids}) order by weight desc, id",
@@ -118,12 +127,14 @@ def _find(transaction: Transaction, ids: str) -> dict[int, Found]:
     return {photo_id: photo for photo_id, photo in found.items() if photo.paths}
 
 
-def known_roots(transaction: Transaction) -> list[KnownRoot]:
-    rows = ask(transaction, "select id, path, device, suspended_photos from root")
-    return [
-        KnownRoot(number, Path(os.fsdecode(bytes(path))), device and device % _UNSIGNED, suspended is not None)
-        for number, path, device, suspended in rows
+def list_roots(transaction: Transaction) -> list[Root]:
+    """Return all roots, by path."""
+    columns = "id, path, device, mode, last_reconcile_at, suspended_at, suspended_photos"
+    roots = [
+        Root(number, Path(_path(path)), device and wrapped(device), mode, _utc(compared_at), _utc(since), photos)
+        for number, path, device, mode, compared_at, since, photos in ask(transaction, f"select {columns} from root")
     ]
+    return sorted(roots, key=lambda root: root.path)
 
 
 def is_work_left(transaction: Transaction) -> bool:
@@ -137,58 +148,74 @@ def is_work_left(transaction: Transaction) -> bool:
     return any(ask(transaction, f"select 1 where exists (select 1 from {each})") for each in conditions)
 
 
-def note_reconciled(transaction: Asker, root_id: int) -> None:
-    """Remember that all of a root was just compared, on the device that it was on before."""
-    now = utc_now().replace(tzinfo=None).isoformat(" ", "microseconds")
-    ask(transaction, "update root set last_reconcile_at = :now where id = :root", now=now, root=root_id)
+def note_reconciled(transaction: Transaction, root_id: int, device: int | None = None) -> None:
+    """Remember that all of a root was just compared, and on which device (st_dev): on that of before, if none is
+    given."""
+    run(
+        transaction,
+        "update root set last_reconcile_at = :now, device = coalesce(:device, device) where id = :root",
+        now=utc_now().replace(tzinfo=None).isoformat(" ", "microseconds"),
+        device=None if device is None else signed(device),
+        root=root_id,
+    )
 
 
 def known_states(transaction: Transaction, below: Path) -> dict[str, tuple[int, int, int]]:
-    """Size, modification time (ns) and inode of the files at or below a path that were present when last seen, by path.
+    """Return size, modification time (ns) and inode of the files at or below a path that were present when last seen,
+    by path.
 
-    The same as :func:`.files.known_files`, for a hundred thousand files that most likely have not changed.
+    Of a hundred thousand files that most likely have not changed, no objects are made.
     """
-    columns = "relative_path, size, mtime_ns, inode"
     encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # os.fsdecode asks each time
     return {
         start + relative_path.decode(encoding, errors): (size, mtime_ns, inode % _UNSIGNED)
-        for start, rows in _present_below(transaction, below, columns)
+        for start, rows in rows_below(transaction, below, "relative_path, size, mtime_ns, inode", PRESENT)
         for relative_path, size, mtime_ns, inode in rows
     }
 
 
 def sidecar_states(transaction: Transaction, below: Path) -> dict[str, str]:
-    """The states of the sidecars that those files were read with, of files that had some, by path."""
+    """Return the states of the sidecars that those files were read with, of files that had some, by path."""
     return {
-        start + os.fsdecode(relative_path): state
-        for start, rows in _present_below(transaction, below, "relative_path, sidecars", " and sidecars != ''")
+        start + _path(relative_path): state
+        for start, rows in rows_below(transaction, below, "relative_path, sidecars", f"{PRESENT} and sidecars != ''")
         for relative_path, state in rows
     }
 
 
-def _present_below(
-    transaction: Transaction, below: Path, columns: str, condition: str = ""
-) -> Iterator[tuple[str, Rows]]:
-    """For each root what begins the paths of its files, and rows of those at or below a path that were present."""
+def files_below(transaction: Transaction, below: Path, condition: str = "1 = 1") -> Iterator[tuple[Path, FileRow]]:
+    """Give (path, row) for every file at or below a path, whichever root it belongs to."""
+    columns = "relative_path, id, root_id, photo_id, main_id, missing_since is not null"
+    for start, rows in rows_below(transaction, below, columns, condition):
+        for relative_path, number, root_id, photo_id, main_id, missing in rows:
+            yield Path(start + _path(relative_path)), FileRow(number, root_id, photo_id, main_id, bool(missing))
+
+
+def rows_below(transaction: Transaction, below: Path, columns: str, condition: str) -> Iterator[tuple[str, Rows]]:
+    """Give for each root what begins the paths of its files, and the rows of those at or below a path."""
     place = os.fspath(below)
     for root_id, stored in ask(transaction, "select id, path from root"):
-        root = os.fsdecode(bytes(stored))
+        root = _path(stored)
         inside = ""
         values: dict[str, object] = {"root": root_id}
         if place != root and not _is_below(root, place):
             if not _is_below(place, root):
                 continue
-            relative = os.fsencode(os.path.relpath(place, root))
+            relative = stored_path(os.path.relpath(place, root))
             inside = " and (relative_path = :name or (relative_path >= :low and relative_path < :high))"
             # A range instead of LIKE: bytes compare the same everywhere. "0" is the character after "/".
             values |= {"name": relative, "low": relative + b"/", "high": relative + b"0"}
-        start = os.path.join(root, "")
-        sql = f"select {columns} from file where root_id = :root and missing_since is null"
-        yield start, ask(transaction, sql + inside + condition, **values)
+        sql = f"select {columns} from file where root_id = :root and {condition}{inside}"
+        yield os.path.join(root, ""), ask(transaction, sql, **values)
 
 
 def _is_below(path: str, folder: str) -> bool:
+    """What :func:`photoindex.system.paths.is_at_or_below` says, of text."""
     return path.startswith(os.path.join(folder, ""))
+
+
+def _path(stored: bytes) -> str:
+    return os.fsdecode(bytes(stored))
 
 
 def vector_state(transaction: Transaction) -> VectorState:
@@ -224,3 +251,8 @@ def vocabularies(transaction: Transaction) -> dict[int, TermVocabulary]:
 
 def _time(value: Any) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _utc(value: Any) -> datetime | None:
+    moment = _time(value)
+    return None if moment is None else moment.replace(tzinfo=timezone.utc)

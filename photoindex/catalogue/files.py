@@ -1,4 +1,4 @@
-"""Queries about roots and files: which paths are known, what they hold, where they went.
+"""Queries about files: which paths are known, what they hold, where they went.
 
 Every function takes an open transaction and is one step of it. Paths are absolute.
 """
@@ -6,134 +6,37 @@ Every function takes an open transaction and is one step of it. Paths are absolu
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from photoindex.catalogue import jobs, raw_pairs
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.fast_queries import PRESENT, FileRow, files_below, known_states, list_roots
 from photoindex.catalogue.photos import mark_text_stale
-from photoindex.catalogue.schema import UtcTime, file, job, photo, root
+from photoindex.catalogue.schema import file, job, photo, root
 from photoindex.system.clock import utc_now
-from photoindex.system.paths import root_of
+from photoindex.system.paths import is_at_or_below, is_in_any, root_of
 from photoindex.types import FileStat, ScannedFile
 
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A folder the user named. ``device`` is the st_dev it was last seen on. Of a suspended one ``suspended_photos``
-    vanished at once at ``suspended_at`` and are kept."""
-
-    id: int
-    path: Path
-    device: int | None
-    mode: str | None
-    last_reconcile_at: datetime | None
-    suspended_at: datetime | None = None
-    suspended_photos: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WatchNote:
-    """What the watcher of a root last said: why it is polled (``reason``), by whom (a jobqueue.owner_name(), ``None``:
-    nobody now) and when that was noted, the watches held, the files that settle, the last event."""
-
-    reason: str | None
-    watcher: str | None
-    seen_at: datetime | None
-    watches: int | None
-    settling: int | None
-    last_event_at: datetime | None
-
-
-def list_roots(connection: Connection) -> list[Root]:
-    """All roots, by path."""
-    columns = (root.c.device, root.c.mode, root.c.last_reconcile_at, root.c.suspended_at, root.c.suspended_photos)
-    rows = connection.execute(select(root.c.id, root.c.path, *columns))
-    return sorted((Root(row[0], Path(row[1]), *row[2:]) for row in rows), key=lambda found: found.path)
-
-
-def ensure_root(connection: Connection, path: Path) -> Root:
-    """The root that ``path`` (a folder) belongs to: the deepest one at or above it, or a new one at ``path``."""
-    found = root_of(list_roots(connection), path)
-    if found is not None:
-        return found
-    device = path.stat().st_dev
-    added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
-    assert added.inserted_primary_key is not None
-    return Root(added.inserted_primary_key[0], path, device, None, None)
-
-
-def note_mode(connection: Connection, root_id: int, mode: str, reason: str | None) -> None:
-    """Remember how a root is watched and, when it is polled, why."""
-    connection.execute(update(root).where(root.c.id == root_id).values(mode=mode, mode_reason=reason))
-
-
-def note_reconciled(connection: Connection, root_id: int, device: int) -> None:
-    """Remember that all of a root was just compared, and on which device (st_dev) it was."""
-    connection.execute(update(root).where(root.c.id == root_id).values(device=device, last_reconcile_at=utc_now()))
-
-
-def note_suspended(connection: Connection, root_id: int, photos: int | None) -> None:
-    """Remember that so many photos of a root vanished at once and are kept; ``None``: it is not suspended."""
-    since = None if photos is None else func.coalesce(root.c.suspended_at, literal(utc_now(), UtcTime))
-    connection.execute(update(root).where(root.c.id == root_id).values(suspended_at=since, suspended_photos=photos))
-
-
-def note_watcher(
-    connection: Connection,
-    root_id: int,
-    owner: str,
-    *,
-    watches: int | None,
-    settling: int,
-    last_event_at: datetime | None,
-) -> None:
-    """Remember what the watcher ``owner`` says of a root now. Without an event of its own the last one stays known."""
-    values: dict[str, object] = {
-        "watcher": owner,
-        "watcher_seen_at": utc_now(),
-        "watches": watches,
-        "settling": settling,
-    }
-    if last_event_at is not None:
-        values["last_event_at"] = last_event_at
-    connection.execute(update(root).where(root.c.id == root_id).values(**values))
-
-
-def forget_watcher(connection: Connection, owner: str) -> None:
-    """The watcher ``owner`` has ended."""
-    ended = {"watcher": None, "watcher_seen_at": utc_now(), "watches": None, "settling": None}
-    connection.execute(update(root).where(root.c.watcher == owner).values(**ended))
-
-
-def watch_notes(connection: Connection) -> dict[int, WatchNote]:
-    """What is known of the watching of each root, by its id."""
-    columns = (root.c.mode_reason, root.c.watcher, root.c.watcher_seen_at, root.c.watches, root.c.settling,
-               root.c.last_event_at)  # fmt: skip
-    return {row[0]: WatchNote(*row[1:]) for row in connection.execute(select(root.c.id, *columns))}
+ASKED_EACH: Final = 20  # places that are looked for one by one; of more, all that is there is looked through
 
 
 def known_files(connection: Connection, below: Path) -> dict[Path, FileStat]:
-    """The files at or below a path that were present when last seen."""
-    columns = (file.c.size, file.c.mtime_ns, file.c.inode)
-    found = {}
-    for path, row in _rows_below(connection, below, *columns, file.c.missing_since):
-        if row.missing_since is None:
-            found[path] = FileStat(row.size, row.mtime_ns, row.inode)
-    return found
+    """Return the files at or below a path that were present when last seen."""
+    return {Path(path): FileStat(*state) for path, state in known_states(connection, below).items()}
 
 
-def note_sidecars(connection: Connection, path: Path, state: str) -> None:
-    """Remember with which sidecars a file was read."""
-    found = photo_at(connection, path)
-    if found is not None:
-        connection.execute(update(file).where(file.c.id == found[0]).values(sidecars=state))
+def note_sidecars(connection: Connection, states: Mapping[Path, str]) -> None:
+    """Remember with which sidecars files were read."""
+    known = rows_at(connection, states)
+    rows = [{"read_id": row.id, "state": states[path]} for path, row in known.items()]
+    if rows:
+        statement = update(file).where(file.c.id == bindparam("read_id"), file.c.sidecars != bindparam("state"))
+        connection.execute(statement.values(sidecars=bindparam("state")), rows)
 
 
 def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
@@ -190,6 +93,24 @@ def _rows_at(connection: Connection, places: Iterable[tuple[int, str]]) -> dict[
     return {(row.root_id, row.relative_path): row for row in connection.execute(query)}
 
 
+def rows_at(connection: Connection, paths: Iterable[Path]) -> dict[Path, FileRow]:
+    """Return the rows of those of these paths that are known as files, present or missing."""
+    roots = list_roots(connection)
+    found: dict[Path, FileRow] = {}
+    for chunk in chunks(paths):
+        places = {
+            (root.id, path.relative_to(root.path).as_posix()): path
+            for path in chunk
+            for root in roots
+            if is_at_or_below(path, root.path)
+        }
+        for place, row in _rows_at(connection, places).items() if places else ():
+            if place in places:
+                missing = row.missing_since is not None
+                found[places[place]] = FileRow(row.id, row.root_id, row.photo_id, row.main_id, missing)
+    return found
+
+
 def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
     """Note that these files are gone; what is known of their photos is kept. Returns how many were known."""
     found = present_below(connection, paths)
@@ -199,13 +120,25 @@ def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
 
 
 def present_below(connection: Connection, paths: Iterable[Path]) -> dict[int, list[int]]:
-    """Ids of the present files at or below any of these paths, by the root they belong to."""
+    """Return the ids of the present files at or below any of these paths, by the root they belong to."""
+    wanted = list(dict.fromkeys(paths))
     found: dict[int, dict[int, None]] = {}
-    for path in paths:
-        for _, row in _rows_below(connection, path, file.c.id, file.c.root_id, file.c.missing_since):
-            if row.missing_since is None:
-                found.setdefault(row.root_id, {})[row.id] = None
+    files_there = {path: row for path, row in rows_at(connection, wanted).items() if not row.missing}
+    for row in files_there.values():
+        found.setdefault(row.root_id, {})[row.id] = None
+    others = {path for path in wanted if path not in files_there}
+    for row in _present_below_any(connection, others):
+        found.setdefault(row.root_id, {})[row.id] = None
     return {root_id: list(ids) for root_id, ids in found.items()}
+
+
+def _present_below_any(connection: Connection, places: Collection[Path]) -> Iterator[FileRow]:
+    if len(places) <= ASKED_EACH:
+        for place in places:
+            yield from (row for _, row in files_below(connection, place, PRESENT))
+        return
+    for top in list_roots(connection):
+        yield from (row for path, row in files_below(connection, top.path, PRESENT) if is_in_any(path, places))
 
 
 def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
@@ -224,18 +157,21 @@ def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
     mark_text_stale(connection, photos)
 
 
-def restore_missing(connection: Connection, root_id: int, since: datetime) -> int:
-    """Take files of a root for present again that were found missing at ``since`` or later: they may be back one day.
+def restore_files(connection: Connection, ids: Sequence[int]) -> int:
+    """Take files that were marked missing for present again: they may be back one day.
 
     Those whose bytes were never read stay missing, as a file that is known is not read again; so do raw files, which
     join their photos when they are back. Returns how many.
     """
-    chosen = (file.c.root_id == root_id) & (file.c.missing_since >= since) & file.c.photo_id.is_not(None)
-    rows = connection.execute(select(file.c.id, file.c.photo_id).where(chosen)).all()
-    connection.execute(update(file).where(chosen).values(missing_since=None))
-    mark_text_stale(connection, [row.photo_id for row in rows])
-    raw_pairs.settle(connection, [row.id for row in rows])
-    return len(rows)
+    restored: list[Any] = []
+    for chunk in chunks(ids):
+        chosen = file.c.id.in_(chunk) & file.c.missing_since.is_not(None) & file.c.photo_id.is_not(None)
+        rows = connection.execute(select(file.c.id, file.c.photo_id).where(chosen)).all()
+        connection.execute(update(file).where(file.c.id.in_([row.id for row in rows])).values(missing_since=None))
+        restored += rows
+    mark_text_stale(connection, [row.photo_id for row in restored])
+    raw_pairs.settle(connection, [row.id for row in restored])
+    return len(restored)
 
 
 def move(connection: Connection, source: Path, destination: Path) -> int:
@@ -244,31 +180,55 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
     A file that was at the destination is overwritten by the move, and its row goes.
     """
     roots = list_roots(connection)
-    moved = []
-    for path, row in list(_rows_below(connection, source, file.c.id, file.c.photo_id, file.c.missing_since)):
-        if row.missing_since is not None:
-            continue
+    targets: dict[tuple[int, str], FileRow] = {}
+    left: list[int] = []  # moved out of all roots
+    before: set[tuple[int, str]] = set()
+    for path, row in files_below(connection, source, PRESENT):
         target = destination / path.relative_to(source) if path != source else destination
         owner = root_of(roots, target)
-        if owner is None:  # moved out of all roots
-            mark_missing(connection, [path])
+        if owner is None:
+            left.append(row.id)
             continue
-        relative = target.relative_to(owner.path).as_posix()
-        overwritten = connection.execute(
-            select(file.c.id, file.c.photo_id).where(file.c.root_id == owner.id, file.c.relative_path == relative)
-        ).first()
-        if overwritten is not None and overwritten.id != row.id:
-            connection.execute(delete(file).where(file.c.id == overwritten.id))
-            connection.execute(update(file).where(file.c.main_id == overwritten.id).values(main_id=row.id))
-            if overwritten.photo_id is not None:
-                mark_text_stale(connection, [overwritten.photo_id])
-        place = {"root_id": owner.id, "relative_path": relative, "shot": raw_pairs.shot_of(relative)}
-        connection.execute(update(file).where(file.c.id == row.id).values(**place))
-        if row.photo_id is not None:
-            mark_text_stale(connection, [row.photo_id])
-        moved.append(row.id)
-    raw_pairs.follow_move(connection, moved)
-    return len(moved)
+        targets[(owner.id, target.relative_to(owner.path).as_posix())] = row
+        before.update((root.id, path.relative_to(root.path).as_posix()) for root in roots if root.id == row.root_id)
+    mark_files_missing(connection, left)
+    _make_way(connection, targets)
+    moved = [
+        {"moved_id": row.id, "root_id": root_id, "relative_path": relative, "shot": raw_pairs.shot_of(relative)}
+        for (root_id, relative), row in targets.items()
+    ]
+    if not before.isdisjoint(targets):  # a file moves to where another has yet to leave: all leave first
+        _rename(connection, [{**each, "relative_path": f"\0{each['moved_id']}"} for each in moved])
+    _rename(connection, moved)
+    mark_text_stale(connection, [row.photo_id for row in targets.values() if row.photo_id is not None])
+    raw_pairs.follow_move(connection, [row.id for row in targets.values()])
+    return len(targets)
+
+
+def _make_way(connection: Connection, targets: Mapping[tuple[int, str], FileRow]) -> None:
+    """Remove the rows of files that others are moved over; their companions are those of the others then."""
+    moving = {row.id for row in targets.values()}
+    photos: list[int] = []
+    for chunk in chunks(targets):
+        overwritten = {
+            row.id: (targets[place].id, row.photo_id)
+            for place, row in _rows_at(connection, chunk).items()
+            if place in targets and row.id not in moving
+        }
+        if overwritten:
+            connection.execute(delete(file).where(file.c.id.in_(list(overwritten))))
+            follow = update(file).where(file.c.main_id == bindparam("old_main")).values(main_id=bindparam("new_main"))
+            pairs = [{"old_main": old, "new_main": new} for old, (new, _) in overwritten.items()]
+            connection.execute(follow, pairs)
+            photos += [photo_id for _, photo_id in overwritten.values() if photo_id is not None]
+    mark_text_stale(connection, photos)
+
+
+def _rename(connection: Connection, moved: Sequence[Mapping[str, object]]) -> None:
+    columns = ("root_id", "relative_path", "shot")
+    values = {name: bindparam(name, type_=file.c[name].type) for name in columns}
+    for chunk in chunks(moved):
+        connection.execute(update(file).where(file.c.id == bindparam("moved_id")).values(**values), chunk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,21 +289,28 @@ def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tupl
 
 
 def photo_at(connection: Connection, path: Path) -> tuple[int, int | None] | None:
-    """(file id, photo id) of a path, present or missing; ``None`` when it was never seen.
+    """Return (file id, photo id) of a path, present or missing; ``None`` when it was never seen.
 
     The photo of a raw file beside a JPEG is the JPEG's.
     """
-    for found, row in _rows_below(connection, path, file.c.id, file.c.photo_id, file.c.main_id):
-        if found == path and row.main_id is not None:
-            return row.id, connection.execute(select(file.c.photo_id).where(file.c.id == row.main_id)).scalar()
-        if found == path:
-            return row.id, row.photo_id
-    return None
+    return photos_at(connection, [path]).get(path)
+
+
+def photos_at(connection: Connection, paths: Iterable[Path]) -> dict[Path, tuple[int, int | None]]:
+    """Return what :func:`photo_at` says of each of these paths that was ever seen."""
+    rows = rows_at(connection, paths)
+    of_main: dict[int, int | None] = {}
+    for chunk in chunks({row.main_id for row in rows.values() if row.main_id is not None}):
+        query = select(file.c.id, file.c.photo_id).where(file.c.id.in_(chunk))
+        of_main |= {row.id: row.photo_id for row in connection.execute(query)}
+    return {
+        path: (row.id, row.photo_id if row.main_id is None else of_main.get(row.main_id)) for path, row in rows.items()
+    }
 
 
 def photos_below(connection: Connection, below: Path) -> list[int]:
-    """The photos of the files at or below a path, present or missing; one with two files there is named twice."""
-    rows = _rows_below(connection, below, file.c.photo_id)
+    """Return the photos of the files at or below a path, present or missing; one with two files there twice."""
+    rows = files_below(connection, below, "photo_id is not null")
     return [row.photo_id for _, row in rows if row.photo_id is not None]
 
 
@@ -366,12 +333,8 @@ def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
 
 
 def read_below(connection: Connection, below: Path) -> dict[Path, int]:
-    """The present files at or below a path whose content is known, with their ids."""
-    found = {}
-    for path, row in _rows_below(connection, below, file.c.id, file.c.photo_id, file.c.missing_since):
-        if row.missing_since is None and row.photo_id is not None:
-            found[path] = row.id
-    return found
+    """Return the present files at or below a path whose content is known, with their ids."""
+    return {path: row.id for path, row in files_below(connection, below, f"{PRESENT} and photo_id is not null")}
 
 
 def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
@@ -387,22 +350,3 @@ def count_present(connection: Connection, root_id: int) -> int:
     """How many files of a root are present, of those that were read: unread ones hold nothing that could be lost."""
     chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None) & file.c.photo_id.is_not(None)
     return connection.execute(select(func.count()).select_from(file).where(chosen)).scalar_one()
-
-
-def _rows_below(connection: Connection, below: Path, *columns: Any) -> Iterator[tuple[Path, Any]]:
-    """(path, row) for every file row at or below ``below``, whichever root it belongs to."""
-    for owner in list_roots(connection):
-        query = select(file.c.relative_path, *columns).where(file.c.root_id == owner.id)
-        if below == owner.path or below in owner.path.parents:
-            pass
-        elif owner.path in below.parents:
-            relative = os.fsencode(below.relative_to(owner.path).as_posix())
-            # A range instead of LIKE: bytes compare the same everywhere, and the unique index serves it. "0" is the
-            # character after "/".
-            low, high = os.fsdecode(relative + b"/"), os.fsdecode(relative + b"0")
-            name = file.c.relative_path
-            query = query.where(or_(name == os.fsdecode(relative), (name >= low) & (name < high)))
-        else:
-            continue
-        for row in connection.execute(query).all():
-            yield Path(owner.path, row.relative_path), row

@@ -5,6 +5,10 @@ finishes, fails or releases each one. A worker that dies leaves its leases behin
 next worker on the same machine, and otherwise when they run out. Jobs that cannot be finished stay as the failure
 ledger until they are retried, ignored or their file changes.
 
+Each claim has a token. A worker that was held up for longer than its lease finds another token, or none, on its job
+(:func:`sort_out`), in the transaction that would store its result, and stores nothing. No date is trusted further than
+this module itself sets one: a lease or a wait that ends later than any could is of a clock that was ahead.
+
 A try is counted when it begins. So a job that was taken back with a try more than before was being worked on when its
 worker died, and may be why. All that were are suspects, most of them for being neighbours only; they are found out by
 group testing, halving each time: jobs with more tries are claimed in smaller batches, 32, 16, 8 … and at last one by
@@ -19,15 +23,16 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, true, tuple_, update
 
+from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.schema import batch, file, job, root
 from photoindex.errors import PhotoError, UnreadablePhoto
@@ -46,6 +51,9 @@ MAX_INTERRUPTIONS = CLAIM.bit_length() - 1 + LONE_TRIES  # halvings from CLAIM d
 MAX_ATTEMPTS = 5  # tries that end in a failure that may pass
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
+LONGEST_WAIT = timedelta(hours=3)  # more than any wait or lease that is set here or by a worker
+EVER: Final = -1  # of Job.since
+_NO_LEASE: Final[dict[str, None]] = {"lease_owner": None, "lease_until": None, "lease_token": None}
 PRIORITIES: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}  # what is new is of normal priority
 _PROCESS = secrets.token_hex(4)  # tells this process from an earlier one of the same id (in a container always 1)
 _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed": "failed", "ignored": "ignored"}
@@ -54,8 +62,8 @@ _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed":
 @dataclass(frozen=True, slots=True)
 class Job:
     """A claimed job: this worker's to do until its lease runs out. ``attempts`` counts the tries, this one included;
-    ``again`` asks for a new caption even though its content has one, unless this model made that since ``since``
-    (``None``: ever)."""
+    ``again`` asks for a new caption even though its content has one, unless this model made that after the revision
+    ``since`` of the catalogue. ``token`` is that of the claim."""
 
     id: int
     file_id: int
@@ -65,8 +73,26 @@ class Job:
     attempts: int
     again: bool
     owner: str
-    since: datetime | None
+    since: int
     batch_id: int | None = None
+    token: int = 0
+
+
+class Sorted(NamedTuple):
+    """Jobs that a worker has, by whose they are now: still its own; ``gone``, as their files are, or another worker has
+    done them; or ``taken``, by another worker or back into the queue."""
+
+    own: set[Job]
+    gone: set[Job]
+    taken: set[Job]
+
+
+def later(now: datetime, wait: timedelta) -> datetime:
+    """Return the time after a wait, or the last there is: a clock may say anything."""
+    try:
+        return now + wait
+    except OverflowError:
+        return datetime.max.replace(tzinfo=now.tzinfo)
 
 
 def owner_name() -> str:
@@ -88,6 +114,7 @@ def enqueue(
     A job of another kind that waits for the file is left to be done as well: when a file that is to be captioned anew
     changes, cancelling the one must not lose the other.
     """
+    revision = version(connection).revision
     for chunk in chunks(file_ids):
         waits_otherwise = and_(job.c.kind != kind, job.c.state == "queued", job.c.error_kind.is_(None))
         same = and_(job.c.file_id.in_(chunk), job.c.state != "running", not_(waits_otherwise))
@@ -97,7 +124,7 @@ def enqueue(
         running = set(connection.execute(select(job.c.file_id).where(here)).scalars())
         rows = [
             {"kind": kind, "file_id": file_id, "state": "queued", "attempts": 0, "next_try_at": now, "created_at": now,
-             "batch_id": batch_id, "priority": priority}
+             "batch_id": batch_id, "priority": priority, "queued_revision": revision}
             for file_id in chunk
             if file_id not in running
         ]  # fmt: skip
@@ -120,16 +147,16 @@ def claim(
     not to a worker that has others at hand, which asks for ``untried`` ones: none are taken then until it has done
     them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
     """
-    _take_back(connection, job.c.lease_until < now, now)
-    due = and_(job.c.state == "queued", job.c.next_try_at <= now, _may_be_done(model))
+    _take_back(connection, _has_run_out(now), now)
+    due = and_(job.c.state == "queued", _is_due(now), _may_be_done(model))
     oldest = (job.c.priority, job.c.next_try_at, job.c.id)
     tried = connection.execute(select(job.c.attempts).where(due).order_by(*oldest).limit(1)).scalar()
     if tried is None or (untried and tried):
         return []
     rows = connection.execute(
         select(
-            job.c.id, job.c.file_id, job.c.kind, job.c.created_at, job.c.batch_id, file.c.relative_path, file.c.size,
-            file.c.mtime_ns, file.c.inode, root.c.path, batch.c.kind.label("asked_for"),
+            job.c.id, job.c.file_id, job.c.kind, job.c.queued_revision, job.c.batch_id, file.c.relative_path,
+            file.c.size, file.c.mtime_ns, file.c.inode, root.c.path, batch.c.kind.label("asked_for"),
         )
         .join_from(job, file)
         .join(root)
@@ -138,11 +165,9 @@ def claim(
         .order_by(*oldest)
         .limit(max(1, limit >> tried))
     ).all()  # fmt: skip
-    connection.execute(
-        update(job)
-        .where(job.c.id.in_([row.id for row in rows]))
-        .values(state="running", lease_owner=owner, lease_until=now + LEASE)
-    )
+    token = secrets.randbits(62)
+    leased = {"state": "running", "lease_owner": owner, "lease_until": later(now, LEASE), "lease_token": token}
+    connection.execute(update(job).where(job.c.id.in_([row.id for row in rows])).values(**leased))
     return [
         Job(
             row.id,
@@ -154,8 +179,9 @@ def claim(
             row.kind == AGAIN,
             owner,
             # What was asked for is captions of this model. The file may hold other content by now, which has one.
-            None if row.asked_for == STALE else row.created_at,
+            EVER if row.asked_for == STALE else row.queued_revision,
             row.batch_id,
+            token,
         )
         for row in rows
     ]
@@ -166,11 +192,30 @@ def begin(connection: Connection, claimed: Sequence[Job]) -> None:
     _set_attempts(connection, claimed, 0)
 
 
-def renew(connection: Connection, owner: str, now: datetime) -> None:
-    """Push back the end of this owner's leases: it is alive and working."""
-    connection.execute(
-        update(job).where(job.c.state == "running", job.c.lease_owner == owner).values(lease_until=now + LEASE)
-    )
+def renew(connection: Connection, claimed: Iterable[Job], now: datetime) -> None:
+    """Push back the end of the leases of those of these jobs that are still their claimer's: it is alive and
+    working."""
+    for chunk in chunks(claimed):
+        connection.execute(update(job).where(_are(chunk)).values(lease_until=later(now, LEASE)))
+
+
+def sort_out(connection: Connection, claimed: Iterable[Job]) -> Sorted:
+    """Tell the jobs that are still their claimer's from those that it has lost.
+
+    Ask it in the transaction that stores a result, a write transaction: nobody can take one meanwhile then.
+    """
+    known: dict[tuple[int, int], tuple[str, int | None]] = {}
+    mine = list(claimed)
+    for chunk in chunks(mine):
+        rows = connection.execute(
+            select(job.c.id, job.c.file_id, job.c.state, job.c.lease_token).where(
+                job.c.id.in_([each.id for each in chunk])
+            )
+        )
+        known |= {(row.id, row.file_id): (row.state, row.lease_token) for row in rows}
+    own = {each for each in mine if known.get((each.id, each.file_id)) == ("running", each.token)}
+    gone = {each for each in mine if (each.id, each.file_id) not in known}
+    return Sorted(own, gone, set(mine) - own - gone)
 
 
 def finish(connection: Connection, claimed: Sequence[Job]) -> None:
@@ -181,7 +226,7 @@ def finish(connection: Connection, claimed: Sequence[Job]) -> None:
 
 def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:
     """Give jobs back: the worker is stopping, or the file is not ready. The try does not count, begun or not."""
-    _set_attempts(connection, claimed, -1, state="queued", lease_owner=None, lease_until=None, next_try_at=next_try_at)
+    _set_attempts(connection, claimed, -1, state="queued", next_try_at=next_try_at, **_NO_LEASE)
 
 
 def expedite(connection: Connection, root_id: int, now: datetime) -> None:
@@ -203,7 +248,17 @@ def _are(claimed: Sequence[Job]) -> ColumnElement[bool]:
     A job goes when its file does, also from under a worker, and the next one to be queued may get its number.
     """
     same = tuple_(job.c.id, job.c.file_id).in_([(each.id, each.file_id) for each in claimed])
-    return and_(same, job.c.state == "running", job.c.lease_owner.in_({each.owner for each in claimed}))
+    return and_(same, job.c.state == "running", job.c.lease_token.in_({each.token for each in claimed}))
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """That a queued job need not wait any longer, or waits for a time that a clock that was ahead has set."""
+    return or_(job.c.next_try_at <= now, job.c.next_try_at > later(now, LONGEST_WAIT))
+
+
+def _has_run_out(now: datetime) -> ColumnElement[bool]:
+    """That a lease has ended, or ends at a time that a clock that was ahead has set."""
+    return or_(job.c.lease_until < now, job.c.lease_until > later(now, LONGEST_WAIT))
 
 
 def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:
@@ -216,12 +271,11 @@ def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime)
         .values(
             state="queued" if again else "failed",
             attempts=claimed.attempts,
-            next_try_at=now + delay,
-            lease_owner=None,
-            lease_until=None,
+            next_try_at=later(now, delay),
             error_kind=error.kind,
             # A name that is no valid text may be part of it.
             error_message=str(error).encode("utf-8", "backslashreplace").decode("utf-8"),
+            **_NO_LEASE,
         )
     )
     return again
@@ -235,7 +289,7 @@ def take_back_dead(connection: Connection, now: datetime) -> int:
     host = socket.gethostname()
     owners = connection.execute(select(job.c.lease_owner).where(job.c.state == "running").distinct()).scalars().all()
     dead = [owner for owner in owners if owner and owner.startswith(f"{host}:") and not _alive(owner)]
-    return _take_back(connection, or_(job.c.lease_owner.in_(dead), job.c.lease_until < now), now)
+    return _take_back(connection, or_(job.c.lease_owner.in_(dead), _has_run_out(now)), now)
 
 
 def _take_back(connection: Connection, whose: ColumnElement[bool], now: datetime) -> int:
@@ -243,19 +297,21 @@ def _take_back(connection: Connection, whose: ColumnElement[bool], now: datetime
     connection.execute(
         update(job)
         .where(theirs, job.c.attempts >= MAX_INTERRUPTIONS)
-        .values(state="failed", lease_owner=None, lease_until=None, error_kind="interrupted",
-                error_message=f"photoindex was ended {LONE_TRIES} times while it worked on this file alone")
-    )  # fmt: skip
-    result = connection.execute(
-        update(job).where(theirs).values(state="queued", lease_owner=None, lease_until=None, next_try_at=now)
+        .values(
+            state="failed",
+            error_kind="interrupted",
+            error_message=f"photoindex was ended {LONE_TRIES} times while it worked on this file alone",
+            **_NO_LEASE,
+        )
     )
+    result = connection.execute(update(job).where(theirs).values(state="queued", next_try_at=now, **_NO_LEASE))
     return int(result.rowcount)
 
 
 def count_abandoned(connection: Connection, now: datetime) -> int:
     """Claimed jobs that :func:`take_back_dead` would take back."""
-    rows = connection.execute(select(job.c.lease_owner, job.c.lease_until).where(job.c.state == "running"))
-    return sum((until is not None and until < now) or is_alive(owner or "") is False for owner, until in rows)
+    rows = connection.execute(select(job.c.lease_owner, _has_run_out(now)).where(job.c.state == "running"))
+    return sum(bool(run_out) or is_alive(owner or "") is False for owner, run_out in rows)
 
 
 def is_alive(owner: str) -> bool | None:
@@ -306,7 +362,7 @@ def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
 
 def count_due(connection: Connection, now: datetime, model: str | None = None) -> int:
     """How many queued jobs may be claimed now by a process with this ``model`` setting."""
-    due = and_(job.c.state == "queued", job.c.next_try_at <= now, _may_be_done(model))
+    due = and_(job.c.state == "queued", _is_due(now), _may_be_done(model))
     return connection.execute(select(func.count()).select_from(job).where(due)).scalar_one()
 
 

@@ -9,32 +9,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
 
 from photoindex.catalogue import files
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.facts import values_of
+from photoindex.catalogue.facts import COLUMNS, values_of
 from photoindex.catalogue.photos import mark_text_stale, new_token
 from photoindex.catalogue.schema import caption, file, photo, term
 from photoindex.system.clock import utc_now
 from photoindex.types import PhotoFacts, Written
+
+if TYPE_CHECKING:
+    from photoindex.catalogue.database import Database
 
 # What was read with a photo, as terms: the source of each and the field of Written it comes from.
 KEYWORD_SOURCE = "keyword"
 PERSON_SOURCE = "person"
 PLACE_SOURCE = "place"
 TITLE_SOURCE = "title"
+STEP = 1000  # files of one transaction, of many that are marked
 SOURCES = (KEYWORD_SOURCE, PERSON_SOURCE, PLACE_SOURCE, TITLE_SOURCE)
 
 
-def save_facts(connection: Connection, photo_id: int, facts: PhotoFacts) -> None:
-    """Store the facts of a photo that is known."""
-    values = values_of(facts)
-    row = connection.execute(select(*(photo.c[name] for name in values)).where(photo.c.id == photo_id)).one()
-    if dict(row._mapping) != values:
-        connection.execute(update(photo).where(photo.c.id == photo_id).values(**values))
-        mark_text_stale(connection, [photo_id])
+def save_facts(connection: Connection, facts: Mapping[int, PhotoFacts]) -> None:
+    """Store the facts of photos that are known, by id."""
+    values = {photo_id: values_of(each) for photo_id, each in facts.items()}
+    changed: list[int] = []
+    for chunk in chunks(values):
+        query = select(photo.c.id, *(photo.c[name] for name in COLUMNS)).where(photo.c.id.in_(chunk))
+        for photo_id, *row in connection.execute(query):
+            if dict(zip(COLUMNS, row, strict=True)) != values[photo_id]:
+                changed.append(photo_id)
+    if changed:
+        given = {name: bindparam(name, type_=photo.c[name].type) for name in COLUMNS}
+        statement = update(photo).where(photo.c.id == bindparam("changed_id")).values(**given)
+        connection.execute(statement, [{"changed_id": photo_id, **values[photo_id]} for photo_id in changed])
+        mark_text_stale(connection, changed)
 
 
 def save_written(connection: Connection, said: Mapping[int, Written]) -> None:
@@ -101,11 +113,20 @@ def mark_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
 
 
 def mark_paths(connection: Connection, paths: Iterable[Path]) -> int:
-    """The same of the photos that these files hold; returns how many of the files are known."""
-    found = (files.photo_at(connection, path) for path in paths)
-    ids = [row[1] for row in found if row is not None and row[1] is not None]
+    """Mark the photos that these files hold to be read again; returns how many of the files are known."""
+    ids = [photo_id for _, photo_id in files.photos_at(connection, paths).values() if photo_id is not None]
     mark_stale(connection, ids)
     return len(ids)
+
+
+def mark_paths_in_steps(database: Database, paths: Iterable[Path]) -> None:
+    """Mark the photos that these files hold, however many, in transactions that others need not wait for.
+
+    What is not marked when this is broken off is found again by the next comparison of its folder.
+    """
+    for chunk in chunks(paths, STEP):
+        with database.write() as connection:
+            mark_paths(connection, chunk)
 
 
 def mark_if_named(connection: Connection, photo_ids: Sequence[int]) -> None:
@@ -124,8 +145,9 @@ def stale_photos(connection: Connection) -> list[tuple[int, int]]:
     return [(row.id, row.metadata_stale) for row in connection.execute(query.order_by(photo.c.id))]
 
 
-def clear_stale(connection: Connection, photo_id: int, token: int) -> None:
-    """It has been read; a photo that was marked again since keeps its mark."""
-    connection.execute(
-        update(photo).where(photo.c.id == photo_id, photo.c.metadata_stale == token).values(metadata_stale=0)
-    )
+def clear_stale(connection: Connection, read: Sequence[tuple[int, int]]) -> None:
+    """These photos have been read, (id, token) each; one that was marked again since keeps its mark."""
+    if read:
+        seen = and_(photo.c.id == bindparam("read_id"), photo.c.metadata_stale == bindparam("seen_token"))
+        rows = [{"read_id": photo_id, "seen_token": token} for photo_id, token in read]
+        connection.execute(update(photo).where(seen).values(metadata_stale=0), rows)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, true, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, literal_column, select, text, update
 
 from photoindex.catalogue import term_vectors
+from photoindex.catalogue.captions import IS_CAPTIONED, MAY_SHOW, PRECEDENCE
+from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of, values_of
-from photoindex.catalogue.fast_queries import precedence_of
-from photoindex.catalogue.schema import caption, file, model, photo, term
+from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
 from photoindex.system.clock import utc_now
 from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
@@ -53,13 +56,14 @@ def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int
     return found
 
 
-def was_captioned(connection: Connection, photo_id: int, identity: str, since: datetime | None) -> bool:
-    """Whether the model ``identity`` made the photo's current model caption, and at ``since`` (if given) or later."""
+def was_captioned(connection: Connection, photo_id: int, identity: str, since: int) -> bool:
+    """Return whether the model ``identity`` made the photo's current model caption after the revision ``since`` of the
+    catalogue. Revisions are compared rather than times, as a clock may have been ahead."""
     query = (
         select(caption.c.id)
         .join_from(caption, model)
         .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.current, caption.c.rank == 0)
-        .where(model.c.identity == identity, true() if since is None else caption.c.created_at >= since)
+        .where(model.c.identity == identity, caption.c.revision > since)
     )
     return connection.execute(query).first() is not None
 
@@ -111,7 +115,7 @@ def save_predictions(
         # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
         connection.execute(delete(caption).where(theirs, caption.c.rank > 0, ~caption.c.locked))
         connection.execute(delete(term).where(term.c.photo_id.in_(ids), term.c.source.in_((LABEL_SOURCE, KIND_SOURCE))))
-    now = utc_now()
+    now, revision = utc_now(), version(connection).revision + 1
     captions = [
         {
             "photo_id": photo_id,
@@ -123,6 +127,7 @@ def save_predictions(
             "log_probability": candidate.log_probability,
             "settings": settings,
             "created_at": now,
+            "revision": revision,
         }
         for photo_id, prediction in predictions.items()
         for rank, candidate in enumerate(prediction.candidates)
@@ -194,6 +199,31 @@ def captioned_before(connection: Connection, identity: str | None, photo_ids: Se
     return [found[photo_id] for photo_id in (found if photo_ids is None else photo_ids) if photo_id in found]
 
 
+def paths_of_files(connection: Connection, file_ids: Iterable[int]) -> list[Path]:
+    """Return the paths of files, by their ids, in no order."""
+    found: list[Path] = []
+    for chunk in chunks(file_ids):
+        query = select(root.c.path, file.c.relative_path).join_from(file, root).where(file.c.id.in_(chunk))
+        found += [Path(*row) for row in connection.execute(query)]
+    return found
+
+
+def models_of_files(connection: Connection, file_ids: Iterable[int]) -> dict[str, int]:
+    """Return how many of these files' photos have their caption from each model, the most frequent first."""
+    counts: Counter[str] = Counter()
+    current = (caption.c.source == "model", caption.c.rank == 0, caption.c.current)
+    for chunk in chunks(file_ids):
+        rows = connection.execute(
+            select(model.c.identity, func.count().label("photos"))
+            .join_from(caption, model)
+            .join(file, file.c.photo_id == caption.c.photo_id)
+            .where(file.c.id.in_(chunk), *current)
+            .group_by(model.c.identity)
+        )
+        counts.update({row.identity: row.photos for row in rows})
+    return dict(counts.most_common())
+
+
 def by_model(connection: Connection) -> dict[str, int]:
     """How many photos that have a file have their current model caption from each model, the most frequent first."""
     present = exists().where(file.c.photo_id == caption.c.photo_id, file.c.missing_since.is_(None))
@@ -210,15 +240,13 @@ def by_model(connection: Connection) -> dict[str, int]:
 def all_photo_ids(connection: Connection) -> list[int]:
     """Every photo that has a present file and a caption: what the full-text index must hold."""
     present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
-    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
-    return list(connection.execute(select(photo.c.id).where(present, captioned).order_by(photo.c.id)).scalars())
+    query = select(photo.c.id).where(present, text(IS_CAPTIONED)).order_by(photo.c.id)
+    return list(connection.execute(query).scalars())
 
 
 def searchable_ids(connection: Connection) -> set[int]:
     """The photos that the full-text index is to hold: those with a caption and a present file."""
-    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current, caption.c.rank == 0)
-    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
-    return set(connection.execute(select(photo.c.id).where(captioned, present)).scalars())
+    return set(all_photo_ids(connection))
 
 
 def load_photos(
@@ -263,11 +291,13 @@ _Captions = tuple["Caption | None", "tuple[Caption, ...]", "tuple[Caption, ...]"
 def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Captions]:
     """For each photo: the caption to show, its history (newest first), the model's other candidates, and the captions
     that the first one is shown instead of."""
-    columns = (
+    columns: tuple[Any, ...] = (
         caption.c.photo_id, caption.c.text, caption.c.source, caption.c.rank, caption.c.current,
         caption.c.log_probability, caption.c.settings, caption.c.created_at, caption.c.locked, model.c.identity,
+        literal_column(MAY_SHOW).label("may_show"),
+        literal_column(f"row_number() over (partition by caption.photo_id order by {PRECEDENCE})").label("place"),
     )  # fmt: skip
-    now: dict[int, list[Caption]] = {}
+    now: dict[int, list[tuple[int, Caption]]] = {}
     history: dict[int, list[Caption]] = {}
     others: dict[int, list[Caption]] = {}
     for chunk in chunks(photo_ids):
@@ -281,15 +311,15 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
             value = Caption(
                 row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings, row.locked
             )
-            if not (row.current or row.locked):
-                history.setdefault(row.photo_id, []).append(value)
-            elif row.rank > 0:
+            if row.may_show:
+                now.setdefault(row.photo_id, []).append((row.place, value))
+            elif row.current:
                 others.setdefault(row.photo_id, []).append(value)
             else:
-                now.setdefault(row.photo_id, []).append(value)
+                history.setdefault(row.photo_id, []).append(value)
     found: dict[int, _Captions] = {}
     for photo_id in now.keys() | history.keys():
-        ranked = sorted(now.get(photo_id, ()), key=precedence)
+        ranked = [value for _, value in sorted(now.get(photo_id, ()), key=itemgetter(0))]
         found[photo_id] = (
             ranked[0] if ranked else None,
             tuple(reversed(history.get(photo_id, []))),
@@ -297,11 +327,6 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
             tuple(ranked[1:]),
         )
     return found
-
-
-def precedence(value: Caption) -> tuple[bool, int]:
-    """Sorts the caption to show before those that it is shown instead of."""
-    return precedence_of(value.source, locked=value.locked)
 
 
 def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Term, ...]]:
@@ -316,7 +341,7 @@ def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[
 
 def count_photos(connection: Connection) -> dict[str, int]:
     """Photos known, photos with a caption, and photos the full-text index has yet to learn of."""
-    captioned = exists().where(caption.c.photo_id == photo.c.id, caption.c.current)
+    captioned = text(IS_CAPTIONED)
     return {
         "photos": connection.execute(select(func.count()).select_from(photo)).scalar_one(),
         "captioned": connection.execute(select(func.count()).select_from(photo).where(captioned)).scalar_one(),

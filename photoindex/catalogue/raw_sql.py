@@ -38,6 +38,16 @@ def ask(transaction: Asker | Connection, sql: str, **values: object) -> Rows:
     return [tuple(row) for row in transaction.execute(text(sql), values)]
 
 
+def run(transaction: Asker | Connection, sql: str, **values: object) -> None:
+    """Do what ``sql``, which gives no rows, says."""
+    if isinstance(transaction, Asker):
+        transaction.connection.execute(sql, values)
+        return
+    from sqlalchemy import text
+
+    transaction.execute(text(sql), values)
+
+
 def listed(numbers: Iterable[int]) -> str:
     """Ids as the inside of ``in (…)``, which takes no single parameter."""
     return ", ".join(str(int(number)) for number in numbers)

@@ -14,79 +14,34 @@ Whoever keeps something made of the vectors learns from ``catalogue.vector_revis
 
 from __future__ import annotations
 
-import os
-from datetime import datetime, timezone
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
-    Dialect,
-    Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
 
-
-class PathText(TypeDecorator[str]):
-    """A path as the bytes the file system holds, so that a name that is no valid UTF-8 survives the round trip.
-
-    Its parts are separated by ``/`` on every system, which is what queries for a folder rely on.
-    """
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | os.PathLike[str] | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else stored_path(os.fspath(value))
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
-        return None if value is None else os.fsdecode(bytes(value))
-
-
-def stored_path(path: str, separator: str = os.sep) -> bytes:
-    """A path as the catalogue keeps it. ``separator`` is the system's; elsewhere than on Windows ``\\`` is a letter."""
-    return os.fsencode(path if separator == "/" else path.replace(separator, "/"))
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time, kept as UTC; SQLite has no time zones."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(timezone.utc).replace(tzinfo=None)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=timezone.utc)
-
-
-class Unsigned64(TypeDecorator[int]):
-    """Inode and device numbers use all 64 bits on some file systems; SQL integers are signed."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value + 2**63) % 2**64 - 2**63
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> int | None:
-        return None if value is None else int(value) % 2**64
-
+from photoindex.catalogue.column_types import (
+    Clamped,
+    PathText,
+    PlainText,
+    Real,
+    ShortText,
+    Unsigned64,
+    UtcTime,
+    Weight,
+    Whole,
+)
 
 # A 64-bit key that SQLite still fills in by itself (only INTEGER PRIMARY KEY does).
 Key = BigInteger().with_variant(Integer, "sqlite")
@@ -105,8 +60,9 @@ catalogue = Table(
     "catalogue",
     metadata,
     Column("id", Key, primary_key=True),  # one row, 1
-    Column("identity", String(32), nullable=False),  # tells this catalogue from every other
+    Column("identity", ShortText(32), nullable=False),  # tells this catalogue from every other
     Column("vector_revision", BigInteger, nullable=False),  # the highest a term_vector ever had
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),  # raised by each write that matters
 )
 
 root = Table(
@@ -115,12 +71,12 @@ root = Table(
     Column("id", Key, primary_key=True),
     Column("path", PathText, nullable=False, unique=True),
     Column("device", Unsigned64),  # st_dev when last seen: tells an unmounted disk from an emptied folder
-    Column("mode", String(16)),  # how changes are learnt: events, polling; null when only indexed by hand
+    Column("mode", ShortText(16)),  # how changes are learnt: events, polling; null when only indexed by hand
     Column("last_reconcile_at", UtcTime),
     Column("added_at", UtcTime, nullable=False),
-    Column("mode_reason", Text),  # why it is polled
+    Column("mode_reason", PlainText),  # why it is polled
     # What the running watcher says of itself now and then: see watchjournal.py.
-    Column("watcher", String(128)),  # its jobqueue.owner_name(); null when it has ended in order
+    Column("watcher", ShortText(128)),  # its jobqueue.owner_name(); null when it has ended in order
     Column("watcher_seen_at", UtcTime),
     Column("watches", Integer),  # held of the system; null where nobody counts them
     Column("settling", Integer),  # files that wait to be quiet
@@ -134,37 +90,48 @@ photo = Table(
     "photo",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("content_hash", String(64), nullable=False, unique=True),
-    Column("size", BigInteger, nullable=False),
-    Column("format", String(16)),
-    Column("width", Integer),
-    Column("height", Integer),
-    Column("orientation", Integer),
+    Column("content_hash", ShortText(64), nullable=False, unique=True),
+    Column("size", Clamped, nullable=False),
+    Column("format", ShortText(16)),
+    Column("width", Whole),
+    Column("height", Whole),
+    Column("orientation", Whole),
     Column("taken_at", DateTime),  # the camera's local time; its zone is seldom known
-    Column("camera", Text),
-    Column("lens", Text),
-    Column("latitude", Float),
-    Column("longitude", Float),
-    Column("altitude", Float),
-    Column("taken_source", String(8)),  # exif, xmp, iptc, takeout, name or mtime
-    Column("taken_offset", Integer),  # of taken_at from UTC, minutes, east positive
-    Column("rating", Integer),  # stars, 1 to 5; -1: rejected
+    Column("camera", PlainText),
+    Column("lens", PlainText),
+    Column("latitude", Real),
+    Column("longitude", Real),
+    Column("altitude", Real),
+    Column("taken_source", ShortText(8)),  # exif, xmp, iptc, takeout, name or mtime
+    Column("taken_offset", Whole),  # of taken_at from UTC, minutes, east positive
+    Column("rating", Whole),  # stars, 1 to 5; -1: rejected
     # The place by its position, or as somebody wrote it.
-    Column("city", Text),
-    Column("district", Text),
-    Column("region", Text),
-    Column("country", Text),
-    Column("country_code", String(2)),
-    Column("metropolis", Text),  # a large city around there
+    Column("city", PlainText),
+    Column("district", PlainText),
+    Column("region", PlainText),
+    Column("country", PlainText),
+    Column("country_code", ShortText(2)),
+    Column("metropolis", PlainText),  # a large city around there
     # 0, or a random token like that of text_stale: what was read besides the pixels is to be read again.
     Column("metadata_stale", BigInteger, nullable=False, server_default=text("1"), index=True),
     Column("added_at", UtcTime, nullable=False),
+    # That of the catalogue when anything about it changed last: see catalogue/change_feed.py.
+    Column("revision", BigInteger, nullable=False, server_default=text("0"), index=True),
     # 0: the full-text index is up to date. Otherwise a random token, new with every change: clearing names the token
     # that was read, so that a change made meanwhile keeps its mark.
     Column("text_stale", BigInteger, nullable=False, index=True),
     Column(
         "fingerprint", LargeBinary
     ),  # see media/decode/fingerprint.py; null until it is decoded, empty when it has none
+)
+
+# The photos that were taken out of the catalogue, for who keeps copies. No number is here that a photo has again.
+removed_photo = Table(
+    "removed_photo",
+    metadata,
+    Column("photo_id", Key, primary_key=True, autoincrement=False),
+    Column("content_hash", ShortText(64), nullable=False),
+    Column("revision", BigInteger, nullable=False, index=True),
 )
 
 file = Table(
@@ -174,11 +141,13 @@ file = Table(
     Column("root_id", ForeignKey("root.id", ondelete="CASCADE"), nullable=False),
     Column("relative_path", PathText, nullable=False),
     Column("photo_id", ForeignKey("photo.id"), index=True),  # null until its bytes have been read once
-    Column("size", BigInteger, nullable=False),
-    Column("mtime_ns", BigInteger, nullable=False),
+    Column("size", Clamped, nullable=False),
+    Column("mtime_ns", Clamped, nullable=False),
     Column("inode", Unsigned64, nullable=False),
     Column("missing_since", UtcTime),
-    Column("sidecars", Text, nullable=False, server_default=text("''")),  # their state, see media/metadata/sidecars.py
+    Column(
+        "sidecars", PlainText, nullable=False, server_default=text("''")
+    ),  # their state, see media/metadata/sidecars.py
     Column("shot", BigInteger, index=True),  # its folder and stem, hashed: see catalogue/raw_pairs.py
     # The file of the same shot that stands for this one, whose photo_id is null then. No foreign key, as SQLite cannot
     # add one to a table that is there.
@@ -190,12 +159,12 @@ model = Table(
     "model",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("identity", String(128), nullable=False, unique=True),  # name and first digits of the weights' SHA-256
-    Column("name", String(64), nullable=False),
-    Column("encoder", String(64), nullable=False),
+    Column("identity", ShortText(128), nullable=False, unique=True),  # name and first digits of the weights' SHA-256
+    Column("name", ShortText(64), nullable=False),
+    Column("encoder", ShortText(64), nullable=False),
     Column("first_used_at", UtcTime, nullable=False),
     Column("terms", LargeBinary),  # its vocabulary, see catalogue/term_encoding.py; null when it predicts no terms
-    Column("term_scale", Float),
+    Column("term_scale", Real),
 )
 
 caption = Table(
@@ -203,16 +172,18 @@ caption = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("text", Text, nullable=False),
-    Column("source", String(16), nullable=False),
+    Column("text", PlainText, nullable=False),
+    Column("source", ShortText(16), nullable=False),
     Column("rank", Integer, nullable=False),  # 0: the caption; 1, 2, …: the model's other candidates
     Column("current", Boolean, nullable=False),  # false: history
     Column("model_id", ForeignKey("model.id")),
-    Column("log_probability", Float),
-    Column("settings", Text),
+    Column("log_probability", Real),
+    Column("settings", PlainText),
     Column("created_at", UtcTime, nullable=False),
     # A person said that this one is to be shown, whatever the model or a sidecar says later. One of a photo at most.
     Column("locked", Boolean, nullable=False, server_default=false()),
+    # That of the catalogue when it was made: what was queued later is no reason for it.
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("source in ('user', 'sidecar', 'model')", name="source"),
 )
 
@@ -222,10 +193,10 @@ correction = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("edit", String(32), nullable=False),  # the same for all that was changed at once
-    Column("kind", String(16), nullable=False),
-    Column("old", Text),  # a caption's text, or JSON of tags or of the caption that was locked; null: none
-    Column("new", Text),
+    Column("edit", ShortText(32), nullable=False),  # the same for all that was changed at once
+    Column("kind", ShortText(16), nullable=False),
+    Column("old", PlainText),  # a caption's text, or JSON of tags or of the caption that was locked; null: none
+    Column("new", PlainText),
     Column("made_at", UtcTime, nullable=False),
     Column("undone_at", UtcTime),
     CheckConstraint("kind in ('caption', 'tags', 'lock')", name="kind"),
@@ -236,9 +207,9 @@ term = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("text", Text, nullable=False),
-    Column("weight", Float, nullable=False),
-    Column("source", String(16), nullable=False),
+    Column("text", PlainText, nullable=False),
+    Column("weight", Weight, nullable=False),
+    Column("source", ShortText(16), nullable=False),
 )
 
 term_vector = Table(
@@ -256,17 +227,17 @@ batch = Table(
     "batch",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("kind", String(16), nullable=False),  # what was asked: see batches.py
-    Column("query", Text),  # of a batch made by a query
-    Column("model", Text, nullable=False),  # the setting; only a process with the same one works on it
-    Column("state", String(16), nullable=False),
+    Column("kind", ShortText(16), nullable=False),  # what was asked: see batches.py
+    Column("query", PlainText),  # of a batch made by a query
+    Column("model", PlainText, nullable=False),  # the setting; only a process with the same one works on it
+    Column("state", ShortText(16), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("total", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("failed", Integer, nullable=False),  # at the end; until then its jobs say
-    Column("seconds", Float, nullable=False),  # spent on what is done, of all processes together
+    Column("seconds", Weight, nullable=False),  # spent on what is done, of all processes together
     CheckConstraint("state in ('active', 'paused', 'cancelled', 'done')", name="state"),
 )
 
@@ -274,18 +245,20 @@ job = Table(
     "job",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("kind", String(16), nullable=False),
+    Column("kind", ShortText(16), nullable=False),
     Column("file_id", ForeignKey("file.id", ondelete="CASCADE"), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", ShortText(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_try_at", UtcTime, nullable=False),
-    Column("lease_owner", String(128)),
+    Column("lease_owner", ShortText(128)),
     Column("lease_until", UtcTime),
-    Column("error_kind", String(32)),
-    Column("error_message", Text),
+    Column("error_kind", ShortText(32)),
+    Column("error_message", PlainText),
     Column("created_at", UtcTime, nullable=False),
     Column("priority", Integer, nullable=False, server_default="1"),  # lower ones first: jobqueue.PRIORITIES
     Column("batch_id", ForeignKey("batch.id", ondelete="SET NULL"), index=True),
+    Column("lease_token", BigInteger),  # of the claim that it is leased by
+    Column("queued_revision", BigInteger, nullable=False, server_default=text("0")),  # the catalogue's, then
     UniqueConstraint("file_id", "kind"),
     CheckConstraint("state in ('queued', 'running', 'failed', 'ignored')", name="state"),
     Index("ix_job_due", "state", "priority", "next_try_at"),

@@ -1,77 +1,82 @@
-"""SQLite itself: connecting to a file for writing, for reading alone or without touching anything, its pragmas, and its
-errors in words."""
+"""SQLite itself: connecting to a file for writing, for reading alone or without touching anything, and its pragmas."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueUnavailable
+from photoindex.catalogue.sqlite_errors import is_refused
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 BUSY_SECONDS = 30  # that a lock is waited for
-FULL_BYTES = 1 << 16  # a disk with less room than this is full
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that may write, to a file that is made when there is none. Raises sqlite3.DatabaseError, as the
-    others do: also when the file turns out to be no database."""
-    return _connected(str(path), uri=False)
+    """Return a connection that may write, to a file that is made when there is none.
+
+    Raises sqlite3.DatabaseError, as the others do, also when the file turns out to be no database.
+    """
+    # Absolute, as SQLite takes ":memory:" and "file:" at the start of a name for more than a name.
+    return _connected(os.path.abspath(path), uri=False)
 
 
 def connect_as_is(path: Path) -> sqlite3.Connection:
-    """A connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, and nobody
-    has left a log there, the file can be read by itself."""
+    """Return a connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, and
+    nobody has left a log there, the file can be read by itself."""
     try:
         return _connected(_uri(path), uri=True)
     except sqlite3.OperationalError as error:
-        if not _is_refused(error) or _has_log(path):
+        if not is_refused(error) or _has_log(path):
             raise
     return connect_untouched(path)
 
 
 def connect_untouched(path: Path) -> sqlite3.Connection:
-    """The same of a file that nobody writes to meanwhile; SQLite then keeps nothing beside it either."""
+    """Return a connection for reading a file that nobody writes to meanwhile; SQLite keeps nothing beside it then."""
     return _connected(_uri(path) + "&immutable=1", uri=True)
 
 
 def needs_copy(path: Path) -> bool:
-    """Whether a log was left beside the catalogue that can be read nowhere but in a folder that can be written."""
+    """Return whether a log was left beside the catalogue that can be read nowhere but in a folder that can be
+    written."""
     if not _has_log(path):
         return False
     try:
         _connected(_uri(path), uri=True).close()
     except sqlite3.OperationalError as error:
-        return _is_refused(error)
+        return is_refused(error)
     except sqlite3.DatabaseError:
         return False  # told better by whoever reads it next
     return False
 
 
 def may_write(path: Path) -> bool:
-    """Whether the file and its folder can be written, as SQLite needs both. False too on a disk that is read-only."""
+    """Return whether the file and its folder can be written, as SQLite needs both. False too on a disk that is
+    read-only."""
     effective = os.access in os.supports_effective_ids
     return all(os.access(place, os.W_OK, effective_ids=effective) for place in (path, path.parent))
 
 
 def make_engine(path: Path, read_by: Callable[[Path], sqlite3.Connection] | None = None) -> Engine:
-    """SQLAlchemy's engine for a catalogue, whose transactions take SQLite's lock when they begin if they are to write.
+    """Return SQLAlchemy's engine for a catalogue, whose transactions take SQLite's lock when they begin if they are to
+    write.
 
     ``read_by``: how to connect for reading alone.
     """
-    from sqlalchemy import NullPool, create_engine, event
+    from sqlalchemy import NullPool, QueuePool, create_engine, event
 
-    if read_by is not None:
-        engine = create_engine("sqlite://", creator=partial(read_by, path), poolclass=NullPool)
-    else:
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    # A path is never made part of a database URL, in which "?", "#" and "%" mean something.
+    engine = create_engine(
+        "sqlite://",
+        creator=partial(read_by or connect, path),
+        poolclass=QueuePool if read_by is None else NullPool,
+    )
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -90,36 +95,6 @@ def make_engine(path: Path, read_by: Callable[[Path], sqlite3.Connection] | None
     return engine
 
 
-def explained(path: Path, error: Exception) -> CatalogueError:
-    """A database error in one line: what failed, which file, what to do."""
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "not a database" in reason or "malformed" in reason:
-        return CatalogueDamaged(
-            f"the catalogue {path} is damaged or is no catalogue ({reason}): photoindex doctor says what can be done"
-        )
-    if "locked" in reason:
-        return CatalogueUnavailable(
-            f"the catalogue {path} was busy for over {BUSY_SECONDS} s: another program keeps it locked"
-        )
-    # SQLite says "disk I/O error" when there is no room for the little file that its users share.
-    if "full" in reason or ("disk I/O error" in reason and _free(path.parent) < FULL_BYTES):
-        return CatalogueUnavailable(f"the disk that holds the catalogue {path} is full: make room there")
-    if "disk I/O error" in reason:
-        return CatalogueUnavailable(f"the catalogue {path} cannot be read or written ({reason}): check its disk")
-    if "readonly" in reason or "unable to open" in reason:
-        return CatalogueUnavailable(
-            f"cannot write the catalogue {path} ({reason}): check its permissions, or name another --data-dir"
-        )
-    return CatalogueError(f"the catalogue {path} cannot be used: {reason}")
-
-
-def _free(folder: Path) -> float:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return float("inf")  # whatever is wrong there, it is not known to be full
-
-
 def _connected(place: str, *, uri: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(place, uri=uri, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
@@ -132,10 +107,6 @@ def _connected(place: str, *, uri: bool) -> sqlite3.Connection:
 
 def _uri(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=ro"
-
-
-def _is_refused(error: sqlite3.OperationalError) -> bool:
-    return any(reason in str(error) for reason in ("unable to open", "readonly"))
 
 
 def _has_log(path: Path) -> bool:

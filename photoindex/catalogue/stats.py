@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, exists, select
 
-from photoindex.catalogue.fast_queries import precedence_of
+from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.photos import LABEL_SOURCE
-from photoindex.catalogue.schema import caption, file, photo, root, term
+from photoindex.catalogue.schema import file, photo, root, term
 from photoindex.language.analysis import content_words, stem
 
 
@@ -112,19 +112,15 @@ def _captions(connection: Connection, present: set[int], most: int) -> tuple[Cou
 
     Forms of a word are one, under the form that most photos have.
     """
-    shown: dict[int, tuple[tuple[bool, int], str, str]] = {}  # by photo: its rank, whose it is, what it says
-    query = select(caption.c.photo_id, caption.c.source, caption.c.locked, caption.c.text)
-    query = query.where(caption.c.current | caption.c.locked, caption.c.rank == 0).order_by(caption.c.id)
-    for row in connection.execute(query):
-        rank = precedence_of(row.source, locked=row.locked)
-        if row.photo_id in present and (row.photo_id not in shown or rank < shown[row.photo_id][0]):
-            shown[row.photo_id] = rank, row.source, row.text
+    shown = [each for photo_id, each in shown_captions(connection).items() if photo_id in present]
     forms: dict[str, Counter[str]] = {}
     totals: Counter[str] = Counter()
-    for _, _, text in shown.values():
-        by_stem = {stem(word): word for word in content_words(text)}
+    for each in shown:
+        by_stem = {stem(word): word for word in content_words(each.text)}
         totals.update(by_stem.keys())
         for stemmed, word in by_stem.items():
             forms.setdefault(stemmed, Counter())[word] += 1
-    words = {max(sorted(forms[each]), key=forms[each].__getitem__): n for each, n in _first(totals, most).items()}
-    return Counter(source for _, source, _ in shown.values()), words, len(shown)
+    words = {
+        max(sorted(forms[stemmed]), key=forms[stemmed].__getitem__): n for stemmed, n in _first(totals, most).items()
+    }
+    return Counter[str](each.source for each in shown), words, len(shown)

@@ -9,7 +9,7 @@ from pathlib import Path
 from photoindex.catalogue import files, photos
 from photoindex.catalogue import jobs as jobqueue
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.files import Root, WatchNote
+from photoindex.catalogue.roots import Root, WatchNote, list_roots, watch_notes
 from photoindex.config import Settings
 from photoindex.system.inotify_limits import InotifyLimits
 
@@ -75,10 +75,10 @@ def status_of(database: Database, settings: Settings, *, searchable: int) -> Sta
         counts = photos.count_photos(connection)
         by_root = files.count_files(connection)
         jobs = jobqueue.counts(connection)
-        notes, jobs_by_root = files.watch_notes(connection), jobqueue.counts_by_root(connection)
+        notes, jobs_by_root = watch_notes(connection), jobqueue.counts_by_root(connection)
         roots = tuple(
             root_status(root, by_root.get(root.id, (0, 0)), notes[root.id], jobs_by_root.get(root.id, {}))
-            for root in files.list_roots(connection)
+            for root in list_roots(connection)
         )
     path = settings.catalogue_path
     return Status(

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from photoindex.catalogue import files
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.corrections import TAG_SOURCE
+from photoindex.catalogue.roots import list_roots
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
 from photoindex.catalogue.term_encoding import unpack_words
 from photoindex.errors import ExchangeError
@@ -90,7 +90,7 @@ def is_there(path: Path, indexed: IndexedFile) -> bool:
 
 def library_record(connection: Connection, photos: int) -> LibraryRecord:
     """Return the roots of a library, and the number of exported photos."""
-    return LibraryRecord(tuple(str(each.path) for each in files.list_roots(connection)), photos)
+    return LibraryRecord(tuple(str(each.path) for each in list_roots(connection)), photos)
 
 
 def model_records(connection: Connection) -> Iterator[ModelRecord]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from photoindex.system.paths import is_in_any
 from photoindex.types import FileEvent, FileStat, ScannedFile
+from photoindex.types.files import clamped
 
 FileState = tuple[int, int, int]  # size (bytes), modification time (ns), inode
 TELL_EVERY = 500  # files
@@ -88,7 +89,7 @@ def sift(
         before = known.get(path)
         if (sidecars or beside) and before is not None and sidecars.get(path, "") != beside:
             other_beside.append(Path(path))
-        if before is not None and before[0] == found.st_size and before[1] == found.st_mtime_ns:
+        if before is not None and before[0] == found.st_size and before[1] == clamped(found.st_mtime_ns):
             del known[path]
             unchanged += 1
         else:

@@ -64,7 +64,7 @@ def file_stat(path: Path) -> FileStat | None:
         raise
     if not stat_bits.S_ISREG(found.st_mode):
         return None
-    return FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
+    return FileStat.of(found)
 
 
 def check_folder(root: Path) -> os.stat_result:
@@ -94,8 +94,7 @@ def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
 
 def scanned_file(path: str, found: os.stat_result, beside: str) -> ScannedFile:
     """What :func:`walk` met, as the rest of the program knows it."""
-    stat = FileStat(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
-    return ScannedFile(Path(path), stat, beside)
+    return ScannedFile(Path(path), FileStat.of(found), beside)
 
 
 def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[Met]:

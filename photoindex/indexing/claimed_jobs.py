@@ -98,6 +98,9 @@ class AtHand:
     def fail(self, job: Job, error: PhotoError, content_hash: str | None = None) -> None:
         """``content_hash``: what the file's bytes hash to, when they could be read."""
         with self._database.write() as connection:
+            if job not in jobqueue.sort_out(connection, [job]).own:
+                self._drop(job)  # it is another worker's, or its file went
+                return
             if not jobqueue.fail(connection, job, error, self._now()):
                 raw_pairs.release(connection, [job.file_id])
             if content_hash is not None:

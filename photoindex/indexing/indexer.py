@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from photoindex.catalogue import files, jobs, metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import known_states, sidecar_states
+from photoindex.catalogue.roots import ensure_root, list_roots, note_reconciled
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import (
@@ -154,7 +155,7 @@ class Indexer:
     def compare_again(self, folder: Path) -> None:
         """Compare a folder below a root; one that is gone or cannot be read by now is none of the watcher's end."""
         with self._database.read() as connection:
-            root = root_of(files.list_roots(connection), folder)
+            root = root_of(list_roots(connection), folder)
         if root is None or not folder.is_dir():
             return
         try:
@@ -190,7 +191,7 @@ class Indexer:
         folder = place if place.is_dir() else place.parent
         device = _device(folder)
         with self._database.write() as connection:
-            root = files.ensure_root(connection, folder)
+            root = ensure_root(connection, folder)
         with self._database.ask() as asker:
             known, known_sidecars = known_states(asker, place), sidecar_states(asker, place)
         any_known = bool(known)
@@ -224,7 +225,7 @@ class Indexer:
         self._note(changes, [*found.beside, *other])
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
-                files.note_reconciled(connection, root.id, device)
+                note_reconciled(connection, root.id, device)
                 jobs.expedite(connection, root.id, utc_now())
         return found.seen + len(named), found.unchanged + changes.unchanged, len(removed)
 
@@ -235,7 +236,7 @@ class Indexer:
         known_sidecars: dict[str, str] = {}
         with self._database.write() as connection:
             for folder in dict.fromkeys(path.parent for path in named):
-                files.ensure_root(connection, folder)
+                ensure_root(connection, folder)
         with self._database.ask() as asker:
             for path in named:
                 known |= known_states(asker, path)
@@ -266,9 +267,7 @@ class Indexer:
 
     def _note(self, changes: Changes, beside: Sequence[Path]) -> None:
         """``beside``: photos whose files are as they were, and whose sidecars are not."""
-        if beside:
-            with self._database.write() as connection:
-                metadata.mark_paths(connection, beside)
+        metadata.mark_paths_in_steps(self._database, beside)
         self._record([*changes.new, *changes.changed])
 
     def _record(self, found: Iterable[ScannedFile]) -> None:
@@ -295,7 +294,7 @@ class Indexer:
                 self.compare_again(path.parent)
             mark_beside(self._database, (item.path for item in settled if sidecars.is_sidecar(item.path)))
             with self._database.write() as connection:
-                roots = files.list_roots(connection)
+                roots = list_roots(connection)
                 known = [
                     item for item in settled
                     if item.path.name != IGNORE_FILE

@@ -79,9 +79,8 @@ class Intake:
                     others.append(ready)
         if known:
             with self._database.write() as connection:
-                save_results.recognise(connection, known)
+                hand.tally.recognised += save_results.recognise(connection, known)
         hand.leave([ready.job for ready, _ in known])
-        hand.tally.recognised += len(known)
         return others
 
     def _was_captioned(self, connection: Connection, photo_id: int, job: Job) -> bool:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from photoindex.catalogue import files, metadata
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
@@ -68,28 +66,31 @@ class Refresher:
         wanted = {pair: _worth_reading(paths_of[pair[0]][0]) for pair in batch}
         answers = dict(decoder.decode([path for paths in wanted.values() for path in paths]))
         problems: list[str] = []
+        facts: dict[int, PhotoFacts] = {}
+        words: dict[int, Written] = {}
+        states: dict[Path, str] = {}
+        done: list[tuple[int, int]] = []
+        for (photo_id, token), paths in wanted.items():
+            read = {path: answer for path in paths if isinstance(answer := answers[path], DecodedPhoto)}
+            errors = [answer for path in paths if isinstance(answer := answers[path], PhotoError)]
+            problems += [f"the metadata of a photo is left as it was: {error}" for error in errors]
+            if read:
+                problems += [line for answer in read.values() for line in answer.problems]
+                found, words[photo_id] = _joined(list(read.values()))
+                facts[photo_id] = self._gazetteer.placed(found)
+                states |= {path: read[path].sidecars if path in read else "" for path in paths_of[photo_id][0]}
+            if errors and not read and errors[0].retryable:
+                self._unreadable.add((photo_id, token))
+            else:
+                done.append((photo_id, token))
+        # All that takes time is done: a transaction keeps other processes waiting.
         with self._database.write() as connection:
-            for (photo_id, token), paths in wanted.items():
-                read = {path: answer for path in paths if isinstance(answer := answers[path], DecodedPhoto)}
-                errors = [answer for path in paths if isinstance(answer := answers[path], PhotoError)]
-                problems += [f"the metadata of a photo is left as it was: {error}" for error in errors]
-                if read:
-                    problems += [line for answer in read.values() for line in answer.problems]
-                    self._store(connection, photo_id, list(read.values()))
-                    for path in paths_of[photo_id][0]:
-                        state = read[path].sidecars if path in read else ""
-                        files.note_sidecars(connection, path, state)
-                if errors and not read and errors[0].retryable:
-                    self._unreadable.add((photo_id, token))
-                else:
-                    metadata.clear_stale(connection, photo_id, token)
+            metadata.save_facts(connection, facts)
+            metadata.save_written(connection, words)
+            files.note_sidecars(connection, states)
+            metadata.clear_stale(connection, done)
         notice(problems)
         return len(batch)
-
-    def _store(self, connection: Connection, photo_id: int, read: Sequence[DecodedPhoto]) -> None:
-        facts, written = _joined(read)
-        metadata.save_facts(connection, photo_id, self._gazetteer.placed(facts))
-        metadata.save_written(connection, {photo_id: written})
 
 
 def mark_beside(database: Database, changed: Iterable[Path]) -> None:
@@ -98,8 +99,9 @@ def mark_beside(database: Database, changed: Iterable[Path]) -> None:
     for path in changed:
         by_folder.setdefault(path.parent, []).append(path.name)
     for folder, names in by_folder.items():
-        with database.write() as connection:
-            metadata.mark_paths(connection, sidecars.photos_of(folder, names, files.known_files(connection, folder)))
+        with database.read() as connection:
+            known = files.known_files(connection, folder)
+        metadata.mark_paths_in_steps(database, sidecars.photos_of(folder, names, known))
 
 
 def _worth_reading(paths: Sequence[Path]) -> list[Path]:

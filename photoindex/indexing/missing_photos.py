@@ -14,8 +14,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +22,8 @@ from sqlalchemy import Connection
 
 from photoindex.catalogue import files
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.files import Root
+from photoindex.catalogue.roots import Root, list_roots, note_suspended
 from photoindex.config import Settings
-from photoindex.system.clock import utc_now
 from photoindex.system.paths import is_at_or_below, printable, root_of
 from photoindex.types import FileStat, ScannedFile
 
@@ -35,15 +33,15 @@ LONGEST_BURST: Final = 60.0  # but for so long only: in a busy folder they never
 
 @dataclass(slots=True)
 class _Burst:
-    """Removals of a root's photos, one soon after the other: ``photos`` of them from ``began`` (by the clock
-    ``first``) until ``last``; ``present`` were there before."""
+    """Removals of a root's photos, one soon after the other: ``photos`` of them from ``first`` until ``last``, by the
+    clock; ``present`` were there before, and ``marked`` are the files that were taken for removed."""
 
-    began: datetime
     first: float
     last: float
     present: int
     photos: int = 0
     suspended: bool = False
+    marked: list[int] = field(default_factory=list)
 
 
 class Suspension:
@@ -78,7 +76,7 @@ class Suspension:
         ``known`` are the states they were in; ``new`` are the files met that were not known, among which those are
         that were only moved. ``accept``: the user says that all were removed. Roots are suspended and lifted here.
         """
-        roots = files.list_roots(connection)
+        roots = list_roots(connection)
         by_root: dict[int, list[Path]] = {}
         for path in missing:
             owner = root_of(roots, path)
@@ -106,7 +104,7 @@ class Suspension:
                 continue
             removed += paths
             if root.suspended_photos is not None and whole:
-                files.note_suspended(connection, root.id, None)
+                note_suspended(connection, root.id, None)
                 self._told.discard(root.id)
                 self._notice(f"{printable(root.path)}: its photos are back; it is no longer suspended")
         return removed
@@ -119,7 +117,7 @@ class Suspension:
         now = self._clock()
         with self._database.write() as connection:
             by_root = files.present_below(connection, paths)
-            for root in files.list_roots(connection) if by_root else ():
+            for root in list_roots(connection) if by_root else ():
                 ids = by_root.get(root.id, [])
                 read = files.read_among(connection, ids)
                 files.mark_files_missing(connection, [file_id for file_id in ids if file_id not in read])
@@ -129,7 +127,7 @@ class Suspension:
                 burst = self._bursts.get(root.id)
                 if burst is None or now - burst.last > BURST_SECONDS or now - burst.first > LONGEST_BURST:
                     present = files.count_present(connection, root.id)
-                    burst = self._bursts[root.id] = _Burst(utc_now(), now, now, present)
+                    burst = self._bursts[root.id] = _Burst(now, now, present)
                 burst.last = now
                 burst.photos += len(ids)
                 if not burst.suspended and burst.photos >= self._settings.suspend_photos:
@@ -137,18 +135,20 @@ class Suspension:
                     lost = burst.present - files.count_present(connection, root.id) + len(ids)
                     burst.suspended = self._are_too_many(lost, burst.present)
                     if burst.suspended:
-                        files.restore_missing(connection, root.id, burst.began)
+                        files.restore_files(connection, burst.marked)
+                        burst.marked.clear()
                 if burst.suspended:
                     self._suspend(connection, root, burst.photos)
                     kept += len(ids)
                 else:
                     files.mark_files_missing(connection, ids)
+                    burst.marked += ids
         return kept
 
     def is_away(self, path: Path) -> bool:
         """Whether the root at ``path`` is suspended, not there, or on another disk than when it was last compared."""
         with self._database.read() as connection:
-            root = next((each for each in files.list_roots(connection) if each.path == path), None)
+            root = next((each for each in list_roots(connection) if each.path == path), None)
         try:
             device = os.stat(path).st_dev
         except OSError:
@@ -168,7 +168,7 @@ class Suspension:
     def _suspend(self, connection: Connection, root: Root, vanished: int) -> None:
         photos = max(vanished, root.suspended_photos or 0)
         if photos != root.suspended_photos:
-            files.note_suspended(connection, root.id, photos)
+            note_suspended(connection, root.id, photos)
         if root.id not in self._told:
             self._told.add(root.id)
             self._notice(
@@ -180,7 +180,7 @@ class Suspension:
         if root.suspended_photos is None:
             return
         left = 0 if whole else max(0, root.suspended_photos - accepted)
-        files.note_suspended(connection, root.id, left or None)
+        note_suspended(connection, root.id, left or None)
         self._told.discard(root.id)
 
 

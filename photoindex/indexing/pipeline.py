@@ -267,7 +267,7 @@ class Pipeline:
         if time.monotonic() - run.renewed > jobqueue.LEASE.total_seconds() / 10:
             run.renewed = time.monotonic()
             with self._database.write() as connection:
-                jobqueue.renew(connection, self._owner, self._now())
+                jobqueue.renew(connection, run.hand.jobs, self._now())
 
     def _give_back(self) -> None:
         """Release what is not done. When the catalogue refuses that as well, the next run begins with it."""
@@ -324,20 +324,25 @@ class Pipeline:
                 self._model_id = photos.ensure_model(
                     connection, captioner.identity, captioner.name, captioner.encoder, captioner.terms
                 )
-            ids = save_results.save_contents(connection, batch, self._gazetteer)
-            said = dict(zip(ids, predictions, strict=True))
+            own, gone = save_results.sort_out(connection, batch)
+            kept = own | gone
+            ids = dict(
+                zip(kept, save_results.save_contents(connection, list(kept.values()), self._gazetteer), strict=True)
+            )
+            said = {ids[place]: predictions[place] for place in kept}
             photos.save_predictions(connection, said, self._model_id, captioner.settings)
-            save_results.link(connection, dict(zip(ids, batch, strict=True)))
-            done = [ready for result in batch for ready in result.group]
+            save_results.link(connection, {ids[place]: result for place, result in own.items()})
+            done = [ready for result in own.values() for ready in result.group]
             now = time.monotonic()
             asked_for = save_results.by_batch(done)
-            batches.add_done(connection, asked_for, (now - self._counted_until) * asked_for.total() / len(done))
+            share = asked_for.total() / len(done) if done else 0.0
+            batches.add_done(connection, asked_for, (now - self._counted_until) * share)
             self._counted_until = now
         for result in batch:
             self._tell(result.decoded.problems)
-        hand.leave([ready.job for ready in done])
-        hand.tally.captioned += len(batch)
-        hand.tally.recognised += len(done) - len(batch)
+        hand.leave([ready.job for result in batch for ready in result.group])
+        hand.tally.captioned += len(own)
+        hand.tally.recognised += len(done) - len(own)
         if time.monotonic() - self._text_synced_at > TEXT_SECONDS and not self._text_refused:
             try:
                 self.sync_full_text()
@@ -357,11 +362,13 @@ class Pipeline:
             photo_id = raw_pairs.adoptable(connection, first.job.file_id)
             if photo_id is None or photos.find_by_hash(connection, [first.content_hash]):
                 return False
-            photos.change_content(connection, photo_id, first.content_hash, first.stat.size)
-            save_results.save_contents(connection, [result], self._gazetteer)
-            save_results.link(connection, {photo_id: result})
+            own, _ = save_results.sort_out(connection, [result])
+            if own:
+                photos.change_content(connection, photo_id, first.content_hash, first.stat.size)
+                save_results.save_contents(connection, [own[0]], self._gazetteer)
+                save_results.link(connection, {photo_id: own[0]})
         hand.leave([ready.job for ready in result.group])
-        hand.tally.recognised += len(result.group)
+        hand.tally.recognised += len(own[0].group) if own else 0
         return True
 
     def _is_halted(self, hand: AtHand) -> bool:

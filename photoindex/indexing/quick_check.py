@@ -15,10 +15,10 @@ from pathlib import Path
 
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import (
-    KnownRoot,
+    Root,
     is_work_left,
-    known_roots,
     known_states,
+    list_roots,
     note_reconciled,
     sidecar_states,
 )
@@ -48,9 +48,9 @@ def nothing_to_do(
     with database.ask() as asker:
         if is_work_left(asker):
             return None
-        roots = known_roots(asker)
+        roots = list_roots(asker)
     seen = 0
-    whole: list[KnownRoot] = []
+    whole: list[Root] = []
     for place in map(absolute, paths):
         root = root_of(roots, place)
         try:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, func, select
-
 from photoindex.catalogue import batches, photos
 from photoindex.catalogue.batches import BatchKind
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import STALE, Priority, failures
-from photoindex.catalogue.schema import caption, file, model, root
 from photoindex.errors import PhotoError
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.system.clock import utc_now
 from photoindex.types import Progress, Tally
 
 TRIAL_PHOTOS = 16
-CHUNK = 500
 
 Item = TypeVar("Item")
 
@@ -94,8 +89,8 @@ class Recaptioner:
                 paths = [failure.path for failure in failures(connection)]
                 count, by_model = len(paths), {}
             else:
-                paths = _paths(connection, _spread(chosen))
-                count, by_model = len(chosen), _models(connection, chosen)
+                paths = photos.paths_of_files(connection, _spread(chosen))
+                count, by_model = len(chosen), photos.models_of_files(connection, chosen)
             known = batches.last_rate(connection, self._pipeline.model_setting)
         if known is not None:
             return Plan(count, by_model, known[1], f"batch {known[0]}")
@@ -125,27 +120,3 @@ class Recaptioner:
 def _spread(items: Sequence[Item]) -> list[Item]:
     """A few items from all over the sequence: photos of one folder are often of one camera."""
     return list(items[:: max(1, -(-len(items) // TRIAL_PHOTOS))])
-
-
-def _paths(connection: Connection, file_ids: Sequence[int]) -> list[Path]:
-    rows = connection.execute(
-        select(root.c.path, file.c.relative_path).join_from(file, root).where(file.c.id.in_(file_ids))
-    )
-    return [Path(*row) for row in rows]
-
-
-def _models(connection: Connection, file_ids: Sequence[int]) -> dict[str, int]:
-    """How many of these files' photos have their caption from each model, the most frequent first."""
-    counts: Counter[str] = Counter()
-    current = (caption.c.source == "model", caption.c.rank == 0, caption.c.current)
-    for start in range(0, len(file_ids), CHUNK):
-        rows = connection.execute(
-            select(model.c.identity, func.count())
-            .join_from(caption, model)
-            .join(file, file.c.photo_id == caption.c.photo_id)
-            .where(file.c.id.in_(file_ids[start : start + CHUNK]), *current)
-            .group_by(model.c.identity)
-        )
-        for identity, count in rows:
-            counts[identity] += count
-    return dict(counts.most_common())

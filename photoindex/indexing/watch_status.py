@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from photoindex.catalogue import files, jobs
+from photoindex.catalogue import jobs
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import forget_watcher, list_roots, note_watcher
 from photoindex.errors import CatalogueError
 from photoindex.folders import FolderObserver, Settler
 from photoindex.system.clock import utc_now
@@ -83,10 +84,10 @@ class WatchJournal:
             return
         try:
             with self._database.write() as connection:
-                for root in files.list_roots(connection):
+                for root in list_roots(connection):
                     if root.path in notes:
                         note = notes[root.path]
-                        files.note_watcher(
+                        note_watcher(
                             connection, root.id, jobs.owner_name(), watches=note.watches, settling=note.settling,
                             last_event_at=note.last_event_at,
                         )  # fmt: skip
@@ -99,7 +100,7 @@ class WatchJournal:
         """Say that this watcher has ended."""
         try:
             with self._database.write() as connection:
-                files.forget_watcher(connection, jobs.owner_name())
+                forget_watcher(connection, jobs.owner_name())
         except CatalogueError as error:
             logger.debug("cannot note that the watching has ended: %s", error)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from photoindex.catalogue import files, metadata
 from photoindex.catalogue.backups import DailyBackup
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import Root, list_roots, note_mode
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE, FolderObserver, Settler
@@ -161,7 +162,7 @@ class Watcher:
             self._reconciled_at = self._looked_for_suspended_at = time.monotonic()
         elif time.monotonic() - self._looked_for_suspended_at >= SUSPENDED_SECONDS:
             with self._database.read() as connection:
-                suspended = [root.path for root in files.list_roots(connection) if root.suspended_photos is not None]
+                suspended = [root.path for root in list_roots(connection) if root.suspended_photos is not None]
             for path in suspended:
                 if is_in_any(path, self._places):
                     self._indexer.compare_again(path)
@@ -281,13 +282,13 @@ class Watcher:
         if not self._removals:
             return
         with self._database.read() as connection:
-            roots = files.list_roots(connection)
+            roots = list_roots(connection)
         gone = [path for path in self._removals if self._is_gone(path, root_of(roots, path))]
         if gone:
             self._suspension.removed(gone)
         self._removals.clear()
 
-    def _is_gone(self, path: Path, root: files.Root | None) -> bool:
+    def _is_gone(self, path: Path, root: Root | None) -> bool:
         if root is None or not root.path.is_dir():  # a disk that went away takes no photo with it
             return False
         # One that is there already again has an event that says so.
@@ -295,7 +296,7 @@ class Watcher:
 
     def _note_modes(self) -> None:
         with self._database.write() as connection:
-            for root in files.list_roots(connection):
+            for root in list_roots(connection):
                 if root.path in self._places:
                     mode, reason = self._observer.mode(root.path), self._observer.why_polled(root.path)
-                    files.note_mode(connection, root.id, mode, reason)
+                    note_mode(connection, root.id, mode, reason)

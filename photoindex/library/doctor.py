@@ -8,6 +8,7 @@ that the rest is examined whatever is broken. Nothing is changed, made or upgrad
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections import Counter
@@ -23,9 +24,12 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.catalogue import files
 from photoindex.catalogue import jobs as jobqueue
+from photoindex.catalogue.backup_files import backups, newest_whole
 from photoindex.catalogue.backups import Restored, restore_backup
-from photoindex.catalogue.database import HEAD, Database, backups, knows
-from photoindex.catalogue.files import Root, WatchNote
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.integrity import faults_of_copy
+from photoindex.catalogue.migration import HEAD, knows
+from photoindex.catalogue.roots import Root, WatchNote, list_roots, watch_notes
 from photoindex.config import Settings
 from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, FullTextError, PhotoindexError
 from photoindex.folders import PhotoFilter, mounts
@@ -146,37 +150,50 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
 def check_catalogue(path: Path, machine: Machine) -> Finding:
     """Whether the catalogue opens, is of this version and without faults. Reads all of it."""
     kept = backups(path)
-    backup = "no backup yet (index and watch make one a day)"
-    remedy = f"move {path} away and run photoindex index on your folders, which captions them anew"
-    if kept:
-        made = datetime.fromtimestamp(kept[0].stat().st_mtime, timezone.utc)
-        age = max(0.0, (machine.now() - made).total_seconds())
-        backup = f"the newest backup is {human_seconds(age)} old"
-        remedy = f"photoindex doctor --restore-backup puts back the backup of {made:%Y-%m-%d %H:%M} UTC"
     if not path.exists():
         if kept:
-            return Finding("catalogue", "problem", f"{path} is gone", remedy)
+            return Finding("catalogue", "problem", f"{path} is gone", _remedy(path))
         return Finding("catalogue", "ok", "none yet; photoindex index PATH makes it")
     try:
         with closing(Database.open_as_is(path)) as database:
             revision, faults = database.revision(), database.faults()
     except CatalogueDamaged as error:
-        return Finding("catalogue", "problem", str(error).partition(": photoindex doctor")[0], remedy)
+        return Finding("catalogue", "problem", str(error).partition(": photoindex doctor")[0], _remedy(path))
     except CatalogueError as error:
         return Finding("catalogue", "problem", str(error))
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        return Finding("catalogue", "problem", f"{path} is damaged: {faults[0]}{more}", remedy)
+        return Finding("catalogue", "problem", f"{path} is damaged: {faults[0]}{more}", _remedy(path))
+    backup = "no backup yet (index and watch make one a day)"
+    if kept:
+        age = max(0.0, (machine.now() - _made_at(kept[0])).total_seconds())
+        backup = f"the newest backup is {human_seconds(age)} old"
     message = f"{human_size(path.stat().st_size)}, no faults; {backup}"
     if revision is None:
         return Finding("catalogue", "ok", "empty; the next command makes its tables")
     if revision == HEAD:
+        if kept and faults_of_copy(kept[0]):
+            advice = f"remove {shlex.quote(str(kept[0]))}, and check the disk: the next photoindex index makes another"
+            return Finding("catalogue", "warning", f"version {HEAD}, {message}, and is damaged", advice)
         return Finding("catalogue", "ok", f"version {HEAD}, {message}")
     if not knows(revision):
         advice = "upgrade photoindex, or name another --data-dir"
         return Finding("catalogue", "problem", f"{path} was written by a newer photoindex ({revision})", advice)
     message = f"version {revision}, which the next command brings to {HEAD}, {message}"
     return Finding("catalogue", "warning", message, "photoindex status upgrades it, and makes a backup first")
+
+
+def _remedy(path: Path) -> str:
+    """What to do about a catalogue that is damaged or gone: only a backup that is whole is named."""
+    backup = newest_whole(path)
+    if backup is None:
+        there = " (no backup of it is whole)" if backups(path) else ""
+        return f"move {path} away and run photoindex index on your folders, which captions them anew{there}"
+    return f"photoindex doctor --restore-backup puts back the backup of {_made_at(backup):%Y-%m-%d %H:%M} UTC"
+
+
+def _made_at(backup: Path) -> datetime:
+    return datetime.fromtimestamp(backup.stat().st_mtime, timezone.utc)
 
 
 def check_full_text(folder: Path, database: Database) -> Finding:
@@ -240,8 +257,8 @@ def check_queue(database: Database, machine: Machine) -> Finding:
 def check_roots(database: Database, settings: Settings, machine: Machine) -> Iterator[Finding]:
     """A finding for each folder, and one for the watches that all of them need together."""
     with database.read() as connection:
-        roots = files.list_roots(connection)
-        counts, notes = files.count_files(connection), files.watch_notes(connection)
+        roots = list_roots(connection)
+        counts, notes = files.count_files(connection), watch_notes(connection)
     folders: dict[Path, int] = {}  # watches needed, by real path
     for root in roots:
         name = f"folder {root.path}"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
-from photoindex.catalogue.database import Database, is_backed_up
+from photoindex.catalogue.backup_files import is_backed_up
+from photoindex.catalogue.database import Database
 from photoindex.config import Settings, load_settings
 from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo

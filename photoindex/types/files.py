@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+
+_HALF: Final = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,11 @@ class FileStat:
     size: int
     mtime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStat:
+        """Return the state that the system reports, in numbers that 64 bits hold."""
+        return cls(status.st_size, clamped(status.st_mtime_ns), wrapped(status.st_ino))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +44,18 @@ class FileEvent:
     path: Path
     destination: Path | None = None
     is_directory: bool = False
+
+
+def clamped(number: int) -> int:
+    """Return the number nearest to ``number`` that 64 bits with a sign hold: a file may be of the year 2300."""
+    return max(-_HALF, min(_HALF - 1, number))
+
+
+def signed(number: int) -> int:
+    """Return the number with a sign that has the same 64 bits as ``number``, as SQL has no others."""
+    return (number + _HALF) % (2 * _HALF) - _HALF
+
+
+def wrapped(number: int) -> int:
+    """Return the last 64 bits of a number that only tells files apart, such as an inode, which may have 128."""
+    return number % (2 * _HALF)

@@ -7,17 +7,23 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from filelock import FileLock
+from sqlalchemy import Connection
 
-from photoindex.catalogue import files
+from photoindex.catalogue import corrections, files, metadata
+from photoindex.catalogue.backup_files import BACKUPS_KEPT, BEFORE_UPGRADE, DAILY, backups, newest_whole
 from photoindex.catalogue.backups import LOOK_SECONDS, DailyBackup, restore_backup
-from photoindex.catalogue.database import BACKUPS_KEPT, BEFORE_UPGRADE, DAILY, Database, backups
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import list_roots, note_watcher
+from photoindex.errors import CatalogueDamaged, CatalogueError
 from photoindex.library import Library
-from tests.support import add_files, add_photo, make_photo, names
+from photoindex.types import PhotoFacts, Written
+from tests.support import add_files, add_photo, downgrade, make_photo, names
 
 OpenLibrary = Callable[..., Library]
 DAY = 86_400
@@ -80,8 +86,8 @@ def test_the_next_is_made_a_day_later_if_something_changed(
     assert daily() is not None
     with database.write() as connection:
         # What a watcher says of itself is no change.
-        [root] = files.list_roots(connection)
-        files.note_watcher(connection, root.id, "host:1:x", watches=1, settling=0, last_event_at=None)
+        [root] = list_roots(connection)
+        note_watcher(connection, root.id, "host:1:x", watches=1, settling=0, last_event_at=None)
     for backup in backups(database.path):
         age(backup, 2)
     before = sorted(database.path.parent.iterdir())
@@ -182,3 +188,126 @@ def test_an_index_makes_one_and_so_does_a_restored_library_find_its_photos(
     for end in ("-wal", "-shm"):
         Path(f"{library.settings.catalogue_path}{end}").unlink(missing_ok=True)
     assert names(open_library().search("red")) == ["a.jpg"]
+
+
+def damage(database: Database, table: str = "caption") -> None:
+    """Write nonsense over the page where a table begins, as a failing disk does."""
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+        [page] = connection.execute("select rootpage from sqlite_master where name = ?", (table,)).fetchone()
+        [size] = connection.execute("pragma page_size").fetchone()
+    with database.path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
+
+
+@pytest.mark.parametrize("table", ["caption", "term", "ix_caption_photo_id", "correction"])
+def test_a_damaged_catalogue_replaces_no_backup_and_says_so(
+    daily: Callable[[], Path | None], database: Database, album: Path, notices: list[str], table: str
+) -> None:
+    whole = age(daily(), 1.01)
+    damage(database, table)
+    for number in range(BACKUPS_KEPT + 1):  # a photo is added on each of some days
+        add_files(database, album, f"{number}.jpg")
+        assert daily() is None
+        age(whole, 1.5)
+        [whole] = backups(database.path)
+    assert photos_in(whole) == 1
+    assert len(notices) == BACKUPS_KEPT + 1  # each time by another process
+    assert "is damaged" in notices[0]
+    assert "photoindex doctor" in notices[0]
+    assert {len(line.splitlines()) for line in notices} == {1}
+    assert list(database.path.parent.glob("*.part")) == []
+    database.close()
+    assert restore_backup(database.path).backup == whole
+
+
+def test_rows_that_belong_to_nothing_are_no_whole_backup(
+    daily: Callable[[], Path | None], database: Database, notices: list[str]
+) -> None:
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("update caption set photo_id = 77")
+        connection.commit()
+    assert daily() is None
+    assert "belongs to a row of photo that is gone" in notices[0]
+
+
+def test_a_damaged_catalogue_is_not_upgraded(database: Database, daily: Callable[[], Path | None]) -> None:
+    whole = daily()
+    downgrade(database, "0009")
+    damage(database)
+    database.close()
+    with pytest.raises(CatalogueDamaged, match="photoindex doctor") as caught:
+        Database.open(database.path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert backups(database.path) == [whole]
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"half of it", b"SQLite format 3\0" + bytes(5000)])
+def test_only_a_whole_backup_is_named_and_put_back(
+    daily: Callable[[], Path | None], database: Database, nonsense: bytes
+) -> None:
+    whole = age(daily(), 1)
+    newer = database.path.with_name(f"catalogue-{DAILY}-20990501T000000Z.sqlite3")
+    newer.write_bytes(nonsense)
+    assert newest_whole(database.path) == whole
+    whole.unlink()
+    assert newest_whole(database.path) is None
+    database.close()
+    database.path.write_bytes(b"nonsense" * 1000)
+    with pytest.raises(CatalogueError, match="no whole backup"):
+        restore_backup(database.path)
+
+
+def test_the_newest_backup_of_a_catalogue_that_was_lost_is_kept(
+    daily: Callable[[], Path | None], database: Database, album: Path
+) -> None:
+    """A new one began in its place, and is backed up every day."""
+    lost = age(daily(), 30)
+    database.close()
+    for end in ("", "-wal", "-shm"):
+        Path(f"{database.path}{end}").unlink(missing_ok=True)
+    with closing(Database.open(database.path)) as new:
+        for number in range(BACKUPS_KEPT + 2):
+            add_files(new, album, f"{number}.jpg")
+            for each, backup in enumerate(backups(database.path)[:-1]):
+                age(backup, 2 + each)
+            assert DailyBackup(new, 1.0, pytest.fail).make_when_due() is not None
+    assert backups(database.path)[-1] == lost
+    assert len(backups(database.path)) == BACKUPS_KEPT + 1
+
+
+@pytest.mark.parametrize("ahead_days", [1, 400, 20_000])
+def test_backups_by_a_clock_that_was_ahead_push_no_other_out(
+    daily: Callable[[], Path | None], database: Database, album: Path, ahead_days: int
+) -> None:
+    for number in range(BACKUPS_KEPT):
+        made = daily()
+        assert made is not None
+        age(made, -ahead_days - number)
+        add_files(database, album, f"{number}.jpg")
+    made = daily()
+    assert made is not None
+    assert made.exists()
+    assert backups(database.path)[0] == made
+    assert daily() is None  # it counts as the newest, and is not a day old
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: metadata.save_written(c, {1: Written(keywords=("tea",))}),
+        lambda c: metadata.save_facts(c, {1: PhotoFacts("JPEG", 48, 32, rating=5)}),
+        lambda c: metadata.save_facts(c, {1: PhotoFacts("JPEG", 48, 32, taken_at=datetime(2020, 1, 2))}),
+        lambda c: corrections.put_lock(c, 1, corrections.Locked("model", "a red square")),
+    ],
+    ids=["keywords", "rating", "date", "lock"],
+)
+def test_a_change_that_adds_no_row_is_backed_up(
+    daily: Callable[[], Path | None], database: Database, change: Callable[[Connection], None]
+) -> None:
+    age(daily(), 1.01)
+    assert daily() is None
+    with database.write() as connection:
+        change(connection)
+    assert daily() is not None

@@ -10,10 +10,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from photoindex.catalogue import batches, jobs
 from photoindex.catalogue.batches import Batch, Batches, BatchKind
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import job
 from photoindex.errors import BatchError
 from photoindex.library import Library
 from tests.support import NOW, REPOSITORY, FakeCaptioner, add_files, make_photo, names, run_thread
@@ -196,9 +198,9 @@ def test_a_photo_that_was_captioned_since_is_not_captioned_again(
     library.recaption(stop=stop)
     assert library.work_off().captioned == 12
     with database.write() as connection:
-        old = library.batches.find(ended=True)[0].created_at
-        files = library.outdated(everything=True)
-        jobs.enqueue(connection, files, old, jobs.AGAIN)
+        jobs.enqueue(connection, library.outdated(everything=True), NOW, jobs.AGAIN)
+        # As if they had waited since before the captions were made.
+        connection.execute(update(job).values(queued_revision=0))
     tally = library.work_off()
     assert (tally.captioned, tally.recognised) == (0, 12)
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from photoindex.catalogue import files, jobs
-from photoindex.catalogue.companions import films_beside
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.details import films_beside
 from photoindex.library import Library
 from photoindex.types import Companion
 from tests.conftest import OpenLibrary

@@ -17,9 +17,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from photoindex.catalogue import database as database_module
-from photoindex.catalogue import files
-from photoindex.catalogue.database import BACKUPS_KEPT, HEAD, Database
+from photoindex.catalogue import migration
+from photoindex.catalogue.backup_files import BACKUPS_KEPT
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.migration import HEAD
+from photoindex.catalogue.roots import WatchNote, list_roots, watch_notes
 from photoindex.catalogue.schema import metadata
 from photoindex.errors import CatalogueError, CatalogueTooNew
 from photoindex.system.package_data import migrations_dir
@@ -51,8 +53,8 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monk
     folder = tmp_path / "later" / "migrations"
     shutil.copytree(migrations_dir(), folder)
     (folder / "versions" / "9999_stars.py").write_text(NEXT_MIGRATION.format(head=HEAD))
-    monkeypatch.setattr(database_module, "migrations_dir", lambda: folder)
-    monkeypatch.setattr(database_module, "HEAD", "9999")
+    monkeypatch.setattr(migration, "migrations_dir", lambda: folder)
+    monkeypatch.setattr(migration, "HEAD", "9999")
     return monkeypatch
 
 
@@ -142,9 +144,9 @@ def test_a_catalogue_from_before_the_watchers_notes_is_upgraded_with_its_roots(t
         connection.execute("insert into root values (3, x'2f70', 7, 'polling', '2024-01-02 03:04:05', '2024-01-01')")
         connection.commit()
     with closing(Database.open(path)) as upgraded, upgraded.read() as connection:
-        [found] = files.list_roots(connection)
+        [found] = list_roots(connection)
         assert (found.id, found.path, found.device, found.mode) == (3, Path("/p"), 7, "polling")
-        assert files.watch_notes(connection) == {3: files.WatchNote(None, None, None, None, None, None)}
+        assert watch_notes(connection) == {3: WatchNote(None, None, None, None, None, None)}
     [backup] = tmp_path.glob("*before-upgrade*")
     assert revision_of(backup) == "0002"
 

@@ -35,7 +35,7 @@ def ids(database: Database, album: Path) -> list[int]:
         assert copy is not None
         stat = files.known_files(connection, album)[album / "b.jpg"]
         files.link_photos(connection, [files.Link(copy[0], found[1], stat)])
-        metadata.save_facts(connection, found[1], FACTS)
+        metadata.save_facts(connection, {found[1]: FACTS})
         connection.execute(update(photo).where(photo.c.id == found[0]).values(format=None))
         written = Written(title="Tea", keywords=("cup", "pot"), people=("Ada",))
         metadata.save_written(connection, {found[0]: written})
@@ -147,7 +147,7 @@ def test_known_states_are_those_of_known_files(database: Database, album: Path, 
         files.record_files(connection, [ScannedFile(album / "a.jpg", FileStat(7, 8, 2**64 - 1))])
         assert big != FileStat(7, 8, 2**64 - 1)
         for name in ("a.jpg", "sub/x.jpg", "gone.jpg"):
-            files.note_sidecars(connection, album / name, f"{name}.xmp:1:2")
+            files.note_sidecars(connection, {album / name: f"{name}.xmp:1:2"})
         files.mark_missing(connection, [album / "gone.jpg"])
     for below in (album, other, tmp_path, album / "sub", album / "inner", album / "a.jpg", album / "none", Path("/")):
         with database.read() as connection:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from photoindex.catalogue import files, jobs, photos
 from photoindex.catalogue.chunks import CHUNK
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import ensure_root, list_roots
 from photoindex.types import FileStat
 from tests.support import NOW, add_files, add_photo, scanned
 
@@ -66,7 +67,7 @@ def test_another_inode_alone_is_no_change(database: Database, album: Path) -> No
 def test_more_files_than_fit_one_statement_are_recorded_once(database: Database, album: Path) -> None:
     many = [scanned(album / f"{number}.jpg") for number in range(CHUNK * 2 + 1)]
     with database.write() as connection:
-        files.ensure_root(connection, album)
+        ensure_root(connection, album)
         assert files.record_files(connection, many) == len(many)
     with database.write() as connection:
         assert files.mark_missing(connection, [item.path for item in many]) == len(many)
@@ -75,7 +76,7 @@ def test_more_files_than_fit_one_statement_are_recorded_once(database: Database,
 
 def test_an_inode_may_use_all_64_bits(database: Database, album: Path) -> None:
     with database.write() as connection:
-        files.ensure_root(connection, album)
+        ensure_root(connection, album)
         for number, inode in enumerate((0, 2**63 - 1, 2**63, 2**64 - 1)):
             files.record_files(connection, [scanned(album / f"{number}.jpg", inode=inode)])
     with database.read() as connection:
@@ -104,7 +105,7 @@ def test_a_file_belongs_to_the_deepest_root_above_it(database: Database, tmp_pat
     add_files(database, inner, "a.jpg")
     add_files(database, outer, "b.jpg", "inner/c.jpg")
     with database.read() as connection:
-        roots = {root.path: root.id for root in files.list_roots(connection)}
+        roots = {root.path: root.id for root in list_roots(connection)}
         assert files.count_files(connection) == {roots[inner]: (2, 0), roots[outer]: (1, 0)}
     assert known(database, outer) == [outer / "b.jpg", inner / "a.jpg", inner / "c.jpg"]
     assert known(database, tmp_path) == known(database, outer)
@@ -115,8 +116,8 @@ def test_a_folder_inside_a_root_makes_no_root_of_its_own(database: Database, alb
     (album / "sub").mkdir()
     add_files(database, album, "a.jpg")
     with database.write() as connection:
-        assert files.ensure_root(connection, album / "sub").path == album
-        assert len(files.list_roots(connection)) == 1
+        assert ensure_root(connection, album / "sub").path == album
+        assert len(list_roots(connection)) == 1
 
 
 NEIGHBOURS = ("a/b/1.jpg", "a/bc/2.jpg", "a/b-c/3.jpg", "a/b.jpg", "a/b0/4.jpg", "a/B/5.jpg", "a/b/d/6.jpg", "b/7.jpg")
@@ -265,7 +266,7 @@ def test_photo_at_tells_a_file_from_a_folder_and_from_nothing(database: Database
 
 def test_known_files_remember_the_state_that_was_seen(database: Database, album: Path) -> None:
     with database.write() as connection:
-        files.ensure_root(connection, album)
+        ensure_root(connection, album)
         files.record_files(connection, [scanned(album / "a.jpg", 5_000_000_000, 1_700_000_000_123_456_789, 9)])
         assert files.known_files(connection, album) == {
             album / "a.jpg": FileStat(5_000_000_000, 1_700_000_000_123_456_789, 9)

@@ -18,7 +18,16 @@ from photoindex.catalogue import files
 from photoindex.catalogue import jobs as jobqueue
 from photoindex.catalogue.chunks import CHUNK
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.jobs import BACKOFF, CLAIM, LEASE, LONE_TRIES, MAX_ATTEMPTS, MAX_INTERRUPTIONS, Job
+from photoindex.catalogue.jobs import (
+    BACKOFF,
+    CLAIM,
+    LEASE,
+    LONE_TRIES,
+    LONGEST_WAIT,
+    MAX_ATTEMPTS,
+    MAX_INTERRUPTIONS,
+    Job,
+)
 from photoindex.errors import DamagedPhoto, PhotoError, UnreadablePhoto
 from photoindex.types import Failure
 from tests.support import NOW, add_files, add_photo, run_thread, scanned
@@ -141,9 +150,9 @@ def test_a_lease_that_ran_out_can_be_claimed_by_another(database: Database, file
 
 
 def test_a_renewed_lease_runs_on(database: Database, file_id: int) -> None:
-    claim(database, ELSEWHERE)
+    claimed = claim(database, ELSEWHERE)
     with database.write() as connection:
-        jobqueue.renew(connection, ELSEWHERE, NOW + LEASE)
+        jobqueue.renew(connection, claimed, NOW + LEASE)
     assert claim(database, now=NOW + LEASE + timedelta(seconds=1)) == []
 
 
@@ -283,10 +292,11 @@ def test_a_released_job_has_not_been_tried(database: Database, file_id: int) -> 
 
 def test_a_job_may_be_released_until_later(database: Database, file_id: int) -> None:
     [job] = claim(database)
+    later = NOW + LONGEST_WAIT
     with database.write() as connection:
-        jobqueue.release(connection, [job], LATER)
+        jobqueue.release(connection, [job], later)
     assert claim(database) == []
-    assert len(claim(database, now=LATER)) == 1
+    assert len(claim(database, now=later)) == 1
 
 
 def test_a_finished_job_is_gone(database: Database, file_id: int) -> None:
@@ -438,3 +448,67 @@ def test_more_jobs_than_fit_one_statement_can_be_queued_and_released(database: D
     with database.write() as connection:
         jobqueue.release(connection, jobs, NOW)
     assert counts(database) == {"queued": count}
+
+
+def leases(database: Database, claimed: Sequence[Job]) -> jobqueue.Sorted:
+    with database.write() as connection:
+        return jobqueue.sort_out(connection, claimed)
+
+
+@pytest.mark.parametrize("next_owner", ["me:1:aa", ELSEWHERE], ids=["the same process", "another machine"])
+def test_a_job_that_was_claimed_again_is_the_last_claimers(database: Database, album: Path, next_owner: str) -> None:
+    queue(database, album, "a.jpg", "b.jpg")
+    first = begin(database)
+    assert leases(database, first).own == set(first)
+    late = NOW + LEASE + timedelta(seconds=1)
+    second = begin(database, next_owner, 1, late)
+    assert len(second) == 1
+    lost = [job for job in first if job.file_id == second[0].file_id]
+    assert leases(database, [*first, *second]).own == set(second)
+    assert leases(database, first).taken == set(first)
+    with database.write() as connection:
+        jobqueue.renew(connection, lost, late + LEASE)
+        jobqueue.finish(connection, lost)
+        jobqueue.release(connection, lost, late)
+        jobqueue.fail(connection, lost[0], DamagedPhoto("damaged"), late)
+    assert leases(database, second).own == set(second)
+    finish(database, second)
+    assert leases(database, lost).gone == set(lost)
+
+
+def test_a_lease_that_ran_out_and_that_nobody_took_goes_on(database: Database, file_id: int) -> None:
+    [job] = begin(database)
+    with database.write() as connection:
+        jobqueue.renew(connection, [job], NOW + 5 * LEASE)
+        assert jobqueue.sort_out(connection, [job]).own == {job}
+    assert claim(database, ELSEWHERE, now=NOW + 5 * LEASE) == []
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=4), timedelta(days=400), timedelta(days=365 * 70)])
+def test_a_lease_by_a_clock_that_was_ahead_does_not_last(database: Database, file_id: int, ahead: timedelta) -> None:
+    [old] = begin(database, ELSEWHERE, now=NOW + ahead)
+    [new] = claim(database, now=NOW)
+    assert new.file_id == old.file_id
+    assert leases(database, [old, new]).own == {new}
+    with database.read() as connection:
+        assert jobqueue.count_abandoned(connection, NOW) == 0
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=4), timedelta(days=400), timedelta(days=365 * 70)])
+def test_a_job_queued_by_a_clock_that_was_ahead_is_due(database: Database, album: Path, ahead: timedelta) -> None:
+    ids = add_files(database, album, "a.jpg")
+    with database.write() as connection:
+        jobqueue.enqueue(connection, ids, NOW + ahead)
+        assert jobqueue.count_due(connection, NOW) == 1
+    assert [job.file_id for job in claim(database)] == ids
+
+
+@pytest.mark.parametrize("now", [datetime.max, datetime.min], ids=["the last day", "the first day"])
+def test_no_clock_is_too_odd(database: Database, album: Path, now: datetime) -> None:
+    queue(database, album, "a.jpg")
+    moment = now.replace(tzinfo=NOW.tzinfo)
+    for job in begin(database, now=moment):
+        with database.write() as connection:
+            jobqueue.renew(connection, [job], moment)
+            jobqueue.fail(connection, job, UnreadablePhoto("away"), moment)
+    assert take_back(database, moment) == 0

@@ -16,6 +16,7 @@ from sqlalchemy import update
 
 from photoindex.catalogue import files
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import list_roots, note_mode, note_watcher
 from photoindex.catalogue.schema import job, root
 from photoindex.cli.main import main
 from tests.support import add_files, add_photo
@@ -41,10 +42,10 @@ def folder(database: Database, album: Path) -> Path:
 def watched_by(database: Database, owner: str, mode: str = "events", reason: str | None = None) -> None:
     """Note what a watcher said of the one root, 400 seconds ago."""
     with database.write() as connection:
-        [found] = files.list_roots(connection)
-        files.note_mode(connection, found.id, mode, reason)
+        [found] = list_roots(connection)
+        note_mode(connection, found.id, mode, reason)
         now = datetime.now(timezone.utc)
-        files.note_watcher(connection, found.id, owner, watches=3, settling=2, last_event_at=now - timedelta(days=2))
+        note_watcher(connection, found.id, owner, watches=3, settling=2, last_event_at=now - timedelta(days=2))
         connection.execute(update(root).values(watcher_seen_at=now - timedelta(seconds=400)))
 
 

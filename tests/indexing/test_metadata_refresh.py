@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
+from photoindex.catalogue import metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import photo
-from photoindex.indexing import metadata_refresh
 from photoindex.indexing.metadata_refresh import PROBLEMS_TOLD
 from photoindex.library import Library
-from photoindex.types import Photo
+from photoindex.types import Photo, PhotoFacts
 from tests.conftest import OpenLibrary
 from tests.indexing.test_watcher import PATIENCE, Watch
 from tests.media.metadata.samples import bag, described, packet, takeout
@@ -256,14 +255,14 @@ class TestOlderLibraries:
         library.index(album)
         with database.write() as connection:
             connection.execute(update(photo).values(metadata_stale=1))
-        store = metadata_refresh.Refresher._store
+        store = metadata.save_facts
 
-        def overtaken(*arguments: Any) -> None:
+        def overtaken(connection: Connection, facts: Mapping[int, PhotoFacts]) -> None:
             monkeypatch.undo()
-            arguments[1].execute(update(photo).values(metadata_stale=2))
-            store(*arguments)
+            connection.execute(update(photo).values(metadata_stale=2))
+            store(connection, facts)
 
-        monkeypatch.setattr(metadata_refresh.Refresher, "_store", overtaken)
+        monkeypatch.setattr(metadata, "save_facts", overtaken)
         # Both looks of one run: the second finds the mark that the first was overtaken by.
         assert library.index(album).refreshed == 2
         with database.read() as connection:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from photoindex.catalogue import files, jobs
+from photoindex.catalogue import jobs
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.files import WatchNote
+from photoindex.catalogue.roots import WatchNote, ensure_root, list_roots, note_watcher, watch_notes
 from photoindex.errors import CatalogueError
 from photoindex.folders import FolderObserver, PhotoFilter, Settler
 from photoindex.indexing.watch_status import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
@@ -51,8 +51,8 @@ def journal(database: Database, album: Path, settler: Settler, clock: Clock) -> 
     inside = album / "inside"
     inside.mkdir()
     with database.write() as connection:
-        files.ensure_root(connection, inside)
-        files.ensure_root(connection, album)
+        ensure_root(connection, inside)
+        ensure_root(connection, album)
     observer = FolderObserver([album, inside], PhotoFilter(), lambda _: None, limits=Limits())
     observer.start()
     yield WatchJournal(database, observer, settler, [album, inside], clock)
@@ -61,8 +61,8 @@ def journal(database: Database, album: Path, settler: Settler, clock: Clock) -> 
 
 def notes(database: Database) -> dict[str, WatchNote]:
     with database.read() as connection:
-        found = files.watch_notes(connection)
-        return {root.path.name: found[root.id] for root in files.list_roots(connection)}
+        found = watch_notes(connection)
+        return {root.path.name: found[root.id] for root in list_roots(connection)}
 
 
 def count_writes(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[None]:
@@ -162,8 +162,8 @@ def test_a_watcher_that_ends_says_so_and_the_last_event_stays_known(
 def test_another_watchers_notes_are_left_to_it(database: Database, journal: WatchJournal) -> None:
     journal.write_when_due()
     with database.write() as connection:
-        for root in files.list_roots(connection):
-            files.note_watcher(connection, root.id, "other:1:x", watches=5, settling=0, last_event_at=None)
+        for root in list_roots(connection):
+            note_watcher(connection, root.id, "other:1:x", watches=5, settling=0, last_event_at=None)
     journal.close()
     assert notes(database)["album"].watcher == "other:1:x"
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from photoindex.catalogue import files, sqlite
+from photoindex.catalogue import sqlite
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.walk import Met
@@ -154,8 +155,8 @@ def test_a_comparison_leaves_what_is_known_of_the_watching(library: Library, dat
     make_photo(album / "a.jpg")
     library.index(album)
     with database.write() as connection:
-        [root] = files.list_roots(connection)
-        files.note_mode(connection, root.id, "polling", "a reason")
+        [root] = list_roots(connection)
+        note_mode(connection, root.id, "polling", "a reason")
     library.index(album)
     [found] = library.status().roots
     assert (found.mode, found.mode_reason) == ("polling", "a reason")

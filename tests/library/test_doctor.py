@@ -22,9 +22,9 @@ import pytest
 from packaging.requirements import Requirement
 from sqlalchemy import update
 
-from photoindex.catalogue import database as database_module
-from photoindex.catalogue import files
+from photoindex.catalogue import backup_files, files
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.catalogue.schema import job, root
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, DeviceUnavailable
@@ -265,6 +265,8 @@ class TestDataFolder:
             for path in chosen.data_dir.glob("catalogue.sqlite3-*"):
                 path.unlink()
             os.chmod(folder, 0o755)
+            for path in chosen.data_dir.rglob("*"):  # a library is its owner's alone
+                path.chmod(0o555 if path.is_dir() else 0o444)
             chosen.data_dir.chmod(0o555)
             with nobody():
                 found = findings(chosen)
@@ -430,7 +432,7 @@ class TestRestore:
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr(database_module.os, "fsync", full)
+            patch.setattr(backup_files.os, "fsync", full)
             with pytest.raises(CatalogueError, match="No space left"):
                 restore(settings)
         assert settings.catalogue_path.read_bytes() == before
@@ -600,8 +602,8 @@ class TestFolders:
 
     def test_why_a_folder_is_polled_is_told(self, settings: Settings, database: Database, album: Path) -> None:
         with database.write() as connection:
-            [found] = files.list_roots(connection)
-            files.note_mode(connection, found.id, "polling", "this system reports no file events")
+            [found] = list_roots(connection)
+            note_mode(connection, found.id, "polling", "this system reports no file events")
         message = findings(settings)[f"folder {album}"].message
         assert message == "2 files, last watched by polling as this system reports no file events, on ext4"
 
@@ -624,7 +626,7 @@ class TestFolders:
         (album / "inside").mkdir()
         with database.write() as connection:
             connection.execute(root.insert().values(path=str(album / "inside"), added_at=datetime.now(timezone.utc)))
-            assert len(files.list_roots(connection)) == 2
+            assert len(list_roots(connection)) == 2
         assert findings(settings)["watches"].message.startswith("watching takes 2 of")
 
     def test_a_system_without_limits_has_no_trouble_with_them(self, settings: Settings) -> None:

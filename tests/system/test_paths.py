@@ -9,7 +9,7 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from photoindex.catalogue.schema import stored_path
+from photoindex.catalogue.stored_paths import stored_path
 from photoindex.library import Library
 from photoindex.system.paths import (
     as_on_disk,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import list_roots
 from photoindex.config import Settings
 from photoindex.errors import FullTextError
 from photoindex.search import FullText
@@ -86,7 +87,7 @@ def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progre
 def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Document]:
     """The searchable words of those of these photos that have a caption and a present file."""
     paths = files.paths_of(connection, photo_ids)
-    roots = [root.path for root in files.list_roots(connection)]
+    roots = [root.path for root in list_roots(connection)]
     loaded = photos.load_photos(connection, photo_ids, paths)
     return [document_of(photo, roots) for photo in loaded if photo.caption is not None and photo.paths]
 

@@ -1,0 +1,145 @@
+"""The folder that a library is kept in: for its owner alone, and refused where others could have put something into it.
+
+What photos show, where and when they were taken is nobody else's business, and what lies in an index is trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from photoindex.errors import CatalogueError
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_ROOT: Final = 0
+# What a library keeps, by how the names begin; of a folder that holds other things as well only these are closed.
+_OURS: Final = (
+    "catalogue", "fulltext", "terms", "thumbnails", "watchers", "models", "migrate.lock", "backup.lock",
+    "photoindex.toml", "watch-task.xml", ".",
+)  # fmt: skip
+
+HAS_MODES: Final = os.name == "posix"
+
+
+def open_data_folder(folder: Path) -> None:
+    """Make the data folder if it is not there, and close it to others.
+
+    Raises :class:`CatalogueError` in one line when it cannot be made, belongs to another user, or can be written by
+    others. Where the system or the folder's file system has no permissions of this kind, none are asked for.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    except OSError as error:
+        raise CatalogueError(f"cannot create the data folder {folder}: {error.strerror}") from error
+    if HAS_MODES:
+        check_owner(folder)
+        close_to_others(folder)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless there is one. Raises :class:`OSError`."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+
+
+def check_owner(
+    folder: Path, *, user: int | None = None, is_private_group: Callable[[int], bool] | None = None
+) -> None:
+    """Raises :class:`CatalogueError` for a folder of another user, or one that others can write.
+
+    ``user`` is this process's. The system's administrator is trusted, who may do everything anyway; and so is a group
+    that is this user's alone (``is_private_group``), as many systems make one for each.
+    """
+    if not HAS_MODES:
+        return
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return  # told better by whoever opens what is in it
+    user = os.geteuid() if user is None else user
+    if found.st_uid not in (user, _ROOT) and _keeps_modes(folder):
+        raise CatalogueError(
+            f"the data folder {folder} belongs to another user ({_name_of(found.st_uid)}), who could have put anything "
+            "into it: name another --data-dir"
+        )
+    by_group = found.st_mode & stat.S_IWGRP and not (is_private_group or _is_private_group)(found.st_gid)
+    if (by_group or found.st_mode & stat.S_IWOTH) and _keeps_modes(folder):
+        raise CatalogueError(
+            f"others can write the data folder {folder} and could have put anything into it: if you trust what is in "
+            f"it, run: chmod -R go-w {shlex.quote(str(folder))}"
+        )
+
+
+def close_to_others(folder: Path) -> None:
+    """Take from others the right to read the data folder and what a library keeps in it, as far as the system lets us.
+
+    A folder that holds other things too stays open, but for the library's own files.
+    """
+    with suppress(OSError):
+        open_before = stat.S_IMODE(os.stat(folder).st_mode) & _OTHERS
+        if open_before and not _holds_other_things(folder):
+            _close(folder)
+            for path in _below(folder):  # once: from now on nobody else comes this far
+                _close(path)
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(_OURS[:-1]):
+                    _close(Path(entry.path))
+
+
+def _close(path: Path) -> None:
+    """Leave a file or folder to its owner, unless it is a link, or another's."""
+    with suppress(OSError):
+        found = os.lstat(path)
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & _OTHERS and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            os.chmod(path, mode & ~_OTHERS)
+
+
+def _holds_other_things(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(not entry.name.startswith(_OURS) for entry in entries)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        yield from (Path(place, name) for name in (*folders, *names))
+
+
+def _keeps_modes(folder: Path) -> bool:
+    """Return whether the folder's file system keeps permissions; that of a memory card gives all files the same."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".modes-") as file:
+            return stat.S_IMODE(os.stat(file.name).st_mode) == FILE_MODE and os.stat(file.name).st_uid == os.geteuid()
+    except OSError:
+        return True  # not to be written by us: what it says of itself counts
+
+
+def _is_private_group(group: int) -> bool:
+    import grp
+    import pwd
+
+    if group != os.getegid() or os.geteuid() == _ROOT:
+        return group == _ROOT and os.geteuid() == _ROOT
+    with suppress(KeyError):
+        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+        return found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
+    return False
+
+
+def _name_of(user: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"number {user}"

@@ -1,0 +1,52 @@
+"""Noticing that the catalogue's file was deleted, moved or replaced while it is open.
+
+The system goes on serving an open file that no name leads to any more: what is written to it then is lost when it is
+closed. So the file that was opened is compared with the one at its path, at the start and the end of transactions.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from photoindex.errors import CatalogueReplaced, CatalogueUnavailable
+
+LOG: Final = "-wal"  # SQLite's log; it stays for as long as somebody has the catalogue open
+
+_Identity = tuple[int, int]
+
+
+class OpenFile:
+    """The catalogue at ``path`` as it is now, just opened. ``log``: its log is to stay as well."""
+
+    def __init__(self, path: Path, *, log: bool) -> None:
+        self._path = path
+        self._file = _identity(os.fspath(path))
+        self._log = _identity(f"{path}{LOG}") if log else None
+
+    def check(self) -> None:
+        """Raises :class:`CatalogueReplaced` when the file at the path is another, or none, by now."""
+        self._check(os.fspath(self._path), self._file, "catalogue")
+        if self._log is not None:
+            self._check(f"{self._path}{LOG}", self._log, "catalogue's log")
+
+    def _check(self, place: str, expected: _Identity | None, what: str) -> None:
+        found = _identity(place)
+        if found == expected:
+            return
+        how = "deleted or moved" if found is None else "replaced by another file"
+        raise CatalogueReplaced(
+            f"the {what} {place} was {how} while photoindex used it, so nothing more is written: put it back, or leave "
+            "it so, and start again"
+        )
+
+
+def _identity(place: str) -> _Identity | None:
+    try:
+        found = os.stat(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CatalogueUnavailable(f"the catalogue {place} cannot be reached: {error.strerror or error}") from error
+    return found.st_dev, found.st_ino

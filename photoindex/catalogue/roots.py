@@ -1,0 +1,100 @@
+"""Queries about roots: the folders that the user named, and what the watcher of each says of itself.
+
+Every function takes an open transaction and is one step of it. Paths are absolute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, func, insert, literal, select, update
+
+from photoindex.catalogue.column_types import UtcTime
+from photoindex.catalogue.fast_queries import Root, list_roots, note_reconciled
+from photoindex.catalogue.schema import root
+from photoindex.system.clock import utc_now
+from photoindex.system.paths import root_of
+
+__all__ = [
+    "Root",
+    "WatchNote",
+    "ensure_root",
+    "forget_watcher",
+    "list_roots",
+    "note_mode",
+    "note_reconciled",
+    "note_suspended",
+    "note_watcher",
+    "watch_notes",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchNote:
+    """What the watcher of a root last said: why it is polled (``reason``), by whom (a jobqueue.owner_name(), ``None``:
+    nobody now) and when that was noted, the watches held, the files that settle, the last event."""
+
+    reason: str | None
+    watcher: str | None
+    seen_at: datetime | None
+    watches: int | None
+    settling: int | None
+    last_event_at: datetime | None
+
+
+def ensure_root(connection: Connection, path: Path) -> Root:
+    """The root that ``path`` (a folder) belongs to: the deepest one at or above it, or a new one at ``path``."""
+    found = root_of(list_roots(connection), path)
+    if found is not None:
+        return found
+    device = path.stat().st_dev
+    added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
+    assert added.inserted_primary_key is not None
+    return Root(added.inserted_primary_key[0], path, device, None, None)
+
+
+def note_mode(connection: Connection, root_id: int, mode: str, reason: str | None) -> None:
+    """Remember how a root is watched and, when it is polled, why."""
+    connection.execute(update(root).where(root.c.id == root_id).values(mode=mode, mode_reason=reason))
+
+
+def note_suspended(connection: Connection, root_id: int, photos: int | None) -> None:
+    """Remember that so many photos of a root vanished at once and are kept; ``None``: it is not suspended."""
+    since = None if photos is None else func.coalesce(root.c.suspended_at, literal(utc_now(), UtcTime))
+    connection.execute(update(root).where(root.c.id == root_id).values(suspended_at=since, suspended_photos=photos))
+
+
+def note_watcher(
+    connection: Connection,
+    root_id: int,
+    owner: str,
+    *,
+    watches: int | None,
+    settling: int,
+    last_event_at: datetime | None,
+) -> None:
+    """Remember what the watcher ``owner`` says of a root now. Without an event of its own the last one stays known."""
+    values: dict[str, object] = {
+        "watcher": owner,
+        "watcher_seen_at": utc_now(),
+        "watches": watches,
+        "settling": settling,
+    }
+    if last_event_at is not None:
+        values["last_event_at"] = last_event_at
+    connection.execute(update(root).where(root.c.id == root_id).values(**values))
+
+
+def forget_watcher(connection: Connection, owner: str) -> None:
+    """The watcher ``owner`` has ended."""
+    ended = {"watcher": None, "watcher_seen_at": utc_now(), "watches": None, "settling": None}
+    connection.execute(update(root).where(root.c.watcher == owner).values(**ended))
+
+
+def watch_notes(connection: Connection) -> dict[int, WatchNote]:
+    """What is known of the watching of each root, by its id."""
+    columns = (root.c.mode_reason, root.c.watcher, root.c.watcher_seen_at, root.c.watches, root.c.settling,
+               root.c.last_event_at)  # fmt: skip
+    return {row[0]: WatchNote(*row[1:]) for row in connection.execute(select(root.c.id, *columns))}

@@ -1,0 +1,151 @@
+"""A catalogue that is deleted, moved or replaced while it is open: noticed, told in one line, and nothing goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from photoindex.catalogue import files
+from photoindex.catalogue.backups import DailyBackup
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import ensure_root
+from photoindex.errors import CatalogueReplaced
+from photoindex.library import Library
+from tests.support import FakeCaptioner, add_files, add_photo, make_photo
+
+OpenLibrary = Callable[..., Library]
+
+
+def unlink(path: Path) -> None:
+    path.unlink()
+
+
+def unlink_all(path: Path) -> None:
+    for end in ("", "-wal", "-shm"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+
+
+def move_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+
+
+def delete_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def replace_by_copy(path: Path) -> None:
+    shutil.copyfile(path, path.with_suffix(".copy"))
+    os.replace(path.with_suffix(".copy"), path)
+
+
+def replace_by_new(path: Path) -> None:
+    path.unlink()
+    path.touch()
+
+
+def delete_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+def replace_log(path: Path) -> None:
+    log = Path(f"{path}-wal")
+    shutil.copyfile(log, f"{path}-new")
+    os.replace(f"{path}-new", log)
+
+
+WAYS = [unlink, unlink_all, move_folder, delete_folder, replace_by_copy, replace_by_new, delete_log, replace_log]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows lets nobody remove a file that is open")
+
+
+@pytest.fixture
+def filled(database: Database, album: Path) -> Database:
+    add_files(database, album, "a.jpg")
+    add_photo(database, album / "a.jpg")
+    return database
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_kind_of_transaction_notices(filled: Database, album: Path, way: Callable[[Path], None]) -> None:
+    way(filled.path)
+    with pytest.raises(CatalogueReplaced) as caught, filled.write() as connection:
+        ensure_root(connection, album)
+    assert str(filled.path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(CatalogueReplaced), filled.read():
+        pass
+    with pytest.raises(CatalogueReplaced), filled.ask():
+        pass
+
+
+@pytest.mark.parametrize("way", [unlink, delete_folder, replace_by_copy, replace_by_new])
+def test_a_write_that_was_under_way_says_that_it_is_lost(
+    filled: Database, album: Path, way: Callable[[Path], None]
+) -> None:
+    with pytest.raises(CatalogueReplaced), filled.write() as connection:
+        files.mark_missing(connection, [album / "a.jpg"])
+        way(filled.path)
+
+
+@pytest.mark.parametrize("way", [unlink, move_folder, delete_folder, replace_by_copy, replace_by_new])
+def test_a_catalogue_that_is_only_read_is_noticed_too(filled: Database, way: Callable[[Path], None]) -> None:
+    with closing(Database.open_as_is(filled.path)) as reading:
+        with reading.ask() as asker:
+            assert asker.ask("select count(*) from photo") == [(1,)]
+        way(filled.path)
+        with pytest.raises(CatalogueReplaced), reading.ask():
+            pass
+        with pytest.raises(CatalogueReplaced), reading.read():
+            pass
+
+
+@pytest.mark.parametrize("way", [unlink, replace_by_new])
+def test_no_backup_is_made_of_what_is_there_instead(filled: Database, way: Callable[[Path], None]) -> None:
+    folder = filled.path.parent
+    way(filled.path)
+    with pytest.raises(CatalogueReplaced):
+        DailyBackup(filled, 1.0, lambda _: None).make_when_due()
+    assert list(folder.glob("*backup-*")) == []
+    assert filled.path.exists() == (way is replace_by_new)  # nothing is made anew
+
+
+@pytest.mark.parametrize("way", [unlink, delete_folder, replace_by_new])
+def test_a_watch_ends(open_library: OpenLibrary, album: Path, way: Callable[[Path], None]) -> None:
+    make_photo(album / "a.jpg")
+    library = open_library()
+    stop = threading.Event()
+
+    def ready(_: object) -> None:
+        way(library.settings.catalogue_path)
+        make_photo(album / "b.jpg", "blue")
+
+    with pytest.raises(CatalogueReplaced):
+        library.watch(album, stop=stop, ready=ready)
+    assert stop.is_set()
+
+
+@pytest.mark.parametrize("way", [unlink, replace_by_copy])
+def test_an_index_that_loses_its_catalogue_says_so(
+    open_library: OpenLibrary, album: Path, data_dir: Path, way: Callable[[Path], None]
+) -> None:
+    make_photo(album / "a.jpg")
+    library = open_library(FakeCaptioner(before=lambda: way(data_dir / "catalogue.sqlite3")))
+    with pytest.raises(CatalogueReplaced):
+        library.index(album)
+
+
+def test_what_is_in_place_is_let_alone(filled: Database, album: Path) -> None:
+    """Checkpoints, other processes that come and go, and a touch are no replacement."""
+    for number in range(3):
+        with closing(Database.open(filled.path)) as other:
+            add_files(other, album, f"{number}.jpg")
+        with filled.ask() as asker:
+            asker.ask("select count(*) from photo")
+        os.utime(filled.path)
+        add_files(filled, album, f"x{number}.jpg")
+    filled.check_in_place()

@@ -6,7 +6,6 @@ What photos show, where and when they were taken is nobody else's business, and 
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.errors import CatalogueError
+from photoindex.system.terminal import shell_quoted
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -74,7 +74,7 @@ def check_owner(
     if (by_group or found.st_mode & stat.S_IWOTH) and _keeps_modes(folder):
         raise CatalogueError(
             f"others can write the data folder {folder} and could have put anything into it: if you trust what is in "
-            f"it, run: chmod -R go-w {shlex.quote(str(folder))}"
+            f"it, run: chmod -R go-w {shell_quoted(folder)}"
         )
 
 

@@ -237,7 +237,9 @@ def _until_model_is_used(process: subprocess.Popen[str], data_dir: Path, seconds
 
 def _stored(data_dir: Path) -> int:
     try:
-        with closing(sqlite3.connect(f"file:{data_dir}/catalogue.sqlite3?mode=ro", uri=True)) as connection:
+        with closing(
+            sqlite3.connect(f"{(data_dir / 'catalogue.sqlite3').absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
             return int(connection.execute("select count(*) from caption").fetchone()[0])
     except sqlite3.Error:
         return 0  # not made yet

@@ -13,6 +13,7 @@ from photoindex.catalogue import files, photos, raw_pairs, term_vectors
 from photoindex.errors import FolderError
 from photoindex.media.formats import FILM_SUFFIXES, suffix_of
 from photoindex.system.paths import absolute
+from photoindex.system.terminal import shell_quoted
 from photoindex.types import Companion, Photo
 
 
@@ -24,7 +25,7 @@ def photo_at(connection: Connection, path: Path) -> Photo | None:
     place = absolute(path)
     found = files.photo_at(connection, place)
     if found is None:
-        raise FolderError(f"{place} is not in the library: add it with `photoindex index {place.parent}`")
+        raise FolderError(f"{place} is not in the library: add it with: photoindex index {shell_quoted(place.parent)}")
     if found[1] is None:
         return None
     photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]

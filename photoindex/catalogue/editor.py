@@ -23,6 +23,7 @@ from photoindex.catalogue.database import Database
 from photoindex.errors import CorrectionError, FolderError
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute
+from photoindex.system.terminal import shell_quoted
 from photoindex.types import Correction
 
 LONGEST_CAPTION = 10_000  # characters
@@ -129,7 +130,7 @@ class Editor:
                     what = "is a folder: name photos, or use --where" if place.is_dir() else "is not in the library"
                     if row is not None:
                         what = "has not been captioned yet"
-                    advice = "" if place.is_dir() else f": run `photoindex index {place.parent}` first"
+                    advice = "" if place.is_dir() else f": run photoindex index {shell_quoted(place.parent)} first"
                     raise FolderError(f"{place} {what}{advice}")
                 found[row[1]] = None
         return list(found)

@@ -47,7 +47,7 @@ class ProgressDisplay:
             self._hide()
             self._stage, self._started, self._first = progress.stage, now, progress.done
             self._shown = now - (1 if terminal else LINE_SECONDS)
-        finished = progress.done >= progress.total
+        finished = progress.done >= progress.total and not progress.counting
         if now - self._shown < (DRAW_SECONDS if terminal else LINE_SECONDS) and not finished:
             return
         self._shown = now
@@ -61,6 +61,8 @@ class ProgressDisplay:
 
     def _line(self, progress: Progress, now: float) -> str:
         done = progress.done - self._first
+        if progress.counting:
+            return f"{progress.stage}: {counted(progress.done, self._unit)}"
         line = f"{progress.stage}: {progress.done:,} of {counted(progress.total, self._unit)}"
         if done and now > self._started:
             rate = done / (now - self._started)
@@ -90,14 +92,15 @@ class ProgressDisplay:
                 redirect_stderr=False,
             )
             stage = escape(visible(progress.stage))
-            self._task = self._bar.add_task(stage, total=progress.total, rate="", extra="")
+            self._task = self._bar.add_task(stage, total=None, rate="", extra="")
             self._bar.start()
         set_bar(self._hide)
         spent = time.monotonic() - self._started
         done = progress.done - self._first
         rate = f"{done / spent:.1f}/s" if done and spent > 0 else ""
         extra = escape(visible(" ".join(f"{key} {value}" for key, value in progress.detail.items())))
-        self._bar.update(self._task, completed=progress.done, total=progress.total, rate=rate, extra=extra)
+        total = None if progress.counting else progress.total
+        self._bar.update(self._task, completed=progress.done, total=total, rate=rate, extra=extra)
 
     def _hide(self) -> None:
         """Take the bar off the terminal; the next progress draws it again."""

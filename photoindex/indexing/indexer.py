@@ -203,7 +203,7 @@ class Indexer:
 
         def tell(seen: int, path: str) -> None:
             if self._report is not None:
-                self._report(Progress("scanning", seen, seen, Path(path)))
+                self._report(Progress("scanning", seen, seen, Path(path), counting=True))
 
         found = sift(walk(place, self.filter, unreadable), known, known_sidecars, scanned_file, tell)
         # A disk that goes away in the middle of the scan takes its photos out of sight, not out of the library.

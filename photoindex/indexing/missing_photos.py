@@ -10,7 +10,6 @@ of removed photos is kept as well, so that a mistake costs no captioning.
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import Root, list_roots, note_suspended
 from photoindex.config import Settings
 from photoindex.system.paths import is_at_or_below, printable, root_of
+from photoindex.system.terminal import shell_quoted
 from photoindex.types import FileStat, ScannedFile
 
 BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one burst,
@@ -186,7 +186,7 @@ class Suspension:
 
 def remedy(root: Path) -> str:
     """What to do when the photos of a suspended root were removed on purpose."""
-    return f"run photoindex index --accept-missing {shlex.quote(printable(root))}"
+    return f"run photoindex index --accept-missing {shell_quoted(root)}"
 
 
 def _vanished(

@@ -82,7 +82,7 @@ def _count_unchanged(
 
     def each(seen: int, path: str) -> None:
         if report is not None:
-            report(Progress("scanning", seen, seen, Path(path)))
+            report(Progress("scanning", seen, seen, Path(path), counting=True))
 
     try:
         met = walk(place, photo_filter, lambda path, error: problems.append(error))

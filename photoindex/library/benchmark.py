@@ -34,7 +34,7 @@ STORED = 256  # photos that only go through the catalogue and the index
 
 @dataclass(frozen=True, slots=True)
 class CaptionRate:
-    """Photos a second: the encoder and the captions alone, and the whole way from file to index."""
+    """Rates in photos a second: the encoder and the captions alone, and the whole way from file to index."""
 
     beam_width: int
     caption: float
@@ -43,7 +43,7 @@ class CaptionRate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Photos a second. ``photos`` were measured on, ``failed`` of them could not be decoded; ``found`` is how many
+    """Photos a second. ``photos`` were measured, ``failed`` of them could not be decoded; ``found`` is how many
     photos the paths hold, ``None`` when the photos were made."""
 
     photos: int
@@ -58,7 +58,7 @@ class Rates:
     captions: tuple[CaptionRate, ...]  # by beam width
 
     def seconds_for(self, photos: int) -> float:
-        """How long so many photos take, by the whole rate of the first beam width."""
+        """Return how many seconds this many photos take, by the whole rate of the first beam width."""
         return photos / self.captions[0].whole
 
 
@@ -138,7 +138,7 @@ def _find(paths: Sequence[Path], settings: Settings) -> list[Path]:
 
 
 def _make_photos(folder: Path, count: int) -> list[Path]:
-    """JPEGs with detail at all sizes, as photos have it: noise that is made larger and added up."""
+    """Write JPEGs with detail at all sizes, as photos have it: noise of several scales, added up."""
     from PIL import Image
 
     folder.mkdir()
@@ -164,7 +164,7 @@ def _make_photos(folder: Path, count: int) -> list[Path]:
 def _decode(
     photos: Sequence[Path], captioner: Captioner, settings: Settings
 ) -> tuple[float, list[NDArray[np.uint8]], int, float]:
-    """Photos a second, what they were decoded to, how many could not be, and their mean size in megapixels."""
+    """Return the rate of decoding, the decoded photos, how many failed, and their mean size in megapixels."""
     pixels, sizes, failed = [], [], 0
     with Decoder.by_settings(settings, captioner.input_size) as decoder:
         list(decoder.decode(photos[:1]))  # starts a worker
@@ -191,7 +191,7 @@ def _caption(captioner: Captioner, pixels: Sequence[NDArray[np.uint8]]) -> tuple
 
 
 class _Repeater:
-    """Says again what was said of other photos, at no cost."""
+    """A captioner that repeats predictions of other photos, at no cost."""
 
     def __init__(self, captioner: Captioner, predictions: Sequence[Prediction]) -> None:
         self.name, self.identity, self.encoder = captioner.name, captioner.identity, captioner.encoder
@@ -207,7 +207,7 @@ class _Repeater:
 
 
 def _store(folder: Path, captioner: Captioner, predictions: Sequence[Prediction], settings: Settings) -> float:
-    """Photos a second through the whole pipeline when neither decoding nor captioning takes time to speak of."""
+    """Return the rate of the whole pipeline when decoding and captioning take next to no time."""
     small = folder / "small"
     small.mkdir()
     for number in range(STORED):

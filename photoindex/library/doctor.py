@@ -1,4 +1,4 @@
-"""Examines an installation and a library: what is there, what is wrong, and what to do about it.
+"""Checks of an installation and a library, with advice for whatever is wrong.
 
 Each check is a small function that returns a :class:`Finding` or several. A check that fails is a finding itself, so
 that the rest is examined whatever is broken. Nothing is changed, made or upgraded, and torch is not imported unless a
@@ -63,7 +63,7 @@ REINDEX: Final = "photoindex reindex --fulltext makes it anew from the catalogue
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the checks ask of the system; a test gives other answers."""
+    """Questions to the system; tests give other answers."""
 
     limits: InotifyLimits
     file_system: Callable[[Path], str | None] = mounts.file_system
@@ -77,7 +77,7 @@ def examine(
     machine: Machine | None = None,
     load_captioner: Callable[[Settings], Captioner] = captioning.load_captioner,
 ) -> Iterator[Finding]:
-    """Check everything, and give each finding as soon as it is known; raises nothing.
+    """Check everything; yield each finding as soon as it is known. Raises nothing.
 
     ``deep`` loads the model onto its device and captions a photo made for it, which takes seconds and imports torch.
     """
@@ -101,7 +101,7 @@ def examine(
 
 
 def restore(settings: Settings) -> Restored:
-    """Put the newest whole backup of a damaged catalogue in its place, and make the index anew from it.
+    """Replace a damaged catalogue by its newest whole backup, and rebuild the index from it.
 
     The damaged file is kept under another name. Raises :class:`CatalogueError` when the catalogue is whole, when there
     is no whole backup, or when another process has the catalogue open.
@@ -120,7 +120,7 @@ def restore(settings: Settings) -> Restored:
 
 
 def check_data_folder(folder: Path, machine: Machine) -> Finding:
-    """Whether the folder can be written, has room, and lies on a file system that SQLite's log can trust."""
+    """Check that the folder can be written, has room, and lies on a file system that SQLite's log can trust."""
     kind = machine.file_system(folder)
     message = str(folder) + (f" on {kind}" if kind else "")
     if not folder.exists():
@@ -148,7 +148,7 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
 
 
 def check_catalogue(path: Path, machine: Machine) -> Finding:
-    """Whether the catalogue opens, is of this version and without faults. Reads all of it."""
+    """Check that the catalogue opens, is of this version and without faults. Reads all of it."""
     kept = backups(path)
     if not path.exists():
         if kept:
@@ -197,7 +197,7 @@ def _made_at(backup: Path) -> datetime:
 
 
 def check_full_text(folder: Path, database: Database) -> Finding:
-    """Whether the index can be read and has the photos that the catalogue says it should."""
+    """Check that the index can be read and has the photos that the catalogue says it should."""
     with closing(FullText(folder)) as full_text:
         try:
             if full_text.is_absent:
@@ -219,7 +219,7 @@ def check_full_text(folder: Path, database: Database) -> Finding:
 
 
 def check_terms(folder: Path, database: Database) -> Finding:
-    """The same of the impact matrix, which searches make anew by themselves."""
+    """Check the impact matrix, which searches rebuild by themselves."""
     damaged = matrix_file.damaged(folder)
     if damaged:
         message = f"{damaged[0]} is damaged; searches read the catalogue instead"
@@ -255,7 +255,7 @@ def check_queue(database: Database, machine: Machine) -> Finding:
 
 
 def check_roots(database: Database, settings: Settings, machine: Machine) -> Iterator[Finding]:
-    """A finding for each folder, and one for the watches that all of them need together."""
+    """Check each folder, and the watches that all of them need together."""
     with database.read() as connection:
         roots = list_roots(connection)
         counts, notes = files.count_files(connection), watch_notes(connection)
@@ -274,7 +274,7 @@ def check_roots(database: Database, settings: Settings, machine: Machine) -> Ite
 
 
 def check_watches(needed: int, limits: InotifyLimits) -> Finding:
-    """Whether the kernel allows as many watches as there are folders."""
+    """Check that the kernel allows as many watches as there are folders."""
     allowed = limits.allowed()
     if allowed is None:
         return Finding("watches", "ok", f"{needed:,} folders; this system has no limit of watches")
@@ -320,7 +320,7 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
 
 
 def _readable_catalogue(path: Path) -> Database | None:
-    """The catalogue, if it can be asked: there, readable, and with the tables of this version."""
+    """Return the catalogue if it is there, readable, and has the tables of this version."""
     if not path.exists():
         return None
     try:
@@ -334,7 +334,7 @@ def _readable_catalogue(path: Path) -> Database | None:
 
 
 def _guarded(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> Iterator[Finding]:
-    """What a check finds; when it fails, that is a finding."""
+    """Return the findings of a check; when it fails, that is a finding."""
     try:
         found = check()
         yield from (found,) if isinstance(found, Finding) else found

@@ -84,8 +84,8 @@ class Library:
     ) -> IndexReport:
         """Bring the library up to date with these folders or files, once.
 
-        ``stop`` ends it early without losing work. ``accept_missing``: take what is gone for removed, however much it
-        is, where otherwise the photos of a folder that lost most of them at once are kept. Raises :class:`FolderError`
+        ``stop`` ends it early without losing work. ``accept_missing``: take what is gone as removed, however much it
+        is; without it the photos of a folder that lost most of them at once are kept. Raises :class:`FolderError`
         for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
         :meth:`failures`.
         """
@@ -118,7 +118,7 @@ class Library:
     ) -> None:
         """Index these folders and keep up with them until ``stop`` is set.
 
-        ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work.
+        ``ready`` is called once, when everything that was there is done; ``worked`` after each later piece of work.
         """
         from photoindex.indexing.watcher import Watcher
 
@@ -151,30 +151,32 @@ class Library:
     def search(
         self, query: str, limit: int | None = 20, *, sort: SortKey = "score", reverse: bool = False
     ) -> list[Hit]:
-        """The photos that fit a description, best first, or in the order of ``sort``.
+        """Return the photos that fit a description, best first, or in the order of ``sort``.
+
+        ``path`` of a hit is a file that is there now, if any is: see :class:`photoindex.types.Hit`.
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
         return located(self._finder.search(query, limit, sort, reverse))
 
     def like(self, path: Path | str, limit: int | None = 20, query: str = "") -> list[Hit]:
-        """The photos most like the one at a path, by their learned terms; of those that answer ``query``, if given.
+        """Return the photos most like the one at a path, by learned terms; with a ``query``, among those that match it.
 
         A hit's score is the cosine of the angle between the two vectors, 0 to 1. The photo itself is not among them.
         Raises :class:`FolderError` when the library has no photo at that path, or no terms of it, and
         :class:`photoindex.errors.QueryError`.
         """
         photo = self.show(path)
-        found = None if photo is None else self._finder.like(photo, limit, query)
-        if found is None:
+        hits = None if photo is None else self._finder.like(photo, limit, query)
+        if hits is None:
             raise FolderError(
                 f"nothing is known of {absolute(Path(path))} to compare it by: run `photoindex index` or `photoindex "
                 "reindex --stale` with a model that predicts terms"
             )
-        return located(found)
+        return located(hits)
 
     def thumbnails(self, hits: Sequence[Hit]) -> Iterator[bytes | None]:
-        """For each hit a small JPEG, upright; ``None`` for a photo that cannot be read now."""
+        """Yield a small upright JPEG for each hit, ``None`` for a photo that cannot be read now."""
         from photoindex.media.thumbnails import Thumbnails
 
         with self._database.read() as connection:
@@ -196,18 +198,18 @@ class Library:
         return self._finder.match(query, limit, ranking, exact=exact)
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
-        """For each plain word of a query that no photo has: near spellings that photos have, most likely first."""
+        """Return, for each plain word of a query that matches no photo, similar words that do, most likely first."""
         return self._finder.corrections(query)
 
     def suggest(self, query: str) -> list[str]:
-        """The query with words that no photo has spelt otherwise, so that it finds something; most likely first.
+        """Return respelt queries that find something, most likely first; only words that match no photo are changed.
 
         Operators, quotes and fields stay as they are. Empty when every word is known or no spelling helps.
         """
         return self._finder.suggest(query)
 
     def show(self, path: Path | str) -> Photo | None:
-        """What is known of the photo at a path; ``None`` when its content has not been read yet.
+        """Return what is known about the photo at a path; ``None`` when its content has not been read yet.
 
         Raises :class:`FolderError` when the library never met that path.
         """
@@ -241,18 +243,18 @@ class Library:
         return duplicates.verified(groups, progress, notice, stop) if verify else groups
 
     def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
-        """What is known of the photos with these ids, in this order, but for learned terms; no unknown ones."""
+        """Return the photos with these ids, in this order, without learned terms; unknown ids are left out."""
         with self._database.read() as connection:
             known = details.photos_by_id(connection, photo_ids)
         return [located_photo(photo) for photo in known]
 
     def failure_at(self, path: Path | str) -> Failure | None:
-        """Why the photo at a path has no caption, if it failed."""
+        """Return why the photo at a path has no caption; ``None`` when it did not fail."""
         place = absolute(Path(path))
         return next((failure for failure in self.failures(include_ignored=True) if failure.path == place), None)
 
     def status(self) -> Status:
-        """Counts, folders and sizes."""
+        """Return counts, folders and sizes."""
         from photoindex.catalogue.status import status_of
 
         return status_of(self._database, self.settings, searchable=self._text().count())
@@ -260,47 +262,47 @@ class Library:
     # What people say
 
     def editor(self) -> Editor:
-        """Captions, tags and locks by people, with their history."""
+        """Return the editor of captions, tags and locks by people, with their history."""
         from photoindex.catalogue.editor import Editor
 
         return Editor(self._database, self._finder.sync)
 
     def exchange(self) -> Exchange:
-        """Exports of what is known of photos, and the way back."""
+        """Return what exports the library to sidecars and JSON lines, and imports them."""
         from photoindex.exchange import Exchange
 
         return Exchange(self._database, self._finder.sync)
 
     def stats(self, most: int = 10) -> Stats:
-        """What the library holds, counted; at most ``most`` cameras, folders, words and labels."""
+        """Count what the library holds; at most ``most`` cameras, folders, words and labels."""
         with self._database.read() as connection:
             return stats.count(connection, most)
 
     def captioned_by(self) -> dict[str, int]:
-        """How many photos have their model's caption from which model, by identity; the most frequent first."""
+        """Return how many photos each model captioned, by the model's identity; the most frequent first."""
         with self._database.read() as connection:
             return photos.by_model(connection)
 
     # Failures and repair
 
     def failures(self, *, include_ignored: bool = False) -> list[Failure]:
-        """The files that could not be captioned, and why."""
+        """Return the files that could not be captioned, and why."""
         with self._database.read() as connection:
             return jobs.failures(connection, include_ignored=include_ignored)
 
     def retry_failures(self, *paths: Path | str) -> int:
-        """Queue failed files again (all when none is named); the next index or watch takes them. Returns how many."""
+        """Queue failed files again (all when none is named) for the next index or watch. Return how many."""
         with self._database.write() as connection:
             chosen = details.file_ids_at(connection, map(Path, paths)) if paths else None
             return jobs.retry_failures(connection, chosen, utc_now())
 
     def ignore_failures(self, *paths: Path | str) -> int:
-        """Stop reporting these files until they change. Returns how many had failed."""
+        """Stop reporting these files until they change. Return how many had failed."""
         with self._database.write() as connection:
             return jobs.ignore_failures(connection, details.file_ids_at(connection, map(Path, paths)))
 
     def rebuild_full_text(self, progress: Callable[[Progress], None] | None = None) -> int:
-        """Make the full-text index and the impact matrix anew from the catalogue; the old ones answer until then.
+        """Rebuild the full-text index and the impact matrix from the catalogue; the old ones answer until then.
 
         Returns how many photos were indexed.
         """
@@ -318,26 +320,26 @@ class Library:
         stop: threading.Event | None = None,
         started: Callable[[int | None, int], None] = lambda _batch, _photos: None,
     ) -> Tally:
-        """Caption photos anew as one batch: those whose caption is by another model than the one in use, ``everything``
-        or all that ``failed``; of those that answer a ``query`` when there is one.
+        """Caption photos again as one batch: those whose caption is by another model than the one in use,
+        ``everything``, or all that ``failed``; with a ``query``, those of them that match it.
 
         The old captions stay searchable until each is replaced. A run that is stopped goes on with the next one.
-        ``started`` is told the batch's id (``None``: there is nothing to do) and how many photos it has.
+        ``started`` is called with the batch's id (``None``: nothing to do) and its number of photos.
         """
         kind = _batch_kind(everything, failed, query)
         return self._recaptioner().run(kind, query, priority, progress, stop, started)
 
     def plan_recaption(self, *, everything: bool = False, failed: bool = False, query: str | None = None) -> Plan:
-        """What :meth:`recaption` would do, and how long it would take; nothing is changed."""
+        """Return what :meth:`recaption` would do, and how long it would take; nothing is changed."""
         return self._recaptioner().plan(_batch_kind(everything, failed, query), query)
 
     def outdated(self, *, everything: bool = False) -> list[int]:
-        """Ids of one file of each photo that :meth:`recaption` would caption."""
+        """Return the id of one file of each photo that :meth:`recaption` would caption."""
         return self._recaptioner().files(_batch_kind(everything, False, None), None)
 
     @property
     def batches(self) -> Batches:
-        """The batches of photos to be captioned anew: to list, pause, resume and cancel them."""
+        """The batches of photos to be captioned again: to list, pause, resume and cancel them."""
         from photoindex.catalogue.batches import Batches
 
         return Batches(self._database)
@@ -345,7 +347,7 @@ class Library:
     def work_off(
         self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
     ) -> Tally:
-        """Do what is queued and due, without looking at the folders."""
+        """Caption what is queued and due, without looking at the folders."""
         return self._pipe().run(stop=stop, progress=progress)
 
     # Inside

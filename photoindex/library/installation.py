@@ -1,4 +1,4 @@
-"""Examines an installation for the doctor: Python, the libraries, the model's files, the formats, the device.
+"""Checks of an installation for the doctor: Python, the libraries, the model's files, the formats, the device.
 
 torch is imported by :func:`check_device` and :func:`check_captioning` alone.
 """
@@ -63,7 +63,7 @@ def check_python() -> Finding:
 
 
 def check_libraries() -> Finding:
-    """Versions as the packages' metadata say, without importing any."""
+    """Check versions by the packages' metadata, without importing any."""
     found, missing, old = [], [], []
     for name, least in LIBRARIES.items():
         try:
@@ -85,7 +85,7 @@ def check_libraries() -> Finding:
 
 
 def check_model(name: str) -> Finding:
-    """Whether the model's files are all there and of one model; the weights are hashed and not loaded."""
+    """Check that the model's files are complete and of one model; the weights are hashed and not loaded."""
     advice = (
         "install photoindex again" if name == captioning.DEFAULT_MODEL else "name another --model, or copy it again"
     )
@@ -124,7 +124,7 @@ def check_device() -> Finding:
 
 
 def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) -> Finding:
-    """Have a made photo decoded in a worker process and captioned on the device in use."""
+    """Decode a test photo in a worker process and caption it on the device in use."""
     from PIL import Image
 
     from photoindex.media.decode import Decoder
@@ -147,7 +147,7 @@ def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) 
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: ``2.15.0+cpu`` is (2, 15, 0)."""
+    """Return the leading numbers of a version: ``2.15.0+cpu`` is (2, 15, 0)."""
     numbers = []
     for part in version.partition("+")[0].split("."):
         if not part.isdigit():

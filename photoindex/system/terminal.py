@@ -7,8 +7,6 @@ or show their letters in another order than they are in (https://trojansource.co
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -37,6 +35,10 @@ def shell_quoted(path: Path | str) -> str:
     text = str(path)
     if text.startswith("-"):
         text = os.path.join(".", text)  # else it would be an option
+    # Imported here: every command needs this module, and few suggest a command.
+    import shlex
+    import subprocess
+
     if sys.platform == "win32":
         return subprocess.list2cmdline([text])
     if visible(text) == text:

@@ -65,10 +65,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far long work is. ``total`` may grow while it runs."""
+    """State of long work. ``total`` may grow while it runs; when ``counting``, it is only what was met so far."""
 
     stage: str
     done: int
     total: int
     current: Path | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    counting: bool = False

@@ -214,6 +214,12 @@ class TestProgress:
         assert written.rstrip().endswith("END")
         assert "captioning" not in written[written.rindex("\x1b[2K") :]
 
+    def test_a_count_without_an_end_is_no_share_of_itself(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with ProgressDisplay() as display:
+            for seen in (1_000, 2_000, 3_000):
+                display(Progress("scanning", seen, seen, counting=True))
+        assert capsys.readouterr().err == "scanning: 1,000 photos\n"
+
     def test_counts_have_their_plural(self, capsys: pytest.CaptureFixture[str]) -> None:
         with ProgressDisplay() as display:
             display(Progress("captioning", 0, 1))

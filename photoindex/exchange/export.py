@@ -28,6 +28,7 @@ from photoindex.exchange.records import (
     TermRecord,
     VectorRecord,
 )
+from photoindex.system.presence import is_present
 from photoindex.system.regular_files import open_regular
 
 # Columns of the table ``photo`` that a record has a field for, or that have a meaning in one catalogue only.
@@ -119,7 +120,7 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
     query = select(file, root.c.path).join_from(file, root).where(file.c.photo_id.in_(ids))
     for row in connection.execute(query):
         missing_since = row.missing_since
-        if missing_since is None and not os.path.exists(os.path.join(row.path, row.relative_path)):
+        if missing_since is None and not is_present(Path(row.path, row.relative_path)):
             missing_since = now
         record = FileRecord(row.path, row.relative_path, row.size, row.mtime_ns, missing_since)
         paths.setdefault(row.photo_id, []).append(record)

@@ -34,6 +34,11 @@ images_option = click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="The folder of the photos. [default: images/ beside the captions]",
 )  # fmt: skip
+hold_out_option = click.option(
+    "--hold-out", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+    help="Of a data set without photos of the split `val`, this many training photos (those whose names have the "
+         "smallest SHA-256) are `val`.",
+)  # fmt: skip
 
 
 @click.command()
@@ -216,8 +221,8 @@ def _report(context: Context, display: ProgressDisplay, progress: TrainingProgre
     display(Progress(stage, progress.done, progress.total, detail=detail))
 
 
-def load_photos(data: Iterable[Path], images: Path | None) -> list[CaptionedPhoto]:
-    """The photos of these data sets, one after the other."""
-    from photoindex.training.datasets import load_dataset
+def load_photos(data: Iterable[Path], images: Path | None, held_out: int = 0) -> list[CaptionedPhoto]:
+    """Return the photos of these data sets, one set after the other; see :func:`.datasets.hold_out`."""
+    from photoindex.training.datasets import hold_out, load_dataset
 
-    return [photo for path in data for photo in load_dataset(path, images)]
+    return [photo for path in data for photo in hold_out(load_dataset(path, images), held_out)]

@@ -10,9 +10,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from photoindex.errors import DatasetError
@@ -59,6 +60,38 @@ def load_dataset(annotations: Path, images: Path | None = None) -> list[Captione
             f"none of the {len(photos)} photos of {path} is in {folder}; name their folder with --images"
         )
     return present
+
+
+def hold_out(photos: Sequence[CaptionedPhoto], count: int) -> list[CaptionedPhoto]:
+    """Make ``count`` training photos validation photos, unless the data set has some; the others stay as they are.
+
+    They are those whose file names have the smallest SHA-256, so that every command and every machine holds out the
+    same ones, whatever the order and whatever photos are added to the training later.
+    """
+    if any(photo.split == "val" for photo in photos):
+        return list(photos)
+    names = {photo.path.name for photo in photos if photo.split == "train"}
+    held = set(sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())[:count])
+    return [
+        replace(photo, split="val") if photo.split == "train" and photo.path.name in held else photo for photo in photos
+    ]
+
+
+def load_kinds(path: Path) -> dict[str, list[str]]:
+    """Read a TSV with the columns ``image`` and ``kind``: the kinds of each photo, by file name.
+
+    Raises :class:`DatasetError`.
+    """
+    kinds: dict[str, list[str]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+                kinds.setdefault(row["image"], []).append(row["kind"])
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read the kinds {path}: {error}") from error
+    except KeyError as error:
+        raise DatasetError(f"{path} has no column {error}: it needs image and kind") from error
+    return kinds
 
 
 def _captions_file(path: Path) -> Path:

@@ -1,5 +1,7 @@
 """How often captions name things that people do not see in the photo: CHAIR (Rohrbach et al. 2018, arXiv:1809.02156).
 
+Persons are counted by themselves too: a person who is not there is the mistake that users notice first.
+
 The things are MS-COCO's 80 object classes, each with everyday words for it, as in the paper; the list is ours and
 shorter. Without COCO's drawn boxes a thing counts as there when one of the photo's reference captions names it, so that
 the figures are an upper bound: people leave out what they find unimportant.
@@ -7,6 +9,7 @@ the figures are an upper bound: people leave out what they find unimportant.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,12 +83,32 @@ hydrant
 sign
 """
 
+# Words that say that a human being is in the photo.
+PERSONS: Final = """
+person people man woman boy girl child kid baby babies toddler infant guy lady ladies gentleman gentlemen adult teenager
+teen human someone somebody individual pedestrian passenger crowd audience spectator friend
+mother father mom dad parent son daughter brother sister grandmother grandfather husband wife bride groom bridesmaid
+player athlete skier snowboarder surfer skateboarder skater swimmer diver runner jogger cyclist bicyclist biker
+motorcyclist rider climber hiker golfer boxer wrestler footballer cricketer sportsman cowboy jockey
+umpire referee goalie goalkeeper cheerleader gymnast
+actor actress artist singer musician guitarist drummer dancer performer celebrity politician soldier officer
+policeman policemen policewoman fireman firemen firefighter worker farmer fisherman fishermen chef doctor nurse teacher
+student tourist businessman businesswoman monk nun
+"""
+# Said of human beings, but also of animals and of things: "a couple of zebras", "a ceiling fan", "a queen bed".
+POSSIBLE_PERSONS: Final = """
+couple family families team group crew fan model male female king queen princess pitcher batter catcher driver coach
+racer priest
+"""
+
 
 def _read(table: str) -> dict[str, int]:
     return {stem(word): number for number, line in enumerate(table.split("\n")) for word in line.split()}
 
 
 _OBJECT_OF: Final = _read(OBJECTS)
+PERSON_STEMS: Final = frozenset(_read(PERSONS))
+_POSSIBLE_STEMS: Final = PERSON_STEMS | frozenset(_read(POSSIBLE_PERSONS))
 # Two words that together are no such thing, or another.
 _COMPOUNDS: Final = {"hot dog": None, "teddi bear": "teddi", "fire hydrant": "hydrant", "wine glass": "glass"}
 
@@ -97,6 +120,29 @@ class Hallucination:
     objects: float
     captions: float
     named: int  # things named in all captions together
+
+
+@dataclass(frozen=True, slots=True)
+class PersonErrors:
+    """``invented``: percentage of the photos of which no reference caption names a person, whose caption names one.
+    ``missed``: percentage of the photos of which a reference caption names a person, whose caption names none.
+
+    ``without`` and ``present`` are how many photos each percentage is of; the percentage of none is 0.
+    """
+
+    invented: float
+    missed: float
+    without: int
+    present: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """``distinct`` captions among all, and the percentage of photos that got the ``commonest`` one."""
+
+    distinct: int
+    commonest: str
+    share: float
 
 
 def objects_in(caption: str) -> set[int]:
@@ -122,3 +168,32 @@ def score_hallucination(captions: Sequence[str], references: Sequence[Sequence[s
         wrong += len(invented)
         captions_wrong += bool(invented)
     return Hallucination(100 * wrong / max(1, named), 100 * captions_wrong / max(1, len(captions)), named)
+
+
+def score_persons(captions: Sequence[str], references: Sequence[Sequence[str]]) -> PersonErrors:
+    """One caption a photo against that photo's reference captions; both lists in the same order.
+
+    In doubt a caption is given right: "a couple" and the like are neither an invented person nor a missed one.
+    """
+    invented = missed = without = present = 0
+    for caption, people in zip(captions, references, strict=True):
+        if any(names_person(text, surely=True) for text in people):
+            present += 1
+            missed += not names_person(caption)
+        elif not any(names_person(text) for text in people):
+            without += 1
+            invented += names_person(caption, surely=True)
+    return PersonErrors(100 * invented / max(1, without), 100 * missed / max(1, present), without, present)
+
+
+def names_person(caption: str, *, surely: bool = False) -> bool:
+    """Whether a caption names a human being; with ``surely``, by a word that is said of nothing else."""
+    known = PERSON_STEMS if surely else _POSSIBLE_STEMS
+    return any(stem(word) in known for word in content_words(caption))
+
+
+def score_variety(captions: Sequence[str]) -> Variety:
+    """How often the same is said of different photos."""
+    counts = Counter(captions)
+    commonest, times = max(counts.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+    return Variety(len(counts), commonest, 100 * times / max(1, len(captions)))

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final
 
 from photoindex.language.analysis import content_words, stem
+from photoindex.language.persons import names_person
 
 # A thing a line: what it is called. Words for people are one thing; so are those for what cannot be told apart.
 OBJECTS: Final = """
@@ -83,32 +84,12 @@ hydrant
 sign
 """
 
-# Words that say that a human being is in the photo.
-PERSONS: Final = """
-person people man woman boy girl child kid baby babies toddler infant guy lady ladies gentleman gentlemen adult teenager
-teen human someone somebody individual pedestrian passenger crowd audience spectator friend
-mother father mom dad parent son daughter brother sister grandmother grandfather husband wife bride groom bridesmaid
-player athlete skier snowboarder surfer skateboarder skater swimmer diver runner jogger cyclist bicyclist biker
-motorcyclist rider climber hiker golfer boxer wrestler footballer cricketer sportsman cowboy jockey
-umpire referee goalie goalkeeper cheerleader gymnast
-actor actress artist singer musician guitarist drummer dancer performer celebrity politician soldier officer
-policeman policemen policewoman fireman firemen firefighter worker farmer fisherman fishermen chef doctor nurse teacher
-student tourist businessman businesswoman monk nun
-"""
-# Said of human beings, but also of animals and of things: "a couple of zebras", "a ceiling fan", "a queen bed".
-POSSIBLE_PERSONS: Final = """
-couple family families team group crew fan model male female king queen princess pitcher batter catcher driver coach
-racer priest
-"""
-
 
 def _read(table: str) -> dict[str, int]:
     return {stem(word): number for number, line in enumerate(table.split("\n")) for word in line.split()}
 
 
 _OBJECT_OF: Final = _read(OBJECTS)
-PERSON_STEMS: Final = frozenset(_read(PERSONS))
-_POSSIBLE_STEMS: Final = PERSON_STEMS | frozenset(_read(POSSIBLE_PERSONS))
 # Two words that together are no such thing, or another.
 _COMPOUNDS: Final = {"hot dog": None, "teddi bear": "teddi", "fire hydrant": "hydrant", "wine glass": "glass"}
 
@@ -184,12 +165,6 @@ def score_persons(captions: Sequence[str], references: Sequence[Sequence[str]]) 
             without += 1
             invented += names_person(caption, surely=True)
     return PersonErrors(100 * invented / max(1, without), 100 * missed / max(1, present), without, present)
-
-
-def names_person(caption: str, *, surely: bool = False) -> bool:
-    """Whether a caption names a human being; with ``surely``, by a word that is said of nothing else."""
-    known = PERSON_STEMS if surely else _POSSIBLE_STEMS
-    return any(stem(word) in known for word in content_words(caption))
 
 
 def score_variety(captions: Sequence[str]) -> Variety:

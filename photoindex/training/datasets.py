@@ -4,7 +4,8 @@
 - Flickr8k: ``Flickr8k.token.txt`` with the split lists ``Flickr_8k.{train,dev,test}Images.txt`` beside it;
 - Flickr30k: ``results_20130124.token`` or ``results.csv`` (columns split by ``|``);
 - the ``captions.txt`` (``image,caption``) in which Flickr8k is often passed on;
-- a plain TSV with the columns ``image``, ``split`` and ``caption``, one row a caption.
+- a plain TSV with the columns ``image``, ``split`` and ``caption``, one row a caption; or, of photos of single things,
+  with ``label`` in the place of ``caption`` ("grand piano" is then the caption "a grand piano").
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ def _captions_file(path: Path) -> Path:
         raise DatasetError(f"no captions at {path}: no such file or folder")
     for pattern in (
         "captions.tsv",
+        "labels.tsv",
         "captions_*.json",
         "Flickr8k.token.txt",
         "results*.token",
@@ -111,7 +113,7 @@ def _captions_file(path: Path) -> Path:
         if found:
             return found[0]
     raise DatasetError(
-        f"no captions file in {path}: looked for captions.tsv, captions_*.json, Flickr8k.token.txt, "
+        f"no captions file in {path}: looked for captions.tsv, labels.tsv, captions_*.json, Flickr8k.token.txt, "
         "results*.token, results.csv and captions.txt"
     )
 
@@ -174,7 +176,14 @@ def _read_image_caption(path: Path) -> Iterator[Row]:
 def _read_tsv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            yield row["image"], row.get("split") or "train", row["caption"]
+            said = _labelled(row["label"]) if "label" in row else row["caption"]
+            yield row["image"], row.get("split") or "train", said
+
+
+def _labelled(label: str) -> str:
+    """Return the least that can be said of a photo of this thing."""
+    thing = label.replace("_", " ").strip().lower()
+    return f"{'an' if thing[:1] in 'aeiou' else 'a'} {thing}" if thing else ""
 
 
 _READERS = {

@@ -126,3 +126,12 @@ def test_kinds_are_read_by_file_name(tmp_path: Path):
     file.write_text("image\tlabel\na.jpg\tfood\n")
     with pytest.raises(DatasetError, match="no column 'kind'"):
         load_kinds(file)
+
+
+def test_a_label_is_the_least_that_can_be_said_of_a_photo(tmp_path: Path):
+    folder = photos(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "labels.tsv").write_text("image\tsplit\tlabel\na.jpg\ttrain\tgrand_piano\nb.jpg\tval\tibis\n")
+    assert [(photo.split, photo.captions) for photo in load_dataset(tmp_path, folder)] == [
+        ("train", ("a grand piano",)),
+        ("val", ("an ibis",)),
+    ]

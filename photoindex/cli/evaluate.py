@@ -175,8 +175,8 @@ def _truth(captions: Sequence[str], people: Sequence[Sequence[str]]) -> dict[str
 @click.option("--library", "kept", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep the indexed photos here, and use those kept. [default: a folder that is removed]")  # fmt: skip
 @click.option("--kinds", "kinds_file", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-              help="TSV with the columns image and kind, a row for each kind of a photo: one more row for each kind, of "
-                   "the queries for its photos.")  # fmt: skip
+              help="TSV with the columns image and kind, a row for each kind of a photo: adds a row for each kind, "
+                   "of the queries for its photos.")  # fmt: skip
 @click.option("--tutorial-model", "tutorial", metavar="NAME",
               help="Compare with the tutorial's way: one greedy caption a photo, by this model.")  # fmt: skip
 @model_option
@@ -231,9 +231,7 @@ def evaluate_search(
                 ids = _index(context, library, photos)
                 if not as_json:
                     _write_heads(name, split, photos)
-                for row, scores in _measure(
-                    context, library, photos, ids, kinds, tutorial, greedy, flags["device"]
-                ):
+                for row, scores in _measure(context, library, photos, ids, kinds, tutorial, greedy, flags["device"]):
                     rows.append({"data": name, "split": split, "photos": len(photos), "row": row, **_as_dict(scores)})
                     if not as_json:
                         _write_row(row, scores, len(photos))

@@ -47,7 +47,14 @@ hold_out_option = click.option(
 @optional_data_option
 @images_option
 @click.option("--noisy", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-              help="More photos, with captions by machines or found beside them: they teach words only.")  # fmt: skip
+              help="More photos, with captions by machines or found beside them. Those that are plain sentences teach "
+                   "captions too.")  # fmt: skip
+@click.option("--labelled", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+              help="More photos, of single things, with a label each (labels.tsv: image, split, label).")  # fmt: skip
+@click.option("--start", metavar="MODEL",
+              help="Go on from this shipped model or model folder: its encoder and terms stay, its decoder learns "
+                   "on.")  # fmt: skip
+@hold_out_option
 @click.option("--texts", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Captions without photos, a line each (.txt, .gz): they teach which words are akin.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
@@ -63,6 +70,8 @@ hold_out_option = click.option(
 @click.option("--language-epochs", type=click.IntRange(0),
               help="Stage 2, language, from --texts; 0 leaves it out. [default: 0]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8]")
+@click.option("--runs", type=click.IntRange(1),
+              help="Of stage 3, each with its own seed; the mean of their weights is kept. [default: 1]")  # fmt: skip
 @click.option("--reward-epochs", type=click.IntRange(0),
               help="Stage 4, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip
 @click.option(
@@ -88,6 +97,9 @@ def train(
     data: tuple[Path, ...],
     images: Path | None,
     noisy: tuple[Path, ...],
+    labelled: tuple[Path, ...],
+    start: str | None,
+    hold_out: int,
     texts: tuple[Path, ...],
     output: Path,
     decoder: str,
@@ -111,7 +123,18 @@ def train(
     """
     changes = {name: value for name, value in changes.items() if value is not None}
     if from_catalogue:
-        if data or images or noisy or texts or decoder != "attention" or encoder_weights or cache_folder:
+        if (
+            data
+            or images
+            or noisy
+            or labelled
+            or start
+            or hold_out
+            or texts
+            or decoder != "attention"
+            or encoder_weights
+            or cache_folder
+        ):
             raise click.UsageError("--from-catalogue learns from the library alone, and goes on from the model in use")
         learn_from_catalogue(context, output, resume, device, threads, changes)
         return
@@ -121,13 +144,13 @@ def train(
         raise click.UsageError("--model goes with --from-catalogue")
     import torch
 
-    from photoindex.library import choose_device, describe
+    from photoindex.library import choose_device, describe, load_checkpoint, model_folder
     from photoindex.training.train import train as run_training
 
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device or "auto")
-    photos = load_photos(data, images)
+    photos = load_photos(data, images, hold_out)
     context.say(f"training on {len(photos)} photos ({describe(chosen)})")
     with ProgressDisplay(context.quiet, unit="steps") as display:
         record = run_training(
@@ -139,9 +162,11 @@ def train(
             cache_folder=cache_folder,
             encoder_weights=encoder_weights,
             resume=resume,
-            noisy=load_photos(noisy, None),
+            noisy=load_photos(noisy, None, hold_out),
+            labelled=load_photos(labelled, None),
             texts=texts,
-            sources=[path.name for path in (*data, *noisy, *texts)],
+            start=load_checkpoint(model_folder(start)) if start else None,
+            sources=[path.name for path in (*data, *noisy, *labelled, *texts)],
             progress=lambda progress: _report(context, display, progress),
         )
     best = ", ".join(f"{stage} {found['best_epoch']}" for stage, found in record["stages"].items())

@@ -93,9 +93,7 @@ class SentenceEncoder:
         return F.linear(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
-        return F.layer_norm(
-            x.float(), (SIZE,), self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], EPSILON
-        )
+        return F.layer_norm(x.float(), (SIZE,), self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], EPSILON)
 
 
 def kin(words: Sequence[str], known: Sequence[str], encoder: SentenceEncoder, count: int = 5) -> tuple[Tensor, Tensor]:

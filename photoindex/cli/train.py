@@ -39,6 +39,7 @@ hold_out_option = click.option(
     help="Of a data set without photos of the split `val`, this many training photos (those whose names have the "
          "smallest SHA-256) are `val`.",
 )  # fmt: skip
+FIXED_BY_START = {"encoder", "word_epochs", "language_epochs", "hidden_size"}
 
 
 @click.command()
@@ -69,19 +70,23 @@ hold_out_option = click.option(
               help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0]")  # fmt: skip
 @click.option("--language-epochs", type=click.IntRange(0),
               help="Stage 2, language, from --texts; 0 leaves it out. [default: 0]")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8]")
+@click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8; --start: 1]")
 @click.option("--runs", type=click.IntRange(1),
-              help="Of stage 3, each with its own seed; the mean of their weights is kept. [default: 1]")  # fmt: skip
+              help="Of stage 3, each with its own seed; the mean of their weights is kept. [default: 1; --start: "
+                   "2]")  # fmt: skip
 @click.option("--reward-epochs", type=click.IntRange(0),
               help="Stage 4, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip
 @click.option(
     "--views", type=click.IntRange(1), help="Of each photo, varied by cropping and light. [default: 4; pooled: 1]"
 )
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 3. [default: 0.001]")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 3. [default: 0.001; --start: 0.0005]"
+)
 @click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 512]")
 @click.option("--threshold", type=click.IntRange(1), help="Words seen less often are unknown. [default: 4]")
 @click.option("--batch-photos", type=click.IntRange(1),
-              help="Photos a step of stages 3 and 4, each with its captions. [default: 24; pooled: 26]")  # fmt: skip
+              help="Photos a step of stages 3 and 4, each with its captions. [default: 24; pooled: 26; --start: "
+                   "64]")  # fmt: skip
 @click.option("--seed", type=int, help="The random seed. [default: 1]")
 @click.option("--cache", "cache_folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where computed features are kept (0.16 MB a view). [default: features/ in the output]")  # fmt: skip
@@ -142,6 +147,8 @@ def train(
         raise click.UsageError("say what to learn from: --data PATH or --from-catalogue")
     if changes.pop("model", None):
         raise click.UsageError("--model goes with --from-catalogue")
+    if start and (decoder != "attention" or encoder_weights or changes.keys() & FIXED_BY_START):
+        raise click.UsageError("--start keeps the model's encoder, terms and sizes: leave out what would change them")
     import torch
 
     from photoindex.library import choose_device, describe, load_checkpoint, model_folder
@@ -155,7 +162,7 @@ def train(
     with ProgressDisplay(context.quiet, unit="steps") as display:
         record = run_training(
             photos,
-            _recipe(decoder, changes),
+            _recipe("further" if start else decoder, changes),
             output,
             name=output.name,
             device=chosen,

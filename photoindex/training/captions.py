@@ -57,6 +57,7 @@ class CaptionRecipe:
     text_weight: float = 0.5  # of their loss
     max_words: int = 22  # longer captions are cut in training
     averaging: bool = True
+    average_keep: float = 0.998  # of the average of the weights that each step keeps
     runs: int = 1  # from the same beginning, with seeds of their own: the mean of their weights is kept
     seed: int = 1
 
@@ -66,6 +67,13 @@ TUTORIAL = CaptionRecipe(
     decoder="pooled", dropout=0.0, constant_rate=True, warmup_steps=0, label_smoothing=0.0, weight_decay=0.0,
     clip_norm=0.0, batch_photos=26, averaging=False, most_captions=5, noisy_share=0.0, labelled_share=0.0,
     text_captions=0,
+)  # fmt: skip
+
+
+# Of a decoder that has learned from people's captions already: what is new to it, gently.
+FURTHER = CaptionRecipe(
+    epochs=1, learning_rate=5e-4, warmup_steps=20, batch_photos=64, most_captions=2, noisy_share=0.6,
+    labelled_share=0.3, text_captions=0, average_keep=0.98, runs=2,
 )  # fmt: skip
 
 

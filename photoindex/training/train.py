@@ -30,6 +30,7 @@ from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import TrainingError
 from photoindex.training.captions import (
+    FURTHER,
     TUTORIAL,
     CaptionRecipe,
     CaptionStage,
@@ -45,7 +46,7 @@ from photoindex.training.cooccurrence import read_texts, term_embeddings
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import View, ViewCache, build_cache, trunk_cache
 from photoindex.training.growing import grown_decoder
-from photoindex.training.loop import Loop, Report, Schedule, Stage, TrainingProgress
+from photoindex.training.loop import AVERAGING, Loop, Report, Schedule, Stage, TrainingProgress
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
 from photoindex.training.sentences import SentenceEncoder
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
@@ -79,7 +80,10 @@ RECIPES = {
         captions=TUTORIAL,
         reward=dataclasses.replace(RewardRecipe(), epochs=0),
     ),
+    "further": Recipe(views=1, words=dataclasses.replace(TermRecipe(), epochs=0), captions=FURTHER),
 }
+# Chosen on the validation photos of all data sets together; the model card has the figures.
+SEARCH = SearchSettings(doubt=0.6, doubt_below=-1.0, doubt_persons_below=-1.0)
 
 
 def train(
@@ -406,6 +410,7 @@ class _Training:
             recipe.seed,
             constant=isinstance(recipe, CaptionRecipe) and recipe.constant_rate,
             average=not isinstance(recipe, CaptionRecipe) or recipe.averaging,
+            keep=recipe.average_keep if isinstance(recipe, CaptionRecipe) else AVERAGING,
         )
         settings = {**asdict(recipe), "encoder": self.recipe.encoder, "views": self.recipe.views}
         settings["data"] = self.record["data"]
@@ -427,7 +432,7 @@ class _Training:
                 self.encoder,
                 decoder,
                 vocabulary,
-                SearchSettings(),
+                SEARCH,
                 LICENCE,
                 imagenet_labels(),
                 self.record,

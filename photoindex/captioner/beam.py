@@ -36,7 +36,7 @@ class SearchSettings:
     evidence: float = 0.1  # what the photo's evidence for a word adds to the score of a hypothesis that says it
     doubt: float = 0.0  # what each logit below the next two settings takes from a word's log-probability
     doubt_below: float = -1.0  # the logit of its term from which a word costs nothing
-    doubt_persons_below: float = -1.0  # the same of words for human beings, which are weighed together
+    doubt_persons_below: float = -1.0  # the same of the log-odds that somebody is there, for words for human beings
 
     def __str__(self) -> str:
         return (

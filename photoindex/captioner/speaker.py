@@ -33,8 +33,13 @@ class Speaker:
         evidence = doubts = None
         if logits is not None and self._words is not None:
             evidence = self._words.evidence(self._head.impacts(logits)) if settings.evidence else None
-            doubts = self._words.doubts(logits, settings) if settings.doubt else None
+            if settings.doubt:
+                doubts = self._words.doubts(logits, settings, self._somebody(seen))
         return search(self._decoder, seen, settings, self._repeatable, evidence, doubts)
+
+    def _somebody(self, seen: Seen) -> Tensor | None:
+        """The log-odds (N, 1) that there is a human being in each photo, where the term head says so."""
+        return None if self._head.somebody is None else self._head.somebody(seen.summary)
 
 
 class WordTerms:
@@ -52,14 +57,16 @@ class WordTerms:
         """Impacts (N, terms) -> what speaks for each word, (N, V); 0 for a word that is a form of no term."""
         return impacts[:, self._terms] * self._known
 
-    def doubts(self, logits: Tensor, settings: SearchSettings) -> Tensor:
+    def doubts(self, logits: Tensor, settings: SearchSettings, somebody: Tensor | None = None) -> Tensor:
         """Logits (N, terms) -> what each word costs, (N, V), 0 or less; nothing for a word that is a form of no term.
 
-        Words for human beings are as sure as the surest of them: that somebody is there is easier to see than who.
+        Words for human beings are as sure as it is that ``somebody`` is there, log-odds (N, 1), which is easier to see
+        than who; without it they are as sure as the surest of them.
         """
         short = (logits[:, self._terms] - settings.doubt_below).clamp(max=0) * self._known
         if len(self._persons):
-            somebody = logits[:, self._persons].amax(1, keepdim=True)  # (N, 1)
+            if somebody is None:
+                somebody = logits[:, self._persons].amax(1, keepdim=True)
             short = torch.where(self._of_persons, (somebody - settings.doubt_persons_below).clamp(max=0), short)
         return settings.doubt * short
 

@@ -47,6 +47,7 @@ from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import View, ViewCache, build_cache, trunk_cache
 from photoindex.training.growing import grown_decoder
 from photoindex.training.loop import AVERAGING, Loop, Report, Schedule, Stage, TrainingProgress
+from photoindex.training.persons import fit_somebody, persons_in
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
 from photoindex.training.sentences import SentenceEncoder
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
@@ -323,10 +324,27 @@ class _Training:
             lambda run: CaptionStage(*common, run, self.device, noisy=self.noisy, labelled=self.labelled, texts=said),
             decoder,
         )
+        self._learn_persons(seen)
         self._write(decoder, vocabulary)
         if self.recipe.reward.epochs:
             self._loop(RewardStage(*common, self.recipe.reward, self.device), self.recipe.reward)
             self._write(decoder, vocabulary)
+
+    def _learn_persons(self, seen: SeenCache) -> None:
+        """Have the term head tell photos with a human being; a labelled photo counts as one without."""
+        told = {n: persons_in(self.photos[n].captions) for n in self._trained()}
+        numbers = [n for n, present in told.items() if present is not None]
+        if self.head is None or len({told[n] for n in numbers}) < 2:
+            return
+        summaries = torch.cat(
+            [seen.plain(numbers[n : n + TAIL_BATCH]).summary.cpu() for n in range(0, len(numbers), TAIL_BATCH)]
+        )
+        weights = torch.tensor([float(max(1, self.repeats[n])) for n in numbers])
+        present = torch.tensor([told[n] for n in numbers])
+        head = TermHead(dataclasses.replace(self.head.config, somebody=True))
+        head.load_state_dict(self.head.state_dict(), strict=False)
+        head.somebody = fit_somebody(summaries, present, weights)
+        self.head = head.eval().to(self.device)
 
     def _in_runs(self, stage_of: Callable[[CaptionRecipe], CaptionStage], decoder: Decoder) -> None:
         """Train the decoder several times from where it is, and leave the mean of the runs' weights in it.

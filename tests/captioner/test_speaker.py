@@ -90,3 +90,12 @@ def test_persons_are_as_sure_as_the_surest_of_them():
     assert doubts[:, numbers["man"]].tolist() == doubts[:, numbers["woman"]].tolist() == [-1.0, 0.0]
     assert doubts[:, numbers["dogs"]].tolist() == [-1.0, -1.0]
     assert doubts[:, numbers["a"]].tolist() == [0.0, 0.0]
+
+
+def test_what_the_head_says_of_somebody_counts_for_more_than_single_words():
+    words = Vocabulary.from_captions(["a man with dogs"], threshold=1)
+    numbers = {word: number for number, word in enumerate(words.words)}
+    known = WordTerms(words, ("man", "dog"), torch.device("cpu"))
+    settings = SearchSettings(doubt=0.5, doubt_below=-1.0, doubt_persons_below=0.0)
+    doubts = known.doubts(torch.tensor([[5.0, 0.0], [-5.0, 0.0]]), settings, torch.tensor([[-2.0], [1.0]]))
+    assert doubts[:, numbers["man"]].tolist() == [-1.0, 0.0]

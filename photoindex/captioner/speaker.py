@@ -28,6 +28,7 @@ class Speaker:
             self._words = WordTerms(checkpoint.vocabulary, checkpoint.terms, device)
             self._head = checkpoint.term_head
 
+    @torch.inference_mode()
     def say(self, seen: Seen, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
         """What to say of N photos, best first; ``logits`` (N, terms) are the term head's, where there is one."""
         evidence = doubts = None

@@ -72,7 +72,7 @@ TUTORIAL = CaptionRecipe(
 
 # Of a decoder that has learned from people's captions already: what is new to it, gently.
 FURTHER = CaptionRecipe(
-    epochs=1, learning_rate=5e-4, warmup_steps=20, batch_photos=64, most_captions=2, noisy_share=0.6,
+    epochs=1, learning_rate=5e-4, warmup_steps=20, batch_photos=64, most_captions=1, noisy_share=0.6,
     labelled_share=0.3, text_captions=0, average_keep=0.98, runs=2,
 )  # fmt: skip
 

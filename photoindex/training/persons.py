@@ -42,8 +42,8 @@ def fit_somebody(summaries: Tensor, present: Tensor, weights: Tensor) -> nn.Line
         found.backward()  # type: ignore[no-untyped-call]
         return found
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
     with torch.no_grad():  # from standardised summaries to summaries
-        line.weight /= spread
-        line.bias -= (line.weight * mean).sum()
+        line.weight.div_(spread)
+        line.bias.sub_((line.weight * mean).sum())
     return line.requires_grad_(False)

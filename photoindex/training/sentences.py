@@ -80,8 +80,9 @@ class SentenceEncoder:
         return F.normalize(x.float().mean(1), dim=1)
 
     def _layer(self, x: Tensor, name: str) -> Tensor:
+        count, length, _ = x.shape
         query, key, value = (
-            self._linear(x, f"{name}attention.self.{part}").unflatten(2, (HEADS, -1)).transpose(1, 2)
+            self._linear(x, f"{name}attention.self.{part}").view(count, length, HEADS, -1).transpose(1, 2)
             for part in ("query", "key", "value")
         )
         looked = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)

@@ -7,7 +7,8 @@ n-gram of ``no_repeat`` words, and never says ``<unk>``: a caption with a hole i
 Where the photo itself speaks for words (the term head's impacts), finished hypotheses are ranked again by what their
 words have for them, as detected words are in Fang et al. (2015, arXiv:1411.4952, section 6): a likely phrase that
 nothing in the photo supports loses to a slightly less likely one that is seen. Adding it during the search did no
-better.
+better. Subtracting does: while beams advance, a word that the photo speaks against costs what ``doubts`` say, so that
+hypotheses without it stay in the beam.
 """
 
 from __future__ import annotations
@@ -33,12 +34,20 @@ class SearchSettings:
     no_repeat: int = 3
     say_once: bool = True  # a word that is not among the ``repeatable`` ones is said once at most
     evidence: float = 0.1  # what the photo's evidence for a word adds to the score of a hypothesis that says it
+    doubt: float = 0.0  # what each logit below the next two settings takes from a word's log-probability
+    doubt_below: float = -1.0  # the logit of its term from which a word costs nothing
+    doubt_persons_below: float = -1.0  # the same of the log-odds that somebody is there, for words for human beings
 
     def __str__(self) -> str:
         return (
             f"beam={self.beam_width} length_penalty={self.length_penalty:g} no_repeat={self.no_repeat}"
             + (" say_once" if self.say_once else "")
             + (f" evidence={self.evidence:g}" if self.evidence else "")
+            + (
+                f" doubt={self.doubt:g} below {self.doubt_below:g}, persons {self.doubt_persons_below:g}"
+                if self.doubt
+                else ""
+            )
         )
 
 
@@ -59,11 +68,13 @@ def search(
     settings: SearchSettings,
     repeatable: frozenset[int] = frozenset(),
     evidence: Tensor | None = None,
+    doubts: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """N photos -> for each up to ``beam_width`` hypotheses, best first.
 
     ``repeatable`` are the words that ``settings.say_once`` does not hold for. ``evidence`` (N, V), 0 or more, is how
-    strongly each photo speaks for each word; without it only probabilities count.
+    strongly each photo speaks for each word; without it only probabilities count. ``doubts`` (N, V), 0 or less, are
+    added to the log-probability of a word in the search and in scores, but not in what is returned as log-probability.
 
     All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
     hypotheses that no open one can overtake, or at ``max_words``.
@@ -77,6 +88,9 @@ def search(
     for length in range(1, settings.max_words + 2):
         hidden, state = decoder.step(words, state)
         log_probs = decoder.logits(hidden).float().log_softmax(-1)
+        if doubts is not None:
+            owners = [photo for photo, hypotheses in enumerate(beams) for _ in hypotheses]
+            log_probs += doubts[torch.tensor(owners, device=device)]
         last = length > settings.max_words
         parents, next_words, next_beams = _advance(log_probs, beams, finished, settings, repeatable, last)
         beams = next_beams
@@ -84,6 +98,8 @@ def search(
             break
         state = state.select(torch.tensor(parents, device=device))
         words = torch.tensor(next_words, device=device)
+    if doubts is not None:
+        finished = [_undoubted(found, row) for found, row in zip(finished, doubts, strict=True)]
     if evidence is not None and settings.evidence:
         finished = [_weighed(found, row, settings.evidence) for found, row in zip(finished, evidence, strict=True)]
     for hypotheses in finished:
@@ -95,6 +111,11 @@ def search(
 def _weighed(hypotheses: list[Hypothesis], evidence: Tensor, weight: float) -> list[Hypothesis]:
     """One photo's hypotheses with ``evidence`` (V,) for their words in their scores; a word counts once."""
     return [replace(h, score=h.score + weight * float(evidence[sorted(set(h.words))].sum())) for h in hypotheses]
+
+
+def _undoubted(hypotheses: list[Hypothesis], doubts: Tensor) -> list[Hypothesis]:
+    """One photo's hypotheses with the decoder's own log-probabilities; their scores stay."""
+    return [replace(h, log_probability=h.log_probability - float(doubts[list(h.words)].sum())) for h in hypotheses]
 
 
 def _advance(

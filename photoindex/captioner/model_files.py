@@ -16,7 +16,8 @@ from typing import Any
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
 
-FORMAT = 2  # 1: before the term head
+FORMAT = 3  # 1: before the term head; 2: before doubts in the search
+OLDEST_FORMAT = 2
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 WEIGHTS_FILE = "model.safetensors"
 VOCABULARY_FILE = "vocabulary.txt"
@@ -82,7 +83,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "name" not in config:
         raise CheckpointError(f"{path} is not a photoindex model config")
-    if config["format"] < FORMAT:
+    if config["format"] < OLDEST_FORMAT:
         raise CheckpointError(
             f"{folder} was made by an older photoindex (format {config['format']}); use the shipped model or train anew"
         )

@@ -96,9 +96,9 @@ class NeuralCaptioner:
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         feature_map = self._runtime.see(np.stack(photos))
         labels, kinds = self._labels(self._runtime.classify(feature_map))
-        impacts = self._runtime.impacts(feature_map)
-        found = self._runtime.say(feature_map, impacts, self._search)
-        terms = self._terms(impacts, len(photos))
+        logits = self._runtime.term_logits(feature_map)
+        found = self._runtime.say(feature_map, logits, self._search)
+        terms = self._terms(logits, len(photos))
         decode = self._checkpoint.vocabulary.decode
         return [
             Prediction(
@@ -110,13 +110,13 @@ class NeuralCaptioner:
             for number, hypotheses in enumerate(found)
         ]
 
-    def _terms(self, impacts: Tensor | None, photos: int) -> list[TermVector | None]:
+    def _terms(self, logits: Tensor | None, photos: int) -> list[TermVector | None]:
         head = self._checkpoint.term_head
-        if head is None or impacts is None:
+        if head is None or logits is None:
             return [None] * photos
         return [
             TermVector(np.array(ids, np.uint16), np.array(levels, np.uint8))
-            for ids, levels in strongest(impacts, head.config)
+            for ids, levels in strongest(head.impacts(logits), head.config)
         ]
 
     def _labels(self, logits: Tensor) -> tuple[list[tuple[Label, ...]], list[tuple[Label, ...]]]:

@@ -66,17 +66,17 @@ class Runtime:
         """Feature maps (N, C, h, w) -> ImageNet logits (N, 1000)."""
         return self._encoder.classify(feature_map)
 
-    def impacts(self, feature_map: Tensor) -> Tensor | None:
-        """Feature maps -> the term head's impacts (N, terms), where the model has one."""
+    def term_logits(self, feature_map: Tensor) -> Tensor | None:
+        """Feature maps -> the term head's logits (N, terms), where the model has one."""
         head = self._checkpoint.term_head
-        return None if head is None else head.impacts(head(feature_map))
+        return None if head is None else head(feature_map)
 
-    def say(self, feature_map: Tensor, impacts: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
-        """Feature maps of N photos and their impacts -> what to say of each, best first."""
+    def say(self, feature_map: Tensor, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
+        """Feature maps of N photos and their term logits -> what to say of each, best first."""
 
         def say(some: slice) -> list[list[Hypothesis]]:
             seen = self._checkpoint.look(feature_map[some])
-            return self._speaker.say(seen, None if impacts is None else impacts[some], settings)
+            return self._speaker.say(seen, None if logits is None else logits[some], settings)
 
         if self._shares is None:
             return say(slice(0, len(feature_map)))

@@ -10,6 +10,7 @@ from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.network import Seen, WordSteps
 from photoindex.captioner.vocabulary import SPECIAL, Vocabulary
 from photoindex.language.analysis import content_words, stem
+from photoindex.language.persons import PERSON_STEMS
 
 
 class Speaker:
@@ -21,17 +22,54 @@ class Speaker:
     def __init__(self, checkpoint: Checkpoint, decoder: WordSteps) -> None:
         self._decoder = decoder
         self._repeatable = checkpoint.vocabulary.function_words()
-        self._terms = None
+        self._words: WordTerms | None = None
         if checkpoint.term_head is not None:
-            self._terms = terms_of_words(checkpoint.vocabulary, checkpoint.terms)
-            self._terms = self._terms.to(next(checkpoint.term_head.parameters()).device)
+            device = next(checkpoint.term_head.parameters()).device
+            self._words = WordTerms(checkpoint.vocabulary, checkpoint.terms, device)
+            self._head = checkpoint.term_head
 
-    def say(self, seen: Seen, impacts: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
-        """What to say of N photos, best first; ``impacts`` (N, terms) are the term head's, where there is one."""
-        evidence = None
-        if impacts is not None and self._terms is not None:
-            evidence = impacts[:, self._terms.clamp(min=0)] * (self._terms >= 0)  # (N, V)
-        return search(self._decoder, seen, settings, self._repeatable, evidence)
+    @torch.inference_mode()
+    def say(self, seen: Seen, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
+        """What to say of N photos, best first; ``logits`` (N, terms) are the term head's, where there is one."""
+        evidence = doubts = None
+        if logits is not None and self._words is not None:
+            evidence = self._words.evidence(self._head.impacts(logits)) if settings.evidence else None
+            if settings.doubt:
+                doubts = self._words.doubts(logits, settings, self._somebody(seen))
+        return search(self._decoder, seen, settings, self._repeatable, evidence, doubts)
+
+    def _somebody(self, seen: Seen) -> Tensor | None:
+        """The log-odds (N, 1) that there is a human being in each photo, where the term head says so."""
+        return None if self._head.somebody is None else self._head.somebody(seen.summary)
+
+
+class WordTerms:
+    """What the terms of a photo say of the words of a vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary, terms: tuple[str, ...], device: torch.device) -> None:
+        found = terms_of_words(vocabulary, terms)
+        self._terms = found.clamp(min=0).to(device)  # (V,)
+        self._known = (found >= 0).to(device)  # (V,)
+        persons = [number for number, term in enumerate(terms) if term in PERSON_STEMS]
+        self._persons = torch.tensor(persons, dtype=torch.long, device=device)
+        self._of_persons = torch.isin(self._terms, self._persons) & self._known  # (V,)
+
+    def evidence(self, impacts: Tensor) -> Tensor:
+        """Impacts (N, terms) -> what speaks for each word, (N, V); 0 for a word that is a form of no term."""
+        return impacts[:, self._terms] * self._known
+
+    def doubts(self, logits: Tensor, settings: SearchSettings, somebody: Tensor | None = None) -> Tensor:
+        """Logits (N, terms) -> what each word costs, (N, V), 0 or less; nothing for a word that is a form of no term.
+
+        Words for human beings are as sure as it is that ``somebody`` is there, log-odds (N, 1), which is easier to see
+        than who; without it they are as sure as the surest of them.
+        """
+        short = (logits[:, self._terms] - settings.doubt_below).clamp(max=0) * self._known
+        if len(self._persons):
+            if somebody is None:
+                somebody = logits[:, self._persons].amax(1, keepdim=True)
+            short = torch.where(self._of_persons, (somebody - settings.doubt_persons_below).clamp(max=0), short)
+        return settings.doubt * short
 
 
 def terms_of_words(vocabulary: Vocabulary, terms: tuple[str, ...]) -> Tensor:

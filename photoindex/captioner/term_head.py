@@ -30,6 +30,7 @@ class TermHeadConfig:
     dropout: float = 0.3
     kept: int = 192  # terms of a photo; the rest speak for it too faintly to be worth their room
     scale: float = 0.05  # of the 8-bit impacts that are stored: an impact is at most 255 times it
+    somebody: bool = False  # whether it says how likely there is a human being in the photo
 
 
 class TermHead(nn.Module):
@@ -45,6 +46,8 @@ class TermHead(nn.Module):
         self.part_terms = nn.Linear(size, config.terms, bias=False)
         self.offset = nn.Parameter(torch.full((config.terms,), 3.0))
         self.importance = nn.Parameter(torch.zeros(config.terms))  # of a term in queries; softplus makes it positive
+        # The log-odds that a human being is in the photo, a linear reading of the summary.
+        self.somebody = nn.Linear(size, 1) if config.somebody else None
         self.dropout = nn.Dropout(config.dropout)
         nn.init.normal_(self.whole_terms.weight, std=size**-0.5)
         nn.init.normal_(self.part_terms.weight, std=size**-0.5)

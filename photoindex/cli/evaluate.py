@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
-from photoindex.cli.train import data_option, images_option, load_photos
+from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
 from photoindex.errors import ConfigError, FolderError
 from photoindex.system.paths import printable
 from photoindex.types import Prediction, Progress
@@ -46,6 +46,7 @@ def evaluate() -> None:
 @evaluate.command("captions")
 @data_option
 @images_option
+@hold_out_option
 @click.option("--split", default="val", show_default=True, help="Which photos to caption.")
 @click.option("--model", "models", multiple=True, metavar="NAME",
               help="A shipped model or a model folder; several are compared. [default: the shipped one]")  # fmt: skip
@@ -64,6 +65,7 @@ def evaluate_captions(
     /,
     data: tuple[Path, ...],
     images: Path | None,
+    hold_out: int,
     split: str,
     models: tuple[str, ...],
     beams: tuple[int, ...],
@@ -73,16 +75,18 @@ def evaluate_captions(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """BLEU-1 to 4, ROUGE-L, CIDEr and CHAIR of models on photos with captions by people.
+    """How good captions are, and how true, on photos with captions by people.
 
-    Each data set is scored by itself. Scores are pycocoevalcap's, in percent; the extra `train` has it. CHAIRi is how
-    many of the things that captions name no person named, CHAIRs how many captions name such a thing: less is better.
+    Each data set is scored by itself. BLEU-1 to 4, ROUGE-L and CIDEr are pycocoevalcap's, in percent; the extra `train`
+    has it. CHAIRi is how many of the things that captions name no person named, CHAIRs how many captions name such a
+    thing. "invented" is how many of the photos in which people named nobody got a caption that names a person, "missed"
+    how many of the photos in which they named somebody got one that names nobody. Less is better. "distinct" is how
+    many different captions there are, "commonest" how many percent of the photos got the most frequent one.
     """
     import torch
 
     from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training.caption_scores import caption_photos, score_captions
-    from photoindex.training.hallucination import score_hallucination
 
     if threads:
         torch.set_num_threads(threads)
@@ -90,7 +94,7 @@ def evaluate_captions(
     rows: list[dict[str, Any]] = []
     written: list[str] = []
     for path in data:
-        photos = _photos_of(path, images, split)
+        photos = _photos_of(path, images, hold_out, split)
         for model in models or ("default",):
             checkpoint = load_checkpoint(model_folder(model))
             widths = beams or (3,)
@@ -107,8 +111,7 @@ def evaluate_captions(
             for width, captions in zip(widths, by_width, strict=True):
                 people = [photo.captions for photo in photos]
                 scores = dataclasses.asdict(score_captions(captions, people))
-                invented = score_hallucination(captions, people)
-                scores |= {"chair_objects": invented.objects, "chair_captions": invented.captions}
+                scores |= _truth(captions, people)
                 rows.append(
                     {"data": path.name, "split": split, "model": checkpoint.name, "beam_width": width, **scores}
                 )
@@ -122,12 +125,14 @@ def evaluate_captions(
         write_json(rows)
         return
     heads = ("data", "model", "beam", "photos", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr",
-             "CHAIRi", "CHAIRs")  # fmt: skip
+             "CHAIRi", "CHAIRs", "invented", "missed", "distinct", "commonest")  # fmt: skip
     table = [heads] + [
         (
             row["data"], row["model"], str(row["beam_width"]), str(row["photos"]),
             *(f"{row[key]:.1f}" for key in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider",
-                                            "chair_objects", "chair_captions")),
+                                            "chair_objects", "chair_captions", "persons_invented",
+                                            "persons_missed")),
+            str(row["distinct"]), f"{row['commonest_share']:.1f}",
         )
         for row in rows
     ]  # fmt: skip
@@ -139,15 +144,39 @@ def evaluate_captions(
         click.echo("  ".join(cells))
 
 
+def _truth(captions: Sequence[str], people: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """How true captions are, beside what people said of the photos."""
+    from photoindex.training import hallucination
+
+    things = hallucination.score_hallucination(captions, people)
+    persons = hallucination.score_persons(captions, people)
+    variety = hallucination.score_variety(captions)
+    return {
+        "chair_objects": things.objects,
+        "chair_captions": things.captions,
+        "persons_invented": persons.invented,
+        "persons_missed": persons.missed,
+        "photos_without_persons": persons.without,
+        "photos_with_persons": persons.present,
+        "distinct": variety.distinct,
+        "commonest": variety.commonest,
+        "commonest_share": variety.share,
+    }
+
+
 # ---- search --------------------------------------------------------------------------------------
 
 
 @evaluate.command("search")
 @data_option
 @images_option
+@hold_out_option
 @click.option("--split", default="val", show_default=True, help="Which photos to search, by their own captions.")
 @click.option("--library", "kept", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep the indexed photos here, and use those kept. [default: a folder that is removed]")  # fmt: skip
+@click.option("--kinds", "kinds_file", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="TSV with the columns image and kind, a row for each kind of a photo: adds a row for each kind, "
+                   "of the queries for its photos.")  # fmt: skip
 @click.option("--tutorial-model", "tutorial", metavar="NAME",
               help="Compare with the tutorial's way: one greedy caption a photo, by this model.")  # fmt: skip
 @model_option
@@ -163,8 +192,10 @@ def evaluate_search(
     /,
     data: tuple[Path, ...],
     images: Path | None,
+    hold_out: int,
     split: str,
     kept: Path | None,
+    kinds_file: Path | None,
     tutorial: str | None,
     as_json: bool,
     **flags: Any,
@@ -184,8 +215,10 @@ def evaluate_search(
     """
     # Imported here: `photoindex --help` describes this command, and needs none of it.
     from photoindex.library import Library, RememberingCaptioner, load_captioner
+    from photoindex.training.datasets import load_kinds
 
-    groups = _groups(data, images, split)
+    kinds = load_kinds(kinds_file) if kinds_file is not None else {}
+    groups = _groups(data, images, hold_out, split)
     settings = context.settings(**flags)
     memory: dict[bytes, Prediction] = {}
     greedy: dict[Path, str] = {}
@@ -198,7 +231,7 @@ def evaluate_search(
                 ids = _index(context, library, photos)
                 if not as_json:
                     _write_heads(name, split, photos)
-                for row, scores in _measure(context, library, photos, ids, tutorial, greedy, flags["device"]):
+                for row, scores in _measure(context, library, photos, ids, kinds, tutorial, greedy, flags["device"]):
                     rows.append({"data": name, "split": split, "photos": len(photos), "row": row, **_as_dict(scores)})
                     if not as_json:
                         _write_row(row, scores, len(photos))
@@ -211,6 +244,7 @@ def _measure(
     library: Library,
     photos: Sequence[CaptionedPhoto],
     ids: Sequence[int | None],
+    kinds: Mapping[str, Sequence[str]],
     tutorial: str | None,
     greedy: dict[Path, str],
     device: str | None,
@@ -246,6 +280,10 @@ def _measure(
             ranks = rank(partial(_show_progress, display, name))
         if ranks.size:
             yield name, search_scores.score_ranks(ranks, len(photos))
+        if name.startswith("all: "):
+            of_query = [kinds.get(photo.path.name, ()) for photo in photos for _ in photo.captions]
+            for kind, some in search_scores.ranks_by_kind(ranks, of_query):
+                yield f"  of {kind}", search_scores.score_ranks(some, len(photos))
 
 
 def _show_progress(display: ProgressDisplay, stage: str, done: int, total: int) -> None:
@@ -289,22 +327,24 @@ def _greedy(context: Context, photos: Sequence[CaptionedPhoto], model: str, devi
     return captions
 
 
-def _groups(data: Sequence[Path], images: Path | None, split: str) -> list[tuple[str, list[CaptionedPhoto]]]:
+def _groups(
+    data: Sequence[Path], images: Path | None, hold_out: int, split: str
+) -> list[tuple[str, list[CaptionedPhoto]]]:
     """Each data set under a name of its own, then all of them together."""
     groups: dict[str, list[CaptionedPhoto]] = {}
     for path in dict.fromkeys(path.absolute() for path in data):
         plain = name = path.name if path.is_dir() else path.parent.name
         while name in groups:
             name = f"{plain}-{len(groups) + 1}"
-        groups[name] = _photos_of(path, images, split)
+        groups[name] = _photos_of(path, images, hold_out, split)
     together = {photo.path: photo for photos in groups.values() for photo in photos}
     if len(groups) > 1:
         groups["+".join(groups)] = list(together.values())
     return list(groups.items())
 
 
-def _photos_of(path: Path, images: Path | None, split: str) -> list[CaptionedPhoto]:
-    photos = [photo for photo in load_photos([path], images) if photo.split == split]
+def _photos_of(path: Path, images: Path | None, hold_out: int, split: str) -> list[CaptionedPhoto]:
+    photos = [photo for photo in load_photos([path], images, hold_out) if photo.split == split]
     if not photos:
         raise click.UsageError(f"{path} has no photos of the split {split!r}")
     return photos

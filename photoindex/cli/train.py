@@ -34,6 +34,12 @@ images_option = click.option(
     "--images", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="The folder of the photos. [default: images/ beside the captions]",
 )  # fmt: skip
+hold_out_option = click.option(
+    "--hold-out", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+    help="Of a data set without photos of the split `val`, this many training photos (those whose names have the "
+         "smallest SHA-256) are `val`.",
+)  # fmt: skip
+FIXED_BY_START = {"encoder", "word_epochs", "language_epochs", "hidden_size"}
 
 
 @click.command()
@@ -42,7 +48,14 @@ images_option = click.option(
 @optional_data_option
 @images_option
 @click.option("--noisy", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-              help="More photos, with captions by machines or found beside them: they teach words only.")  # fmt: skip
+              help="More photos, with captions by machines or found beside them. Those that are plain sentences teach "
+                   "captions too.")  # fmt: skip
+@click.option("--labelled", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+              help="More photos, of single things, with a label each (labels.tsv: image, split, label).")  # fmt: skip
+@click.option("--start", metavar="MODEL",
+              help="Go on from this shipped model or model folder: its encoder and terms stay, its decoder learns "
+                   "on.")  # fmt: skip
+@hold_out_option
 @click.option("--texts", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Captions without photos, a line each (.txt, .gz): they teach which words are akin.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
@@ -57,17 +70,23 @@ images_option = click.option(
               help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0]")  # fmt: skip
 @click.option("--language-epochs", type=click.IntRange(0),
               help="Stage 2, language, from --texts; 0 leaves it out. [default: 0]")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8]")
+@click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8; --start: 1]")
+@click.option("--runs", type=click.IntRange(1),
+              help="Of stage 3, each with its own seed; the mean of their weights is kept. [default: 1; --start: "
+                   "2]")  # fmt: skip
 @click.option("--reward-epochs", type=click.IntRange(0),
               help="Stage 4, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip
 @click.option(
     "--views", type=click.IntRange(1), help="Of each photo, varied by cropping and light. [default: 4; pooled: 1]"
 )
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 3. [default: 0.001]")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 3. [default: 0.001; --start: 0.0005]"
+)
 @click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 512]")
 @click.option("--threshold", type=click.IntRange(1), help="Words seen less often are unknown. [default: 4]")
 @click.option("--batch-photos", type=click.IntRange(1),
-              help="Photos a step of stages 3 and 4, each with its captions. [default: 24; pooled: 26]")  # fmt: skip
+              help="Photos a step of stages 3 and 4, each with its captions. [default: 24; pooled: 26; --start: "
+                   "64]")  # fmt: skip
 @click.option("--seed", type=int, help="The random seed. [default: 1]")
 @click.option("--cache", "cache_folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where computed features are kept (0.16 MB a view). [default: features/ in the output]")  # fmt: skip
@@ -83,6 +102,9 @@ def train(
     data: tuple[Path, ...],
     images: Path | None,
     noisy: tuple[Path, ...],
+    labelled: tuple[Path, ...],
+    start: str | None,
+    hold_out: int,
     texts: tuple[Path, ...],
     output: Path,
     decoder: str,
@@ -106,7 +128,18 @@ def train(
     """
     changes = {name: value for name, value in changes.items() if value is not None}
     if from_catalogue:
-        if data or images or noisy or texts or decoder != "attention" or encoder_weights or cache_folder:
+        if (
+            data
+            or images
+            or noisy
+            or labelled
+            or start
+            or hold_out
+            or texts
+            or decoder != "attention"
+            or encoder_weights
+            or cache_folder
+        ):
             raise click.UsageError("--from-catalogue learns from the library alone, and goes on from the model in use")
         learn_from_catalogue(context, output, resume, device, threads, changes)
         return
@@ -114,29 +147,33 @@ def train(
         raise click.UsageError("say what to learn from: --data PATH or --from-catalogue")
     if changes.pop("model", None):
         raise click.UsageError("--model goes with --from-catalogue")
+    if start and (decoder != "attention" or encoder_weights or changes.keys() & FIXED_BY_START):
+        raise click.UsageError("--start keeps the model's encoder, terms and sizes: leave out what would change them")
     import torch
 
-    from photoindex.library import choose_device, describe
+    from photoindex.library import choose_device, describe, load_checkpoint, model_folder
     from photoindex.training.train import train as run_training
 
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device or "auto")
-    photos = load_photos(data, images)
+    photos = load_photos(data, images, hold_out)
     context.say(f"training on {len(photos)} photos ({describe(chosen)})")
     with ProgressDisplay(context.quiet, unit="steps") as display:
         record = run_training(
             photos,
-            _recipe(decoder, changes),
+            _recipe("further" if start else decoder, changes),
             output,
             name=output.name,
             device=chosen,
             cache_folder=cache_folder,
             encoder_weights=encoder_weights,
             resume=resume,
-            noisy=load_photos(noisy, None),
+            noisy=load_photos(noisy, None, hold_out),
+            labelled=load_photos(labelled, None),
             texts=texts,
-            sources=[path.name for path in (*data, *noisy, *texts)],
+            start=load_checkpoint(model_folder(start)) if start else None,
+            sources=[path.name for path in (*data, *noisy, *labelled, *texts)],
             progress=lambda progress: _report(context, display, progress),
         )
     best = ", ".join(f"{stage} {found['best_epoch']}" for stage, found in record["stages"].items())
@@ -216,8 +253,8 @@ def _report(context: Context, display: ProgressDisplay, progress: TrainingProgre
     display(Progress(stage, progress.done, progress.total, detail=detail))
 
 
-def load_photos(data: Iterable[Path], images: Path | None) -> list[CaptionedPhoto]:
-    """The photos of these data sets, one after the other."""
-    from photoindex.training.datasets import load_dataset
+def load_photos(data: Iterable[Path], images: Path | None, held_out: int = 0) -> list[CaptionedPhoto]:
+    """Return the photos of these data sets, one set after the other; see :func:`.datasets.hold_out`."""
+    from photoindex.training.datasets import hold_out, load_dataset
 
-    return [photo for path in data for photo in load_dataset(path, images)]
+    return [photo for path in data for photo in hold_out(load_dataset(path, images), held_out)]

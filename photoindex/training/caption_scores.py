@@ -100,10 +100,10 @@ def caption_photos(
         views = [load_view(photo.path, size) for photo in photos[start : start + runtime.batch_size]]
         with torch.inference_mode():
             feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
-            impacts = runtime.impacts(feature_map)
+            logits = runtime.term_logits(feature_map)
         for found, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            said = runtime.say(feature_map, impacts, settings)
+            said = runtime.say(feature_map, logits, settings)
             found += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in said]
         if progress:
             progress(min(start + runtime.batch_size, len(photos)), len(photos))

@@ -1,10 +1,10 @@
 """The stages of the decoder: it learns to speak, to say what people say of photos, then to be understood as they are.
 
 ``LanguageStage`` is teacher forcing on captions without photos, each with a photo imagined for it: cross entropy, word
-by word. ``CaptionStage`` is the same on people's captions of real photos. ``RewardStage`` is self-critical sequence
-training (Rennie et al. 2017, arXiv:1612.00563): the decoder draws several captions of each photo and is moved towards
-those that people's captions agree with more than with the others (CIDEr-D); the mean of the other draws is the
-baseline, as in Luo (2020, arXiv:2003.09971).
+by word. ``CaptionStage`` is the same on captions of real photos, with some such captions in each batch. ``RewardStage``
+is self-critical sequence training (Rennie et al. 2017, arXiv:1612.00563): the decoder draws several captions of each
+photo and is moved towards those that people's captions agree with more than with the others (CIDEr-D); the mean of the
+other draws is the baseline, as in Luo (2020, arXiv:2003.09971).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from photoindex.captioner.network import Decoder, Seen, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK, Vocabulary
 from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.cider import CiderReward
+from photoindex.training.cleaning import is_plain
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import ViewCache
 from photoindex.training.text_only import Imagination
@@ -47,16 +48,32 @@ class CaptionRecipe:
     weight_decay: float = 1e-4
     clip_norm: float = 2.0
     batch_photos: int = 24
-    most_captions: int = 5  # of a photo in one batch
+    most_captions: int = 4  # of a photo in one batch
+    noisy_share: float = 1.0  # of the noisy photos, seen in each epoch
+    noisy_threshold: int = 6  # a word that only they say, and less often, becomes <unk>
+    noisy_unknown: float = 0.2  # the greatest share of <unk> in a noisy caption that is learned from
+    labelled_share: float = 0.4  # of the photos with a label alone
+    text_captions: int = 48  # captions without photos in each batch, where there are texts
+    text_weight: float = 0.5  # of their loss
     max_words: int = 22  # longer captions are cut in training
     averaging: bool = True
+    average_keep: float = 0.998  # of the average of the weights that each step keeps
+    runs: int = 1  # from the same beginning, with seeds of their own: the mean of their weights is kept
     seed: int = 1
 
 
 # The classic tutorial: one pooled feature vector, no regularisation, a constant learning rate.
 TUTORIAL = CaptionRecipe(
     decoder="pooled", dropout=0.0, constant_rate=True, warmup_steps=0, label_smoothing=0.0, weight_decay=0.0,
-    clip_norm=0.0, batch_photos=26, averaging=False,
+    clip_norm=0.0, batch_photos=26, averaging=False, most_captions=5, noisy_share=0.0, labelled_share=0.0,
+    text_captions=0,
+)  # fmt: skip
+
+
+# Of a decoder that has learned from people's captions already: what is new to it, gently.
+FURTHER = CaptionRecipe(
+    epochs=1, learning_rate=5e-4, warmup_steps=20, batch_photos=64, most_captions=1, noisy_share=0.6,
+    labelled_share=0.3, text_captions=0, average_keep=0.98, runs=2,
 )  # fmt: skip
 
 
@@ -71,7 +88,7 @@ class LanguageRecipe:
     label_smoothing: float = 0.1
     clip_norm: float = 2.0
     batch_captions: int = 128
-    threshold: int = 40  # a word seen less often in them, and unknown from the photos' captions, becomes <unk>
+    threshold: int = 60  # a word seen less often in them, and unknown from the photos' captions, becomes <unk>
     max_words: int = 22
     seed: int = 1
 
@@ -151,8 +168,28 @@ class _DecoderStage:
         return {"cider": round(result.cider, 2), "bleu_4": round(result.bleu_4, 2), "score": result.cider}
 
 
+@dataclass(frozen=True)
+class Texts:
+    """Captions without photos as (words, terms) in numbers, and what makes a photo of one."""
+
+    told: Sequence[tuple[list[int], list[int]]]
+    imagination: Imagination
+
+    def seen(self, numbers: Sequence[int], device: torch.device, chance: random.Random) -> Seen:
+        """A photo imagined for each of these captions."""
+        imagined = self.imagination.imagine([self.told[n][1] for n in numbers], chance)
+        return Seen(imagined.regions.to(device), imagined.summary.to(device))
+
+    def captions(self, numbers: Sequence[int], max_words: int) -> list[tuple[int, list[int]]]:
+        """Their words, cut to ``max_words``, each with its place among the photos of :meth:`seen`."""
+        return [(place, self.told[n][0][: max_words + 2]) for place, n in enumerate(numbers)]
+
+
 class CaptionStage(_DecoderStage):
-    """A stage of :class:`.loop.Loop`: teacher forcing on the photos' captions."""
+    """A stage of :class:`.loop.Loop`: teacher forcing on the photos' captions.
+
+    ``noisy`` and ``labelled`` photos take part with a share in each epoch. ``<unk>`` in a caption is not learned.
+    """
 
     name = "captions"
 
@@ -165,13 +202,29 @@ class CaptionStage(_DecoderStage):
         vocabulary: Vocabulary,
         recipe: CaptionRecipe,
         device: torch.device,
+        *,
+        noisy: frozenset[int] = frozenset(),
+        labelled: frozenset[int] = frozenset(),
+        texts: Texts | None = None,
     ) -> None:
         super().__init__(photos, repeats, cache, decoder, vocabulary, device)
-        self._recipe = recipe
+        self._recipe, self._texts = recipe, texts
         self._encoded = {
             n: [vocabulary.encode(caption)[: recipe.max_words + 2] for caption in photos[n].captions]
-            for n in set(self._training)
+            for n in {*self._training, *labelled}
         }
+        for n in noisy:
+            cleaned = [vocabulary.encode(c)[: recipe.max_words + 2] for c in photos[n].captions if is_plain(c)]
+            if kept := [words for words in cleaned if _unknown(words) <= recipe.noisy_unknown]:
+                self._encoded[n] = kept
+        self._noisy = sorted(noisy & self._encoded.keys())
+        self._labelled = sorted(labelled)
+
+    def members(self, epoch: int) -> Sequence[int]:
+        chance = random.Random(f"{self._recipe.seed}-more-{epoch}")
+        noisy = chance.sample(self._noisy, round(len(self._noisy) * self._recipe.noisy_share))
+        labelled = chance.sample(self._labelled, round(len(self._labelled) * self._recipe.labelled_share))
+        return [*self._training, *noisy, *labelled]
 
     def groups(self) -> list[dict[str, Any]]:
         recipe = self._recipe
@@ -180,17 +233,32 @@ class CaptionStage(_DecoderStage):
         ]
 
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
-        most = self._recipe.most_captions
+        recipe = self._recipe
         captions = []
         for place, n in enumerate(photos):
-            texts = self._encoded[n]
+            texts, most = self._encoded[n], recipe.most_captions
             captions += [(place, text) for text in (texts if len(texts) <= most else chance.sample(texts, most))]
         seen = self._cache.varied(photos, chance)
-        return _teacher_forcing(self._decoder, seen, captions, self._recipe.label_smoothing)
+        loss, shown = _teacher_forcing(self._decoder, seen, captions, recipe.label_smoothing)
+        if self._texts is not None and recipe.text_captions:
+            some = chance.sample(range(len(self._texts.told)), min(recipe.text_captions, len(self._texts.told)))
+            told, _ = _teacher_forcing(
+                self._decoder,
+                self._texts.seen(some, self._device, chance),
+                self._texts.captions(some, recipe.max_words),
+                recipe.label_smoothing,
+            )
+            loss = loss + recipe.text_weight * told
+        return loss, shown
+
+
+def _unknown(words: Sequence[int]) -> float:
+    """The share of ``<unk>`` in a caption."""
+    return sum(word == UNK for word in words) / max(1, len(words) - 2)
 
 
 class LanguageStage(_DecoderStage):
-    """A stage of :class:`.loop.Loop`: teacher forcing on ``texts``, (words, terms) as numbers, without photos.
+    """A stage of :class:`.loop.Loop`: teacher forcing on texts without photos.
 
     Its members are texts. It is measured on real photos all the same.
     """
@@ -204,16 +272,15 @@ class LanguageStage(_DecoderStage):
         cache: SeenCache,
         decoder: Decoder,
         vocabulary: Vocabulary,
-        texts: Sequence[tuple[list[int], list[int]]],
-        imagination: Imagination,
+        texts: Texts,
         recipe: LanguageRecipe,
         device: torch.device,
     ) -> None:
         super().__init__(photos, repeats, cache, decoder, vocabulary, device)
-        self._texts, self._imagination, self._recipe = texts, imagination, recipe
+        self._texts, self._recipe = texts, recipe
 
     def members(self, epoch: int) -> Sequence[int]:
-        return range(len(self._texts))
+        return range(len(self._texts.told))
 
     def groups(self) -> list[dict[str, Any]]:
         recipe = self._recipe
@@ -222,11 +289,12 @@ class LanguageStage(_DecoderStage):
         ]
 
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
-        told = [self._texts[n] for n in photos]
-        imagined = self._imagination.imagine([terms for _, terms in told], chance)
-        seen = Seen(imagined.regions.to(self._device), imagined.summary.to(self._device))
-        captions = [(place, words[: self._recipe.max_words + 2]) for place, (words, _) in enumerate(told)]
-        return _teacher_forcing(self._decoder, seen, captions, self._recipe.label_smoothing)
+        return _teacher_forcing(
+            self._decoder,
+            self._texts.seen(photos, self._device, chance),
+            self._texts.captions(photos, self._recipe.max_words),
+            self._recipe.label_smoothing,
+        )
 
 
 class RewardStage(_DecoderStage):
@@ -285,7 +353,7 @@ def _teacher_forcing(
     owners, words, lengths, _ = padded(captions)
     with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
         logits, targets = decoder(seen, owners.to(device), words.to(device), lengths)
-    loss = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
+    loss = F.cross_entropy(logits.float(), targets, ignore_index=UNK, label_smoothing=label_smoothing)
     return loss, float(loss.detach())
 
 

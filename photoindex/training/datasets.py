@@ -4,15 +4,17 @@
 - Flickr8k: ``Flickr8k.token.txt`` with the split lists ``Flickr_8k.{train,dev,test}Images.txt`` beside it;
 - Flickr30k: ``results_20130124.token`` or ``results.csv`` (columns split by ``|``);
 - the ``captions.txt`` (``image,caption``) in which Flickr8k is often passed on;
-- a plain TSV with the columns ``image``, ``split`` and ``caption``, one row a caption.
+- a plain TSV with the columns ``image``, ``split`` and ``caption``, one row a caption; or, of photos of single things,
+  with ``label`` in the place of ``caption`` ("grand piano" is then the caption "a grand piano").
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from photoindex.errors import DatasetError
@@ -61,6 +63,38 @@ def load_dataset(annotations: Path, images: Path | None = None) -> list[Captione
     return present
 
 
+def hold_out(photos: Sequence[CaptionedPhoto], count: int) -> list[CaptionedPhoto]:
+    """Make ``count`` training photos validation photos, unless the data set has some; the others stay as they are.
+
+    They are those whose file names have the smallest SHA-256, so that every command and every machine holds out the
+    same ones, whatever the order and whatever photos are added to the training later.
+    """
+    if any(photo.split == "val" for photo in photos):
+        return list(photos)
+    names = {photo.path.name for photo in photos if photo.split == "train"}
+    held = set(sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())[:count])
+    return [
+        replace(photo, split="val") if photo.split == "train" and photo.path.name in held else photo for photo in photos
+    ]
+
+
+def load_kinds(path: Path) -> dict[str, list[str]]:
+    """Read a TSV with the columns ``image`` and ``kind``: the kinds of each photo, by file name.
+
+    Raises :class:`DatasetError`.
+    """
+    kinds: dict[str, list[str]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+                kinds.setdefault(row["image"], []).append(row["kind"])
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read the kinds {path}: {error}") from error
+    except KeyError as error:
+        raise DatasetError(f"{path} has no column {error}: it needs image and kind") from error
+    return kinds
+
+
 def _captions_file(path: Path) -> Path:
     if path.is_file():
         return path
@@ -68,6 +102,7 @@ def _captions_file(path: Path) -> Path:
         raise DatasetError(f"no captions at {path}: no such file or folder")
     for pattern in (
         "captions.tsv",
+        "labels.tsv",
         "captions_*.json",
         "Flickr8k.token.txt",
         "results*.token",
@@ -78,7 +113,7 @@ def _captions_file(path: Path) -> Path:
         if found:
             return found[0]
     raise DatasetError(
-        f"no captions file in {path}: looked for captions.tsv, captions_*.json, Flickr8k.token.txt, "
+        f"no captions file in {path}: looked for captions.tsv, labels.tsv, captions_*.json, Flickr8k.token.txt, "
         "results*.token, results.csv and captions.txt"
     )
 
@@ -141,7 +176,14 @@ def _read_image_caption(path: Path) -> Iterator[Row]:
 def _read_tsv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            yield row["image"], row.get("split") or "train", row["caption"]
+            said = _labelled(row["label"]) if "label" in row else row["caption"]
+            yield row["image"], row.get("split") or "train", said
+
+
+def _labelled(label: str) -> str:
+    """Return the least that can be said of a photo of this thing."""
+    thing = label.replace("_", " ").strip().lower()
+    return f"{'an' if thing[:1] in 'aeiou' else 'a'} {thing}" if thing else ""
 
 
 _READERS = {

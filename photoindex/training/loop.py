@@ -57,6 +57,7 @@ class Schedule:
     seed: int
     constant: bool = False
     average: bool = True
+    keep: float = AVERAGING
 
     def share(self, step: int, total: int) -> float:
         """Of a group's learning rate, at this step."""
@@ -185,7 +186,7 @@ class Loop:
         self._optimizer.step()
         if not math.isfinite(shown):
             raise TrainingError("the loss is no longer a number: lower the learning rate")
-        keep = min(AVERAGING, (1 + position.step) / (10 + position.step)) if schedule.average else 0.0
+        keep = min(schedule.keep, (1 + position.step) / (10 + position.step)) if schedule.average else 0.0
         for key, value in self._weights(copy=False).items():
             self._average[key].lerp_(value, 1 - keep)
         return shown

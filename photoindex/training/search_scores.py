@@ -65,6 +65,18 @@ def score_ranks(ranks: Ranks, photos: int) -> RetrievalScores:
     )
 
 
+def ranks_by_kind(ranks: Ranks, kinds: Sequence[Sequence[str]]) -> list[tuple[str, Ranks]]:
+    """Return the ranks of the queries for each kind of photo, the kind with the most queries first.
+
+    ``kinds`` are those of each query's photo, in the order of ``ranks``; a photo may be of several kinds, or of none.
+    """
+    places: dict[str, list[int]] = {}
+    for place, names in enumerate(kinds):
+        for name in names:
+            places.setdefault(name, []).append(place)
+    return [(name, ranks[places[name]]) for name in sorted(places, key=lambda name: (-len(places[name]), name))]
+
+
 def rank_descriptions(
     descriptions: Sequence[Description], ask: Ask, photos: int, progress: Report = lambda done, total: None
 ) -> Ranks:

@@ -137,3 +137,23 @@ def test_a_word_said_twice_is_evidence_once():
     echo = Table({START: {A: 1.0}, A: {B: 1.0}, B: {C: 1.0}, C: {A: 0.4, END: 0.6}})
     [[best]] = search(echo, PHOTO, settings, evidence=torch.ones(1, 7))
     assert best.score == pytest.approx(best.log_probability + len(set(best.words)))
+
+
+def test_doubts_drop_a_word_from_the_beam_that_later_words_would_have_saved():
+    settings = SearchSettings(beam_width=1, length_penalty=0.0)
+    doubts = torch.zeros(2, 7)
+    doubts[1, A] = -2.0
+    twice = Seen(PHOTO.regions.expand(2, 1, 1), PHOTO.summary.expand(2, 0))
+    plain, doubted = search(Table({**GARDEN_PATH, C: {END: 1.0}}), twice, settings, doubts=doubts)
+    assert plain[0].words == (A, C)
+    assert doubted[0].words == (B,)
+
+
+def test_what_a_doubted_word_costs_is_in_the_score_alone():
+    settings = SearchSettings(beam_width=2, length_penalty=0.0)
+    doubts = torch.zeros(1, 7)
+    doubts[0, B] = -0.1
+    [hypotheses] = search(Table(GARDEN_PATH), PHOTO, settings, doubts=doubts)
+    assert hypotheses[0].words == (B,)
+    assert hypotheses[0].log_probability == pytest.approx(math.log(0.4))
+    assert hypotheses[0].score == pytest.approx(math.log(0.4) - 0.1)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -9,7 +10,7 @@ from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.encoders import build_encoder
 from photoindex.captioner.network import Decoder, DecoderConfig, Seen, State
-from photoindex.captioner.speaker import Speaker, terms_of_words
+from photoindex.captioner.speaker import Speaker, WordTerms, terms_of_words
 from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import END, START, Vocabulary
 
@@ -50,13 +51,51 @@ def test_of_the_same_candidates_the_one_that_is_seen_comes_first():
     seen = Seen(torch.rand(1, 4, 8), torch.rand(1, 4))
     settings = SearchSettings(beam_width=8, max_words=2, evidence=2.0)
 
-    def said(speaker: Speaker, impacts: list[float] | None) -> list[str]:
-        [found] = speaker.say(seen, None if impacts is None else torch.tensor([impacts]), settings)
+    def said(speaker: Speaker, logits: list[float] | None) -> list[str]:
+        [found] = speaker.say(seen, None if logits is None else torch.tensor([logits]), settings)
         return [VOCABULARY.decode(h.words) for h in found]
 
     plain = said(Speaker(checkpoint, checkpoint.decoder), None)
     assert plain[:3] == ["a", "and", "dog"]
-    assert said(Speaker(checkpoint, checkpoint.decoder), [0.0, 10.0, 0.0])[0] == "grass"
-    assert said(Speaker(checkpoint, checkpoint.decoder), [10.0, 0.0, 0.0])[:2] == ["dog", "dogs"]
+    assert said(Speaker(checkpoint, checkpoint.decoder), [-9.0, 10.0, -9.0])[0] == "grass"
+    assert said(Speaker(checkpoint, checkpoint.decoder), [10.0, -9.0, -9.0])[:2] == ["dog", "dogs"]
     without = Speaker(dataclasses.replace(checkpoint, term_head=None, terms=()), checkpoint.decoder)
-    assert said(without, [0.0, 10.0, 0.0]) == plain
+    assert said(without, [-9.0, 10.0, -9.0]) == plain
+
+
+def test_a_word_that_the_photo_speaks_against_is_not_said():
+    checkpoint = Checkpoint(
+        "m", "efficientnet_lite2", build_encoder("efficientnet_lite2"), OneWord(), VOCABULARY,
+        term_head=TermHead(TermHeadConfig(3, 8, 4)), terms=TERMS,
+    )  # fmt: skip
+    seen = Seen(torch.rand(1, 4, 8), torch.rand(1, 4))
+    settings = SearchSettings(beam_width=8, max_words=2, evidence=0.0, doubt=1.0, doubt_below=-1.0)
+
+    def scores(logits: list[float]) -> dict[str, float]:
+        [found] = Speaker(checkpoint, checkpoint.decoder).say(seen, torch.tensor([logits]), settings)
+        return {VOCABULARY.decode(h.words): h.score for h in found}
+
+    free, doubted = scores([0.0, -1.0, 0.0]), scores([-4.0, -1.0, 0.0])
+    assert doubted["dog"] == pytest.approx(free["dog"] - 3 / 2**0.5)  # per word, of which <end> is one
+    assert doubted["a"] == pytest.approx(free["a"])
+    assert doubted["grass"] == pytest.approx(free["grass"])
+
+
+def test_persons_are_as_sure_as_the_surest_of_them():
+    words = Vocabulary.from_captions(["a man and a woman with dogs"], threshold=1)
+    numbers = {word: number for number, word in enumerate(words.words)}
+    known = WordTerms(words, ("man", "woman", "dog"), torch.device("cpu"))
+    settings = SearchSettings(doubt=0.5, doubt_below=-1.0, doubt_persons_below=0.0)
+    doubts = known.doubts(torch.tensor([[-7.0, -2.0, -3.0], [-7.0, 1.0, -3.0]]), settings)
+    assert doubts[:, numbers["man"]].tolist() == doubts[:, numbers["woman"]].tolist() == [-1.0, 0.0]
+    assert doubts[:, numbers["dogs"]].tolist() == [-1.0, -1.0]
+    assert doubts[:, numbers["a"]].tolist() == [0.0, 0.0]
+
+
+def test_what_the_head_says_of_somebody_counts_for_more_than_single_words():
+    words = Vocabulary.from_captions(["a man with dogs"], threshold=1)
+    numbers = {word: number for number, word in enumerate(words.words)}
+    known = WordTerms(words, ("man", "dog"), torch.device("cpu"))
+    settings = SearchSettings(doubt=0.5, doubt_below=-1.0, doubt_persons_below=0.0)
+    doubts = known.doubts(torch.tensor([[5.0, 0.0], [-5.0, 0.0]]), settings, torch.tensor([[-2.0], [1.0]]))
+    assert doubts[:, numbers["man"]].tolist() == [-1.0, 0.0]

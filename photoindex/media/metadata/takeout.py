@@ -17,10 +17,9 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from photoindex.media.formats import FILM_SUFFIXES, PHOTO_SUFFIXES
-from photoindex.media.metadata import dates
+from photoindex.media.metadata import dates, positions
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
 from photoindex.media.metadata.dates import Moment
-from photoindex.media.metadata.exif import HIGHEST
 from photoindex.media.metadata.fields import Fields
 from photoindex.media.metadata.takeoutnames import original_stem
 
@@ -130,7 +129,7 @@ def _position(value: Any) -> tuple[float, float, float | None] | None:
     if latitude == 0 and longitude == 0:
         return None
     altitude = _number(place.get("altitude", 0.0))
-    return latitude, longitude, round(altitude, 2) if altitude and abs(altitude) <= HIGHEST else None
+    return latitude, longitude, positions.metres(altitude, below=False) if altitude else None
 
 
 def _number(value: Any) -> float:

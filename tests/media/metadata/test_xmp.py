@@ -136,7 +136,6 @@ class TestHostile:
     @pytest.mark.parametrize(
         "broken",
         [b"", b"no xml", b"<x>", described("A boat")[:-80],
-         described("caf\xe9").replace("caf\xe9".encode(), b"caf\xe9"),
          b'<?xml version="1.0" encoding="nonsense-8"?><x/>', b"\xff\xfe<\0x\0"],
     )  # fmt: skip
     def test_what_is_no_whole_xml_is_said_so_in_one_line(self, broken: bytes) -> None:

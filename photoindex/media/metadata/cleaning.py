@@ -67,19 +67,23 @@ _JUNK: Final = frozenset(
 )
 # Programs and devices that sign what they made.
 _MAKERS: Final = (
-    r"(?:the\ )?(?:gimp|adobe|photoshop|lightroom|picasa|acdsee|acd\ systems|irfanview|paint|corel|canva|snapseed|vsco"
-    r"|instagram|pixlr|polarr|affinity|capture\ one|darktable|rawtherapee|digikam|luminar|imagemagick|graphicsmagick"
-    r"|jpegmini|ijg|gd-jpeg|xnview|faststone|photoscape|photofiltre|shotwell|gthumb|krita|inkscape|nero|ulead|microsoft"
-    r"|windows|google|apple|iphone|ipad|ios|android|samsung|galaxy|huawei|honor|xiaomi|redmi|mi\ |poco|oneplus|oppo"
-    r"|vivo|realme|nokia|sony|htc|lg\ |motorola|blackberry|canon|nikon|epson|hp\ |vuescan|silverfast|scan|dji|gopro|camera)"
+    r"(?:the\ )?(?:gimp|adobe|photoshop|lightroom|picasa|acdsee|acd\ systems|irfanview|paint(?:\.net|\ shop)|corel"
+    r"|canva|snapseed|vsco|instagram|pixlr|polarr|affinity|capture\ one|darktable|rawtherapee|digikam|luminar"
+    r"|imagemagick|graphicsmagick|jpegmini|ijg|gd-jpeg|xnview|faststone|photoscape|photofiltre|shotwell|gthumb"
+    r"|krita|inkscape|nero|ulead|microsoft|google|iphone|ipad|ios|android|samsung|galaxy|huawei|honor|xiaomi|redmi"
+    r"|mi|poco|oneplus|oppo|vivo|realme|nokia|sony|htc|lg|motorola|blackberry|canon|nikon|epson|hp|vuescan"
+    r"|silverfast|dji|gopro|camera)\b.*"
 )
 _JUNK_PATTERNS: Final = re.compile(
     rf"""(?:.*\s)?digital\s?(?:still\s?)?camera(?:\s\w+)?  # OLYMPUS DIGITAL CAMERA, KODAK Digital Still Camera
       | .*\bcamera\ pictures?                         # SAMSUNG CAMERA PICTURES
       | <.*>                                          # <KENOX S630  / Samsung S630>
       | (?:lead|acd\ systems|intel)\b.{{0,20}}(?:technologies|imaging|jpeg\ library)\b.*
+      # File written by Adobe Photoshop 4.0, Processed with VSCO with a5 preset, Edited in Lightroom, Shot on OnePlus
       | (?:file\ )?(?:created|made|generated|edited|modified|processed|written|saved|produced|exported|captured|taken
-         |shot|developed|scanned|converted|compressed|optimi[sz]ed)\ (?:with|by|in|using|on|from|for|via)\ {_MAKERS}.*
+         |shot|developed|scanned|converted|compressed|optimi[sz]ed)\ (?:with|by|using|via)\ {_MAKERS}
+      | (?:edited|processed|developed)\ in\ {_MAKERS}
+      | (?:shot|captured)\ on\ {_MAKERS}
       | (?:creator|software):\ ?.*                     # CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90
       | adobe\ (?:photoshop|imageready|lightroom|bridge|elements).*
       | gimp(?:\ [\d.]+)?

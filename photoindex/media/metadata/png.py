@@ -1,7 +1,7 @@
 """The chunks of a PNG (ISO/IEC 15948): its texts, and the file without them.
 
-Pillow decompresses every text when it opens a PNG, and refuses the photo where one is long. Texts are read here instead,
-each up to a limit, and Pillow is given the chunks that make the picture.
+Pillow decompresses every text when it opens a PNG, and refuses the photo where one is long. Texts are read here
+instead, each up to a limit, and Pillow is given the chunks that make the picture.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO, Final
 
+from PIL import PngImagePlugin
+
 from photoindex.system.regular_files import read_up_to
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -26,21 +28,7 @@ MOST_CHUNKS: Final = 1_000_000
 _TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 # Whose content is the picture, how it is shown, or the order of an animation; all other chunks are others' notes.
 _SHOWN: Final = frozenset(
-    {
-        b"IHDR",
-        b"PLTE",
-        b"IDAT",
-        b"IEND",
-        b"tRNS",
-        b"iCCP",
-        b"sRGB",
-        b"gAMA",
-        b"cHRM",
-        b"eXIf",
-        b"acTL",
-        b"fcTL",
-        b"fdAT",
-    }
+    {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"acTL", b"fcTL", b"fdAT"}
 )
 _PROFILE: Final = re.compile(rb"\s*([^\n]*?)\s+(\d+)\s+(.*)", re.DOTALL)
 _NO_DIGIT: Final = re.compile(rb"[^0-9a-fA-F]")
@@ -110,15 +98,15 @@ def _text(kind: bytes, rest: bytes, most: int) -> bytes | None:
     if kind == b"tEXt":
         return rest[:most]
     packed = kind == b"zTXt" or rest[:1] == b"\1"
-    if kind == b"iTXt":  # two numbers, the language and the keyword in it
-        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    else:
-        rest = rest[1:]
-    if not packed:
-        return rest[:most]
+    # Before an iTXt's text stand two numbers, the language and the keyword in it; before a zTXt's one number.
+    rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2] if kind == b"iTXt" else rest[1:]
+    return _unpacked(rest, most) if packed else rest[:most]
+
+
+def _unpacked(data: bytes, most: int) -> bytes | None:
     try:
         unpacker = zlib.decompressobj()
-        text = unpacker.decompress(rest, most)
+        text = unpacker.decompress(data, most)
     except zlib.error:
         return None
     return None if unpacker.unconsumed_tail else text
@@ -140,7 +128,7 @@ def picture_of(file: BinaryIO) -> BinaryIO:
     parts = [(0, len(SIGNATURE))]
     left_out = False
     for chunk in chunks(file):
-        if chunk.kind in _SHOWN:
+        if chunk.kind in _SHOWN and not (chunk.kind == b"iCCP" and _has_vast_profile(chunk, file)):
             start, end = chunk.place - 8, chunk.place + chunk.length + 4
             if parts[-1][1] == start:
                 parts[-1] = (parts[-1][0], end)
@@ -150,6 +138,11 @@ def picture_of(file: BinaryIO) -> BinaryIO:
             left_out = True
     file.seek(0)
     return io.BufferedReader(_Parts(file, parts)) if left_out else file
+
+
+def _has_vast_profile(chunk: Chunk, file: BinaryIO) -> bool:
+    """Whether a colour profile is longer than Pillow unpacks: the colours then count as sRGB's."""
+    return _unpacked(chunk.read(file).partition(b"\0")[2][1:], PngImagePlugin.MAX_TEXT_CHUNK) is None
 
 
 class _Parts(io.RawIOBase):

@@ -34,7 +34,7 @@ from photoindex.media.metadata.fields import Fields, first_of
 from photoindex.media.metadata.iptc import read_iptc
 from photoindex.media.metadata.sidecars import Sidecar
 from photoindex.media.metadata.takeout import TakeoutError, read_takeout
-from photoindex.media.metadata.takeoutnames import is_cut
+from photoindex.media.metadata.takeoutnames import title_decides
 from photoindex.media.metadata.xmp import MOST_BYTES, XmpError, read_xmp
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import open_regular, read_up_to
@@ -114,7 +114,7 @@ def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
 def _read_json(sidecar: Sidecar, path: Path, problems: list[str]) -> Fields | None:
     try:
         data = _bytes(sidecar, takeout.MOST_BYTES)
-        fields, wrong = read_takeout(data, path.name, cut=is_cut(sidecar.path.name))
+        fields, wrong = read_takeout(data, path.name, by_title=title_decides(sidecar.path.name))
     except (TakeoutError, OSError) as error:
         problems.append(f"{_unreadable(sidecar, error)}; unpack it again from Google Takeout")
         return None

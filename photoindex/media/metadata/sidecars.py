@@ -2,7 +2,8 @@
 
 Of XMP both namings are in use (darktable and digiKam; Lightroom and Adobe's other programs): ``a.jpg.xmp`` speaks of
 ``a.jpg`` alone, ``a.xmp`` belongs to each of ``a.jpg`` and ``a.cr2``. Letter case does not matter: the camera writes
-``A.JPG``, the program ``a.xmp``.
+``A.JPG``, the program ``a.xmp``. Nor does the way in which Unicode writes an accented letter, which macOS changes. All
+that reads or writes sidecars asks :class:`Folder` which are a photo's.
 
 The *state* of a photo's sidecars is one line of text: of each its name, size and modification time, the more specific
 first; empty when there is none. A scan compares it with the state that was read last.
@@ -14,6 +15,7 @@ import os
 import re
 import stat as stat_bits
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +68,7 @@ class Folder:
             names = []
         for name in names:
             if _names_xmp(name):
-                self._by_photo.setdefault(name[: -len(SUFFIX)].casefold(), []).append(name)
+                self._by_photo.setdefault(folded(name[: -len(SUFFIX)]), []).append(name)
             elif name[-len(JSON_SUFFIX) :].lower() == JSON_SUFFIX:
                 jsons.append(name)
         for several in self._by_photo.values():
@@ -82,9 +84,15 @@ class Folder:
         found: list[str] = []
         if self._by_photo:
             stem = os.path.splitext(photo)[0]
-            for key in dict.fromkeys((photo.casefold(), stem.casefold())):
+            for key in dict.fromkeys((folded(photo), folded(stem))):
                 found += self._by_photo.get(key, ())
         return found + self._takeout.of(photo)
+
+    def add(self, name: str) -> None:
+        """Know of an XMP sidecar that was written since."""
+        several = self._by_photo.setdefault(folded(name[: -len(SUFFIX)]), [])
+        if name not in several:
+            several.append(name)
 
     def state(self, photo: str) -> str:
         """The state of the sidecars of the photo of this name. Every scan asks that of every photo."""
@@ -95,6 +103,40 @@ class Folder:
         """The sidecars of a photo in this folder, in that order."""
         found = (_look(self._folder / name) for name in self.names(photo.name))
         return [sidecar for sidecar in found if sidecar is not None]
+
+
+def folded(name: str) -> str:
+    """A name as it is compared with others."""
+    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def speaks_of_one(sidecar: Path, photo: Path) -> bool:
+    """Whether a sidecar is called ``a.jpg.xmp`` for ``a.jpg``, and not ``a.xmp``, which other photos may share."""
+    return folded(sidecar.name[: -len(SUFFIX)]) == folded(photo.name)
+
+
+def stem_of(photo: Path) -> Path:
+    """What photos that share one ``a.xmp`` have in common."""
+    return photo.with_name(folded(os.path.splitext(photo.name)[0]) or photo.name)
+
+
+class Folders:
+    """The XMP sidecars of many photos, for one run: each folder is listed once, however many sidecars are written."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Folder] = {}
+
+    def xmp_of(self, photo: Path) -> list[Path]:
+        """The XMP sidecars of a photo that are there, those that speak of it alone first."""
+        folder = self._folders.get(photo.parent)
+        if folder is None:
+            folder = self._folders[photo.parent] = _folder(photo.parent)
+        return [sidecar.path for sidecar in folder.beside(photo) if sidecar.is_xmp]
+
+    def add(self, sidecar: Path) -> None:
+        """Know of a sidecar that was written since."""
+        if sidecar.parent in self._folders:
+            self._folders[sidecar.parent].add(sidecar.name)
 
 
 def beside(photo: Path) -> list[Sidecar]:

@@ -38,10 +38,10 @@ class _WrongError(ValueError):
     """A value that is something else than Takeout writes there."""
 
 
-def read_takeout(data: bytes, photo_name: str, *, cut: bool = False) -> tuple[Fields, tuple[str, ...]]:
+def read_takeout(data: bytes, photo_name: str, *, by_title: bool = False) -> tuple[Fields, tuple[str, ...]]:
     """What a JSON file says of the photo called ``photo_name``, and the names of the fields that made no sense.
 
-    ``cut``: the file's name holds the beginning of the photo's alone, so that its title decides whose it is. Says
+    ``by_title``: the file's name holds a part of the photo's alone, so that its title decides whose it is. Says
     nothing where it is another photo's, or not Takeout's. ``original`` has an offset of 0: Takeout knows the instant.
 
     Raises :class:`TakeoutError` when it is no JSON, is nested too deep to be read, or has more than 1 MB.
@@ -56,7 +56,7 @@ def read_takeout(data: bytes, photo_name: str, *, cut: bool = False) -> tuple[Fi
         raise TakeoutError(f"it is no JSON: {' '.join(str(error).split())}") from None
     if not isinstance(found, dict) or not any(name in found for name in _OURS):
         return Fields(), ()
-    if cut and not _is_title_of(found.get("title"), photo_name):
+    if by_title and not _is_title_of(found.get("title"), photo_name):
         return Fields(), ()
     wrong: list[str] = []
 

@@ -42,6 +42,7 @@ DRAFT_GAP = 1.25
 BAND_PIXELS = 4_000_000
 VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be too little for some formats
 
+IMAGE_WIDTH = 256
 PLANAR_CONFIGURATION = 284  # TIFF 6.0: 2 for planes
 
 _UPRIGHT = {
@@ -93,9 +94,7 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
                 width, height = image.size
                 if width * height > max_pixels:
                     raise failures.oversized(path, width, height, max_pixels)
-                turned = not _lies_upright(image) and orientation_of(image, blocks) >= 5
-                size_upright = (height, width) if turned else (width, height)
-                found = describe(image, image.format or "", size_upright, path, blocks=blocks)
+                found = describe(image, image.format or "", _upright_size(image, blocks), path, blocks=blocks)
             return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
     except (MemoryError, Image.DecompressionBombError) as error:
         raise OversizedPhoto(f"{shown(path)} needs more memory than can be had here") from error
@@ -205,6 +204,16 @@ def _finish(
         ) from error
     finally:
         image.close()
+
+
+def _upright_size(image: Image.Image, blocks: Blocks) -> tuple[int, int]:
+    """The width and height of an opened picture when it is turned upright."""
+    width, height = image.size
+    if _lies_upright(image) or orientation_of(image, blocks) < 5:
+        return width, height
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(IMAGE_WIDTH) != width:
+        return width, height  # Pillow has exchanged them as it opened the file
+    return height, width
 
 
 def _lies_upright(image: Image.Image) -> bool:

@@ -24,6 +24,7 @@ from photoindex.media.metadata import boxes, png
 from photoindex.media.metadata.tiff import (
     IPTC_TAG,
     PHOTOSHOP_TAG,
+    STARTS,
     XMP_TAG,
     Exif,
     Tiff,
@@ -42,6 +43,7 @@ _RESOURCE_SIGNATURES: Final = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")
 # XMP specification part 3, section 1.1.3: what begins the segments of a JPEG.
 _XMP_SEGMENT: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP_SEGMENT: Final = b"http://ns.adobe.com/xmp/extension/\0"
+_EXIF_SEGMENT: Final = b"Exif\0\0"
 _PHOTOSHOP_SEGMENT: Final = b"Photoshop 3.0\0"
 _GIF_XMP: Final = b"\x21\xff\x0bXMP DataXMP"
 MOST_BYTES: Final = 32_000_000  # of one block
@@ -157,7 +159,15 @@ def _of_resources(data: bytes) -> Blocks:
 
 
 def _of_segments(segments: list[tuple[str, bytes]]) -> Blocks:
-    """What Pillow leaves of a JPEG's application segments: resources that continue in the next one, extended XMP."""
+    """What Pillow leaves of a JPEG's application segments: resources that continue in the next one, extended XMP, and
+    second blocks of EXIF, which it takes for the end of the first."""
+    exif: list[bytes] = []
+    for name, data in segments:
+        if name == "APP1" and data.startswith(_EXIF_SEGMENT):
+            if exif and data[6:10] not in STARTS:
+                exif[-1] += data[len(_EXIF_SEGMENT) :]
+            else:
+                exif.append(data)
     resources = b"".join(
         data[len(_PHOTOSHOP_SEGMENT) :]
         for name, data in segments
@@ -170,7 +180,8 @@ def _of_segments(segments: list[tuple[str, bytes]]) -> Blocks:
             (place,) = struct.unpack(">L", rest[36:40])  # behind the packet's name and length
             more.setdefault(rest[:32], {})[place] = rest[40:]
     packets = (b"".join(part for _, part in sorted(parts.items())) for parts in more.values())
-    return _of_resources(resources) + Blocks(xmp=tuple(packets))
+    second = tuple(found for block in exif[1:] for found in _exif(block))
+    return _of_resources(resources) + Blocks(exif=second, xmp=tuple(packets))
 
 
 def _of_psd(file: BinaryIO) -> Blocks:

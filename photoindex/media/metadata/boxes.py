@@ -17,7 +17,7 @@ MOST_BYTES: Final = 32_000_000
 
 # By the first 16 bytes of a box of the kind ``uuid``.
 _XMP: Final = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_KINDS: Final = {
+KINDS: Final = {
     _XMP: "xmp",
     b"JpgTiffExif->JP2": "exif",
     bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"): "exif",
@@ -57,8 +57,8 @@ def metadata_boxes(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
             continue
         file.seek(start)
         data = read_up_to(file, min(end - start, MOST_BYTES))
-        if kind == b"uuid" and data[:16] in _KINDS:
-            yield _KINDS[data[:16]], data[16:]
+        if kind == b"uuid" and data[:16] in KINDS:
+            yield KINDS[data[:16]], data[16:]
             continue
         if kind == b"brob":
             kind, data = data[:4], _unpacked(data[4:])

@@ -30,7 +30,7 @@ PHOTOSHOP_TAG: Final = 34377
 # These hold other formats; some writers call their bytes numbers.
 _BLOCKS: Final = frozenset({XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG})
 # EXIF blocks have this before their TIFF, twice, once or not at all; HEIF and JPEG XL have a number there.
-_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_BEFORE: Final = 32
 
 _BYTES: Final = frozenset({1, 2, 7})  # BYTE, ASCII, UNDEFINED
@@ -59,7 +59,7 @@ def read_directories(block: bytes | BinaryIO) -> Exif | None:
     What stands before the TIFF is passed over, and so are bytes behind it.
     """
     if isinstance(block, bytes):
-        places = [place for start in _STARTS if 0 <= (place := block.find(start, 0, _MOST_BEFORE)) < _MOST_BEFORE]
+        places = [place for start in STARTS if 0 <= (place := block.find(start, 0, _MOST_BEFORE)) < _MOST_BEFORE]
         block = block[min(places, default=0) :]
     try:
         tiff = Tiff(block)

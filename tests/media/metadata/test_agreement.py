@@ -1,4 +1,4 @@
-"""photoindex and exiftool read the same of photos: of cameras' photos, and of each format that exiftool can write to."""
+"""photoindex and exiftool read the same: of cameras' photos, and of each format that exiftool can write to."""
 
 from __future__ import annotations
 

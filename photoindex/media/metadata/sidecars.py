@@ -88,12 +88,6 @@ class Folder:
                 found += self._by_photo.get(key, ())
         return found + self._takeout.of(photo)
 
-    def add(self, name: str) -> None:
-        """Know of an XMP sidecar that was written since."""
-        several = self._by_photo.setdefault(folded(name[: -len(SUFFIX)]), [])
-        if name not in several:
-            several.append(name)
-
     def state(self, photo: str) -> str:
         """The state of the sidecars of the photo of this name. Every scan asks that of every photo."""
         names = self.names(photo)
@@ -108,35 +102,6 @@ class Folder:
 def folded(name: str) -> str:
     """A name as it is compared with others."""
     return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
-
-
-def speaks_of_one(sidecar: Path, photo: Path) -> bool:
-    """Whether a sidecar is called ``a.jpg.xmp`` for ``a.jpg``, and not ``a.xmp``, which other photos may share."""
-    return folded(sidecar.name[: -len(SUFFIX)]) == folded(photo.name)
-
-
-def stem_of(photo: Path) -> Path:
-    """What photos that share one ``a.xmp`` have in common."""
-    return photo.with_name(folded(os.path.splitext(photo.name)[0]) or photo.name)
-
-
-class Folders:
-    """The XMP sidecars of many photos, for one run: each folder is listed once, however many sidecars are written."""
-
-    def __init__(self) -> None:
-        self._folders: dict[Path, Folder] = {}
-
-    def xmp_of(self, photo: Path) -> list[Path]:
-        """The XMP sidecars of a photo that are there, those that speak of it alone first."""
-        folder = self._folders.get(photo.parent)
-        if folder is None:
-            folder = self._folders[photo.parent] = _folder(photo.parent)
-        return [sidecar.path for sidecar in folder.beside(photo) if sidecar.is_xmp]
-
-    def add(self, sidecar: Path) -> None:
-        """Know of a sidecar that was written since."""
-        if sidecar.parent in self._folders:
-            self._folders[sidecar.parent].add(sidecar.name)
 
 
 def beside(photo: Path) -> list[Sidecar]:

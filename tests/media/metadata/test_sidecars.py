@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.errors import ExchangeError
-from photoindex.exchange.sidecars import read_sidecar, shared_stems, sidecar_of, sidecars_at
+from photoindex.exchange.sidecars import SidecarFiles
 from photoindex.media.metadata import sidecars
 from tests.media.metadata.samples import described
 
@@ -134,44 +133,23 @@ class TestOneNotionOfASidecar:
     )
     def test_export_writes_into_the_one_that_is_read(self, tmp_path: Path, photo: str, sidecar: str) -> None:
         write(tmp_path / sidecar)
+        found = SidecarFiles({tmp_path / photo: 1})
 
         assert names(tmp_path / photo) == [sidecar]
-        assert sidecar_of(tmp_path / photo, None, shared=False) == tmp_path / sidecar
-        assert sidecars_at(tmp_path / photo, shared=False) == [tmp_path / sidecar]
+        assert found.to_write(tmp_path / photo, None) == tmp_path / sidecar
+        assert found.of(tmp_path / photo) == [tmp_path / sidecar]
 
     @pytest.mark.parametrize("other", ["a.jpg", "._a.xmp", "b.xmp", "a.png.xmp", "a.xmp.bak"])
     def test_neither_takes_another_file(self, tmp_path: Path, other: str) -> None:
         write(tmp_path / other)
 
         assert names(tmp_path / "a.jpg") == []
-        assert sidecar_of(tmp_path / "a.jpg", None, shared=False) == tmp_path / "a.jpg.xmp"
+        assert SidecarFiles({tmp_path / "a.jpg": 1}).to_write(tmp_path / "a.jpg", None) == tmp_path / "a.jpg.xmp"
 
-    def test_photos_share_a_stem_whatever_its_case(self, tmp_path: Path) -> None:
-        jpeg, other = tmp_path / "IMG_1.JPG", tmp_path / "img_1.png"
-        write(tmp_path / "img_1.xmp")
+    @pytest.mark.parametrize(("one", "other"), [("IMG_1.JPG", "img_1.png"), ("Éa.jpg", "e\u0301a.png")])
+    def test_photos_share_a_stem_however_it_is_written(self, tmp_path: Path, one: str, other: str) -> None:
+        found = SidecarFiles({tmp_path / one: 1, tmp_path / other: 2})
 
-        assert shared_stems({jpeg: 1, other: 2}) == {sidecars.stem_of(jpeg)} == {sidecars.stem_of(other)}
-        assert shared_stems({jpeg: 1, other: 1}) == set()
-        assert sidecar_of(jpeg, None, shared=True) == tmp_path / "IMG_1.JPG.xmp"
-        assert sidecars_at(jpeg, shared=True) == []
-
-    def test_in_one_run_a_folder_is_listed_once_and_what_was_written_is_known(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        listed = []
-        whole = os.listdir
-        monkeypatch.setattr(sidecars.os, "listdir", lambda path: listed.append(path) or whole(path))
-        folders = sidecars.Folders()
-        for number in range(5):
-            photo = tmp_path / f"IMG_{number}.jpg"
-            written = write(sidecar_of(photo, None, False, folders))
-            folders.add(written)
-            assert folders.xmp_of(photo) == [written]
-
-        assert listed == [tmp_path]
-
-    def test_a_pipe_is_not_opened(self, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "a.jpg.xmp")
-
-        with pytest.raises(ExchangeError, match="not a regular file"):
-            read_sidecar(tmp_path / "a.jpg.xmp")
+        assert found.shares_stem(tmp_path / one)
+        assert found.shares_stem(tmp_path / other)
+        assert not SidecarFiles({tmp_path / one: 1, tmp_path / other: 1}).shares_stem(tmp_path / one)

@@ -24,6 +24,8 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
     │   ├── EmptyPhoto             the file has no bytes
     │   ├── NotAPhoto              the bytes are no image format that can be read
+    │   │   └── UnsupportedPhoto   a photo, in a variant of its format that cannot be read here
+    │   │       └── MissingPlugin  a plugin that is not installed reads it
     │   ├── DamagedPhoto           an image, but truncated or corrupt
     │   ├── OversizedPhoto         more pixels than the limit
     │   └── DecoderCrashed         the decoder died or ran out of time on this file
@@ -137,6 +139,18 @@ class NotAPhoto(PhotoError):
     """The bytes are no image format that can be read here."""
 
     kind = "not-a-photo"
+
+
+class UnsupportedPhoto(NotAPhoto):
+    """A photo as far as is known, in a variant of its format that nothing here reads. It is not damaged."""
+
+    kind = "unsupported"
+
+
+class MissingPlugin(UnsupportedPhoto):
+    """A photo that a plugin reads which is not installed."""
+
+    kind = "missing-plugin"
 
 
 class DamagedPhoto(PhotoError):

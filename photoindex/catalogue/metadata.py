@@ -132,7 +132,7 @@ def mark_paths_in_steps(database: Database, paths: Iterable[Path]) -> None:
 def mark_if_named(connection: Connection, photo_ids: Sequence[int]) -> None:
     """Mark photos one of whose files came, went or changed its name, if anything was known from beside the file."""
     beside = exists().where(file.c.photo_id == photo.c.id, file.c.sidecars != "")
-    by_name = or_(photo.c.taken_source.is_(None), photo.c.taken_source.in_(("name", "mtime")))
+    by_name = or_(photo.c.taken_source.is_(None), photo.c.taken_source.in_(("name", "folder", "mtime")))
     for chunk in chunks(photo_ids):
         named = and_(photo.c.id.in_(chunk), or_(beside, by_name))
         connection.execute(update(photo).where(named).values(metadata_stale=new_token()))

@@ -102,7 +102,7 @@ photo = Table(
     Column("latitude", Real),
     Column("longitude", Real),
     Column("altitude", Real),
-    Column("taken_source", ShortText(8)),  # exif, xmp, iptc, takeout, name or mtime
+    Column("taken_source", ShortText(8)),  # exif, xmp, iptc, takeout, name, folder or mtime
     Column("taken_offset", Whole),  # of taken_at from UTC, minutes, east positive
     Column("rating", Whole),  # stars, 1 to 5; -1: rejected
     # The place by its position, or as somebody wrote it.

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from photoindex.types import Caption, Photo, PhotoFacts
 
 TERMS_SHOWN = 12  # of up to 128; --json has them all
-SOURCES = {"name": "the file's name", "mtime": "when the file was changed", "takeout": "Google Takeout"}
+SOURCES = {
+    "name": "the file's name",
+    "folder": "its folders' names",
+    "mtime": "when the file was changed",
+    "takeout": "Google Takeout",
+}
 
 
 @click.command()

@@ -23,7 +23,7 @@ from photoindex.catalogue.editor import LONGEST_CAPTION, merged_tags
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import MOST_BYTES, XmpDocument, level
 from photoindex.media.metadata.cleaning import each_once, one_line
-from photoindex.media.metadata.sidecars import Folder
+from photoindex.media.metadata.sidecars import Folder, folded
 from photoindex.system.atomic import replace_file
 from photoindex.system.regular_files import read_regular
 from photoindex.types import SidecarStyle
@@ -84,14 +84,14 @@ class SidecarFiles:
         self._shared: set[tuple[Path, str]] = set()
         self._folders: dict[Path, Folder] = {}
         for path, photo_id in photos.items():
-            name, stem = (path.parent, path.name.casefold()), (path.parent, path.stem.casefold())
+            name, stem = (path.parent, folded(path.name)), (path.parent, folded(path.stem))
             self._names[name] = self._names.get(name, 0) + 1
             if stems.setdefault(stem, photo_id) != photo_id:
                 self._shared.add(stem)
 
     def shares_stem(self, photo: Path) -> bool:
         """Return whether ``a.xmp`` may belong to another photo than this ``a.jpg``."""
-        stem = (photo.parent, photo.stem.casefold())
+        stem = (photo.parent, folded(photo.stem))
         return stem in self._shared or stem in self._names
 
     def of(self, photo: Path) -> list[Path]:
@@ -122,9 +122,9 @@ class SidecarFiles:
         paths = [
             each.path
             for each in self._folder(photo.parent).beside(photo)
-            if each.is_xmp and each.path.stem.casefold() == name.casefold()
+            if each.is_xmp and folded(each.path.stem) == folded(name)
         ]
-        if self._names.get((photo.parent, photo.name.casefold()), 1) > 1:
+        if self._names.get((photo.parent, folded(photo.name)), 1) > 1:
             # Photos whose names differ in case only: each has the sidecars in its own case.
             paths = [path for path in paths if path.stem == name]
         return sorted(paths, key=lambda path: path.stem != name)

@@ -41,7 +41,7 @@ PILLOW_FORMATS: Final = (
     _format("AVIF", "avif avifs", needs=("avif",), install="--upgrade 'Pillow>=11.3'"),
     _format("JPEG 2000", "jp2 j2k jpc jpf jpx j2c", "JPEG2000", needs=("jpg_2000",)),
     _format("PNM", "ppm pgm pbm pnm pfm", "PPM"),
-    _format("PSD", "psd"),
+    _format("PSD", "psd psb"),
     _format("QOI", "qoi"),
     _format("TGA", "tga icb vda vst"),
     _format("PCX", "pcx"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 CaptionSource = Literal["user", "sidecar", "model"]
-TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "mtime"]
+TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "folder", "mtime"]
 SortKey = Literal["score", "taken", "name", "rating", "added"]
 
 

@@ -14,7 +14,14 @@ PATIENCE = 300  # seconds
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="processes and their memory are looked up in /proc")
 @pytest.mark.parametrize(
     "command",
-    ["kills.py --kills 3", "mutations.py --files 50", "burst.py --files 50", "disks.py readonly", "sidecars.py"],
+    [
+        "kills.py --kills 3",
+        "mutations.py --files 50",
+        "burst.py --files 50",
+        "disks.py readonly",
+        "metadata.py --inputs 150",
+        "sidecars.py",
+    ],
 )
 def test_nothing_is_lost(command: str) -> None:
     name, *arguments = command.split()

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +18,19 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from photoindex.errors import DamagedPhoto, EmptyPhoto, NotAPhoto, OversizedPhoto, UnreadablePhoto
+from photoindex.errors import DamagedPhoto, EmptyPhoto, OversizedPhoto
+from photoindex.media.decode import failures, psd
 from photoindex.media.decode.colour import BITS_PER_SAMPLE, flatten, levels_of, profile_of
 from photoindex.media.decode.fingerprint import fingerprint_of
-from photoindex.media.decode.raw import TIFF_HEADS, NotRaw, RawTooLarge, is_raw, open_raw, rawpy
-from photoindex.media.decode.readers import pillow_readers, plugin_works
-from photoindex.media.formats import HEIC, JPEG_XL, RAW, PhotoFormat
-from photoindex.media.metadata.exif import read_orientation
-from photoindex.media.metadata.read import describe
+from photoindex.media.decode.raw import CutOff, NotRaw, RawTooLarge, is_raw, open_raw, rawpy
+from photoindex.media.decode.readers import can_read, pillow_readers
+from photoindex.media.decode.signatures import DIB_SUFFIX, claimed_format, lossless_jpeg
+from photoindex.media.formats import HEIC, JPEG_XL, RAW
+from photoindex.media.metadata import png
+from photoindex.media.metadata.blocks import Blocks, find_blocks
+from photoindex.media.metadata.read import describe, orientation_of
 from photoindex.system.paths import shown
+from photoindex.system.regular_files import open_regular
 from photoindex.types import DecodedPhoto
 
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic
@@ -40,13 +42,7 @@ DRAFT_GAP = 1.25
 BAND_PIXELS = 4_000_000
 VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be too little for some formats
 
-# File signatures that leave no doubt: with one of these a file that does not open is damaged, not "no photo".
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
-# ISO 23008-12 (HEIF), annex B: major brands of HEVC still pictures and sequences.
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-# ISO 18181-2: a bare codestream, and one in a container.
-_JPEG_XL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
-
+IMAGE_WIDTH = 256
 PLANAR_CONFIGURATION = 284  # TIFF 6.0: 2 for planes
 
 _UPRIGHT = {
@@ -82,8 +78,8 @@ def decode_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
 
 
 def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
-    """What ``path`` and the sidecars beside it say of the photo, without decoding it (but for a PNG, whose EXIF may lie
-    behind its pixels). The pixels of the answer are black.
+    """What ``path`` and the sidecars beside it say of the photo, without decoding it. The pixels of the answer are
+    black.
 
     Raises as :func:`decode_photo` does, but for what only shows when the pixels are decoded.
     """
@@ -93,14 +89,12 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
             pixels = np.zeros((size, size, 3), np.uint8)
             if is_raw(head, path):  # what it says is read with its preview
                 return dataclasses.replace(_decode(file, path, size, max_pixels), pixels=pixels)
-            with _open(file, head, path) as image:
+            image, blocks = _open(file, head, path)
+            with image:
                 width, height = image.size
                 if width * height > max_pixels:
-                    raise _oversized(path, width, height, max_pixels)
-                if image.format == "PNG":
-                    _load(image, path)
-                turned = not _lies_upright(image) and read_orientation(image) >= 5
-                found = describe(image, image.format or "", (height, width) if turned else (width, height), path)
+                    raise failures.oversized(path, width, height, max_pixels)
+                found = describe(image, image.format or "", _upright_size(image, blocks), path, blocks=blocks)
             return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
     except (MemoryError, Image.DecompressionBombError) as error:
         raise OversizedPhoto(f"{shown(path)} needs more memory than can be had here") from error
@@ -109,17 +103,13 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
 @contextmanager
 def _file(path: Path) -> Iterator[BinaryIO]:
     try:
-        # Asked before opening, because opening a named pipe waits for its writer.
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise UnreadablePhoto(f"cannot read {shown(path)}: it is {kind}; give the photo file itself")
-        if status.st_size == 0:
-            raise EmptyPhoto(f"{shown(path)} is empty (0 bytes); copy or download it again")
-        file = path.open("rb")
+        file = open_regular(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise failures.unreadable(path, error) from error
     with file:
+        if file.seek(0, 2) == 0:
+            raise EmptyPhoto(f"{shown(path)} is empty (0 bytes); copy or download it again")
+        file.seek(0)
         yield file
 
 
@@ -147,51 +137,54 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPh
             return _decode_raw(file, path, size, max_pixels)
         except NotRaw:  # another kind of file, under a name like IMG_1.dng
             file.seek(0)
-    return _finish(_open(file, head, path), path, size, max_pixels)
+    image, blocks = _open(file, head, path)
+    return _finish(image, blocks, path, size, max_pixels, file)
 
 
 def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     library = rawpy()
     if library is None:
-        raise _needs_plugin(path, "a camera's raw photo", RAW)
+        raise failures.missing_plugin(path, "a camera's raw photo", RAW)
     try:
         raw = open_raw(library, file, max_pixels)
     except RawTooLarge as error:
-        raise _oversized(path, *error.size, max_pixels) from None
+        raise failures.oversized(path, *error.size, max_pixels) from None
+    except CutOff as error:
+        raise failures.damaged(path, str(error)) from None
     except (MemoryError, NotRaw, Image.DecompressionBombError, library.LibRawUnsufficientMemoryError) as error:
         raise error if isinstance(error, NotRaw) else MemoryError from error
     except Exception as error:
-        raise _failed(path, error) from error
-    photo = _finish(raw.picture, path, size, max_pixels)
-    found = describe(raw.facts_from, path.suffix[1:].upper() or "RAW", (raw.width, raw.height), path)
-    facts = dataclasses.replace(found.facts, orientation=photo.facts.orientation)
-    return dataclasses.replace(photo, facts=facts, written=found.written)
+        raise failures.failure_of(path, error) from error
+    photo = _finish(raw.picture, raw.blocks, path, size, max_pixels)
+    facts = dataclasses.replace(
+        photo.facts, format=path.suffix[1:].upper() or "RAW", width=raw.width, height=raw.height
+    )
+    return dataclasses.replace(photo, facts=facts)
 
 
-def _finish(image: Image.Image, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
-    """The pixels of an opened picture, which is closed."""
+def _finish(
+    image: Image.Image, blocks: Blocks, path: Path, size: int, max_pixels: int, file: BinaryIO | None = None
+) -> DecodedPhoto:
+    """The pixels of an opened picture, which is closed, and what is said of it. ``file`` is what it was opened from."""
     width, height = image.size
     try:
         if width * height > max_pixels:
-            raise _oversized(path, width, height, max_pixels)
+            raise failures.oversized(path, width, height, max_pixels)
         # JPEGs can be decoded small, and a HEIC may bring a small copy; then image.size shrinks, and the box is the
         # photo's exact extent within it.
         least = math.ceil(size * DRAFT_GAP)
         draft = image.draft(None, (least, least))
-        if image.format == "PNG":
-            # Its EXIF may lie behind the pixels, and damage must be met here rather than while reading EXIF.
-            _load(image, path)
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
-        found = describe(image, image.format or "", image.size, path)
-        _load(image, path)
-        orientation = 1 if _lies_upright(image) else read_orientation(image)
+        found = describe(image, image.format or "", image.size, path, blocks=blocks)
+        _load(image, path, file)
+        orientation = 1 if _lies_upright(image) else orientation_of(image, blocks)
         box = draft[1] if draft else (0, 0, *image.size)
         full_width, full_height = (width, height) if draft else image.size
         upright = (full_height, full_width) if orientation >= 5 else (full_width, full_height)
         try:
             square = _square(image, (box[2], box[3]), size)
         except (ValueError, OSError) as error:  # a colour model that Pillow reads but cannot convert
-            raise _failed(path, error) from error
+            raise failures.failure_of(path, error) from error
         if orientation in _UPRIGHT:
             square = square.transpose(_UPRIGHT[orientation])
         return DecodedPhoto(
@@ -213,6 +206,16 @@ def _finish(image: Image.Image, path: Path, size: int, max_pixels: int) -> Decod
         image.close()
 
 
+def _upright_size(image: Image.Image, blocks: Blocks) -> tuple[int, int]:
+    """The width and height of an opened picture when it is turned upright."""
+    width, height = image.size
+    if _lies_upright(image) or orientation_of(image, blocks) < 5:
+        return width, height
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(IMAGE_WIDTH) != width:
+        return width, height  # Pillow has exchanged them as it opened the file
+    return height, width
+
+
 def _lies_upright(image: Image.Image) -> bool:
     """Whether the decoder has turned the pixels already, whatever EXIF says: JPEG XL keeps the orientation in its own
     header (ISO 18181-1), unless it holds a JPEG that was packed as it is."""
@@ -224,42 +227,57 @@ def _head(file: BinaryIO, path: Path) -> bytes:
         head = file.read(64)
         file.seek(0)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise failures.unreadable(path, error) from error
     return head
 
 
-def _open(file: BinaryIO, head: bytes, path: Path) -> ImageFile.ImageFile:
-    """The picture's header; its pixels are still in the file."""
-    plugin = HEIC if _is_heif(head, path) else JPEG_XL if head.startswith(_JPEG_XL_STARTS) else None
-    formats = pillow_readers()
-    if plugin is not None and plugin_works(plugin):
-        formats = (*formats, plugin.reader)
+def _open(file: BinaryIO, head: bytes, path: Path) -> tuple[Image.Image, Blocks]:
+    """The picture's header, its pixels still in the file; and the blocks of metadata in the file."""
     try:
-        image = Image.open(file, formats=formats)
+        image = _opened(file, head, path)
+        blocks = find_blocks(image, file)
     except (MemoryError, Image.DecompressionBombError):
         raise
-    except UnidentifiedImageError as error:
-        if plugin is not None and plugin.reader not in formats:
-            raise _needs_plugin(path, f"a {plugin.name} photo", plugin) from error
-        if head.startswith(TIFF_HEADS) and _is_whole_tiff(file):
-            raise NotAPhoto(
-                f"{shown(path)} is a TIFF of a kind that cannot be read here, such as colours in floating point;"
-                " save it with 8 or 16 bits a channel, or leave it out"
-            ) from error
-        if head.startswith(_SIGNATURES) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
-            raise _damaged(path, "its header cannot be read") from error
-        raise NotAPhoto(
-            f"{shown(path)} is not a photo in a format that can be read here; convert it, or leave it out"
-        ) from error
     except Exception as error:
-        raise _failed(path, error) from error
+        raise failures.failure_of(path, error) from error
     if _in_deep_planes(image):
         image.close()
-        raise NotAPhoto(
-            f"{shown(path)} is a TIFF with 16 bits a channel in separate planes, which cannot be read here;"
-            " save it with its channels interleaved, or leave it out"
+        raise failures.unsupported(
+            path,
+            "a TIFF with 16 bits a channel in separate planes, which cannot be read here",
+            "save it with its channels interleaved",
         )
-    return image
+    return image, blocks
+
+
+def _opened(file: BinaryIO, head: bytes, path: Path) -> Image.Image:
+    claimed = claimed_format(head, path)
+    if claimed is not None and not can_read(claimed):
+        raise failures.missing_plugin(path, f"a {claimed.name} photo", claimed)
+    if head.startswith(psd.SIGNATURE):
+        return psd.PsdImage(file)
+    formats = pillow_readers()
+    if claimed in (HEIC, JPEG_XL):
+        formats = (*formats, claimed.reader)
+    if path.suffix.lower() == DIB_SUFFIX:
+        formats = (*formats, "DIB")  # what a bitmap file holds behind its own header
+    source = png.picture_of(file) if head.startswith(png.SIGNATURE) else file
+    try:
+        return Image.open(source, formats=formats)
+    except UnidentifiedImageError as error:
+        if claimed is None:
+            raise failures.not_a_photo(path) from error
+        if claimed.name == "TIFF" and _is_whole_tiff(file):
+            raise failures.unsupported(
+                path,
+                "a TIFF of a kind that cannot be read here, such as colours in floating point",
+                "save it with 8 or 16 bits a channel",
+            ) from error
+        raise failures.refusal_of(source, formats) or failures.damaged(path, "its header cannot be read") from error
+    except KeyError as error:  # of TIFF's compressions
+        if claimed is not None and claimed.name == "TIFF" and _is_whole_tiff(file):
+            raise failures.unsupported(path, f"a TIFF packed in a way that cannot be read here ({error})") from error
+        raise
 
 
 def _in_deep_planes(image: Image.Image) -> bool:
@@ -282,7 +300,7 @@ def _is_whole_tiff(file: BinaryIO) -> bool:
         return False
 
 
-def _load(image: Image.Image, path: Path) -> None:
+def _load(image: Image.Image, path: Path, file: BinaryIO | None) -> None:
     """Decode the pixels. Everything the decoders raise of broken bytes is damage, and they raise nearly everything:
     OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError, KeyError, ..."""
     try:
@@ -290,7 +308,9 @@ def _load(image: Image.Image, path: Path) -> None:
     except (MemoryError, Image.DecompressionBombError):
         raise
     except Exception as error:
-        raise _failed(path, error) from error
+        if image.format == "JPEG" and file is not None and lossless_jpeg(file):
+            raise failures.unsupported(path, "a JPEG of a kind that cannot be read here, such as lossless") from error
+        raise failures.failure_of(path, error) from error
 
 
 def _square(image: Image.Image, extent: tuple[float, float], size: int) -> Image.Image:
@@ -315,44 +335,3 @@ def _square(image: Image.Image, extent: tuple[float, float], size: int) -> Image
     box = (0.0, 0.0, extent[0] / across, extent[1] / down)
     square = small.resize((size, size), Image.Resampling.BICUBIC, box=box)
     return square if profile is None else profile.to_srgb(square)
-
-
-def _is_heif(head: bytes, path: Path) -> bool:
-    # The suffix counts only among files of the right family: an AVIF or a film starts with the same box.
-    return head[4:8] == b"ftyp" and (head[8:12] in _HEIF_BRANDS or path.suffix.lower() in HEIC.suffixes)
-
-
-def _needs_plugin(path: Path, what: str, plugin: PhotoFormat) -> NotAPhoto:
-    return NotAPhoto(
-        f"{shown(path)} is {what}, which needs a plugin: pip install {plugin.install}, then photoindex failures retry"
-    )
-
-
-def _oversized(path: Path, width: int, height: int, max_pixels: int) -> OversizedPhoto:
-    return OversizedPhoto(
-        f"{shown(path)} has {width} x {height} pixels, more than the limit of {max_pixels};"
-        " raise max_pixels to take it (PHOTOINDEX_MAX_PIXELS)"
-    )
-
-
-def _failed(path: Path, error: Exception) -> DamagedPhoto | UnreadablePhoto:
-    """Decoders raise OSError without a number of their own; with one it came from the file system."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return _unreadable(path, error)
-    return _damaged(path, str(error) or type(error).__name__)
-
-
-def _damaged(path: Path, reason: str) -> DamagedPhoto:
-    line = " ".join(reason.split())[:120]
-    return DamagedPhoto(f"{shown(path)} is damaged ({line}); copy it again or restore it from a backup")
-
-
-def _unreadable(path: Path, error: OSError) -> UnreadablePhoto:
-    reason = error.strerror or type(error).__name__
-    if isinstance(error, FileNotFoundError):
-        advice = "was it moved or its disk taken away?"
-    elif isinstance(error, PermissionError):
-        advice = "give yourself read permission, then try again"
-    else:
-        advice = "check the disk, then try again"
-    return UnreadablePhoto(f"cannot read {shown(path)}: {reason}; {advice}")

@@ -16,8 +16,13 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from photoindex.media.formats import is_raw_name
+from photoindex.media.metadata.blocks import Blocks, blocks_of_raw
+from photoindex.media.metadata.tiff import Tiff, TiffError
+from photoindex.system.regular_files import read_up_to
 
-TIFF_HEADS = (b"II*\0", b"MM\0*")
+MOST_BYTES = 1 << 30  # of a file, which is read as a whole; medium format cameras write a fifth of that
+LAST_ROWS = 16  # of so many parts of a picture the last is looked at
+STRIPS, STRIP_LENGTHS, TILES, TILE_LENGTHS = 273, 279, 324, 325  # TIFF 6.0, sections 8 and 15
 # What makes a raw file known whatever its name: Fujifilm, Canon CR3 and CR2, Panasonic, Olympus, Sigma, Minolta.
 _STARTS = (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM")
 _ORIENTATIONS = {3: 3, 5: 8, 6: 6}  # EXIF's, by LibRaw's ``flip``
@@ -25,6 +30,10 @@ _ORIENTATIONS = {3: 3, 5: 8, 6: 6}  # EXIF's, by LibRaw's ``flip``
 
 class NotRaw(Exception):
     """LibRaw does not know it: perhaps another kind of file under a raw file's name."""
+
+
+class CutOff(Exception):
+    """The sensor's data ends before it should; the message says so in a few words."""
 
 
 class RawTooLarge(Exception):
@@ -40,7 +49,7 @@ class RawPicture:
     """What is shown of a raw photo. ``width`` and ``height`` (pixels, upright) are the photo's, not the preview's."""
 
     picture: Image.Image  # its pixels may still be in the preview's JPEG
-    facts_from: Image.Image  # an image to read EXIF from
+    blocks: Blocks  # of metadata: the camera's own, and behind them those of the preview
     width: int
     height: int
 
@@ -64,9 +73,11 @@ def rawpy() -> ModuleType | None:
 def open_raw(library: ModuleType, file: BinaryIO, max_pixels: int) -> RawPicture:
     """The picture to caption of a raw photo.
 
-    Raises :class:`NotRaw`, :class:`RawTooLarge`, MemoryError, and whatever LibRaw says of damage.
+    Raises :class:`NotRaw`, :class:`RawTooLarge`, :class:`CutOff`, MemoryError, and whatever LibRaw says of damage.
     """
-    data = file.read()
+    data = read_up_to(file, MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise MemoryError
     try:
         with library.imread(io.BytesIO(data)) as raw:
             sizes = raw.sizes
@@ -75,17 +86,32 @@ def open_raw(library: ModuleType, file: BinaryIO, max_pixels: int) -> RawPicture
                 raise RawTooLarge((width, height))
             turned = _ORIENTATIONS.get(sizes.flip, 1) >= 5
             preview = _preview(library, raw, sizes.flip)
+            blocks = blocks_of_raw(data, preview)
             if preview is None:
+                _check_whole(data, raw)
                 developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
                 preview = Image.fromarray(developed)  # LibRaw has turned it upright
     except library.LibRawFileUnsupportedError as error:
         raise NotRaw from error
-    facts_from = preview
-    if data.startswith(TIFF_HEADS):
-        # EXIF is a TIFF, and so is this: all that the camera noted, where a preview repeats a part of it.
-        facts_from = Image.new("L", (1, 1))
-        facts_from.info["exif"] = data
-    return RawPicture(preview, facts_from, *((height, width) if turned else (width, height)))
+    return RawPicture(preview, blocks, *((height, width) if turned else (width, height)))
+
+
+def _check_whole(data: bytes, raw: Any) -> None:
+    """Raise :class:`CutOff` where the sensor's data is not all there: LibRaw develops what is missing as black."""
+    try:
+        directories = Tiff(data).all()
+    except TiffError:
+        visible = raw.raw_image_visible
+        # No sensor is without noise.
+        if visible is not None and not visible[-max(1, len(visible) // LAST_ROWS) :].any():
+            raise CutOff("its last rows are missing") from None
+        return
+    for values in directories:
+        for places, lengths in ((STRIPS, STRIP_LENGTHS), (TILES, TILE_LENGTHS)):
+            starts, sizes = values.get(places, ()), values.get(lengths, ())
+            end = max((start + size for start, size in zip(starts, sizes, strict=False)), default=0)
+            if end > len(data):
+                raise CutOff(f"{end - len(data):.0f} bytes are missing at its end")
 
 
 def _preview(library: ModuleType, raw: Any, flip: int) -> Image.Image | None:

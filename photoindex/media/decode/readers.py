@@ -40,15 +40,17 @@ def readable_formats() -> dict[str, bool]:
     return {reader.format.name: reader.works for reader in list_readers()}
 
 
-def _reader(photo_format: PhotoFormat) -> Reader:
-    version = _version(photo_format) if _works(photo_format) else None
-    return Reader(photo_format, version, f"pip install {photo_format.install}")
-
-
-def _works(photo_format: PhotoFormat) -> bool:
+def can_read(photo_format: PhotoFormat) -> bool:
+    """Whether what is installed here reads a format."""
     if photo_format in PILLOW_FORMATS:
+        Image.init()
         return photo_format.reader in Image.OPEN and all(map(features.check, photo_format.needs))
     return plugin_works(photo_format)
+
+
+def _reader(photo_format: PhotoFormat) -> Reader:
+    version = _version(photo_format) if can_read(photo_format) else None
+    return Reader(photo_format, version, f"pip install {photo_format.install}")
 
 
 def _version(photo_format: PhotoFormat) -> str:

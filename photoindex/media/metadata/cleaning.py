@@ -15,23 +15,32 @@ MOST_WORDS: Final = 200  # keywords, people or places of one photo
 _JUNK: Final = frozenset(
     line.strip()
     for line in """
+    add a caption
     applemark
     ascii
+    binary comment
+    camera
+    caption
     comment
     cof
     dav
     dcim
     default
     description
+    digital camera picture
     edf
     exif_jpeg_picture
     exif jpeg picture
     hdrpl
     hdrplus
     image
+    image description
+    imagedescription
     iptc/xmp
     jpeg
     mde
+    my beautiful picture
+    no description
     none
     normal
     null
@@ -42,22 +51,43 @@ _JUNK: Final = frozenset(
     rhdr
     samsung
     scan
+    scanned document
+    scanned image
+    screenshot
     sdr
     sony dsc
     minolta dsc
     konica minolta dsc
+    title
+    unknown
     untitled
     user comments
     """.splitlines()
     if line.strip()
 )
+# Programs and devices that sign what they made.
+_MAKERS: Final = (
+    r"(?:the\ )?(?:gimp|adobe|photoshop|lightroom|picasa|acdsee|acd\ systems|irfanview|paint(?:\.net|\ shop)|corel"
+    r"|canva|snapseed|vsco|instagram|pixlr|polarr|affinity|capture\ one|darktable|rawtherapee|digikam|luminar"
+    r"|imagemagick|graphicsmagick|jpegmini|ijg|gd-jpeg|xnview|faststone|photoscape|photofiltre|shotwell|gthumb"
+    r"|krita|inkscape|nero|ulead|microsoft|google|iphone|ipad|ios|android|samsung|galaxy|huawei|honor|xiaomi|redmi"
+    r"|mi|poco|oneplus|oppo|vivo|realme|nokia|sony|htc|lg|motorola|blackberry|canon|nikon|epson|hp|vuescan"
+    r"|silverfast|dji|gopro|camera)\b.*"
+)
 _JUNK_PATTERNS: Final = re.compile(
-    r"""(?:.*\s)?digital\s(?:still\s)?camera          # OLYMPUS DIGITAL CAMERA, KODAK Digital Still Camera
+    rf"""(?:.*\s)?digital\s?(?:still\s?)?camera(?:\s\w+)?  # OLYMPUS DIGITAL CAMERA, KODAK Digital Still Camera
       | .*\bcamera\ pictures?                         # SAMSUNG CAMERA PICTURES
       | <.*>                                          # <KENOX S630  / Samsung S630>
-      | lead\ technologies\b.*
-      | (?:created|made|edited|processed)\ (?:with|by)\ .*
-      | [a-z]{0,5}[_-]?\d{3,}(?:\.jpe?g)?             # DSC00019, 000015, IMG_1234, P1010001
+      | (?:lead|acd\ systems|intel)\b.{{0,20}}(?:technologies|imaging|jpeg\ library)\b.*
+      # File written by Adobe Photoshop 4.0, Processed with VSCO with a5 preset, Edited in Lightroom, Shot on OnePlus
+      | (?:file\ )?(?:created|made|generated|edited|modified|processed|written|saved|produced|exported|captured|taken
+         |shot|developed|scanned|converted|compressed|optimi[sz]ed)\ (?:with|by|using|via)\ {_MAKERS}
+      | (?:edited|processed|developed)\ in\ {_MAKERS}
+      | (?:shot|captured)\ on\ {_MAKERS}
+      | (?:creator|software):\ ?.*                     # CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90
+      | adobe\ (?:photoshop|imageready|lightroom|bridge|elements).*
+      | gimp(?:\ [\d.]+)?
+      | [a-z]{{0,5}}[_-]?\d{{3,}}(?:\.jpe?g)?             # DSC00019, 000015, IMG_1234, P1010001
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -66,7 +96,10 @@ _JUNK_PATTERNS: Final = re.compile(
 def one_line(value: Any, limit: int = LONGEST_NAME) -> str | None:
     """``value`` (text, or bytes as EXIF has them) as one clean line, or None where it holds no letter or digit."""
     if isinstance(value, bytes):
-        text = value.decode("utf-8", "replace")
+        try:
+            text = value.decode("utf-8")
+        except UnicodeDecodeError:  # what is not valid as UTF-8 is nearly always Windows' Western set
+            text = value.decode("cp1252", "replace")
     elif isinstance(value, str):
         text = value
         # Pillow reads EXIF as Latin-1, but phones write UTF-8; valid UTF-8 beyond ASCII is hardly ever anything else.

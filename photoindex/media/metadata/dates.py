@@ -8,8 +8,11 @@ since copying or restoring a library can give all its photos the same one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Final
 
 FIRST_PHOTO_YEAR: Final = 1826  # Niépce's view from the window; people date scans of old prints
@@ -17,81 +20,141 @@ FIRST_CAMERA_YEAR: Final = 1990  # from here on a date may be that of a digital 
 CLOCK_SKEW: Final = timedelta(days=1)  # a camera on the other side of the date line is ahead of this machine
 EPOCHS: Final = frozenset({1904, 1970, 1980})  # at whose beginning the clocks of systems start: Mac, Unix, DOS
 MOST_OFFSET: Final = 15 * 60  # minutes; the easternmost clocks are at +14:00
+LAST_LEAP_SECOND: Final = 61  # as far as C's tm_sec goes
 ZONE_STEP: Final = 15 * 60  # seconds; all clocks are at a multiple of it from UTC
 
-_EXIF: Final = re.compile(r"\s*(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D+(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2}))?)?")
-_ISO: Final = re.compile(
-    r"\s*(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|[+-]\d\d:?\d\d)?)?)?)?\s*",
+# Year, month and day with something between them, of which the latter may be blank; or eight digits in a row.
+_DAY: Final = re.compile(
+    r"\s*(?:(\d{4})(\d\d)(\d\d)(?!\d)|(\d{4})(?:[^\d\s](\d{1,2}|[ ]{1,2})(?:\D(\d{1,2}|[ ]{1,2}))?)?(?!\d))"
+)
+_CLOCK: Final = re.compile(
+    r"(?:\D{0,3}?\s*|[T ])(?:(\d\d)(\d\d)(\d\d)(?!\d)|(\d{1,2})\s*([^\d\s])\s*(\d{1,2})(?:\s*\5\s*(\d{1,2}))?)"
+    r"(?:[.,](?P<fraction>\d+))?(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?\s*(?P<offset>Z|UTC|GMT|[+-]\d{1,2}(?::?\d\d)?)?",
     re.IGNORECASE,
 )
-_OFFSET: Final = re.compile(r"\s*(?:(Z)|([+-])(\d\d):?(\d\d))\s*", re.IGNORECASE)
-_IPTC_DATE: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
-_IPTC_TIME: Final = re.compile(r"(\d\d):?(\d\d):?(\d\d)?([+-]\d\d:?\d\d)?")
-_NAME: Final = re.compile(
-    r"""(?<!\d)(?P<year>(?:18|19|20)\d\d)(?P<joint>[-_.]?)(?P<month>\d\d)(?P=joint)(?P<day>\d\d)
-        (?:(?:[-_T.\ ]|[-_\ ]at[-_\ ])?(?P<hour>\d\d)(?P<colon>[-_.:]?)(?P<minute>\d\d)(?P=colon)(?P<second>\d\d)
-           (?:[-_.]?(?P<milli>\d{3}))?)?
-        (?!\d)""",
-    re.VERBOSE,
+_OFFSET: Final = re.compile(r"\s*(?:(Z|UTC|GMT)|([+-])(\d{1,2})(?::?(\d\d))?)\s*", re.IGNORECASE)
+
+_NAMED_DAY: Final = re.compile(
+    r"(?<!\d)(?P<year>(?:18|19|20)\d\d)(?P<joint>[-_.]?)(?P<month>\d\d)(?P=joint)(?P<day>\d\d)"
 )
+# The clock behind a day in a name: at once, or behind the word with which systems name screenshots ("um", "a las").
+_NAMED_CLOCK: Final = re.compile(
+    r"""(?:[-_T.]|\s)?
+        (?:(?:[-_]|\s)*(?:at|um|om|ob|klo?|klokken|kell|à|às|alle|ore|a\ las|a\ les|o|о|в|saat)\.?(?:[-_]|\s)+)?
+        (?:(?P<hour>\d\d)(?P<colon>[-_.:]?)(?P<minute>\d\d)(?P=colon)(?P<second>\d\d)(?:[-_.]?(?P<milli>\d{3}))?
+          |(?P<hour1>\d)(?P<colon1>[-_.:])(?P<minute1>\d\d)(?P=colon1)(?P<second1>\d\d)
+          |(?P<hour2>\d\d?)h(?P<minute2>\d\d)(?:m(?P<second2>\d\d)s?)?)
+        (?!\d)(?:(?:[-_.]|\s)*(?P<half>[ap])\.?\s?m(?![^\W_])\.?)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_PART: Final = r"(?:[-_.\s]|$)"  # what ends a number in a folder's name
+_FOLDER_DAY: Final = re.compile(r"((?:18|19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
+_FOLDER_MONTH: Final = re.compile(rf"((?:18|19|20)\d\d)[-_.](\d\d){_PART}")
+_FOLDER_YEAR: Final = re.compile(r"((?:18|19|20)\d\d)")
+_FOLDER_NUMBER: Final = re.compile(rf"(\d\d){_PART}")
+MOST_FOLDERS: Final = 3  # above a photo, whose names may date it: year, month, day
+_MONTHS: Final = (
+    "january february march april may june july august september october november december".split()
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Local time, and minutes east of UTC where known."""
+    """Local time, and minutes east of UTC where known.
+
+    ``whole`` is False where the day or the month was not given, and is the first.
+    """
 
     time: datetime
     offset: int | None = None
+    whole: bool = field(default=True, compare=False)
 
 
 def from_exif(text: str | None, subseconds: str | None = None, offset: str | None = None) -> Moment | None:
     """``2008:05:25 19:31:26`` and what writers made of it; ``0000:00:00 00:00:00`` and blanks are no date.
 
-    ``subseconds`` are the digits behind the point (SubSecTimeOriginal), ``offset`` is like ``+02:00``.
+    A part that is blank or impossible costs what is finer alone: of a clock at 25:61 the day is kept, of month 00 the
+    year. ``subseconds`` are the digits behind the point (SubSecTimeOriginal), ``offset`` is like ``+02:00``.
     """
-    found = _EXIF.match(text or "")
-    if found is None:
+    found = _DAY.match(text or "")
+    if found is None or text is None:
         return None
-    digits = (subseconds or "").strip()
-    fraction = digits if digits.isascii() and digits.isdigit() and found[6] else ""
-    return _moment([*found.groups()], fraction, offset)
+    day = [found[1] or found[4], found[2] or found[5], found[3] or found[6]]
+    clock = _CLOCK.match(text, found.end())
+    if clock is None:
+        return _moment(day)
+    digits = clock["fraction"] or (subseconds or "").strip()
+    fraction = digits if digits.isascii() and digits.isdigit() else ""
+    return _moment(day, _hours(clock, ((1, 2, 3), (4, 6, 7))), fraction, clock["offset"] or offset)
 
 
-def from_iso(text: str | None) -> Moment | None:
-    """XMP's dates (ISO 8601): from ``2003`` alone to ``2003-08-06T18:04:34.61-05:00``."""
-    found = _ISO.fullmatch(text or "")
-    if found is None:
-        return from_exif(text)  # some programs copy EXIF's form
-    year, month, day, hour, minute, second, fraction, offset = found.groups()
-    return _moment([year, month or "1", day or "1", hour, minute, second], fraction or "", offset)
+def from_iso(text: str | None, subseconds: str | None = None, offset: str | None = None) -> Moment | None:
+    """XMP's dates (ISO 8601): from ``2003`` alone to ``2003-08-06T18:04:34.61-05:00``; some programs copy EXIF's."""
+    return from_exif(text, subseconds, offset)
 
 
 def from_iptc(day: str | None, time: str | None) -> Moment | None:
     """``20030806`` and ``180434-0500`` (IPTC-IIM 2:55 and 2:60)."""
-    date = _IPTC_DATE.fullmatch((day or "").strip())
-    if date is None:
-        return None
-    clock = _IPTC_TIME.fullmatch((time or "").strip())
-    hour, minute, second, offset = clock.groups() if clock else (None, None, None, None)
     # Programs that know only the day write midnight.
-    return _moment([*date.groups(), hour, minute, second], "", offset)
+    return from_exif(f"{(day or '').strip()} {(time or '').strip()}")
 
 
 def from_name(name: str) -> Moment | None:
-    """The date in a file's name: ``IMG_20190704_123456``, ``Screenshot_2020-01-01-12-34-56``,
+    """The date in a file's name: ``IMG_20190704_123456``, ``Screenshot 2020-01-01 at 9.34.56 PM``,
     ``IMG-20190704-WA0001``, ``2019-07-04 12.34.56``, ``signal-2019-07-04-123456``; None where there is none."""
-    for found in _NAME.finditer(name):
+    name = unicodedata.normalize("NFC", name)
+    for found in _NAMED_DAY.finditer(name):
         # Eight digits in a row may be any number; one from before digital cameras was hardly named by one.
         if not found["joint"] and int(found["year"]) < FIRST_CAMERA_YEAR:
             continue
+        clock = _NAMED_CLOCK.match(name, found.end())
+        if clock is None and name[found.end() : found.end() + 1].isdigit():
+            continue
         day = [found["year"], found["month"], found["day"]]
-        clock = [found["hour"], found["minute"], found["second"]]
+        if "00" in day[1:]:
+            continue
+        hours = (
+            _hours(clock, tuple((f"hour{n}", f"minute{n}", f"second{n}") for n in ("", "1", "2"))) if clock else None
+        )
         # Pixel phones name their photos by UTC.
-        offset = "Z" if name.upper().startswith("PXL_") and found["hour"] else None
-        moment = _moment([*day, *clock], found["milli"] or "", offset) or _moment([*day, None, None, None], "", None)
+        offset = "Z" if name.upper().startswith("PXL_") and hours else None
+        moment = _moment(day, hours, (clock["milli"] or "") if clock else "", offset)
         if moment is not None:
             return moment
     return None
+
+
+def from_folders(folder: PurePath) -> Moment | None:
+    """The date in the names of the folders a photo lies in: ``2019-08-14 Lisbon``, ``2019/08``, ``2019/08-August``,
+    ``2019-08 Portugal``, ``2019/2019-08-14``, ``2019``; None where there is none.
+
+    A year counts where it is the whole name, a month and a day below theirs. The names nearest to the photo decide.
+    """
+    year: str | None = None
+    month: str | None = None
+    day: str | None = None
+    for name in folder.parts[-MOST_FOLDERS:]:
+        if found := _FOLDER_DAY.match(name):
+            year, month, day = found[1], found[3], found[4]
+        elif found := _FOLDER_MONTH.match(name):
+            year, month, day = found[1], found[2], None
+        elif _FOLDER_YEAR.fullmatch(name):
+            year, month, day = name, None, None
+        elif year and not month and (number := _month_of(name)):
+            month = number
+        elif month and not day and (found := _FOLDER_NUMBER.match(name)):
+            day = found[1]
+    return None if year is None else _moment([year, month, day])
+
+
+def _month_of(name: str) -> str | None:
+    """The number of a month that a folder below a year is named by: ``08``, ``08-August``, ``August``, ``Aug``."""
+    if found := _FOLDER_NUMBER.match(name):
+        return found[1] if 1 <= int(found[1]) <= 12 else None
+    word = name.strip().casefold()
+    matching = [number for number, month in enumerate(_MONTHS, 1) if word in (month, month[:3])]
+    return f"{matching[0]:02}" if matching else None
 
 
 def believable(moment: Moment | None, now: datetime, *, clock: bool = False) -> Moment | None:
@@ -104,7 +167,7 @@ def believable(moment: Moment | None, now: datetime, *, clock: bool = False) -> 
     if moment is None or moment.time.year < FIRST_PHOTO_YEAR or moment.time > now + CLOCK_SKEW:
         return None
     time = moment.time
-    if clock and (time.month, time.day, time.hour, time.minute, time.second) == (1, 1, 0, 0, 0):
+    if clock and moment.whole and (time.month, time.day, time.hour, time.minute, time.second) == (1, 1, 0, 0, 0):
         unset = time.year >= FIRST_CAMERA_YEAR or time.year in EPOCHS
         return None if unset else moment
     return moment
@@ -117,8 +180,8 @@ def offset_minutes(text: str | None) -> int | None:
         return None
     if found[1]:
         return 0
-    minutes = int(found[3]) * 60 + int(found[4])
-    if minutes > MOST_OFFSET or int(found[4]) > 59:
+    minutes = int(found[3]) * 60 + int(found[4] or 0)
+    if minutes > MOST_OFFSET or int(found[4] or 0) > 59:
         return None
     return -minutes if found[2] == "-" else minutes
 
@@ -156,13 +219,31 @@ def in_zone_of(instant: Moment | None, local: Moment | None) -> Moment | None:
     return Moment(local.time, int(seconds) // 60)
 
 
-def _moment(parts: list[str | None], fraction: str, offset: str | None) -> Moment | None:
-    """``parts``: year to second, of which the clock's may be None."""
+def _hours(found: re.Match[str], groups: Iterable[Sequence[int | str]]) -> list[str | None]:
+    """Hour, minute and second by the first of the groups that took part; ``11 PM`` is 23."""
+    hour, minute, second = next([found[group] for group in three] for three in groups if found[three[0]])
+    half = (found["half"] or "").lower()
+    if half and int(hour) <= 12:
+        hour = str(int(hour) % 12 + (12 if half == "p" else 0))
+    return [hour, minute, second]
+
+
+def _moment(
+    day: Sequence[str | None], clock: Sequence[str | None] | None = None, fraction: str = "", offset: str | None = None
+) -> Moment | None:
+    """A moment of its parts, of which those that cannot be are left out with all that is finer."""
+    year, month, date = (int(part) if part and part.strip() else 0 for part in day)
+    whole = bool(month and date)
+    if not month:
+        date = 0
     try:
-        whole = [int(part or 0) for part in parts]
-        if whole[5] == 60:  # a leap second
-            whole[5] = 59
-        micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
-        return Moment(datetime(*whole, micro), offset_minutes(offset))  # type: ignore[arg-type,call-arg]
+        start = datetime(year, month or 1, date or 1)
     except ValueError:
         return None
+    hour, minute, second = (int(part or 0) for part in clock or (None, None, None))
+    if not whole or clock is None or hour > 23 or minute > 59:
+        return Moment(start, None, whole)
+    if second > 59:
+        second, fraction = (59, "") if second <= LAST_LEAP_SECOND else (0, "")
+    micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    return Moment(start.replace(hour=hour, minute=minute, second=second, microsecond=micro), offset_minutes(offset))

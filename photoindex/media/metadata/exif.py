@@ -7,21 +7,17 @@ understood is ``None`` and costs the others nothing. Tags and their meaning: Exi
 
 from __future__ import annotations
 
-import math
 import re
-import struct
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 from PIL import ExifTags, Image
 
-from photoindex.media.metadata import dates
-from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
+from photoindex.media.metadata import dates, positions
+from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, each_once, meant, one_line
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.fields import Fields
-
-HIGHEST = 100_000  # metres; what is above that was not photographed with a camera that writes EXIF
+from photoindex.media.metadata.tiff import Exif, Value, read_directories
 
 # Of each date: its tag, that of its sub-seconds and that of its offset from UTC.
 _ORIGINAL = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.SubsecTimeOriginal, ExifTags.Base.OffsetTimeOriginal)
@@ -29,27 +25,23 @@ _DIGITISED = (ExifTags.Base.DateTimeDigitized, ExifTags.Base.SubsecTimeDigitized
 _CHANGED = (ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime)
 
 
-def read_exif(image: Image.Image) -> Fields:
-    """What the EXIF of ``image`` says. Never raises: what is missing or broken is ``None``.
-
-    Reading the EXIF of a PNG loads its pixels, because it may lie behind them.
-    """
-    main, details, gps = _tags(image)
+def read_exif(exif: Exif) -> Fields:
+    """What EXIF says. Never raises: what is missing or broken is ``None``."""
+    main, details, gps = exif.main, exif.details, exif.gps
     latitude, longitude = _position(gps)
-    make, model = one_line(main.get(ExifTags.Base.Make)), one_line(main.get(ExifTags.Base.Model))
-    described = one_line(main.get(ExifTags.Base.ImageDescription), LONGEST_CAPTION)
+    make, model = _text(main.get(ExifTags.Base.Make)), _text(main.get(ExifTags.Base.Model))
     return Fields(
         original=_moment(main, details, *_ORIGINAL),
         digitised=_moment(main, details, *_DIGITISED),
         changed=_moment(main, details, *_CHANGED),
         camera=camera_name(make, model),
-        lens=one_line(details.get(ExifTags.Base.LensModel)),
+        lens=_text(details.get(ExifTags.Base.LensModel)),
         latitude=latitude,
         longitude=longitude,
         altitude=_altitude(gps),
-        rating=_rating(main.get(ExifTags.Base.Rating)),
+        rating=_rating(_number(main.get(ExifTags.Base.Rating))),
         title=meant(_windows_text(main.get(ExifTags.Base.XPTitle)), make, model),
-        caption=meant(described, make, model)
+        caption=meant(_text(main.get(ExifTags.Base.ImageDescription), LONGEST_CAPTION), make, model)
         or meant(_windows_text(main.get(ExifTags.Base.XPComment)), make, model)
         or meant(_windows_text(main.get(ExifTags.Base.XPSubject)), make, model),
         keywords=each_once(
@@ -58,75 +50,50 @@ def read_exif(image: Image.Image) -> Fields:
     )
 
 
+def orientation_in(exif: Exif) -> int | None:
+    """How the stored pixels lie, 1 to 8 as EXIF numbers it; None where nothing sensible is said."""
+    value = _number(exif.main.get(ExifTags.Base.Orientation))
+    return int(value) if value is not None and value in range(1, 9) else None
+
+
 def read_orientation(image: Image.Image) -> int:
-    """How the stored pixels lie, 1 to 8 as EXIF numbers it (1: upright); 1 where nothing sensible is said."""
+    """How the pixels of an opened image lie (1: upright), as its decoder leaves them: some turn them by themselves."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             value = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:
         value = None
-    if value is None:
+    if value is None and isinstance(block := image.info.get("exif"), bytes):
         # Pillow gives up at the first entry that points outside the data, such as a maker's name cut off, and then
         # does not get as far as the orientation.
-        value = _scanned_orientation(image.info.get("exif"))
+        exif = read_directories(block)
+        value = None if exif is None else orientation_in(exif)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _scanned_orientation(exif: Any) -> int | None:
-    """The orientation entry of the main directory (TIFF 6.0, section 2), looking at nothing else."""
-    if not isinstance(exif, bytes):
-        return None
-    data = exif.removeprefix(b"Exif\0\0")
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
-    if order is None or len(data) < 8:
-        return None
-    start = struct.unpack_from(order + "L", data, 4)[0] + 2  # past the count of entries, which may be broken as well
-    for place in range(start, len(data) - 11, 12):
-        tag, kind, count, value = struct.unpack_from(order + "HHLH", data, place)
-        if (tag, kind, count) == (ExifTags.Base.Orientation, 3, 1):
-            return int(value)
-        if tag > ExifTags.Base.Orientation:
-            return None  # entries are in ascending order
-    return None
+def _text(value: Value | None, limit: int = LONGEST_NAME) -> str | None:
+    return one_line(value, limit) if isinstance(value, bytes) else None
 
 
-def _tags(image: Image.Image) -> tuple[dict[int, Any], dict[int, Any], dict[int, Any]]:
-    """The main, the Exif and the GPS directory, each as far as it can be read."""
-    main: dict[int, Any] = {}
-    details: dict[int, Any] = {}
-    gps: dict[int, Any] = {}
-    # Pillow warns of each corrupt tag; for the owner of the photo that is noise.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            exif = image.getexif()
-            tags = list(exif)
-        except Exception:
-            return main, details, gps
-        for tag in tags:
-            try:
-                main[tag] = exif[tag]
-            except Exception:
-                continue
-        try:
-            details.update(exif.get_ifd(ExifTags.IFD.Exif))
-        except Exception:
-            details.clear()
-        try:
-            gps.update(exif.get_ifd(ExifTags.IFD.GPSInfo))
-        except Exception:
-            gps.clear()
-    return main, details, gps
+def _raw_text(value: Value | None) -> str | None:
+    """A date's or number's text, whose blanks count."""
+    return value.split(b"\0")[0].decode("latin-1") if isinstance(value, bytes) else None
+
+
+def _number(value: Value | None) -> float | None:
+    """The first number of an entry; of one that some programs file as bytes its first byte."""
+    return value[0] if value else None
 
 
 def _moment(
-    main: Mapping[int, Any], details: Mapping[int, Any], date: int, subseconds: int, offset: int
+    main: Mapping[int, Value], details: Mapping[int, Value], date: int, subseconds: int, offset: int
 ) -> Moment | None:
     # Some programs file the Exif dates under the main directory.
     for directory in (details, main):
-        text = one_line(directory.get(date))
-        moment = dates.from_exif(text, one_line(details.get(subseconds)), one_line(details.get(offset)))
+        moment = dates.from_exif(
+            _raw_text(directory.get(date)), _raw_text(directory.get(subseconds)), _raw_text(directory.get(offset))
+        )
         if moment is not None:
             return moment
     return None
@@ -143,55 +110,33 @@ def camera_name(make: str | None, model: str | None) -> str | None:
     return f"{make} {model}"
 
 
-def _windows_text(value: Any) -> str | None:
+def _windows_text(value: Value | None) -> str | None:
     """The XP fields, which the Windows Explorer writes in UTF-16."""
-    if isinstance(value, tuple) and all(isinstance(part, int) and 0 <= part < 256 for part in value):
-        value = bytes(value)
     return one_line(value.decode("utf-16-le", "replace"), LONGEST_CAPTION) if isinstance(value, bytes) else None
 
 
-def _rating(value: Any) -> int | None:
-    return value if isinstance(value, int) and 1 <= value <= 5 else None
+def _rating(value: float | None) -> int | None:
+    return int(value) if value is not None and value in range(1, 6) else None
 
 
-def _altitude(gps: Mapping[int, Any]) -> float | None:
+def _altitude(gps: Mapping[int, Value]) -> float | None:
     """Metres above the sea, below it negative."""
-    try:
-        metres = float(gps[ExifTags.GPS.GPSAltitude])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+    value = gps.get(ExifTags.GPS.GPSAltitude)
+    if not isinstance(value, tuple) or not value:
         return None
-    if not math.isfinite(metres) or not 0 <= abs(metres) <= HIGHEST:
-        return None
-    below = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\1", b"\3", 3)
-    return round(-metres if below else metres, 2)
+    return positions.metres(value[0], below=_number(gps.get(ExifTags.GPS.GPSAltitudeRef)) in (1, 3))
 
 
-def _position(gps: Mapping[int, Any]) -> tuple[float, float] | tuple[None, None]:
+def _position(gps: Mapping[int, Value]) -> positions.Position:
     """Latitude and longitude in degrees, north and east positive, or two Nones.
 
-    Without its hemisphere a number is no place, and half a position is none. Exactly (0, 0) is what cameras write
-    before they have a fix.
+    Without its hemisphere a number is no place.
     """
-    latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), one_line(gps.get(ExifTags.GPS.GPSLatitudeRef)), "NS", 90)
-    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), one_line(gps.get(ExifTags.GPS.GPSLongitudeRef)), "EW", 180)
-    if latitude is None or longitude is None or (latitude == 0 and longitude == 0):
-        return None, None
-    return latitude, longitude
+    latitude = _degrees(gps, ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLatitudeRef, "NS", 90)
+    longitude = _degrees(gps, ExifTags.GPS.GPSLongitude, ExifTags.GPS.GPSLongitudeRef, "EW", 180)
+    return positions.pair(latitude, longitude)
 
 
-def _degrees(value: Any, hemisphere: str | None, signs: str, limit: float) -> float | None:
-    """Degrees, minutes and seconds as signed degrees; ``signs`` names the positive, then the negative hemisphere."""
-    side = (hemisphere or " ")[0].upper()
-    if side not in signs:
-        return None
-    try:
-        parts = [float(part) for part in (value if isinstance(value, tuple) else (value,))]
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    if not parts or not math.isfinite(parts[0]):
-        return None
-    # A zero denominator reads as NaN: cameras that write minutes with a fraction leave the seconds at 0/0.
-    total = sum(part / 60.0**place for place, part in enumerate(parts[:3]) if math.isfinite(part))
-    if not 0 <= total <= limit:
-        return None
-    return round(-total if side == signs[1] else total, 7)  # 7 decimals are a centimetre
+def _degrees(gps: Mapping[int, Value], tag: int, reference: int, signs: str, limit: float) -> float | None:
+    value, side = gps.get(tag), _text(gps.get(reference))
+    return positions.degrees(value, side or "", signs, limit) if isinstance(value, tuple) else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from photoindex.media.metadata.dates import Moment
 
@@ -32,3 +34,24 @@ class Fields:
     city: str | None = None
     region: str | None = None
     country: str | None = None
+
+
+_PLACE: Final = ("latitude", "longitude", "altitude")
+
+
+def first_of(sources: Sequence[Fields]) -> Fields:
+    """What several blocks of one kind say together: of each field the first value, of lists all of them.
+
+    A position stays whole: its parts come from one block.
+    """
+    if len(sources) < 2:
+        return sources[0] if sources else Fields()
+    values: dict[str, Any] = {}
+    for each in fields(Fields):
+        found = [getattr(source, each.name) for source in sources]
+        if each.type.startswith("tuple"):
+            values[each.name] = tuple(dict.fromkeys(item for items in found for item in items))
+        elif each.name not in _PLACE:
+            values[each.name] = next((value for value in found if value is not None), None)
+    located = next((source for source in sources if source.latitude is not None), sources[0])
+    return Fields(**values, **{name: getattr(located, name) for name in _PLACE})

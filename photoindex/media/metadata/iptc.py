@@ -1,4 +1,4 @@
-"""IPTC-IIM: what newspapers' and older programs write: captions, keywords, places. Pillow finds and splits it.
+"""IPTC-IIM: what newspapers' and older programs write: captions, keywords, places.
 
 Its texts are bytes: in UTF-8 where the record says so, and otherwise in whatever the program used. What is valid UTF-8
 is taken for that, all else for Windows' Western set.
@@ -7,9 +7,7 @@ is taken for that, all else for Windows' Western set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
-
-from PIL import Image, ImageFile, IptcImagePlugin
+from typing import Final
 
 from photoindex.media.metadata import dates
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, each_once, meant, one_line
@@ -29,17 +27,15 @@ _HEADLINE: Final = (2, 105)
 _CAPTION: Final = (2, 120)
 
 _UTF8: Final = b"\x1b%G"  # ISO 2022's way of saying so
+_MARK: Final = b"\x1c"
 _LATIN: Final = (b"\x1b.A", b"\x1b-A")
 
 Key = tuple[int, int]
 
 
-def read_iptc(image: Image.Image) -> Fields:
-    """What the IPTC record of a JPEG or TIFF says; nothing of other formats. Never raises."""
-    try:
-        records: Mapping[Key, Any] = IptcImagePlugin.getiptcinfo(cast(ImageFile.ImageFile, image)) or {}
-    except Exception:  # of broken records Pillow raises nearly everything
-        return Fields()
+def read_iptc(block: bytes) -> Fields:
+    """What an IPTC record says, as far as it can be read. Never raises."""
+    records = _records(block)
     charset = _values(records, _CHARSET)
 
     def text(*keys: Key, limit: int = LONGEST_NAME) -> str | None:
@@ -58,9 +54,31 @@ def read_iptc(image: Image.Image) -> Fields:
     )
 
 
-def _values(records: Mapping[Key, Any], key: Key) -> list[bytes]:
-    found = records.get(key)
-    return [value for value in (found if isinstance(found, list) else [found]) if isinstance(value, bytes)]
+def _records(block: bytes) -> dict[Key, list[bytes]]:
+    """The values of each data set (IIM 4.2, chapter 3): a mark, record, number, length, content."""
+    if block[:1] != _MARK and block[3:4] == _MARK:  # written as numbers of four bytes in the other byte order
+        block = b"".join(block[place : place + 4][::-1] for place in range(0, len(block), 4))
+    found: dict[Key, list[bytes]] = {}
+    place = max(block.find(_MARK), 0)
+    while block[place : place + 1] == _MARK and place + 5 <= len(block):
+        key = block[place + 1], block[place + 2]
+        size = int.from_bytes(block[place + 3 : place + 5], "big")
+        place += 5
+        if size & 0x8000:  # an extended data set: this is the length of its length
+            width = size & 0x7FFF
+            if width > 8:
+                break
+            size = int.from_bytes(block[place : place + width], "big")
+            place += width
+        if place + size > len(block):
+            break
+        found.setdefault(key, []).append(block[place : place + size])
+        place += size
+    return found
+
+
+def _values(records: Mapping[Key, list[bytes]], key: Key) -> list[bytes]:
+    return records.get(key, [])
 
 
 def _decoded(value: bytes, charset: list[bytes]) -> str:

@@ -1,7 +1,7 @@
 """All that is known of one photo besides its pixels, from every source, each where it is most trusted.
 
     when        EXIF taken, XMP created, IPTC created, EXIF digitised, XMP digitised, Takeout, file's name,
-                EXIF changed, file changed
+                EXIF changed, folders' names, file changed
     camera, lens                    EXIF, sidecar, XMP
     place, height                   EXIF, sidecar, XMP, Takeout
     title, caption, rating          sidecar, XMP, IPTC, EXIF, Takeout: a sidecar is where people's programs write last,
@@ -10,13 +10,14 @@
 
 ``sidecar`` means XMP.
 
-The photo's name comes before EXIF's date of the last change, which editing programs set. Of two sidecars the one that
-names the whole file comes first.
+The photo's name comes before EXIF's date of the last change, which editing programs set; the names of its folders say
+less than any date of its own. Of two sidecars the one that names the whole file comes first. Of several blocks of one
+kind in the photo the first that says something counts; blocks.py finds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,21 +26,24 @@ from typing import TypeVar
 from PIL import Image
 
 from photoindex.media.metadata import dates, sidecars, takeout
-from photoindex.media.metadata.cleaning import each_once
+from photoindex.media.metadata.blocks import Blocks, find_blocks
+from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
 from photoindex.media.metadata.dates import Moment
-from photoindex.media.metadata.exif import read_exif, read_orientation
-from photoindex.media.metadata.fields import Fields
+from photoindex.media.metadata.exif import orientation_in, read_exif, read_orientation
+from photoindex.media.metadata.fields import Fields, first_of
 from photoindex.media.metadata.iptc import read_iptc
 from photoindex.media.metadata.sidecars import Sidecar
 from photoindex.media.metadata.takeout import TakeoutError, read_takeout
-from photoindex.media.metadata.takeoutnames import is_cut
+from photoindex.media.metadata.takeoutnames import title_decides
 from photoindex.media.metadata.xmp import MOST_BYTES, XmpError, read_xmp
 from photoindex.system.paths import shown
+from photoindex.system.regular_files import open_regular, read_up_to
 from photoindex.types import PhotoFacts, Place, TakenSource, Written
 
 # A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
 _FORMAT_NAMES = {"MPO": "JPEG"}
-_TIFF_XMP = 700  # the tag; TIFF Technical Note 3
+# Whose orientation is not Pillow's business: it stands in blocks that Pillow does not look into.
+_OWN_BLOCKS = frozenset({"PNG", "PSD", "GIF", "JPEG2000"})
 
 Value = TypeVar("Value")
 
@@ -55,26 +59,36 @@ class Description:
 
 
 def describe(
-    image: Image.Image, format_name: str, upright_size: tuple[int, int], path: Path, *, now: datetime | None = None
+    image: Image.Image,
+    format_name: str,
+    upright_size: tuple[int, int],
+    path: Path,
+    *,
+    blocks: Blocks | None = None,
+    now: datetime | None = None,
 ) -> Description:
     """What ``image``, the opened file ``path``, and the sidecars beside it say. What is missing or broken is ``None``.
 
     ``format_name`` is Pillow's name of the file format; ``upright_size`` is (width, height) in pixels after the
-    orientation was applied; ``now`` is the local time. Reading the EXIF of a PNG loads its pixels.
+    orientation was applied; ``blocks`` are those found in the file, by default what Pillow found; ``now`` is the local
+    time.
     """
+    blocks = find_blocks(image) if blocks is None else blocks
     problems: list[str] = []
     beside = sidecars.beside(path)
     packets = [fields for each in beside if each.is_xmp and (fields := _read_sidecar(each, problems)) is not None]
     takeouts = [fields for each in beside if not each.is_xmp and (fields := _read_json(each, path, problems))]
-    embedded = _embedded(image, path, problems)
-    exif, iptc, xmp = read_exif(image), read_iptc(image), [*packets, embedded]
+    exif = first_of([read_exif(each) for each in blocks.exif])
+    iptc = first_of([read_iptc(each) for each in blocks.iptc])
+    xmp = [*packets, first_of(list(_packets(blocks, path, problems)))]
+    plain = Fields(title=meant(one_line(blocks.title)), caption=meant(one_line(blocks.caption, LONGEST_CAPTION)))
     taken, source = _taken(exif, xmp, iptc, takeouts, path, now or datetime.now())
     located = next((each for each in (exif, *xmp, *takeouts) if each.latitude is not None), exif)
     facts = PhotoFacts(
         format=_FORMAT_NAMES.get(format_name, format_name),
         width=upright_size[0],
         height=upright_size[1],
-        orientation=read_orientation(image),
+        orientation=orientation_of(image, blocks),
         taken_at=taken.time if taken else None,
         camera=_first(each.camera for each in (exif, *xmp)),
         lens=_first(each.lens for each in (exif, *xmp)),
@@ -86,7 +100,7 @@ def describe(
         rating=_first(each.rating for each in (*xmp, exif)),
         place=_place([*xmp, iptc]),
     )
-    return Description(facts, _written([*xmp, iptc, exif, *takeouts]), sidecars.state(beside), tuple(problems))
+    return Description(facts, _written([*xmp, iptc, exif, plain, *takeouts]), sidecars.state(beside), tuple(problems))
 
 
 def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
@@ -100,7 +114,7 @@ def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
 def _read_json(sidecar: Sidecar, path: Path, problems: list[str]) -> Fields | None:
     try:
         data = _bytes(sidecar, takeout.MOST_BYTES)
-        fields, wrong = read_takeout(data, path.name, cut=is_cut(sidecar.path.name))
+        fields, wrong = read_takeout(data, path.name, by_title=title_decides(sidecar.path.name))
     except (TakeoutError, OSError) as error:
         problems.append(f"{_unreadable(sidecar, error)}; unpack it again from Google Takeout")
         return None
@@ -113,27 +127,27 @@ def _read_json(sidecar: Sidecar, path: Path, problems: list[str]) -> Fields | No
 
 def _bytes(sidecar: Sidecar, most: int) -> bytes:
     """What a sidecar holds; of more than ``most`` bytes one byte more, by which its reader knows."""
-    with sidecar.path.open("rb") as file:
-        return file.read(most + 1)
+    with open_regular(sidecar.path) as file:
+        return read_up_to(file, most + 1)
 
 
 def _unreadable(sidecar: Sidecar, error: Exception) -> str:
     return f"cannot read the sidecar {shown(sidecar.path)}: {getattr(error, 'strerror', None) or error}"
 
 
-def _embedded(image: Image.Image, path: Path, problems: list[str]) -> Fields:
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if packet is None:
-        packet = getattr(image, "tag_v2", {}).get(_TIFF_XMP)
-    if isinstance(packet, str):
-        packet = packet.encode("utf-8", "replace")
-    if not isinstance(packet, bytes) or not packet.strip(b"\0 \t\r\n"):
-        return Fields()
-    try:
-        return read_xmp(packet)
-    except XmpError as error:
-        problems.append(f"cannot read the XMP in {shown(path)}: {error}; its other metadata is used")
-        return Fields()
+def orientation_of(image: Image.Image, blocks: Blocks) -> int:
+    """How the pixels of an opened image lie, 1 to 8 as EXIF numbers it; 1 where nothing sensible is said."""
+    if image.format not in _OWN_BLOCKS:
+        return read_orientation(image)
+    return next((value for each in blocks.exif if (value := orientation_in(each)) is not None), 1)
+
+
+def _packets(blocks: Blocks, path: Path, problems: list[str]) -> Iterator[Fields]:
+    for packet in blocks.xmp:
+        try:
+            yield read_xmp(packet)
+        except XmpError as error:
+            problems.append(f"cannot read the XMP in {shown(path)}: {error}; its other metadata is used")
 
 
 def _written(sources: Sequence[Fields]) -> Written:
@@ -164,6 +178,7 @@ def _taken(
         *((dates.in_zone_of(each.original, named), "takeout") for each in takeouts),
         (named, "name"),
         (exif.changed, "exif"),
+        (dates.from_folders(path.parent), "folder"),
         (dates.from_mtime(_mtime(path)), "mtime"),
     ]
     for moment, source in candidates:

@@ -2,7 +2,8 @@
 
 Of XMP both namings are in use (darktable and digiKam; Lightroom and Adobe's other programs): ``a.jpg.xmp`` speaks of
 ``a.jpg`` alone, ``a.xmp`` belongs to each of ``a.jpg`` and ``a.cr2``. Letter case does not matter: the camera writes
-``A.JPG``, the program ``a.xmp``.
+``A.JPG``, the program ``a.xmp``. Nor does the way in which Unicode writes an accented letter, which macOS changes. All
+that reads or writes sidecars asks :class:`Folder` which are a photo's.
 
 The *state* of a photo's sidecars is one line of text: of each its name, size and modification time, the more specific
 first; empty when there is none. A scan compares it with the state that was read last.
@@ -14,6 +15,7 @@ import os
 import re
 import stat as stat_bits
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +68,7 @@ class Folder:
             names = []
         for name in names:
             if _names_xmp(name):
-                self._by_photo.setdefault(name[: -len(SUFFIX)].casefold(), []).append(name)
+                self._by_photo.setdefault(folded(name[: -len(SUFFIX)]), []).append(name)
             elif name[-len(JSON_SUFFIX) :].lower() == JSON_SUFFIX:
                 jsons.append(name)
         for several in self._by_photo.values():
@@ -82,7 +84,7 @@ class Folder:
         found: list[str] = []
         if self._by_photo:
             stem = os.path.splitext(photo)[0]
-            for key in dict.fromkeys((photo.casefold(), stem.casefold())):
+            for key in dict.fromkeys((folded(photo), folded(stem))):
                 found += self._by_photo.get(key, ())
         return found + self._takeout.of(photo)
 
@@ -95,6 +97,11 @@ class Folder:
         """The sidecars of a photo in this folder, in that order."""
         found = (_look(self._folder / name) for name in self.names(photo.name))
         return [sidecar for sidecar in found if sidecar is not None]
+
+
+def folded(name: str) -> str:
+    """A name as it is compared with others."""
+    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def beside(photo: Path) -> list[Sidecar]:

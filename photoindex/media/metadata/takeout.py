@@ -17,10 +17,9 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from photoindex.media.formats import FILM_SUFFIXES, PHOTO_SUFFIXES
-from photoindex.media.metadata import dates
+from photoindex.media.metadata import dates, positions
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
 from photoindex.media.metadata.dates import Moment
-from photoindex.media.metadata.exif import HIGHEST
 from photoindex.media.metadata.fields import Fields
 from photoindex.media.metadata.takeoutnames import original_stem
 
@@ -39,10 +38,10 @@ class _WrongError(ValueError):
     """A value that is something else than Takeout writes there."""
 
 
-def read_takeout(data: bytes, photo_name: str, *, cut: bool = False) -> tuple[Fields, tuple[str, ...]]:
+def read_takeout(data: bytes, photo_name: str, *, by_title: bool = False) -> tuple[Fields, tuple[str, ...]]:
     """What a JSON file says of the photo called ``photo_name``, and the names of the fields that made no sense.
 
-    ``cut``: the file's name holds the beginning of the photo's alone, so that its title decides whose it is. Says
+    ``by_title``: the file's name holds a part of the photo's alone, so that its title decides whose it is. Says
     nothing where it is another photo's, or not Takeout's. ``original`` has an offset of 0: Takeout knows the instant.
 
     Raises :class:`TakeoutError` when it is no JSON, is nested too deep to be read, or has more than 1 MB.
@@ -57,7 +56,7 @@ def read_takeout(data: bytes, photo_name: str, *, cut: bool = False) -> tuple[Fi
         raise TakeoutError(f"it is no JSON: {' '.join(str(error).split())}") from None
     if not isinstance(found, dict) or not any(name in found for name in _OURS):
         return Fields(), ()
-    if cut and not _is_title_of(found.get("title"), photo_name):
+    if by_title and not _is_title_of(found.get("title"), photo_name):
         return Fields(), ()
     wrong: list[str] = []
 
@@ -130,7 +129,7 @@ def _position(value: Any) -> tuple[float, float, float | None] | None:
     if latitude == 0 and longitude == 0:
         return None
     altitude = _number(place.get("altitude", 0.0))
-    return latitude, longitude, round(altitude, 2) if altitude and abs(altitude) <= HIGHEST else None
+    return latitude, longitude, positions.metres(altitude, below=False) if altitude else None
 
 
 def _number(value: Any) -> float:

@@ -7,6 +7,8 @@ GooglePhotosTakeoutHelper, ente):
     IMG_1.jpg.supplemental-metadata.json    of IMG_1.jpg, since then
     IMG_1.jpg(1).json                       of IMG_1(1).jpg, and so with .supplemental-metadata(1).json
     IMG_1.jpg.json                          also of IMG_1-edited.jpg, which has none of its own; the word is translated
+    IMG_1.json                              of IMG_1.jpg, when its title had no suffix; the same with the word
+
 
 What stands before ``.json`` is cut at 46 characters, without the number: first the word (``.supplemental-met``), then
 the photo's own name. Photos' names are cut at 51. Of names that begin with the same 46 characters the JSON's title
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Literal
 
 from photoindex.media.formats import PHOTO_SUFFIXES
 
@@ -27,6 +29,10 @@ MOST_OF_PHOTO: Final = 51  # the same of a photo's name
 
 _WORD: Final = "supplemental-metadata"
 # Edited and effects, in the languages of accounts.
+# Files of an archive that speak of albums and accounts.
+_OF_ALBUMS: Final = frozenset(
+    {"metadata", "print-subscriptions", "shared_album_comments", "user-generated-memory-titles"}
+)
 _EDITED: Final = tuple(
     "-edited -effects -smile -mix -bearbeitet -bewerkt -modifié -modificato -modificado -editado -editada -editat"
     " -edytowane -redigerad -redigeret -redigert -muokattu -düzenlendi -изменено -編集済み -已修改 -수정됨".split()
@@ -34,6 +40,7 @@ _EDITED: Final = tuple(
 _COUNTED: Final = re.compile(r"(?P<name>.+)\((?P<number>\d{1,5})\)", re.DOTALL)
 _NUMBERED: Final = re.compile(r"(?P<stem>.*)\((?P<number>\d{1,5})\)(?P<suffix>\.[^.]*)", re.DOTALL)
 
+Kind = Literal["whole", "cut", "stem"]  # how much of its photo's name a JSON's name holds
 Key = tuple[str, str]  # a photo's name without its number, or the beginning of one, in folded case; the number or ""
 
 
@@ -42,10 +49,10 @@ def names_json(name: str) -> bool:
     return _key(name) is not None
 
 
-def is_cut(json_name: str) -> bool:
-    """Whether a JSON's name holds the beginning of its photo's name alone."""
+def title_decides(json_name: str) -> bool:
+    """Whether a JSON's name holds a part of its photo's name alone: only its title tells whose it is."""
     found = _key(json_name)
-    return found is not None and found[1]
+    return found is not None and found[1] != "whole"
 
 
 def original_stem(photo_name: str) -> str:
@@ -60,14 +67,16 @@ class TakeoutNames:
     def __init__(self, names: Iterable[str]) -> None:
         self._whole: dict[Key, list[str]] = {}
         self._cut: dict[Key, list[str]] = {}
+        self._stems: dict[Key, list[str]] = {}
+        kinds: dict[Kind, dict[Key, list[str]]] = {"whole": self._whole, "cut": self._cut, "stem": self._stems}
         for name in names:
             found = _key(name)
             if found is not None:
-                (self._cut if found[1] else self._whole).setdefault(found[0], []).append(name)
+                kinds[found[1]].setdefault(found[0], []).append(name)
         self._lengths = sorted({len(name) for name, _ in self._cut})
 
     def __bool__(self) -> bool:
-        return bool(self._whole or self._cut)
+        return bool(self._whole or self._cut or self._stems)
 
     def of(self, photo_name: str) -> list[str]:
         """The names of a photo's JSON files; of an edited photo without any those of its original."""
@@ -76,7 +85,8 @@ class TakeoutNames:
         plain = (photo_name.casefold(), "")
         if plain in self._whole and not self._cut:  # nearly always
             return self._whole[plain]
-        return next((found for key in (plain, *_photo_keys(photo_name)) if (found := self._at(key))), [])
+        keys = [plain, *_photo_keys(photo_name)]
+        return next((found for find in (self._at, self._by_stem) for key in keys if (found := find(key))), [])
 
     def _at(self, key: Key) -> list[str]:
         name, number = key
@@ -86,9 +96,14 @@ class TakeoutNames:
                 found += self._cut.get((name[:length], number), ())
         return found
 
+    def _by_stem(self, key: Key) -> list[str]:
+        name, number = key
+        stem, dot, suffix = name.rpartition(".")
+        return self._stems.get((stem, number), []) if dot and f".{suffix}" in PHOTO_SUFFIXES else []
 
-def _key(json_name: str) -> tuple[Key, bool] | None:
-    """The photo that a JSON's name speaks of, and whether that is cut; None where it is no photo's."""
+
+def _key(json_name: str) -> tuple[Key, Kind] | None:
+    """The photo that a JSON's name speaks of, and how much of its name that is; None where it is no photo's."""
     if json_name.startswith("._") or json_name[-len(SUFFIX) :].lower() != SUFFIX:
         return None
     whole = json_name[: -len(SUFFIX)]
@@ -97,11 +112,14 @@ def _key(json_name: str) -> tuple[Key, bool] | None:
         name, number = found["name"], found["number"]
     photo, _, word = name.rpartition(".")
     if f".{word}" in PHOTO_SUFFIXES and photo:
-        return (name, number), False
+        return (name, number), "whole"
     if _WORD.startswith(word) and _is_photo(photo):
-        return (photo, number), False
+        return (photo, number), "whole"
     # What is cut may end with a number of the photo's own, so that counts as well.
-    return ((name, number), True) if _units(whole) >= MOST else None
+    if _units(whole) >= MOST:
+        return (name, number), "cut"
+    stem = photo if word == _WORD and photo else name
+    return ((stem, number), "stem") if stem and stem not in _OF_ALBUMS else None
 
 
 def _photo_keys(photo_name: str) -> Iterator[Key]:

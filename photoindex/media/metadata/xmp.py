@@ -1,26 +1,26 @@
 """XMP: the XML that programs keep metadata in, embedded in photos and in sidecars beside them.
 
-defusedxml parses, which refuses entities and document types, so that a crafted packet of a few lines cannot grow to
-gigabytes or read other files. Properties are taken by their full names: Pillow's ``getxmp`` drops the namespaces, and
-with them the difference between xmp:Rating (stars) and MicrosoftPhoto:Rating (percent). The form is RDF/XML as the XMP
-specification part 1 (ISO 16684-1), section 7, narrows it: simple values, and Bag, Seq and Alt of them.
+Properties are taken by their full names: Pillow's ``getxmp`` drops the namespaces, and with them the difference between
+xmp:Rating (stars) and MicrosoftPhoto:Rating (percent). The form is RDF/XML as the XMP specification part 1 (ISO
+16684-1), section 7, narrows it: simple values, and Bag, Seq and Alt of them. packet.py makes a tree of the bytes.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from photoindex.media.metadata import dates
+from photoindex.media.metadata import dates, positions
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
 from photoindex.media.metadata.dates import Moment
-from photoindex.media.metadata.exif import HIGHEST, camera_name
+from photoindex.media.metadata.exif import camera_name
 from photoindex.media.metadata.fields import Fields
+from photoindex.media.metadata.packet import XmpError, parse_packet
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+__all__ = ["MOST_BYTES", "XmpError", "read_xmp"]
 
 MOST_BYTES: Final = 10_000_000  # retouching steps can make a packet of megabytes; words are never as long
 
@@ -45,33 +45,17 @@ _IPTC_EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 _PHOTOINDEX: Final = "{urn:photoindex:xmp:1.0/}"  # what photoindex itself notes of what it wrote into a sidecar
 
 _NOT_PEOPLE: Final = frozenset({"focus", "barcode"})  # types of regions, MWG guidelines 2.0, section 5.9
-_DEGREES: Final = re.compile(
-    r"\s*(\d{1,3})(?:,(\d{1,2}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?|(\.\d+))?\s*([NSEW])\s*", re.I
-)
-
-
-class XmpError(ValueError):
-    """A packet that cannot be read; the message says why, in a few words."""
 
 
 def read_xmp(packet: bytes) -> Fields:
     """What a packet (XML, in any encoding XML names) says.
 
-    Raises :class:`XmpError` when it is no XML, claims a document type or entities, or is longer than 10 MB.
+    What stands before the packet and behind it is passed over (packet.py). Raises :class:`XmpError` when it is no XML,
+    claims a document type or entities, or is longer than 10 MB.
     """
-    from defusedxml import DefusedXmlException, ElementTree
-
-    if b"\0" not in packet[:4]:  # not UTF-16: its padding may be cut off
-        packet = packet.strip(b"\0 \t\r\n")
     if len(packet) > MOST_BYTES:
         raise XmpError(f"it has more than {MOST_BYTES // 1_000_000} MB")
-    try:
-        root = ElementTree.fromstring(packet, forbid_dtd=True)
-    except DefusedXmlException:
-        raise XmpError("it defines entities or a document type, which XMP never does") from None
-    except (ElementTree.ParseError, ValueError, LookupError) as error:  # of encodings: the latter two
-        raise XmpError(f"it is no whole XML: {' '.join(str(error).split())}") from None
-    return _fields(_Properties(root))
+    return _fields(_Properties(parse_packet(packet)))
 
 
 class _Properties:
@@ -112,8 +96,8 @@ def _fields(found: _Properties) -> Fields:
     latitude, longitude = _position(found)
     return Fields(
         # When it was taken; programs that know no EXIF write the first.
-        original=_moment(found, f"{_PHOTOSHOP}DateCreated") or _moment(found, f"{_EXIF}DateTimeOriginal"),
-        digitised=_moment(found, f"{_XMP}CreateDate") or _moment(found, f"{_EXIF}DateTimeDigitized"),
+        original=_moment(found, f"{_PHOTOSHOP}DateCreated") or _exif_moment(found, "Original"),
+        digitised=_moment(found, f"{_XMP}CreateDate") or _exif_moment(found, "Digitized"),
         camera=camera_name(make, model),
         lens=found.text(f"{_EXIF_EX}LensModel", f"{_AUX}Lens"),
         latitude=latitude,
@@ -138,8 +122,16 @@ def _caption(found: _Properties) -> str | None:
     return None if by_model and text == found.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
 
 
-def _moment(found: _Properties, name: str) -> Moment | None:
-    return next((moment for text in found.texts(name) if (moment := dates.from_iso(text)) is not None), None)
+def _moment(found: _Properties, name: str, subseconds: str = "", offset: str = "") -> Moment | None:
+    """The first date of a property; what is known of its parts from properties of their own, as EXIF has them."""
+    fraction, zone = (found.text(part) if part else None for part in (subseconds, offset))
+    moments = (dates.from_iso(text, fraction, zone) for text in found.texts(name))
+    return next((moment for moment in moments if moment is not None), None)
+
+
+def _exif_moment(found: _Properties, which: str) -> Moment | None:
+    parts = f"{_EXIF}SubSecTime{which}", f"{_EXIF_EX}OffsetTime{which}"
+    return _moment(found, f"{_EXIF}DateTime{which}", *parts)
 
 
 def _keywords(found: _Properties) -> Iterator[str | None]:
@@ -184,32 +176,17 @@ def _rating(found: _Properties) -> int | None:
     return rating if rating == -1 or 1 <= rating <= 5 else None
 
 
-def _position(found: _Properties) -> tuple[float, float] | tuple[None, None]:
-    latitude = _degrees(found.text(f"{_EXIF}GPSLatitude"), "NS", 90)
-    longitude = _degrees(found.text(f"{_EXIF}GPSLongitude"), "EW", 180)
-    if latitude is None or longitude is None or (latitude == 0 and longitude == 0):
-        return None, None
-    return latitude, longitude
+def _position(found: _Properties) -> positions.Position:
+    latitude = _degrees(found, "GPSLatitude", "NS", 90)
+    longitude = _degrees(found, "GPSLongitude", "EW", 180)
+    return positions.pair(latitude, longitude)
 
 
-def _degrees(text: str | None, signs: str, limit: float) -> float | None:
-    """``38,43.2N`` or ``38,43,12N`` (XMP part 2, GPSCoordinate) as signed degrees."""
-    parts = _DEGREES.fullmatch(text or "")
-    if parts is None or parts[5].upper() not in signs:
-        return None
-    degrees = int(parts[1]) + float(parts[4] or 0) + float(parts[2] or 0) / 60 + float(parts[3] or 0) / 3600
-    if degrees > limit:
-        return None
-    return round(-degrees if parts[5].upper() == signs[1] else degrees, 7)
+def _degrees(found: _Properties, name: str, signs: str, limit: float) -> float | None:
+    """XMP has the letter behind the number (part 2, GPSCoordinate); many writers have it apart, as EXIF does."""
+    text, side = found.text(f"{_EXIF}{name}"), found.text(f"{_EXIF}{name}Ref")
+    return positions.degrees_in(text, side, signs, limit)
 
 
 def _altitude(found: _Properties) -> float | None:
-    text = found.text(f"{_EXIF}GPSAltitude")
-    whole, _, part = (text or "").partition("/")
-    try:
-        metres = float(whole) / float(part or 1)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return None
-    if not math.isfinite(metres) or abs(metres) > HIGHEST:
-        return None
-    return round(-metres if found.text(f"{_EXIF}GPSAltitudeRef") == "1" else metres, 2)
+    return positions.metres_in(found.text(f"{_EXIF}GPSAltitude"), found.text(f"{_EXIF}GPSAltitudeRef"))

@@ -13,6 +13,8 @@ from photoindex.search.query.parser import FORMAT
 from photoindex.system.paths import is_at_or_below
 from photoindex.types import Photo, PhotoFacts
 
+WEIGHTY_WORDS = 40  # a person's caption has 5 to 25
+
 # Names are written in CamelCase, snake_case and with numbers stuck to words: "BeachTrip2019" -> "Beach Trip 2019".
 _BOUNDARIES = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|[\W_]+")
 
@@ -69,7 +71,7 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         tags=tags,
         title=title,
         people=people,
-        person=_parts([photo.caption.text if by_person else "", tags, title, people]),
+        person=_parts([_head(photo.caption.text) if by_person else "", tags, title, people]),
         place=_parts([*places, terms("place")]),
         taken_at=facts.taken_at if facts and facts.taken_source != "mtime" else None,
         gps=facts is not None and facts.latitude is not None and facts.longitude is not None,
@@ -77,6 +79,15 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         numbers=_numbers(facts) if facts else {},
         paths=tuple(place for path in photo.paths for place in _places(path, roots)),
     )
+
+
+def _head(caption: str) -> str:
+    """The words of a caption that count for more than a model's: the beginning, which says what is to be seen.
+
+    An agency's caption of three hundred words holds nearly any word; with the weight of a short one it would be the
+    first answer to all of them. All of it is searched as a caption.
+    """
+    return " ".join(caption.split()[:WEIGHTY_WORDS])
 
 
 def format_fact(name: str) -> str:

@@ -15,11 +15,26 @@ _FORMATS = {BYTE: "B", SHORT: "H", LONG: "L", RATIONAL: "L", SRATIONAL: "l"}
 Tag = tuple[int, object]  # type, and a number, several, or bytes
 
 
-def tiff(*directories: dict[int, Tag], strips: Sequence[bytes], order: str = "<") -> bytes:
+def tiff(*directories: dict[int, Tag], strips: Sequence[bytes], order: str = "<", strips_last: bool = False) -> bytes:
     """A TIFF (TIFF 6.0, section 2) of one directory and the directories below it (SubIFDs), each with one strip.
 
     StripOffsets, StripByteCounts and SubIFDs are filled in.
     """
+    if strips_last:  # as if they were nothing, and then where all else ends
+        end = len(tiff(*directories, strips=[b""] * len(strips), order=order))
+        places = [end + sum(map(len, strips[:number])) for number in range(len(strips))]
+        lengths = [len(strip) for strip in strips]
+        return _tiff(directories, [b""] * len(strips), order, places, lengths) + b"".join(strips)
+    return _tiff(directories, strips, order)
+
+
+def _tiff(
+    directories: Sequence[dict[int, Tag]],
+    strips: Sequence[bytes],
+    order: str,
+    places: Sequence[int] = (),
+    lengths: Sequence[int] = (),
+) -> bytes:
     parts: list[bytes] = []
     place = 8
 
@@ -34,7 +49,8 @@ def tiff(*directories: dict[int, Tag], strips: Sequence[bytes], order: str = "<"
     below = []
     for number in reversed(range(len(directories))):
         tags = dict(directories[number])
-        tags[273], tags[279] = (LONG, offsets[number]), (LONG, len(strips[number]))
+        tags[273] = (LONG, places[number] if places else offsets[number])
+        tags[279] = (LONG, lengths[number] if lengths else len(strips[number]))
         if number == 0 and below:
             tags[330] = (LONG, list(reversed(below)))
         entries = b""
@@ -62,9 +78,17 @@ def jpeg(image: Image.Image, **options: object) -> bytes:
 
 
 def dng(
-    picture: Image.Image, preview: bytes | None, *, orientation: int = 1, preview_size: tuple[int, int] = (0, 0)
+    picture: Image.Image,
+    preview: bytes | None,
+    *,
+    orientation: int = 1,
+    preview_size: tuple[int, int] = (0, 0),
+    extra: dict[int, Tag] | None = None,
+    pixels_last: bool = False,
 ) -> bytes:
     """A minimal digital negative (DNG 1.4): ``picture`` as an RGGB mosaic of 16 bits, and a JPEG preview if any.
+
+    ``extra`` are more tags of the main directory; ``pixels_last`` puts the pixels behind all directories.
 
     The sensor's colours are sRGB's, linear, so that developing it gives the picture back, more or less.
     """
@@ -79,6 +103,7 @@ def dng(
         50721: (SRATIONAL, _matrix(XYZ_TO_SRGB)),  # ColorMatrix1
         50728: (RATIONAL, [1, 1] * 3),  # AsShotNeutral
         50778: (SHORT, 21),  # CalibrationIlluminant1: D65
+        **(extra or {}),
     }
     linear = (np.asarray(picture.convert("RGB"), np.float64) / 255) ** 2.2
     mosaic = linear[..., 1].copy()
@@ -100,7 +125,7 @@ def dng(
     }
     pixels = np.rint(mosaic * 65535).astype("<u2").tobytes()
     if preview is None:
-        return tiff({**raw, **main}, strips=[pixels])
+        return tiff({**raw, **main}, strips=[pixels], strips_last=pixels_last)
     small: dict[int, Tag] = {
         254: (LONG, 1),  # a reduced picture
         256: (LONG, preview_size[0]),
@@ -111,7 +136,7 @@ def dng(
         277: (SHORT, 3),
         278: (LONG, preview_size[1]),
     }
-    return tiff({**small, **main}, raw, strips=[preview, pixels])
+    return tiff({**small, **main}, raw, strips=[preview, pixels], strips_last=pixels_last)
 
 
 XYZ_TO_SRGB = ((3.2406, -1.5372, -0.4986), (-0.9689, 1.8758, 0.0415), (0.0557, -0.2040, 1.0570))

@@ -424,7 +424,7 @@ class TestBadFiles:
     def test_a_photo_that_needs_a_plugin_names_the_extra_that_brings_it(
         self, extra: str, start: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(photo_module, "plugin_works", lambda _: False)
+        monkeypatch.setattr(photo_module, "can_read", lambda _: False)
         (tmp_path / "phone.jpg").write_bytes(start + bytes(500))
 
         with pytest.raises(NotAPhoto, match=rf"pip install 'photoindex\[{extra}\]'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,41 @@ class TestNames:
     def test_names_of_cameras_and_messengers_hold_dates(self, name: str, time: datetime) -> None:
         assert dates.from_name(name) == Moment(time)
 
+    @pytest.mark.parametrize(
+        ("name", "time"),
+        [
+            ("Screenshot 2020-01-02 at 11.04.05 PM.png", datetime(2020, 1, 2, 23, 4, 5)),
+            ("Screen Shot 2020-01-02 at 9.05.03 AM (2).png", datetime(2020, 1, 2, 9, 5, 3)),
+            ("Screenshot 2020-01-02 at 12.00.01 AM.png", datetime(2020, 1, 2, 0, 0, 1)),
+            ("Screenshot 2020-01-02 at 12.00.01 PM.png", datetime(2020, 1, 2, 12, 0, 1)),
+            ("Screenshot 2024-08-19 at 6.48.53\u202fPM.png", datetime(2024, 8, 19, 18, 48, 53)),
+            ("Screenshot 2020-01-02 18.48.53 pm.png", datetime(2020, 1, 2, 18, 48, 53)),
+            ("Screenshot from 2020-01-02 12-34-56.png", datetime(2020, 1, 2, 12, 34, 56)),
+            ("Screenshot 2020-01-02 123456.png", datetime(2020, 1, 2, 12, 34, 56)),
+            ("2020-01-02 9.05.03.jpg", datetime(2020, 1, 2, 9, 5, 3)),
+            ("2020-01-02_9-05-03.jpg", datetime(2020, 1, 2, 9, 5, 3)),
+            ("20240819_184853.jpg", datetime(2024, 8, 19, 18, 48, 53)),
+            ("20240819184853.jpg", datetime(2024, 8, 19, 18, 48, 53)),
+            ("20240819_184853(0).jpg", datetime(2024, 8, 19, 18, 48, 53)),
+            ("photo_2021-08-19_18-48-53.jpg", datetime(2021, 8, 19, 18, 48, 53)),
+            ("WhatsApp Image 2021-08-19 at 6.48.53 PM.jpeg", datetime(2021, 8, 19, 18, 48, 53)),
+            ("WhatsApp Bild 2021-08-19 um 18.48.53.jpeg", datetime(2021, 8, 19, 18, 48, 53)),
+            ("Bildschirmfoto 2021-08-19 um 18.48.53.png", datetime(2021, 8, 19, 18, 48, 53)),
+            ("Capture d’écran 2021-08-19 à 18.48.53.png", datetime(2021, 8, 19, 18, 48, 53)),
+            ("Capture d’écran 2021-08-19 a\u0300 18.48.53.png", datetime(2021, 8, 19, 18, 48, 53)),
+            ("Captura de pantalla 2021-08-19 a las 6.48.53 p. m..png", datetime(2021, 8, 19, 18, 48, 53)),
+            ("Schermata 2021-08-19 alle 18.48.53.png", datetime(2021, 8, 19, 18, 48, 53)),
+            ("Schermafbeelding 2021-08-19 om 18.48.53.png", datetime(2021, 8, 19, 18, 48, 53)),
+            ("Captura de Ecrã 2021-08-19 às 18.48.53.png", datetime(2021, 8, 19, 18, 48, 53)),
+            ("2021-08-19 18h48m53.jpg", datetime(2021, 8, 19, 18, 48, 53)),
+            ("2021-08-19 Oma 12.10.05.jpg", datetime(2021, 8, 19)),  # no clock behind any word
+            ("2021-08-19 at 25.00.00.jpg", datetime(2021, 8, 19)),
+            ("20190704_123456 Amalia.jpg", datetime(2019, 7, 4, 12, 34, 56)),  # no AM
+        ],
+    )
+    def test_names_of_screenshots_and_of_clocks_with_two_halves(self, name: str, time: datetime) -> None:
+        assert dates.from_name(name) == Moment(time)
+
     def test_a_pixel_phone_names_its_photos_by_utc(self) -> None:
         assert dates.from_name("PXL_20210704_123456789.jpg") == Moment(datetime(2021, 7, 4, 12, 34, 56, 789_000), 0)
 
@@ -67,6 +103,43 @@ class TestExif:
         moment = dates.from_exif("2008:05:25 19:31:26", "46", "-03:30")
 
         assert moment == Moment(datetime(2008, 5, 25, 19, 31, 26, 460_000), -210)
+
+    @pytest.mark.parametrize(
+        ("text", "moment"),
+        [
+            ("2008:05:25 24:08:19", Moment(datetime(2008, 5, 25))),
+            ("2008:05:25 25:61:61", Moment(datetime(2008, 5, 25))),
+            ("2008:05:25 19:60:00", Moment(datetime(2008, 5, 25))),
+            ("2008:05:25 19:31:60", Moment(datetime(2008, 5, 25, 19, 31, 59))),
+            ("2008:05:25 19:31:61", Moment(datetime(2008, 5, 25, 19, 31, 59))),
+            ("2008:05:25 19:31:99", Moment(datetime(2008, 5, 25, 19, 31))),
+            ("2008:05:25 19:31", Moment(datetime(2008, 5, 25, 19, 31))),
+            ("2008:05:25   :  :  ", Moment(datetime(2008, 5, 25))),
+            ("2008:05:25", Moment(datetime(2008, 5, 25))),
+            ("2008:05:00 00:00:00", Moment(datetime(2008, 5, 1))),
+            ("2008:05:     :  :  ", Moment(datetime(2008, 5, 1))),
+            ("2008:00:00 00:00:00", Moment(datetime(2008, 1, 1))),
+            ("2008:  :     :  :  ", Moment(datetime(2008, 1, 1))),
+            ("2021:08:19 18:48:53Z", Moment(datetime(2021, 8, 19, 18, 48, 53), 0)),
+            ("2021:08:19 18:48:53+02:00", Moment(datetime(2021, 8, 19, 18, 48, 53), 120)),
+            ("2021:08:19 18:48:53-0330", Moment(datetime(2021, 8, 19, 18, 48, 53), -210)),
+            ("2021:08:19 18:48:53.25 +02", Moment(datetime(2021, 8, 19, 18, 48, 53, 250_000), 120)),
+            ("2021:08:19 06:48:53 PM", Moment(datetime(2021, 8, 19, 18, 48, 53))),
+            ("1850:01:02 03:04:05", Moment(datetime(1850, 1, 2, 3, 4, 5))),
+            ("2021-08-19T18:48-05:00", Moment(datetime(2021, 8, 19, 18, 48), -300)),
+            ("20210819T184853Z", Moment(datetime(2021, 8, 19, 18, 48, 53), 0)),
+            ("2021-08-19 18:48:53 UTC", Moment(datetime(2021, 8, 19, 18, 48, 53), 0)),
+            ("2008:13:01 10:00:00", None),
+            ("2008:02:30 10:00:00", None),
+            ("0000:05:25 10:00:00", None),
+        ],
+    )
+    def test_what_is_known_of_a_date_is_kept(self, text: str, moment: Moment | None) -> None:
+        assert dates.from_exif(text) == moment
+
+    @pytest.mark.parametrize("text", ["2008:00:00 00:00:00", "2008:01:00 00:00:00", "2008:  :     :  :  "])
+    def test_a_date_without_a_day_is_no_clock_that_was_never_set(self, text: str) -> None:
+        assert dates.believable(dates.from_exif(text), NOW, clock=True) == Moment(datetime(2008, 1, 1))
 
     @pytest.mark.parametrize("offset", ["   :  ", "+25:00", "+02:75", "local", ""])
     def test_a_broken_offset_is_none(self, offset: str) -> None:
@@ -99,6 +172,44 @@ class TestOtherForms:
         assert dates.from_iptc("20030806", "180434-0500") == Moment(datetime(2003, 8, 6, 18, 4, 34), -300)
         assert dates.from_iptc("20030806", None) == Moment(datetime(2003, 8, 6))
         assert dates.from_iptc("00000000", "000000+0000") is None
+
+
+class TestFolders:
+    @pytest.mark.parametrize(
+        ("folder", "time"),
+        [
+            ("2019/08", datetime(2019, 8, 1)),
+            ("2019/08/14", datetime(2019, 8, 14)),
+            ("2019/08 August", datetime(2019, 8, 1)),
+            ("2019/08-August/14 Lisbon", datetime(2019, 8, 14)),
+            ("2019/August", datetime(2019, 8, 1)),
+            ("2019/aug", datetime(2019, 8, 1)),
+            ("2019-08 Portugal", datetime(2019, 8, 1)),
+            ("2019_08", datetime(2019, 8, 1)),
+            ("2019.08/best", datetime(2019, 8, 1)),
+            ("2019/2019-08-14 Lisbon", datetime(2019, 8, 14)),
+            ("2019/2018-12-31", datetime(2018, 12, 31)),
+            ("20190814", datetime(2019, 8, 14)),
+            ("2019", datetime(2019, 1, 1)),
+            ("2019/Summer", datetime(2019, 1, 1)),
+            ("1931/05", datetime(1931, 5, 1)),
+            ("2019/13", datetime(2019, 1, 1)),  # no month: the year alone
+        ],
+    )
+    def test_years_months_and_days(self, folder: str, time: datetime) -> None:
+        assert dates.from_folders(PurePosixPath("/home/ana/photos") / folder) == Moment(time)
+
+    @pytest.mark.parametrize(
+        "folder",
+        ["", "best", "08", "August", "1920x1080", "2019 backup", "100CANON", "12345678", "2019-13 x", "20190230",
+         "2019/a/b/c", "IMG_2019"],
+    )  # fmt: skip
+    def test_other_names_date_nothing(self, folder: str) -> None:
+        assert dates.from_folders(PurePosixPath("/home/ana/photos") / folder) is None
+
+    @given(st.lists(st.text(alphabet="0123456789-_. abAugust", max_size=12), max_size=5))
+    def test_no_name_raises(self, names: list[str]) -> None:
+        dates.from_folders(PurePosixPath(*names))
 
 
 class TestBelievable:

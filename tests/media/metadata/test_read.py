@@ -93,6 +93,15 @@ class TestWhen:
         assert self.write(plain, exif_dates=rest) == (datetime(2006, 1, 2), "exif")
         assert self.write(plain) == (datetime.fromtimestamp(1_200_000_000), "mtime")
 
+    def test_folders_date_what_has_no_date_of_its_own(self, tmp_path: Path) -> None:
+        folder = tmp_path / "2019" / "08 Portugal"
+
+        assert self.write(folder / "a.jpg") == (datetime(2019, 8, 1), "folder")
+        changed = (None, None, "2006:01:02 03:04:05")
+        assert self.write(folder / "b.jpg", exif_dates=changed) == (datetime(2006, 1, 2, 3, 4, 5), "exif")
+        assert self.write(folder / "IMG_20190704_123456.jpg") == (datetime(2019, 7, 4, 12, 34, 56), "name")
+        assert self.write(tmp_path / "2090" / "08" / "a.jpg")[1] == "mtime"  # in the future
+
     def test_a_date_in_the_future_gives_way(self, tmp_path: Path) -> None:
         found = self.write(tmp_path / "a.jpg", exif_dates=("2090:01:02 03:04:05", "2004:01:02 00:00:00", None))
 

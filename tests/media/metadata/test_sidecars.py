@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from photoindex.exchange.sidecars import SidecarFiles
 from photoindex.media.metadata import sidecars
 from tests.media.metadata.samples import described
 
@@ -112,3 +113,43 @@ def test_a_scan_and_a_reading_write_the_state_alike(tmp_path: Path) -> None:
         found = folder.beside(tmp_path / photo)
         assert len(found) == count
         assert folder.state(photo) == sidecars.state(found)
+
+
+class TestOneNotionOfASidecar:
+    """Reading and export agree on which sidecars are a photo's."""
+
+    @pytest.mark.parametrize(
+        ("photo", "sidecar"),
+        [
+            ("IMG_1.JPG", "img_1.xmp"),
+            ("IMG_1.JPG", "IMG_1.XMP"),
+            ("img_1.jpg", "IMG_1.JPG.xmp"),
+            ("img_1.jpg", "Img_1.Jpg.Xmp"),
+            ("IMG_1.CR2", "img_1.cr2.XMP"),
+            ("Éa.jpg", "e\u0301A.xmp"),
+            ("e\u0301a.JPG", "ÉA.jpg.xmp"),
+            ("a.b.jpg", "A.B.xmp"),
+        ],
+    )
+    def test_export_writes_into_the_one_that_is_read(self, tmp_path: Path, photo: str, sidecar: str) -> None:
+        write(tmp_path / sidecar)
+        found = SidecarFiles({tmp_path / photo: 1})
+
+        assert names(tmp_path / photo) == [sidecar]
+        assert found.to_write(tmp_path / photo, None) == tmp_path / sidecar
+        assert found.of(tmp_path / photo) == [tmp_path / sidecar]
+
+    @pytest.mark.parametrize("other", ["a.jpg", "._a.xmp", "b.xmp", "a.png.xmp", "a.xmp.bak"])
+    def test_neither_takes_another_file(self, tmp_path: Path, other: str) -> None:
+        write(tmp_path / other)
+
+        assert names(tmp_path / "a.jpg") == []
+        assert SidecarFiles({tmp_path / "a.jpg": 1}).to_write(tmp_path / "a.jpg", None) == tmp_path / "a.jpg.xmp"
+
+    @pytest.mark.parametrize(("one", "other"), [("IMG_1.JPG", "img_1.png"), ("Éa.jpg", "e\u0301a.png")])
+    def test_photos_share_a_stem_however_it_is_written(self, tmp_path: Path, one: str, other: str) -> None:
+        found = SidecarFiles({tmp_path / one: 1, tmp_path / other: 2})
+
+        assert found.shares_stem(tmp_path / one)
+        assert found.shares_stem(tmp_path / other)
+        assert not SidecarFiles({tmp_path / one: 1, tmp_path / other: 1}).shares_stem(tmp_path / one)

@@ -14,7 +14,7 @@ from photoindex.media.decode import describe_photo
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.takeout import MOST_BYTES, TakeoutError, read_takeout
-from photoindex.media.metadata.takeoutnames import TakeoutNames, names_json
+from photoindex.media.metadata.takeoutnames import TakeoutNames, names_json, original_stem
 from photoindex.types import DecodedPhoto
 from tests.media.metadata.samples import NOWHERE, described, photo, takeout
 
@@ -78,7 +78,9 @@ class TestNames:
             ("IMG_1234.jpg.json", "IMG_1234-edit.jpg"),
             ("IMG_1234.jpg.json", "IMG_1234-2.jpg"),
             ("IMG_1234.jpg.supplementary.json", "IMG_1234.jpg"),
-            ("IMG_1234.json", "IMG_1234.jpg"),
+            ("IMG_1234.json", "IMG_1234.mp4"),
+            ("IMG_1234.json", "IMG_12345.jpg"),
+            ("IMG_1234(1).json", "IMG_1234.jpg"),
             ("IMG_1234.mp4.json", "IMG_1234.mp4"),
             ("._IMG_1234.jpg.json", "IMG_1234.jpg"),
             ("metadata.json", "metadata.jpg"),
@@ -103,6 +105,38 @@ class TestNames:
         found = [each.path.name for each in sidecars.beside(tmp_path / "a.jpg")]
 
         assert found == ["a.jpg.xmp", "a.xmp", "a.jpg.json"]
+
+    @pytest.mark.parametrize(
+        ("name", "of"),
+        [
+            ("IMG_1234.json", "IMG_1234.jpg"),
+            ("img_1234.JSON", "IMG_1234.HEIC"),
+            ("IMG_1234.supplemental-metadata.json", "IMG_1234.jpg"),
+            ("IMG_1234(1).json", "IMG_1234(1).jpg"),
+            ("IMG_1234.supplemental-metadata(1).json", "IMG_1234(1).jpg"),
+            ("IMG_1234.json", "IMG_1234-edited.jpg"),
+            ("Dia 1. a praia.json", "Dia 1. a praia.jpg"),
+        ],
+    )
+    def test_a_json_whose_title_has_no_suffix(self, tmp_path: Path, name: str, of: str) -> None:
+        title = original_stem(of)
+        path = photo(tmp_path / "a.jpg").rename(tmp_path / of)
+        (tmp_path / name).write_bytes(takeout(title=title, description="A cat"))
+
+        assert TakeoutNames([name]).of(of) == [name]
+        assert read(path).written.caption == "A cat"
+
+    def test_a_json_that_has_only_the_stem_is_another_photos_by_its_title(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "IMG_1234.jpg")
+        (tmp_path / "IMG_1234.json").write_bytes(takeout(title="Holidays", description="A cat"))
+
+        assert read(path).written.caption is None
+
+    def test_one_that_names_all_of_the_photo_goes_before_it(self, tmp_path: Path) -> None:
+        names = ["IMG_1234.json", "IMG_1234.jpg.json"]
+
+        assert TakeoutNames(names).of("IMG_1234.jpg") == ["IMG_1234.jpg.json"]
+        assert TakeoutNames(names).of("IMG_1234.png") == ["IMG_1234.json"]
 
     def test_of_names_cut_alike_the_title_tells_whose_it_is(self, tmp_path: Path) -> None:
         one, other = LONG, LONG.replace("android", "androit")

@@ -1,0 +1,82 @@
+"""Which texts a person meant, and which a camera or a program filled in."""
+
+from __future__ import annotations
+
+import pytest
+
+from photoindex.media.metadata.cleaning import meant, one_line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "File written by Adobe Photoshop® 4.0",
+        "File written by Adobe Photoshop¨ 5.2",
+        "Created with GIMP",
+        "Created with The GIMP",
+        "Created using ImageMagick 7",
+        "Processed with VSCO with a5 preset",
+        "Processed with Snapseed.",
+        "Edited with Paint.NET 4.3",
+        "Edited in Lightroom",
+        "Made with Google Photos",
+        "Shot on OnePlus",
+        "Shot on iPhone",
+        "Captured by iPhone 12",
+        "Taken with Samsung Galaxy S9",
+        "Optimized by JPEGmini 3.9.20.0L Internal 0x8a3f",
+        "CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90",
+        "LEAD Technologies Inc. V1.01",
+        "ACD Systems Digital Imaging",
+        "Intel(R) JPEG Library, version 1,5,4,36",
+        "Adobe Photoshop CS6 (Windows)",
+        "GIMP 2.10",
+        "OLYMPUS DIGITAL CAMERA",
+        "MEDION DIGITAL CAMERA",
+        "KODAK Digital Still Camera",
+        "SONY DSC",
+        "My beautiful picture",
+        "Exif_JPEG_PICTURE",
+        "Untitled",
+        "User comments",
+        "DSC00019",
+        "P1010001.JPG",
+        "samsung camera pictures",
+    ],
+)
+def test_what_cameras_and_programs_fill_in_is_nobodys_word(text: str) -> None:
+    assert meant(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Made by Grandma for the fair",
+        "Made with love",
+        "Taken by Anna in Sony Center",
+        "Taken from Canon Hill",
+        "Written by hand on the wall",
+        "Edited by the committee",
+        "A painting created by Gerhard Richter",
+        "The digital camera that I bought",
+        "Shot in the dark",
+        "Created in 1950",
+        "Scanned by my brother",
+        "GIMP meeting in Berlin",
+        "Photoshop class of 2019",
+        "Processed cheese",
+    ],
+)
+def test_what_a_person_may_have_written_is_kept(text: str) -> None:
+    assert meant(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(b"manh\xe3", "manhã"), ("manhã".encode(), "manhã"), (b"\x96 sale \x96", "– sale –"), (b"a\0left over", "a"),
+     (b"----", None)],
+)  # fmt: skip
+def test_bytes_are_utf_8_or_windows_western_set(value: bytes, text: str | None) -> None:
+    found = one_line(value)
+
+    assert found == text

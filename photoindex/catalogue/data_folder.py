@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from photoindex.errors import CatalogueError
-from photoindex.system.terminal import shell_quoted
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -72,6 +70,8 @@ def check_owner(
         )
     by_group = found.st_mode & stat.S_IWGRP and not (is_private_group or _is_private_group)(found.st_gid)
     if (by_group or found.st_mode & stat.S_IWOTH) and _keeps_modes(folder):
+        from photoindex.system.terminal import shell_quoted  # here, for the same reason as tempfile below
+
         raise CatalogueError(
             f"others can write the data folder {folder} and could have put anything into it: if you trust what is in "
             f"it, run: chmod -R go-w {shell_quoted(folder)}"
@@ -117,6 +117,8 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _keeps_modes(folder: Path) -> bool:
     """Return whether the folder's file system keeps permissions; that of a memory card gives all files the same."""
+    import tempfile  # here, as it takes longer to import than a folder that is in order takes to check
+
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".modes-") as file:
             return stat.S_IMODE(os.stat(file.name).st_mode) == FILE_MODE and os.stat(file.name).st_uid == os.geteuid()

@@ -19,7 +19,6 @@ from photoindex.catalogue.data_folder import close_to_others, make_private_file,
 from photoindex.catalogue.integrity import faults
 from photoindex.catalogue.open_file import OpenFile
 from photoindex.catalogue.raw_sql import Asker
-from photoindex.catalogue.snapshot import Snapshot
 from photoindex.catalogue.sqlite import (
     BUSY_SECONDS,
     connect,
@@ -34,6 +33,8 @@ from photoindex.errors import CatalogueError, CatalogueReadOnly
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+
+    from photoindex.catalogue.snapshot import Snapshot
 
 
 class Database:
@@ -246,6 +247,8 @@ class Database:
             connection.close()
 
     def _read_a_snapshot(self) -> None:
+        from photoindex.catalogue.snapshot import Snapshot
+
         self._snapshot = Snapshot(self.path)
         self._disconnect()
         self._engine, self._place = None, self._snapshot.path

@@ -6,7 +6,6 @@ finds the catalogue up to date.
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +76,8 @@ def too_new(path: Path, revision: str) -> CatalogueTooNew:
 
 def _make(database: Database) -> None:
     """Make the tables of an empty catalogue at once, as running every migration leaves them; a test holds that."""
+    import secrets
+
     from sqlalchemy import insert, text
 
     from photoindex.catalogue import change_feed

@@ -26,6 +26,7 @@ from photoindex.catalogue import files
 from photoindex.catalogue import jobs as jobqueue
 from photoindex.catalogue.backup_files import backups, newest_whole
 from photoindex.catalogue.backups import Restored, restore_backup
+from photoindex.catalogue.data_folder import check_owner
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.integrity import faults_of_copy
 from photoindex.catalogue.migration import HEAD, knows
@@ -129,6 +130,10 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
             advice = "name another --data-dir, or give yourself the right to write there"
             return Finding("data folder", "problem", f"{folder} is not there and cannot be made in {parent}", advice)
         return Finding("data folder", "ok", f"{folder} is not there yet; the first command makes it")
+    try:
+        check_owner(folder)
+    except CatalogueError as error:
+        return Finding("data folder", "problem", str(error), "make it yours alone, or name another --data-dir")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass

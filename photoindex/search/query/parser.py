@@ -61,15 +61,14 @@ def parse_query(text: str, today: date | None = None) -> ParsedQuery:
     """
     if len(text) > LONGEST_QUERY:
         raise QueryError(f"the query has {len(text):,} characters; the limit is {LONGEST_QUERY:,}")
-    tokens = scan(text)
-    parser = _Parser(tokens, today or date.today())
+    parser = _Parser(scan(text), today or date.today())
     root = parser.parse()
     if root is None:
         raise _nothing_to_search(text)
     if parser.clauses > MOST_CLAUSES:
         raise QueryError(f"the query has {parser.clauses} words; the limit is {MOST_CLAUSES}")
-    if isinstance(root, Ranked) and all(token.kind in ("chunk", "when") and not token.field for token in tokens):
-        root = replace(root, files=tuple(dict.fromkeys((*root.files, name_key(text)))))  # "My Dog 1.jpg" has spaces
+    if isinstance(root, Ranked):  # "My Dog (1).jpg" has spaces and parentheses
+        root = replace(root, files=tuple(dict.fromkeys((*root.files, name_key(text)))))
     return ParsedQuery(text, root, tuple(dict.fromkeys(parser.plain)))
 
 

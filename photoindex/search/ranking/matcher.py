@@ -197,7 +197,8 @@ class Matcher:
         for key in keys:
             ids = self._postings(FILES_FIELD, key)[0]
             ids = ids[mask[ids]]
-            lift[ids] = scores.max(initial=0) + 1
+            # Of several names in a query the longest counts most: "IMG_1 (2).jpg" holds "IMG_1" as well.
+            lift[ids] = np.maximum(lift[ids], (scores.max(initial=0) + 1) * np.float32(1 + len(key)))
             self._note(NAMES_LAYER, key, ids, np.ones(ids.size, np.float32))
         self._ground(lift)
         return lift

@@ -370,7 +370,7 @@ class Library:
         if known is not None or not path.exists():
             return known
         [(_, answer)] = self.caption(path)
-        if isinstance(answer, PhotoError):
+        if isinstance(answer, Exception):
             raise answer
         vocabulary = self._pipe().captioner.terms
         if vocabulary is None or answer.terms is None:

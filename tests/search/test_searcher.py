@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from photoindex.cli.main import main
 from photoindex.errors import CatalogueError, InvalidSearch, NotAPhoto, PhotoindexError
 from photoindex.library import Library
 from photoindex.search.ranking.weights import FIELD_WEIGHTS, Ranking
@@ -143,6 +145,17 @@ class TestMissingIndex:
             process.stdin.flush()
         answers = sorted(process.communicate()[0] for process in processes)
         assert answers == ["1 0\n", "1 0\n", "1 2\n"]
+
+    def test_a_command_says_that_it_is_rebuilt(self, library: Library, album: Path) -> None:
+        make_photo(album / "a.jpg")
+        library.index(album)
+        library.close()
+        shutil.rmtree(library.settings.index_path)
+        arguments = ["--data-dir", str(library.settings.data_dir), "search", "red"]
+        first, second = (CliRunner().invoke(main, arguments) for _ in range(2))
+        assert first.stderr == "rebuilding the search index, which is missing or out of date: 1 photo\n"
+        assert second.stderr == ""
+        assert first.stdout == second.stdout != ""
 
     def test_an_empty_library_is_not_rebuilt_with_a_message(self, library: Library) -> None:
         progress: list[Progress] = []

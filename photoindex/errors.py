@@ -13,7 +13,9 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   ├── CatalogueReplaced      its file was deleted, moved or replaced while it was open
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
+    ├── UnknownIndexVersion        the installed whoosh3 keeps its index in a way that is not known to be safe to read
     ├── QueryError                 the query asks for nothing that can be searched
+    │   └── InvalidSearch          a limit, an order or another argument of a search is none
     ├── BatchError                 there is no such batch of jobs, or it has ended
     ├── ServiceError               the system does not take the watch as a service
     ├── FolderError                a folder or file the user named cannot be used
@@ -84,8 +86,16 @@ class FullTextError(PhotoindexError):
     """The full-text index cannot be used, or another process is writing to it."""
 
 
+class UnknownIndexVersion(PhotoindexError):
+    """The installed whoosh3 keeps its index in a way that is not known to be safe to read; no rebuild would help."""
+
+
 class QueryError(PhotoindexError):
     """The query asks for nothing that can be searched."""
+
+
+class InvalidSearch(QueryError, ValueError):
+    """An argument of a search is not valid: a negative limit, an order that there is not."""
 
 
 class BatchError(PhotoindexError):

@@ -21,9 +21,11 @@ from photoindex.errors import LibraryNotFound
 from photoindex.library.json_forms import plain
 from photoindex.system.lazy_imports import importing
 from photoindex.system.terminal import shell_quoted
+from photoindex.system.units import counted
 
 if TYPE_CHECKING:
     from photoindex.library import Library
+    from photoindex.types import Progress
 
 EXIT_SOME_FAILED = 4
 EXIT_INTERRUPTED = 130
@@ -100,13 +102,21 @@ class Context:
         if not self.quiet:
             print_error(line)
 
-    @staticmethod
-    def _open(settings: Settings) -> Library:
+    def _open(self, settings: Settings) -> Library:
         # Imported here: help and usage errors need none of it.
         with importing():
             from photoindex.library import Library
 
-        return Library(settings)
+        library = Library(settings)
+        library.rebuilding = self._tell_rebuilding
+        return library
+
+    def _tell_rebuilding(self, progress: Progress) -> None:
+        """Write one line when a missing or damaged search index begins to be rebuilt."""
+        if progress.total and not progress.done:
+            self.say(
+                f"rebuilding the search index, which is missing or out of date: {counted(progress.total, 'photo')}"
+            )
 
 
 @contextmanager

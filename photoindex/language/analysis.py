@@ -4,6 +4,9 @@
 
 Stop words leave no gap behind: "standing in the grass" becomes ``stand grass``, two neighbours. So a phrase is compared
 without stop words on either side, and "standing in the grass", "standing on grass" and "standing grass" ask the same.
+
+:func:`tokens` says besides in which other ways a word may be written: "T-shirt" is ``shirt`` or ``tshirt``, "d'Orsay"
+``dorsay`` or ``orsay``. In scripts that put no spaces between words each letter is a word, and so is each emoji.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from photoindex.language.stemming import VERSION, english_stem
 
@@ -50,12 +53,38 @@ IRREGULAR_PLURALS: Final = {
 
 LONGEST_WORD: Final = 64  # characters; the rest of a longer one is ignored, here and in the query alike
 
+# Scripts that put no spaces between words, or join what is asked for to what is not (Korean); and emoji.
+_DENSE: Final = (
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf"  # Thai, Lao
+    "\u0f40-\u0fbc\u1000-\u103f\u1050-\u109f\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa7f"  # Tibetan, Burmese
+    "\u1780-\u17d3\u17dc\u17dd"  # Khmer
+    "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"  # Korean
+    "\u3005-\u3007\u3021-\u3029\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # kana
+    "\u3105-\u312f\u31a0-\u31bf\u2e80-\u2fd5\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Chinese characters
+    "\U0001b000-\U0001b16f\U00020000-\U000323af"
+    "\u231a-\u23ff\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff"  # symbols and emoji
+)
 # Scripts of India and South-East Asia write vowels as combining marks, which \w leaves out: they would cut words up.
-_WORD: Final = re.compile(r"(?:[^\W_]|[\u0900-\u0963\u0966-\u0eff])+")
-_TYPED: Final = re.compile(r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0eff]|(?<=\w)['\u2019\u2018\u02bc](?=\w))+")
+_WORD: Final = re.compile(rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0900-\u0963\u0966-\u0dff])+")
+_ASCII_WORD: Final = re.compile("[a-z0-9]+")
+_TYPED: Final = re.compile(
+    rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff]"
+    r"|(?<=\w)['\u2019\u2018\u02bc\u00b4`](?=\w))+"
+)
+_DENSE_WORD: Final = re.compile(f"[{_DENSE}]")
+# Between two words without a space, these make one of them: "x-ray", "IMG_0042", "U.S.A.".
+_JOINT: Final = re.compile("[-_.\u2010\u2011]")
+# Names are written in CamelCase and with numbers stuck to words: "BeachTrip2019" is "Beach", "Trip" and "2019" too.
+_BOUNDARIES: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
+_SHORT_FORMS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll", "em"})  # it's, don't, they'll: not elided words
+_SHORTEST_DATE: Final = 6  # digits: "2019-08" is 201908 as well; "1-2" is not 12
+_PLAIN: Final = re.compile("[a-z]+|[A-Z]?[a-z]*")
+_BETWEEN_WORDS: Final = re.compile(r"(?<=[^\W_])[-_.'\u2010\u2011](?=[^\W_])")
+_SYMBOL: Final = re.compile(rf"{_WORD.pattern}|[^\w\s\u200d\ufe0e\ufe0f]|_")
 _LATIN_MARKS: Final = re.compile("[\u0300-\u036f]+")
 _APOSTROPHES: Final = str.maketrans("\u2019\u2018\u02bc\u00b4`", "'''''")
 _POSSESSIVE: Final = re.compile(r"(?<=\w)'(?:s\b|(?=\w))")
+_INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufe00-\ufe0f]")  # joiners and variants of emoji, and the like
 _UNDECOMPOSED: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
@@ -72,25 +101,140 @@ def fold(text: str) -> str:
     return _POSSESSIVE.sub("", folded) if "'" in folded else folded
 
 
+class Token(NamedTuple):
+    """A word of a text, folded, and how else the same is written.
+
+    ``also``: other spellings, indexed and asked for in its place. ``parts``: words within it, indexed only.
+    """
+
+    word: str
+    also: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
 def words(text: str) -> list[str]:
-    """The folded words of ``text`` in order, stop words included."""
-    return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
+    """Return the folded words of ``text`` in order, stop words included."""
+    folded = fold(text)
+    return [word[:LONGEST_WORD] for word in (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)]
 
 
 def typed_words(text: str) -> Iterator[tuple[int, int, list[str]]]:
-    """Where each word of ``text`` stands as it is written (start, end), and its folded words: one, but for rarities."""
+    """Yield where each word of ``text`` is (start, end), and its folded words: one, but for rarities."""
     for match in _TYPED.finditer(text):
         yield match.start(), match.end(), words(match[0])
 
 
+def is_dense(word: str) -> bool:
+    """Whether a folded word is one letter of a script without spaces, or an emoji: part of a run, not a word alone."""
+    return not word.isascii() and _DENSE_WORD.match(word) is not None
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the words of ``text`` as :func:`words` has them, with their other spellings."""
+    found: list[Token] = []
+    for chunk in text.split():
+        if _PLAIN.fullmatch(chunk):
+            found.append(Token(chunk.lower()[:LONGEST_WORD]))
+        else:
+            found += _chunk_tokens(chunk)
+    return found
+
+
+def _chunk_tokens(chunk: str) -> Iterator[Token]:
+    """Yield the tokens of a text without spaces."""
+    spans = [(start, end, folded[0]) for start, end, folded in typed_words(chunk) if len(folded) == 1]
+    expected = words(chunk)
+    if [word for _, _, word in spans] != expected:  # letters that fold to several, or to none
+        yield from map(Token, expected)
+        return
+    joined = _joined(chunk, spans)
+    for (start, end, word), whole in zip(spans, joined, strict=True):
+        typed = chunk[start:end]
+        also = (*([whole] if whole else []), *_elided(typed, word))
+        yield Token(word, also, _parts_of(typed, word))
+
+
+def _joined(chunk: str, spans: list[tuple[int, int, str]]) -> list[str]:
+    """Return for each word what it is with the words joined to it by hyphens and the like; "" for a word alone."""
+    groups: list[list[int]] = []
+    for number, (start, _, word) in enumerate(spans):
+        before = spans[number - 1] if number else None
+        between = chunk[before[1] : start] if before else ""
+        decimal = before is not None and between == "." and before[2].isdecimal() and word.isdecimal()
+        if before and _JOINT.fullmatch(between) and not decimal and not is_dense(word) and not is_dense(before[2]):
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    found = [""] * len(spans)
+    for group in groups:
+        whole = "".join(spans[number][2] for number in group)
+        if len(group) < 2 or len(whole) > LONGEST_WORD or (whole.isdecimal() and len(whole) < _SHORTEST_DATE):
+            continue
+        for number in group:
+            found[number] = whole
+    return found
+
+
+def _elided(typed: str, word: str) -> tuple[str, ...]:
+    """Return the words of "d'Orsay" or "O'Brien" behind the apostrophe, but for short forms such as "don't"."""
+    before, apostrophe, behind = typed.translate(_APOSTROPHES).rpartition("'")
+    folded = words(behind) if apostrophe and before else []
+    if len(folded) != 1 or len(folded[0]) < 2 or folded[0] in _SHORT_FORMS or folded[0] == word:
+        return ()
+    return (folded[0],)
+
+
+def _parts_of(typed: str, word: str) -> tuple[str, ...]:
+    parts = _BOUNDARIES.split(typed)
+    if len(parts) == 1:
+        return ()
+    found = [folded for part in parts for folded in words(part)]
+    return tuple(found) if "".join(found) == word else ()
+
+
 def sentences(text: str) -> list[str]:
-    """The parts of ``text`` between lone full stops (" . "), which phrases do not reach across."""
+    """Return the parts of ``text`` between lone full stops (" . "), which phrases do not reach across."""
     return text.split(" . ")
 
 
+def content_tokens(text: str) -> list[Token]:
+    """Return the tokens of ``text`` in order, without stop words."""
+    return [token for token in tokens(text) if token.word not in STOP_WORDS]
+
+
 def content_words(text: str) -> list[str]:
-    """The folded words of ``text`` in order, without stop words."""
+    """Return the folded words of ``text`` in order, without stop words."""
     return [word for word in words(text) if word not in STOP_WORDS]
+
+
+def value_tokens(text: str) -> list[Token]:
+    """Return what the name of a thing, person or place is compared by: every word of it, common ones included, and
+    every sign that is not merely between two words."""
+    found: list[Token] = []
+    for chunk in text.split():
+        known = {token.word: Token(token.word, token.also) for token in tokens(chunk)}
+        folded = _BETWEEN_WORDS.sub(" ", fold(_INVISIBLE.sub("", chunk)))
+        found += (known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD])) for sign in _SYMBOL.findall(folded))
+    return found
+
+
+def index_places(text: str) -> list[tuple[str, ...]]:
+    """Return what is indexed at each place of ``text``: unstemmed words, other spellings of one side by side."""
+    places: list[tuple[str, ...]] = []
+    for word, also, parts in content_tokens(text):
+        whole = (word, *also)
+        inside = [part for part in parts if part not in STOP_WORDS]
+        if not inside:
+            places.append(whole)
+        # The whole word stands at both ends, so that it is the neighbour of what is before it and behind it.
+        for number, part in enumerate(inside):
+            places.append((*whole, part) if number in (0, len(inside) - 1) else (part,))
+    return places
+
+
+def name_key(text: str) -> str:
+    """Return what a file's name is compared by: its letters and digits, folded."""
+    return "".join(words(text))[:255]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -105,10 +249,11 @@ def stem(word: str) -> str:
 def fingerprint() -> str:
     """Short name of this way of reading text: an index written under another one answers wrongly."""
     parts = [
+        "tokens 1",  # raise it when tokens(), value_tokens() or index_places() answer otherwise
         _WORD.pattern,
         " ".join(sorted(STOP_WORDS)),
         repr(sorted(IRREGULAR_PLURALS.items())),
         str(LONGEST_WORD),
         VERSION,
     ]
-    return "english-1-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return "english-2-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

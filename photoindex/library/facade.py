@@ -50,6 +50,9 @@ class Library:
     same library open.
     """
 
+    # Called with the progress when a missing or damaged search index is rebuilt. Set it before the first search.
+    rebuilding: Callable[[Progress], None] | None = None
+
     def __init__(self, settings: Settings, load_captioner: Callable[[Settings], Captioner] | None = None) -> None:
         self.settings = settings
         self._load_captioner = load_captioner
@@ -162,12 +165,12 @@ class Library:
     def like(self, path: Path | str, limit: int | None = 20, query: str = "") -> list[Hit]:
         """Return the photos most like the one at a path, by learned terms; with a ``query``, among those that match it.
 
-        A hit's score is the cosine of the angle between the two vectors, 0 to 1. The photo itself is not among them.
-        Raises :class:`FolderError` when the library has no photo at that path, or no terms of it, and
-        :class:`photoindex.errors.QueryError`.
+        A hit's score is the cosine of the angle between the two vectors, 0 to 1. A photo of the library is not among
+        those like itself; any other picture is captioned for this, and nothing of it is stored. Raises
+        :class:`FolderError` when there is no such file or the model predicts no terms, :class:`PhotoError` for a file
+        that is no picture, and :class:`photoindex.errors.QueryError`.
         """
-        photo = self.show(path)
-        hits = None if photo is None else self._finder.like(photo, limit, query)
+        hits = self._like(Path(path), limit, query)
         if hits is None:
             raise FolderError(
                 f"nothing is known of {absolute(Path(path))} to compare it by: run `photoindex index` or `photoindex "
@@ -357,7 +360,27 @@ class Library:
         # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.
         from photoindex.search.searcher import Finder
 
-        return Finder(self._database, self.settings)
+        return Finder(self._database, self.settings, self.rebuilding)
+
+    def _like(self, path: Path, limit: int | None, query: str) -> list[Hit] | None:
+        try:
+            photo = self.show(path)
+        except FolderError:  # not of this library
+            if not path.exists():
+                raise
+            photo = None
+        known = None if photo is None else self._finder.like(photo, limit, query)
+        if known is not None or not path.exists():
+            return known
+        [(_, answer)] = self.caption(path)
+        if isinstance(answer, Exception):
+            raise answer
+        vocabulary = self._pipe().captioner.terms
+        if vocabulary is None or answer.terms is None:
+            return None
+        pairs = zip(answer.terms.ids.tolist(), answer.terms.impacts.tolist(), strict=True)
+        weights = {vocabulary.words[number]: impact * vocabulary.scale for number, impact in pairs}
+        return self._finder.like_terms(weights, limit, query)
 
     def _text(self) -> FullText:
         return self._finder.full_text()

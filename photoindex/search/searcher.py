@@ -1,4 +1,4 @@
-"""Finding photos: from a query, or from a photo, to hits that say all that is shown of them.
+"""Searching: from a query, or from a photo, to hits with everything that is shown of them.
 
 The words (the full-text index) and the learned terms (the impact matrix) give the ids of photos and their scores; what
 a hit shows besides is in the catalogue.
@@ -7,27 +7,32 @@ a hit shows besides is in the catalogue.
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos
+from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, known_roots
 from photoindex.config import Settings
-from photoindex.errors import QueryError
+from photoindex.errors import CatalogueError, InvalidSearch, QueryError
+from photoindex.language.forms import word_of
 from photoindex.search import FullText
-from photoindex.search.query.parser import respell
+from photoindex.search.fulltext.index import check_limit
+from photoindex.search.query.parser import parse_query, respell
+from photoindex.search.query.paths import asks_for_paths, by_answer
 from photoindex.search.ranking.weights import Ranking
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms.index import TermIndex
 from photoindex.search.terms.matrix import TERMS_LAYER
 from photoindex.system.lazy_imports import lazily
-from photoindex.types.hit import Hit, Match, Matched
+from photoindex.types.hit import Hit, Match, Matched, SortKey
 
 if TYPE_CHECKING:
     from photoindex.catalogue import sorting
     from photoindex.search.fulltext import sync as fulltext
-    from photoindex.types import Photo, Progress, SortKey
+    from photoindex.search.query.syntax import Node
+    from photoindex.types import Photo, Progress
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
     fulltext, sorting = lazily("photoindex.search.fulltext.sync"), lazily("photoindex.catalogue.sorting")
@@ -38,75 +43,112 @@ HITS_AT_ONCE = 100
 
 
 class Finder:
-    """Searches one library. The full-text index is opened when first needed, and made anew if it must be. Close it."""
+    """Searches one library. The full-text index is opened when it is first needed, and rebuilt if it must be. Close it.
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    ``rebuilding`` is called with the progress of such a rebuild, which takes minutes for a large library. Safe to share
+    between threads.
+    """
+
+    def __init__(
+        self, database: Database, settings: Settings, rebuilding: Callable[[Progress], None] | None = None
+    ) -> None:
         self._database = database
         self._settings = settings
+        self._rebuilding = rebuilding
+        self._lock = threading.RLock()
+        self._closed = False
         self._full_text: FullText | None = None
         self._terms = TermIndex(database, settings.terms_path)
 
     def close(self) -> None:
-        """Close the files."""
-        if self._full_text is not None:
-            self._full_text.close()
-        self._terms.close()
+        """Close the files; a later question raises CatalogueError."""
+        with self._lock:
+            self._closed = True
+            if self._full_text is not None:
+                self._full_text.close()
+            self._terms.close()
 
     def full_text(self) -> FullText:
-        """The full-text index, rebuilt from the catalogue when it is damaged or of another version."""
-        if self._full_text is None:
-            self._full_text = FullText.open(self._settings.index_path)
-            if self._full_text.needs_rebuild:
-                fulltext.rebuild(self._database, self._full_text, self._settings)
-        return self._full_text
+        """Return the full-text index, rebuilt from the catalogue when it is missing, damaged or of another version.
+
+        It is rebuilt once, by one thread of one process; the others wait. Raises CatalogueError once this is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise CatalogueError("this library is closed: open it again")
+            if self._full_text is None:
+                full_text = FullText.open(self._settings.index_path)
+                if full_text.needs_rebuild:
+                    fulltext.rebuild_if_needed(self._database, full_text, self._settings, self._rebuilding)
+                self._full_text = full_text
+            return self._full_text
 
     def sync(self) -> None:
         """Write what changed in the catalogue into the full-text index."""
         fulltext.sync(self._database, self.full_text(), self._settings)
 
     def rebuild(self, progress: Callable[[Progress], None] | None = None) -> int:
-        """Make the full-text index and the impact matrix anew; returns how many photos were indexed."""
+        """Rebuild the full-text index and the impact matrix; return how many photos were indexed."""
         term_index.rebuild(self._database, self._settings.terms_path)
-        if self._full_text is None:
-            self._full_text = FullText.open(self._settings.index_path)
+        with self._lock:
+            if self._full_text is None:
+                self._full_text = FullText.open(self._settings.index_path)
         return fulltext.rebuild(self._database, self._full_text, self._settings, progress)
 
     def match(
         self, query: str, limit: int | None = None, ranking: Ranking | None = None, *, exact: bool = False
     ) -> list[Match]:
-        """The photos that answer a query, by id, best first. Raises :class:`photoindex.errors.QueryError`.
+        """Return the photos that answer a query, by id, best first. Raises :class:`photoindex.errors.QueryError`.
 
-        ``exact``: only photos in which every word is written, see :meth:`.FullText.search`.
+        ``exact``: only photos whose own words are those of the query, all of them.
         """
         return self.full_text().search(query, limit, ranking, self._terms, exact=exact)
 
     def search(self, query: str, limit: int | None, sort: SortKey, reverse: bool) -> list[Hit]:
-        """The photos that answer a query, in the order asked for. Raises :class:`photoindex.errors.QueryError`."""
+        """Return the photos that answer a query, in the order asked for. Raises :class:`photoindex.errors.QueryError`.
+
+        Of several paths of a photo the first is one that answers ``path:``, ``folder:`` and ``name:``.
+        """
+        check_limit(limit)
+        if sort not in get_args(SortKey):
+            raise InvalidSearch(f"there is no order {sort!r}: sort by {', '.join(get_args(SortKey))}")
         if sort != "score" or reverse:
-            return self._sorted(self.match(query), limit, sort, reverse)
-        wanted = None if limit is None else limit + SPARE_MATCHES
-        return self._hits(self.match(query, wanted))[:limit]
+            hits = self._sorted(self.match(query), limit, sort, reverse)
+        else:
+            wanted = None if limit is None else limit + SPARE_MATCHES
+            hits = self._hits(self.match(query, wanted))[:limit]
+        return self._with_best_paths(hits, parse_query(query).root)
 
     def like(self, photo: Photo, limit: int | None, query: str) -> list[Hit] | None:
-        """The photos whose learned terms are most like a photo's, without itself; of those that answer ``query``, if
-        there is one. ``None`` when no learned terms of the photo are known."""
+        """Return the photos whose learned terms are most like a photo's, without itself; see :meth:`like_terms`."""
         weights = {term.text: term.weight for term in photo.terms if term.source == LEARNED_SOURCE}
-        found = self._terms.similar(weights) if weights else None
-        if found is None:
+        return self.like_terms(weights, limit, query, without=photo.id)
+
+    def like_terms(
+        self, weights: Mapping[str, float], limit: int | None, query: str, *, without: int | None = None
+    ) -> list[Hit] | None:
+        """Return the photos whose learned terms are most like these; of those that answer ``query``, if there is one.
+
+        ``without`` is the id of a photo to leave out. ``None`` when there are no learned terms to compare.
+        """
+        check_limit(limit)
+        self.full_text()  # raises when this is closed
+        similar = self._terms.similar(weights) if weights else None
+        if similar is None:
             return None
         allowed = {match.photo_id for match in self.match(query)} if query else None
-        pairs = zip(found.photo_ids.tolist(), found.cosines.tolist(), strict=True)
-        matches = (Match(*pair) for pair in pairs if pair[0] != photo.id and (allowed is None or pair[0] in allowed))
+        pairs = zip(similar.photo_ids.tolist(), similar.cosines.tolist(), strict=True)
+        matches = (Match(*pair) for pair in pairs if pair[0] != without and (allowed is None or pair[0] in allowed))
         hits = self._first_hits(matches, limit)
         shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
         return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
-        """For each plain word of a query that no photo has: near spellings that photos have, most likely first."""
+        """Return, for each plain word of a query that no photo has, near spellings that photos have, best first."""
         return self.full_text().corrections(query)
 
     def suggest(self, query: str) -> list[str]:
-        """Other spellings of a query that find something, most likely first."""
+        """Return other spellings of a query that find something, most likely first."""
         corrections = self.corrections(query)
         choices = max(map(len, corrections.values()), default=0)
         respelt = (
@@ -127,8 +169,23 @@ class Finder:
             ids = sorting.in_order(connection, list(by_id), sort, reverse=reverse)
         return self._first_hits((by_id[photo_id] for photo_id in ids), limit)
 
+    def _with_best_paths(self, hits: list[Hit], node: Node) -> list[Hit]:
+        """Return the hits with the path first that answers the query, of those with several paths."""
+        if not any(hit.other_paths for hit in hits) or not asks_for_paths(node):
+            return hits
+        with self._database.ask() as asker:
+            roots = [root.path for root in known_roots(asker)]
+
+        def with_best_path(hit: Hit) -> Hit:
+            if not hit.other_paths:
+                return hit
+            path, *others = by_answer((hit.path, *hit.other_paths), node, roots)
+            return dataclasses.replace(hit, path=path, other_paths=tuple(others))
+
+        return list(map(with_best_path, hits))
+
     def _first_hits(self, matches: Iterable[Match], limit: int | None) -> list[Hit]:
-        """Hits of the first matches that have any, without loading those behind them."""
+        """Return hits of the first matches that have any, without loading those behind them."""
         waiting = iter(matches)
         hits: list[Hit] = []
         while (limit is None or len(hits) < limit) and (some := list(islice(waiting, HITS_AT_ONCE))):
@@ -136,12 +193,12 @@ class Finder:
         return hits[:limit]
 
     def _hits(self, matches: Sequence[Match]) -> list[Hit]:
-        """The matches that have a caption and a present file, in their order."""
+        """Return a hit for each match with a caption and a file that is not marked missing, in their order."""
         with self._database.ask() as asker:
-            found = find_photos(asker, [match.photo_id for match in matches])
+            photos = find_photos(asker, [match.photo_id for match in matches])
         hits = []
         for match in matches:
-            photo = found.get(match.photo_id)
+            photo = photos.get(match.photo_id)
             if photo is None:
                 continue
             facts = photo.facts
@@ -166,5 +223,5 @@ class Finder:
 
 
 def _shared(weights: Mapping[str, float]) -> tuple[Matched, ...]:
-    reasons = (Matched(TERMS_LAYER, term, weight) for term, weight in weights.items())
+    reasons = (Matched(TERMS_LAYER, word_of(term), weight) for term, weight in weights.items())
     return tuple(sorted(reasons, key=lambda reason: -reason.weight))

@@ -83,7 +83,7 @@ class TestLike:
         assert hits[1].score > hits[2].score > 0
         for hit in hits:
             assert sum(reason.weight for reason in hit.matched) == pytest.approx(hit.score, abs=1e-5)
-        assert {reason.word for reason in hits[1].matched} == {"warm", "squar"}
+        assert {reason.word for reason in hits[1].matched} == {"warm", "square"}
 
     def test_the_limit_cuts_the_list(self, indexed: Library, album: Path) -> None:
         assert [hit.path.name for hit in indexed.like(album / "a.jpg", 1)] == ["b.jpg"]

@@ -15,6 +15,9 @@ with a name that people use in captions and mostly in this sense.
 Synonyms: a word stands for the other words of its synset; a narrow word ("puppy") also for the nearest broader one
 ("dog") that is basic in the sense of Rosch et al., "Basic objects in natural categories" (1976): what people call a
 thing first. Here: no word below it is more common in captions. So "puppy" is traded for "dog", "dog" not for "animal".
+
+Forms: for each stem that is no word ("sculptur") the word with it that is most common in captions or, if none is, in
+WordNet's tagged texts.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from typing import Final
 from photoindex.errors import PhotoindexError
 from photoindex.language.analysis import STOP_WORDS, stem, words
 from photoindex.language.lexicon import judgement
-from photoindex.language.lexicon.tables import FOLDER, KINDS, SYNONYMS, format_weights, write_table
+from photoindex.language.lexicon.tables import FOLDER, FORMS, KINDS, SYNONYMS, format_weights, write_table
 from photoindex.language.lexicon.wordnet import VISIBLE, WordNet, read_wordnet
 from photoindex.system.package_data import models_dir
 
@@ -247,6 +250,24 @@ def derive_synonyms(lexicographer: Lexicographer, net: WordNet) -> dict[str, dic
     return {word: others for word, others in found.items() if others}
 
 
+def derive_forms(net: WordNet, vocabulary: Sequence[str]) -> dict[str, str]:
+    """Stem -> the word to show for it, for stems that are no words themselves."""
+    places = {word: place for place, word in enumerate(vocabulary)}
+    met: dict[str, float] = defaultdict(float)
+    for (word, _), count in net.counts.items():
+        met[word] += count
+    known = {word for word in {*net.senses, *net.rivals, *vocabulary} if _is_plain(word)}
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for word in sorted(known):
+        by_stem[stem(word)].append(word)
+
+    def least_worth(word: str) -> tuple[int, float, int, str]:
+        return places.get(word, len(places)), -met[word] - net.rivals.get(word, 0.0), len(word), word
+
+    found = {root: min(forms, key=least_worth) for root, forms in by_stem.items() if root not in known}
+    return {root: word for root, word in found.items() if word in places or met[word] + net.rivals.get(word, 0.0) > 1}
+
+
 def _judged() -> Iterable[tuple[str, str, float]]:
     for weight, groups in judgement.ALIKE.items():
         for group in groups:
@@ -270,7 +291,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_table(given.to / KINDS, {label: ", ".join(names) for label, names in kinds.items()})
     synonyms = derive_synonyms(lexicographer, net)
     write_table(given.to / SYNONYMS, {word: format_weights(others) for word, others in synonyms.items()})
-    print(f"{len(kinds)} labels with kinds, {len(synonyms)} words with synonyms")
+    forms = derive_forms(net, vocabulary)
+    write_table(given.to / FORMS, forms)
+    print(f"{len(kinds)} labels with kinds, {len(synonyms)} words with synonyms, {len(forms)} stems with a word")
 
 
 def _read_lists(models: Path, name: str) -> list[list[str]]:

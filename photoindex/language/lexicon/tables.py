@@ -10,6 +10,7 @@ from typing import Final
 FOLDER: Final = Path(__file__).parent
 KINDS: Final = "kinds.txt"  # label -> names of what it is
 SYNONYMS: Final = "synonyms.txt"  # word -> words with weights
+FORMS: Final = "forms.txt"  # stem that is no word -> a word with it
 _HEADER: Final = (
     "# Derived from WordNet 3.0 (see WORDNET-LICENSE) by photoindex.language.lexicon.derive; not edited by hand.\n"
 )

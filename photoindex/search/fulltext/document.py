@@ -1,22 +1,36 @@
-"""What of a photo can be searched: the words and facts the full-text index gets for it."""
+"""The searchable words and facts of a photo, as the full-text index gets them."""
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Final
 
+from photoindex.language.analysis import Token, index_places, name_key, sentences, stem, value_tokens
 from photoindex.language.place_names import words_of
-from photoindex.search.query.parser import FORMAT
+from photoindex.search.fulltext.reader import (
+    BETWEEN,
+    FILES_FIELD,
+    FORMS_FIELD,
+    HAS_FIELD,
+    ID_FIELD,
+    PATHS_FIELD,
+    PHOTO_FIELD,
+    TAKEN_FIELD,
+    VALUE_FIELDS,
+)
+from photoindex.search.query import numbers
+from photoindex.search.query.clauses import FORMAT, path_key
+from photoindex.search.ranking.weights import FIELD_WEIGHTS
 from photoindex.system.paths import is_at_or_below
 from photoindex.types import Photo, PhotoFacts
 
-WEIGHTY_WORDS = 40  # a person's caption has 5 to 25
-
-# Names are written in CamelCase, snake_case and with numbers stuck to words: "BeachTrip2019" -> "Beach Trip 2019".
-_BOUNDARIES = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|[\W_]+")
+# Agencies write captions of hundreds of words, which would hold a word of nearly every query: those behind so many
+# words count little. No caption of the data sets that the weights are tuned on is as long.
+LONG_CAPTION: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +42,26 @@ class Document:
     beams: str = ""
     labels: str = ""
     names: str = ""  # words of the folder and file names
+    more: str = ""  # a caption as a whole that is too long for all of its words to count
     camera: str = ""
     kinds: str = ""  # what the labels are kinds of
     tags: str = ""  # keywords
-    person: str = ""  # all that people said of it: their caption, title, keywords, names
+    person: str = ""  # all that people wrote about it: their caption, title, keywords, names
     title: str = ""
     people: str = ""
     place: str = ""
     lens: str = ""
     taken_at: datetime | None = None  # None too where only the file's modification time is known
-    gps: bool = False  # says where it was taken
-    facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see query.FORMAT
+    gps: bool = False  # the position is known
+    facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see clauses.FORMAT
     numbers: Mapping[str, float] = field(default_factory=dict)  # as search/query/numbers.py has them
-    paths: tuple[str, ...] = ()  # where it lies: absolute, and from its root
+    paths: tuple[str, ...] = ()  # itself and the folders above it: absolute, and from its root
+    files: tuple[str, ...] = ()  # names of its files
 
 
 def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
-    """The document of a photo that has a caption. ``roots`` bound which folder names count: those outside the folders
-    the user named (``/home/anna``) say nothing of a photo."""
+    """Return the document of a photo that has a caption. ``roots`` bound which folder names count: those outside the
+    folders the user named (``/home/anna``) tell nothing about a photo."""
     assert photo.caption is not None
     facts = photo.facts
 
@@ -53,50 +69,44 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         return _parts(term.text for term in photo.terms if term.source in sources)
 
     by_person = photo.caption.source != "model"
-    # What the model said is searched below what a sidecar says, but is no help where a person had to say better.
+    # The model's caption is searched below a sidecar's, but is no help where a person had to correct it.
     corrected = photo.caption.source == "user"
     model_says = [one for one in photo.overruled if one.source == "model"]
     tags, title, people = terms("tag", "keyword"), terms("title"), terms("person")
     places = [words_of(facts.place)] if facts and facts.place else []
+    text, rest = _shortened(photo.caption.text)
     known = {"caption": by_person, "keywords": bool(tags), "rating": facts is not None and facts.rating is not None}
     return Document(
         photo_id=photo.id,
-        caption=photo.caption.text,
+        caption=text,
+        more=rest,
         beams="" if corrected else _parts(one.text for one in (*model_says, *photo.candidates)),
         labels=terms("label"),
         kinds=terms("kind"),
-        names=_parts(_name_words(path, roots) for path in photo.paths),
+        names=_parts(name_text(path, roots) for path in photo.paths),
         camera=(facts.camera or "") if facts else "",
         lens=(facts.lens or "") if facts else "",
         tags=tags,
         title=title,
         people=people,
-        person=_parts([_head(photo.caption.text) if by_person else "", tags, title, people]),
+        person=_parts([text if by_person else "", tags, title, people]),
         place=_parts([*places, terms("place")]),
         taken_at=facts.taken_at if facts and facts.taken_source != "mtime" else None,
         gps=facts is not None and facts.latitude is not None and facts.longitude is not None,
         facts=(*(name for name, there in known.items() if there), *([format_fact(facts.format)] if facts else [])),
         numbers=_numbers(facts) if facts else {},
-        paths=tuple(place for path in photo.paths for place in _places(path, roots)),
+        paths=tuple(place for path in photo.paths for place in places_of(path, roots)),
+        files=tuple(_readable(path.name) for path in photo.paths),
     )
 
 
-def _head(caption: str) -> str:
-    """The words of a caption that count for more than a model's: the beginning, which says what is to be seen.
-
-    An agency's caption of three hundred words holds nearly any word; with the weight of a short one it would be the
-    first answer to all of them. All of it is searched as a caption.
-    """
-    return " ".join(caption.split()[:WEIGHTY_WORDS])
-
-
 def format_fact(name: str) -> str:
-    """A format's name as ``format:`` asks for it."""
+    """Return a format's name as ``format:`` asks for it."""
     return FORMAT + "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _parts(texts: Iterable[str]) -> str:
-    """The texts with a lone full stop between them, which phrases do not reach across."""
+    """Return the texts with a lone full stop between them, which phrases do not reach across."""
     return " . ".join(text for text in texts if text)
 
 
@@ -113,8 +123,8 @@ def _root_of(path: Path, roots: Sequence[Path]) -> Path:
     return max(above, key=lambda root: len(root.parts), default=path.parent)
 
 
-def _places(path: Path, roots: Sequence[Path]) -> Iterator[str]:
-    """A path and all folders above it; and the same from its root on, with and without the root's own name."""
+def places_of(path: Path, roots: Sequence[Path]) -> Iterator[str]:
+    """Yield a path and all folders above it; and the same from its root on, with and without the root's own name."""
     root = _root_of(path, roots)
     yield from (str(place) for place in (path, *path.parents))
     for start in (root, root.parent):
@@ -122,8 +132,67 @@ def _places(path: Path, roots: Sequence[Path]) -> Iterator[str]:
         yield from (str(place) for place in (relative, *relative.parents) if place.parts)
 
 
-def _name_words(path: Path, roots: Sequence[Path]) -> str:
-    deepest = _root_of(path, roots)
-    parts = [deepest.name, *path.relative_to(deepest).parent.parts, path.stem]
-    text = " ".join(parts).encode("utf-8", "replace").decode("utf-8")
-    return " ".join(word for word in _BOUNDARIES.split(text) if word)
+def name_text(path: Path, roots: Sequence[Path]) -> str:
+    """Return the folder and file names of a path, from its root on, as a text."""
+    root = _root_of(path, roots)
+    return _readable(" ".join([root.name, *path.relative_to(root).parts]))
+
+
+def _readable(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _shortened(caption: str) -> tuple[str, str]:
+    """Return the words of a caption that count in full, and the whole of it when those are not all."""
+    typed = caption.split()
+    return (" ".join(typed[:LONG_CAPTION]), caption) if len(typed) > LONG_CAPTION else (caption, "")
+
+
+# ---- as the index takes it -----------------------------------------------------------------------
+
+
+def fields_of(document: Document) -> dict[str, Any]:
+    """Return the fields of ``document`` as :meth:`.reader.IndexWriter.add` takes them: stems, and the words that they
+    come from."""
+    fields: dict[str, Any] = {ID_FIELD: str(document.photo_id), PHOTO_FIELD: document.photo_id}
+    forms: set[str] = set()
+    for name in FIELD_WEIGHTS:
+        places: list[tuple[str, ...]] = []
+        for part in sentences(getattr(document, name)):
+            if here := index_places(part):
+                places += [(BETWEEN,), *here] if places else here  # nobody can ask for what is between
+                forms.update(*here)
+        if places:
+            fields[name] = [tuple(dict.fromkeys(map(stem, words))) for words in places]
+    if forms:
+        fields[FORMS_FIELD] = " ".join(sorted(forms))
+    for name, field_name in VALUE_FIELDS.items():
+        values = [value_tokens(value) for value in sentences(getattr(document, name))]
+        if any(values):
+            signs = [(BETWEEN,), *(place for value in values for place in (*_places_of_value(value), (BETWEEN,)))]
+            fields[field_name] = signs
+    if facts := _facts(document):
+        fields[HAS_FIELD] = " ".join(facts)
+    if document.paths:
+        fields[PATHS_FIELD] = " ".join(sorted(set(map(path_key, document.paths))))
+    if keys := {key for name in document.files for key in file_keys(name)}:
+        fields[FILES_FIELD] = " ".join(sorted(keys))
+    fields.update({name: numbers.stored(name, value) for name, value in document.numbers.items()})
+    if document.taken_at is not None:
+        fields[TAKEN_FIELD] = document.taken_at.toordinal()
+    return fields
+
+
+def file_keys(name: str) -> set[str]:
+    """Return what a file is asked for by: its name, with and without the suffix."""
+    return {key for text in (name, os.path.splitext(name)[0]) if (key := name_key(text))}
+
+
+def _places_of_value(tokens: Iterable[Token]) -> Iterator[tuple[str, ...]]:
+    return ((token.word, *token.also) for token in tokens)
+
+
+def _facts(document: Document) -> list[str]:
+    known = {"gps": document.gps, "date": document.taken_at is not None, "camera": bool(document.camera)}
+    known.update({name: bool(getattr(document, name)) for name in ("lens", "place", "title", "people")})
+    return [*(fact for fact, there in known.items() if there), *document.facts]

@@ -98,12 +98,16 @@ class Generations:
 
         Raises FullTextError, naming the holder, when another process or thread still has it after ``timeout`` seconds.
         """
-        from photoindex.search.fulltext import whoosh
+        from filelock import FileLock, Timeout  # loads asyncio, which a search does without
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = whoosh.filelock.FileLock(str(self.folder / "writer.lock"))
-        if not whoosh.filelock.try_for(lock.acquire, timeout=timeout, delay=0.05):
-            raise FullTextError(f"{self.holder()} the full-text index in {self.folder}: wait for it, or stop it")
+        lock = FileLock(self.folder / "writer.lock")
+        try:
+            lock.acquire(timeout=timeout)
+        except Timeout:
+            raise FullTextError(
+                f"{self.holder()} the full-text index in {self.folder}: wait for it, or stop it"
+            ) from None
         owner = self.folder / "writer.pid"
         try:
             owner.write_text(json.dumps({"pid": os.getpid(), "doing": doing, "since": time.time()}), encoding="utf-8")

@@ -1,16 +1,17 @@
 """The full-text index: photos go in as ``Document`` and are found again by words.
 
-It is a cache of the catalogue: whoever changes the catalogue marks the photo, calls ``update`` and clears the mark when
-that returns. One process writes at a time; readers need no permission and see each commit with their next search.
+It is a cache of the catalogue: a change of the catalogue marks the photo, then ``update`` is called, and the mark is
+cleared when that returns. One process writes at a time; readers need no permission and see each commit with their next
+search.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -18,16 +19,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from photoindex.errors import FullTextError, PhotoindexError
-from photoindex.language.analysis import content_words, fingerprint, sentences, stem
+from photoindex.errors import FullTextError, InvalidSearch, PhotoindexError
+from photoindex.language.analysis import fingerprint
 from photoindex.search.fulltext import whoosh
 from photoindex.search.fulltext.generations import REMEDY, Current, Generations, discard
-from photoindex.search.fulltext.photo_ids import PHOTO_FIELD, Documents
-from photoindex.search.query import numbers
-from photoindex.search.query.parser import parse_query, path_key
+from photoindex.search.fulltext.photo_ids import Documents
+from photoindex.search.fulltext.reader import IndexReader, IndexWriter, Locked, NoIndex, OpenIndex
+from photoindex.search.query.parser import parse_query
 from photoindex.search.query.syntax import ParsedQuery, require_all
 from photoindex.search.ranking.explain import reasons
-from photoindex.search.ranking.matcher import FORMS_FIELD, HAS_FIELD, LAST_DAY_NUMBER, PATHS_FIELD, Matcher, day_number
+from photoindex.search.ranking.matcher import Matcher
 from photoindex.search.ranking.spelling import corrections
 from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.terms.matrix import TermSource, stand_ins_of, terms_of
@@ -36,27 +37,13 @@ from photoindex.types.hit import Match
 if TYPE_CHECKING:
     from photoindex.search.fulltext.document import Document
 
-SCHEMA_VERSION: Final = 4  # raise it when the fields change: every index is then rebuilt
+SCHEMA_VERSION: Final = 5  # raise it when the fields change: every index is then rebuilt
 
 _BATCH_MEMORY: Final = 64  # MiB of postings kept before they go to disk
 _REBUILD_MEMORY: Final = 256
 _PROGRESS_EVERY: Final = 500  # documents
 _OPEN_ATTEMPTS: Final = 20
 _OPEN_PAUSE: Final = 0.01  # seconds
-
-
-def _schema() -> Any:
-    fields = whoosh.fields
-    at_spaces = whoosh.analysis.SpaceSeparatedTokenizer()  # documents arrive analysed, see analysis.py
-    text = {name: fields.TEXT(analyzer=at_spaces, phrase=True) for name in FIELD_WEIGHTS}
-    return fields.Schema(
-        id=fields.ID(unique=True),  # to replace a photo by
-        **{PHOTO_FIELD: fields.COLUMN(whoosh.columns.NumericColumn("Q"))},  # the same, to be read for all at once
-        taken=fields.NUMERIC(int, 16, signed=False, sortable=True),
-        **{name: fields.NUMERIC(int, 16, signed=False) for name in numbers.FIELDS},
-        **{FORMS_FIELD: fields.KEYWORD(), HAS_FIELD: fields.KEYWORD(), PATHS_FIELD: fields.KEYWORD()},
-        **text,
-    )
 
 
 def _expected_stamp() -> dict[str, Any]:
@@ -74,8 +61,8 @@ class FullText:
         self.timeout = timeout
         self._generations = Generations(self.folder, _expected_stamp())
         self._lock = threading.RLock()
-        self._index: Any = None
-        self._reader: Any = None
+        self._index: OpenIndex | None = None
+        self._reader: IndexReader | None = None
         self._documents: Documents | None = None  # of the reader
         self._reading: tuple[Path, int] | None = None  # the generation and the commit that the reader stands for
         self._fault: tuple[Path, str] | None = None  # a generation that turned out to be damaged, and the message
@@ -92,16 +79,17 @@ class FullText:
             with fulltext._writing("creating"):
                 if fulltext._generations.is_new():
                     path = fulltext._generations.start()
-                    whoosh.index.create_in(str(path), _schema())
+                    whoosh.create(path)
                     fulltext._generations.publish(path, complete=False)
         return fulltext
 
     @property
     def needs_rebuild(self) -> bool:
-        """True when photos of the catalogue may be missing from the index: call ``rebuild`` with all of them.
+        """Whether photos of the catalogue may be missing from the index: call ``rebuild`` with all of them.
 
-        So it is for an index that was just created (which can be searched and updated all the same), for one written by
-        another version, and for a damaged one (both of which refuse to be searched or updated).
+        True for an index that was just created (which can be searched and updated all the same), for one written by
+        another version, and for a damaged one (both of which refuse to be searched or updated). Raises
+        :class:`UnknownIndexVersion` when no rebuild would help.
         """
         with self._lock:
             try:
@@ -122,22 +110,22 @@ class FullText:
         today: date | None = None,
         exact: bool = False,
     ) -> list[Match]:
-        """Photos that answer ``query`` (the language is in query.py), best first, at most ``limit`` (None: all).
+        """Return photos that answer ``query`` (the language is in query/parser.py), best first.
 
-        Photos of the same score come in the order in which they were indexed. A query without words to rank by (only
-        dates or exclusions) scores all photos 0. ``terms`` are learned ones to search by as well; ``today`` is what
-        "last week" counts from (default: this day). ``exact``: only photos in which every word is written, in any form
-        of it; neither learned terms nor words of like meaning count.
+        At most ``limit`` of them (None: all). Photos of the same score come in the order in which they were indexed. A
+        query without words to rank by (only dates or exclusions) scores all photos 0. ``terms`` are learned ones to
+        search by as well; ``today`` is what "last week" counts from (default: this day). ``exact``: only photos whose
+        own words are those of the query, all of them; neither learned terms nor words of like meaning count.
 
-        Raises QueryError for a query that asks for nothing, FullTextError when the index needs to be rebuilt.
+        Raises QueryError for a query that asks for nothing and for a negative limit, FullTextError when the index needs
+        to be rebuilt.
         """
-        if limit is not None and limit < 0:
-            raise ValueError("limit must not be negative")
+        check_limit(limit)
         parsed = parse_query(query, today)
         ranking = ranking or DEFAULT_RANKING
         if exact:
             parsed = parsed._replace(root=require_all(parsed.root))
-            ranking = dataclasses.replace(ranking, terms=0.0, synonyms=0.0)
+            ranking = replace(ranking, terms=0.0, synonyms=0.0)
         asked = terms_of(parsed.root) if terms is not None and ranking.terms > 0 else []
         if asked and ranking.synonyms > 0:
             asked = list(dict.fromkeys(asked + stand_ins_of(parsed.root)))
@@ -150,7 +138,7 @@ class FullText:
                 return _answer(matcher, documents, parsed, limit)
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
-        """For each plain word of ``query`` that no photo has: near spellings that photos have, most likely first.
+        """Return, for each plain word of ``query`` that no photo has, near spellings that photos have, likeliest first.
 
         Empty for words that are known, or near to nothing. Raises as ``search`` does.
         """
@@ -161,17 +149,16 @@ class FullText:
                 return corrections(Matcher(reader), parsed)
 
     def count(self) -> int:
-        """Photos in the index. Raises FullTextError when it needs to be rebuilt."""
+        """Return how many photos are in the index. Raises FullTextError when it needs to be rebuilt."""
         with self._lock:
-            return int(self._current_reader().doc_count())
+            return self._current_reader().alive
 
     def photo_ids(self) -> set[int]:
-        """The photos in the index. Raises FullTextError when it needs to be rebuilt."""
+        """Return the photos in the index. Raises FullTextError when it needs to be rebuilt."""
         with self._lock:
             reader = self._current_reader()
             with self._noticing_damage(self._usable().path):
-                documents = self._documents = self._documents or Documents(reader)
-                return set(documents.photo_ids.tolist()) - {0}
+                return set(reader.photo_ids().tolist()) - {0}
 
     @property
     def is_absent(self) -> bool:
@@ -187,32 +174,36 @@ class FullText:
         returns, every later search sees it; when it raises FullTextError (another writer, a full disk, an index that
         needs to be rebuilt), none of it happened.
         """
-        latest = {document.photo_id: _as_fields(document) for document in documents}
-        replaced = [str(photo_id) for photo_id in sorted({*latest, *removed})]
+        from photoindex.search.fulltext.document import fields_of
+
+        latest = {document.photo_id: fields_of(document) for document in documents}
+        replaced = sorted({*latest, *removed})
         if not replaced:
             return
         with self._writing("updating"):
             path = self._usable().path
             with self._noticing_damage(path), self._writer(path, _BATCH_MEMORY) as writer:
-                writer.delete_by_query(whoosh.having_any("id", replaced))
+                writer.delete(replaced)
                 for fields in latest.values():
-                    writer.add_document(**fields)
+                    writer.add(fields)
 
     def rebuild(self, documents: Iterable[Document], progress: Callable[[int], None] | None = None) -> None:
-        """Write the index anew from ``documents``, each photo once, and put it in the place of the old one in one step.
+        """Write a new index from ``documents``, each photo once, and put it in the place of the old one in one step.
 
         Until then the old one stays in use, and it stays if this fails or dies. No other write can happen meanwhile.
-        ``progress`` is told how many documents are in, every 500 and at the end. Raises FullTextError when another
+        ``progress`` gets how many documents are in, every 500 and at the end. Raises FullTextError when another
         process is writing or the disk refuses; what iterating over ``documents`` raises goes through.
         """
+        from photoindex.search.fulltext.document import fields_of
+
         with self._writing("rebuilding"):
             path = self._generations.start()
             try:
-                whoosh.index.create_in(str(path), _schema())
+                whoosh.create(path)
                 done = 0
                 with self._writer(path, _REBUILD_MEMORY) as writer:
                     for done, document in enumerate(documents, 1):
-                        writer.add_document(**_as_fields(document))
+                        writer.add(fields_of(document))
                         if progress and done % _PROGRESS_EVERY == 0:
                             progress(done)
                 self._generations.publish(path, complete=True)
@@ -227,12 +218,12 @@ class FullText:
         with self._writing("optimising"):
             path = self._usable().path
             with self._noticing_damage(path), self._writer(path, _REBUILD_MEMORY) as writer:
-                writer.optimize = True
+                writer.merge()
 
     # ---- closing ---------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Let go of the files. A later search opens them again."""
+        """Close the files. A later search opens them again."""
         with self._lock:
             if self._reader is not None:
                 self._reader.close()
@@ -254,29 +245,24 @@ class FullText:
             raise FullTextError(self._fault[1])
         return current
 
-    def _current_reader(self) -> Any:
-        """A reader that sees the last commit.
-
-        Whoosh's own ``refresh`` is not used: in whoosh3 3.54 it keeps the segments that a commit has replaced, and so
-        goes on finding deleted photos and finds updated ones twice.
-        """
+    def _current_reader(self) -> IndexReader:
+        """Return a reader that sees the last commit."""
         for _ in range(_OPEN_ATTEMPTS):
             path = self._usable().path
-            commit = -1
+            index, commit = self._index if self._reading and self._reading[0] == path else None, -1
             with self._noticing_damage(path):
-                index = self._index if self._reading and self._reading[0] == path else None
                 try:
-                    index = index or whoosh.index.open_dir(str(path))
-                    commit = index.latest_generation()
-                    if self._reading != (path, commit):
+                    index = index or whoosh.open_index(path)
+                    commit = index.commit()
+                    if self._reader is None or self._reading != (path, commit):
                         reader = index.reader()
-                        _keep_freed_memory(reader.doc_count_all())
+                        _keep_freed_memory(reader.size)
                         self.close()
                         self._index, self._reader, self._reading = index, reader, (path, commit)
                     return self._reader
-                except (FileNotFoundError, whoosh.EmptyIndexError):
+                except (FileNotFoundError, NoIndex):
                     # Beside a busy writer a file may go between being listed and being opened: there is a newer commit.
-                    if index and commit >= 0 and index.latest_generation() == commit and self._usable().path == path:
+                    if index and commit >= 0 and index.commit() == commit and self._usable().path == path:
                         raise
             time.sleep(_OPEN_PAUSE)
         raise self._damaged(path, "no table of contents")
@@ -290,24 +276,18 @@ class FullText:
             raise FullTextError(_cannot("write to", self.folder, error)) from error
 
     @contextmanager
-    def _writer(self, path: Path, memory: int) -> Iterator[Any]:
-        """A Whoosh writer that commits at the end, or leaves the generation as it was."""
+    def _writer(self, path: Path, memory: int) -> Iterator[IndexWriter]:
+        """Yield a writer that commits at the end, or leaves the generation as it was."""
         try:
-            writer = whoosh.writer(str(path), memory, self.timeout)
-        except whoosh.LockError:
+            with whoosh.writer(path, memory, self.timeout) as writer:
+                yield writer
+        except Locked:
             # writer.lock is ours, so this is no photoindex.
             raise FullTextError(f"another program is writing to the full-text index in {path}: stop it") from None
-        try:
-            yield writer
-            writer.commit()
-        except BaseException:
-            if not writer.is_closed:
-                writer.cancel()
-            raise
 
     @contextmanager
     def _noticing_damage(self, path: Path) -> Iterator[None]:
-        """Whoosh reads damaged bytes into errors of every kind; they all mean the same to the caller."""
+        """Raise FullTextError for what damaged bytes cause, which may be errors of every kind."""
         try:
             yield
         except (PhotoindexError, MemoryError):
@@ -340,40 +320,21 @@ def _cannot(do: str, folder: Path, error: OSError) -> str:
     return f"cannot {do} the full-text index in {folder}: {error.strerror or error}"
 
 
-def _as_fields(document: Document) -> dict[str, Any]:
-    """``document`` as Whoosh takes it: stems with spaces between them, and the words they come from."""
-    fields: dict[str, Any] = {"id": str(document.photo_id), PHOTO_FIELD: document.photo_id}
-    forms: set[str] = set()
-    for name in FIELD_WEIGHTS:
-        parts = [content for part in sentences(getattr(document, name)) if (content := content_words(part))]
-        if parts:
-            # The full stop takes a place of its own between two parts, and nobody can ask for it.
-            fields[name] = " . ".join(" ".join(map(stem, content)) for content in parts)
-            forms.update(*parts)
-    if forms:
-        fields[FORMS_FIELD] = " ".join(sorted(forms))
-    known = {"gps": document.gps, "date": document.taken_at is not None, "camera": bool(document.camera)}
-    known.update({name: bool(getattr(document, name)) for name in ("lens", "place", "title", "people")})
-    facts = [*(fact for fact, there in known.items() if there), *document.facts]
-    if facts:
-        fields[HAS_FIELD] = " ".join(facts)
-    if document.paths:
-        fields[PATHS_FIELD] = " ".join(sorted(set(map(path_key, document.paths))))
-    fields.update({name: numbers.stored(name, value) for name, value in document.numbers.items()})
-    if document.taken_at is not None:
-        day = day_number(document.taken_at.date())
-        if 0 <= day <= LAST_DAY_NUMBER:  # a camera whose clock was never set may say anything
-            fields["taken"] = day
-    return fields
+def check_limit(limit: int | None) -> None:
+    """Raise InvalidSearch for a negative number of hits, or one that is no whole number."""
+    if limit is not None and not isinstance(limit, int):
+        raise InvalidSearch(f"limit must be a whole number, or None for all hits, not {limit!r}")
+    if limit is not None and limit < 0:
+        raise InvalidSearch(f"limit must not be negative, but is {limit}")
 
 
 def _answer(matcher: Matcher, documents: Documents, parsed: ParsedQuery, limit: int | None) -> list[Match]:
-    found = matcher.find(parsed.root)
-    ids = np.flatnonzero(found.mask)
-    worth = found.scores[ids]
-    if limit is not None and 0 < limit < ids.size:  # sorting all would take longer than all that was found out of them
+    answer = matcher.find(parsed.root)
+    ids = np.flatnonzero(answer.mask)
+    worth = answer.scores[ids]
+    if limit is not None and 0 < limit < ids.size:  # sorting all would take longer than the rest of the search
         worthy = worth >= np.partition(worth, ids.size - limit)[ids.size - limit]
         ids, worth = ids[worthy], worth[worthy]
     best = ids[np.argsort(-worth, kind="stable")[:limit]]
-    photos, scores = documents.photo_ids[best].tolist(), found.scores[best].tolist()
-    return [Match(*each) for each in zip(photos, scores, reasons(matcher.grounds, best), strict=True)]
+    photos, scores = documents.photo_ids[best].tolist(), answer.scores[best].tolist()
+    return [Match(*each) for each in zip(photos, scores, reasons(matcher.grounds, best, matcher.word_of), strict=True)]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from photoindex.search.fulltext import whoosh
 from photoindex.search.terms.matrix import Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from photoindex.search.fulltext.reader import IndexReader
     from photoindex.search.terms.matrix import PhotoIds
-
-PHOTO_FIELD: Final = "photo"
 
 
 class Terms(NamedTuple):
@@ -27,28 +25,20 @@ class Terms(NamedTuple):
 
 
 class Documents:
-    """The documents that one Whoosh reader reads. What is read from the index is read once."""
+    """The documents of one reader. What is read from the index is read once."""
 
-    def __init__(self, reader: Any) -> None:
-        self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
-        self._size = int(reader.doc_count_all())
-        self._photo_ids: PhotoIds | None = None
+    def __init__(self, reader: IndexReader) -> None:
+        self._reader = reader
+        self._size = reader.size
         self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.intp]] | None = None  # of these photo ids by row
 
     @property
     def photo_ids(self) -> PhotoIds:
-        """By document; 0 for those that were deleted."""
-        if self._photo_ids is None:
-            ids = np.zeros(self._size, np.int64)
-            for reader, offset in self._leaves if self._size else ():  # an empty index has a reader without columns
-                numbers = whoosh.numbers(reader, PHOTO_FIELD)
-                ids[offset : offset + len(numbers)] = numbers
-                ids[offset + np.fromiter(reader.segment().deleted_docs(), np.intp)] = 0
-            self._photo_ids = ids
-        return self._photo_ids
+        """The photo of each document; 0 for those that were deleted."""
+        return self._reader.photo_ids()
 
     def terms(self, columns: Columns) -> Terms:
-        """The columns, with the way from their rows to documents and back."""
+        """Return the columns, with the way from their rows to documents and back."""
         if self._rows is None or self._rows[0] is not columns.photo_ids:
             document_of_row = self._document_of_row(columns.photo_ids)
             row_of_document = np.full(self._size + 1, -1, np.intp)

@@ -1,4 +1,4 @@
-"""Words from the catalogue to the full-text index: what changed, or all of them anew.
+"""Words from the catalogue to the full-text index: those that changed, or all of them.
 
 A lock file lets one process at a time go from reading the words to clearing the catalogue's marks: a slower one could
 otherwise write older words over newer ones.
@@ -27,9 +27,9 @@ REBUILD_CHUNK = 500  # photos read from the catalogue at once
 
 
 def sync(database: Database, full_text: FullText, settings: Settings) -> int:
-    """Write the words of every marked photo into the index; returns how many photos that were.
+    """Write the words of every marked photo into the index; return how many photos that were.
 
-    An index that turns out to be damaged is made anew. Raises :class:`FullTextError` when it cannot be written.
+    An index that turns out to be damaged is rebuilt. Raises :class:`FullTextError` when it cannot be written.
     """
     written = 0
     with _lock(settings):
@@ -59,9 +59,20 @@ def rebuild(
     settings: Settings,
     progress: Callable[[Progress], None] | None = None,
 ) -> int:
-    """Make the index anew from the catalogue; the old one answers until then. Returns how many photos it holds."""
+    """Rebuild the index from the catalogue; the old one answers until then. Returns how many photos it holds."""
     with _lock(settings):
         return _rebuild(database, full_text, progress)
+
+
+def rebuild_if_needed(
+    database: Database,
+    full_text: FullText,
+    settings: Settings,
+    progress: Callable[[Progress], None] | None = None,
+) -> int:
+    """Rebuild the index unless another thread or process did so meanwhile. Returns how many photos were indexed."""
+    with _lock(settings):
+        return _rebuild(database, full_text, progress) if full_text.needs_rebuild else 0
 
 
 def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progress], None] | None) -> int:
@@ -78,6 +89,8 @@ def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progre
         if progress is not None:
             progress(Progress("indexing words", done, len(ids)))
 
+    if ids:
+        report(0)
     full_text.rebuild(documents(), report)
     with database.write() as connection:
         photos.clear_text_stale(connection, stale)
@@ -85,7 +98,7 @@ def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progre
 
 
 def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Document]:
-    """The searchable words of those of these photos that have a caption and a present file."""
+    """Return the searchable words of those of these photos that have a caption and a present file."""
     paths = files.paths_of(connection, photo_ids)
     roots = [root.path for root in list_roots(connection)]
     loaded = photos.load_photos(connection, photo_ids, paths)
@@ -94,8 +107,8 @@ def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Doc
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How the index stands to the catalogue: photos in it, photos that it lacks, photos it has for nothing; and photos
-    whose words are yet to be written, which are not counted among them."""
+    """The index compared with the catalogue: photos in it, photos that it lacks, photos that it has without need; and
+    photos whose words are yet to be written, which are not counted among them."""
 
     photos: int
     lacking: int

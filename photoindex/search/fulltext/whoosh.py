@@ -1,93 +1,452 @@
-"""The one door to Whoosh.
+"""The full-text index as Whoosh keeps it: everything that photoindex knows of Whoosh is in this file.
 
-Whoosh 2.7.4 and whoosh3 share an import name and an index format, and differ in their annotations: everything is handed
-on as ``Any`` so that type checking does not depend on which of the two is installed. Use only what both offer.
+Whoosh's table of contents, term infos, postings and columns are pickles. They are read by an unpickler that knows plain
+values and the two classes of the table of contents (restricted_pickle.py), which takes the place of ``pickle`` in every
+module of Whoosh that reads one: :data:`_UNPICKLERS`. Those places are no public interface, so the versions of whoosh3
+are pinned in setup.cfg, and the places are looked for at start: an index is not read when one of them has moved.
 """
 
 from __future__ import annotations
 
 import importlib
+import pickle
+import re
 import warnings
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from photoindex.errors import UnknownIndexVersion
+from photoindex.search.fulltext import restricted_pickle
+from photoindex.search.fulltext.reader import (
+    FILES_FIELD,
+    FORMS_FIELD,
+    HAS_FIELD,
+    ID_FIELD,
+    PATHS_FIELD,
+    PHOTO_FIELD,
+    TAKEN_FIELD,
+    VALUE_FIELDS,
+    Locked,
+    NoIndex,
+)
+from photoindex.search.query import numbers
+from photoindex.search.ranking.weights import FIELD_WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from photoindex.search.fulltext.reader import Frequencies, Ids
+
+OLDEST: Final = (3, 50)  # versions of whoosh3 whose places of pickles are those below; setup.cfg has the same
+NEWEST: Final = (3, 54)
+
+_SEGMENT_NAME: Final = re.compile(r"[0-9a-z]{1,64}")
+
 
 def _import_module(name: str) -> Any:
-    # 2.7.4 has invalid escapes in its sources, and Python warns about each when it first compiles them.
+    # Whoosh has invalid escapes in its sources, and Python warns about each when it first compiles them.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(name)
 
 
-analysis: Any = _import_module("whoosh.analysis")
-columns: Any = _import_module("whoosh.columns")
-fields: Any = _import_module("whoosh.fields")
-index: Any = _import_module("whoosh.index")
-filelock: Any = _import_module("whoosh.util.filelock")
-# Otherwise imported in the middle of the first search, where nothing keeps the warnings back.
-codec: Any = _import_module("whoosh.codec.whoosh3")
-wrappers: Any = _import_module("whoosh.matching.wrappers")
-_import_module("whoosh.automata.lev")
-
-# Whoosh's queries, its searcher and its writer are imported when they are needed. A search for words reads the index by
-# its reader alone: the searcher brings along two thirds as much again.
-
-LockError: Any = index.LockError
-EmptyIndexError: Any = index.EmptyIndexError
+# What a search uses of Whoosh, so that it is not imported in the middle of the first one. Whoosh's queries, its
+# searcher and its writer are two thirds as much again, and are imported when they are needed.
+for _name in ("index", "reading", "codec.whoosh3", "automata.lev", "matching.wrappers"):
+    _import_module(f"whoosh.{_name}")
 
 
-def writer(folder: str, memory: int, timeout: float) -> Any:
-    """A writer of the index in ``folder``, which keeps so many MiB of postings in memory. Raises :data:`LockError`."""
-    return _import_module("whoosh.writing").SegmentWriter(index.open_dir(folder), limitmb=memory, timeout=timeout)
+# ---- no pickle runs code -------------------------------------------------------------------------
 
 
-def having_any(field: str, words: Iterable[str]) -> Any:
-    """A query for the documents with any of these words in ``field``."""
-    query = _import_module("whoosh.query")
-    return query.Or([query.Term(field, word) for word in words])
+def _counts(*arguments: Any) -> dict[Any, Any]:
+    """Return what a ``defaultdict(int)`` is read as."""
+    return {}
 
 
-def terms_in_range(reader: Any, field: str, first: int, last: int) -> Iterator[bytes]:
-    """The terms of one segment under which the documents stand whose number in ``field`` is from ``first`` to ``last``,
-    both included: of a wide range few, as numbers are indexed at several resolutions."""
-    kind = reader.schema[field]
+_NAMES: Final[restricted_pickle.Names] = {
+    **restricted_pickle.BYTES,
+    ("collections", "defaultdict"): _counts,
+    ("builtins", "int"): None,
+    ("builtins", "set"): set,  # protocol 2 writes a set as a call of it
+    ("__builtin__", "set"): set,
+}
+
+
+def _toc_names() -> restricted_pickle.Names:
+    codec = _import_module("whoosh.codec.whoosh3")
+    home = "whoosh.codec.whoosh3"
+    return {**_NAMES, (home, "W3Segment"): codec.W3Segment, (home, "W3Codec"): codec.W3Codec}
+
+
+def _load(file: Any) -> Any:
+    """Read a pickle of Whoosh's; a list of segments is put together again from its plain values."""
+    try:
+        value = restricted_pickle.load(file, _toc_names())
+        return [_segment(one) for one in value] if isinstance(value, list) else value
+    except Exception:
+        file.close()  # Whoosh leaves it open
+        raise
+
+
+def _segment(read: Any) -> Any:
+    """Return a segment with the plain values of one that was read, and nothing else of it."""
+    codec = _import_module("whoosh.codec.whoosh3")
+    values = vars(read) if type(read) is codec.W3Segment else {}
+    name, number = values.get("segid"), values.get("_doccount")
+    deleted, lengths = values.get("_deleted"), values.get("_fieldlengths") or {}
+    if not (
+        isinstance(name, str)
+        and _SEGMENT_NAME.fullmatch(name)
+        and values.get("indexname") == "MAIN"
+        and type(number) is int
+        and number >= 0
+        and (deleted is None or (isinstance(deleted, set) and all(type(one) is int for one in deleted)))
+        and isinstance(lengths, dict)
+    ):
+        raise restricted_pickle.RefusedPickle("a table of contents with a segment that is none")
+    segment = codec.W3Segment(codec.W3Codec(), "MAIN", number, name, deleted)
+    segment._fieldlengths = lengths
+    segment.compound = values.get("compound") is True
+    return segment
+
+
+def _refuse(*_arguments: Any, **_options: Any) -> Any:
+    raise restricted_pickle.RefusedPickle("an index of an old format")
+
+
+_loads: Final = partial(restricted_pickle.loads, names=_NAMES)
+# Every name by which a module of Whoosh that photoindex uses reads a pickle: what it is, and what takes its place.
+_UNPICKLERS: Final[Mapping[tuple[str, str], tuple[Any, Any]]] = {
+    ("whoosh.index", "pickle"): (pickle, restricted_pickle),  # the schema
+    ("whoosh.filedb.structfile", "load"): (pickle.load, _load),  # segments, heads of blocks, extras of tables
+    ("whoosh.codec.whoosh3", "loads"): (pickle.loads, _loads),  # blocks of postings, postings within a term's info
+    ("whoosh.formats", "loads"): (pickle.loads, _loads),  # places of a word
+    ("whoosh.columns", "loads"): (pickle.loads, _loads),  # stored fields
+    ("whoosh.externalsort", "load"): (pickle.load, partial(restricted_pickle.load, names=_NAMES)),  # a writer's own
+    ("whoosh.legacy", "RenamingUnpickler"): (None, _refuse),  # the schema of an index of ten years ago
+}
+
+
+@cache
+def _restricted(name: str) -> Any:
+    """Import a module of Whoosh, with restricted unpicklers in it. Raises UnknownIndexVersion when some are missing."""
+    module = _import_module(name)
+    for (home, attribute), (expected, instead) in _UNPICKLERS.items():
+        if home == name:
+            present = getattr(module, attribute, None)
+            if present is None or (expected is not None and present is not expected and present is not instead):
+                raise _unknown_version()
+            setattr(module, attribute, instead)
+    return module
+
+
+def _unknown_version() -> UnknownIndexVersion:
+    version = ".".join(map(str, _import_module("whoosh").__version__))
+    oldest, newest = (".".join(map(str, each)) for each in (OLDEST, NEWEST))
+    return UnknownIndexVersion(
+        f"whoosh3 {version} is not known to be safe to read an index with: install one from {oldest} to {newest}, "
+        f"with pip install 'whoosh3>={oldest},<{NEWEST[0]}.{NEWEST[1] + 1}'"
+    )
+
+
+def _checked() -> ModuleType:
+    """Import what reads an index and return ``whoosh.index``. Raises UnknownIndexVersion."""
+    for home, _ in _UNPICKLERS:
+        if home not in ("whoosh.externalsort", "whoosh.index"):  # the first only writes
+            _restricted(home)
+    whoosh_index: ModuleType = _restricted("whoosh.index")
+    if not OLDEST <= _import_module("whoosh").__version__[:2] <= NEWEST:
+        raise _unknown_version()
+    return whoosh_index
+
+
+# ---- the schema ----------------------------------------------------------------------------------
+
+
+_SPELLINGS: Final = "\x1e"  # between the words at one place, where Whoosh gets a text with spaces between the places
+
+
+class Places:
+    """The analyser of texts that are taken apart already, see :func:`_as_text`."""
+
+    def __call__(
+        self, value: Any, positions: bool = False, chars: bool = False, start_pos: int = 0, mode: str = "", **_: Any
+    ) -> Iterator[Any]:
+        token = _import_module("whoosh.analysis").Token(positions, chars, mode=mode)
+        token.boost, token.stopped = 1.0, False
+        for place, words in enumerate(value.split(" "), start_pos):
+            token.pos = place
+            for word in words.split(_SPELLINGS):
+                token.text = word
+                yield token
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Places)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def has_morph(self) -> bool:
+        return False
+
+    def clean(self) -> None:
+        pass
+
+
+def _as_text(places: Sequence[Sequence[str]]) -> str:
+    """Return the words at each place as one text: a sequence Whoosh would take for plain words."""
+    return " ".join(map(_SPELLINGS.join, places))
+
+
+@cache
+def _schema() -> Any:
+    fields, columns = _import_module("whoosh.fields"), _restricted("whoosh.columns")
+    texts = [*FIELD_WEIGHTS, *VALUE_FIELDS.values()]
+
+    def number() -> Any:  # four words a number, instead of the eight of steps of 4 bits
+        return fields.NUMERIC(int, 32, signed=False, shift_step=8)
+
+    return fields.Schema(
+        **{ID_FIELD: fields.ID(unique=True), PHOTO_FIELD: fields.COLUMN(columns.NumericColumn("Q"))},
+        **{name: number() for name in (TAKEN_FIELD, *numbers.FIELDS)},
+        **{name: fields.KEYWORD() for name in (FORMS_FIELD, HAS_FIELD, PATHS_FIELD, FILES_FIELD)},
+        **{name: fields.TEXT(analyzer=Places(), phrase=True) for name in texts},
+    )
+
+
+# ---- writing -------------------------------------------------------------------------------------
+
+
+def create(folder: Path) -> None:
+    """Create an empty index in a folder."""
+    _checked().create_in(str(folder), _schema())
+
+
+class Writer:
+    """One commit in the making: an :class:`.reader.IndexWriter`."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def delete(self, photo_ids: Sequence[int]) -> None:
+        query = _import_module("whoosh.query")
+        self._writer.delete_by_query(query.Or([query.Term(ID_FIELD, str(number)) for number in photo_ids]))
+
+    def add(self, fields: Mapping[str, Any]) -> None:
+        texts = {name: _as_text(value) for name, value in fields.items() if isinstance(value, list)}
+        self._writer.add_document(**{**fields, **texts})
+
+    def merge(self) -> None:
+        self._writer.optimize = True
+
+
+@contextmanager
+def writer(folder: Path, memory: int, timeout: float) -> Iterator[Writer]:
+    """See :meth:`.reader.Engine.writer`."""
+    whoosh_index = _checked()
+    _restricted("whoosh.externalsort")
+    opened = whoosh_index.open_dir(str(folder), schema=_schema())
+    try:
+        segment_writer = _import_module("whoosh.writing").SegmentWriter(opened, limitmb=memory, timeout=timeout)
+    except whoosh_index.LockError:
+        raise Locked from None
+    try:
+        yield Writer(segment_writer)
+        segment_writer.commit()
+    except BaseException:
+        if not segment_writer.is_closed:
+            segment_writer.cancel()
+        raise
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+class WhooshIndex:
+    """An index in a folder: an :class:`.reader.OpenIndex`."""
+
+    def __init__(self, folder: Path) -> None:
+        whoosh_index = _checked()
+        try:
+            # With the schema given, the one that is pickled in the table of contents is skipped.
+            self._index: Any = whoosh_index.open_dir(str(folder), schema=_schema())
+        except whoosh_index.EmptyIndexError:
+            raise NoIndex from None
+        self._no_index: Any = whoosh_index.EmptyIndexError
+
+    def commit(self) -> int:
+        return int(self._index.latest_generation())
+
+    def reader(self) -> WhooshReader:
+        """Return a reader of the last commit.
+
+        Whoosh's own ``refresh`` is not used: in whoosh3 3.54 it keeps the segments that a commit has replaced, and so
+        goes on finding deleted photos and finds updated ones twice.
+        """
+        try:
+            return WhooshReader(self._index.reader())
+        except self._no_index:
+            raise NoIndex from None
+
+
+def open_index(folder: Path) -> WhooshIndex:
+    """See :meth:`.reader.Engine.open`."""
+    return WhooshIndex(folder)
+
+
+class WhooshReader:
+    """One commit of an index: an :class:`.reader.IndexReader`."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
+        self.size = int(reader.doc_count_all())
+        self.alive = int(reader.doc_count())
+        self._photo_ids: NDArray[np.int64] | None = None
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def documents(self) -> Ids:
+        return np.fromiter(self._reader.all_doc_ids(), np.intp)
+
+    def photo_ids(self) -> NDArray[np.int64]:
+        if self._photo_ids is None:
+            ids = np.zeros(self.size, np.int64)
+            for leaf, offset in self._leaves if self.size else ():  # an empty index has a reader without columns
+                values = _column(leaf, PHOTO_FIELD)
+                ids[offset : offset + len(values)] = values
+                ids[offset + np.fromiter(leaf.segment().deleted_docs(), np.intp)] = 0
+            self._photo_ids = ids
+        return self._photo_ids
+
+    def postings(self, field: str, word: str) -> tuple[Ids, Frequencies]:
+        held = [
+            (ids + offset, frequencies)
+            for leaf, offset in self._leaves
+            if (field, word) in leaf
+            for ids, frequencies in [_postings(leaf, field, word)]
+        ]
+        return (
+            np.concatenate([ids for ids, _ in held] or [np.empty(0, np.intp)]),
+            np.concatenate([frequencies for _, frequencies in held] or [np.empty(0, np.float32)]),
+        )
+
+    def adjacent(self, field: str, places: Sequence[Sequence[str]]) -> Ids:
+        ids = [
+            document + offset
+            for leaf, offset in self._leaves
+            for wanted in [[[word for word in words if (field, word) in leaf] for words in places]]
+            if all(wanted)
+            for document in _adjacent([[leaf.postings(field, word) for word in words] for words in wanted])
+        ]
+        return np.array(ids, np.intp)
+
+    def with_prefix(self, field: str, prefix: str) -> Iterator[str]:
+        for leaf, _ in self._leaves:
+            yield from map(_text, leaf.expand_prefix(field, prefix))
+
+    def within(self, field: str, word: str, distance: int, *, prefix: int = 0) -> Iterator[str]:
+        for leaf, _ in self._leaves:
+            yield from map(_text, leaf.terms_within(field, word, distance, prefix=prefix))
+
+    def frequency(self, field: str, word: str) -> int:
+        return sum(int(leaf.doc_frequency(field, word)) for leaf, _ in self._leaves)
+
+    def in_range(self, field: str, first: int, last: int) -> Ids:
+        ids = [
+            _postings(leaf, field, term)[0] + offset
+            for leaf, offset in self._leaves
+            for term in _terms_in_range(leaf, field, first, last)
+        ]
+        return np.concatenate(ids or [np.empty(0, np.intp)])
+
+
+def _text(term: str | bytes) -> str:
+    return term.decode("utf-8") if isinstance(term, bytes) else term
+
+
+def _terms_in_range(leaf: Any, field: str, first: int, last: int) -> Iterator[bytes]:
+    """Yield the terms under which the documents stand whose number in ``field`` is from ``first`` to ``last``: few even
+    for a wide range, as numbers are indexed at several resolutions."""
+    kind = leaf.schema[field]
     ranges = _import_module("whoosh.util.numeric").tiered_ranges(
         kind.numtype, kind.bits, kind.signed, first, last, kind.shift_step, False, False
     )
     for start, end, shift in ranges:
         lowest, highest = kind.sortable_to_bytes(start, shift), kind.sortable_to_bytes(end, shift)
-        for name, term in reader.terms_from(field, lowest):
+        for name, term in leaf.terms_from(field, lowest):
             if name != field or term > highest:
                 break
             yield term
 
 
-def postings(reader: Any, field: str, term: str | bytes) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """The documents of one segment that hold a term, ascending, and how often each does.
+def _adjacent(places: list[list[Any]]) -> Iterator[int]:
+    """Yield the documents in which the matchers of each place, of one word or another, follow one another."""
+    if all(len(matchers) == 1 for matchers in places):
+        yield from _adjacent_words([matcher for [matcher] in places])
+        return
+    starts: dict[int, set[int]] = {}
+    for distance, matchers in enumerate(places):
+        here: dict[int, set[int]] = {}
+        for matcher in matchers:
+            while matcher.is_active():
+                if not distance or matcher.id() in starts:
+                    begins = {position - distance for position in matcher.value_as("positions")}
+                    here.setdefault(matcher.id(), set()).update(begins)
+                matcher.next()
+        starts = here if not distance else {number: here[number] & starts[number] for number in here}
+    yield from sorted(number for number, left in starts.items() if left)
+
+
+def _adjacent_words(matchers: list[Any]) -> Iterator[int]:
+    """The same for one word at each place: what lies between two documents with all of them is skipped."""
+    while all(matcher.is_active() for matcher in matchers):
+        furthest = max(matcher.id() for matcher in matchers)
+        behind = [matcher for matcher in matchers if matcher.id() < furthest]
+        for matcher in behind:
+            matcher.skip_to(furthest)
+        if behind:
+            continue
+        starts = set(matchers[0].value_as("positions"))
+        for place, matcher in enumerate(matchers[1:], 1):
+            starts &= {position - place for position in matcher.value_as("positions")}
+        if starts:
+            yield furthest
+        matchers[0].next()
+
+
+# ---- many postings at once -----------------------------------------------------------------------
+
+_BLOCK: Final = ("_postfile", "_dataoffset", "_nextoffset", "_compression", "_next_block")  # of Whoosh's leaf matcher
+_COLUMN: Final = ("_dbfile", "_basepos", "_count", "_fixedlen")  # of its reader of a column of numbers
+
+
+def _postings(leaf: Any, field: str, term: str | bytes) -> tuple[Ids, Frequencies]:
+    """Return the documents of one segment that hold a term, ascending, and how often each does.
 
     Whoosh hands out postings one by one, in Python, with where the term stands in each. They lie on disk in blocks of
-    128, which are taken whole here, without the places: a third of the time.
+    128, which are taken whole here, without the places: a third of the time. Where a version of Whoosh keeps its blocks
+    elsewhere, they are taken one by one.
     """
-    matcher = reader.postings(field, term)
+    matcher = leaf.postings(field, term)
     deleted: Collection[int] = ()
-    if isinstance(matcher, wrappers.FilterMatcher) and matcher._exclude:
+    if type(matcher).__name__ == "FilterMatcher" and getattr(matcher, "_exclude", False):
         deleted, matcher = matcher._ids, matcher.child
         matcher.reset()
     ids: list[int] = []
     weights: list[float] = []
-    if isinstance(matcher, codec.W3LeafMatcher):
+    if all(hasattr(matcher, name) for name in _BLOCK):
         while matcher.is_active():
-            data = matcher._postfile.get(matcher._dataoffset, matcher._nextoffset - matcher._dataoffset)
-            if matcher._compression:
-                data = zlib.decompress(data)
-            steps, many = _without_places(bytes(data))
+            steps, many = _block(matcher)
             ids.extend(accumulate(steps))
             # None stands for as many ones, a number for as many of it.
             weights.extend(many if isinstance(many, tuple) else [many or 1.0] * len(steps))
@@ -99,32 +458,36 @@ def postings(reader: Any, field: str, term: str | bytes) -> tuple[NDArray[np.int
             matcher.next()
     documents, frequencies = np.array(ids, np.intp), np.array(weights, np.float32)
     if deleted:
-        there = ~np.isin(documents, np.fromiter(deleted, np.intp, len(deleted)))
-        documents, frequencies = documents[there], frequencies[there]
+        kept = ~np.isin(documents, np.fromiter(deleted, np.intp, len(deleted)))
+        documents, frequencies = documents[kept], frequencies[kept]
     return documents, frequencies
 
 
-def _without_places(block: bytes) -> tuple[tuple[int, ...], Any]:
-    """Of a pickled block of postings the documents, each as the step from the one before, and the frequencies.
+def _block(matcher: Any) -> tuple[tuple[int, ...], Any]:
+    """Return the documents of a block of postings, each as the step from the one before, and the frequencies.
 
-    The places come last, each as a call that makes bytes of text, which takes longer than all the rest. So the pickle
-    is ended before the first of them.
+    The places come last in its pickle, each as a call that makes bytes of text, which takes longer than all the rest.
+    So the pickle is ended before the first of them.
     """
+    block = matcher._postfile.get(matcher._dataoffset, matcher._nextoffset - matcher._dataoffset)
+    block = bytes(zlib.decompress(block) if matcher._compression else block)
     end = block.find(b"(c_codecs\nencode\n")
     pair_and_stop = b"\x86."
-    found: tuple[Any, ...] = codec.loads(block if end < 0 else block[:end] + pair_and_stop)
-    return found[0], found[1]
+    values: tuple[Any, ...] = _loads(block if end < 0 else block[:end] + pair_and_stop)
+    return values[0], values[1]
 
 
-def numbers(reader: Any, field: str) -> NDArray[np.int64]:
-    """The column of whole numbers of one segment, by document; 0 where a document has none.
+def _column(leaf: Any, field: str) -> NDArray[np.int64]:
+    """Return the column of whole numbers of one segment, by document; 0 where a document has none.
 
     Whoosh reads a column a document at a time. This takes its bytes as they are: a fixed length each, big-endian, in
     one piece.
     """
-    column = reader.column_reader(field, translate=False)
-    values = np.zeros(reader.doc_count_all(), np.int64)
-    if isinstance(column, columns.NumericColumn.Reader):
-        raw = column._dbfile.get(column._basepos, column._count * column._fixedlen)
-        values[: column._count] = np.frombuffer(raw, f">u{column._fixedlen}")
+    column = leaf.column_reader(field, translate=False)
+    count = int(leaf.doc_count_all())
+    if not all(hasattr(column, name) for name in _COLUMN):
+        return np.fromiter((int(column[number]) for number in range(count)), np.int64, count)
+    values = np.zeros(count, np.int64)
+    raw = column._dbfile.get(column._basepos, column._count * column._fixedlen)
+    values[: column._count] = np.frombuffer(raw, f">u{column._fixedlen}")
     return values

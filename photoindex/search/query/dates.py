@@ -1,10 +1,15 @@
-"""Days as people write them after ``taken:``, and the range of days that is meant.
+"""Days as people write them, and the range of days that is meant.
 
-    2023   2023-06   2023-06-12                   a year, a month, a day
-    today   yesterday
-    this week   last month   last year            whole weeks (from Monday), calendar months and years
-    last 7 days   last 3 months                   from so long before today until today
-    2023-06-01..2023-07-15   2023..   ..today     from the first day of one to the last day of the other
+    2023   2023-06   2023-06-12   2023/06/12   12.06.2023    a year, a month, a day (with dots the day comes first)
+    october 2008   12 october 2008   Oct 12, 2008            a month, a day
+    summer 2019   winter 2019   the 1990s                    seasons (winter: December to February), decades
+    christmas 2019   easter 2020   halloween 2018            see HOLIDAYS
+    today   yesterday   3 days ago                           a day
+    this week   last month   last weekend   last year        whole weeks (from Monday), calendar months and years
+    last summer   last christmas   last october   last monday    the last one that has begun
+    last 7 days   last 3 months                              from so long before today until today
+    2023-06-01..2023-07-15   2023..   ..today                from the first day of one to the last day of the other
+    >2008   >=2008   <2008   since 2008   before june 2010   after or before; "since" and ">=" include what they name
 
 Words may be joined by a hyphen or an underscore: ``last-week``.
 """
@@ -13,24 +18,117 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final
 
 Days = tuple[date, date]  # the first and the last, both included
+Range = tuple[date | None, date | None]  # None leaves that end open
+
+_MONTHS: Final = {
+    name: number
+    for number in range(1, 13)
+    for name in (calendar.month_name[number].lower(), calendar.month_abbr[number].lower())
+} | {"sept": 9}
+_WEEKDAYS: Final = {calendar.day_name[number].lower(): number for number in range(7)}
+# The month that each begins in, three months long. Those of the northern half of the earth.
+_SEASONS: Final = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
+
+
+def _easter(year: int) -> date:
+    """Return Easter Sunday in the Gregorian calendar (Meeus, "Astronomical Algorithms", chapter 8)."""
+    a, (b, c) = year % 19, divmod(year, 100)
+    d, e = divmod(b, 4)
+    h = (19 * a + b - d - (8 * b + 13) // 25 + 15) % 30
+    i, k = divmod(c, 4)
+    weekday = (32 + 2 * e + 2 * i - h - k) % 7
+    month, day = divmod(h + weekday - 7 * ((a + 11 * h + 22 * weekday) // 451) + 114, 31)
+    return date(year, month, day + 1)
+
+
+def _thanksgiving(year: int) -> date:
+    first = date(year, 11, 1)
+    return first + timedelta(days=(3 - first.weekday()) % 7 + 21)
+
+
+def _fixed(month: int, day: int, days: int = 1) -> Callable[[int], Days]:
+    return lambda year: (date(year, month, day), date(year, month, day) + timedelta(days=days - 1))
+
+
+HOLIDAYS: Final[dict[str, Callable[[int], Days]]] = {
+    "christmas eve": _fixed(12, 24),
+    "christmas day": _fixed(12, 25),
+    "christmas": _fixed(12, 24, 3),
+    "xmas": _fixed(12, 24, 3),
+    "boxing day": _fixed(12, 26),
+    "new years eve": _fixed(12, 31),
+    "new years day": _fixed(1, 1),
+    "new years": _fixed(1, 1),
+    "new year": _fixed(1, 1),
+    "halloween": _fixed(10, 31),
+    "valentines day": _fixed(2, 14),
+    "valentines": _fixed(2, 14),
+    "easter": lambda year: (_easter(year) - timedelta(days=2), _easter(year) + timedelta(days=1)),
+    "thanksgiving": lambda year: (_thanksgiving(year), _thanksgiving(year) + timedelta(days=3)),
+}
+_EASTER_YEARS: Final = range(1583, 9999)  # of the Gregorian calendar, and a day before the end of all dates
+
+
+def _any_of(names: object) -> str:
+    return "|".join(sorted(names, key=len, reverse=True))  # type: ignore[call-overload]
+
 
 UNITS: Final = "day|week|month|year"
+_MONTH: Final = _any_of(_MONTHS)
+_SEASON: Final = _any_of(_SEASONS)
+_HOLIDAY: Final = _any_of(HOLIDAYS)
+_DAY_OF: Final = "[0-3]?[0-9](?:st|nd|rd|th)?"
+_YEAR: Final = "[0-9]{4}"
 
-_CALENDAR: Final = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
+# What follows is compared with text in small letters, with single spaces and without commas and apostrophes.
+_CALENDAR: Final = re.compile(r"([0-9]{4})(?:[-/ ]([0-9]{1,2})(?:[-/ ]([0-9]{1,2}))?)?")
+_DAY_FIRST: Final = re.compile(r"([0-9]{1,2})[.] ?([0-9]{1,2})[.] ?([0-9]{4})")
+_DECADE: Final = re.compile(r"(?:the )?([0-9]{3})0s")
+_MONTH_YEAR: Final = re.compile(rf"(?:in |of )?({_MONTH})[.]? (?:of )?({_YEAR})|({_YEAR}) ({_MONTH})[.]?")
+_DAY_MONTH: Final = re.compile(
+    rf"({_DAY_OF})[.]? (?:of )?({_MONTH})[.]? ({_YEAR})|({_MONTH})[.]? ({_DAY_OF}) ({_YEAR})"
+)
+_NAMED_YEAR: Final = re.compile(rf"(?:in |the )?({_SEASON}|{_HOLIDAY}) (?:of |in )?({_YEAR})")
 _WHOLE: Final = re.compile(f"(this|last|past) ({UNITS})")
-_RECENT: Final = re.compile(f"(?:last|past) ([0-9]{{1,4}}) ({UNITS})s?")
-_JOINTS: Final = re.compile(r"[\s_-]+")
+_WEEKEND: Final = re.compile("(this|last|past) weekend")
+_LAST_NAMED: Final = re.compile(rf"(this|last|past) ({_SEASON}|{_HOLIDAY}|{_MONTH}|{_any_of(_WEEKDAYS)})")
+_RECENT: Final = re.compile(f"(?:in )?(?:the )?(?:last|past) ([0-9]{{1,4}}) ({UNITS})s?")
+_AGO: Final = re.compile(f"([0-9]{{1,4}}|a|an|one) ({UNITS})s? ago")
+_COMPARED: Final = re.compile(r"(>=|<=|>|<|=|since |after |before |until |till |from )\s*(.+)", re.DOTALL)
+_JOINTS: Final = re.compile(r"[\s_]+|(?<=[a-z])-+(?=[a-z0-9])|(?<=[0-9])-+(?=[a-z])")
+
+# Dates within the text of a query, without quotes or a field. Words that mean something else as often are left out:
+# "this may be", "summer".
+_SPACED_HOLIDAY: Final = _HOLIDAY.replace(" ", "[ ]")
+_WRITTEN_HOLIDAY: Final = _SPACED_HOLIDAY.replace("years", "year'?s").replace("valentines", "valentine'?s")
+IN_TEXT: Final = rf"""(?xi:
+    (?:{_DAY_OF}\s+)?(?:{_MONTH})[.]?,?\s+{_YEAR}
+  | (?:{_MONTH})[.]?\s+{_DAY_OF},?\s+{_YEAR}
+  | (?:{_SEASON}|{_WRITTEN_HOLIDAY})\s+{_YEAR}
+  | (?:this|last|past)[\s-]+(?:{UNITS}|weekend|{_SEASON})
+  | last[\s-]+(?:{_WRITTEN_HOLIDAY}|{_MONTH}|{_any_of(_WEEKDAYS)})
+  | (?:last|past)\s+[0-9]{{1,4}}\s+(?:{UNITS})s?
+  | [0-9]{{1,4}}\s+(?:{UNITS})s?\s+ago
+  | yesterday | today
+  | (?:1[0-9]|2[01])[0-9]{{2}}[.][.](?:1[0-9]|2[01])[0-9]{{2}}
+  | (?:1[0-9]|2[01])[0-9]{{2}}(?:-[01]?[0-9](?:-[0-3]?[0-9])?|0s)?
+  | (?:1[0-9]|2[01])[0-9]0s
+)"""
 
 
-def days_of(text: str, today: date) -> tuple[date | None, date | None]:
-    """The first and the last day of what ``text`` names; None leaves that end open.
+def days_of(text: str, today: date) -> Range:
+    """Return the first and the last day of what ``text`` names.
 
     Raises ValueError when it names no day. The last day may come before the first: that is the caller's to refuse.
     """
+    text = text.strip().replace("\u2265", ">=").replace("\u2264", "<=").lower()
+    if match := _COMPARED.fullmatch(text):
+        return _compared(match[1].strip(), _days(match[2], today))
     start, dots, end = text.partition("..")
     if not dots:
         return _days(text, today)
@@ -40,24 +138,104 @@ def days_of(text: str, today: date) -> tuple[date | None, date | None]:
     return first, _days(end, today)[1] if end.strip() else None
 
 
+def _compared(sign: str, days: Days) -> Range:
+    first, last = days
+    if sign in (">", "after"):
+        return _moved(last, 1), None
+    if sign in (">=", "since", "from"):
+        return first, None
+    if sign in ("<", "before"):
+        return None, _moved(first, -1)
+    if sign in ("<=", "until", "till"):
+        return None, last
+    return first, last
+
+
+def _moved(day: date, days: int) -> date:
+    if not 1 <= day.toordinal() + days <= date.max.toordinal():
+        raise ValueError("no day is beyond that")
+    return day + timedelta(days=days)
+
+
 def _days(text: str, today: date) -> Days:
     text = text.strip()
     if match := _CALENDAR.fullmatch(text):
         return _calendar(int(match[1]), int(match[2] or 0), int(match[3] or 0))
-    words = _JOINTS.sub(" ", text.lower())
-    if words == "today":
-        return today, today
-    if words == "yesterday":
-        return (yesterday := _before(today, 1, "day")), yesterday
-    if match := _WHOLE.fullmatch(words):
-        return _whole(match[2], today if match[1] == "this" else _before(today, 1, match[2]))
-    if match := _RECENT.fullmatch(words):
-        return _before(today, int(match[1]), match[2]), today
+    if match := _DAY_FIRST.fullmatch(text):
+        return _calendar(int(match[3]), int(match[2]), int(match[1]))
+    words = " ".join(_JOINTS.sub(" ", text.replace(",", " ").replace("'", "").replace("\u2019", "")).split())
+    for understand in (_named, _relative):
+        if (found := understand(words, today)) is not None:
+            return found
     raise ValueError(text)
 
 
+def _named(words: str, today: date) -> Days | None:
+    """Days with a year."""
+    if match := _DECADE.fullmatch(words):
+        first = int(match[1]) * 10
+        return date(first, 1, 1), date(first + 9, 12, 31)
+    if match := _MONTH_YEAR.fullmatch(words):
+        return _calendar(int(match[2] or match[3]), _MONTHS[match[1] or match[4]], 0)
+    if match := _DAY_MONTH.fullmatch(words):
+        day, month, year = match[1] or match[5], match[2] or match[4], match[3] or match[6]
+        return _calendar(int(year), _MONTHS[month], int(day.rstrip("sthndr")))
+    if match := _NAMED_YEAR.fullmatch(words):
+        return _period(match[1], int(match[2]))
+    return None
+
+
+def _relative(words: str, today: date) -> Days | None:
+    """Days counted from today."""
+    if words == "today":
+        return today, today
+    if words in ("yesterday", "day before yesterday", "the day before yesterday"):
+        day = _before(today, 1 if words == "yesterday" else 2, "day")
+        return day, day
+    if match := _WHOLE.fullmatch(words):
+        return _whole(match[2], today if match[1] == "this" else _before(today, 1, match[2]))
+    if match := _WEEKEND.fullmatch(words):
+        monday = _whole("week", today if match[1] == "this" else _before(today, 1, "week"))[0]
+        return _moved(monday, 5), _moved(monday, 6)
+    if match := _RECENT.fullmatch(words):
+        return _before(today, int(match[1]), match[2]), today
+    if match := _AGO.fullmatch(words):
+        count = int(match[1]) if match[1].isdecimal() else 1
+        return _whole(match[2], _before(today, count, match[2]))
+    if match := _LAST_NAMED.fullmatch(words):
+        return _last_named(match[2], today, this=match[1] == "this")
+    return None
+
+
+def _period(name: str, year: int) -> Days:
+    """Return the days of a month, season or holiday in a year; winter goes on into the next."""
+    if name in _MONTHS:
+        return _calendar(year, _MONTHS[name], 0)
+    if name in _SEASONS:
+        month = _SEASONS[name] + 2
+        later, last = (year + 1, month - 12) if month > 12 else (year, month)
+        return date(year, _SEASONS[name], 1), _calendar(later, last, 0)[1]
+    if name == "easter" and year not in _EASTER_YEARS:
+        raise ValueError("no Easter is known of that year")
+    return HOLIDAYS[name](year)
+
+
+def _last_named(name: str, today: date, *, this: bool) -> Days:
+    """Return the last one before today; with ``this`` the one that today is in, or else this year's."""
+    if name in _WEEKDAYS:
+        day = _before(today, (today.weekday() - _WEEKDAYS[name] - 1) % 7 + 1, "day")
+        return day, day
+    periods = [_period(name, year) for year in range(max(today.year - 2, 1), min(today.year + 1, 9998))]
+    if this:
+        return next((days for days in periods if days[0] <= today <= days[1]), periods[-1])
+    before = [days for days in periods if days[1] < today]
+    if not before:
+        raise ValueError("no day is before that")
+    return before[-1]
+
+
 def _calendar(year: int, month: int, day: int) -> Days:
-    """A day, or with a zero for ``day`` or ``month`` the whole month or year."""
+    """Return a day, or with a zero for ``day`` or ``month`` the whole month or year."""
     first = date(year, month or 1, day or 1)
     if day:
         return first, first
@@ -66,7 +244,7 @@ def _calendar(year: int, month: int, day: int) -> Days:
 
 
 def _whole(unit: str, day: date) -> Days:
-    """The day, week, month or year that ``day`` is in."""
+    """Return the day, week, month or year that ``day`` is in."""
     if unit == "day":
         return day, day
     if unit == "week":
@@ -76,7 +254,7 @@ def _whole(unit: str, day: date) -> Days:
 
 
 def _before(day: date, count: int, unit: str) -> date:
-    """The day ``count`` units earlier; the 31st becomes the last of a shorter month."""
+    """Return the day ``count`` units earlier; the 31st becomes the last of a shorter month."""
     if unit in ("day", "week"):
         days = count * (7 if unit == "week" else 1)
         return date.fromordinal(max(day.toordinal() - days, 1))

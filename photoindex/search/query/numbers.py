@@ -1,6 +1,6 @@
 """Numbers of photos as people ask for them: ``rating:>=4``, ``width:3000..``, ``mp:12``.
 
-The index holds each as a whole number from 0 to 65,535: stars moved up by one, since a rejected photo has -1, and
+The index holds each as a whole number from 0 to 2**32 - 1: stars moved up by one, since a rejected photo has -1, and
 tenths of megapixels.
 """
 
@@ -20,7 +20,7 @@ NUMBERS: Final = {
     "megapixels": "megapixels",
 }
 FIELDS: Final = tuple(dict.fromkeys(NUMBERS.values()))
-MOST: Final = (1 << 16) - 1
+MOST: Final = (1 << 32) - 1
 
 _SHIFT: Final = {"rating": 1}
 _SCALE: Final = {"megapixels": 10}
@@ -30,12 +30,12 @@ _RANGE: Final = re.compile(r"(-?[0-9]{1,9}(?:[.][0-9]{1,9})?)?[.]{2}(-?[0-9]{1,9
 
 
 def stored(field: str, value: float) -> int:
-    """``value`` as the index holds it."""
+    """Return ``value`` as the index holds it."""
     return min(max(math.floor(value * _SCALE.get(field, 1) + 1e-6) + _SHIFT.get(field, 0), 0), MOST)
 
 
 def bounds_of(field: str, text: str) -> tuple[int, int]:
-    """The smallest and the largest stored number that ``text`` asks for, both included; the first may be the larger.
+    """Return the smallest and the largest stored number that ``text`` asks for; the first may be the larger.
 
     ``4``, ``>=4``, ``>3``, ``3..5``, ``3..``. A number alone means itself, of megapixels all that begin so: ``mp:12``
     is 12.0 to 12.9. Raises ValueError when it asks for no number.
@@ -65,11 +65,11 @@ def bounds_of(field: str, text: str) -> tuple[int, int]:
 
 
 def _first(field: str, number: float) -> int:
-    """The smallest stored number that is at least ``number``."""
+    """Return the smallest stored number that is at least ``number``."""
     return math.ceil(number * _SCALE.get(field, 1) - 1e-6) + _SHIFT.get(field, 0)
 
 
 def _last(field: str, number: float, *, whole: bool) -> int:
-    """The largest that counts as ``number`` still: 12.9 megapixels are 12."""
+    """Return the largest that still counts as ``number``: 12.9 megapixels are 12."""
     scale = _SCALE.get(field, 1)
     return math.floor(number * scale + 1e-6) + _SHIFT.get(field, 0) + (scale - 1 if whole else 0)

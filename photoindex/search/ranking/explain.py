@@ -1,8 +1,8 @@
-"""Why photos were found: what each word, in each layer, gave of the score."""
+"""Why photos are in an answer: what each word, in each layer, gave of the score."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -58,9 +58,14 @@ class Ground(NamedTuple):
     factors: list[NDArray[Any]]
 
 
-def reasons(grounds: Sequence[Ground], documents: Ids) -> list[tuple[Matched, ...]]:
-    """For each of the documents, what it was found by, weightiest first; the weights add up to its score."""
-    found: list[dict[tuple[str, str], float]] = [{} for _ in documents]
+def reasons(
+    grounds: Sequence[Ground], documents: Ids, word_of: Callable[[str], str] = str
+) -> list[tuple[Matched, ...]]:
+    """Return for each document what spoke for it, weightiest first; the weights add up to its score.
+
+    ``word_of`` gives the word to show for what is indexed.
+    """
+    given: list[dict[tuple[str, str], float]] = [{} for _ in documents]
     for ground in grounds:
         share = ground.scores[documents]
         for factor in ground.factors:
@@ -70,12 +75,12 @@ def reasons(grounds: Sequence[Ground], documents: Ids) -> list[tuple[Matched, ..
         for _, places, values in met:
             total[places] += values
         for evidence, places, values in met:
-            key = evidence.layer, evidence.word
+            key = evidence.layer, word_of(evidence.word)
             weights = share[places] * values / total[places]
             for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
                 if weight > 0:
-                    found[place][key] = found[place].get(key, 0.0) + weight
+                    given[place][key] = given[place].get(key, 0.0) + weight
     return [
         tuple(sorted((Matched(*key, weight) for key, weight in each.items()), key=lambda reason: -reason.weight))
-        for each in found
+        for each in given
     ]

@@ -1,17 +1,22 @@
-"""Which words of a text made a search find it, for showing them."""
+"""Which words of a text a search matched, for showing them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from photoindex.language.analysis import stem, typed_words
+from photoindex.language.analysis import stem, tokens, typed_words
+from photoindex.language.forms import word_of
+
+__all__ = ["marked", "word_of"]
 
 
-def marked(text: str, stems: Collection[str]) -> Iterator[tuple[str, bool]]:
-    """``text`` cut into pieces that give it back when joined; True marks a word whose stem is one of ``stems``."""
+def marked(text: str, matched: Collection[str]) -> Iterator[tuple[str, bool]]:
+    """Yield ``text`` in pieces that give it back when joined; True marks a form of one of the words ``matched``."""
+    stems = {stem(word) for word in matched}
     done = 0
     for start, end, folded in typed_words(text):
-        if any(stem(word) in stems for word in folded):
+        spellings = {*folded, *(other for token in tokens(text[start:end]) for other in (*token.also, *token.parts))}
+        if not stems.isdisjoint(map(stem, spellings)):
             if start > done:
                 yield text[done:start], False
             yield text[start:end], True

@@ -8,17 +8,20 @@ a sentence says little about what it is about. For a word w and a photo p:
     x(w, p)     = sum over fields f of fields[f] * (1 + ln tf(w, f, p))
     score(w, p) = idf(w) * (k1 + 1) * x / (k1 + x)                          k1 is saturation
     score(p)    = (1 - C + C * found / asked) * sum of score(w, p)          C is coordination
-                + terms * sum over the run's terms t of c(t) * impact(t, p) ** terms_power    learned, see terms.py
+                + terms * sum over the run's terms t of c(t) * impact(t, p) ** terms_power    learned, see terms/
 
 c(t) is 1 for a word and terms_pairs for two neighbouring words, which say again what each of them says.
 Terms find photos too, those that no word finds, where their sum reaches terms_floor for each word asked. They take part
 for the plain words of a run and never exclude. For a word that is no term in any model its synonyms stand in: of each
-photo the best of them, at the lexicon's weight. A photo that a person says a word of (the field ``person``) has the
-impact that the model's surest photo has: who corrects a photo need not be outvoted by a guess.
+photo the best of them, at the lexicon's weight. A photo for which a person used a word (the field ``person``) has the
+impact that the model's surest photo has: a person's correction is not outvoted by a guess.
 
-The weights are those of a ranking.Ranking. One word in every field scores below (k1 + 1) * idf, and with two or more
+The weights are those of a weights.Ranking. One word in every field scores below (k1 + 1) * idf, and with two or more
 words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
 caption always outranks it.
+
+A photo whose file has the name that was typed comes first, whatever else speaks for others. A date among plain words is
+a word that the photos of those days hold.
 
 A word also finds its synonyms (the lexicon's), and a fuzzy word its neighbours: stems that count less than the one
 asked for. Scored by the documents of all of them, a rare word would lose its weight to a common synonym; by its own
@@ -31,8 +34,7 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -40,8 +42,18 @@ import numpy as np
 from photoindex.errors import QueryError
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
-from photoindex.search.fulltext import whoosh
+from photoindex.language.forms import word_of
 from photoindex.search.fulltext.photo_ids import Terms
+from photoindex.search.fulltext.reader import (
+    BETWEEN,
+    FILES_FIELD,
+    FORMS_FIELD,
+    HAS_FIELD,
+    PATHS_FIELD,
+    PERSON_FIELD,
+    TAKEN_FIELD,
+    VALUE_FIELDS,
+)
 from photoindex.search.query import numbers
 from photoindex.search.query.syntax import (
     AllOf,
@@ -55,6 +67,8 @@ from photoindex.search.query.syntax import (
     Prefix,
     Ranked,
     Taken,
+    Value,
+    When,
     Word,
 )
 from photoindex.search.ranking.explain import Evidence, Ground
@@ -64,90 +78,87 @@ from photoindex.search.terms.matrix import TERMS_LAYER, stand_ins_of_run, terms_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from photoindex.search.fulltext.reader import IndexReader
     from photoindex.search.ranking.explain import Ids, Scores, Values
     from photoindex.search.terms.matrix import Column
 
     Mask = NDArray[np.bool_]
 
-FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
-HAS_FIELD: Final = "has"  # the facts a photo carries
-PATHS_FIELD: Final = "paths"  # the keys of the paths that a photo lies at or below
-PERSON_FIELD: Final = "person"  # what people said of a photo
+NAMES_LAYER: Final = "names"
+TAKEN_LAYER: Final = "taken"
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
-
-FIRST_DAY: Final = date(1900, 1, 1)
-LAST_DAY_NUMBER: Final = (1 << 16) - 1
+DATE_WEIGHT: Final = 1.0  # of a day among plain words, beside the weights of fields
 
 
-def day_number(day: date) -> int:
-    """Days since 1900-01-01; below 0 or above 65,535 (2079-06-06) the index cannot hold it."""
-    return (day - FIRST_DAY).days
+class Answer(NamedTuple):
+    """The documents that a node of a query is answered by, and their scores."""
 
-
-def _text(term: str | bytes) -> str:
-    return term.decode("utf-8") if isinstance(term, bytes) else term
-
-
-class Found(NamedTuple):
     mask: Mask
     scores: Scores  # 0 outside the mask
 
 
 class Matcher:
-    """Answers one query by one Whoosh reader. ``grounds`` fills up with what spoke for the photos found."""
+    """Answers one query by one reader. ``grounds`` collects what speaks for the photos."""
 
-    def __init__(self, reader: Any, ranking: Ranking = DEFAULT_RANKING, terms: Terms | None = None) -> None:
+    def __init__(self, reader: IndexReader, ranking: Ranking = DEFAULT_RANKING, terms: Terms | None = None) -> None:
         self._ranking = ranking
         self._fields = [name for name, weight in ranking.fields.items() if weight > 0]
         self._reader = reader
-        self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
-        self._size = int(reader.doc_count_all())
-        self._alive = int(reader.doc_count())
+        self._size = reader.size
         self._postings_read: dict[tuple[str, str], tuple[Ids, Scores]] = {}
         self._terms = terms if ranking.terms > 0 else None
         self._excluding = False
-        self._noted: list[Evidence] = []  # of the clause at hand
+        self._noted: list[Evidence] = []  # of the clause that is answered
+        self._words: dict[str, str] = {}  # stem -> a word with it, typed or of the index
         self.grounds: list[Ground] = []
 
-    def find(self, node: Node) -> Found:
-        """Documents that satisfy ``node``; QueryError when a prefix or fuzzy word stands for too many words."""
+    def find(self, node: Node) -> Answer:
+        """Return the documents that satisfy ``node``.
+
+        Raises QueryError when a prefix or fuzzy word stands for too many words.
+        """
         if isinstance(node, Ranked):
             return self._find_run(node)
         if isinstance(node, (AllOf, AnyOf)):
             return self._find_parts(node)
-        if isinstance(node, Taken):
-            return self._find_taken(node)
-        if isinstance(node, Has):
-            return self._find_listed(HAS_FIELD, node.what)
-        if isinstance(node, Below):
-            return self._find_listed(PATHS_FIELD, node.key)
-        if isinstance(node, Number):
-            return self._find_numbers(node.field, max(node.low, 0), min(node.high, numbers.MOST))
+        if isinstance(node, (Taken, Has, Below, Number)):
+            return self._filtered(node)
+        if isinstance(node, When):
+            return self._find_when(node)
+        if isinstance(node, Value):
+            return self._find_value(node)
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
             return self._find_words(self._meanings(node), node.field)
-        return self._find_words(self._expand(node), node.field)
+        if node.field is not None and node.field in VALUE_FIELDS:
+            return self._find_value_words(node.field, self._expand(node, VALUE_FIELDS[node.field], {node.text: 1.0}))
+        return self._find_words(self._expand(node, FORMS_FIELD, {}), node.field)
 
-    # ---- the vocabulary, for spelling.py ------------------------------------------------------------
+    # ---- the vocabulary ----------------------------------------------------------------------------
 
     def holders(self, word: str) -> int:
-        """How many photos a search for this one folded word finds."""
+        """Return how many photos a search for this one folded word finds."""
         return int(np.count_nonzero(self.find(Ranked(wanted=(Word(word),))).mask))
 
     def forms_within(self, word: str, distance: int, *, prefix: int = 0) -> Iterator[str]:
-        """Words of the index, unstemmed, at most ``distance`` insertions, deletions or substitutions from ``word``,
-        none of which is in its first ``prefix`` letters."""
-        for reader, _ in self._leaves:
-            yield from map(_text, reader.terms_within(FORMS_FIELD, word, distance, prefix=prefix))
+        """Yield words of the index, unstemmed, at most ``distance`` insertions, deletions or substitutions from
+        ``word``, none of which is in its first ``prefix`` letters."""
+        return self._reader.within(FORMS_FIELD, word, distance, prefix=prefix)
 
     def form_count(self, form: str) -> int:
-        """In how many documents a folded, unstemmed word stands, removed photos included."""
-        return sum(int(reader.doc_frequency(FORMS_FIELD, form)) for reader, _ in self._leaves)
+        """Return in how many documents a folded, unstemmed word stands, removed photos included."""
+        return self._reader.frequency(FORMS_FIELD, form)
+
+    def word_of(self, stems: str) -> str:
+        """Return the word, or words, to show for what is indexed."""
+        if stems in self._words:
+            return self._words[stems]
+        return " ".join(self._words.get(each) or word_of(each) for each in stems.split(" "))
 
     # ---- logic -----------------------------------------------------------------------------------
 
-    def _find_run(self, run: Ranked) -> Found:
+    def _find_run(self, run: Ranked) -> Answer:
         scores = np.zeros(self._size, np.float32)
         first = len(self.grounds)
         if run.wanted:
@@ -175,10 +186,25 @@ class Matcher:
             mask &= ~self.find(node).mask
         self._excluding = kept
         self._multiply(first, mask)
-        return Found(mask, np.where(mask, scores, np.float32(0)))
+        scores = np.where(mask, scores, np.float32(0))
+        if run.files and not self._excluding and self._ranking.fields.get(NAMES_LAYER):
+            scores += self._named(run.files, mask, scores)
+        return Answer(mask, scores)
 
-    def _find_terms(self, terms: Terms, run: Ranked) -> Found:
-        """What learned terms add to a run's scores; the mask is of photos that they find by themselves."""
+    def _named(self, keys: Iterable[str], mask: Mask, scores: Scores) -> Scores:
+        """Return what puts photos whose file has one of these names before all others."""
+        lift = np.zeros(self._size, np.float32)
+        for key in keys:
+            ids = self._postings(FILES_FIELD, key)[0]
+            ids = ids[mask[ids]]
+            # Of several names in a query the longest counts most: "IMG_1 (2).jpg" holds "IMG_1" as well.
+            lift[ids] = np.maximum(lift[ids], (scores.max(initial=0) + 1) * np.float32(1 + len(key)))
+            self._note(NAMES_LAYER, key, ids, np.ones(ids.size, np.float32))
+        self._ground(lift)
+        return lift
+
+    def _find_terms(self, terms: Terms, run: Ranked) -> Answer:
+        """Return what learned terms add to a run's scores; the mask is of photos that they find by themselves."""
         by_row = np.zeros(len(terms.document_of_row) + 1, np.float32)  # the last for documents without a row
         lifts: list[tuple[Ids, Scores]] = []
         for term in terms_of_run(run):
@@ -187,7 +213,7 @@ class Matcher:
                 part.add_to(by_row)
                 self._note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
             if counted:
-                lifts.append(self._believe(terms, term, counted))
+                lifts.append(self._lift_people(terms, term, counted))
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
                 by_row[:-1] += self._stand_in(terms, stand_ins)
@@ -198,16 +224,16 @@ class Matcher:
         mask = scores >= np.float32(floor)
         scores *= np.float32(self._ranking.terms)
         self._ground(scores)
-        return Found(mask, scores)
+        return Answer(mask, scores)
 
     def _counted(self, terms: Terms, term: str, share: float) -> Column:
-        """A term's column with the power of its impacts that counts, times ``share``; empty for what is no term."""
+        """Return a term's column, its impacts raised to the ranking's power and times ``share``; empty for no term."""
         column = terms.columns.by_term.get(term, ())
         return tuple(part.raised(self._ranking.terms_power, share) for part in column)
 
-    def _believe(self, terms: Terms, term: str, counted: Column) -> tuple[Ids, Scores]:
-        """The photos that a person says a term of, and what each lacks to what it counts where it counts most."""
-        holders = self._said_by_people(term.split(" "))
+    def _lift_people(self, terms: Terms, term: str, counted: Column) -> tuple[Ids, Scores]:
+        """Return the photos for which a person used a term, and what each lacks to the photo it counts most for."""
+        holders = self._used_by_people(term.split(" "))
         if not holders.size:
             return holders, np.zeros(0, np.float32)
         known = np.zeros(self._size + 1, np.float32)
@@ -218,17 +244,17 @@ class Matcher:
         self._note(PERSON_FIELD, term, holders, lift)
         return holders, lift
 
-    def _said_by_people(self, stems: list[str]) -> Ids:
-        """The documents, ascending, where people used all of these words."""
+    def _used_by_people(self, stems: list[str]) -> Ids:
+        """Return the documents, ascending, for which people used all of these words."""
         if not self._ranking.fields.get(PERSON_FIELD):
             return np.zeros(0, np.intp)
-        found, *others = (self._postings(PERSON_FIELD, word)[0] for word in stems)
+        holders, *others = (self._postings(PERSON_FIELD, word)[0] for word in stems)
         for other in others:
-            found = np.intersect1d(found, other, assume_unique=True) if found.size and other.size else found[:0]
-        return found
+            holders = np.intersect1d(holders, other, assume_unique=True) if holders.size and other.size else holders[:0]
+        return holders
 
     def _stand_in(self, terms: Terms, stand_ins: Mapping[str, float]) -> Scores:
-        """For a word that no model has a term for: of each row the best of the terms of like meaning."""
+        """Return for each row the best of the terms of like meaning, for a word that no model has a term for."""
         best = np.zeros(len(terms.document_of_row), np.float32)
         for term, weight in stand_ins.items():
             for part in self._counted(terms, term, min(weight * self._ranking.synonyms, 1.0)):
@@ -236,43 +262,50 @@ class Matcher:
                 self._note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
         return best
 
-    def _find_parts(self, node: AllOf | AnyOf) -> Found:
+    def _find_parts(self, node: AllOf | AnyOf) -> Answer:
         first = len(self.grounds)
         parts = [self.find(part) for part in node.parts]
         combine = np.logical_and if isinstance(node, AllOf) else np.logical_or
         mask: Mask = combine.reduce([part.mask for part in parts])
         scores: Scores = np.add.reduce([part.scores for part in parts])
         self._multiply(first, mask)
-        return Found(mask, np.where(mask, scores, np.float32(0)))
+        return Answer(mask, np.where(mask, scores, np.float32(0)))
 
     def _everything(self) -> Mask:
         mask = np.zeros(self._size, np.bool_)
-        mask[np.fromiter(self._reader.all_doc_ids(), np.intp)] = True
+        mask[self._reader.documents()] = True
         return mask
 
     # ---- leaves ----------------------------------------------------------------------------------
 
     def _meanings(self, node: Word) -> dict[str, float]:
-        """The stems that a word asked for stands for, with how much each counts; its own counts 1."""
-        stems = {stem(node.text): 1.0}
+        """Return the stems that a word stands for, with how much each counts; those of its own spellings count 1."""
+        stems = {self._stem(spelling): 1.0 for spelling in (node.text, *node.also)}
         if not (node.exact or self._excluding):  # without a bike is not without a motorcycle
             others = lexicon.synonyms(node.text) if self._ranking.synonyms > 0 else {}
             for other, weight in others.items():
                 stems.setdefault(other, min(weight * self._ranking.synonyms, 1.0))
         return stems
 
-    def _find_words(self, stems: dict[str, float], field: str | None) -> Found:
-        """``stems`` stand for one word of the query, each with how much it counts; a field has the best of them."""
+    def _stem(self, word: str) -> str:
+        """Return a word's stem, and remember the word as what to show for it."""
+        root = stem(word)
+        self._words.setdefault(root, word)
+        return root
+
+    def _find_words(self, stems: dict[str, float], field: str | None) -> Answer:
+        """Return the answer for one word of a query: ``stems`` stand for it, each with how much it counts; of those in
+        one field the best counts."""
         x = self._weigh(stems, field, note=True)
         scores = self._scores(x)
         own = {word: worth for word, worth in stems.items() if worth == 1}
         if len(own) < len(stems):
             scores = np.maximum(scores, self._scores(self._weigh(own, field, note=False)))
         self._ground(scores)
-        return Found(x > 0, scores)
+        return Answer(x > 0, scores)
 
     def _weigh(self, stems: dict[str, float], field: str | None, *, note: bool) -> Scores:
-        """BM25F's x of every document."""
+        """Return BM25F's x of every document."""
         x = np.zeros(self._size, np.float32)
         for name in self._searched(field):
             best = np.zeros(self._size, np.float32) if len(stems) > 1 else x
@@ -292,54 +325,86 @@ class Matcher:
         return x
 
     def _searched(self, field: str | None) -> list[str]:
-        """``label:`` asks for what a thing is, however general."""
-        if field == "labels":
+        """Return the fields of the index that a field of the query stands for; all of them without one."""
+        if field == "labels":  # what a thing is, however general
             return [name for name in (field, "kinds", "tags") if name in self._ranking.fields]
         if field == "camera":  # what it is known by; few know which of the two a number belongs to
             return [name for name in (field, "lens") if name in self._ranking.fields]
+        if field == "caption":  # the rest of a long one
+            return [name for name in (field, "more") if name in self._ranking.fields]
         return [field] if field else self._fields
 
-    def _find_phrase(self, phrase: Phrase) -> Found:
-        stems = [stem(word) for word in phrase.words]
+    def _find_phrase(self, phrase: Phrase) -> Answer:
+        also = phrase.also or ((),) * len(phrase.words)
+        spellings = [(word, *others) for word, others in zip(phrase.words, also, strict=True)]
+        places = [list(dict.fromkeys(map(self._stem, each))) for each in spellings]
         x = np.zeros(self._size, np.float32)
         for name in self._searched(phrase.field):
-            ids = np.fromiter(self._adjacent(name, stems), np.intp)
+            ids = self._reader.adjacent(name, places)
             x[ids] += self._ranking.fields[name]
-            for word in dict.fromkeys(stems):
-                self._note(name, word, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
+            for words in dict.fromkeys(each[0] for each in places):
+                self._note(name, words, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
+        return self._scored(x)
+
+    def _find_value(self, node: Value) -> Answer:
+        places = [((BETWEEN,) if node.whole else ()), *node.places, ((BETWEEN,) if node.whole else ())]
+        ids = self._reader.adjacent(VALUE_FIELDS[node.field], [place for place in places if place])
+        x = np.zeros(self._size, np.float32)
+        x[ids] = weight = self._ranking.fields.get(node.field, 0.0) or 1.0
+        self._note(node.field, " ".join(place[0] for place in node.places), ids, np.full(ids.size, weight, np.float32))
+        return self._scored(x)
+
+    def _find_value_words(self, field: str, words: Mapping[str, float]) -> Answer:
+        """Return the photos with any of these words in a field that is compared as written."""
+        x = np.zeros(self._size, np.float32)
+        for word, worth in words.items():
+            ids = self._postings(VALUE_FIELDS[field], word)[0]
+            x[ids] = np.maximum(x[ids], np.float32(worth))
+            self._note(field, word, ids, np.full(ids.size, worth, np.float32))
+        return self._scored(x)
+
+    def _find_when(self, node: When) -> Answer:
+        """Return the photos of some days, and those with the words: a day counts as a word that its photos hold."""
+        days = self._filtered(node.taken).mask
+        holders = np.flatnonzero(days)
+        x = np.where(days, np.float32(DATE_WEIGHT), np.float32(0))
+        self._note(TAKEN_LAYER, " ".join(_words_of(node.words)), holders, x[holders])
+        dated = self._scored(x)
+        worded = self.find(node.words)
+        return Answer(days | worded.mask, dated.scores + worded.scores)
+
+    def _filtered(self, node: Taken | Has | Below | Number) -> Answer:
+        """Return the photos that satisfy a condition which does not rank."""
+        mask = np.zeros(self._size, np.bool_)
+        if isinstance(node, Has):
+            mask[self._postings(HAS_FIELD, node.what)[0]] = True
+        elif isinstance(node, Below):
+            mask[self._postings(PATHS_FIELD, node.key)[0]] = True
+        elif isinstance(node, Taken):
+            first = node.first.toordinal() if node.first else 0
+            last = node.last.toordinal() if node.last else numbers.MOST
+            mask[self._reader.in_range(TAKEN_FIELD, first, last)] = True
+        elif (low := max(node.low, 0)) <= (high := min(node.high, numbers.MOST)):
+            mask[self._reader.in_range(node.field, low, high)] = True
+        return Answer(mask, np.zeros(self._size, np.float32))
+
+    def _scored(self, x: Scores) -> Answer:
+        """Return the answer for one clause by its BM25F's x, and close its account."""
         scores = self._scores(x)
         self._ground(scores)
-        return Found(x > 0, scores)
-
-    def _find_taken(self, taken: Taken) -> Found:
-        first = max(day_number(taken.first), 0) if taken.first else 0
-        last = min(day_number(taken.last), LAST_DAY_NUMBER) if taken.last else LAST_DAY_NUMBER
-        return self._find_numbers("taken", first, last)
-
-    def _find_numbers(self, field: str, first: int, last: int) -> Found:
-        mask = np.zeros(self._size, np.bool_)
-        if first <= last:
-            for reader, offset in self._leaves:
-                for term in whoosh.terms_in_range(reader, field, first, last):
-                    mask[whoosh.postings(reader, field, term)[0] + offset] = True
-        return Found(mask, np.zeros(self._size, np.float32))
-
-    def _find_listed(self, field: str, key: str) -> Found:
-        mask = np.zeros(self._size, np.bool_)
-        mask[self._postings(field, key)[0]] = True
-        return Found(mask, np.zeros(self._size, np.float32))
+        return Answer(x > 0, scores)
 
     def _scores(self, x: Scores) -> Scores:
-        """BM25F's scores for one word of the query; its idf is of the documents where x is above 0."""
+        """Return BM25F's scores for one word of a query; its idf is of the documents where x is above 0."""
         holders = int(np.count_nonzero(x))
-        idf = np.log(1 + (self._alive - holders + 0.5) / (holders + 0.5))
+        idf = np.log(1 + (self._reader.alive - holders + 0.5) / (holders + 0.5))
         k1 = self._ranking.saturation
         return np.asarray(idf * (k1 + 1) * x / (k1 + x), np.float32)
 
     # ---- keeping account of why ------------------------------------------------------------------
 
     def _note(self, layer: str, word: str, ids: NDArray[Any], values: Values, keys: NDArray[Any] | None = None) -> None:
-        """``word`` speaks for these documents, in the clause that the next ``_ground`` closes."""
+        """Record that ``word`` speaks for these documents, in the clause that the next ``_ground`` closes."""
         if not self._excluding and ids.size:
             self._noted.append(Evidence(layer, word, ids, values, keys))
 
@@ -349,63 +414,38 @@ class Matcher:
             self._noted = []
 
     def _multiply(self, first: int, factor: NDArray[Any]) -> None:
-        """The scores of the clauses from ``first`` on were multiplied, by document."""
+        """Record that the scores of the clauses from ``first`` on were multiplied, by document."""
         for ground in self.grounds[first:]:
             ground.factors.append(factor)
 
     # ---- reading the index -----------------------------------------------------------------------
 
     def _postings(self, field: str, word: str) -> tuple[Ids, Scores]:
-        """Document numbers, ascending, and how often ``word`` stands in ``field`` of each."""
+        """Return document numbers, ascending, and how often ``word`` stands in ``field`` of each."""
         key = (field, word)
         if key not in self._postings_read:
-            found = [
-                (ids + offset, frequencies)
-                for reader, offset in self._leaves
-                if key in reader
-                for ids, frequencies in [whoosh.postings(reader, field, word)]
-            ]
-            self._postings_read[key] = (
-                np.concatenate([ids for ids, _ in found] or [np.empty(0, np.intp)]),
-                np.concatenate([frequencies for _, frequencies in found] or [np.empty(0, np.float32)]),
-            )
+            self._postings_read[key] = self._reader.postings(field, word)
         return self._postings_read[key]
 
-    def _adjacent(self, field: str, stems: list[str]) -> Iterable[int]:
-        """Document numbers, ascending, where ``stems`` follow each other in ``field``."""
-        for reader, offset in self._leaves:
-            if not all((field, word) in reader for word in stems):
-                continue
-            postings = [reader.postings(field, word) for word in stems]
-            while all(each.is_active() for each in postings):
-                furthest = max(each.id() for each in postings)
-                behind = [each for each in postings if each.id() < furthest]
-                for each in behind:
-                    each.skip_to(furthest)
-                if behind:
-                    continue
-                starts = set(postings[0].value_as("positions"))
-                for place, each in enumerate(postings[1:], 1):
-                    starts &= {position - place for position in each.value_as("positions")}
-                if starts:
-                    yield furthest + offset
-                postings[0].next()
-
-    def _expand(self, node: Prefix | Fuzzy) -> dict[str, float]:
-        """The stems that ``node`` stands for in this index, with how much each counts."""
-        search: Callable[[Any], Iterable[Any]]
+    def _expand(self, node: Prefix | Fuzzy, field: str, own: dict[str, float]) -> dict[str, float]:
+        """Return the words of ``field`` that ``node`` stands for, with how much each counts: stems of the forms that
+        the index has, or, for a field that is compared as written, the words themselves, beside ``own``."""
         if isinstance(node, Prefix):
-            sign = "*"
-            search = lambda reader: reader.expand_prefix(FORMS_FIELD, node.text)  # noqa: E731
+            sign, worth = "*", 1.0
+            forms = self._reader.with_prefix(field, node.text)
         else:
-            sign = "~"
-            search = lambda reader: reader.terms_within(FORMS_FIELD, node.text, node.distance, prefix=1)  # noqa: E731
-        stems = {stem(node.text): 1.0}  # so that neither ever finds less than the bare word
-        for reader, _ in self._leaves:
-            for form in search(reader):
-                word = stem(_text(form))
-                stems.setdefault(word, 1.0 if isinstance(node, Prefix) else self._ranking.near_miss)
-                if len(stems) > MOST_EXPANSIONS:
-                    asked = f"'{node.text}{sign}'"
-                    raise QueryError(f"{asked} stands for more than {MOST_EXPANSIONS} words: give more letters")
-        return stems
+            sign, worth = "~", self._ranking.near_miss
+            forms = self._reader.within(field, node.text, node.distance, prefix=1)
+        shortened = self._stem if field == FORMS_FIELD else str
+        words = own or {shortened(node.text): 1.0}  # so that neither ever finds less than the bare word
+        for form in forms:
+            words.setdefault(shortened(form), worth)
+            if len(words) > MOST_EXPANSIONS:
+                asked = f"'{node.text}{sign}'"
+                raise QueryError(f"{asked} stands for more than {MOST_EXPANSIONS} words: give more letters")
+        return words
+
+
+def _words_of(node: Node) -> list[str]:
+    parts = node.parts if isinstance(node, AllOf) else (node,)
+    return [part.text for part in parts if isinstance(part, Word)]

@@ -1,4 +1,4 @@
-"""Did you mean: words of the index that are spelt nearly like a word of the query which no photo has.
+"""Did you mean: words of the index that are spelt nearly like a word of the query that no photo has.
 
 Nearness is the number of mistakes: a letter too many, one missing, one wrong, or two neighbours swapped. One of these
 is over 80 per cent of all misspellings (Damerau, "A technique for computer detection and correction of spelling
@@ -23,7 +23,7 @@ TWO_MISTAKES: Final = 6  # characters from which two mistakes are allowed, none 
 
 
 def corrections(matcher: Matcher, parsed: ParsedQuery) -> dict[str, tuple[str, ...]]:
-    """For each plain word of the query that no photo has: spellings that photos have, most likely first.
+    """Return, for each plain word of the query that no photo has, spellings that photos have, most likely first.
 
     Words for which there is no such spelling are left out; words of the query that it excludes or asks of one field
     are not looked at.

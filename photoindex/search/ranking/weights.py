@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Final
 
@@ -16,21 +18,25 @@ FIELD_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
         "kinds": 0.35,
         "names": 0.6,
         "camera": 0.3,
-        # What people say counts in "person" once more: with it a word of theirs outweighs one of the model's in all of
-        # the fields that it fills.
+        # What people write counts in "person" once more: with it a word of theirs outweighs one of the model's in all
+        # of the fields that it fills.
         "tags": 1.0,
         "person": 2.5,
         "title": 0.8,
         "people": 1.0,
         "place": 0.8,
         "lens": 0.2,
+        "more": 0.15,  # the words of a long caption behind its first ones
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The weights of one way of ranking; matching.py says how they combine. A field of weight 0 is not searched."""
+    """The weights of one way of ranking; matcher.py describes how they combine. A field of weight 0 is not searched.
+
+    Raises ValueError for a weight that is no number from 0 on.
+    """
 
     fields: Mapping[str, float] = field(default_factory=lambda: FIELD_WEIGHTS)
     saturation: float = 0.6  # BM25's k1: how soon more of the same word stops counting
@@ -44,6 +50,18 @@ class Ranking:
     # What a photo that has none of the words must reach in learned terms, per word asked, to be found at all: a term
     # that barely speaks for a photo is noise, and "xylophone" in a library without one shall find nothing.
     terms_floor: float = 0.6
+
+    def __post_init__(self) -> None:
+        for name in (each.name for each in dataclass_fields(self) if each.name != "fields"):
+            check_weight(name, getattr(self, name))
+        for name, weight in self.fields.items():
+            check_weight(f"fields[{name!r}]", weight)
+
+
+def check_weight(name: str, weight: float) -> None:
+    """Raise ValueError for a weight that is no number from 0 on: with one, no photo would have a rank."""
+    if not (isinstance(weight, (int, float)) and math.isfinite(weight) and weight >= 0):
+        raise ValueError(f"the weight {name} of a ranking must be a number from 0 on, not {weight!r}")
 
 
 DEFAULT_RANKING: Final = Ranking()

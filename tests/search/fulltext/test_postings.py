@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import pytest
 
 from photoindex.search import Document, FullText
 from photoindex.search.fulltext import whoosh
-from photoindex.search.ranking.matcher import day_number
+from photoindex.search.fulltext.whoosh import WhooshReader
 
 DAY = datetime(2020, 1, 1)
 COUNT = 700  # several blocks of 128
@@ -19,8 +18,8 @@ GONE = range(100, 400, 7)
 
 
 @pytest.fixture(scope="module")
-def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
-    """The segments of an index from which photos were removed since they were written."""
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WhooshReader]:
+    """An index of two segments from which photos were removed since they were written."""
     documents = [
         Document(
             number,
@@ -32,38 +31,58 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
     with FullText.open(tmp_path_factory.mktemp("index")) as index:
         index.rebuild(documents)
         index.update([Document(COUNT + 1, "a dog of the second segment", taken_at=DAY)], list(GONE))
-        yield [reader for reader, _ in index._current_reader().leaf_readers()]
+        opened = index._current_reader()
+        assert isinstance(opened, WhooshReader)
+        yield opened
 
 
-def one_by_one(reader: Any, field: str, term: str | bytes) -> list[tuple[int, float]]:
-    matcher, found = reader.postings(field, term), []
-    while matcher.is_active():
-        found.append((matcher.id(), matcher.weight()))
-        matcher.next()
+def one_by_one(reader: WhooshReader, field: str, term: str) -> list[tuple[int, float]]:
+    """The postings as Whoosh's public interface gives them."""
+    found = []
+    for leaf, offset in reader._leaves:
+        if (field, term) in leaf:
+            matcher = leaf.postings(field, term)
+            while matcher.is_active():
+                found.append((matcher.id() + offset, matcher.weight()))
+                matcher.next()
     return found
 
 
 @pytest.mark.parametrize("term", ["dog", "ball", "zebra"])
-def test_they_are_what_whoosh_hands_out(readers: list[Any], term: str) -> None:
-    held = [reader for reader in readers if ("caption", term) in reader]
-    assert held
-    for reader in held:
-        ids, frequencies = whoosh.postings(reader, "caption", term)
-        assert list(zip(ids.tolist(), frequencies.tolist(), strict=True)) == one_by_one(reader, "caption", term)
+def test_they_are_what_whoosh_hands_out(reader: WhooshReader, term: str) -> None:
+    ids, frequencies = reader.postings("caption", term)
+    assert list(zip(ids.tolist(), frequencies.tolist(), strict=True)) == one_by_one(reader, "caption", term) != []
 
 
-def test_there_are_many_and_some_are_deleted(readers: list[Any]) -> None:
-    ids = np.concatenate([whoosh.postings(reader, "caption", "dog")[0] for reader in readers])
-    assert ids.size == COUNT + 1 - len(GONE)
+def test_so_they_are_where_the_blocks_are_kept_elsewhere(reader: WhooshReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = tuple(each.tolist() for each in reader.postings("caption", "dog"))
+    photos = reader.photo_ids().tolist()
+    monkeypatch.setattr(whoosh, "_BLOCK", ("no_such_name",))
+    monkeypatch.setattr(whoosh, "_COLUMN", ("no_such_name",))
+    monkeypatch.setattr(reader, "_photo_ids", None)
+    ids, frequencies = reader.postings("caption", "dog")
+    assert (ids.tolist(), frequencies.tolist()) == expected
+    assert reader.photo_ids().tolist() == photos
+
+
+def test_there_are_many_and_some_are_deleted(reader: WhooshReader) -> None:
+    assert reader.postings("caption", "dog")[0].size == COUNT + 1 - len(GONE) == reader.alive == reader.documents().size
+    assert reader.size == COUNT + 1
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (3, 3), (1, 400), (17, 256), (0, COUNT), (COUNT + 1, COUNT + 9)])
-def test_a_range_of_numbers_is_the_documents_that_have_one_of_them(readers: list[Any], first: int, last: int) -> None:
-    start = day_number(DAY.date())
+def test_a_range_of_numbers_is_the_documents_that_have_one_of_them(reader: WhooshReader, first: int, last: int) -> None:
+    start = DAY.toordinal()
     wanted = {n for n in range(1, COUNT + 1) if n not in GONE and n % 5 and first <= n <= last}
-    found: set[int] = set()
-    for reader in readers:
-        photos = whoosh.numbers(reader, "photo")
-        for term in whoosh.terms_in_range(reader, "taken", start + first, start + last):
-            found |= set(photos[whoosh.postings(reader, "taken", term)[0]].tolist())
-    assert found == wanted | ({COUNT + 1} if first == 0 else set())
+    ids = reader.in_range("taken", start + first, start + last)
+    assert set(reader.photo_ids()[ids].tolist()) == wanted | ({COUNT + 1} if first == 0 else set())
+
+
+def test_words_follow_one_another_in_any_of_their_spellings(tmp_path: Path) -> None:
+    captions = ["a red dog runs", "a red cat runs", "a dog red runs", "red runs dog", "red dog"]
+    with FullText.open(tmp_path / "index") as index:
+        index.rebuild([Document(number, caption) for number, caption in enumerate(captions)])
+        reader = index._current_reader()
+        assert reader.adjacent("caption", [["red"], ["dog"]]).tolist() == [0, 4]
+        assert reader.adjacent("caption", [["red"], ["dog", "cat"], ["run"]]).tolist() == [0, 1]
+        assert reader.adjacent("caption", [["red"], ["nowhere"]]).tolist() == []

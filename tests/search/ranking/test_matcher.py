@@ -71,7 +71,7 @@ class FakeTerms:
 
 def test_a_photo_is_found_by_a_term_alone(fulltext: FullText) -> None:
     (match,) = ask(fulltext, "animals", {1: {"anim": 3.0}})
-    assert match == Match(1, 6.0, (Matched("terms", "anim", 6.0),))
+    assert match == Match(1, 6.0, (Matched("terms", "animals", 6.0),))
 
 
 def test_the_score_is_that_of_the_words_and_the_weighted_sum_of_the_impacts(fulltext: FullText) -> None:
@@ -98,7 +98,7 @@ def test_an_impact_counts_by_its_power_and_two_neighbours_less_than_one_word(ful
     found = ask(fulltext, "black dogs", photos, terms_power=0.5, terms_pairs=0.25)
     [alone] = [match for match in found if match.photo_id == 1]
     assert alone.score == pytest.approx(2 * (2.0 + 0.25 * 3.0))
-    assert {reason.word: round(reason.weight, 3) for reason in alone.matched} == {"black": 4.0, "black dog": 1.5}
+    assert {reason.word: round(reason.weight, 3) for reason in alone.matched} == {"black": 4.0, "black dogs": 1.5}
 
 
 def test_below_the_floor_for_each_word_asked_terms_find_nothing_by_themselves(fulltext: FullText) -> None:
@@ -115,7 +115,7 @@ def test_for_a_word_that_is_no_term_the_best_of_its_synonyms_stands_in(fulltext:
     weight = 0.5 * lexicon.synonyms("bike")["bicycl"]
     assert found[1].score == pytest.approx(2 * 3.0 * weight)
     assert found[4].score == pytest.approx(2 * 2.0 * weight)
-    assert found[4].matched == (Matched("terms", "bicycl", pytest.approx(4 * weight)),)
+    assert found[4].matched == (Matched("terms", "bicycle", pytest.approx(4 * weight)),)
     assert ask(fulltext, "bikes", photos, synonyms=0.0) == []
     # A word that a model has a term for speaks for itself.
     assert ids(ask(fulltext, "bikes", {**photos, 2: {"bike": 1.0}}, synonyms=0.5)) == {2}

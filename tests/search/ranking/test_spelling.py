@@ -73,7 +73,8 @@ def test_a_word_of_a_removed_photo_is_not_offered(index_of: Callable[..., FullTe
 
 def test_a_number_is_no_spelling_of_a_word(index_of: Callable[..., FullText]) -> None:
     fulltext = index_of("route 66b", "img 2041")
-    assert fulltext.corrections("imgx 2042") == {"imgx": ("img",), "2042": ("2041",)}
+    assert fulltext.corrections("imgx 20412") == {"imgx": ("img",), "20412": ("2041",)}
+    assert fulltext.corrections("img 2042") == {}  # a year
     assert fulltext.corrections("bbb") == {}
 
 

@@ -1,0 +1,272 @@
+"""The clauses of a query: words, phrases and values, and what the fields ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date
+from itertools import groupby
+from typing import Final
+
+from photoindex.errors import QueryError
+from photoindex.language.analysis import STOP_WORDS, Token, is_dense, tokens, value_tokens, words
+from photoindex.search.query import dates, numbers
+from photoindex.search.query.syntax import (
+    AllOf,
+    Below,
+    Fuzzy,
+    Has,
+    Node,
+    Number,
+    Phrase,
+    Prefix,
+    Taken,
+    Value,
+    When,
+    Word,
+)
+
+SHORTEST_PREFIX: Final = 2  # characters before the *
+SHORTEST_FUZZY: Final = 3  # characters; every two-letter word is near every other
+LONG_WORD: Final = 8  # characters from which a fuzzy word may differ in two places
+
+# What a person writes before the colon -> the field of the index.
+FIELDS: Final = {
+    "caption": "caption",
+    "beam": "beams",
+    "label": "labels",
+    "folder": "names",
+    "file": "names",
+    "name": "names",
+    "camera": "camera",
+    "lens": "lens",
+    "place": "place",
+    "person": "people",
+    "people": "people",
+    "tag": "tags",
+    "tags": "tags",
+    "keyword": "tags",
+    "keywords": "tags",
+    "title": "title",
+}
+TAKEN: Final = ("taken", "date", "year", "when")
+# Compared as they are written. In quotes a tag or a name of a person is compared as a whole.
+AS_WRITTEN: Final = ("tags", "people", "place", "title")
+COMPARED_WHOLE: Final = ("tags", "people")
+# Facts of a photo that `has:` asks for. A date is one that was read, not the file's modification time; a caption is
+# one that a person wrote.
+HAS: Final = (
+    "gps", "date", "camera", "lens", "place", "caption", "title", "keywords", "people", "rating",
+)  # fmt: skip
+NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, "has", "format", "path"})
+FORMAT: Final = "format="  # before a format's name, among the facts
+
+_SAME: Final = {"keyword": "keywords", "tag": "keywords", "tags": "keywords", "person": "people", "stars": "rating"}
+# Names of formats as suffixes have them -> as decoders do.
+_FORMATS: Final = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "j2k": "jpeg2000"}
+# Names that other programs have for fields -> ours.
+_OTHER_NAMES: Final = {
+    "filename": "name", "album": "folder", "dir": "folder", "directory": "folder", "location": "place",
+    "city": "place", "country": "place", "where": "place", "who": "person", "face": "person", "faces": "person",
+    "make": "camera", "model": "camera", "iso": "camera", "type": "format", "ext": "format", "extension": "format",
+    "filetype": "format", "day": "taken", "month": "taken", "time": "taken", "before": "taken", "after": "taken",
+    "since": "taken", "is": "has", "description": "caption", "object": "label", "star": "rating", "score": "rating",
+    "size": "megapixels",
+}  # fmt: skip
+_FUZZY: Final = re.compile(r"(?P<text>.*[^~])~+(?P<distance>[12]?)")
+
+
+def shown(text: str) -> str:
+    """Return ``text`` for a message: short, and without control characters."""
+    return ascii(text)[1:-1][:40]
+
+
+def intended_field(name: str) -> str | None:
+    """Return the field that was probably meant by a name which is none; None when no field is like it."""
+    if name in _OTHER_NAMES:
+        return _OTHER_NAMES[name]
+    most = 1 if len(name) < 6 else 2
+    near = [(distance, known) for known in sorted(NAMES) if (distance := _mistakes(name, known)) <= most]
+    return min(near)[1] if near and len(name) > 2 else None
+
+
+def _mistakes(one: str, other: str) -> int:
+    """Return how many letters are too many, missing, wrong or swapped with their neighbour (Damerau)."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        before, row, above = row, [i], before
+        for j, wanted in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, above[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+# ---- words ---------------------------------------------------------------------------------------
+
+
+def word_nodes(text: str, field: str | None) -> list[Node]:
+    """Return the clauses of a text without spaces: usually one word, several when punctuation divides it."""
+    if field in AS_WRITTEN:
+        return _written_nodes(text, field)
+    plain, ending = _with_ending(text, field)
+    return [*_plain_nodes(plain, field), *ending]
+
+
+def _with_ending(text: str, field: str | None) -> tuple[str, list[Node]]:
+    """Return what stands before a word with ``*`` or ``~``, and that word; all of the text when there is none."""
+    fuzzy = _FUZZY.fullmatch(text)
+    if not text.endswith("*") and fuzzy is None:
+        return text, []
+    bare = text.rstrip("*") if fuzzy is None else fuzzy["text"]
+    found = words(bare)
+    if not found or is_dense(found[-1]):
+        return bare, []
+    last = found[-1]
+    start = _start_of_last(bare)
+    if fuzzy is None:
+        if len(last) < SHORTEST_PREFIX:
+            raise QueryError(f"'{last}*' stands for too many words: give at least {SHORTEST_PREFIX} letters")
+        return bare[:start], [Prefix(last, field)]
+    if len(last) < SHORTEST_FUZZY:
+        return bare, []
+    distance = int(fuzzy["distance"] or (2 if len(last) >= LONG_WORD else 1))
+    return bare[:start], [Fuzzy(last, distance, field)]
+
+
+def _start_of_last(text: str) -> int:
+    """Return where the last word of ``text`` begins."""
+    start = len(text)
+    while start and not words(text[start:]):
+        start -= 1
+    while start and len(words(text[start - 1 :])) == 1 and text[start - 1].isalnum() | (text[start - 1] in "'\u2019"):
+        start -= 1
+    return start
+
+
+def _plain_nodes(text: str, field: str | None) -> Iterator[Node]:
+    """Yield a clause for each word that is not common, and one for each run of letters without spaces between words."""
+    for dense, run in groupby(tokens(text), lambda token: is_dense(token.word)):
+        letters = list(run)
+        if dense and len(letters) > 1:
+            yield Phrase(tuple(token.word for token in letters), field)
+            continue
+        for token in letters:
+            if token.word not in STOP_WORDS:
+                yield Word(token.word, field, also=token.also)
+
+
+def phrase_nodes(text: str, field: str | None) -> list[Node]:
+    """Return the clause of a quoted text."""
+    if field in AS_WRITTEN:
+        found = value_tokens(text)
+        return [Value(_places(found), field, whole=field in COMPARED_WHOLE)] if found else []
+    content = [token for token in tokens(text) if token.word not in STOP_WORDS]
+    if len(content) > 1:
+        also = tuple(token.also for token in content)
+        return [Phrase(tuple(token.word for token in content), field, also if any(also) else ())]
+    return [Word(token.word, field, exact=True, also=token.also) for token in content]
+
+
+def _written_nodes(text: str, field: str) -> list[Node]:
+    plain, ending = _with_ending(text, field)
+    found = value_tokens(text if not ending and not words(text) else plain)  # "tag:*" asks for the sign
+    return [*([Value(_places(found), field)] if found else []), *ending]
+
+
+def _places(found: list[Token]) -> tuple[tuple[str, ...], ...]:
+    return tuple((token.word, *token.also) for token in found)
+
+
+def count_words(node: Node) -> int:
+    """Return how many words a clause counts as."""
+    if isinstance(node, Phrase):
+        return len(node.words)
+    return len(node.places) if isinstance(node, Value) else 1
+
+
+# ---- dates, facts, numbers, formats, paths -------------------------------------------------------
+
+
+def when_node(text: str, today: date) -> When | None:
+    """Return the clause of a date among plain words; None when there is no such day."""
+    try:
+        first, last = dates.days_of(text, today)
+    except ValueError:
+        return None
+    said = list(_plain_nodes(text, None)) or [Word(word) for word in words(text)]
+    return When(Taken(first, last), said[0] if len(said) == 1 else AllOf(tuple(said)))
+
+
+def taken_node(text: str, today: date) -> Taken:
+    """Return the clause of ``taken:``. Raises QueryError for what is no date."""
+    try:
+        first, last = dates.days_of(text, today)
+    except ValueError:
+        raise QueryError(
+            f"taken:{shown(text)} is not a date: write taken:2023, taken:2023-06, taken:2023-06-12,"
+            ' taken:2023-06-01..2023-07-15, taken:>2020, taken:"june 2023", taken:"summer 2023", taken:yesterday or'
+            " taken:last-week"
+        ) from None
+    if first and last and first > last:
+        raise QueryError(f"taken:{shown(text)} ends before it begins")
+    return Taken(first, last)
+
+
+def has_node(text: str) -> Has:
+    """Return the clause of ``has:``. Raises QueryError for what is no fact."""
+    what = text.strip().lower()
+    what = _SAME.get(what, what)
+    if what not in HAS:
+        raise QueryError(f"has:{shown(text)} is not known: write {', '.join(f'has:{name}' for name in HAS)}")
+    return Has(what)
+
+
+def number_node(name: str, text: str) -> Number:
+    """Return the clause of ``rating:`` and the like. Raises QueryError for what is no number."""
+    field = numbers.NUMBERS[name]
+    try:
+        low, high = numbers.bounds_of(field, text)
+    except ValueError:
+        raise QueryError(
+            f"{name}:{shown(text)} is not a number: write {name}:4, {name}:>=4, {name}:<4, {name}:3..5 or {name}:3.."
+        ) from None
+    return Number(field, low, high)
+
+
+def format_node(text: str) -> Has:
+    """Return the clause of ``format:``. Raises QueryError when it names nothing."""
+    name = "".join(words(text))
+    if not name:
+        raise QueryError(f"format:{shown(text)} names no format: write format:jpeg, format:png or format:heif")
+    return Has(f"{FORMAT}{_FORMATS.get(name, name)}")
+
+
+def path_node(text: str) -> Below:
+    """Return the clause of ``path:``. Raises QueryError when it names nothing."""
+    if not text.strip():
+        raise QueryError("path: names no path: write path:/photos/2019 or path:2019/lisbon")
+    return Below(path_key(_expanded(text)))
+
+
+def path_key(path: str) -> str:
+    """Return what the index knows a path by: a digest of it, as a path may be long and may hold anything.
+
+    Case, Unicode's ways to write a letter and the kind of slash do not matter.
+    """
+    level = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", path).casefold()).replace("\\", "/")
+    parts = [part for part in level.split("/") if part not in ("", ".")]
+    text = ("/" if level.startswith("/") else "") + "/".join(parts)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _expanded(path: str) -> str:
+    try:
+        return os.path.expanduser(path)
+    except ValueError:  # "~" before what no user can be called
+        return path

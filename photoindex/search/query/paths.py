@@ -1,0 +1,84 @@
+"""Which of a photo's paths a query asks for: any of its copies may match, and the one that answers is to be named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from photoindex.language.analysis import index_places, stem
+from photoindex.search.fulltext.document import file_keys, name_text, places_of
+from photoindex.search.query.clauses import path_key
+from photoindex.search.query.syntax import AllOf, AnyOf, Below, Fuzzy, Node, Phrase, Prefix, Ranked, Word
+
+NAMES = "names"
+
+
+def asks_for_paths(node: Node) -> bool:
+    """Return whether any clause of a query but those that exclude is about paths."""
+    return any(True for _ in _path_clauses(node))
+
+
+def by_answer(paths: Sequence[Path], node: Node, roots: Sequence[Path]) -> list[Path]:
+    """Return the paths in the order of how many clauses of the query they answer, most first.
+
+    The clauses of ``path:``, ``folder:`` and ``name:`` come before plain words; what is equal stays as it was.
+    """
+    clauses = list(_path_clauses(node))
+    files = set(_file_keys(node))
+
+    def answered(path: Path) -> tuple[int, int, int]:
+        places = {path_key(place) for place in places_of(path, roots)}
+        words = {word for here in index_places(name_text(path, roots)) for word in here}
+        stems = {stem(word) for word in words}
+        met = [(clause, _answers(clause, places, words, stems)) for clause in clauses]
+        return (
+            -sum(yes for clause, yes in met if not _is_plain(clause)),
+            -len(files & file_keys(path.name)),
+            -sum(yes for clause, yes in met if _is_plain(clause)),
+        )
+
+    return sorted(paths, key=answered)
+
+
+def _is_plain(clause: Node) -> bool:
+    return not isinstance(clause, Below) and getattr(clause, "field", None) is None
+
+
+def _path_clauses(node: Node) -> Iterator[Node]:
+    for part in _wanted(node):
+        if isinstance(part, Below) or (isinstance(part, (Word, Prefix, Fuzzy, Phrase)) and part.field in (None, NAMES)):
+            yield part
+
+
+def _file_keys(node: Node) -> Iterator[str]:
+    if isinstance(node, Ranked):
+        yield from node.files
+    for part in _parts(node):
+        yield from _file_keys(part)
+
+
+def _wanted(node: Node) -> Iterator[Node]:
+    parts = _parts(node)
+    if not parts:
+        yield node
+    for part in parts:
+        yield from _wanted(part)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, Ranked):
+        return (*node.wanted, *node.required)
+    return node.parts if isinstance(node, (AllOf, AnyOf)) else ()
+
+
+def _answers(clause: Node, places: set[str], words: set[str], stems: set[str]) -> bool:
+    """Return whether the names of a path hold what a clause asks for; near enough for words out of their order."""
+    if isinstance(clause, Below):
+        return clause.key in places
+    if isinstance(clause, Word):
+        return not stems.isdisjoint(map(stem, (clause.text, *clause.also)))
+    if isinstance(clause, Phrase):
+        return all(stem(word) in stems for word in clause.words)
+    if isinstance(clause, Prefix):
+        return any(word.startswith(clause.text) for word in words)
+    return isinstance(clause, Fuzzy) and any(word[:1] == clause.text[:1] for word in words)

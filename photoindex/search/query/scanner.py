@@ -1,0 +1,93 @@
+"""From the text of a query to its tokens."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+from photoindex.errors import QueryError
+from photoindex.search.query import dates
+from photoindex.search.query.clauses import NAMES, TAKEN, intended_field, shown
+
+OPERATORS: Final = ("AND", "OR", "NOT")
+
+_QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
+_TOKEN: Final = re.compile(
+    rf"""(?P<space>\s+)
+      | (?P<open>\() | (?P<close>\))
+      | (?P<minus>(?<![^\s(])-+(?=[^\s)-]))
+      | (?i:{"|".join(TAKEN)}):(?P<taken>{dates.IN_TEXT})(?![^\s)])
+      | (?<![^\s(-])(?P<when>{dates.IN_TEXT})(?![^\s)])
+      | (?:(?P<field>[A-Za-z]+):)? "(?P<phrase>[^"]*)"
+      | (?P<chunk>[^\s()"]+)
+      | (?P<stray>")""",
+    re.VERBOSE,
+)
+
+
+class Token(NamedTuple):
+    """A part of a query: ``kind`` is open, close, minus, phrase, chunk, when, AND, OR or NOT."""
+
+    kind: str
+    text: str = ""
+    field: str | None = None
+
+    def __str__(self) -> str:
+        """Return the token as it may have been typed."""
+        quoted = f'"{self.text}"' if self.kind == "phrase" else self.text
+        return f"{self.field}:{quoted}" if self.field else quoted
+
+
+def scan(text: str) -> list[Token]:
+    """Return the tokens of a query. Raises QueryError for a misspelt field, and for one without a value."""
+    # NFKC first, so that full-width colons, quotes and digits mean what they look like.
+    text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).translate(_QUOTES)
+    tokens: list[Token] = []
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or ""
+        depth += (kind == "open") - (kind == "close")
+        if depth < 0:  # closes nothing: a smiley, not logic
+            depth = 0
+        elif kind == "phrase":
+            tokens += _phrase(match["field"], match["phrase"])
+        elif kind == "chunk":
+            tokens.append(_chunk(match["chunk"]))
+        elif kind == "taken":
+            tokens.append(Token("chunk", match["taken"], TAKEN[0]))
+        elif kind == "when":
+            tokens.append(Token("when", match["when"]))
+        elif kind not in ("space", "stray"):
+            tokens.append(Token(kind))
+    return tokens
+
+
+def _phrase(name: str | None, quoted: str) -> list[Token]:
+    if name is None:
+        return [Token("phrase", quoted)]
+    if name.lower() in NAMES:
+        return [Token("phrase", quoted, name.lower())]
+    _check_name(name)
+    return [Token("chunk", name), Token("phrase", quoted)]
+
+
+def _chunk(chunk: str) -> Token:
+    if chunk in OPERATORS:
+        return Token(chunk)
+    name, colon, value = chunk.partition(":")
+    if not colon:
+        return Token("chunk", chunk)
+    if name.lower() in NAMES:
+        if not value and name.lower() not in TAKEN:
+            raise QueryError(f"nothing stands behind {shown(name)}: write {shown(name)}:word, without a space")
+        return Token("chunk", value, name.lower())
+    if value and not value.startswith("//"):  # http://...
+        _check_name(name)
+    return Token("chunk", chunk)
+
+
+def _check_name(name: str) -> None:
+    intended = intended_field(name.lower()) if name.isascii() and name.isalpha() else None
+    if intended is not None:
+        raise QueryError(f"there is no field '{name}:': did you mean {intended}:? In quotes it is searched as a word")

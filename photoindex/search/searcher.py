@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, known_roots
+from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, list_roots
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, InvalidSearch, QueryError
 from photoindex.language.forms import word_of
@@ -174,7 +174,7 @@ class Finder:
         if not any(hit.other_paths for hit in hits) or not asks_for_paths(node):
             return hits
         with self._database.ask() as asker:
-            roots = [root.path for root in known_roots(asker)]
+            roots = [root.path for root in list_roots(asker)]
 
         def with_best_path(hit: Hit) -> Hit:
             if not hit.other_paths:

@@ -221,7 +221,18 @@ def value_tokens(text: str) -> list[Token]:
 def index_places(text: str) -> list[tuple[str, ...]]:
     """Return what is indexed at each place of ``text``: unstemmed words, other spellings of one side by side."""
     places: list[tuple[str, ...]] = []
-    for word, also, parts in content_tokens(text):
+    for chunk in text.split():
+        if chunk.isascii() and chunk.isalpha() and chunk.islower():  # most words of captions: one way to write them
+            if chunk not in STOP_WORDS:
+                places.append((chunk[:LONGEST_WORD],))
+        else:
+            places += _chunk_places(chunk)
+    return places
+
+
+def _chunk_places(chunk: str) -> list[tuple[str, ...]]:
+    places: list[tuple[str, ...]] = []
+    for word, also, parts in content_tokens(chunk):
         whole = (word, *also)
         inside = [part for part in parts if part not in STOP_WORDS]
         if not inside:

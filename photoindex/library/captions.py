@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photoindex.captioner import Captioner, load_captioner
+from photoindex import captioner as captioning
+from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.media.decode import Decoder
@@ -26,7 +27,7 @@ def caption_files(
     Nothing is stored, and no data folder is needed. Raises :class:`FolderError` for a path that is no file.
     """
     places = checked_files(paths)
-    captioner = (load or load_captioner)(settings)
+    captioner = (load or captioning.load_captioner)(settings)
     try:
         yield from caption_with(captioner, settings, places)
     finally:

@@ -1,4 +1,4 @@
-"""The full-text index as Whoosh keeps it: everything that photoindex knows of Whoosh is in this file.
+"""The full-text index as Whoosh keeps it: all of its interface that photoindex uses is in this file.
 
 Whoosh's table of contents, term infos, postings and columns are pickles. They are read by an unpickler that knows plain
 values and the two classes of the table of contents (restricted_pickle.py), which takes the place of ``pickle`` in every
@@ -12,11 +12,9 @@ import importlib
 import pickle
 import re
 import warnings
-import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from itertools import accumulate
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from photoindex.errors import UnknownIndexVersion
-from photoindex.search.fulltext import restricted_pickle
+from photoindex.search.fulltext import restricted_pickle, whoosh_blocks
 from photoindex.search.fulltext.reader import (
     FILES_FIELD,
     FORMS_FIELD,
@@ -322,7 +320,7 @@ class WhooshReader:
         if self._photo_ids is None:
             ids = np.zeros(self.size, np.int64)
             for leaf, offset in self._leaves if self.size else ():  # an empty index has a reader without columns
-                values = _column(leaf, PHOTO_FIELD)
+                values = whoosh_blocks.column(leaf, PHOTO_FIELD)
                 ids[offset : offset + len(values)] = values
                 ids[offset + np.fromiter(leaf.segment().deleted_docs(), np.intp)] = 0
             self._photo_ids = ids
@@ -333,7 +331,7 @@ class WhooshReader:
             (ids + offset, frequencies)
             for leaf, offset in self._leaves
             if (field, word) in leaf
-            for ids, frequencies in [_postings(leaf, field, word)]
+            for ids, frequencies in [whoosh_blocks.postings(leaf, field, word, _loads)]
         ]
         return (
             np.concatenate([ids for ids, _ in held] or [np.empty(0, np.intp)]),
@@ -363,7 +361,7 @@ class WhooshReader:
 
     def in_range(self, field: str, first: int, last: int) -> Ids:
         ids = [
-            _postings(leaf, field, term)[0] + offset
+            whoosh_blocks.postings(leaf, field, term, _loads)[0] + offset
             for leaf, offset in self._leaves
             for term in _terms_in_range(leaf, field, first, last)
         ]
@@ -422,72 +420,3 @@ def _adjacent_words(matchers: list[Any]) -> Iterator[int]:
         if starts:
             yield furthest
         matchers[0].next()
-
-
-# ---- many postings at once -----------------------------------------------------------------------
-
-_BLOCK: Final = ("_postfile", "_dataoffset", "_nextoffset", "_compression", "_next_block")  # of Whoosh's leaf matcher
-_COLUMN: Final = ("_dbfile", "_basepos", "_count", "_fixedlen")  # of its reader of a column of numbers
-
-
-def _postings(leaf: Any, field: str, term: str | bytes) -> tuple[Ids, Frequencies]:
-    """Return the documents of one segment that hold a term, ascending, and how often each does.
-
-    Whoosh hands out postings one by one, in Python, with where the term stands in each. They lie on disk in blocks of
-    128, which are taken whole here, without the places: a third of the time. Where a version of Whoosh keeps its blocks
-    elsewhere, they are taken one by one.
-    """
-    matcher = leaf.postings(field, term)
-    deleted: Collection[int] = ()
-    if type(matcher).__name__ == "FilterMatcher" and getattr(matcher, "_exclude", False):
-        deleted, matcher = matcher._ids, matcher.child
-        matcher.reset()
-    ids: list[int] = []
-    weights: list[float] = []
-    if all(hasattr(matcher, name) for name in _BLOCK):
-        while matcher.is_active():
-            steps, many = _block(matcher)
-            ids.extend(accumulate(steps))
-            # None stands for as many ones, a number for as many of it.
-            weights.extend(many if isinstance(many, tuple) else [many or 1.0] * len(steps))
-            matcher._next_block()
-    else:  # a posting or two, kept with the term itself
-        while matcher.is_active():
-            ids.append(matcher.id())
-            weights.append(matcher.weight())
-            matcher.next()
-    documents, frequencies = np.array(ids, np.intp), np.array(weights, np.float32)
-    if deleted:
-        kept = ~np.isin(documents, np.fromiter(deleted, np.intp, len(deleted)))
-        documents, frequencies = documents[kept], frequencies[kept]
-    return documents, frequencies
-
-
-def _block(matcher: Any) -> tuple[tuple[int, ...], Any]:
-    """Return the documents of a block of postings, each as the step from the one before, and the frequencies.
-
-    The places come last in its pickle, each as a call that makes bytes of text, which takes longer than all the rest.
-    So the pickle is ended before the first of them.
-    """
-    block = matcher._postfile.get(matcher._dataoffset, matcher._nextoffset - matcher._dataoffset)
-    block = bytes(zlib.decompress(block) if matcher._compression else block)
-    end = block.find(b"(c_codecs\nencode\n")
-    pair_and_stop = b"\x86."
-    values: tuple[Any, ...] = _loads(block if end < 0 else block[:end] + pair_and_stop)
-    return values[0], values[1]
-
-
-def _column(leaf: Any, field: str) -> NDArray[np.int64]:
-    """Return the column of whole numbers of one segment, by document; 0 where a document has none.
-
-    Whoosh reads a column a document at a time. This takes its bytes as they are: a fixed length each, big-endian, in
-    one piece.
-    """
-    column = leaf.column_reader(field, translate=False)
-    count = int(leaf.doc_count_all())
-    if not all(hasattr(column, name) for name in _COLUMN):
-        return np.fromiter((int(column[number]) for number in range(count)), np.int64, count)
-    values = np.zeros(count, np.int64)
-    raw = column._dbfile.get(column._basepos, column._count * column._fixedlen)
-    values[: column._count] = np.frombuffer(raw, f">u{column._fixedlen}")
-    return values

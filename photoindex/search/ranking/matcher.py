@@ -84,8 +84,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-NAMES_LAYER: Final = "names"
-TAKEN_LAYER: Final = "taken"
+NAMES_LAYER, TAKEN_LAYER = "names", "taken"
 MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 DATE_WEIGHT: Final = 1.0  # of a day among plain words, beside the weights of fields
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from photoindex.search import Document, FullText
-from photoindex.search.fulltext import whoosh
+from photoindex.search.fulltext import whoosh_blocks
 from photoindex.search.fulltext.whoosh import WhooshReader
 
 DAY = datetime(2020, 1, 1)
@@ -57,8 +57,8 @@ def test_they_are_what_whoosh_hands_out(reader: WhooshReader, term: str) -> None
 def test_so_they_are_where_the_blocks_are_kept_elsewhere(reader: WhooshReader, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = tuple(each.tolist() for each in reader.postings("caption", "dog"))
     photos = reader.photo_ids().tolist()
-    monkeypatch.setattr(whoosh, "_BLOCK", ("no_such_name",))
-    monkeypatch.setattr(whoosh, "_COLUMN", ("no_such_name",))
+    monkeypatch.setattr(whoosh_blocks, "_BLOCK", ("no_such_name",))
+    monkeypatch.setattr(whoosh_blocks, "_COLUMN", ("no_such_name",))
     monkeypatch.setattr(reader, "_photo_ids", None)
     ids, frequencies = reader.postings("caption", "dog")
     assert (ids.tolist(), frequencies.tolist()) == expected

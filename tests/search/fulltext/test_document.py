@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from photoindex.library import Library
-from photoindex.search.fulltext.document import WEIGHTY_WORDS
+from photoindex.search.fulltext.document import LONG_CAPTION
 from tests.media.metadata.samples import described
 from tests.support import make_photo
 
-AGENCY = " ".join(f"word{number}" for number in range(WEIGHTY_WORDS)) + " and far behind them a lighthouse, ten boats"
+AGENCY = " ".join(f"word{number}" for number in range(LONG_CAPTION)) + " and far behind them a lighthouse, ten boats"
 
 
 @pytest.mark.parametrize("times", [1, 6])

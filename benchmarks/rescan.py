@@ -38,7 +38,7 @@ def make_tree(tree: Path, count: int, *, takeout: bool = False) -> dict[str, Fil
         if takeout:
             path.with_name(f"{path.name}.json").write_bytes(b"{}")
         found = path.stat()
-        stats[relative_path(number)] = FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
+        stats[relative_path(number)] = FileStat.of(found)
     return stats
 
 
@@ -74,7 +74,7 @@ def main() -> None:
             if options.takeout:
                 with library._database.write() as connection:
                     for met in scan(tree, PhotoFilter()):
-                        note_sidecars(connection, {met.path: met.sidecars})
+                        note_sidecars(connection, met.path, met.sidecars)
             subjects = {
                 "find -printf '%s %T@'": of_command(["find", tree, "-printf", "%s %T@\\n"]),
                 "the comparison": of_library(library, tree, options.files),

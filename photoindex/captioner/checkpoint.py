@@ -40,13 +40,13 @@ from photoindex.captioner.model_files import (
     read_labels,
     read_terms,
     refuse_pickles,
-    weights_digest,
 )
 from photoindex.captioner.network import DECODERS, Decoder, DecoderConfig, Seen, build_decoder, regions_of
 from photoindex.captioner.term_head import TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
+from photoindex.system.file_state import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     weights = folder / WEIGHTS_FILE
     try:
         tensors = load_file(weights)
-        digest = weights_digest(weights)
+        digest = sha256_of(weights)
     except FileNotFoundError as error:
         raise CheckpointError(f"{weights} is missing; the model folder is incomplete") from error
     except (OSError, SafetensorError) as error:

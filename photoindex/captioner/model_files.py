@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -15,6 +14,7 @@ from typing import Any
 
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
+from photoindex.system.file_state import sha256_of
 
 FORMAT = 3  # 1: before the term head; 2: before doubts in the search
 OLDEST_FORMAT = 2
@@ -61,7 +61,7 @@ def inspect_folder(folder: Path) -> ModelFiles:
     weights = folder / WEIGHTS_FILE
     try:
         _check_safetensors(weights)
-        digest = weights_digest(weights)
+        digest = sha256_of(weights)
         size = weights.stat().st_size
     except FileNotFoundError as error:
         raise CheckpointError(f"{weights} is missing; the model folder is incomplete") from error
@@ -135,15 +135,6 @@ def refuse_pickles(path: Path) -> None:
             f"{pickled} is a pickle, which can run code when loaded: photoindex loads safetensors only; convert it or "
             "train a model with `photoindex train`"
         )
-
-
-def weights_digest(weights: Path) -> str:
-    """The SHA-256 of the weights' file, in hexadecimal digits. Raises OSError."""
-    digest = hashlib.sha256()
-    with weights.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def identity_of(name: str, digest: str) -> str:

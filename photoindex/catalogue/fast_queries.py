@@ -19,8 +19,9 @@ from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
-from photoindex.catalogue.stored_paths import stored_path
 from photoindex.system.clock import utc_now
+from photoindex.system.file_state import Numbers
+from photoindex.system.paths import is_text_below, native_path, relative_text
 from photoindex.types.files import signed, wrapped
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
 
@@ -160,18 +161,21 @@ def note_reconciled(transaction: Transaction, root_id: int, device: int | None =
     )
 
 
-def known_states(transaction: Transaction, below: Path) -> dict[str, tuple[int, int, int]]:
-    """Return size, modification time (ns) and inode of the files at or below a path that were present when last seen,
-    by path.
+def known_states(transaction: Transaction, below: Path) -> dict[str, Numbers]:
+    """Return the states of the files at or below a path that were present when last seen, by path.
 
     Of a hundred thousand files that most likely have not changed, no objects are made.
     """
+    columns = "relative_path, size, mtime_ns, inode, ctime_ns"
     encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # os.fsdecode asks each time
+    native = os.sep == "/"  # on most systems; a call for each of 100,000 files takes too long
     return {
-        start + relative_path.decode(encoding, errors): (size, mtime_ns, inode % _UNSIGNED)
-        for start, rows in rows_below(transaction, below, "relative_path, size, mtime_ns, inode", PRESENT)
-        for relative_path, size, mtime_ns, inode in rows
-    }
+        start + (relative.decode(encoding, errors) if native else native_path(relative)): (
+            size, mtime_ns, inode % _UNSIGNED, ctime_ns,
+        )
+        for start, rows in rows_below(transaction, below, columns, PRESENT)
+        for relative, size, mtime_ns, inode, ctime_ns in rows
+    }  # fmt: skip
 
 
 def sidecar_states(transaction: Transaction, below: Path) -> dict[str, str]:
@@ -198,10 +202,10 @@ def rows_below(transaction: Transaction, below: Path, columns: str, condition: s
         root = _path(stored)
         inside = ""
         values: dict[str, object] = {"root": root_id}
-        if place != root and not _is_below(root, place):
-            if not _is_below(place, root):
+        if place != root and not is_text_below(root, place):
+            if not is_text_below(place, root):
                 continue
-            relative = stored_path(os.path.relpath(place, root))
+            relative = os.fsencode(relative_text(place, root))
             inside = " and (relative_path = :name or (relative_path >= :low and relative_path < :high))"
             # A range instead of LIKE: bytes compare the same everywhere. "0" is the character after "/".
             values |= {"name": relative, "low": relative + b"/", "high": relative + b"0"}
@@ -209,13 +213,8 @@ def rows_below(transaction: Transaction, below: Path, columns: str, condition: s
         yield os.path.join(root, ""), ask(transaction, sql, **values)
 
 
-def _is_below(path: str, folder: str) -> bool:
-    """What :func:`photoindex.system.paths.is_at_or_below` says, of text."""
-    return path.startswith(os.path.join(folder, ""))
-
-
 def _path(stored: bytes) -> str:
-    return os.fsdecode(bytes(stored))
+    return native_path(bytes(stored))
 
 
 def vector_state(transaction: Transaction) -> VectorState:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from photoindex.catalogue import jobs, raw_pairs
 from photoindex.catalogue.chunks import chunks
@@ -22,6 +22,7 @@ from photoindex.system.clock import utc_now
 from photoindex.system.paths import is_at_or_below, is_in_any, root_of
 from photoindex.types import FileStat, ScannedFile
 
+STATE_COLUMNS: Final = ("size", "mtime_ns", "inode", "ctime_ns")  # of a file, as in FileStat
 ASKED_EACH: Final = 20  # places that are looked for one by one; of more, all that is there is looked through
 
 
@@ -39,11 +40,21 @@ def note_sidecars(connection: Connection, states: Mapping[Path, str]) -> None:
         connection.execute(statement.values(sidecars=bindparam("state")), rows)
 
 
-def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
-    """Note new and changed files, and files that came back, and queue each for captioning.
+def note_states(connection: Connection, scanned: Sequence[ScannedFile]) -> None:
+    """Remember the states of files whose bytes are as they were."""
+    known = rows_at(connection, [item.path for item in scanned])
+    rows = [{"seen_id": known[item.path].id, **dataclasses.asdict(item.stat)} for item in scanned if item.path in known]
+    if rows:
+        values = {name: bindparam(name, type_=file.c[name].type) for name in STATE_COLUMNS}
+        connection.execute(update(file).where(file.c.id == bindparam("seen_id")).values(**values), rows)
+
+
+def record_files(connection: Connection, scanned: Sequence[ScannedFile], *, reported: bool = False) -> int:
+    """Store new and changed files, and files that came back, and queue each for captioning.
 
     A file that came back unchanged keeps its photo and is not queued; neither is an unchanged one whose failure stands.
-    Returns the number of files queued.
+    ``reported``: the system reported that these files were written, so each is read again even if its state is as
+    before: times have a resolution, and some file systems keep none. Returns the number of files queued.
     """
     roots = list_roots(connection)
     now = utc_now()
@@ -54,7 +65,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
             owner = root_of(roots, item.path)
             assert owner is not None, f"{item.path} is below no root"
             places[(owner.id, item.path.relative_to(owner.path).as_posix())] = item
-        existing = _rows_at(connection, places)
+        existing = stored_rows_at(connection, places)
         final = jobs.final_failures(connection, [row.id for row in existing.values()])
         new, known, returned, to_queue = [], [], [], []
         for (root_id, relative), item in places.items():
@@ -64,20 +75,21 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
                 new.append({**place, "missing_since": None, **dataclasses.asdict(item.stat)})
                 continue
             known.append({"known_id": row.id, **dataclasses.asdict(item.stat)})
-            unchanged = (row.size, row.mtime_ns) == (item.stat.size, item.stat.mtime_ns)
-            if unchanged and row.photo_id is not None:
+            before = FileStat(row.size, row.mtime_ns, row.inode, row.ctime_ns)
+            unchanged = before.is_unchanged(item.stat)
+            if unchanged and row.photo_id is not None and not reported:
                 if row.missing_since is not None:
                     returned.append(row)
             elif not (unchanged and row.id in final):
                 to_queue.append(row.id)
         if known:
-            stat = {name: bindparam(name, type_=file.c[name].type) for name in ("size", "mtime_ns", "inode")}
+            stat = {name: bindparam(name, type_=file.c[name].type) for name in STATE_COLUMNS}
             seen = update(file).where(file.c.id == bindparam("known_id")).values(missing_since=None, **stat)
             connection.execute(seen, known)
         if new:
             connection.execute(insert(file), new)
             added = [(row["root_id"], row["relative_path"]) for row in new]
-            rows = _rows_at(connection, added)
+            rows = stored_rows_at(connection, added)
             to_queue += [rows[place].id for place in added]
         mark_text_stale(connection, [row.photo_id for row in returned])
         raw_pairs.settle(connection, [row.id for row in returned])
@@ -86,7 +98,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile]) -> int:
     return queued
 
 
-def _rows_at(connection: Connection, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Any]:
+def stored_rows_at(connection: Connection, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Any]:
     """The rows of those of these (root id, relative path) that are known. At most a chunk of them."""
     root_ids, relative = zip(*places, strict=True)
     query = select(file).where(file.c.root_id.in_(set(root_ids)), file.c.relative_path.in_(relative))
@@ -104,7 +116,7 @@ def rows_at(connection: Connection, paths: Iterable[Path]) -> dict[Path, FileRow
             for root in roots
             if is_at_or_below(path, root.path)
         }
-        for place, row in _rows_at(connection, places).items() if places else ():
+        for place, row in stored_rows_at(connection, places).items() if places else ():
             if place in places:
                 missing = row.missing_since is not None
                 found[places[place]] = FileRow(row.id, row.root_id, row.photo_id, row.main_id, missing)
@@ -117,6 +129,13 @@ def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
     for ids in found.values():
         mark_files_missing(connection, ids)
     return sum(map(len, found.values()))
+
+
+def mark_removed(connection: Connection, paths: Iterable[Path]) -> list[int]:
+    """Mark these files missing; return the photos that they held, one for each file."""
+    rows = [row for row in rows_at(connection, paths).values() if not row.missing]
+    mark_files_missing(connection, [row.id for row in rows])
+    return [row.photo_id for row in rows if row.photo_id is not None]
 
 
 def present_below(connection: Connection, paths: Iterable[Path]) -> dict[int, list[int]]:
@@ -212,7 +231,7 @@ def _make_way(connection: Connection, targets: Mapping[tuple[int, str], FileRow]
     for chunk in chunks(targets):
         overwritten = {
             row.id: (targets[place].id, row.photo_id)
-            for place, row in _rows_at(connection, chunk).items()
+            for place, row in stored_rows_at(connection, chunk).items()
             if place in targets and row.id not in moving
         }
         if overwritten:
@@ -249,7 +268,7 @@ def link_photos(connection: Connection, links: Sequence[Link]) -> None:
     for chunk in chunks(link.file_id for link in links):
         held = select(file.c.photo_id).where(file.c.id.in_(chunk), file.c.photo_id.is_not(None))
         marked.update(connection.execute(held).scalars())
-    columns = ("photo_id", "size", "mtime_ns", "inode")
+    columns = ("photo_id", *STATE_COLUMNS)
     statement = update(file).where(file.c.id == bindparam("linked_id"))
     statement = statement.values(missing_since=None, **{name: bindparam(name) for name in columns})
     rows = [{"linked_id": link.file_id, "photo_id": link.photo_id, **dataclasses.asdict(link.stat)} for link in links]
@@ -337,6 +356,33 @@ def read_below(connection: Connection, below: Path) -> dict[Path, int]:
     return {path: row.id for path, row in files_below(connection, below, f"{PRESENT} and photo_id is not null")}
 
 
+def photos_held(connection: Connection, file_ids: Sequence[int]) -> dict[int, int]:
+    """Return the photo that each of these files holds, by file id; without files whose content is not known."""
+    held: dict[int, int] = {}
+    for chunk in chunks(file_ids):
+        chosen = file.c.id.in_(chunk) & file.c.photo_id.is_not(None)
+        rows = connection.execute(select(file.c.id, file.c.photo_id).where(chosen))
+        held.update((row.id, row.photo_id) for row in rows)
+    return held
+
+
+def other_holders(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Path]]:
+    """Return for each of these files the other present files of the same content, without those that are among these.
+
+    Files without any are left out. Whether the others are on the disk is not known here.
+    """
+    other, here = file.alias("other"), set(file_ids)
+    same = and_(other.c.photo_id == file.c.photo_id, other.c.missing_since.is_(None), other.c.id != file.c.id)
+    holders: dict[int, list[Path]] = {}
+    for chunk in chunks(file_ids):
+        query = select(file.c.id, other.c.id.label("other_id"), root.c.path, other.c.relative_path)
+        query = query.select_from(file).join(other, same).join(root, root.c.id == other.c.root_id)
+        for row in connection.execute(query.where(file.c.id.in_(chunk))):
+            if row.other_id not in here:
+                holders.setdefault(row.id, []).append(Path(row.path, row.relative_path))
+    return holders
+
+
 def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
     """Those of these files whose content is known."""
     found: set[int] = set()
@@ -346,7 +392,9 @@ def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
     return found
 
 
-def count_present(connection: Connection, root_id: int) -> int:
-    """How many files of a root are present, of those that were read: unread ones hold nothing that could be lost."""
-    chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None) & file.c.photo_id.is_not(None)
+def count_present(connection: Connection, root_id: int, *, unread: bool = False) -> int:
+    """Return how many files of a root are present, of those that were read, or also of those that were not."""
+    chosen = (file.c.root_id == root_id) & file.c.missing_since.is_(None)
+    if not unread:
+        chosen &= file.c.photo_id.is_not(None)
     return connection.execute(select(func.count()).select_from(file).where(chosen)).scalar_one()

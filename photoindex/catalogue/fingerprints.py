@@ -60,13 +60,20 @@ def fingerprints(connection: Connection) -> tuple[NDArray[np.int64], NDArray[np.
 def without_fingerprint(connection: Connection) -> list[Unprinted]:
     """Photos that were last decoded before there were fingerprints, and a file of each that is there."""
     rows = connection.execute(
-        select(file.c.photo_id, root.c.path, file.c.relative_path, file.c.size, file.c.mtime_ns, file.c.inode)
+        select(
+            file.c.photo_id, root.c.path, file.c.relative_path, file.c.size, file.c.mtime_ns, file.c.inode,
+            file.c.ctime_ns,
+        )
         .join_from(file, root)
         .where(file.c.id.in_(_first_files()))
         .order_by(root.c.path, file.c.relative_path)
-    )
+    )  # fmt: skip
     return [
-        Unprinted(row.photo_id, Path(row.path, row.relative_path), FileStat(row.size, row.mtime_ns, row.inode))
+        Unprinted(
+            row.photo_id,
+            Path(row.path, row.relative_path),
+            FileStat(row.size, row.mtime_ns, row.inode, row.ctime_ns),
+        )
         for row in rows
     ]
 

@@ -156,7 +156,7 @@ def claim(
     rows = connection.execute(
         select(
             job.c.id, job.c.file_id, job.c.kind, job.c.queued_revision, job.c.batch_id, file.c.relative_path,
-            file.c.size, file.c.mtime_ns, file.c.inode, root.c.path, batch.c.kind.label("asked_for"),
+            file.c.size, file.c.mtime_ns, file.c.inode, file.c.ctime_ns, root.c.path, batch.c.kind.label("asked_for"),
         )
         .join_from(job, file)
         .join(root)
@@ -174,7 +174,7 @@ def claim(
             row.file_id,
             Path(row.path, row.relative_path),
             Path(row.path),
-            FileStat(row.size, row.mtime_ns, row.inode),
+            FileStat(row.size, row.mtime_ns, row.inode, row.ctime_ns),
             tried + 1,
             row.kind == AGAIN,
             owner,

@@ -152,6 +152,7 @@ file = Table(
     # The file of the same shot that stands for this one, whose photo_id is null then. No foreign key, as SQLite cannot
     # add one to a table that is there.
     Column("main_id", Key, index=True),
+    Column("ctime_ns", Clamped),  # of the inode; null where it is not known: see system/file_state.py
     UniqueConstraint("root_id", "relative_path"),
 )
 

@@ -107,13 +107,16 @@ def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
                 f"{number} {what}"
                 for number, what in (
                     (tally.captioned, "captioned"),
-                    (tally.recognised, "recognised"),
-                    (tally.refreshed, "with other metadata"),
+                    (tally.moved, "moved"),
+                    (tally.recognised, "recognised (moved or copied)"),
+                    (tally.refreshed_only - min(tally.moved, tally.refreshed_only), "with other metadata"),
+                    (tally.verified, "touched and unchanged"),
                     (tally.failed, "failed"),
                 )
                 if number
             ]
-            context.say(", ".join(parts))
+            if parts:
+                context.say(", ".join(parts))
             for _, error in tally.errors[:FAILURES_SHOWN]:
                 context.say(f"  {error}")
 
@@ -127,13 +130,15 @@ def _summarise(context: Context, report: IndexReport) -> None:
     if len(report.failures) > FAILURES_SHOWN:
         context.say(f"  … and {len(report.failures) - FAILURES_SHOWN:,} more: photoindex failures list")
     parts = [f"{report.captioned:,} captioned"]
-    if report.recognised:
-        parts.append(f"{report.recognised:,} recognised (moved, renamed or copied)")
+    if report.moved:
+        parts.append(f"{report.moved:,} moved")
+    if report.recognised > report.moved:
+        parts.append(f"{report.recognised - report.moved:,} recognised (copies of known photos)")
     parts.append(f"{report.unchanged:,} unchanged")
-    if report.refreshed:
-        parts.append(f"{report.refreshed:,} with other metadata")
-    if report.missing:
-        parts.append(f"{report.missing:,} gone")
+    if report.refreshed_only:
+        parts.append(f"{report.refreshed_only:,} with other metadata")
+    if report.missing > report.moved:
+        parts.append(f"{report.missing - report.moved:,} gone")
     if report.failed:
         parts.append(f"{report.failed:,} failed (photoindex failures list)")
     context.say(f"{counted(report.seen, 'photo')} in {human_seconds(report.seconds)}: " + ", ".join(parts))

@@ -44,6 +44,8 @@ COMMANDS = {
     "export": ("exchange", "Write captions and tags to sidecars or JSON lines."),
     "import": ("exchange", "Read an export back."),
     "duplicates": ("duplicates", "List photos that exist more than once."),
+    "move": ("move", "Follow a folder that lies elsewhere now."),
+    "forget": ("forget", "Remove a folder from the library; photos stay."),
     "failures": ("failures", "List, retry or ignore photos that failed."),
     "reindex": ("reindex", "Caption photos again, or rebuild the search index."),
     "jobs": ("jobs", "List, pause, resume or cancel batches."),

@@ -7,22 +7,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoindex.system.file_state import Numbers, are_unchanged, numbers_of
 from photoindex.system.paths import is_in_any
 from photoindex.types import FileEvent, FileStat, ScannedFile
-from photoindex.types.files import clamped
 
-FileState = tuple[int, int, int]  # size (bytes), modification time (ns), inode
 TELL_EVERY = 500  # files
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a scan found, against what was known. ``new`` and ``changed`` in scan order, ``missing`` sorted."""
+    """How scanned files differ from the known ones. ``new``, ``changed`` and ``undated`` in scan order, ``missing``
+    sorted.
+
+    ``undated`` are those of the ``unchanged`` files whose change time was not known before: it is to be remembered.
+    """
 
     new: tuple[ScannedFile, ...]
     changed: tuple[ScannedFile, ...]
     missing: tuple[Path, ...]
     unchanged: int
+    undated: tuple[ScannedFile, ...] = ()
 
 
 def compare(
@@ -30,12 +34,13 @@ def compare(
 ) -> Changes:
     """Sort the scanned files into new, changed and unchanged, and find the known ones that were not met.
 
-    Changed is another size (bytes) or another modification time (ns). Another inode alone is not: a remount and some
-    file systems renumber them. ``known`` must hold only what the scan could have met. Known files at or below an
-    ``unreadable`` path (those a scan reported to its ``on_problem``) are not called missing: nobody could look.
+    :meth:`.FileStat.is_unchanged` says what counts as changed. ``known`` must hold only what the scan could have met.
+    Known files at or below an ``unreadable`` path (those a scan reported to its ``on_problem``) are not called missing:
+    nobody could look.
     """
     new: list[ScannedFile] = []
     changed: list[ScannedFile] = []
+    undated: list[ScannedFile] = []
     unchanged = 0
     met: set[Path] = set()
     for file in scanned:
@@ -45,13 +50,15 @@ def compare(
         before = known.get(file.path)
         if before is None:
             new.append(file)
-        elif same_content(before, file.stat):
+        elif before.is_unchanged(file.stat):
             unchanged += 1
+            if before.ctime_ns is None and file.stat.ctime_ns is not None:
+                undated.append(file)
         else:
             changed.append(file)
     unseen = set(unreadable)
     missing = sorted(path for path in known if path not in met and not (unseen and is_in_any(path, unseen)))
-    return Changes(tuple(new), tuple(changed), tuple(missing), unchanged)
+    return Changes(tuple(new), tuple(changed), tuple(missing), unchanged, tuple(undated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class Sifted:
 
 def sift(
     met: Iterable[tuple[str, os.stat_result, str]],
-    known: dict[str, FileState],
+    known: dict[str, Numbers],
     sidecars: Mapping[str, str],
     make: Callable[[str, os.stat_result, str], ScannedFile],
     each: Callable[[int, str], None] = lambda seen, path: None,
@@ -89,7 +96,11 @@ def sift(
         before = known.get(path)
         if (sidecars or beside) and before is not None and sidecars.get(path, "") != beside:
             other_beside.append(Path(path))
-        if before is not None and before[0] == found.st_size and before[1] == clamped(found.st_mtime_ns):
+        # Most files are exactly as they were; the rule itself is asked about the others alone.
+        if before is not None and (
+            before == (found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+            or (before[3] is not None and are_unchanged(before, numbers_of(found)))
+        ):
             del known[path]
             unchanged += 1
         else:
@@ -99,27 +110,23 @@ def sift(
     return Sifted(seen, unchanged, tuple(others), tuple(other_beside))
 
 
-def same_content(before: FileStat, after: FileStat) -> bool:
-    """Whether two states of a file give no reason to think its bytes differ."""
-    return before.size == after.size and before.mtime_ns == after.mtime_ns
-
-
 def events(changes: Changes, known: Mapping[Path, FileStat]) -> Iterator[FileEvent]:
     """The file events that lead from ``known`` to what ``changes`` found.
 
     A missing file and a new one with the same inode, size and modification time are one file that moved, unless several
-    files could be meant. Moves come first, so that a path freed by one is not reported as removed after it was written.
+    files could be meant. (A rename gives it another change time.) Moves come first, so that a path freed by one is not
+    reported as removed after it was written.
     """
-    gone: dict[FileStat, list[Path]] = {}
+    gone: dict[tuple[int, ...], list[Path]] = {}
     for path in changes.missing:
-        gone.setdefault(known[path], []).append(path)
-    come: dict[FileStat, list[Path]] = {}
+        gone.setdefault(_moved_alike(known[path]), []).append(path)
+    come: dict[tuple[int, ...], list[Path]] = {}
     for file in changes.new:
-        come.setdefault(file.stat, []).append(file.path)
+        come.setdefault(_moved_alike(file.stat), []).append(file.path)
     moved: dict[Path, Path] = {}
-    for stat, sources in gone.items():
-        destinations = come.get(stat, ())
-        if stat.inode and len(sources) == 1 and len(destinations) == 1:
+    for state, sources in gone.items():
+        destinations = come.get(state, ())
+        if state[0] and len(sources) == 1 and len(destinations) == 1:
             moved[sources[0]] = destinations[0]
     for source, destination in moved.items():
         yield FileEvent("moved", source, destination)
@@ -130,3 +137,8 @@ def events(changes: Changes, known: Mapping[Path, FileStat]) -> Iterator[FileEve
     for file in (*changes.new, *changes.changed):
         if file.path not in arrived:
             yield FileEvent("written", file.path)
+
+
+def _moved_alike(stat: FileStat) -> tuple[int, ...]:
+    """What a file keeps when it is moved."""
+    return stat.inode, stat.size, stat.mtime_ns

@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from photoindex.folders.ignore_patterns import Pattern, parse
 from photoindex.system.paths import shown
 
 logger = logging.getLogger(__name__)
@@ -23,38 +23,35 @@ logger = logging.getLogger(__name__)
 IGNORE_FILE: Final = ".photoindexignore"
 MAX_BYTES: Final = 1 << 20
 
+MOST_WILDCARDS: Final = 1000  # lines of a file that are more than a name: each is tried for each photo
+
 _Signature = tuple[int, ...]
-# pathspec's name for the slash after a folder that a pattern matches, with all that lies in it.
-_FOLDER_END: Final = "ps_d"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """One pattern, as pathspec translates it, and whether it leaves out (or takes back in)."""
-
-    pattern: re.Pattern[str]
-    leaves_out: bool
-
-    def fits(self, path: str, *, is_folder: bool) -> bool:
-        """Whether it means this very path, and not merely a folder above it.
-
-        pathspec's own decision does not tell the two apart, so that folders could not be taken back in by ``!*/``.
-        """
-        found = self.pattern.search(path)
-        if found is not None and found.groupdict().get(_FOLDER_END) is None:
-            return True
-        return is_folder and any(
-            match.groupdict().get(_FOLDER_END) is not None and match.end(_FOLDER_END) == len(path) + 1
-            for match in self.pattern.finditer(path + "/")
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _Layer:
-    """The rules of one ignore file, last first; ``above`` is the part of a path that they do not look at."""
+    """The rules of one ignore file. ``above`` is the part of a path that they do not look at."""
 
-    above: str
-    rules: tuple[_Rule, ...]
+    def __init__(self, above: str, rules: Sequence[Pattern]) -> None:
+        self.above = above
+        self.names: dict[str, list[tuple[int, Pattern]]] = {}  # plain names, however many, are looked up
+        self.others: list[tuple[int, Pattern]] = []  # the last first
+        for number, rule in enumerate(rules):
+            if rule.name is None:
+                self.others.insert(0, (number, rule))
+            else:
+                self.names.setdefault(rule.name, []).insert(0, (number, rule))
+
+    def decide(self, path: Sequence[str], *, is_folder: bool) -> bool | None:
+        """Return whether the last rule that fits leaves the path out; ``None`` when none fits."""
+        fitting = (each for each in self.names.get(path[-1], ()) if is_folder or not each[1].only_folders)
+        latest, rule = next(fitting, (-1, None))
+        for number, other in self.others:
+            if number < latest:
+                break
+            if other.fits(path, is_folder=is_folder):
+                rule = other
+                break
+        return None if rule is None else rule.leaves_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,47 +61,39 @@ class IgnoreRules:
     layers: tuple[_Layer, ...] = ()
 
     def leave_out(self, path: Path, *, is_folder: bool) -> bool:
-        """Whether something in that folder is left out. The folder itself is not judged."""
+        """Return whether something in that folder is left out. The folder itself is not judged."""
         text = os.fspath(path).replace(os.sep, "/") if self.layers else ""
-        return next(
-            (
-                rule.leaves_out
-                for layer in self.layers
-                for rule in layer.rules
-                if rule.fits(text[len(layer.above) :], is_folder=is_folder)
-            ),
-            False,
-        )
+        for layer in self.layers:
+            decision = layer.decide(text[len(layer.above) :].split("/"), is_folder=is_folder)
+            if decision is not None:
+                return decision
+        return False
 
 
 class IgnoreFiles:
     """Reads ignore files when they are asked for, and again when they have changed. Safe to share between threads.
 
-    ``warn`` hears, in one line and once for each state of a file, of one that cannot be read (then the rules that were
-    last read from it stay) and of lines that are no pattern (the others hold).
+    ``warn`` receives, in one line and once for each state of a file, what is wrong with it: that it cannot be read (its
+    last rules stay), or which lines are no pattern or too many (the others hold).
     """
 
     def __init__(self, warn: Callable[[str], None] = logger.warning) -> None:
         self._warn = warn
-        self._read: dict[Path, tuple[_Signature, tuple[_Rule, ...]]] = {}
+        self._read: dict[Path, tuple[_Signature, _Layer | None]] = {}
 
     def rules_in(self, folder: Path) -> IgnoreRules:
-        """The rules for what lies directly in ``folder``: those of the files in it and in all folders above it."""
-        return IgnoreRules(tuple(layer for each in (folder, *folder.parents) for layer in self._layer(each)))
+        """Return the rules for what lies directly in ``folder``: those of its own file and of all folders above it."""
+        layers = (self._layer(each) for each in (folder, *folder.parents))
+        return IgnoreRules(tuple(layer for layer in layers if layer is not None))
 
     def rules_below(self, rules: IgnoreRules, folder: Path) -> IgnoreRules:
-        """The rules in ``folder`` when those in the folder around it are known."""
+        """Return the rules in ``folder`` when those in the folder around it are known."""
         layer = self._layer(folder)
-        return IgnoreRules((*layer, *rules.layers)) if layer else rules
+        return rules if layer is None else IgnoreRules((layer, *rules.layers))
 
-    def _layer(self, folder: Path) -> tuple[_Layer, ...]:
-        """Its own file, or nothing."""
-        rules = self._rules(folder / IGNORE_FILE)
-        if not rules:
-            return ()
-        return (_Layer(os.path.join(folder, "").replace(os.sep, "/") if folder.parts else "", rules),)
-
-    def _rules(self, path: Path) -> tuple[_Rule, ...]:
+    def _layer(self, folder: Path) -> _Layer | None:
+        """Return the rules of a folder's own file; ``None`` when it has none."""
+        path = folder / IGNORE_FILE
         problem: OSError | None = None
         signature: _Signature
         try:
@@ -113,39 +102,50 @@ class IgnoreFiles:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
                 self._read.pop(path, None)
-                return ()
+                return None
             problem, signature = error, (error.errno or 0,)
         known = self._read.get(path)
         if known is not None and known[0] == signature:
             return known[1]
-        rules = known[1] if known is not None else ()
+        layer = known[1] if known is not None else None
         try:
             if problem is not None:
                 raise problem
-            rules = self._compiled(path, _lines(path, found))
+            rules = self._parsed(path, _lines(path, found))
+            above = os.path.join(folder, "").replace(os.sep, "/") if folder.parts else ""
+            layer = _Layer(above, rules) if rules else None
         except OSError as error:
             self._warn(f"cannot read {shown(path)}: {error.strerror or error}; its rules stay as they were")
-        self._read[path] = (signature, rules)
-        return rules
+        self._read[path] = (signature, layer)
+        return layer
 
-    def _compiled(self, path: Path, lines: list[str]) -> tuple[_Rule, ...]:
-        # Imported here: most libraries have no such file.
-        from pathspec import GitIgnoreSpec
-
-        rules: list[_Rule] = []
+    def _parsed(self, path: Path, lines: list[str]) -> list[Pattern]:
+        rules: list[Pattern] = []
         bad: list[int] = []
+        surplus: list[int] = []
+        wildcards = 0
         for number, line in enumerate(lines, 1):
             try:
-                # The other backends of pathspec take no names that are not valid text.
-                for translated in GitIgnoreSpec.from_lines([line], backend="simple").patterns:
-                    if translated.include is not None and isinstance(translated.regex, re.Pattern):
-                        rules.append(_Rule(translated.regex, translated.include))
-            except (ValueError, re.error):
+                rule = parse(line)
+            except ValueError:
                 bad.append(number)
+                continue
+            if rule is None:
+                continue
+            wildcards += rule.name is None
+            if rule.name is None and wildcards > MOST_WILDCARDS:
+                surplus.append(number)
+            else:
+                rules.append(rule)
         if bad:
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             self._warn(f"line {bad[0]}{more} of {shown(path)} is no pattern of gitignore and does not count")
-        return tuple(reversed(rules))
+        if surplus:
+            self._warn(
+                f"{shown(path)} has more than {MOST_WILDCARDS:,} patterns with wildcards or folders: those from line "
+                f"{surplus[0]} on do not count"
+            )
+        return rules
 
 
 def _lines(path: Path, found: os.stat_result) -> list[str]:

@@ -88,6 +88,7 @@ class FolderObserver:
         poll_seconds: float = 10.0,
         *,
         mode: str = "auto",
+        wait_for_roots: bool = False,
         make_observer: Callable[[], BaseObserver] = Observer,
         limits: InotifyLimits | None = None,
         mountinfo: Callable[[], str] = read_mountinfo,
@@ -99,6 +100,9 @@ class FolderObserver:
         self._make_observer = make_observer
         self._limits = limits or InotifyLimits()
         self._wanted = mode
+        self._wait_for_roots = wait_for_roots
+        self._refusal: str | None = None  # why watchdog cannot be used, if so
+        self._absent: set[Path] = set()  # roots that are waited for
         self._mountinfo = mountinfo
         self._observer: BaseObserver | None = None
         self._keeper: threading.Thread | None = None
@@ -113,19 +117,25 @@ class FolderObserver:
         """Begin to watch; on return every later change is seen. Does nothing when started already.
 
         Takes one walk of each root. Raises :class:`FolderError` when a root does not exist or is not a folder; then
-        nothing is watched.
+        nothing is watched. With ``wait_for_roots`` such a root is watched as soon as it is a folder, which an
+        ``overflow`` event reports.
         """
         if self._keeper is not None:
             return
+        self._absent = {root for root in self._roots if self._wait_for_roots and not os.path.isdir(root)}
         for root in self._roots:
-            check_folder(root)
+            if root not in self._absent:
+                check_folder(root)
         self._stopping.clear()
         self._notices.clear()
         self._reasons.clear()
         try:
-            refusal = self._start_observer()
+            self._refusal = self._start_observer()
             for root in self._roots:
-                self._begin(root, refusal)
+                if root in self._absent:
+                    self._poll_instead(root, "it is not there yet")
+                else:
+                    self._begin(root, self._refusal)
         except BaseException:
             self.stop()
             raise
@@ -336,11 +346,23 @@ class FolderObserver:
 
     def _keep(self) -> None:
         while not self._stopping.wait(self._poll_seconds):
+            for root in [root for root in self._absent if os.path.isdir(root)]:
+                self._guarded(root, partial(self._begin_late, root))
             for tree in list(self._watched.values()):
                 self._guarded(tree.root, partial(self._check, tree))
             for polled in list(self._polled.values()):
                 if time.monotonic() >= polled.rests_until:
                     self._guarded(polled.root, partial(self._poll, polled))
+
+    def _begin_late(self, root: Path) -> None:
+        """Watch a root that was not there at the start."""
+        self._polled.pop(root, None)
+        self._reasons.pop(root, None)
+        self._note("mode", root, None)
+        self._note("look", root, None)
+        self._begin(root, self._refusal)
+        self._absent.discard(root)
+        self._deliver(FileEvent("overflow", root))
 
     def _guarded(self, root: Path, step: Callable[[], None]) -> None:
         try:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoindex.folders.compare import same_content
 from photoindex.folders.walk import file_stat
 from photoindex.types import FileStat
 
@@ -162,7 +161,7 @@ class Settler:
         if found is None:
             del self._pending[path]
             return None
-        if pending.seen is None or not same_content(pending.seen, found):
+        if pending.seen is None or not pending.seen.is_unchanged(found):
             pending.seen, pending.last_change, pending.empty = found, now, False
             return None
         patience_ends = pending.last_change + EMPTY_PATIENCE * self._quiet

@@ -1,4 +1,4 @@
-"""Reading again what photos and their sidecars say, for the photos that are marked for it, without captioning them.
+"""Read the metadata of photos and their sidecars again, without captioning them, for photos that are marked.
 
 Photos are marked when a sidecar came, changed or went, when their file was renamed, and once for all that were indexed
 before their metadata was kept. The reading is done by decode workers, which may crash or hang without harm.
@@ -24,11 +24,11 @@ from photoindex.types import DecodedPhoto, PhotoFacts, Progress, Written
 
 BATCH = 256  # photos read between two looks at what else is to be done
 MOST_COPIES = 8  # files of one content whose sidecars are read together
-PROBLEMS_TOLD = 10  # in one run, a line each
+MOST_PROBLEMS = 10  # reported in one run, a line each
 
 
 class Refresher:
-    """Reads marked photos again. ``notice`` hears what could not be read, a line each; of many only the first."""
+    """Reads the metadata of marked photos again."""
 
     def __init__(self, database: Database, settings: Settings, gazetteer: Gazetteer) -> None:
         self._database = database
@@ -43,13 +43,14 @@ class Refresher:
         progress: Callable[[Progress], None] | None = None,
         between: Callable[[], None] | None = None,
         notice: Callable[[Sequence[str]], None] = lambda _: None,
-    ) -> int:
-        """Read every marked photo that has a file again; returns how many. ``between`` is called between batches."""
+    ) -> list[int]:
+        """Read every marked photo that has a file again; return their ids. ``between`` is called between batches, and
+        ``notice`` receives what could not be read, a line each."""
         with self._database.read() as connection:
             todo = [pair for pair in metadata.stale_photos(connection) if pair not in self._unreadable]
         if not todo:
-            return 0
-        done = 0
+            return []
+        done: list[int] = []
         remaining = iter(todo)
         with Decoder.by_settings(self._settings, 1, describe_photo) as decoder:
             while not stop.is_set() and (batch := list(islice(remaining, BATCH))):
@@ -57,10 +58,12 @@ class Refresher:
                     between()
                 done += self._read(decoder, batch, notice)
                 if progress is not None:
-                    progress(Progress("reading metadata", done, len(todo)))
+                    progress(Progress("reading metadata", len(done), len(todo)))
         return done
 
-    def _read(self, decoder: Decoder, batch: Sequence[tuple[int, int]], notice: Callable[[Sequence[str]], None]) -> int:
+    def _read(
+        self, decoder: Decoder, batch: Sequence[tuple[int, int]], notice: Callable[[Sequence[str]], None]
+    ) -> list[int]:
         with self._database.read() as connection:
             paths_of = files.paths_of(connection, [photo_id for photo_id, _ in batch])
         wanted = {pair: _worth_reading(paths_of[pair[0]][0]) for pair in batch}
@@ -90,11 +93,11 @@ class Refresher:
             files.note_sidecars(connection, states)
             metadata.clear_stale(connection, done)
         notice(problems)
-        return len(batch)
+        return [photo_id for photo_id, _ in batch]
 
 
-def mark_beside(database: Database, changed: Iterable[Path]) -> None:
-    """Mark the photos that these sidecars, which came, changed or went, belong to."""
+def mark_photos_of(database: Database, changed: Iterable[Path]) -> None:
+    """Mark the photos of these sidecars, which came, changed or went, for being read again."""
     by_folder: dict[Path, list[str]] = {}
     for path in changed:
         by_folder.setdefault(path.parent, []).append(path.name)
@@ -105,23 +108,23 @@ def mark_beside(database: Database, changed: Iterable[Path]) -> None:
 
 
 def _worth_reading(paths: Sequence[Path]) -> list[Path]:
-    """Of the files of one content: one for what all have in them, and those that have sidecars."""
+    """Return the files of one content that must be read: those with sidecars, or else any one of them."""
     with_sidecars = [path for path in paths if sidecars.beside(path)][:MOST_COPIES]
     return with_sidecars or list(paths[:1])
 
 
 def _joined(read: Sequence[DecodedPhoto]) -> tuple[PhotoFacts, Written]:
-    """What several copies say together; of facts and captions that of the first that has one."""
+    """Return what several copies say together; of facts and captions that of the first that has one."""
     first, *others = read
     facts, written = first.facts, first.written
     for other in others:
-        said = other.written
+        also = other.written
         written = Written(
-            title=written.title or said.title,
-            caption=written.caption or said.caption,
-            keywords=each_once((*written.keywords, *said.keywords)),
-            people=each_once((*written.people, *said.people)),
-            places=each_once((*written.places, *said.places)),
+            title=written.title or also.title,
+            caption=written.caption or also.caption,
+            keywords=each_once((*written.keywords, *also.keywords)),
+            people=each_once((*written.people, *also.people)),
+            places=each_once((*written.places, *also.places)),
         )
         facts = dataclasses.replace(facts, rating=facts.rating if facts.rating is not None else other.facts.rating)
     return facts, written

@@ -1,4 +1,4 @@
-"""Captioning anew what the library holds: which photos, how long it will take, and as one batch of jobs."""
+"""Caption photos again: choose them, predict the time it takes, and make them one batch of jobs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What captioning anew would do: ``photos`` of them, by the model whose caption each has now (``by_model``), at
-    ``rate`` photos a second. ``rate_from`` says where that is known from: ``batch 3``, ``a trial of 16``; both are
-    ``None`` when no photo could be tried."""
+    """What captioning again would do.
+
+    ``by_model`` counts the photos by the model whose caption each has now. ``rate`` is in photos a second;
+    ``rate_from`` says what it was measured by: ``batch 3``, ``a trial of 16``. Both are ``None`` when no photo could be
+    tried.
+    """
 
     photos: int
     by_model: dict[str, int]
@@ -40,19 +43,16 @@ class Plan:
 
 
 class Recaptioner:
-    """Makes batches of photos that are to be captioned anew, and works them off.
-
-    ``match`` gives the ids of the photos that answer a query.
-    """
+    """Makes batches of photos to caption again, and works them off. ``match`` returns the ids of a query's photos."""
 
     def __init__(self, database: Database, pipeline: Pipeline, match: Callable[[str], Sequence[int]]) -> None:
         self._database = database
         self._pipeline = pipeline
         self._match = match
 
-    def files(self, kind: BatchKind, query: str | None) -> list[int]:
-        """One file of each photo: of ``stale`` ones (captioned by another model), else of all; with a query of those
-        that answer it."""
+    def choose(self, kind: BatchKind, query: str | None) -> list[int]:
+        """Return the ids of one file of each photo: of ``stale`` ones (captioned by another model), else of all; with a
+        query, of those that answer it."""
         identity = self._pipeline.captioner.identity if kind == STALE else None
         chosen = None if query is None else self._match(query)
         with self._database.read() as connection:
@@ -67,9 +67,9 @@ class Recaptioner:
         stop: threading.Event | None,
         started: Callable[[int | None, int], None],
     ) -> Tally:
-        """Make a batch and work off what is due. ``started`` is told the batch's id and number of photos."""
+        """Make a batch and work off what is due. ``started`` receives the batch's id and its number of photos."""
         model_setting, now = self._pipeline.model_setting, utc_now()
-        chosen = [] if kind == "failed" else self.files(kind, query)
+        chosen = [] if kind == "failed" else self.choose(kind, query)
         with self._database.write() as connection:
             if kind == "failed":
                 made = batches.create_of_failures(connection, model=model_setting, priority=priority, now=now)
@@ -81,9 +81,9 @@ class Recaptioner:
         return self._pipeline.run(stop=stop, progress=progress)
 
     def plan(self, kind: BatchKind, query: str | None) -> Plan:
-        """Count what :meth:`run` would do and say how long it would take, by the rate of the last batch with this model
-        or else by captioning a few of the photos now, of which nothing is stored."""
-        chosen = [] if kind == "failed" else self.files(kind, query)
+        """Count what :meth:`run` would do and predict how long it takes, by the rate of the last batch with this model,
+        or else by captioning a few of the photos now without storing anything."""
+        chosen = [] if kind == "failed" else self.choose(kind, query)
         with self._database.read() as connection:
             if kind == "failed":
                 paths = [failure.path for failure in failures(connection)]
@@ -102,7 +102,7 @@ class Recaptioner:
         )
 
     def _try(self, paths: Sequence[Path]) -> tuple[int, float]:
-        """How many of these photos could be captioned, and the seconds that it took."""
+        """Return how many of these photos could be captioned, and the seconds that it took."""
         if not paths:
             return 0, 0.0
         self._caption(paths[:1])  # the first takes longer: workers start and the model warms up
@@ -118,5 +118,5 @@ class Recaptioner:
 
 
 def _spread(items: Sequence[Item]) -> list[Item]:
-    """A few items from all over the sequence: photos of one folder are often of one camera."""
+    """Return a few items from all over the sequence: photos of one folder are often of one camera."""
     return list(items[:: max(1, -(-len(items) // TRIAL_PHOTOS))])

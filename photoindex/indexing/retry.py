@@ -1,4 +1,4 @@
-"""Trying again what failed for a reason that may pass: exponential backoff, for a program that runs for years."""
+"""Try again what failed for a reason that may pass: exponential backoff, for a program that runs for years."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, DecoderUna
 
 FIRST_PAUSE: Final = 1.0  # seconds; each pause is twice as long as the one before
 LONGEST_PAUSE: Final = 300.0
-# A full disk, a lock that somebody holds, an input/output error, too little memory, too many processes. Not: a damaged
-# catalogue, or one that a newer version has taken over, which must not be written to again.
+# A full disk, a lock that somebody holds, an input/output error, too little memory, too many processes. Not: a
+# catalogue that is damaged, was replaced, or was taken over by a newer version, which must not be written to again.
 PASSING: Final = (CatalogueUnavailable, FullTextError, CaptionerCrashed, DecoderUnavailable, OSError)
 
 Result = TypeVar("Result")
@@ -19,8 +19,8 @@ Result = TypeVar("Result")
 class Retry:
     """Repeats steps until they succeed, as long as they fail with one of :data:`PASSING`.
 
-    ``notice`` hears of each trouble once, in one line, and when it is over. ``pause`` waits so many seconds, or less
-    when the program is to stop, which ``stopped`` tells. ``let_go`` is called before a pause, to free what is held.
+    ``notice`` receives each trouble once, in one line, and a line when it is over. ``pause`` waits so many seconds, or
+    less when the program is to stop, as ``stopped`` says. ``release`` is called before a pause, to free what is held.
     """
 
     def __init__(
@@ -28,39 +28,39 @@ class Retry:
         notice: Callable[[str], None],
         pause: Callable[[float], object],
         stopped: Callable[[], bool],
-        let_go: Callable[[], None],
+        release: Callable[[], None],
     ) -> None:
         self._notice = notice
         self._pause = pause
         self._stopped = stopped
-        self._let_go = let_go
-        self._told: str | None = None
+        self._release = release
+        self._noticed: str | None = None
 
     @property
-    def held_up(self) -> bool:
-        """Whether the step at hand has failed before."""
-        return self._told is not None
+    def is_retrying(self) -> bool:
+        """Whether the current step has failed before."""
+        return self._noticed is not None
 
     def until_done(self, step: Callable[[], Result]) -> Result | None:
-        """What ``step`` returns at last; ``None`` when told to stop before. It must bear being repeated."""
+        """Return what ``step`` returns at last; ``None`` when stopped before. The step must allow to be repeated."""
         seconds = FIRST_PAUSE
         while not self._stopped():
             try:
                 result = step()
             except PASSING as error:
-                self._tell(error)
-                self._let_go()
+                self._report(error)
+                self._release()
                 self._pause(seconds)
                 seconds = min(2 * seconds, LONGEST_PAUSE)
             else:
-                if self.held_up:
-                    self._notice("that is over; going on")
-                    self._told = None
+                if self.is_retrying:
+                    self._notice("it works again; going on")
+                    self._noticed = None
                 return result
         return None
 
-    def _tell(self, error: Exception) -> None:
+    def _report(self, error: Exception) -> None:
         line = str(error)
-        if line != self._told:
+        if line != self._noticed:
             self._notice(f"{line}; nothing is lost, trying again until it works")
-        self._told = line
+        self._noticed = line

@@ -1,4 +1,4 @@
-"""Storing what was found out about photos: a batch in one transaction, by a few statements however many they are.
+"""Store the results of captioning: a batch in one transaction, by a few statements however many photos it has.
 
 Every function takes an open transaction and is one step of it.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from photoindex.catalogue import batches, files, jobs, metadata, photos, raw_pairs
-from photoindex.indexing.hashing import Ready
+from photoindex.indexing.hashing import HashedJob
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.places import Gazetteer
 from photoindex.types import DecodedPhoto
@@ -21,9 +21,9 @@ from photoindex.types import DecodedPhoto
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Files of one content, and what the first of them decodes to."""
+    """Files of one content, and what the first of them was decoded to."""
 
-    group: Sequence[Ready]
+    group: Sequence[HashedJob]
     decoded: DecodedPhoto
 
 
@@ -52,7 +52,7 @@ def sort_out(connection: Connection, results: Sequence[Result]) -> tuple[dict[in
 
 
 def save_contents(connection: Connection, results: Sequence[Result], gazetteer: Gazetteer) -> list[int]:
-    """Store what the files are and say, without captions; returns the photos' ids. No two are of the same content."""
+    """Store the facts and the metadata of photos, without captions; return their ids. All must differ in content."""
     contents = [
         photos.Content(
             result.group[0].content_hash,
@@ -63,13 +63,13 @@ def save_contents(connection: Connection, results: Sequence[Result], gazetteer: 
         for result in results
     ]
     ids = photos.save_photos(connection, contents)
-    said = {photo_id: result.decoded.written for photo_id, result in zip(ids, results, strict=True)}
-    metadata.save_written(connection, said)
+    written = {photo_id: result.decoded.written for photo_id, result in zip(ids, results, strict=True)}
+    metadata.save_written(connection, written)
     return ids
 
 
 def link(connection: Connection, results: Mapping[int, Result]) -> None:
-    """These files hold these photos, by id, and their jobs are done."""
+    """Link files to the photos they hold, by id, and finish their jobs."""
     links, unread = [], []
     for photo_id, result in results.items():
         first, *others = result.group
@@ -82,27 +82,32 @@ def link(connection: Connection, results: Mapping[int, Result]) -> None:
     _finish(connection, [ready for result in results.values() for ready in result.group])
 
 
-def recognise(connection: Connection, met: Sequence[tuple[Ready, int]]) -> int:
-    """These files hold photos, by id, that have a caption already: their jobs are done without one.
+def recognise(connection: Connection, met: Sequence[tuple[HashedJob, int]]) -> tuple[list[int], int]:
+    """Link files to photos, by id, that have a caption already, and finish their jobs. Files whose jobs are not this
+    worker's any more are left out.
 
-    Returns how many; those whose jobs are not this worker's any more are left out.
+    Return the ids of photos whose files came, one for each file, and how many other files were only touched.
     """
     held = jobs.sort_out(connection, (ready.job for ready, _ in met))
     known = [(ready, photo_id) for ready, photo_id in met if ready.job in held.own]
+    before = files.photos_held(connection, [ready.job.file_id for ready, _ in known])
+    came = [
+        (ready, photo_id) for ready, photo_id in known if ready.job.again or before.get(ready.job.file_id) != photo_id
+    ]
     files.link_photos(connection, [files.Link(ready.job.file_id, photo_id, ready.stat) for ready, photo_id in known])
-    beside = {photo_id for ready, photo_id in known if sidecars.beside(ready.job.path)}
-    metadata.mark_stale(connection, sorted(beside))
-    metadata.mark_if_named(connection, sorted({photo_id for _, photo_id in known} - beside))
+    with_sidecars = {photo_id for ready, photo_id in came if sidecars.beside(ready.job.path)}
+    metadata.mark_stale(connection, sorted(with_sidecars))
+    metadata.mark_if_named(connection, sorted({photo_id for _, photo_id in came} - with_sidecars))
     _finish(connection, [ready for ready, _ in known])
-    batches.add_done(connection, by_batch([ready for ready, _ in known]), 0.0)
-    return len(known)
+    batches.add_done(connection, count_by_batch([ready for ready, _ in known]), 0.0)
+    return [photo_id for _, photo_id in came], len(known) - len(came)
 
 
-def _finish(connection: Connection, done: Sequence[Ready]) -> None:
+def _finish(connection: Connection, done: Sequence[HashedJob]) -> None:
     raw_pairs.settle(connection, [ready.job.file_id for ready in done])
     jobs.finish(connection, [ready.job for ready in done])
 
 
-def by_batch(done: Sequence[Ready]) -> Counter[int]:
-    """How many of these jobs each batch asked for."""
+def count_by_batch(done: Sequence[HashedJob]) -> Counter[int]:
+    """Return how many of these jobs belong to each batch, by its id."""
     return Counter(ready.job.batch_id for ready in done if ready.job.batch_id is not None)

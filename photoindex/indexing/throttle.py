@@ -1,4 +1,4 @@
-"""The limit of photos a second (``max_rate``)."""
+"""Limit the photos captioned per second (``max_rate``)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 import time
 from collections.abc import Callable
 
-AHEAD_SECONDS = 5.0  # of work that is claimed at once, so that a slow run still hears of renames soon
+AHEAD_SECONDS = 5.0  # of work that is claimed at once, so that a slow run still follows renames soon
 
 
-class Pace:
-    """At most ``rate`` photos a second, evenly, and without catching up on time that went by idle; 0: no limit."""
+class Throttle:
+    """Spaces photos evenly, at most ``rate`` a second; 0: no limit. Time that passes unused is not made up for."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._now = now
         self._free_at = -math.inf
 
-    def begin(self) -> float:
-        """Seconds to wait before the next photo, which counts as begun then."""
+    def reserve(self) -> float:
+        """Reserve the next photo; return the seconds to wait before it is begun."""
         if not self._rate:
             return 0.0
         now = self._now()
@@ -26,6 +26,6 @@ class Pace:
         self._free_at = start + 1 / self._rate
         return start - now
 
-    def at_once(self, most: int, seconds: float = AHEAD_SECONDS) -> int:
-        """How many photos of ``most`` are to be taken together, so that they are through in so many seconds."""
+    def batch_size(self, most: int, seconds: float = AHEAD_SECONDS) -> int:
+        """Return how many photos, at most ``most``, can be begun within so many seconds; at least one."""
         return most if not self._rate else max(1, min(most, math.ceil(self._rate * seconds)))

@@ -1,8 +1,8 @@
-"""What a watcher tells others of itself: notes in the catalogue, for ``photoindex status`` in another process.
+"""The state of a running watcher, as notes in the catalogue, for ``photoindex status`` in another process.
 
-What only the watcher knows (the watches it holds, the last event, the files that settle) is written beside each root,
-with the watcher's name and the time. Changes are looked for every ten seconds at most; without one a note says every
-five minutes that the watcher lives, no more often, so that a disk may go to sleep.
+What only the watcher knows (the watches it holds, the last event, the files that settle) is stored with each root,
+with the watcher's name and the time. Changes are looked for every ten seconds at most; without any, a note is written
+every five minutes to say that the watcher lives, no more often, so that a disk may go to sleep.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from photoindex.catalogue import jobs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import forget_watcher, list_roots, note_watcher
-from photoindex.errors import CatalogueError
+from photoindex.errors import CatalogueError, CatalogueReadOnly, CatalogueUnavailable
 from photoindex.folders import FolderObserver, Settler
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import is_at_or_below
@@ -35,10 +35,10 @@ class _Note:
     last_event_at: datetime | None
 
 
-class WatchJournal:
-    """The notes of one watcher. ``clock`` gives seconds and never goes back.
+class WatchReporter:
+    """Writes the notes of one watcher. ``clock`` gives seconds and never goes back.
 
-    A catalogue that cannot be written is no error here: the next note says the same.
+    A catalogue that cannot be written for now is no error here: the next note says the same.
     """
 
     def __init__(
@@ -59,27 +59,27 @@ class WatchJournal:
         self._written_at = 0.0
         self._written: dict[Path, _Note] = {}
 
-    def heard(self, path: Path) -> None:
-        """An event came for ``path``."""
+    def note_event(self, path: Path) -> None:
+        """Remember that an event came for ``path``."""
         place = next((place for place in self._places if is_at_or_below(path, place)), None)
         if place is not None:
             self._events[place] = utc_now()
 
     def due_in(self) -> float:
-        """Seconds until :meth:`write_when_due` will have something to write."""
+        """Return the seconds until :meth:`write_when_due` has something to write."""
         if self._looked_at is None:
             return 0.0
-        changed = self._look() != self._written
+        changed = self._snapshot() != self._written
         due = self._looked_at + LOOK_SECONDS if changed else self._written_at + HEARTBEAT_SECONDS
         return max(0.0, due - self._clock())
 
     def write_when_due(self) -> None:
-        """Write the notes if they changed, or if it is time to. Cheap when it is not."""
+        """Write the notes if they changed or are old. Cheap when nothing is due."""
         now = self._clock()
         if self._looked_at is not None and now - self._looked_at < LOOK_SECONDS:
             return
         first, self._looked_at = self._looked_at is None, now
-        notes = self._look()
+        notes = self._snapshot()
         if not first and notes == self._written and now - self._written_at < HEARTBEAT_SECONDS:
             return
         try:
@@ -91,20 +91,20 @@ class WatchJournal:
                             connection, root.id, jobs.owner_name(), watches=note.watches, settling=note.settling,
                             last_event_at=note.last_event_at,
                         )  # fmt: skip
-        except CatalogueError as error:
-            logger.debug("cannot note how the watching stands: %s", error)
+        except (CatalogueUnavailable, CatalogueReadOnly) as error:
+            logger.debug("cannot write the notes of this watcher: %s", error)
             return
         self._written, self._written_at = notes, now
 
     def close(self) -> None:
-        """Say that this watcher has ended."""
+        """Write that this watcher has ended."""
         try:
             with self._database.write() as connection:
                 forget_watcher(connection, jobs.owner_name())
         except CatalogueError as error:
-            logger.debug("cannot note that the watching has ended: %s", error)
+            logger.debug("cannot write that this watcher has ended: %s", error)
 
-    def _look(self) -> dict[Path, _Note]:
+    def _snapshot(self) -> dict[Path, _Note]:
         return {
             place: _Note(self._observer.watches(place), self._settler.pending_below(place), self._events.get(place))
             for place in self._places

@@ -1,13 +1,12 @@
-"""Keeping up with folders for as long as asked: compare them, follow the events, compare again now and then.
+"""Keep up with folders for as long as asked: compare them, follow the events, compare again now and then.
 
-A watch does not end for what may pass, such as a full disk: what could not be done then is kept in the catalogue, in
-the settler or as the event at hand, and done when it can be (:mod:`photoindex.indexing.retry`).
+A watch does not end for what may pass, such as a full disk or a folder that is away: what could not be done is kept in
+the catalogue, in the settler or as the current event, and done when it can be (:mod:`photoindex.indexing.retry`).
 """
 
 from __future__ import annotations
 
 import math
-import os
 import queue
 import threading
 import time
@@ -16,28 +15,25 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from photoindex.catalogue import files, metadata
 from photoindex.catalogue.backups import DailyBackup
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.roots import Root, list_roots, note_mode
+from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.config import Settings
 from photoindex.errors import FolderError
-from photoindex.folders import IGNORE_FILE, FolderObserver, Settler
+from photoindex.folders import FolderObserver, Settler
 from photoindex.folders.lock import held
+from photoindex.indexing.event_handlers import EventHandlers
 from photoindex.indexing.indexer import Indexer
-from photoindex.indexing.metadata_refresh import mark_beside
-from photoindex.indexing.missing_photos import Suspension
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.retry import Retry
-from photoindex.indexing.watch_status import WatchJournal
-from photoindex.media.metadata.sidecars import is_sidecar
-from photoindex.system.paths import absolute, is_in_any, root_of
+from photoindex.indexing.watch_status import WatchReporter
+from photoindex.system.paths import absolute, is_at_or_below, is_in_any, root_of, shown
 from photoindex.types import FileEvent, IndexReport, Progress, Tally
 
 EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead
 DRAIN_SECONDS = 3.0  # the longest that events are handled in one go
 IDLE_SECONDS = 60.0  # the longest the watcher sleeps without looking at the clock
-SUSPENDED_SECONDS = 60.0  # how often it is looked whether the photos of a suspended root are back
+SUSPENDED_SECONDS = 60.0  # between two looks whether the photos of a suspended root are back
 
 
 class Watcher:
@@ -64,39 +60,51 @@ class Watcher:
         self._stop = stop
         self._report = report
         self._notice = notice
-        self._suspension = Suspension(database, settings, notice)
-        self._indexer = Indexer(
-            database, pipeline, settings, report=report, notice=notice, settler=settler, suspension=self._suspension
-        )
+        self._indexer = Indexer(database, pipeline, settings, report=report, notice=notice, settler=settler)
         self._settler = self._indexer.settler
+        self._comparer = self._indexer.comparer
         self._events: queue.SimpleQueue[FileEvent | None] = queue.SimpleQueue()
         self._observer = FolderObserver(
-            self._places, self._indexer.filter, self._receive, settings.poll_seconds, mode=settings.watch_mode
-        )
-        self._journal = WatchJournal(database, self._observer, self._settler, self._places)
+            self._places, self._indexer.filter, self._receive, settings.poll_seconds, mode=settings.watch_mode,
+            wait_for_roots=True,
+        )  # fmt: skip
+        self._reporter = WatchReporter(database, self._observer, self._settler, self._places)
+        self._handlers = EventHandlers(database, self._indexer, self._compare_again)
         self._retry = Retry(notice, partial(pause, stop), stop.is_set, pipeline.close)
         self._backup = DailyBackup(database, settings.backup_days, notice)
-        self._at_hand: FileEvent | None = None  # not handled to the end
-        self._removals: list[Path] = []  # told by events, to be judged together
+        self._current_event: FileEvent | None = None  # not handled to the end
         self._events_lost = threading.Event()
-        self._told: set[str] = set()  # the observer's problems
-        self._reconciled_at = self._worked_at = self._looked_for_suspended_at = time.monotonic()
+        self._noticed: set[str] = set()  # the observer's problems
+        self._unread: set[Path] = set()  # places whose comparison failed
+        self._reconciled_at = self._worked_at = self._looked_again_at = time.monotonic()
 
     def run(
         self, ready: Callable[[IndexReport], None] = lambda _: None, worked: Callable[[Tally], None] = lambda _: None
     ) -> None:
-        """Index the folders, then keep up with them until told to stop.
+        """Index the folders, then keep up with them until ``stop`` is set.
 
-        ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work. Raises
-        :class:`FolderError` for what is no folder, and for one that another process is watching.
+        ``ready`` is called once, when all that was there is done; ``worked`` after each later piece of work. A folder
+        that is not there is waited for, unless the library does not know it and no other is there. Raises
+        :class:`FolderError` for what is not a folder, and for one that another process is watching.
         """
-        for place in self._places:
-            if not place.is_dir():
-                raise FolderError(f"cannot watch {place}: " + ("not a folder" if place.exists() else "no such folder"))
+        self._check_places()
         with ExitStack() as stack:
             for place in dict.fromkeys(self._places):
                 stack.enter_context(held(place, self._settings.data_dir / "watchers"))
             self._run(ready, worked)
+
+    def _check_places(self) -> None:
+        absent = [place for place in self._places if not place.exists()]
+        for place in self._places:
+            if place not in absent and not place.is_dir():
+                raise FolderError(f"cannot watch {shown(place)}: not a folder")
+        with self._database.read() as connection:
+            roots = list_roots(connection)
+        for place in absent:
+            known = root_of(roots, place) is not None or any(is_at_or_below(root.path, place) for root in roots)
+            if not known and len(absent) == len(self._places):
+                raise FolderError(f"cannot watch {shown(place)}: no such folder")
+            self._notice(f"{shown(place)} is not there: it is watched as soon as it is")
 
     def _run(self, ready: Callable[[IndexReport], None], worked: Callable[[Tally], None]) -> None:
         # The observer first: what happens during the first comparison is then seen twice rather than never.
@@ -110,16 +118,18 @@ class Watcher:
         waker = threading.Thread(target=wake, name="photoindex-stop", daemon=True)
         waker.start()
         try:
-            report = self._indexer.index(self._places, self._stop, between=self._between, watch=self._retry.until_done)
+            there = [place for place in self._places if place.is_dir()]
+            report = self._indexer.index(there, self._stop, between=self._between, watch=self._retry.until_done)
             self._retry.until_done(self._note_modes)
             if not self._stop.is_set():
                 ready(report)
             self._reconciled_at = self._worked_at = time.monotonic()
+            self._unread.update(self._unknown_places())
             while not self._stop.is_set():
                 self._retry.until_done(partial(self._turn, worked))
         finally:
             self._observer.stop()
-            self._journal.close()
+            self._reporter.close()
             self._stop.set()
             waker.join()
 
@@ -134,8 +144,8 @@ class Watcher:
 
     def _turn(self, worked: Callable[[Tally], None]) -> None:
         """Wait for something to do, and do it."""
-        self._tell_problems()
-        self._drain(0.0 if self._retry.held_up else self._wait_seconds())
+        self._report_problems()
+        self._drain(0.0 if self._retry.is_retrying else self._wait_seconds())
         if self._stop.is_set():
             return
         self._compare_when_due()
@@ -144,7 +154,8 @@ class Watcher:
         try:
             self._pipeline.run(stop=self._stop, progress=self._report, between=self._between, tally=tally)
         finally:
-            if tally.done or tally.refreshed:
+            self._handlers.count_moves(tally)
+            if tally.done or tally.refreshed or tally.moved:
                 self._worked_at = time.monotonic()
                 worked(tally)
         self._backup.make_when_due()
@@ -156,24 +167,49 @@ class Watcher:
         if self._events_lost.is_set():
             self._events_lost.clear()
             self._reconciled_at = -math.inf
-        if time.monotonic() - self._reconciled_at >= self._settings.reconcile_seconds:
+        now = time.monotonic()
+        if now - self._reconciled_at >= self._settings.reconcile_seconds:
             for place in self._places:
-                self._indexer.compare_again(place)
-            self._reconciled_at = self._looked_for_suspended_at = time.monotonic()
-        elif time.monotonic() - self._looked_for_suspended_at >= SUSPENDED_SECONDS:
-            with self._database.read() as connection:
-                suspended = [root.path for root in list_roots(connection) if root.suspended_photos is not None]
-            for path in suspended:
-                if is_in_any(path, self._places):
-                    self._indexer.compare_again(path)
-            self._looked_for_suspended_at = time.monotonic()
+                self._compare_again(place)
+            self._reconciled_at = self._looked_again_at = time.monotonic()
+        elif now - self._looked_again_at >= min(SUSPENDED_SECONDS, self._look_again_seconds()):
+            for path in [*self._unread, *self._suspended()]:
+                self._compare_again(path)
+            self._looked_again_at = time.monotonic()
 
-    def _tell_problems(self) -> None:
-        problems = [problem for problem in self._observer.problems() if problem not in self._told]
+    def _compare_again(self, folder: Path) -> None:
+        """Compare a folder. A watched one that was not there or could not be read before becomes a root."""
+        if folder in self._places:
+            try:
+                self._comparer.compare(folder)
+                self._unread.discard(folder)
+            except (FolderError, OSError) as error:
+                if folder.is_dir() and folder not in self._unread:
+                    self._notice(f"{error}; it is compared as soon as it can be read")
+                self._unread.add(folder)
+        else:
+            self._comparer.compare_again(folder)
+
+    def _look_again_seconds(self) -> float:
+        return self._settings.poll_seconds if self._unread else SUSPENDED_SECONDS
+
+    def _suspended(self) -> list[Path]:
+        with self._database.read() as connection:
+            suspended = [root.path for root in list_roots(connection) if root.suspended_photos is not None]
+        return [path for path in suspended if is_in_any(path, self._places)]
+
+    def _unknown_places(self) -> list[Path]:
+        """Return the watched folders that were not compared yet."""
+        with self._database.read() as connection:
+            roots = list_roots(connection)
+        return [place for place in self._places if root_of(roots, place) is None]
+
+    def _report_problems(self) -> None:
+        problems = [problem for problem in self._observer.problems() if problem not in self._noticed]
         if problems:
             self._note_modes()
         for problem in problems:
-            self._told.add(problem)
+            self._noticed.add(problem)
             self._notice(problem)
 
     def _between(self) -> None:
@@ -182,117 +218,39 @@ class Watcher:
         self._take_settled()
 
     def _take_settled(self) -> None:
-        self._journal.write_when_due()  # every turn comes by here, and every batch
-        self._indexer.take_settled()
+        self._reporter.write_when_due()  # every turn comes by here, and every batch
+        self._comparer.take_settled()
 
     def _wait_seconds(self) -> float:
-        """How long nothing can be due."""
+        """Return for how long nothing can be due."""
         now = time.monotonic()
-        waits = [IDLE_SECONDS, self._reconciled_at + self._settings.reconcile_seconds - now, self._journal.due_in()]
+        waits = [IDLE_SECONDS, self._reconciled_at + self._settings.reconcile_seconds - now, self._reporter.due_in()]
+        if self._unread:
+            waits.append(self._looked_again_at + self._look_again_seconds() - now)
         if not self._pipeline.at_rest:
             waits.append(self._worked_at + self._settings.unload_seconds - now)
         waits += [wait for wait in (self._settler.next_due(), self._indexer.job_due_in()) if wait is not None]
         return max(0.0, min(waits))
 
     def _drain(self, wait: float) -> None:
-        """Handle the events that are there; when there are none, wait for the first as long as told (seconds).
+        """Handle the events that are there; without any, wait up to ``wait`` seconds for the first.
 
         After a few seconds those that are left have to wait for the work that they brought, or a burst of them would
         hold it all up. An event that could not be handled to the end is the first to be handled next time.
         """
         ends = time.monotonic() + wait + DRAIN_SECONDS
         while not self._stop.is_set() and time.monotonic() < ends:
-            if self._at_hand is None:
+            if self._current_event is None:
                 try:
-                    self._at_hand = self._events.get(timeout=wait) if wait > 0 else self._events.get_nowait()
+                    self._current_event = self._events.get(timeout=wait) if wait > 0 else self._events.get_nowait()
                 except queue.Empty:
                     break
-            if self._at_hand is not None:
-                self._handle(self._at_hand)
-            self._at_hand = None
+            if self._current_event is not None:
+                self._reporter.note_event(self._current_event.path)
+                self._handlers.handle(self._current_event)
+            self._current_event = None
             wait = 0.0
-        self._take_removals()
-
-    def _handle(self, event: FileEvent) -> None:
-        self._journal.heard(event.path)
-        if event.kind != "removed":
-            self._take_removals()  # in their order
-        if event.kind == "overflow" or (event.kind == "written" and event.is_directory):
-            self._indexer.compare_again(event.path)
-        elif not event.is_directory and IGNORE_FILE in (event.path.name, event.destination and event.destination.name):
-            for path in filter(None, (event.path, event.destination)):
-                self._rules_changed(path)
-        elif not event.is_directory and any(
-            is_sidecar(path) for path in (event.path, event.destination) if path is not None
-        ):
-            self._sidecar_changed(event)
-        elif event.kind == "written":
-            self._settler.touch(event.path)
-        elif event.kind == "moved":
-            assert event.destination is not None
-            self._moved(event.path, event.destination, event.is_directory)
-        elif event.is_directory:
-            self._settler.forget_below(event.path)
-            self._removals.append(event.path)
-        else:
-            self._settler.forget(event.path)
-            self._removals.append(event.path)
-
-    def _rules_changed(self, path: Path) -> None:
-        """Compare the folder of an ignore file by its new rules, once the file is whole."""
-        if os.path.lexists(path):
-            self._settler.touch(path)
-            return
-        self._settler.forget(path)
-        if path.name == IGNORE_FILE:
-            self._indexer.compare_again(path.parent)
-        else:
-            self._removals.append(path)
-
-    def _sidecar_changed(self, event: FileEvent) -> None:
-        """Have the photos beside a sidecar read again: once it is whole when it was written, at once when it went."""
-        if event.kind == "written":
-            self._settler.touch(event.path)
-            return
-        self._settler.forget(event.path)
-        if is_sidecar(event.path):
-            mark_beside(self._database, [event.path])
-        else:
-            self._removals.append(event.path)
-        if event.destination is not None:
-            self._settler.touch(event.destination)  # a program may have written it under another name first
-
-    def _moved(self, source: Path, destination: Path, is_directory: bool) -> None:
-        if is_directory:
-            self._settler.move_below(source, destination)
-        else:
-            self._settler.move(source, destination)
-        with self._database.write() as connection:
-            moved = files.move(connection, source, destination)
-            if moved and not is_directory:  # its name may be its date, and other sidecars may be beside it now
-                metadata.mark_paths(connection, [destination])
-        if is_directory:
-            # What was in the folder and not known yet came along.
-            self._indexer.compare_again(destination)
-        elif not moved:
-            self._settler.touch(destination)
-
-    def _take_removals(self) -> None:
-        """Mark as missing what events said was removed, all of it at once, as many are judged otherwise than one."""
-        if not self._removals:
-            return
-        with self._database.read() as connection:
-            roots = list_roots(connection)
-        gone = [path for path in self._removals if self._is_gone(path, root_of(roots, path))]
-        if gone:
-            self._suspension.removed(gone)
-        self._removals.clear()
-
-    def _is_gone(self, path: Path, root: Root | None) -> bool:
-        if root is None or not root.path.is_dir():  # a disk that went away takes no photo with it
-            return False
-        # One that is there already again has an event that says so.
-        return not os.path.lexists(path) or self._indexer.filter.ignores_below(root.path, path)
+        self._handlers.take_removals()
 
     def _note_modes(self) -> None:
         with self._database.write() as connection:

@@ -19,9 +19,9 @@ from photoindex.catalogue.fingerprints import HeldPhoto
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
 from photoindex.folders.walk import file_stat
-from photoindex.indexing.hashing import hash_file
 from photoindex.library.hamming import NearStrings
 from photoindex.media.decode import Decoder
+from photoindex.system.file_state import sha256_of
 from photoindex.system.paths import is_in_any
 from photoindex.system.presence import files_at, is_present, leads_over_link
 from photoindex.system.units import counted
@@ -180,7 +180,7 @@ def _hash(path: Path) -> str | None:
     if not is_present(path):
         return None
     try:
-        return hash_file(path)
+        return sha256_of(path)
     except OSError:
         return None
 
@@ -190,4 +190,4 @@ def _is_as_it_was(path: Path, known: fingerprints.Unprinted) -> bool:
         now = file_stat(path)
     except OSError:
         return False
-    return now is not None and (now.size, now.mtime_ns) == (known.stat.size, known.stat.mtime_ns)
+    return now is not None and known.stat.is_unchanged(now)

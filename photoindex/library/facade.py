@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from photoindex.exchange import Exchange
     from photoindex.indexing.pipeline import Pipeline
     from photoindex.indexing.recaption import Plan, Recaptioner
+    from photoindex.indexing.relocation import Relocator
     from photoindex.search import FullText
     from photoindex.search.ranking.weights import Ranking
     from photoindex.search.searcher import Finder
-    from photoindex.types import Duplicate, Failure, IndexReport, Photo, Prediction, Progress, Tally
+    from photoindex.types import Duplicate, Failure, ForgetPlan, IndexReport, Photo, Prediction, Progress, Tally
     from photoindex.types.hit import Hit, Match, SortKey
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
@@ -92,16 +93,17 @@ class Library:
         for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
         :meth:`failures`.
         """
-        from photoindex.indexing.quick_check import nothing_to_do
+        from photoindex.indexing.quick_check import QuickCheck
 
         self._database.check_writable()
         stop = stop or threading.Event()
         places = [Path(path) for path in paths]
-        report = nothing_to_do(self._database, self.settings, places, stop, progress)
+        check = QuickCheck(self._database, self.settings, notice)
+        report = check.nothing_to_do(places, stop, progress)
         if report is None:
             from photoindex.indexing.indexer import Indexer
 
-            indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice)
+            indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice, check=check)
             report = indexer.index(places, stop, accept_missing=accept_missing)
         days = self.settings.backup_days
         if days and not stop.is_set() and not is_backed_up(self._database.path, days):
@@ -132,6 +134,31 @@ class Library:
         Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice).run(
             ready, worked
         )
+
+    def plan_forget(self, path: Path | str) -> ForgetPlan:
+        """Return what :meth:`forget` would remove from the catalogue; nothing is changed.
+
+        Raises :class:`FolderError` when the library has nothing at or below the path.
+        """
+        return self._relocator().plan_forget(Path(path))
+
+    def forget(self, path: Path | str) -> ForgetPlan:
+        """Remove a folder or file, and all below it, from the catalogue and from the search; return what was removed.
+
+        No file on the disk is touched, and photos that files elsewhere hold stay. Raises :class:`FolderError` when the
+        library has nothing there.
+        """
+        self._database.check_writable()
+        return self._relocator().forget(Path(path))
+
+    def move(self, old: Path | str, new: Path | str) -> int:
+        """Let the photos of the folder ``old`` be those of ``new``, where their files lie now; return how many files.
+
+        Nothing is read or captioned again. Raises :class:`FolderError` when ``new`` is not there or does not hold the
+        files, or when ``old`` still does.
+        """
+        self._database.check_writable()
+        return self._relocator().move(Path(old), Path(new))
 
     def caption(self, *paths: Path | str) -> Iterator[tuple[Path, Prediction | PhotoError]]:
         """Caption files without storing anything.
@@ -338,7 +365,7 @@ class Library:
 
     def outdated(self, *, everything: bool = False) -> list[int]:
         """Return the id of one file of each photo that :meth:`recaption` would caption."""
-        return self._recaptioner().files(_batch_kind(everything, False, None), None)
+        return self._recaptioner().choose(_batch_kind(everything, False, None), None)
 
     @property
     def batches(self) -> Batches:
@@ -393,6 +420,11 @@ class Library:
         if self._pipeline is None:
             self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
         return self._pipeline
+
+    def _relocator(self) -> Relocator:
+        from photoindex.indexing.relocation import Relocator
+
+        return Relocator(self._database, self.settings, self._finder.sync)
 
     def _recaptioner(self) -> Recaptioner:
         from photoindex.indexing.recaption import Recaptioner

@@ -47,7 +47,6 @@ LIBRARIES: Final = {
     "rich": "13.7",
     "platformdirs": "4.2",
     "filelock": "3.13",
-    "pathspec": "1.0",
     "defusedxml": "0.7.1",
     "lxml": "5.0",
     "tomlkit": "0.12",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Duplicate,
         Failure,
         Finding,
+        ForgetPlan,
         Hit,
         IndexReport,
         Photo,
@@ -159,12 +160,26 @@ def index_json(report: IndexReport) -> dict[str, Any]:
         "seen": report.seen,
         "captioned": report.captioned,
         "recognised": report.recognised,
+        "moved": report.moved,
         "unchanged": report.unchanged,
         "missing": report.missing,
         "refreshed": report.refreshed,
         "failed": report.failed,
         "seconds": round(report.seconds, 3),
         "failures": [{"path": each.path, "kind": each.kind, "message": each.message} for each in report.failures],
+    }
+
+
+def forget_json(plan: ForgetPlan, *, forgotten: bool) -> dict[str, Any]:
+    """Return what forgetting a path removed, or would remove."""
+    return {
+        "path": plan.path,
+        "roots": list(plan.roots),
+        "present": plan.present,
+        "missing": plan.missing,
+        "photos": plan.photos,
+        "by_people": plan.by_people,
+        "forgotten": forgotten,
     }
 
 

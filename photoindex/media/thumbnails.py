@@ -6,7 +6,6 @@ were not used for longest go. It never fails a caller: what cannot be kept is ma
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -15,12 +14,12 @@ from pathlib import Path
 
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
+from photoindex.system.file_state import sha256_of
 from photoindex.types import DecodedPhoto
 
 SIDE = 320  # pixels, of the longer side
 QUALITY = 80
 ROOM_LEFT = 0.9  # of the limit, after making room: not one file at a time
-READ_BYTES = 1 << 20
 
 
 class Thumbnails:
@@ -113,11 +112,7 @@ def encode(decoded: DecodedPhoto) -> bytes:
 
 
 def _hash(path: Path) -> str | None:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(READ_BYTES):
-                digest.update(block)
+        return sha256_of(path)
     except OSError:
         return None
-    return digest.hexdigest()

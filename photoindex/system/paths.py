@@ -75,6 +75,23 @@ def is_in_any(path: Path, places: Collection[Path]) -> bool:
     return path in places or any(parent in places for parent in path.parents)
 
 
+def native_path(stored: bytes, separator: str = os.sep) -> str:
+    """Return a path that the catalogue keeps, with ``/`` between its parts, as the system writes it."""
+    text = os.fsdecode(stored)
+    return text if separator == "/" else text.replace("/", separator)
+
+
+def is_text_below(path: str, folder: str, separator: str = os.sep) -> bool:
+    """Return whether ``path`` lies below ``folder``, both as the system writes them."""
+    return path.startswith(folder if folder.endswith(separator) else folder + separator)
+
+
+def relative_text(path: str, folder: str, separator: str = os.sep) -> str:
+    """Return a path that lies below ``folder`` relative to it, with ``/`` between its parts as the catalogue has it."""
+    rest = path[len(folder) :].removeprefix(separator)
+    return rest if separator == "/" else rest.replace(separator, "/")
+
+
 def root_of(roots: Iterable[_Root], path: Path) -> _Root | None:
     """The deepest root at or above ``path``."""
     above = [root for root in roots if is_at_or_below(path, root.path)]

@@ -7,7 +7,6 @@ What training writes, and what the captioner loads, is safetensors.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from photoindex.captioner.encoders import Encoder
 from photoindex.errors import TrainingError
+from photoindex.system.file_state import sha256_of
 
 LITE2_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 # The first eight hex digits of the SHA-256 are part of torchvision's file names.
@@ -54,7 +54,7 @@ def load_pretrained(encoder: Encoder, name: str, weights: Path | None = None) ->
     path = weights or _find(name)
     pinned = LITE2_SHA256 if name == "efficientnet_lite2" else RESNET_FILES[name].split("-")[1].split(".")[0]
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256_of(path)
     except OSError as error:
         raise TrainingError(f"cannot read the encoder's initial weights {path}: {error.strerror}") from error
     if not digest.startswith(pinned):

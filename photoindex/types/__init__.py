@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Written,
     )
     from photoindex.types.prediction import Candidate, Label, Prediction
-    from photoindex.types.reports import Failure, Finding, IndexReport, Progress, Tally
+    from photoindex.types.reports import Failure, Finding, ForgetPlan, IndexReport, Progress, Tally
     from photoindex.types.terms import TermVector, TermVocabulary, VectorBatch
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "FileEvent",
     "FileStat",
     "Finding",
+    "ForgetPlan",
     "Hit",
     "IndexReport",
     "Label",
@@ -85,7 +86,7 @@ _HOMES = {
         "Written",
     ),
     "photoindex.types.prediction": ("Candidate", "Label", "Prediction"),
-    "photoindex.types.reports": ("Failure", "Finding", "IndexReport", "Progress", "Tally"),
+    "photoindex.types.reports": ("Failure", "Finding", "ForgetPlan", "IndexReport", "Progress", "Tally"),
     "photoindex.types.terms": ("TermVector", "TermVocabulary", "VectorBatch"),
 }
 

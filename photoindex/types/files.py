@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-_HALF: Final = 1 << 63
+from photoindex.system.file_state import Numbers, are_unchanged, clamped, numbers_of, signed, wrapped
+
+__all__ = ["FileEvent", "FileStat", "ScannedFile", "clamped", "signed", "wrapped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,20 @@ class FileStat:
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int | None = None  # of the last change of the inode; ``None``: not known
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileStat:
         """Return the state that the system reports, in numbers that 64 bits hold."""
-        return cls(status.st_size, clamped(status.st_mtime_ns), wrapped(status.st_ino))
+        return cls(*numbers_of(status))
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.size, self.mtime_ns, self.inode, self.ctime_ns
+
+    def is_unchanged(self, after: FileStat) -> bool:
+        """Return whether ``after`` leaves no reason to read the file again: see :func:`.file_state.are_unchanged`."""
+        return are_unchanged(self.numbers, after.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +55,3 @@ class FileEvent:
     path: Path
     destination: Path | None = None
     is_directory: bool = False
-
-
-def clamped(number: int) -> int:
-    """Return the number nearest to ``number`` that 64 bits with a sign hold: a file may be of the year 2300."""
-    return max(-_HALF, min(_HALF - 1, number))
-
-
-def signed(number: int) -> int:
-    """Return the number with a sign that has the same 64 bits as ``number``, as SQL has no others."""
-    return (number + _HALF) % (2 * _HALF) - _HALF
-
-
-def wrapped(number: int) -> int:
-    """Return the last 64 bits of a number that only tells files apart, such as an inode, which may have 128."""
-    return number % (2 * _HALF)

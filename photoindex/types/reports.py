@@ -41,26 +41,53 @@ class IndexReport:
     captioned: int = 0
     unchanged: int = 0
     recognised: int = 0  # moved, renamed or copied: the content was known already
-    missing: int = 0
+    missing: int = 0  # files that are gone, those that moved included
     failed: int = 0
     seconds: float = 0.0
     failures: tuple[Failure, ...] = field(default=())
     refreshed: int = 0  # photos whose metadata, in them or in sidecars, was read again
+    moved: int = 0  # of the recognised photos, those whose files went from another place
+    refreshed_only: int = 0  # of the refreshed photos, those that were neither moved nor copied
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did so far."""
+    """What a run did so far. ``recognised_photos`` are the ids of recognised photos, one for each file."""
 
     captioned: int = 0
     recognised: int = 0  # content known already: moved, renamed or copied
     failed: int = 0
     refreshed: int = 0  # metadata read again, without captioning
+    refreshed_only: int = 0  # the same without photos that were moved or copied
+    verified: int = 0  # files that were touched and hold the same bytes as before
+    moved: int = 0  # files that were followed to another place
+    recognised_photos: list[int] = field(default_factory=list)
     errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
 
     @property
     def done(self) -> int:
-        return self.captioned + self.recognised + self.failed
+        return self.captioned + self.recognised + self.failed + self.verified
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPlan:
+    """What forgetting a path removes from the catalogue.
+
+    ``photos`` are those that no file elsewhere holds; ``by_people`` of them have captions or tags by people. ``inside``
+    is the root that the path lies below, if any, which is indexed again with all that is there.
+    """
+
+    path: Path
+    roots: tuple[Path, ...]
+    present: int
+    missing: int
+    photos: int
+    by_people: int
+    inside: Path | None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.roots or self.present or self.missing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def test_every_command_with_json_prints_the_documented_fields(data_dir_with_phot
     assert list(status) == documented("status --json")
     assert list(status["roots"][0]) == documented("status --json", "roots")
     assert list(printed(data_dir, "index", album, "--json")) == documented("index --json")
+    assert list(printed(data_dir, "forget", album, "--dry-run", "--json")) == documented("forget --json")
     [answer] = printed(data_dir, "caption", one, "--json")
     assert list(answer) == documented("caption --json")
     [group] = printed(data_dir, "duplicates", "--json")
@@ -100,6 +101,9 @@ def test_every_command_with_json_prints_the_documented_fields(data_dir_with_phot
     assert list(report) == documented("doctor --json")
     assert list(report["findings"][0]) == ["name", "level", "message", "advice"]
     assert list(printed(data_dir, "formats", "--json")[0]) == documented("formats --json")
+    album.rename(album.with_name("elsewhere"))
+    moved = printed(data_dir, "move", album, album.with_name("elsewhere"), "--json")
+    assert list(moved) == documented("move --json")
 
 
 def test_rates_have_the_documented_fields(data_dir_with_photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,6 @@ NEVER = {
     "watchdog",
     "rich",
     "filelock",
-    "pathspec",
     "lxml",
     "scipy",
     "reverse_geocode",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from photoindex.folders.compare import TELL_EVERY, Changes, compare, events, sift
 from photoindex.folders.walk import scanned_file
+from photoindex.system.file_state import Numbers, numbers_of
 from photoindex.types import FileEvent, FileStat, ScannedFile
 
 
@@ -28,9 +31,34 @@ def test_files_are_sorted_into_new_changed_missing_and_unchanged() -> None:
     assert changes == Changes(new=(new,), changed=(grown, touched), missing=(Path("/gone"),), unchanged=1)
 
 
-def test_another_inode_alone_is_no_change() -> None:
-    changes = compare([found("/a", state(inode=7))], {Path("/a"): state(inode=8)})
-    assert changes == Changes((), (), (), 1)
+FIXED = FileStat(1, 100, 7, 200)  # its change time tells of a change of the inode after the last writing
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unchanged"),
+    [
+        (FIXED, FIXED, True),
+        (FIXED, replace(FIXED, size=2), False),
+        (FIXED, replace(FIXED, mtime_ns=101), False),
+        (FIXED, replace(FIXED, mtime_ns=99), False),
+        (FIXED, replace(FIXED, inode=8), False),
+        (FIXED, replace(FIXED, ctime_ns=201), False),
+        (FIXED, replace(FIXED, ctime_ns=199), False),
+        # Nothing is numbered there.
+        (replace(FIXED, inode=0), FIXED, True),
+        # No change time of its own: a file system that numbers files as it pleases.
+        (replace(FIXED, ctime_ns=100), replace(FIXED, ctime_ns=100, inode=8), True),
+        # Stored before change times were.
+        (replace(FIXED, ctime_ns=None), replace(FIXED, inode=8), True),
+        (replace(FIXED, ctime_ns=None), replace(FIXED, size=2), False),
+    ],
+)
+def test_what_counts_as_unchanged(before: FileStat, after: FileStat, *, unchanged: bool) -> None:
+    file = found("/a", after)
+    changes = compare([file], {Path("/a"): before})
+    assert changes.unchanged == unchanged
+    assert changes.changed == (() if unchanged else (file,))
+    assert changes.undated == ((file,) if unchanged and before.ctime_ns is None else ())
 
 
 def test_an_older_modification_time_is_a_change() -> None:
@@ -100,11 +128,11 @@ def test_sifting_leaves_what_differs_and_what_was_not_met(tmp_path: Path) -> Non
     for name in ("changed.jpg", "new.jpg", "same.jpg"):
         (tmp_path / name).write_bytes(b"x")
     met = [(str(path), path.stat(), "") for path in sorted(tmp_path.iterdir())]
-    states = {path: (stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat, _ in met}
+    states = {path: numbers_of(stat) for path, stat, _ in met}
     changed, new, same = states
-    known = {changed: (2, *states[changed][1:]), same: (*states[same][:2], 1), "gone.jpg": (1, 1, 1)}
+    known: dict[str, Numbers] = {changed: (2, *states[changed][1:]), same: states[same], "gone.jpg": (1, 1, 1, 1)}
     found = sift(met, known, {}, scanned_file)
-    assert (found.seen, found.unchanged) == (3, 1)  # another inode alone is no change
+    assert (found.seen, found.unchanged) == (3, 1)
     assert [str(file.path) for file in found.others] == [changed, new]
     assert [file.stat for file in found.others] == [FileStat(*states[changed]), FileStat(*states[new])]
     assert set(known) == {changed, "gone.jpg"}
@@ -116,8 +144,8 @@ def test_sifting_tells_whose_sidecars_are_others(tmp_path: Path) -> None:
     beside = {"gone": "", "added": "added.xmp:1:2", "same": "same.xmp:1:2", "written": "written.xmp:3:4", "none": ""}
     before = {"gone": "g.xmp:1:2", "same": "same.xmp:1:2", "written": "written.xmp:1:2", "changed": "c.xmp:1:2"}
     met = [(name, stat, state) for name, state in {**beside, "changed": "", "new": "new.xmp:1:2"}.items()]
-    known = dict.fromkeys((*beside, "changed"), (stat.st_size, stat.st_mtime_ns, stat.st_ino))
-    known["changed"] = (2, 2, 2)
+    known = dict.fromkeys((*beside, "changed"), numbers_of(stat))
+    known["changed"] = (2, 2, 2, 2)
     found = sift(met, known, before, scanned_file)
     assert found.beside == tuple(map(Path, ("gone", "added", "written", "changed")))
     assert [(str(file.path), file.sidecars) for file in found.others] == [("changed", ""), ("new", "new.xmp:1:2")]
@@ -128,7 +156,7 @@ def test_sifting_makes_nothing_of_what_is_known_and_tells_how_far_it_is(tmp_path
     (tmp_path / "a.jpg").write_bytes(b"x")
     stat = (tmp_path / "a.jpg").stat()
     met = [(f"{number}.jpg", stat, "") for number in range(2 * TELL_EVERY + 1)]
-    known = {path: (stat.st_size, stat.st_mtime_ns, 0) for path, *_ in met}
+    known = {path: (stat.st_size, stat.st_mtime_ns, 0, stat.st_ctime_ns) for path, *_ in met}
     told: list[tuple[int, str]] = []
 
     def make(path: str, _: os.stat_result, beside: str) -> ScannedFile:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from photoindex.folders.filters import PhotoFilter
-from photoindex.folders.ignore import IGNORE_FILE, MAX_BYTES, IgnoreFiles
+from photoindex.folders.ignore import IGNORE_FILE, MAX_BYTES, MOST_WILDCARDS, IgnoreFiles
 from photoindex.folders.walk import scan
 
 NAMES = (
@@ -61,6 +61,19 @@ CASES: list[Mapping[str, str]] = [
     {"": "raw.jpg"},
     {"": "   \n\n#\n"},
     {"": "[\n[z-a]\n*.png"},
+    {"": "[[:alpha:]].jpg\n[![:alpha:]]*.png"},
+    {"": "[^a-c].png\n[]1]*"},
+    {"": "***.png"},
+    {"": "**/**/**/a.jpg"},
+    {"": "2023/**/**/b.png"},
+    {"": "a**.jpg\nk**p*"},
+    {"": "*a*p*.*\n*d*-*1*.*j*"},
+    {"": "**/2024/**"},
+    {"": "/**/may/**/a.jpg"},
+    {"": "raw/**/\n"},
+    {"": "//a.jpg\n2023//may\n/\n//\n"},
+    {"": "\\a.jpg\n[\\[]1].jpg"},
+    {"": "x y .jpg   \nx\\ y \\"},
 ]
 
 
@@ -158,6 +171,79 @@ def test_lines_that_are_no_pattern_are_one_warning_and_the_others_hold(
     [warning] = warnings
     assert str(path) in warning
     assert "line 2 and 2 more" in warning
+
+
+HOSTILE = {
+    "a heading": "************ private ************",
+    "stars between letters": "*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+    "stars alone": "*" * 4000,
+    "stars and question marks": "*?" * 100 + "b",
+    "classes": "[ab]*" * 60 + "c",
+    "negated classes": "[!b]*" * 60 + "c",
+    "posix classes": "[[:alpha:]]*" * 40 + "1",
+    "folders": "**/" * 1000 + "b",
+    "folders and names": "**/a/" * 100 + "b",
+    "folders and stars": "**/*a*/" * 100 + "b",
+    "stars in folders": "/".join(["*a*a*a*"] * 30),
+    "a long name": "a" * 4000,
+    "a line that is too long": "a*" * 100_000,
+    "unclosed classes": "[" * 4000,
+    "nested classes": "[[" * 1000 + "]]" * 1000,
+    "a class of all": "[\x01-\xff]*" * 20 + "b",
+    "backslashes": "\\" * 3001,
+    "escaped stars": "\\*" * 1000,
+    "zero": "a\0*b",
+    "groups of an expression": "(a*)*(a*)*(?P<g0>a)*b",
+    "exclamation marks": "!" * 3000,
+    "spaces": " " * 3000 + "a",
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("prefix", ["", "!", "/"])
+def test_no_line_takes_longer_than_its_length_and_the_others_hold(album: Path, line: str, prefix: str) -> None:
+    """One that tried every division of a name among its stars would not end before the machine does."""
+    deep = album.joinpath(*["a" * 200] * 15, "a" * 240 + ".jpg")
+    rule(album, f"*.png\n{prefix}{line}\nraw.jpg/\n")
+    warnings: list[str] = []
+    rules = IgnoreFiles(warnings.append).rules_in(album)
+    for path in (deep, album / ("a" * 251 + ".jpg"), album / ("ab" * 125 + ".jpg"), album / "/".join("a" * 2000)):
+        rules.leave_out(path, is_folder=False)
+        rules.leave_out(path, is_folder=True)
+    assert rules.leave_out(album / "raw.jpg", is_folder=True)
+    if prefix != "!":
+        assert rules.leave_out(album / "b.png", is_folder=False)
+    assert all(str(album / IGNORE_FILE) in warning and "line 2" in warning for warning in warnings)
+    assert len(warnings) <= 1
+
+
+def test_ten_thousand_names_are_looked_up_and_too_many_wildcards_are_one_warning(
+    album: Path, photos: PhotoFilter, warnings: list[str]
+) -> None:
+    names = "".join(f"IMG_{number}.jpg\n" for number in range(10_000))
+    rule(album, f"{names}a.jpg\n!IMG_7.jpg\n")
+    assert not photos.accepts_file(album / "a.jpg")
+    assert not photos.accepts_file(album / "IMG_9999.jpg")
+    assert photos.accepts_file(album / "IMG_7.jpg")
+    assert warnings == []
+    rule(album, "*.png\n" + "".join(f"x{number:05}*\n" for number in range(10_000)) + "a.jpg\n")
+    assert not photos.accepts_file(album / "b.png")
+    assert not photos.accepts_file(album / "a.jpg")
+    assert photos.accepts_file(album / "x09999.jpg")
+    [warning] = warnings
+    assert str(album / IGNORE_FILE) in warning
+    assert f"line {MOST_WILDCARDS + 1} " in warning
+
+
+@pytest.mark.parametrize("content", [bytes(range(256)) * 100, os.urandom(50_000), b"\0" * 1000, b"\xff\xfe*\0.\0j\0"])
+def test_a_file_that_is_no_text_does_no_harm(
+    album: Path, photos: PhotoFilter, warnings: list[str], content: bytes
+) -> None:
+    rule(album, content + b"\n*.png\n")
+    assert not photos.accepts_file(album / "b.png")
+    found(album, photos)
+    assert len(warnings) <= 2
+    assert all(len(warning.splitlines()) == 1 for warning in warnings)
 
 
 def put_folder(path: Path) -> None:

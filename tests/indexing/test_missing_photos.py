@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.catalogue import files
+from photoindex.catalogue import files, jobs
+from photoindex.catalogue.roots import list_roots, note_reconciled
 from photoindex.catalogue.status import RootStatus
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE
 from photoindex.indexing import missing_photos
-from photoindex.indexing.missing_photos import BURST_SECONDS, Suspension
+from photoindex.indexing.claimed_jobs import ClaimedJobs
+from photoindex.indexing.missing_photos import BURST_SECONDS, MissingPhotos
 from photoindex.library import Library
 from photoindex.library.doctor import examine
-from tests.support import FakeCaptioner, add_files, add_photo, make_photo, names
+from photoindex.types import Tally
+from tests.support import NOW, FakeCaptioner, add_files, add_photo, make_photo, names, put_on_another_disk
 
 OpenLibrary = Callable[..., Library]
 FEW = 4  # photos whose loss at once is doubted, if they are more than half
@@ -108,15 +111,54 @@ class TestComparing:
         assert library.index(album).missing == 3
         assert root_of(library).suspended_photos is None
 
-    def test_new_photos_do_not_outweigh_those_that_vanished(self, library: Library, album: Path) -> None:
+    def test_a_suspension_ends_when_as_many_others_have_taken_their_place(self, library: Library, album: Path) -> None:
         known = fill(album, 6)
         library.index(album)
         away(album)
         library.index(album)
-        fresh = fill(album, 20, first=100)
-        assert library.index(album).captioned == 20
+        fresh = fill(album, 2, first=100)
+        assert library.index(album).captioned == 2
         assert root_of(library).suspended_photos == 6
         assert names(library.search("red", limit=None)) == sorted([*known, *fresh])
+        fresh += fill(album, 4, first=200)
+        notices: list[str] = []
+        report = library.index(album, notice=notices.append)
+        assert (report.captioned, report.missing) == (4, 6)
+        assert any("have taken the place of 6 of its photos" in line for line in notices)
+        assert root_of(library).suspended_photos is None
+        assert names(library.search("red", limit=None)) == sorted(fresh)
+
+    def test_what_comes_while_the_disk_is_away_takes_the_place_of_nothing(self, library: Library, album: Path) -> None:
+        known = fill(album, 6)
+        library.index(album)
+        away(album)
+        put_on_another_disk(library._database)
+        fresh = fill(album, 20, first=100)
+        for captioned in (20, 0):
+            report = library.index(album)
+            assert (report.captioned, report.missing) == (captioned, 0)
+        assert names(library.search("red", limit=None)) == sorted([*known, *fresh])
+
+    @pytest.mark.parametrize("count", [FEW, 20])
+    def test_photos_that_were_replaced_between_two_comparisons_have_not_vanished(
+        self, library: Library, album: Path, count: int
+    ) -> None:
+        fill(album, count)
+        library.index(album)
+        away(album)
+        fresh = fill(album, count, first=100)
+        assert library.index(album).missing == count
+        assert root_of(library).suspended_photos is None
+        assert names(library.search("red", limit=None)) == sorted(fresh)
+
+    def test_photos_with_copies_that_are_there_have_not_vanished(self, library: Library, album: Path) -> None:
+        fill(album / "a", 6)
+        shutil.copytree(album / "a", album / "b")
+        library.index(album / "a", album / "b")
+        for path in (album / "a").iterdir():
+            path.unlink()
+        assert library.index(album / "a").missing == 6
+        assert {root.suspended_photos for root in library.status().roots} == {None}
 
     def test_most_of_them_back_is_enough_and_the_others_were_removed(self, library: Library, album: Path) -> None:
         fill(album, 6)
@@ -218,12 +260,12 @@ class TestEvents:
             add_photo(library._database, path)
         seconds = 0.0
         self.notices: list[str] = []
-        judging = Suspension(library._database, library.settings, self.notices.append, lambda: seconds)
+        judging = MissingPhotos(library._database, library.settings, self.notices.append, lambda: seconds)
 
         def judge(numbers: Sequence[int], after: float = 0.0) -> int:
             nonlocal seconds
             seconds += after
-            return judging.removed([paths[number] for number in numbers])
+            return judging.after_removals([paths[number] for number in numbers])
 
         return judge
 
@@ -278,6 +320,48 @@ class TestEvents:
         self, library: Library, removed: Callable[..., int], album: Path
     ) -> None:
         notices: list[str] = []
-        assert Suspension(library._database, library.settings, notices.append).removed([album]) == 8
+        assert MissingPhotos(library._database, library.settings, notices.append).after_removals([album]) == 8
         assert self.missing(library) == 0
         assert len(notices) == 1
+
+    @pytest.mark.parametrize("step", [1, 2, 3, 7])
+    def test_removals_that_events_and_jobs_report_in_turn_are_one_burst(
+        self, library: Library, album: Path, step: int
+    ) -> None:
+        """A job whose file is gone reports a removal as well, to the same judge."""
+        photos = [album / f"{number}.jpg" for number in range(20)]
+        add_files(library._database, album, *(path.name for path in photos))
+        for path in photos:
+            add_photo(library._database, path)
+        judge = library._pipe().missing
+        with library._database.write() as connection:
+            [root] = list_roots(connection)
+            note_reconciled(connection, root.id, album.stat().st_dev)
+            ids = [row[0] for path in photos if (row := files.photo_at(connection, path)) is not None]
+            jobs.enqueue(connection, ids, NOW, jobs.AGAIN)
+            claimed = {job.path: job for job in jobs.claim(connection, "me:1:aa", 64, NOW)}
+        hand = ClaimedJobs(library._database, library.settings, judge, Tally(), lambda: NOW)
+        hand.add(claimed.values())
+        for place, path in enumerate(photos):
+            if place % (step + 1):
+                hand.give_up_absent(claimed[path])
+            else:
+                judge.after_removals([path])
+        assert root_of(library).suspended_photos is not None
+        assert self.missing(library) == 0
+
+    def test_files_that_came_and_wait_to_be_read_make_up_for_those_that_went(
+        self, library: Library, album: Path
+    ) -> None:
+        """In a busy folder many come that were not read yet when as many others go."""
+        known = fill(album, 8)
+        library.index(album)
+        fresh = fill(album, 8, first=100)
+        for name in known:
+            (album / name).unlink()
+        judge = library._pipe().missing
+        assert judge.after_removals([album / name for name in known]) == 0
+        assert self.missing(library) == 8
+        assert root_of(library).suspended_photos is None
+        library.index(album)
+        assert names(library.search("red", limit=None)) == sorted(fresh)

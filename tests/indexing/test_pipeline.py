@@ -20,10 +20,10 @@ from skimage import data
 from photoindex.catalogue import files, jobs
 from photoindex.config import Settings
 from photoindex.indexing.claimed_jobs import ROOT_AWAY
-from photoindex.indexing.hashing import hash_file
-from photoindex.indexing.throttle import Pace
+from photoindex.indexing.throttle import Throttle
 from photoindex.library import Library
 from photoindex.search import FullText
+from photoindex.system.file_state import sha256_of
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names
 
 OpenLibrary = Callable[..., Library]
@@ -64,7 +64,7 @@ def test_real_photos_are_captioned_stored_and_found(library: Library, captioner:
     assert photo is not None
     assert photo.facts is not None
     assert (photo.facts.format, photo.facts.width, photo.facts.height) == ("PNG", 48, 32)
-    assert photo.content_hash == hash_file(album / "wall.png")
+    assert photo.content_hash == sha256_of(album / "wall.png")
     assert snapshot(album) == before
 
 
@@ -145,7 +145,7 @@ def test_the_next_photos_are_claimed_and_decoded_while_those_before_are_captione
 def test_a_slow_pace_claims_nothing_ahead(
     open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Pace, "at_once", lambda self, most, seconds=0.0: min(most, 2))
+    monkeypatch.setattr(Throttle, "batch_size", lambda self, most, seconds=0.0: min(most, 2))
     for number in range(4):
         make_photo(album / f"{number}.jpg", note=str(number))
     running: list[int] = []
@@ -176,7 +176,7 @@ def test_a_file_that_changes_before_it_is_decoded_is_read_again(
     data_dir: Path, captioner: FakeCaptioner, album: Path
 ) -> None:
     make_photo(album / "a.jpg", "red")
-    first_content = hash_file(album / "a.jpg")
+    first_content = sha256_of(album / "a.jpg")
 
     def change() -> None:
         make_photo(album / "a.jpg", "green", note="another note, so another size")
@@ -188,7 +188,7 @@ def test_a_file_that_changes_before_it_is_decoded_is_read_again(
         assert photo is not None
         assert photo.caption is not None
         assert photo.caption.text == "a green square"
-        assert photo.content_hash == hash_file(album / "a.jpg") != first_content
+        assert photo.content_hash == sha256_of(album / "a.jpg") != first_content
         assert library.search("red") == []
         assert library.status().photos == 1
     assert captioner.captions == ["a green square"]

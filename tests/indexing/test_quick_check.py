@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from photoindex.catalogue.schema import photo, root
 from photoindex.folders import IGNORE_FILE
-from photoindex.indexing.quick_check import nothing_to_do
+from photoindex.indexing.quick_check import QuickCheck
 from photoindex.library import Library
 from photoindex.types import IndexReport, Progress
 from tests.support import make_photo, put_on_another_disk, refuse
@@ -33,7 +33,7 @@ def ask(library: Library, *places: Path, stop: bool = False) -> IndexReport | No
     event = threading.Event()
     if stop:
         event.set()
-    return nothing_to_do(library._database, library.settings, places, event)
+    return QuickCheck(library._database, library.settings).nothing_to_do(places, event)
 
 
 def test_folders_that_are_as_they_were_are_reported_unchanged(known: Library, album: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_report_is_the_same_as_after_looking_closely(
     known: Library, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = known.index(album)
-    monkeypatch.setattr("photoindex.indexing.quick_check.nothing_to_do", lambda *_: None)
+    monkeypatch.setattr(QuickCheck, "nothing_to_do", lambda *_: None)
     close = known.index(album)
     assert quick == IndexReport(**{name: getattr(close, name) for name in close.__slots__} | {"seconds": quick.seconds})
 
@@ -64,9 +64,9 @@ def test_a_whole_root_is_noted_as_compared_and_a_part_of_it_is_not(known: Librar
 
 
 def test_progress_is_told(known: Library, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("photoindex.folders.compare"), "TELL_EVERY", 2)
+    monkeypatch.setattr(sys.modules["photoindex.folders.compare"], "TELL_EVERY", 2)
     told: list[Progress] = []
-    nothing_to_do(known._database, known.settings, [album], threading.Event(), told.append)
+    QuickCheck(known._database, known.settings).nothing_to_do([album], threading.Event(), told.append)
     assert [(each.stage, each.done) for each in told] == [("scanning", 2)]
 
 

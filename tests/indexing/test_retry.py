@@ -23,7 +23,7 @@ class Trial:
     said: list[str] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     let_go: int = 0
-    held_up: list[bool] = field(default_factory=list)
+    is_retrying: list[bool] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         def let_go() -> None:
@@ -32,7 +32,7 @@ class Trial:
         self.retry = Retry(self.said.append, self.pauses.append, lambda: len(self.pauses) >= self.stop_after, let_go)
 
     def step(self) -> str:
-        self.held_up.append(self.retry.held_up)
+        self.is_retrying.append(self.retry.is_retrying)
         if self.errors:
             raise self.errors.pop(0)
         return "done"
@@ -44,7 +44,7 @@ class Trial:
 def test_what_works_is_done_once_and_nothing_is_said() -> None:
     trial = Trial([])
     assert trial.run() == "done"
-    assert (trial.said, trial.pauses, trial.let_go, trial.held_up) == ([], [], 0, [False])
+    assert (trial.said, trial.pauses, trial.let_go, trial.is_retrying) == ([], [], 0, [False])
 
 
 @pytest.mark.parametrize(
@@ -56,17 +56,17 @@ def test_what_may_pass_is_tried_again_until_it_works(make: Callable[[str], Excep
     trial = Trial([make("no room"), make("no room")])
     assert trial.run() == "done"
     assert trial.let_go == 2
-    assert trial.held_up == [False, True, True]
+    assert trial.is_retrying == [False, True, True]
     assert len(trial.said) == 2
     assert "no room; nothing is lost" in trial.said[0]
     assert "going on" in trial.said[1]
-    assert not trial.retry.held_up
+    assert not trial.retry.is_retrying
 
 
 def test_each_trouble_is_told_once() -> None:
     trial = Trial([FULL] * 5 + [FullTextError("locked")] * 5)
     trial.run()
-    assert [line.split(";")[0] for line in trial.said] == ["the disk is full", "locked", "that is over"]
+    assert [line.split(";")[0] for line in trial.said] == ["the disk is full", "locked", "it works again"]
 
 
 def test_the_same_trouble_is_told_again_when_it_comes_back() -> None:
@@ -74,7 +74,7 @@ def test_the_same_trouble_is_told_again_when_it_comes_back() -> None:
     trial.run()
     trial.errors.append(FULL)
     trial.run()
-    assert [line.split(";")[0] for line in trial.said] == ["the disk is full", "that is over"] * 2
+    assert [line.split(";")[0] for line in trial.said] == ["the disk is full", "it works again"] * 2
     assert trial.pauses == [FIRST_PAUSE] * 2
 
 

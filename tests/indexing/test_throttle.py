@@ -14,7 +14,7 @@ from photoindex.catalogue.database import Database
 from photoindex.config import Settings, load_settings
 from photoindex.errors import ConfigError
 from photoindex.indexing.pipeline import Pipeline
-from photoindex.indexing.throttle import Pace
+from photoindex.indexing.throttle import Throttle
 from photoindex.search import FullText
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo
 
@@ -39,10 +39,10 @@ class Clock(threading.Event):
 
 def test_photos_begin_evenly() -> None:
     clock = Clock()
-    pace = Pace(4, clock)
+    throttle = Throttle(4, clock)
     begun = []
     for work in (0.1, 0.0, 0.2, 0.0):
-        clock.wait(pace.begin())
+        clock.wait(throttle.reserve())
         begun.append(clock())
         clock.seconds += work
     assert begun == pytest.approx([100, 100.25, 100.5, 100.75])
@@ -50,29 +50,29 @@ def test_photos_begin_evenly() -> None:
 
 def test_idle_time_is_not_caught_up_on() -> None:
     clock = Clock()
-    pace = Pace(2, clock)
-    pace.begin()
+    throttle = Throttle(2, clock)
+    throttle.reserve()
     clock.seconds += 60
-    assert [pace.begin() for _ in range(3)] == pytest.approx([0, 0.5, 1.0])
+    assert [throttle.reserve() for _ in range(3)] == pytest.approx([0, 0.5, 1.0])
 
 
 def test_slow_work_waits_for_nothing() -> None:
     clock = Clock()
-    pace = Pace(10, clock)
+    throttle = Throttle(10, clock)
     for _ in range(3):
-        assert pace.begin() == 0
+        assert throttle.reserve() == 0
         clock.seconds += 0.2
 
 
 def test_without_a_limit_nothing_waits_and_batches_stay_whole() -> None:
-    pace = Pace(0)
-    assert [pace.begin() for _ in range(3)] == [0, 0, 0]
-    assert pace.at_once(64) == 64
+    throttle = Throttle(0)
+    assert [throttle.reserve() for _ in range(3)] == [0, 0, 0]
+    assert throttle.batch_size(64) == 64
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.01, 1), (1, 5), (3.5, 18), (1000, 64)])
 def test_little_is_claimed_at_once_when_it_goes_slowly(rate: float, expected: int) -> None:
-    assert Pace(rate).at_once(64) == expected
+    assert Throttle(rate).batch_size(64) == expected
 
 
 def test_the_pipeline_keeps_the_pace(database: Database, data_dir: Path, album: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_pipeline_keeps_the_pace(database: Database, data_dir: Path, album: 
     sizes: list[int] = []
     captioner.before = lambda: sizes.append(len(captioner.captions))
     with FullText.open(settings.index_path) as index:
-        pipeline = Pipeline(database, index, settings, lambda _: captioner, pace=Pace(settings.max_rate, clock))
+        pipeline = Pipeline(database, index, settings, lambda _: captioner, throttle=Throttle(settings.max_rate, clock))
         tally = pipeline.run(stop=clock)
         pipeline.close()
     assert tally.captioned == count

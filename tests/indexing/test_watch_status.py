@@ -13,9 +13,9 @@ import pytest
 from photoindex.catalogue import jobs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import WatchNote, ensure_root, list_roots, note_watcher, watch_notes
-from photoindex.errors import CatalogueError
+from photoindex.errors import CatalogueUnavailable
 from photoindex.folders import FolderObserver, PhotoFilter, Settler
-from photoindex.indexing.watch_status import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchJournal
+from photoindex.indexing.watch_status import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchReporter
 from photoindex.system.inotify_limits import InotifyLimits
 from tests.support import make_photo
 
@@ -46,7 +46,7 @@ def settler(clock: Clock) -> Settler:
 
 
 @pytest.fixture
-def journal(database: Database, album: Path, settler: Settler, clock: Clock) -> Iterator[WatchJournal]:
+def reporter(database: Database, album: Path, settler: Settler, clock: Clock) -> Iterator[WatchReporter]:
     """Of a watcher of ``album`` and of the folder ``inside`` it, which have a root each."""
     inside = album / "inside"
     inside.mkdir()
@@ -55,7 +55,7 @@ def journal(database: Database, album: Path, settler: Settler, clock: Clock) -> 
         ensure_root(connection, album)
     observer = FolderObserver([album, inside], PhotoFilter(), lambda _: None, limits=Limits())
     observer.start()
-    yield WatchJournal(database, observer, settler, [album, inside], clock)
+    yield WatchReporter(database, observer, settler, [album, inside], clock)
     observer.stop()
 
 
@@ -80,8 +80,8 @@ def count_writes(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[No
     return writes
 
 
-def test_the_first_note_says_who_watches_and_with_how_many_watches(database: Database, journal: WatchJournal) -> None:
-    journal.write_when_due()
+def test_the_first_note_says_who_watches_and_with_how_many_watches(database: Database, reporter: WatchReporter) -> None:
+    reporter.write_when_due()
     note = notes(database)["album"]
     assert note.watcher == jobs.owner_name()
     assert note.seen_at is not None
@@ -91,94 +91,94 @@ def test_the_first_note_says_who_watches_and_with_how_many_watches(database: Dat
 
 
 def test_an_event_is_that_of_the_deepest_folder_it_happened_in(
-    database: Database, journal: WatchJournal, album: Path
+    database: Database, reporter: WatchReporter, album: Path
 ) -> None:
-    journal.heard(album / "inside" / "a.jpg")
-    journal.heard(album.parent / "elsewhere.jpg")
-    journal.write_when_due()
+    reporter.note_event(album / "inside" / "a.jpg")
+    reporter.note_event(album.parent / "elsewhere.jpg")
+    reporter.write_when_due()
     found = notes(database)
     assert found["inside"].last_event_at is not None
     assert found["album"].last_event_at is None
 
 
 def test_files_that_settle_are_counted_in_each_folder_above_them(
-    database: Database, journal: WatchJournal, settler: Settler, album: Path
+    database: Database, reporter: WatchReporter, settler: Settler, album: Path
 ) -> None:
     settler.touch(make_photo(album / "inside" / "a.jpg"))
     settler.touch(make_photo(album / "b.jpg"))
-    journal.write_when_due()
+    reporter.write_when_due()
     assert (notes(database)["inside"].settling, notes(database)["album"].settling) == (1, 2)
 
 
 def test_a_storm_of_events_is_written_now_and_then(
-    database: Database, journal: WatchJournal, clock: Clock, album: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, reporter: WatchReporter, clock: Clock, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes = count_writes(database, monkeypatch)
     for _ in range(100):
         clock.now += LOOK_SECONDS / 50
-        journal.heard(album / "a.jpg")
-        journal.write_when_due()
+        reporter.note_event(album / "a.jpg")
+        reporter.write_when_due()
     assert len(writes) == 2
 
 
 def test_without_a_change_only_a_sign_of_life_is_written(
-    database: Database, journal: WatchJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database: Database, reporter: WatchReporter, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes = count_writes(database, monkeypatch)
-    journal.write_when_due()
+    reporter.write_when_due()
     clock.now += HEARTBEAT_SECONDS - 1
-    journal.write_when_due()
+    reporter.write_when_due()
     assert len(writes) == 1
     clock.now += LOOK_SECONDS
-    journal.write_when_due()
+    reporter.write_when_due()
     assert len(writes) == 2
 
 
-def test_it_says_when_it_will_have_something_to_write(journal: WatchJournal, clock: Clock, album: Path) -> None:
-    assert journal.due_in() == 0
-    journal.write_when_due()
+def test_it_says_when_it_will_have_something_to_write(reporter: WatchReporter, clock: Clock, album: Path) -> None:
+    assert reporter.due_in() == 0
+    reporter.write_when_due()
     clock.now += 4
-    assert journal.due_in() == HEARTBEAT_SECONDS - 4
-    journal.heard(album / "a.jpg")
-    assert journal.due_in() == LOOK_SECONDS - 4
+    assert reporter.due_in() == HEARTBEAT_SECONDS - 4
+    reporter.note_event(album / "a.jpg")
+    assert reporter.due_in() == LOOK_SECONDS - 4
     clock.now += LOOK_SECONDS
-    assert journal.due_in() == 0
-    journal.write_when_due()
-    assert journal.due_in() == HEARTBEAT_SECONDS
+    assert reporter.due_in() == 0
+    reporter.write_when_due()
+    assert reporter.due_in() == HEARTBEAT_SECONDS
 
 
 def test_a_watcher_that_ends_says_so_and_the_last_event_stays_known(
-    database: Database, journal: WatchJournal, album: Path
+    database: Database, reporter: WatchReporter, album: Path
 ) -> None:
-    journal.heard(album / "a.jpg")
-    journal.write_when_due()
+    reporter.note_event(album / "a.jpg")
+    reporter.write_when_due()
     before = notes(database)["album"]
-    journal.close()
+    reporter.close()
     after = notes(database)["album"]
     assert (after.watcher, after.watches, after.settling) == (None, None, None)
     assert after.last_event_at == before.last_event_at
 
 
-def test_another_watchers_notes_are_left_to_it(database: Database, journal: WatchJournal) -> None:
-    journal.write_when_due()
+def test_another_watchers_notes_are_left_to_it(database: Database, reporter: WatchReporter) -> None:
+    reporter.write_when_due()
     with database.write() as connection:
         for root in list_roots(connection):
             note_watcher(connection, root.id, "other:1:x", watches=5, settling=0, last_event_at=None)
-    journal.close()
+    reporter.close()
     assert notes(database)["album"].watcher == "other:1:x"
 
 
 def test_a_catalogue_that_cannot_be_written_costs_the_note_and_the_next_one_is_written(
-    database: Database, journal: WatchJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database: Database, reporter: WatchReporter, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> Any:
-        raise CatalogueError("the disk is full")
+        raise CatalogueUnavailable("the disk is full")
 
     with monkeypatch.context() as patch:
         patch.setattr(database, "write", refuse)
-        journal.write_when_due()
-        journal.close()
+        reporter.write_when_due()
+        reporter.close()
     assert notes(database)["album"].watcher is None
     clock.now += LOOK_SECONDS
-    journal.write_when_due()
+    reporter.write_when_due()
     assert notes(database)["album"].watcher == jobs.owner_name()

@@ -19,10 +19,10 @@ import pytest
 from photoindex.catalogue import sqlite
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import list_roots, note_mode
-from photoindex.errors import CaptionerCrashed, CatalogueUnavailable, FolderError
+from photoindex.errors import CaptionerCrashed, CatalogueReplaced, CatalogueUnavailable, FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.walk import Met
-from photoindex.indexing import indexer, retry, watch_status, watcher
+from photoindex.indexing import retry, tree_walk, watch_status, watcher
 from photoindex.indexing.watcher import Watcher
 from photoindex.library import Library
 from photoindex.system import child_process
@@ -246,9 +246,14 @@ def test_a_stop_ends_a_watch_that_waits_for_events(watch: Callable[..., Watch], 
 
 def test_only_folders_that_exist_can_be_watched(library: Library, album: Path) -> None:
     make_photo(album / "a.jpg")
-    for path, why in ((album / "a.jpg", "not a folder"), (album / "nowhere", "no such folder")):
+    for paths, why in (
+        ([album, album / "a.jpg"], "not a folder"),
+        ([album / "a.jpg", album / "nowhere"], "not a folder"),
+        ([album / "nowhere"], "no such folder"),
+        ([album / "nowhere", album / "neither"], "no such folder"),
+    ):
         with pytest.raises(FolderError, match=why):
-            library.watch(album, path, stop=threading.Event())
+            library.watch(*paths, stop=threading.Event())
 
 
 def test_a_folder_that_goes_away_during_the_first_comparison_is_compared_when_it_is_back(
@@ -257,19 +262,19 @@ def test_a_folder_that_goes_away_during_the_first_comparison_is_compared_when_it
     disk, unplugged = tmp_path / "disk", tmp_path / "unplugged"
     make_photo(disk / "a.jpg", "red")
     make_photo(album / "b.jpg", "blue")
-    real = indexer.walk
+    real = tree_walk.walk
 
     def walk(place: Path, *rest: Any) -> Iterator[Met]:
         if place == disk and not unplugged.exists():
             disk.rename(unplugged)
         return real(place, *rest)
 
-    monkeypatch.setattr(indexer, "walk", walk)
+    monkeypatch.setattr(tree_walk, "walk", walk)
     watching = watch(disk, album, poll_seconds=0.05)
     assert names(watching.library.search("square")) == ["b.jpg"]
     assert str(disk) in notice_of(watching, "when it is back")
     unplugged.rename(disk)
-    monkeypatch.setattr(indexer, "walk", real)
+    monkeypatch.setattr(tree_walk, "walk", real)
     captioned(watching, 1)
     assert names(watching.library.search("square")) == ["a.jpg", "b.jpg"]
 
@@ -325,7 +330,7 @@ def test_an_event_from_outside_all_folders_changes_nothing(library: Library, alb
     watching = Watcher(library._database, library._pipe(), library.settings, [album], threading.Event())
     watching._receive(event)
     watching._drain(0.0)
-    watching._indexer.take_settled()
+    watching._indexer.comparer.take_settled()
     assert library.status() == before
 
 
@@ -482,7 +487,7 @@ def test_a_full_disk_holds_the_watch_up_until_there_is_room(
     assert watching.library.status().jobs["running"] == 0
 
 
-def test_more_events_than_can_be_kept_while_a_watch_is_held_up_lose_no_photo(
+def test_more_events_than_can_be_kept_while_a_watch_is_is_retrying_lose_no_photo(
     watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
@@ -552,7 +557,7 @@ def test_a_disk_that_is_full_from_the_start_holds_the_first_comparison_up(
     assert len(captioner.captions) == len(photos)
 
 
-def test_a_stop_ends_a_watch_that_is_held_up(
+def test_a_stop_ends_a_watch_that_is_is_retrying(
     watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "FIRST_PAUSE", 1000.0)
@@ -662,3 +667,83 @@ def test_a_watch_follows_an_ignore_file_that_comes_changes_and_goes(
     rules.unlink()
     until(["a.jpg", "b.jpg", "c.png"])
     assert captioner.captions == ["a red square"] * 3
+
+
+class TestFoldersThatAreNotThere:
+    def test_one_is_waited_for_while_the_rest_is_watched(
+        self, watch: Callable[..., Watch], album: Path, tmp_path: Path
+    ) -> None:
+        make_photo(album / "a.jpg", "blue")
+        late = tmp_path / "disk" / "late"
+        watching = watch(album, late, poll_seconds=0.05)
+        assert str(late) in notice_of(watching, "is watched as soon as it is")
+        make_photo(album / "b.jpg", "green")
+        captioned(watching, 1)
+        make_photo(tmp_path / "elsewhere" / "c.jpg", "red")
+        late.parent.mkdir()
+        (tmp_path / "elsewhere").rename(late)
+        captioned(watching, 1)
+        assert names(watching.library.search("red")) == ["c.jpg"]
+        make_photo(late / "d.jpg", "yellow")  # it is watched from now on
+        captioned(watching, 1)
+        assert {root.path for root in watching.library.status().roots} == {album, late}
+
+    def test_a_library_whose_only_folder_is_away_is_waited_for(
+        self, watch: Callable[..., Watch], library: Library, album: Path, tmp_path: Path
+    ) -> None:
+        """As a service does that starts before the disk is mounted."""
+        make_photo(album / "a.jpg")
+        library.index(album)
+        album.rename(tmp_path / "away")
+        watching = watch(album, poll_seconds=0.05)
+        assert names(watching.library.search("red")) == ["a.jpg"]
+        make_photo(tmp_path / "away" / "b.jpg", "blue")
+        (tmp_path / "away").rename(album)
+        captioned(watching, 1)
+        assert names(watching.library.search("square")) == ["a.jpg", "b.jpg"]
+
+    def test_a_folder_that_cannot_be_read_does_not_end_the_watch_of_the_others(
+        self, watch: Callable[..., Watch], album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        closed = tmp_path / "closed"
+        make_photo(closed / "a.jpg")
+        with monkeypatch.context() as patch:
+            refuse(patch, closed)
+            watching = watch(album, closed, poll_seconds=0.05)
+            assert str(closed) in notice_of(watching, "cannot read the folder")
+            make_photo(album / "b.jpg", "green")
+            captioned(watching, 1)
+        captioned(watching, 1)
+        assert names(watching.library.search("red")) == ["a.jpg"]
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_a_file_in_the_place_of_a_folder_is_an_error_at_once(
+        self, library: Library, album: Path, tmp_path: Path, *, there: bool
+    ) -> None:
+        photo = make_photo(album / "a.jpg")
+        other = album if there else tmp_path / "nowhere"
+        with pytest.raises(FolderError, match="not a folder"):
+            library.watch(other, photo, stop=threading.Event())
+
+
+def test_pipeline_indexer_and_watcher_have_one_judge_of_missing_photos(library: Library, album: Path) -> None:
+    """Two would each see half of a loss, and neither would doubt it."""
+    pipeline = library._pipe()
+    watching = Watcher(library._database, pipeline, library.settings, [album], threading.Event())
+    assert pipeline.missing is watching._indexer.missing is watching._handlers._missing
+    assert watching._comparer._missing is pipeline.missing
+
+
+def test_a_watch_whose_catalogue_is_deleted_ends_with_one_line(
+    open_library: OpenLibrary, album: Path, data_dir: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    watching = Watch(open_library(), album)
+    watching.ready.get(timeout=PATIENCE)
+    for path in data_dir.glob("catalogue.sqlite3*"):
+        path.unlink()
+    make_photo(album / "b.jpg", "blue")
+    watching._thread.join(PATIENCE)
+    assert not watching._thread.is_alive()
+    assert isinstance(watching.error, CatalogueReplaced)
+    assert len(str(watching.error).splitlines()) == 1

@@ -15,7 +15,10 @@ from photoindex.system.paths import (
     as_on_disk,
     is_at_or_below,
     is_in_any,
+    is_text_below,
+    native_path,
     printable,
+    relative_text,
     shown,
 )
 from tests.support import make_photo, names
@@ -139,3 +142,41 @@ def test_a_path_lies_at_or_below_a_folder_by_whole_names(path: str, folder: str,
     assert is_at_or_below(Path(path), Path(folder)) is expected
     assert is_in_any(Path(path), [Path("/elsewhere"), Path(folder)]) is expected
     assert is_in_any(Path(path), {Path(folder)}) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "separator", "relative"),
+    [
+        (r"C:\Photos\trip\a.jpg", r"C:\Photos", "\\", "trip/a.jpg"),
+        (r"C:\Photos\trip", r"C:\Photos\trip", "\\", None),
+        (r"C:\Photos 2\a.jpg", r"C:\Photos", "\\", None),
+        ("D:\\a.jpg", "D:\\", "\\", "a.jpg"),
+        (r"\\nas\share\in\a.jpg", "\\\\nas\\share\\", "\\", "in/a.jpg"),
+        (r"C:\Photos\grün\é.jpg", r"C:\Photos", "\\", "grün/é.jpg"),
+        ("/home/me/a\\b.jpg", "/home/me", "/", "a\\b.jpg"),
+        ("/home/me", "/", "/", "home/me"),
+        ("/home/meadow", "/home/me", "/", None),
+    ],
+)
+def test_paths_are_compared_as_the_system_writes_them(
+    path: str, folder: str, separator: str, relative: str | None
+) -> None:
+    assert is_text_below(path, folder, separator) == (relative is not None)
+    if relative is not None:
+        assert relative_text(path, folder, separator) == relative
+
+
+@pytest.mark.parametrize(
+    ("path", "separator"),
+    [
+        (r"C:\Photos\trip\a.jpg", "\\"),
+        (r"\\nas\share\a.jpg", "\\"),
+        ("/home/me/a\\b.jpg", "/"),
+        (os.fsdecode(b"/home/gr\xfcn.jpg"), "/"),
+        (os.fsdecode(b"C:\\gr\xfcn.jpg"), "\\"),
+    ],
+)
+def test_a_path_comes_back_from_the_catalogue_as_it_was(path: str, separator: str) -> None:
+    stored = stored_path(path, separator)
+    assert separator == "/" or separator.encode() not in stored
+    assert native_path(stored, separator) == path

@@ -39,6 +39,7 @@ class Sidecar:
     path: Path
     size: int
     mtime_ns: int
+    ctime_ns: int
 
     @property
     def is_xmp(self) -> bool:
@@ -111,17 +112,17 @@ def beside(photo: Path) -> list[Sidecar]:
 
 def state(sidecars: Iterable[Sidecar]) -> str:
     """What tells these sidecars from what they were or will be."""
-    return " ".join(_part(each.path.name, each.size, each.mtime_ns) for each in sidecars)
+    return " ".join(_part(each.path.name, each.size, each.mtime_ns, each.ctime_ns) for each in sidecars)
 
 
 def _state(prefix: str, name: str) -> str:
     found = _stat(prefix + name)
-    return _part(name, found.st_size, found.st_mtime_ns) if found is not None else ""
+    return _part(name, found.st_size, found.st_mtime_ns, found.st_ctime_ns) if found is not None else ""
 
 
-def _part(name: str, size: int, mtime_ns: int) -> str:
+def _part(name: str, size: int, mtime_ns: int, ctime_ns: int) -> str:
     # quote() takes longer than all else here, and most names are plain.
-    return f"{name if _PLAIN.fullmatch(name) else quote(os.fsencode(name))}:{size}:{mtime_ns}"
+    return f"{name if _PLAIN.fullmatch(name) else quote(os.fsencode(name))}:{size}:{mtime_ns}:{ctime_ns}"
 
 
 def changed(before: str, after: str) -> dict[str, bool]:
@@ -164,7 +165,7 @@ def _folder(path: Path) -> Folder:
 
 def _look(path: Path) -> Sidecar | None:
     found = _stat(path)
-    return None if found is None else Sidecar(path, found.st_size, found.st_mtime_ns)
+    return None if found is None else Sidecar(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _stat(path: Path | str) -> os.stat_result | None:

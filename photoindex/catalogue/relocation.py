@@ -1,0 +1,207 @@
+"""Forget what lies below a path, or follow it to another place.
+
+Every function takes an open transaction and is one step of it. Paths are absolute.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+
+from photoindex.catalogue import raw_pairs
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.column_types import PathText
+from photoindex.catalogue.fast_queries import PRESENT, FileRow, Root, files_below, known_states, list_roots
+from photoindex.catalogue.files import stored_rows_at
+from photoindex.catalogue.photos import mark_text_stale
+from photoindex.catalogue.schema import caption, catalogue, correction, file, photo, root, term
+from photoindex.system.clock import utc_now
+from photoindex.system.file_state import device_of
+from photoindex.system.paths import is_at_or_below, root_of
+from photoindex.types import ForgetPlan
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A present file as it is stored: its path and its size in bytes."""
+
+    path: Path
+    size: int
+
+
+def plan_forget(connection: Connection, place: Path) -> ForgetPlan:
+    """Count what :func:`forget_files` and :func:`delete_photos` would remove."""
+    roots = list_roots(connection)
+    rows = [row for _, row in files_below(connection, place)]
+    orphans = _held_by_these_alone(connection, rows)
+    inside = root_of([each for each in roots if each.path in place.parents], place)
+    missing = sum(row.missing for row in rows)
+    return ForgetPlan(
+        path=place,
+        roots=tuple(each.path for each in roots if is_at_or_below(each.path, place)),
+        present=len(rows) - missing,
+        missing=missing,
+        photos=len(orphans),
+        by_people=_count_by_people(connection, orphans),
+        inside=None if inside is None else inside.path,
+    )
+
+
+def forget_files(connection: Connection, place: Path) -> list[int]:
+    """Remove the files and roots at or below a path; return the photos that no file holds any more.
+
+    Their rows stay, marked for the full-text index, until :func:`delete_photos`.
+    """
+    rows = [row for _, row in files_below(connection, place)]
+    orphans = _held_by_these_alone(connection, rows)
+    ids = [row.id for row in rows]
+    mark_text_stale(connection, sorted({row.photo_id for row in rows if row.photo_id is not None}))
+    raw_pairs.release(connection, ids)
+    for chunk in chunks(ids):
+        connection.execute(delete(file).where(file.c.id.in_(chunk)))
+    gone = [each.id for each in list_roots(connection) if is_at_or_below(each.path, place)]
+    connection.execute(delete(root).where(root.c.id.in_(gone)))
+    return orphans
+
+
+def delete_photos(connection: Connection, photo_ids: Sequence[int]) -> int:
+    """Delete those of these photos that no file holds, with their captions and terms; return how many.
+
+    To be called when the full-text index has dropped them.
+    """
+    held = exists().where(file.c.photo_id == photo.c.id)
+    deleted = 0
+    for chunk in chunks(photo_ids):
+        deleted += connection.execute(delete(photo).where(photo.c.id.in_(chunk), ~held)).rowcount
+    if deleted:  # a matrix made before has terms of photos that are gone, and must not be used again
+        connection.execute(update(catalogue).values(vector_revision=catalogue.c.vector_revision + 1))
+    return deleted
+
+
+def present_files(connection: Connection, place: Path) -> list[StoredFile]:
+    """Return the files at or below a path that were present when last seen."""
+    return [StoredFile(Path(path), numbers[0]) for path, numbers in known_states(connection, place).items()]
+
+
+def move_tree(connection: Connection, old: Path, new: Path) -> int:
+    """Let all files and roots at or below ``old`` be at or below ``new``, which exists; return how many files moved.
+
+    Photos, captions, failures and batches follow. A file that is known at its new place already keeps that row. The
+    change times are forgotten: those of a copy are others.
+    """
+    roots = list_roots(connection)
+    taken = {each.path: each for each in roots}
+    moved: set[int] = set()
+    count = 0
+    for each in [each for each in roots if is_at_or_below(each.path, old)]:
+        target = new / each.path.relative_to(old)
+        if target in taken:
+            count += _rewrite(connection, list(_files_of(connection, each)), each.path, target, moved)
+            connection.execute(delete(root).where(root.c.id == each.id))
+            continue
+        count += _note_moved(connection, each, moved)
+        values = {"path": str(target), "device": _device(target), "suspended_at": None, "suspended_photos": None}
+        connection.execute(update(root).where(root.c.id == each.id).values(**values))
+    inside = list(files_below(connection, old))
+    if inside:
+        if root_of(list_roots(connection), new) is None:
+            added = {"path": str(new), "device": _device(new), "added_at": utc_now()}
+            connection.execute(insert(root).values(**added))
+        count += _rewrite(connection, inside, old, new, moved)
+    mark_text_stale(connection, sorted(moved))
+    return count
+
+
+def taken_over(connection: Connection, place: Path, roots: Iterable[Root]) -> list[Root]:
+    """Return those of these roots most of whose photos are held by files at or below ``place`` as well."""
+    here = {row.photo_id for _, row in files_below(connection, place, PRESENT)}
+    found = []
+    for each in roots:
+        rows = (row for _, row in files_below(connection, each.path, PRESENT))
+        held = [row.photo_id for row in rows if row.photo_id is not None]
+        if held and 2 * sum(photo_id in here for photo_id in held) > len(held):
+            found.append(each)
+    return found
+
+
+def _files_of(connection: Connection, owner: Root) -> Iterable[tuple[Path, FileRow]]:
+    """Return (path, row) for the files of one root, without those of roots inside it."""
+    return ((path, row) for path, row in files_below(connection, owner.path) if row.root_id == owner.id)
+
+
+def _note_moved(connection: Connection, owner: Root, moved: set[int]) -> int:
+    """Prepare the files of a root for its new path; return how many they are."""
+    its_files = file.c.root_id == owner.id
+    held = connection.execute(select(file.c.photo_id).where(its_files, file.c.photo_id.is_not(None))).scalars()
+    moved.update(held)
+    return connection.execute(update(file).where(its_files).values(ctime_ns=None)).rowcount
+
+
+def _rewrite(
+    connection: Connection, rows: Sequence[tuple[Path, FileRow]], old: Path, new: Path, moved: set[int]
+) -> int:
+    """Give files other paths, a chunk at a time; return how many."""
+    roots = list_roots(connection)
+    statement = update(file).where(file.c.id == bindparam("moved_id")).values(
+        root_id=bindparam("owner"), relative_path=bindparam("name", type_=PathText), shot=bindparam("new_shot"),
+        ctime_ns=None,
+    )  # fmt: skip
+    for chunk in chunks(rows):
+        places = {}
+        for path, row in chunk:
+            target = new / path.relative_to(old)
+            owner = root_of(roots, target)
+            assert owner is not None, f"{target} is below no root"
+            places[(owner.id, target.relative_to(owner.path).as_posix())] = row
+        known = stored_rows_at(connection, places)
+        superseded = {places[place].id: there.id for place, there in known.items() if there.id != places[place].id}
+        for before, after in superseded.items():
+            connection.execute(update(file).where(file.c.main_id == before).values(main_id=after))
+        for each in chunks(superseded):
+            connection.execute(delete(file).where(file.c.id.in_(each)))
+        values = [
+            {"moved_id": row.id, "owner": owner_id, "name": name, "new_shot": raw_pairs.shot_of(name)}
+            for (owner_id, name), row in places.items()
+            if (owner_id, name) not in known
+        ]
+        if values:
+            connection.execute(statement, values)
+        moved.update(row.photo_id for row in places.values() if row.photo_id is not None)
+    return len(rows)
+
+
+def _held_by_these_alone(connection: Connection, rows: Sequence[FileRow]) -> list[int]:
+    """Return the photos of these files that no other file holds, present or missing."""
+    here: dict[int, int] = {}
+    for row in rows:
+        if row.photo_id is not None:
+            here[row.photo_id] = here.get(row.photo_id, 0) + 1
+    alone = []
+    for chunk in chunks(here):
+        query = select(file.c.photo_id, func.count()).where(file.c.photo_id.in_(chunk)).group_by(file.c.photo_id)
+        alone += [photo_id for photo_id, count in connection.execute(query) if count == here[photo_id]]
+    return alone
+
+
+def _count_by_people(connection: Connection, photo_ids: Sequence[int]) -> int:
+    """Return how many of these photos people captioned, tagged or corrected."""
+    touched: set[int] = set()
+    for chunk in chunks(photo_ids):
+        for query in (
+            select(caption.c.photo_id).where(caption.c.source == "user", caption.c.photo_id.in_(chunk)),
+            select(term.c.photo_id).where(term.c.source == "tag", term.c.photo_id.in_(chunk)),
+            select(correction.c.photo_id).where(correction.c.photo_id.in_(chunk)),
+        ):
+            touched.update(connection.execute(query).scalars())
+    return len(touched)
+
+
+def _device(folder: Path) -> int | None:
+    try:
+        return device_of(os.stat(folder))
+    except OSError:
+        return None

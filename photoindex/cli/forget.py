@@ -1,0 +1,59 @@
+"""``photoindex forget``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from photoindex.cli.context import Context, json_option, write_json
+from photoindex.library.json_forms import forget_json
+from photoindex.system.paths import shown
+from photoindex.system.terminal import shell_quoted
+from photoindex.system.units import counted
+from photoindex.types import ForgetPlan
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@json_option
+@click.pass_obj
+def forget(context: Context, /, path: Path, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Remove a folder or file from the library. Your photos are not touched.
+
+    What is known of the photos below it leaves the catalogue and the search: captions, tags, terms. Photos that also
+    lie elsewhere in the library stay. The folder is no longer listed by status, doctor and service.
+    """
+    with context.open() as library:
+        plan = library.plan_forget(path)
+        for line in _lines(plan):
+            context.say(line)
+        if not (yes or dry_run):
+            if not sys.stdin.isatty():
+                raise click.UsageError("say --yes to forget it: nothing was changed")
+            click.confirm("Forget it?", abort=True, err=True)
+        if not dry_run:
+            library.forget(path)
+            context.say("forgotten")
+    if as_json:
+        write_json(forget_json(plan, forgotten=not dry_run))
+
+
+def _lines(plan: ForgetPlan) -> list[str]:
+    known = counted(plan.present + plan.missing, "file")
+    lines = [f"{shown(plan.path)}: {known} ({plan.missing:,} of them gone) leave the catalogue"]
+    kept = "" if plan.photos else ": all lie elsewhere as well"
+    lines.append(f"{counted(plan.photos, 'photo')} with captions and terms leave the search{kept}")
+    if plan.by_people:
+        lines.append(
+            f"{plan.by_people:,} of them have captions or tags by people, which are lost: "
+            "`photoindex export` keeps them"
+        )
+    if plan.inside is not None and plan.present:
+        ignore = shell_quoted(plan.inside / ".photoindexignore")
+        lines.append(f"it lies below {shown(plan.inside)}, which takes it in again unless {ignore} leaves it out")
+    lines.append("no photo on the disk is touched")
+    return lines

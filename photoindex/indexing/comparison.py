@@ -1,0 +1,228 @@
+"""Compare folders with the catalogue: store what is new, changed or gone, and queue what must be read.
+
+No file is taken while it is being written: one that changed in the last ``settle_seconds`` waits until it has been
+quiet for as long.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from photoindex.catalogue import files, jobs, metadata
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import known_states, sidecar_states
+from photoindex.catalogue.roots import ensure_root, list_roots, note_reconciled
+from photoindex.config import Settings
+from photoindex.errors import FolderError
+from photoindex.folders import (
+    IGNORE_FILE,
+    Changes,
+    PhotoFilter,
+    Settler,
+    compare,
+    scanned_file,
+    sift,
+    walk,
+)
+from photoindex.folders.walk import file_stat
+from photoindex.indexing.metadata_refresh import mark_photos_of
+from photoindex.indexing.missing_photos import MissingPhotos
+from photoindex.indexing.tree_walk import TreeWalk, walk_tree
+from photoindex.media.metadata import sidecars
+from photoindex.system.clock import utc_now
+from photoindex.system.file_state import Numbers, device_of
+from photoindex.system.paths import root_of
+from photoindex.types import FileStat, Progress, ScannedFile
+
+RECORD_CHUNK = 1000  # files stored in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many files a comparison met, how many of them unchanged, and how many known ones were gone."""
+
+    seen: int = 0
+    unchanged: int = 0
+    missing: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.seen + other.seen, self.unchanged + other.unchanged, self.missing + other.missing)
+
+
+class Comparer:
+    """Compares folders and files with the catalogue.
+
+    ``walks`` are walks that were made a moment ago, by place; each is used once. ``gone_photos`` counts the files that
+    were marked missing, by the photo they held.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        missing: MissingPhotos,
+        settler: Settler,
+        photo_filter: PhotoFilter,
+        *,
+        report: Callable[[Progress], None] | None,
+        notice: Callable[[str], None],
+        walks: Mapping[Path, TreeWalk],
+    ) -> None:
+        self.gone_photos: Counter[int] = Counter()
+        self._database = database
+        self._settings = settings
+        self._missing = missing
+        self._settler = settler
+        self._filter = photo_filter
+        self._report = report
+        self._notice = notice
+        self._walks = dict(walks)
+
+    def compare(self, place: Path, *, accept_missing: bool = False) -> Counts:
+        """Compare a folder or one file. Raises :class:`FolderError` or OSError when it cannot be read."""
+        folder = place if place.is_dir() else place.parent
+        device = _device(folder)
+        with self._database.write() as connection:
+            root = ensure_root(connection, folder)
+        walked = self._walks.pop(place, None) or walk_tree(self._database, self._filter, place, self._report)
+        problems = [path for path, _ in walked.problems]
+        for path, error in walked.problems:
+            self._notice(f"cannot read the folder {path}: {error.strerror or error}; its photos are left as they were")
+        sifted, left = walked.sifted, _stats(walked.left)  # what differs, and what was not met
+        named = self._named_by_user(place, left.keys() - {item.path for item in sifted.others}, problems)
+        changes = compare([*sifted.others, *named], left, unreadable=problems)
+        # A disk that goes away in the middle of the walk takes its photos out of sight, not out of the library.
+        is_other_disk = device != root.device
+        emptied = not walked.was_empty and not sifted.seen and is_other_disk and not accept_missing
+        away = emptied or _device(folder) != device
+        removed: list[Path] = []
+        if away:
+            self._notice(f"{folder} is not on the disk it was on before: its disk is away; its photos are kept")
+        else:
+            with self._database.write() as connection:
+                removed = self._missing.after_comparison(
+                    connection, place, changes.missing, left, changes.new, same_disk=not is_other_disk,
+                    accept=accept_missing,
+                )  # fmt: skip
+                self.gone_photos.update(files.mark_removed(connection, removed))
+        others = [item.path for item in named if item.sidecars != walked.sidecars.get(os.fspath(item.path), "")]
+        self._store(changes, [*sifted.beside, *others])
+        if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
+            with self._database.write() as connection:
+                note_reconciled(connection, root.id, device)
+                jobs.expedite(connection, root.id, utc_now())
+        return Counts(sifted.seen + len(named), sifted.unchanged + changes.unchanged, len(removed))
+
+    def compare_files(self, named: Collection[Path]) -> Counts:
+        """Compare files that the user named one by one, all of them at once. None of them can be missing."""
+        known: dict[str, Numbers] = {}
+        known_sidecars: dict[str, str] = {}
+        with self._database.write() as connection:
+            for folder in dict.fromkeys(path.parent for path in named):
+                ensure_root(connection, folder)
+        with self._database.ask() as asker:
+            for path in named:
+                known |= known_states(asker, path)
+                known_sidecars |= sidecar_states(asker, path)
+        met = chain.from_iterable(walk(path, self._filter) for path in named)
+        sifted = sift(met, known, known_sidecars, scanned_file)
+        changes = compare(sifted.others, _stats(known))
+        self._store(changes, sifted.beside)
+        return Counts(sifted.seen, sifted.unchanged + changes.unchanged)
+
+    def accept_gone(self, place: Path) -> Counts:
+        """Mark all photos at or below a path that is gone as removed."""
+        with self._database.write() as connection:
+            known = files.known_files(connection, place)
+            removed = self._missing.after_comparison(connection, place, list(known), known, (), accept=True)
+            self.gone_photos.update(files.mark_removed(connection, removed))
+        return Counts(missing=len(removed))
+
+    def take_settled(self) -> None:
+        """Store and queue the files that have settled. Each was written, so it is read whatever its state says."""
+        settled = [ScannedFile(path, stat) for path, stat in self._settler.take_ready()]
+        if not settled:
+            return
+        try:
+            for folder in [item.path.parent for item in settled if item.path.name == IGNORE_FILE]:
+                self.compare_again(folder)
+            mark_photos_of(self._database, (item.path for item in settled if sidecars.is_sidecar(item.path)))
+            with self._database.write() as connection:
+                roots = list_roots(connection)
+                written = [
+                    item for item in settled
+                    if item.path.name != IGNORE_FILE
+                    and not sidecars.is_sidecar(item.path)
+                    and root_of(roots, item.path) is not None
+                ]  # fmt: skip
+                files.record_files(connection, written, reported=True)
+        except BaseException:
+            for item in settled:  # nobody else knows of them
+                self._settler.touch(item.path)
+            raise
+
+    def compare_again(self, folder: Path) -> None:
+        """Compare a folder below a root. One that is gone or cannot be read by now is left as it was."""
+        with self._database.read() as connection:
+            root = root_of(list_roots(connection), folder)
+        if root is None or not folder.is_dir():
+            return
+        try:
+            self.compare(folder)
+        except (FolderError, OSError) as error:
+            if folder.is_dir():
+                self._notice(str(error))
+
+    def _named_by_user(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
+        """Return those of the unseen files that are there and that a walk passes by: the user named them by themselves.
+
+        What a rule of an ignore file leaves out, which the user wrote as well, is not among them.
+        """
+        named = []
+        for path in unseen:
+            if self._filter.ignores_below(place, path):
+                continue
+            if self._filter.accepts_file(path) and self._filter.accepts_below(place, path):
+                continue
+            try:
+                stat = file_stat(path)
+            except OSError:
+                problems.append(path)
+            else:
+                named += [ScannedFile(path, stat, sidecars.state(sidecars.beside(path)))] if stat is not None else []
+        return named
+
+    def _store(self, changes: Changes, other_sidecars: Sequence[Path]) -> None:
+        """Store changes and queue files. ``other_sidecars`` are unchanged photos whose sidecars are others by now."""
+        metadata.mark_paths_in_steps(self._database, other_sidecars)
+        if changes.undated:
+            with self._database.write() as connection:
+                files.note_states(connection, changes.undated)
+        # A file that changed a moment ago may be changing still.
+        newest = time.time_ns() - int(self._settings.settle_seconds * 1e9)
+        at_rest: list[ScannedFile] = []
+        for item in (*changes.new, *changes.changed):
+            if self._settings.settle_seconds and item.stat.mtime_ns > newest:
+                self._settler.touch(item.path)
+            else:
+                at_rest.append(item)
+        for start in range(0, len(at_rest), RECORD_CHUNK):
+            with self._database.write() as connection:
+                files.record_files(connection, at_rest[start : start + RECORD_CHUNK])
+
+
+def _device(folder: Path) -> int:
+    try:
+        return device_of(folder.stat())
+    except OSError as error:
+        raise FolderError(f"cannot reach the folder {folder}: {error.strerror or error}") from error
+
+
+def _stats(known: Mapping[str, Numbers]) -> dict[Path, FileStat]:
+    return {Path(path): FileStat(*numbers) for path, numbers in known.items()}

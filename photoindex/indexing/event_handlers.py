@@ -1,0 +1,149 @@
+"""What each kind of file event means for the catalogue: a table of subjects and kinds, and a handler for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from photoindex.catalogue import files, metadata
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.roots import Root, list_roots
+from photoindex.folders import IGNORE_FILE
+from photoindex.indexing.indexer import Indexer
+from photoindex.indexing.metadata_refresh import mark_photos_of
+from photoindex.media.metadata.sidecars import is_sidecar
+from photoindex.system.paths import root_of
+from photoindex.types import FileEvent, Tally
+
+Subject = Literal["folder", "rules", "sidecar", "photo"]
+Handler = Callable[[FileEvent], None]
+
+
+def subject_of(event: FileEvent) -> Subject:
+    """Return what an event is about. A move is about the more special of its two names."""
+    if event.is_directory:
+        return "folder"
+    paths = [path for path in (event.path, event.destination) if path is not None]
+    if any(path.name == IGNORE_FILE for path in paths):
+        return "rules"
+    return "sidecar" if any(is_sidecar(path) for path in paths) else "photo"
+
+
+class EventHandlers:
+    """Handles the events of one watch. ``compare_again`` compares a folder with the catalogue.
+
+    Removals are collected until :meth:`take_removals`, as many at once are judged otherwise than one.
+    """
+
+    def __init__(self, database: Database, indexer: Indexer, compare_again: Callable[[Path], None]) -> None:
+        self._database = database
+        self._settler = indexer.settler
+        self._filter = indexer.filter
+        self._missing = indexer.missing
+        self._compare_again = compare_again
+        self._removals: list[Path] = []
+        self._moves = 0  # files that were followed to other places, since they were counted last
+        self._table: dict[tuple[Subject, str], Handler] = {
+            ("folder", "written"): self._compare,
+            ("folder", "overflow"): self._compare,
+            ("folder", "moved"): self._folder_moved,
+            ("folder", "removed"): self._folder_removed,
+            ("rules", "written"): self._rules_changed,
+            ("rules", "moved"): self._rules_changed,
+            ("rules", "removed"): self._rules_changed,
+            ("sidecar", "written"): self._written,
+            ("sidecar", "moved"): self._sidecar_gone,
+            ("sidecar", "removed"): self._sidecar_gone,
+            ("photo", "written"): self._written,
+            ("photo", "moved"): self._photo_moved,
+            ("photo", "removed"): self._photo_removed,
+        }
+
+    def handle(self, event: FileEvent) -> None:
+        """Do what an event asks for. It may be repeated if it fails."""
+        if event.kind != "removed":
+            self.take_removals()  # in their order
+        subject: Subject = "folder" if event.kind == "overflow" else subject_of(event)
+        self._table[subject, event.kind](event)
+
+    def take_removals(self) -> None:
+        """Mark as missing what events said was removed, all of it at once."""
+        if not self._removals:
+            return
+        with self._database.read() as connection:
+            roots = list_roots(connection)
+        gone = [path for path in self._removals if self._is_gone(path, root_of(roots, path))]
+        if gone:
+            self._missing.after_removals(gone)
+        self._removals.clear()
+
+    def count_moves(self, tally: Tally) -> None:
+        """Add the files that were followed to other places to a tally, once."""
+        tally.moved += self._moves
+        self._moves = 0
+
+    def _compare(self, event: FileEvent) -> None:
+        self._compare_again(event.path)
+
+    def _folder_moved(self, event: FileEvent) -> None:
+        assert event.destination is not None
+        self._settler.move_below(event.path, event.destination)
+        with self._database.write() as connection:
+            self._moves += files.move(connection, event.path, event.destination)
+        # What was in the folder and not known yet came along.
+        self._compare_again(event.destination)
+
+    def _folder_removed(self, event: FileEvent) -> None:
+        self._settler.forget_below(event.path)
+        self._removals.append(event.path)
+
+    def _rules_changed(self, event: FileEvent) -> None:
+        """Compare the folder of an ignore file by its new rules, once the file is whole."""
+        for path in (event.path, event.destination):
+            if path is None:
+                continue
+            if os.path.lexists(path):
+                self._settler.touch(path)
+                continue
+            self._settler.forget(path)
+            if path.name == IGNORE_FILE:
+                self._compare_again(path.parent)
+            else:
+                self._removals.append(path)
+
+    def _written(self, event: FileEvent) -> None:
+        """Wait until the file is whole."""
+        self._settler.touch(event.path)
+
+    def _sidecar_gone(self, event: FileEvent) -> None:
+        """Have the photos of a sidecar that went, or was renamed, read again."""
+        self._settler.forget(event.path)
+        if is_sidecar(event.path):
+            mark_photos_of(self._database, [event.path])
+        else:
+            self._removals.append(event.path)
+        if event.destination is not None:
+            self._settler.touch(event.destination)  # a program may have written it under another name first
+
+    def _photo_moved(self, event: FileEvent) -> None:
+        assert event.destination is not None
+        self._settler.move(event.path, event.destination)
+        with self._database.write() as connection:
+            moved = files.move(connection, event.path, event.destination)
+            if moved:  # its name may be its date, and other sidecars may be beside it now
+                metadata.mark_paths(connection, [event.destination])
+        self._moves += moved
+        if not moved:
+            self._settler.touch(event.destination)
+
+    def _photo_removed(self, event: FileEvent) -> None:
+        self._settler.forget(event.path)
+        self._removals.append(event.path)
+
+    def _is_gone(self, path: Path, root: Root | None) -> bool:
+        if root is None or not root.path.is_dir():  # a disk that went away takes no photo with it
+            return False
+        # One that is there already again has an event that says so.
+        return not os.path.lexists(path) or self._filter.ignores_below(root.path, path)

@@ -1,0 +1,60 @@
+"""Walk a folder once and set aside what is as it was: the first half of every comparison.
+
+Asks the catalogue in plain SQL and imports little, as most runs of ``photoindex index`` end here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import known_states, sidecar_states
+from photoindex.folders.compare import Sifted, sift
+from photoindex.folders.filters import PhotoFilter
+from photoindex.folders.walk import scanned_file, walk
+from photoindex.system.file_state import Numbers, device_of
+from photoindex.types import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class TreeWalk:
+    """What one walk of a folder (or of one file) met.
+
+    ``left`` are the states of known files that differ or were not met, ``sidecars`` those of the known sidecars.
+    ``was_empty``: no file was known there. ``device`` is that of the folder before the walk.
+    """
+
+    place: Path
+    device: int
+    sifted: Sifted
+    left: dict[str, Numbers]
+    sidecars: dict[str, str]
+    was_empty: bool
+    problems: list[tuple[Path, OSError]] = field(default_factory=list)  # what could not be read
+
+    @property
+    def found_nothing_new(self) -> bool:
+        """Whether all files, and all sidecars, are as they are known to be."""
+        return not (self.left or self.sifted.others or self.sifted.beside or self.problems)
+
+
+def walk_tree(
+    database: Database, photo_filter: PhotoFilter, place: Path, report: Callable[[Progress], None] | None = None
+) -> TreeWalk:
+    """Walk a folder or look at a file. Raises :class:`FolderError` or OSError when it cannot be read."""
+    device = device_of(os.stat(place))
+    with database.ask() as asker:
+        known, sidecars = known_states(asker, place), sidecar_states(asker, place)
+    was_empty = not known
+    problems: list[tuple[Path, OSError]] = []
+
+    def each(seen: int, path: str) -> None:
+        if report is not None:
+            report(Progress("scanning", seen, seen, Path(path), counting=True))
+
+    files = walk(place, photo_filter, lambda path, error: problems.append((path, error)))
+    sifted = sift(files, known, sidecars, scanned_file, each)
+    return TreeWalk(place, device, sifted, known, sidecars, was_empty, problems)

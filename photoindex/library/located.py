@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def located(hits: Sequence[Hit]) -> list[Hit]:
     """Return the hits with paths of files that are there; ``present`` says of each whether there is any.
 
-    Several paths of one file count once. The order of a hit's paths stays.
+    Several paths of one file count once. The order of a hit's paths stays. A query that asks for paths (``path:``,
+    ``folder:``, ``name:``) is never answered with another copy: where the copies asked for are gone, none is there.
     """
     return [_located(hit) for hit in hits]
 
@@ -32,7 +33,8 @@ def located_photo(photo: Photo) -> Photo:
 def _located(hit: Hit) -> Hit:
     if not hit.other_paths:
         return hit if is_present(hit.path) else dataclasses.replace(hit, present=False)
-    files = [places[0] for places in files_at((hit.path, *hit.other_paths))]
-    if not files:
+    paths = (hit.path, *hit.other_paths)
+    files = [places[0] for places in files_at(paths)]
+    if not files or files[0] not in paths[: hit.asked_for]:
         return dataclasses.replace(hit, present=False)
     return dataclasses.replace(hit, path=files[0], other_paths=tuple(files[1:]))

@@ -179,8 +179,8 @@ class Finder:
         def with_best_path(hit: Hit) -> Hit:
             if not hit.other_paths:
                 return hit
-            path, *others = by_answer((hit.path, *hit.other_paths), node, roots)
-            return dataclasses.replace(hit, path=path, other_paths=tuple(others))
+            (path, *others), asked_for = by_answer((hit.path, *hit.other_paths), node, roots)
+            return dataclasses.replace(hit, path=path, other_paths=tuple(others), asked_for=asked_for)
 
         return list(map(with_best_path, hits))
 

@@ -85,8 +85,9 @@ class Match:
 class Hit:
     """One photo found by a search.
 
-    ``path`` is the best of its files that are there now, ``other_paths`` the rest of them. When none is there
-    (``present`` is false), they are where its files were last.
+    ``path`` is the best of its files that are there now, ``other_paths`` the rest of them. When none is there, or none
+    of those that the query asks for by ``path:``, ``folder:`` or ``name:`` (``present`` is false), they are where its
+    files were last.
     """
 
     path: Path
@@ -103,6 +104,8 @@ class Hit:
     other_paths: tuple[Path, ...] = ()
     facts: PhotoFacts | None = None
     present: bool = True
+    # How many of the paths, from the first, answer the query's ``path:``, ``folder:`` and ``name:``; None: it has none.
+    asked_for: int | None = None
 
     @property
     def keywords(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from photoindex.catalogue import files, metadata, photos
 from photoindex.catalogue.chunks import CHUNK
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import file, photo
-from photoindex.indexing.metadata_refresh import mark_beside
+from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, Written
 from tests.support import add_files, add_photo
 
@@ -121,7 +121,7 @@ def test_many_sidecars_are_marked_in_steps(database: Database, album: Path, many
     with database.write() as connection:
         connection.execute(photo.update().values(metadata_stale=0))
     with counted(database) as counts:
-        mark_beside(database, [album / "in" / f"{name}.xmp" for name in names_in(MANY)])
+        mark_photos_of(database, [album / "in" / f"{name}.xmp" for name in names_in(MANY)])
     assert stale(database) == MANY
     assert len(counts) >= MANY / metadata.STEP  # several transactions, each of which is short
     assert max(counts) <= 20 + 4 * (metadata.STEP / CHUNK)

@@ -161,6 +161,17 @@ class TestHits:
         [hit] = library.search("red")
         assert not hit.present
 
+    @pytest.mark.parametrize("query", ["path:{}", "red path:{}", "path:{} -blue", "path:{} OR path:{}"])
+    def test_another_copy_is_never_named_for_the_one_asked_for(
+        self, library: Library, copies: tuple[Path, Path, Path], query: str
+    ) -> None:
+        asked = query.replace("{}", str(copies[0].parent))
+        assert run(library, "search", "-0", asked).stdout == f"{copies[0]}\0"
+        copies[0].unlink()
+        assert run(library, "search", "-0", asked).stdout == ""
+        [hit] = library.search(asked)
+        assert (hit.path, hit.present) == (copies[0], False)
+
     @pytest.mark.parametrize("style", ["list", "-0", "--json", "--csv", "--html", "--open"])
     def test_a_file_that_is_gone_is_marked_or_left_out(
         self, library: Library, album: Path, style: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -18,10 +18,11 @@ def asks_for_paths(node: Node) -> bool:
     return any(True for _ in _path_clauses(node))
 
 
-def by_answer(paths: Sequence[Path], node: Node, roots: Sequence[Path]) -> list[Path]:
-    """Return the paths in the order of how many clauses of the query they answer, most first.
+def by_answer(paths: Sequence[Path], node: Node, roots: Sequence[Path]) -> tuple[list[Path], int | None]:
+    """Return the paths by how many clauses of the query they answer, most first, and how many of them are asked for.
 
-    The clauses of ``path:``, ``folder:`` and ``name:`` come before plain words; what is equal stays as it was.
+    The clauses of ``path:``, ``folder:`` and ``name:`` come before plain words; what is equal stays as it was. The
+    paths asked for are the first ones, which answer as many of those clauses as any; ``None``: there is no such clause.
     """
     clauses = list(_path_clauses(node))
     files = set(_file_keys(node))
@@ -37,7 +38,11 @@ def by_answer(paths: Sequence[Path], node: Node, roots: Sequence[Path]) -> list[
             -sum(yes for clause, yes in met if _is_plain(clause)),
         )
 
-    return sorted(paths, key=answered)
+    keys = {path: answered(path) for path in paths}
+    ordered = sorted(paths, key=keys.__getitem__)
+    if all(map(_is_plain, clauses)):
+        return ordered, None
+    return ordered, sum(keys[path][0] == keys[ordered[0]][0] for path in ordered)
 
 
 def _is_plain(clause: Node) -> bool:

@@ -60,8 +60,10 @@ def described(name: str, thing: Any) -> str:
 
 
 def members(thing: type) -> Iterator[tuple[str, str]]:
-    """Yield the public methods and properties that a class defines itself, in their order."""
-    for name, member in vars(thing).items():
+    """Yield the public methods and properties of a class, in their order."""
+    inherited = {name: each for base in reversed(thing.__mro__[:-1]) for name, each in vars(base).items()
+                 if base.__module__.startswith("photoindex.")}  # fmt: skip
+    for name, member in inherited.items():
         if name.startswith("_") or isinstance(member, staticmethod | classmethod):
             continue
         if isinstance(member, property):

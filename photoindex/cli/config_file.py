@@ -71,6 +71,10 @@ def change(text: str, name: str, value: Any, path: Path) -> str:
     import tomlkit
 
     before = parse_config(text, path)
+    try:
+        str(value).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{name}: {str(value)!r} is no text, and the config file holds text alone") from error
     after = {**before, name: convert(name, value, name)}
     check(Settings(**{"data_dir": default_data_dir(), **after}), {name: str(path)})
     written = after[name]

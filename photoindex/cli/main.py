@@ -25,7 +25,6 @@ from photoindex.cli.terminal import (
 )
 from photoindex.errors import PhotoindexError
 from photoindex.system.lazy_imports import importing
-from photoindex.system.paths import printable
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
@@ -106,7 +105,7 @@ class PhotoindexGroup(click.Group):
             if isinstance(error, BrokenPipeError):
                 raise OutputError(error) from error
             # Of the system: no room, no permission, a disk that fails. -vv shows where it happened.
-            where = "" if error.filename is None else f": {printable(Path(os.fsdecode(error.filename)))}"
+            where = "" if error.filename is None else f": {os.fsdecode(error.filename)}"
             print_error(f"photoindex: {error.strerror or error}{where}")
             logging.getLogger(__name__).debug("the error in full", exc_info=error)
             return EXIT_ERROR

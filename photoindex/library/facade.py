@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from photoindex import captioner as captioning
-from photoindex.captioner import Captioner
 from photoindex.catalogue.backup_files import is_backed_up
-from photoindex.catalogue.database import Database
-from photoindex.config import Settings, load_settings
+from photoindex.config import load_settings
 from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo
+from photoindex.library.opened import OpenLibrary
 from photoindex.system.clock import utc_now
 from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, check_exists
@@ -30,12 +27,9 @@ if TYPE_CHECKING:
     from photoindex.catalogue.status import Status
     from photoindex.errors import PhotoError
     from photoindex.exchange import Exchange
-    from photoindex.indexing.pipeline import Pipeline
     from photoindex.indexing.recaption import Plan, Recaptioner
     from photoindex.indexing.relocation import Relocator
-    from photoindex.search import FullText
     from photoindex.search.ranking.weights import Ranking
-    from photoindex.search.searcher import Finder
     from photoindex.types import Duplicate, Failure, ForgetPlan, IndexReport, Photo, Prediction, Progress, Tally
     from photoindex.types.hit import Hit, Match, SortKey
 else:
@@ -44,37 +38,12 @@ else:
     stats, photos = lazily("photoindex.catalogue.stats"), lazily("photoindex.catalogue.photos")
 
 
-class Library:
+class Library(OpenLibrary):
     """A photo library: the catalogue and the full-text index in one data folder.
 
     Open it with :func:`photoindex.open` and close it, or use it in a ``with`` block. Several processes may have the
     same library open.
     """
-
-    # Called with the progress when a missing or damaged search index is rebuilt. Set it before the first search.
-    rebuilding: Callable[[Progress], None] | None = None
-
-    def __init__(self, settings: Settings, load_captioner: Callable[[Settings], Captioner] | None = None) -> None:
-        self.settings = settings
-        self._load_captioner = load_captioner
-        self._database = Database.open(settings.catalogue_path)
-        self._pipeline: Pipeline | None = None
-
-    def close(self) -> None:
-        """Stop helper processes and close the files."""
-        if self._pipeline is not None:
-            self._pipeline.close()
-        if "_finder" in vars(self):
-            self._finder.close()
-        self._database.close()
-
-    def __enter__(self) -> Library:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Bringing photos in
 
@@ -382,13 +351,6 @@ class Library:
 
     # Inside
 
-    @cached_property
-    def _finder(self) -> Finder:
-        # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.
-        from photoindex.search.searcher import Finder
-
-        return Finder(self._database, self.settings, self.rebuilding)
-
     def _like(self, path: Path, limit: int | None, query: str) -> list[Hit] | None:
         try:
             photo = self.show(path)
@@ -408,18 +370,6 @@ class Library:
         pairs = zip(answer.terms.ids.tolist(), answer.terms.impacts.tolist(), strict=True)
         weights = {vocabulary.words[number]: impact * vocabulary.scale for number, impact in pairs}
         return self._finder.like_terms(weights, limit, query)
-
-    def _text(self) -> FullText:
-        return self._finder.full_text()
-
-    # Imported where they are used: a search needs neither watching nor decoding.
-
-    def _pipe(self, load: Callable[[Settings], Captioner] = captioning.load_captioner) -> Pipeline:
-        from photoindex.indexing.pipeline import Pipeline
-
-        if self._pipeline is None:
-            self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
-        return self._pipeline
 
     def _relocator(self) -> Relocator:
         from photoindex.indexing.relocation import Relocator

@@ -48,7 +48,7 @@ def test_what_goes_before_the_file_is_said(data_dir: Path, monkeypatch: pytest.M
 def test_a_wrong_value_changes_nothing(data_dir: Path) -> None:
     run(data_dir, "config", "set", "threads", "1")
     before = (data_dir / "photoindex.toml").read_bytes()
-    for name, value in (("threads", "-1"), ("threads", "x"), ("thread", "1")):
+    for name, value in (("threads", "-1"), ("threads", "x"), ("thread", "1"), ("model", "caf\udce9")):
         result = run(data_dir, "config", "set", name, value)
         assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert (data_dir / "photoindex.toml").read_bytes() == before

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from photoindex.language.analysis import Token, index_places, name_key, sentences, stem, value_tokens
 from photoindex.language.place_names import words_of
@@ -26,7 +26,10 @@ from photoindex.search.query import numbers
 from photoindex.search.query.clauses import FORMAT, path_key
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
 from photoindex.system.paths import is_at_or_below
-from photoindex.types import Photo, PhotoFacts
+from photoindex.types.hit import PhotoFacts
+
+if TYPE_CHECKING:
+    from photoindex.types import Photo
 
 # Agencies write captions of hundreds of words, which would hold a word of nearly every query: those behind so many
 # words count little. No caption of the data sets that the weights are tuned on is as long.

@@ -1,0 +1,69 @@
+"""An open library: its catalogue, its search and the pipeline that captions, each made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from photoindex import captioner as captioning
+from photoindex.captioner import Captioner
+from photoindex.catalogue.database import Database
+from photoindex.config import Settings
+
+if TYPE_CHECKING:
+    from photoindex.indexing.pipeline import Pipeline
+    from photoindex.search import FullText
+    from photoindex.search.searcher import Finder
+    from photoindex.types import Progress
+
+Self = TypeVar("Self", bound="OpenLibrary")
+
+
+class OpenLibrary:
+    """What :class:`.facade.Library` is built on."""
+
+    # Called with the progress when a missing or damaged search index is rebuilt. Set it before the first search.
+    rebuilding: Callable[[Progress], None] | None = None
+
+    def __init__(self, settings: Settings, load_captioner: Callable[[Settings], Captioner] | None = None) -> None:
+        self.settings = settings
+        self._load_captioner = load_captioner
+        self._database = Database.open(settings.catalogue_path)
+        self._pipeline: Pipeline | None = None
+
+    def close(self) -> None:
+        """Stop helper processes and close the files."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+        if "_finder" in vars(self):
+            self._finder.close()
+        self._database.close()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _finder(self) -> Finder:
+        # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.
+        from photoindex.search.searcher import Finder
+
+        return Finder(self._database, self.settings, self.rebuilding)
+
+    def _text(self) -> FullText:
+        return self._finder.full_text()
+
+    # Imported where they are used: a search needs neither watching nor decoding.
+
+    def _pipe(self, load: Callable[[Settings], Captioner] = captioning.load_captioner) -> Pipeline:
+        from photoindex.indexing.pipeline import Pipeline
+
+        if self._pipeline is None:
+            self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
+        return self._pipeline

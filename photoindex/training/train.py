@@ -84,7 +84,7 @@ RECIPES = {
     "further": Recipe(views=1, words=dataclasses.replace(TermRecipe(), epochs=0), captions=FURTHER),
 }
 # Chosen on the validation photos of all data sets together; the model card has the figures.
-SEARCH = SearchSettings(doubt=0.6, doubt_below=-1.0, doubt_persons_below=-1.0)
+SEARCH = SearchSettings(doubt=0.6, doubt_below=-1.0, doubt_persons_below=1.0)
 
 
 def train(

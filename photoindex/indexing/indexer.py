@@ -73,6 +73,7 @@ class Indexer:
         self._report = report
         self._notice = notice
         self._now = now
+        self.unread: set[Path] = set()  # places whose comparison failed
         self._moves_suggested = False
         pipeline.notice = pipeline.missing.notice = notice
 
@@ -166,6 +167,7 @@ class Indexer:
         except (FolderError, OSError) as error:
             if place.is_dir() and not isinstance(error, FolderError):
                 raise
+            self.unread.add(place)
             self._notice(f"{error}; it is compared when it is back")
             return Counts()
 

@@ -124,7 +124,7 @@ class Watcher:
             if not self._stop.is_set():
                 ready(report)
             self._reconciled_at = self._worked_at = time.monotonic()
-            self._unread.update(self._unknown_places())
+            self._unread |= self._indexer.unread.union(self._unknown_places())
             while not self._stop.is_set():
                 self._retry.until_done(partial(self._turn, worked))
         finally:

@@ -114,8 +114,8 @@ def test_windows_paths_are_kept_with_slashes_and_a_backslash_elsewhere_is_a_lett
     ("name", "on_a_line", "as_text"),
     [
         (b"M\xc3\xb6we 1.jpg", "Möwe 1.jpg", "Möwe 1.jpg"),
-        (b"a\nb\x1b[31m.jpg", "'a\\nb\\x1b[31m.jpg'", "a\nb\x1b[31m.jpg"),
-        (b"M\xf6we.jpg", "'M\\udcf6we.jpg'", "M\N{REPLACEMENT CHARACTER}we.jpg"),
+        (b"a\nb\x1b[31m.jpg", "a\\nb\\x1b[31m.jpg", "a\nb\x1b[31m.jpg"),
+        (b"M\xf6we.jpg", "M\\xf6we.jpg", "M\N{REPLACEMENT CHARACTER}we.jpg"),
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no names that are no text")

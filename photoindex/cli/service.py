@@ -17,7 +17,7 @@ from photoindex.cli.terminal import print_line
 from photoindex.errors import FolderError, LibraryNotFound, ServiceError
 from photoindex.system.paths import absolute
 from photoindex.system.service import ServicePlan, plan, watch_command
-from photoindex.system.terminal import shell_quoted
+from photoindex.system.terminal import shell_word
 
 EXIT_NOT_RUNNING = 1
 
@@ -144,7 +144,7 @@ def _show_commands(commands: Sequence[Sequence[str]]) -> None:
 
 
 def _shell_line(command: Sequence[str]) -> str:
-    return " ".join(map(shell_quoted, command))
+    return " ".join(map(shell_word, command))
 
 
 def _check(commands: Sequence[Sequence[str]]) -> None:

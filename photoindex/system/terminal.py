@@ -33,8 +33,12 @@ def visible(text: str) -> str:
 def shell_quoted(path: Path | str) -> str:
     """A path as one word of a command that can be pasted into this system's shell."""
     text = str(path)
-    if text.startswith("-"):
-        text = os.path.join(".", text)  # else it would be an option
+    # A name that begins with a dash would be an option.
+    return shell_word(os.path.join(".", text) if text.startswith("-") else text)
+
+
+def shell_word(text: str) -> str:
+    """Return a text as one word of a command that can be pasted into this system's shell."""
     # Imported here: every command needs this module, and few suggest a command.
     import shlex
     import subprocess

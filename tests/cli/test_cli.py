@@ -108,7 +108,7 @@ def test_explain_names_the_words_that_matched_and_what_each_adds(indexed: Path):
 def test_photos_like_another_are_found_with_and_without_words(indexed: Path, album: Path):
     one, two = album / "holiday" / "one.jpg", album / "two.png"
     assert run(indexed, "search", "--like", one).stdout == f"{two}\ta blue square\n"
-    assert "squar (terms) 0." in run(indexed, "search", "--like", one, "--explain").stdout
+    assert "square (terms) 0." in run(indexed, "search", "--like", one, "--explain").stdout
     assert run(indexed, "search", "--like", one, "blue", "-n", "3").stdout == f"{two}\ta blue square\n"
     nothing = run(indexed, "search", "red", "--like", one)
     assert (nothing.exit_code, nothing.stdout) == (1, "")

@@ -16,6 +16,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── UnknownIndexVersion        the installed whoosh3 keeps its index in a way that is not known to be safe to read
     ├── QueryError                 the query asks for nothing that can be searched
     │   └── InvalidSearch          a limit, an order or another argument of a search is none
+    ├── ResultSetGone              the results of a search are no longer kept
     ├── BatchError                 there is no such batch of jobs, or it has ended
     ├── ServiceError               the system does not take the watch as a service
     ├── FolderError                a folder or file the user named cannot be used
@@ -96,6 +97,10 @@ class QueryError(PhotoindexError):
 
 class InvalidSearch(QueryError, ValueError):
     """An argument of a search is not valid: a negative limit, an order that there is not."""
+
+
+class ResultSetGone(PhotoindexError):
+    """The results of a search are no longer kept: search again."""
 
 
 class BatchError(PhotoindexError):

@@ -20,7 +20,7 @@ from photoindex.cli.main import main
 from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.types import Candidate, Prediction
-from tests.browser import screenshot
+from tests.chromium import screenshot
 from tests.support import FakeCaptioner
 
 SIZE = (640, 480)

@@ -33,7 +33,8 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE | {"language", "media", "captioner", "catalogue", "search"},
 }
 ALLOWED["library"] = set().union(*ALLOWED.values()) | {"indexing", "training"}
-ALLOWED["cli"] = BASE | {"library", "training"}
+ALLOWED["web"] = BASE | {"library"}
+ALLOWED["cli"] = BASE | {"library", "training", "web"}
 ALLOWED[""] = BASE | {"library"}  # the face of the whole
 ALLOWED["__main__"] = {"cli"}
 TORCH = {"torch", "torchvision", "safetensors"}
@@ -129,6 +130,10 @@ def test_only_one_module_knows_whoosh() -> None:
 
 def test_only_the_command_line_knows_click_and_rich() -> None:
     assert {part(module) for module in who_imports({"click", "rich"})} == {"cli"}
+
+
+def test_only_the_web_pages_know_their_framework() -> None:
+    assert {part(module) for module in who_imports({"starlette", "uvicorn", "jinja2"})} == {"web"}
 
 
 def test_only_the_database_module_imports_alembic_and_only_when_it_upgrades() -> None:

@@ -170,6 +170,19 @@ def restore_last(connection: Connection, photo_id: int, now: datetime) -> list[C
     return [read_correction(row) for row in rows]
 
 
+def photos_last_edited_by(connection: Connection, edit: str) -> list[int]:
+    """Return the photos whose last edit that is not undone is this one."""
+    changed = connection.execute(select(correction.c.photo_id).where(correction.c.edit == edit).distinct()).scalars()
+    found = []
+    for photo_id in sorted(changed):
+        standing = (correction.c.photo_id == photo_id) & correction.c.undone_at.is_(None)
+        last = select(correction.c.edit).where(standing)
+        last = last.order_by(correction.c.made_at.desc(), correction.c.id.desc()).limit(1)
+        if connection.execute(last).scalar() == edit:
+            found.append(photo_id)
+    return found
+
+
 def captioned_files(connection: Connection) -> list[tuple[Path, str, str | None]]:
     """A present file of each photo that a model captioned, the content's hash, and the person's caption, if any."""
     by_model = exists().where(caption.c.photo_id == photo.c.id, caption.c.source == "model", caption.c.current)

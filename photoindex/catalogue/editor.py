@@ -140,14 +140,15 @@ class Editor:
         with self._database.read() as connection:
             return store.said_of(connection, photo_ids)
 
-    def apply(self, photo_ids: Sequence[int], edit: Edit) -> int:
-        """Make one edit of all these photos, or of none; returns how many it changed.
+    def apply(self, photo_ids: Sequence[int], edit: Edit, name: str | None = None) -> int:
+        """Make one edit of all these photos, or of none; returns how many it changed. ``name``, by :func:`new_edit`,
+        is what :meth:`undo_edit` knows it by.
 
         They are found by it when this returns. Raises :class:`CorrectionError` when a photo that is to be locked shows
         no caption, and :class:`photoindex.errors.FullTextError` when the index cannot be written now: the edit is
         stored all the same, and the next run brings it into the index.
         """
-        name, now, changed = new_edit(), self._now(), 0
+        name, now, changed = name or new_edit(), self._now(), 0
         with self._database.write() as connection:
             for photo_id, before in store.said_of(connection, photo_ids).items():
                 after = said_after(edit, before)
@@ -181,6 +182,12 @@ class Editor:
             photos.mark_text_stale(connection, list(undone))
         self._sync()
         return undone
+
+    def undo_edit(self, name: str) -> dict[int, list[Correction]]:
+        """Undo one edit of all photos, but for those that were edited again since; returns what each had changed."""
+        with self._database.read() as connection:
+            photo_ids = store.photos_last_edited_by(connection, name)
+        return self.undo(photo_ids)
 
     def history(self, photo_ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:
         """All that people changed of each photo, oldest first."""

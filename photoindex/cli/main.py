@@ -34,6 +34,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "index": ("index", "Caption the photos in folders, once."),
     "watch": ("index", "Caption the photos in folders, then keep up with them."),
+    "serve": ("serve", "Show the photos in a browser."),
     "search": ("search", "Find photos by what they show."),
     "show": ("show", "Show everything known about one photo."),
     "status": ("status", "Show what is waiting, what failed and what is watched."),
@@ -165,6 +166,7 @@ def main(
       photoindex index ~/Pictures              caption a folder once
       photoindex watch ~/Pictures              and keep up with it
       photoindex search giraffes in grass      find photos
+      photoindex serve                         look at them in a browser
 
     Exit status: 0 done; 1 an error, or a search that found nothing; 2 wrong usage; 4 finished, but some photos failed.
     """

@@ -49,6 +49,16 @@ class OpenLibrary:
     ) -> None:
         self.close()
 
+    @property
+    def database(self) -> Database:
+        """The catalogue, for the gallery."""
+        return self._database
+
+    @property
+    def finder(self) -> Finder:
+        """What searches, for the gallery, which wants arrays of photos rather than lists of hits."""
+        return self._finder
+
     @cached_property
     def _finder(self) -> Finder:
         # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.

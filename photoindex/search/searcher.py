@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from photoindex.catalogue import sorting
     from photoindex.search.fulltext import sync as fulltext
     from photoindex.search.query.syntax import Node
+    from photoindex.search.ranking.ranked import RankedPhotos
     from photoindex.types import Photo, Progress
 else:
     # They need SQLAlchemy, whose import takes longer than a search: what a search asks is in catalogue/fast_queries.py.
@@ -103,6 +105,18 @@ class Finder:
         ``exact``: only photos whose own words are those of the query, all of them.
         """
         return self.full_text().search(query, limit, ranking, self._terms, exact=exact)
+
+    def rank(self, query: str, explained: int) -> RankedPhotos:
+        """All photos that answer a query, as arrays, with the reasons for the first ``explained`` of them."""
+        from photoindex.search.ranking.ranked import rank
+
+        return self.full_text().answer(query, partial(rank, explained=explained), None, self._terms)
+
+    def explain(self, query: str, photo_ids: Sequence[int]) -> Mapping[int, tuple[Matched, ...]]:
+        """The reasons for those of these photos that a query finds."""
+        from photoindex.search.ranking.ranked import explain
+
+        return self.full_text().answer(query, partial(explain, photo_ids=photo_ids), None, self._terms)
 
     def search(self, query: str, limit: int | None, sort: SortKey, reverse: bool) -> list[Hit]:
         """Return the photos that answer a query, in the order asked for. Raises :class:`photoindex.errors.QueryError`.

@@ -17,7 +17,7 @@ from photoindex.cli.main import main
 from photoindex.errors import ConfigError
 from photoindex.library import Library
 from photoindex.types import Hit, Matched
-from tests.browser import open_page, screenshot
+from tests.chromium import open_page, screenshot
 from tests.support import make_photo
 
 NASTY = """<script>document.title = "owned"</script>" onerror="alert(1)' & <b>\x1b[2J\u202etxt"""

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -44,6 +46,9 @@ _REBUILD_MEMORY: Final = 256
 _PROGRESS_EVERY: Final = 500  # documents
 _OPEN_ATTEMPTS: Final = 20
 _OPEN_PAUSE: Final = 0.01  # seconds
+_MOST_COMPLETIONS: Final = 2000  # words that are weighed for a completion
+
+_Answer = TypeVar("_Answer")
 
 
 def _expected_stamp() -> dict[str, Any]:
@@ -121,6 +126,19 @@ class FullText:
         to be rebuilt.
         """
         check_limit(limit)
+        return self.answer(query, partial(_answer, limit=limit), ranking, terms, today=today, exact=exact)
+
+    def answer(
+        self,
+        query: str,
+        how: Callable[[Matcher, Documents, ParsedQuery], _Answer],
+        ranking: Ranking | None = None,
+        terms: TermSource | None = None,
+        *,
+        today: date | None = None,
+        exact: bool = False,
+    ) -> _Answer:
+        """Return what ``how`` makes of a query and of the index as it is now. Raises as ``search`` does."""
         parsed = parse_query(query, today)
         ranking = ranking or DEFAULT_RANKING
         if exact:
@@ -135,7 +153,17 @@ class FullText:
             with self._noticing_damage(self._usable().path):
                 documents = self._documents = self._documents or Documents(reader)
                 matcher = Matcher(reader, ranking, None if columns is None else documents.terms(columns))
-                return _answer(matcher, documents, parsed, limit)
+                return how(matcher, documents, parsed)
+
+    def completions(self, prefix: str, limit: int) -> list[str]:
+        """Return the words of the index that begin with ``prefix`` (folded), the most frequent first."""
+        with self._lock:
+            reader = self._current_reader()
+            with self._noticing_damage(self._usable().path):
+                matcher = Matcher(reader)
+                some = {form for form in islice(matcher.forms_starting(prefix), _MOST_COMPLETIONS) if form.isalpha()}
+                counted = {form: matcher.form_count(form) for form in some}
+        return sorted(counted, key=lambda form: (-counted[form], form))[:limit]
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
         """Return, for each plain word of ``query`` that no photo has, near spellings that photos have, likeliest first.

@@ -35,6 +35,7 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -134,7 +135,17 @@ class Matcher:
             return self._find_value_words(node.field, self._expand(node, VALUE_FIELDS[node.field], {node.text: 1.0}))
         return self._find_words(self._expand(node, FORMS_FIELD, {}), node.field)
 
+    def by_words_alone(self) -> Matcher:
+        """Return a matcher of the same index that knows no synonyms and no learned terms."""
+        plain = Matcher(self._reader, replace(self._ranking, synonyms=0.0, terms=0.0))
+        plain._postings_read = self._postings_read
+        return plain
+
     # ---- the vocabulary ----------------------------------------------------------------------------
+
+    def forms_starting(self, prefix: str) -> Iterator[str]:
+        """Yield words of the index, unstemmed, that begin with ``prefix``."""
+        return self._reader.with_prefix(FORMS_FIELD, prefix)
 
     def holders(self, word: str) -> int:
         """Return how many photos a search for this one folded word finds."""

@@ -1,0 +1,168 @@
+"""How fast the gallery answers, over HTTP, on a made library.
+
+    python benchmarks/gallery.py [PHOTOS] [--keep DIR]
+
+Makes a library of PHOTOS (100000) invented photos in a temporary folder, or in DIR, where a later run finds it; starts
+`photoindex serve` on it as a user does; and asks what its pages ask. Prints medians and 95th percentiles of wall-clock
+time in milliseconds, the time until the server answers, and its memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import invented
+from PIL import Image
+from search_scale import FIRST_DAY
+from sqlalchemy import bindparam, update
+
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.schema import photo
+from photoindex.config import Settings
+from photoindex.library import Library
+
+REPEATS = 15
+DAYS = 365 * 12
+TYPED = "standing in grass"
+
+
+def make(folder: Path, count: int) -> None:
+    """Make a library whose photos were taken over twelve years, in many shapes."""
+    album = folder / "album"
+    album.mkdir(parents=True, exist_ok=True)
+    data = folder / "data"
+    database = Database.open(data / "catalogue.sqlite3")
+    invented.fill(database, album, count)
+    statement = (
+        update(photo).where(photo.c.id == bindparam("one")).values(taken_at=bindparam("at"), width=bindparam("w"))
+    )
+    for first in range(0, count, 20_000):
+        rows = [
+            {"one": number, "at": FIRST_DAY + timedelta(days=number * DAYS / count, seconds=number % 50_000),
+             "w": (4000, 2250, 4000, 4500)[number % 4]}
+            for number in range(first + 1, min(first + 20_000, count) + 1)
+        ]  # fmt: skip
+        with database.write() as connection:
+            connection.execute(statement, rows)
+    database.close()
+    with Library(Settings(data)) as library:
+        library.rebuild_full_text()
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[tuple[httpx.Client, int, float]]:
+    """A client that signed in, the server's process id, and the seconds until it answered."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "photoindex", "--data-dir", str(data), "serve", "--no-browser", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    match = re.search(r"(http://(\S+?)/)login\S+", process.stdout.readline())
+    assert match is not None
+    client = httpx.Client(base_url=match[1], headers={"Origin": f"http://{match[2]}"}, timeout=120)
+    client.get("api/v1/health").raise_for_status()
+    answered = time.perf_counter() - started
+    client.get(match[0])
+    try:
+        yield client, process.pid, answered
+    finally:
+        client.close()
+        process.terminate()
+        process.wait()
+
+
+def resident(pid: int) -> float:
+    """Megabytes of memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+def timed(what: str, ask: Callable[[int], httpx.Response]) -> None:
+    """Print how long something takes, asked several times."""
+    taken = []
+    for number in range(REPEATS):
+        started = time.perf_counter()
+        ask(number).raise_for_status()
+        taken.append(1000 * (time.perf_counter() - started))
+    taken.sort()
+    print(f"| {what} | {statistics.median(taken):.0f} | {taken[int(0.95 * (len(taken) - 1))]:.0f} |", flush=True)
+
+
+def thumbnails(client: httpx.Client, folder: Path) -> None:
+    """New thumbnails of 12 megapixels, of photos that exist."""
+    album = folder / "real"
+    album.mkdir(exist_ok=True)
+    noise = Image.effect_noise((400, 300), 80).convert("RGB").resize((4000, 3000))
+    for number in range(REPEATS + 1):
+        noise.save(album / f"{number}-{os.getpid()}.jpg", quality=90, comment=f"{number} {os.getpid()}")
+    # The sizes are those of the API; decoding is asked for as the server does it.
+    from photoindex.media.thumbnail_pool import Source, ThumbnailPool
+
+    pool = ThumbnailPool(album / "kept", 0, Settings(folder / "data"))
+    taken = []
+    for number, path in enumerate(sorted(album.glob(f"*-{os.getpid()}.jpg"))):
+        status = path.stat()
+        source = Source(path, status.st_size, status.st_mtime_ns)
+        started = time.perf_counter()
+        pool.make(f"{number:064}", 480, lambda source=source: [source]).result()  # type: ignore[misc]
+        taken.append(1000 * (time.perf_counter() - started))
+    pool.close()
+    taken = sorted(taken[1:])  # the first waited for the process to start
+    highest = taken[int(0.95 * len(taken)) - 1]
+    print(f"| a new thumbnail of 12 megapixels | {statistics.median(taken):.0f} | {highest:.0f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("photos", nargs="?", type=int, default=100_000)
+    parser.add_argument("--keep", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.keep or Path(temporary)
+        if not (folder / "data").exists():
+            make(folder, given.photos)
+        with serving(folder / "data") as (client, pid, answered):
+            print(f"{given.photos:,} photos; load of the machine {os.getloadavg()[0]:.1f}\n")
+            print("| | median ms | p95 ms |\n|---|---|---|")
+            started = time.perf_counter()
+            client.get("api/v1/timeline").raise_for_status()
+            print(f"| `photoindex serve` until it answers | {1000 * answered:.0f} | |")
+            print(f"| first timeline, all photos read | {1000 * (time.perf_counter() - started):.0f} | |")
+            client.get("search?q=grass")
+            timed("timeline, days", lambda _: client.get("api/v1/timeline"))
+            timed("timeline, shapes of all photos", lambda _: client.get("api/v1/timeline/shapes"))
+            timed(
+                "timeline, 120 photos anywhere", lambda n: client.get(f"api/v1/timeline/{n * given.photos // 20}-120")
+            )
+            timed("timeline page, 60 photos", lambda _: client.get(""))
+            timed(
+                "a letter typed, results as a page", lambda n: client.get("search", params={"q": TYPED[: 3 + n % 15]})
+            )
+            found = client.get("api/v1/search", params={"q": TYPED}).json()
+            print(f"| (`{TYPED}` finds {found['total']:,} photos, {found['said']:,} say it) | | |")
+            for order in ("best", "newest", "rating"):
+                timed(f"60 of these, {order}", lambda _, order=order: client.get(  # type: ignore[misc]
+                    "api/v1/search", params={"set": found["set"], "sort": order}))  # fmt: skip
+            timed("facets of these", lambda _: client.get(f"api/v1/sets/{found['set']}/facets"))
+            timed(
+                "an edit confirmed",
+                lambda n: client.patch("api/v1/photos", json={"ids": [n + 1], "caption": "a dog"}),
+            )
+            timed("statistics", lambda _: client.get("api/v1/stats"))
+            timed("one photo's page", lambda n: client.get(f"photo/{n + 1}"))
+            thumbnails(client, folder)
+            print(f"\nmemory of the server: {resident(pid):.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

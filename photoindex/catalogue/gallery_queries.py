@@ -1,0 +1,126 @@
+"""What the gallery asks of the catalogue, in plain SQL: all photos that have a file, by columns; one photo's files;
+failed files by id.
+
+Each function takes an open transaction, one of :meth:`.database.Database.ask` or any other.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from photoindex.catalogue.raw_sql import Asker, Rows, ask
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    Transaction = Asker | Connection
+
+# Of a Term: what people, and the files themselves, say.
+WRITTEN_SOURCES = ("tag", "keyword", "person")
+
+
+class HeldFile(NamedTuple):
+    """A file that was present when last seen, and the state that it was read in."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+class FailedFile(NamedTuple):
+    """A row of the failure ledger. ``state``: queued (it is tried again), running, failed or ignored."""
+
+    id: int
+    path: Path
+    kind: str
+    message: str
+    attempts: int
+    state: str
+
+
+def present_photos(transaction: Transaction) -> Rows:
+    """Return a row for each photo that has a present file: id, content hash, width, height, when it was taken, camera,
+    rating, when it was added, format, country, city, bytes, and of its first file the root's id and relative path."""
+    return ask(
+        transaction,
+        "select photo.id, photo.content_hash, photo.width, photo.height, photo.taken_at, photo.camera, photo.rating,"
+        " photo.added_at, photo.format, photo.country, photo.city, photo.size, file.root_id, file.relative_path"
+        " from (select photo_id, min(id) as first from file where missing_since is null and photo_id is not null"
+        " group by photo_id) as held join file on file.id = held.first join photo on photo.id = held.photo_id",
+    )
+
+
+def written_terms(transaction: Transaction) -> Rows:
+    """Return (photo id, text) for each tag, keyword and name of a person."""
+    sources = ", ".join(f"'{source}'" for source in WRITTEN_SOURCES)
+    return ask(transaction, f"select photo_id, text from term where source in ({sources})")
+
+
+def frequent_labels(transaction: Transaction, most: int) -> list[tuple[str, int]]:
+    """Return the labels that most photos have, with their numbers of photos."""
+    sql = "select text, count(*) from term where source = 'label' group by text order by 2 desc, 1 limit :most"
+    return [(str(text), int(count)) for text, count in ask(transaction, sql, most=most)]
+
+
+def root_paths(transaction: Transaction) -> dict[int, Path]:
+    """Return the folder of each root, by id."""
+    rows = ask(transaction, "select id, path from root")
+    return {number: Path(os.fsdecode(bytes(path))) for number, path in rows}
+
+
+def photo_of_content(transaction: Transaction, content_hash: str) -> int | None:
+    """Return the id of the photo with this SHA-256."""
+    rows = ask(transaction, "select id from photo where content_hash = :content", content=content_hash)
+    return int(rows[0][0]) if rows else None
+
+
+def files_of(transaction: Transaction, photo_id: int) -> list[HeldFile]:
+    """Return the files of a photo that were present when last seen, first known first."""
+    rows = ask(
+        transaction,
+        "select root.path, file.relative_path, file.size, file.mtime_ns from file join root on root.id = file.root_id"
+        " where file.photo_id = :photo and file.missing_since is null order by file.id",
+        photo=photo_id,
+    )
+    return [HeldFile(_path(root, relative), size, mtime_ns) for root, relative, size, mtime_ns in rows]
+
+
+def failed_files(transaction: Transaction) -> list[FailedFile]:
+    """Return the failure ledger with its files' ids, by path."""
+    rows = ask(
+        transaction,
+        "select file.id, root.path, file.relative_path, job.error_kind, job.error_message, job.attempts, job.state"
+        " from job join file on file.id = job.file_id join root on root.id = file.root_id"
+        " where job.error_kind is not null",
+    )
+    found = [FailedFile(number, _path(root, relative), *rest) for number, root, relative, *rest in rows]
+    return sorted(found, key=lambda failed: failed.path)
+
+
+def least_sure(transaction: Transaction, most: int) -> list[int]:
+    """Return the photos whose model's caption is the least probable, of those that nobody captioned or locked."""
+    rows = ask(
+        transaction,
+        "select said.photo_id from caption as said where said.source = 'model' and said.\"current\""
+        ' and said."rank" = 0 and not said.locked and said.log_probability is not null'
+        " and exists (select 1 from file where file.photo_id = said.photo_id and file.missing_since is null)"
+        " and not exists (select 1 from caption as other where other.photo_id = said.photo_id"
+        " and (other.locked or (other.source = 'user' and other.\"current\")))"
+        " order by said.log_probability, said.photo_id limit :most",
+        most=most,
+    )
+    return [int(row[0]) for row in rows]
+
+
+def reviewed(transaction: Transaction) -> tuple[int, int]:
+    """Return how many photos keep a model's caption that a person locked, and how many a person captioned."""
+    locked = "select count(distinct photo_id) from caption where locked and source = 'model'"
+    corrected = "select count(distinct photo_id) from caption where source = 'user' and \"current\""
+    [(right,)], [(wrong,)] = ask(transaction, locked), ask(transaction, corrected)
+    return int(right), int(wrong)
+
+
+def _path(root: bytes, relative: bytes) -> Path:
+    return Path(os.fsdecode(bytes(root)), os.fsdecode(bytes(relative)))

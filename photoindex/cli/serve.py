@@ -1,0 +1,130 @@
+"""``photoindex serve``."""
+
+from __future__ import annotations
+
+import os
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from photoindex.cli.context import Context, stop_on_signals
+from photoindex.errors import ConfigError, PhotoindexError
+from photoindex.system.lazy_imports import importing
+
+if TYPE_CHECKING:
+    from photoindex.library.gallery import Gallery
+
+PASSWORD_VARIABLE = "PHOTOINDEX_WEB_PASSWORD"
+LOOK_SECONDS = 0.5
+SHORTEST_PASSWORD = 8
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+              help="Where to listen. Another address than this machine's own needs a password, and is read-only unless "
+                   "--allow-changes is given.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=8420, show_default=True, help="0 takes any free port.")
+@click.option("--no-browser", is_flag=True, help="Do not open the browser.")
+@click.option("--read-only", is_flag=True, help="Show everything, change nothing.")
+@click.option("--allow-changes", is_flag=True, help="Allow changes from other machines, too.")
+@click.option("--root-path", default="", metavar="/PATH", help="What every address begins with, as behind a proxy.")
+@click.option("--public-host", "public_hosts", multiple=True, metavar="HOST[:PORT]",
+              help="Another name that this server answers to, as behind a proxy; may be repeated.")  # fmt: skip
+@click.option("--password-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help=f"A file whose first line is the password to sign in with. [{PASSWORD_VARIABLE}]")  # fmt: skip
+@click.pass_obj
+def serve(
+    context: Context, /, paths: tuple[Path, ...], host: str, port: int, no_browser: bool, read_only: bool,
+    allow_changes: bool, root_path: str, public_hosts: tuple[str, ...], password_file: Path | None,
+) -> None:  # fmt: skip
+    """Show the photos in a browser: timeline, search with its reasons, corrections, review.
+
+    Prints one address, with a link that signs in the first browser that opens it. Only this machine can reach it.
+    With PATHs, these folders are watched as well, as `photoindex watch` does. Stop it with Ctrl-C.
+
+    \b
+      photoindex serve                          look at the library
+      photoindex serve ~/Pictures               and keep up with this folder
+      photoindex serve --no-browser --port 0    on any free port
+    """
+    with importing():
+        try:
+            from photoindex.web.server import GalleryServer, ServeOptions, is_this_machine
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the gallery needs {error.name}, which is not installed: pip install 'photoindex[web]'"
+            ) from error
+        from photoindex.library.gallery import Gallery
+    options = ServeOptions(
+        host=host,
+        port=port,
+        root=_root(root_path),
+        password=_password(password_file),
+        public_hosts=public_hosts,
+        read_only=read_only or not (allow_changes or is_this_machine(host)),
+    )
+    with context.open_or_create() as library, stop_on_signals() as stop:
+        gallery = Gallery(library)
+        try:
+            server = GalleryServer(gallery, options)
+            server.start()
+            click.echo(f"photoindex: {server.link}")
+            if not no_browser:
+                threading.Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
+            watch = _start_watch(context, gallery, paths, stop) if paths else None
+            while not stop.wait(LOOK_SECONDS) and not server.wait(0):
+                pass
+            server.stop()
+            if watch is not None:
+                watch.join()
+        finally:
+            stop.set()
+            gallery.close()
+    context.say("stopped")
+
+
+def _start_watch(
+    context: Context, gallery: Gallery, paths: tuple[Path, ...], stop: threading.Event
+) -> threading.Thread:
+    """Watch folders in a thread, by a library of its own; what goes wrong there is said, and the gallery goes on."""
+
+    def watch() -> None:
+        try:
+            with context.open_or_create() as library:
+                library.watch(
+                    *paths, stop=stop, notice=context.say,
+                    ready=lambda report: context.say(f"watching {', '.join(map(str, paths))}: {report.seen} photos"),
+                    worked=lambda _: gallery.changes.notify(),
+                )  # fmt: skip
+        except PhotoindexError as error:
+            context.say(f"not watching: {error}")
+
+    thread = threading.Thread(target=watch, name="watch")
+    thread.start()
+    return thread
+
+
+def _root(text: str) -> str:
+    parts = [part for part in text.split("/") if part]
+    if any(part in (".", "..") or not part.isprintable() or set(part) & set("?#%\\ \"'<>;") for part in parts):
+        raise click.BadParameter(f"{text!r} is no path of an address", param_hint="--root-path")
+    return "".join(f"/{part}" for part in parts)
+
+
+def _password(file: Path | None) -> str | None:
+    if file is not None:
+        try:
+            found = file.read_text("utf-8").partition("\n")[0].strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read the password in {file}: {error}") from error
+    else:
+        found = os.environ.get(PASSWORD_VARIABLE, "")
+        if not found:
+            return None
+    if len(found) < SHORTEST_PASSWORD:
+        raise ConfigError(f"the password has {len(found)} characters: take {SHORTEST_PASSWORD} or more")
+    return found

@@ -1,0 +1,32 @@
+"""What the gallery needs of a library beside the commands: pages of results, the timeline, pictures, quick edits.
+
+:class:`.facade.Gallery` is all of it; the web pages use nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from photoindex.system.lazy_imports import names_of
+
+if TYPE_CHECKING:
+    from photoindex.catalogue.editor import Edit
+    from photoindex.library.gallery.facade import Gallery, ShownPhoto, caption_pieces
+    from photoindex.library.gallery.result_sets import ORDERS, ResultSet, SetOrder
+    from photoindex.library.gallery.snapshot import Snapshot
+    from photoindex.media.thumbnail_pool import THUMBNAIL_SIZES, Dropped
+
+__all__ = [
+    "ORDERS", "THUMBNAIL_SIZES", "Dropped", "Edit", "Gallery", "ResultSet", "SetOrder", "ShownPhoto", "Snapshot",
+    "caption_pieces",
+]  # fmt: skip
+
+_HOMES = {
+    "photoindex.catalogue.editor": ("Edit",),
+    "photoindex.library.gallery.facade": ("Gallery", "ShownPhoto", "caption_pieces"),
+    "photoindex.library.gallery.result_sets": ("ORDERS", "ResultSet", "SetOrder"),
+    "photoindex.library.gallery.snapshot": ("Snapshot",),
+    "photoindex.media.thumbnail_pool": ("THUMBNAIL_SIZES", "Dropped"),
+}
+
+__getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

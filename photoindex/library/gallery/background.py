@@ -1,0 +1,123 @@
+"""Work behind the pages: bringing edits into the search index, and noticing what other processes change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from photoindex.errors import PhotoindexError
+from photoindex.library.gallery.snapshot import Snapshots
+
+POLL_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class IndexSync:
+    """Writes what was edited into the full-text index, in a thread of its own. An edit that it cannot write now keeps
+    its mark in the catalogue, and is tried again."""
+
+    def __init__(self, sync: Callable[[], object]) -> None:
+        self._sync = sync
+        self._wanted = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def request(self) -> None:
+        """Have the index brought up to date soon."""
+        self._idle.clear()
+        self._wanted.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="index-sync", daemon=True)
+            self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until nothing is to be written; returns whether that is so."""
+        return self._idle.wait(seconds)
+
+    def close(self) -> None:
+        """Write what is still to be written, and end the thread."""
+        self._stop.set()
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not (self._stop.is_set() and self._idle.is_set()):
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._idle.is_set():
+                continue
+            try:
+                self._sync()
+            except PhotoindexError as error:
+                _log.warning("%s", error)
+                if self._stop.wait(RETRY_SECONDS):
+                    return
+                self._wanted.set()
+                continue
+            if not self._wanted.is_set():
+                self._idle.set()
+
+
+class Changes:
+    """Tells listeners that the catalogue changed. Nothing is looked at while nobody listens."""
+
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
+        self._lock = threading.Lock()
+        self._listeners: dict[int, Callable[[], None]] = {}
+        self._next = 0
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` after each change, in another thread; returns what ends that."""
+        with self._lock:
+            number, self._next = self._next, self._next + 1
+            self._listeners[number] = listener
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="changes", daemon=True)
+                self._thread.start()
+        self._wake.set()
+        return lambda: self._forget(number)
+
+    def notify(self) -> None:
+        """Look now."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread. May be called again."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _forget(self, number: int) -> None:
+        with self._lock:
+            self._listeners.pop(number, None)
+
+    def _watch(self) -> None:
+        told: tuple[int, object] | None = None
+        state: tuple[int, object] | None
+        while not self._stop.is_set():
+            with self._lock:
+                listeners = list(self._listeners.values())
+            if listeners:
+                try:
+                    state = self._snapshots.state()
+                except PhotoindexError as error:
+                    _log.warning("%s", error)
+                    state = told
+                if told is not None and state != told:
+                    for listener in listeners:
+                        listener()
+                told = state
+            self._wake.wait(POLL_SECONDS if listeners else None)
+            self._wake.clear()

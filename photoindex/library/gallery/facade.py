@@ -1,0 +1,386 @@
+"""The gallery of one library: everything that a page shows or changes. It imports no torch, and needs no model."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from photoindex.catalogue import details, gallery_queries, jobs, term_vectors
+from photoindex.catalogue.batches import Batch
+from photoindex.catalogue.captions import ShownCaption, shown_captions
+from photoindex.catalogue.editor import Edit, Editor, new_edit
+from photoindex.catalogue.fast_queries import Found, find_photos
+from photoindex.catalogue.gallery_queries import FailedFile
+from photoindex.errors import CorrectionError, FolderError, PhotoindexError
+from photoindex.language.analysis import STOP_WORDS, content_words, stem, words
+from photoindex.library.facade import Library
+from photoindex.library.gallery.background import Changes, IndexSync
+from photoindex.library.gallery.originals import Original, open_original
+from photoindex.library.gallery.readable import ReadableWords
+from photoindex.library.gallery.result_sets import ResultSet, ResultSets, SetOrder
+from photoindex.library.gallery.snapshot import Snapshot, Snapshots
+from photoindex.media.thumbnail_pool import Source, ThumbnailPool
+from photoindex.search.ranking.highlight import marked
+from photoindex.types import Correction, Duplicate, Photo
+from photoindex.types.hit import Matched
+
+if TYPE_CHECKING:
+    from photoindex.catalogue.status import Status
+    from photoindex.types import Hit
+
+FIRST_PAGE: Final = 60  # photos whose reasons are worked out with the search itself
+SIMILAR: Final = 60
+COMPLETIONS: Final = 8
+LABELS: Final = 20
+SYNC_SECONDS: Final = 2.0  # that a search waits for the edits before it
+MOST_EDITED: Final = 100_000  # photos in one edit
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPhoto:
+    """A photo in a list. ``score`` and ``matched`` are of a search; ``said``: see :class:`.result_sets.ResultSet`."""
+
+    id: int
+    content_hash: str
+    width: int
+    height: int
+    taken: str | None
+    caption: str
+    source: str
+    score: float | None = None
+    said: bool | None = None
+    matched: tuple[Matched, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryCounts:
+    """What a library holds, counted. Years come first to last, the rest most frequent first."""
+
+    photos: int
+    bytes: int
+    undated: int
+    years: list[tuple[str, int]]
+    months: list[tuple[str, int]]
+    cameras: list[tuple[str, int]]
+    formats: list[tuple[str, int]]
+    places: list[tuple[str, int]]
+    folders: list[tuple[str, int]]
+    tags: list[tuple[str, int]]
+    labels: list[tuple[str, int]]
+
+
+class Gallery:
+    """One library, to look at and to correct. Close it before the library. Safe to share between threads."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.settings = library.settings
+        self._database = library.database
+        self._snapshots = Snapshots(self._database)
+        self._sets = ResultSets()
+        self.readable = ReadableWords(self.settings)
+        self._sync = IndexSync(lambda: library.finder.sync())
+        self.changes = Changes(self._snapshots)
+        limit = self.settings.thumbnail_megabytes * 1_000_000
+        self._thumbnails = ThumbnailPool(self.settings.data_dir / "thumbnails", limit, self.settings)
+        # What the first search needs is imported and opened once, and before anybody searches.
+        self._opened = threading.Thread(target=self._open, name="open-index", daemon=True)
+        self._opened.start()
+
+    def _open(self) -> None:
+        with suppress(PhotoindexError):  # told to whoever searches
+            self.library.finder.full_text().completions("", 0)
+        if not self.is_read_only:
+            self._sync.request()  # edits of a server that was killed
+
+    def close(self) -> None:
+        """Write what is still to be written, and end threads and decoding processes."""
+        self._opened.join()
+        self.changes.close()
+        self._sync.close()
+        self._thumbnails.close()
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the catalogue may not be written."""
+        return self._database.read_only
+
+    @property
+    def common_words(self) -> frozenset[str]:
+        """Words that no search looks for."""
+        return STOP_WORDS
+
+    # ---- lists ---------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """All photos, in the order of the timeline."""
+        return self._snapshots.latest()
+
+    def rows(self, snapshot: Snapshot, first: int, count: int) -> list[ShownPhoto]:
+        """The photos of some rows of a snapshot."""
+        rows = range(max(first, 0), min(first + count, snapshot.count))
+        with self._database.ask() as asker:
+            captions = shown_captions(asker, snapshot.ids[rows.start : rows.stop].tolist())
+        return [_shown(snapshot, row, captions) for row in rows]
+
+    def find(self, query: str) -> ResultSet:
+        """Search. Raises :class:`photoindex.errors.QueryError`."""
+        self._opened.join()
+        self._sync.wait(SYNC_SECONDS)
+        found = self.library.finder.rank(query, FIRST_PAGE)
+        held = np.isin(found.photo_ids, self.snapshot().ids)  # a file that went a moment ago is left out
+        return self._sets.add(query, found.photo_ids[held], found.scores[held], found.said[held], found.matched)
+
+    def find_similar(self, photo_id: int) -> ResultSet:
+        """The photos most like one, by learned terms. Raises :class:`FolderError` when none are known of it."""
+        hits = self._similar(self.photo(photo_id))
+        matched = {hit.photo_id: hit.matched for hit in hits}
+        ids = np.array([hit.photo_id for hit in hits], np.int64)
+        scores = np.array([hit.score for hit in hits], np.float32)
+        return self._sets.add("", ids, scores, np.zeros(ids.size, np.bool_), matched)
+
+    def _similar(self, photo: Photo) -> list[Hit]:
+        found = self.library.finder.like(photo, SIMILAR, "")
+        if found is None:
+            raise FolderError("nothing is known of this photo to compare it by: its model predicts no terms")
+        return found
+
+    def result_set(self, token: str) -> ResultSet:
+        """A set that is still kept. Raises :class:`photoindex.errors.ResultSetGone`."""
+        return self._sets.get(token)
+
+    def page(self, found: ResultSet, order: SetOrder, first: int, count: int) -> list[ShownPhoto]:
+        """Some photos of a set, with the reasons for each."""
+        snapshot = self.snapshot()
+        places = found.places(snapshot, order)[first : first + count]
+        ids = found.ids[places].tolist()
+        matched: dict[int, tuple[Matched, ...]] = {i: found.matched[i] for i in ids if i in found.matched}
+        lacking = [photo_id for photo_id in ids if photo_id not in matched]
+        if lacking and found.query:
+            matched.update(self.library.finder.explain(found.query, lacking))
+        with self._database.ask() as asker:
+            captions = shown_captions(asker, ids)
+        scores, said = found.scores[places].tolist(), found.said[places].tolist()
+        shown = []
+        for photo_id, score, says in zip(ids, scores, said, strict=True):
+            rows = snapshot.rows_of([photo_id])
+            if rows.size:
+                photo = _shown(snapshot, int(rows[0]), captions)
+                shown.append(
+                    dataclasses.replace(photo, score=score, said=says, matched=tuple(matched.get(photo_id, ())))
+                )
+        return shown
+
+    def facets(self, found: ResultSet) -> dict[str, list[tuple[str, int]]]:
+        """Years, places, cameras, folders and tags of a set, each with its number of photos."""
+        return found.facets(self.snapshot())
+
+    def suggest(self, query: str) -> list[str]:
+        """The query spelt otherwise, so that it finds something."""
+        return self.library.suggest(query)
+
+    def complete(self, text: str) -> list[str]:
+        """What the last word of a query may be meant to become, most likely first."""
+        before, space, last = text.rpartition(" ")
+        folded = words(last)
+        if len(folded) != 1 or len(folded[0]) < 2 or ":" in last or last.startswith(("-", '"')):
+            return []
+        self._opened.join()
+        return [
+            f"{before}{space}{word}" for word in self.library.finder.full_text().completions(folded[0], COMPLETIONS)
+        ]
+
+    # ---- one photo -----------------------------------------------------------------------------------
+
+    def photo(self, photo_id: int) -> Photo:
+        """Everything known of a photo. Raises :class:`FolderError` when there is none with this id."""
+        with self._database.read() as connection:
+            found = details.photos_by_id(connection, [photo_id])
+            if not found:
+                raise FolderError(f"there is no photo {photo_id}")
+            terms = found[0].terms + term_vectors.terms_of(connection, photo_id)
+            return dataclasses.replace(found[0], terms=terms, companions=details.companions_of(connection, found[0]))
+
+    def found(self, photo_ids: Sequence[int]) -> dict[int, Found]:
+        """What a list shows of photos, by id, of those that have a caption and a present file."""
+        with self._database.ask() as asker:
+            return find_photos(asker, photo_ids)
+
+    def why(self, photo_id: int, query: str) -> tuple[Matched, ...]:
+        """Why a query finds a photo; nothing when it does not. Raises :class:`photoindex.errors.QueryError`."""
+        return tuple(self.library.finder.explain(query, [photo_id]).get(photo_id, ()))
+
+    def neighbours(self, photo_id: int) -> tuple[int | None, int | None]:
+        """The photos before and after one in the timeline."""
+        snapshot = self.snapshot()
+        rows = snapshot.rows_of([photo_id])
+        if not rows.size:
+            return None, None
+        row = int(rows[0])
+        before = int(snapshot.ids[row - 1]) if row > 0 else None
+        return before, int(snapshot.ids[row + 1]) if row + 1 < snapshot.count else None
+
+    def row_of(self, photo_id: int) -> int | None:
+        """The place of a photo in the timeline."""
+        rows = self.snapshot().rows_of([photo_id])
+        return int(rows[0]) if rows.size else None
+
+    def history(self, photo_id: int) -> tuple[Correction, ...]:
+        """All that people changed of a photo, oldest first."""
+        return self._editor.history([photo_id]).get(photo_id, ())
+
+    def original(self, photo_id: int) -> Original:
+        """The photo's file, open and checked. Raises :class:`photoindex.errors.UnreadablePhoto`."""
+        with self._database.ask() as asker:
+            files = gallery_queries.files_of(asker, photo_id)
+        return open_original(files)
+
+    def thumbnail(self, content: str, size: int) -> bytes | Future[bytes]:
+        """A small JPEG of the photo with this SHA-256; see :class:`photoindex.media.thumbnail_pool.ThumbnailPool`."""
+        return self._thumbnails.kept(content, size) or self._thumbnails.make(
+            content, size, lambda: self._sources(content)
+        )
+
+    def _sources(self, content: str) -> list[Source]:
+        with self._database.ask() as asker:
+            photo_id = gallery_queries.photo_of_content(asker, content)
+            files = gallery_queries.files_of(asker, photo_id) if photo_id is not None else []
+        return [Source(*file) for file in files]
+
+    # ---- what people say -----------------------------------------------------------------------------
+
+    @cached_property
+    def _editor(self) -> Editor:
+        return Editor(self._database)  # the index follows behind
+
+    def edit(self, photo_ids: Sequence[int], change: Edit) -> tuple[str, int]:
+        """Change what is said of photos; returns the edit's name, for :meth:`undo`, and how many photos it changed.
+
+        Raises :class:`CorrectionError`, and :class:`photoindex.errors.CatalogueError`.
+        """
+        if change.says_nothing:
+            raise CorrectionError("nothing to change: give a caption, tags, or what to take away")
+        if len(photo_ids) > MOST_EDITED:
+            raise CorrectionError(f"{len(photo_ids):,} photos at once: at most {MOST_EDITED:,}")
+        name = new_edit()
+        changed = self._editor.apply(list(dict.fromkeys(photo_ids)), change, name)
+        self._sync.request()
+        return name, changed
+
+    def undo(self, edit: str) -> list[int]:
+        """Undo an edit; returns the photos that it was undone of. Those that were edited again since keep it."""
+        undone = list(self._editor.undo_edit(edit))
+        self._sync.request()
+        return undone
+
+    def review_queue(self, most: int, *, newest: bool = False) -> list[int]:
+        """Photos to review: those of whose caption the model is least sure, or the newest ones."""
+        if newest:
+            snapshot = self.snapshot()
+            order = np.argsort(-snapshot.added.view(np.int64), kind="stable")
+            return [int(number) for number in snapshot.ids[order[:most]]]
+        with self._database.ask() as asker:
+            return gallery_queries.least_sure(asker, most)
+
+    def reviewed(self) -> tuple[int, int]:
+        """How many captions of the model people kept, and how many they replaced by their own."""
+        with self._database.ask() as asker:
+            return gallery_queries.reviewed(asker)
+
+    # ---- the state of things -------------------------------------------------------------------------
+
+    def failures(self) -> list[FailedFile]:
+        """Files that could not be captioned, and why, by path."""
+        with self._database.ask() as asker:
+            return gallery_queries.failed_files(asker)
+
+    def retry_failures(self, file_ids: Sequence[int]) -> int:
+        """Queue failed files again, for the next index or watch; returns how many."""
+        with self._database.write() as connection:
+            return jobs.retry_failures(connection, file_ids, datetime.now(timezone.utc))
+
+    def ignore_failures(self, file_ids: Sequence[int]) -> int:
+        """Stop reporting these files until they change; returns how many had failed."""
+        with self._database.write() as connection:
+            return jobs.ignore_failures(connection, file_ids)
+
+    def status(self) -> Status:
+        """Counts, folders, sizes, and who watches."""
+        return self.library.status()
+
+    def batches(self) -> list[Batch]:
+        """The batches of photos that are captioned again, newest first."""
+        return list(reversed(self.library.batches.find(ended=True)))
+
+    def change_batch(self, number: int, action: str) -> None:
+        """Pause, resume or cancel a batch. Raises :class:`photoindex.errors.BatchError`."""
+        batches = self.library.batches
+        {"pause": batches.pause, "resume": batches.resume, "cancel": batches.cancel}[action](number)
+
+    def duplicates(self, near: int | None = None) -> list[tuple[Duplicate, ...]]:
+        """Groups of files with the same bytes, or that look alike; only photos that have a fingerprint are compared."""
+        from photoindex.library.duplicates import find_duplicates
+
+        return find_duplicates(self._database, near)
+
+    def counts(self) -> LibraryCounts:
+        """What the library holds."""
+        snapshot = self.snapshot()
+        every = np.arange(snapshot.count)
+        months = snapshot.taken.astype("datetime64[M]")
+        dated = ~np.isnat(snapshot.taken)
+        with self._database.ask() as asker:
+            labels = gallery_queries.frequent_labels(asker, LABELS)
+        return LibraryCounts(
+            photos=snapshot.count,
+            bytes=int(snapshot.sizes.sum()),
+            undated=int(snapshot.count - np.count_nonzero(dated)),
+            years=_counted(months[dated].astype("datetime64[Y]")),
+            months=_counted(months[dated]),
+            cameras=snapshot.cameras.counts(every, LABELS),
+            formats=snapshot.formats.counts(every),
+            places=snapshot.places.counts(every, LABELS),
+            folders=snapshot.folders.counts(every, LABELS),
+            tags=snapshot.tag_counts(every, LABELS),
+            labels=labels,
+        )
+
+    def models(self) -> Mapping[str, int]:
+        """How many photos each model captioned, by identity."""
+        return self.library.captioned_by()
+
+
+def _shown(snapshot: Snapshot, row: int, captions: Mapping[int, ShownCaption]) -> ShownPhoto:
+    photo_id = int(snapshot.ids[row])
+    caption = captions.get(photo_id)
+    return ShownPhoto(
+        id=photo_id,
+        content_hash=snapshot.content_hash(row),
+        width=int(snapshot.widths[row]),
+        height=int(snapshot.heights[row]),
+        taken=snapshot.taken_text(row),
+        caption=caption.text if caption else "",
+        source=caption.source if caption else "model",
+    )
+
+
+def _counted(values: Any) -> list[tuple[str, int]]:
+    names, counts = np.unique(values, return_counts=True)
+    return [(str(name), int(count)) for name, count in zip(names, counts, strict=True)]
+
+
+def caption_pieces(text: str, query: str, matched: Sequence[Matched]) -> list[tuple[str, bool]]:
+    """A caption in pieces; True marks the words that a search was about."""
+    stems = {stem(word) for word in content_words(query)}
+    return list(
+        marked(text, stems | {stem(reason.word) for reason in matched if reason.layer in ("caption", "person")})
+    )

@@ -1,0 +1,119 @@
+"""Sets of results that are kept for a while, so that a page, a count, an order or a selection needs no new search."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import numpy as np
+
+from photoindex.errors import ResultSetGone
+from photoindex.library.gallery.snapshot import Snapshot
+from photoindex.types.hit import Matched
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KEPT_SECONDS: Final = 600.0
+MOST_KEPT: Final = 64
+FACET_VALUES: Final = 12  # of each kind
+
+SetOrder = Literal["best", "newest", "oldest", "added", "rating"]
+ORDERS: Final[tuple[SetOrder, ...]] = get_args(SetOrder)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResultSet:
+    """What a search found: ids, scores and whether the photo says it, best first. ``matched`` has the reasons for the
+    first page. ``query`` is empty for photos like another one."""
+
+    token: str
+    query: str
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    said: NDArray[np.bool_]
+    matched: Mapping[int, tuple[Matched, ...]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many photos there are."""
+        return int(self.ids.size)
+
+    @property
+    def said_total(self) -> int:
+        """How many of them say all of the query in their own words."""
+        return int(np.count_nonzero(self.said))
+
+    def places(self, snapshot: Snapshot, order: SetOrder) -> NDArray[np.intp]:
+        """Return the places in the set in an order; photos of which nothing is known to sort by come last."""
+        if order == "best":
+            return np.arange(self.total)
+        rows = snapshot.rows_of(self.ids)
+        place_of = {photo_id: place for place, photo_id in enumerate(self.ids.tolist())}
+        places = np.array([place_of[photo_id] for photo_id in snapshot.ids[rows].tolist()], np.intp)
+        # The rows stand newest first already, those without a date last.
+        keys: dict[SetOrder, Any] = {
+            "newest": rows,
+            "oldest": np.where(np.isnat(snapshot.taken[rows]), np.iinfo(np.int64).max,
+                               snapshot.taken[rows].view(np.int64)),
+            "added": -snapshot.added[rows].view(np.int64).astype(np.float64),
+            "rating": -snapshot.ratings[rows].astype(np.int16),
+        }  # fmt: skip
+        return places[np.argsort(keys[order], kind="stable")]
+
+    def facets(self, snapshot: Snapshot) -> dict[str, list[tuple[str, int]]]:
+        """Return the years, places, cameras, folders and tags of the set, each with its number of photos."""
+        rows = snapshot.rows_of(self.ids)
+        years = snapshot.taken[rows].astype("datetime64[Y]")
+        names, counts = np.unique(years[~np.isnat(years)], return_counts=True)
+        return {
+            "years": [(str(name), int(count)) for name, count in zip(names[::-1], counts[::-1], strict=True)],
+            "places": snapshot.places.counts(rows, FACET_VALUES),
+            "cameras": snapshot.cameras.counts(rows, FACET_VALUES),
+            "folders": snapshot.folders.counts(rows, FACET_VALUES),
+            "tags": snapshot.tag_counts(rows, FACET_VALUES),
+        }
+
+
+class ResultSets:
+    """The sets of the last ten minutes, by token. Safe between threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[float, ResultSet]] = OrderedDict()
+
+    def add(
+        self,
+        query: str,
+        ids: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        said: NDArray[np.bool_],
+        matched: Mapping[int, tuple[Matched, ...]],
+    ) -> ResultSet:
+        """Keep a new set."""
+        made = ResultSet(secrets.token_urlsafe(12), query, ids, scores, said, matched)
+        with self._lock:
+            self._kept[made.token] = self._clock(), made
+            self._drop_old()
+        return made
+
+    def get(self, token: str) -> ResultSet:
+        """Return a set, which is kept for ten minutes more. Raises :class:`ResultSetGone`."""
+        with self._lock:
+            self._drop_old()
+            if token not in self._kept:
+                raise ResultSetGone("these results are no longer kept: search again")
+            found = self._kept.pop(token)[1]
+            self._kept[token] = self._clock(), found
+            return found
+
+    def _drop_old(self) -> None:
+        oldest = self._clock() - KEPT_SECONDS
+        while self._kept and (len(self._kept) > MOST_KEPT or next(iter(self._kept.values()))[0] < oldest):
+            self._kept.popitem(last=False)

@@ -1,0 +1,246 @@
+"""The JSON API: what each address answers. The table of addresses, with their descriptions, is in operations.py."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from photoindex import __version__
+from photoindex.errors import QueryError
+from photoindex.library.gallery import ORDERS, Edit, Gallery, ResultSet, SetOrder, Snapshot
+from photoindex.system.paths import printable
+from photoindex.web import calls, forms
+from photoindex.web.calls import Call
+from photoindex.web.guard import Site
+from photoindex.web.problems import Problem, bad_value, not_found
+
+PAGE: Final = 60
+MOST_ITEMS: Final = 500
+LONGEST_QUERY: Final = 1000
+
+
+class Api:
+    """The answers, over one gallery. Each method takes a :class:`Call`, and returns what is written as JSON."""
+
+    def __init__(self, gallery: Gallery, site: Site) -> None:
+        self._gallery = gallery
+        self._site = site
+        self._root = site.root
+
+    # ---- lists ---------------------------------------------------------------------------------------
+
+    def timeline(self, _call: Call) -> Any:
+        snapshot = self._gallery.snapshot()
+        days = [{"day": day, "photos": count} for day, count in snapshot.days()]
+        return {"revision": snapshot.revision, "total": snapshot.count, "days": days}
+
+    def timeline_shapes(self, call: Call) -> bytes:
+        return self._of_revision(call).shapes()
+
+    def timeline_part(self, call: Call) -> Any:
+        first, dash, count = call.path["key"].partition("-")
+        if not dash:
+            raise not_found()
+        snapshot = self._of_revision(call)
+        shown = self._gallery.rows(
+            snapshot, calls.whole("key", first, 0, 2**31), calls.whole("key", count, 1, MOST_ITEMS)
+        )
+        return {
+            "revision": snapshot.revision,
+            "ids": [photo.id for photo in shown],
+            "hash": [photo.content_hash for photo in shown],
+            "aspect": [round(photo.width / photo.height, 4) if photo.width and photo.height else 1.3333
+                       for photo in shown],
+            "alt": [photo.caption for photo in shown],
+            "taken": [photo.taken for photo in shown],
+        }  # fmt: skip
+
+    def _of_revision(self, call: Call) -> Snapshot:
+        snapshot = self._gallery.snapshot()
+        wanted = call.whole("revision", snapshot.revision, 0, 2**62)
+        if wanted != snapshot.revision:
+            raise Problem(409, "revision", "the timeline has changed", "ask for /api/v1/timeline again")
+        return snapshot
+
+    def search(self, call: Call) -> Any:
+        """Search, or give a page of a set that a search made."""
+        token, order = call.query.get("set", ""), cast(SetOrder, call.choice("sort", ORDERS, "best"))
+        first = call.whole("cursor", 0, 0, 2**31)
+        limit = call.whole("limit", PAGE, 1, MOST_ITEMS)
+        found = self._gallery.result_set(token) if token else self._find(call)
+        items = self._gallery.page(found, order, first, limit)
+        following = str(first + limit) if first + limit < found.total else None
+        shown = [forms.shown_photo(self._root, photo, self._gallery, found.query) for photo in items]
+        return {
+            **forms.listed(shown, found.total, following),
+            "set": found.token,
+            "said": found.said_total,
+            "did_you_mean": [] if token or found.said_total else self._gallery.suggest(found.query),
+        }
+
+    def _find(self, call: Call) -> ResultSet:
+        query = call.query.get("q", "").strip()
+        if not query:
+            raise QueryError("name something to search for")
+        if len(query) > LONGEST_QUERY:
+            raise bad_value("q", f"at most {LONGEST_QUERY} characters")
+        return self._gallery.find(query)
+
+    def set_facets(self, call: Call) -> Any:
+        found = self._gallery.facets(self._gallery.result_set(call.path["token"]))
+        return {name: forms.counted(pairs) for name, pairs in found.items()}
+
+    def set_ids(self, call: Call) -> Any:
+        return forms.listed(self._gallery.result_set(call.path["token"]).ids.tolist())
+
+    def complete(self, call: Call) -> Any:
+        return forms.listed(self._gallery.complete(call.query.get("q", "")[:LONGEST_QUERY]))
+
+    # ---- one photo -----------------------------------------------------------------------------------
+
+    def photo(self, call: Call) -> Any:
+        return forms.whole_photo(self._root, self._gallery.photo(call.number("id")))
+
+    def why(self, call: Call) -> Any:
+        query, photo = call.query.get("q", "")[:LONGEST_QUERY], self._gallery.photo(call.number("id"))
+        caption = photo.caption.text if photo.caption else ""
+        return forms.listed(forms.reasons(self._gallery, self._gallery.why(photo.id, query), query, caption))
+
+    def similar(self, call: Call) -> Any:
+        found = self._gallery.find_similar(call.number("id"))
+        shown = self._gallery.page(found, "best", 0, PAGE)
+        return forms.listed([forms.shown_photo(self._root, photo, self._gallery, "") for photo in shown])
+
+    def history(self, call: Call) -> Any:
+        return forms.listed([forms.correction(change) for change in self._gallery.history(call.number("id"))])
+
+    # ---- changes -------------------------------------------------------------------------------------
+
+    def edit(self, call: Call) -> Any:
+        ids, token = calls.numbers(call.body, "ids"), calls.text(call.body, "set")
+        if token is not None:
+            ids = self._gallery.result_set(token).ids.tolist()
+        if not ids:
+            raise bad_value("ids", "a list of photos' ids, or set the token of a search")
+        unknown = call.body.keys() - {"ids", "set", "caption", "tags", "untags", "lock", "clear"}
+        if unknown:
+            raise bad_value(sorted(unknown)[0], "left out: it is no field of an edit")
+        change = Edit(
+            caption=calls.text(call.body, "caption"),
+            tags=calls.texts(call.body, "tags"),
+            untags=calls.texts(call.body, "untags"),
+            clear=bool(calls.switch(call.body, "clear")),
+            lock=calls.switch(call.body, "lock"),
+        )
+        name, changed = self._gallery.edit(ids, change)
+        return {"edit": name, "changed": changed}
+
+    def undo(self, call: Call) -> Any:
+        name = calls.text(call.body, "edit")
+        if not name:
+            raise bad_value("edit", "the name of an edit")
+        undone = self._gallery.undo(name)
+        return {"undone": undone, "changed": len(undone)}
+
+    # ---- the state of things -------------------------------------------------------------------------
+
+    def failures(self, _call: Call) -> Any:
+        return forms.listed(
+            [
+                {"id": failed.id, "path": printable(failed.path), "kind": failed.kind, "message": failed.message,
+                 "attempts": failed.attempts, "state": failed.state}
+                for failed in self._gallery.failures()
+            ]
+        )  # fmt: skip
+
+    def retry_failures(self, call: Call) -> Any:
+        return {"changed": self._gallery.retry_failures(self._failed(call))}
+
+    def ignore_failures(self, call: Call) -> Any:
+        return {"changed": self._gallery.ignore_failures(self._failed(call))}
+
+    def _failed(self, call: Call) -> Sequence[int]:
+        ids = calls.numbers(call.body, "ids")
+        if not ids:
+            raise bad_value("ids", "a list of failures' ids")
+        return ids
+
+    def status(self, _call: Call) -> Any:
+        state = self._gallery.status()
+        return {
+            "photos": state.photos,
+            "captioned": state.captioned,
+            "searchable": state.searchable,
+            "waiting_for_index": state.waiting_for_index,
+            "jobs": state.jobs,
+            "folders": self._folders(state.roots),
+            "catalogue_bytes": state.catalogue_bytes,
+            "index_bytes": state.index_bytes,
+            "read_only": self._site.read_only,
+            "version": __version__,
+        }
+
+    def folders(self, _call: Call) -> Any:
+        return forms.listed(self._folders(self._gallery.status().roots))
+
+    def _folders(self, roots: Sequence[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "path": printable(root.path),
+                "mode": root.mode,
+                "watched": root.watcher is not None and root.watcher.runs is not False,
+                "present": root.present,
+                "missing": root.missing,
+                "jobs": root.jobs,
+                "suspended_photos": root.suspended_photos,
+                "last_reconcile_at": root.last_reconcile_at.isoformat() if root.last_reconcile_at else None,
+            }
+            for root in roots
+        ]
+
+    def jobs(self, _call: Call) -> Any:
+        return forms.listed(
+            [
+                {
+                    "id": batch.id, "kind": batch.kind, "query": batch.query, "state": batch.state,
+                    "total": batch.total, "done": batch.done, "failed": batch.failed, "left": batch.left,
+                    "rate": batch.rate, "seconds_left": batch.seconds_left, "created_at": batch.created_at.isoformat(),
+                }
+                for batch in self._gallery.batches()
+            ]
+        )  # fmt: skip
+
+    def change_job(self, call: Call) -> Any:
+        action = calls.text(call.body, "action")
+        if action not in ("pause", "resume", "cancel"):
+            raise bad_value("action", "one of pause, resume, cancel")
+        self._gallery.change_batch(call.number("id"), action)
+        return {"changed": 1}
+
+    def duplicates(self, call: Call) -> Any:
+        near = call.whole("near", -1, -1, 15)
+        groups = self._gallery.duplicates(None if near < 0 else near)
+        return forms.listed([[forms.duplicate(self._root, file) for file in group] for group in groups])
+
+    def stats(self, _call: Call) -> Any:
+        counts = self._gallery.counts()
+        return {
+            "photos": counts.photos,
+            "bytes": counts.bytes,
+            "undated": counts.undated,
+            **{
+                name: forms.counted(getattr(counts, name))
+                for name in ("years", "months", "cameras", "formats", "places", "folders", "tags", "labels")
+            },
+        }
+
+    def review(self, call: Call) -> Any:
+        queue = call.choice("queue", ("unsure", "newest"), "unsure")
+        most = call.whole("limit", PAGE, 1, MOST_ITEMS)
+        kept, corrected = self._gallery.reviewed()
+        ids = self._gallery.review_queue(most, newest=queue == "newest")
+        return {**forms.listed(ids), "kept": kept, "corrected": corrected}
+
+    def health(self, _call: Call) -> Any:
+        return {"status": "ok", "version": __version__, "python": platform.python_version()}

@@ -1,0 +1,194 @@
+"""The application: which address is answered by what, behind the guard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from photoindex.library.gallery import Gallery
+from photoindex.web import calls, pictures
+from photoindex.web.access import SESSION_SECONDS, Access
+from photoindex.web.api import Api
+from photoindex.web.calls import Call, Endpoint
+from photoindex.web.events import Events
+from photoindex.web.guard import App, Guard, Scope, Site, session_in
+from photoindex.web.operations import OPERATIONS, openapi
+from photoindex.web.pages import Pages
+from photoindex.web.problems import Problem, not_found, problem_of
+from photoindex.web.static import StaticFiles
+
+API: Final = "/api/v1"
+
+
+class Application:
+    """One gallery over HTTP. Called as ASGI asks."""
+
+    def __init__(self, gallery: Gallery, site: Site, access: Access) -> None:
+        self._gallery = gallery
+        self._site = site
+        self._access = access
+        self._files = StaticFiles(site.root)
+        self._pages = Pages(gallery, site, access, self._files)
+        self.events = Events(gallery)
+        routes = [*self._api_routes(), *self._page_routes()]
+        inner: Any = Starlette(routes=routes, exception_handlers={404: self._missing, 405: self._missing})
+        self._guarded: App = Guard(inner, site, access, self._refuse_scope)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._guarded(scope, receive, send)
+
+    # ---- routes --------------------------------------------------------------------------------------
+
+    def _api_routes(self) -> list[Route]:
+        api = Api(self._gallery, self._site)
+        made: dict[str, Endpoint] = {
+            "/t/{name}": self._picture,
+            "/events": self._awaited(self.events.answer),
+            "/photos/{id}/original": calls.endpoint(
+                lambda call: pictures.original(self._gallery, call), _json, self._refuse
+            ),
+            "/login": calls.endpoint(
+                lambda call: self._login(call, _json({"status": "signed in"})), _json, self._refuse
+            ),
+            "/logout": calls.endpoint(self._logout, _json, self._refuse),
+        }
+        routes = [
+            Route(
+                API + operation.path,
+                made[operation.path] if operation.handler is None
+                else calls.endpoint(operation.handler(api), _json, self._refuse),
+                methods=[operation.method],
+            )
+            for operation in OPERATIONS
+        ]  # fmt: skip
+        document = calls.endpoint(lambda _: openapi(self._site.root, self._site.cookie), _json, self._refuse)
+        return [*routes, Route(f"{API}/openapi.json", document, methods=["GET"])]
+
+    def _page_routes(self) -> list[Route]:
+        pages = self._pages
+        handlers = {
+            "/": pages.timeline,
+            "/search": pages.search,
+            "/photo/{id}": pages.photo,
+            "/photo/{id}/similar": pages.similar,
+            "/review": pages.review,
+            "/failures": pages.failures,
+            "/duplicates": pages.duplicates,
+            "/jobs": pages.jobs,
+            "/stats": pages.stats,
+            "/about": pages.about,
+            "/settings": pages.settings,
+        }
+        routes = [
+            Route(path, calls.endpoint(handler, self._html, self._refuse), methods=["GET"])
+            for path, handler in handlers.items()
+        ]
+        return [
+            *routes,
+            Route("/login", calls.endpoint(self._login_page, _json, self._refuse), methods=["GET"]),
+            Route("/login", calls.endpoint(self._login_form, _json, self._refuse), methods=["POST"]),
+            Route(
+                "/static/{version}/{name}",
+                calls.endpoint(lambda call: self._files.answer(call.path["version"], call.path["name"]), _json,
+                               self._refuse),
+                methods=["GET"],
+            ),
+        ]  # fmt: skip
+
+    def _html(self, found: tuple[str, dict[str, Any]]) -> Response:
+        return HTMLResponse(self._pages.render(*found))
+
+    def _awaited(self, answer: Callable[[Request], Awaitable[Response]]) -> Endpoint:
+        async def run(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Exception as error:
+                return self._refuse(request, problem_of(error))
+
+        return run
+
+    async def _picture(self, request: Request) -> Response:
+        return await self._awaited(lambda asked: pictures.thumbnail(self._gallery, asked))(request)
+
+    # ---- signing in ----------------------------------------------------------------------------------
+
+    def _login_page(self, call: Call) -> Response:
+        """The one-time link, and the page with the form for the password."""
+        token = call.query.get("link")
+        session = session_in(call.headers, self._site.cookie)
+        if token is None or self._access.is_session(session):
+            if self._access.is_session(session):
+                return self._home()
+            problem = Problem(401, "login", "", "")
+            return self._login_answer(problem)
+        return self._signed_in(self._access.by_link(token), self._home())
+
+    def _login_form(self, call: Call) -> Response:
+        return self._login(call, self._home())
+
+    def _login_json(self, call: Call) -> Response:
+        return self._login(call, _json({"status": "signed in"}))
+
+    def _login(self, call: Call, answer: Response) -> Response:
+        password = calls.text(call.body, "password") or ""
+        return self._signed_in(self._access.by_password(password), answer)
+
+    def _signed_in(self, session: str, answer: Response) -> Response:
+        answer.set_cookie(
+            self._site.cookie, session, max_age=SESSION_SECONDS, path=self._site.root or "/", httponly=True,
+            samesite="strict",
+        )  # fmt: skip
+        return answer
+
+    def _logout(self, call: Call) -> Response:
+        self._access.end(session_in(call.headers, self._site.cookie))
+        answer = _json({"status": "signed out"})
+        answer.delete_cookie(self._site.cookie, path=self._site.root or "/", httponly=True, samesite="strict")
+        return answer
+
+    def _home(self) -> Response:
+        return RedirectResponse(f"{self._site.root}/", status_code=303)
+
+    # ---- refusing ------------------------------------------------------------------------------------
+
+    def _login_answer(self, problem: Problem) -> Response:
+        page = self._pages.render(*self._pages.problem(problem))
+        # Its form must send its Origin, which browsers leave out under no-referrer.
+        headers = {**problem.headers, "Referrer-Policy": "same-origin"}
+        return HTMLResponse(page, problem.status if problem.message else 200, headers=headers)
+
+    def _refuse(self, request: Request, problem: Problem) -> Response:
+        return self._refuse_scope(request.scope, problem)
+
+    def _refuse_scope(self, scope: Scope, problem: Problem) -> Response:
+        if scope["path"].startswith("/api/"):
+            return _json(problem.as_dict(), problem.status, problem.headers)
+        if problem.status == 401 or scope["path"] == "/login":
+            return self._login_answer(problem)
+        page = self._pages.render(*self._pages.problem(problem))
+        return HTMLResponse(page, problem.status, headers=problem.headers)
+
+    async def _missing(self, request: Request, error: Exception) -> Response:
+        if getattr(error, "status_code", 404) == 405:
+            return self._refuse(request, Problem(405, "method", "this address does not take that method"))
+        return self._refuse(request, not_found())
+
+
+def _json(found: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    if isinstance(found, bytes):
+        return Response(found, media_type="application/octet-stream")
+    # Names of files may hold what is no Unicode; as escapes everything can be sent.
+    body = json.dumps(found, separators=(",", ":"))
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+def host_of(address: str) -> str:
+    """Return the host, and the port if it is given, of an address such as ``https://photos.example:8443``."""
+    return (urlsplit(address).netloc if "//" in address else address).lower()

@@ -1,0 +1,126 @@
+"""From a request to a call of one function, and from what it returns to an answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from photoindex.web.problems import Problem, bad_value, problem_of
+
+_log = logging.getLogger(__name__)
+
+Handler = Callable[["Call"], Any]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a request asks: the parts of its path, its query, its headers and its JSON body."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Headers
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number of the query. Raises :class:`Problem`."""
+        return whole(name, self.query.get(name, default), low, high)
+
+    def number(self, name: str) -> int:
+        """Return a whole number of the path. Raises :class:`Problem`."""
+        return whole(name, self.path[name], 0, 2**62)
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        """Return a word of the query. Raises :class:`Problem`."""
+        found = self.query.get(name, default)
+        if found not in choices:
+            raise bad_value(name, f"one of {', '.join(choices)}")
+        return found
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """Return a value as a whole number within limits. Raises :class:`Problem`."""
+    try:
+        found = value if isinstance(value, int) and not isinstance(value, bool) else int(str(value), 10)
+    except ValueError:
+        raise bad_value(name, "a whole number") from None
+    if not low <= found <= high:
+        raise bad_value(name, f"from {low} to {high}")
+    return found
+
+
+def text(body: Mapping[str, Any], name: str) -> str | None:
+    """Return a text of a JSON body, or ``None``. Raises :class:`Problem`."""
+    found = body.get(name)
+    if found is not None and not isinstance(found, str):
+        raise bad_value(name, "a text")
+    return found
+
+
+def texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of texts of a JSON body. Raises :class:`Problem`."""
+    found = body.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise bad_value(name, "a list of texts")
+    return tuple(found)
+
+
+def numbers(body: Mapping[str, Any], name: str) -> list[int]:
+    """Return a list of whole numbers of a JSON body. Raises :class:`Problem`."""
+    found = body.get(name, [])
+    if not isinstance(found, list) or not all(type(one) is int and 0 <= one < 2**62 for one in found):
+        raise bad_value(name, "a list of whole numbers")
+    return found
+
+
+def switch(body: Mapping[str, Any], name: str) -> bool | None:
+    """Return true, false or ``None`` of a JSON body. Raises :class:`Problem`."""
+    found = body.get(name)
+    if found is not None and not isinstance(found, bool):
+        raise bad_value(name, "true or false")
+    return found
+
+
+def endpoint(
+    handler: Handler, respond: Callable[[Any], Response], refuse: Callable[[Request, Problem], Response]
+) -> Endpoint:
+    """Return what Starlette calls. The handler runs in a thread, as the catalogue and the disk make it wait."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            body = await _body(request)
+            call = Call(request.path_params, request.query_params, request.headers, body)
+            found = await run_in_threadpool(handler, call)
+            return found if isinstance(found, Response) else respond(found)
+        except Exception as error:
+            problem = problem_of(error)
+            if problem.status >= 500:
+                _log.error("%s: %s", request.url.path, problem.message, exc_info=problem.code == "internal")
+            return refuse(request, problem)
+
+    return answer
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    if request.method in ("GET", "HEAD"):
+        return {}
+    raw = await request.body()
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        from urllib.parse import parse_qs
+
+        return {name: values[0] for name, values in parse_qs(raw.decode("utf-8", "replace")).items()}
+    try:
+        found = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        raise Problem(400, "bad_request", "the body is no JSON") from None
+    if not isinstance(found, dict):
+        raise bad_value("the body", "a JSON object")
+    return found

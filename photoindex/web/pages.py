@@ -1,0 +1,376 @@
+"""The pages: what each template is filled with. They are whole without scripts, but for changes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Container
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+import jinja2
+
+from photoindex import __version__
+from photoindex.errors import FolderError, QueryError, ResultSetGone
+from photoindex.library.gallery import ORDERS, Gallery, ResultSet, SetOrder, ShownPhoto, caption_pieces
+from photoindex.system.paths import printable, shown
+from photoindex.system.units import human_seconds, human_size
+from photoindex.web import forms
+from photoindex.web.access import Access
+from photoindex.web.calls import Call
+from photoindex.web.guard import Site
+from photoindex.web.problems import Problem
+from photoindex.web.settings_page import setting_rows
+from photoindex.web.static import StaticFiles
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+PAGE: Final = 60
+REVIEWED: Final = 100
+GROUPS: Final = 60  # of duplicates on a page
+BARS: Final = 12
+ORDER_NAMES: Final = {
+    "best": "Best first", "newest": "Newest first", "oldest": "Oldest first", "added": "Last added", "rating": "Rating"
+}  # fmt: skip
+# What a person calls the layers that a photo is found by, and the colour that stands for each.
+LAYERS: Final = {
+    "caption": ("caption", "caption"),
+    "beams": ("another caption of the model", "caption"),
+    "labels": ("object label", "label"),
+    "kinds": ("kind of object", "label"),
+    "terms": ("learned word", "learned"),
+    "tags": ("your tag", "yours"),
+    "person": ("your own words", "yours"),
+    "people": ("person", "written"),
+    "title": ("title", "written"),
+    "place": ("place", "written"),
+    "names": ("file or folder name", "written"),
+    "camera": ("camera", "written"),
+    "lens": ("lens", "written"),
+}
+NAVIGATION: Final = (
+    ("timeline", "", "Timeline"),
+    ("review", "review", "Review"),
+    ("duplicates", "duplicates", "Duplicates"),
+    ("stats", "stats", "Statistics"),
+    ("failures", "failures", "Failures"),
+    ("jobs", "jobs", "Jobs and status"),
+    ("about", "about", "About the model"),
+    ("settings", "settings", "Settings"),
+)
+TAKEN_SOURCES: Final = {
+    "exif": "by the camera", "xmp": "by its XMP", "iptc": "by its IPTC", "takeout": "by Google Takeout",
+    "name": "by the file's name", "mtime": "by the file's time",
+}  # fmt: skip
+
+
+class Pages:
+    """The pages of one gallery. Each method takes a :class:`Call`, and returns a template's name and what fills it."""
+
+    def __init__(self, gallery: Gallery, site: Site, access: Access, files: StaticFiles) -> None:
+        self._gallery = gallery
+        self._site = site
+        self._access = access
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )  # fmt: skip
+        self._templates.globals.update(
+            root=site.root, static=files.address, navigation=NAVIGATION, read_only=site.read_only, layers=LAYERS,
+            version=__version__, thumb=self._thumb, day_text=day_text, moment=moment, size_text=human_size,
+            seconds_text=human_seconds, url=self._url,
+        )  # fmt: skip
+
+    def render(self, template: str, values: dict[str, Any]) -> str:
+        """Return a page. What a template does not get is empty."""
+        given = {"page": "", "query": "", "title": "", **values}
+        return self._templates.get_template(template).render(given)
+
+    def _thumb(self, content_hash: str, size: int = forms.LIST_SIZE) -> str:
+        return forms.thumbnail_url(self._site.root, content_hash, size)
+
+    def _url(self, path: str, **query: object) -> str:
+        asked = {name: value for name, value in query.items() if value not in ("", None)}
+        return f"{self._site.root}/{path}" + (f"?{urlencode(asked)}" if asked else "")
+
+    # ---- looking -------------------------------------------------------------------------------------
+
+    def timeline(self, call: Call) -> tuple[str, dict[str, Any]]:
+        snapshot = self._gallery.snapshot()
+        day = call.query.get("day", "")
+        days = snapshot.days()
+        first = call.whole("from", _row_of_day(days, day) if day else 0, 0, 2**31)
+        photos = self._gallery.rows(snapshot, first, PAGE)
+        groups: list[tuple[str | None, list[ShownPhoto]]] = []
+        for photo in photos:
+            key = photo.taken[:10] if photo.taken else None
+            if not groups or groups[-1][0] != key:
+                groups.append((key, []))
+            groups[-1][1].append(photo)
+        years: dict[str, int] = {}
+        for name, count in days:
+            year = name[:4] if name else "undated"
+            years[year] = years.get(year, 0) + count
+        starts, row = {}, 0
+        for year, count in years.items():
+            starts[year], row = row, row + count
+        return "timeline.html", {
+            "page": "timeline", "title": "Timeline", "groups": groups, "total": snapshot.count, "first": first,
+            "before": max(0, first - PAGE) if first else None,
+            "after": first + PAGE if first + PAGE < snapshot.count else None, "years": starts,
+        }  # fmt: skip
+
+    def search(self, call: Call) -> tuple[str, dict[str, Any]]:
+        query = " ".join(call.query.get("q", "").split())[:1000]
+        order = cast(SetOrder, call.choice("sort", ORDERS, "best"))
+        view = call.choice("view", ("grid", "list"), "grid")
+        first = call.whole("from", 0, 0, 2**31)
+        values: dict[str, Any] = {
+            "page": "search", "title": query or "Search", "query": query, "order": order, "orders": ORDER_NAMES,
+            "view": view, "first": first, "found": None, "hits": [], "problem": "", "suggestions": [], "facets": {},
+            "after": None, "chips": _chips(query, self._gallery.common_words),
+        }  # fmt: skip
+        if not query:
+            return "search.html", values
+        try:
+            found = self._set(call, query)
+        except QueryError as error:
+            return "search.html", {**values, "problem": str(error)}
+        hits = [self._hit(photo, query) for photo in self._gallery.page(found, order, first, PAGE)]
+        following = first + PAGE
+        return "search.html", {
+            **values, "found": found, "hits": hits, "facets": self._gallery.facets(found) if found.total else {},
+            "suggestions": [] if found.said_total else self._gallery.suggest(query),
+            "after": following if following < found.total else None,
+        }  # fmt: skip
+
+    def _set(self, call: Call, query: str) -> ResultSet:
+        if call.query.get("set"):
+            try:
+                found = self._gallery.result_set(call.query["set"])
+                if found.query == query:
+                    return found
+            except ResultSetGone:
+                pass
+        return self._gallery.find(query)
+
+    def _hit(self, photo: ShownPhoto, query: str) -> dict[str, Any]:
+        reasons = forms.reasons(self._gallery, photo.matched, query, photo.caption)
+        words = dict.fromkeys(reason["word"] for reason in reasons)
+        return {
+            "photo": photo,
+            "pieces": caption_pieces(photo.caption, query, photo.matched),
+            "reasons": reasons,
+            "bar": bar_of(reasons),
+            "words": [
+                {"word": word, "layers": [LAYERS.get(r["layer"], (r["layer"], ""))[0] for r in reasons
+                                          if r["word"] == word]}
+                for word in list(words)[:4]
+            ],
+        }  # fmt: skip
+
+    def photo(self, call: Call) -> tuple[str, dict[str, Any]]:
+        photo = self._gallery.photo(call.number("id"))
+        query, token = " ".join(call.query.get("q", "").split())[:1000], call.query.get("set", "")
+        reasons: list[dict[str, Any]] = []
+        caption = photo.caption.text if photo.caption else ""
+        if query:
+            try:
+                matched = self._gallery.why(photo.id, query)
+            except QueryError:
+                matched = ()
+            reasons = forms.reasons(self._gallery, matched, query, caption)
+        before, after = self._around(photo.id, token)
+        learned = [term for term in photo.terms if term.source == "model"][:BARS]
+        most = max((term.weight for term in learned), default=1.0)
+        return "photo.html", {
+            "page": "photo", "title": caption or "Photo", "query": query, "photo": photo, "facts": photo.facts,
+            "reasons": reasons, "bar": bar_of(reasons), "set": token, "before": before, "after": after,
+            "learned": [
+                (self._gallery.readable.word(term.text, caption), round(100 * term.weight / most)) for term in learned
+            ],
+            "labels": [(term.text, round(100 * term.weight)) for term in photo.terms if term.source == "label"][:6],
+            "written": [term.text for term in photo.terms if term.source in ("keyword", "person", "place", "title")],
+            "history": list(reversed(self._gallery.history(photo.id))),
+            "files": [(path.name, printable(path.parent)) for path in photo.paths],
+            "taken_source": TAKEN_SOURCES.get((photo.facts and photo.facts.taken_source) or "", ""),
+            "row": self._gallery.row_of(photo.id),
+        }  # fmt: skip
+
+    def _around(self, photo_id: int, token: str) -> tuple[int | None, int | None]:
+        """The photos before and after one, in the results it was opened from or else in the timeline."""
+        if token:
+            try:
+                ids = self._gallery.result_set(token).ids.tolist()
+                place = ids.index(photo_id)
+            except (ResultSetGone, ValueError):
+                return self._gallery.neighbours(photo_id)
+            return ids[place - 1] if place else None, ids[place + 1] if place + 1 < len(ids) else None
+        return self._gallery.neighbours(photo_id)
+
+    def similar(self, call: Call) -> tuple[str, dict[str, Any]]:
+        photo = self._gallery.photo(call.number("id"))
+        try:
+            found = self._gallery.find_similar(photo.id)
+            hits = [self._hit(one, "") for one in self._gallery.page(found, "best", 0, PAGE)]
+            problem = ""
+        except FolderError as error:
+            hits, problem = [], str(error)
+        return "similar.html", {
+            "page": "photo", "title": "Similar photos", "photo": photo, "hits": hits, "problem": problem
+        }  # fmt: skip
+
+    # ---- putting right -------------------------------------------------------------------------------
+
+    def review(self, call: Call) -> tuple[str, dict[str, Any]]:
+        queue = call.choice("queue", ("unsure", "newest"), "unsure")
+        ids = self._gallery.review_queue(REVIEWED, newest=queue == "newest")
+        wanted = call.query.get("id", "")
+        current = int(wanted) if wanted.isdigit() and int(wanted) in ids else (ids[0] if ids else None)
+        kept, corrected = self._gallery.reviewed()
+        return "review.html", {
+            "page": "review", "title": "Review", "queue": queue, "ids": ids, "kept": kept, "corrected": corrected,
+            "photo": None if current is None else self._gallery.photo(current),
+            "place": ids.index(current) if current is not None else 0,
+        }  # fmt: skip
+
+    def failures(self, _call: Call) -> tuple[str, dict[str, Any]]:
+        by_kind: dict[str, list[dict[str, Any]]] = {}
+        for failed in self._gallery.failures():
+            row = {**failed._asdict(), "name": failed.path.name, "folder": printable(failed.path.parent)}
+            by_kind.setdefault(failed.kind, []).append({**row, "message": _without_path(failed.message, failed.path)})
+        return "failures.html", {"page": "failures", "title": "Failures", "by_kind": by_kind}
+
+    def duplicates(self, call: Call) -> tuple[str, dict[str, Any]]:
+        near = call.whole("near", -1, -1, 15)
+        groups = self._gallery.duplicates(None if near < 0 else near)
+        chosen = [
+            [{**forms.duplicate(self._site.root, file), "name": file.path.name, "folder": printable(file.path.parent),
+              "best": place == 0, "differs": _differences(group[0], file)}
+             for place, file in enumerate(group)]
+            for group in groups[:GROUPS]
+        ]  # fmt: skip
+        return "duplicates.html", {
+            "page": "duplicates", "title": "Duplicates", "groups": chosen, "total": len(groups), "near": near
+        }  # fmt: skip
+
+    # ---- knowing -------------------------------------------------------------------------------------
+
+    def jobs(self, _call: Call) -> tuple[str, dict[str, Any]]:
+        return "jobs.html", {
+            "page": "jobs", "title": "Jobs and status", "state": self._gallery.status(),
+            "batches": self._gallery.batches(),
+        }  # fmt: skip
+
+    def stats(self, _call: Call) -> tuple[str, dict[str, Any]]:
+        counts = self._gallery.counts()
+
+        def bars(pairs: list[tuple[str, int]], field: str) -> list[dict[str, Any]]:
+            most = max((count for _, count in pairs), default=1)
+            return [
+                {"name": name, "count": count, "share": max(1, round(100 * count / most)),
+                 "query": f'{field}:"{name}"' if " " in name else f"{field}:{name}"}
+                for name, count in pairs
+            ]  # fmt: skip
+
+        return "stats.html", {
+            "page": "stats", "title": "Statistics", "counts": counts,
+            "headings": [
+                ("Years", bars(counts.years, "taken")), ("Labels", bars(counts.labels[:BARS], "label")),
+                ("Cameras", bars(counts.cameras[:BARS], "camera")), ("Places", bars(counts.places[:BARS], "place")),
+                ("Tags", bars(counts.tags[:BARS], "tag")), ("Folders", bars(counts.folders[:BARS], "path")),
+                ("Formats", bars(counts.formats, "format")),
+            ],
+        }  # fmt: skip
+
+    def about(self, _call: Call) -> tuple[str, dict[str, Any]]:
+        kept, corrected = self._gallery.reviewed()
+        return "about.html", {
+            "page": "about", "title": "About the model", "models": list(self._gallery.models().items()),
+            "kept": kept, "corrected": corrected, "setting": self._gallery.settings.model,
+        }  # fmt: skip
+
+    def settings(self, _call: Call) -> tuple[str, dict[str, Any]]:
+        return "settings.html", {
+            "page": "settings", "title": "Settings", "rows": setting_rows(self._gallery.settings),
+        }  # fmt: skip
+
+    # ---- standing outside ----------------------------------------------------------------------------
+
+    def problem(self, problem: Problem) -> tuple[str, dict[str, Any]]:
+        """Return the page for what is refused; of somebody who is not signed in, the one to sign in on."""
+        if problem.status == 401 or problem.code in ("password", "too_many_tries", "link"):
+            return "login.html", {
+                "title": "Sign in", "has_password": self._access.has_password, "problem": problem
+            }  # fmt: skip
+        return "problem.html", {"title": problem.message, "problem": problem}
+
+
+def bar_of(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the parts of a bar that shows which layers a photo was found by, in hundredths."""
+    shares: dict[str, float] = {}
+    for reason in reasons:
+        colour = LAYERS.get(reason["layer"], ("", "written"))[1]
+        shares[colour] = shares.get(colour, 0.0) + reason["share"]
+    parts, start = [], 0.0
+    for colour, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+        parts.append({"colour": colour, "start": round(100 * start, 2), "width": round(100 * share, 2)})
+        start += share
+    return parts
+
+
+def day_text(day: str | None) -> str:
+    """Return a day as a heading; the page's script puts it into the reader's language."""
+    if not day:
+        return "Without a date"
+    found = date.fromisoformat(day[:10])
+    return f"{found:%A}, {found.day} {found:%B %Y}"
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time to the minute."""
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""
+
+
+def _without_path(message: str, path: Path) -> str:
+    """Return a failure's line without the path, which stands above it."""
+    text = message.replace(f"{shown(path)} ", "it ", 1).replace(f" {shown(path)}", " it", 1)
+    return text[:1].upper() + text[1:]
+
+
+def _row_of_day(days: list[tuple[str | None, int]], day: str) -> int:
+    """Return the row of the first photo that was taken on a day (or in a month or year) or before it."""
+    row = 0
+    for name, count in days:
+        if name is None or name[: len(day)] <= day:
+            return row
+        row += count
+    return max(0, row - 1)
+
+
+def _chips(query: str, common: Container[str]) -> list[tuple[str, str]]:
+    """Return (clause, the query without it) for each part of a query that a person can take away."""
+    parts: list[str] = []
+    quoted, word = False, ""
+    for letter in query + " ":
+        if letter == '"':
+            quoted = not quoted
+        if letter == " " and not quoted:
+            if word:
+                parts.append(word)
+            word = ""
+        else:
+            word += letter
+    if word:
+        parts.append(word.strip())
+    if len(parts) < 2:
+        return []
+    return [
+        (part, " ".join(parts[:place] + parts[place + 1 :])) for place, part in enumerate(parts) if part not in common
+    ]
+
+
+def _differences(best: Any, file: Any) -> list[str]:
+    """Return in which facts a file differs from the best of its group."""
+    found = dataclasses.asdict(best), dataclasses.asdict(file)
+    return [name for name in ("width", "height", "bytes", "format") if found[0][name] != found[1][name]]

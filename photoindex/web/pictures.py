@@ -1,0 +1,85 @@
+"""Pictures: thumbnails by content, which never change at their address, and originals, which are downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from photoindex.library.gallery import THUMBNAIL_SIZES, Dropped, Gallery
+from photoindex.web.calls import Call
+from photoindex.web.problems import Problem, not_found
+
+THUMBNAIL_SECONDS: Final = 45.0
+IMMUTABLE: Final = "private, max-age=31536000, immutable"
+SANDBOX: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+_NAME: Final = re.compile(r"([0-9a-f]{64})-(\d{2,4})\.jpg")
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+async def thumbnail(gallery: Gallery, request: Request) -> Response:
+    """Answer ``/api/v1/t/{sha}-{size}.jpg``. Raises :class:`Problem` and what decoding raises."""
+    match = _NAME.fullmatch(request.path_params["name"])
+    if match is None or int(match[2]) not in THUMBNAIL_SIZES:
+        raise not_found("there is no such thumbnail")
+    content, size = match[1], int(match[2])
+    tag = f'"{content[:16]}-{size}"'
+    headers = {"Cache-Control": IMMUTABLE, "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    found = await asyncio.to_thread(gallery.thumbnail, content, size)
+    if not isinstance(found, bytes):
+        try:
+            # Shielded: another request may wait for the same picture.
+            found = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(found)), THUMBNAIL_SECONDS)
+        except (Dropped, asyncio.TimeoutError):
+            raise Problem(503, "busy", "too many pictures are being made", "ask again", {"Retry-After": "1"}) from None
+    return Response(found, media_type="image/jpeg", headers=headers)
+
+
+def original(gallery: Gallery, call: Call) -> Response:
+    """Answer ``/api/v1/photos/{id}/original``: the bytes of the file, as a download, whole or one range of it."""
+    opened = gallery.original(call.number("id"))
+    headers = {
+        "Content-Security-Policy": SANDBOX,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(opened.path.name, safe='', errors='replace')}",
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+    }
+    try:
+        span = _range(call.headers.get("range"), opened.size)
+    except Problem:
+        opened.close()
+        raise
+    first, last = span or (0, opened.size - 1)
+    headers["Content-Length"] = str(last - first + 1)
+    if span is not None:
+        headers["Content-Range"] = f"bytes {first}-{last}/{opened.size}"
+
+    def blocks() -> Iterator[bytes]:
+        with opened:
+            yield from opened.blocks(first, last)
+
+    return StreamingResponse(
+        blocks(), 200 if span is None else 206, headers=headers, media_type="application/octet-stream"
+    )
+
+
+def _range(asked: str | None, size: int) -> tuple[int, int] | None:
+    """Return (first, last) byte of a single range (RFC 9110, section 14); ``None`` for the whole file."""
+    match = _RANGE.fullmatch(asked.strip()) if asked else None
+    if match is None or (not match[1] and not match[2]):
+        return None  # several ranges, or another unit: the whole file is a right answer
+    if match[1]:
+        first, last = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
+    else:
+        first, last = max(0, size - int(match[2])), size - 1
+    if first > last or first >= size:
+        raise Problem(416, "range", "the file does not have these bytes", headers={"Content-Range": f"bytes */{size}"})
+    return first, last

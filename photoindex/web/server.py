@@ -1,0 +1,204 @@
+"""Running the application: the socket, the addresses it answers to, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import inspect
+import ipaddress
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from photoindex.errors import ServiceError
+from photoindex.library.gallery import Gallery
+from photoindex.web.access import Access
+from photoindex.web.app import Application, host_of
+from photoindex.web.guard import MOST_HEADER_BYTES, Site
+
+SESSIONS_FILE: Final = "web-sessions.json"
+HEADER_SECONDS: Final = 10.0  # for a request's first line and headers to arrive
+KEEP_ALIVE_SECONDS: Final = 30
+MOST_CONNECTIONS: Final = 200
+END_SECONDS: Final = 5  # that answers under way may take when the server ends
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How to serve. ``password`` is needed by any other host than this machine's own. ``public_hosts``: further names
+    that requests may name, as behind a proxy. ``root``: what every path begins with."""
+
+    host: str = "127.0.0.1"
+    port: int = 8420
+    root: str = ""
+    password: str | None = None
+    public_hosts: tuple[str, ...] = ()
+    read_only: bool = False
+
+
+class _PatientProtocol(H11Protocol):
+    """uvicorn's, which ends a connection whose request's headers do not arrive: uvicorn itself waits for ever.
+
+    It relies on two names of uvicorn's protocol, ``cycle`` and ``on_response_complete``; see :func:`_protocol`.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._cancel_deadline()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_deadline()
+        super().connection_lost(exc)
+
+    def _expect_headers(self) -> None:
+        self._cancel_deadline()
+        self._deadline = self.loop.call_later(HEADER_SECONDS + KEEP_ALIVE_SECONDS * (self.cycle is not None), self._end)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self) -> None:
+        if not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
+
+
+def _protocol() -> Any:
+    """Return the protocol with the deadline, or uvicorn's own where a version does not have what it relies on."""
+    source = inspect.getsource(H11Protocol)
+    known = all(name in source for name in ("self.cycle", "def on_response_complete", "self.transport", "self.loop"))
+    return _PatientProtocol if known else "h11"
+
+
+class GalleryServer:
+    """Serves a gallery in a thread of its own, from :meth:`start` to :meth:`stop`."""
+
+    def __init__(self, gallery: Gallery, options: ServeOptions) -> None:
+        """Raises :class:`ServiceError` when the address cannot be had, or may not be used without a password."""
+        if not is_this_machine(options.host) and options.password is None:
+            raise ServiceError(
+                f"{options.host} can be reached from other machines: set a password with --password-file, or leave "
+                "--host out"
+            )
+        self._socket = _bound(options.host, options.port)
+        self.port = int(self._socket.getsockname()[1])
+        read_only = options.read_only or gallery.is_read_only
+        hosts = _own_hosts(options.host, self.port) | {host_of(name) for name in options.public_hosts}
+        self.site = Site(frozenset(hosts), self.port, options.root, read_only)
+        folder = gallery.settings.data_dir
+        sessions = Path(folder, SESSIONS_FILE) if os.access(folder, os.W_OK) else None
+        self.access = Access(sessions, options.password)
+        self._app = Application(gallery, self.site, self.access)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._app, http=_protocol(), ws="none", lifespan="off", log_config=None, access_log=False,
+                proxy_headers=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+                timeout_graceful_shutdown=END_SECONDS,
+            )
+        )  # fmt: skip
+        self._host = options.host
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._ended = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is, without the link's token."""
+        host = socket.gethostname() if _is_any(self._host) else self._host
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{self.port}{self.site.root}/"
+
+    @property
+    def link(self) -> str:
+        """The address with the one-time link; without it when that was used."""
+        token = self.access.link_token
+        return self.address if token is None else f"{self.address}login?link={token}"
+
+    def start(self) -> None:
+        """Begin to answer. What connects before the thread runs waits in the socket."""
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the server to end by itself; returns whether it has."""
+        return self._ended.wait(seconds)
+
+    def stop(self) -> None:
+        """Answer what is under way, and end."""
+        self._server.should_exit = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._app.events.close)
+        self._thread.join()
+
+    def _run(self) -> None:
+        async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
+            await self._server.serve(sockets=[self._socket])
+
+        try:
+            asyncio.run(serve())
+        finally:
+            self._socket.close()
+            self._ended.set()
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _own_hosts(host: str, port: int) -> set[str]:
+    names = {host.lower()} if not _is_any(host) else {socket.gethostname().lower()}
+    if is_this_machine(host) or _is_any(host):
+        names |= {"127.0.0.1", "localhost", "::1"}
+    found = {f"[{name}]" if ":" in name else name for name in names}
+    return {f"{name}:{port}" for name in found} | (found if port == 80 else set())
+
+
+def _is_any(host: str) -> bool:
+    return host in ("0.0.0.0", "::")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind, protocol)
+        try:
+            if os.name != "nt":
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(place)
+            made.listen(128)
+        except OSError:
+            made.close()
+            raise
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ServiceError(
+                f"port {port} of {host} is in use, perhaps by another `photoindex serve`: name another with --port"
+            ) from error
+        raise ServiceError(f"cannot serve on {host}, port {port}: {error.strerror or error}") from error
+    return made

@@ -1,0 +1,245 @@
+// What every page shares: requests, messages with undo, keys, completions, and one stream of events for all tabs.
+
+export const page = document.documentElement.dataset.page;
+export const root = document.documentElement.dataset.root;
+export const readOnly = "readOnly" in document.documentElement.dataset;
+const UNDO_SECONDS = 8;
+
+/** Make an element: a name, attributes, and what is in it. */
+export function make(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "class") made.className = value;
+    else if (typeof value === "function") made.addEventListener(key, value);
+    else if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+/** Ask the API. Throws an Error with the server's message. */
+export async function api(path, { method = "GET", body, signal } = {}) {
+  const answer = await fetch(`${root}/api/v1/${path}`, {
+    method,
+    signal,
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const found = await answer.json();
+  if (!answer.ok) {
+    const { message, advice, code } = found.error;
+    throw Object.assign(new Error(advice ? `${message}: ${advice}` : message), { code, status: answer.status });
+  }
+  return found;
+}
+
+/** Show a message for some seconds; `undo` gives it a button. */
+export function toast(text, { undo = null, bad = false } = {}) {
+  const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text));
+  const remove = () => shown.remove();
+  if (undo) {
+    shown.append(make("button", { type: "button", click: () => { remove(); undo(); } }, "Undo"));
+  }
+  document.getElementById("toasts").replaceChildren(shown);
+  setTimeout(remove, (undo ? UNDO_SECONDS : 5) * 1000);
+}
+
+let lastEdit = sessionStorage.getItem("last-edit");
+
+/** Say something of photos; `done` is called when it is stored, and after it was undone. */
+export async function edit(change, text, done) {
+  try {
+    const made = await api("photos", { method: "PATCH", body: change });
+    lastEdit = made.edit;
+    sessionStorage.setItem("last-edit", lastEdit);
+    toast(typeof text === "function" ? text(made.changed) : text, { undo: () => undo(made.edit, done) });
+    await done?.();
+    return made;
+  } catch (error) {
+    toast(error.message, { bad: true });
+    await done?.();
+    return null;
+  }
+}
+
+/** Undo an edit. */
+export async function undo(name, done) {
+  try {
+    const undone = await api("edits/undo", { method: "POST", body: { edit: name } });
+    toast(undone.changed ? "Undone" : "Nothing to undo: it was changed again since");
+    if (lastEdit === name) {
+      lastEdit = null;
+      sessionStorage.removeItem("last-edit");
+    }
+    if (done) await done();
+    else location.reload();
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+}
+
+/** Load another state of this page. The parts of it with these ids take the places of those that are shown. */
+export function load(url, ids, { signal } = {}) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", url);
+    request.responseType = "document";
+    request.onload = () => {
+      if (!request.responseXML || request.status >= 400) {
+        reject(new Error("the page could not be loaded"));
+        return;
+      }
+      for (const id of ids) {
+        const [old, fresh] = [document.getElementById(id), request.responseXML.getElementById(id)];
+        if (old && fresh) old.replaceWith(document.adoptNode(fresh));
+      }
+      document.title = request.responseXML.title;
+      resolve(request.responseXML);
+    };
+    request.onerror = () => reject(new Error("the server does not answer"));
+    signal?.addEventListener("abort", () => { request.abort(); reject(new DOMException("aborted", "AbortError")); });
+    request.send();
+  });
+}
+
+/** Dates in the reader's own language. */
+export function localise(within = document) {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const text = time.getAttribute("datetime");
+    const day = text.length === 10;
+    const date = new Date(day ? `${text}T12:00:00` : text);
+    if (Number.isNaN(date.valueOf())) continue;
+    if (day) time.textContent = dayName(text);
+    else if (time.closest(".when")) time.textContent = date.toLocaleDateString(undefined, { dateStyle: "medium" });
+    else time.textContent = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  }
+}
+
+/** A day as a heading. */
+export function dayName(day) {
+  if (!day) return "Without a date";
+  const date = new Date(`${day}T12:00:00`);
+  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return date.toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long", year });
+}
+
+// ---- keys
+
+const keys = new Map();
+
+/** Have a key do something on this page, when nobody is writing. */
+export function onKey(key, act) {
+  keys.set(key, act);
+}
+
+let waitsForSecond = false;
+const places = { t: "", m: "about", r: "review", f: "failures", j: "jobs", d: "duplicates", s: "stats" };
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const target = event.target;
+  const writes = target.matches("input, textarea, select, [contenteditable]");
+  if (event.key === "Escape") {
+    for (const open of document.querySelectorAll("details.word[open]")) open.open = false;
+    if (writes) target.blur();
+    else keys.get("Escape")?.(event);
+    return;
+  }
+  if (writes || document.querySelector("dialog[open]")) return;
+  if (waitsForSecond) {
+    waitsForSecond = false;
+    if (event.key in places) {
+      event.preventDefault();
+      location.href = `${root}/${places[event.key]}`;
+    }
+    return;
+  }
+  if (event.key === "g") {
+    waitsForSecond = true;
+    setTimeout(() => { waitsForSecond = false; }, 1200);
+  } else if (event.key === "/") {
+    event.preventDefault();
+    const box = document.getElementById("q");
+    box.focus();
+    box.select();
+  } else if (event.key === "?") {
+    document.getElementById("help").showModal();
+  } else if (event.key === "u" && lastEdit && !readOnly) {
+    undo(lastEdit, keys.get("reload") ?? null);
+  } else if (keys.has(event.key)) {
+    keys.get(event.key)(event);
+  }
+});
+
+document.addEventListener("click", (event) => {
+  for (const open of document.querySelectorAll("details.word[open]")) {
+    if (!open.contains(event.target)) open.open = false;
+  }
+});
+
+const helpButton = document.getElementById("help-button");
+if (helpButton) {
+  helpButton.hidden = false;
+  helpButton.addEventListener("click", () => document.getElementById("help").showModal());
+}
+
+// ---- completions
+
+const box = document.getElementById("q");
+let completing = null;
+box?.addEventListener("input", () => {
+  completing?.abort();
+  if (box.value.length < 2) return;
+  completing = new AbortController();
+  api(`complete?q=${encodeURIComponent(box.value)}`, { signal: completing.signal })
+    .then(({ items }) => {
+      document.getElementById("completions").replaceChildren(...items.map((value) => make("option", { value })));
+    })
+    .catch(() => {});
+});
+
+// ---- events: one tab holds the stream and tells the others, as browsers open six connections to a host
+
+const listeners = new Set();
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("photoindex-events") : null;
+
+/** Call something with {revision, total} whenever the library has changed. */
+export function onChange(listener) {
+  listeners.add(listener);
+}
+
+function tell(state) {
+  for (const listener of listeners) listener(state);
+}
+
+if (channel) channel.onmessage = (event) => tell(event.data);
+
+function listen() {
+  const source = new EventSource(`${root}/api/v1/events`);
+  const heard = (event) => {
+    const state = JSON.parse(event.data);
+    tell(state);
+    channel?.postMessage(state);
+  };
+  source.addEventListener("changed", heard);
+  source.addEventListener("hello", heard);
+  return source;
+}
+
+if (document.querySelector(".rail")) {
+  if (navigator.locks) {
+    navigator.locks.request("photoindex-events", () => {
+      const source = listen();
+      return new Promise((release) => {
+        addEventListener("pagehide", () => { source.close(); release(); });
+      });
+    });
+  } else {
+    listen();
+  }
+}
+
+if (document.getElementById("empty")) onChange(({ total }) => { if (total) location.reload(); });
+
+localise();

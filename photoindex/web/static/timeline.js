@@ -1,0 +1,333 @@
+// The timeline: all photos in one page, of which only the rows on the screen exist.
+
+import { api, dayName, make, onChange, root } from "./app.js";
+import { HEADING, pack, ratio, rowAt, rowOf } from "./pack.js";
+
+const OVERSCAN = 700; // pixels above and below the screen
+const CHUNK = 120; // photos asked for at once
+const KEPT_CHUNKS = 60;
+const TALLEST = 12_000_000; // pixels; browsers know no element much taller
+const CALM = 110; // milliseconds without scrolling, after which pictures are asked for
+
+const place = document.getElementById("timeline");
+const years = document.querySelector(".years");
+const pill = document.getElementById("fresh");
+const shown = new Map(); // row -> element
+const chunks = new Map(); // first photo -> columns, or a promise of them
+let library = null; // {revision, total, days, shapes}
+let layout = null;
+let offset = 0; // what is at the top of the screen, in the layout
+let lastScroll = 0;
+let flies = false;
+let calmed = 0;
+let waiting = null; // a newer library, not shown yet
+
+const narrow = () => innerWidth <= 720;
+const gap = () => (narrow() ? 3 : 6);
+const target = () => (narrow() ? 118 : innerWidth > 1800 ? 230 : 196);
+const screenTop = () => place.getBoundingClientRect().top + scrollY;
+const stretch = () => Math.max(0, layout.total - innerHeight);
+const travel = () => Math.max(1, place.offsetHeight - innerHeight);
+
+async function fetchLibrary() {
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const found = await api("timeline");
+    const answer = await fetch(`${root}/api/v1/timeline/shapes?revision=${found.revision}`);
+    if (answer.ok) return { ...found, shapes: new Uint8Array(await answer.arrayBuffer()) };
+  }
+  throw new Error("the timeline changes too fast");
+}
+
+function show(found, photo = null, within = 0) {
+  library = found;
+  chunks.clear();
+  relayout(photo, within);
+}
+
+function relayout(photo = null, within = 0) {
+  layout = pack(library.shapes, library.days, place.clientWidth, target(), gap());
+  for (const element of shown.values()) element.remove();
+  shown.clear();
+  place.style.height = `${Math.min(layout.total, TALLEST)}px`;
+  layoutYears();
+  if (photo !== null) jumpTo(layout.top[rowOf(layout, photo)] - within);
+  else sync();
+}
+
+// ---- scrolling
+
+function jumpTo(height) {
+  offset = Math.min(Math.max(height, 0), stretch());
+  const wanted = screenTop() + (layout.total > TALLEST ? (offset / stretch()) * travel() : offset);
+  scrollTo(0, wanted < screenTop() + 1 && offset === 0 ? 0 : wanted);
+  lastScroll = scrollY;
+  render();
+}
+
+function sync() {
+  const scrolled = scrollY - screenTop();
+  if (layout.total <= TALLEST) offset = scrolled;
+  else {
+    const moved = scrollY - lastScroll;
+    // A small step moves as far as on any page; a large one is a jump to a share of the whole.
+    if (Math.abs(moved) < 3 * innerHeight && scrolled > 0 && scrolled < travel()) offset += moved;
+    else offset = (Math.min(Math.max(scrolled, 0), travel()) / travel()) * stretch();
+    offset = Math.min(Math.max(offset, 0), stretch());
+  }
+  lastScroll = scrollY;
+  render();
+}
+
+addEventListener("scroll", () => {
+  if (!layout) return;
+  flies = Math.abs(scrollY - lastScroll) > 1.5 * innerHeight;
+  years?.classList.add("moving");
+  clearTimeout(calmed);
+  calmed = setTimeout(() => {
+    flies = false;
+    years?.classList.remove("moving");
+    render();
+  }, CALM);
+  sync();
+}, { passive: true });
+
+let width = 0;
+new ResizeObserver(() => {
+  if (!layout || place.clientWidth === width) return;
+  width = place.clientWidth;
+  const row = rowAt(layout, offset);
+  const photo = layout.count[row] ? layout.first[row] : null;
+  relayout(offset > 0 ? photo : null);
+}).observe(place);
+
+// ---- drawing
+
+function render() {
+  const from = rowAt(layout, offset - OVERSCAN);
+  const shift = layout.total > TALLEST ? scrollY - screenTop() - offset : 0;
+  const end = offset + innerHeight + OVERSCAN;
+  const wanted = new Set();
+  for (let row = from; row < layout.rows && layout.top[row] < end; row += 1) wanted.add(row);
+  for (const [row, element] of shown) {
+    if (!wanted.has(row) && !element.contains(document.activeElement)) {
+      element.remove();
+      shown.delete(row);
+    }
+  }
+  let before = null;
+  for (const row of wanted) {
+    let element = shown.get(row);
+    if (!element) {
+      element = layout.count[row] ? photoRow(row) : heading(row);
+      shown.set(row, element);
+      if (before) before.after(element);
+      else place.prepend(element);
+    }
+    element.style.transform = `translateY(${layout.top[row] + shift}px)`;
+    if (!flies && layout.count[row]) fill(row, element);
+    before = element;
+  }
+  moveThumb();
+}
+
+function heading(row) {
+  const { day } = library.days[layout.first[row]];
+  return make("h2", { class: "dayname" }, make("time", day ? { datetime: day } : {}, dayName(day)));
+}
+
+function photoRow(row) {
+  const made = make("ul", { class: "row" });
+  made.style.height = `${layout.height[row]}px`;
+  let left = 0;
+  for (let number = 0; number < layout.count[row]; number += 1) {
+    const wide = ratio(library.shapes[layout.first[row] + number]) * layout.height[row];
+    const item = make("li");
+    item.style.left = `${left}px`;
+    item.style.width = `${wide}px`;
+    left += wide + gap();
+    made.append(item);
+  }
+  return made;
+}
+
+function fill(row, element) {
+  if (element.dataset.filled) return;
+  const first = layout.first[row];
+  const columns = new Map();
+  for (let photo = first; photo < first + layout.count[row]; photo += 1) {
+    const start = photo - (photo % CHUNK);
+    const chunk = chunks.get(start);
+    if (!chunk) ask(start);
+    if (!chunk || chunk instanceof Promise) return;
+    columns.set(photo, chunk);
+  }
+  element.dataset.filled = "yes";
+  for (let number = 0; number < element.children.length; number += 1) {
+    const photo = first + number;
+    const chunk = columns.get(photo);
+    const at = photo % CHUNK;
+    const size = layout.height[row] * devicePixelRatio > 300 ? 480 : 240;
+    element.children[number].replaceChildren(
+      make("a", { href: `${root}/photo/${chunk.ids[at]}`, "data-photo": photo },
+        make("img", { src: `${root}/api/v1/t/${chunk.hash[at]}-${size}.jpg`, alt: chunk.alt[at], decoding: "async",
+          error: retry })));
+  }
+}
+
+/** A picture that the server had no time for is asked for once more. */
+function retry(event) {
+  const picture = event.target;
+  if (picture.dataset.again) return;
+  picture.dataset.again = "yes";
+  setTimeout(() => { if (picture.isConnected) picture.src = `${picture.src}?again`; }, 1500);
+}
+
+function ask(start) {
+  const count = Math.min(CHUNK, library.total - start);
+  const { revision } = library;
+  const answer = api(`timeline/${start}-${count}?revision=${revision}`)
+    .then((found) => {
+      if (library.revision !== revision) return;
+      chunks.set(start, found);
+      while (chunks.size > KEPT_CHUNKS) chunks.delete(chunks.keys().next().value);
+      render();
+    })
+    .catch((error) => {
+      chunks.delete(start);
+      if (error.status === 409) refresh();
+    });
+  chunks.set(start, answer);
+}
+
+// ---- years
+
+const thumb = make("span", { class: "thumb", "data-label": "" });
+
+function layoutYears() {
+  if (!years) return;
+  years.classList.add("live");
+  years.append(thumb);
+  const tall = years.clientHeight;
+  let last = -100;
+  for (const link of years.querySelectorAll("a")) {
+    const photo = Math.min(Number(link.dataset.row), library.total - 1);
+    const top = (layout.top[rowOf(layout, photo)] / Math.max(1, layout.total)) * tall;
+    link.parentElement.style.top = `${Math.max(12, top)}px`;
+    link.parentElement.hidden = top - last < 22;
+    if (top - last >= 22) last = top;
+  }
+}
+
+function dayAt(height) {
+  let row = rowAt(layout, height);
+  while (row > 0 && layout.count[row]) row -= 1;
+  return library.days[layout.first[row]]?.day ?? null;
+}
+
+function moveThumb() {
+  if (!years) return;
+  thumb.style.top = `${(offset / Math.max(1, stretch())) * 100}%`;
+  const day = dayAt(offset + HEADING);
+  thumb.dataset.label = day
+    ? new Date(`${day}T12:00:00`).toLocaleDateString(undefined, { month: "long", year: "numeric" }) : "Without a date";
+}
+
+function drag(event) {
+  const box = years.getBoundingClientRect();
+  flies = true;
+  jumpTo(((event.clientY - box.top) / box.height) * layout.total);
+}
+
+years?.addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  if (!link || !layout) return;
+  event.preventDefault();
+  jumpTo(layout.top[rowOf(layout, Math.min(Number(link.dataset.row), library.total - 1))] - HEADING);
+});
+years?.addEventListener("pointerdown", (event) => {
+  if (!layout || event.target.closest("a")) return;
+  years.setPointerCapture(event.pointerId);
+  years.classList.add("dragging");
+  drag(event);
+});
+years?.addEventListener("pointermove", (event) => {
+  if (years.classList.contains("dragging")) drag(event);
+});
+for (const name of ["pointerup", "pointercancel"]) {
+  years?.addEventListener(name, () => {
+    years.classList.remove("dragging");
+    flies = false;
+    if (layout) render();
+  });
+}
+
+// ---- keys: the arrows go from photo to photo
+
+place.addEventListener("keydown", (event) => {
+  const steps = { ArrowRight: 1, ArrowLeft: -1 };
+  const from = event.target.closest("a[data-photo]");
+  if (!from || !(event.key in steps || event.key === "ArrowDown" || event.key === "ArrowUp")) return;
+  event.preventDefault();
+  const photo = Number(from.dataset.photo);
+  let to = photo + (steps[event.key] ?? 0);
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const row = rowOf(layout, photo);
+    to = event.key === "ArrowDown" ? layout.first[row] + layout.count[row] : layout.first[row] - 1;
+  }
+  if (to < 0 || to >= library.total) return;
+  const row = rowOf(layout, to);
+  if (layout.top[row] < offset + 80) jumpTo(layout.top[row] - 120);
+  else if (layout.top[row] + layout.height[row] > offset + innerHeight - 100) {
+    jumpTo(layout.top[row] + layout.height[row] - innerHeight + 160);
+  }
+  const focus = (tries) => {
+    const link = place.querySelector(`a[data-photo="${to}"]`);
+    if (link) link.focus({ preventScroll: true });
+    else if (tries) setTimeout(() => focus(tries - 1), 50);
+  };
+  focus(20);
+});
+
+// ---- keeping up
+
+async function refresh() {
+  const fresh = await fetchLibrary();
+  const more = fresh.total - library.total;
+  if (offset < innerHeight / 2 || more <= 0) {
+    show(fresh);
+    waiting = null;
+    pill.hidden = true;
+    return;
+  }
+  waiting = fresh;
+  pill.textContent = `${more.toLocaleString()} new`;
+  pill.hidden = false;
+}
+
+pill?.addEventListener("click", () => {
+  pill.hidden = true;
+  show(waiting);
+  jumpTo(0);
+});
+
+onChange(({ revision, total }) => {
+  if (!library) return;
+  if (revision !== (waiting ?? library).revision || total !== (waiting ?? library).total) refresh().catch(() => {});
+});
+
+// ---- beginning
+
+const asked = Number(place.dataset.first);
+const found = await fetchLibrary();
+history.scrollRestoration = "manual";
+const left = Number(sessionStorage.getItem("timeline-offset") ?? 0);
+document.querySelector(".pager").remove();
+place.replaceChildren();
+place.classList.add("live");
+width = place.clientWidth;
+show(found);
+const back = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+if (asked) jumpTo(layout.top[rowOf(layout, Math.min(asked, found.total - 1))] - HEADING);
+else if (back && left) jumpTo(left);
+addEventListener("pagehide", () => sessionStorage.setItem("timeline-offset", String(offset)));
+place.dataset.ready = "yes";

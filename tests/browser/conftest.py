@@ -1,0 +1,142 @@
+"""Headless Chromium on a gallery of drawn photos, by playwright, which drives the browser that is installed here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from photoindex.config import Settings
+from photoindex.library import Library
+from photoindex.library.gallery import Gallery
+from photoindex.web.server import GalleryServer, ServeOptions
+from tests.chromium import find_browser
+from tests.drawn import DrawnPhotosCaptioner, draw_album
+
+PHOTOS = 54
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+).split()
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser. Tests are skipped where there is none, or no playwright."""
+    found = find_browser()
+    if found is None:
+        pytest.skip("no Chromium, Chrome or Edge here (PHOTOINDEX_BROWSER names one elsewhere)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A gallery that a browser can open."""
+
+    server: GalleryServer
+    gallery: Gallery
+    library: Library
+    album: Path
+
+
+@pytest.fixture(scope="session")
+def drawn(warm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """A gallery of drawn photos, which is watched."""
+    folder = tmp_path_factory.mktemp("drawn")
+    album = folder / "Pictures"
+    known = draw_album(album, PHOTOS)
+    (album / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + b"x" * 100)
+    settings = Settings(folder / "data", settle_seconds=0.0, backup_days=0.0, unload_seconds=3600)
+    stop, ready = threading.Event(), threading.Event()
+    with ExitStack() as stack:
+        library = stack.enter_context(Library(settings))
+        watching = stack.enter_context(Library(settings, lambda _: DrawnPhotosCaptioner(known)))
+        watch = threading.Thread(
+            target=lambda: watching.watch(album, stop=stop, ready=lambda _: ready.set()), daemon=True
+        )
+        watch.start()
+        assert ready.wait(120)
+        gallery = Gallery(library)
+        server = GalleryServer(gallery, ServeOptions(port=0))
+        server.start()
+        yield Shown(server, gallery, library, album)
+        stop.set()
+        watch.join()
+        server.stop()
+        gallery.close()
+
+
+class Looker:
+    """Opens pages in one browser context, and keeps what went wrong in them."""
+
+    def __init__(self, context: Any, base: str) -> None:
+        self.context = context
+        self.base = base
+        self.problems: list[str] = []
+        self.page = context.new_page()
+        self.page.set_default_timeout(SECONDS * 1000)
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        self.page.on("request", self._check)
+
+    def _note(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def _check(self, request: Any) -> None:
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.problems.append(f"a request to {request.url}")
+
+    def until(self, expression: str) -> None:
+        """Wait until an expression is true, also over a navigation. playwright's own way evaluates a text in the page,
+        which the page's policy forbids."""
+        deadline = time.monotonic() + SECONDS
+        while not self._is_true(expression):
+            assert time.monotonic() < deadline, expression
+            self.page.wait_for_timeout(50)
+
+    def _is_true(self, expression: str) -> bool:
+        try:
+            return bool(self.page.evaluate(expression))
+        except Exception as error:
+            if "context was destroyed" in str(error):  # another page is being loaded
+                return False
+            raise
+
+    def open(self, path: str) -> Any:
+        """Load a page, and wait until its scripts have run."""
+        self.page.goto(self.base + path)
+        self.page.wait_for_load_state("load")
+        if path.startswith("/?") or path == "/":
+            self.page.wait_for_selector("#timeline[data-ready]")
+        return self.page
+
+
+@pytest.fixture
+def look(chromium: Any, drawn: Shown, request: pytest.FixtureRequest) -> Iterator[Looker]:
+    """A browser that signed in; ``indirect`` parameters are options of its context, such as ``color_scheme``.
+
+    No page may complain on its console, or ask another host for anything.
+    """
+    options: dict[str, Any] = {"viewport": DESKTOP, "reduced_motion": "reduce", **getattr(request, "param", {})}
+    context = chromium.new_context(**options)
+    base = drawn.server.address.rstrip("/")
+    session = drawn.server.access._begin()
+    context.add_cookies([{"name": drawn.server.site.cookie, "value": session, "url": base, "sameSite": "Strict"}])
+    looker = Looker(context, base)
+    yield looker
+    problems = list(looker.problems)
+    context.close()
+    assert problems == []

@@ -1,0 +1,201 @@
+"""What the gallery asks of a library: sets of results, the timeline, edits that return at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from photoindex.catalogue.schema import photo
+from photoindex.errors import CorrectionError, FolderError, FullTextError, ResultSetGone
+from photoindex.library import Library
+from photoindex.library.gallery import Edit, Gallery
+from photoindex.library.gallery.background import IndexSync
+from photoindex.library.gallery.result_sets import KEPT_SECONDS, MOST_KEPT, ResultSets
+from tests.support import COLOURS, make_photo
+
+NOTHING = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.bool_)
+
+
+@pytest.fixture
+def gallery(library: Library, album: Path) -> Iterator[Gallery]:
+    for colour in COLOURS:
+        make_photo(album / f"{colour}.jpg", colour)
+    library.index(album)
+    opened = Gallery(library)
+    yield opened
+    opened.close()
+
+
+def ids(gallery: Gallery, query: str) -> list[int]:
+    return sorted(gallery.find(query).ids.tolist())
+
+
+def test_the_order_of_the_timeline(gallery: Gallery, library: Library) -> None:
+    times = {
+        1: datetime(2023, 5, 1, 9),
+        2: datetime(2023, 5, 1, 10),
+        3: None,
+        4: datetime(1999, 12, 31),
+        5: datetime(2024, 1, 1),
+    }
+    with library.database.write() as connection:
+        for number, time in times.items():
+            connection.execute(update(photo).where(photo.c.id == number).values(taken_at=time))
+        connection.execute(update(photo).where(photo.c.id == 6).values(width=0, height=0, rating=4))
+    snapshot = gallery._snapshots.latest(now=True)
+    assert snapshot.ids.tolist() == [6, 5, 2, 1, 4, 3]
+    assert [count for _, count in snapshot.days()] == [1, 1, 2, 1, 1]
+    assert [day for day, _ in snapshot.days()][1:] == ["2024-01-01", "2023-05-01", "1999-12-31", None]
+    assert snapshot.rows_of([3, 77, 6]).tolist() == [5, 0]
+    assert gallery.neighbours(5) == (6, 2)
+    found = gallery.find("square")
+    assert found.ids[found.places(snapshot, "oldest")].tolist() == [4, 1, 2, 5, 6, 3]
+    assert found.ids[found.places(snapshot, "newest")].tolist() == [6, 5, 2, 1, 4, 3]
+    assert found.ids[found.places(snapshot, "rating")].tolist()[0] == 6
+    assert found.facets(snapshot)["years"][-3:] == [("2024", 1), ("2023", 2), ("1999", 1)]
+
+
+def test_a_photo_without_a_file_is_in_no_list(gallery: Gallery, library: Library, album: Path) -> None:
+    (album / "red.jpg").unlink()
+    library.index(album)
+    assert gallery._snapshots.latest(now=True).count == 5
+    assert gallery.find("red square").total == 5
+
+
+def test_a_snapshot_is_another_one_only_when_something_changed(gallery: Gallery, library: Library, album: Path) -> None:
+    first = gallery._snapshots.latest(now=True)
+    with library.database.write() as connection:
+        connection.execute(update(photo).where(photo.c.id == 1).values(text_stale=5))
+    assert gallery._snapshots.latest(now=True) is first
+    gallery.edit([1], Edit(tags=("holiday",)))
+    assert gallery._snapshots.latest(now=True).revision == first.revision + 1
+
+
+def test_sets_are_kept_for_ten_minutes_after_their_last_use() -> None:
+    now = [0.0]
+    sets = ResultSets(lambda: now[0])
+    token = sets.add("a", *NOTHING, {}).token
+    for _ in range(3):
+        now[0] += KEPT_SECONDS - 1
+        assert sets.get(token).query == "a"
+    now[0] += KEPT_SECONDS + 1
+    with pytest.raises(ResultSetGone):
+        sets.get(token)
+    tokens = [sets.add(str(number), *NOTHING, {}).token for number in range(MOST_KEPT + 3)]
+    for gone in tokens[:3]:
+        with pytest.raises(ResultSetGone):
+            sets.get(gone)
+    assert sets.get(tokens[3]).query == "3"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("red", 1),
+        ("red square", 1),
+        ("square", 6),
+        ("warm", 0),
+        ("red OR blue", 2),
+        ('"red square"', 1),
+        ("red -blue", 1),
+        ("squar*", 6),
+        ("squere~", 6),
+        ("-red", 5),
+        ("crimson red", 0),
+        ("red AND square", 1),
+    ],
+)
+def test_how_many_photos_say_it(gallery: Gallery, query: str, said: int) -> None:
+    found = gallery.find(query)
+    assert found.said_total == said
+    assert found.said.tolist() == sorted(found.said.tolist(), reverse=True)
+    for part in (found.scores[found.said], found.scores[~found.said]):
+        assert part.tolist() == sorted(part.tolist(), reverse=True)
+    assert ids(gallery, query) == sorted(match.photo_id for match in gallery.library.match(query))
+
+
+def test_an_edit_returns_before_the_index_knows_and_the_next_search_does(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, changed = gallery.edit([2, 2, 3], Edit(caption="a giraffe", tags=("safari",)))
+    assert changed == 2
+    assert ids(gallery, "giraffe") == ids(gallery, "tag:safari") == [2, 3]
+    assert sorted(gallery.undo(name)) == [2, 3]
+    assert ids(gallery, "giraffe") == []
+
+
+@pytest.mark.parametrize("change", [Edit(), Edit(lock=True)])
+def test_an_edit_that_cannot_be_made_changes_no_photo(gallery: Gallery, library: Library, change: Edit) -> None:
+    if change.lock:
+        with library.database.write() as connection:
+            connection.exec_driver_sql("delete from caption where photo_id = 2")
+    with pytest.raises(CorrectionError):
+        gallery.edit([1, 2], change)
+    assert gallery.history(1) == ()
+
+
+def test_what_was_left_when_a_server_was_killed_is_indexed_by_the_next(gallery: Gallery, library: Library) -> None:
+    from photoindex.catalogue.editor import Editor
+
+    Editor(library.database).apply([4], Edit(caption="a rhinoceros"))
+    another = Gallery(library)
+    assert ids(another, "rhinoceros") == [4]
+    another.close()
+
+
+def test_an_index_that_cannot_be_written_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photoindex.library.gallery.background.RETRY_SECONDS", 0.01)
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise FullTextError("busy")
+
+    sync = IndexSync(work)
+    sync.request()
+    assert sync.wait(30)
+    assert len(tries) == 3
+    sync.close()
+
+
+def test_review_asks_first_about_what_the_model_is_least_sure_of(gallery: Gallery, library: Library) -> None:
+    with library.database.write() as connection:
+        connection.exec_driver_sql("update caption set log_probability = -photo_id where rank = 0")
+    assert gallery.review_queue(10) == [6, 5, 4, 3, 2, 1]
+    gallery.edit([6], Edit(lock=True))
+    gallery.edit([5], Edit(caption="a giraffe"))
+    assert gallery.review_queue(2) == [4, 3]
+    assert gallery.reviewed() == (1, 1)
+
+
+def test_words_are_shown_as_words(gallery: Gallery) -> None:
+    assert gallery.readable.word("giraff", "two giraffes") == "giraffes"
+    assert gallery.readable.word("giraff grass") == "giraffe grass"
+    assert gallery.readable.word("xyzzi") == "xyzzi"
+
+
+@pytest.mark.parametrize(
+    ("text", "completed"),
+    [
+        ("squ", ["square"]),
+        ("red squ", ["red square"]),
+        ("s", []),
+        ("", []),
+        ("camera:squ", []),
+        ("-squ", []),
+        ("zzz", []),
+    ],
+)
+def test_completions(gallery: Gallery, text: str, completed: list[str]) -> None:
+    assert gallery.complete(text) == completed
+
+
+def test_a_photo_that_is_not_there(gallery: Gallery) -> None:
+    with pytest.raises(FolderError):
+        gallery.photo(99)

@@ -1,0 +1,120 @@
+"""Signing in: the one-time link, the password, and how many tries there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from photoindex.web.access import SESSION_SECONDS, TRIES_A_MINUTE, Access
+from photoindex.web.problems import Problem
+from tests.web.conftest import Serve, Served
+
+PASSWORD = "correct horse"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_link_signs_in_one_browser(served: Served) -> None:
+    link = served.server.link
+    assert "link=" in link
+    with httpx.Client() as browser:
+        answer = browser.get(link)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"photoindex-{served.server.port}=")
+        for word in ("HttpOnly", "SameSite=strict", "Path=/"):
+            assert word in cookie
+        assert browser.get(served.server.address).status_code == 200
+        assert browser.get(link).status_code == 303  # who signed in may open it again
+    with httpx.Client() as other:
+        assert other.get(link).status_code == 403
+        assert other.get(served.server.address).status_code == 401
+    assert "link=" not in served.server.link
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "x" * 3000])
+def test_another_token_is_refused(served: Served, token: str) -> None:
+    with served.client(signed_in=False) as client:
+        answer = client.get("/login", params={"link": token})
+        assert answer.status_code == 403
+        assert "set-cookie" not in answer.headers
+
+
+def test_the_password_signs_in_by_form_and_by_json(serve: Serve) -> None:
+    served = serve(password=PASSWORD)
+    with served.client(signed_in=False) as browser:
+        assert 'type="password"' in browser.get("/login").text
+        assert browser.post("/login", data={"password": "wrong"}).status_code == 403
+        assert browser.post("/login", data={"password": PASSWORD}).status_code == 303
+        assert browser.get("/").status_code == 200
+    with served.client(signed_in=False) as program:
+        assert program.post("/api/v1/login", json={"password": PASSWORD}).json() == {"status": "signed in"}
+        assert program.get("/api/v1/timeline").status_code == 200
+        assert program.post("/api/v1/logout", json={}).json() == {"status": "signed out"}
+        assert program.get("/api/v1/timeline").status_code == 401
+
+
+def test_a_form_of_another_site_signs_nobody_in(serve: Serve) -> None:
+    served = serve(password=PASSWORD)
+    with served.client(signed_in=False) as client:
+        for origin in ("http://evil.example", "null"):
+            assert client.post("/login", data={"password": PASSWORD}, headers={"Origin": origin}).status_code == 403
+
+
+def test_without_a_password_none_is_taken(served: Served) -> None:
+    with served.client(signed_in=False) as client:
+        for password in ("", "None", "null"):
+            assert client.post("/api/v1/login", json={"password": password}).status_code == 403
+
+
+def test_five_tries_a_minute(serve: Serve) -> None:
+    served = serve(password=PASSWORD)
+    with served.client(signed_in=False) as client:
+        for _ in range(TRIES_A_MINUTE):
+            assert client.post("/api/v1/login", json={"password": "wrong"}).status_code == 403
+        for password in ("wrong", PASSWORD):
+            answer = client.post("/api/v1/login", json={"password": password})
+            assert answer.status_code == 429
+            assert 0 < int(answer.headers["retry-after"]) <= 60
+        assert client.get("/login", params={"link": "x"}).status_code == 429
+
+
+def test_tries_are_forgotten_after_a_minute_and_sessions_after_a_month() -> None:
+    clock = Clock()
+    access = Access(None, PASSWORD, clock)
+    for _ in range(TRIES_A_MINUTE):
+        with pytest.raises(Problem):
+            access.by_password("wrong")
+    with pytest.raises(Problem, match="too many"):
+        access.by_password(PASSWORD)
+    clock.now += 61
+    session = access.by_password(PASSWORD)
+    assert access.is_session(session)
+    clock.now += SESSION_SECONDS + 1
+    assert not access.is_session(session)
+
+
+def test_a_restart_ends_no_session(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.json"
+    session = Access(file, PASSWORD).by_password(PASSWORD)
+    again = Access(file)
+    assert again.is_session(session)
+    again.end(session)
+    assert not Access(file).is_session(session)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": "b"}', "null", "\xff"])
+def test_a_broken_file_of_sessions_signs_nobody_in(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "sessions.json"
+    file.write_bytes(content.encode("latin-1"))
+    access = Access(file, PASSWORD)
+    assert not access.is_session("a")
+    assert access.is_session(access.by_password(PASSWORD))

@@ -1,0 +1,237 @@
+"""The JSON API: every operation answers as the OpenAPI document says, and does what it says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from photoindex.web.operations import OPERATIONS, openapi
+from tests.support import REPOSITORY, make_photo
+from tests.web.conftest import Served
+
+DOCUMENT = openapi("", "photoindex-8420")
+
+
+def check(answer: httpx.Response, method: str, path: str) -> Any:
+    """The answer's JSON, which must be what the document says of the operation."""
+    assert answer.status_code == 200, answer.text
+    schema = DOCUMENT["paths"][path][method.lower()]["responses"]["200"]["content"]["application/json"]["schema"]
+    found = answer.json()
+    jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(found)
+    return found
+
+
+def test_the_document_is_served_and_is_whole(reader: httpx.Client) -> None:
+    unchanged = reader.get("/api/v1/openapi.json").json()
+    assert unchanged["openapi"] == "3.1.0"
+    assert {**unchanged["paths"]} == DOCUMENT["paths"]
+    names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
+    assert len(set(names)) == len(names) == len(OPERATIONS)
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_the_documentation_has_every_operation() -> None:
+    text = (REPOSITORY / "docs" / "api-http.md").read_text("utf-8")
+    for operation in OPERATIONS:
+        assert f"| `{operation.method} {operation.path}` |" in text, operation.path
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/timeline", ""),
+        ("/timeline/{key}", "0-4"),
+        ("/search", "q=red square"),
+        ("/search", "q=xylophone"),
+        ("/complete", "q=squ"),
+        ("/photos/{id}", "1"),
+        ("/photos/{id}/similar", "1"),
+        ("/photos/{id}/history", "1"),
+        ("/review", ""),
+        ("/review", "queue=newest&limit=2"),
+        ("/failures", ""),
+        ("/status", ""),
+        ("/folders", ""),
+        ("/jobs", ""),
+        ("/duplicates", ""),
+        ("/duplicates", "near=10"),
+        ("/stats", ""),
+        ("/health", ""),
+    ],
+)
+def test_answers_are_as_documented(reader: httpx.Client, path: str, query: str) -> None:
+    if "{" in path:
+        check(reader.get("/api/v1" + path.replace("{key}", query).replace("{id}", query)), "get", path)
+    else:
+        check(reader.get(f"/api/v1{path}?{query}"), "get", path)
+
+
+def test_a_search_and_its_pages(reader: httpx.Client) -> None:
+    first = check(reader.get("/api/v1/search", params={"q": "square", "limit": 4}), "get", "/search")
+    assert (first["total"], first["said"], first["next"], len(first["items"])) == (6, 6, "4", 4)
+    second = check(
+        reader.get("/api/v1/search", params={"set": first["set"], "cursor": first["next"], "limit": 4}),
+        "get",
+        "/search",
+    )
+    assert (second["next"], len(second["items"])) == (None, 2)
+    ids = [item["id"] for item in first["items"] + second["items"]]
+    assert ids == check(reader.get(f"/api/v1/sets/{first['set']}/ids"), "get", "/sets/{token}/ids")["items"]
+    assert all(item["why"] for item in second["items"])
+    facets = check(reader.get(f"/api/v1/sets/{first['set']}/facets"), "get", "/sets/{token}/facets")
+    assert facets["folders"][0]["photos"] == 6
+
+
+def test_saying_is_told_from_coming_near(reader: httpx.Client) -> None:
+    found = check(reader.get("/api/v1/search", params={"q": "warm"}), "get", "/search")
+    assert (found["total"], found["said"]) == (2, 0)
+    assert {item["why"][0]["layer"] for item in found["items"]} == {"terms"}
+    both = reader.get("/api/v1/search", params={"q": "red warm"}).json()
+    assert [item["said"] for item in both["items"]] == [False]
+    one = reader.get("/api/v1/search", params={"q": "red square"}).json()
+    assert [item["said"] for item in one["items"]] == [True, *[False] * 5]
+    assert one["items"][0]["alt"] == "a red square"
+
+
+def test_reasons_of_any_page_add_up_to_the_score(reader: httpx.Client) -> None:
+    found = reader.get("/api/v1/search", params={"q": "red square"}).json()
+    for item in found["items"]:
+        assert sum(reason["weight"] for reason in item["why"]) == pytest.approx(item["score"], abs=0.01)
+        why = check(
+            reader.get(f"/api/v1/photos/{item['id']}/why", params={"q": "red square"}), "get", "/photos/{id}/why"
+        )
+        assert why["items"] == item["why"]
+
+
+def test_did_you_mean(reader: httpx.Client) -> None:
+    assert reader.get("/api/v1/search", params={"q": "sqare"}).json()["did_you_mean"] == ["square"]
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("search", 400),
+        ("search?q=", 400),
+        ("search?q=%20", 400),
+        ("search?q=the", 400),
+        ("search?q=red&limit=0", 400),
+        ("search?q=red&limit=x", 400),
+        ("search?q=red&cursor=-1", 400),
+        ("search?q=red&sort=size", 400),
+        ("search?set=none", 410),
+        ("sets/none/ids", 410),
+        ("timeline/x", 404),
+        ("timeline/0-x", 400),
+        ("timeline/0-100000", 400),
+        ("timeline/shapes?revision=999", 409),
+        ("photos/x", 400),
+        ("photos/99", 404),
+        ("duplicates?near=99", 400),
+        ("review?queue=x", 400),
+        ("nothing", 404),
+        ("photos/1/why?q=the", 400),
+    ],
+)
+def test_what_cannot_be_answered_says_why(reader: httpx.Client, address: str, status: int) -> None:
+    answer = reader.get(f"/api/v1/{address}")
+    assert answer.status_code == status, answer.text
+    jsonschema.validate(answer.json(), {**DOCUMENT["components"]["schemas"]["Error"]})
+
+
+def test_an_edit_is_found_and_undone(client: httpx.Client) -> None:
+    number = client.get("/api/v1/search", params={"q": "blue"}).json()["items"][0]["id"]
+    made = check(
+        client.patch("/api/v1/photos", json={"ids": [number], "caption": "a giraffe in tall grass"}), "patch", "/photos"
+    )
+    assert made["changed"] == 1
+    found = client.get("/api/v1/search", params={"q": "giraffe"}).json()
+    assert [(item["id"], item["said"], item["source"]) for item in found["items"]] == [(number, True, "user")]
+    [change] = client.get(f"/api/v1/photos/{number}/history").json()["items"]
+    assert (change["edit"], change["new"]) == (made["edit"], "a giraffe in tall grass")
+    undone = check(client.post("/api/v1/edits/undo", json={"edit": made["edit"]}), "post", "/edits/undo")
+    assert undone == {"undone": [number], "changed": 1}
+    assert client.get("/api/v1/search", params={"q": "giraffe"}).json()["total"] == 0
+    assert client.post("/api/v1/edits/undo", json={"edit": made["edit"]}).json()["changed"] == 0
+
+
+def test_an_edit_that_was_edited_over_is_not_undone(client: httpx.Client) -> None:
+    first = client.patch("/api/v1/photos", json={"ids": [1, 2], "caption": "one"}).json()["edit"]
+    client.patch("/api/v1/photos", json={"ids": [1], "caption": "two"})
+    assert client.post("/api/v1/edits/undo", json={"edit": first}).json()["undone"] == [2]
+    assert client.get("/api/v1/photos/1").json()["alt"] == "two"
+
+
+def test_all_of_a_search_is_tagged_at_once(client: httpx.Client) -> None:
+    token = client.get("/api/v1/search", params={"q": "square", "limit": 1}).json()["set"]
+    made = client.patch("/api/v1/photos", json={"set": token, "tags": ["holiday", "Holiday"]}).json()
+    assert made["changed"] == 6
+    assert client.get("/api/v1/search", params={"q": "tag:holiday"}).json()["total"] == 6
+    facets = client.get(f"/api/v1/sets/{token}/facets").json()
+    assert facets["tags"] in ([{"value": "holiday", "photos": 6}], [])  # the timeline follows within a second
+    client.post("/api/v1/edits/undo", json={"edit": made["edit"]})
+    assert client.get("/api/v1/search", params={"q": "tag:holiday"}).json()["total"] == 0
+
+
+def test_the_timeline_by_columns(unchanged: Served, reader: httpx.Client) -> None:
+    whole = reader.get("/api/v1/timeline").json()
+    assert whole["total"] == sum(day["photos"] for day in whole["days"]) == 6
+    shapes = reader.get("/api/v1/timeline/shapes", params={"revision": whole["revision"]}).content
+    assert list(shapes) == [156] * 6  # 128 + 48 * log2(48 / 32)
+    parts = [reader.get(f"/api/v1/timeline/{first}-2").json() for first in (0, 2, 4)]
+    assert sorted(number for part in parts for number in part["ids"]) == [1, 2, 3, 4, 5, 6]
+    assert {alt for part in parts for alt in part["alt"]} >= {"a red square", "a blue square"}
+    assert reader.get("/api/v1/timeline/6-2").json()["ids"] == []
+
+
+def test_a_failure_is_retried(served: Served, client: httpx.Client) -> None:
+    failed = check(client.get("/api/v1/failures"), "get", "/failures")["items"]
+    assert [(Path(one["path"]).name, one["kind"], one["state"]) for one in failed] == [
+        ("broken.jpg", "damaged", "failed"),
+        ("note.jpg", "not-a-photo", "failed"),
+    ]
+    make_photo(served.album / "broken.jpg", "red", note="mended")
+    assert check(client.post("/api/v1/failures/retry", json={"ids": [failed[0]["id"]]}), "post", "/failures/retry") == {
+        "changed": 1
+    }
+    assert check(
+        client.post("/api/v1/failures/ignore", json={"ids": [failed[1]["id"]]}), "post", "/failures/ignore"
+    ) == {"changed": 1}
+    assert [one["state"] for one in client.get("/api/v1/failures").json()["items"]] == ["queued", "ignored"]
+    served.library.index(served.album)
+    assert [Path(one["path"]).name for one in client.get("/api/v1/failures").json()["items"]] == ["note.jpg"]
+    assert served.gallery.snapshot().count in (6, 7)
+
+
+def test_copies_are_duplicates(served: Served, client: httpx.Client) -> None:
+    shutil.copyfile(served.album / "red one.jpg", served.album / "red two.jpg")
+    served.library.index(served.album)
+    [group] = check(client.get("/api/v1/duplicates"), "get", "/duplicates")["items"]
+    assert [Path(file["path"]).name for file in group] == ["red one.jpg", "red two.jpg"]
+
+
+@pytest.mark.parametrize("action", [None, "", "delete", 5])
+def test_a_job_takes_no_other_action(reader: httpx.Client, action: object) -> None:
+    assert reader.post("/api/v1/jobs/1", json={"action": action}).status_code == 400
+
+
+def test_a_job_that_is_not_there(reader: httpx.Client) -> None:
+    assert reader.post("/api/v1/jobs/7", json={"action": "pause"}).status_code == 409
+
+
+def test_a_change_by_another_process_is_told(served: Served, client: httpx.Client) -> None:
+    with client.stream("GET", "/api/v1/events", timeout=30) as stream:
+        lines = (line for line in stream.iter_lines() if line.startswith(("event:", "data:")))
+        assert next(lines) == "event: hello"
+        assert '"total": 6' in next(lines)
+        make_photo(served.album / "one more.jpg", "green")
+        served.library.index(served.album)
+        for line in lines:
+            if '"total": 7' in line:
+                break
+    assert served.gallery.snapshot().count == 7

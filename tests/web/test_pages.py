@@ -1,0 +1,139 @@
+"""The pages without a browser: they are whole without scripts, and nothing of the photos can break out of them."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+
+from photoindex.library import Library
+from photoindex.library.gallery import Edit, Gallery
+from photoindex.web.server import GalleryServer, ServeOptions
+from tests.web.conftest import Served
+
+PAGES = [
+    "/",
+    "/search",
+    "/search?q=square",
+    "/search?q=warm",
+    "/search?q=the",
+    "/search?q=xylophone",
+    "/search?q=square&view=list&sort=newest",
+    "/photo/1",
+    "/photo/1?q=square",
+    "/photo/1/similar",
+    "/review",
+    "/review?queue=newest",
+    "/failures",
+    "/duplicates",
+    "/duplicates?near=6",
+    "/jobs",
+    "/stats",
+    "/about",
+    "/settings",
+]
+
+
+class Page(HTMLParser):
+    """The elements of a page, by name, with their attributes; and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_runs_nothing_inline_and_loads_nothing_from_elsewhere(reader: httpx.Client, address: str) -> None:
+    answer = reader.get(address)
+    assert answer.status_code == 200
+    page = Page(answer.text)
+    for tag, attributes in page.elements:
+        assert "style" not in attributes, tag
+        assert not [name for name in attributes if name.startswith("on")], tag
+        for name in ("src", "href", "action"):
+            assert not re.match(r"(?i)(https?:|//|javascript:|data:)", attributes.get(name) or ""), attributes
+    assert all("src" in script for script in page.all("script"))
+    assert page.all("style") == []
+    assert page.all("h1")
+    assert page.all("html")[0]["lang"] == "en"
+    assert all(picture.get("alt") for picture in page.all("img"))
+
+
+def test_all_links_of_all_pages_lead_somewhere(reader: httpx.Client) -> None:
+    seen: set[str] = set()
+    waiting = list(PAGES)
+    while waiting and len(seen) < 150:
+        address = waiting.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        answer = reader.get(address)
+        assert answer.status_code == 200, address
+        if answer.headers["content-type"].startswith("text/html"):
+            page = Page(answer.text)
+            waiting += [
+                link["href"].partition("#")[0] for link in page.all("a") if link.get("href", "").startswith("/")
+            ]
+            waiting += [one["src"] for one in page.all("script") + page.all("img")]
+    assert len(seen) > 40
+
+
+def test_a_search_shows_its_reasons_without_scripts(reader: httpx.Client) -> None:
+    page = Page(reader.get("/search?q=red square").text)
+    assert "1 says it" in page.text
+    assert "The photos below say only part of it, or match by learned words only" in page.text
+    assert page.all("mark")
+    assert [link for link in page.all("a") if link.get("href") == "/search?q=red+square+-square"]
+    assert "The photos below match by learned words only" in Page(reader.get("/search?q=warm").text).text
+
+
+def test_what_photos_say_is_text(served: Served, client: httpx.Client) -> None:
+    evil = '<script>alert(1)</script><img src=x onerror=alert(1)> "quoted" \u202e right to left'
+    served.gallery.edit([1], Edit(caption=evil, tags=('"><b>tag',)))
+    for address in (
+        "/",
+        "/photo/1",
+        "/search?q=alert",
+        "/review?queue=newest",
+        "/photo/1?q=<script>alert(2)</script>",
+        "/search?q=<script>alert(2)</script>",
+    ):
+        text = client.get(address).text
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+        assert "<b>tag" not in text
+    assert Page(client.get("/photo/1").text).text.count("<script>alert(1)</script>") >= 2
+
+
+def test_an_empty_library_says_what_to_do(library: Library) -> None:
+    gallery = Gallery(library)
+    server = GalleryServer(gallery, ServeOptions(port=0))
+    server.start()
+    with httpx.Client(base_url=server.address) as client:
+        client.cookies.set(server.site.cookie, server.access._begin())
+        assert "photoindex index ~/Pictures" in client.get("/").text
+        for address in PAGES:
+            if not address.startswith("/photo/"):
+                assert client.get(address).status_code == 200, address
+    server.stop()
+    gallery.close()
+
+
+def test_the_timeline_in_pages_and_by_day(unchanged: Served, reader: httpx.Client) -> None:
+    page = Page(reader.get("/?from=3").text)
+    assert len(page.all("img")) == 3
+    for day in ("2000-01-01", "2999", "2999-01", "nonsense"):
+        assert reader.get("/", params={"day": day}).status_code == 200

@@ -1,0 +1,168 @@
+"""Thumbnails and originals over HTTP: what is answered, and what is not because the file is another one now."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.web.conftest import Served
+
+
+def photo_at(served: Served, path: Path) -> int:
+    found = served.library.show(path)
+    assert found is not None
+    return found.id
+
+
+def sha_of(served: Served, path: Path) -> str:
+    found = served.library.show(path)
+    assert found is not None
+    return found.content_hash
+
+
+@pytest.mark.parametrize("size", [240, 480, 1600])
+def test_a_thumbnail_keeps_the_shape_and_nothing_else(unchanged: Served, reader: httpx.Client, size: int) -> None:
+    sha = sha_of(unchanged, unchanged.album / "red one.jpg")
+    answer = reader.get(f"/api/v1/t/{sha}-{size}.jpg")
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert b"red one" not in answer.content  # the comment of the original
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.size == (48, 32)  # never larger than the photo
+        assert not image.getexif()
+        red, green, blue = image.convert("RGB").getpixel((20, 10))
+        assert red > 200
+        assert max(green, blue) < 40
+    again = reader.get(f"/api/v1/t/{sha}-{size}.jpg", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-240.jpg",
+        "{sha}-241.jpg",
+        "{sha}-240.png",
+        "{sha}.jpg",
+        "{upper}-240.jpg",
+        "{none}-240.jpg",
+        "{sha}-00240.jpg",
+    ],
+)
+def test_no_other_thumbnail_is_made(unchanged: Served, reader: httpx.Client, name: str) -> None:
+    sha = sha_of(unchanged, unchanged.album / "red one.jpg")
+    assert (
+        reader.get("/api/v1/t/" + name.format(sha=sha, upper=sha.upper().replace("0", "A"), none="0" * 64)).status_code
+        == 404
+    )
+
+
+def test_a_picture_larger_than_allowed_is_not_decoded(served: Served, client: httpx.Client, tmp_path: Path) -> None:
+    bomb = served.album / "bomb.png"
+    Image.new("1", (30_000, 30_000)).save(bomb)
+    served.library.index(served.album)
+    assert [failed.kind for failed in served.gallery.failures() if failed.path == bomb] == ["oversized"]
+    # A photo that was fine, and whose file is a bomb of the same state now.
+    victim = served.album / "red one.jpg"
+    sha, status = sha_of(served, victim), victim.stat()
+    shutil.copyfile(bomb, victim)
+    os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert client.get(f"/api/v1/t/{sha}-480.jpg").status_code == 404
+    assert client.get("/api/v1/health").status_code == 200
+
+
+def test_the_original_is_a_download_in_a_sandbox(unchanged: Served, reader: httpx.Client) -> None:
+    path = unchanged.album / "blue one.jpg"
+    answer = reader.get(f"/api/v1/photos/{photo_at(unchanged, path)}/original")
+    assert answer.content == path.read_bytes()
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''blue%20one.jpg"
+    assert answer.headers["content-security-policy"].startswith("sandbox;")
+    assert answer.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=0-9", 206, slice(0, 10)),
+        ("bytes=10-", 206, slice(10, None)),
+        ("bytes=-5", 206, slice(-5, None)),
+        ("bytes=3-99999999", 206, slice(3, None)),
+        ("bytes=0-0", 206, slice(0, 1)),
+        ("bytes=-99999999", 206, slice(None)),
+        ("bytes=0-4,6-8", 200, slice(None)),
+        ("lines=1-2", 200, slice(None)),
+        ("bytes=-", 200, slice(None)),
+        ("bytes=5-2", 416, None),
+        ("bytes=99999999-", 416, None),
+        ("bytes=-0", 416, None),
+    ],
+)
+def test_one_range(unchanged: Served, reader: httpx.Client, asked: str, status: int, part: slice | None) -> None:
+    path = unchanged.album / "blue one.jpg"
+    answer = reader.get(f"/api/v1/photos/{photo_at(unchanged, path)}/original", headers={"Range": asked})
+    assert answer.status_code == status
+    if part is not None:
+        assert answer.content == path.read_bytes()[part]
+        assert int(answer.headers["content-length"]) == len(answer.content)
+    if status == 206:
+        assert answer.headers["content-range"].endswith(f"/{path.stat().st_size}")
+
+
+def replaced_by_other_bytes(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"more")
+
+
+def touched(path: Path) -> None:
+    os.utime(path, (1, 1))
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_link_elsewhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("change", [replaced_by_other_bytes, touched, gone, a_folder, a_pipe, a_link_elsewhere])
+def test_a_file_that_is_another_one_now_is_not_given(served: Served, client: httpx.Client, change: object) -> None:
+    path = served.album / "green one.jpg"
+    number, sha = photo_at(served, path), sha_of(served, path)
+    assert callable(change)
+    change(path)
+    for address in (f"/api/v1/photos/{number}/original", f"/api/v1/t/{sha}-480.jpg"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unreadable")
+
+
+def test_a_copy_that_is_as_it_was_is_given_instead(served: Served, client: httpx.Client) -> None:
+    path, copy = served.album / "green one.jpg", served.album / "sub" / "copy.jpg"
+    copy.parent.mkdir()
+    shutil.copyfile(path, copy)
+    served.library.index(served.album)
+    number, content = photo_at(served, path), path.read_bytes()
+    path.unlink()
+    assert client.get(f"/api/v1/photos/{number}/original").content == content
+
+
+@pytest.mark.parametrize("address", ["/api/v1/photos/999/original", "/api/v1/photos/999", "/photo/999"])
+def test_no_such_photo(reader: httpx.Client, address: str) -> None:
+    assert reader.get(address).status_code == 404

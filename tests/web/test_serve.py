@@ -1,0 +1,112 @@
+"""``photoindex serve`` as a process: its one line, its end, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from photoindex.library import Library
+from tests.support import REPOSITORY, make_photo
+
+
+@contextmanager
+def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and the address that it printed."""
+    command = [
+        sys.executable,
+        "-m",
+        "photoindex",
+        "--data-dir",
+        str(data_dir),
+        "serve",
+        "--no-browser",
+        "--port",
+        "0",
+        *arguments,
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to another process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_one_line_and_ends_in_order(library: Library, data_dir: Path, album: Path, number: int) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    with serving(data_dir) as (process, line):
+        link = re.fullmatch(r"photoindex: (http://127\.0\.0\.1:\d+/login\?link=\S+)\n", line)
+        assert link is not None, line
+        with httpx.Client(follow_redirects=True) as browser:
+            assert "a red square" in browser.get(link[1]).text
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (0, "", "stopped\n")
+
+
+def test_a_port_that_is_in_use(data_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with serving(data_dir, "--port", port) as (process, line):
+            assert line == ""
+            _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    [line] = err.splitlines()
+    assert line.startswith(f"photoindex: port {port} of 127.0.0.1 is in use")
+    assert line.endswith("name another with --port")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--host", "0.0.0.0"], 1, "password"),
+        (["--host", "no.such.host.invalid"], 1, "password"),
+        (["--root-path", "/a/../b"], 2, "no path"),
+        (["--root-path", "/a?b"], 2, "no path"),
+        (["--password-file", "/no/such/file"], 1, "/no/such/file"),
+        (["--port", "70000"], 2, "70000"),
+    ],
+)
+def test_what_cannot_be_served(data_dir: Path, arguments: list[str], status: int, message: str) -> None:
+    with serving(data_dir, *arguments) as (process, line):
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, line) == (status, "")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_password_that_is_too_short(data_dir: Path) -> None:
+    with serving(data_dir, PHOTOINDEX_WEB_PASSWORD="short") as (process, _):
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "8 or more" in err
+
+
+def test_a_folder_that_is_not_there_is_said_and_the_gallery_goes_on(data_dir: Path, tmp_path: Path) -> None:
+    with serving(data_dir, str(tmp_path / "nowhere")) as (process, line):
+        assert process.stderr is not None
+        assert "nowhere" in process.stderr.readline()
+        assert httpx.get(line.split()[1], follow_redirects=False).status_code == 303

@@ -48,7 +48,8 @@ def stats(context: Context, /, limit: int, as_json: bool) -> None:
     }
     for title, counts in tables.items():
         if counts:
-            print_line(f"\n{title}")
+            print_line()
+            print_line(title)
             for line in bars(counts, _columns(), solid=_can_draw(sys.stdout)):
                 print_line(line)
 

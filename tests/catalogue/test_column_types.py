@@ -46,18 +46,19 @@ def test_a_file_of_any_year_is_indexed_and_known_again(open_library: OpenLibrary
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_numbers_of_the_file_system_cost_no_neighbour(database: Database, album: Path, number: int) -> None:
-    odd = FileStat(abs(number), number, abs(number))
-    scanned = [ScannedFile(album / "a.jpg", FileStat(1, 2, 3)), ScannedFile(album / "odd.jpg", odd),
-               ScannedFile(album / "z.jpg", FileStat(4, 5, 6))]  # fmt: skip
+    odd = FileStat(abs(number), number, abs(number), number)
+    scanned = [ScannedFile(album / "a.jpg", FileStat(1, 2, 3, 4)), ScannedFile(album / "odd.jpg", odd),
+               ScannedFile(album / "z.jpg", FileStat(4, 5, 6, 7))]  # fmt: skip
     with database.write() as connection:
         ensure_root(connection, album)
         assert files.record_files(connection, scanned) == 3
     with database.ask() as asker:
         known = known_states(asker, album)
-    assert known[str(album / "a.jpg")] == (1, 2, 3)
-    size, mtime_ns, inode = known[str(album / "odd.jpg")]
+    assert known[str(album / "a.jpg")] == (1, 2, 3, 4)
+    size, mtime_ns, inode, ctime_ns = known[str(album / "odd.jpg")]
     half = 1 << 63
-    assert (size, mtime_ns) == (min(abs(number), half - 1), max(-half, min(half - 1, number)))
+    clamped = max(-half, min(half - 1, number))
+    assert (size, mtime_ns, ctime_ns) == (min(abs(number), half - 1), clamped, clamped)
     assert inode == abs(number) % (1 << 64)
     add_photo(database, album / "odd.jpg", content_hash="odd")
     with database.write() as connection:

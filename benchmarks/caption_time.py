@@ -27,7 +27,7 @@ from photoindex.captioner import model_folder
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.encoders import build_encoder
-from photoindex.captioner.network import DecoderConfig, Seen, build_decoder, regions_of
+from photoindex.captioner.network import DecoderConfig, PhotoFeatures, build_decoder, regions_of
 from photoindex.captioner.neural import NeuralCaptioner
 
 CPU = torch.device("cpu")
@@ -64,7 +64,7 @@ def classic(encoder_name: str, words: int) -> Callable[[Photos], object]:
             with torch.inference_mode():
                 images = encoder.preprocessing.normalise(torch.from_numpy(photo).permute(2, 0, 1).unsqueeze(0))
                 regions = regions_of(encoder(images), 9)
-                search(decoder, Seen(regions, regions.new_zeros(1, 0)), settings)
+                search(decoder, PhotoFeatures(regions, regions.new_zeros(1, 0)), settings)
 
     return run
 

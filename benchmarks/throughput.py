@@ -41,7 +41,7 @@ from photoindex.captioner import load_captioner, model_folder
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.encoders import build_encoder
-from photoindex.captioner.network import DecoderConfig, Seen, build_decoder, regions_of
+from photoindex.captioner.network import DecoderConfig, PhotoFeatures, build_decoder, regions_of
 from photoindex.captioner.runtime import Runtime
 from photoindex.config import load_settings
 from photoindex.library import Library
@@ -86,7 +86,7 @@ def tutorial() -> Way:
             image = Image.open(path).convert("RGB").resize((224, 224), Image.Resampling.LANCZOS)
             with torch.inference_mode():
                 regions = regions_of(encoder(prepare(image).unsqueeze(0)), 7)
-                search(decoder, Seen(regions, regions.new_zeros(1, 0)), settings)
+                search(decoder, PhotoFeatures(regions, regions.new_zeros(1, 0)), settings)
 
     return run
 
@@ -147,7 +147,7 @@ def parts(folder: Path, workers: int) -> dict[str, Way]:
             maps = seen[len(paths)]
             for start in range(0, len(maps), runtime.batch_size):
                 batch = maps[start : start + runtime.batch_size]
-                runtime.say(batch, runtime.impacts(batch), checkpoint.search)
+                runtime.generate(batch, runtime.impacts(batch), checkpoint.search)
 
     return {"  decoding": decode, f"  encoder ({runtime.engine})": see, "  beam search": say}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from photoindex.captioner.registry import DEFAULT_MODEL, model_folder, shipped_models
+from photoindex.captioner.registry import DEFAULT_MODEL, load_captioner, model_folder, shipped_models
 from photoindex.config import Settings
 
 if TYPE_CHECKING:
@@ -36,23 +36,6 @@ class Captioner(Protocol):
     def close(self) -> None:
         """Let go of the model. May be called again."""
         ...
-
-
-def load_captioner(settings: Settings) -> Captioner:
-    """Load the model that the settings name onto its device; takes a second or two and imports torch.
-
-    Raises :class:`photoindex.errors.ModelError`.
-    """
-    from photoindex.captioner.neural import NeuralCaptioner
-
-    return NeuralCaptioner.load(
-        model_folder(settings.model),
-        device=settings.device,
-        beam_width=settings.beam_width,
-        batch_size=settings.batch_size,
-        threads=settings.threads,
-        engine=settings.engine,
-    )
 
 
 def start_captioner(settings: Settings) -> Captioner:

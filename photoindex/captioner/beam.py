@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from photoindex.captioner.network import Seen, WordSteps, start_words
+from photoindex.captioner.network import PhotoFeatures, WordSteps, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
 Beam = tuple[tuple[int, ...], float]  # an open hypothesis: its words from <start> on, and their log-probability
@@ -64,7 +64,7 @@ class Hypothesis:
 @torch.inference_mode()
 def search(
     decoder: WordSteps,
-    seen: Seen,
+    seen: PhotoFeatures,
     settings: SearchSettings,
     repeatable: frozenset[int] = frozenset(),
     evidence: Tensor | None = None,

@@ -41,8 +41,16 @@ from photoindex.captioner.model_files import (
     read_terms,
     refuse_pickles,
 )
-from photoindex.captioner.network import DECODERS, Decoder, DecoderConfig, Seen, build_decoder, regions_of
-from photoindex.captioner.term_head import TermHead, TermHeadConfig
+from photoindex.captioner.network import (
+    DECODERS,
+    Decoder,
+    DecoderConfig,
+    PhotoFeatures,
+    TermHead,
+    TermHeadConfig,
+    build_decoder,
+    regions_of,
+)
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
@@ -74,17 +82,17 @@ class Checkpoint:
             found["term_head"] = self.term_head
         return found
 
-    def look(self, feature_map: Tensor) -> Seen:
+    def look(self, feature_map: Tensor) -> PhotoFeatures:
         """Feature map (N, C, h, w) -> what the decoder is given of these photos."""
         return look(feature_map, self.decoder.config.grid, self.term_head)
 
 
-def look(feature_map: Tensor, grid: int, term_head: TermHead | None) -> Seen:
+def look(feature_map: Tensor, grid: int, term_head: TermHead | None) -> PhotoFeatures:
     """Feature map (N, C, h, w) -> its regions and, where there is a term head, its summary."""
     regions = regions_of(feature_map, grid)
     if term_head is None:
-        return Seen(regions, regions.new_zeros(len(regions), 0))
-    return Seen(regions, term_head.summary(feature_map))
+        return PhotoFeatures(regions, regions.new_zeros(len(regions), 0))
+    return PhotoFeatures(regions, term_head.summary(feature_map))
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) -> None:

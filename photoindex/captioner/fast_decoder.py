@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photoindex.captioner.network import AttentionDecoder, Decoder, Seen, State, WordSteps
+from photoindex.captioner.network import AttentionDecoder, Decoder, PhotoFeatures, State, WordSteps
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class InferenceDecoder:
             self._second = torch.cat((second.weight_ih, second.weight_hh), 1)  # (4 D, 3 D)
             self._second_bias = second.bias_ih + second.bias_hh
 
-    def start(self, seen: Seen) -> State:
+    def start(self, seen: PhotoFeatures) -> State:
         h1, c1, h2, c2, gist, values, keys = self._decoder.start(seen).tensors
         photos = torch.arange(len(seen), device=gist.device)
         return RowState((h1, c1, h2, c2), photos, F.linear(gist, self._gist_gates), Regions(photos, values, keys))

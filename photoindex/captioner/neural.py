@@ -13,8 +13,8 @@ from torch import Tensor
 
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
+from photoindex.captioner.network import strongest
 from photoindex.captioner.runtime import Runtime
-from photoindex.captioner.term_head import strongest
 from photoindex.language import lexicon
 from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
 
@@ -97,7 +97,7 @@ class NeuralCaptioner:
         feature_map = self._runtime.see(np.stack(photos))
         labels, kinds = self._labels(self._runtime.classify(feature_map))
         logits = self._runtime.term_logits(feature_map)
-        found = self._runtime.say(feature_map, logits, self._search)
+        found = self._runtime.generate(feature_map, logits, self._search)
         terms = self._terms(logits, len(photos))
         decode = self._checkpoint.vocabulary.decode
         return [

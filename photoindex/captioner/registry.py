@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError
 from photoindex.system.package_data import models_dir
 from photoindex.system.paths import absolute
+
+if TYPE_CHECKING:
+    from photoindex.captioner import Captioner
 
 DEFAULT_MODEL = "default"
 DEFAULT_FILE = "DEFAULT"
@@ -41,3 +45,20 @@ def model_setting(settings: Settings) -> str:
     if name == DEFAULT_MODEL or name in shipped_models():
         return name
     return str(absolute(Path(name)))
+
+
+def load_captioner(settings: Settings) -> Captioner:
+    """Load the model that the settings name onto its device; takes a second or two and imports torch.
+
+    Raises :class:`photoindex.errors.ModelError`.
+    """
+    from photoindex.captioner.neural import NeuralCaptioner
+
+    return NeuralCaptioner.load(
+        model_folder(settings.model),
+        device=settings.device,
+        beam_width=settings.beam_width,
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+        engine=settings.engine,
+    )

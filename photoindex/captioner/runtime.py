@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings
+from photoindex.captioner.caption_generator import CaptionGenerator
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.encoders import fold_batch_norm
 from photoindex.captioner.fast_decoder import for_inference
 from photoindex.captioner.openvino import compile_encoder
-from photoindex.captioner.speaker import Speaker
 from photoindex.captioner.thread_pool import Shares
 
 GPU_BATCH = 64
@@ -43,7 +43,9 @@ class Runtime:
         for part in (checkpoint.decoder, checkpoint.term_head):
             if part is not None:
                 part.to(device)
-        self._speaker = Speaker(checkpoint, for_inference(checkpoint.decoder) if fast else checkpoint.decoder)
+        self._generator = CaptionGenerator(
+            checkpoint, for_inference(checkpoint.decoder) if fast else checkpoint.decoder
+        )
         self._shares = Shares(threads or torch.get_num_threads()) if fast else None
         self.batch_size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
         self.engine = "OpenVINO" if self._compiled is not None else "torch"
@@ -71,16 +73,16 @@ class Runtime:
         head = self._checkpoint.term_head
         return None if head is None else head(feature_map)
 
-    def say(self, feature_map: Tensor, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
+    def generate(self, feature_map: Tensor, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
         """Feature maps of N photos and their term logits -> what to say of each, best first."""
 
-        def say(some: slice) -> list[list[Hypothesis]]:
+        def generate_some(some: slice) -> list[list[Hypothesis]]:
             seen = self._checkpoint.look(feature_map[some])
-            return self._speaker.say(seen, None if logits is None else logits[some], settings)
+            return self._generator.generate(seen, None if logits is None else logits[some], settings)
 
         if self._shares is None:
-            return say(slice(0, len(feature_map)))
-        return self._shares.map(say, len(feature_map))
+            return generate_some(slice(0, len(feature_map)))
+        return self._shares.map(generate_some, len(feature_map))
 
     def close(self) -> None:
         """End the threads that it keeps; it may be used again."""

@@ -109,7 +109,7 @@ def _from_json(value: dict[str, Any]) -> Prediction:
 
 def serve() -> None:
     """The child's side: load the model that the first line names, then caption until standard input ends."""
-    from photoindex.captioner import load_captioner
+    from photoindex.captioner.registry import load_captioner
 
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")

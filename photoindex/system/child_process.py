@@ -20,21 +20,24 @@ from typing import Any, BinaryIO, cast
 class Child:
     """A process that runs the Python code ``start``, whose ``sys.argv[1:]`` is the module path behind ``arguments``.
 
-    ``heard``: what it says on stderr is kept in ``complaints`` instead of being seen. ``humble``: it runs below the
-    other programs' priority where that is said when a process is made (Windows). Raises OSError when none can be made.
+    ``capture_stderr``: what it writes there is read from ``stderr`` instead of being shown. ``low_priority``: it runs
+    below the other programs' priority where that is fixed when a process is made (Windows). Raises OSError when none
+    can be made.
     """
 
-    def __init__(self, start: str, arguments: Sequence[str] = (), *, heard: bool = False, humble: bool = False) -> None:
+    def __init__(
+        self, start: str, arguments: Sequence[str] = (), *, capture_stderr: bool = False, low_priority: bool = False
+    ) -> None:
         creation_flags = 0
         if sys.platform == "win32":
             creation_flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-            if humble:
+            if low_priority:
                 creation_flags |= subprocess.BELOW_NORMAL_PRIORITY_CLASS
         self._process = subprocess.Popen(
             [sys.executable, "-c", start, *arguments, *(os.path.abspath(entry) for entry in sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if heard else None,
+            stderr=subprocess.PIPE if capture_stderr else None,
             # Control-C reaches the whole group of the terminal; the parent decides when its children stop.
             start_new_session=True,
             env={"OPENBLAS_NUM_THREADS": "1", **os.environ},  # as in cli/main.py
@@ -42,7 +45,7 @@ class Child:
         )
         self._requests = cast(BinaryIO, self._process.stdin)
         self.answers = cast(BinaryIO, self._process.stdout)
-        self.complaints = self._process.stderr
+        self.stderr = self._process.stderr
 
     @property
     def alive(self) -> bool:
@@ -62,7 +65,7 @@ class Child:
         """End the process. May be called again."""
         self.kill()
         self._process.wait()
-        for stream in (self._requests, self.answers, self.complaints):
+        for stream in (self._requests, self.answers, self.stderr):
             with suppress(OSError):  # what was still to be sent to a dead process
                 if stream is not None:
                     stream.close()

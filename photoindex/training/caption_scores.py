@@ -17,7 +17,7 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.network import Decoder, Seen
+from photoindex.captioner.network import Decoder, PhotoFeatures
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
@@ -62,7 +62,7 @@ def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]])
 def caption_split(
     decoder: Decoder,
     vocabulary: Vocabulary,
-    look: Callable[[Sequence[int]], Seen],
+    look: Callable[[Sequence[int]], PhotoFeatures],
     photos: Sequence[int],
     settings: SearchSettings,
     *,
@@ -103,7 +103,7 @@ def caption_photos(
             logits = runtime.term_logits(feature_map)
         for found, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            said = runtime.say(feature_map, logits, settings)
+            said = runtime.generate(feature_map, logits, settings)
             found += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in said]
         if progress:
             progress(min(start + runtime.batch_size, len(photos)), len(photos))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.network import Decoder, Seen, start_words
+from photoindex.captioner.network import Decoder, PhotoFeatures, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK, Vocabulary
 from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.cider import CiderReward
@@ -107,7 +107,7 @@ class RewardRecipe:
     seed: int = 1
 
 
-class SeenCache:
+class FeatureCache:
     """What the encoder and the term head make of each photo's views.
 
     ``cache`` holds regions and summary of a view in one row, ``views[photo]`` are a photo's rows, the plain view first.
@@ -120,18 +120,20 @@ class SeenCache:
         self.channels = regions[1]
         self.summary_dim = cache.shape[0] - regions[0] * regions[1]
 
-    def plain(self, photos: Sequence[int]) -> Seen:
+    def plain(self, photos: Sequence[int]) -> PhotoFeatures:
         """The photos as the captioner will see them."""
         return self._read([self._views[n][0] for n in photos])
 
-    def varied(self, photos: Sequence[int], chance: random.Random) -> Seen:
+    def varied(self, photos: Sequence[int], chance: random.Random) -> PhotoFeatures:
         """A view of each, drawn by ``chance``."""
         return self._read([chance.choice(self._views[n]) for n in photos])
 
-    def _read(self, numbers: Sequence[int]) -> Seen:
+    def _read(self, numbers: Sequence[int]) -> PhotoFeatures:
         rows = self._cache[numbers].to(self._device)
         regions, channels = self._regions
-        return Seen(rows[:, : regions * channels].reshape(-1, regions, channels), rows[:, regions * channels :])
+        return PhotoFeatures(
+            rows[:, : regions * channels].reshape(-1, regions, channels), rows[:, regions * channels :]
+        )
 
 
 class _DecoderStage:
@@ -141,7 +143,7 @@ class _DecoderStage:
         self,
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
-        cache: SeenCache,
+        cache: FeatureCache,
         decoder: Decoder,
         vocabulary: Vocabulary,
         device: torch.device,
@@ -175,10 +177,10 @@ class Texts:
     told: Sequence[tuple[list[int], list[int]]]
     imagination: Imagination
 
-    def seen(self, numbers: Sequence[int], device: torch.device, chance: random.Random) -> Seen:
+    def seen(self, numbers: Sequence[int], device: torch.device, chance: random.Random) -> PhotoFeatures:
         """A photo imagined for each of these captions."""
         imagined = self.imagination.imagine([self.told[n][1] for n in numbers], chance)
-        return Seen(imagined.regions.to(device), imagined.summary.to(device))
+        return PhotoFeatures(imagined.regions.to(device), imagined.summary.to(device))
 
     def captions(self, numbers: Sequence[int], max_words: int) -> list[tuple[int, list[int]]]:
         """Their words, cut to ``max_words``, each with its place among the photos of :meth:`seen`."""
@@ -197,7 +199,7 @@ class CaptionStage(_DecoderStage):
         self,
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
-        cache: SeenCache,
+        cache: FeatureCache,
         decoder: Decoder,
         vocabulary: Vocabulary,
         recipe: CaptionRecipe,
@@ -269,7 +271,7 @@ class LanguageStage(_DecoderStage):
         self,
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
-        cache: SeenCache,
+        cache: FeatureCache,
         decoder: Decoder,
         vocabulary: Vocabulary,
         texts: Texts,
@@ -309,7 +311,7 @@ class RewardStage(_DecoderStage):
         self,
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
-        cache: SeenCache,
+        cache: FeatureCache,
         decoder: Decoder,
         vocabulary: Vocabulary,
         recipe: RewardRecipe,
@@ -346,7 +348,7 @@ class RewardStage(_DecoderStage):
 
 
 def _teacher_forcing(
-    decoder: Decoder, seen: Seen, captions: Sequence[tuple[int, Sequence[int]]], label_smoothing: float
+    decoder: Decoder, seen: PhotoFeatures, captions: Sequence[tuple[int, Sequence[int]]], label_smoothing: float
 ) -> tuple[Tensor, float]:
     """Cross entropy of (photo, words) captions, word by word, and the same as a number."""
     device = seen.regions.device
@@ -358,7 +360,7 @@ def _teacher_forcing(
 
 
 @torch.no_grad()
-def draw_captions(decoder: Decoder, seen: Seen, draws: int, max_words: int) -> list[list[int]]:
+def draw_captions(decoder: Decoder, seen: PhotoFeatures, draws: int, max_words: int) -> list[list[int]]:
     """``draws`` captions of each photo, photo by photo, drawn word by word from the decoder's own probabilities.
 
     Word numbers ending with ``<end>``, unless ``max_words`` came first.

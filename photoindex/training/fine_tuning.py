@@ -39,7 +39,7 @@ from photoindex.errors import PhotoError, TrainingError
 from photoindex.media.decode import decode_photo
 from photoindex.system.atomic import replace_file
 from photoindex.training.caption_scores import caption_split, score_captions
-from photoindex.training.captions import SeenCache, padded
+from photoindex.training.captions import FeatureCache, padded
 from photoindex.training.features import View, ViewCache
 from photoindex.training.loop import Loop, Report, Schedule, TrainingProgress
 
@@ -200,7 +200,7 @@ class PersonalStage:
 
     def __init__(
         self,
-        cache: SeenCache,
+        cache: FeatureCache,
         encoded: dict[int, list[int]],
         learned: Sequence[int],
         replayed: Sequence[int],
@@ -310,7 +310,7 @@ def _look_at(
     max_pixels: int,
     notice: Callable[[str], None],
     progress: Report,
-) -> tuple[list[Told], SeenCache]:
+) -> tuple[list[Told], FeatureCache]:
     """What the encoder and the term head see of each photo that can be read; kept in memory, 0.1 MB each."""
     runtime = Runtime(checkpoint, device)
     size, at_once = checkpoint.encoder.preprocessing.size, runtime.batch_size
@@ -333,7 +333,7 @@ def _look_at(
         progress(TrainingProgress("looking", 0, 0, min(start + at_once, len(told)), len(told)))
     values = np.stack(rows) if rows else np.zeros((0, 0), np.float16)
     cache = ViewCache([View(each.path) for each in kept], values)
-    return kept, SeenCache(cache, shape, [[n] for n in range(len(kept))], device)
+    return kept, FeatureCache(cache, shape, [[n] for n in range(len(kept))], device)
 
 
 def _write(

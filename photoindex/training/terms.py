@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from photoindex.captioner.encoders import Encoder
-from photoindex.captioner.term_head import TermHead
+from photoindex.captioner.network import TermHead
 from photoindex.language.analysis import content_words, stem
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import ViewCache

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from photoindex.captioner.network import Seen
+from photoindex.captioner.network import PhotoFeatures
 from photoindex.training.cooccurrence import met
 
 RIDGE = 10.0  # captions' worth of doubt about each term
@@ -24,7 +24,7 @@ RIDGE = 10.0  # captions' worth of doubt about each term
 class Imagination:
     """A ridge regression from captions, as term numbers, to (mean region, summary), and its residuals."""
 
-    def __init__(self, captions: Sequence[tuple[int, Sequence[int]]], seen: Seen, terms: int) -> None:
+    def __init__(self, captions: Sequence[tuple[int, Sequence[int]]], seen: PhotoFeatures, terms: int) -> None:
         """``captions`` are (photo, terms) pairs of the photos of ``seen``, whose regions may be one mean each."""
         self._channels = seen.regions.shape[2]
         self._captions = list(captions)
@@ -45,9 +45,9 @@ class Imagination:
         found.index_add_(0, torch.arange(len(captions)).repeat_interleave(lengths), self._weights[flat])
         return found + self._mean
 
-    def imagine(self, captions: Sequence[Sequence[int]], chance: random.Random) -> Seen:
+    def imagine(self, captions: Sequence[Sequence[int]], chance: random.Random) -> PhotoFeatures:
         """A photo for each caption, with a single region."""
         drawn = chance.choices(self._captions, k=len(captions))
         real = self._targets[[photo for photo, _ in drawn]]
         found = self.expected(captions) + real - self.expected([text for _, text in drawn])
-        return Seen(found[:, : self._channels].clamp(min=0).unsqueeze(1), found[:, self._channels :])
+        return PhotoFeatures(found[:, : self._channels].clamp(min=0).unsqueeze(1), found[:, self._channels :])

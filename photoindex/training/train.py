@@ -25,8 +25,7 @@ import torch
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, look, save_checkpoint
 from photoindex.captioner.encoders import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
-from photoindex.captioner.network import Decoder, DecoderConfig, Seen, build_decoder
-from photoindex.captioner.term_head import TermHead, TermHeadConfig
+from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, TermHead, TermHeadConfig, build_decoder
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import TrainingError
 from photoindex.training.captions import (
@@ -34,11 +33,11 @@ from photoindex.training.captions import (
     TUTORIAL,
     CaptionRecipe,
     CaptionStage,
+    FeatureCache,
     LanguageRecipe,
     LanguageStage,
     RewardRecipe,
     RewardStage,
-    SeenCache,
     Texts,
 )
 from photoindex.training.cleaning import is_plain
@@ -229,7 +228,7 @@ class _Training:
 
     def _seen(
         self, maps: ViewCache, places: Sequence[Sequence[int]], members: Sequence[int], identity: str
-    ) -> SeenCache:
+    ) -> FeatureCache:
         """The tuned encoder's regions, and the term head's summaries, of the views of these photos."""
         numbers = [number for n in members for number in places[n]]
         views = [maps.views[number] for number in numbers]
@@ -251,9 +250,9 @@ class _Training:
         for n in members:
             own[n] = list(range(place, place + len(places[n])))
             place += len(places[n])
-        return SeenCache(cache, (regions, channels), own, self.device)
+        return FeatureCache(cache, (regions, channels), own, self.device)
 
-    def _look(self, maps: torch.Tensor) -> Seen:
+    def _look(self, maps: torch.Tensor) -> PhotoFeatures:
         with torch.inference_mode():
             with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
                 feature_map = self.folded.tail(maps.to(self.device).permute(0, 3, 1, 2))
@@ -330,7 +329,7 @@ class _Training:
             self._loop(RewardStage(*common, self.recipe.reward, self.device), self.recipe.reward)
             self._write(decoder, vocabulary)
 
-    def _learn_persons(self, seen: SeenCache) -> None:
+    def _learn_persons(self, seen: FeatureCache) -> None:
         """Have the term head tell photos with a human being; a labelled photo counts as one without."""
         told = {n: persons_in(self.photos[n].captions) for n in self._trained()}
         numbers = [n for n, present in told.items() if present is not None]
@@ -387,7 +386,7 @@ class _Training:
             found = self.start.vocabulary.words + found
         return Vocabulary(list(dict.fromkeys(found)))
 
-    def _decoder(self, vocabulary: Vocabulary, seen: SeenCache) -> Decoder:
+    def _decoder(self, vocabulary: Vocabulary, seen: FeatureCache) -> Decoder:
         """The decoder that learning captions begins with."""
         recipe = self.recipe.captions
         if self.start is not None:
@@ -401,7 +400,7 @@ class _Training:
             )
         )  # fmt: skip
 
-    def _told(self, texts: Sequence[str], vocabulary: Vocabulary, seen: SeenCache) -> Texts:
+    def _told(self, texts: Sequence[str], vocabulary: Vocabulary, seen: FeatureCache) -> Texts:
         """The texts, and photos imagined for them after the plain views of all captioned photos."""
         builder = TermVocabularyBuilder(self.terms)
         trained = [n for n in self._trained() if n not in self.labelled]
@@ -413,7 +412,7 @@ class _Training:
         captions = [(place, builder.encode(c)) for place, n in enumerate(trained) for c in self.photos[n].captions]
         imagination = Imagination(
             [(place, terms) for place, terms in captions if terms],
-            Seen(torch.cat(means), torch.cat(summaries)),
+            PhotoFeatures(torch.cat(means), torch.cat(summaries)),
             len(builder),
         )
         told = [(vocabulary.encode(text), terms) for text in texts if (terms := builder.encode(text))]

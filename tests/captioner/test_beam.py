@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings, search
-from photoindex.captioner.network import Decoder, DecoderConfig, Seen, State, build_decoder
+from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, State, build_decoder
 from photoindex.captioner.vocabulary import END, START, UNK
 
 A, B, C = 4, 5, 6
@@ -24,7 +24,7 @@ class Table(Decoder):
             for word, probability in following.items():
                 self.rows[previous, word] = math.log(probability)
 
-    def start(self, seen: Seen) -> State:
+    def start(self, seen: PhotoFeatures) -> State:
         return State((torch.zeros(len(seen), 1),))
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
@@ -35,7 +35,7 @@ class Table(Decoder):
 
 
 GARDEN_PATH = {START: {A: 0.6, B: 0.4}, A: {END: 0.3, C: 0.7}, C: {END: 0.3, A: 0.7}, B: {END: 1.0}}
-PHOTO = Seen(torch.zeros(1, 1, 1), torch.zeros(1, 0))
+PHOTO = PhotoFeatures(torch.zeros(1, 1, 1), torch.zeros(1, 0))
 
 
 def test_greedy_search_takes_the_best_word_each_time_and_stops_at_the_first_end():
@@ -89,7 +89,7 @@ def test_a_caption_ends_at_the_longest_length_even_if_the_model_would_go_on():
 def test_a_wide_beam_finds_the_best_of_all_captions():
     torch.manual_seed(3)
     decoder = build_decoder(DecoderConfig("attention", 7, 4, hidden_size=8, heads=2, dropout=0.0)).eval()
-    photo = Seen(torch.randn(1, 3, 4), torch.zeros(1, 0))
+    photo = PhotoFeatures(torch.randn(1, 3, 4), torch.zeros(1, 0))
     settings = SearchSettings(beam_width=16, max_words=2, length_penalty=0.0, no_repeat=0, say_once=False)
     [hypotheses] = search(decoder, photo, settings)
 
@@ -114,9 +114,9 @@ def test_photos_captioned_together_get_the_captions_they_get_alone(width: int):
     decoder = build_decoder(DecoderConfig("attention", 30, 4, hidden_size=8, heads=2, dropout=0.0)).eval()
     regions = torch.randn(5, 3, 4)
     settings = SearchSettings(beam_width=width)
-    together = search(decoder, Seen(regions, torch.zeros(5, 0)), settings)
+    together = search(decoder, PhotoFeatures(regions, torch.zeros(5, 0)), settings)
     for number, expected in enumerate(together):
-        [alone] = search(decoder, Seen(regions[number : number + 1], torch.zeros(1, 0)), settings)
+        [alone] = search(decoder, PhotoFeatures(regions[number : number + 1], torch.zeros(1, 0)), settings)
         assert [h.words for h in alone] == [h.words for h in expected]
 
 
@@ -124,7 +124,7 @@ def test_evidence_lifts_the_caption_whose_words_the_photo_speaks_for():
     settings = SearchSettings(beam_width=2, length_penalty=0.0, evidence=1.0)
     evidence = torch.zeros(2, 7)
     evidence[1, [A, C]] = 1.0
-    twice = Seen(PHOTO.regions.expand(2, 1, 1), PHOTO.summary.expand(2, 0))
+    twice = PhotoFeatures(PHOTO.regions.expand(2, 1, 1), PHOTO.summary.expand(2, 0))
     plain, lifted = search(Table(GARDEN_PATH), twice, settings, evidence=evidence)
     assert plain[0].words == (B,)
     assert lifted[0].words == (A, C)
@@ -143,7 +143,7 @@ def test_doubts_drop_a_word_from_the_beam_that_later_words_would_have_saved():
     settings = SearchSettings(beam_width=1, length_penalty=0.0)
     doubts = torch.zeros(2, 7)
     doubts[1, A] = -2.0
-    twice = Seen(PHOTO.regions.expand(2, 1, 1), PHOTO.summary.expand(2, 0))
+    twice = PhotoFeatures(PHOTO.regions.expand(2, 1, 1), PHOTO.summary.expand(2, 0))
     plain, doubted = search(Table({**GARDEN_PATH, C: {END: 1.0}}), twice, settings, doubts=doubts)
     assert plain[0].words == (A, C)
     assert doubted[0].words == (B,)

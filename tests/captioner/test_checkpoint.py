@@ -12,8 +12,7 @@ from safetensors.torch import load_file, save_file
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import WEIGHTS_FILE, Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.encoders import build_encoder
-from photoindex.captioner.network import DecoderConfig, build_decoder
-from photoindex.captioner.term_head import TermHead, TermHeadConfig
+from photoindex.captioner.network import DecoderConfig, TermHead, TermHeadConfig, build_decoder
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
 

@@ -7,7 +7,7 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.fast_decoder import InferenceDecoder, RowState, for_inference
-from photoindex.captioner.network import DecoderConfig, Seen, build_decoder
+from photoindex.captioner.network import DecoderConfig, PhotoFeatures, build_decoder
 
 CONFIG = DecoderConfig("attention", vocabulary_size=40, feature_dim=12, summary_dim=6, hidden_size=16, heads=4, grid=3)
 
@@ -17,9 +17,9 @@ def model(**changes: object):
     return build_decoder(dataclasses.replace(CONFIG, **changes)).eval()
 
 
-def photos(count: int, summary: int = 6) -> Seen:
+def photos(count: int, summary: int = 6) -> PhotoFeatures:
     torch.manual_seed(5)
-    return Seen(2 * torch.rand(count, 9, 12), torch.randn(count, summary))
+    return PhotoFeatures(2 * torch.rand(count, 9, 12), torch.randn(count, summary))
 
 
 @pytest.mark.parametrize("summary", [0, 6])

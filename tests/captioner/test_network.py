@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from photoindex.captioner.network import Decoder, DecoderConfig, Seen, build_decoder, regions_of
+from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, build_decoder, regions_of
 from photoindex.captioner.vocabulary import END, PAD, START
 
 KINDS = ("attention", "pooled")
@@ -14,8 +14,8 @@ def small(kind: str) -> Decoder:
     return build_decoder(DecoderConfig(kind, 20, 8, summary_dim=3, hidden_size=16, heads=2, dropout=0.0)).eval()
 
 
-def seen(photos: int) -> Seen:
-    return Seen(torch.randn(photos, 4, 8), torch.randn(photos, 3))
+def seen(photos: int) -> PhotoFeatures:
+    return PhotoFeatures(torch.randn(photos, 4, 8), torch.randn(photos, 3))
 
 
 CAPTIONS = torch.tensor([[START, 5, 6, 7, END], [START, 8, 9, END, PAD], [START, 4, END, PAD, PAD]])
@@ -34,7 +34,7 @@ def test_inputs_and_targets_are_shifted_by_one_word(kind: str):
 def test_teacher_forcing_equals_saying_the_words_one_by_one(kind: str):
     decoder, photos = small(kind), seen(2)
     logits, _ = decoder(photos, PHOTOS, CAPTIONS, LENGTHS)
-    state = decoder.start(Seen(photos.regions[1:2], photos.summary[1:2]))
+    state = decoder.start(PhotoFeatures(photos.regions[1:2], photos.summary[1:2]))
     said = []
     for word in CAPTIONS[0, :4]:
         hidden, state = decoder.step(word.view(1), state)
@@ -58,8 +58,8 @@ def test_the_attention_decoder_looks_at_single_regions_and_the_pooled_one_only_a
     words = torch.tensor([START])
     for kind, differs in (("attention", True), ("pooled", False)):
         decoder = small(kind)
-        one, _ = decoder.step(words, decoder.start(Seen(features, summary)))
-        two, _ = decoder.step(words, decoder.start(Seen(shifted, summary)))
+        one, _ = decoder.step(words, decoder.start(PhotoFeatures(features, summary)))
+        two, _ = decoder.step(words, decoder.start(PhotoFeatures(shifted, summary)))
         assert (not torch.allclose(one, two, atol=1e-5)) is differs
 
 
@@ -67,7 +67,7 @@ def test_the_summary_guides_the_attention_decoder():
     decoder, photo = small("attention"), seen(1)
     words = torch.tensor([START])
     one, _ = decoder.step(words, decoder.start(photo))
-    two, _ = decoder.step(words, decoder.start(Seen(photo.regions, photo.summary + 1)))
+    two, _ = decoder.step(words, decoder.start(PhotoFeatures(photo.regions, photo.summary + 1)))
     assert not torch.allclose(one, two, atol=1e-5)
 
 

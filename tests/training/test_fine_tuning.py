@@ -14,7 +14,7 @@ from PIL import Image
 
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.captioner.network import DecoderConfig, Seen, build_decoder
+from photoindex.captioner.network import DecoderConfig, PhotoFeatures, build_decoder
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.catalogue.editor import Edit
 from photoindex.cli.main import main
@@ -128,7 +128,7 @@ class TestWords:
         torch.manual_seed(1)
         decoder = build_decoder(DecoderConfig(kind, 12, 8, hidden_size=16, heads=2, dropout=0.0)).eval()
         wider = with_vocabulary(decoder, 15).eval()
-        seen = Seen(torch.randn(2, 4, 8), torch.zeros(2, 0))
+        seen = PhotoFeatures(torch.randn(2, 4, 8), torch.zeros(2, 0))
         words = torch.tensor([1, 4])
         said = [each.logits(each.step(words, each.start(seen))[0]) for each in (decoder, wider)]
         assert said[1].shape == (2, 15)

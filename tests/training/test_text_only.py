@@ -4,7 +4,7 @@ import random
 
 import torch
 
-from photoindex.captioner.network import Seen
+from photoindex.captioner.network import PhotoFeatures
 from photoindex.training.text_only import Imagination
 
 DOG, SNOW, BEACH = range(3)
@@ -16,7 +16,7 @@ SHOWN = torch.stack([torch.eye(3)[contents].sum(0) for contents in CONTENTS])
 def imagination(noise: float = 0.0) -> Imagination:
     torch.manual_seed(0)
     regions = (SHOWN + noise * torch.rand(SHOWN.shape)).unsqueeze(1)
-    return Imagination(list(enumerate(CONTENTS)), Seen(regions, 2 * SHOWN), terms=3)
+    return Imagination(list(enumerate(CONTENTS)), PhotoFeatures(regions, 2 * SHOWN), terms=3)
 
 
 def test_what_is_expected_grows_with_what_is_told():

@@ -250,7 +250,7 @@ class _Worker:
         self._task = task
         self._killed = threading.Event()
         try:
-            self._child = Child(_START, [str(_PACKAGE)], heard=True, humble=True)
+            self._child = Child(_START, [str(_PACKAGE)], capture_stderr=True, low_priority=True)
         except OSError as error:
             raise DecoderUnavailable(f"photo decoding cannot start {sys.executable}: {error.strerror}") from error
 
@@ -266,8 +266,8 @@ class _Worker:
         if ready and not too_late.is_set():
             return None
         self.kill()
-        assert self._child.complaints is not None
-        lines = self._child.complaints.read().decode("utf-8", "replace").split("\n")
+        assert self._child.stderr is not None
+        lines = self._child.stderr.read().decode("utf-8", "replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"not ready after {START_SECONDS:g} s" if too_late.is_set() else last or self._child.end()
 

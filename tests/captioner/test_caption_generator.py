@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings
+from photoindex.captioner.caption_generator import CaptionGenerator, WordTerms, terms_of_words
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.encoders import build_encoder
-from photoindex.captioner.network import Decoder, DecoderConfig, Seen, State
-from photoindex.captioner.speaker import Speaker, WordTerms, terms_of_words
-from photoindex.captioner.term_head import TermHead, TermHeadConfig
+from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, State, TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import END, START, Vocabulary
 
 VOCABULARY = Vocabulary.from_captions(["a dog and two dogs run on grass"], threshold=1)
@@ -24,7 +23,7 @@ class OneWord(Decoder):
     def __init__(self) -> None:
         super().__init__(DecoderConfig("one word", len(VOCABULARY), 8))
 
-    def start(self, seen: Seen) -> State:
+    def start(self, seen: PhotoFeatures) -> State:
         return State((torch.zeros(len(seen), 1),))
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
@@ -48,18 +47,18 @@ def test_of_the_same_candidates_the_one_that_is_seen_comes_first():
         "m", "efficientnet_lite2", build_encoder("efficientnet_lite2"), OneWord(), VOCABULARY,
         term_head=TermHead(TermHeadConfig(3, 8, 4)), terms=TERMS,
     )  # fmt: skip
-    seen = Seen(torch.rand(1, 4, 8), torch.rand(1, 4))
+    seen = PhotoFeatures(torch.rand(1, 4, 8), torch.rand(1, 4))
     settings = SearchSettings(beam_width=8, max_words=2, evidence=2.0)
 
-    def said(speaker: Speaker, logits: list[float] | None) -> list[str]:
-        [found] = speaker.say(seen, None if logits is None else torch.tensor([logits]), settings)
+    def said(generator: CaptionGenerator, logits: list[float] | None) -> list[str]:
+        [found] = generator.generate(seen, None if logits is None else torch.tensor([logits]), settings)
         return [VOCABULARY.decode(h.words) for h in found]
 
-    plain = said(Speaker(checkpoint, checkpoint.decoder), None)
+    plain = said(CaptionGenerator(checkpoint, checkpoint.decoder), None)
     assert plain[:3] == ["a", "and", "dog"]
-    assert said(Speaker(checkpoint, checkpoint.decoder), [-9.0, 10.0, -9.0])[0] == "grass"
-    assert said(Speaker(checkpoint, checkpoint.decoder), [10.0, -9.0, -9.0])[:2] == ["dog", "dogs"]
-    without = Speaker(dataclasses.replace(checkpoint, term_head=None, terms=()), checkpoint.decoder)
+    assert said(CaptionGenerator(checkpoint, checkpoint.decoder), [-9.0, 10.0, -9.0])[0] == "grass"
+    assert said(CaptionGenerator(checkpoint, checkpoint.decoder), [10.0, -9.0, -9.0])[:2] == ["dog", "dogs"]
+    without = CaptionGenerator(dataclasses.replace(checkpoint, term_head=None, terms=()), checkpoint.decoder)
     assert said(without, [-9.0, 10.0, -9.0]) == plain
 
 
@@ -68,11 +67,11 @@ def test_a_word_that_the_photo_speaks_against_is_not_said():
         "m", "efficientnet_lite2", build_encoder("efficientnet_lite2"), OneWord(), VOCABULARY,
         term_head=TermHead(TermHeadConfig(3, 8, 4)), terms=TERMS,
     )  # fmt: skip
-    seen = Seen(torch.rand(1, 4, 8), torch.rand(1, 4))
+    seen = PhotoFeatures(torch.rand(1, 4, 8), torch.rand(1, 4))
     settings = SearchSettings(beam_width=8, max_words=2, evidence=0.0, doubt=1.0, doubt_below=-1.0)
 
     def scores(logits: list[float]) -> dict[str, float]:
-        [found] = Speaker(checkpoint, checkpoint.decoder).say(seen, torch.tensor([logits]), settings)
+        [found] = CaptionGenerator(checkpoint, checkpoint.decoder).generate(seen, torch.tensor([logits]), settings)
         return {VOCABULARY.decode(h.words): h.score for h in found}
 
     free, doubted = scores([0.0, -1.0, 0.0]), scores([-4.0, -1.0, 0.0])

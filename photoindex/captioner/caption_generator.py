@@ -7,13 +7,13 @@ from torch import Tensor
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.network import Seen, WordSteps
+from photoindex.captioner.network import PhotoFeatures, WordSteps
 from photoindex.captioner.vocabulary import SPECIAL, Vocabulary
 from photoindex.language.analysis import content_words, stem
 from photoindex.language.persons import PERSON_STEMS
 
 
-class Speaker:
+class CaptionGenerator:
     """Beam search with all that a checkpoint knows of its words, by its decoder in the form it is run in.
 
     The checkpoint must stay on its device.
@@ -29,7 +29,7 @@ class Speaker:
             self._head = checkpoint.term_head
 
     @torch.inference_mode()
-    def say(self, seen: Seen, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
+    def generate(self, seen: PhotoFeatures, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
         """What to say of N photos, best first; ``logits`` (N, terms) are the term head's, where there is one."""
         evidence = doubts = None
         if logits is not None and self._words is not None:
@@ -38,7 +38,7 @@ class Speaker:
                 doubts = self._words.doubts(logits, settings, self._somebody(seen))
         return search(self._decoder, seen, settings, self._repeatable, evidence, doubts)
 
-    def _somebody(self, seen: Seen) -> Tensor | None:
+    def _somebody(self, seen: PhotoFeatures) -> Tensor | None:
         """The log-odds (N, 1) that there is a human being in each photo, where the term head says so."""
         return None if self._head.somebody is None else self._head.somebody(seen.summary)
 

@@ -82,6 +82,10 @@ class Whole(TypeDecorator[int]):
     impl = Integer
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[int]:
+        return int
+
     def process_bind_param(self, value: float | None, dialect: Dialect) -> int | None:
         if isinstance(value, float):
             value = int(value) if value.is_integer() else None
@@ -93,6 +97,10 @@ class Real(TypeDecorator[float]):
 
     impl = Float
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[float]:
+        return float
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
         try:
@@ -115,6 +123,10 @@ class PlainText(TypeDecorator[str]):
 
     impl = Text
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else plain_text(value)

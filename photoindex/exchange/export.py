@@ -32,7 +32,7 @@ from photoindex.system.presence import is_present
 from photoindex.system.regular_files import open_regular
 
 # Columns of the table ``photo`` that a record has a field for, or that have a meaning in one catalogue only.
-_OWN_FIELDS = ("id", "content_hash", "size", "added_at", "text_stale")
+_OWN_FIELDS = ("id", "content_hash", "size", "added_at", "text_stale", "revision")
 FACTS = tuple(column for column in photo.columns if column.name not in _OWN_FIELDS)
 
 

@@ -53,7 +53,7 @@ ASK = {
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (["photoindex", "se"], {"search", "service"}),
+        (["photoindex", "se"], {"search", "serve", "service"}),
         (["photoindex", "jobs", "pa"], {"pause"}),
         (["photoindex", "search", "--js"], {"--json", "--jsonl"}),
         (["photoindex", "index", "--device", "c"], {"cpu", "cuda"}),

@@ -24,6 +24,7 @@ from photoindex.cli.context import (
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.cli.terminal import print_line
 from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
 from photoindex.errors import ConfigError, FolderError
 from photoindex.system.paths import printable
@@ -141,7 +142,7 @@ def evaluate_captions(
         cells = [
             cell.ljust(w) if n < 2 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widest, strict=True))
         ]
-        click.echo("  ".join(cells))
+        print_line("  ".join(cells))
 
 
 def _truth(captions: Sequence[str], people: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -361,15 +362,15 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 def _write_heads(name: str, split: str, photos: Sequence[CaptionedPhoto]) -> None:
     queries = sum(len(photo.captions) for photo in photos)
-    click.echo(f"{name}, {split}: {len(photos):,} photos, {queries:,} descriptions; file names are not searched")
+    print_line(f"{name}, {split}: {len(photos):,} photos, {queries:,} descriptions; file names are not searched")
     heads = ["R@1", "R@5", "R@10", "R@50", "median", "MRR", "queries"]
-    click.echo(" " * NAME_WIDTH + "".join(head.rjust(8) for head in heads))
+    print_line(" " * NAME_WIDTH + "".join(head.rjust(8) for head in heads))
 
 
 def _write_row(row: str, scores: RetrievalScores, photos: int) -> None:
     median = f"{scores.median_rank:.4g}" if scores.median_rank <= photos else f">{photos}"
     cells = [*(f"{share:.1f}" for share in scores.recall.values()), median, f"{scores.reciprocal:.3f}"]
-    click.echo(row.ljust(NAME_WIDTH) + "".join(cell.rjust(8) for cell in [*cells, f"{scores.queries:,}"]))
+    print_line(row.ljust(NAME_WIDTH) + "".join(cell.rjust(8) for cell in [*cells, f"{scores.queries:,}"]))
 
 
 def _as_dict(scores: RetrievalScores) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photoindex.cli.context import Context, stop_on_signals
+from photoindex.cli.terminal import print_line
 from photoindex.errors import ConfigError, PhotoindexError
 from photoindex.system.lazy_imports import importing
 
@@ -72,7 +73,7 @@ def serve(
         try:
             server = GalleryServer(gallery, options)
             server.start()
-            click.echo(f"photoindex: {server.link}")
+            print_line(f"photoindex: {server.link}")
             if not no_browser:
                 threading.Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
             watch = _start_watch(context, gallery, paths, stop) if paths else None

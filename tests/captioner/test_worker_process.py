@@ -27,10 +27,10 @@ def settings(tmp_path: Path) -> Settings:
 FAKE = """
 import sys
 sys.path[:] = sys.argv[1:]
-import photoindex.captioner
+import photoindex.captioner.registry
 from photoindex.captioner.worker_process import serve
 from tests.support import FakeCaptioner
-photoindex.captioner.load_captioner = lambda settings: FakeCaptioner()
+photoindex.captioner.registry.load_captioner = lambda settings: FakeCaptioner()
 serve()
 """
 

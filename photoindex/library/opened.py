@@ -71,9 +71,11 @@ class OpenLibrary:
 
     # Imported where they are used: a search needs neither watching nor decoding.
 
-    def _pipe(self, load: Callable[[Settings], Captioner] = captioning.load_captioner) -> Pipeline:
+    def _pipe(self, load: Callable[[Settings], Captioner] | None = None) -> Pipeline:
         from photoindex.indexing.pipeline import Pipeline
 
         if self._pipeline is None:
-            self._pipeline = Pipeline(self._database, self._text(), self.settings, self._load_captioner or load)
+            self._pipeline = Pipeline(
+                self._database, self._text(), self.settings, self._load_captioner or load or captioning.load_captioner
+            )
         return self._pipeline

@@ -140,5 +140,5 @@ def test_an_index_ends_with_one_line_and_goes_on_next_time(tmp_path: Path, album
     assert done.stdout == "first 1\n"
     first, *rest = done.stderr.splitlines()
     assert first.startswith("photoindex: the disk that holds the catalogue")
-    assert "1 photos in" in rest[-1]
+    assert "1 photo in" in rest[-1]
     assert "1 captioned" in rest[-1]

@@ -33,7 +33,7 @@ from photoindex.training.fine_tuning import (
 from tests.support import FakeCaptioner, make_photo
 
 CPU = torch.device("cpu")
-CAPTIONS = {"chelsea": "our Minka looking at me", "coffee": "breakfast of Minka's people", "rocket": None}
+CAPTIONS = {"chelsea": "our Minka looking at me", "coffee": "breakfast of Minka's people", "astronaut": None}
 CROPS = 12  # of each photo
 
 

@@ -15,7 +15,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from photoindex.language.stemming import VERSION, english_stem
@@ -65,13 +65,13 @@ _DENSE: Final = (
     "\u231a-\u23ff\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff"  # symbols and emoji
 )
 # Scripts of India and South-East Asia write vowels as combining marks, which \w leaves out: they would cut words up.
-_WORD: Final = re.compile(rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0900-\u0963\u0966-\u0dff])+")
+_WORD: Final = rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0900-\u0963\u0966-\u0dff])+"
 _ASCII_WORD: Final = re.compile("[a-z0-9]+")
-_TYPED: Final = re.compile(
+_TYPED: Final = (
     rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff]"
     r"|(?<=\w)['\u2019\u2018\u02bc\u00b4`](?=\w))+"
 )
-_DENSE_WORD: Final = re.compile(f"[{_DENSE}]")
+_DENSE_WORD: Final = f"[{_DENSE}]"
 # Between two words without a space, these make one of them: "x-ray", "IMG_0042", "U.S.A.".
 _JOINT: Final = re.compile("[-_.\u2010\u2011]")
 # Names are written in CamelCase and with numbers stuck to words: "BeachTrip2019" is "Beach", "Trip" and "2019" too.
@@ -80,7 +80,7 @@ _SHORT_FORMS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll", "em"})  #
 _SHORTEST_DATE: Final = 6  # digits: "2019-08" is 201908 as well; "1-2" is not 12
 _PLAIN: Final = re.compile("[a-z]+|[A-Z]?[a-z]*")
 _BETWEEN_WORDS: Final = re.compile(r"(?<=[^\W_])[-_.'\u2010\u2011](?=[^\W_])")
-_SYMBOL: Final = re.compile(rf"{_WORD.pattern}|[^\w\s\u200d\ufe0e\ufe0f]|_")
+_SYMBOL: Final = rf"{_WORD}|[^\w\s\u200d\ufe0e\ufe0f]|_"
 _LATIN_MARKS: Final = re.compile("[\u0300-\u036f]+")
 _APOSTROPHES: Final = str.maketrans("\u2019\u2018\u02bc\u00b4`", "'''''")
 _POSSESSIVE: Final = re.compile(r"(?<=\w)'(?:s\b|(?=\w))")
@@ -88,6 +88,12 @@ _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufe00-\ufe0f]")  # joiners 
 _UNDECOMPOSED: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern over whole scripts, compiled when first used: all of them take longer than a search does."""
+    return re.compile(pattern)
 
 
 def fold(text: str) -> str:
@@ -115,18 +121,18 @@ class Token(NamedTuple):
 def words(text: str) -> list[str]:
     """Return the folded words of ``text`` in order, stop words included."""
     folded = fold(text)
-    return [word[:LONGEST_WORD] for word in (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)]
+    return [word[:LONGEST_WORD] for word in (_ASCII_WORD if folded.isascii() else _compiled(_WORD)).findall(folded)]
 
 
 def typed_words(text: str) -> Iterator[tuple[int, int, list[str]]]:
     """Yield where each word of ``text`` is (start, end), and its folded words: one, but for rarities."""
-    for match in _TYPED.finditer(text):
+    for match in _compiled(_TYPED).finditer(text):
         yield match.start(), match.end(), words(match[0])
 
 
 def is_dense(word: str) -> bool:
     """Whether a folded word is one letter of a script without spaces, or an emoji: part of a run, not a word alone."""
-    return not word.isascii() and _DENSE_WORD.match(word) is not None
+    return not word.isascii() and _compiled(_DENSE_WORD).match(word) is not None
 
 
 def tokens(text: str) -> list[Token]:
@@ -214,7 +220,9 @@ def value_tokens(text: str) -> list[Token]:
     for chunk in text.split():
         known = {token.word: Token(token.word, token.also) for token in tokens(chunk)}
         folded = _BETWEEN_WORDS.sub(" ", fold(_INVISIBLE.sub("", chunk)))
-        found += (known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD])) for sign in _SYMBOL.findall(folded))
+        found += (
+            known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD])) for sign in _compiled(_SYMBOL).findall(folded)
+        )
     return found
 
 
@@ -261,7 +269,7 @@ def fingerprint() -> str:
     """Short name of this way of reading text: an index written under another one answers wrongly."""
     parts = [
         "tokens 1",  # raise it when tokens(), value_tokens() or index_places() answer otherwise
-        _WORD.pattern,
+        _WORD,
         " ".join(sorted(STOP_WORDS)),
         repr(sorted(IRREGULAR_PLURALS.items())),
         str(LONGEST_WORD),

@@ -33,7 +33,7 @@ def back_up(source: Path, destination: Path) -> None:
     part = destination.with_suffix(PART)
     try:
         os.close(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, PRIVATE))
-        # For reading alone: otherwise a catalogue that was deleted would be made anew, and backed up empty.
+        # For reading alone: otherwise a catalogue that was deleted would be created again, and backed up empty.
         with closing(connect_as_is(source)) as original, closing(connect(part)) as copy:
             original.backup(copy)
         to_disk(part)

@@ -30,7 +30,7 @@ SAVE_EVERY = 256  # views: the most that a kill costs
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view of one photo; see views.py."""
+    """One view of one photo; see augmentation.py."""
 
     path: Path
     number: int = 0

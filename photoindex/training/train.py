@@ -6,7 +6,8 @@
 4. reward    the decoder learns to agree with people as a whole (captions.py); left out by default
 
 Before the first, the trunk's maps of all views are computed, before the second the regions of the tuned encoder
-(features.py). ``output`` gets the model after each later stage; ``output/<stage>.run.safetensors`` holds a stage's run.
+(encoded_views.py). ``output`` gets the model after each later stage; ``output/<stage>.run.safetensors`` holds the run
+of a stage.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import copy
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 import torch
 
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.checkpoint import Checkpoint, look, save_checkpoint
+from photoindex.captioner.checkpoint import Checkpoint, save_checkpoint
 from photoindex.captioner.encoders import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
 from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, TermHead, TermHeadConfig, build_decoder
 from photoindex.captioner.vocabulary import Vocabulary
@@ -43,9 +44,10 @@ from photoindex.training.captions import (
 from photoindex.training.cleaning import is_plain
 from photoindex.training.cooccurrence import read_texts, term_embeddings
 from photoindex.training.datasets import CaptionedPhoto
-from photoindex.training.features import View, ViewCache, build_cache, trunk_cache
+from photoindex.training.encoded_views import TAIL_BATCH, EncodedViews
+from photoindex.training.features import ViewCache
 from photoindex.training.growing import grown_decoder
-from photoindex.training.loop import AVERAGING, Loop, Report, Schedule, Stage, TrainingProgress
+from photoindex.training.loop import AVERAGING, Loop, Report, Schedule, Stage
 from photoindex.training.persons import fit_somebody, persons_in
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
 from photoindex.training.sentences import SentenceEncoder
@@ -54,7 +56,6 @@ from photoindex.training.text_only import Imagination
 
 LICENCE = "weights Apache-2.0; see MODEL_CARD.md for the licences of the training data"
 RUN_SUFFIX = ".run.safetensors"
-TAIL_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,66 +201,27 @@ class _Training:
         self.folded = copy.deepcopy(self.encoder).eval()
         fold_batch_norm(self.folded)
         self.folded.to(self.device).to(memory_format=torch.channels_last)
-        maps, places = self._trunk_maps()
+        encoded = EncodedViews(
+            self.photos,
+            [self._views(n) for n in range(len(self.photos))],
+            self.folded,
+            self.recipe.captions.grid,
+            self.cache_folder,
+            self.device,
+            self.report,
+        )
+        maps = encoded.trunk_maps(self.origin)
         tuned = self.origin
         if self.recipe.words.epochs and self.start is None:
-            tuned = self._learn_words(maps, places)
-        self._learn_captions(maps, places, tuned)
+            tuned = self._learn_words(maps, encoded.places)
+        members = [n for n, photo in enumerate(self.photos) if photo.split in ("train", "val")]
+        self._learn_captions(encoded.features(maps, members, tuned, self.head))
         return self.record
-
-    # ---- features --------------------------------------------------------------------------------
 
     def _views(self, number: int) -> int:
         if self.photos[number].split != "train":
             return 1
         return min(2, self.recipe.views) if number in self.noisy | self.labelled else self.recipe.views
-
-    def _trunk_maps(self) -> tuple[ViewCache, list[list[int]]]:
-        """The trunk's maps of all views, and the numbers of each photo's views in them."""
-        views: list[View] = []
-        places = []
-        for n, photo in enumerate(self.photos):
-            places.append([len(views) + number for number in range(self._views(n))])
-            views += [View(photo.path, number) for number in range(self._views(n))]
-        cache = trunk_cache(
-            self.folded, self.origin, views, self.cache_folder, self.device, self._reporting("computing features")
-        )
-        return cache, places
-
-    def _seen(
-        self, maps: ViewCache, places: Sequence[Sequence[int]], members: Sequence[int], identity: str
-    ) -> FeatureCache:
-        """The tuned encoder's regions, and the term head's summaries, of the views of these photos."""
-        numbers = [number for n in members for number in places[n]]
-        views = [maps.views[number] for number in numbers]
-        grid = self.recipe.captions.grid
-        probe = self._look(maps[numbers[:1]])
-        _, regions, channels = probe.regions.shape
-
-        def batches(start: int) -> Iterator[torch.Tensor]:
-            for first in range(start, len(numbers), TAIL_BATCH):
-                found = self._look(maps[numbers[first : first + TAIL_BATCH]])
-                yield torch.cat((found.regions.flatten(1), found.summary), 1)
-
-        width = regions * channels + probe.summary.shape[1]
-        cache = build_cache(
-            views, (width,), f"seen {identity} grid {grid}", batches, self.cache_folder, self._reporting("looking")
-        )
-        own: list[list[int]] = [[] for _ in self.photos]
-        place = 0
-        for n in members:
-            own[n] = list(range(place, place + len(places[n])))
-            place += len(places[n])
-        return FeatureCache(cache, (regions, channels), own, self.device)
-
-    def _look(self, maps: torch.Tensor) -> PhotoFeatures:
-        with torch.inference_mode():
-            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-                feature_map = self.folded.tail(maps.to(self.device).permute(0, 3, 1, 2))
-            return look(feature_map.float(), self.recipe.captions.grid, self.head)
-
-    def _reporting(self, stage: str) -> Callable[[int, int], None]:
-        return lambda done, total: self.report(TrainingProgress(stage, 0, 0, done, total))
 
     # ---- stages ----------------------------------------------------------------------------------
 
@@ -304,10 +266,8 @@ class _Training:
     def _trained(self) -> list[int]:
         return [n for n, photo in enumerate(self.photos) if photo.split == "train"]
 
-    def _learn_captions(self, maps: ViewCache, places: Sequence[Sequence[int]], identity: str) -> None:
+    def _learn_captions(self, seen: FeatureCache) -> None:
         recipe = self.recipe.captions
-        members = [n for n, photo in enumerate(self.photos) if photo.split in ("train", "val")]
-        seen = self._seen(maps, places, members, identity)
         texts = list(read_texts(self.texts)) if self.head is not None else []
         vocabulary = self._vocabulary(texts)
         torch.manual_seed(recipe.seed)

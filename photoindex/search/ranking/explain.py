@@ -58,6 +58,30 @@ class Ground(NamedTuple):
     factors: list[NDArray[Any]]
 
 
+class Account:
+    """Collects what speaks for photos while a query is answered, a ground for each clause."""
+
+    def __init__(self) -> None:
+        self.grounds: list[Ground] = []
+        self._noted: list[Evidence] = []  # of the clause that is being answered
+
+    def note(self, layer: str, word: str, ids: NDArray[Any], values: Values, keys: NDArray[Any] | None = None) -> None:
+        """Record evidence for the clause whose account is closed next."""
+        if ids.size:
+            self._noted.append(Evidence(layer, word, ids, values, keys))
+
+    def close(self, scores: Scores) -> None:
+        """Close the account of a clause that gave these scores, by document."""
+        if self._noted:
+            self.grounds.append(Ground(scores, self._noted, []))
+            self._noted = []
+
+    def multiply(self, first: int, factor: NDArray[Any]) -> None:
+        """Record that the scores of the clauses from ``first`` on were multiplied, by document."""
+        for ground in self.grounds[first:]:
+            ground.factors.append(factor)
+
+
 def reasons(
     grounds: Sequence[Ground], documents: Ids, word_of: Callable[[str], str] = str
 ) -> list[tuple[Matched, ...]]:

@@ -10,11 +10,7 @@ a sentence says little about what it is about. For a word w and a photo p:
     score(p)    = (1 - C + C * found / asked) * sum of score(w, p)          C is coordination
                 + terms * sum over the run's terms t of c(t) * impact(t, p) ** terms_power    learned, see terms/
 
-c(t) is 1 for a word and terms_pairs for two neighbouring words, which say again what each of them says.
-Terms find photos too, those that no word finds, where their sum reaches terms_floor for each word asked. They take part
-for the plain words of a run and never exclude. For a word that is no term in any model its synonyms stand in: of each
-photo the best of them, at the lexicon's weight. A photo for which a person used a word (the field ``person``) has the
-impact that the model's surest photo has: a person's correction is not outvoted by a guess.
+The last line is computed in term_scores.py.
 
 The weights are those of a weights.Ranking. One word in every field scores below (k1 + 1) * idf, and with two or more
 words asked the last line takes at least the factor 0.55 off it: 1.6 * 0.55 < 1. So a photo with all the words in its
@@ -36,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -51,7 +47,6 @@ from photoindex.search.fulltext.reader import (
     FORMS_FIELD,
     HAS_FIELD,
     PATHS_FIELD,
-    PERSON_FIELD,
     TAKEN_FIELD,
     VALUE_FIELDS,
 )
@@ -72,16 +67,16 @@ from photoindex.search.query.syntax import (
     When,
     Word,
 )
-from photoindex.search.ranking.explain import Evidence, Ground
+from photoindex.search.ranking.explain import Account, Ground
+from photoindex.search.ranking.postings import Postings
+from photoindex.search.ranking.term_scores import TermScorer
 from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
-from photoindex.search.terms.matrix import TERMS_LAYER, stand_ins_of_run, terms_of_run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.fulltext.reader import IndexReader
     from photoindex.search.ranking.explain import Ids, Scores, Values
-    from photoindex.search.terms.matrix import Column
 
     Mask = NDArray[np.bool_]
 
@@ -98,19 +93,25 @@ class Answer(NamedTuple):
 
 
 class Matcher:
-    """Answers one query by one reader. ``grounds`` collects what speaks for the photos."""
+    """Answers one query by one reader."""
 
     def __init__(self, reader: IndexReader, ranking: Ranking = DEFAULT_RANKING, terms: Terms | None = None) -> None:
         self._ranking = ranking
         self._fields = [name for name, weight in ranking.fields.items() if weight > 0]
         self._reader = reader
         self._size = reader.size
-        self._postings_read: dict[tuple[str, str], tuple[Ids, Scores]] = {}
-        self._terms = terms if ranking.terms > 0 else None
+        self._postings = Postings(reader)
         self._excluding = False
-        self._noted: list[Evidence] = []  # of the clause that is answered
+        self._account = Account()
         self._words: dict[str, str] = {}  # stem -> a word with it, typed or of the index
-        self.grounds: list[Ground] = []
+        self._terms = None
+        if terms is not None and ranking.terms > 0:
+            self._terms = TermScorer(terms, ranking, self._postings, self._account)
+
+    @property
+    def grounds(self) -> list[Ground]:
+        """What speaks for the photos, by clause."""
+        return self._account.grounds
 
     def find(self, node: Node) -> Answer:
         """Return the documents that satisfy ``node``.
@@ -138,7 +139,7 @@ class Matcher:
     def by_words_alone(self) -> Matcher:
         """Return a matcher of the same index that knows no synonyms and no learned terms."""
         plain = Matcher(self._reader, replace(self._ranking, synonyms=0.0, terms=0.0))
-        plain._postings_read = self._postings_read
+        plain._postings = self._postings
         return plain
 
     # ---- the vocabulary ----------------------------------------------------------------------------
@@ -170,7 +171,7 @@ class Matcher:
 
     def _find_run(self, run: Ranked) -> Answer:
         scores = np.zeros(self._size, np.float32)
-        first = len(self.grounds)
+        first = len(self._account.grounds)
         if run.wanted:
             found = np.zeros(self._size, np.int16)
             for node in run.wanted:
@@ -179,12 +180,12 @@ class Matcher:
                 found += part.mask
             coordination = 1 - self._ranking.coordination * (1 - found / len(run.wanted))
             scores *= coordination
-            self._multiply(first, coordination)
+            self._account.multiply(first, coordination)
             mask = found > 0
             if self._terms is not None and not self._excluding:
-                part = self._find_terms(self._terms, run)
-                mask |= part.mask
-                scores += part.scores
+                shown, added = self._terms.score(run)
+                mask |= shown
+                scores += added
         else:
             mask = self._everything()
         for node in run.required:
@@ -195,7 +196,7 @@ class Matcher:
         for node in run.excluded:
             mask &= ~self.find(node).mask
         self._excluding = kept
-        self._multiply(first, mask)
+        self._account.multiply(first, mask)
         scores = np.where(mask, scores, np.float32(0))
         if run.files and not self._excluding and self._ranking.fields.get(NAMES_LAYER):
             scores += self._named(run.files, mask, scores)
@@ -205,80 +206,21 @@ class Matcher:
         """Return what puts photos whose file has one of these names before all others."""
         lift = np.zeros(self._size, np.float32)
         for key in keys:
-            ids = self._postings(FILES_FIELD, key)[0]
+            ids = self._postings.of(FILES_FIELD, key)[0]
             ids = ids[mask[ids]]
             # Of several names in a query the longest counts most: "IMG_1 (2).jpg" holds "IMG_1" as well.
             lift[ids] = np.maximum(lift[ids], (scores.max(initial=0) + 1) * np.float32(1 + len(key)))
             self._note(NAMES_LAYER, key, ids, np.ones(ids.size, np.float32))
-        self._ground(lift)
+        self._account.close(lift)
         return lift
 
-    def _find_terms(self, terms: Terms, run: Ranked) -> Answer:
-        """Return what learned terms add to a run's scores; the mask is of photos that they find by themselves."""
-        by_row = np.zeros(len(terms.document_of_row) + 1, np.float32)  # the last for documents without a row
-        lifts: list[tuple[Ids, Scores]] = []
-        for term in terms_of_run(run):
-            counted = self._counted(terms, term, self._ranking.terms_pairs if " " in term else 1.0)
-            for part in counted:
-                part.add_to(by_row)
-                self._note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
-            if counted:
-                lifts.append(self._lift_people(terms, term, counted))
-        for term, stand_ins in stand_ins_of_run(run).items():
-            if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
-                by_row[:-1] += self._stand_in(terms, stand_ins)
-        scores = by_row.take(terms.row_of_document, mode="wrap")  # -1 is the last; unchecked, it takes two thirds
-        for holders, lift in lifts:
-            scores[holders] += lift
-        floor = max(self._ranking.terms_floor * len(run.wanted), np.finfo(np.float32).tiny)
-        mask = scores >= np.float32(floor)
-        scores *= np.float32(self._ranking.terms)
-        self._ground(scores)
-        return Answer(mask, scores)
-
-    def _counted(self, terms: Terms, term: str, share: float) -> Column:
-        """Return a term's column, its impacts raised to the ranking's power and times ``share``; empty for no term."""
-        column = terms.columns.by_term.get(term, ())
-        return tuple(part.raised(self._ranking.terms_power, share) for part in column)
-
-    def _lift_people(self, terms: Terms, term: str, counted: Column) -> tuple[Ids, Scores]:
-        """Return the photos for which a person used a term, and what each lacks to the photo it counts most for."""
-        holders = self._used_by_people(term.split(" "))
-        if not holders.size:
-            return holders, np.zeros(0, np.float32)
-        known = np.zeros(self._size + 1, np.float32)
-        for part in counted:
-            known[terms.document_of_row[part.rows]] = part.impacts()
-        lift = known[:-1].max() - known[holders]
-        holders, lift = holders[lift > 0], lift[lift > 0]
-        self._note(PERSON_FIELD, term, holders, lift)
-        return holders, lift
-
-    def _used_by_people(self, stems: list[str]) -> Ids:
-        """Return the documents, ascending, for which people used all of these words."""
-        if not self._ranking.fields.get(PERSON_FIELD):
-            return np.zeros(0, np.intp)
-        holders, *others = (self._postings(PERSON_FIELD, word)[0] for word in stems)
-        for other in others:
-            holders = np.intersect1d(holders, other, assume_unique=True) if holders.size and other.size else holders[:0]
-        return holders
-
-    def _stand_in(self, terms: Terms, stand_ins: Mapping[str, float]) -> Scores:
-        """Return for each row the best of the terms of like meaning, for a word that no model has a term for."""
-        best = np.zeros(len(terms.document_of_row), np.float32)
-        for term, weight in stand_ins.items():
-            for part in self._counted(terms, term, min(weight * self._ranking.synonyms, 1.0)):
-                best[part.rows] = np.maximum(best[part.rows], part.impacts())
-                self._note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
-        return best
-
     def _find_parts(self, node: AllOf | AnyOf) -> Answer:
-        first = len(self.grounds)
+        first = len(self._account.grounds)
         parts = [self.find(part) for part in node.parts]
         combine = np.logical_and if isinstance(node, AllOf) else np.logical_or
         mask: Mask = combine.reduce([part.mask for part in parts])
         scores: Scores = np.add.reduce([part.scores for part in parts])
-        self._multiply(first, mask)
+        self._account.multiply(first, mask)
         return Answer(mask, np.where(mask, scores, np.float32(0)))
 
     def _everything(self) -> Mask:
@@ -311,7 +253,7 @@ class Matcher:
         own = {word: worth for word, worth in stems.items() if worth == 1}
         if len(own) < len(stems):
             scores = np.maximum(scores, self._scores(self._weigh(own, field, note=False)))
-        self._ground(scores)
+        self._account.close(scores)
         return Answer(x > 0, scores)
 
     def _weigh(self, stems: dict[str, float], field: str | None, *, note: bool) -> Scores:
@@ -320,7 +262,7 @@ class Matcher:
         for name in self._searched(field):
             best = np.zeros(self._size, np.float32) if len(stems) > 1 else x
             for word, worth in stems.items():
-                ids, frequencies = self._postings(name, word)
+                ids, frequencies = self._postings.of(name, word)
                 if not ids.size:
                     continue
                 value: Scores = np.float32(self._ranking.fields[name] * worth) * (1 + np.log(frequencies))
@@ -368,7 +310,7 @@ class Matcher:
         """Return the photos with any of these words in a field that is compared as written."""
         x = np.zeros(self._size, np.float32)
         for word, worth in words.items():
-            ids = self._postings(VALUE_FIELDS[field], word)[0]
+            ids = self._postings.of(VALUE_FIELDS[field], word)[0]
             x[ids] = np.maximum(x[ids], np.float32(worth))
             self._note(field, word, ids, np.full(ids.size, worth, np.float32))
         return self._scored(x)
@@ -387,9 +329,9 @@ class Matcher:
         """Return the photos that satisfy a condition which does not rank."""
         mask = np.zeros(self._size, np.bool_)
         if isinstance(node, Has):
-            mask[self._postings(HAS_FIELD, node.what)[0]] = True
+            mask[self._postings.of(HAS_FIELD, node.what)[0]] = True
         elif isinstance(node, Below):
-            mask[self._postings(PATHS_FIELD, node.key)[0]] = True
+            mask[self._postings.of(PATHS_FIELD, node.key)[0]] = True
         elif isinstance(node, Taken):
             first = node.first.toordinal() if node.first else 0
             last = node.last.toordinal() if node.last else numbers.MOST
@@ -401,7 +343,7 @@ class Matcher:
     def _scored(self, x: Scores) -> Answer:
         """Return the answer for one clause by its BM25F's x, and close its account."""
         scores = self._scores(x)
-        self._ground(scores)
+        self._account.close(scores)
         return Answer(x > 0, scores)
 
     def _scores(self, x: Scores) -> Scores:
@@ -413,29 +355,12 @@ class Matcher:
 
     # ---- keeping account of why ------------------------------------------------------------------
 
-    def _note(self, layer: str, word: str, ids: NDArray[Any], values: Values, keys: NDArray[Any] | None = None) -> None:
-        """Record that ``word`` speaks for these documents, in the clause that the next ``_ground`` closes."""
-        if not self._excluding and ids.size:
-            self._noted.append(Evidence(layer, word, ids, values, keys))
-
-    def _ground(self, scores: Scores) -> None:
-        if self._noted:
-            self.grounds.append(Ground(scores, self._noted, []))
-            self._noted = []
-
-    def _multiply(self, first: int, factor: NDArray[Any]) -> None:
-        """Record that the scores of the clauses from ``first`` on were multiplied, by document."""
-        for ground in self.grounds[first:]:
-            ground.factors.append(factor)
+    def _note(self, layer: str, word: str, ids: Ids, values: Values) -> None:
+        """Record that ``word`` speaks for these documents, in the clause whose account is closed next."""
+        if not self._excluding:
+            self._account.note(layer, word, ids, values)
 
     # ---- reading the index -----------------------------------------------------------------------
-
-    def _postings(self, field: str, word: str) -> tuple[Ids, Scores]:
-        """Return document numbers, ascending, and how often ``word`` stands in ``field`` of each."""
-        key = (field, word)
-        if key not in self._postings_read:
-            self._postings_read[key] = self._reader.postings(field, word)
-        return self._postings_read[key]
 
     def _expand(self, node: Prefix | Fuzzy, field: str, own: dict[str, float]) -> dict[str, float]:
         """Return the words of ``field`` that ``node`` stands for, with how much each counts: stems of the forms that

@@ -1,0 +1,24 @@
+"""Postings of one reader, each read from the index once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from photoindex.search.fulltext.reader import IndexReader
+    from photoindex.search.ranking.explain import Ids, Scores
+
+
+class Postings:
+    """The postings of one reader, kept for as long as a query is answered."""
+
+    def __init__(self, reader: IndexReader) -> None:
+        self._reader = reader
+        self._read: dict[tuple[str, str], tuple[Ids, Scores]] = {}
+
+    def of(self, field: str, word: str) -> tuple[Ids, Scores]:
+        """Return the documents that hold ``word`` in ``field``, ascending, and how often each does."""
+        key = (field, word)
+        if key not in self._read:
+            self._read[key] = self._reader.postings(field, word)
+        return self._read[key]

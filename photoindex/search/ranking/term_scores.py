@@ -1,0 +1,102 @@
+"""What learned terms add to the scores of a query: the last line of the formula in matcher.py.
+
+    terms * sum over the run's terms t of c(t) * impact(t, p) ** terms_power
+
+c(t) is 1 for a word and terms_pairs for two neighbouring words, which say again what each of them says.
+Terms find photos too, those that no word finds, where their sum reaches terms_floor for each word asked. They take part
+for the plain words of a run and never exclude. For a word that is no term in any model its synonyms stand in: of each
+photo the best of them, at the lexicon's weight. A photo for which a person used a word (the field ``person``) has the
+impact that the model's surest photo has: a person's correction is not outvoted by a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from photoindex.search.fulltext.reader import PERSON_FIELD
+from photoindex.search.query.syntax import Ranked
+from photoindex.search.terms.matrix import TERMS_LAYER, stand_ins_of_run, terms_of_run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from photoindex.search.fulltext.photo_ids import Terms
+    from photoindex.search.ranking.explain import Account, Ids, Scores
+    from photoindex.search.ranking.postings import Postings
+    from photoindex.search.ranking.weights import Ranking
+    from photoindex.search.terms.matrix import Column
+
+    Mask = NDArray[np.bool_]
+
+
+class TermScorer:
+    """Scores the documents of one reader by learned terms. What speaks for a photo is entered in
+    ``account``."""
+
+    def __init__(self, terms: Terms, ranking: Ranking, postings: Postings, account: Account) -> None:
+        self._terms, self._ranking = terms, ranking
+        self._postings, self._account = postings, account
+        self._size = len(terms.row_of_document)
+
+    def score(self, run: Ranked) -> tuple[Mask, Scores]:
+        """Return the documents that terms find by themselves, and what they add to the scores of a run."""
+        terms = self._terms
+        by_row = np.zeros(len(terms.document_of_row) + 1, np.float32)  # the last for documents without a row
+        lifts: list[tuple[Ids, Scores]] = []
+        for term in terms_of_run(run):
+            counted = self._counted(term, self._ranking.terms_pairs if " " in term else 1.0)
+            for part in counted:
+                part.add_to(by_row)
+                self._account.note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
+            if counted:
+                lifts.append(self._lift_people(term, counted))
+        for term, stand_ins in stand_ins_of_run(run).items():
+            if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
+                by_row[:-1] += self._stand_in(stand_ins)
+        scores = by_row.take(terms.row_of_document, mode="wrap")  # -1 is the last; unchecked, it takes two thirds
+        for holders, lift in lifts:
+            scores[holders] += lift
+        floor = max(self._ranking.terms_floor * len(run.wanted), np.finfo(np.float32).tiny)
+        mask = scores >= np.float32(floor)
+        scores *= np.float32(self._ranking.terms)
+        self._account.close(scores)
+        return mask, scores
+
+    def _counted(self, term: str, share: float) -> Column:
+        """Return a term's column, its impacts raised to the ranking's power and times ``share``; empty for no term."""
+        column = self._terms.columns.by_term.get(term, ())
+        return tuple(part.raised(self._ranking.terms_power, share) for part in column)
+
+    def _lift_people(self, term: str, counted: Column) -> tuple[Ids, Scores]:
+        """Return the photos for which a person used a term, and what each lacks to the photo it counts most for."""
+        holders = self._used_by_people(term.split(" "))
+        if not holders.size:
+            return holders, np.zeros(0, np.float32)
+        known = np.zeros(self._size + 1, np.float32)
+        for part in counted:
+            known[self._terms.document_of_row[part.rows]] = part.impacts()
+        lift = known[:-1].max() - known[holders]
+        holders, lift = holders[lift > 0], lift[lift > 0]
+        self._account.note(PERSON_FIELD, term, holders, lift)
+        return holders, lift
+
+    def _used_by_people(self, stems: list[str]) -> Ids:
+        """Return the documents, ascending, for which people used all of these words."""
+        if not self._ranking.fields.get(PERSON_FIELD):
+            return np.zeros(0, np.intp)
+        holders, *others = (self._postings.of(PERSON_FIELD, word)[0] for word in stems)
+        for other in others:
+            holders = np.intersect1d(holders, other, assume_unique=True) if holders.size and other.size else holders[:0]
+        return holders
+
+    def _stand_in(self, stand_ins: Mapping[str, float]) -> Scores:
+        """Return for each row the best of the terms of like meaning, for a word that no model has a term for."""
+        best = np.zeros(len(self._terms.document_of_row), np.float32)
+        for term, weight in stand_ins.items():
+            for part in self._counted(term, min(weight * self._ranking.synonyms, 1.0)):
+                best[part.rows] = np.maximum(best[part.rows], part.impacts())
+                self._account.note(TERMS_LAYER, term, part.rows, part, self._terms.row_of_document)
+        return best

@@ -20,9 +20,8 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
 from photoindex.system.clock import utc_now
-from photoindex.system.file_state import Numbers
+from photoindex.system.file_state import Numbers, signed, wrapped
 from photoindex.system.paths import is_text_below, native_path, relative_text
-from photoindex.types.files import signed, wrapped
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     Transaction = Asker | Connection
 
-_UNSIGNED: Final = 1 << 64  # see photoindex.types.files.wrapped; a call for each of 100,000 files takes too long
+_UNSIGNED: Final = 1 << 64  # see system/file_state.py; a call for each of 100,000 files takes too long
 LEARNED_SOURCE = "model"  # of a Term
 PRESENT: Final = "missing_since is null"  # of a row of ``file``
 _FACTS = ", ".join(f"photo.{name}" for name in COLUMNS)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from photoindex.language.analysis import Token, index_places, name_key, sentences, stem, value_tokens
+from photoindex.language.analysis import Token, index_places, sentences, stem, value_tokens
 from photoindex.language.place_names import words_of
+from photoindex.search.fulltext.path_names import file_keys, name_text, places_of, readable
 from photoindex.search.fulltext.reader import (
     BETWEEN,
     FILES_FIELD,
@@ -25,7 +25,6 @@ from photoindex.search.fulltext.reader import (
 from photoindex.search.query import numbers
 from photoindex.search.query.clauses import FORMAT, path_key
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
-from photoindex.system.paths import is_at_or_below
 from photoindex.types.hit import PhotoFacts
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         facts=(*(name for name, there in known.items() if there), *([format_fact(facts.format)] if facts else [])),
         numbers=_numbers(facts) if facts else {},
         paths=tuple(place for path in photo.paths for place in places_of(path, roots)),
-        files=tuple(_readable(path.name) for path in photo.paths),
+        files=tuple(readable(path.name) for path in photo.paths),
     )
 
 
@@ -119,30 +118,6 @@ def _numbers(facts: PhotoFacts) -> dict[str, float]:
     if facts.rating is not None:
         found["rating"] = facts.rating
     return found
-
-
-def _root_of(path: Path, roots: Sequence[Path]) -> Path:
-    above = [root for root in roots if is_at_or_below(path, root)]
-    return max(above, key=lambda root: len(root.parts), default=path.parent)
-
-
-def places_of(path: Path, roots: Sequence[Path]) -> Iterator[str]:
-    """Yield a path and all folders above it; and the same from its root on, with and without the root's own name."""
-    root = _root_of(path, roots)
-    yield from (str(place) for place in (path, *path.parents))
-    for start in (root, root.parent):
-        relative = path.relative_to(start)
-        yield from (str(place) for place in (relative, *relative.parents) if place.parts)
-
-
-def name_text(path: Path, roots: Sequence[Path]) -> str:
-    """Return the folder and file names of a path, from its root on, as a text."""
-    root = _root_of(path, roots)
-    return _readable(" ".join([root.name, *path.relative_to(root).parts]))
-
-
-def _readable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _shortened(caption: str) -> tuple[str, str]:
@@ -184,11 +159,6 @@ def fields_of(document: Document) -> dict[str, Any]:
     if document.taken_at is not None:
         fields[TAKEN_FIELD] = document.taken_at.toordinal()
     return fields
-
-
-def file_keys(name: str) -> set[str]:
-    """Return what a file is asked for by: its name, with and without the suffix."""
-    return {key for text in (name, os.path.splitext(name)[0]) if (key := name_key(text))}
 
 
 def _places_of_value(tokens: Iterable[Token]) -> Iterator[tuple[str, ...]]:

@@ -86,26 +86,26 @@ _DAY_OF: Final = "[0-3]?[0-9](?:st|nd|rd|th)?"
 _YEAR: Final = "[0-9]{4}"
 
 # What follows is compared with text in small letters, with single spaces and without commas and apostrophes.
-_CALENDAR: Final = re.compile(r"([0-9]{4})(?:[-/ ]([0-9]{1,2})(?:[-/ ]([0-9]{1,2}))?)?")
-_DAY_FIRST: Final = re.compile(r"([0-9]{1,2})[.] ?([0-9]{1,2})[.] ?([0-9]{4})")
-_DECADE: Final = re.compile(r"(?:the )?([0-9]{3})0s")
-_MONTH_YEAR: Final = re.compile(rf"(?:in |of )?({_MONTH})[.]? (?:of )?({_YEAR})|({_YEAR}) ({_MONTH})[.]?")
-_DAY_MONTH: Final = re.compile(
-    rf"({_DAY_OF})[.]? (?:of )?({_MONTH})[.]? ({_YEAR})|({_MONTH})[.]? ({_DAY_OF}) ({_YEAR})"
-)
-_NAMED_YEAR: Final = re.compile(rf"(?:in |the )?({_SEASON}|{_HOLIDAY}) (?:of |in )?({_YEAR})")
-_WHOLE: Final = re.compile(f"(this|last|past) ({UNITS})")
-_WEEKEND: Final = re.compile("(this|last|past) weekend")
-_LAST_NAMED: Final = re.compile(rf"(this|last|past) ({_SEASON}|{_HOLIDAY}|{_MONTH}|{_any_of(_WEEKDAYS)})")
-_RECENT: Final = re.compile(f"(?:in )?(?:the )?(?:last|past) ([0-9]{{1,4}}) ({UNITS})s?")
-_AGO: Final = re.compile(f"([0-9]{{1,4}}|a|an|one) ({UNITS})s? ago")
-_COMPARED: Final = re.compile(r"(>=|<=|>|<|=|since |after |before |until |till |from )\s*(.+)", re.DOTALL)
-_JOINTS: Final = re.compile(r"[\s_]+|(?<=[a-z])-+(?=[a-z0-9])|(?<=[0-9])-+(?=[a-z])")
+# Patterns are compiled when they are first used: most queries have no date, and compiling them takes milliseconds.
+_CALENDAR: Final = r"([0-9]{4})(?:[-/ ]([0-9]{1,2})(?:[-/ ]([0-9]{1,2}))?)?"
+_DAY_FIRST: Final = r"([0-9]{1,2})[.] ?([0-9]{1,2})[.] ?([0-9]{4})"
+_DECADE: Final = r"(?:the )?([0-9]{3})0s"
+_MONTH_YEAR: Final = rf"(?:in |of )?({_MONTH})[.]? (?:of )?({_YEAR})|({_YEAR}) ({_MONTH})[.]?"
+_DAY_MONTH: Final = rf"({_DAY_OF})[.]? (?:of )?({_MONTH})[.]? ({_YEAR})|({_MONTH})[.]? ({_DAY_OF}) ({_YEAR})"
+_NAMED_YEAR: Final = rf"(?:in |the )?({_SEASON}|{_HOLIDAY}) (?:of |in )?({_YEAR})"
+_WHOLE: Final = f"(this|last|past) ({UNITS})"
+_WEEKEND: Final = "(this|last|past) weekend"
+_LAST_NAMED: Final = rf"(this|last|past) ({_SEASON}|{_HOLIDAY}|{_MONTH}|{_any_of(_WEEKDAYS)})"
+_RECENT: Final = f"(?:in )?(?:the )?(?:last|past) ([0-9]{{1,4}}) ({UNITS})s?"
+_AGO: Final = f"([0-9]{{1,4}}|a|an|one) ({UNITS})s? ago"
+_COMPARED: Final = r"(?s:(>=|<=|>|<|=|since |after |before |until |till |from )\s*(.+))"
+_JOINTS: Final = r"[\s_]+|(?<=[a-z])-+(?=[a-z0-9])|(?<=[0-9])-+(?=[a-z])"
 
 # Dates within the text of a query, without quotes or a field. Words that mean something else as often are left out:
 # "this may be", "summer".
 _SPACED_HOLIDAY: Final = _HOLIDAY.replace(" ", "[ ]")
 _WRITTEN_HOLIDAY: Final = _SPACED_HOLIDAY.replace("years", "year'?s").replace("valentines", "valentine'?s")
+MAY_BE_IN_TEXT: Final = "(?i:[0-9]|this|last|past|yesterday|today)"  # stands somewhere in each of them
 IN_TEXT: Final = rf"""(?xi:
     (?:{_DAY_OF}\s+)?(?:{_MONTH})[.]?,?\s+{_YEAR}
   | (?:{_MONTH})[.]?\s+{_DAY_OF},?\s+{_YEAR}
@@ -127,7 +127,7 @@ def days_of(text: str, today: date) -> Range:
     Raises ValueError when it names no day. The last day may come before the first: that is the caller's to refuse.
     """
     text = text.strip().replace("\u2265", ">=").replace("\u2264", "<=").lower()
-    if match := _COMPARED.fullmatch(text):
+    if match := re.fullmatch(_COMPARED, text):
         return _compared(match[1].strip(), _days(match[2], today))
     start, dots, end = text.partition("..")
     if not dots:
@@ -159,11 +159,11 @@ def _moved(day: date, days: int) -> date:
 
 def _days(text: str, today: date) -> Days:
     text = text.strip()
-    if match := _CALENDAR.fullmatch(text):
+    if match := re.fullmatch(_CALENDAR, text):
         return _calendar(int(match[1]), int(match[2] or 0), int(match[3] or 0))
-    if match := _DAY_FIRST.fullmatch(text):
+    if match := re.fullmatch(_DAY_FIRST, text):
         return _calendar(int(match[3]), int(match[2]), int(match[1]))
-    words = " ".join(_JOINTS.sub(" ", text.replace(",", " ").replace("'", "").replace("\u2019", "")).split())
+    words = " ".join(re.sub(_JOINTS, " ", text.replace(",", " ").replace("'", "").replace("\u2019", "")).split())
     for understand in (_named, _relative):
         if (found := understand(words, today)) is not None:
             return found
@@ -172,15 +172,15 @@ def _days(text: str, today: date) -> Days:
 
 def _named(words: str, today: date) -> Days | None:
     """Days with a year."""
-    if match := _DECADE.fullmatch(words):
+    if match := re.fullmatch(_DECADE, words):
         first = int(match[1]) * 10
         return date(first, 1, 1), date(first + 9, 12, 31)
-    if match := _MONTH_YEAR.fullmatch(words):
+    if match := re.fullmatch(_MONTH_YEAR, words):
         return _calendar(int(match[2] or match[3]), _MONTHS[match[1] or match[4]], 0)
-    if match := _DAY_MONTH.fullmatch(words):
+    if match := re.fullmatch(_DAY_MONTH, words):
         day, month, year = match[1] or match[5], match[2] or match[4], match[3] or match[6]
         return _calendar(int(year), _MONTHS[month], int(day.rstrip("sthndr")))
-    if match := _NAMED_YEAR.fullmatch(words):
+    if match := re.fullmatch(_NAMED_YEAR, words):
         return _period(match[1], int(match[2]))
     return None
 
@@ -192,17 +192,17 @@ def _relative(words: str, today: date) -> Days | None:
     if words in ("yesterday", "day before yesterday", "the day before yesterday"):
         day = _before(today, 1 if words == "yesterday" else 2, "day")
         return day, day
-    if match := _WHOLE.fullmatch(words):
+    if match := re.fullmatch(_WHOLE, words):
         return _whole(match[2], today if match[1] == "this" else _before(today, 1, match[2]))
-    if match := _WEEKEND.fullmatch(words):
+    if match := re.fullmatch(_WEEKEND, words):
         monday = _whole("week", today if match[1] == "this" else _before(today, 1, "week"))[0]
         return _moved(monday, 5), _moved(monday, 6)
-    if match := _RECENT.fullmatch(words):
+    if match := re.fullmatch(_RECENT, words):
         return _before(today, int(match[1]), match[2]), today
-    if match := _AGO.fullmatch(words):
+    if match := re.fullmatch(_AGO, words):
         count = int(match[1]) if match[1].isdecimal() else 1
         return _whole(match[2], _before(today, count, match[2]))
-    if match := _LAST_NAMED.fullmatch(words):
+    if match := re.fullmatch(_LAST_NAMED, words):
         return _last_named(match[2], today, this=match[1] == "this")
     return None
 

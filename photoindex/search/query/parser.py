@@ -22,7 +22,6 @@ ignored, so no text is a syntax error; but a condition without anything to searc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -68,7 +67,7 @@ def parse_query(text: str, today: date | None = None) -> ParsedQuery:
     if parser.clauses > MOST_CLAUSES:
         raise QueryError(f"the query has {parser.clauses} words; the limit is {MOST_CLAUSES}")
     if isinstance(root, Ranked):  # "My Dog (1).jpg" has spaces and parentheses
-        root = replace(root, files=tuple(dict.fromkeys((*root.files, name_key(text)))))
+        root = root._replace(files=tuple(dict.fromkeys((*root.files, name_key(text)))))
     return ParsedQuery(text, root, tuple(dict.fromkeys(parser.plain)))
 
 
@@ -261,5 +260,5 @@ def _once(wanted: dict[Node, None]) -> tuple[Node, ...]:
     # "dogs dog" is one clause: counted twice it would look like two words found.
     by_stem: dict[Node, Node] = {}
     for node in wanted:
-        by_stem.setdefault(replace(node, text=stem(node.text)) if isinstance(node, Word) else node, node)
+        by_stem.setdefault(node._replace(text=stem(node.text)) if isinstance(node, Word) else node, node)
     return tuple(by_stem.values())

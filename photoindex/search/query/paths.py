@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from photoindex.language.analysis import index_places, stem
-from photoindex.search.fulltext.document import file_keys, name_text, places_of
+from photoindex.search.fulltext.path_names import file_keys, name_text, places_of
 from photoindex.search.query.clauses import path_key
 from photoindex.search.query.syntax import AllOf, AnyOf, Below, Fuzzy, Node, Phrase, Prefix, Ranked, Word
 

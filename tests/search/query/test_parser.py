@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 from photoindex.errors import QueryError
 from photoindex.language.analysis import content_words, fold, is_dense, stem, words
+from photoindex.search.query import dates
 from photoindex.search.query.parser import parse_query, plain_words, respell
 from photoindex.search.query.syntax import (
     AllOf,
     AnyOf,
+    Below,
     Fuzzy,
     Has,
     ParsedQuery,
@@ -383,3 +386,27 @@ class TestAnalysis:
     def test_reading_words_again_changes_nothing(self, text: str) -> None:
         once = words(text)
         assert words(" ".join(once)) == once
+
+
+@pytest.mark.parametrize("text", [
+    "2008", "beach 2008", "October 2008", "12 oct 2008", "oct 12, 2008", "SUMMER 2019", "New Year's Eve 2018",
+    "this week", "Last-Weekend", "past winter", "last halloween", "last monday", "past 3 months", "2 weeks ago",
+    "Yesterday", "dog today", "2001..2005", "2019-08-01", "1990s",
+])  # fmt: skip
+def test_every_date_that_is_read_in_a_text_has_a_sign_of_one(text: str) -> None:
+    """Without such a sign the pattern of dates is not even compiled."""
+    assert re.search(dates.MAY_BE_IN_TEXT, text)
+    assert re.search(dates.IN_TEXT, text)
+
+
+@given(st.from_regex(dates.IN_TEXT, fullmatch=True))
+def test_no_date_in_a_text_goes_without_a_sign(text: str) -> None:
+    assert re.search(dates.MAY_BE_IN_TEXT, text)
+
+
+def test_nodes_of_two_kinds_are_never_equal() -> None:
+    nodes = [AllOf((Word("a"),)), AnyOf((Word("a"),)), Prefix("a"), Has("a"), Below("a"), Taken(None, None)]
+    for place, node in enumerate(nodes):
+        assert [node == other for other in nodes] == [place == other for other in range(len(nodes))]
+        assert [node != other for other in nodes] == [place != other for other in range(len(nodes))]
+    assert len(set(nodes)) == len(nodes)

@@ -35,10 +35,10 @@ POLL = 0.5  # seconds
 class QuickCaptioner:
     """Says of a photo what its pixels were made to say, with as many words as a real caption has."""
 
-    name, identity, encoder, settings, device = "quick", "quick-1", "none", "none", "cpu"
-    input_size, batch_size, terms = 16, 32, None
-
     def __init__(self, words: Sequence[str]) -> None:
+        from photoindex.types import CaptionerInfo
+
+        self.info = CaptionerInfo("quick", "quick-1", "none", "none", input_size=16, batch_size=32, device="cpu")
         self._words = words
 
     def caption(self, photos: Sequence[Any]) -> list[Any]:

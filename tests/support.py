@@ -30,6 +30,7 @@ from photoindex.folders.walk import file_stat
 from photoindex.language.analysis import stem
 from photoindex.types import (
     Candidate,
+    CaptionerInfo,
     FileStat,
     Hit,
     Label,
@@ -82,6 +83,14 @@ class FakeCaptioner:
         self._shape = shape
         pairs = [f"{colour} {stem(shape)}" for colour in COLOURS]
         self.terms: TermVocabulary | None = TermVocabulary(("warm", "cold", stem(shape), *COLOURS, *pairs), 0.01)
+
+    @property
+    def info(self) -> CaptionerInfo:
+        """Its facts as they are now: tests change them."""
+        return CaptionerInfo(
+            self.name, self.identity, self.encoder, self.settings, self.input_size, self.batch_size, self.device,
+            self.terms,
+        )  # fmt: skip
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         self.before()

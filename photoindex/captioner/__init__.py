@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from photoindex.types import Prediction, TermVocabulary
+    from photoindex.types import CaptionerInfo, Prediction
 
 __all__ = ["DEFAULT_MODEL", "Captioner", "load_captioner", "model_folder", "shipped_models", "start_captioner"]
 
@@ -20,14 +20,10 @@ __all__ = ["DEFAULT_MODEL", "Captioner", "load_captioner", "model_folder", "ship
 class Captioner(Protocol):
     """What the pipeline needs of a captioner; the shipped one is :class:`.neural.NeuralCaptioner`."""
 
-    name: str
-    identity: str  # changes with the weights: captions made under another identity are stale
-    encoder: str
-    settings: str  # how captions are searched for, recorded with each
-    input_size: int  # pixels a side of the square it takes
-    batch_size: int  # photos it likes to get at a time
-    device: str  # for a person
-    terms: TermVocabulary | None  # what the vectors of its predictions are over; None: it predicts no terms
+    @property
+    def info(self) -> CaptionerInfo:
+        """Its facts. ``batch_size`` may fall while it captions, where a GPU runs out of memory."""
+        ...
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """uint8 (input_size, input_size, 3) each -> one prediction each, in order."""

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING
 
 from photoindex.captioner import Captioner
-from photoindex.types import Prediction
+from photoindex.types import CaptionerInfo, Prediction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,14 +23,10 @@ class RememberingCaptioner:
     def __init__(self, captioner: Captioner, memory: MutableMapping[bytes, Prediction]) -> None:
         self._captioner = captioner
         self._memory = memory
-        self.name = captioner.name
-        self.identity = captioner.identity
-        self.encoder = captioner.encoder
-        self.settings = captioner.settings
-        self.input_size = captioner.input_size
-        self.batch_size = captioner.batch_size
-        self.device = captioner.device
-        self.terms = captioner.terms
+
+    @property
+    def info(self) -> CaptionerInfo:
+        return self._captioner.info
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         keys = [hashlib.sha256(pixels.tobytes()).digest() for pixels in photos]

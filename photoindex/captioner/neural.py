@@ -16,7 +16,7 @@ from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.network import strongest
 from photoindex.captioner.runtime import Runtime
 from photoindex.language import lexicon
-from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
+from photoindex.types import Candidate, CaptionerInfo, Label, Prediction, TermVector, TermVocabulary
 
 LABELS_KEPT = 5
 # The classifier is modest: of the classes it gave 0.15 to 0.2, people's captions of the photo named the thing or its
@@ -46,16 +46,19 @@ class NeuralCaptioner:
         self._below = torch.zeros(len(checkpoint.labels), len(members), device=device)  # which classes make up a kind
         for column, classes in enumerate(members.values()):
             self._below[classes, column] = 1
-        self.name = checkpoint.name
-        self.identity = checkpoint.identity
-        self.encoder = checkpoint.encoder_name
-        self.settings = str(self._search)
-        self.input_size = checkpoint.encoder.preprocessing.size
-        self.batch_size = batch_size or self._runtime.batch_size
-        self.device = f"{describe(device)}, {self._runtime.engine}"
-        self.terms: TermVocabulary | None = None
+        terms = None
         if checkpoint.term_head is not None:
-            self.terms = TermVocabulary(checkpoint.terms, checkpoint.term_head.config.scale)
+            terms = TermVocabulary(checkpoint.terms, checkpoint.term_head.config.scale)
+        self.info = CaptionerInfo(
+            name=checkpoint.name,
+            identity=checkpoint.identity,
+            encoder=checkpoint.encoder_name,
+            settings=str(self._search),
+            input_size=checkpoint.encoder.preprocessing.size,
+            batch_size=batch_size or self._runtime.batch_size,
+            device=f"{describe(device)}, {self._runtime.engine}",
+            terms=terms,
+        )
 
     @classmethod
     def load(
@@ -78,14 +81,14 @@ class NeuralCaptioner:
         """uint8 (size, size, 3) each -> one prediction each, in order. A GPU short of memory gets less at once."""
         predictions: list[Prediction] = []
         while len(predictions) < len(photos):
-            batch = photos[len(predictions) : len(predictions) + self.batch_size]
+            batch = photos[len(predictions) : len(predictions) + self.info.batch_size]
             try:
                 predictions += self._caption_batch(batch)
             except torch.cuda.OutOfMemoryError:
-                if self.batch_size == 1:
+                if self.info.batch_size == 1:
                     raise
                 torch.cuda.empty_cache()
-                self.batch_size //= 2
+                self.info = dataclasses.replace(self.info, batch_size=self.info.batch_size // 2)
         return predictions
 
     def close(self) -> None:

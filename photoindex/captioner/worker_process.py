@@ -25,9 +25,8 @@ from photoindex import errors
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, ModelError
 from photoindex.system.child_process import Child
-from photoindex.types import Candidate, Label, Prediction, TermVector, TermVocabulary
+from photoindex.types import Candidate, CaptionerInfo, Label, Prediction, TermVector, TermVocabulary
 
-_FACTS = ("name", "identity", "encoder", "settings", "input_size", "batch_size", "device")
 _START = "import sys; sys.path[:] = sys.argv[1:]; from photoindex.captioner.worker_process import serve; serve()"
 
 
@@ -37,14 +36,7 @@ class CaptionerProcess:
     Starting takes as long as loading the model, and raises the same :class:`photoindex.errors.ModelError`.
     """
 
-    name: str
-    identity: str
-    encoder: str
-    settings: str
-    input_size: int
-    batch_size: int
-    device: str
-    terms: TermVocabulary | None
+    info: CaptionerInfo
 
     def __init__(self, settings: Settings) -> None:
         try:
@@ -59,10 +51,9 @@ class CaptionerProcess:
         except ModelError:
             self.close()
             raise
-        for name in _FACTS:
-            setattr(self, name, facts[name])
-        terms = facts["terms"]
-        self.terms = None if terms is None else TermVocabulary(tuple(terms["words"]), terms["scale"])
+        terms = facts.pop("terms")
+        vocabulary = None if terms is None else TermVocabulary(tuple(terms["words"]), terms["scale"])
+        self.info = CaptionerInfo(**facts, terms=vocabulary)
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """uint8 (input_size, input_size, 3) each -> one prediction each, in order.
@@ -128,9 +119,8 @@ def serve() -> None:
         except ModelError as error:
             answer({"error": type(error).__name__, "message": str(error)})
             return
-        terms = captioner.terms and dataclasses.asdict(captioner.terms)
-        answer({**{name: getattr(captioner, name) for name in _FACTS}, "terms": terms})
-        size = captioner.input_size
+        answer(dataclasses.asdict(captioner.info))
+        size = captioner.info.input_size
         while line := requests.readline():
             count = json.loads(line)["photos"]
             pixels = requests.read(count * size * size * 3)

@@ -91,7 +91,7 @@ class Pipeline:
         self._decoder: Decoder | None = None
         self._model_id: int | None = None
         self._gazetteer = Gazetteer()
-        self._intake = Intake(database, lambda: self.captioner.identity)
+        self._intake = Intake(database, lambda: self.captioner.info.identity)
         self._refresher = Refresher(database, settings, self._gazetteer)
         self._problems = 0  # of metadata, in this run
 
@@ -106,7 +106,7 @@ class Pipeline:
     def decoder(self) -> Decoder:
         """The decoding workers, for the model's input size."""
         if self._decoder is None:
-            self._decoder = Decoder.by_settings(self._settings, self.captioner.input_size)
+            self._decoder = Decoder.by_settings(self._settings, self.captioner.info.input_size)
         return self._decoder
 
     @property
@@ -218,7 +218,7 @@ class Pipeline:
             with self._clock.paused():  # the model is loaded here
                 decoder = self.decoder
             run.decoding = run.exits.enter_context(decoder.decoding())
-            run.batch_size = self._throttle.batch_size(self.captioner.batch_size, seconds=1.0)
+            run.batch_size = self._throttle.batch_size(self.captioner.info.batch_size, seconds=1.0)
         run.siblings |= self._claimer.begin([job for job in new if job in run.claimed.jobs])
         run.decoding.add(paths)
         return True
@@ -264,18 +264,17 @@ class Pipeline:
     def _caption_and_store(self, batch: Sequence[Result]) -> tuple[int, int]:
         """Caption photos and store them in one transaction; return how many, and how many more files hold them."""
         captioner = self.captioner
+        info = captioner.info
         predictions = captioner.caption([result.decoded.pixels for result in batch])
         with self._database.write() as connection:
             if self._model_id is None:
-                self._model_id = photos.ensure_model(
-                    connection, captioner.identity, captioner.name, captioner.encoder, captioner.terms
-                )
+                self._model_id = photos.ensure_model(connection, info.identity, info.name, info.encoder, info.terms)
             own, gone = save_results.sort_out(connection, batch)
             kept = own | gone
             saved = save_results.save_contents(connection, list(kept.values()), self._gazetteer)
             ids = dict(zip(kept, saved, strict=True))
             by_id = {ids[place]: predictions[place] for place in kept}
-            photos.save_predictions(connection, by_id, self._model_id, captioner.settings)
+            photos.save_predictions(connection, by_id, self._model_id, info.settings)
             save_results.link(connection, {ids[place]: result for place, result in own.items()})
             done = [hashed for result in own.values() for hashed in result.group]
             by_batch = save_results.count_by_batch(done)

@@ -53,7 +53,7 @@ class Recaptioner:
     def choose(self, kind: BatchKind, query: str | None) -> list[int]:
         """Return the ids of one file of each photo: of ``stale`` ones (captioned by another model), else of all; with a
         query, of those that answer it."""
-        identity = self._pipeline.captioner.identity if kind == STALE else None
+        identity = self._pipeline.captioner.info.identity if kind == STALE else None
         chosen = None if query is None else self._match(query)
         with self._database.read() as connection:
             return photos.captioned_before(connection, identity, chosen)
@@ -112,8 +112,9 @@ class Recaptioner:
     def _caption(self, paths: Sequence[Path]) -> int:
         captioner = self._pipeline.captioner
         decoded = [answer for _, answer in self._pipeline.decoder.decode(paths) if not isinstance(answer, PhotoError)]
-        for start in range(0, len(decoded), captioner.batch_size):
-            captioner.caption([photo.pixels for photo in decoded[start : start + captioner.batch_size]])
+        batch = captioner.info.batch_size
+        for start in range(0, len(decoded), batch):
+            captioner.caption([photo.pixels for photo in decoded[start : start + batch]])
         return len(decoded)
 
 

@@ -99,7 +99,7 @@ def measure(
                 if width == widths[0]:
                     say("decoding")
                     decode_rate, pixels, failed, megapixels = _decode(chosen, captioner, one)
-                    device, model = captioner.device, captioner.name
+                    device, model = captioner.info.device, captioner.info.name
                 say(f"captioning, beam width {width}")
                 caption_rate, predictions = _caption(captioner, pixels)
                 with Library(one, lambda _, own=captioner: own) as library:  # type: ignore[misc]
@@ -166,7 +166,7 @@ def _decode(
 ) -> tuple[float, list[NDArray[np.uint8]], int, float]:
     """Return the rate of decoding, the decoded photos, how many failed, and their mean size in megapixels."""
     pixels, sizes, failed = [], [], 0
-    with Decoder.by_settings(settings, captioner.input_size) as decoder:
+    with Decoder.by_settings(settings, captioner.info.input_size) as decoder:
         list(decoder.decode(photos[:1]))  # starts a worker
         started = time.perf_counter()
         for _, answer in decoder.decode(photos):
@@ -182,11 +182,12 @@ def _decode(
 
 
 def _caption(captioner: Captioner, pixels: Sequence[NDArray[np.uint8]]) -> tuple[float, list[Prediction]]:
-    captioner.caption(pixels[: captioner.batch_size])  # the first batch pays for what is set up once
+    batch = captioner.info.batch_size
+    captioner.caption(pixels[:batch])  # the first batch pays for what is set up once
     started = time.perf_counter()
     predictions = []
-    for first in range(0, len(pixels), captioner.batch_size):
-        predictions += captioner.caption(pixels[first : first + captioner.batch_size])
+    for first in range(0, len(pixels), batch):
+        predictions += captioner.caption(pixels[first : first + batch])
     return len(pixels) / (time.perf_counter() - started), predictions
 
 
@@ -194,9 +195,7 @@ class _Repeater:
     """A captioner that repeats predictions of other photos, at no cost."""
 
     def __init__(self, captioner: Captioner, predictions: Sequence[Prediction]) -> None:
-        self.name, self.identity, self.encoder = captioner.name, captioner.identity, captioner.encoder
-        self.settings, self.device, self.terms = captioner.settings, captioner.device, captioner.terms
-        self.batch_size, self.input_size = captioner.batch_size, captioner.input_size
+        self.info = captioner.info
         self._predictions = cycle(predictions)
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:

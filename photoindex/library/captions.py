@@ -49,7 +49,7 @@ def caption_with(captioner: Captioner, settings: Settings, places: Sequence[Path
     waiting: dict[Path, Prediction | PhotoError] = {}
     missing = iter(places)
     due = next(missing, None)
-    with Decoder.by_settings(settings, captioner.input_size) as decoder:
+    with Decoder.by_settings(settings, captioner.info.input_size) as decoder:
         for path, answer in decoder.decode(list(dict.fromkeys(places))):
             waiting[path] = answer if isinstance(answer, PhotoError) else captioner.caption([answer.pixels])[0]
             while due is not None and due in waiting:

@@ -364,7 +364,7 @@ class Library(OpenLibrary):
         [(_, answer)] = self.caption(path)
         if isinstance(answer, Exception):
             raise answer
-        vocabulary = self._pipe().captioner.terms
+        vocabulary = self._pipe().captioner.info.terms
         if vocabulary is None or answer.terms is None:
             return None
         pairs = zip(answer.terms.ids.tolist(), answer.terms.impacts.tolist(), strict=True)

@@ -129,7 +129,8 @@ def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) 
     from photoindex.media.decode import Decoder
 
     captioner = load(settings)
-    decoder = Decoder(captioner.input_size, workers=1, seconds=settings.decode_seconds, max_pixels=settings.max_pixels)
+    info = captioner.info
+    decoder = Decoder(info.input_size, workers=1, seconds=settings.decode_seconds, max_pixels=settings.max_pixels)
     try:
         with tempfile.TemporaryDirectory() as folder, decoder:
             path = Path(folder, "made.png")
@@ -141,8 +142,8 @@ def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) 
     finally:
         captioner.close()
     if not caption:
-        return Finding("captioning", "problem", f"{captioner.name} says nothing of a photo", "name another --model")
-    return Finding("captioning", "ok", f"{captioner.name} on {captioner.device} works")
+        return Finding("captioning", "problem", f"{info.name} says nothing of a photo", "name another --model")
+    return Finding("captioning", "ok", f"{info.name} on {info.device} works")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

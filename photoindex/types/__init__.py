@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SidecarStyle,
         Written,
     )
-    from photoindex.types.prediction import Candidate, Label, Prediction
+    from photoindex.types.prediction import Candidate, CaptionerInfo, Label, Prediction
     from photoindex.types.reports import Failure, Finding, ForgetPlan, IndexReport, Progress, Tally
     from photoindex.types.terms import TermVector, TermVocabulary, VectorBatch
 
@@ -31,6 +31,7 @@ __all__ = [
     "Candidate",
     "Caption",
     "CaptionSource",
+    "CaptionerInfo",
     "Companion",
     "Correction",
     "DecodedPhoto",
@@ -85,7 +86,7 @@ _HOMES = {
         "SidecarStyle",
         "Written",
     ),
-    "photoindex.types.prediction": ("Candidate", "Label", "Prediction"),
+    "photoindex.types.prediction": ("Candidate", "CaptionerInfo", "Label", "Prediction"),
     "photoindex.types.reports": ("Failure", "Finding", "ForgetPlan", "IndexReport", "Progress", "Tally"),
     "photoindex.types.terms": ("TermVector", "TermVocabulary", "VectorBatch"),
 }

@@ -1,10 +1,24 @@
-"""What a captioner says of a photo."""
+"""What a captioner says of a photo, and of itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from photoindex.types.terms import TermVector
+from photoindex.types.terms import TermVector, TermVocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionerInfo:
+    """Facts of a loaded captioner."""
+
+    name: str
+    identity: str  # changes with the weights: captions made under another identity are stale
+    encoder: str
+    settings: str  # how captions are searched for, recorded with each
+    input_size: int  # pixels a side of the square it takes
+    batch_size: int  # photos it likes to get at a time
+    device: str  # for a person
+    terms: TermVocabulary | None = None  # what the vectors of its predictions are over; None: it predicts no terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ NAMES = ("chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "astr
 
 def pixels(captioner: NeuralCaptioner) -> list[NDArray[np.uint8]]:
     folder = Path(skimage.data.__file__).parent
-    return [decode_photo(folder / name, captioner.input_size, 10**9).pixels for name in NAMES]
+    return [decode_photo(folder / name, captioner.info.input_size, 10**9).pixels for name in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_it_is_loaded_by_name_by_path_and_by_default(tmp_path: Path):
     [name] = shipped_models()
     for model in ("default", name, str(model_folder(name))):
         settings = Settings(tmp_path, model=model, device="cpu", beam_width=1, engine="torch")
-        assert load_captioner(settings).identity.startswith(name)
+        assert load_captioner(settings).info.identity.startswith(name)
     with pytest.raises(CheckpointError, match="no model 'nonsense'"):
         load_captioner(Settings(tmp_path, model="nonsense"))
 

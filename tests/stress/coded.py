@@ -18,7 +18,7 @@ from harness import REPOSITORY  # noqa: F401  (puts photoindex of this checkout 
 from numpy.typing import NDArray
 from PIL import Image
 
-from photoindex.types import Candidate, Prediction, TermVector, TermVocabulary
+from photoindex.types import Candidate, CaptionerInfo, Prediction, TermVector, TermVocabulary
 
 CELLS = 4
 HIGHEST = 1 << CELLS * CELLS
@@ -66,6 +66,14 @@ class CodedCaptioner:
         self._run = run
         self._delay = delay
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    @property
+    def info(self) -> CaptionerInfo:
+        """Its facts."""
+        return CaptionerInfo(
+            self.name, self.identity, self.encoder, self.settings, self.input_size, self.batch_size, self.device,
+            self.terms,
+        )  # fmt: skip
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         numbers = [number_of(pixels) for pixels in photos]

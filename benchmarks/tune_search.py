@@ -27,8 +27,8 @@ from photoindex.library import Library
 from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
 from photoindex.training.datasets import load_dataset
 from photoindex.training.search_scores import (
-    Description,
     RetrievalScores,
+    SearchedDescription,
     layers_of,
     rank_descriptions,
     score_ranks,
@@ -98,27 +98,29 @@ def tune(library: Library, options: argparse.Namespace) -> None:
         print(f"  {name:24}{value:8g}{numbers_of(best)[name]:8g}")
 
 
-def load_halves(library: Library, options: argparse.Namespace) -> tuple[list[list[Description]], int]:
+def load_halves(library: Library, options: argparse.Namespace) -> tuple[list[list[SearchedDescription]], int]:
     """The descriptions of one half of the photos and of the other, and the number of photos in the library."""
     photos = [
         photo for path in options.data for photo in load_dataset(path, options.images) if photo.split == options.split
     ]
     draw = random.Random(options.seed)
     draw.shuffle(photos)
-    halves: list[list[Description]] = [[], []]
+    halves: list[list[SearchedDescription]] = [[], []]
     for number, photo in enumerate(photos):
         try:
             known = library.show(photo.path)
         except FolderError:
             known = None
         if known is not None:
-            halves[number % 2] += [Description(text, known.id) for text in photo.captions]
+            halves[number % 2] += [SearchedDescription(text, known.id) for text in photo.captions]
     if not all(halves):
         raise FolderError(f"{options.library} does not hold the photos of the split {options.split!r}")
     return [draw.sample(half, min(len(half), options.queries)) for half in halves], library.status().searchable
 
 
-def judge(library: Library, descriptions: Sequence[Description], photos: int, ranking: Ranking) -> RetrievalScores:
+def judge(
+    library: Library, descriptions: Sequence[SearchedDescription], photos: int, ranking: Ranking
+) -> RetrievalScores:
     return score_ranks(rank_descriptions(descriptions, partial(library.match, ranking=ranking), photos), photos)
 
 

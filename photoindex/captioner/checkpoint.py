@@ -43,7 +43,7 @@ from photoindex.captioner.model_files import (
 )
 from photoindex.captioner.network import (
     DECODERS,
-    Decoder,
+    CaptionDecoder,
     DecoderConfig,
     PhotoFeatures,
     TermHead,
@@ -65,7 +65,7 @@ class Checkpoint:
     name: str
     encoder_name: str
     encoder: Encoder
-    decoder: Decoder
+    decoder: CaptionDecoder
     vocabulary: Vocabulary
     search: SearchSettings = field(default_factory=SearchSettings)
     licence: str = ""

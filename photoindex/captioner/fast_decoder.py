@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photoindex.captioner.network import AttentionDecoder, Decoder, PhotoFeatures, State, WordSteps
+from photoindex.captioner.network import AttentionDecoder, CaptionDecoder, PhotoFeatures, State, WordSteps
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class InferenceDecoder:
         return looked[slots]
 
 
-def for_inference(decoder: Decoder) -> WordSteps:
+def for_inference(decoder: CaptionDecoder) -> WordSteps:
     """``decoder`` as beam search should have it."""
     return InferenceDecoder(decoder) if isinstance(decoder, AttentionDecoder) else decoder
 

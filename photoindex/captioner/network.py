@@ -78,7 +78,7 @@ class State:
 
 
 class WordSteps(Protocol):
-    """What beam search asks of a decoder: see :class:`Decoder`."""
+    """What beam search asks of a decoder: see :class:`CaptionDecoder`."""
 
     def start(self, seen: PhotoFeatures) -> State: ...
 
@@ -87,7 +87,7 @@ class WordSteps(Protocol):
     def logits(self, hidden: Tensor) -> Tensor: ...
 
 
-class Decoder(nn.Module):
+class CaptionDecoder(nn.Module):
     """What every decoder offers to training and to beam search."""
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -129,7 +129,7 @@ class Decoder(nn.Module):
         return self.logits(torch.cat(outputs)), targets.data
 
 
-class AttentionDecoder(Decoder):
+class AttentionDecoder(CaptionDecoder):
     """Attention LSTM and language LSTM over regions and summary (the ``attention`` decoder above)."""
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -172,7 +172,7 @@ class AttentionDecoder(Decoder):
         return F.linear(hidden, self.embed.weight, self.output_bias)
 
 
-class PooledDecoder(Decoder):
+class PooledDecoder(CaptionDecoder):
     """One LSTM that gets the mean feature vector as its first input (the ``pooled`` decoder above)."""
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -198,10 +198,10 @@ class PooledDecoder(Decoder):
         return logits
 
 
-DECODERS: dict[str, type[Decoder]] = {"attention": AttentionDecoder, "pooled": PooledDecoder}
+DECODERS: dict[str, type[CaptionDecoder]] = {"attention": AttentionDecoder, "pooled": PooledDecoder}
 
 
-def build_decoder(config: DecoderConfig) -> Decoder:
+def build_decoder(config: DecoderConfig) -> CaptionDecoder:
     """An untrained decoder. Raises ``KeyError`` for a kind that :data:`DECODERS` does not hold."""
     return DECODERS[config.kind](config)
 

@@ -34,7 +34,7 @@ from photoindex.errors import CatalogueError, CatalogueReadOnly
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-    from photoindex.catalogue.snapshot import Snapshot
+    from photoindex.catalogue.snapshot import CatalogueCopy
 
 
 class Database:
@@ -50,7 +50,7 @@ class Database:
         self.read_only = read_by is not None
         self._read_by = read_by
         self._place = path  # where it is read: elsewhere when it had to be copied
-        self._snapshot: Snapshot | None = None
+        self._snapshot: CatalogueCopy | None = None
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._asker: Asker | None = None
@@ -70,7 +70,7 @@ class Database:
         if path.exists() and not may_write(path):
             return cls._open_read_only(path)
         database = cls(path)
-        try:
+        with database._opening():
             make_private_file(path)  # before SQLite makes one that others may read
             if database.revision() != migration.HEAD or not database._in_wal():
                 # Imported here: it loads asyncio, and nearly every start finds the catalogue up to date.
@@ -81,12 +81,6 @@ class Database:
                     database._enter_wal()
             database.revision()
             database._open_file = OpenFile(path, log=True)
-        except (sqlite3.DatabaseError, OSError) as error:
-            database.close()
-            raise explained(path, error) from error
-        except CatalogueError:
-            database.close()
-            raise
         return database
 
     @classmethod
@@ -97,17 +91,11 @@ class Database:
         Raises :class:`CatalogueError` when it is not there or cannot be read.
         """
         database = cls(path, read_by=connect_untouched if untouched else connect_as_is)
-        try:
+        with database._opening():
             if not untouched and needs_copy(path):
                 database._read_a_snapshot()
             database.revision()
             database._open_file = OpenFile(path, log=False)
-        except (sqlite3.DatabaseError, OSError) as error:
-            database.close()
-            raise explained(path, error) from error
-        except CatalogueError:
-            database.close()
-            raise
         return database
 
     @classmethod
@@ -123,6 +111,18 @@ class Database:
                 "writable, or name another --data-dir"
             )
         raise migration.too_new(path, revision)
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Close the catalogue when it cannot be opened, and raise the error as a :class:`CatalogueError`."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            self.close()
+            raise explained(self.path, error) from error
+        except CatalogueError:
+            self.close()
+            raise
 
     @property
     def engine(self) -> Engine:
@@ -247,8 +247,8 @@ class Database:
             connection.close()
 
     def _read_a_snapshot(self) -> None:
-        from photoindex.catalogue.snapshot import Snapshot
+        from photoindex.catalogue.snapshot import CatalogueCopy
 
-        self._snapshot = Snapshot(self.path)
+        self._snapshot = CatalogueCopy(self.path)
         self._disconnect()
         self._engine, self._place = None, self._snapshot.path

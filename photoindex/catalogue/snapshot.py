@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-class Snapshot:
+class CatalogueCopy:
     """The catalogue at ``source`` and its log as they are now, in a folder of their own, where SQLite can read the log.
 
     Raises :class:`OSError` when they cannot be copied.

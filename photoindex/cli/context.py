@@ -6,12 +6,12 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,6 +26,8 @@ from photoindex.system.units import counted
 if TYPE_CHECKING:
     from photoindex.library import Library
     from photoindex.types import Progress
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 EXIT_SOME_FAILED = 4
 EXIT_INTERRUPTED = 130
@@ -56,7 +58,17 @@ model_option = click.option(
     metavar="NAME",
     help="The name of a shipped model, or the folder of one you trained. [default: the shipped one]",
 )
+_CAPTIONING = (
+    device_option, engine_option, model_option, beam_option, batch_option, threads_option, nice_option, rate_option,
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def captioning_options(command: _Command) -> _Command:
+    """Give a command the options of captioning: which model runs, where, and how fast it may."""
+    for option in reversed(_CAPTIONING):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,7 +256,9 @@ def _measure(
 
     captions = [photo.captions for photo in photos]
     asked = [
-        search_scores.Description(text, -1 if photo_id is None else photo_id)  # what is not in the library is not found
+        search_scores.SearchedDescription(
+            text, -1 if photo_id is None else photo_id
+        )  # what is not in the library is not found
         for texts, photo_id in zip(captions, ids, strict=True)
         for text in texts
     ]

@@ -11,16 +11,9 @@ from photoindex.cli.context import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     Context,
-    batch_option,
-    beam_option,
-    device_option,
-    engine_option,
+    captioning_options,
     json_option,
-    model_option,
-    nice_option,
-    rate_option,
     stop_on_signals,
-    threads_option,
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
@@ -34,14 +27,7 @@ FAILURES_SHOWN = 10
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
-@device_option
-@engine_option
-@model_option
-@beam_option
-@batch_option
-@threads_option
-@nice_option
-@rate_option
+@captioning_options
 @click.option("--accept-missing", is_flag=True,
               help="Take photos that are gone as removed, even when most of a folder vanished at once.")  # fmt: skip
 @json_option
@@ -77,14 +63,7 @@ def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as
 @click.option("--watch-mode", type=click.Choice(WATCH_MODES),
               help="Notice changes by the system's events or by scanning again and again. [default: auto: by events, "
                    "except on network and FUSE file systems]")  # fmt: skip
-@device_option
-@engine_option
-@model_option
-@beam_option
-@batch_option
-@threads_option
-@nice_option
-@rate_option
+@captioning_options
 @click.pass_obj
 def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
     """Caption the photos in folders, then keep up with them until stopped.

@@ -11,16 +11,9 @@ from photoindex.cli.context import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     Context,
-    batch_option,
-    beam_option,
-    device_option,
-    engine_option,
+    captioning_options,
     json_option,
-    model_option,
-    nice_option,
-    rate_option,
     stop_on_signals,
-    threads_option,
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
@@ -48,14 +41,7 @@ FAILURES_SHOWN = 10
     "--dry-run", is_flag=True, help="Print how many photos it would caption and how long that takes; do nothing."
 )
 @json_option
-@device_option
-@engine_option
-@model_option
-@beam_option
-@batch_option
-@threads_option
-@nice_option
-@rate_option
+@captioning_options
 @click.pass_obj
 def reindex(
     context: Context, /, what: str | None, query: str | None, priority: Priority, dry_run: bool, as_json: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from photoindex.folders.compare import Changes, compare, sift
+from photoindex.folders.compare import FolderChanges, compare, sift
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IGNORE_FILE, IgnoreFiles
 from photoindex.folders.settle import Settler
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from photoindex.folders.observer import FolderObserver
 
 __all__ = [
-    "IGNORE_FILE", "Changes", "FolderObserver", "IgnoreFiles", "PhotoFilter", "Settler", "compare", "scan",
+    "IGNORE_FILE", "FolderChanges", "FolderObserver", "IgnoreFiles", "PhotoFilter", "Settler", "compare", "scan",
     "scanned_file", "sift", "walk",
 ]  # fmt: skip
 

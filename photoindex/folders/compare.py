@@ -15,7 +15,7 @@ TELL_EVERY = 500  # files
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class FolderChanges:
     """How scanned files differ from the known ones. ``new``, ``changed`` and ``undated`` in scan order, ``missing``
     sorted.
 
@@ -31,7 +31,7 @@ class Changes:
 
 def compare(
     scanned: Iterable[ScannedFile], known: Mapping[Path, FileStat], *, unreadable: Iterable[Path] = ()
-) -> Changes:
+) -> FolderChanges:
     """Sort the scanned files into new, changed and unchanged, and find the known ones that were not met.
 
     :meth:`.FileStat.is_unchanged` says what counts as changed. ``known`` must hold only what the scan could have met.
@@ -58,7 +58,7 @@ def compare(
             changed.append(file)
     unseen = set(unreadable)
     missing = sorted(path for path in known if path not in met and not (unseen and is_in_any(path, unseen)))
-    return Changes(tuple(new), tuple(changed), tuple(missing), unchanged, tuple(undated))
+    return FolderChanges(tuple(new), tuple(changed), tuple(missing), unchanged, tuple(undated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def sift(
     return Sifted(seen, unchanged, tuple(others), tuple(other_beside))
 
 
-def events(changes: Changes, known: Mapping[Path, FileStat]) -> Iterator[FileEvent]:
+def events(changes: FolderChanges, known: Mapping[Path, FileStat]) -> Iterator[FileEvent]:
     """The file events that lead from ``known`` to what ``changes`` found.
 
     A missing file and a new one with the same inode, size and modification time are one file that moved, unless several

@@ -22,7 +22,7 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import (
     IGNORE_FILE,
-    Changes,
+    FolderChanges,
     PhotoFilter,
     Settler,
     compare,
@@ -198,7 +198,7 @@ class Comparer:
                 named += [ScannedFile(path, stat, sidecars.state(sidecars.beside(path)))] if stat is not None else []
         return named
 
-    def _store(self, changes: Changes, other_sidecars: Sequence[Path]) -> None:
+    def _store(self, changes: FolderChanges, other_sidecars: Sequence[Path]) -> None:
         """Store changes and queue files. ``other_sidecars`` are unchanged photos whose sidecars are others by now."""
         metadata.mark_paths_in_steps(self._database, other_sidecars)
         if changes.undated:

@@ -17,7 +17,7 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
-from photoindex.captioner.network import Decoder, PhotoFeatures
+from photoindex.captioner.network import CaptionDecoder, PhotoFeatures
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.errors import TrainingError
@@ -60,7 +60,7 @@ def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]])
 
 
 def caption_split(
-    decoder: Decoder,
+    decoder: CaptionDecoder,
     vocabulary: Vocabulary,
     look: Callable[[Sequence[int]], PhotoFeatures],
     photos: Sequence[int],

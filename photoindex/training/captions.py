@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.network import Decoder, PhotoFeatures, start_words
+from photoindex.captioner.network import CaptionDecoder, PhotoFeatures, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK, Vocabulary
 from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.cider import CiderReward
@@ -144,7 +144,7 @@ class _DecoderStage:
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
         cache: FeatureCache,
-        decoder: Decoder,
+        decoder: CaptionDecoder,
         vocabulary: Vocabulary,
         device: torch.device,
     ) -> None:
@@ -200,7 +200,7 @@ class CaptionStage(_DecoderStage):
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
         cache: FeatureCache,
-        decoder: Decoder,
+        decoder: CaptionDecoder,
         vocabulary: Vocabulary,
         recipe: CaptionRecipe,
         device: torch.device,
@@ -272,7 +272,7 @@ class LanguageStage(_DecoderStage):
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
         cache: FeatureCache,
-        decoder: Decoder,
+        decoder: CaptionDecoder,
         vocabulary: Vocabulary,
         texts: Texts,
         recipe: LanguageRecipe,
@@ -312,7 +312,7 @@ class RewardStage(_DecoderStage):
         photos: Sequence[CaptionedPhoto],
         repeats: Sequence[int],
         cache: FeatureCache,
-        decoder: Decoder,
+        decoder: CaptionDecoder,
         vocabulary: Vocabulary,
         recipe: RewardRecipe,
         device: torch.device,
@@ -348,7 +348,7 @@ class RewardStage(_DecoderStage):
 
 
 def _teacher_forcing(
-    decoder: Decoder, seen: PhotoFeatures, captions: Sequence[tuple[int, Sequence[int]]], label_smoothing: float
+    decoder: CaptionDecoder, seen: PhotoFeatures, captions: Sequence[tuple[int, Sequence[int]]], label_smoothing: float
 ) -> tuple[Tensor, float]:
     """Cross entropy of (photo, words) captions, word by word, and the same as a number."""
     device = seen.regions.device
@@ -360,7 +360,7 @@ def _teacher_forcing(
 
 
 @torch.no_grad()
-def draw_captions(decoder: Decoder, seen: PhotoFeatures, draws: int, max_words: int) -> list[list[int]]:
+def draw_captions(decoder: CaptionDecoder, seen: PhotoFeatures, draws: int, max_words: int) -> list[list[int]]:
     """``draws`` captions of each photo, photo by photo, drawn word by word from the decoder's own probabilities.
 
     Word numbers ending with ``<end>``, unless ``max_words`` came first.

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.model_files import WEIGHTS_FILE
-from photoindex.captioner.network import Decoder, build_decoder
+from photoindex.captioner.network import CaptionDecoder, build_decoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
 from photoindex.catalogue import corrections as store
@@ -176,7 +176,7 @@ def new_words(captions: Sequence[str], vocabulary: Vocabulary, threshold: int) -
     return tuple(sorted((word for word, n in counts.items() if n >= threshold), key=lambda w: (-counts[w], w)))
 
 
-def with_vocabulary(decoder: Decoder, size: int) -> Decoder:
+def with_vocabulary(decoder: CaptionDecoder, size: int) -> CaptionDecoder:
     """A copy of a decoder that has room for more words: they begin as the mean of those it knows, a little apart."""
     old = decoder.config.vocabulary_size
     wider = build_decoder(dataclasses.replace(decoder.config, vocabulary_size=size))
@@ -206,8 +206,8 @@ class PersonalStage:
         replayed: Sequence[int],
         held_out: Sequence[int],
         held_out_others: Sequence[int],
-        decoder: Decoder,
-        teacher: Decoder,
+        decoder: CaptionDecoder,
+        teacher: CaptionDecoder,
         recipe: PersonalRecipe,
     ) -> None:
         self.cache, self.encoded, self.decoder, self.teacher, self.recipe = cache, encoded, decoder, teacher, recipe
@@ -242,7 +242,7 @@ class PersonalStage:
         logits = self._force(self.decoder, photos)[0].log_softmax(1)
         return -(taught * logits[:, : taught.shape[1]]).sum(1).mean()
 
-    def _force(self, decoder: Decoder, photos: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def _force(self, decoder: CaptionDecoder, photos: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Teacher forcing on the captions of these photos: logits of each word, and the words."""
         seen = self.cache.plain(photos)
         owners, words, lengths, _ = padded([(place, self.encoded[n]) for place, n in enumerate(photos)])
@@ -251,7 +251,7 @@ class PersonalStage:
         return logits.float(), targets
 
     @torch.no_grad()
-    def surprise(self, decoder: Decoder, photos: Sequence[int]) -> float:
+    def surprise(self, decoder: CaptionDecoder, photos: Sequence[int]) -> float:
         """The mean negative log-probability of a word of these photos' captions, in nats."""
         total, count = 0.0, 0
         for start in range(0, len(photos), 32):
@@ -278,7 +278,7 @@ class _Measure:
     ) -> None:
         self._stage, self._captions, self._vocabulary, self._search = stage, captions, vocabulary, search
 
-    def figures(self, decoder: Decoder) -> dict[str, float]:
+    def figures(self, decoder: CaptionDecoder) -> dict[str, float]:
         """Of the person's captions: perplexity, the share of words in common (F1, percent), and CIDEr where
         pycocoevalcap is installed. ``known_*``: the same of other photos, against what the model said of them."""
         stage, found = self._stage, dict[str, float]()
@@ -337,7 +337,12 @@ def _look_at(
 
 
 def _write(
-    base: Checkpoint, decoder: Decoder, vocabulary: Vocabulary, record: dict[str, Any], folder: Path, output: Path
+    base: Checkpoint,
+    decoder: CaptionDecoder,
+    vocabulary: Vocabulary,
+    record: dict[str, Any],
+    folder: Path,
+    output: Path,
 ) -> None:
     tuned = dataclasses.replace(
         base,

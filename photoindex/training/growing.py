@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import torch
 
-from photoindex.captioner.network import Decoder, build_decoder
+from photoindex.captioner.network import CaptionDecoder, build_decoder
 from photoindex.captioner.vocabulary import SPECIAL, Vocabulary
 from photoindex.training.sentences import SentenceEncoder, kin
 
@@ -18,8 +18,8 @@ NEW_WORD_BIAS = -1.0
 
 
 def grown_decoder(
-    decoder: Decoder, known: Vocabulary, vocabulary: Vocabulary, encoder: SentenceEncoder, dropout: float
-) -> Decoder:
+    decoder: CaptionDecoder, known: Vocabulary, vocabulary: Vocabulary, encoder: SentenceEncoder, dropout: float
+) -> CaptionDecoder:
     """Return an attention decoder for ``vocabulary``, which begins with the ``known`` words of ``decoder``."""
     grown = build_decoder(replace(decoder.config, vocabulary_size=len(vocabulary), dropout=dropout))
     new, values = vocabulary.words[len(known) :], decoder.state_dict()

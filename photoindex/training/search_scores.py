@@ -36,7 +36,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class SearchedDescription:
     """What a person wrote of a photo."""
 
     text: str
@@ -78,14 +78,14 @@ def ranks_by_kind(ranks: Ranks, kinds: Sequence[Sequence[str]]) -> list[tuple[st
 
 
 def rank_descriptions(
-    descriptions: Sequence[Description], ask: Ask, photos: int, progress: Report = lambda done, total: None
+    descriptions: Sequence[SearchedDescription], ask: Ask, photos: int, progress: Report = lambda done, total: None
 ) -> Ranks:
     """The rank of each description's photo among the matches of ``ask``; ``photos`` + 1 when it is not among them.
 
     A description without a word that is indexed finds nothing.
     """
 
-    def rank(description: Description) -> int:
+    def rank(description: SearchedDescription) -> int:
         query = plain_words(description.text)
         matches = ask(query) if query else ()
         found = (place for place, match in enumerate(matches, 1) if match.photo_id == description.photo_id)
@@ -163,12 +163,12 @@ class Trial:
     """An index to be made of ``texts``, one document a photo, numbered from 0, and what is then asked of it."""
 
     texts: Sequence[str]
-    descriptions: Sequence[Description]
+    descriptions: Sequence[SearchedDescription]
 
 
 def one_text(texts: Sequence[str], captions: Sequence[Sequence[str]]) -> Trial:
     """One given text of each photo is indexed, and all that people wrote of it is asked."""
-    return Trial(texts, [Description(text, photo) for photo, said in enumerate(captions) for text in said])
+    return Trial(texts, [SearchedDescription(text, photo) for photo, said in enumerate(captions) for text in said])
 
 
 def one_human_caption(captions: Sequence[Sequence[str]]) -> list[Trial]:
@@ -179,7 +179,7 @@ def one_human_caption(captions: Sequence[Sequence[str]]) -> list[Trial]:
         Trial(
             [texts[k % len(texts)] for texts in first],
             [
-                Description(text, photo)
+                SearchedDescription(text, photo)
                 for photo, texts in enumerate(first)
                 for n, text in enumerate(texts)
                 if n != k % len(texts)
@@ -196,7 +196,7 @@ def other_human_captions(captions: Sequence[Sequence[str]]) -> list[Trial]:
     return [
         Trial(
             [" . ".join(text for n, text in enumerate(texts) if n != k) for texts in first],
-            [Description(texts[k], photo) for photo, texts in enumerate(first) if 1 < len(texts) > k],
+            [SearchedDescription(texts[k], photo) for photo, texts in enumerate(first) if 1 < len(texts) > k],
         )
         for k in range(max(map(len, first), default=0))
     ]

@@ -26,7 +26,14 @@ import torch
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, save_checkpoint
 from photoindex.captioner.encoders import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
-from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, TermHead, TermHeadConfig, build_decoder
+from photoindex.captioner.network import (
+    CaptionDecoder,
+    DecoderConfig,
+    PhotoFeatures,
+    TermHead,
+    TermHeadConfig,
+    build_decoder,
+)
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import TrainingError
 from photoindex.training.captions import (
@@ -305,7 +312,7 @@ class _Training:
         head.somebody = fit_somebody(summaries, present, weights)
         self.head = head.eval().to(self.device)
 
-    def _in_runs(self, stage_of: Callable[[CaptionRecipe], CaptionStage], decoder: Decoder) -> None:
+    def _in_runs(self, stage_of: Callable[[CaptionRecipe], CaptionStage], decoder: CaptionDecoder) -> None:
         """Train the decoder several times from where it is, and leave the mean of the runs' weights in it.
 
         Runs that begin at one point end in one valley, whose middle is better than its slopes ("Model soups", Wortsman
@@ -346,7 +353,7 @@ class _Training:
             found = self.start.vocabulary.words + found
         return Vocabulary(list(dict.fromkeys(found)))
 
-    def _decoder(self, vocabulary: Vocabulary, seen: FeatureCache) -> Decoder:
+    def _decoder(self, vocabulary: Vocabulary, seen: FeatureCache) -> CaptionDecoder:
         """The decoder that learning captions begins with."""
         recipe = self.recipe.captions
         if self.start is not None:
@@ -401,7 +408,7 @@ class _Training:
         )
         self.record["stages"][stage.name] = loop.run()
 
-    def _write(self, decoder: Decoder, vocabulary: Vocabulary) -> None:
+    def _write(self, decoder: CaptionDecoder, vocabulary: Vocabulary) -> None:
         save_checkpoint(
             Checkpoint(
                 self.name,

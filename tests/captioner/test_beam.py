@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings, search
-from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, State, build_decoder
+from photoindex.captioner.network import CaptionDecoder, DecoderConfig, PhotoFeatures, State, build_decoder
 from photoindex.captioner.vocabulary import END, START, UNK
 
 A, B, C = 4, 5, 6
 
 
-class Table(Decoder):
+class Table(CaptionDecoder):
     """Says words with the probabilities of a table: previous word -> next word -> probability."""
 
     def __init__(self, table: dict[int, dict[int, float]]) -> None:

@@ -10,14 +10,14 @@ from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.caption_generator import CaptionGenerator, WordTerms, terms_of_words
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.encoders import build_encoder
-from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, State, TermHead, TermHeadConfig
+from photoindex.captioner.network import CaptionDecoder, DecoderConfig, PhotoFeatures, State, TermHead, TermHeadConfig
 from photoindex.captioner.vocabulary import END, START, Vocabulary
 
 VOCABULARY = Vocabulary.from_captions(["a dog and two dogs run on grass"], threshold=1)
 TERMS = ("dog", "grass", "run grass")
 
 
-class OneWord(Decoder):
+class OneWord(CaptionDecoder):
     """Says a single word, the first of the vocabulary rather than the last."""
 
     def __init__(self) -> None:

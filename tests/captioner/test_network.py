@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from photoindex.captioner.network import Decoder, DecoderConfig, PhotoFeatures, build_decoder, regions_of
+from photoindex.captioner.network import CaptionDecoder, DecoderConfig, PhotoFeatures, build_decoder, regions_of
 from photoindex.captioner.vocabulary import END, PAD, START
 
 KINDS = ("attention", "pooled")
 
 
-def small(kind: str) -> Decoder:
+def small(kind: str) -> CaptionDecoder:
     torch.manual_seed(0)
     return build_decoder(DecoderConfig(kind, 20, 8, summary_dim=3, hidden_size=16, heads=2, dropout=0.0)).eval()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photoindex.folders.compare import TELL_EVERY, Changes, compare, events, sift
+from photoindex.folders.compare import TELL_EVERY, FolderChanges, compare, events, sift
 from photoindex.folders.walk import scanned_file
 from photoindex.system.file_state import Numbers, numbers_of
 from photoindex.types import FileEvent, FileStat, ScannedFile
@@ -28,7 +28,7 @@ def test_files_are_sorted_into_new_changed_missing_and_unchanged() -> None:
     known = {Path("/same"): state(), Path("/grown"): state(), Path("/touched"): state(), Path("/gone"): state()}
     grown, touched, new = found("/grown", state(size=2)), found("/touched", state(mtime_ns=2)), found("/new", state())
     changes = compare([grown, found("/same", state()), touched, new], known)
-    assert changes == Changes(new=(new,), changed=(grown, touched), missing=(Path("/gone"),), unchanged=1)
+    assert changes == FolderChanges(new=(new,), changed=(grown, touched), missing=(Path("/gone"),), unchanged=1)
 
 
 FIXED = FileStat(1, 100, 7, 200)  # its change time tells of a change of the inode after the last writing

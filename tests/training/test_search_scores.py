@@ -13,7 +13,7 @@ from photoindex.search import Document, FullText
 from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
 from photoindex.training.search_scores import (
     Bm25,
-    Description,
+    SearchedDescription,
     Trial,
     layer_rows,
     one_human_caption,
@@ -46,13 +46,13 @@ class TestRanks:
     def test_a_rank_is_the_place_that_the_search_gives(self, tmp_path: Path) -> None:
         told: list[tuple[int, int]] = []
         asked = [
-            Description("A dog, on the grass.", 7),
-            Description("a dog", 3),
-            Description("a dog", 5),  # as good as photo 3, and indexed after it
-            Description("a dog -dog", 5),
-            Description("NOT a frisbee", 3),
-            Description("a horse", 5),
-            Description("it is the", 5),
+            SearchedDescription("A dog, on the grass.", 7),
+            SearchedDescription("a dog", 3),
+            SearchedDescription("a dog", 5),  # as good as photo 3, and indexed after it
+            SearchedDescription("a dog -dog", 5),
+            SearchedDescription("NOT a frisbee", 3),
+            SearchedDescription("a horse", 5),
+            SearchedDescription("it is the", 5),
         ]
         with FullText.open(tmp_path) as fulltext:
             fulltext.rebuild(DOCUMENTS)
@@ -104,14 +104,18 @@ class TestComparisons:
         assert first.texts == ["a dog", "a cat", "a cow"]
         assert second.texts == ["a hound", "a kitten", "a cow"]
         assert third.texts == ["a puppy", "a cat", "a cow"]
-        assert first.descriptions == [Description("a hound", 0), Description("a puppy", 0), Description("a kitten", 1)]
+        assert first.descriptions == [
+            SearchedDescription("a hound", 0),
+            SearchedDescription("a puppy", 0),
+            SearchedDescription("a kitten", 1),
+        ]
 
     def test_the_others_are_indexed_and_one_is_asked(self) -> None:
         first, second, third = other_human_captions(self.CAPTIONS)
         assert first.texts == ["a hound . a puppy", "a kitten", ""]
-        assert first.descriptions == [Description("a dog", 0), Description("a cat", 1)]
+        assert first.descriptions == [SearchedDescription("a dog", 0), SearchedDescription("a cat", 1)]
         assert second.texts == ["a dog . a puppy", "a cat", "a cow"]
-        assert third.descriptions == [Description("a puppy", 0)]
+        assert third.descriptions == [SearchedDescription("a puppy", 0)]
 
     def test_of_many_captions_the_first_five_count(self) -> None:
         captions = [tuple("abcdefg")]
@@ -127,7 +131,7 @@ class TestComparisons:
         told: list[tuple[int, int]] = []
         trials = [
             one_text(["a dog", "a black dog", "a cow"], [("Dogs!", "a cow"), ("the black one",), ("horse",)]),
-            Trial(["a cow"], [Description("cows", 0)]),
+            Trial(["a cow"], [SearchedDescription("cows", 0)]),
         ]
         by_bm25 = rank_with_bm25(trials, lambda *at: told.append(at))
         assert by_bm25.tolist() == rank_with_index(trials, DEFAULT_RANKING).tolist() == [1, 4, 1, 4, 1]

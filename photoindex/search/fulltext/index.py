@@ -26,7 +26,7 @@ from photoindex.language.analysis import fingerprint
 from photoindex.search.fulltext import whoosh
 from photoindex.search.fulltext.generations import REMEDY, Current, Generations, discard
 from photoindex.search.fulltext.photo_ids import Documents
-from photoindex.search.fulltext.reader import IndexReader, IndexWriter, Locked, NoIndex, OpenIndex
+from photoindex.search.fulltext.reader import IndexLocked, IndexReader, IndexWriter, NoIndex, OpenIndex
 from photoindex.search.query.parser import parse_query
 from photoindex.search.query.syntax import ParsedQuery, require_all
 from photoindex.search.ranking.explain import reasons
@@ -309,7 +309,7 @@ class FullText:
         try:
             with whoosh.writer(path, memory, self.timeout) as writer:
                 yield writer
-        except Locked:
+        except IndexLocked:
             # writer.lock is ours, so this is no photoindex.
             raise FullTextError(f"another program is writing to the full-text index in {path}: stop it") from None
 

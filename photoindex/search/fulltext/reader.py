@@ -36,7 +36,7 @@ VALUE_FIELDS: Final[Mapping[str, str]] = {
 BETWEEN: Final = "\x1f"  # the word before the first value of such a field, between two and after the last
 
 
-class Locked(Exception):
+class IndexLocked(Exception):
     """Another program is writing to the index."""
 
 
@@ -119,5 +119,5 @@ class Engine(Protocol):
     def writer(self, folder: Path, memory: int, timeout: float) -> AbstractContextManager[IndexWriter]:
         """Return a writer that commits at the end of its block, or leaves the index as it was when the block raises.
 
-        It keeps up to ``memory`` MiB of postings before they go to disk. Raises Locked after ``timeout`` seconds.
+        It keeps up to ``memory`` MiB of postings before they go to disk. Raises IndexLocked after ``timeout`` seconds.
         """

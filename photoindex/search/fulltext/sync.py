@@ -106,7 +106,7 @@ def load_documents(connection: Connection, photo_ids: Sequence[int]) -> list[Doc
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class IndexAgreement:
     """The index compared with the catalogue: photos in it, photos that it lacks, photos that it has without need; and
     photos whose words are yet to be written, which are not counted among them."""
 
@@ -116,7 +116,7 @@ class Agreement:
     waiting: int
 
 
-def compare(database: Database, full_text: FullText) -> Agreement:
+def compare(database: Database, full_text: FullText) -> IndexAgreement:
     """Compare the photos of the index with those of the catalogue. Raises FullTextError when it cannot be read.
 
     Photos that change meanwhile are left out: the index is read between two looks at the catalogue.
@@ -131,7 +131,7 @@ def compare(database: Database, full_text: FullText) -> Agreement:
     (before, waiting), indexed, (after, still_waiting) = look(), full_text.photo_ids(), look()
     settled = indexed - waiting - still_waiting
     lacking = (before & after) - indexed - waiting - still_waiting
-    return Agreement(len(indexed), len(lacking), len(settled - before - after), len(still_waiting))
+    return IndexAgreement(len(indexed), len(lacking), len(settled - before - after), len(still_waiting))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from photoindex.search.fulltext.reader import (
     PHOTO_FIELD,
     TAKEN_FIELD,
     VALUE_FIELDS,
-    Locked,
+    IndexLocked,
     NoIndex,
 )
 from photoindex.search.query import numbers
@@ -255,7 +255,7 @@ def writer(folder: Path, memory: int, timeout: float) -> Iterator[Writer]:
     try:
         segment_writer = _import_module("whoosh.writing").SegmentWriter(opened, limitmb=memory, timeout=timeout)
     except whoosh_index.LockError:
-        raise Locked from None
+        raise IndexLocked from None
     try:
         yield Writer(segment_writer)
         segment_writer.commit()

@@ -43,7 +43,7 @@ from photoindex.search.query.clauses import (
     when_node,
     word_nodes,
 )
-from photoindex.search.query.scanner import OPERATORS, Token, scan
+from photoindex.search.query.scanner import OPERATORS, QueryToken, scan
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, ParsedQuery, Phrase, Ranked, Word
 
 LONGEST_QUERY: Final = 1000  # characters
@@ -122,10 +122,10 @@ class _Part(NamedTuple):
     """A part of a chain of operators: what it asks for, and its first token when it asks for nothing."""
 
     node: Node | None
-    without: Token | None = None
+    without: QueryToken | None = None
 
 
-class _Run:
+class _Clauses:
     """The clauses of a run while it is read."""
 
     def __init__(self) -> None:
@@ -133,10 +133,10 @@ class _Run:
         self.required: dict[Node, None] = {}
         self.excluded: dict[Node, None] = {}
         self.files: dict[str, None] = {}
-        self.dropped: Token | None = None  # a token that asks for nothing
-        self.signs: Token | None = None  # one without any letter or digit
+        self.dropped: QueryToken | None = None  # a token that asks for nothing
+        self.signs: QueryToken | None = None  # one without any letter or digit
 
-    def drop(self, token: Token) -> None:
+    def drop(self, token: QueryToken) -> None:
         self.dropped = self.dropped or token
         if not words(token.text):
             self.signs = self.signs or token
@@ -152,7 +152,7 @@ class _Run:
 class _Parser:
     """Recursive descent: either := all (OR all)*; all := run (AND run)*; run := ([-|NOT] (clause | group))*."""
 
-    def __init__(self, tokens: list[Token], today: date) -> None:
+    def __init__(self, tokens: list[QueryToken], today: date) -> None:
         self._tokens = tokens
         self._today = today
         self._at = 0
@@ -186,7 +186,7 @@ class _Parser:
         return _Part((AnyOf if operator == "OR" else AllOf)(tuple(nodes)))
 
     def _run(self, depth: int) -> _Part:
-        run = _Run()
+        run = _Clauses()
         negative = False
         while (kind := self._peek()) not in ("end", "close", "AND", "OR"):
             token = self._tokens[self._at]
@@ -212,7 +212,7 @@ class _Parser:
             self._at += 1
         return [] if group is None else [group]
 
-    def _clauses(self, token: Token) -> list[Node]:
+    def _clauses(self, token: QueryToken) -> list[Node]:
         nodes = self._nodes(token)
         self.clauses += sum(map(count_words, nodes))
         if token.field is None:
@@ -223,7 +223,7 @@ class _Parser:
                     self.plain.append(node.text)
         return nodes
 
-    def _nodes(self, token: Token) -> list[Node]:
+    def _nodes(self, token: QueryToken) -> list[Node]:
         name, text = token.field or "", token.text
         if name in TAKEN:
             return [taken_node(text, self._today)]
@@ -240,7 +240,7 @@ class _Parser:
         return (phrase_nodes if token.kind == "phrase" else word_nodes)(text, FIELDS.get(name))
 
 
-def _add(run: _Run, token: Token, nodes: list[Node]) -> None:
+def _add(run: _Clauses, token: QueryToken, nodes: list[Node]) -> None:
     """Add the clauses of a token that is not excluded to its run. Raises QueryError for a condition that is empty."""
     if token.field in (None, "name", "file") and not token.text.isalpha() and (key := name_key(token.text)):
         run.files[key] = None

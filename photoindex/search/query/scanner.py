@@ -23,7 +23,7 @@ _TOKEN: Final = r"""(?x)
       | (?P<stray>")"""
 
 
-class Token(NamedTuple):
+class QueryToken(NamedTuple):
     """A part of a query: ``kind`` is open, close, minus, phrase, chunk, when, AND, OR or NOT."""
 
     kind: str
@@ -36,11 +36,11 @@ class Token(NamedTuple):
         return f"{self.field}:{quoted}" if self.field else quoted
 
 
-def scan(text: str) -> list[Token]:
+def scan(text: str) -> list[QueryToken]:
     """Return the tokens of a query. Raises QueryError for a misspelt field, and for one without a value."""
     # NFKC first, so that full-width colons, quotes and digits mean what they look like.
     text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).translate(_QUOTES)
-    tokens: list[Token] = []
+    tokens: list[QueryToken] = []
     depth = 0
     # The pattern of dates takes longer to compile than the rest of a search to read its query.
     pattern = _TOKEN.replace("DATE", _DATE if re.search(dates.MAY_BE_IN_TEXT, text) else "")
@@ -54,34 +54,36 @@ def scan(text: str) -> list[Token]:
         elif kind == "chunk":
             tokens.append(_chunk(match["chunk"]))
         elif kind == "when":
-            tokens.append(Token("chunk", match["when"], TAKEN[0]) if match["taken"] else Token("when", match["when"]))
+            tokens.append(
+                QueryToken("chunk", match["when"], TAKEN[0]) if match["taken"] else QueryToken("when", match["when"])
+            )
         elif kind not in ("space", "stray"):
-            tokens.append(Token(kind))
+            tokens.append(QueryToken(kind))
     return tokens
 
 
-def _phrase(name: str | None, quoted: str) -> list[Token]:
+def _phrase(name: str | None, quoted: str) -> list[QueryToken]:
     if name is None:
-        return [Token("phrase", quoted)]
+        return [QueryToken("phrase", quoted)]
     if name.lower() in NAMES:
-        return [Token("phrase", quoted, name.lower())]
+        return [QueryToken("phrase", quoted, name.lower())]
     _check_name(name)
-    return [Token("chunk", name), Token("phrase", quoted)]
+    return [QueryToken("chunk", name), QueryToken("phrase", quoted)]
 
 
-def _chunk(chunk: str) -> Token:
+def _chunk(chunk: str) -> QueryToken:
     if chunk in OPERATORS:
-        return Token(chunk)
+        return QueryToken(chunk)
     name, colon, value = chunk.partition(":")
     if not colon:
-        return Token("chunk", chunk)
+        return QueryToken("chunk", chunk)
     if name.lower() in NAMES:
         if not value and name.lower() not in TAKEN:
             raise QueryError(f"nothing stands behind {shown(name)}: write {shown(name)}:word, without a space")
-        return Token("chunk", value, name.lower())
+        return QueryToken("chunk", value, name.lower())
     if value and not value.startswith("//"):  # http://...
         _check_name(name)
-    return Token("chunk", chunk)
+    return QueryToken("chunk", chunk)
 
 
 def _check_name(name: str) -> None:

@@ -189,7 +189,7 @@ def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
     return True
 
 
-class Agreement(NamedTuple):
+class MatrixAgreement(NamedTuple):
     """How the matrix on disk stands to the catalogue. ``photos`` have learned terms; ``made``: a matrix of this
     catalogue is there; ``changed`` photos have newer terms, which searches read from the catalogue; ``agrees``: it has
     the photos that it should."""
@@ -200,17 +200,17 @@ class Agreement(NamedTuple):
     agrees: bool
 
 
-def compare(database: Database, folder: Path) -> Agreement:
+def compare(database: Database, folder: Path) -> MatrixAgreement:
     """Compare the matrix with the catalogue; :func:`.termfile.damaged` says whether it is whole."""
     with database.read() as connection:
         state = vector_state(connection)
         expected = term_vectors.photos_with_terms(connection)
         matrix = matrix_file.load_newest(folder, state.identity, state.revision)
         if matrix is None:
-            return Agreement(len(expected), False, 0, True)
+            return MatrixAgreement(len(expected), False, 0, True)
         changed = {vector.photo_id for vector in vectors_after(connection, matrix.stamp.revision)}
     known = set(matrix.photo_ids.tolist())
-    return Agreement(len(expected), True, len(changed), known - changed == expected - changed)
+    return MatrixAgreement(len(expected), True, len(changed), known - changed == expected - changed)
 
 
 def _build(connection: Connection) -> TermMatrix:

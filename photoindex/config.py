@@ -193,10 +193,10 @@ def convert(name: str, value: Any, where: str) -> Any:
             raise TypeError
         if kind is Path:
             return Path(value).expanduser().absolute()
-        found = kind(value)
-        if kind is not str and (not math.isfinite(found) or (isinstance(value, float) and found != value)):
+        converted = kind(value)
+        if kind is not str and (not math.isfinite(converted) or (isinstance(value, float) and converted != value)):
             raise ValueError
-        return found
+        return converted
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ConfigError(f"{where} is {value!r}; it must be {_KINDS[kind]}") from error
 

@@ -99,9 +99,9 @@ def search(
         state = state.select(torch.tensor(parents, device=device))
         words = torch.tensor(next_words, device=device)
     if doubts is not None:
-        finished = [_undoubted(found, row) for found, row in zip(finished, doubts, strict=True)]
+        finished = [_undoubted(own, row) for own, row in zip(finished, doubts, strict=True)]
     if evidence is not None and settings.evidence:
-        finished = [_weighed(found, row, settings.evidence) for found, row in zip(finished, evidence, strict=True)]
+        finished = [_weighed(own, row, settings.evidence) for own, row in zip(finished, evidence, strict=True)]
     for hypotheses in finished:
         hypotheses.sort(key=lambda h: -h.score)
         del hypotheses[width:]
@@ -168,8 +168,8 @@ def _advance(
         for rank, (total, parent, word, sequence) in enumerate(options):
             if word == END:
                 if rank < settings.beam_width or last:
-                    said = sequence[1:]
-                    finished[photo].append(Hypothesis(said, total, _score(total, len(said) + 1, settings)))
+                    words = sequence[1:]
+                    finished[photo].append(Hypothesis(words, total, _score(total, len(words) + 1, settings)))
             elif len(kept) < settings.beam_width:
                 kept.append(((*sequence, word), total))
                 parents.append(parent)

@@ -47,9 +47,9 @@ class WordTerms:
     """What the terms of a photo say of the words of a vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary, terms: tuple[str, ...], device: torch.device) -> None:
-        found = terms_of_words(vocabulary, terms)
-        self._terms = found.clamp(min=0).to(device)  # (V,)
-        self._known = (found >= 0).to(device)  # (V,)
+        places = terms_of_words(vocabulary, terms)
+        self._terms = places.clamp(min=0).to(device)  # (V,)
+        self._known = (places >= 0).to(device)  # (V,)
         persons = [number for number, term in enumerate(terms) if term in PERSON_STEMS]
         self._persons = torch.tensor(persons, dtype=torch.long, device=device)
         self._of_persons = torch.isin(self._terms, self._persons) & self._known  # (V,)
@@ -75,8 +75,8 @@ class WordTerms:
 def terms_of_words(vocabulary: Vocabulary, terms: tuple[str, ...]) -> Tensor:
     """The number of the term that each word of the vocabulary is a form of, (V,); -1: of none."""
     numbers = {term: number for number, term in enumerate(terms)}
-    found = []
+    places = []
     for number, word in enumerate(vocabulary.words):
         parts = content_words(word) if number >= len(SPECIAL) else []
-        found.append(numbers.get(stem(parts[0]), -1) if len(parts) == 1 else -1)
-    return torch.tensor(found)
+        places.append(numbers.get(stem(parts[0]), -1) if len(parts) == 1 else -1)
+    return torch.tensor(places)

@@ -77,10 +77,10 @@ class Checkpoint:
 
     def parts(self) -> dict[str, nn.Module]:
         """The networks it is made of, by the names their weights have in the file."""
-        found: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
+        modules: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
         if self.term_head is not None:
-            found["term_head"] = self.term_head
-        return found
+            modules["term_head"] = self.term_head
+        return modules
 
     def look(self, feature_map: Tensor) -> PhotoFeatures:
         """Feature map (N, C, h, w) -> what the decoder is given of these photos."""

@@ -30,8 +30,8 @@ def choose_device(name: str = "auto") -> torch.device:
 def installed() -> str:
     """One phrase for a person: torch's version and what it finds on this machine."""
     if torch.cuda.is_available():
-        found = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
-        return f"torch {torch.__version__}, CUDA {torch.version.cuda}: {found}"
+        devices = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
+        return f"torch {torch.__version__}, CUDA {torch.version.cuda}: {devices}"
     if torch.backends.mps.is_available():
         return f"torch {torch.__version__}, Apple GPU (mps)"
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU alone"

@@ -278,8 +278,8 @@ def strongest(impacts: Tensor, config: TermHeadConfig) -> list[tuple[list[int], 
     """Impacts (N, terms) -> for each photo its strongest terms, ascending, and their 8-bit impacts (1 to 255)."""
     levels = (impacts / config.scale).round().clamp(max=255).to(torch.int64)
     values, numbers = levels.topk(min(config.kept, levels.shape[1]), dim=1)
-    found = []
+    chosen = []
     for photo_values, photo_numbers in zip(values.tolist(), numbers.tolist(), strict=True):
         pairs = sorted((n, v) for n, v in zip(photo_numbers, photo_values, strict=True) if v)
-        found.append(([n for n, _ in pairs], [v for _, v in pairs]))
-    return found
+        chosen.append(([n for n, _ in pairs], [v for _, v in pairs]))
+    return chosen

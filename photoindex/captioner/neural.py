@@ -100,7 +100,7 @@ class NeuralCaptioner:
         feature_map = self._runtime.see(np.stack(photos))
         labels, kinds = self._labels(self._runtime.classify(feature_map))
         logits = self._runtime.term_logits(feature_map)
-        found = self._runtime.generate(feature_map, logits, self._search)
+        captions = self._runtime.generate(feature_map, logits, self._search)
         terms = self._terms(logits, len(photos))
         decode = self._checkpoint.vocabulary.decode
         return [
@@ -110,7 +110,7 @@ class NeuralCaptioner:
                 kinds[number],
                 terms[number],
             )
-            for number, hypotheses in enumerate(found)
+            for number, hypotheses in enumerate(captions)
         ]
 
     def _terms(self, logits: Tensor | None, photos: int) -> list[TermVector | None]:

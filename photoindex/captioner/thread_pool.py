@@ -37,8 +37,8 @@ class Shares:
         if self._pool is None:
             self._pool = _pool(self._threads, self._cores // self._threads)
         edges = [photos * part // parts for part in range(parts + 1)]
-        found = self._pool.map(torch.inference_mode()(work), map(slice, edges, edges[1:]))
-        return [item for share in found for item in share]
+        shares = self._pool.map(torch.inference_mode()(work), map(slice, edges, edges[1:]))
+        return [item for share in shares for item in share]
 
     def close(self) -> None:
         """End the threads; others are started when there is more to do."""

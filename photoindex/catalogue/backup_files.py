@@ -64,15 +64,15 @@ def backups(path: Path, *kinds: str) -> list[Path]:
     Those with a time that is still to come, by a clock that was ahead, are the last.
     """
     starts = tuple(f"{path.stem}-{kind}-" for kind in kinds or (BEFORE_UPGRADE, DAILY))
-    found = []
+    dated = []
     now = time.time()
     with suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
             if entry.name.startswith(starts) and entry.name.endswith(BACKUP_SUFFIX):
                 with suppress(FileNotFoundError):  # removed by another process
                     made = entry.stat().st_mtime_ns
-                    found.append((made <= now * 1e9, made, path.with_name(entry.name)))
-    return [backup for _, _, backup in sorted(found, reverse=True)]
+                    dated.append((made <= now * 1e9, made, path.with_name(entry.name)))
+    return [backup for _, _, backup in sorted(dated, reverse=True)]
 
 
 def newest_whole(path: Path) -> Path | None:

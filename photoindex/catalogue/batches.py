@@ -68,8 +68,8 @@ class Batches:
     def find(self, *, ended: bool = False) -> list[Batch]:
         """The batches that have not ended, or all, the oldest first."""
         with self._database.read() as connection:
-            found = _load(connection, None if ended else ("active", "paused"))
-        return [batch for batch in found if ended or batch.left]
+            batches = _load(connection, None if ended else ("active", "paused"))
+        return [batch for batch in batches if ended or batch.left]
 
     def others(self) -> dict[str, int]:
         """Jobs of no batch, ``queued`` and ``running``: photos that are new or have changed."""
@@ -108,7 +108,7 @@ class Batches:
                     raise BatchError(f"there is no batch {number}: see `photoindex jobs list --all`")
                 if states[number] in ("cancelled", "done"):
                     raise BatchError(f"batch {number} has ended: it is {states[number]}")
-            open_ones = [number for number, found in states.items() if found not in ("cancelled", "done", state)]
+            open_ones = [number for number, before in states.items() if before not in ("cancelled", "done", state)]
             chosen = [number for number in open_ones if number in ids or not ids]
             if chosen:
                 ended = utc_now() if state == "cancelled" else None
@@ -241,7 +241,7 @@ def _load(connection: Connection, states: Sequence[str] | None) -> list[Batch]:
         if job_state == "running":
             workers[number] = owners
     names = {number: name for name, number in PRIORITIES.items()}
-    found = []
+    batches = []
     for row in rows:
         at_work, waiting = workers.get(row.id, 0), left.get(row.id, 0)
         state: BatchState = row.state
@@ -250,11 +250,11 @@ def _load(connection: Connection, states: Sequence[str] | None) -> list[Batch]:
         if row.state in ("active", "paused") and not waiting:  # whoever did the last has yet to say so
             state = "done"
         rate = row.done / row.seconds * max(1, at_work) if row.done and row.seconds > 0 else None
-        found.append(
+        batches.append(
             Batch(
                 row.id, row.kind, row.query, row.model, state, names[row.priority], row.created_at, row.finished_at,
                 row.total, row.done, failed.get(row.id, 0) if row.finished_at is None else row.failed, waiting, at_work,
                 rate,
             )
         )  # fmt: skip
-    return found
+    return batches

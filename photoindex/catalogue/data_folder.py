@@ -59,17 +59,17 @@ def check_owner(
     if not HAS_MODES:
         return
     try:
-        found = os.stat(folder)
+        status = os.stat(folder)
     except OSError:
         return  # told better by whoever opens what is in it
     user = os.geteuid() if user is None else user
-    if found.st_uid not in (user, _ROOT) and _keeps_modes(folder):
+    if status.st_uid not in (user, _ROOT) and _keeps_modes(folder):
         raise CatalogueError(
-            f"the data folder {folder} belongs to another user ({_name_of(found.st_uid)}), who could have put anything "
-            "into it: name another --data-dir"
+            f"the data folder {folder} belongs to another user ({_name_of(status.st_uid)}), who could have put "
+            "anything into it: name another --data-dir"
         )
-    by_group = found.st_mode & stat.S_IWGRP and not (is_private_group or _is_private_group)(found.st_gid)
-    if (by_group or found.st_mode & stat.S_IWOTH) and _keeps_modes(folder):
+    by_group = status.st_mode & stat.S_IWGRP and not (is_private_group or _is_private_group)(status.st_gid)
+    if (by_group or status.st_mode & stat.S_IWOTH) and _keeps_modes(folder):
         from photoindex.system.terminal import shell_quoted  # here, for the same reason as tempfile below
 
         raise CatalogueError(
@@ -99,9 +99,9 @@ def close_to_others(folder: Path) -> None:
 def _close(path: Path) -> None:
     """Leave a file or folder to its owner, unless it is a link, or another's."""
     with suppress(OSError):
-        found = os.lstat(path)
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & _OTHERS and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        status = os.lstat(path)
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & _OTHERS and (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             os.chmod(path, mode & ~_OTHERS)
 
 
@@ -133,8 +133,8 @@ def _is_private_group(group: int) -> bool:
     if group != os.getegid() or os.geteuid() == _ROOT:
         return group == _ROOT and os.geteuid() == _ROOT
     with suppress(KeyError):
-        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
-        return found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
+        user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+        return members.gr_name == user.pw_name and set(members.gr_mem) <= {user.pw_name}
     return False
 
 

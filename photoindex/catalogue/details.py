@@ -23,12 +23,12 @@ def photo_at(connection: Connection, path: Path) -> Photo | None:
     Raises :class:`FolderError` when the library never met that path.
     """
     place = absolute(path)
-    found = files.photo_at(connection, place)
-    if found is None:
+    ids = files.photo_at(connection, place)
+    if ids is None:
         raise FolderError(f"{place} is not in the library: add it with: photoindex index {shell_quoted(place.parent)}")
-    if found[1] is None:
+    if ids[1] is None:
         return None
-    photo = photos.load_photos(connection, [found[1]], files.paths_of(connection, [found[1]]))[0]
+    photo = photos.load_photos(connection, [ids[1]], files.paths_of(connection, [ids[1]]))[0]
     terms = photo.terms + term_vectors.terms_of(connection, photo.id)
     return dataclasses.replace(photo, terms=terms, companions=companions_of(connection, photo))
 

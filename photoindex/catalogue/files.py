@@ -108,7 +108,7 @@ def stored_rows_at(connection: Connection, places: Iterable[tuple[int, str]]) ->
 def rows_at(connection: Connection, paths: Iterable[Path]) -> dict[Path, FileRow]:
     """Return the rows of those of these paths that are known as files, present or missing."""
     roots = list_roots(connection)
-    found: dict[Path, FileRow] = {}
+    rows: dict[Path, FileRow] = {}
     for chunk in chunks(paths):
         places = {
             (root.id, path.relative_to(root.path).as_posix()): path
@@ -119,16 +119,16 @@ def rows_at(connection: Connection, paths: Iterable[Path]) -> dict[Path, FileRow
         for place, row in stored_rows_at(connection, places).items() if places else ():
             if place in places:
                 missing = row.missing_since is not None
-                found[places[place]] = FileRow(row.id, row.root_id, row.photo_id, row.main_id, missing)
-    return found
+                rows[places[place]] = FileRow(row.id, row.root_id, row.photo_id, row.main_id, missing)
+    return rows
 
 
 def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
     """Note that these files are gone; what is known of their photos is kept. Returns how many were known."""
-    found = present_below(connection, paths)
-    for ids in found.values():
+    present = present_below(connection, paths)
+    for ids in present.values():
         mark_files_missing(connection, ids)
-    return sum(map(len, found.values()))
+    return sum(map(len, present.values()))
 
 
 def mark_removed(connection: Connection, paths: Iterable[Path]) -> list[int]:
@@ -141,14 +141,14 @@ def mark_removed(connection: Connection, paths: Iterable[Path]) -> list[int]:
 def present_below(connection: Connection, paths: Iterable[Path]) -> dict[int, list[int]]:
     """Return the ids of the present files at or below any of these paths, by the root they belong to."""
     wanted = list(dict.fromkeys(paths))
-    found: dict[int, dict[int, None]] = {}
+    by_root: dict[int, dict[int, None]] = {}
     files_there = {path: row for path, row in rows_at(connection, wanted).items() if not row.missing}
     for row in files_there.values():
-        found.setdefault(row.root_id, {})[row.id] = None
+        by_root.setdefault(row.root_id, {})[row.id] = None
     others = {path for path in wanted if path not in files_there}
     for row in _present_below_any(connection, others):
-        found.setdefault(row.root_id, {})[row.id] = None
-    return {root_id: list(ids) for root_id, ids in found.items()}
+        by_root.setdefault(row.root_id, {})[row.id] = None
+    return {root_id: list(ids) for root_id, ids in by_root.items()}
 
 
 def _present_below_any(connection: Connection, places: Collection[Path]) -> Iterator[FileRow]:
@@ -292,7 +292,7 @@ def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> Non
 
 def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[list[Path], list[Path]]]:
     """For each photo the paths that hold it now, and those that did when they were last seen; each sorted."""
-    found: dict[int, tuple[list[Path], list[Path]]] = {photo_id: ([], []) for photo_id in photo_ids}
+    by_photo: dict[int, tuple[list[Path], list[Path]]] = {photo_id: ([], []) for photo_id in photo_ids}
     for chunk in chunks(photo_ids):
         rows = connection.execute(
             select(file.c.photo_id, file.c.relative_path, file.c.missing_since, root.c.path)
@@ -300,11 +300,11 @@ def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tupl
             .where(file.c.photo_id.in_(chunk))
         )
         for row in rows:
-            found[row.photo_id][row.missing_since is not None].append(Path(row.path, row.relative_path))
-    for present, missing in found.values():
+            by_photo[row.photo_id][row.missing_since is not None].append(Path(row.path, row.relative_path))
+    for present, missing in by_photo.values():
         present.sort()
         missing.sort()
-    return found
+    return by_photo
 
 
 def photo_at(connection: Connection, path: Path) -> tuple[int, int | None] | None:
@@ -385,11 +385,11 @@ def other_holders(connection: Connection, file_ids: Sequence[int]) -> dict[int, 
 
 def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
     """Those of these files whose content is known."""
-    found: set[int] = set()
+    chosen_ids: set[int] = set()
     for chunk in chunks(ids):
         chosen = file.c.id.in_(chunk) & file.c.photo_id.is_not(None)
-        found.update(connection.execute(select(file.c.id).where(chosen)).scalars())
-    return found
+        chosen_ids.update(connection.execute(select(file.c.id).where(chosen)).scalars())
+    return chosen_ids
 
 
 def count_present(connection: Connection, root_id: int, *, unread: bool = False) -> int:

@@ -78,9 +78,9 @@ def without_fingerprint(connection: Connection) -> list[Unprinted]:
     ]
 
 
-def save_fingerprints(connection: Connection, found: Sequence[tuple[int, bytes]]) -> None:
+def save_fingerprints(connection: Connection, fingerprints: Sequence[tuple[int, bytes]]) -> None:
     """(photo id, fingerprint) each."""
-    for photo_id, fingerprint in found:
+    for photo_id, fingerprint in fingerprints:
         connection.execute(update(photo).where(photo.c.id == photo_id).values(fingerprint=fingerprint))
 
 

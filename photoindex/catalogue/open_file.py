@@ -32,10 +32,10 @@ class OpenFile:
             self._check(f"{self._path}{LOG}", self._log, "catalogue's log")
 
     def _check(self, place: str, expected: _Identity | None, what: str) -> None:
-        found = _identity(place)
-        if found == expected:
+        present = _identity(place)
+        if present == expected:
             return
-        how = "deleted or moved" if found is None else "replaced by another file"
+        how = "deleted or moved" if present is None else "replaced by another file"
         raise CatalogueReplaced(
             f"the {what} {place} was {how} while photoindex used it, so nothing more is written: put it back, or leave "
             "it so, and start again"
@@ -44,9 +44,9 @@ class OpenFile:
 
 def _identity(place: str) -> _Identity | None:
     try:
-        found = os.stat(place)
+        status = os.stat(place)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise CatalogueUnavailable(f"the catalogue {place} cannot be reached: {error.strerror or error}") from error
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

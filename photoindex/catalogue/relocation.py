@@ -119,13 +119,13 @@ def move_tree(connection: Connection, old: Path, new: Path) -> int:
 def taken_over(connection: Connection, place: Path, roots: Iterable[Root]) -> list[Root]:
     """Return those of these roots most of whose photos are held by files at or below ``place`` as well."""
     here = {row.photo_id for _, row in files_below(connection, place, PRESENT)}
-    found = []
+    inner = []
     for each in roots:
         rows = (row for _, row in files_below(connection, each.path, PRESENT))
         held = [row.photo_id for row in rows if row.photo_id is not None]
         if held and 2 * sum(photo_id in here for photo_id in held) > len(held):
-            found.append(each)
-    return found
+            inner.append(each)
+    return inner
 
 
 def _files_of(connection: Connection, owner: Root) -> Iterable[tuple[Path, FileRow]]:

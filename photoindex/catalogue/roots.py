@@ -46,9 +46,9 @@ class WatchNote:
 
 def ensure_root(connection: Connection, path: Path) -> Root:
     """The root that ``path`` (a folder) belongs to: the deepest one at or above it, or a new one at ``path``."""
-    found = root_of(list_roots(connection), path)
-    if found is not None:
-        return found
+    known = root_of(list_roots(connection), path)
+    if known is not None:
+        return known
     device = path.stat().st_dev
     added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
     assert added.inserted_primary_key is not None

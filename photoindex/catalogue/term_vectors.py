@@ -15,13 +15,13 @@ from photoindex.types import Term, TermVector, VectorBatch
 BATCH = 5000  # vectors read at once when all are: a megabyte
 
 
-def save_vectors(connection: Connection, said: Mapping[int, TermVector | None], model_id: int) -> None:
+def save_vectors(connection: Connection, vectors: Mapping[int, TermVector | None], model_id: int) -> None:
     """Replace what is known of photos' terms, by id. ``None``, from a model without any, leaves a photo without."""
     known: set[int] = set()
-    for ids in chunks(said):
+    for ids in chunks(vectors):
         query = select(term_vector.c.photo_id).where(term_vector.c.photo_id.in_(ids))
         known |= set(connection.execute(query).scalars())
-    changed = [photo_id for photo_id in said if photo_id in known or said[photo_id] is not None]
+    changed = [photo_id for photo_id in vectors if photo_id in known or vectors[photo_id] is not None]
     if not changed:
         return
     # The row of the counter stays locked until this transaction ends, so that revisions are committed in their order
@@ -31,7 +31,7 @@ def save_vectors(connection: Connection, said: Mapping[int, TermVector | None], 
     new: list[tuple[int, bytes, int]] = []
     old: list[tuple[int, bytes, int]] = []
     for revision, photo_id in enumerate(changed, last - len(changed) + 1):
-        vector = said[photo_id]
+        vector = vectors[photo_id]
         # Not deleted when there is none: an empty vector with a new revision tells others that the old one went.
         entries = b"" if vector is None else pack_vector(vector)
         (old if photo_id in known else new).append((photo_id, entries, revision))
@@ -77,5 +77,5 @@ def terms_of(connection: Connection, photo_id: int) -> tuple[Term, ...]:
     words, vector = unpack_words(row.terms), unpack_vector(row.entries)
     pairs = zip(vector.ids.tolist(), vector.impacts.tolist(), strict=True)
     known = ((words[number], impact) for number, impact in pairs if number < len(words))
-    found = [Term(word, impact * row.term_scale, LEARNED_SOURCE) for word, impact in known]
-    return tuple(sorted(found, key=lambda term: -term.weight))
+    terms = [Term(word, impact * row.term_scale, LEARNED_SOURCE) for word, impact in known]
+    return tuple(sorted(terms, key=lambda term: -term.weight))

@@ -69,8 +69,8 @@ def write_contact_sheet(path: Path, query: str, hits: Sequence[Hit], pictures: I
 
 def _cell(hit: Hit, picture: bytes | None) -> str:
     caption = "".join(
-        f"<mark>{html.escape(visible(piece))}</mark>" if found else html.escape(visible(piece))
-        for piece, found in caption_pieces(hit)
+        f"<mark>{html.escape(visible(piece))}</mark>" if is_match else html.escape(visible(piece))
+        for piece, is_match in caption_pieces(hit)
     )
     if picture is None:
         shown = '<span class="none">cannot be read</span>'

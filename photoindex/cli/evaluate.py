@@ -273,8 +273,8 @@ def _measure(
     if tutorial is not None:
         new = [photo for photo in photos if photo.path not in greedy]
         greedy.update(zip((photo.path for photo in new), _greedy(context, new, tutorial, device), strict=True))
-        said = [greedy[photo.path] for photo in photos]
-        compared = {"one greedy caption": [search_scores.one_text(said, captions)], **compared}
+        captioned = [greedy[photo.path] for photo in photos]
+        compared = {"one greedy caption": [search_scores.one_text(captioned, captions)], **compared}
     for name, trials in compared.items():
         rows.append((name, partial(search_scores.rank_with_index, trials, DEFAULT_RANKING)))
         rows.append((f"{name}, BM25", partial(search_scores.rank_with_bm25, trials)))

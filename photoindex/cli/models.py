@@ -31,16 +31,16 @@ def list_models(context: Context, /, as_json: bool) -> None:
     default, setting = model_folder(DEFAULT_MODEL).name, context.settings().model
     in_use = _shipped_name(setting)
     names = shipped_models() + ([] if in_use in shipped_models() else [in_use])
-    found = [_described(name, captioned, default=default, in_use=in_use) for name in names]
-    found += [
+    described = [_described(name, captioned, default=default, in_use=in_use) for name in names]
+    described += [
         {"name": None, "identity": identity, "default": False, "in_use": False, "bytes": None, "photos": photos}
         for identity, photos in captioned.items()
-        if identity not in {model["identity"] for model in found}
+        if identity not in {model["identity"] for model in described}
     ]
     if as_json:
-        write_json(found)
+        write_json(described)
         return
-    for model in found:
+    for model in described:
         size = "not here" if model["bytes"] is None else human_size(model["bytes"])
         notes = [note for note in ("in_use", "default") if model[note]]
         marks = f"  ({', '.join(notes)})".replace("_", " ") if notes else ""
@@ -72,16 +72,16 @@ def use(context: Context, /, name: str) -> None:
     other models stay, and are searched, until `photoindex reindex --stale` replaces them.
     """
     folder = model_folder(name)
-    found = inspect_folder(folder)
+    model = inspect_folder(folder)
     from photoindex.library import load_checkpoint  # imports torch
 
     load_checkpoint(folder)
     shipped = name == DEFAULT_MODEL or folder == model_folder(DEFAULT_MODEL).parent / name
     write_setting(context, "model", name if shipped else str(folder.absolute()))
-    context.say(f"captions are made by {found.identity} from now on")
+    context.say(f"captions are made by {model.identity} from now on")
     if not (folder / CARD).is_file():
         context.say(f"it has no {CARD}: what it learned from, and what it is bad at, is not known")
-    others = {identity: photos for identity, photos in _captioned(context).items() if identity != found.identity}
+    others = {identity: photos for identity, photos in _captioned(context).items() if identity != model.identity}
     for identity, photos in others.items():
         context.say(f"{counted(photos, 'photo was', 'photos were')} captioned by {identity}")
     if others:

@@ -119,13 +119,13 @@ def _root(text: str) -> str:
 def _password(file: Path | None) -> str | None:
     if file is not None:
         try:
-            found = file.read_text("utf-8").partition("\n")[0].strip()
+            password = file.read_text("utf-8").partition("\n")[0].strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot read the password in {file}: {error}") from error
     else:
-        found = os.environ.get(PASSWORD_VARIABLE, "")
-        if not found:
+        password = os.environ.get(PASSWORD_VARIABLE, "")
+        if not password:
             return None
-    if len(found) < SHORTEST_PASSWORD:
-        raise ConfigError(f"the password has {len(found)} characters: take {SHORTEST_PASSWORD} or more")
-    return found
+    if len(password) < SHORTEST_PASSWORD:
+        raise ConfigError(f"the password has {len(password)} characters: take {SHORTEST_PASSWORD} or more")
+    return password

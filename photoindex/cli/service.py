@@ -156,5 +156,5 @@ def _check(commands: Sequence[Sequence[str]]) -> None:
 def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise ServiceError(f"{_shell_line(command)} failed: {said or f'exit status {done.returncode}'}")
+        message = " ".join((done.stderr or done.stdout).split())
+        raise ServiceError(f"{_shell_line(command)} failed: {message or f'exit status {done.returncode}'}")

@@ -176,7 +176,7 @@ def train(
             sources=[path.name for path in (*data, *noisy, *labelled, *texts)],
             progress=lambda progress: _report(context, display, progress),
         )
-    best = ", ".join(f"{stage} {found['best_epoch']}" for stage, found in record["stages"].items())
+    best = ", ".join(f"{stage} {stage_record['best_epoch']}" for stage, stage_record in record["stages"].items())
     context.say(f"wrote the model to {output} (best epochs: {best})")
 
 

@@ -1,4 +1,4 @@
-"""Compares what lies on the disk with what was known of it. Pure: reads no disk and keeps no state."""
+"""Compare scanned files with known ones. Reads no disk and keeps no state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FolderChanges:
     """How scanned files differ from the known ones. ``new``, ``changed`` and ``undated`` in scan order, ``missing``
     sorted.
 
-    ``undated`` are those of the ``unchanged`` files whose change time was not known before: it is to be remembered.
+    ``undated`` are those of the ``unchanged`` files whose change time was not known before: it must be stored.
     """
 
     new: tuple[ScannedFile, ...]
@@ -32,7 +32,7 @@ class FolderChanges:
 def compare(
     scanned: Iterable[ScannedFile], known: Mapping[Path, FileStat], *, unreadable: Iterable[Path] = ()
 ) -> FolderChanges:
-    """Sort the scanned files into new, changed and unchanged, and find the known ones that were not met.
+    """Sort the scanned files into new, changed and unchanged, and find the known ones that are missing.
 
     :meth:`.FileStat.is_unchanged` says what counts as changed. ``known`` must hold only what the scan could have met.
     Known files at or below an ``unreadable`` path (those a scan reported to its ``on_problem``) are not called missing:
@@ -63,7 +63,7 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """What a walk met: how many files, how many of them unchanged, and the others, in the order of the walk.
+    """The result of a walk: the number of files, how many are unchanged, and the others, in the order of the walk.
 
     ``beside`` are the known files, changed or not, whose sidecars are others than before.
     """
@@ -81,37 +81,37 @@ def sift(
     make: Callable[[str, os.stat_result, str], ScannedFile],
     each: Callable[[int, str], None] = lambda seen, path: None,
 ) -> Sifted:
-    """Tell the files that are as they were known to be from those that ``compare`` is to judge.
+    """Separate unchanged files from those that :func:`compare` must look at.
 
-    What is unchanged is taken out of ``known``, so that what differs and what was not met is left there. Of the hundred
-    thousand files of a tree that has not changed nothing is made; ``make`` is called for the others. ``sidecars``
-    holds the state in which the sidecars of a file were read, of files that had some. ``each`` is told the number of
-    files so far and the last one's path, every 500 files.
+    Unchanged files are removed from ``known``; changed and missing ones stay. No objects are made of unchanged files,
+    which are nearly all of a large tree; ``make`` is called for the others. ``sidecars`` holds the state in which the
+    sidecars of a file were read, of files that had some. ``each`` is called every 500 files with the number of files so
+    far and the last path.
     """
     seen = unchanged = 0
     others: list[ScannedFile] = []
     other_beside: list[Path] = []
-    for path, found, beside in met:
+    for path, status, beside in met:
         seen += 1
         before = known.get(path)
         if (sidecars or beside) and before is not None and sidecars.get(path, "") != beside:
             other_beside.append(Path(path))
         # Most files are exactly as they were; the rule itself is asked about the others alone.
         if before is not None and (
-            before == (found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
-            or (before[3] is not None and are_unchanged(before, numbers_of(found)))
+            before == (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+            or (before[3] is not None and are_unchanged(before, numbers_of(status)))
         ):
             del known[path]
             unchanged += 1
         else:
-            others.append(make(path, found, beside))
+            others.append(make(path, status, beside))
         if seen % TELL_EVERY == 0:
             each(seen, path)
     return Sifted(seen, unchanged, tuple(others), tuple(other_beside))
 
 
 def events(changes: FolderChanges, known: Mapping[Path, FileStat]) -> Iterator[FileEvent]:
-    """The file events that lead from ``known`` to what ``changes`` found.
+    """Yield the file events that lead from ``known`` to the scanned state.
 
     A missing file and a new one with the same inode, size and modification time are one file that moved, unless several
     files could be meant. (A rename gives it another change time.) Moves come first, so that a path freed by one is not
@@ -140,5 +140,5 @@ def events(changes: FolderChanges, known: Mapping[Path, FileStat]) -> Iterator[F
 
 
 def _moved_alike(stat: FileStat) -> tuple[int, ...]:
-    """What a file keeps when it is moved."""
+    """Return the state that a file keeps when it is moved."""
     return stat.inode, stat.size, stat.mtime_ns

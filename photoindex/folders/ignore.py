@@ -1,7 +1,7 @@
-"""Files named ``.photoindexignore``: rules, in the syntax of gitignore(5), for what lies below the folder they are in.
+"""Read ``.photoindexignore`` files: rules in the syntax of gitignore(5) for everything below their folder.
 
-As with git, the last rule of a file that fits decides; a file deeper down overrules those above it; and what lies in a
-folder that is left out cannot be taken back in.
+As with git, the last matching rule of a file decides, a deeper file overrides those above it, and nothing inside an
+ignored folder can be included again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Layer:
                 self.names.setdefault(rule.name, []).insert(0, (number, rule))
 
     def decide(self, path: Sequence[str], *, is_folder: bool) -> bool | None:
-        """Return whether the last rule that fits leaves the path out; ``None`` when none fits."""
+        """Return whether the last matching rule ignores the path; ``None`` when none matches."""
         fitting = (each for each in self.names.get(path[-1], ()) if is_folder or not each[1].only_folders)
         latest, rule = next(fitting, (-1, None))
         for number, other in self.others:
@@ -56,7 +56,7 @@ class _Layer:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRules:
-    """The rules that hold for what lies directly in one folder, those of the deepest file first."""
+    """The rules for the content of one folder, those of the deepest file first."""
 
     layers: tuple[_Layer, ...] = ()
 
@@ -97,8 +97,8 @@ class IgnoreFiles:
         problem: OSError | None = None
         signature: _Signature
         try:
-            found = os.stat(path)
-            signature = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            status = os.stat(path)
+            signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
                 self._read.pop(path, None)
@@ -111,7 +111,7 @@ class IgnoreFiles:
         try:
             if problem is not None:
                 raise problem
-            rules = self._parsed(path, _lines(path, found))
+            rules = self._parsed(path, _lines(path, status))
             above = os.path.join(folder, "").replace(os.sep, "/") if folder.parts else ""
             layer = _Layer(above, rules) if rules else None
         except OSError as error:
@@ -148,11 +148,11 @@ class IgnoreFiles:
         return rules
 
 
-def _lines(path: Path, found: os.stat_result) -> list[str]:
+def _lines(path: Path, status: os.stat_result) -> list[str]:
     """Raises OSError, also for what is no small regular file: a pipe of that name would be waited on for ever."""
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise OSError("it is no regular file")
-    if found.st_size > MAX_BYTES:
+    if status.st_size > MAX_BYTES:
         raise OSError(f"it has more than {MAX_BYTES} bytes")
     # Names of files may be any bytes; the paths they are compared with come decoded like this too.
     text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")

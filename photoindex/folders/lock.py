@@ -1,4 +1,4 @@
-"""One watcher a folder: whoever watches it holds a lock, and says who it is for the one who comes second.
+"""Allow one watcher for each folder, by a lock that names the process that holds it.
 
 watchers/
   <digest of the folder's path>.lock   held as long as the watcher lives; the system frees it when it dies
@@ -20,9 +20,9 @@ from photoindex.errors import FolderError
 
 @contextmanager
 def held(folder: Path, where: Path) -> Iterator[None]:
-    """Be the one watcher of ``folder`` for as long as the block lasts; the locks are kept in the folder ``where``.
+    """Hold the lock of ``folder`` for the block; the locks are kept in the folder ``where``.
 
-    Raises :class:`FolderError`, naming the process and its host, when there is one already.
+    Raises :class:`FolderError`, with the process and its host, when another holds it.
     """
     # Imported here: it loads asyncio, which those who only scan do not need.
     from filelock import FileLock, Timeout
@@ -48,7 +48,7 @@ def held(folder: Path, where: Path) -> Iterator[None]:
 
 def _who(owner: Path) -> str:
     try:
-        found = json.loads(owner.read_text(encoding="utf-8"))
-        return f"process {int(found['pid'])} on {ascii(found['host'])[1:-1]}"
+        holder = json.loads(owner.read_text(encoding="utf-8"))
+        return f"process {int(holder['pid'])} on {ascii(holder['host'])[1:-1]}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -1,4 +1,4 @@
-"""Which kind of file system a path is on and who has a file open, where the system says so (Linux)."""
+"""Look up the file system of a path, and the processes that have a file open (Linux only)."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def read_mountinfo() -> str:
-    """What the system says of all mounts. Raises OSError where it does not."""
+    """Return the system's list of mounts. Raises OSError where there is none."""
     return Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def file_system(path: Path, mountinfo: Callable[[], str] = read_mountinfo) -> str | None:
-    """The kind of the file system that ``path``, or its nearest existing parent, is on: ``ext4``; ``None`` where
-    nobody says. ``mountinfo`` reads what proc(5) describes as ``/proc/[pid]/mountinfo``."""
+    """Return the type of the file system of ``path`` or its nearest existing parent, such as ``ext4``; ``None`` where
+    it is unknown. ``mountinfo`` reads what proc(5) describes as ``/proc/[pid]/mountinfo``."""
     place = Path(os.path.realpath(path))
-    found: tuple[int, str] | None = None
+    deepest: tuple[int, str] | None = None
     for mounted, kind in _mounts(mountinfo):
         # Of two mounts at one place the later one is seen.
-        if is_at_or_below(place, mounted) and (found is None or len(mounted.parts) >= found[0]):
-            found = len(mounted.parts), kind
-    return None if found is None else found[1]
+        if is_at_or_below(place, mounted) and (deepest is None or len(mounted.parts) >= deepest[0]):
+            deepest = len(mounted.parts), kind
+    return None if deepest is None else deepest[1]
 
 
 def mounted_below(path: Path, mountinfo: Callable[[], str] = read_mountinfo) -> dict[Path, str]:
-    """The file systems that are mounted below ``path``, links in it resolved: where, and of which kind."""
+    """Return the file systems mounted below ``path``, its links resolved, as (place, type)."""
     place = Path(os.path.realpath(path))
     return {mounted: kind for mounted, kind in _mounts(mountinfo) if place in mounted.parents}
 
@@ -55,23 +55,23 @@ def _mounts(mountinfo: Callable[[], str]) -> Iterator[tuple[Path, str]]:
 
 
 def is_network(kind: str | None) -> bool:
-    """Whether a file system of this kind is shared with other machines."""
+    """Return whether a file system of this type is shared with other machines."""
     return kind is not None and (kind in _NETWORK or _NETWORK_FUSE.fullmatch(kind) is not None)
 
 
 def sends_no_events(kind: str | None) -> bool:
-    """Whether changes on a file system of this kind may come without events: those made by another machine, or by the
+    """Return whether changes on a file system of this type may send no events: those made by another machine, or by the
     program behind a FUSE mount. (``fuseblk`` is a disk of this machine, such as NTFS.)"""
     return is_network(kind) or (kind is not None and (kind == "fuse" or kind.startswith("fuse.")))
 
 
 def holders(path: Path) -> list[int]:
-    """The processes, besides this one, that have the file at ``path`` open, as far as this user may know."""
+    """Return the other processes that have the file at ``path`` open, as far as this user may see."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return []
-    return sorted(int(name) for name in _processes() if int(name) != os.getpid() and _holds(name, found))
+    return sorted(int(name) for name in _processes() if int(name) != os.getpid() and _holds(name, status))
 
 
 def _processes() -> list[str]:
@@ -81,11 +81,11 @@ def _processes() -> list[str]:
         return []
 
 
-def _holds(process: str, found: os.stat_result) -> bool:
+def _holds(process: str, status: os.stat_result) -> bool:
     try:
         for name in os.listdir(f"/proc/{process}/fd"):
             with suppress(OSError):
-                if os.path.samestat(os.stat(f"/proc/{process}/fd/{name}"), found):
+                if os.path.samestat(os.stat(f"/proc/{process}/fd/{name}"), status):
                     return True
     except OSError:  # another user's, or it has ended
         pass

@@ -1,9 +1,9 @@
-"""Reports what happens below the watched folders: by events where they arrive, by polling where they do not.
+"""Report changes below watched folders: by events where they arrive, by polling where they do not.
 
-watchdog delivers the events, and stays silent about four things that would lose photos: a tree too large for the
-kernel's watch limit is watched in part, a watch whose folder was unmounted or replaced goes dead, linked folders are
-not watched at all, and what another machine does on a network file system sends no events. So a second thread, every
-``poll_seconds``, looks after each root and polls what has no events.
+watchdog delivers the events. It does not report four problems that would lose photos: a tree too large for the kernel's
+watch limit is watched in part, a watch ends when its folder is unmounted or replaced, linked folders are not watched,
+and changes by another machine on a network file system send no events. So a second thread checks each root every
+``poll_seconds`` and polls what has no events.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ POLLING_SHARE = 0.1  # the most of its time that is spent on scanning a root: a 
 
 
 class _EventsLost(FileSystemEvent):
-    """Goes through watchdog's own queue, so that it keeps its place among the other events."""
+    """Says that events were lost. It goes through watchdog's queue, to keep its place among the other events."""
 
     event_type = "overflow"
 
 
 @dataclass(slots=True)
 class _Watched:
-    """A root that events arrive for."""
+    """A root that is watched by events."""
 
     root: Path
     real: Path  # what watchdog is given: it would watch a link itself, not the folder behind it
@@ -64,15 +64,15 @@ class FolderObserver:
     """Watches folders and calls ``on_event`` with each :class:`FileEvent`.
 
     Files are reported when ``photo_filter`` accepts them and every folder on the way; so are ignore files, where events
-    arrive (where they do not, the photos are reported that come or go by their rules). A folder's event speaks for
-    all that lies in it: ``written`` says that it came, so scan it; ``moved`` and ``removed`` hold for everything below.
-    ``overflow`` says that events of that root were lost, so scan and compare all of it. A written file may be
-    half-written still: see :class:`~photoindex.folders.settle.Settler`. A change behind a link to a single file is seen
-    only where the root is polled, or by the next full comparison.
+    arrive (where they do not, the photos are reported that appear or disappear by their rules). A folder's event stands
+    for everything in it: ``written`` means that the folder is new and must be scanned; ``moved`` and ``removed`` apply
+    to everything below. ``overflow`` means that events of that root were lost and all of it must be compared. A written
+    file may be incomplete: see :class:`~photoindex.folders.settle.Settler`. A change behind a link to a single file is
+    seen only where the root is polled, or by the next full comparison.
 
-    ``on_event`` runs in threads of this object, from before :meth:`start` returns, never twice at once. While it runs
-    later events wait: it should hand over and return. It must not call :meth:`stop`. An exception it raises is logged
-    and told by :meth:`problems`, and that event is lost.
+    ``on_event`` is called by threads of this object, one call at a time, from before :meth:`start` returns. Later
+    events wait for it, so it should return soon. It must not call :meth:`stop`. An exception that it raises is logged
+    and listed by :meth:`problems`, and that event is lost.
 
     ``poll_seconds`` is how often roots without events are scanned and the health of the others is checked; a root whose
     scans take long is scanned less often. ``mode``: ``polling`` scans all roots, ``events`` relies on events also on
@@ -114,7 +114,7 @@ class FolderObserver:
         self._reasons: dict[Path, str] = {}  # why a root is polled
 
     def start(self) -> None:
-        """Begin to watch; on return every later change is seen. Does nothing when started already.
+        """Start watching: every change after the return is reported. Do nothing when already started.
 
         Takes one walk of each root. Raises :class:`FolderError` when a root does not exist or is not a folder; then
         nothing is watched. With ``wait_for_roots`` such a root is watched as soon as it is a folder, which an
@@ -143,7 +143,8 @@ class FolderObserver:
         self._keeper.start()
 
     def stop(self) -> None:
-        """Stop watching and wait for the threads to end; no event comes after. May be called again, or before start."""
+        """Stop watching and wait for the threads to end; no event is reported afterwards. May be called again, or
+        before start."""
         if threading.current_thread() in (self._keeper, self._observer):
             raise RuntimeError("stop() was called from on_event, which it would wait for")
         self._stopping.set()
@@ -158,7 +159,7 @@ class FolderObserver:
         self._polled.clear()
 
     def mode(self, root: Path) -> Mode:
-        """How ``root`` is watched now. Raises :class:`FolderError` for what is not a root, and when not started."""
+        """Return how ``root`` is watched now. Raises :class:`FolderError` when it is no root, or before the start."""
         root = _absolute(root)
         if root in self._watched:
             return "events"
@@ -167,16 +168,16 @@ class FolderObserver:
         raise FolderError(f"{root} is not being watched")
 
     def problems(self) -> list[str]:
-        """What the user should know of the watching, one line each, oldest first. Empty when all is well."""
+        """Return the problems of watching, a line each, oldest first."""
         return list(self._notices.values())
 
     def why_polled(self, root: Path) -> str | None:
-        """Why ``root`` is scanned again and again instead of watched; ``None`` when it is watched."""
+        """Return why ``root`` is polled instead of watched by events; ``None`` when it is not polled."""
         return self._reasons.get(_absolute(root))
 
     def watches(self, root: Path) -> int | None:
-        """How many watches of the system ``root`` holds, one a folder; ``None`` where nobody counts them, and for a
-        root that is polled. A root inside another holds none of its own."""
+        """Return the number of system watches that ``root`` uses, one a folder; ``None`` where the system does not
+        count them and for a polled root. A root inside another uses none of its own."""
         tree = self._watched.get(_absolute(root))
         if tree is None or self._limits.allowed() is None:
             return None
@@ -184,7 +185,7 @@ class FolderObserver:
         return tree.survey.folders if others.isdisjoint(tree.real.parents) else 0
 
     def _start_observer(self) -> str | None:
-        """Start watchdog; returns why it cannot be used, if so."""
+        """Start watchdog. Return why it cannot be used, or ``None``."""
         if self._wanted == "polling":
             return "watch_mode is polling"
         try:
@@ -198,10 +199,10 @@ class FolderObserver:
         return None
 
     def _begin(self, root: Path, refusal: str | None) -> None:
-        found = check_folder(root)
+        status = check_folder(root)
         if refusal is None:
             real = Path(os.path.realpath(root))
-            tree = _Watched(root, real, (found.st_dev, found.st_ino), survey(root, self._filter))
+            tree = _Watched(root, real, (status.st_dev, status.st_ino), survey(root, self._filter))
             refusal = self._watch(tree)
             if refusal is None:
                 self._poll_links(tree)
@@ -210,7 +211,7 @@ class FolderObserver:
         self._polled[root].look()
 
     def _watch(self, tree: _Watched) -> str | None:
-        """Have watchdog watch the tree; returns why events cannot be relied on there, if so."""
+        """Watch the tree with watchdog. Return why its events cannot be relied on, or ``None``."""
         assert self._observer is not None
         silent = self._why_no_events(tree)
         if silent is not None:
@@ -241,7 +242,7 @@ class FolderObserver:
         return None
 
     def _why_no_events(self, tree: _Watched) -> str | None:
-        """Why the file systems at and below a root send no events of all changes, if so."""
+        """Return why the file systems at and below a root do not report all changes, or ``None``."""
         if self._wanted == "events":
             return None
         kind = file_system(tree.real, self._mountinfo)
@@ -255,7 +256,7 @@ class FolderObserver:
         return None
 
     def _folders_watched(self) -> int:
-        """How many folders all watched roots have; a root inside another takes no watches of its own."""
+        """Return the number of folders of all watched roots; a root inside another needs no watches of its own."""
         folders = {tree.real: tree.survey.folders for tree in list(self._watched.values())}
         return sum(count for real, count in folders.items() if folders.keys().isdisjoint(real.parents))
 
@@ -264,7 +265,7 @@ class FolderObserver:
         return 0 if held is None else max(0, self._folders_watched() - held)
 
     def _poll_links(self, tree: _Watched, *, report: bool = False) -> None:
-        """Poll the linked folders below a watched root, which send no events. ``report`` those not known before."""
+        """Poll the linked folders below a watched root. ``report`` says whether new ones are reported."""
         targets = {os.path.realpath(polled.root) for polled in self._polled.values()}
         for link in tree.survey.links:
             target = Path(os.path.realpath(link))
@@ -278,7 +279,7 @@ class FolderObserver:
         self._note_links(tree.root)
 
     def _sees_into(self, tree: _Watched, target: Path) -> bool:
-        """Whether a scan of the tree reports what lies in ``target`` by its real path, or takes it for a loop."""
+        """Return whether a scan of the tree reports files in ``target`` by their real paths, or treats it as a loop."""
         if is_at_or_below(tree.real, target):
             return True
         if not is_at_or_below(target, tree.real):
@@ -300,7 +301,7 @@ class FolderObserver:
         self._note("mode", root, f"scanned every {self._poll_seconds:g} s instead of watched: {reason}")
 
     def _note(self, topic: str, root: Path, text: str | None) -> None:
-        """Set or, with ``None``, take back what :meth:`problems` says of one topic of one root."""
+        """Set the problem of one topic of one root, or clear it with ``None``."""
         if text is None:
             self._notices.pop((topic, root), None)
         else:
@@ -324,13 +325,13 @@ class FolderObserver:
         destination = respelt(event.dest_path, tree.root, tree.real)
         if event.event_type in ("created", "moved", "attrib"):
             tree.grew = tree.grew or event.is_directory or os.path.islink(destination or source or "")
-        told = translated(event, source, destination, tree.root, self._filter)
-        if told is None:
+        translation = translated(event, source, destination, tree.root, self._filter)
+        if translation is None:
             return
-        if told.kind == "removed" and os.path.lexists(told.path):
+        if translation.kind == "removed" and os.path.lexists(translation.path):
             # Written anew meanwhile, or the word of a folder that was moved out of the tree and is still watched there.
-            told = replace(told, kind="written")
-        self._deliver(told)
+            translation = replace(translation, kind="written")
+        self._deliver(translation)
 
     def _deliver(self, event: FileEvent) -> None:
         with self._delivery:
@@ -355,7 +356,7 @@ class FolderObserver:
                     self._guarded(polled.root, partial(self._poll, polled))
 
     def _begin_late(self, root: Path) -> None:
-        """Watch a root that was not there at the start."""
+        """Watch a root that did not exist at the start."""
         self._polled.pop(root, None)
         self._reasons.pop(root, None)
         self._note("mode", root, None)
@@ -374,7 +375,7 @@ class FolderObserver:
             self._note("care", root, None)
 
     def _check(self, tree: _Watched) -> None:
-        """See that events of this tree can still arrive, and fall back to polling when they cannot."""
+        """Check that events of this tree still arrive; fall back to polling when they do not."""
         reason = self._why_silent(tree)
         # A shortfall of watches means folders that watchdog could not add, or watches that an unmount has ended.
         if reason is None and (tree.grew or tree.short or self._unwatched_folders()):
@@ -393,9 +394,9 @@ class FolderObserver:
             self._unwatch(tree)
 
     def _watch_anew(self, tree: _Watched) -> str | None:
-        """Watch a tree from the start again: watchdog may have lost folders that moved while they were being filled.
+        """Watch a tree again from the start: watchdog may have lost folders that were moved while files were added.
 
-        Returns why events cannot be relied on there, if so.
+        Return why events cannot be relied on, or ``None``.
         """
         self._unwatch(tree)
         again = _Watched(tree.root, tree.real, tree.identity, survey(tree.root, self._filter))
@@ -407,10 +408,10 @@ class FolderObserver:
 
     def _why_silent(self, tree: _Watched) -> str | None:
         try:
-            found = os.stat(tree.root)
+            status = os.stat(tree.root)
         except OSError as error:
             return f"it could not be reached for a while ({error.strerror})"
-        if (found.st_dev, found.st_ino) != tree.identity:
+        if (status.st_dev, status.st_ino) != tree.identity:
             return "another folder or disk has taken its place"
         if self._observer is None or not self._observer.is_alive() or is_dead(tree.emitter):
             return "its events have stopped"

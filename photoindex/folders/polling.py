@@ -1,7 +1,7 @@
-"""Hears of changes without events: scans a tree again and again and compares.
+"""Detect changes without events: scan a tree repeatedly and compare.
 
-Used where events do not arrive. watchdog's own polling is not, because it loops for ever in folders that link to each
-other, and takes a folder it cannot read for an empty one, which looks like the removal of all its photos.
+watchdog's own polling is not used: it does not end in folders that link to each other, and it treats an unreadable
+folder as an empty one, which looks like the removal of all its photos.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from photoindex.types import FileEvent, FileStat, ScannedFile
 class PolledTree:
     """A root without events, or (``linked``) a linked folder below a root that has them.
 
-    ``problem`` is one line about the last look, or ``None``. ``gone`` says that a linked folder's link was taken away;
-    then there is nothing left to look at.
+    ``problem`` is a line about the last scan, or ``None``. ``gone``: the link of a linked folder was removed, and there
+    is nothing left to scan.
     """
 
     def __init__(self, root: Path, photo_filter: PhotoFilter, *, linked: bool = False) -> None:
@@ -37,20 +37,20 @@ class PolledTree:
         self._sidecars: dict[Path, str] = {}  # of photos that have some
 
     def look(self, give_up: Callable[[], bool] = lambda: False) -> list[FileEvent]:
-        """Scan the tree; the events that lead here from the last look.
+        """Scan the tree and return the events since the last scan.
 
-        The first look gives one ``overflow`` event, as nothing is known of what came before, and so does one that finds
-        another folder or disk in the place of the last. A tree that cannot be reached has no events: its files are
-        away, not removed. ``give_up`` is asked between files; when it says yes the look counts as not taken.
+        The first scan returns one ``overflow`` event, as does one that finds another folder or disk at the same place.
+        A tree that cannot be reached has no events: its files are unavailable, not removed. ``give_up`` is called
+        between files; when it returns true, the scan is dropped.
         """
         unreadable: dict[Path, OSError] = {}
-        found: list[ScannedFile] = []
+        files: list[ScannedFile] = []
         try:
             status = check_folder(self.root)
             for file in scan(self.root, self._filter, unreadable.__setitem__):
                 if give_up():
                     return []
-                found.append(file)
+                files.append(file)
         except FolderError as error:
             self.problem = str(error)
             if self.linked and not os.path.islink(self.root):
@@ -59,26 +59,26 @@ class PolledTree:
             return []
         self.problem = _tell(unreadable)
         beside = self._sidecars
-        self._sidecars = {file.path: file.sidecars for file in found if file.sidecars}
+        self._sidecars = {file.path: file.sidecars for file in files if file.sidecars}
         known, identity = self._known, (status.st_dev, status.st_ino)
         if known is None or identity != self._identity:
             self._identity = identity
-            self._known = {file.path: file.stat for file in found}
+            self._known = {file.path: file.stat for file in files}
             return [FileEvent("overflow", self.root)]
-        changes = compare(found, known, unreadable=unreadable)
+        changes = compare(files, known, unreadable=unreadable)
         gone = set(changes.missing)
         self._known = {path: stat for path, stat in known.items() if path not in gone}
-        self._known.update((file.path, file.stat) for file in found)
-        return [*events(changes, known), *_sidecar_events(found, beside)]
+        self._known.update((file.path, file.stat) for file in files)
+        return [*events(changes, known), *_sidecar_events(files, beside)]
 
 
-def _sidecar_events(found: list[ScannedFile], before: dict[Path, str]) -> Iterator[FileEvent]:
-    told = set()
-    for file in found:
+def _sidecar_events(files: list[ScannedFile], before: dict[Path, str]) -> Iterator[FileEvent]:
+    reported = set()
+    for file in files:
         for name, there in sidecars.changed(before.get(file.path, ""), file.sidecars).items():
             path = file.path.with_name(name)
-            if path not in told:  # it may belong to several photos
-                told.add(path)
+            if path not in reported:  # it may belong to several photos
+                reported.add(path)
                 yield FileEvent("written" if there else "removed", path)
 
 

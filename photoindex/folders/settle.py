@@ -1,4 +1,4 @@
-"""Tells when a file has stopped changing, so that a half-written photo is never taken for a whole one."""
+"""Decide when a file has stopped changing, so that an incomplete photo is never read."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class _Pending:
 
 
 class Settler:
-    """Holds files back until they have been quiet.
+    """Holds files back until they have not changed for a while.
 
-    A file is ready when no event came for ``quiet_seconds`` and its size and modification time are what they were when
-    last looked at; a change found then starts the quiet period again. Empty files wait up to ten times as long and are
+    A file is ready when no event came for ``quiet_seconds`` and its size and modification time are the same as at the
+    last check; a change starts the quiet period again. Empty files wait up to ten times as long and are
     then released anyway. ``clock`` gives seconds and never goes back. ``stat`` gives the state of a regular file, or
     ``None`` when there is none; when it raises :class:`OSError` the file stays pending and is looked at again later.
 
@@ -55,46 +55,46 @@ class Settler:
 
     @property
     def pending(self) -> int:
-        """How many files are held back."""
+        """Number of files held back."""
         return len(self._pending)
 
     def pending_below(self, folder: Path) -> int:
-        """How many files below ``folder`` are held back. Looks at every pending file."""
+        """Return how many files below ``folder`` are held back. Takes time proportional to all pending files."""
         with self._lock:
             return len(self._pending_below(folder))
 
     def touch(self, path: Path) -> None:
-        """An event came for ``path``: its quiet period starts now."""
+        """Start the quiet period of ``path``: an event was reported."""
         with self._lock:
             self._touch(path)
 
     def forget(self, path: Path) -> None:
-        """``path`` was removed: do not release it."""
+        """Drop ``path``, which was removed."""
         with self._lock:
             self._pending.pop(path, None)
 
     def forget_below(self, folder: Path) -> None:
-        """``folder`` was removed: release nothing below it. Looks at every pending file."""
+        """Drop all files below ``folder``, which was removed. Takes time proportional to all pending files."""
         with self._lock:
             for path in self._pending_below(folder):
                 del self._pending[path]
 
     def move(self, old: Path, new: Path) -> None:
-        """A file was renamed: if it, or what it replaced, was pending, then ``new`` waits a quiet period of its own."""
+        """Start the quiet period of ``new`` if the renamed file, or the file that it replaced, was pending."""
         with self._lock:
             known = [self._pending.pop(old, None), self._pending.get(new)]
             if any(known):
                 self._touch(new)
 
     def move_below(self, old: Path, new: Path) -> None:
-        """A folder was renamed: what waited below ``old`` waits below ``new``. Looks at every pending file."""
+        """Move the files pending below ``old`` to the renamed folder. Takes time proportional to all pending files."""
         with self._lock:
             for path in self._pending_below(old):
                 del self._pending[path]
                 self._touch(new / path.relative_to(old))
 
     def take_ready(self) -> list[tuple[Path, FileStat]]:
-        """Release the files that are ready, with the state each was found in, the longest quiet first.
+        """Release the files that are ready, each with its state, the longest quiet first.
 
         Files that have vanished are dropped.
         """
@@ -119,7 +119,8 @@ class Settler:
         return ready
 
     def next_due(self) -> float | None:
-        """Seconds until something may be ready, 0 when it may be now, ``None`` when nothing is pending."""
+        """Return the seconds until a file may be ready; 0 when one may be ready now, ``None`` when nothing is
+        pending."""
         with self._lock:
             while self._heap:
                 due, token, path = self._heap[0]
@@ -133,7 +134,7 @@ class Settler:
             return None
 
     def only_empty(self) -> list[Path]:
-        """The files held back, sorted, if all that keeps each of them is that it is empty; otherwise none."""
+        """Return the files held back, sorted, if each is held back only because it is empty; otherwise none."""
         with self._lock:
             return sorted(self._pending) if all(pending.empty for pending in self._pending.values()) else []
 
@@ -152,25 +153,25 @@ class Settler:
             pending.seen, pending.last_change, pending.due, pending.empty = seen, now, now + self._quiet, False
 
     def _check(self, path: Path, pending: _Pending, now: float) -> FileStat | None:
-        """Look at a file that has been quiet: return its state and stop holding it, or say when to look again."""
+        """Check a quiet file: return its state and release it, or schedule the next check."""
         pending.due = now + self._quiet
         try:
-            found = self._stat(path)
+            state = self._stat(path)
         except OSError:
             return None
-        if found is None:
+        if state is None:
             del self._pending[path]
             return None
-        if pending.seen is None or not pending.seen.is_unchanged(found):
-            pending.seen, pending.last_change, pending.empty = found, now, False
+        if pending.seen is None or not pending.seen.is_unchanged(state):
+            pending.seen, pending.last_change, pending.empty = state, now, False
             return None
         patience_ends = pending.last_change + EMPTY_PATIENCE * self._quiet
-        if found.size == 0 and now < patience_ends:
+        if state.size == 0 and now < patience_ends:
             pending.due = min(pending.due, patience_ends)
             pending.empty = True
             return None
         del self._pending[path]
-        return found
+        return state
 
     def _pending_below(self, folder: Path) -> list[Path]:
         below = os.path.join(folder, "")  # compared as text: asking each path for its parents takes ten times as long

@@ -1,4 +1,4 @@
-"""Walks a folder and finds its photos, surviving whatever else lies there."""
+"""Walk a folder and find its photos, whatever else it contains."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Identity = tuple[int, int] | str
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What event watching must know of a tree. Linked folders are neither counted nor entered.
+    """The folders and links of a tree, for watching it by events. Linked folders are neither counted nor entered.
 
     ``folders`` counts the root and every readable real folder below it, whatever a filter says: that is how many a
     recursive watch needs. ``links`` are the links to folders that a scan would follow.
@@ -39,7 +39,7 @@ class Survey:
 
 @dataclass(slots=True)
 class _Listing:
-    """One folder's content, each group sorted by name."""
+    """The content of one folder, each group sorted by name."""
 
     files: list[os.DirEntry[str]] = field(default_factory=list)  # photos to the filter; may be links to anything
     folders: list[Path] = field(default_factory=list)
@@ -50,59 +50,63 @@ class _Listing:
 
 
 def file_stat(path: Path) -> FileStat | None:
-    """The state of the regular file at ``path``, links followed; ``None`` when there is none.
+    """Return the state of the regular file at ``path``, following links; ``None`` when there is none.
 
-    Raises :class:`OSError` when the file system does not say (no permission, input/output error).
+    Raises :class:`OSError` when the file system cannot answer (no permission, input/output error).
     """
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         if _is_dangling(error):
             return None
         raise
-    if not stat_bits.S_ISREG(found.st_mode):
+    if not stat_bits.S_ISREG(status.st_mode):
         return None
-    return FileStat.of(found)
+    return FileStat.of(status)
 
 
 def check_folder(root: Path) -> os.stat_result:
-    """The stat of the folder ``root``; raises :class:`FolderError` when it is missing, no folder, or unreachable."""
-    found = _check_exists(root)
-    if not stat_bits.S_ISDIR(found.st_mode):
+    """Return the stat of the folder ``root``. Raises :class:`FolderError` when it is missing, no folder, or
+    unreachable."""
+    status = _check_exists(root)
+    if not stat_bits.S_ISDIR(status.st_mode):
         raise FolderError(f"{root} is not a folder; name the folder it lies in")
-    return found
+    return status
 
 
 def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[ScannedFile]:
-    """Every photo at or below ``root``, in the same order each time for the same tree.
+    """Yield every photo at or below ``root``, always in the same order for the same tree.
 
     Real folders are walked first, sorted by name; then linked folders, each folder once however many links lead there,
     so a photo that can be reached both ways is reported under its real path. A link to a folder that contains ``root``
     is not followed. Links to files are followed. Broken links, fifos, sockets, devices and files that vanish meanwhile
     are skipped. Paths begin with ``root`` as given; names that are not valid text carry surrogate escapes.
 
-    ``on_problem`` hears of each folder or file that could not be read, with the error, and the walk goes on; without it
-    the problem is logged. What lies below such a path is unknown, not missing. When ``root`` is a regular file, it is
-    the one file yielded, whatever its name.
+    ``on_problem`` is called with each folder or file that could not be read and the error, and the walk continues;
+    without it the problem is logged. Files below such a path are unknown, not missing. When ``root`` is a regular file,
+    it is the only file yielded, whatever its name.
 
     Raises :class:`FolderError` at once when ``root`` does not exist, cannot be read, or is neither folder nor file.
     """
     return (scanned_file(*met) for met in walk(root, photo_filter, on_problem))
 
 
-def scanned_file(path: str, found: os.stat_result, beside: str) -> ScannedFile:
-    """What :func:`walk` met, as the rest of the program knows it."""
-    return ScannedFile(Path(path), FileStat.of(found), beside)
+def scanned_file(path: str, status: os.stat_result, beside: str) -> ScannedFile:
+    """Return a file met by :func:`walk` as an object."""
+    return ScannedFile(Path(path), FileStat.of(status), beside)
 
 
 def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[Met]:
-    """The same as :func:`scan`, without making objects of what may turn out to be known: most files of most scans."""
-    found = _check_exists(root)
-    if stat_bits.S_ISREG(found.st_mode):
-        return iter(((os.fspath(root), found, sidecars.state(sidecars.beside(root))),))
-    if not stat_bits.S_ISDIR(found.st_mode):
+    """Yield every photo at or below ``root`` as (path, stat, state of its sidecars), in the way of :func:`scan`.
+
+    No objects are made: most files of most scans turn out to be known.
+    """
+    status = _check_exists(root)
+    if stat_bits.S_ISREG(status.st_mode):
+        return iter(((os.fspath(root), status, sidecars.state(sidecars.beside(root))),))
+    if not stat_bits.S_ISDIR(status.st_mode):
         raise FolderError(f"{root} is neither a folder nor a regular file")
     try:
         os.scandir(root).close()
@@ -112,7 +116,7 @@ def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
 
 
 def survey(root: Path, photo_filter: PhotoFilter) -> Survey:
-    """Count the folders a recursive watch of ``root`` takes, and find the linked folders it would not see into."""
+    """Count the folders of a recursive watch of ``root``, and find the linked folders that it does not cover."""
     folders = 0
     links: list[Path] = []
     stack: list[tuple[Path, IgnoreRules | None, bool]] = [(root, None, True)]
@@ -167,13 +171,13 @@ def _walk_real(
         accompanied = bool(beside)
         for entry in listing.files:
             try:
-                found = _state(entry)
+                status = _state(entry)
             except OSError as error:
                 if not _is_dangling(error):
                     on_problem(Path(entry.path), error)
                 continue
-            if stat_bits.S_ISREG(found.st_mode):
-                yield entry.path, found, beside.state(entry.name) if accompanied else ""
+            if stat_bits.S_ISREG(status.st_mode):
+                yield entry.path, status, beside.state(entry.name) if accompanied else ""
         stack.extend(
             (path, listing.rules)
             for path in reversed(listing.folders)
@@ -183,7 +187,7 @@ def _walk_real(
 
 
 def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
-    """``above`` are the rules in the folder around it, where they are known."""
+    """Return the content of a folder. ``above`` are the rules in the folder around it, where they are known."""
     listing = _Listing(rules=photo_filter.rules_in(folder, above))
     names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
     entries: list[os.DirEntry[str]] = []
@@ -210,7 +214,7 @@ def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFil
 
 
 def _state_on_windows(entry: os.DirEntry[str]) -> os.stat_result:
-    """Windows' own listing, which the entry would answer from, may be out of date and numbers no files."""
+    """Return the state by a call of its own: an entry of Windows' listing may be out of date and has no file number."""
     return os.stat(entry.path)
 
 
@@ -238,10 +242,10 @@ def _containing_folders(root: Path) -> set[_Identity]:
 
 
 def _identity(folder: Path) -> _Identity:
-    """What tells this folder from all others, by whatever path it is reached."""
-    found = os.stat(folder)
+    """Return the identity of a folder, the same by whatever path it is reached."""
+    status = os.stat(folder)
     # Some network and FUSE file systems number no inodes; all their folders would look like one.
-    return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
 def _is_gone(error: OSError) -> bool:
@@ -249,7 +253,7 @@ def _is_gone(error: OSError) -> bool:
 
 
 def _is_dangling(error: OSError) -> bool:
-    """Whether a link leads nowhere: its target is gone, or it leads back to itself."""
+    """Return whether a link has no target, or leads back to itself."""
     return _is_gone(error) or error.errno == errno.ELOOP
 
 
@@ -258,4 +262,4 @@ def _log_problem(path: Path, error: OSError) -> None:
 
 
 def _ignore_problem(path: Path, error: OSError) -> None:
-    """A survey counts what can be watched; a scan reports what cannot be read."""
+    """Ignore the problem: a scan reports what cannot be read."""

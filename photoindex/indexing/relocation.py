@@ -140,7 +140,7 @@ def _spread(known: Sequence[StoredFile]) -> list[StoredFile]:
 
 def _size(path: Path) -> int | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

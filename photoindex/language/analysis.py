@@ -137,13 +137,13 @@ def is_dense(word: str) -> bool:
 
 def tokens(text: str) -> list[Token]:
     """Return the words of ``text`` as :func:`words` has them, with their other spellings."""
-    found: list[Token] = []
+    result: list[Token] = []
     for chunk in text.split():
         if _PLAIN.fullmatch(chunk):
-            found.append(Token(chunk.lower()[:LONGEST_WORD]))
+            result.append(Token(chunk.lower()[:LONGEST_WORD]))
         else:
-            found += _chunk_tokens(chunk)
-    return found
+            result += _chunk_tokens(chunk)
+    return result
 
 
 def _chunk_tokens(chunk: str) -> Iterator[Token]:
@@ -171,14 +171,14 @@ def _joined(chunk: str, spans: list[tuple[int, int, str]]) -> list[str]:
             groups[-1].append(number)
         else:
             groups.append([number])
-    found = [""] * len(spans)
+    wholes = [""] * len(spans)
     for group in groups:
         whole = "".join(spans[number][2] for number in group)
         if len(group) < 2 or len(whole) > LONGEST_WORD or (whole.isdecimal() and len(whole) < _SHORTEST_DATE):
             continue
         for number in group:
-            found[number] = whole
-    return found
+            wholes[number] = whole
+    return wholes
 
 
 def _elided(typed: str, word: str) -> tuple[str, ...]:
@@ -194,8 +194,8 @@ def _parts_of(typed: str, word: str) -> tuple[str, ...]:
     parts = _BOUNDARIES.split(typed)
     if len(parts) == 1:
         return ()
-    found = [folded for part in parts for folded in words(part)]
-    return tuple(found) if "".join(found) == word else ()
+    folded_parts = [folded for part in parts for folded in words(part)]
+    return tuple(folded_parts) if "".join(folded_parts) == word else ()
 
 
 def sentences(text: str) -> list[str]:
@@ -216,14 +216,14 @@ def content_words(text: str) -> list[str]:
 def value_tokens(text: str) -> list[Token]:
     """Return what the name of a thing, person or place is compared by: every word of it, common ones included, and
     every sign that is not merely between two words."""
-    found: list[Token] = []
+    result: list[Token] = []
     for chunk in text.split():
         known = {token.word: Token(token.word, token.also) for token in tokens(chunk)}
         folded = _BETWEEN_WORDS.sub(" ", fold(_INVISIBLE.sub("", chunk)))
-        found += (
+        result += (
             known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD])) for sign in _compiled(_SYMBOL).findall(folded)
         )
-    return found
+    return result
 
 
 def index_places(text: str) -> list[tuple[str, ...]]:

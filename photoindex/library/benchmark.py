@@ -131,10 +131,10 @@ def _find(paths: Sequence[Path], settings: Settings) -> list[Path]:
     for place in places:
         check_exists(place)
     photo_filter = PhotoFilter(settings.hidden_files)
-    found = dict.fromkeys(file.path for place in places for file in scan(place, photo_filter))
-    if not found:
+    files = dict.fromkeys(file.path for place in places for file in scan(place, photo_filter))
+    if not files:
         raise FolderError(f"no photos in {', '.join(map(str, places))}")
-    return list(found)
+    return list(files)
 
 
 def _make_photos(folder: Path, count: int) -> list[Path]:

@@ -211,14 +211,14 @@ def check_full_text(folder: Path, database: Database) -> Finding:
                 if not known:
                     return Finding("full text", "ok", "no index yet")
                 return Finding("full text", "warning", "no index", f"the next command makes one, or {REINDEX}")
-            found = sync.compare(database, full_text)
+            agreement = sync.compare(database, full_text)
         except FullTextError as error:
             return Finding("full text", "problem", str(error).removesuffix(f": {REMEDY}"), REINDEX)
-    message = f"{found.photos:,} photos"
-    if found.waiting:
-        message += f", {found.waiting:,} have words that are yet to be written to it"
-    if found.lacking or found.extra:
-        message += f"; it lacks {found.lacking:,} photos of the catalogue and has {found.extra:,} too many"
+    message = f"{agreement.photos:,} photos"
+    if agreement.waiting:
+        message += f", {agreement.waiting:,} have words that are yet to be written to it"
+    if agreement.lacking or agreement.extra:
+        message += f"; it lacks {agreement.lacking:,} photos of the catalogue and has {agreement.extra:,} too many"
         return Finding("full text", "problem", message, REINDEX)
     return Finding("full text", "ok", message)
 
@@ -229,17 +229,19 @@ def check_terms(folder: Path, database: Database) -> Finding:
     if damaged:
         message = f"{damaged[0]} is damaged; searches read the catalogue instead"
         return Finding("terms", "warning", message, REINDEX)
-    found = term_index.compare(database, folder)
-    if not found.photos:
+    agreement = term_index.compare(database, folder)
+    if not agreement.photos:
         return Finding("terms", "ok", "no photo has learned terms yet")
-    message = f"{found.photos:,} photos have learned terms"
-    if not found.made:
-        if found.photos <= term_index.FEW:
+    message = f"{agreement.photos:,} photos have learned terms"
+    if not agreement.made:
+        if agreement.photos <= term_index.FEW:
             return Finding("terms", "ok", f"{message}, too few to need a matrix")
         return Finding("terms", "warning", f"{message}, and there is no matrix of them", REINDEX)
-    if not found.agrees:
+    if not agreement.agrees:
         return Finding("terms", "problem", f"{message}, and the matrix is of others", REINDEX)
-    return Finding("terms", "ok", message + (f", {found.changed:,} newer than the matrix" if found.changed else ""))
+    return Finding(
+        "terms", "ok", message + (f", {agreement.changed:,} newer than the matrix" if agreement.changed else "")
+    )
 
 
 def check_queue(database: Database, machine: Machine) -> Finding:
@@ -341,8 +343,8 @@ def _readable_catalogue(path: Path) -> Database | None:
 def _guarded(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> Iterator[Finding]:
     """Return the findings of a check; when it fails, that is a finding."""
     try:
-        found = check()
-        yield from (found,) if isinstance(found, Finding) else found
+        result = check()
+        yield from (result,) if isinstance(result, Finding) else result
     except PhotoindexError as error:
         yield Finding(name, "problem", str(error))
     except Exception as error:  # whatever is broken here, the rest is examined

@@ -47,14 +47,14 @@ class NearStrings:
 
     def near(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(the other rows near to this one, ascending; the bits in which each differs)."""
-        found = []
+        parts = []
         for value, order, starts in zip(self._parts[row].tolist(), self._orders, self._starts, strict=True):
             wanted = value ^ self._flips
             firsts, ends = starts[wanted], starts[wanted + 1]
             some = firsts < ends
             for first, end in zip(firsts[some].tolist(), ends[some].tolist(), strict=True):
-                found.append(order[first:end])
-        rows = np.unique(np.concatenate(found))
+                parts.append(order[first:end])
+        rows = np.unique(np.concatenate(parts))
         bits = self._ones[self._strings[rows] ^ self._strings[row]].sum(axis=1, dtype=np.int64)
         near = (bits <= self._most) & (rows != row)
         return rows[near], bits[near]

@@ -63,17 +63,17 @@ def check_python() -> Finding:
 
 def check_libraries() -> Finding:
     """Check versions by the packages' metadata, without importing any."""
-    found, missing, old = [], [], []
+    versions, missing, old = [], [], []
     for name, least in LIBRARIES.items():
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
             continue
-        found.append(f"{name} {version}")
+        versions.append(f"{name} {version}")
         if _numbers(version) < _numbers(least):
             old.append(f"{name}>={least}")
-    message = f"photoindex {photoindex.__version__}, {', '.join(found)}"
+    message = f"photoindex {photoindex.__version__}, {', '.join(versions)}"
     if missing:
         return Finding(
             "libraries", "problem", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}"
@@ -89,22 +89,22 @@ def check_model(name: str) -> Finding:
         "install photoindex again" if name == captioning.DEFAULT_MODEL else "name another --model, or copy it again"
     )
     try:
-        found = inspect_folder(captioning.model_folder(name))
+        model = inspect_folder(captioning.model_folder(name))
     except (ModelError, OSError) as error:
         return Finding("model", "problem", str(error), advice)
     message = (
-        f"{found.identity}: {human_size(found.weights_bytes)} of safetensors, {found.words:,} words, "
-        f"{found.labels:,} labels, {found.terms:,} terms"
+        f"{model.identity}: {human_size(model.weights_bytes)} of safetensors, {model.words:,} words, "
+        f"{model.labels:,} labels, {model.terms:,} terms"
     )
-    if not found.labels:
+    if not model.labels:
         return Finding("model", "warning", f"{message}; photos are not found by labels", advice)
     return Finding("model", "ok", message)
 
 
 def check_formats() -> Finding:
-    found = list_readers()
-    able = ", ".join(reader.format.name for reader in found if reader.works)
-    unable = [reader for reader in found if not reader.works]
+    readers = list_readers()
+    able = ", ".join(reader.format.name for reader in readers if reader.works)
+    unable = [reader for reader in readers if not reader.works]
     if not unable:
         return Finding("formats", "ok", f"reads {able}")
     ours_to_lack = all(reader.format in OPTIONAL_FORMATS for reader in unable)

@@ -218,12 +218,12 @@ class ThumbnailPool:
 
     def _listed(self) -> list[tuple[int, int, Path]]:
         """Return (time of last use, bytes, path) of all that is kept."""
-        found = []
+        entries = []
         for path in self._folder.glob("*/*"):
             with suppress(OSError):
                 status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
-        return found
+                entries.append((status.st_mtime_ns, status.st_size, path))
+        return entries
 
     def _make_room(self) -> None:
         kept = sorted(self._listed())

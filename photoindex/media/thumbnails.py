@@ -35,13 +35,13 @@ class Thumbnails:
 
         Photos are decoded in a worker process, as those are that are captioned: one that crashes it harms nobody.
         """
-        found = {content: self._kept(content) for content, _ in wanted}
-        missing = {path: content for content, path in wanted if found[content] is None}
+        kept = {content: self._kept(content) for content, _ in wanted}
+        missing = {path: content for content, path in wanted if kept[content] is None}
         made = dict(self._make(missing)) if missing else {}
         if made:
             self._make_room()
         for content, path in wanted:
-            yield found[content] or made.get(path)
+            yield kept[content] or made.get(path)
 
     def _place(self, content: str) -> Path:
         return self._folder / content[:2] / f"{content}-{SIDE}.jpg"

@@ -42,18 +42,18 @@ def as_on_disk(
     under two spellings would be two folders here, with every photo twice. Names that nothing answers to stay as they
     are. ``any_case``: the file system does not tell case apart.
     """
-    found = Path(path.anchor)
+    spelt = Path(path.anchor)
     for name in path.parts[1:]:
-        there = exists(found / name)
+        there = exists(spelt / name)
         if there and not any_case:
-            found /= name
+            spelt /= name
             continue
         try:
-            names = names_in(found)
+            names = names_in(spelt)
         except OSError:  # not to be listed, or no folder
             names = ()
-        found /= name if name in names else _respelt(name, names, there and any_case)
-    return found
+        spelt /= name if name in names else _respelt(name, names, there and any_case)
+    return spelt
 
 
 def _respelt(name: str, names: Sequence[str], any_case: bool) -> str:

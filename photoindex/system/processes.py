@@ -39,8 +39,8 @@ def runs_on_windows(pid: int, kernel: Any, last_error: Callable[[], int]) -> boo
         return last_error() == _ACCESS_DENIED  # another user's
     try:
         code = ctypes.c_ulong()
-        found = kernel.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(code))
-        return not found or code.value == _STILL_ACTIVE
+        answered = kernel.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(code))
+        return not answered or code.value == _STILL_ACTIVE
     finally:
         kernel.CloseHandle(ctypes.c_void_p(handle))
 

@@ -184,10 +184,10 @@ def _element(name: str, attributes: Mapping[str, str]) -> ElementTree.Element:
 
 def _nested(parent: ElementTree.Element, name: str, texts: Mapping[str, str]) -> ElementTree.Element:
     """A new element in ``parent``, with elements that hold these texts."""
-    found = ElementTree.SubElement(parent, f"{{{TASK_NAMESPACE}}}{name}")
+    element = ElementTree.SubElement(parent, f"{{{TASK_NAMESPACE}}}{name}")
     for inner, text in texts.items():
-        ElementTree.SubElement(found, f"{{{TASK_NAMESPACE}}}{inner}").text = text
-    return found
+        ElementTree.SubElement(element, f"{{{TASK_NAMESPACE}}}{inner}").text = text
+    return element
 
 
 def watch_command(

@@ -101,10 +101,10 @@ def caption_photos(
         with torch.inference_mode():
             feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
             logits = runtime.term_logits(feature_map)
-        for found, width in zip(captions, beam_widths, strict=True):
+        for collected, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            said = runtime.generate(feature_map, logits, settings)
-            found += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in said]
+            generated = runtime.generate(feature_map, logits, settings)
+            collected += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in generated]
         if progress:
             progress(min(start + runtime.batch_size, len(photos)), len(photos))
     return captions

@@ -163,10 +163,10 @@ class _DecoderStage:
         """CIDEr and BLEU-4 of greedy captions, over the validation photos of all data sets together."""
         if not self._validation:
             return {}
-        said = caption_split(
+        captions = caption_split(
             self._decoder, self._vocabulary, self._cache.plain, self._validation, SearchSettings(beam_width=1)
         )
-        result = score_captions(said, [self._photos[n].captions for n in self._validation])
+        result = score_captions(captions, [self._photos[n].captions for n in self._validation])
         return {"cider": round(result.cider, 2), "bleu_4": round(result.bleu_4, 2), "score": result.cider}
 
 
@@ -174,17 +174,17 @@ class _DecoderStage:
 class Texts:
     """Captions without photos as (words, terms) in numbers, and what makes a photo of one."""
 
-    told: Sequence[tuple[list[int], list[int]]]
+    encoded: Sequence[tuple[list[int], list[int]]]
     imagination: Imagination
 
     def seen(self, numbers: Sequence[int], device: torch.device, chance: random.Random) -> PhotoFeatures:
         """A photo imagined for each of these captions."""
-        imagined = self.imagination.imagine([self.told[n][1] for n in numbers], chance)
+        imagined = self.imagination.imagine([self.encoded[n][1] for n in numbers], chance)
         return PhotoFeatures(imagined.regions.to(device), imagined.summary.to(device))
 
     def captions(self, numbers: Sequence[int], max_words: int) -> list[tuple[int, list[int]]]:
         """Their words, cut to ``max_words``, each with its place among the photos of :meth:`seen`."""
-        return [(place, self.told[n][0][: max_words + 2]) for place, n in enumerate(numbers)]
+        return [(place, self.encoded[n][0][: max_words + 2]) for place, n in enumerate(numbers)]
 
 
 class CaptionStage(_DecoderStage):
@@ -243,14 +243,14 @@ class CaptionStage(_DecoderStage):
         seen = self._cache.varied(photos, chance)
         loss, shown = _teacher_forcing(self._decoder, seen, captions, recipe.label_smoothing)
         if self._texts is not None and recipe.text_captions:
-            some = chance.sample(range(len(self._texts.told)), min(recipe.text_captions, len(self._texts.told)))
-            told, _ = _teacher_forcing(
+            some = chance.sample(range(len(self._texts.encoded)), min(recipe.text_captions, len(self._texts.encoded)))
+            text_loss, _ = _teacher_forcing(
                 self._decoder,
                 self._texts.seen(some, self._device, chance),
                 self._texts.captions(some, recipe.max_words),
                 recipe.label_smoothing,
             )
-            loss = loss + recipe.text_weight * told
+            loss = loss + recipe.text_weight * text_loss
         return loss, shown
 
 
@@ -282,7 +282,7 @@ class LanguageStage(_DecoderStage):
         self._texts, self._recipe = texts, recipe
 
     def members(self, epoch: int) -> Sequence[int]:
-        return range(len(self._texts.told))
+        return range(len(self._texts.encoded))
 
     def groups(self) -> list[dict[str, Any]]:
         recipe = self._recipe
@@ -341,10 +341,10 @@ class RewardStage(_DecoderStage):
         owners, words, lengths, order = padded([(row // draws, [START, *c]) for row, c in enumerate(captions)])
         with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
             logits, targets = self._decoder(seen, owners.to(self._device), words.to(self._device), lengths)
-        said = logits.float().log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
+        log_probabilities = logits.float().log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
         credit = advantage[order].unsqueeze(1).expand(-1, words.shape[1] - 1)
         packed = pack_padded_sequence(credit, lengths - 1, batch_first=True).data.to(self._device)
-        return -(packed * said).mean(), -100 * float(rewards.mean())
+        return -(packed * log_probabilities).mean(), -100 * float(rewards.mean())
 
 
 def _teacher_forcing(

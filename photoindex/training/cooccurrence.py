@@ -45,9 +45,9 @@ def term_embeddings(captions: Sequence[Sequence[int]], terms: int, size: int, se
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         left, strengths, _ = torch.svd_lowrank(matrix, q=rank, niter=POWER_STEPS)
-    found = torch.zeros(terms, size)
-    found[:, :rank] = torch.nn.functional.normalize(left * strengths.sqrt(), dim=1, eps=1e-6)
-    return found
+    embeddings = torch.zeros(terms, size)
+    embeddings[:, :rank] = torch.nn.functional.normalize(left * strengths.sqrt(), dim=1, eps=1e-6)
+    return embeddings
 
 
 def met(captions: Sequence[Sequence[int]], terms: int) -> Tensor:

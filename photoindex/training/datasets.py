@@ -109,9 +109,9 @@ def _captions_file(path: Path) -> Path:
         "results.csv",
         "captions.txt",
     ):
-        found = sorted(path.glob(pattern))
-        if found:
-            return found[0]
+        files = sorted(path.glob(pattern))
+        if files:
+            return files[0]
     raise DatasetError(
         f"no captions file in {path}: looked for captions.tsv, labels.tsv, captions_*.json, Flickr8k.token.txt, "
         "results*.token, results.csv and captions.txt"
@@ -176,8 +176,8 @@ def _read_image_caption(path: Path) -> Iterator[Row]:
 def _read_tsv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            said = _labelled(row["label"]) if "label" in row else row["caption"]
-            yield row["image"], row.get("split") or "train", said
+            caption = _labelled(row["label"]) if "label" in row else row["caption"]
+            yield row["image"], row.get("split") or "train", caption
 
 
 def _labelled(label: str) -> str:

@@ -129,23 +129,23 @@ class Variety:
 def objects_in(caption: str) -> set[int]:
     """The numbers of the things that a caption names."""
     stems = [stem(word) for word in content_words(caption)]
-    found = set()
+    objects = set()
     joined = {place: f"{a} {b}" for place, (a, b) in enumerate(pairwise(stems)) if f"{a} {b}" in _COMPOUNDS}
     covered = {place + offset for place in joined for offset in (0, 1)}
     for place, word in enumerate(stems):
         name = _COMPOUNDS[joined[place]] if place in joined else (None if place in covered else word)
         if name in _OBJECT_OF:
-            found.add(_OBJECT_OF[name])
-    return found
+            objects.add(_OBJECT_OF[name])
+    return objects
 
 
 def score_hallucination(captions: Sequence[str], references: Sequence[Sequence[str]]) -> Hallucination:
     """One caption a photo against that photo's reference captions; both lists in the same order."""
     named = wrong = captions_wrong = 0
     for caption, people in zip(captions, references, strict=True):
-        said = objects_in(caption)
-        invented = said - set().union(*(objects_in(text) for text in people))
-        named += len(said)
+        objects = objects_in(caption)
+        invented = objects - set().union(*(objects_in(text) for text in people))
+        named += len(objects)
         wrong += len(invented)
         captions_wrong += bool(invented)
     return Hallucination(100 * wrong / max(1, named), 100 * captions_wrong / max(1, len(captions)), named)

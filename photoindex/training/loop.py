@@ -212,12 +212,12 @@ class Loop:
     # ---- weights and files -----------------------------------------------------------------------
 
     def _weights(self, *, copy: bool = True) -> dict[str, Tensor]:
-        found = {}
+        weights = {}
         for name, module in self._modules.items():
             for key, value in module.state_dict().items():
                 if value.is_floating_point():
-                    found[f"{name}.{key}"] = value.clone() if copy else value
-        return found
+                    weights[f"{name}.{key}"] = value.clone() if copy else value
+        return weights
 
     def _put(self, weights: dict[str, Tensor]) -> None:
         with torch.no_grad():

@@ -37,10 +37,10 @@ def fit_somebody(summaries: Tensor, present: Tensor, weights: Tensor) -> nn.Line
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        found = F.binary_cross_entropy_with_logits(line(x).squeeze(1), present, weight=weights)
-        found = found + DECAY * line.weight.pow(2).sum()
-        found.backward()  # type: ignore[no-untyped-call]
-        return found
+        penalised = F.binary_cross_entropy_with_logits(line(x).squeeze(1), present, weight=weights)
+        penalised = penalised + DECAY * line.weight.pow(2).sum()
+        penalised.backward()  # type: ignore[no-untyped-call]
+        return penalised
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     with torch.no_grad():  # from standardised summaries to summaries

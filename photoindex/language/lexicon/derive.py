@@ -61,7 +61,7 @@ class Lexicographer:
     def __init__(self, net: WordNet, vocabulary: Sequence[str]) -> None:
         self._net = net
         self._rank: dict[str, int] = {}  # stem -> place in the vocabulary
-        self._said = set(vocabulary)
+        self._in_captions = set(vocabulary)
         for place, word in enumerate(vocabulary):
             self._rank.setdefault(stem(word), place)
         self._spellings: dict[str, list[str]] = defaultdict(list)  # stem -> words known to WordNet
@@ -124,9 +124,9 @@ class Lexicographer:
         synset = self._net.synsets[offset]
         if synset.file not in VISIBLE:
             return []
-        usable = (word for word in synset.lemmas if _is_plain(word) and self._is_said(word))
-        found = [w for w in usable if self.rank(w) < OTHER_RANK and self.share(w, offset) >= OTHER_SHARE]
-        return sorted(found, key=lambda word: (self.rank(word), word))
+        usable = (word for word in synset.lemmas if _is_plain(word) and self._is_in_captions(word))
+        common = [w for w in usable if self.rank(w) < OTHER_RANK and self.share(w, offset) >= OTHER_SHARE]
+        return sorted(common, key=lambda word: (self.rank(word), word))
 
     def _basic_name(self, offset: int) -> str | None:
         names = self.names(offset)
@@ -145,12 +145,12 @@ class Lexicographer:
         own = list(map(stem, words(label)))
         other = [name for name in self._net.synsets[offset].lemmas if self._names_class(name, offset)]
         other = [name for name in other if list(map(stem, words(name))) != own]
-        found = sorted(other, key=lambda name: max(map(self.rank, words(name))))[:MOST_NAMES]
+        chosen = sorted(other, key=lambda name: max(map(self.rank, words(name))))[:MOST_NAMES]
         for above in self._net.ancestors(offset):
             names = [name for name in self._net.synsets[above].lemmas if self._names_kind(name, above)]
             if names and above != offset:
-                found.append(min(names, key=self.rank))
-        return [name for name in dict.fromkeys(found) if list(map(stem, words(name))) != own]
+                chosen.append(min(names, key=self.rank))
+        return [name for name in dict.fromkeys(chosen) if list(map(stem, words(name))) != own]
 
     def _names_class(self, name: str, offset: int) -> bool:
         if name in judgement.MISLEADING_NAMES or not name.islower():
@@ -160,7 +160,7 @@ class Lexicographer:
         parts = words(name)
         if len(parts) > 1:
             return all(part in STOP_WORDS or stem(part) in self._rank for part in parts)
-        met = self._is_said(name) or (name, offset) in self._net.counts
+        met = self._is_in_captions(name) or (name, offset) in self._net.counts
         return _is_plain(name) and met and self.noun_share(name, offset) >= NAME_SHARE
 
     def _names_kind(self, name: str, offset: int) -> bool:
@@ -168,25 +168,25 @@ class Lexicographer:
             return False
         if name in judgement.MORE_NAMES:
             return True
-        return _is_plain(name) and self._is_said(name) and self.noun_share(name, offset) >= KIND_SHARE
+        return _is_plain(name) and self._is_in_captions(name) and self.noun_share(name, offset) >= KIND_SHARE
 
-    def _is_said(self, noun: str) -> bool:
-        """A caption has this very noun or its plural, and not only another word of its stem."""
-        return any(form in self._said for form in (noun, f"{noun}s", f"{noun}es"))
+    def _is_in_captions(self, noun: str) -> bool:
+        """Return whether a caption has this noun or its plural, and not only another word of the same stem."""
+        return any(form in self._in_captions for form in (noun, f"{noun}s", f"{noun}es"))
 
     # ---- synonyms --------------------------------------------------------------------------------
 
     def synonyms(self, word: str) -> dict[str, float]:
         """Words of captions that a photo of what ``word`` names may be described by -> how well each fits, up to 1."""
-        found: dict[str, float] = defaultdict(float)
+        weights: dict[str, float] = defaultdict(float)
         for offset, share in self.shares(stem(word)).items():
             if share < OWN_SHARE or word not in self._net.synsets[offset].lemmas:
                 continue
             for name in self.names(offset):
-                found[name] += SAME * share * self.share(name, offset)
+                weights[name] += SAME * share * self.share(name, offset)
             for name, weight in self._broader(word, offset):
-                found[name] = max(found[name], BROADER * share * weight)
-        return {name: weight for name, weight in found.items() if stem(name) != stem(word) and weight >= LEAST}
+                weights[name] = max(weights[name], BROADER * share * weight)
+        return {name: weight for name, weight in weights.items() if stem(name) != stem(word) and weight >= LEAST}
 
     def _broader(self, word: str, offset: int) -> Iterable[tuple[str, float]]:
         """The nearest basic words above a synset, with what the way and their other senses leave of the weight."""
@@ -215,15 +215,15 @@ def align_classes(net: WordNet, labels: Sequence[str]) -> list[int]:
         [judgement.CLASSES[label]] if label in judgement.CLASSES else sorted(net.senses.get(label.lower(), ()))
         for label in labels
     ]
-    found: list[int] = []
+    aligned: list[int] = []
     last = 0
     for number, (label, offsets) in enumerate(zip(labels, choices, strict=True)):
         limit = next((following[0] for following in choices[number + 1 :] if len(following) == 1), 1 << 30)
         fitting = [offset for offset in offsets if last < offset < limit]
         if not fitting:
             raise PhotoindexError(f"no synset fits the class {label!r} at its place among the labels")
-        found.append(last := fitting[0])
-    return found
+        aligned.append(last := fitting[0])
+    return aligned
 
 
 # ---- tables --------------------------------------------------------------------------------------
@@ -232,22 +232,22 @@ def align_classes(net: WordNet, labels: Sequence[str]) -> list[int]:
 def derive_kinds(lexicographer: Lexicographer, net: WordNet, labels: Sequence[str]) -> dict[str, list[str]]:
     """Label -> its kinds, for the labels that have some."""
     pairs = zip(labels, align_classes(net, labels), strict=True)
-    found = {label: lexicographer.kinds(label, offset) for label, offset in pairs}
+    by_label = {label: lexicographer.kinds(label, offset) for label, offset in pairs}
     for label, kinds in judgement.KINDS.items():
-        if label in found:
-            found[label] = list(kinds)
-    return {label: kinds for label, kinds in found.items() if kinds}
+        if label in by_label:
+            by_label[label] = list(kinds)
+    return {label: kinds for label, kinds in by_label.items() if kinds}
 
 
 def derive_synonyms(lexicographer: Lexicographer, net: WordNet) -> dict[str, dict[str, float]]:
     """Word -> the words it may be traded for, for the words that have some."""
     usable = (word for word in net.senses if _is_plain(word) and word not in judgement.NOT_TRADED)
-    found = {word: lexicographer.synonyms(word) for word in usable}
+    by_word = {word: lexicographer.synonyms(word) for word in usable}
     for word, other, weight in _judged():
-        mine = found.setdefault(word, {})
+        mine = by_word.setdefault(word, {})
         if lexicographer.rank(other) < OTHER_RANK and mine.get(other, 0.0) < weight:
             mine[other] = weight
-    return {word: others for word, others in found.items() if others}
+    return {word: others for word, others in by_word.items() if others}
 
 
 def derive_forms(net: WordNet, vocabulary: Sequence[str]) -> dict[str, str]:
@@ -264,8 +264,10 @@ def derive_forms(net: WordNet, vocabulary: Sequence[str]) -> dict[str, str]:
     def least_worth(word: str) -> tuple[int, float, int, str]:
         return places.get(word, len(places)), -met[word] - net.rivals.get(word, 0.0), len(word), word
 
-    found = {root: min(forms, key=least_worth) for root, forms in by_stem.items() if root not in known}
-    return {root: word for root, word in found.items() if word in places or met[word] + net.rivals.get(word, 0.0) > 1}
+    commonest = {root: min(forms, key=least_worth) for root, forms in by_stem.items() if root not in known}
+    return {
+        root: word for root, word in commonest.items() if word in places or met[word] + net.rivals.get(word, 0.0) > 1
+    }
 
 
 def _judged() -> Iterable[tuple[str, str, float]]:

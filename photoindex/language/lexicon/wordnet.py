@@ -40,11 +40,11 @@ class WordNet:
 
     @cached_property
     def below(self) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = defaultdict(list)
+        children: dict[int, list[int]] = defaultdict(list)
         for synset in self.synsets.values():
             for offset in synset.above:
-                found[offset].append(synset.offset)
-        return found
+                children[offset].append(synset.offset)
+        return children
 
     def ancestors(self, offset: int) -> dict[int, int]:
         """Everything the synset is a kind of, itself included, nearest first, with the number of steps up."""
@@ -58,14 +58,14 @@ class WordNet:
         return steps
 
     def descendants(self, offset: int) -> set[int]:
-        found: set[int] = set()
+        offsets: set[int] = set()
         waiting = [offset]
         while waiting:
             for below in self.below.get(waiting.pop(), ()):
-                if below not in found:
-                    found.add(below)
+                if below not in offsets:
+                    offsets.add(below)
                     waiting.append(below)
-        return found
+        return offsets
 
 
 def read_wordnet(folder: Path) -> WordNet:

@@ -64,8 +64,8 @@ def failure_of(path: Path, error: BaseException) -> PhotoError:
 
 def reason_of(error: BaseException) -> str:
     """The words of an error on one line; LibRaw's are bytes."""
-    said = error.args[0] if len(error.args) == 1 else str(error)
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    reason = error.args[0] if len(error.args) == 1 else str(error)
+    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(line.split())[:MOST_REASON] or type(error).__name__
 

@@ -178,11 +178,11 @@ def _levels(data: bytes, header: Header) -> Channel:
         return np.frombuffer(data, np.uint8).reshape(shape)
     if header.depth == 16:
         return np.ascontiguousarray(np.frombuffer(data, np.uint8).reshape(*shape, 2)[..., 0])
-    found = np.empty(shape, np.uint8)
+    levels = np.empty(shape, np.uint8)
     values = np.frombuffer(data, ">f4").reshape(shape)
     for row in range(header.height):  # a row at a time: in floating point the whole would need four times the memory
-        found[row] = np.rint(_encoded(np.nan_to_num(values[row].astype(np.float32)).clip(0, 1)) * 255)
-    return found
+        levels[row] = np.rint(_encoded(np.nan_to_num(values[row].astype(np.float32)).clip(0, 1)) * 255)
+    return levels
 
 
 def _encoded(light: NDArray[np.float32]) -> NDArray[np.float32]:

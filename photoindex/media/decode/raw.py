@@ -117,15 +117,15 @@ def _check_whole(data: bytes, raw: Any) -> None:
 def _preview(library: ModuleType, raw: Any, flip: int) -> Image.Image | None:
     """The largest preview, with its orientation as EXIF has it; None where there is none that can be had."""
     try:
-        found = raw.extract_thumb()
+        thumbnail = raw.extract_thumb()
     except (library.LibRawNoThumbnailError, library.LibRawUnsupportedThumbnailError):
         return None
-    if found.format == library.ThumbFormat.BITMAP:
-        bitmap = Image.fromarray(found.data)
+    if thumbnail.format == library.ThumbFormat.BITMAP:
+        bitmap = Image.fromarray(thumbnail.data)
         bitmap.getexif()[ExifTags.Base.Orientation] = _ORIENTATIONS.get(flip, 1)
         return bitmap
     try:
         # LibRaw puts the orientation into a JPEG that has no EXIF.
-        return Image.open(io.BytesIO(found.data), formats=("JPEG",))
+        return Image.open(io.BytesIO(thumbnail.data), formats=("JPEG",))
     except UnidentifiedImageError:
         return None

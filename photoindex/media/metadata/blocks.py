@@ -72,26 +72,26 @@ class Blocks:
 
 def find_blocks(image: Image.Image, file: BinaryIO | None = None) -> Blocks:
     """The blocks of an opened image. ``file`` is what it was opened from; its position is kept."""
-    found = _of_image(image)
+    blocks = _of_image(image)
     if file is None:
-        return found
+        return blocks
     place = file.tell()
     try:
         file.seek(0)
-        return _of_file(file) + found
+        return _of_file(file) + blocks
     finally:
         file.seek(place)
 
 
 def blocks_of_raw(data: bytes, preview: Image.Image | None) -> Blocks:
     """The blocks of a camera's raw file, and behind them those of its preview."""
-    found = _of_file(io.BytesIO(data))
-    return found if preview is None else found + _of_image(preview)
+    blocks = _of_file(io.BytesIO(data))
+    return blocks if preview is None else blocks + _of_image(preview)
 
 
 def image_resources(data: bytes) -> dict[int, bytes]:
     """Photoshop's image resources by their numbers: signature, number, name, size, content, all of even length."""
-    found: dict[int, bytes] = {}
+    resources: dict[int, bytes] = {}
     place = 0
     while data[place : place + 4] in _RESOURCE_SIGNATURES and place + 12 <= len(data):
         (number,) = struct.unpack_from(">H", data, place + 4)
@@ -100,19 +100,19 @@ def image_resources(data: bytes) -> dict[int, bytes]:
         if place + 4 > len(data):
             break
         (size,) = struct.unpack_from(">L", data, place)
-        found.setdefault(number, data[place + 4 : place + 4 + size])
+        resources.setdefault(number, data[place + 4 : place + 4 + size])
         place += 4 + size + size % 2
-    return found
+    return resources
 
 
 def _of_image(image: Image.Image) -> Blocks:
     exif = image.info.get("exif")
     segments = getattr(image, "applist", None)
-    found = Blocks(
+    blocks = Blocks(
         exif=_exif(exif) if isinstance(exif, bytes) else (),
         xmp=_xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
     )
-    return found + _of_segments(segments) if isinstance(segments, list) else found
+    return blocks + _of_segments(segments) if isinstance(segments, list) else blocks
 
 
 def _of_file(file: BinaryIO) -> Blocks:
@@ -144,16 +144,16 @@ def _of_tiff(file: BinaryIO) -> Blocks:
 
 def _of_tags(values: dict[int, Value]) -> Blocks:
     xmp, record, resources = (values.get(tag) for tag in (XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG))
-    found = Blocks(xmp=_xmp(xmp), iptc=(record,) if isinstance(record, bytes) and record else ())
-    return found + _of_resources(resources) if isinstance(resources, bytes) else found
+    blocks = Blocks(xmp=_xmp(xmp), iptc=(record,) if isinstance(record, bytes) and record else ())
+    return blocks + _of_resources(resources) if isinstance(resources, bytes) else blocks
 
 
 def _of_resources(data: bytes) -> Blocks:
-    found = image_resources(data)
-    record = found.get(IPTC_RESOURCE)
+    resources = image_resources(data)
+    record = resources.get(IPTC_RESOURCE)
     return Blocks(
-        exif=tuple(exif for number in EXIF_RESOURCES for exif in _exif(found.get(number, b""))),
-        xmp=_xmp(found.get(XMP_RESOURCE)),
+        exif=tuple(exif for number in EXIF_RESOURCES for exif in _exif(resources.get(number, b""))),
+        xmp=_xmp(resources.get(XMP_RESOURCE)),
         iptc=(record,) if record else (),
     )
 
@@ -180,7 +180,7 @@ def _of_segments(segments: list[tuple[str, bytes]]) -> Blocks:
             (place,) = struct.unpack(">L", rest[36:40])  # behind the packet's name and length
             more.setdefault(rest[:32], {})[place] = rest[40:]
     packets = (b"".join(part for _, part in sorted(parts.items())) for parts in more.values())
-    second = tuple(found for block in exif[1:] for found in _exif(block))
+    second = tuple(each for block in exif[1:] for each in _exif(block))
     return _of_resources(resources) + Blocks(exif=second, xmp=tuple(packets))
 
 
@@ -207,16 +207,16 @@ def _of_gif(file: BinaryIO) -> Blocks:
 
 def _of_png(file: BinaryIO) -> Blocks:
     texts = png.read_texts(file)
-    found = Blocks(title=texts.get("title"), caption=texts.get("description"))
+    blocks = Blocks(title=texts.get("title"), caption=texts.get("description"))
     for chunk in png.chunks(file):
         if chunk.kind == b"eXIf":
-            found += Blocks(exif=_exif(chunk.read(file)))
+            blocks += Blocks(exif=_exif(chunk.read(file)))
     for keyword, text in texts.items():
         if keyword == "xml:com.adobe.xmp":
-            found += Blocks(xmp=_xmp(text))
+            blocks += Blocks(xmp=_xmp(text))
         elif keyword.startswith(png.PROFILE):
-            found += _of_profile(png.profile_bytes(text))
-    return found
+            blocks += _of_profile(png.profile_bytes(text))
+    return blocks
 
 
 def _of_profile(data: bytes) -> Blocks:
@@ -233,28 +233,28 @@ def _of_profile(data: bytes) -> Blocks:
 
 
 def _of_boxes(file: BinaryIO) -> Blocks:
-    found = Blocks()
+    blocks = Blocks()
     for kind, data in boxes.metadata_boxes(file):
         if kind == "exif":
-            found += Blocks(exif=_exif(data))
+            blocks += Blocks(exif=_exif(data))
         elif kind == "xmp":
-            found += Blocks(xmp=_xmp(data))
+            blocks += Blocks(xmp=_xmp(data))
         elif kind == "iptc":
-            found += Blocks(iptc=(data,))
+            blocks += Blocks(iptc=(data,))
         else:
-            found += _of_resources(data)
+            blocks += _of_resources(data)
     parts = boxes.canon_directories(file)
-    return found + Blocks(exif=(Exif(*(_main(part) for part in parts)),)) if any(parts) else found
+    return blocks + Blocks(exif=(Exif(*(_main(part) for part in parts)),)) if any(parts) else blocks
 
 
 def _main(block: bytes) -> dict[int, Value]:
-    found = read_directories(block)
-    return found.main if found else {}
+    exif = read_directories(block)
+    return exif.main if exif else {}
 
 
 def _exif(block: bytes | BinaryIO) -> tuple[Exif, ...]:
-    found = read_directories(block) if block else None
-    return (found,) if found else ()
+    exif = read_directories(block) if block else None
+    return (exif,) if exif else ()
 
 
 def _xmp(value: object) -> tuple[bytes, ...]:

@@ -70,7 +70,7 @@ def metadata_boxes(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
 
 def canon_directories(file: BinaryIO) -> tuple[bytes, bytes, bytes]:
     """The TIFFs in a CR3 that hold what EXIF's main, Exif and GPS directories do; empty where there is none."""
-    found: dict[bytes, bytes] = {}
+    directories: dict[bytes, bytes] = {}
     for kind, start, end in boxes(file, 0, _size(file)):
         if kind != b"moov":
             continue
@@ -81,8 +81,8 @@ def canon_directories(file: BinaryIO) -> tuple[bytes, bytes, bytes]:
             for name, place, behind in boxes(file, first + 16, last):
                 if name in (b"CMT1", b"CMT2", b"CMT4"):
                     file.seek(place)
-                    found[name] = read_up_to(file, min(behind - place, MOST_BYTES))
-    return found.get(b"CMT1", b""), found.get(b"CMT2", b""), found.get(b"CMT4", b"")
+                    directories[name] = read_up_to(file, min(behind - place, MOST_BYTES))
+    return directories.get(b"CMT1", b""), directories.get(b"CMT2", b""), directories.get(b"CMT4", b"")
 
 
 def _size(file: BinaryIO) -> int:

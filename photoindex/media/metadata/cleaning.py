@@ -125,10 +125,10 @@ def meant(text: str | None, *names: str | None) -> str | None:
 
 def each_once(texts: Iterable[str | None]) -> tuple[str, ...]:
     """The texts in their order, each once whatever its case, without gaps, and not more than a person would write."""
-    found: dict[str, str] = {}
+    kept: dict[str, str] = {}
     for text in texts:
         if text:
-            found.setdefault(text.casefold(), text)
-        if len(found) == MOST_WORDS:
+            kept.setdefault(text.casefold(), text)
+        if len(kept) == MOST_WORDS:
             break
-    return tuple(found.values())
+    return tuple(kept.values())

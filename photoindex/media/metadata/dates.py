@@ -77,11 +77,11 @@ def from_exif(text: str | None, subseconds: str | None = None, offset: str | Non
     A part that is blank or impossible costs what is finer alone: of a clock at 25:61 the day is kept, of month 00 the
     year. ``subseconds`` are the digits behind the point (SubSecTimeOriginal), ``offset`` is like ``+02:00``.
     """
-    found = _DAY.match(text or "")
-    if found is None or text is None:
+    match = _DAY.match(text or "")
+    if match is None or text is None:
         return None
-    day = [found[1] or found[4], found[2] or found[5], found[3] or found[6]]
-    clock = _CLOCK.match(text, found.end())
+    day = [match[1] or match[4], match[2] or match[5], match[3] or match[6]]
+    clock = _CLOCK.match(text, match.end())
     if clock is None:
         return _moment(day)
     digits = clock["fraction"] or (subseconds or "").strip()
@@ -104,14 +104,14 @@ def from_name(name: str) -> Moment | None:
     """The date in a file's name: ``IMG_20190704_123456``, ``Screenshot 2020-01-01 at 9.34.56 PM``,
     ``IMG-20190704-WA0001``, ``2019-07-04 12.34.56``, ``signal-2019-07-04-123456``; None where there is none."""
     name = unicodedata.normalize("NFC", name)
-    for found in _NAMED_DAY.finditer(name):
+    for match in _NAMED_DAY.finditer(name):
         # Eight digits in a row may be any number; one from before digital cameras was hardly named by one.
-        if not found["joint"] and int(found["year"]) < FIRST_CAMERA_YEAR:
+        if not match["joint"] and int(match["year"]) < FIRST_CAMERA_YEAR:
             continue
-        clock = _NAMED_CLOCK.match(name, found.end())
-        if clock is None and name[found.end() : found.end() + 1].isdigit():
+        clock = _NAMED_CLOCK.match(name, match.end())
+        if clock is None and name[match.end() : match.end() + 1].isdigit():
             continue
-        day = [found["year"], found["month"], found["day"]]
+        day = [match["year"], match["month"], match["day"]]
         if "00" in day[1:]:
             continue
         hours = (
@@ -135,23 +135,23 @@ def from_folders(folder: PurePath) -> Moment | None:
     month: str | None = None
     day: str | None = None
     for name in folder.parts[-MOST_FOLDERS:]:
-        if found := _FOLDER_DAY.match(name):
-            year, month, day = found[1], found[3], found[4]
-        elif found := _FOLDER_MONTH.match(name):
-            year, month, day = found[1], found[2], None
+        if match := _FOLDER_DAY.match(name):
+            year, month, day = match[1], match[3], match[4]
+        elif match := _FOLDER_MONTH.match(name):
+            year, month, day = match[1], match[2], None
         elif _FOLDER_YEAR.fullmatch(name):
             year, month, day = name, None, None
         elif year and not month and (number := _month_of(name)):
             month = number
-        elif month and not day and (found := _FOLDER_NUMBER.match(name)):
-            day = found[1]
+        elif month and not day and (match := _FOLDER_NUMBER.match(name)):
+            day = match[1]
     return None if year is None else _moment([year, month, day])
 
 
 def _month_of(name: str) -> str | None:
     """The number of a month that a folder below a year is named by: ``08``, ``08-August``, ``August``, ``Aug``."""
-    if found := _FOLDER_NUMBER.match(name):
-        return found[1] if 1 <= int(found[1]) <= 12 else None
+    if match := _FOLDER_NUMBER.match(name):
+        return match[1] if 1 <= int(match[1]) <= 12 else None
     word = name.strip().casefold()
     matching = [number for number, month in enumerate(_MONTHS, 1) if word in (month, month[:3])]
     return f"{matching[0]:02}" if matching else None
@@ -175,15 +175,15 @@ def believable(moment: Moment | None, now: datetime, *, clock: bool = False) -> 
 
 def offset_minutes(text: str | None) -> int | None:
     """``+02:00`` or ``Z`` as minutes east of UTC."""
-    found = _OFFSET.fullmatch(text or "")
-    if found is None:
+    match = _OFFSET.fullmatch(text or "")
+    if match is None:
         return None
-    if found[1]:
+    if match[1]:
         return 0
-    minutes = int(found[3]) * 60 + int(found[4] or 0)
-    if minutes > MOST_OFFSET or int(found[4] or 0) > 59:
+    minutes = int(match[3]) * 60 + int(match[4] or 0)
+    if minutes > MOST_OFFSET or int(match[4] or 0) > 59:
         return None
-    return -minutes if found[2] == "-" else minutes
+    return -minutes if match[2] == "-" else minutes
 
 
 def offset_text(minutes: int) -> str:
@@ -219,10 +219,10 @@ def in_zone_of(instant: Moment | None, local: Moment | None) -> Moment | None:
     return Moment(local.time, int(seconds) // 60)
 
 
-def _hours(found: re.Match[str], groups: Iterable[Sequence[int | str]]) -> list[str | None]:
+def _hours(match: re.Match[str], groups: Iterable[Sequence[int | str]]) -> list[str | None]:
     """Hour, minute and second by the first of the groups that took part; ``11 PM`` is 23."""
-    hour, minute, second = next([found[group] for group in three] for three in groups if found[three[0]])
-    half = (found["half"] or "").lower()
+    hour, minute, second = next([match[group] for group in three] for three in groups if match[three[0]])
+    half = (match["half"] or "").lower()
     if half and int(hour) <= 12:
         hour = str(int(hour) % 12 + (12 if half == "p" else 0))
     return [hour, minute, second]

@@ -48,10 +48,10 @@ def first_of(sources: Sequence[Fields]) -> Fields:
         return sources[0] if sources else Fields()
     values: dict[str, Any] = {}
     for each in fields(Fields):
-        found = [getattr(source, each.name) for source in sources]
+        given = [getattr(source, each.name) for source in sources]
         if each.type.startswith("tuple"):
-            values[each.name] = tuple(dict.fromkeys(item for items in found for item in items))
+            values[each.name] = tuple(dict.fromkeys(item for items in given for item in items))
         elif each.name not in _PLACE:
-            values[each.name] = next((value for value in found if value is not None), None)
+            values[each.name] = next((value for value in given if value is not None), None)
     located = next((source for source in sources if source.latitude is not None), sources[0])
     return Fields(**values, **{name: getattr(located, name) for name in _PLACE})

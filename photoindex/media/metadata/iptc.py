@@ -58,7 +58,7 @@ def _records(block: bytes) -> dict[Key, list[bytes]]:
     """The values of each data set (IIM 4.2, chapter 3): a mark, record, number, length, content."""
     if block[:1] != _MARK and block[3:4] == _MARK:  # written as numbers of four bytes in the other byte order
         block = b"".join(block[place : place + 4][::-1] for place in range(0, len(block), 4))
-    found: dict[Key, list[bytes]] = {}
+    records: dict[Key, list[bytes]] = {}
     place = max(block.find(_MARK), 0)
     while block[place : place + 1] == _MARK and place + 5 <= len(block):
         key = block[place + 1], block[place + 2]
@@ -72,9 +72,9 @@ def _records(block: bytes) -> dict[Key, list[bytes]]:
             place += width
         if place + size > len(block):
             break
-        found.setdefault(key, []).append(block[place : place + size])
+        records.setdefault(key, []).append(block[place : place + size])
         place += size
-    return found
+    return records
 
 
 def _values(records: Mapping[Key, list[bytes]], key: Key) -> list[bytes]:

@@ -19,16 +19,16 @@ def facts_dict(facts: PhotoFacts) -> dict[str, Any]:
 
 def facts_from(fields: Mapping[str, Any]) -> PhotoFacts:
     """The facts that :func:`facts_dict` was given. Raises ValueError, LookupError or TypeError for anything else."""
-    found = dict(fields)
-    taken_at, place = found["taken_at"], found.get("place")
-    found["taken_at"] = None if taken_at is None else datetime.fromisoformat(taken_at)
-    found["place"] = None if place is None else Place(**place)
-    return PhotoFacts(**found)
+    values = dict(fields)
+    taken_at, place = values["taken_at"], values.get("place")
+    values["taken_at"] = None if taken_at is None else datetime.fromisoformat(taken_at)
+    values["place"] = None if place is None else Place(**place)
+    return PhotoFacts(**values)
 
 
 def written_from(fields: Mapping[str, Any]) -> Written:
     """The words that ``dataclasses.asdict`` was given. Raises LookupError or TypeError for anything else."""
-    found = dict(fields)
+    values = dict(fields)
     for name in ("keywords", "people", "places"):
-        found[name] = tuple(map(str, found[name]))
-    return Written(**found)
+        values[name] = tuple(map(str, values[name]))
+    return Written(**values)

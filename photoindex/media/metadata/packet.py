@@ -111,9 +111,9 @@ def _decoded(packet: bytes) -> str | None:
     for mark, name in _BOMS:
         if head.startswith(mark):
             return packet[len(mark) :].decode(name, "replace")
-    found = [(place, -len(mark), name) for mark, name in _BARE if (place := head.find(mark)) >= 0]
-    if found and packet.count(0) > len(packet) // 4:
-        place, _, name = min(found)
+    marks = [(place, -len(mark), name) for mark, name in _BARE if (place := head.find(mark)) >= 0]
+    if marks and packet.count(0) > len(packet) // 4:
+        place, _, name = min(marks)
         return packet[place:].decode(name, "replace")
     named = _NAMED.search(head)
     try:

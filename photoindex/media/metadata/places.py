@@ -48,17 +48,17 @@ class Gazetteer:
             # Past its metaclass, which would keep both tables for as long as the process lives.
             self._cities = type.__call__(package.GeocodeData, LARGE)
             self._towns = type.__call__(package.GeocodeData)
-        found, distance = _nearest(self._towns, latitude, longitude)
+        town, distance = _nearest(self._towns, latitude, longitude)
         if distance > FAR:
             return None
         near = distance <= NEAR
         return Place(
-            city=str(found["city"]) if near else "",
-            district=str(found.get("county", "")) if near else "",
-            region=str(found.get("state", "")),
-            country=str(found["country"]),
-            country_code=str(found["country_code"]),
-            metropolis=self._metropolis(latitude, longitude, str(found["country_code"])),
+            city=str(town["city"]) if near else "",
+            district=str(town.get("county", "")) if near else "",
+            region=str(town.get("state", "")),
+            country=str(town["country"]),
+            country_code=str(town["country_code"]),
+            metropolis=self._metropolis(latitude, longitude, str(town["country_code"])),
         )
 
     def _metropolis(self, latitude: float, longitude: float, country_code: str) -> str:
@@ -69,8 +69,8 @@ class Gazetteer:
 
 def _nearest(table: Any, latitude: float, longitude: float) -> tuple[dict[str, Any], float]:
     """The nearest place of a table, and how far it is (km)."""
-    found: dict[str, Any] = table.query([(latitude, longitude)])[0]
-    return found, kilometres(latitude, longitude, float(found["latitude"]), float(found["longitude"]))
+    town: dict[str, Any] = table.query([(latitude, longitude)])[0]
+    return town, kilometres(latitude, longitude, float(town["latitude"]), float(town["longitude"]))
 
 
 def kilometres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:

@@ -67,7 +67,7 @@ def read_texts(file: BinaryIO) -> dict[str, str]:
 
     One that is broken, or longer than a limit, is left out.
     """
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     left = MOST_TEXTS
     for chunk in chunks(file):
         if chunk.kind not in _TEXTS or left <= 0:
@@ -76,8 +76,8 @@ def read_texts(file: BinaryIO) -> dict[str, str]:
         text = _text(chunk.kind, rest, min(left, MOST_TEXT))
         if text:
             left -= len(text)
-            found.setdefault(_decoded(keyword).casefold(), _decoded(text))
-    return found
+            texts.setdefault(_decoded(keyword).casefold(), _decoded(text))
+    return texts
 
 
 def profile_bytes(text: str) -> bytes:
@@ -85,12 +85,12 @@ def profile_bytes(text: str) -> bytes:
 
     Whatever else stands between and behind the digits is passed over.
     """
-    found = _PROFILE.match(text.encode("ascii", "replace"))
-    if found is None:
+    match = _PROFILE.match(text.encode("ascii", "replace"))
+    if match is None:
         return b""
-    digits = _NO_DIGIT.sub(b"", found[3])
+    digits = _NO_DIGIT.sub(b"", match[3])
     data = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
-    return data[: int(found[2][:9])] or data
+    return data[: int(match[2][:9])] or data
 
 
 def _text(kind: bytes, rest: bytes, most: int) -> bytes | None:

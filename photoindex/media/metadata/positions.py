@@ -53,12 +53,12 @@ def degrees_in(text: str | None, side: str | None, signs: str, limit: float) -> 
 
     A number without any hemisphere is signed already.
     """
-    found = _DEGREES.fullmatch(text or "")
-    if found is None:
+    match = _DEGREES.fullmatch(text or "")
+    if match is None:
         return None
-    negative = (found["sign"] or "+") in "-\u2212"
-    side = found["behind"] or found["before"] or side or signs[negative]
-    numbers = [number for part in re.findall(_PART, found["parts"]) if (number := _number(part)) is not None]
+    negative = (match["sign"] or "+") in "-\u2212"
+    side = match["behind"] or match["before"] or side or signs[negative]
+    numbers = [number for part in re.findall(_PART, match["parts"]) if (number := _number(part)) is not None]
     if any(number >= 60 for number in numbers[1:]):
         return None
     return degrees(numbers, side, signs, limit)
@@ -73,8 +73,8 @@ def metres(value: float, *, below: bool) -> float | None:
 
 def metres_in(text: str | None, reference: str | None) -> float | None:
     """The height of a text like ``1234/10`` or ``123.4 m``; ``reference`` is like ``1`` or ``Below Sea Level``."""
-    found = _METRES.fullmatch(text or "")
-    value = _number(found[1].replace("\u2212", "-")) if found else None
+    match = _METRES.fullmatch(text or "")
+    value = _number(match[1].replace("\u2212", "-")) if match else None
     if value is None:
         return None
     return metres(value, below=bool(_BELOW.fullmatch(reference or "")) or "below" in (text or "").casefold())

@@ -82,12 +82,12 @@ class Folder:
 
     def names(self, photo: str) -> list[str]:
         """The names of the sidecars of the photo of this name: XMP first, those that name all of it before others."""
-        found: list[str] = []
+        result: list[str] = []
         if self._by_photo:
             stem = os.path.splitext(photo)[0]
             for key in dict.fromkeys((folded(photo), folded(stem))):
-                found += self._by_photo.get(key, ())
-        return found + self._takeout.of(photo)
+                result += self._by_photo.get(key, ())
+        return result + self._takeout.of(photo)
 
     def state(self, photo: str) -> str:
         """The state of the sidecars of the photo of this name. Every scan asks that of every photo."""
@@ -96,8 +96,8 @@ class Folder:
 
     def beside(self, photo: Path) -> list[Sidecar]:
         """The sidecars of a photo in this folder, in that order."""
-        found = (_look(self._folder / name) for name in self.names(photo.name))
-        return [sidecar for sidecar in found if sidecar is not None]
+        sidecars = (_look(self._folder / name) for name in self.names(photo.name))
+        return [sidecar for sidecar in sidecars if sidecar is not None]
 
 
 def folded(name: str) -> str:
@@ -116,8 +116,8 @@ def state(sidecars: Iterable[Sidecar]) -> str:
 
 
 def _state(prefix: str, name: str) -> str:
-    found = _stat(prefix + name)
-    return _part(name, found.st_size, found.st_mtime_ns, found.st_ctime_ns) if found is not None else ""
+    status = _stat(prefix + name)
+    return _part(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status is not None else ""
 
 
 def _part(name: str, size: int, mtime_ns: int, ctime_ns: int) -> str:
@@ -151,27 +151,27 @@ _last: tuple[tuple[Path, int, int], Folder] | None = None
 def _folder(path: Path) -> Folder:
     global _last
     try:
-        found = os.stat(path)
-        key = (path, found.st_ino, found.st_mtime_ns)
+        status = os.stat(path)
+        key = (path, status.st_ino, status.st_mtime_ns)
         if _last is not None and _last[0] == key:
             return _last[1]
         folder = Folder(path, os.listdir(path))
     except OSError:
         return Folder(path, ())
     # One that changed a moment ago may change again without its modification time telling.
-    _last = (key, folder) if time.time_ns() - found.st_mtime_ns > RESTED_NS else None
+    _last = (key, folder) if time.time_ns() - status.st_mtime_ns > RESTED_NS else None
     return folder
 
 
 def _look(path: Path) -> Sidecar | None:
-    found = _stat(path)
-    return None if found is None else Sidecar(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    status = _stat(path)
+    return None if status is None else Sidecar(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _stat(path: Path | str) -> os.stat_result | None:
     """The state of a regular file: opening a named pipe would wait for its writer."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found if stat_bits.S_ISREG(found.st_mode) else None
+    return status if stat_bits.S_ISREG(status.st_mode) else None

@@ -49,20 +49,20 @@ def read_takeout(data: bytes, photo_name: str, *, by_title: bool = False) -> tup
     if len(data) > MOST_BYTES:
         raise TakeoutError(f"it has more than {MOST_BYTES // 1_000_000} MB")
     try:
-        found = json.loads(data, parse_constant=_refused)
+        values = json.loads(data, parse_constant=_refused)
     except RecursionError:
         raise TakeoutError("it is nested too deep") from None
     except ValueError as error:  # of encodings, too
         raise TakeoutError(f"it is no JSON: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict) or not any(name in found for name in _OURS):
+    if not isinstance(values, dict) or not any(name in values for name in _OURS):
         return Fields(), ()
-    if by_title and not _is_title_of(found.get("title"), photo_name):
+    if by_title and not _is_title_of(values.get("title"), photo_name):
         return Fields(), ()
     wrong: list[str] = []
 
     def get(name: str, read: Any, default: Any = None) -> Any:
         try:
-            return default if found.get(name) is None else read(found[name])
+            return default if values.get(name) is None else read(values[name])
         except (_WrongError, ArithmeticError, ValueError):
             wrong.append(name)
             return default

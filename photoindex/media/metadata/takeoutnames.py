@@ -51,8 +51,8 @@ def names_json(name: str) -> bool:
 
 def title_decides(json_name: str) -> bool:
     """Whether a JSON's name holds a part of its photo's name alone: only its title tells whose it is."""
-    found = _key(json_name)
-    return found is not None and found[1] != "whole"
+    key = _key(json_name)
+    return key is not None and key[1] != "whole"
 
 
 def original_stem(photo_name: str) -> str:
@@ -70,9 +70,9 @@ class TakeoutNames:
         self._stems: dict[Key, list[str]] = {}
         kinds: dict[Kind, dict[Key, list[str]]] = {"whole": self._whole, "cut": self._cut, "stem": self._stems}
         for name in names:
-            found = _key(name)
-            if found is not None:
-                kinds[found[1]].setdefault(found[0], []).append(name)
+            key = _key(name)
+            if key is not None:
+                kinds[key[1]].setdefault(key[0], []).append(name)
         self._lengths = sorted({len(name) for name, _ in self._cut})
 
     def __bool__(self) -> bool:
@@ -86,15 +86,15 @@ class TakeoutNames:
         if plain in self._whole and not self._cut:  # nearly always
             return self._whole[plain]
         keys = [plain, *_photo_keys(photo_name)]
-        return next((found for find in (self._at, self._by_stem) for key in keys if (found := find(key))), [])
+        return next((names for find in (self._at, self._by_stem) for key in keys if (names := find(key))), [])
 
     def _at(self, key: Key) -> list[str]:
         name, number = key
-        found = list(self._whole.get(key, ()))
+        names = list(self._whole.get(key, ()))
         for length in self._lengths:
             if length < len(name):
-                found += self._cut.get((name[:length], number), ())
-        return found
+                names += self._cut.get((name[:length], number), ())
+        return names
 
     def _by_stem(self, key: Key) -> list[str]:
         name, number = key
@@ -108,8 +108,8 @@ def _key(json_name: str) -> tuple[Key, Kind] | None:
         return None
     whole = json_name[: -len(SUFFIX)]
     name, number = whole.casefold(), ""
-    if whole.endswith(")") and (found := _COUNTED.fullmatch(name)):
-        name, number = found["name"], found["number"]
+    if whole.endswith(")") and (match := _COUNTED.fullmatch(name)):
+        name, number = match["name"], match["number"]
     photo, _, word = name.rpartition(".")
     if f".{word}" in PHOTO_SUFFIXES and photo:
         return (name, number), "whole"
@@ -124,9 +124,9 @@ def _key(json_name: str) -> tuple[Key, Kind] | None:
 
 def _photo_keys(photo_name: str) -> Iterator[Key]:
     """What a photo's JSON may be filed under: its name without the number, then those of its original."""
-    found = _NUMBERED.fullmatch(photo_name)
-    whole = f"{found['stem']}{found['suffix']}" if found else photo_name
-    number = found["number"] if found else ""
+    match = _NUMBERED.fullmatch(photo_name)
+    whole = f"{match['stem']}{match['suffix']}" if match else photo_name
+    number = match["number"] if match else ""
     yield whole.casefold(), number
     stem, dot, suffix = whole.rpartition(".")
     folded = stem.casefold()

@@ -118,23 +118,23 @@ class Tiff:
     def below(self, values: dict[int, Value], tag: int) -> dict[int, Value]:
         """The entries of the directory that an entry points to; none where it points nowhere."""
         place = values.get(tag)
-        found = isinstance(place, tuple) and len(place) > 0 and math.isfinite(place[0])
-        return self.directory(int(place[0])).values if found and isinstance(place, tuple) else {}
+        is_place = isinstance(place, tuple) and len(place) > 0 and math.isfinite(place[0])
+        return self.directory(int(place[0])).values if is_place and isinstance(place, tuple) else {}
 
     def all(self) -> list[dict[int, Value]]:
         """The directories of all pictures: those in the chain and those below them, each once."""
-        found: list[dict[int, Value]] = []
+        directories: list[dict[int, Value]] = []
         waiting, seen = [self.first], {0}
-        while waiting and len(found) < MOST_DIRECTORIES:
+        while waiting and len(directories) < MOST_DIRECTORIES:
             place = waiting.pop(0)
             if place in seen:
                 continue
             seen.add(place)
             directory = self.directory(place)
-            found.append(directory.values)
+            directories.append(directory.values)
             below = directory.values.get(SUB_DIRECTORIES, ())
             waiting += [int(each) for each in below] + [directory.next]
-        return found
+        return directories
 
     def _value(self, tag: int, kind: int, length: int, place: bytes) -> Value | None:
         form = _RATIONALS.get(kind) or _NUMBERS.get(kind) or ("B" if kind in _BYTES else None)

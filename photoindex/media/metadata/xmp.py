@@ -73,12 +73,12 @@ class _Properties:
 
     def texts(self, name: str) -> list[str]:
         """The values of a property; of one in several languages the default comes first."""
-        found = [self._simple[name]] if name in self._simple else []
+        result = [self._simple[name]] if name in self._simple else []
         for element in self._elements.get(name, ()):
             items = list(element.iter(f"{_RDF}li"))
             items.sort(key=lambda item: item.get(_LANGUAGE) != "x-default")
-            found += ["".join(item.itertext()) for item in items] if items else ["".join(element.itertext())]
-        return found
+            result += ["".join(item.itertext()) for item in items] if items else ["".join(element.itertext())]
+        return result
 
     def text(self, *names: str, limit: int | None = None) -> str | None:
         """The first value there is of the first property that has one."""
@@ -91,51 +91,51 @@ class _Properties:
             yield from element.iter()
 
 
-def _fields(found: _Properties) -> Fields:
-    make, model = found.text(f"{_TIFF}Make"), found.text(f"{_TIFF}Model")
-    latitude, longitude = _position(found)
+def _fields(properties: _Properties) -> Fields:
+    make, model = properties.text(f"{_TIFF}Make"), properties.text(f"{_TIFF}Model")
+    latitude, longitude = _position(properties)
     return Fields(
         # When it was taken; programs that know no EXIF write the first.
-        original=_moment(found, f"{_PHOTOSHOP}DateCreated") or _exif_moment(found, "Original"),
-        digitised=_moment(found, f"{_XMP}CreateDate") or _exif_moment(found, "Digitized"),
+        original=_moment(properties, f"{_PHOTOSHOP}DateCreated") or _exif_moment(properties, "Original"),
+        digitised=_moment(properties, f"{_XMP}CreateDate") or _exif_moment(properties, "Digitized"),
         camera=camera_name(make, model),
-        lens=found.text(f"{_EXIF_EX}LensModel", f"{_AUX}Lens"),
+        lens=properties.text(f"{_EXIF_EX}LensModel", f"{_AUX}Lens"),
         latitude=latitude,
         longitude=longitude,
-        altitude=_altitude(found),
-        rating=_rating(found),
-        title=meant(found.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
-        caption=meant(_caption(found), make, model),
-        keywords=each_once(_keywords(found)),
-        people=each_once(_people(found)),
-        location=found.text(f"{_IPTC_CORE}Location"),
-        city=found.text(f"{_PHOTOSHOP}City"),
-        region=found.text(f"{_PHOTOSHOP}State"),
-        country=found.text(f"{_PHOTOSHOP}Country"),
+        altitude=_altitude(properties),
+        rating=_rating(properties),
+        title=meant(properties.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
+        caption=meant(_caption(properties), make, model),
+        keywords=each_once(_keywords(properties)),
+        people=each_once(_people(properties)),
+        location=properties.text(f"{_IPTC_CORE}Location"),
+        city=properties.text(f"{_PHOTOSHOP}City"),
+        region=properties.text(f"{_PHOTOSHOP}State"),
+        country=properties.text(f"{_PHOTOSHOP}Country"),
     )
 
 
-def _caption(found: _Properties) -> str | None:
+def _caption(properties: _Properties) -> str | None:
     """The description, unless it is a model's that photoindex wrote there: that is nobody's word."""
-    text = found.text(f"{_DC}description", limit=LONGEST_CAPTION)
-    by_model = found.text(f"{_PHOTOINDEX}captionSource") == "model"
-    return None if by_model and text == found.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
+    text = properties.text(f"{_DC}description", limit=LONGEST_CAPTION)
+    by_model = properties.text(f"{_PHOTOINDEX}captionSource") == "model"
+    return None if by_model and text == properties.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
 
 
-def _moment(found: _Properties, name: str, subseconds: str = "", offset: str = "") -> Moment | None:
+def _moment(properties: _Properties, name: str, subseconds: str = "", offset: str = "") -> Moment | None:
     """The first date of a property; what is known of its parts from properties of their own, as EXIF has them."""
-    fraction, zone = (found.text(part) if part else None for part in (subseconds, offset))
-    moments = (dates.from_iso(text, fraction, zone) for text in found.texts(name))
+    fraction, zone = (properties.text(part) if part else None for part in (subseconds, offset))
+    moments = (dates.from_iso(text, fraction, zone) for text in properties.texts(name))
     return next((moment for moment in moments if moment is not None), None)
 
 
-def _exif_moment(found: _Properties, which: str) -> Moment | None:
+def _exif_moment(properties: _Properties, which: str) -> Moment | None:
     parts = f"{_EXIF}SubSecTime{which}", f"{_EXIF_EX}OffsetTime{which}"
-    return _moment(found, f"{_EXIF}DateTime{which}", *parts)
+    return _moment(properties, f"{_EXIF}DateTime{which}", *parts)
 
 
-def _keywords(found: _Properties) -> Iterator[str | None]:
-    for text in found.texts(f"{_DC}subject"):
+def _keywords(properties: _Properties) -> Iterator[str | None]:
+    for text in properties.texts(f"{_DC}subject"):
         yield one_line(text)
     # Hierarchies: each level is a word to be found by, Places|Portugal|Lisbon.
     for name, joint in (
@@ -143,20 +143,20 @@ def _keywords(found: _Properties) -> Iterator[str | None]:
         (f"{_DIGIKAM}TagsList", "/"),
         (f"{_MICROSOFT}LastKeywordXMP", "/"),
     ):
-        for text in found.texts(name):
+        for text in properties.texts(name):
             for level in text.split(joint):
                 yield one_line(level)
 
 
-def _people(found: _Properties) -> Iterator[str | None]:
-    for text in found.texts(f"{_IPTC_EXT}PersonInImage"):
+def _people(properties: _Properties) -> Iterator[str | None]:
+    for text in properties.texts(f"{_IPTC_EXT}PersonInImage"):
         yield one_line(text)
     # A region's name and type stand as attributes or as elements, in the list's item or in a description within it.
-    for element in found.within(f"{_MWG_REGIONS}Regions"):
+    for element in properties.within(f"{_MWG_REGIONS}Regions"):
         name, kind = (_part(element, f"{_MWG_REGIONS}{part}") for part in ("Name", "Type"))
         if name and (kind or "").casefold() not in _NOT_PEOPLE:
             yield one_line(name)
-    for element in found.within(f"{_MP}RegionInfo"):
+    for element in properties.within(f"{_MP}RegionInfo"):
         yield one_line(_part(element, f"{_MP_REGION}PersonDisplayName"))
 
 
@@ -165,8 +165,8 @@ def _part(element: Element, name: str) -> str | None:
     return element.get(name) or (child.text if child is not None else None)
 
 
-def _rating(found: _Properties) -> int | None:
-    text = found.text(f"{_XMP}Rating")
+def _rating(properties: _Properties) -> int | None:
+    text = properties.text(f"{_XMP}Rating")
     if text is None:
         return None
     try:
@@ -176,17 +176,17 @@ def _rating(found: _Properties) -> int | None:
     return rating if rating == -1 or 1 <= rating <= 5 else None
 
 
-def _position(found: _Properties) -> positions.Position:
-    latitude = _degrees(found, "GPSLatitude", "NS", 90)
-    longitude = _degrees(found, "GPSLongitude", "EW", 180)
+def _position(properties: _Properties) -> positions.Position:
+    latitude = _degrees(properties, "GPSLatitude", "NS", 90)
+    longitude = _degrees(properties, "GPSLongitude", "EW", 180)
     return positions.pair(latitude, longitude)
 
 
-def _degrees(found: _Properties, name: str, signs: str, limit: float) -> float | None:
+def _degrees(properties: _Properties, name: str, signs: str, limit: float) -> float | None:
     """XMP has the letter behind the number (part 2, GPSCoordinate); many writers have it apart, as EXIF does."""
-    text, side = found.text(f"{_EXIF}{name}"), found.text(f"{_EXIF}{name}Ref")
+    text, side = properties.text(f"{_EXIF}{name}"), properties.text(f"{_EXIF}{name}Ref")
     return positions.degrees_in(text, side, signs, limit)
 
 
-def _altitude(found: _Properties) -> float | None:
-    return positions.metres_in(found.text(f"{_EXIF}GPSAltitude"), found.text(f"{_EXIF}GPSAltitudeRef"))
+def _altitude(properties: _Properties) -> float | None:
+    return positions.metres_in(properties.text(f"{_EXIF}GPSAltitude"), properties.text(f"{_EXIF}GPSAltitudeRef"))

@@ -165,8 +165,8 @@ def _days(text: str, today: date) -> Days:
         return _calendar(int(match[3]), int(match[2]), int(match[1]))
     words = " ".join(re.sub(_JOINTS, " ", text.replace(",", " ").replace("'", "").replace("\u2019", "")).split())
     for understand in (_named, _relative):
-        if (found := understand(words, today)) is not None:
-            return found
+        if (days := understand(words, today)) is not None:
+            return days
     raise ValueError(text)
 
 

@@ -97,16 +97,16 @@ class TermSource(Protocol):
 
 def terms_of_run(run: Ranked) -> list[str]:
     """The terms a run of words asks for, each once: the stems of its plain words, and those of each two neighbours."""
-    found: dict[str, None] = {}
+    terms: dict[str, None] = {}
     before: str | None = None
     for node in run.wanted:
         this = stem(node.text) if isinstance(node, Word) and node.field is None else None
         if this is not None:
-            found[this] = None
+            terms[this] = None
             if before is not None:
-                found[f"{before} {this}"] = None
+                terms[f"{before} {this}"] = None
         before = this
-    return list(found)
+    return list(terms)
 
 
 def stand_ins_of_run(run: Ranked) -> dict[str, Mapping[str, float]]:
@@ -126,7 +126,7 @@ def terms_of(node: Node) -> list[str]:
 def stand_ins_of(node: Node) -> list[str]:
     """The terms that may stand in for others in those runs, each once."""
     return list(
-        dict.fromkeys(term for run in _runs(node) for found in stand_ins_of_run(run).values() for term in found)
+        dict.fromkeys(term for run in _runs(node) for stand_ins in stand_ins_of_run(run).values() for term in stand_ins)
     )
 
 
@@ -313,8 +313,8 @@ class TermView:
 
     def columns(self, terms: Sequence[str]) -> Columns:
         """The columns of those of the terms that there are. Raises DamagedMatrix."""
-        found = ((term, self.column(term)) for term in terms)
-        return Columns(self.photo_ids, {term: column for term, column in found if column is not None})
+        pairs = ((term, self.column(term)) for term in terms)
+        return Columns(self.photo_ids, {term: column for term, column in pairs if column is not None})
 
     def norms(self) -> NDArray[np.float32]:
         """The length of each row's vector."""
@@ -342,10 +342,10 @@ def similar(view: TermView, weights: Mapping[str, float]) -> Similar:
         for part in view.column(term) or ():
             part.raised(1, weight).add_to(sums)
     length = np.sqrt(sum(weight * weight for weight in weights.values()))
-    found = np.flatnonzero((sums > 0) & (view.photo_ids != NOBODY))
-    cosines = np.minimum(sums[found] / (view.norms()[found] * length), 1).astype(np.float32)
-    order = np.lexsort((view.photo_ids[found], -cosines))
-    return Similar(view.photo_ids[found][order], cosines[order], found[order])
+    rows = np.flatnonzero((sums > 0) & (view.photo_ids != NOBODY))
+    cosines = np.minimum(sums[rows] / (view.norms()[rows] * length), 1).astype(np.float32)
+    order = np.lexsort((view.photo_ids[rows], -cosines))
+    return Similar(view.photo_ids[rows][order], cosines[order], rows[order])
 
 
 def shared_terms(view: TermView, weights: Mapping[str, float], rows: NDArray[np.intp]) -> list[dict[str, float]]:

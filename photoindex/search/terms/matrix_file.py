@@ -84,7 +84,7 @@ def newest_stamp(folder: Path, identity: str, revision: int) -> tuple[Stamp, int
 
 def damaged(folder: Path) -> list[Path]:
     """The files that are no whole matrices of this format. Reads all of each. Raises OSError."""
-    found = []
+    broken = []
     for path in _matrices(folder):
         try:
             whole = load(path).is_whole()
@@ -93,8 +93,8 @@ def damaged(folder: Path) -> list[Path]:
         except DamagedMatrix:
             whole = False
         if not whole:
-            found.append(path)
-    return found
+            broken.append(path)
+    return broken
 
 
 def publish(matrix: TermMatrix, folder: Path) -> Path:
@@ -229,7 +229,7 @@ def _read_header(header: bytes, size: int) -> tuple[Stamp, _Sizes, int]:
     if magic != _MAGIC or format_ != FORMAT or zlib.crc32(header[: _HEADER.size]) != own_check:
         raise DamagedMatrix("no header of this format")
     terms, rows, entries, models, text = sizes
-    found = (terms, rows, entries, models, text)
-    if _layout(found)[1] != size:
+    counts = (terms, rows, entries, models, text)
+    if _layout(counts)[1] != size:
         raise DamagedMatrix("not as long as it says")
-    return Stamp(identity.rstrip(b"\0").decode("ascii", "replace"), revision), found, check
+    return Stamp(identity.rstrip(b"\0").decode("ascii", "replace"), revision), counts, check

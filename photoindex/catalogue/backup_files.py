@@ -1,5 +1,4 @@
-"""Copies of the catalogue beside it: made whole, checked before they count, listed, and removed when there are newer
-ones."""
+"""Make, check, list and prune copies of the catalogue in its folder."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ PRIVATE: Final = 0o600
 
 
 def back_up(source: Path, destination: Path) -> None:
-    """Copy the catalogue as of now, while others go on using it, and check the copy; it is there whole, or not at all.
+    """Copy the catalogue while other processes use it, and check the copy. An incomplete copy is never left behind.
 
     Raises :class:`CatalogueDamaged` when the copy has faults, as the catalogue has them then; and
     :class:`CatalogueError` or :class:`OSError` when it cannot be made.
@@ -118,7 +117,7 @@ def stamp() -> str:
 
 
 def to_disk(path: Path) -> None:
-    """Have the system bring a file or folder to the disk."""
+    """Flush a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)

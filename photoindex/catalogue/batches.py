@@ -1,11 +1,11 @@
-"""Batches of jobs: what a person asked for at once, how far it is, and stopping it from another process.
+"""Batches of jobs that a person asked for at once: their progress, and stopping them from another process.
 
-A batch is a row in the catalogue and its jobs refer to it, so that every process sees the same. One that works on a
-batch asks after every few photos whether it still goes on; whoever pauses or cancels it only changes the row. No job of
-a batch that does not go on is claimed. A batch is for one model: a watcher that uses another leaves its jobs alone.
+A batch is a row in the catalogue and its jobs refer to it, so every process sees the same. A process that works on a
+batch checks the row every few photos; pausing or cancelling changes only the row. Jobs of a paused or cancelled batch
+are not claimed. A batch is for one model: a watcher that uses another model does not claim its jobs.
 
-Photos that were done are counted in the transaction that stores their captions, with the time they took, so that the
-rate is that of all runs together, without the pauses between them.
+Finished photos are counted, with the time they took, in the transaction that stores their captions. So the rate is that
+of all runs together, without the pauses between them.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ RATE_OF = 8  # photos that a rate must come from to be told again
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch, as far as it is. ``state`` is ``running`` while a process works on it and ``waiting`` until one does.
+    """A batch and its progress. ``state`` is ``running`` while a process works on it and ``waiting`` until one does.
 
-    ``left`` are its jobs that are not done; what was superseded (its file changed or went) is neither done nor left.
-    ``rate`` is in photos a second, of all ``workers`` together; ``None`` before the first photo.
+    ``left`` counts its jobs that are not done; a superseded job (its file changed or was removed) is neither done nor
+    left. ``rate`` is in photos a second, of all ``workers`` together; ``None`` before the first photo.
     """
 
     id: int
@@ -55,7 +55,7 @@ class Batch:
 
     @property
     def seconds_left(self) -> float | None:
-        """At this rate; ``None`` when there is none, or nothing is left."""
+        """Seconds left at this rate; ``None`` without a rate, or when nothing is left."""
         return self.left / self.rate if self.rate and self.left else None
 
 
@@ -66,13 +66,13 @@ class Batches:
         self._database = database
 
     def find(self, *, ended: bool = False) -> list[Batch]:
-        """The batches that have not ended, or all, the oldest first."""
+        """Return the batches that have not ended, or all, oldest first."""
         with self._database.read() as connection:
             batches = _load(connection, None if ended else ("active", "paused"))
         return [batch for batch in batches if ended or batch.left]
 
     def others(self) -> dict[str, int]:
-        """Jobs of no batch, ``queued`` and ``running``: photos that are new or have changed."""
+        """Return the number of ``queued`` and ``running`` jobs of no batch: new and changed photos."""
         with self._database.read() as connection:
             rows = connection.execute(
                 select(job.c.state, func.count())
@@ -85,18 +85,18 @@ class Batches:
             return counts
 
     def pause(self, *ids: int) -> list[int]:
-        """Stop working on these batches (all when none is named) until they are resumed; returns their ids.
+        """Pause these batches, or all when none is named, until they are resumed; return their ids.
 
-        Whoever works on one gives its jobs back within a few photos. Raises :class:`BatchError`.
+        A process that works on one releases its jobs within a few photos. Raises :class:`BatchError`.
         """
         return self._change(ids, "paused")
 
     def resume(self, *ids: int) -> list[int]:
-        """Go on with these batches, or with all that are paused. Raises :class:`BatchError`."""
+        """Resume these batches, or all paused ones. Raises :class:`BatchError`."""
         return self._change(ids, "active")
 
     def cancel(self, *ids: int) -> list[int]:
-        """Drop what is left of these batches; what is done stays. Raises :class:`BatchError`."""
+        """Cancel these batches: their remaining jobs are deleted, finished photos stay. Raises :class:`BatchError`."""
         return self._change(ids, "cancelled")
 
     def _change(self, ids: Sequence[int], state: str) -> list[int]:
@@ -177,7 +177,7 @@ def _insert(
 
 
 def add_done(connection: Connection, done: Mapping[int, int], seconds: float) -> None:
-    """Count jobs that were done, by batch, in the transaction that stores their results. ``seconds`` is their time."""
+    """Add finished jobs, by batch, in the transaction that stores their results. ``seconds`` is the time they took."""
     for number, count in done.items():
         connection.execute(
             update(batch)
@@ -187,13 +187,13 @@ def add_done(connection: Connection, done: Mapping[int, int], seconds: float) ->
 
 
 def any_halted(connection: Connection, ids: Sequence[int]) -> bool:
-    """Whether one of these batches no longer goes on."""
+    """Return whether one of these batches was paused, cancelled or has ended."""
     halted = and_(batch.c.id.in_(ids), batch.c.state != "active")
     return connection.execute(select(exists().where(halted))).scalar_one()
 
 
 def close(connection: Connection) -> None:
-    """Drop what is left of cancelled batches, but not what a process has in hand, and end those that are done."""
+    """Delete the unclaimed jobs of cancelled batches, and end batches without jobs."""
     cancelled = select(batch.c.id).where(batch.c.state == "cancelled")
     theirs = and_(job.c.batch_id.in_(cancelled), job.c.state == "queued")
     # What failed before goes back to the ledger.
@@ -214,7 +214,7 @@ def close(connection: Connection) -> None:
 
 
 def last_rate(connection: Connection, model: str) -> tuple[int, float] | None:
-    """The last batch with this model that did enough photos to tell, and its photos a second of one process."""
+    """Return the last batch of this model with enough photos for a rate, and the photos per second of one process."""
     row = connection.execute(
         select(batch.c.id, batch.c.done, batch.c.seconds)
         .where(batch.c.model == model, batch.c.done >= RATE_OF, batch.c.seconds > 0)

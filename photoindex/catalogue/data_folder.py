@@ -1,6 +1,6 @@
-"""The folder that a library is kept in: for its owner alone, and refused where others could have put something into it.
+"""Keep the data folder private to its owner, and refuse one that others can write to.
 
-What photos show, where and when they were taken is nobody else's business, and what lies in an index is trusted.
+Captions, places and dates are private, and the files of an index are trusted.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def check_owner(
 ) -> None:
     """Raises :class:`CatalogueError` for a folder of another user, or one that others can write.
 
-    ``user`` is this process's. The system's administrator is trusted, who may do everything anyway; and so is a group
-    that is this user's alone (``is_private_group``), as many systems make one for each.
+    ``user`` is this process's. The administrator is trusted, and so is a group that has this user alone
+    (``is_private_group``), which many systems create for each user.
     """
     if not HAS_MODES:
         return
@@ -79,9 +79,9 @@ def check_owner(
 
 
 def close_to_others(folder: Path) -> None:
-    """Take from others the right to read the data folder and what a library keeps in it, as far as the system lets us.
+    """Remove other users' rights to the data folder and a library's files in it, where the system allows it.
 
-    A folder that holds other things too stays open, but for the library's own files.
+    A folder with other files too keeps its rights; only the library's files are changed.
     """
     with suppress(OSError):
         open_before = stat.S_IMODE(os.stat(folder).st_mode) & _OTHERS
@@ -97,7 +97,7 @@ def close_to_others(folder: Path) -> None:
 
 
 def _close(path: Path) -> None:
-    """Leave a file or folder to its owner, unless it is a link, or another's."""
+    """Remove other users' rights to a file or folder, unless it is a link or belongs to another user."""
     with suppress(OSError):
         status = os.lstat(path)
         mode = stat.S_IMODE(status.st_mode)

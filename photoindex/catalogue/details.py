@@ -1,4 +1,4 @@
-"""All that is known of photos, at paths and by ids, from every part of the catalogue."""
+"""Load photos with all their details, by path or id."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from photoindex.types import Companion, Photo
 
 
 def photo_at(connection: Connection, path: Path) -> Photo | None:
-    """The photo at a path, with its learned terms and companions; ``None`` when its content has not been read yet.
+    """Return the photo at a path, with its learned terms and companions; ``None`` before its content was read.
 
-    Raises :class:`FolderError` when the library never met that path.
+    Raises :class:`FolderError` for an unknown path.
     """
     place = absolute(path)
     ids = files.photo_at(connection, place)
@@ -34,12 +34,12 @@ def photo_at(connection: Connection, path: Path) -> Photo | None:
 
 
 def photos_by_id(connection: Connection, photo_ids: Sequence[int]) -> list[Photo]:
-    """The photos with these ids, in this order, without learned terms; unknown ones are left out."""
+    """Return the photos with these ids, in this order, without learned terms; unknown ids are skipped."""
     return photos.load_photos(connection, photo_ids, files.paths_of(connection, photo_ids))
 
 
 def file_ids_at(connection: Connection, paths: Iterable[Path]) -> list[int]:
-    """The ids of the files at these paths. Raises :class:`FolderError` for one that the library never met."""
+    """Return the ids of the files at these paths. Raises :class:`FolderError` for an unknown path."""
     places = list(map(absolute, paths))
     known = files.rows_at(connection, places)
     for place in places:
@@ -59,7 +59,7 @@ def companions_of(connection: Connection, photo: Photo) -> tuple[Companion, ...]
 
 
 def films_beside(path: Path) -> list[Path]:
-    """The films in a photo's folder that have its stem, whatever the case: the moving part of a live photo."""
+    """Return the films in a photo's folder with its stem, without regard to case: the moving part of a live photo."""
     stem = path.stem.casefold()
     try:
         with os.scandir(path.parent) as entries:

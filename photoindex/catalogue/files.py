@@ -1,4 +1,4 @@
-"""Queries about files: which paths are known, what they hold, where they went.
+"""Queries about files: known paths, their content, and moves.
 
 Every function takes an open transaction and is one step of it. Paths are absolute.
 """
@@ -32,7 +32,7 @@ def known_files(connection: Connection, below: Path) -> dict[Path, FileStat]:
 
 
 def note_sidecars(connection: Connection, states: Mapping[Path, str]) -> None:
-    """Remember with which sidecars files were read."""
+    """Store with which sidecars files were read."""
     known = rows_at(connection, states)
     rows = [{"read_id": row.id, "state": states[path]} for path, row in known.items()]
     if rows:
@@ -41,7 +41,7 @@ def note_sidecars(connection: Connection, states: Mapping[Path, str]) -> None:
 
 
 def note_states(connection: Connection, scanned: Sequence[ScannedFile]) -> None:
-    """Remember the states of files whose bytes are as they were."""
+    """Store the states of files whose bytes have not changed."""
     known = rows_at(connection, [item.path for item in scanned])
     rows = [{"seen_id": known[item.path].id, **dataclasses.asdict(item.stat)} for item in scanned if item.path in known]
     if rows:
@@ -99,7 +99,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile], *, repo
 
 
 def stored_rows_at(connection: Connection, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Any]:
-    """The rows of those of these (root id, relative path) that are known. At most a chunk of them."""
+    """Return the rows of the known ones of these (root id, relative path). Takes at most a chunk of them."""
     root_ids, relative = zip(*places, strict=True)
     query = select(file).where(file.c.root_id.in_(set(root_ids)), file.c.relative_path.in_(relative))
     return {(row.root_id, row.relative_path): row for row in connection.execute(query)}
@@ -124,7 +124,7 @@ def rows_at(connection: Connection, paths: Iterable[Path]) -> dict[Path, FileRow
 
 
 def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
-    """Note that these files are gone; what is known of their photos is kept. Returns how many were known."""
+    """Mark these files as missing; their photos are kept. Return how many were known."""
     present = present_below(connection, paths)
     for ids in present.values():
         mark_files_missing(connection, ids)
@@ -161,7 +161,7 @@ def _present_below_any(connection: Connection, places: Collection[Path]) -> Iter
 
 
 def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
-    """The same as :func:`mark_missing`, by id."""
+    """Mark these files as missing, by id; their photos are kept."""
     photos: list[int] = []
     for chunk in chunks(ids):
         held = select(file.c.photo_id).where(file.c.id.in_(chunk), file.c.photo_id.is_not(None))
@@ -177,10 +177,10 @@ def mark_files_missing(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def restore_files(connection: Connection, ids: Sequence[int]) -> int:
-    """Take files that were marked missing for present again: they may be back one day.
+    """Mark files that came back as present again.
 
     Those whose bytes were never read stay missing, as a file that is known is not read again; so do raw files, which
-    join their photos when they are back. Returns how many.
+    join their photos when they are back. Return how many files were marked.
     """
     restored: list[Any] = []
     for chunk in chunks(ids):
@@ -194,9 +194,10 @@ def restore_files(connection: Connection, ids: Sequence[int]) -> int:
 
 
 def move(connection: Connection, source: Path, destination: Path) -> int:
-    """Follow a rename of a file or a whole folder: the rows keep their photos. Returns how many files moved.
+    """Move a file, or all files below a folder, to another path: the rows keep their photos. Return how many files
+    moved.
 
-    A file that was at the destination is overwritten by the move, and its row goes.
+    The row of a file at the destination, which the move overwrites, is deleted.
     """
     roots = list_roots(connection)
     targets: dict[tuple[int, str], FileRow] = {}
@@ -252,7 +253,7 @@ def _rename(connection: Connection, moved: Sequence[Mapping[str, object]]) -> No
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """That a file holds a photo. ``sidecars``: with which ones it was read; ``None`` when that is not known."""
+    """The photo in a file. ``sidecars``: those it was read with; ``None`` when that is not known."""
 
     file_id: int
     photo_id: int
@@ -261,7 +262,7 @@ class Link:
 
 
 def link_photos(connection: Connection, links: Sequence[Link]) -> None:
-    """Say which content files hold; the photos they held before, and these, are marked for the full-text index."""
+    """Store the content of files; the photos that they held before and now are marked for the full-text index."""
     if not links:
         return
     marked = {link.photo_id for link in links}
@@ -281,7 +282,7 @@ def link_photos(connection: Connection, links: Sequence[Link]) -> None:
 
 
 def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> None:
-    """Say that a file holds ``content_hash``, which is no photo; what it held before is no longer found there."""
+    """Store that a file holds ``content_hash``, which is no photo, and unlink the photo that it held before."""
     row = connection.execute(
         select(photo.c.id).join_from(file, photo).where(file.c.id == file_id, photo.c.content_hash != content_hash)
     ).first()
@@ -291,7 +292,7 @@ def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> Non
 
 
 def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[list[Path], list[Path]]]:
-    """For each photo the paths that hold it now, and those that did when they were last seen; each sorted."""
+    """Return for each photo its present paths and its missing paths, each sorted."""
     by_photo: dict[int, tuple[list[Path], list[Path]]] = {photo_id: ([], []) for photo_id in photo_ids}
     for chunk in chunks(photo_ids):
         rows = connection.execute(
@@ -334,7 +335,7 @@ def photos_below(connection: Connection, below: Path) -> list[int]:
 
 
 def present_paths(connection: Connection) -> dict[Path, int]:
-    """The photo at each path that holds one now."""
+    """Return the photo at each path that holds one now."""
     query = (
         select(root.c.path, file.c.relative_path, file.c.photo_id)
         .join_from(file, root)
@@ -344,7 +345,7 @@ def present_paths(connection: Connection) -> dict[Path, int]:
 
 
 def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
-    """For each root: files present, files missing."""
+    """Return for each root the number of present and of missing files."""
     rows = connection.execute(
         select(file.c.root_id, func.count(), func.count(file.c.missing_since)).group_by(file.c.root_id)
     )
@@ -384,7 +385,7 @@ def other_holders(connection: Connection, file_ids: Sequence[int]) -> dict[int, 
 
 
 def read_among(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """Those of these files whose content is known."""
+    """Return those of these files whose content is known."""
     chosen_ids: set[int] = set()
     for chunk in chunks(ids):
         chosen = file.c.id.in_(chunk) & file.c.photo_id.is_not(None)

@@ -1,4 +1,4 @@
-"""The durable queue: which files are to be captioned, who works on them, what failed and why.
+"""The durable queue: files to be captioned, the workers that claimed them, and the failures.
 
 A job is a row in the catalogue. A worker *claims* jobs with a lease and *begins* those it is about to decode; it then
 finishes, fails or releases each one. A worker that dies leaves its leases behind: they are taken back at once by the
@@ -61,9 +61,9 @@ _LEDGER_STATES: dict[str, Literal["retrying", "failed", "ignored"]] = {"failed":
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job: this worker's to do until its lease runs out. ``attempts`` counts the tries, this one included;
-    ``again`` asks for a new caption even though its content has one, unless this model made that after the revision
-    ``since`` of the catalogue. ``token`` is that of the claim."""
+    """A claimed job, which belongs to this worker until its lease ends. ``attempts`` counts the tries, this one
+    included; ``again`` asks for a new caption even though its content has one, unless this model made that after the
+    revision ``since`` of the catalogue. ``token`` is that of the claim."""
 
     id: int
     file_id: int
@@ -79,8 +79,8 @@ class Job:
 
 
 class Sorted(NamedTuple):
-    """Jobs that a worker has, by whose they are now: still its own; ``gone``, as their files are, or another worker has
-    done them; or ``taken``, by another worker or back into the queue."""
+    """The jobs of a worker by their present state: still its own; ``gone``, because the file is gone or another worker
+    finished the job; or ``taken``, by another worker or back into the queue."""
 
     own: set[Job]
     gone: set[Job]
@@ -96,7 +96,7 @@ def later(now: datetime, wait: timedelta) -> datetime:
 
 
 def owner_name() -> str:
-    """This process, as leases name it: host, process id and a token."""
+    """Return the name of this process in leases: host, process id and a token."""
     return f"{socket.gethostname()}:{os.getpid()}:{_PROCESS}"
 
 
@@ -133,7 +133,7 @@ def enqueue(
 
 
 def _may_be_done(model: str | None) -> ColumnElement[bool]:
-    """That a job belongs to no batch, or to one that goes on and is for this ``model`` (``None``: any)."""
+    """Return the condition that a job belongs to no batch, or to an active one for this ``model`` (``None``: any)."""
     going_on = select(batch.c.id).where(batch.c.state == "active", true() if model is None else batch.c.model == model)
     return or_(job.c.batch_id.is_(None), job.c.batch_id.in_(going_on))
 
@@ -141,7 +141,7 @@ def _may_be_done(model: str | None) -> ColumnElement[bool]:
 def claim(
     connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None, *, untried: bool = False
 ) -> list[Job]:
-    """Take up to ``limit`` due jobs of the highest priority, oldest first. Call it in a write transaction.
+    """Claim up to ``limit`` due jobs of the highest priority, oldest first. Call it in a write transaction.
 
     All have been tried equally often; those that were tried before come in smaller batches (the module says why), and
     not to a worker that has others at hand, which asks for ``untried`` ones: none are taken then until it has done
@@ -188,21 +188,20 @@ def claim(
 
 
 def begin(connection: Connection, claimed: Sequence[Job]) -> None:
-    """Count the try: what happens to this process from now on may be the doing of one of these files."""
+    """Count an attempt of each job, before any work: one of these files may crash this process."""
     _set_attempts(connection, claimed, 0)
 
 
 def renew(connection: Connection, claimed: Iterable[Job], now: datetime) -> None:
-    """Push back the end of the leases of those of these jobs that are still their claimer's: it is alive and
-    working."""
+    """Extend the leases of those of these jobs that still belong to their claimer."""
     for chunk in chunks(claimed):
         connection.execute(update(job).where(_are(chunk)).values(lease_until=later(now, LEASE)))
 
 
 def sort_out(connection: Connection, claimed: Iterable[Job]) -> Sorted:
-    """Tell the jobs that are still their claimer's from those that it has lost.
+    """Separate the jobs that still belong to their claimer from those that it has lost.
 
-    Ask it in the transaction that stores a result, a write transaction: nobody can take one meanwhile then.
+    Call it in the write transaction that stores a result, so that no other worker can claim one in between.
     """
     known: dict[tuple[int, int], tuple[str, int | None]] = {}
     mine = list(claimed)
@@ -219,18 +218,18 @@ def sort_out(connection: Connection, claimed: Iterable[Job]) -> Sorted:
 
 
 def finish(connection: Connection, claimed: Sequence[Job]) -> None:
-    """The work is done, in the transaction that stores its result."""
+    """Delete finished jobs, in the transaction that stores their results."""
     for chunk in chunks(claimed):
         connection.execute(delete(job).where(_are(chunk)))
 
 
 def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetime) -> None:
-    """Give jobs back: the worker is stopping, or the file is not ready. The try does not count, begun or not."""
+    """Put jobs back into the queue: the worker is stopping, or the file is not ready. The attempt does not count."""
     _set_attempts(connection, claimed, -1, state="queued", next_try_at=next_try_at, **_NO_LEASE)
 
 
 def expedite(connection: Connection, root_id: int, now: datetime) -> None:
-    """Have the jobs of a root be due that only wait for it to be back, not for another try after a failure."""
+    """Make the jobs of a root due that wait for the root to come back; those that wait after a failure stay."""
     its_files = select(file.c.id).where(file.c.root_id == root_id)
     waiting = and_(job.c.state == "queued", job.c.error_kind.is_(None), job.c.next_try_at > now)
     connection.execute(update(job).where(waiting, job.c.file_id.in_(its_files)).values(next_try_at=now))
@@ -243,26 +242,27 @@ def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **v
 
 
 def _are(claimed: Sequence[Job]) -> ColumnElement[bool]:
-    """That a row is one of these jobs, and its claimer's still, who may have been held up for longer than its lease.
+    """Return the condition that a row is one of these jobs and still belongs to its claimer, even after its lease
+    ended.
 
-    A job goes when its file does, also from under a worker, and the next one to be queued may get its number.
+    A job is deleted with its file, even while a worker has it, and the next job may get its number.
     """
     same = tuple_(job.c.id, job.c.file_id).in_([(each.id, each.file_id) for each in claimed])
     return and_(same, job.c.state == "running", job.c.lease_token.in_({each.token for each in claimed}))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    """That a queued job need not wait any longer, or waits for a time that a clock that was ahead has set."""
+    """Return the condition that a queued job is due, or waits for an impossibly late time set by a wrong clock."""
     return or_(job.c.next_try_at <= now, job.c.next_try_at > later(now, LONGEST_WAIT))
 
 
 def _has_run_out(now: datetime) -> ColumnElement[bool]:
-    """That a lease has ended, or ends at a time that a clock that was ahead has set."""
+    """Return the condition that a lease has ended, or ends at an impossibly late time set by a wrong clock."""
     return or_(job.c.lease_until < now, job.c.lease_until > later(now, LONGEST_WAIT))
 
 
 def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:
-    """Note why a file cannot be captioned. Returns whether it will be tried again by itself."""
+    """Store why a file cannot be captioned. Return whether it will be tried again automatically."""
     again = error.retryable and claimed.attempts < MAX_ATTEMPTS
     delay = BACKOFF[min(claimed.attempts, len(BACKOFF)) - 1] if again else timedelta(0)
     connection.execute(
@@ -282,9 +282,9 @@ def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime)
 
 
 def take_back_dead(connection: Connection, now: datetime) -> int:
-    """Release the leases that ran out and those of this machine's dead processes. Returns how many jobs came back.
+    """Release ended leases and those of this machine's dead processes. Return how many jobs were released.
 
-    A job that was alone at :data:`LONE_TRIES` deaths of its worker fails instead: it is what kills them.
+    A job that was alone at :data:`LONE_TRIES` deaths of its worker fails instead: its file is the cause.
     """
     host = socket.gethostname()
     owners = connection.execute(select(job.c.lease_owner).where(job.c.state == "running").distinct()).scalars().all()
@@ -309,13 +309,13 @@ def _take_back(connection: Connection, whose: ColumnElement[bool], now: datetime
 
 
 def count_abandoned(connection: Connection, now: datetime) -> int:
-    """Claimed jobs that :func:`take_back_dead` would take back."""
+    """Return the number of claimed jobs that :func:`take_back_dead` would release."""
     rows = connection.execute(select(job.c.lease_owner, _has_run_out(now)).where(job.c.state == "running"))
     return sum(bool(run_out) or is_alive(owner or "") is False for owner, run_out in rows)
 
 
 def is_alive(owner: str) -> bool | None:
-    """Whether the process with this :func:`owner_name` runs; ``None`` for another machine's."""
+    """Return whether the process with this :func:`owner_name` runs; ``None`` for another machine's."""
     return _alive(owner) if owner.startswith(f"{socket.gethostname()}:") else None
 
 
@@ -327,13 +327,13 @@ def _alive(owner: str) -> bool:
 
 
 def final_failures(connection: Connection, file_ids: Sequence[int]) -> set[int]:
-    """Those of these files that need no other try until their bytes change: ignored, or failed for what they are."""
+    """Return the ids of those of these files whose failure is final until they change."""
     final = or_(job.c.state == "ignored", and_(job.c.state == "failed", job.c.error_kind != UnreadablePhoto.kind))
     return set(connection.execute(select(job.c.file_id).where(job.c.file_id.in_(file_ids), final)).scalars())
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """Jobs by state; ``retrying`` are queued ones that failed at least once."""
+    """Return the number of jobs by state; ``retrying`` are queued ones that failed at least once."""
     found = {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0}
     rows = connection.execute(
         select(job.c.state, job.c.error_kind.is_not(None), func.count()).group_by(
@@ -346,7 +346,7 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
-    """:func:`counts` for each root that has any jobs."""
+    """Return the number of jobs by state for each root that has jobs."""
     tried = job.c.error_kind.is_not(None)
     found: dict[int, dict[str, int]] = {}
     rows = connection.execute(
@@ -361,13 +361,13 @@ def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
 
 
 def count_due(connection: Connection, now: datetime, model: str | None = None) -> int:
-    """How many queued jobs may be claimed now by a process with this ``model`` setting."""
+    """Return how many queued jobs a process with this ``model`` setting may claim now."""
     due = and_(job.c.state == "queued", _is_due(now), _may_be_done(model))
     return connection.execute(select(func.count()).select_from(job).where(due)).scalar_one()
 
 
 def next_due(connection: Connection, model: str | None = None) -> datetime | None:
-    """When the next queued job may be claimed by a process with this ``model`` setting."""
+    """Return when a process with this ``model`` setting may claim the next queued job."""
     due: datetime | None = connection.execute(
         select(func.min(job.c.next_try_at)).where(job.c.state == "queued", _may_be_done(model))
     ).scalar()
@@ -375,7 +375,7 @@ def next_due(connection: Connection, model: str | None = None) -> datetime | Non
 
 
 def failures(connection: Connection, *, include_ignored: bool = False) -> list[Failure]:
-    """The failure ledger, by path."""
+    """Return the failure ledger, by path."""
     states = ["failed", "queued", "running", *(["ignored"] if include_ignored else [])]
     rows = connection.execute(
         select(job, file.c.relative_path, root.c.path)
@@ -408,7 +408,7 @@ def retry_failures(connection: Connection, file_ids: Sequence[int] | None, now: 
 
 
 def ignore_failures(connection: Connection, file_ids: Sequence[int]) -> int:
-    """Stop reporting these files until they change. Returns how many had failed."""
+    """Stop reporting these files until they change. Return how many had failed."""
     result = connection.execute(
         update(job).where(job.c.error_kind.is_not(None), job.c.file_id.in_(file_ids)).values(state="ignored")
     )

@@ -46,11 +46,11 @@ def in_company(connection: Connection, file_ids: Iterable[int]) -> set[int]:
     """Those of these files that may be of one shot with another present file: one by a name of the same hash."""
     other = file.alias("other")
     same = and_(other.c.shot == file.c.shot, other.c.root_id == file.c.root_id, other.c.id != file.c.id)
-    ids: set[int] = set()
+    found: set[int] = set()
     for chunk in chunks(file_ids):
         query = select(file.c.id).join_from(file, other, same)
-        ids.update(connection.execute(query.where(file.c.id.in_(chunk), other.c.missing_since.is_(None))).scalars())
-    return ids
+        found.update(connection.execute(query.where(file.c.id.in_(chunk), other.c.missing_since.is_(None))).scalars())
+    return found
 
 
 def _settle(connection: Connection, file_id: int) -> bool:
@@ -156,10 +156,10 @@ def _shot(connection: Connection, this: Any) -> list[Any]:
 
 def _main(connection: Connection, shot: Sequence[Any]) -> Any | None:
     """Which file stands for a shot: a JPEG before a HEIC; none that failed."""
-    developed = [row for row in shot if is_developed_name(Path(row.relative_path))]
-    given_up = and_(job.c.file_id.in_([row.id for row in developed]), job.c.state.in_(("failed", "ignored")))
+    found = [row for row in shot if is_developed_name(Path(row.relative_path))]
+    given_up = and_(job.c.file_id.in_([row.id for row in found]), job.c.state.in_(("failed", "ignored")))
     failed = set(connection.execute(select(job.c.file_id).where(given_up)).scalars())
-    fit = [row for row in developed if row.id not in failed]
+    fit = [row for row in found if row.id not in failed]
     return min(fit, key=lambda row: suffix_of(Path(row.relative_path)) in HEIC.suffixes, default=None)
 
 

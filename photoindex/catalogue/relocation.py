@@ -1,4 +1,4 @@
-"""Forget what lies below a path, or follow it to another place.
+"""Forget the files below a path, or move them to another path.
 
 Every function takes an open transaction and is one step of it. Paths are absolute.
 """
@@ -88,10 +88,10 @@ def present_files(connection: Connection, place: Path) -> list[StoredFile]:
 
 
 def move_tree(connection: Connection, old: Path, new: Path) -> int:
-    """Let all files and roots at or below ``old`` be at or below ``new``, which exists; return how many files moved.
+    """Move all files and roots at or below ``old`` to ``new``, which exists; return how many files moved.
 
-    Photos, captions, failures and batches follow. A file that is known at its new place already keeps that row. The
-    change times are forgotten: those of a copy are others.
+    Their photos, captions, failures and batches stay with them. A file that is already known at its new place keeps
+    that row. Change times are deleted, as a copy has other ones.
     """
     roots = list_roots(connection)
     taken = {each.path: each for each in roots}

@@ -1,4 +1,4 @@
-"""Queries about roots: the folders that the user named, and what the watcher of each says of itself.
+"""Queries about roots: the folders that the user named, and the last note of the watcher of each.
 
 Every function takes an open transaction and is one step of it. Paths are absolute.
 """
@@ -33,8 +33,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class WatchNote:
-    """What the watcher of a root last said: why it is polled (``reason``), by whom (a jobqueue.owner_name(), ``None``:
-    nobody now) and when that was noted, the watches held, the files that settle, the last event."""
+    """The last note of a root's watcher: why the root is polled (``reason``), the watcher (a jobs.owner_name();
+    ``None``: nobody now), the time of the note, the number of watches, the number of settling files, and the last
+    event."""
 
     reason: str | None
     watcher: str | None
@@ -45,7 +46,7 @@ class WatchNote:
 
 
 def ensure_root(connection: Connection, path: Path) -> Root:
-    """The root that ``path`` (a folder) belongs to: the deepest one at or above it, or a new one at ``path``."""
+    """Return the root of the folder ``path``: the deepest one at or above it, or a new one at ``path``."""
     known = root_of(list_roots(connection), path)
     if known is not None:
         return known
@@ -56,12 +57,12 @@ def ensure_root(connection: Connection, path: Path) -> Root:
 
 
 def note_mode(connection: Connection, root_id: int, mode: str, reason: str | None) -> None:
-    """Remember how a root is watched and, when it is polled, why."""
+    """Store how a root is watched and, when it is polled, why."""
     connection.execute(update(root).where(root.c.id == root_id).values(mode=mode, mode_reason=reason))
 
 
 def note_suspended(connection: Connection, root_id: int, photos: int | None) -> None:
-    """Remember that so many photos of a root vanished at once and are kept; ``None``: it is not suspended."""
+    """Store that so many photos of a root vanished at once and are kept; ``None``: it is not suspended."""
     since = None if photos is None else func.coalesce(root.c.suspended_at, literal(utc_now(), UtcTime))
     connection.execute(update(root).where(root.c.id == root_id).values(suspended_at=since, suspended_photos=photos))
 
@@ -75,7 +76,7 @@ def note_watcher(
     settling: int,
     last_event_at: datetime | None,
 ) -> None:
-    """Remember what the watcher ``owner`` says of a root now. Without an event of its own the last one stays known."""
+    """Store the note of the watcher ``owner`` of a root. Without an event the last event is kept."""
     values: dict[str, object] = {
         "watcher": owner,
         "watcher_seen_at": utc_now(),
@@ -88,13 +89,13 @@ def note_watcher(
 
 
 def forget_watcher(connection: Connection, owner: str) -> None:
-    """The watcher ``owner`` has ended."""
+    """Delete the watcher ``owner`` from its roots: it has ended."""
     ended = {"watcher": None, "watcher_seen_at": utc_now(), "watches": None, "settling": None}
     connection.execute(update(root).where(root.c.watcher == owner).values(**ended))
 
 
 def watch_notes(connection: Connection) -> dict[int, WatchNote]:
-    """What is known of the watching of each root, by its id."""
+    """Return the last note of each root, by its id."""
     columns = (root.c.mode_reason, root.c.watcher, root.c.watcher_seen_at, root.c.watches, root.c.settling,
                root.c.last_event_at)  # fmt: skip
     return {row[0]: WatchNote(*row[1:]) for row in connection.execute(select(root.c.id, *columns))}

@@ -1,4 +1,4 @@
-"""What a library holds, counted: by when and with what its photos were taken, where they lie, and what they show."""
+"""Count a library's photos by year, month, camera, folder, words and labels."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from photoindex.language.analysis import content_words, stem
 class Stats:
     """Photos that have a file now. A photo counts once under each heading, under each of its folders and words.
 
-    Years (``2023``) and ``months`` (``2023-07``) are in their order, from the first to the last; all else is the most
-    frequent first. ``undated`` photos say not when they were taken, ``unknown_camera`` ones not by what.
-    ``folders`` hold their photos themselves, not those of folders below.
+    Years (``2023``) and ``months`` (``2023-07``) are in chronological order; everything else is sorted by frequency.
+    ``undated`` photos have no known date, ``unknown_camera`` ones no known camera. ``folders`` counts the photos
+    directly in each folder, without those of folders below.
     """
 
     photos: int
@@ -40,7 +40,7 @@ class Stats:
 
 
 def count(connection: Connection, most: int = 10) -> Stats:
-    """Count the library; at most ``most`` entries of what has no natural end (cameras, folders, words, labels)."""
+    """Return the counts of the library, with at most ``most`` cameras, folders, words and labels each."""
     here = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
     years, months, cameras, formats = (Counter[str]() for _ in range(4))
     photos = undated = unknown_camera = located = size = 0
@@ -96,7 +96,7 @@ def count(connection: Connection, most: int = 10) -> Stats:
 
 
 def _first(counts: Counter[str], most: int | None) -> dict[str, int]:
-    """The most frequent; of equally frequent ones the first by name."""
+    """Return the most frequent entries, equally frequent ones by name."""
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most])
 
 
@@ -108,9 +108,9 @@ def _folders(connection: Connection) -> Counter[str]:
 
 
 def _captions(connection: Connection, present: set[int], most: int) -> tuple[Counter[str], dict[str, int], int]:
-    """Whose captions are shown, the words of those, and how many there are.
+    """Return the sources of the shown captions, their words, and their number.
 
-    Forms of a word are one, under the form that most photos have.
+    Forms of a word are counted together, under the most frequent form.
     """
     shown = [each for photo_id, each in shown_captions(connection).items() if photo_id in present]
     forms: dict[str, Counter[str]] = {}

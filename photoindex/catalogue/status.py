@@ -1,4 +1,4 @@
-"""The state of a library, as it is told: its photos, its queue, and of each folder how it is watched and by whom."""
+"""Report the state of a library: its photos, its queue, and how and by whom each folder is watched."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ JOB_STATES = ("queued", "retrying", "running", "failed", "ignored")
 
 @dataclass(frozen=True, slots=True)
 class WatcherStatus:
-    """A process that watches, and when it last said so. ``runs``: ``False`` when it has died, ``None`` when nobody here
-    can say, because it is another machine's."""
+    """A process that watches, and the time of its last note. ``runs``: ``False`` when it has died, ``None`` when that
+    is unknown, because it runs on another machine."""
 
     host: str
     pid: int
@@ -31,10 +31,10 @@ class WatcherStatus:
 class RootStatus:
     """A watched or indexed folder: its files, its jobs by state, and how it is or was last watched.
 
-    ``mode`` is ``None`` for one that was only ever indexed by hand; ``mode_reason`` says why it is polled. ``watcher``
-    is who watches it, if anybody; of a suspended one ``suspended_photos`` vanished at once at ``suspended_at`` and are
-    kept; ``watches`` (held of the system) and ``settling`` (files that are still being
-    written) are as of its last note, and ``None`` without a watcher or where nobody counts.
+    ``mode`` is ``None`` for a folder that was never watched; ``mode_reason`` says why it is polled. ``watcher`` is the
+    process that watches it now, if any. ``suspended_photos`` of a suspended folder vanished at once at ``suspended_at``
+    and are kept. ``watches`` (system watches in use) and ``settling`` (files that are still being written) are from the
+    last note; ``None`` without a watcher or where they are not counted.
     """
 
     path: Path
@@ -54,8 +54,8 @@ class RootStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the library. ``jobs`` counts by state; sizes are bytes on disk; ``watches_allowed`` is how many
-    watches the system lets this user hold, ``None`` where it does not say."""
+    """The state of the library. ``jobs`` counts by state; sizes are bytes on disk; ``watches_allowed`` is the
+    system's limit of watches for this user, ``None`` where there is none."""
 
     data_dir: Path
     photos: int
@@ -70,7 +70,7 @@ class Status:
 
 
 def status_of(database: Database, settings: Settings, *, searchable: int) -> Status:
-    """The state of a library, of whose photos ``searchable`` are in the full-text index."""
+    """Return the state of a library. ``searchable`` is the number of photos in the full-text index."""
     with database.read() as connection:
         counts = photos.count_photos(connection)
         by_root = files.count_files(connection)
@@ -101,7 +101,7 @@ def status_of(database: Database, settings: Settings, *, searchable: int) -> Sta
 
 
 def root_status(root: Root, present: tuple[int, int], note: WatchNote, jobs: dict[str, int]) -> RootStatus:
-    """What the catalogue knows of a root: (files present, missing), its watcher's note, its jobs by state."""
+    """Return (files present, files missing), the watcher's note and the jobs by state of a root."""
     watcher = None
     if note.watcher is not None and note.seen_at is not None:
         host, pid = note.watcher.split(":")[:2]

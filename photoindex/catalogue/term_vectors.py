@@ -1,4 +1,4 @@
-"""Queries about learned terms: each photo's vector, written and read. What a search asks of them is in lookup.py."""
+"""Queries about learned terms: each photo's vector, written and read. Those of a search are in fast_queries.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH = 5000  # vectors read at once when all are: a megabyte
 
 
 def save_vectors(connection: Connection, vectors: Mapping[int, TermVector | None], model_id: int) -> None:
-    """Replace what is known of photos' terms, by id. ``None``, from a model without any, leaves a photo without."""
+    """Replace the vectors of photos, by id; ``None``, from a model without terms, deletes a photo's."""
     known: set[int] = set()
     for ids in chunks(vectors):
         query = select(term_vector.c.photo_id).where(term_vector.c.photo_id.in_(ids))
@@ -48,13 +48,13 @@ def save_vectors(connection: Connection, vectors: Mapping[int, TermVector | None
 
 
 def photos_with_terms(connection: Connection) -> set[int]:
-    """The photos that a model says any terms of."""
+    """Return the photos that have learned terms."""
     query = select(term_vector.c.photo_id).where(func.length(term_vector.c.entries) > 0)
     return set(connection.execute(query).scalars())
 
 
 def vectors_of_model(connection: Connection, model_id: int) -> Iterator[VectorBatch]:
-    """All vectors a model made, by photo id, a few thousand at a time; empty ones are left out."""
+    """Yield all vectors of a model, by photo id, a few thousand at a time, without empty ones."""
     query = (
         select(term_vector.c.photo_id, term_vector.c.entries)
         .where(term_vector.c.model_id == model_id, func.length(term_vector.c.entries) > 0)
@@ -65,7 +65,7 @@ def vectors_of_model(connection: Connection, model_id: int) -> Iterator[VectorBa
 
 
 def terms_of(connection: Connection, photo_id: int) -> tuple[Term, ...]:
-    """The learned terms of a photo with their weights, heaviest first."""
+    """Return the learned terms of a photo with their weights, heaviest first."""
     query = (
         select(term_vector.c.entries, model.c.terms, model.c.term_scale)
         .join(model, model.c.id == term_vector.c.model_id)

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from photoindex.config import Settings
 from photoindex.errors import DecoderUnavailable, PhotoError, UnreadablePhoto
 from photoindex.media.decode import Decoder
-from photoindex.media.thumbnails import QUALITY, encode
+from photoindex.media.thumbnails import QUALITY, encode, store_picture
 
 THUMBNAIL_SIZES: Final = (240, 480, 1600)  # pixels, of the longer side
 WORKERS: Final = 2
@@ -198,15 +198,7 @@ class ThumbnailPool:
     def _keep(self, content: str, size: int, picture: bytes) -> None:
         if not self._limit:
             return
-        place = self._place(content, size)
-        part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.part")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(picture)
-            os.replace(part, place)
-        except OSError:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+        if not store_picture(self._place(content, size), picture):
             return
         with self._room:
             if self._kept_bytes is None:

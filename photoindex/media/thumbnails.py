@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -71,15 +72,7 @@ class Thumbnails:
                 yield path, picture
 
     def _keep(self, content: str, picture: bytes) -> None:
-        place = self._place(content)
-        part = place.with_name(f"{place.name}.{os.getpid()}.part")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(picture)
-            os.replace(part, place)
-        except OSError:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+        store_picture(self._place(content), picture)
 
     def _make_room(self) -> None:
         kept = []
@@ -96,6 +89,20 @@ class Thumbnails:
             with suppress(OSError):
                 path.unlink()
                 size -= bytes_
+
+
+def store_picture(place: Path, picture: bytes) -> bool:
+    """Write a thumbnail in one step, and return whether that was possible: without it, it is made again."""
+    part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(picture)
+        os.replace(part, place)
+    except OSError:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def encode(decoded: DecodedPhoto) -> bytes:

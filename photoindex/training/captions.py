@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -136,20 +136,27 @@ class FeatureCache:
         )
 
 
-class _DecoderStage:
-    """What both stages share: the photos, the weights and the figures on the validation photos."""
+class StageInputs(NamedTuple):
+    """What every stage of a decoder learns from and works with.
 
-    def __init__(
-        self,
-        photos: Sequence[CaptionedPhoto],
-        repeats: Sequence[int],
-        cache: FeatureCache,
-        decoder: CaptionDecoder,
-        vocabulary: Vocabulary,
-        device: torch.device,
-    ) -> None:
-        self._photos, self._cache, self._decoder, self._vocabulary = photos, cache, decoder, vocabulary
-        self._device = device
+    ``repeats`` says how often each photo is seen in an epoch; ``cache`` has the features of the photos.
+    """
+
+    photos: Sequence[CaptionedPhoto]
+    repeats: Sequence[int]
+    cache: FeatureCache
+    decoder: CaptionDecoder
+    vocabulary: Vocabulary
+    device: torch.device
+
+
+class _DecoderStage:
+    """What the stages share: the photos, the weights and the figures on the validation photos."""
+
+    def __init__(self, inputs: StageInputs) -> None:
+        photos, repeats = inputs.photos, inputs.repeats
+        self._photos, self._cache = photos, inputs.cache
+        self._decoder, self._vocabulary, self._device = inputs.decoder, inputs.vocabulary, inputs.device
         self._training = [n for n, p in enumerate(photos) if p.split == "train" for _ in range(repeats[n])]
         self._validation = [n for n, p in enumerate(photos) if p.split == "val"]
 
@@ -197,19 +204,15 @@ class CaptionStage(_DecoderStage):
 
     def __init__(
         self,
-        photos: Sequence[CaptionedPhoto],
-        repeats: Sequence[int],
-        cache: FeatureCache,
-        decoder: CaptionDecoder,
-        vocabulary: Vocabulary,
+        inputs: StageInputs,
         recipe: CaptionRecipe,
-        device: torch.device,
         *,
         noisy: frozenset[int] = frozenset(),
         labelled: frozenset[int] = frozenset(),
         texts: Texts | None = None,
     ) -> None:
-        super().__init__(photos, repeats, cache, decoder, vocabulary, device)
+        photos, vocabulary = inputs.photos, inputs.vocabulary
+        super().__init__(inputs)
         self._recipe, self._texts = recipe, texts
         self._encoded = {
             n: [vocabulary.encode(caption)[: recipe.max_words + 2] for caption in photos[n].captions]
@@ -269,16 +272,11 @@ class LanguageStage(_DecoderStage):
 
     def __init__(
         self,
-        photos: Sequence[CaptionedPhoto],
-        repeats: Sequence[int],
-        cache: FeatureCache,
-        decoder: CaptionDecoder,
-        vocabulary: Vocabulary,
+        inputs: StageInputs,
         texts: Texts,
         recipe: LanguageRecipe,
-        device: torch.device,
     ) -> None:
-        super().__init__(photos, repeats, cache, decoder, vocabulary, device)
+        super().__init__(inputs)
         self._texts, self._recipe = texts, recipe
 
     def members(self, epoch: int) -> Sequence[int]:
@@ -309,15 +307,11 @@ class RewardStage(_DecoderStage):
 
     def __init__(
         self,
-        photos: Sequence[CaptionedPhoto],
-        repeats: Sequence[int],
-        cache: FeatureCache,
-        decoder: CaptionDecoder,
-        vocabulary: Vocabulary,
+        inputs: StageInputs,
         recipe: RewardRecipe,
-        device: torch.device,
     ) -> None:
-        super().__init__(photos, repeats, cache, decoder, vocabulary, device)
+        photos, vocabulary = inputs.photos, inputs.vocabulary
+        super().__init__(inputs)
         self._recipe = recipe
         self._reward = CiderReward(
             {n: [vocabulary.encode(c)[1:] for c in photos[n].captions] for n in set(self._training)}

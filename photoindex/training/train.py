@@ -46,6 +46,7 @@ from photoindex.training.captions import (
     LanguageStage,
     RewardRecipe,
     RewardStage,
+    StageInputs,
     Texts,
 )
 from photoindex.training.cleaning import is_plain
@@ -279,23 +280,21 @@ class _Training:
         vocabulary = self._vocabulary(texts)
         torch.manual_seed(recipe.seed)
         decoder = self._decoder(vocabulary, seen).to(self.device)
-        common = (self.photos, self.repeats, seen, decoder, vocabulary)
+        inputs = StageInputs(self.photos, self.repeats, seen, decoder, vocabulary, self.device)
         imagined = None
         if texts and (recipe.text_captions or self.recipe.language.epochs):
             imagined = self._imagine(texts, vocabulary, seen)
         if imagined is not None and self.recipe.language.epochs:
-            self._loop(LanguageStage(*common, imagined, self.recipe.language, self.device), self.recipe.language)
+            self._loop(LanguageStage(inputs, imagined, self.recipe.language), self.recipe.language)
         texts_beside = imagined if recipe.text_captions else None
         self._in_runs(
-            lambda run: CaptionStage(
-                *common, run, self.device, noisy=self.noisy, labelled=self.labelled, texts=texts_beside
-            ),
+            lambda run: CaptionStage(inputs, run, noisy=self.noisy, labelled=self.labelled, texts=texts_beside),
             decoder,
         )
         self._learn_persons(seen)
         self._write(decoder, vocabulary)
         if self.recipe.reward.epochs:
-            self._loop(RewardStage(*common, self.recipe.reward, self.device), self.recipe.reward)
+            self._loop(RewardStage(inputs, self.recipe.reward), self.recipe.reward)
             self._write(decoder, vocabulary)
 
     def _learn_persons(self, seen: FeatureCache) -> None:

@@ -1,4 +1,4 @@
-"""What words have to do with each other: kinds of things, and other words for them.
+"""Relations between words: kinds of things, and synonyms.
 
     kinds("Egyptian cat")      -> ("cat", "animal")            for the labels that a model gives a photo
     synonyms("sofa")           -> {"couch": 0.9}               for the words that a person asks with
@@ -20,13 +20,13 @@ __all__ = ["kinds", "members", "synonyms"]
 
 
 def kinds(label: str) -> tuple[str, ...]:
-    """What a thing with this label is besides, nearest first; nothing for a label that is not known."""
+    """Return the kinds of a thing with this label, nearest first; empty for an unknown label."""
     line = look_up(FOLDER / KINDS, label)
     return tuple(line.split(", ")) if line else ()
 
 
 def members(labels: Sequence[str]) -> dict[str, list[int]]:
-    """Each kind that some of ``labels`` are of -> the places of those labels, so that probabilities can be summed."""
+    """Return for each kind of some of ``labels`` the places of those labels, so that probabilities can be summed."""
     classes: dict[str, list[int]] = {}
     for place, label in enumerate(labels):
         for kind in kinds(label):
@@ -36,8 +36,8 @@ def members(labels: Sequence[str]) -> dict[str, list[int]]:
 
 @lru_cache(maxsize=1 << 12)
 def synonyms(word: str) -> Mapping[str, float]:
-    """Stems that a photo may be described by when a person asks for ``word`` (folded), with how well each fits: above 0
-    and below 1. The stem of the word itself is not among them."""
+    """Return the stems of similar meaning to ``word`` (folded), with weights above 0 and below 1. The stem of the word
+    itself is not among them."""
     weights: dict[str, float] = {}
     for form in _base_forms(word):
         if (listed := look_up(FOLDER / SYNONYMS, form)) is not None:
@@ -49,7 +49,7 @@ def synonyms(word: str) -> Mapping[str, float]:
 
 
 def _base_forms(word: str) -> Iterator[str]:
-    """``word``, then the words it may be a form of, as long as the index takes them for the same: "sofas" -> "sofa"."""
+    """Yield ``word``, then the words that it may be a form of and that have the same stem: "sofas" -> "sofa"."""
     yield word
     guesses = [IRREGULAR_PLURALS.get(word, word)]
     for ending, instead in (

@@ -1,9 +1,9 @@
-"""Make the tables of this package anew from a WordNet 3.0 database and the word lists of the shipped models:
+"""Rebuild the tables of this package from a WordNet 3.0 database and the word lists of the shipped models:
 
     python -m photoindex.language.lexicon.derive /usr/share/wordnet
 
-(Debian's package ``wordnet-base`` has those files.) The same input gives the same tables, byte for byte. Nothing of
-this module is used when photos are captioned or searched.
+(Debian's package ``wordnet-base`` has those files.) The same input gives the same tables, byte for byte. This
+module is not used when photos are captioned or searched.
 
 How sure a word means a synset is its *share*: how often the word was met in that sense in WordNet's tagged texts, of
 all the times it was met. Those texts are newspapers and novels, so senses that cannot be seen count a quarter, other
@@ -76,13 +76,13 @@ class Lexicographer:
         self.basic_name = lru_cache(maxsize=None)(self._basic_name)
 
     def rank(self, word: str) -> int:
-        """How common a word is in captions; a very large number when it is in none."""
+        """Return the place of a word among those of captions, by frequency; a very large number when it is in none."""
         return self._rank.get(stem(word), 1 << 30)
 
     # ---- senses ----------------------------------------------------------------------------------
 
     def _shares(self, stemmed: str) -> dict[int, float]:
-        """Synset -> how much of the use of the words with this stem is in that sense."""
+        """Return for each synset the share of the uses of the words with this stem that are in that sense."""
         if stemmed in self._photo_senses:
             return {self._photo_senses[stemmed]: 1.0}
         weights: dict[int, float] = defaultdict(float)
@@ -98,7 +98,7 @@ class Lexicographer:
         return self.shares(stem(word)).get(offset, 0.0)
 
     def noun_share(self, word: str, offset: int) -> float:
-        """The share among the senses of this noun alone, as it is spelt."""
+        """Return the share among the senses of this noun alone, as it is spelt."""
         if stem(word) in self._photo_senses:
             return self.share(word, offset)
         weights = dict(self._weights(word))
@@ -120,7 +120,7 @@ class Lexicographer:
     # ---- names -----------------------------------------------------------------------------------
 
     def _names(self, offset: int) -> list[str]:
-        """The single words of captions that mostly mean this synset, the most common first."""
+        """Return the single words of captions that mostly mean this synset, the most common first."""
         synset = self._net.synsets[offset]
         if synset.file not in VISIBLE:
             return []
@@ -141,7 +141,7 @@ class Lexicographer:
     # ---- kinds -----------------------------------------------------------------------------------
 
     def kinds(self, label: str, offset: int) -> list[str]:
-        """What else a person may call a thing of this class: other names of it, then broader words, nearest first."""
+        """Return the other names of a thing of this class, then broader words, nearest first."""
         own = list(map(stem, words(label)))
         other = [name for name in self._net.synsets[offset].lemmas if self._names_class(name, offset)]
         other = [name for name in other if list(map(stem, words(name))) != own]
@@ -177,7 +177,7 @@ class Lexicographer:
     # ---- synonyms --------------------------------------------------------------------------------
 
     def synonyms(self, word: str) -> dict[str, float]:
-        """Words of captions that a photo of what ``word`` names may be described by -> how well each fits, up to 1."""
+        """Return words of captions that may describe a photo of a ``word``, with weights up to 1."""
         weights: dict[str, float] = defaultdict(float)
         for offset, share in self.shares(stem(word)).items():
             if share < OWN_SHARE or word not in self._net.synsets[offset].lemmas:
@@ -189,7 +189,8 @@ class Lexicographer:
         return {name: weight for name, weight in weights.items() if stem(name) != stem(word) and weight >= LEAST}
 
     def _broader(self, word: str, offset: int) -> Iterable[tuple[str, float]]:
-        """The nearest basic words above a synset, with what the way and their other senses leave of the weight."""
+        """Return the nearest basic words above a synset, with weights that fall with the distance and the other
+        senses."""
         nearest = STEPS
         for above, steps in self._net.ancestors(offset).items():
             if 0 < steps <= nearest and (name := self.basic_name(above)) and self.rank(name) < self.rank(word):
@@ -198,7 +199,7 @@ class Lexicographer:
 
 
 def _is_plain(word: str) -> bool:
-    """One word of the index, no name: "dog", but neither "hot dog" nor "t-shirt" nor "Crane"."""
+    """Return whether this is one word of the index and no name: "dog", but not "hot dog", "t-shirt" or "Crane"."""
     return word.isascii() and word.isalpha() and word.islower() and len(word) > 2 and word not in STOP_WORDS
 
 
@@ -206,10 +207,10 @@ def _is_plain(word: str) -> bool:
 
 
 def align_classes(net: WordNet, labels: Sequence[str]) -> list[int]:
-    """The synset of each ImageNet class. The classes are in the order of their synsets' offsets, which tells the first
-    "crane" from the second; where that leaves a choice, it is the first sense, or what `judgement` says.
+    """Return the synset of each ImageNet class. The classes are in the order of their synsets' offsets, which separates
+    the first "crane" from the second; where several fit, the first sense is taken, or the one in `judgement`.
 
-    Raises PhotoindexError when ``labels`` are not such a list.
+    Raises PhotoindexError when ``labels`` is not such a list.
     """
     choices = [
         [judgement.CLASSES[label]] if label in judgement.CLASSES else sorted(net.senses.get(label.lower(), ()))
@@ -230,7 +231,7 @@ def align_classes(net: WordNet, labels: Sequence[str]) -> list[int]:
 
 
 def derive_kinds(lexicographer: Lexicographer, net: WordNet, labels: Sequence[str]) -> dict[str, list[str]]:
-    """Label -> its kinds, for the labels that have some."""
+    """Return the kinds of each label that has some."""
     pairs = zip(labels, align_classes(net, labels), strict=True)
     by_label = {label: lexicographer.kinds(label, offset) for label, offset in pairs}
     for label, kinds in judgement.KINDS.items():
@@ -240,7 +241,7 @@ def derive_kinds(lexicographer: Lexicographer, net: WordNet, labels: Sequence[st
 
 
 def derive_synonyms(lexicographer: Lexicographer, net: WordNet) -> dict[str, dict[str, float]]:
-    """Word -> the words it may be traded for, for the words that have some."""
+    """Return the synonyms of each word that has some."""
     usable = (word for word in net.senses if _is_plain(word) and word not in judgement.NOT_TRADED)
     by_word = {word: lexicographer.synonyms(word) for word in usable}
     for word, other, weight in _judged():
@@ -251,7 +252,7 @@ def derive_synonyms(lexicographer: Lexicographer, net: WordNet) -> dict[str, dic
 
 
 def derive_forms(net: WordNet, vocabulary: Sequence[str]) -> dict[str, str]:
-    """Stem -> the word to show for it, for stems that are no words themselves."""
+    """Return the word to show for each stem that is no word itself."""
     places = {word: place for place, word in enumerate(vocabulary)}
     met: dict[str, float] = defaultdict(float)
     for (word, _), count in net.counts.items():
@@ -303,7 +304,7 @@ def _read_lists(models: Path, name: str) -> list[list[str]]:
 
 
 def _interleaved(lists: Sequence[Sequence[str]]) -> list[str]:
-    """The words of several lists, each the most common first, by their best place."""
+    """Return the words of several lists, each sorted by frequency, by their best place."""
     places: dict[str, int] = {}
     for words_ in lists:
         for place, word in enumerate(words_):

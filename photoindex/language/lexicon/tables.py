@@ -1,4 +1,4 @@
-"""The derived tables as files: an entry a line, ``key TAB value, value``, sorted, for people to read and compare."""
+"""Read and write the derived tables: an entry a line, ``key TAB value, value``, sorted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _HEADER: Final = (
 
 
 def look_up(path: Path, key: str) -> str | None:
-    """The rest of a key's line. The text is searched and not parsed: a search asks for a few lines of thousands."""
+    """Return the rest of a key's line. The text is searched and not parsed: a search asks for a few lines of
+    thousands."""
     text = _read(path)
     start = text.find(f"\n{key}\t")
     if start < 0:
@@ -32,7 +33,7 @@ def _read(path: Path) -> str:
 
 
 def read_table(path: Path) -> dict[str, str]:
-    """Key -> the rest of its line."""
+    """Return the table as key -> rest of its line."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return dict(line.split("\t", 1) for line in lines if not line.startswith("#"))
 
@@ -43,7 +44,7 @@ def write_table(path: Path, table: Mapping[str, str]) -> None:
 
 
 def format_weights(others: Mapping[str, float]) -> str:
-    """``{"couch": 0.9}`` as ``couch 0.9``, the heaviest first."""
+    """Return ``{"couch": 0.9}`` as ``couch 0.9``, the heaviest first."""
     ordered = sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))
     return ", ".join(f"{word} {weight:.1f}" for word, weight in ordered)
 

@@ -1,8 +1,7 @@
-"""Learned terms from the catalogue to the impact matrix, as fulltext.py brings words to the index.
+"""Keep the impact matrix of learned terms up to date with the catalogue.
 
-The matrix is a cache with a stamp. Who asks gets it with the vectors that were written since; who writes makes it anew
-when those have become many. So nothing is lost between a catalogue's commit and the next matrix: the vectors are read
-from the catalogue until then.
+The matrix is a cache with a stamp. A reader adds the vectors that were written after the stamp, from the catalogue; a
+writer rebuilds the matrix when they are many. So every committed vector is searched, whether the matrix has it or not.
 """
 
 from __future__ import annotations
@@ -69,18 +68,18 @@ class TermIndex:
         self._view: TermView | None = None
 
     def columns(self, terms: Sequence[str]) -> Columns | None:
-        """The columns of these terms as the catalogue is now; ``None`` when no photo has learned terms.
+        """Return the columns of these terms, as the catalogue is now; ``None`` when no photo has learned terms.
 
-        Raises CatalogueError; never for what happened to the matrix.
+        Raises CatalogueError, but not for a damaged matrix.
         """
         return self._ask(lambda view: view.columns(terms))
 
     def similar(self, weights: Mapping[str, float]) -> Similar | None:
-        """The photos with any of these terms, most similar first; ``None`` when no photo has learned terms."""
+        """Return the photos with any of these terms, most similar first; ``None`` when no photo has learned terms."""
         return self._ask(lambda view: similar(view, weights))
 
     def shared(self, weights: Mapping[str, float], photo_ids: Sequence[int]) -> dict[int, dict[str, float]]:
-        """What each term adds to the similarity of each of these photos."""
+        """Return what each term adds to the similarity of each of these photos."""
 
         def share(view: TermView) -> dict[int, dict[str, float]]:
             rows = np.flatnonzero(np.isin(view.photo_ids, np.array(photo_ids, np.int64)))
@@ -89,7 +88,7 @@ class TermIndex:
         return self._ask(share) or {}
 
     def close(self) -> None:
-        """Let go of the file. A later question opens it again."""
+        """Close the file. A later question opens it again."""
         with self._lock:
             self._forget()
 
@@ -109,7 +108,7 @@ class TermIndex:
         self._changed = {}
 
     def _current(self, *, damaged: bool = False) -> TermView | None:
-        """The view as of now. ``damaged``: the matrix on disk is not to be used."""
+        """Return the current view. ``damaged``: the matrix on disk must not be used."""
         with self._database.ask() as asker:
             state = vector_state(asker)
             if state.revision == 0:
@@ -131,7 +130,7 @@ class TermIndex:
         return self._view
 
     def _outdated(self, state: VectorState) -> bool:
-        """Whether a matrix must be looked for: there is none, it is not this catalogue's, or a newer one is there."""
+        """Return whether a matrix must be loaded: there is none, it is not this catalogue's, or a newer one exists."""
         base, seen = self._base, self._state
         if base is None or base.stamp.identity != state.identity or base.stamp.revision > state.revision:
             return True
@@ -190,7 +189,7 @@ def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
 
 
 class MatrixAgreement(NamedTuple):
-    """How the matrix on disk stands to the catalogue. ``photos`` have learned terms; ``made``: a matrix of this
+    """The matrix on disk compared with the catalogue. ``photos`` have learned terms; ``made``: a matrix of this
     catalogue is there; ``changed`` photos have newer terms, which searches read from the catalogue; ``agrees``: it has
     the photos that it should."""
 

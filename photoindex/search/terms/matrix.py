@@ -1,15 +1,14 @@
-"""The impact matrix: which photos each learned term speaks for, and how much.
+"""The impact matrix: the photos of each learned term, and the weight of the term for each.
 
 A term-by-photo sparse matrix in column form. The score of a photo for a query is the sum of its impacts over the terms
-of the query, so that a query adds up a few columns and never meets the rest (impacts computed beforehand: Anh and
+of the query, so a query reads only a few columns (impacts computed beforehand: Anh and
 Moffat, "Pruned Query Evaluation Using Pre-Computed Impacts", 2006).
 
-Columns are handed out as they lie there, five bytes an entry, which a query turns into numbers to reckon with one
-column at a time: made for all of them at once, fresh memory for them costs a query more than adding them up.
+Columns are returned as they are stored, five bytes an entry, and a query converts one column at a time: converting all
+of them at once would take longer, for the memory, than adding them up.
 
-A row is a photo's vector. Rows lie by model and, of one model, by photo id, so that one byte an impact and one scale a
-model are enough. A view puts the few vectors that changed since behind those of a matrix that is not written anew for
-each of them.
+A row is a photo's vector. Rows are sorted by model and then by photo id, so one byte an impact and one scale a model
+are enough. A view appends the few vectors that changed after the matrix was written.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ NOBODY: Final = -1  # the photo id of a row that counts no more
 
 
 class DamagedMatrix(Exception):
-    """The bytes of a matrix are not those that were written: make it anew. Handled where matrices are opened."""
+    """The bytes of a matrix are not those that were written. Handled where matrices are opened, by a rebuild."""
 
 
 class Stamp(NamedTuple):
-    """The state a matrix stands for: a catalogue, and the highest revision among the vectors read from it."""
+    """The state of the catalogue in a matrix: its identity, and the highest revision of the vectors in it."""
 
     identity: str
     revision: int
@@ -66,7 +65,7 @@ class Part:
         return self.curve.take(self.levels, mode="clip")  # no level is beyond it; unchecked, it takes half the time
 
     def raised(self, power: float, share: float = 1.0) -> Part:
-        """The same with this power of each impact, times ``share``."""
+        """Return this part with each impact raised to ``power`` and multiplied by ``share``."""
         return Part(self.rows, self.levels, self.curve ** np.float32(power) * np.float32(share))
 
     def add_to(self, sums: NDArray[np.float32]) -> None:
@@ -78,17 +77,17 @@ Column = tuple[Part, ...]  # rows ascending from one to the next as well
 
 
 class Columns(NamedTuple):
-    """What a query asks of the matrix. ``photo_ids`` are by row; ``NOBODY`` where another row speaks for the photo."""
+    """The columns of a query. ``photo_ids`` are by row; ``NOBODY`` where a newer row replaces this one."""
 
     photo_ids: PhotoIds
     by_term: Mapping[str, Column]  # without terms that are in no vocabulary
 
 
 class TermSource(Protocol):
-    """Where a search gets learned terms from."""
+    """A source of learned terms for a search."""
 
     def columns(self, terms: Sequence[str]) -> Columns | None:
-        """The columns of these terms; ``None`` when there are no learned terms at all."""
+        """Return the columns of these terms; ``None`` when there are no learned terms at all."""
         ...
 
 
@@ -96,7 +95,7 @@ class TermSource(Protocol):
 
 
 def terms_of_run(run: Ranked) -> list[str]:
-    """The terms a run of words asks for, each once: the stems of its plain words, and those of each two neighbours."""
+    """Return the terms of a run of words, each once: the stems of its plain words, and those of each two neighbours."""
     terms: dict[str, None] = {}
     before: str | None = None
     for node in run.wanted:
@@ -110,7 +109,7 @@ def terms_of_run(run: Ranked) -> list[str]:
 
 
 def stand_ins_of_run(run: Ranked) -> dict[str, Mapping[str, float]]:
-    """Each plain word of a run, as its term -> terms of like meaning, with how well each fits, should it be none."""
+    """Return for each plain word of a run, by its stem, the terms of similar meaning with their weights."""
     return {
         stem(node.text): lexicon.synonyms(node.text)
         for node in run.wanted
@@ -119,12 +118,12 @@ def stand_ins_of_run(run: Ranked) -> dict[str, Mapping[str, float]]:
 
 
 def terms_of(node: Node) -> list[str]:
-    """The terms of every run in a query but those that exclude, each once."""
+    """Return the terms of every run in a query except those that exclude, each once."""
     return list(dict.fromkeys(term for run in _runs(node) for term in terms_of_run(run)))
 
 
 def stand_ins_of(node: Node) -> list[str]:
-    """The terms that may stand in for others in those runs, each once."""
+    """Return the terms that may replace others in those runs, each once."""
     return list(
         dict.fromkeys(term for run in _runs(node) for stand_ins in stand_ins_of_run(run).values() for term in stand_ins)
     )
@@ -144,7 +143,7 @@ def _runs(node: Node) -> Iterator[Ranked]:
 
 
 class TermMatrix:
-    """The vectors of photos by term, in memory or on a mapped file; see the module. Not changed once it is made.
+    """The vectors of photos by term, in memory or on a mapped file; see the module. Immutable.
 
     ``pointers[c]`` to ``pointers[c + 1]`` is the part of ``rows`` and ``impacts`` that is the column of ``terms[c]``;
     ``bounds[m]`` to ``bounds[m + 1]`` are the rows of the model with the scale ``scales[m]``. ``checks`` holds each
@@ -182,7 +181,7 @@ class TermMatrix:
         return len(self.photo_ids)
 
     def column(self, term: str) -> Column | None:
-        """The rows a term speaks for and how much; ``None`` for a term in no vocabulary. Raises DamagedMatrix."""
+        """Return the rows and impacts of a term; ``None`` for a term in no vocabulary. Raises DamagedMatrix."""
         place = self._places.get(term)
         if place is None:
             return None
@@ -203,11 +202,11 @@ class TermMatrix:
         )
 
     def checks(self) -> NDArray[np.uint32]:
-        """The CRC-32 of each column."""
+        """Return the CRC-32 of each column."""
         return np.array([column_check(*self._part(place)) for place in range(len(self.terms))], np.uint32)
 
     def is_whole(self) -> bool:
-        """Whether every column is as it was written. Reads all of it."""
+        """Return whether every column is as it was written. Reads the whole file."""
         return self._checks is None or bool((self.checks() == self._checks).all())
 
     def _part(self, place: int) -> tuple[Rows, NDArray[np.uint8]]:
@@ -224,8 +223,8 @@ def build(
     vocabularies: Mapping[int, TermVocabulary],
     read: Callable[[int], Iterable[VectorBatch]],
 ) -> TermMatrix:
-    """The matrix of all vectors. ``read`` gives those of a model (a key of ``vocabularies``), each photo once; it is
-    called twice a model and must give the same both times.
+    """Return the matrix of all vectors. ``read`` yields those of a model (a key of ``vocabularies``), each photo once;
+    it is called twice a model and must yield the same both times.
 
     Takes five bytes an entry and a few megabytes: 32 MB for 100,000 photos of 64 terms.
     """
@@ -279,7 +278,7 @@ def build(
 
 
 def _columns_of_ids(vocabulary: TermVocabulary, places: Mapping[str, int]) -> NDArray[np.uint16] | NDArray[np.uint32]:
-    """The column of every id an entry can have. 16-bit columns, which are nearly always enough, are sorted faster."""
+    """Return the column of every id. 16-bit columns, which are nearly always enough, are sorted faster."""
     small = len(places) < 1 << 16
     table = np.full(1 << 16, len(places), np.uint16 if small else np.uint32)
     known = [places[term] for term in vocabulary.words[: 1 << 16]]
@@ -291,8 +290,8 @@ def _columns_of_ids(vocabulary: TermVocabulary, places: Mapping[str, int]) -> ND
 
 
 class TermView:
-    """A matrix with the vectors that changed since it was made: ``delta`` holds those of the photos ``changed``, where
-    they have one still. The delta's rows come behind the matrix's."""
+    """A matrix with the vectors that changed since it was made: ``delta`` holds those of the photos ``changed``, if
+    they still have one. The delta's rows follow the matrix's."""
 
     def __init__(self, base: TermMatrix, delta: TermMatrix | None = None, changed: Sequence[int] = ()) -> None:
         self._base = base
@@ -303,7 +302,7 @@ class TermView:
             self.photo_ids = np.concatenate([np.where(outdated, NOBODY, base.photo_ids), delta.photo_ids])
 
     def column(self, term: str) -> Column | None:
-        """As the matrix's; rows of ``NOBODY`` are among them."""
+        """Return the rows and impacts of a term; rows of ``NOBODY`` are among them."""
         old = self._base.column(term)
         new = self._delta.column(term) if self._delta is not None else None
         if new is None:
@@ -312,12 +311,12 @@ class TermView:
         return (*(old or ()), *(Part(part.rows + first, part.levels, part.curve) for part in new))
 
     def columns(self, terms: Sequence[str]) -> Columns:
-        """The columns of those of the terms that there are. Raises DamagedMatrix."""
+        """Return the columns of the known ones of these terms. Raises DamagedMatrix."""
         pairs = ((term, self.column(term)) for term in terms)
         return Columns(self.photo_ids, {term: column for term, column in pairs if column is not None})
 
     def norms(self) -> NDArray[np.float32]:
-        """The length of each row's vector."""
+        """Return the length of each row's vector."""
         if self._delta is None:
             return self._base.norms
         return np.concatenate([self._base.norms, self._delta.norms])
@@ -327,8 +326,8 @@ class TermView:
 
 
 class Similar(NamedTuple):
-    """Photos with terms in common with one, most similar first. ``cosines``, 0 to 1, are of the angles between their
-    vectors; ``rows`` are theirs in the view."""
+    """Photos that share terms with one photo, most similar first: ``cosines``, 0 to 1, of the angles between the
+    vectors, and ``rows`` in the view."""
 
     photo_ids: PhotoIds
     cosines: NDArray[np.float32]
@@ -336,7 +335,7 @@ class Similar(NamedTuple):
 
 
 def similar(view: TermView, weights: Mapping[str, float]) -> Similar:
-    """The photos with any of the terms, by the cosine of their vector and that of ``weights``. Raises DamagedMatrix."""
+    """Return the photos with any of the terms, by the cosine of their vector and ``weights``. Raises DamagedMatrix."""
     sums = np.zeros(len(view.photo_ids), np.float32)
     for term, weight in weights.items():
         for part in view.column(term) or ():
@@ -349,7 +348,7 @@ def similar(view: TermView, weights: Mapping[str, float]) -> Similar:
 
 
 def shared_terms(view: TermView, weights: Mapping[str, float], rows: NDArray[np.intp]) -> list[dict[str, float]]:
-    """For each of the rows, what each term adds to its cosine. Raises DamagedMatrix."""
+    """Return for each of the rows what each term adds to its cosine. Raises DamagedMatrix."""
     shared: list[dict[str, float]] = [{} for _ in rows]
     length = np.sqrt(sum(weight * weight for weight in weights.values()))
     norms = view.norms()[rows] * length

@@ -1,13 +1,13 @@
-"""Where impact matrices lie on disk: a file each, numbered, of which the newest that fits the catalogue is used.
+"""Store impact matrices in numbered files; the newest one that fits the catalogue is used.
 
     terms/
-      terms-<n>.matrix     a matrix; the next one gets the next number, and the older ones go
-      terms-….new          one being written; it gets its name when it is whole
+      terms-<n>.matrix     a matrix; the next one gets the next number, and older ones are removed
+      terms-….new          one being written; it is renamed when it is complete
 
-A file is never changed, so that no process meets half a matrix and one that has mapped an old file keeps it for as long
-as it likes. On Windows a mapped file cannot be removed: the next writer does that.
+A file is never changed, so no process reads an incomplete matrix, and a process may keep an old file mapped. On Windows
+a mapped file cannot be removed: the next writer removes it.
 
-    header       what follows is of which shape, and two checksums
+    header       the shapes of the parts, and two checksums
     terms        UTF-8, a line each
     pointers     int64    per term and one more
     photo ids    int64    per row
@@ -19,7 +19,7 @@ as it likes. On Windows a mapped file cannot be removed: the next writer does th
     impacts      uint8    per entry
 
 Every number is little-endian, every part begins at a multiple of eight bytes. All but the last two parts are checked
-when the file is opened; a column when it is first read, so that a query touches no pages but its own.
+when the file is opened; a column when it is first read, so a query reads no other pages.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _ABANDONED: Final = 3600.0  # seconds after which a file that was being written 
 
 
 def load_newest(folder: Path, identity: str, revision: int) -> TermMatrix | None:
-    """The newest whole matrix of this catalogue that is not from its future; ``None`` when there is none."""
+    """Return the newest whole matrix of this catalogue, none newer than the catalogue; ``None`` when there is none."""
     for _ in range(_LISTINGS):
         gone = False
         for path in _matrices(folder):
@@ -73,7 +73,8 @@ def load_newest(folder: Path, identity: str, revision: int) -> TermMatrix | None
 
 
 def newest_stamp(folder: Path, identity: str, revision: int) -> tuple[Stamp, int] | None:
-    """The stamp and the number of rows of the matrix that :func:`load_newest` would load, by its header alone."""
+    """Return the stamp and number of rows of the matrix that :func:`load_newest` would load, reading its header
+    alone."""
     for path in _matrices(folder):
         with suppress(DamagedMatrix, OSError), path.open("rb") as file:
             stamp, sizes, _ = _read_header(file.read(_FIRST), os.fstat(file.fileno()).st_size)
@@ -83,7 +84,7 @@ def newest_stamp(folder: Path, identity: str, revision: int) -> tuple[Stamp, int
 
 
 def damaged(folder: Path) -> list[Path]:
-    """The files that are no whole matrices of this format. Reads all of each. Raises OSError."""
+    """Return the files that are not whole matrices of this format. Reads all of each. Raises OSError."""
     broken = []
     for path in _matrices(folder):
         try:
@@ -153,7 +154,7 @@ def load(path: Path) -> TermMatrix:
 
 
 def _matrices(folder: Path) -> list[Path]:
-    """The newest first."""
+    """Return the files of matrices, newest first."""
     with suppress(FileNotFoundError, NotADirectoryError):
         return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=_number, reverse=True)
     return []
@@ -169,7 +170,7 @@ _Sizes = tuple[int, int, int, int, int]  # terms, rows, entries, models, bytes o
 
 
 def _layout(sizes: _Sizes) -> tuple[dict[str, tuple[int, str, int]], int]:
-    """Where each part begins, of which type and how long it is; and where the file ends."""
+    """Return the place, type and length of each part, and the size of the file."""
     terms, rows, entries, models, text = sizes
     parts = (
         ("terms", "u1", text),
@@ -191,7 +192,7 @@ def _layout(sizes: _Sizes) -> tuple[dict[str, tuple[int, str, int]], int]:
 
 
 def _parts(matrix: TermMatrix) -> Iterator[bytes | memoryview]:
-    """The bytes of the file, in pieces."""
+    """Yield the bytes of the file, in pieces."""
     text = "\n".join(matrix.terms).encode("utf-8")
     sizes = (len(matrix.terms), len(matrix), len(matrix.rows), len(matrix.scales), len(text))
     arrays = {
@@ -221,7 +222,7 @@ def _parts(matrix: TermMatrix) -> Iterator[bytes | memoryview]:
 
 
 def _read_header(header: bytes, size: int) -> tuple[Stamp, _Sizes, int]:
-    """The stamp, the sizes and the parts' checksum. Raises DamagedMatrix; ``size`` is the file's."""
+    """Return the stamp, the sizes and the parts' checksum. ``size`` is the file's. Raises DamagedMatrix."""
     if len(header) < _FIRST:
         raise DamagedMatrix("too short")
     magic, format_, identity, revision, *sizes, check = _HEADER.unpack_from(header)

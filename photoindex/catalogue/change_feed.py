@@ -39,7 +39,7 @@ class Version(NamedTuple):
     revision: int
 
 
-class Changes(NamedTuple):
+class PhotoChanges(NamedTuple):
     """The photos that are new or changed, by id, those that are gone, and the version that one is at with them."""
 
     photos: list[int]
@@ -53,7 +53,7 @@ def version(transaction: Asker | Connection) -> Version:
     return Version(str(identity), int(revision))
 
 
-def changes_after(transaction: Asker | Connection, known: Version | None, limit: int = MOST) -> Changes | None:
+def changes_after(transaction: Asker | Connection, known: Version | None, limit: int = MOST) -> PhotoChanges | None:
     """Return the oldest changes after a version, ``limit`` at most; ``known`` is ``None`` at first.
 
     ``None``: what is known is of another catalogue, or of a state that this one does not have; begin with nothing.
@@ -71,7 +71,7 @@ def changes_after(transaction: Asker | Connection, known: Version | None, limit:
         most=limit,
     )
     reached = now if len(rows) < limit else Version(now.identity, int(rows[-1][1]))
-    return Changes([row[0] for row in rows if not row[2]], [row[0] for row in rows if row[2]], reached)
+    return PhotoChanges([row[0] for row in rows if not row[2]], [row[0] for row in rows if row[2]], reached)
 
 
 def install(connection: Connection) -> None:

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from photoindex.config import Settings
 from photoindex.errors import DecoderUnavailable, PhotoError, UnreadablePhoto
 from photoindex.media.decode import Decoder
-from photoindex.media.thumbnails import QUALITY, encode, store_picture
+from photoindex.media.thumbnails import QUALITY, encode
 
 THUMBNAIL_SIZES: Final = (240, 480, 1600)  # pixels, of the longer side
 WORKERS: Final = 2
@@ -198,7 +198,15 @@ class ThumbnailPool:
     def _keep(self, content: str, size: int, picture: bytes) -> None:
         if not self._limit:
             return
-        if not store_picture(self._place(content, size), picture):
+        place = self._place(content, size)
+        part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(picture)
+            os.replace(part, place)
+        except OSError:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             return
         with self._room:
             if self._kept_bytes is None:
@@ -210,12 +218,12 @@ class ThumbnailPool:
 
     def _listed(self) -> list[tuple[int, int, Path]]:
         """Return (time of last use, bytes, path) of all that is kept."""
-        entries = []
+        found = []
         for path in self._folder.glob("*/*"):
             with suppress(OSError):
                 status = path.stat()
-                entries.append((status.st_mtime_ns, status.st_size, path))
-        return entries
+                found.append((status.st_mtime_ns, status.st_size, path))
+        return found
 
     def _make_room(self) -> None:
         kept = sorted(self._listed())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,13 +35,13 @@ class Thumbnails:
 
         Photos are decoded in a worker process, as those are that are captioned: one that crashes it harms nobody.
         """
-        kept = {content: self._kept(content) for content, _ in wanted}
-        missing = {path: content for content, path in wanted if kept[content] is None}
+        found = {content: self._kept(content) for content, _ in wanted}
+        missing = {path: content for content, path in wanted if found[content] is None}
         made = dict(self._make(missing)) if missing else {}
         if made:
             self._make_room()
         for content, path in wanted:
-            yield kept[content] or made.get(path)
+            yield found[content] or made.get(path)
 
     def _place(self, content: str) -> Path:
         return self._folder / content[:2] / f"{content}-{SIDE}.jpg"
@@ -72,7 +71,15 @@ class Thumbnails:
                 yield path, picture
 
     def _keep(self, content: str, picture: bytes) -> None:
-        store_picture(self._place(content), picture)
+        place = self._place(content)
+        part = place.with_name(f"{place.name}.{os.getpid()}.part")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(picture)
+            os.replace(part, place)
+        except OSError:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
     def _make_room(self) -> None:
         kept = []
@@ -89,20 +96,6 @@ class Thumbnails:
             with suppress(OSError):
                 path.unlink()
                 size -= bytes_
-
-
-def store_picture(place: Path, picture: bytes) -> bool:
-    """Write a thumbnail in one step, and return whether that was possible: without it, it is made again."""
-    part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(picture)
-        os.replace(part, place)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        return False
-    return True
 
 
 def encode(decoded: DecodedPhoto) -> bytes:

@@ -67,7 +67,7 @@ class PersonalRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class PhotoToLearn:
+class Told:
     """A photo to learn from: where it is, its content's hash, and the person's caption, if there is one."""
 
     path: Path
@@ -79,15 +79,12 @@ class PhotoToLearn:
         return int(self.content_hash[:8], 16) % HELD_OUT == 0
 
 
-def photos_to_learn(database: Database, most_replayed: int) -> list[PhotoToLearn]:
+def told_photos(database: Database, most_replayed: int) -> list[Told]:
     """The library's photos with a caption by the person, and some of the others. Raises :class:`TrainingError` when
     there are too few of the first to learn from, or to measure by."""
     with database.read() as connection:
-        captioned = [
-            PhotoToLearn(path, content_hash, caption)
-            for path, content_hash, caption in store.captioned_files(connection)
-        ]
-    mine = [each for each in captioned if each.caption is not None]
+        found = [Told(path, content_hash, caption) for path, content_hash, caption in store.captioned_files(connection)]
+    mine = [each for each in found if each.caption is not None]
     if len(mine) < FEWEST:
         raise TrainingError(
             f"{len(mine)} photos with a caption of yours are too few to learn from: at least {FEWEST} are needed; "
@@ -95,7 +92,7 @@ def photos_to_learn(database: Database, most_replayed: int) -> list[PhotoToLearn
         )
     if not any(each.held_out for each in mine):
         raise TrainingError("no caption of yours falls among those to measure by: write a few more")
-    others = sorted((each for each in captioned if each.caption is None), key=lambda each: each.content_hash)
+    others = sorted((each for each in found if each.caption is None), key=lambda each: each.content_hash)
     return sorted(mine, key=lambda each: each.content_hash) + others[:most_replayed]
 
 
@@ -121,28 +118,28 @@ def train_personal(
     if (output / RUN_FILE).exists() != resume:
         doing = "already holds a training run: go on with --resume" if not resume else "holds no run to resume: begin"
         raise TrainingError(f"{output} {doing}, or name another --output")
-    photos = photos_to_learn(database, recipe.most_replayed)
+    told = told_photos(database, recipe.most_replayed)
     checkpoint = load_checkpoint(base)
     torch.manual_seed(recipe.seed)
-    photos, cache = _look_at(checkpoint, photos, device, max_pixels, notice, progress)
-    mine = [n for n, each in enumerate(photos) if each.caption is not None]
-    learned = [n for n in mine if not photos[n].held_out]
+    told, cache = _look_at(checkpoint, told, device, max_pixels, notice, progress)
+    mine = [n for n, each in enumerate(told) if each.caption is not None]
+    learned = [n for n in mine if not told[n].held_out]
     if len(mine) < FEWEST or not learned or len(learned) == len(mine):
         raise TrainingError(f"only {len(mine)} photos with a caption of yours can be read now: too few to learn from")
-    others = [n for n, each in enumerate(photos) if each.caption is None]
-    words = new_words([photos[n].caption or "" for n in learned], checkpoint.vocabulary, recipe.threshold)
+    others = [n for n, each in enumerate(told) if each.caption is None]
+    words = new_words([told[n].caption or "" for n in learned], checkpoint.vocabulary, recipe.threshold)
     vocabulary = Vocabulary((*checkpoint.vocabulary.words, *words))
     teacher = checkpoint.decoder.to(device).eval()
     decoder = with_vocabulary(teacher, len(vocabulary)).to(device)
-    captioned = caption_split(teacher, checkpoint.vocabulary, cache.plain, others, SearchSettings(beam_width=1))
-    captions = {n: photos[n].caption or "" for n in mine} | dict(zip(others, captioned, strict=True))
+    said = caption_split(teacher, checkpoint.vocabulary, cache.plain, others, SearchSettings(beam_width=1))
+    captions = {n: told[n].caption or "" for n in mine} | dict(zip(others, said, strict=True))
     stage = PersonalStage(
         cache,
         {n: vocabulary.encode(text)[: recipe.max_words + 2] for n, text in captions.items()},
         learned,
-        [n for n in others if not photos[n].held_out],
-        [n for n in mine if photos[n].held_out],
-        [n for n in others if photos[n].held_out],
+        [n for n in others if not told[n].held_out],
+        [n for n in mine if told[n].held_out],
+        [n for n in others if told[n].held_out],
         decoder,
         teacher,
         recipe,
@@ -153,7 +150,7 @@ def train_personal(
         stage,
         Schedule(recipe.epochs, recipe.batch_photos, recipe.warmup_steps, recipe.clip_norm, recipe.seed),
         output / RUN_FILE,
-        {**asdict(recipe), "base": checkpoint.identity, "photos": [each.content_hash for each in photos]},
+        {**asdict(recipe), "base": checkpoint.identity, "photos": [each.content_hash for each in told]},
         report=progress,
     )
     history = loop.run()
@@ -267,10 +264,10 @@ class PersonalStage:
         """What is kept is the epoch that is least surprised by held-out captions of both kinds together."""
         mine = self.surprise(self.decoder, self.held_out)
         others = self.surprise(self.decoder, self.held_out_others) if self.held_out_others else 0.0
-        figures = {"perplexity": round(math.exp(mine), 2), "score": -(mine + self.recipe.distillation * others)}
+        found = {"perplexity": round(math.exp(mine), 2), "score": -(mine + self.recipe.distillation * others)}
         if self.held_out_others:
-            figures["perplexity_known"] = round(math.exp(others), 2)
-        return figures
+            found["perplexity_known"] = round(math.exp(others), 2)
+        return found
 
 
 class _Measure:
@@ -284,45 +281,45 @@ class _Measure:
     def figures(self, decoder: CaptionDecoder) -> dict[str, float]:
         """Of the person's captions: perplexity, the share of words in common (F1, percent), and CIDEr where
         pycocoevalcap is installed. ``known_*``: the same of other photos, against what the model said of them."""
-        stage, result = self._stage, dict[str, float]()
+        stage, found = self._stage, dict[str, float]()
         for prefix, photos in (("", stage.held_out), ("known_", stage.held_out_others)):
             if not photos:
                 continue
             texts = [self._captions[n] for n in photos]
             settings = dataclasses.replace(self._search, beam_width=1)
-            captions = caption_split(decoder, self._vocabulary, stage.cache.plain, photos, settings)
-            result[prefix + "perplexity"] = round(math.exp(stage.surprise(decoder, photos)), 2)
-            result[prefix + "word_f1"] = round(100 * sum(map(word_f1, captions, texts)) / len(texts), 1)
+            said = caption_split(decoder, self._vocabulary, stage.cache.plain, photos, settings)
+            found[prefix + "perplexity"] = round(math.exp(stage.surprise(decoder, photos)), 2)
+            found[prefix + "word_f1"] = round(100 * sum(map(word_f1, said, texts)) / len(texts), 1)
             try:
-                result[prefix + "cider"] = round(score_captions(captions, [[text] for text in texts]).cider, 1)
+                found[prefix + "cider"] = round(score_captions(said, [[text] for text in texts]).cider, 1)
             except TrainingError:  # it is not installed; the rest says enough
                 continue
-        return result
+        return found
 
 
-def word_f1(caption: str, wanted: str) -> float:
+def word_f1(said: str, wanted: str) -> float:
     """The harmonic mean of the shares of words that two captions have in common, 0 to 1."""
-    one, other = Counter(tokenize(caption)), Counter(tokenize(wanted))
+    one, other = Counter(tokenize(said)), Counter(tokenize(wanted))
     return 2 * (one & other).total() / max(1, one.total() + other.total())
 
 
 def _look_at(
     checkpoint: Checkpoint,
-    photos: Sequence[PhotoToLearn],
+    told: Sequence[Told],
     device: torch.device,
     max_pixels: int,
     notice: Callable[[str], None],
     progress: Report,
-) -> tuple[list[PhotoToLearn], FeatureCache]:
+) -> tuple[list[Told], FeatureCache]:
     """What the encoder and the term head see of each photo that can be read; kept in memory, 0.1 MB each."""
     runtime = Runtime(checkpoint, device)
     size, at_once = checkpoint.encoder.preprocessing.size, runtime.batch_size
-    kept: list[PhotoToLearn] = []
+    kept: list[Told] = []
     rows: list[NDArray[np.float16]] = []
     shape = (0, 0)
-    for start in range(0, len(photos), at_once):
+    for start in range(0, len(told), at_once):
         pixels = []
-        for each in photos[start : start + at_once]:
+        for each in told[start : start + at_once]:
             try:
                 pixels.append(decode_photo(each.path, size, max_pixels).pixels)
                 kept.append(each)
@@ -333,7 +330,7 @@ def _look_at(
                 seen = checkpoint.look(runtime.see(np.stack(pixels)))
             shape = (seen.regions.shape[1], seen.regions.shape[2])
             rows += list(torch.cat((seen.regions.flatten(1), seen.summary), 1).cpu().numpy().astype(np.float16))
-        progress(TrainingProgress("looking", 0, 0, min(start + at_once, len(photos)), len(photos)))
+        progress(TrainingProgress("looking", 0, 0, min(start + at_once, len(told)), len(told)))
     values = np.stack(rows) if rows else np.zeros((0, 0), np.float16)
     cache = ViewCache([View(each.path) for each in kept], values)
     return kept, FeatureCache(cache, shape, [[n] for n in range(len(kept))], device)

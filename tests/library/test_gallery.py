@@ -14,7 +14,7 @@ from photoindex.catalogue.schema import photo
 from photoindex.errors import CorrectionError, FolderError, FullTextError, ResultSetGone
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
-from photoindex.library.gallery.background import IndexUpdates
+from photoindex.library.gallery.background import IndexSync
 from photoindex.library.gallery.result_sets import KEPT_SECONDS, MOST_KEPT, ResultSets
 from tests.support import COLOURS, make_photo
 
@@ -157,7 +157,7 @@ def test_an_index_that_cannot_be_written_is_tried_again(monkeypatch: pytest.Monk
         if len(tries) < 3:
             raise FullTextError("busy")
 
-    sync = IndexUpdates(work)
+    sync = IndexSync(work)
     sync.request()
     assert sync.wait(30)
     assert len(tries) == 3

@@ -25,7 +25,7 @@ from photoindex.training.fine_tuning import (
     RUN_FILE,
     PersonalRecipe,
     new_words,
-    photos_to_learn,
+    told_photos,
     train_personal,
     with_vocabulary,
     word_f1,
@@ -98,7 +98,7 @@ def test_too_few_captions_are_refused_on_one_line(library: Library, album: Path,
     editor = library.editor()
     editor.apply(editor.photos_at(paths), Edit("Minka"))
     with pytest.raises(TrainingError, match=r"19 photos .* at least 20") as caught:
-        photos_to_learn(library._database, 10)
+        told_photos(library._database, 10)
     assert "\n" not in str(caught.value)
     library.close()
     command = ["--data-dir", str(library.settings.data_dir), "train", "--from-catalogue", "--output", str(tmp_path)]
@@ -141,7 +141,7 @@ class TestWords:
 
 
 def test_the_record_is_json(corrected: Library) -> None:
-    learned = photos_to_learn(corrected._database, 5)
-    assert json.dumps([each.content_hash for each in learned])
-    assert sum(each.caption is None for each in learned) == 5
-    assert any(each.held_out for each in learned if each.caption)
+    told = told_photos(corrected._database, 5)
+    assert json.dumps([each.content_hash for each in told])
+    assert sum(each.caption is None for each in told) == 5
+    assert any(each.held_out for each in told if each.caption)

@@ -16,7 +16,7 @@ RETRY_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class IndexUpdates:
+class IndexSync:
     """Writes what was edited into the full-text index, in a thread of its own. An edit that it cannot write now keeps
     its mark in the catalogue, and is tried again."""
 
@@ -65,7 +65,7 @@ class IndexUpdates:
                 self._idle.set()
 
 
-class ChangeListeners:
+class Changes:
     """Tells listeners that the catalogue changed. Nothing is looked at while nobody listens."""
 
     def __init__(self, snapshots: Snapshots) -> None:

@@ -23,7 +23,7 @@ from photoindex.catalogue.gallery_queries import FailedFile
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.language.analysis import STOP_WORDS, content_words, stem, words
 from photoindex.library.facade import Library
-from photoindex.library.gallery.background import ChangeListeners, IndexUpdates
+from photoindex.library.gallery.background import Changes, IndexSync
 from photoindex.library.gallery.originals import Original, open_original
 from photoindex.library.gallery.readable import ReadableWords
 from photoindex.library.gallery.result_sets import ResultSet, ResultSets, SetOrder
@@ -88,8 +88,8 @@ class Gallery:
         self._snapshots = Snapshots(self._database)
         self._sets = ResultSets()
         self.readable = ReadableWords(self.settings)
-        self._sync = IndexUpdates(lambda: library.finder.sync())
-        self.changes = ChangeListeners(self._snapshots)
+        self._sync = IndexSync(lambda: library.finder.sync())
+        self.changes = Changes(self._snapshots)
         limit = self.settings.thumbnail_megabytes * 1_000_000
         self._thumbnails = ThumbnailPool(self.settings.data_dir / "thumbnails", limit, self.settings)
         # What the first search needs is imported and opened once, and before anybody searches.

@@ -94,10 +94,8 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
                 width, height = image.size
                 if width * height > max_pixels:
                     raise failures.oversized(path, width, height, max_pixels)
-                description = describe(image, image.format or "", _upright_size(image, blocks), path, blocks=blocks)
-            return DecodedPhoto(
-                description.facts, pixels, description.written, description.sidecars, description.problems
-            )
+                found = describe(image, image.format or "", _upright_size(image, blocks), path, blocks=blocks)
+            return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
     except (MemoryError, Image.DecompressionBombError) as error:
         raise OversizedPhoto(f"{shown(path)} needs more memory than can be had here") from error
 
@@ -177,7 +175,7 @@ def _finish(
         least = math.ceil(size * DRAFT_GAP)
         draft = image.draft(None, (least, least))
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
-        description = describe(image, image.format or "", image.size, path, blocks=blocks)
+        found = describe(image, image.format or "", image.size, path, blocks=blocks)
         _load(image, path, file)
         orientation = 1 if _lies_upright(image) else orientation_of(image, blocks)
         box = draft[1] if draft else (0, 0, *image.size)
@@ -190,11 +188,11 @@ def _finish(
         if orientation in _UPRIGHT:
             square = square.transpose(_UPRIGHT[orientation])
         return DecodedPhoto(
-            facts=dataclasses.replace(description.facts, width=upright[0], height=upright[1]),
+            facts=dataclasses.replace(found.facts, width=upright[0], height=upright[1]),
             pixels=np.array(square, dtype=np.uint8),
-            written=description.written,
-            sidecars=description.sidecars,
-            problems=description.problems,
+            written=found.written,
+            sidecars=found.sidecars,
+            problems=found.problems,
             fingerprint=fingerprint_of(square),
         )
     except DamagedPhoto as error:

@@ -4,7 +4,6 @@ benchmarks/startup.py."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from photoindex.cli.main import COMMANDS, main
 from photoindex.library import Library
-from tests.support import REPOSITORY, make_photo
+from tests.support import REPOSITORY, make_photo, unmeasured
 
 RUN = """
 import sys
@@ -50,6 +49,8 @@ WRITING = {
     "whoosh.writing",
     "whoosh.qparser",
     "photoindex.types.photo",
+    "photoindex.types.files",
+    "photoindex.search.fulltext.document",
     "photoindex.indexing.indexer",
 }
 # What a search needs, and help does not.
@@ -59,7 +60,12 @@ SEARCH_ONLY = {"numpy", "whoosh", "sqlite3"}
 def run(*arguments: str | Path) -> tuple[str, set[str]]:
     """What the command line printed, and the names of all that it imported."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN, *map(str, arguments)], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [sys.executable, "-c", RUN, *map(str, arguments)],
+        cwd=REPOSITORY,
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, set(done.stderr.split())
@@ -77,7 +83,7 @@ def test_a_search_starts_no_threads_for_products_of_matrices(indexed: Library) -
     count = 'import os; print("threads", len(os.listdir("/proc/self/task")))'
     code = RUN.replace("finally:\n", f"finally:\n    {count}\n")
     arguments = [sys.executable, "-c", code, "--data-dir", str(indexed.settings.data_dir), "search", "red"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS", "OMP"))}
+    environment = {name: value for name, value in unmeasured().items() if not name.startswith(("OPENBLAS", "OMP"))}
     done = subprocess.run(arguments, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
     assert "threads 1\n" in done.stdout
     assert "numpy" in done.stderr.split()
@@ -118,7 +124,12 @@ def test_help_imports_less(arguments: list[str]) -> None:
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_what_is_said_of_all_commands_imports_none(option: str) -> None:
     imported = subprocess.run(
-        [sys.executable, "-c", RUN, option], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        [sys.executable, "-c", RUN, option],
+        cwd=REPOSITORY,
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        check=True,
     ).stderr.split()
     assert [name for name in imported if name.startswith("photoindex.cli.")] == [
         "photoindex.cli.main",

@@ -52,6 +52,7 @@ class Settings:
     backup_days: float = 1.0  # between two backups of the catalogue; 0: none but before upgrades
     decode_workers: int = 0  # processes; 0: one a core, four at most
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
+    caption_seconds: float = 60.0  # a watch's model that takes longer for one photo is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
     nice: int = 0  # how far index, watch and reindex give way to other programs, 0 to 19
@@ -234,6 +235,7 @@ def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
         "reconcile_seconds",
         "poll_seconds",
         "decode_seconds",
+        "caption_seconds",
         "max_pixels",
         "suspend_photos",
     ):

@@ -31,12 +31,14 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   │       └── MissingPlugin  a plugin that is not installed reads it
     │   ├── DamagedPhoto           an image, but truncated or corrupt
     │   ├── OversizedPhoto         more pixels than the limit
-    │   └── DecoderCrashed         the decoder died or ran out of time on this file
+    │   ├── DecoderCrashed         the decoder died or ran out of time on this file
+    │   └── CaptionerFailed        the captioning process died or hung on this photo alone
     ├── ModelError                 the captioning model cannot be used
     │   ├── CheckpointError        files missing, wrong shape, or a different format
     │   ├── PickleRefused          the weights are a pickle, which can run code; never loaded
     │   ├── DeviceUnavailable      the device asked for is not on this machine
     │   └── CaptionerCrashed       the captioning process died
+    │       └── CaptionerHung      the captioning process gave no answer in time
     └── TrainingError              training or evaluation cannot go on
         └── DatasetError           the annotations or photos to train on cannot be read
 """
@@ -187,6 +189,13 @@ class DecoderCrashed(PhotoError):
     retryable = True
 
 
+class CaptionerFailed(PhotoError):
+    """The captioning process died or gave no answer in time when it had this photo alone."""
+
+    kind = "captioner-failed"
+    retryable = True
+
+
 class ModelError(PhotoindexError):
     """The captioning model cannot be used."""
 
@@ -205,6 +214,10 @@ class DeviceUnavailable(ModelError):
 
 class CaptionerCrashed(ModelError):
     """The captioning process died; what it was working on is tried again."""
+
+
+class CaptionerHung(CaptionerCrashed):
+    """The captioning process gave no answer in time and was ended."""
 
 
 class TrainingError(PhotoindexError):

@@ -23,17 +23,20 @@ from numpy.typing import NDArray
 
 from photoindex import errors
 from photoindex.config import Settings
-from photoindex.errors import CaptionerCrashed, ModelError
+from photoindex.errors import CaptionerCrashed, CaptionerHung, ModelError
 from photoindex.system.child_process import Child
+from photoindex.system.units import human_seconds
 from photoindex.types import Candidate, CaptionerInfo, Label, Prediction, TermVector, TermVocabulary
 
+LOADING_SECONDS = 600.0  # the longest that loading a model may take, from a slow disk and onto a GPU's first use
 _START = "import sys; sys.path[:] = sys.argv[1:]; from photoindex.captioner.worker_process import serve; serve()"
 
 
 class CaptionerProcess:
     """A :class:`photoindex.captioner.Captioner` whose model lives in a child process; :meth:`close` ends it.
 
-    Starting takes as long as loading the model, and raises the same :class:`photoindex.errors.ModelError`.
+    Starting takes as long as loading the model, and raises the same :class:`photoindex.errors.ModelError`. Nothing
+    takes for ever: a process that does not answer in time raises :class:`CaptionerHung`, and is ended.
     """
 
     info: CaptionerInfo
@@ -43,11 +46,11 @@ class CaptionerProcess:
             self._child = Child(_START)
         except OSError as error:  # no memory or process to be had
             raise CaptionerCrashed(f"the captioning process cannot be started: {error.strerror or error}") from error
+        self._seconds = settings.caption_seconds
         wanted = {"model", "device", "beam_width", "batch_size", "threads", "engine"}
         values = {name: getattr(settings, name) for name in wanted}
         try:
-            self._child.ask({**values, "data_dir": os.fspath(settings.data_dir)})
-            facts = self._receive()
+            facts = self._ask({**values, "data_dir": os.fspath(settings.data_dir)}, b"", LOADING_SECONDS)
         except ModelError:
             self.close()
             raise
@@ -58,17 +61,24 @@ class CaptionerProcess:
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """uint8 (input_size, input_size, 3) each -> one prediction each, in order.
 
-        Raises :class:`CaptionerCrashed` when the process died.
+        Raises :class:`CaptionerCrashed` when the process died, :class:`CaptionerHung` when it took longer than the
+        setting ``caption_seconds``, and a tenth of it for each photo behind the first.
         """
-        self._child.ask({"photos": len(photos)}, b"".join(np.ascontiguousarray(photo).tobytes() for photo in photos))
-        return [_from_json(prediction) for prediction in self._receive()["predictions"]]
+        pixels = b"".join(np.ascontiguousarray(photo).tobytes() for photo in photos)
+        seconds = self._seconds * (1 + max(0, len(photos) - 1) / 10)
+        answer = self._ask({"photos": len(photos)}, pixels, seconds)
+        return [_from_json(prediction) for prediction in answer["predictions"]]
 
     def close(self) -> None:
         """End the process. May be called again."""
         self._child.close()
 
-    def _receive(self) -> dict[str, Any]:
-        line = self._child.answers.readline()
+    def _ask(self, request: dict[str, Any], content: bytes, seconds: float) -> dict[str, Any]:
+        try:
+            line = self._child.exchange(request, content, seconds=seconds)
+        except TimeoutError:
+            self.close()
+            raise CaptionerHung(f"the captioning process gave no answer for {human_seconds(seconds)}") from None
         if not line.endswith(b"\n"):
             raise CaptionerCrashed(f"the captioning process ended ({self._child.end()})")
         answer: dict[str, Any] = json.loads(line)

@@ -33,6 +33,7 @@ DESCRIPTIONS = {
     "backup_days": "Days between two backups of the catalogue; 0: none but before upgrades.",
     "decode_workers": "Processes that decode photos; 0: one a core, four at most.",
     "decode_seconds": "A photo that takes longer to decode is given up.",
+    "caption_seconds": "A watch starts its model again when one photo takes longer to caption; a batch has more time.",
     "max_pixels": "Photos with more pixels are refused.",
     "nice": "How far index, watch and reindex give way to other programs: 0 as they, 19 to all.",
     "max_rate": "Photos captioned a second, at most, to spare the fan or the battery; 0: no limit.",

@@ -19,11 +19,12 @@ from photoindex.captioner.registry import model_setting
 from photoindex.catalogue import batches, photos
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
-from photoindex.errors import PhotoError
+from photoindex.errors import CaptionerCrashed, CaptionerFailed, CaptionerHung, PhotoError
 from photoindex.indexing import save_results
 from photoindex.indexing.claimed_jobs import ClaimedJobs
 from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
+from photoindex.indexing.held_model import HeldModel, Suspects
 from photoindex.indexing.index_sync import IndexSync
 from photoindex.indexing.intake import Intake
 from photoindex.indexing.metadata_refresh import MOST_PROBLEMS, Refresher
@@ -81,13 +82,13 @@ class Pipeline:
         self.notice: Callable[[str], None] = lambda _: None  # receives metadata that cannot be read, a line each
         self._database = database
         self._settings = settings
-        self._load = load
         self._now = now
         self._throttle = throttle or Throttle(settings.max_rate)
         self._claimer = Claimer(database, self.model_setting, self._throttle, lambda: self._now())
         self._clock = WorkClock()
         self._index = IndexSync(database, full_text, settings)
-        self._captioner: Captioner | None = None
+        self._model = HeldModel(load, settings, lambda line: self.notice(line))
+        self._suspects = Suspects()
         self._decoder: Decoder | None = None
         self._model_id: int | None = None
         self._gazetteer = Gazetteer()
@@ -98,9 +99,7 @@ class Pipeline:
     @property
     def captioner(self) -> Captioner:
         """The model, loaded when first used: an idle watcher never pays for torch."""
-        if self._captioner is None:
-            self._captioner = self._load(self._settings)
-        return self._captioner
+        return self._model.get()
 
     @property
     def decoder(self) -> Decoder:
@@ -112,7 +111,7 @@ class Pipeline:
     @property
     def at_rest(self) -> bool:
         """Whether neither the model nor decoding workers are held."""
-        return self._captioner is None and self._decoder is None
+        return self._decoder is None and not self._model.is_loaded
 
     def close(self) -> None:
         """Release the model and stop the decoding workers; both are made again when there is work."""
@@ -120,9 +119,11 @@ class Pipeline:
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
-        if self._captioner is not None:
-            self._captioner.close()
-            self._captioner = self._model_id = None
+        self._release_model()
+
+    def _release_model(self) -> None:
+        self._model.close()
+        self._model_id = None
 
     def run(
         self,
@@ -189,12 +190,12 @@ class Pipeline:
                         break
                     path = self._take_answer(run, stop)
                     if run.is_batch_full:
-                        self._caption(run)
+                        self._caption(run, stop)
                         halted = self._claimer.is_halted(run.claimed)
                     report(path)
                     self._claimer.renew_when_due(run.claimed)
             if run.batch:
-                self._caption(run)
+                self._caption(run, stop)
                 report()
         finally:
             self._claimer.give_back(run.claimed.jobs)
@@ -248,18 +249,50 @@ class Pipeline:
                 claimed.tally.recognised += adopted
         return path
 
-    def _caption(self, run: _Run) -> None:
-        """Caption and store the photos that were decoded."""
+    def _caption(self, run: _Run, stop: threading.Event) -> None:
+        """Caption and store the photos that were decoded. Those with which the captioner ended are taken one by one."""
         batch, run.batch, run.nothing_due = run.batch, [], False
         if not batch:
             return
+        parts = self._suspects.parts(batch)
+        while parts:
+            part = parts.pop(0)
+            self._model.get()  # what goes wrong here is no photo's fault
+            try:
+                self._caption_part(run, part)
+            except CaptionerCrashed as error:
+                to_blame = self._suspects.is_to_blame(part, error)
+                self._release_model()
+                if to_blame and self._model.use_cpu(error):
+                    self._suspects.begin_again(part)
+                    parts.insert(0, part)
+                elif to_blame:
+                    self._fail_part(run, part, error)
+                elif isinstance(error, CaptionerHung):
+                    each = "what it had is captioned photo by photo" if len(part) > 1 else "the photo is tried again"
+                    self.notice(f"{error}: the model is started again, {each}; nothing is lost")
+                    parts = [*([result] for result in part), *parts]
+                else:
+                    raise
+                if stop.is_set():  # what is left is given back to the queue
+                    break
+            self._claimer.renew_when_due(run.claimed)
+        self._index.sync_when_due()
+
+    def _fail_part(self, run: _Run, part: Sequence[Result], error: CaptionerCrashed) -> None:
+        for hashed in [hashed for result in part for hashed in result.group]:
+            failure = CaptionerFailed(f"{shown(hashed.job.path)}: {error}, with this photo alone")
+            run.claimed.fail(hashed.job, failure, hashed.content_hash)
+        self._suspects.clear(part)
+
+    def _caption_part(self, run: _Run, batch: Sequence[Result]) -> None:
         captioned, others = self._caption_and_store(batch)
+        self._suspects.clear(batch)
         for result in batch:
             self._note_problems(result.decoded.problems)
         run.claimed.remove([hashed.job for result in batch for hashed in result.group])
         run.claimed.tally.captioned += captioned
         run.claimed.tally.recognised += others
-        self._index.sync_when_due()
 
     def _caption_and_store(self, batch: Sequence[Result]) -> tuple[int, int]:
         """Caption photos and store them in one transaction; return how many, and how many more files hold them."""

@@ -12,9 +12,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
+
+LEAVE_SECONDS = 5.0  # in which a process that was killed is expected to end
+_left_behind: list[Child] = []  # so that nothing closes their pipes
 
 
 class Child:
@@ -46,6 +50,7 @@ class Child:
         self._requests = cast(BinaryIO, self._process.stdin)
         self.answers = cast(BinaryIO, self._process.stdout)
         self.stderr = self._process.stderr
+        self._waiting: threading.Thread | None = None  # for an answer that did not come in time
 
     @property
     def alive(self) -> bool:
@@ -57,13 +62,46 @@ class Child:
             self._requests.write(json.dumps(request).encode("ascii") + b"\n" + content)
             self._requests.flush()
 
+    def exchange(self, request: Any, content: bytes = b"", *, seconds: float) -> bytes:
+        """Send a request and return the line that answers it; shorter, without its end, when the child died.
+
+        Raises TimeoutError when there is none in time; the child is to be closed then. Not for a child whose
+        ``answers`` are read by others as well.
+        """
+        # A thread, and no buffers: a child that a driver holds cannot be killed, nor can who waits for its pipe, and
+        # the locks of Python's buffers must not be held then when this process ends.
+        answer = bytearray()
+
+        def talk() -> None:
+            try:
+                left = memoryview(json.dumps(request).encode("ascii") + b"\n" + content)
+                while left:
+                    left = left[os.write(self._requests.fileno(), left) :]
+                while not answer.endswith(b"\n") and (part := os.read(self.answers.fileno(), 1 << 16)):
+                    answer.extend(part)
+            except (OSError, ValueError):  # it died; or this end was closed meanwhile
+                pass
+
+        thread = threading.Thread(target=talk, name="photoindex-child", daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if thread.is_alive():
+            self._waiting = thread
+            raise TimeoutError
+        return bytes(answer)
+
     def kill(self) -> None:
         """From any thread; whoever waits for an answer is told that there is none."""
         self._process.kill()
 
     def close(self) -> None:
-        """End the process. May be called again."""
+        """End the process. May be called again. One that cannot be ended, as a driver holds it, is left behind."""
         self.kill()
+        if self._waiting is not None:
+            self._waiting.join(LEAVE_SECONDS)
+            if self._waiting.is_alive():  # its pipes are not to be closed under who reads them
+                _left_behind.append(self)
+                return
         self._process.wait()
         for stream in (self._requests, self.answers, self.stderr):
             with suppress(OSError):  # what was still to be sent to a dead process

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ import skimage.data
 from photoindex.captioner import Captioner, load_captioner, start_captioner
 from photoindex.captioner.worker_process import CaptionerProcess
 from photoindex.config import Settings
-from photoindex.errors import CaptionerCrashed, CheckpointError
+from photoindex.errors import CaptionerCrashed, CaptionerHung, CheckpointError
 from photoindex.media.decode import decode_photo
+from photoindex.system import child_process
 from tests.support import COLOURS, REPOSITORY, FakeCaptioner
 
 
@@ -98,3 +100,47 @@ def test_closing_twice_does_no_harm(process: CaptionerProcess):
     process.close()
     process.close()
     assert process._child._process.poll() is not None
+
+
+HANGING = FAKE.replace(
+    "lambda settings: FakeCaptioner()", "lambda settings: FakeCaptioner(before=__import__('threading').Event().wait)"
+)
+
+
+@pytest.mark.parametrize("photos", [1, 3])
+@pytest.mark.parametrize("can_be_killed", [True, False])
+def test_one_that_never_answers_is_given_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, photos: int, can_be_killed: bool
+):
+    monkeypatch.setattr("photoindex.captioner.worker_process._START", HANGING)
+    monkeypatch.setattr(child_process, "LEAVE_SECONDS", 0.1)
+    monkeypatch.syspath_prepend(REPOSITORY)
+    process = CaptionerProcess(replace(settings, caption_seconds=0.2))
+    running = process._child._process
+    try:
+        if not can_be_killed:  # as one that a GPU's driver holds
+            monkeypatch.setattr(running, "kill", lambda: None)
+        with pytest.raises(CaptionerHung, match="no answer for"):
+            process.caption([np.zeros((16, 16, 3), np.uint8)] * photos)
+        process.close()
+        if can_be_killed:
+            assert running.poll() is not None
+    finally:
+        monkeypatch.undo()
+        process.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_one_that_does_not_take_what_it_is_sent_is_given_up(process: CaptionerProcess):
+    """More than a pipe holds, to a process that is stopped."""
+    os.kill(process._child._process.pid, signal.SIGSTOP)
+    process._seconds = 0.05
+    with pytest.raises(CaptionerHung):
+        process.caption([np.zeros((16, 16, 3), np.uint8)] * 300)
+
+
+def test_a_model_that_takes_for_ever_to_load_is_given_up(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("photoindex.captioner.worker_process._START", "import threading; threading.Event().wait()")
+    monkeypatch.setattr("photoindex.captioner.worker_process.LOADING_SECONDS", 0.2)
+    with pytest.raises(CaptionerHung):
+        CaptionerProcess(settings)

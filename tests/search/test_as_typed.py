@@ -336,3 +336,86 @@ def test_words_and_not_stems_are_shown(index: FullText) -> None:
         match.matched for match in index.search("sculpture ponies sofas pupp* motorcyclee~ tag:white OR xyz", None)
     ]
     assert {reason.word for reasons in matched for reason in reasons} >= {"sculpture", "ponies", "puppy", "motorcycle"}
+
+
+class TestOneWordOrTwo:
+    @pytest.mark.parametrize(
+        ("text", "queries", "others"),
+        [
+            ("ice cream for two", ["icecream", "ice-cream", "ice cream", "caption:icecream", "Icecreams"], []),
+            ("an icecream", ["ice cream", "ice creams", "some ice cream", "icecream"], []),
+            ("a surf board", ["surfboard", "surfboards"], ["boardsurf", "surfboat"]),
+            ("a surfboard", ["surf board", "a surf board"], ["surf", "board"]),
+            ("a sun flower in grass", ["sunflower", "sunflower grass"], []),
+            ("the light house", ["lighthouse", "lighthouses"], ["houselight", "lighthome"]),
+            ("a man goes", [], ["mango"]),
+            ("ice with the best cream", [], ["icecream", "creamice"]),
+            ("a house", [], ["houseboat"]),
+        ],
+    )
+    def test_either_is_found_by_the_other(
+        self, search_in: Callable[..., Search], text: str, queries: list[str], others: list[str]
+    ) -> None:
+        search = search_in(photo(1, text), photo(2, "a horse"))
+        for query in queries:
+            assert 1 in search(query), query
+        for query in others:
+            assert search(query) == [], query
+
+    def test_words_that_were_not_typed_side_by_side_are_not_joined(self, search_in: Callable[..., Search]) -> None:
+        search = search_in(photo(1, "a doghouse"), photo(2, "a horse"))
+        assert search("dog house") == [1]
+        for query in ("dog in house", "house dog", '"dog" house', "dog -horse house", "dog tag:x house"):
+            assert search(query) == [], query
+
+    def test_two_words_are_found_by_one_beside_others(self, search_in: Callable[..., Search]) -> None:
+        search = search_in(photo(1, "a girl with ice cream"), photo(2, "a girl"), photo(3, "an icecream and a girl"))
+        assert sorted(search("icecream girl")[:2]) == [1, 3]
+        assert search("girl -icecream") == [2]
+
+
+class TestCommonWords:
+    """Of fields that are compared as prose, what has common words in it is compared as it is written."""
+
+    @pytest.mark.parametrize(
+        ("path", "queries", "others"),
+        [
+            ("a/1.jpg", ["folder:a", 'folder:"a"', "name:A", "folder:a dog", "dog folder:a"],
+             ["folder:I", "-folder:a"]),
+            ("The Who/1.jpg", ["folder:the-who", 'folder:"the who"', 'folder:"The Who"'],
+             ['folder:"who the"', "folder:it"]),
+            ("Me & You/1.jpg", ['folder:"me & you"', "folder:me", "folder:you"], ['folder:"me you"']),
+            ("x/i.jpg", ["name:i", "name:I.JPG", "file:i"], ["name:a"]),
+            ("On the Road/1.jpg", ['folder:"on the road"', "folder:road", "folder:the", "folder:on-the-road"],
+             ['folder:"in the road"', 'folder:"on the roads"']),
+            ("on-the-road/1.jpg", ['folder:"on the road"', "folder:on"], []),
+            ("\u00c0/1.jpg", ["folder:\u00c0", "folder:a"], ["folder:at"]),
+        ],
+    )  # fmt: skip
+    def test_folders_and_files(
+        self, search_in: Callable[..., Search], path: str, queries: list[str], others: list[str]
+    ) -> None:
+        search = search_in(photo(1, "a dog", f"/photos/{path}"), photo(2, "a dog", "/photos/other/road trip.jpg"))
+        for query in queries:
+            assert search(query)[:1] == [1], query
+        for query in others:
+            assert 1 not in search(query), query
+        assert search("folder:trip") == [2]
+
+    def test_cameras_and_lenses(self, search_in: Callable[..., Search]) -> None:
+        models = ("Leica S", "Leica M", "Moto T", "Canon IXUS I")
+        cameras = [
+            photo(n, facts=PhotoFacts("JPEG", 4, 3, camera=name, lens="Sigma 50mm" if n > 1 else "S 70mm"))
+            for n, name in enumerate(models, 1)
+        ]
+        search = search_in(*cameras)
+        expected = {'camera:"leica s"': [1], "camera:s": [1], 'camera:"moto t"': [3], "camera:i": [4], "lens:s": [1]}
+        for query, found in expected.items():
+            assert search(query) == found, query
+        assert sorted(search("camera:leica")) == [1, 2]
+        assert sorted(search("lens:50mm")) == [2, 3, 4]
+
+    @pytest.mark.parametrize("query", ["caption:the", "label:a", "beam:of", "the", '"of the"'])
+    def test_prose_says_that_they_are_not_indexed(self, search_in: Callable[..., Search], query: str) -> None:
+        with pytest.raises(QueryError, match="nothing to search for"):
+            search_in(photo(1))(query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from photoindex.language.analysis import Token, index_places, sentences, stem, value_tokens
 from photoindex.language.place_names import words_of
-from photoindex.search.fulltext.path_names import file_keys, name_text, places_of, readable
+from photoindex.search.fulltext.path_names import (
+    file_keys,
+    name_parts,
+    name_text,
+    places_of,
+    readable,
+    with_common_words,
+)
 from photoindex.search.fulltext.reader import (
     BETWEEN,
+    COMMON_FIELDS,
     FILES_FIELD,
     FORMS_FIELD,
     HAS_FIELD,
@@ -44,6 +52,7 @@ class Document:
     beams: str = ""
     labels: str = ""
     names: str = ""  # words of the folder and file names
+    parts: tuple[str, ...] = ()  # these names, each
     more: str = ""  # a caption as a whole that is too long for all of its words to count
     camera: str = ""
     kinds: str = ""  # what the labels are kinds of
@@ -86,6 +95,7 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         labels=terms("label"),
         kinds=terms("kind"),
         names=_parts(name_text(path, roots) for path in photo.paths),
+        parts=tuple(dict.fromkeys(part for path in photo.paths for part in name_parts(path, roots))),
         camera=(facts.camera or "") if facts else "",
         lens=(facts.lens or "") if facts else "",
         tags=tags,
@@ -147,8 +157,10 @@ def fields_of(document: Document) -> dict[str, Any]:
     for name, field_name in VALUE_FIELDS.items():
         values = [value_tokens(value) for value in sentences(getattr(document, name))]
         if any(values):
-            signs = [(BETWEEN,), *(place for value in values for place in (*_places_of_value(value), (BETWEEN,)))]
-            fields[field_name] = signs
+            fields[field_name] = _places_of_values(values)
+    for name, field_name in COMMON_FIELDS.items():
+        if values := with_common_words(document.parts if name == "names" else [getattr(document, name)]):
+            fields[field_name] = _places_of_values(values)
     if facts := _facts(document):
         fields[HAS_FIELD] = " ".join(facts)
     if document.paths:
@@ -161,8 +173,11 @@ def fields_of(document: Document) -> dict[str, Any]:
     return fields
 
 
-def _places_of_value(tokens: Iterable[Token]) -> Iterator[tuple[str, ...]]:
-    return ((token.word, *token.also) for token in tokens)
+def _places_of_values(values: Iterable[Sequence[Token]]) -> list[tuple[str, ...]]:
+    places: list[tuple[str, ...]] = [(BETWEEN,)]
+    for value in values:
+        places += [*((token.word, *token.also) for token in value), (BETWEEN,)]
+    return places
 
 
 def _facts(document: Document) -> list[str]:

@@ -6,10 +6,10 @@ The index and the query take a path apart by these functions.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from photoindex.language.analysis import name_key
+from photoindex.language.analysis import STOP_WORDS, Token, name_key, value_tokens
 from photoindex.system.paths import is_at_or_below
 
 
@@ -29,8 +29,19 @@ def places_of(path: Path, roots: Sequence[Path]) -> Iterator[str]:
 
 def name_text(path: Path, roots: Sequence[Path]) -> str:
     """Return the folder and file names of a path, from its root on, as a text."""
+    return " ".join(name_parts(path, roots))
+
+
+def name_parts(path: Path, roots: Sequence[Path]) -> list[str]:
+    """Return the names of a path's folders, from its root's on, and of its file."""
     root = _root_of(path, roots)
-    return readable(" ".join([root.name, *path.relative_to(root).parts]))
+    return [readable(name) for name in (root.name, *path.relative_to(root).parts)]
+
+
+def with_common_words(values: Iterable[str]) -> list[list[Token]]:
+    """Return those of these values that have common words in them, as they are compared."""
+    found = map(value_tokens, values)
+    return [value for value in found if any(token.word in STOP_WORDS for token in value)]
 
 
 def readable(name: str) -> str:

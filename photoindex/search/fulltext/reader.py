@@ -33,6 +33,13 @@ VALUE_FIELDS: Final[Mapping[str, str]] = {
     "place": "place_as_written",
     "title": "title_as_written",
 }
+# The same for fields that are compared as prose, of their values with common words in them, which prose leaves out.
+COMMON_FIELDS: Final[Mapping[str, str]] = {
+    "names": "names_as_written",
+    "camera": "camera_as_written",
+    "lens": "lens_as_written",
+}
+WRITTEN_FIELDS: Final[Mapping[str, str]] = {**VALUE_FIELDS, **COMMON_FIELDS}
 BETWEEN: Final = "\x1f"  # the word before the first value of such a field, between two and after the last
 
 

@@ -31,7 +31,7 @@ from photoindex.search.fulltext.reader import (
     PATHS_FIELD,
     PHOTO_FIELD,
     TAKEN_FIELD,
-    VALUE_FIELDS,
+    WRITTEN_FIELDS,
     IndexLocked,
     NoIndex,
 )
@@ -207,7 +207,7 @@ def _as_text(places: Sequence[Sequence[str]]) -> str:
 @cache
 def _schema() -> Any:
     fields, columns = _import_module("whoosh.fields"), _restricted("whoosh.columns")
-    texts = [*FIELD_WEIGHTS, *VALUE_FIELDS.values()]
+    texts = [*FIELD_WEIGHTS, *WRITTEN_FIELDS.values()]
 
     def number() -> Any:  # four words a number, instead of the eight of steps of 4 bits
         return fields.NUMERIC(int, 32, signed=False, shift_step=8)

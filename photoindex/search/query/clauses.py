@@ -12,10 +12,11 @@ from itertools import groupby
 from typing import Final
 
 from photoindex.errors import QueryError
-from photoindex.language.analysis import STOP_WORDS, Token, is_dense, tokens, value_tokens, words
+from photoindex.language.analysis import STOP_WORDS, Token, fold, is_dense, tokens, value_tokens, words
 from photoindex.search.query import dates, numbers
 from photoindex.search.query.syntax import (
     AllOf,
+    AnyOf,
     Below,
     Fuzzy,
     Has,
@@ -56,6 +57,8 @@ TAKEN: Final = ("taken", "date", "year", "when")
 # Compared as they are written. In quotes a tag or a name of a person is compared as a whole.
 AS_WRITTEN: Final = ("tags", "people", "place", "title")
 COMPARED_WHOLE: Final = ("tags", "people")
+# Compared as prose, unless there are common words in what is asked for.
+WITH_COMMON_WORDS: Final = {"names": ("names",), "camera": ("camera", "lens"), "lens": ("lens",)}
 # Facts of a photo that `has:` asks for. A date is one that was read, not the file's modification time; a caption is
 # one that a person wrote.
 HAS: Final = (
@@ -115,7 +118,8 @@ def word_nodes(text: str, field: str | None) -> list[Node]:
     if field in AS_WRITTEN:
         return _written_nodes(text, field)
     plain, ending = _with_ending(text, field)
-    return [*_plain_nodes(plain, field), *ending]
+    nodes = [*_plain_nodes(plain, field), *ending]
+    return nodes or _common_nodes(plain, field)
 
 
 def _with_ending(text: str, field: str | None) -> tuple[str, list[Node]]:
@@ -167,10 +171,22 @@ def phrase_nodes(text: str, field: str | None) -> list[Node]:
         found = value_tokens(text)
         return [Value(_places(found), field, whole=field in COMPARED_WHOLE)] if found else []
     content = [token for token in tokens(text) if token.word not in STOP_WORDS]
+    has_common = not content or any(fold(chunk) in STOP_WORDS for chunk in text.split())
+    if has_common and (common := _common_nodes(text, field)):
+        return common
     if len(content) > 1:
         also = tuple(token.also for token in content)
         return [Phrase(tuple(token.word for token in content), field, also if any(also) else ())]
     return [Word(token.word, field, exact=True, also=token.also) for token in content]
+
+
+def _common_nodes(text: str, field: str | None) -> list[Node]:
+    """Return the clause of a text with common words in a field that is otherwise prose: a folder called "A"."""
+    found = value_tokens(text)
+    if not any(token.word in STOP_WORDS for token in found):
+        return []
+    values = [Value(_places(found), name) for name in WITH_COMMON_WORDS.get(field or "", ())]
+    return [AnyOf(tuple(values))] if len(values) > 1 else [*values]
 
 
 def _written_nodes(text: str, field: str) -> list[Node]:
@@ -187,6 +203,8 @@ def count_words(node: Node) -> int:
     """Return how many words a clause counts as."""
     if isinstance(node, Phrase):
         return len(node.words)
+    if isinstance(node, AnyOf):
+        return max(map(count_words, node.parts))
     return len(node.places) if isinstance(node, Value) else 1
 
 

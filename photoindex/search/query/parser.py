@@ -133,6 +133,8 @@ class _Clauses:
         self.required: dict[Node, None] = {}
         self.excluded: dict[Node, None] = {}
         self.files: dict[str, None] = {}
+        self.neighbours: dict[tuple[str, str], None] = {}
+        self.before: str | None = None  # the plain word just before
         self.dropped: QueryToken | None = None  # a token that asks for nothing
         self.signs: QueryToken | None = None  # one without any letter or digit
 
@@ -146,7 +148,23 @@ class _Clauses:
             raise _nothing_to_search("", str(self.signs))
         if not (self.wanted or self.required or self.excluded):
             return _Part(None, self.dropped)
-        return _Part(Ranked(_once(self.wanted), tuple(self.required), tuple(self.excluded), tuple(self.files)))
+        return _Part(
+            Ranked(
+                _once(self.wanted),
+                tuple(self.required),
+                tuple(self.excluded),
+                tuple(self.files),
+                tuple(self.neighbours),
+            )
+        )
+
+    def follow(self, nodes: list[Node]) -> None:
+        """Note what stands beside what: these are the clauses of the next token."""
+        plain = [node for node in nodes if isinstance(node, Word) and node.field is None and not node.exact]
+        this = plain[0].text if len(nodes) == len(plain) == 1 and not plain[0].also else None
+        if self.before and this:
+            self.neighbours[self.before, this] = None
+        self.before = this
 
 
 class _Parser:
@@ -203,6 +221,7 @@ class _Parser:
                 run.excluded[nodes[0] if len(nodes) == 1 else AllOf(tuple(nodes))] = None
             else:
                 _add(run, token, nodes)
+            run.follow([] if negative else nodes)
             negative = False
         return run.part()
 

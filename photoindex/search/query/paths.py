@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from photoindex.language.analysis import index_places, stem
-from photoindex.search.fulltext.path_names import file_keys, name_text, places_of
+from photoindex.language.analysis import Token, index_places, stem
+from photoindex.search.fulltext.path_names import file_keys, name_parts, name_text, places_of, with_common_words
 from photoindex.search.query.clauses import path_key
-from photoindex.search.query.syntax import AllOf, AnyOf, Below, Fuzzy, Node, Phrase, Prefix, Ranked, Word
+from photoindex.search.query.syntax import AllOf, AnyOf, Below, Fuzzy, Node, Phrase, Prefix, Ranked, Value, Word
 
 NAMES = "names"
 
@@ -31,7 +31,11 @@ def by_answer(paths: Sequence[Path], node: Node, roots: Sequence[Path]) -> tuple
         places = {path_key(place) for place in places_of(path, roots)}
         words = {word for here in index_places(name_text(path, roots)) for word in here}
         stems = {stem(word) for word in words}
-        met = [(clause, _answers(clause, places, words, stems)) for clause in clauses]
+        values = with_common_words(name_parts(path, roots)) if any(isinstance(each, Value) for each in clauses) else []
+        met = [
+            (each, _holds(each, values) if isinstance(each, Value) else _answers(each, places, words, stems))
+            for each in clauses
+        ]
         return (
             -sum(yes for clause, yes in met if not _is_plain(clause)),
             -len(files & file_keys(path.name)),
@@ -51,7 +55,9 @@ def _is_plain(clause: Node) -> bool:
 
 def _path_clauses(node: Node) -> Iterator[Node]:
     for part in _wanted(node):
-        if isinstance(part, Below) or (isinstance(part, (Word, Prefix, Fuzzy, Phrase)) and part.field in (None, NAMES)):
+        if isinstance(part, Below) or (
+            isinstance(part, (Word, Prefix, Fuzzy, Phrase, Value)) and part.field in (None, NAMES)
+        ):
             yield part
 
 
@@ -74,6 +80,17 @@ def _parts(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Ranked):
         return (*node.wanted, *node.required)
     return node.parts if isinstance(node, (AllOf, AnyOf)) else ()
+
+
+def _holds(clause: Value, values: Sequence[Sequence[Token]]) -> bool:
+    """Return whether one of these values has the words of a clause next to each other."""
+    asked = [set(place) for place in clause.places]
+    held = [[{token.word, *token.also} for token in value] for value in values]
+    return any(
+        not any(one.isdisjoint(other) for one, other in zip(asked, value[start : start + len(asked)], strict=True))
+        for value in held
+        for start in range(len(value) - len(asked) + 1)
+    )
 
 
 def _answers(clause: Node, places: set[str], words: set[str], stems: set[str]) -> bool:

@@ -126,13 +126,14 @@ class Ranked(NamedTuple):
     """A run of clauses: any of ``wanted`` (when there are some), all of ``required``, none of ``excluded``.
 
     ``files``: keys of files' names (see :func:`.analysis.name_key`); of the photos found, those of such a file come
-    first.
+    first. ``neighbours``: plain words typed one behind the other, which may be one word elsewhere ("ice cream").
     """
 
     wanted: tuple[Node, ...] = ()
     required: tuple[Node, ...] = ()
     excluded: tuple[Node, ...] = ()
     files: tuple[str, ...] = ()
+    neighbours: tuple[tuple[str, str], ...] = ()
 
 
 @_node
@@ -164,7 +165,7 @@ def require_all(node: Node) -> Node:
     """Return the query that asks for every plain word of a run, where ``node`` asks for any."""
     if isinstance(node, Ranked):
         required = tuple(map(require_all, (*node.wanted, *node.required)))
-        return Ranked((), required, node.excluded, node.files)
+        return Ranked((), required, node.excluded, node.files, node.neighbours)
     if isinstance(node, (AllOf, AnyOf)):
         return type(node)(tuple(map(require_all, node.parts)))
     return node

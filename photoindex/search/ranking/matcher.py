@@ -30,7 +30,7 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -49,6 +49,7 @@ from photoindex.search.fulltext.reader import (
     PATHS_FIELD,
     TAKEN_FIELD,
     VALUE_FIELDS,
+    WRITTEN_FIELDS,
 )
 from photoindex.search.query import numbers
 from photoindex.search.query.syntax import (
@@ -69,6 +70,7 @@ from photoindex.search.query.syntax import (
 )
 from photoindex.search.ranking.explain import Account, Ground
 from photoindex.search.ranking.postings import Postings
+from photoindex.search.ranking.spellings import Spellings
 from photoindex.search.ranking.term_scores import TermScorer
 from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
 
@@ -103,6 +105,7 @@ class Matcher:
         self._postings = Postings(reader)
         self._excluding = False
         self._account = Account()
+        self._spellings = Spellings(self.form_count)
         self._words: dict[str, str] = {}  # stem -> a word with it, typed or of the index
         self._terms = None
         if terms is not None and ranking.terms > 0:
@@ -131,7 +134,7 @@ class Matcher:
         if isinstance(node, Phrase):
             return self._find_phrase(node)
         if isinstance(node, Word):
-            return self._find_words(self._meanings(node), node.field)
+            return self._find_words(self._meanings(node), node.field, self._spellings.of(node))
         if node.field is not None and node.field in VALUE_FIELDS:
             return self._find_value_words(node.field, self._expand(node, VALUE_FIELDS[node.field], {node.text: 1.0}))
         return self._find_words(self._expand(node, FORMS_FIELD, {}), node.field)
@@ -172,6 +175,7 @@ class Matcher:
     def _find_run(self, run: Ranked) -> Answer:
         scores = np.zeros(self._size, np.float32)
         first = len(self._account.grounds)
+        self._spellings.add(run.neighbours)
         if run.wanted:
             found = np.zeros(self._size, np.int16)
             for node in run.wanted:
@@ -232,7 +236,8 @@ class Matcher:
 
     def _meanings(self, node: Word) -> dict[str, float]:
         """Return the stems that a word stands for, with how much each counts; those of its own spellings count 1."""
-        stems = {self._stem(spelling): 1.0 for spelling in (node.text, *node.also)}
+        joined = self._spellings.joined(node)
+        stems = {self._stem(spelling): 1.0 for spelling in (node.text, *node.also, *joined)}
         if not (node.exact or self._excluding):  # without a bike is not without a motorcycle
             others = lexicon.synonyms(node.text) if self._ranking.synonyms > 0 else {}
             for other, weight in others.items():
@@ -245,10 +250,15 @@ class Matcher:
         self._words.setdefault(root, word)
         return root
 
-    def _find_words(self, stems: dict[str, float], field: str | None) -> Answer:
+    def _find_words(self, stems: dict[str, float], field: str | None, split: Sequence[tuple[str, str]] = ()) -> Answer:
         """Return the answer for one word of a query: ``stems`` stand for it, each with how much it counts; of those in
-        one field the best counts."""
+        one field the best counts. It may also be ``split``, two words next to each other."""
         x = self._weigh(stems, field, note=True)
+        for halves in split:
+            for name in self._searched(field):
+                ids = self._reader.adjacent(name, [[self._stem(half)] for half in halves])
+                x[ids] = np.maximum(x[ids], self._ranking.fields[name])
+                self._note(name, " ".join(map(self._stem, halves)), ids, np.ones(ids.size, np.float32))
         scores = self._scores(x)
         own = {word: worth for word, worth in stems.items() if worth == 1}
         if len(own) < len(stems):
@@ -300,7 +310,7 @@ class Matcher:
 
     def _find_value(self, node: Value) -> Answer:
         places = [((BETWEEN,) if node.whole else ()), *node.places, ((BETWEEN,) if node.whole else ())]
-        ids = self._reader.adjacent(VALUE_FIELDS[node.field], [place for place in places if place])
+        ids = self._reader.adjacent(WRITTEN_FIELDS[node.field], [place for place in places if place])
         x = np.zeros(self._size, np.float32)
         x[ids] = weight = self._ranking.fields.get(node.field, 0.0) or 1.0
         self._note(node.field, " ".join(place[0] for place in node.places), ids, np.full(ids.size, weight, np.float32))

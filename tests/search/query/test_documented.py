@@ -43,9 +43,16 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullText]:
     captions = (
         "a giraffe in grass", "a brown dog on grass", "a dog and a cat on a couch", "a dog", "a red T-shirt",
         "海滩上的狗",
-        "grass", "a cat", "a dog",
+        "grass", "an ice cream", "a dog",
     )  # fmt: skip
-    paths = ("IMG_0042.webp", "DSC00123.jpg", "lisbon/a.jpg", "trip/b.jpg", *(f"{n}.jpg" for n in range(5)))
+    paths = (
+        "IMG_0042.webp",
+        "DSC00123.jpg",
+        "lisbon/a.jpg",
+        "trip/b.jpg",
+        "The Who/c.jpg",
+        *(f"{n}.jpg" for n in range(4)),
+    )
     photos = [
         Photo(
             number, f"hash {number}", 1,

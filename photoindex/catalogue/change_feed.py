@@ -24,7 +24,7 @@ MOST: Final = 1000  # changes handed out at once
 _PREFIX: Final = "feed_"
 _RAISE: Final = "update catalogue set revision = revision + 1"
 # Of a photo, what others are told otherwise: its own stamp, and which words the index has yet to learn.
-_NOT_OF_PHOTO: Final = {"id", "revision", "text_stale", "metadata_stale"}
+_NOT_OF_PHOTO: Final = {"id", "revision", "text_stale", "metadata_stale", "metadata_reader"}
 _OF_FILE: Final = (
     "root_id", "relative_path", "photo_id", "size", "mtime_ns", "missing_since", "sidecars", "main_id",
 )  # fmt: skip

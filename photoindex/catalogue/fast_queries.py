@@ -19,6 +19,7 @@ from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
+from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import Numbers, signed, wrapped
 from photoindex.system.paths import is_text_below, native_path, relative_text
@@ -144,6 +145,8 @@ def is_work_left(transaction: Transaction) -> bool:
         "batch where state in ('active', 'cancelled')",
         "photo where text_stale != 0",
         "photo where metadata_stale != 0",
+        "photo join file on file.photo_id = photo.id"
+        f" where metadata_reader < {READER_VERSION} and missing_since is null",
     )
     return any(ask(transaction, f"select 1 where exists (select 1 from {each})") for each in conditions)
 

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, insert, or_, select, update
 
 from photoindex.catalogue import files
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, values_of
 from photoindex.catalogue.photos import mark_text_stale, new_token
 from photoindex.catalogue.schema import caption, file, photo, term
+from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
 from photoindex.types import PhotoFacts, Written
 
@@ -140,8 +141,17 @@ def mark_if_named(connection: Connection, photo_ids: Sequence[int]) -> None:
 
 def stale_photos(connection: Connection) -> list[tuple[int, int]]:
     """(photo id, token) of photos to be read again that have a file to be read."""
+    return _to_be_read(connection, photo.c.metadata_stale != 0)
+
+
+def read_by_older(connection: Connection) -> list[tuple[int, int]]:
+    """(photo id, 0) of photos without a mark that an older version read, and that have a file to be read."""
+    return _to_be_read(connection, and_(photo.c.metadata_reader < READER_VERSION, photo.c.metadata_stale == 0))
+
+
+def _to_be_read(connection: Connection, which: ColumnElement[bool]) -> list[tuple[int, int]]:
     present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
-    query = select(photo.c.id, photo.c.metadata_stale).where(photo.c.metadata_stale != 0, present)
+    query = select(photo.c.id, photo.c.metadata_stale).where(which, present)
     return [(row.id, row.metadata_stale) for row in connection.execute(query.order_by(photo.c.id))]
 
 
@@ -150,4 +160,4 @@ def clear_stale(connection: Connection, read: Sequence[tuple[int, int]]) -> None
     if read:
         seen = and_(photo.c.id == bindparam("read_id"), photo.c.metadata_stale == bindparam("seen_token"))
         rows = [{"read_id": photo_id, "seen_token": token} for photo_id, token in read]
-        connection.execute(update(photo).where(seen).values(metadata_stale=0), rows)
+        connection.execute(update(photo).where(seen).values(metadata_stale=0, metadata_reader=READER_VERSION), rows)

@@ -19,6 +19,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of, values_of
 from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
+from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
 from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
 
@@ -76,13 +77,19 @@ def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int
     if met:
         columns = [*COLUMNS, "fingerprint"]
         statement = update(photo).where(photo.c.id == bindparam("met_id"))
-        statement = statement.values({"text_stale": new_token(), **{name: bindparam(name) for name in columns}})
+        noted = {"text_stale": new_token(), "metadata_reader": READER_VERSION}
+        statement = statement.values({**noted, **{name: bindparam(name) for name in columns}})
         rows = [
             {"met_id": ids[one.content_hash], "fingerprint": one.fingerprint, **values_of(one.facts)} for one in met
         ]
         connection.execute(statement, rows)
     if new:
-        given = {"added_at": utc_now(), "text_stale": new_token(), "metadata_stale": 0}
+        given = {
+            "added_at": utc_now(),
+            "text_stale": new_token(),
+            "metadata_stale": 0,
+            "metadata_reader": READER_VERSION,
+        }
         rows = [
             {"content_hash": one.content_hash, "size": one.size, "fingerprint": one.fingerprint, **given,
              **values_of(one.facts)}

@@ -114,6 +114,8 @@ photo = Table(
     Column("metropolis", PlainText),  # a large city around there
     # 0, or a random token like that of text_stale: what was read besides the pixels is to be read again.
     Column("metadata_stale", BigInteger, nullable=False, server_default=text("1"), index=True),
+    # The version of the reader that read it, see media/metadata/reader_version.py; 0: one from before there were any.
+    Column("metadata_reader", Integer, nullable=False, server_default=text("0"), index=True),
     Column("added_at", UtcTime, nullable=False),
     # That of the catalogue when anything about it changed last: see catalogue/change_feed.py.
     Column("revision", BigInteger, nullable=False, server_default=text("0"), index=True),

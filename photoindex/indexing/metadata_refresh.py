@@ -1,7 +1,8 @@
 """Read the metadata of photos and their sidecars again, without captioning them, for photos that are marked.
 
-Photos are marked when a sidecar came, changed or went, when their file was renamed, and once for all that were indexed
-before their metadata was kept. The reading is done by decode workers, which may crash or hang without harm.
+Photos are marked when a sidecar came, changed or went, and when their file was renamed. Those that an older version of
+the reader read (media/metadata/reader_version.py) are read again too, when nothing else is to be done. The reading is
+done by decode workers, which may crash or hang without harm.
 """
 
 from __future__ import annotations
@@ -48,6 +49,39 @@ class Refresher:
         ``notice`` receives what could not be read, a line each."""
         with self._database.read() as connection:
             todo = [pair for pair in metadata.stale_photos(connection) if pair not in self._unreadable]
+        return self._read_all(todo, "reading metadata", stop, progress, between, notice)
+
+    def run_older(
+        self,
+        *,
+        stop: threading.Event,
+        give_way: Callable[[], bool],
+        progress: Callable[[Progress], None] | None = None,
+        between: Callable[[], None] | None = None,
+        notice: Callable[[Sequence[str]], None] = lambda _: None,
+        announce: Callable[[int], None] = lambda _: None,
+    ) -> list[int]:
+        """Read the photos again that an older version of the reader read, as :meth:`run` reads those that are marked.
+
+        It ends after a batch when ``give_way`` says so, as there is work that is waited for. ``announce`` is told how
+        many photos there are.
+        """
+        with self._database.read() as connection:
+            todo = [pair for pair in metadata.read_by_older(connection) if pair not in self._unreadable]
+        if todo:
+            announce(len(todo))
+        return self._read_all(todo, "reading metadata again", stop, progress, between, notice, give_way)
+
+    def _read_all(
+        self,
+        todo: Sequence[tuple[int, int]],
+        stage: str,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+        between: Callable[[], None] | None,
+        notice: Callable[[Sequence[str]], None],
+        give_way: Callable[[], bool] = lambda: False,
+    ) -> list[int]:
         if not todo:
             return []
         done: list[int] = []
@@ -58,7 +92,9 @@ class Refresher:
                     between()
                 done += self._read(decoder, batch, notice)
                 if progress is not None:
-                    progress(Progress("reading metadata", len(done), len(todo)))
+                    progress(Progress(stage, len(done), len(todo)))
+                if give_way():
+                    break
         return done
 
     def _read(

@@ -95,6 +95,7 @@ class Pipeline:
         self._intake = Intake(database, lambda: self.captioner.info.identity)
         self._refresher = Refresher(database, settings, self._gazetteer)
         self._problems = 0  # of metadata, in this run
+        self._announced = False  # that metadata is read again
 
     @property
     def captioner(self) -> Captioner:
@@ -148,9 +149,12 @@ class Pipeline:
         self._claimer.take_back_dead()
         # First, as it is cheap: dates must not wait behind captions.
         self._refresh(tally, stop, progress, between)
-        while self._work(tally, stop, progress, between):
-            pass
-        self._refresh(tally, stop, progress, between)  # copies that have sidecars of their own
+        while True:
+            while self._work(tally, stop, progress, between):
+                pass
+            self._refresh(tally, stop, progress, between)  # copies that have sidecars of their own
+            if not self._read_older(tally, stop, progress, between):
+                break
         if self._problems > MOST_PROBLEMS:
             self.notice(f"{self._problems - MOST_PROBLEMS} more photos have metadata that cannot be read")
         self._index.finish_run()
@@ -325,6 +329,32 @@ class Pipeline:
         done = self._refresher.run(stop=stop, progress=progress, between=between, notice=self._note_problems)
         tally.refreshed += len(done)
         tally.refreshed_only += sum(photo_id not in tally.recognised_photos for photo_id in done)
+
+    def _read_older(
+        self,
+        tally: Tally,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+        between: Callable[[], None] | None,
+    ) -> bool:
+        """Read again what older versions read, until there is other work. Return whether there is."""
+
+        def is_due() -> bool:
+            due = self.next_due()
+            return due is not None and due <= self._now()
+
+        def announce(count: int) -> None:
+            if not self._announced:
+                photos = "photo is" if count == 1 else "photos are"
+                self.notice(f"{count:,} {photos} read again, not captioned: this version knows more kinds of metadata")
+            self._announced = True
+
+        done = self._refresher.run_older(
+            stop=stop, give_way=is_due, progress=progress, between=between, notice=self._note_problems,
+            announce=announce,
+        )  # fmt: skip
+        tally.refreshed += len(done)
+        return bool(done) and is_due() and not stop.is_set()
 
     def _note_problems(self, problems: Sequence[str]) -> None:
         for line in problems:

@@ -20,6 +20,8 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from photoindex.catalogue import migration
 from photoindex.catalogue.backup_files import BACKUPS_KEPT
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import is_work_left
+from photoindex.catalogue.metadata import clear_stale, read_by_older
 from photoindex.catalogue.migration import HEAD
 from photoindex.catalogue.roots import WatchNote, list_roots, watch_notes
 from photoindex.catalogue.schema import metadata
@@ -170,6 +172,30 @@ def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path) -> None
         assert connection.execute(text("select id, vector_revision from catalogue")).all() == [(1, 0)]
     [backup] = tmp_path.glob("*before-upgrade*")
     assert revision_of(backup) == "0001"
+
+
+def test_photos_of_an_older_catalogue_are_read_by_an_older_reader(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    migrate(path, "0012")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "insert into photo (id, content_hash, size, added_at, text_stale, metadata_stale)"
+            " values (7, 'x', 1, '', 0, 0), (8, 'y', 1, '', 0, 0)"
+        )
+        connection.execute("insert into root (id, path, added_at) values (1, x'2f70', '2024-01-01')")
+        connection.execute(
+            "insert into file (root_id, relative_path, photo_id, size, mtime_ns, inode) values (1, x'61', 7, 1, 1, 1)"
+        )
+        connection.commit()
+    with closing(Database.open(path)) as upgraded:
+        with upgraded.read() as connection:
+            assert read_by_older(connection) == [(7, 0)]
+            assert is_work_left(connection)
+        with upgraded.write() as connection:
+            clear_stale(connection, [(7, 0)])
+        with upgraded.read() as connection:
+            assert read_by_older(connection) == []
+            assert not is_work_left(connection)
 
 
 def test_only_the_latest_backups_are_kept(data_dir: Path, database: Database, next_version: pytest.MonkeyPatch) -> None:

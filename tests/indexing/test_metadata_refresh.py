@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -15,14 +16,16 @@ from sqlalchemy import Connection, func, select, update
 from photoindex.catalogue import metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import file, photo
+from photoindex.indexing import metadata_refresh
 from photoindex.indexing.metadata_refresh import MOST_PROBLEMS
 from photoindex.library import Library
+from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.file_state import numbers_of
-from photoindex.types import Photo, PhotoFacts
+from photoindex.types import Photo, PhotoFacts, Progress
 from tests.conftest import OpenLibrary
 from tests.indexing.test_watcher import PATIENCE, Watch
 from tests.media.metadata.samples import bag, described, packet, takeout
-from tests.support import FakeCaptioner, make_photo, names
+from tests.support import FakeCaptioner, add_files, make_photo, names
 
 HARBOUR = described("A boat near the pier", "harbour", "Setúbal")
 
@@ -350,3 +353,120 @@ def test_people_and_titles_and_written_places_are_found(library: Library, album:
     facts = known(library, album / "a.jpg").facts
     assert facts is not None
     assert str(facts.place) == "Cascais, Portugal"
+
+
+class TestOlderReaders:
+    """Photos that an older version of the reader read: :mod:`photoindex.media.metadata.reader_version`."""
+
+    def age(self, database: Database) -> None:
+        """Leave the catalogue as an older version did: without folder dates, keywords and titles."""
+        with database.write() as connection:
+            connection.execute(update(photo).values(metadata_reader=0, taken_at=None, taken_source=None))
+            connection.exec_driver_sql("delete from term")
+
+    def readers(self, database: Database) -> set[int]:
+        with database.read() as connection:
+            return set(connection.execute(select(photo.c.metadata_reader)).scalars())
+
+    def test_they_are_read_again_once_without_captioning_or_hashing(
+        self, library: Library, database: Database, captioner: FakeCaptioner, album: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        (album / "2009" / "08").mkdir(parents=True)
+        for name in ("a.jpg", "2009/08/b.jpg", "c.png"):
+            make_photo(album / name)
+        (album / "a.xmp").write_bytes(HARBOUR)
+        library.index(album)
+        assert self.readers(database) == {READER_VERSION}
+        captions = list(captioner.captions)
+        self.age(database)
+        monkeypatch.setattr("photoindex.indexing.intake.hash_job", None)
+        told: list[str] = []
+        stages: list[str] = []
+
+        report = library.index(album, notice=told.append, progress=lambda one: stages.append(one.stage))
+
+        assert (report.refreshed, report.refreshed_only, report.captioned) == (3, 0, 0)
+        assert captioner.captions == captions
+        assert told == ["3 photos are read again, not captioned: this version knows more kinds of metadata"]
+        assert "reading metadata again" in stages
+        assert names(library.search("harbour")) == ["a.jpg"]
+        assert names(library.search("taken:2009-08")) == ["b.jpg"]
+        assert self.readers(database) == {READER_VERSION}
+        assert library.index(album, notice=told.append).refreshed == 0
+        assert len(told) == 1
+
+    def test_a_photo_that_is_gone_waits_and_keeps_no_index_from_being_quick(
+        self, library: Library, database: Database, album: Path, tmp_path: Path
+    ) -> None:
+        path, other = make_photo(album / "a.jpg"), make_photo(album / "b.jpg", "blue")
+        library.index(album)
+        path.rename(tmp_path / "a.jpg")
+        library.index(album)
+        self.age(database)
+        assert library.index(album).refreshed == 1
+        with database.read() as connection:
+            assert metadata.read_by_older(connection) == []
+        (tmp_path / "a.jpg").rename(path)
+        library.index(album)
+        assert self.readers(database) == {READER_VERSION}
+        assert other.exists()
+
+    def test_one_that_cannot_be_read_is_not_tried_for_ever(
+        self, library: Library, database: Database, album: Path
+    ) -> None:
+        path = make_photo(album / "a.jpg")
+        make_photo(album / "b.jpg", "blue")
+        library.index(album)
+        state = path.stat()
+        path.write_bytes(b"x" * state.st_size)
+        self.age(database)
+        with database.write() as connection:
+            size, mtime_ns, _, ctime_ns = numbers_of(path.stat())
+            connection.execute(update(file).where(file.c.relative_path == "a.jpg").values(
+                size=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns))  # fmt: skip
+        assert library.index(album).refreshed == 2
+        assert library.index(album).refreshed == 0
+
+    @pytest.mark.parametrize("at_once", [1, 2, 5])
+    def test_it_goes_on_in_batches_and_after_a_stop(
+        self, library: Library, database: Database, album: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+    ) -> None:
+        for number in range(5):
+            make_photo(album / f"{number}.jpg")
+        library.index(album)
+        self.age(database)
+        monkeypatch.setattr(metadata_refresh, "BATCH", at_once)
+        stop = threading.Event()
+
+        def stop_it(progress: Progress) -> None:
+            if progress.stage == "reading metadata again":
+                stop.set()
+
+        assert library.index(album, progress=stop_it, stop=stop).refreshed == at_once
+        assert self.readers(database) == ({0, READER_VERSION} if at_once < 5 else {READER_VERSION})
+        assert library.index(album).refreshed == 5 - at_once
+
+    def test_new_photos_go_first(
+        self, library: Library, database: Database, captioner: FakeCaptioner, album: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        for number in range(4):
+            make_photo(album / f"{number}.jpg")
+        library.index(album)
+        self.age(database)
+        monkeypatch.setattr(metadata_refresh, "BATCH", 1)
+        make_photo(album / "new.jpg", "blue")
+        before = len(captioner.captions)
+        at: list[int] = []
+
+        def look(progress: Progress) -> None:
+            if progress.stage == "reading metadata again":
+                at.append(len(captioner.captions) - before)
+                if len(at) == 2:  # a photo that comes meanwhile does not wait for all of them
+                    add_files(database, album, make_photo(album / "later.jpg", "white").name)
+
+        report = library.index(album, progress=look)
+
+        assert at == [1, 1, 2, 2]
+        assert (report.captioned, report.refreshed) == (2, 4)

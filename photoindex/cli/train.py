@@ -11,6 +11,7 @@ import click
 
 from photoindex.cli.context import Context, device_option, model_option, threads_option
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.system.terminal import shell_quoted
 from photoindex.system.units import human_seconds
 from photoindex.types import Progress
 
@@ -213,9 +214,16 @@ def learn_from_catalogue(
                 "without one (known):")  # fmt: skip
     for name, value in record["before"].items():
         context.say(f"  {name:<18} {value:>8} -> {record['after'].get(name, float('nan')):>8}")
-    if record["after"]["perplexity"] >= record["before"]["perplexity"]:
-        context.say("it expects your captions no better than before: more of them, or --epochs, may help")
-    context.say(f"wrote the model to {output}: use it with --model {output}")
+    base = model_folder(settings.model).name
+    if record["worse"]:
+        context.say(
+            f"it is not better than {base} by these figures ({', '.join(record['worse'])}), so go on with that one: "
+            "more captions of yours, or other --epochs, may help"
+        )
+        context.say(f"wrote the model to {output} all the same")
+        return
+    context.say(f"it is better than {base} on captions of yours that it did not learn from")
+    context.say(f"wrote the model to {output}: use it with --model {shell_quoted(output)}")
 
 
 def _recipe(decoder: str, changes: dict[str, Any]) -> Recipe:

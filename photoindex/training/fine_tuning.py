@@ -16,7 +16,7 @@ import dataclasses
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from photoindex.training.loop import Loop, Report, Schedule, TrainingProgress
 
 FEWEST = 20  # captions; fewer say more of chance than of the person
 HELD_OUT = 5  # one photo in so many is measured by and not learned from
+LEAST_KNOWN = 30.0  # percent of the words that the base says of other photos
 RUN_FILE = "personal.run.safetensors"
 
 
@@ -110,7 +111,9 @@ def train_personal(
 ) -> dict[str, Any]:
     """Fine-tune the model in the folder ``base`` on the library's corrections and write it to ``output``.
 
-    Returns the record, with ``before`` and ``after``: figures on captions and photos that were not learned from.
+    Returns the record, with ``before`` and ``after``: figures of the base and of the result on the same captions and
+    photos, which were not learned from; and ``worse``, as :func:`worse_figures` has it. The result is better than its
+    base when that is empty.
     Raises :class:`TrainingError`, :class:`photoindex.errors.ModelError` or :class:`photoindex.errors.CatalogueError`.
     """
     if (output / WEIGHTS_FILE).exists():
@@ -145,7 +148,7 @@ def train_personal(
         recipe,
     )
     measured = _Measure(stage, captions, vocabulary, checkpoint.search)
-    before = measured.figures(decoder)
+    before = measured.figures(decoder, says=teacher, vocabulary=checkpoint.vocabulary)
     loop = Loop(
         stage,
         Schedule(recipe.epochs, recipe.batch_photos, recipe.warmup_steps, recipe.clip_norm, recipe.seed),
@@ -154,6 +157,7 @@ def train_personal(
         report=progress,
     )
     history = loop.run()
+    after = measured.figures(decoder.eval())
     record = {
         "recipe": asdict(recipe),
         "base": checkpoint.identity,
@@ -161,12 +165,36 @@ def train_personal(
         "replayed": len(others),
         "new_words": list(words),
         "before": before,
-        "after": measured.figures(decoder.eval()),
+        "after": after,
+        "worse": worse_figures(before, after),
         **history,
     }
     _write(checkpoint, decoder.to("cpu"), vocabulary, record, base, output)
     (output / RUN_FILE).unlink()  # several times as large as the model
     return record
+
+
+def worse_figures(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
+    """Return the figures that speak against a model: of the person's captions those that are not better than before.
+
+    The words in common (``word_f1``) must be more, and what else was measured of these captions not worse; a figure
+    that is no number is worse. Of photos without a caption (``known_*``) the base says what it says itself, so that
+    nothing can be better there: a model is only against it when it says hardly any of it any more.
+    """
+    worse = []
+    for name, old in before.items():
+        new = after.get(name, math.nan)
+        if name == "word_f1":
+            fine = new > old
+        elif name == "known_word_f1":
+            fine = new >= LEAST_KNOWN
+        elif name.startswith("known_"):
+            continue
+        else:
+            fine = new <= old if name == "perplexity" else new >= old
+        if not fine:
+            worse.append(name)
+    return worse
 
 
 def new_words(captions: Sequence[str], vocabulary: Vocabulary, threshold: int) -> tuple[str, ...]:
@@ -278,16 +306,19 @@ class _Measure:
     ) -> None:
         self._stage, self._captions, self._vocabulary, self._search = stage, captions, vocabulary, search
 
-    def figures(self, decoder: CaptionDecoder) -> dict[str, float]:
+    def figures(
+        self, decoder: CaptionDecoder, *, says: CaptionDecoder | None = None, vocabulary: Vocabulary | None = None
+    ) -> dict[str, float]:
         """Of the person's captions: perplexity, the share of words in common (F1, percent), and CIDEr where
-        pycocoevalcap is installed. ``known_*``: the same of other photos, against what the model said of them."""
+        pycocoevalcap is installed. ``known_*``: the same of other photos, against what the model said of them. The
+        captions are those that ``says`` makes, if given, with its own vocabulary."""
         stage, found = self._stage, dict[str, float]()
         for prefix, photos in (("", stage.held_out), ("known_", stage.held_out_others)):
             if not photos:
                 continue
             texts = [self._captions[n] for n in photos]
             settings = dataclasses.replace(self._search, beam_width=1)
-            said = caption_split(decoder, self._vocabulary, stage.cache.plain, photos, settings)
+            said = caption_split(says or decoder, vocabulary or self._vocabulary, stage.cache.plain, photos, settings)
             found[prefix + "perplexity"] = round(math.exp(stage.surprise(decoder, photos)), 2)
             found[prefix + "word_f1"] = round(100 * sum(map(word_f1, said, texts)) / len(texts), 1)
             try:
@@ -359,10 +390,11 @@ def _write(
     figures = "\n".join(
         f"| {name} | {record['before'][name]} | {record['after'].get(name, '')} |" for name in record["before"]
     )
+    verdict = f"It is no better than {base.identity} ({', '.join(record['worse'])}).\n\n" if record["worse"] else ""
     replace_file(
         output / "MODEL_CARD.md",
         f"# {output.name}\n\n{base.identity}, its decoder fine-tuned on {record['captions']['learned']} captions by "
         f"the owner of a photo library. Measured on {record['captions']['held_out']} captions, and on photos without "
-        f"one (known), that it did not learn from:\n\n| | before | after |\n|---|---|---|\n{figures}\n\n"
+        f"one (known), that it did not learn from:\n\n| | before | after |\n|---|---|---|\n{figures}\n\n{verdict}"
         f"It may say of other photos what is said of these, names included: think before you pass it on.\n\n{known}",
     )

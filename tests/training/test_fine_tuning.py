@@ -29,6 +29,7 @@ from photoindex.training.fine_tuning import (
     train_personal,
     with_vocabulary,
     word_f1,
+    worse_figures,
 )
 from tests.support import FakeCaptioner, make_photo
 
@@ -72,6 +73,7 @@ def test_it_learns_the_persons_words_and_keeps_what_it_knew(corrected: Library, 
     assert last["word_f1"] > first["word_f1"] + 30
     assert last["known_perplexity"] < 1.5 * first["known_perplexity"]
     assert last["known_word_f1"] > 60
+    assert record["worse"] == []
     tuned = load_checkpoint(tmp_path / "mine")
     assert tuned.identity.startswith("mine-")
     assert tuned.identity != load_checkpoint(base).identity
@@ -114,6 +116,57 @@ def test_too_few_captions_are_refused_on_one_line(library: Library, album: Path,
 )  # fmt: skip
 def test_wrong_usage_is_status_2(data_dir: Path, arguments: list[str]) -> None:
     assert CliRunner().invoke(main, ["--data-dir", str(data_dir), *arguments]).exit_code == 2
+
+
+BETTER = {"perplexity": 20.0, "word_f1": 50.0, "cider": 60.0, "known_perplexity": 9.0, "known_word_f1": 70.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "worse"),
+    [
+        ({}, []),
+        ({"word_f1": 40.0}, ["word_f1"]),
+        ({"word_f1": 39.9}, ["word_f1"]),
+        ({"word_f1": float("nan")}, ["word_f1"]),
+        ({"perplexity": 30.1}, ["perplexity"]),
+        ({"perplexity": float("nan")}, ["perplexity"]),
+        ({"perplexity": 30.0}, []),
+        ({"cider": 49.0}, ["cider"]),
+        ({"word_f1": 1.0, "cider": 2.0, "perplexity": 99.0}, ["perplexity", "word_f1", "cider"]),
+        ({"known_perplexity": 99.0}, []),
+        ({"known_word_f1": 12.0}, ["known_word_f1"]),
+    ],
+)
+def test_a_model_is_recommended_by_its_own_figures_alone(changes: dict[str, float], worse: list[str]) -> None:
+    before = {"perplexity": 30.0, "word_f1": 40.0, "cider": 50.0, "known_perplexity": 5.0, "known_word_f1": 100.0}
+    assert worse_figures(before, BETTER | changes) == worse
+    without_cider = {name: value for name, value in before.items() if name != "cider"}
+    assert worse_figures(without_cider, BETTER | changes) == [name for name in worse if name != "cider"]
+    assert worse_figures(before, {}) == ["perplexity", "word_f1", "cider", "known_word_f1"]
+
+
+@pytest.mark.parametrize("worse", [[], ["word_f1"], ["perplexity", "known_word_f1"]])
+def test_the_command_says_whether_to_use_the_model(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worse: list[str]
+) -> None:
+    record = {"captions": {"learned": 16, "held_out": 4}, "before": BETTER, "after": BETTER, "worse": worse}
+    monkeypatch.setattr("photoindex.training.fine_tuning.train_personal", lambda *_, **__: record)
+    command = ["--data-dir", str(data_dir), "train", "--from-catalogue", "--output", str(tmp_path / "my model")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0
+    assert ("use it with --model '" in result.stderr) == (worse == [])
+    assert ("is not better than" in result.stderr) == (worse != [])
+    assert all(name in result.stderr for name in worse)
+
+
+def test_a_model_that_learned_nothing_is_not_recommended(corrected: Library, tmp_path: Path) -> None:
+    recipe = PersonalRecipe(epochs=1, learning_rate=1e-12)
+    record = train_personal(
+        corrected._database, model_folder("default"), tmp_path / "same", recipe, device=CPU, max_pixels=10_000_000
+    )
+    assert "word_f1" in record["worse"]
+    assert record["after"]["word_f1"] == pytest.approx(record["before"]["word_f1"], abs=5)
+    assert "It is no better than" in (tmp_path / "same" / "MODEL_CARD.md").read_text()
 
 
 class TestWords:

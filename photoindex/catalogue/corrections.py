@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,113 +74,128 @@ def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]
     return {number: Said(captions.get(number), tuple(tags.get(number, ())), locks.get(number)) for number in photo_ids}
 
 
-def put_caption(connection: Connection, photo_id: int, text: str | None, made_at: datetime) -> None:
-    """Let ``text`` be what the person says of a photo, or nothing; what was said before becomes history.
+def put_captions(connection: Connection, texts: Mapping[int, str | None], made_at: datetime) -> None:
+    """Let each text be what the person says of a photo, by id, or nothing; what was said before becomes history.
 
     A text that the person said before is that caption again, with the time it was made at.
     """
-    of_person = (caption.c.photo_id == photo_id) & (caption.c.source == "user")
-    connection.execute(update(caption).where(of_person, caption.c.current).values(current=False))
-    if text is None:
-        return
-    before = connection.execute(select(func.max(caption.c.id)).where(of_person, caption.c.text == text)).scalar()
-    if before is not None:
-        connection.execute(update(caption).where(caption.c.id == before).values(current=True))
-        return
-    connection.execute(
-        insert(caption).values(
-            photo_id=photo_id, text=text, source="user", rank=0, current=True, locked=False, created_at=made_at
-        )
-    )
+    earlier: dict[tuple[int, str], int] = {}
+    for chunk in chunks(texts):
+        of_person = caption.c.photo_id.in_(chunk) & (caption.c.source == "user")
+        connection.execute(update(caption).where(of_person, caption.c.current).values(current=False))
+        query = select(caption.c.photo_id, caption.c.text, caption.c.id).where(of_person).order_by(caption.c.id)
+        earlier.update({(row.photo_id, row.text): row.id for row in connection.execute(query)})
+    said = [(photo_id, text) for photo_id, text in texts.items() if text is not None]
+    for chunk in chunks(earlier[each] for each in said if each in earlier):
+        connection.execute(update(caption).where(caption.c.id.in_(chunk)).values(current=True))
+    given = {"source": "user", "rank": 0, "current": True, "locked": False, "created_at": made_at}
+    rows = [{"photo_id": photo_id, "text": text, **given} for photo_id, text in said if (photo_id, text) not in earlier]
+    if rows:
+        connection.execute(insert(caption), rows)
 
 
-def put_tags(connection: Connection, photo_id: int, tags: Iterable[str]) -> None:
-    """Let a photo have these tags and no others."""
-    connection.execute(delete(term).where(term.c.photo_id == photo_id, term.c.source == TAG_SOURCE))
-    rows = [{"photo_id": photo_id, "text": tag, "weight": 1.0, "source": TAG_SOURCE} for tag in tags]
+def put_tags(connection: Connection, tags: Mapping[int, Iterable[str]]) -> None:
+    """Let photos, by id, have these tags and no others."""
+    for chunk in chunks(tags):
+        connection.execute(delete(term).where(term.c.photo_id.in_(chunk), term.c.source == TAG_SOURCE))
+    given = {"weight": 1.0, "source": TAG_SOURCE}
+    rows = [{"photo_id": photo_id, "text": tag, **given} for photo_id, texts in tags.items() for tag in texts]
     if rows:
         connection.execute(insert(term), rows)
 
 
-def put_lock(connection: Connection, photo_id: int, locked: Locked | None) -> None:
-    """Lock the latest caption that says this, current or not, or none."""
-    connection.execute(update(caption).where(caption.c.photo_id == photo_id, caption.c.locked).values(locked=False))
-    if locked is None:
-        return
-    query = (
-        select(caption.c.id)
-        .where(caption.c.photo_id == photo_id, caption.c.source == locked.source, caption.c.text == locked.text)
-        .order_by(caption.c.current.desc(), caption.c.rank, caption.c.id.desc())
-    )
-    found = connection.execute(query.limit(1)).scalar()
-    if found is not None:
-        connection.execute(update(caption).where(caption.c.id == found).values(locked=True))
+def put_locks(connection: Connection, locks: Mapping[int, Locked | None]) -> None:
+    """Lock of each photo, by id, the latest caption that says this, current or not, or none."""
+    chosen: dict[int, int] = {}
+    for chunk in chunks(locks):
+        these = caption.c.photo_id.in_(chunk)
+        connection.execute(update(caption).where(these, caption.c.locked).values(locked=False))
+        query = select(caption.c.photo_id, caption.c.id, caption.c.source, caption.c.text).where(these)
+        for row in connection.execute(query.order_by(caption.c.current.desc(), caption.c.rank, caption.c.id.desc())):
+            if locks[row.photo_id] == Locked(row.source, row.text):
+                chosen.setdefault(row.photo_id, row.id)
+    for chunk in chunks(chosen.values()):
+        connection.execute(update(caption).where(caption.c.id.in_(chunk)).values(locked=True))
 
 
-def shown(connection: Connection, photo_id: int) -> Locked | None:
-    """The caption a photo shows now."""
-    caption_shown = shown_captions(connection, [photo_id]).get(photo_id)
-    return None if caption_shown is None else Locked(caption_shown.source, caption_shown.text)
+def shown(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Locked]:
+    """The caption that each of these photos shows now; photos without one are left out."""
+    found: dict[int, Locked] = {}
+    for chunk in chunks(photo_ids):
+        captions = shown_captions(connection, chunk)
+        found.update({photo_id: Locked(each.source, each.text) for photo_id, each in captions.items()})
+    return found
 
 
-def note(connection: Connection, photo_id: int, edit: str, before: Said, after: Said, made_at: datetime) -> None:
-    """Note what an edit changed of a photo.
+def note(connection: Connection, changes: Mapping[int, tuple[Said, Said]], edit: str, made_at: datetime) -> None:
+    """Note what an edit changed of photos, by id: what was said before, and after.
 
-    It is the photo's latest then, whatever the clock says: when an earlier one was made by a clock that was ahead, this
-    one is noted as made just after it, so that it is the first to be undone.
+    It is each photo's latest then, whatever the clock says: when an earlier one was made by a clock that was ahead,
+    this one is noted as made just after it, so that it is the first to be undone.
     """
-    latest = connection.execute(
-        select(func.max(correction.c.made_at)).where(correction.c.photo_id == photo_id, correction.c.edit != edit)
-    ).scalar()
-    if latest is not None and latest >= made_at:
-        made_at = latest + timedelta(microseconds=1)
-    values: dict[str, tuple[str | None, str | None]] = {
-        "caption": (before.caption, after.caption),
-        "tags": (_tags_text(before.tags), _tags_text(after.tags)),
-        "lock": (_lock_text(before.locked), _lock_text(after.locked)),
-    }
-    rows = [
-        {"photo_id": photo_id, "edit": edit, "kind": kind, "old": old, "new": new, "made_at": made_at}
-        for kind, (old, new) in values.items()
-        if old != new
-    ]
+    latest: dict[int, datetime] = {}
+    for chunk in chunks(changes):
+        others = correction.c.photo_id.in_(chunk) & (correction.c.edit != edit)
+        query = select(correction.c.photo_id, func.max(correction.c.made_at).label("latest")).where(others)
+        latest.update({row.photo_id: row.latest for row in connection.execute(query.group_by(correction.c.photo_id))})
+    rows = []
+    for photo_id, (before, after) in changes.items():
+        last = latest.get(photo_id)
+        at = made_at if last is None or last < made_at else last + timedelta(microseconds=1)
+        values: dict[str, tuple[str | None, str | None]] = {
+            "caption": (before.caption, after.caption),
+            "tags": (_tags_text(before.tags), _tags_text(after.tags)),
+            "lock": (_lock_text(before.locked), _lock_text(after.locked)),
+        }
+        rows += [
+            {"photo_id": photo_id, "edit": edit, "kind": kind, "old": old, "new": new, "made_at": at}
+            for kind, (old, new) in values.items()
+            if old != new
+        ]
     if rows:
         connection.execute(insert(correction), rows)
 
 
-def restore_last(connection: Connection, photo_id: int, now: datetime) -> list[Correction]:
-    """Undo the last edit of a photo that is not undone; returns what it had changed, nothing when there is none."""
-    standing = (correction.c.photo_id == photo_id) & correction.c.undone_at.is_(None)
-    last = connection.execute(
-        select(correction.c.edit).where(standing).order_by(correction.c.made_at.desc(), correction.c.id.desc()).limit(1)
-    ).scalar()
-    if last is None:
-        return []
-    rows = connection.execute(
-        select(correction).where(standing, correction.c.edit == last).order_by(correction.c.id)
-    ).all()
-    for row in reversed(rows):
-        if row.kind == "caption":
-            put_caption(connection, photo_id, row.old, now)
-        elif row.kind == "tags":
-            put_tags(connection, photo_id, read_tags(row.old))
-        else:
-            put_lock(connection, photo_id, read_lock(row.old))
-    connection.execute(update(correction).where(standing, correction.c.edit == last).values(undone_at=now))
-    return [read_correction(row) for row in rows]
+def restore_last(connection: Connection, photo_ids: Iterable[int], now: datetime) -> dict[int, list[Correction]]:
+    """Undo the last edit of each photo that is not undone; returns what it had changed, of photos that had any."""
+    last = _last_edits(connection, photo_ids)
+    captions: dict[int, str | None] = {}
+    tags: dict[int, tuple[str, ...]] = {}
+    locks: dict[int, Locked | None] = {}
+    for photo_id, rows in last.items():
+        for row in reversed(rows):  # of two of a kind the first one says what was before
+            if row.kind == "caption":
+                captions[photo_id] = row.old
+            elif row.kind == "tags":
+                tags[photo_id] = read_tags(row.old)
+            else:
+                locks[photo_id] = read_lock(row.old)
+    put_captions(connection, captions, now)
+    put_tags(connection, tags)
+    put_locks(connection, locks)
+    for chunk in chunks(row.id for rows in last.values() for row in rows):
+        connection.execute(update(correction).where(correction.c.id.in_(chunk)).values(undone_at=now))
+    return {photo_id: [read_correction(row) for row in rows] for photo_id, rows in last.items()}
 
 
 def photos_last_edited_by(connection: Connection, edit: str) -> list[int]:
     """Return the photos whose last edit that is not undone is this one."""
     changed = connection.execute(select(correction.c.photo_id).where(correction.c.edit == edit).distinct()).scalars()
-    found = []
-    for photo_id in sorted(changed):
-        standing = (correction.c.photo_id == photo_id) & correction.c.undone_at.is_(None)
-        last = select(correction.c.edit).where(standing)
-        last = last.order_by(correction.c.made_at.desc(), correction.c.id.desc()).limit(1)
-        if connection.execute(last).scalar() == edit:
-            found.append(photo_id)
-    return found
+    last = _last_edits(connection, list(changed))
+    return sorted(photo_id for photo_id, rows in last.items() if rows[0].edit == edit)
+
+
+def _last_edits(connection: Connection, photo_ids: Iterable[int]) -> dict[int, list[Any]]:
+    """The rows of each photo's last edit that is not undone, in the order in which they were noted."""
+    found: dict[int, list[Any]] = {}
+    for chunk in chunks(photo_ids):
+        standing = correction.c.photo_id.in_(chunk) & correction.c.undone_at.is_(None)
+        query = select(correction).where(standing).order_by(correction.c.made_at.desc(), correction.c.id.desc())
+        for row in connection.execute(query):
+            rows = found.setdefault(row.photo_id, [])
+            if not rows or rows[0].edit == row.edit:
+                rows.append(row)
+    return {photo_id: sorted(rows, key=lambda row: row.id) for photo_id, rows in found.items()}
 
 
 def captioned_files(connection: Connection) -> list[tuple[Path, str, str | None]]:

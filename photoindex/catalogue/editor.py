@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -90,16 +90,18 @@ def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def write_said(connection: Connection, photo_id: int, before: Said, after: Said, edit: str, now: datetime) -> None:
-    """Store what is now said of a photo, note what changed, and mark the photo for the full-text index."""
-    if after.caption != before.caption:
-        store.put_caption(connection, photo_id, after.caption, now)
-    if after.tags != before.tags:
-        store.put_tags(connection, photo_id, after.tags)
-    if after.locked != before.locked:
-        store.put_lock(connection, photo_id, after.locked)
-    store.note(connection, photo_id, edit, before, after, now)
-    photos.mark_text_stale(connection, [photo_id])
+def write_said(connection: Connection, changes: Mapping[int, tuple[Said, Said]], edit: str, now: datetime) -> None:
+    """Store what is now said of photos, by id: before and after. Note what changed, and mark the photos for the
+    full-text index."""
+    changed = {photo_id: both for photo_id, both in changes.items() if both[0] != both[1]}
+    captions = {number: after.caption for number, (before, after) in changed.items() if after.caption != before.caption}
+    store.put_captions(connection, captions, now)
+    tags = {number: after.tags for number, (before, after) in changed.items() if after.tags != before.tags}
+    store.put_tags(connection, tags)
+    locks = {number: after.locked for number, (before, after) in changed.items() if after.locked != before.locked}
+    store.put_locks(connection, locks)
+    store.note(connection, changed, edit, now)
+    photos.mark_text_stale(connection, list(changed))
 
 
 def new_edit() -> str:
@@ -148,37 +150,31 @@ class Editor:
         no caption, and :class:`photoindex.errors.FullTextError` when the index cannot be written now: the edit is
         stored all the same, and the next run brings it into the index.
         """
-        name, now, changed = name or new_edit(), self._now(), 0
+        name, now = name or new_edit(), self._now()
         with self._database.write() as connection:
-            for photo_id, before in store.said_of(connection, photo_ids).items():
-                after = said_after(edit, before)
-                if after != before:
-                    write_said(connection, photo_id, before, after, name, now)
-                if edit.lock:
-                    after = self._lock(connection, photo_id, after, name, now)
-                changed += after != before
+            said = store.said_of(connection, photo_ids)
+            after = {photo_id: said_after(edit, before) for photo_id, before in said.items()}
+            write_said(connection, {photo_id: (said[photo_id], after[photo_id]) for photo_id in said}, name, now)
+            if edit.lock:
+                locked = self._locked(connection, after)
+                write_said(connection, {photo_id: (after[photo_id], locked[photo_id]) for photo_id in said}, name, now)
+                after = locked
         self._sync()
-        return changed
+        return sum(after[photo_id] != before for photo_id, before in said.items())
 
-    def _lock(self, connection: Connection, photo_id: int, said: Said, edit: str, now: datetime) -> Said:
-        shown = store.shown(connection, photo_id)
-        if shown is None:
+    def _locked(self, connection: Connection, said: Mapping[int, Said]) -> dict[int, Said]:
+        shown = store.shown(connection, list(said))
+        if len(shown) < len(said):
             raise CorrectionError("a photo without a caption cannot be locked: give it one with --caption")
-        locked = Said(said.caption, said.tags, shown)
-        if locked != said:
-            write_said(connection, photo_id, said, locked, edit, now)
-        return locked
+        return {photo_id: Said(each.caption, each.tags, shown[photo_id]) for photo_id, each in said.items()}
 
     def undo(self, photo_ids: Sequence[int]) -> dict[int, list[Correction]]:
         """Undo the last edit of each of these photos that is not undone yet; returns what each had changed.
 
         What was undone stays in the history. Photos without anything to undo are left out.
         """
-        undone = {}
         with self._database.write() as connection:
-            for photo_id in photo_ids:
-                if changes := store.restore_last(connection, photo_id, self._now()):
-                    undone[photo_id] = changes
+            undone = store.restore_last(connection, dict.fromkeys(photo_ids), self._now())
             photos.mark_text_stale(connection, list(undone))
         self._sync()
         return undone

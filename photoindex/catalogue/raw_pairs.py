@@ -15,11 +15,11 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, or_, select, update
 
 from photoindex.catalogue import jobs
 from photoindex.catalogue.chunks import chunks
@@ -38,8 +38,31 @@ def shot_of(relative_path: str | os.PathLike[str]) -> int:
 
 def settle(connection: Connection, file_ids: Iterable[int]) -> set[int]:
     """Join files to the others of their shots. Returns those that are companions now, which need no caption."""
-    company = in_company(connection, file_ids)
-    return {file_id for file_id in file_ids if file_id in company and _settle(connection, file_id)}
+    asked = list(file_ids)
+    company = in_company(connection, asked)
+    these = _rows(connection, file.c.id, [file_id for file_id in asked if file_id in company])
+    shots = _shots(connection, these)
+    failed = _failed(connection, [row.id for shot in shots.values() for row in shot])
+    companions: set[int] = set()
+    mains: dict[int, int] = {}  # of the raw files that are joined to another, or have a photo
+    parted: list[int] = []  # photos whose files change
+    for this in these:
+        name = Path(this.relative_path)
+        if this.missing_since is not None or not (is_raw_name(name) or is_developed_name(name)):
+            continue
+        shot = [row for row in shots[_key(this)] if row.missing_since is None]
+        raws = [row for row in shot if is_raw_name(Path(row.relative_path))]
+        main = _main(shot, failed) if raws else None
+        if main is None:
+            continue
+        for row in raws:
+            if (row.main_id != main.id or row.photo_id is not None) and row.id not in mains:
+                mains[row.id] = main.id
+                parted += [] if row.photo_id is None else [row.photo_id]
+        if this.id != main.id and this.id in {row.id for row in raws}:
+            companions.add(this.id)
+    _join(connection, mains, parted)
+    return companions
 
 
 def in_company(connection: Connection, file_ids: Iterable[int]) -> set[int]:
@@ -51,22 +74,6 @@ def in_company(connection: Connection, file_ids: Iterable[int]) -> set[int]:
         query = select(file.c.id).join_from(file, other, same)
         found.update(connection.execute(query.where(file.c.id.in_(chunk), other.c.missing_since.is_(None))).scalars())
     return found
-
-
-def _settle(connection: Connection, file_id: int) -> bool:
-    this = _row(connection, file_id)
-    name = Path(this.relative_path)
-    if this.missing_since is not None or not (is_raw_name(name) or is_developed_name(name)):
-        return False
-    shot = [row for row in _shot(connection, this) if row.missing_since is None]
-    raws = [row for row in shot if is_raw_name(Path(row.relative_path))]
-    if not raws:
-        return False
-    main = _main(connection, shot)
-    if main is None:
-        return False
-    _join(connection, main, [row for row in raws if row.main_id != main.id or row.photo_id is not None])
-    return this.id != main.id and this.id in {row.id for row in raws}
 
 
 def release(connection: Connection, main_ids: Sequence[int]) -> None:
@@ -108,10 +115,10 @@ def adoptable(connection: Connection, file_id: int) -> int | None:
 
     The caption is of the same shot, so the photo may become the JPEG's, with all that is known of it.
     """
-    this = _row(connection, file_id)
+    [this] = _rows(connection, file.c.id, [file_id])
     if not is_developed_name(Path(this.relative_path)):
         return None
-    raws = [row for row in _shot(connection, this) if is_raw_name(Path(row.relative_path))]
+    raws = [row for row in _shots(connection, [this])[_key(this)] if is_raw_name(Path(row.relative_path))]
     has_caption = exists().where(caption.c.photo_id == file.c.photo_id, caption.c.current)
     for raw in raws:
         if raw.photo_id is None or raw.missing_since is not None:
@@ -139,38 +146,54 @@ def _folded(path: Path) -> bytes:
     return unicodedata.normalize("NFC", path.stem).casefold().encode("utf-8", "surrogateescape")
 
 
-def _row(connection: Connection, file_id: int) -> Any:
-    return connection.execute(select(file).where(file.c.id == file_id)).one()
+def _rows(connection: Connection, column: ColumnElement[Any], values: Iterable[Any]) -> list[Any]:
+    return [
+        row
+        for chunk in chunks(values)
+        for row in connection.execute(select(file).where(column.in_(chunk)).order_by(file.c.id))
+    ]
 
 
-def _shot(connection: Connection, this: Any) -> list[Any]:
-    """The files of the same shot, this one included, by name."""
-    place = Path(this.relative_path)
-    rows = connection.execute(select(file).where(file.c.root_id == this.root_id, file.c.shot == this.shot)).all()
-    same = [
-        row for row in rows
-        if Path(row.relative_path).parent == place.parent and _folded(Path(row.relative_path)) == _folded(place)
-    ]  # fmt: skip
-    return sorted(same, key=lambda row: os.fsencode(row.relative_path))
+def _key(row: Any) -> tuple[int, Path, bytes]:
+    """What the files of one shot have in common."""
+    place = Path(row.relative_path)
+    return row.root_id, place.parent, _folded(place)
 
 
-def _main(connection: Connection, shot: Sequence[Any]) -> Any | None:
+def _shots(connection: Connection, these: Sequence[Any]) -> dict[tuple[int, Path, bytes], list[Any]]:
+    """The files of the shots of these files, themselves included, by name."""
+    shots: dict[tuple[int, Path, bytes], list[Any]] = {_key(this): [] for this in these}
+    for row in _rows(connection, file.c.shot, {this.shot for this in these}):
+        if (key := _key(row)) in shots:
+            shots[key].append(row)
+    return {key: sorted(rows, key=lambda row: os.fsencode(row.relative_path)) for key, rows in shots.items()}
+
+
+def _failed(connection: Connection, file_ids: Iterable[int]) -> set[int]:
+    """Those of these files that are in the failure ledger for good."""
+    found: set[int] = set()
+    for chunk in chunks(file_ids):
+        given_up = and_(job.c.file_id.in_(chunk), job.c.state.in_(("failed", "ignored")))
+        found.update(connection.execute(select(job.c.file_id).where(given_up)).scalars())
+    return found
+
+
+def _main(shot: Sequence[Any], failed: Collection[int]) -> Any | None:
     """Which file stands for a shot: a JPEG before a HEIC; none that failed."""
-    found = [row for row in shot if is_developed_name(Path(row.relative_path))]
-    given_up = and_(job.c.file_id.in_([row.id for row in found]), job.c.state.in_(("failed", "ignored")))
-    failed = set(connection.execute(select(job.c.file_id).where(given_up)).scalars())
-    fit = [row for row in found if row.id not in failed]
+    fit = [row for row in shot if is_developed_name(Path(row.relative_path)) and row.id not in failed]
     return min(fit, key=lambda row: suffix_of(Path(row.relative_path)) in HEIC.suffixes, default=None)
 
 
-def _join(connection: Connection, main: Any, raws: Collection[Any]) -> None:
-    if not raws:
+def _join(connection: Connection, mains: Mapping[int, int], parted: Sequence[int]) -> None:
+    """Make raw files the companions of their mains; ``parted`` are the photos that they were."""
+    if not mains:
         return
-    ids = [row.id for row in raws]
-    mark_text_stale(connection, [row.photo_id for row in raws if row.photo_id is not None])
-    connection.execute(update(file).where(file.c.id.in_(ids)).values(main_id=main.id, photo_id=None))
-    # Who runs one at this moment settles the file again when it is done.
-    connection.execute(delete(job).where(job.c.file_id.in_(ids), job.c.state != "running"))
+    mark_text_stale(connection, parted)
+    joined = update(file).where(file.c.id == bindparam("raw")).values(main_id=bindparam("main"), photo_id=None)
+    connection.execute(joined, [{"raw": raw, "main": main} for raw, main in mains.items()])
+    for chunk in chunks(mains):
+        # Who runs one at this moment settles the file again when it is done.
+        connection.execute(delete(job).where(job.c.file_id.in_(chunk), job.c.state != "running"))
 
 
 def _release(connection: Connection, which: ColumnElement[bool]) -> None:

@@ -116,7 +116,7 @@ class Merger:
         self._insert_captions(connection, photo_id, record.captions)
         self._insert_terms(connection, photo_id, record, set())
         self._save_vector(connection, photo_id, record)
-        store.put_tags(connection, photo_id, record.tags)
+        store.put_tags(connection, {photo_id: record.tags})
         _insert_corrections(connection, photo_id, record.corrections)
         photos.mark_text_stale(connection, [photo_id])
 
@@ -260,14 +260,14 @@ class Merger:
             times = (theirs.captioned_at, theirs.tagged_at, theirs.locked_at)
             moment = max((time for time in times if time is not None), default=self._now)
             if after.caption != before.caption:
-                store.put_caption(connection, photo_id, after.caption, theirs.captioned_at or moment)
+                store.put_captions(connection, {photo_id: after.caption}, theirs.captioned_at or moment)
             if after.tags != before.tags:
-                store.put_tags(connection, photo_id, after.tags)
+                store.put_tags(connection, {photo_id: after.tags})
             if after.locked != before.locked:
-                store.put_lock(connection, photo_id, after.locked)
+                store.put_locks(connection, {photo_id: after.locked})
             if before != Said() or not changes:
                 # Words of this library were replaced, or the new ones have no history: record a change to undo.
-                store.note(connection, photo_id, new_edit(), before, after, moment)
+                store.note(connection, {photo_id: (before, after)}, new_edit(), moment)
         return after != before or bool(earlier or added or undone)
 
 

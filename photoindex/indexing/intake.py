@@ -33,13 +33,12 @@ class Intake:
         A job of a batch needs no work when a caption was made since it was queued.
         """
         hashed: list[HashedJob] = []
-        for job in new:
+        companions = self._join_companions(new)
+        claimed.remove(companions)
+        claimed.tally.recognised += len(companions)
+        for job in (job for job in new if job not in companions):
             if stop.is_set():
                 break
-            if self._is_companion(job):
-                claimed.remove([job])
-                claimed.tally.recognised += 1
-                continue
             try:
                 ready = hash_job(job)
             except FileAbsent:
@@ -58,15 +57,16 @@ class Intake:
         paths = [claimed.group(ready) for ready in self._without_known(hashed, claimed)]
         return [path for path in paths if path is not None]
 
-    def _is_companion(self, job: Job) -> bool:
-        """Return whether the job is of a raw file beside its JPEG, which stands for both."""
-        if not is_raw_name(job.path) or read_stat(job.path) is None:
-            return False
+    def _join_companions(self, new: Sequence[Job]) -> list[Job]:
+        """Finish the jobs of raw files beside their JPEGs, which stand for both; return them."""
+        raws = [job for job in new if is_raw_name(job.path) and read_stat(job.path) is not None]
+        if not raws:
+            return []
         with self._database.write() as connection:
-            joined = bool(raw_pairs.settle(connection, [job.file_id]))
-            if joined:
-                jobs.finish(connection, [job])
-        return joined
+            joined = raw_pairs.settle(connection, [job.file_id for job in raws])
+            companions = [job for job in raws if job.file_id in joined]
+            jobs.finish(connection, companions)
+        return companions
 
     def _without_known(self, hashed: Sequence[HashedJob], claimed: ClaimedJobs) -> list[HashedJob]:
         """Link the files whose content has its caption; return the others."""

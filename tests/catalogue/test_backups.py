@@ -299,7 +299,7 @@ def test_backups_by_a_clock_that_was_ahead_push_no_other_out(
         lambda c: metadata.save_written(c, {1: Written(keywords=("tea",))}),
         lambda c: metadata.save_facts(c, {1: PhotoFacts("JPEG", 48, 32, rating=5)}),
         lambda c: metadata.save_facts(c, {1: PhotoFacts("JPEG", 48, 32, taken_at=datetime(2020, 1, 2))}),
-        lambda c: corrections.put_lock(c, 1, corrections.Locked("model", "a red square")),
+        lambda c: corrections.put_locks(c, {1: corrections.Locked("model", "a red square")}),
     ],
     ids=["keywords", "rating", "date", "lock"],
 )

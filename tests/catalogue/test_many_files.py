@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event, func, select
 
-from photoindex.catalogue import files, metadata, photos
+from photoindex.catalogue import files, metadata, photos, raw_pairs
 from photoindex.catalogue.chunks import CHUNK
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.editor import Edit, Editor, new_edit
 from photoindex.catalogue.schema import file, photo
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, Written
@@ -134,3 +135,47 @@ def test_removals_of_files_folders_and_strangers_at_once(database: Database, alb
     with database.write() as connection:
         assert files.mark_missing(connection, gone) == MANY + 2
         assert set(files.known_files(connection, album)) == {album / "stays.jpg"}
+
+
+EDITS = {
+    "a caption": Edit("mine"),
+    "tags": Edit(tags=("x", "y")),
+    "a lock": Edit(lock=True),
+    "all of it": Edit("mine", ("x",), lock=True),
+    "nothing left": Edit(clear=True, lock=False),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_of_many_photos_and_its_undoing_are_a_few_statements(
+    database: Database, album: Path, many: list[int], what: str
+) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("insert into model values (9, 'm', 'm', 'm', '2024-01-01', null, null)")
+        photos.save_predictions(connection, {i: Prediction((Candidate("x", -1.0, -1.0),)) for i in many}, 9, "none")
+    editor = Editor(database)
+    if what == "nothing left":
+        editor.apply(many, Edit("before", ("old",), lock=True))
+    before = editor.said(many)
+    with counted(database) as counts:
+        name = new_edit()
+        assert editor.apply(many, EDITS[what], name) == MANY
+        assert editor.apply(many, EDITS[what]) == 0
+        assert len(editor.undo_edit(name)) == MANY
+    assert max(counts) <= 30 + 24 * (MANY / CHUNK)
+    assert editor.said(many) == before
+
+
+def test_joining_many_raw_files_is_a_few_statements(database: Database, album: Path) -> None:
+    names = [f"in/{number:05}.{suffix}" for number in range(MANY) for suffix in ("jpg", "dng")]
+    ids = add_files(database, album, *names)
+    with database.write() as connection:  # as if each had come before there were pairs
+        connection.execute(file.update().values(main_id=None))
+    with counted(database) as counts, database.write() as connection:
+        assert raw_pairs.settle(connection, iter(ids)) == set(ids[1::2])
+    assert max(counts) <= 20 + 12 * (2 * MANY / CHUNK)
+    with database.read() as connection:
+        mains = dict(connection.execute(select(file.c.id, file.c.main_id).where(file.c.main_id.is_not(None))).all())
+    assert mains == dict(zip(ids[1::2], ids[::2], strict=True))
+    with counted(database) as counts, database.write() as connection:
+        assert raw_pairs.settle(connection, ids) == set(ids[1::2])

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from photoindex.library import SidecarChange
 
 
+def is_folder_here(root: str) -> bool:
+    """Whether the folder of an export, which may come from anywhere, is one of this machine."""
+    try:
+        return Path(root).is_absolute() and Path(root).is_dir()
+    except (OSError, ValueError):  # no path at all
+        return False
+
+
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
 @where_option
@@ -175,7 +183,7 @@ def import_(
         f"{report.unchanged:,} unchanged" + (f"; {report.bad:,} could not be read" if report.bad else "")
     )
     if report.waiting and not dry_run:
-        folders = " ".join(map(shell_quoted, report.roots)) or "FOLDER"
+        folders = " ".join(shell_quoted(each) for each in report.roots if is_folder_here(each)) or "FOLDER"
         waiting = counted(report.waiting, "photo is", "photos are")
         context.say(f"{waiting} searchable once indexed: photoindex index {folders}")
     if report.changed_files:

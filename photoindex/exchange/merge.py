@@ -33,6 +33,7 @@ from photoindex.errors import ExchangeError
 from photoindex.exchange.export import FACTS
 from photoindex.exchange.precedence import DatedWords, newest, with_dates, words_of_record
 from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord, check_text, short
+from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.types import TermVocabulary
 
 Outcome = Literal["added", "changed", "unchanged"]
@@ -46,6 +47,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "taken_offset": (-24 * 60, 24 * 60),
     "latitude": (-90, 90),
     "longitude": (-180, 180),
+    "metadata_reader": (0, 2**31 - 1),
 }
 
 
@@ -102,13 +104,16 @@ class Merger:
     # ---- unknown content ---------------------------------------------------------------------
 
     def _add(self, connection: Connection, record: PhotoRecord) -> None:
+        facts = facts_of_record(record)
+        # A reader that this program does not know keeps no later one from reading the photo again.
+        facts["metadata_reader"] = min(facts.get("metadata_reader", 0), READER_VERSION)
         added = connection.execute(
             insert(photo).values(
                 content_hash=record.sha256,
                 size=record.bytes,
                 added_at=record.added_at,
                 text_stale=1,
-                **facts_of_record(record),
+                **facts,
             )
         )
         assert added.inserted_primary_key is not None

@@ -166,3 +166,31 @@ class TestSidecars:
 )
 def test_wrong_usage_is_status_2(data_dir: Path, arguments: list[str]) -> None:
     assert run(data_dir, *arguments).exit_code == 2
+
+
+def test_only_folders_that_are_here_are_suggested(data_dir: Path, album: Path, tmp_path: Path) -> None:
+    """An export may come from anywhere, and what is suggested is pasted."""
+    roots = ["", ".", "..", "../../etc", "~", "\u202e", "x" * 5000, "/no/such", "--data-dir=/", "$(reboot)", "a\0b"]
+    sha = "0" * 64
+    record = {
+        "photoindex_export": 1,
+        "kind": "photo",
+        "sha256": sha,
+        "bytes": 1,
+        "facts": {},
+        "files": [],
+        "captions": [],
+        "tags": [],
+        "terms": [],
+        "corrections": [],
+        "added_at": "2024-01-01T00:00:00+00:00",
+    }
+    for number, chosen in enumerate([roots, [*roots, str(album)]]):
+        lines = [{"photoindex_export": 1, "kind": "library", "roots": [root], "photos": 1} for root in chosen]
+        record["sha256"] = str(number) * 64
+        exported = tmp_path / "e.jsonl"
+        exported.write_text("".join(json.dumps(line) + "\n" for line in [*lines, record]))
+        result = CliRunner().invoke(main, ["--data-dir", str(data_dir), "import", str(exported)])
+        assert "1 added" in result.stderr
+        [line] = [line for line in result.stderr.splitlines() if "once indexed" in line]
+        assert line.endswith(f"photoindex index {album if number else 'FOLDER'}")

@@ -23,6 +23,8 @@ WEIGHTS_FILE = "model.safetensors"
 VOCABULARY_FILE = "vocabulary.txt"
 TERMS_FILE = "terms.txt"
 LABELS_FILE = "labels.txt"
+CARD_FILE = "MODEL_CARD.md"
+ALL_FILES = ("config.json", "training.json", VOCABULARY_FILE, TERMS_FILE, LABELS_FILE, CARD_FILE, WEIGHTS_FILE)
 IMAGENET_CLASSES = 1000
 _HEADER_LIMIT = 100_000_000  # bytes; safetensors itself refuses a longer header
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from photoindex.cli.output import NOT_THERE, caption_pieces
+from photoindex.cli.output_files import check_replaceable
 from photoindex.errors import ConfigError
 from photoindex.system.atomic import replace_file
 from photoindex.system.terminal import visible
@@ -43,6 +44,12 @@ small { display: block; color: var(--soft) }
 @media print { body { margin: 0 } li { break-inside: avoid } }
 """
 
+# What every page begins with; a file that does not is not replaced by one.
+BEGINNING = (
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<meta http-equiv="Content-Security-Policy" content="'
+)
+
 
 def contact_sheet(query: str, hits: Sequence[Hit], pictures: Iterable[bytes | None]) -> str:
     """The page for the photos found by ``query``. ``pictures``: for each a JPEG, or ``None`` when it cannot be read."""
@@ -50,8 +57,7 @@ def contact_sheet(query: str, hits: Sequence[Hit], pictures: Iterable[bytes | No
     title = html.escape(visible(query))
     count = counted(len(hits), "photo")
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'{BEGINNING}{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f'<header><h1 dir="auto">{title}</h1>\n<p>{count}, best first</p></header>\n'
@@ -60,7 +66,9 @@ def contact_sheet(query: str, hits: Sequence[Hit], pictures: Iterable[bytes | No
 
 
 def write_contact_sheet(path: Path, query: str, hits: Sequence[Hit], pictures: Iterable[bytes | None]) -> None:
-    """Write the page as a whole, or not at all. Raises :class:`ConfigError`."""
+    """Write the page as a whole, or not at all. Raises :class:`ConfigError`, and :class:`FolderError` for a file that
+    is there and is no such page."""
+    check_replaceable(path, BEGINNING.encode(), "a page of this command")
     try:
         replace_file(path, contact_sheet(query, hits, pictures))
     except OSError as error:

@@ -23,6 +23,7 @@ from photoindex.cli.context import (
     threads_option,
     write_json,
 )
+from photoindex.cli.output_files import check_replaceable
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 FAILURES_SHOWN = 10
 NAME_WIDTH = 44  # of a row of `evaluate search`
+
+CAPTIONS_HEAD = "model\tbeam_width\timage\tcaption"
 
 
 @click.group()
@@ -92,6 +95,8 @@ def evaluate_captions(
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device or "auto")
+    if captions_to is not None:
+        check_replaceable(captions_to, CAPTIONS_HEAD.encode(), "a list of captions")
     rows: list[dict[str, Any]] = []
     written: list[str] = []
     for path in data:
@@ -121,7 +126,7 @@ def evaluate_captions(
                     for photo, caption in zip(photos, captions, strict=True)
                 ]
     if captions_to is not None:
-        captions_to.write_text("\n".join(["model\tbeam_width\timage\tcaption", *written]) + "\n", encoding="utf-8")
+        captions_to.write_text("\n".join([CAPTIONS_HEAD, *written]) + "\n", encoding="utf-8")
     if as_json:
         write_json(rows)
         return

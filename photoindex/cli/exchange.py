@@ -12,6 +12,7 @@ import click
 
 from photoindex.cli.context import EXIT_SOME_FAILED, Context
 from photoindex.cli.edit import chosen_by, near_option, where_option
+from photoindex.cli.output_files import check_replaceable
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_error, print_line
 from photoindex.errors import ExchangeError
@@ -126,6 +127,7 @@ def written_to(path: Path) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    check_replaceable(path, b'{"photoindex_export"', "an export of JSON lines")
     try:
         with replacing(path) as file:
             yield file

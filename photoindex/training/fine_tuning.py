@@ -42,6 +42,7 @@ from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.captions import FeatureCache, padded
 from photoindex.training.features import View, ViewCache
 from photoindex.training.loop import Loop, Report, Schedule, TrainingProgress
+from photoindex.training.output_folder import check_nothing_is_replaced
 
 FEWEST = 20  # captions; fewer say more of chance than of the person
 HELD_OUT = 5  # one photo in so many is measured by and not learned from
@@ -121,6 +122,8 @@ def train_personal(
     if (output / RUN_FILE).exists() != resume:
         doing = "already holds a training run: go on with --resume" if not resume else "holds no run to resume: begin"
         raise TrainingError(f"{output} {doing}, or name another --output")
+    if not resume:
+        check_nothing_is_replaced(output)
     told = told_photos(database, recipe.most_replayed)
     checkpoint = load_checkpoint(base)
     torch.manual_seed(recipe.seed)

@@ -56,6 +56,7 @@ from photoindex.training.encoded_views import TAIL_BATCH, EncodedViews
 from photoindex.training.features import ViewCache
 from photoindex.training.growing import grown_decoder
 from photoindex.training.loop import AVERAGING, Loop, Report, Schedule, Stage
+from photoindex.training.output_folder import check_nothing_is_replaced
 from photoindex.training.persons import fit_somebody, persons_in
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
 from photoindex.training.sentences import SentenceEncoder
@@ -137,6 +138,8 @@ def train(
     runs = sorted(output.glob(f"*{RUN_SUFFIX}"))
     if runs and not resume:
         raise TrainingError(f"{output} already holds a training run: go on with --resume, or name another --output")
+    if not resume:
+        check_nothing_is_replaced(output)
     if resume and not runs:
         raise TrainingError(f"nothing to resume in {output}: there is no *{RUN_SUFFIX}")
     repeats = [counted[photo.path] for photo in photos]

@@ -258,6 +258,8 @@ class Pipeline:
         batch, run.batch, run.nothing_due = run.batch, [], False
         if not batch:
             return
+        # Photos are decoded side by side; in the order they were queued in they get the same numbers in each library.
+        batch.sort(key=lambda result: min(hashed.job.id for hashed in result.group))
         parts = self._suspects.parts(batch)
         while parts:
             part = parts.pop(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import photoindex
+from photoindex import errors
 from tests.support import REPOSITORY
 from tests.test_imports import ALLOWED, BASE
 
@@ -38,6 +39,20 @@ def test_every_metadata_test_that_is_named_exists() -> None:
     for path, name in named:
         folder = REPOSITORY if path.startswith("tests/") else REPOSITORY / "tests" / "media" / "metadata"
         assert name_in(folder / path, name), f"{path}::{name}"
+
+
+def test_every_kind_of_failure_is_documented() -> None:
+    def below(kind: type[errors.PhotoError]) -> set[str]:
+        return {kind.kind}.union(*map(below, kind.__subclasses__()))
+
+    kinds = below(errors.PhotoError) - {errors.PhotoError.kind} | {"interrupted"}  # the last is of no exception
+    row = re.search(r"^\| `kind` \| (`unreadable`.*) \|$", (REPOSITORY / "docs/output.md").read_text("utf-8"), re.M)
+    assert row is not None
+    assert set(re.findall(r"`([\w-]+)`", row[1])) == kinds
+    section = (REPOSITORY / "docs/formats.md").read_text("utf-8").partition("| kind | when |")[2].partition("\n\n")[0]
+    assert {
+        kind for line in re.findall(r"^\| (.*?) \|", section, re.M) for kind in re.findall(r"`([\w-]+)`", line)
+    } == kinds
 
 
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])

@@ -16,7 +16,6 @@ library's ElementTree loses prefixes, and everything before and after the root.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any, Literal
 from lxml import etree
 
 from photoindex.errors import ExchangeError
+from photoindex.media.metadata.packet import NOT_IN_XML
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
@@ -58,12 +58,9 @@ class Mark:
     written_at: datetime | None = None
 
 
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
-
-
 def xml_text(text: str) -> str:
     """Return a text that XML can hold: U+FFFD stands for each character that it cannot."""
-    return _NOT_IN_XML.sub("\ufffd", text)
+    return NOT_IN_XML.sub("\ufffd", text)
 
 
 def level(text: str) -> str:

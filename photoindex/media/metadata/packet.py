@@ -29,7 +29,9 @@ _MOST_BEFORE: Final = 256  # bytes before the packet among which its encoding is
 
 _START: Final = re.compile(r"<(?P<name>(?:[\w.-]+:)?(?:xmpmeta|xapmeta|RDF))(?=[\s>])")
 _DOCTYPE: Final = re.compile(r"<!(?:DOCTYPE|ENTITY)")
-_NO_LETTER: Final = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+NOT_IN_XML: Final = re.compile(
+    "[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]"
+)  # XML 1.0, section 2.2
 _NO_REFERENCE: Final = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bcBCefEF]|1[0-9a-fA-F]));")
 _AMPERSAND: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)")
 _PREFIX: Final = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]*):[A-Za-z_][\w.-]*(?=[\s=/>])")
@@ -97,7 +99,7 @@ def _mended(packet: bytes) -> str | None:
     close = re.compile(rf"</{re.escape(start['name'])}\s*>").search(text, start.end())
     if close is None:
         return None
-    text = _NO_LETTER.sub(" ", text[start.start() : close.end()])
+    text = NOT_IN_XML.sub(" ", text[start.start() : close.end()])
     text = _AMPERSAND.sub("&amp;", _NO_REFERENCE.sub(" ", text))
     missing = set(_PREFIX.findall(text)) - set(_DECLARED.findall(text)) - {"xml", "xmlns"}
     names = "".join(f' xmlns:{prefix}="{_KNOWN.get(prefix, f"urn:unknown:{prefix}")}"' for prefix in sorted(missing))

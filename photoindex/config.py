@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 from photoindex.errors import ConfigError
+from photoindex.system.regular_files import read_regular
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 CONFIG_FILE = "photoindex.toml"
+LARGEST_FILE = 1_000_000  # bytes of a config file
 MAX_PIXELS = 300_000_000
 LOWEST_RATE = 0.01  # photos a second; slower than this, a job's lease would run out while it waits
 MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
@@ -158,7 +160,7 @@ def _types() -> dict[str, Any]:
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a config file. Raises :class:`ConfigError` with the file and the key at fault."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, LARGEST_FILE).decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"cannot read the config file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -175,7 +177,9 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
 
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError(f"the config file {path} is nested too deep") from None
+    except ValueError as error:  # also for a number of thousands of digits
         raise ConfigError(f"the config file {path} is not valid TOML: {error}") from error
     return {name: convert(name, value, f"{name} in {path}") for name, value in content.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -115,3 +116,22 @@ def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -
 def test_a_misspelt_variable_is_noticed_and_a_stranger_is_not() -> None:
     found = strange_variables({"PHOTOINDEX_BEAM_WIDHT": "3", "PHOTOINDEX_SHARED": "/x", "PHOTOINDEX_THREADS": "1"})
     assert found == [("PHOTOINDEX_BEAM_WIDHT", "PHOTOINDEX_BEAM_WIDTH")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 100_000, "a = " + "{a=" * 100_000, "beam_width = " + "9" * 6000, "\0", "a" * 2_000_000, "=", "[[["],
+)
+def test_no_config_file_ends_in_a_traceback(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, {})
+    assert "c.toml" in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_no_config_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "c.toml")
+    with pytest.raises(ConfigError, match="cannot read the config file"):
+        load_settings(tmp_path / "c.toml", {})

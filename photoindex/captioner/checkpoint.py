@@ -55,6 +55,7 @@ from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 from photoindex.system.file_state import sha256_of
+from photoindex.system.json_files import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +180,21 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         search=settings,
         licence=config.get("licence", ""),
         labels=read_labels(folder / LABELS_FILE),
-        training=json.loads(training.read_text(encoding="utf-8")) if training.exists() else {},
+        training=_read_training(training),
         identity=identity_of(config["name"], digest),
         term_head=term_head,
         terms=terms,
     )
+
+
+def _read_training(path: Path) -> dict[str, Any]:
+    try:
+        found = read_json(path) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path} is not a record of training")
+    return found
 
 
 def _fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Path) -> None:

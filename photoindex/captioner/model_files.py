@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
 from photoindex.system.file_state import sha256_of
+from photoindex.system.json_files import parse_json, read_json
 
 FORMAT = 3  # 1: before the term head; 2: before doubts in the search
 OLDEST_FORMAT = 2
@@ -78,7 +78,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise CheckpointError(f"no model at {folder}: no such folder")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} is not a model: it has no config.json") from error
     except (OSError, ValueError) as error:
@@ -152,7 +152,7 @@ def _check_safetensors(path: Path) -> None:
         if length > min(size - 8, _HEADER_LIMIT):
             raise CheckpointError(f"{path} is damaged or is not safetensors: it ends before its header does")
         try:
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(length))
             ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
         except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
             raise CheckpointError(f"{path} is damaged or is not safetensors: its header makes no sense") from error

@@ -9,6 +9,35 @@ from typing import Any
 
 import click
 
+
+class NamedPath(click.ParamType):  # type: ignore[type-arg]
+    """A path that has a name: an empty one, such as a shell's variable that is not set, would mean the folder that the
+    command is run in."""
+
+    def __init__(self, inner: click.Path) -> None:
+        self._inner = inner
+        self.name = inner.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("a path cannot be empty; for this folder write .", param, ctx)
+        return self._inner.convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+        return self._inner.shell_complete(ctx, param, incomplete)
+
+
+def refuse_empty_paths(command: click.Command) -> click.Command:
+    """Have every path that a command, or one below it, is given be a :class:`NamedPath`. Return the command."""
+    for param in command.params:
+        if isinstance(param.type, click.Path):
+            param.type = NamedPath(param.type)
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            refuse_empty_paths(each)
+    return command
+
+
 _PROTECTED = "\0"  # no argument of a program holds one
 
 

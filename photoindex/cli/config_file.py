@@ -8,9 +8,10 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from photoindex.config import Settings, check, convert, default_data_dir, parse_config
+from photoindex.config import LARGEST_FILE, Settings, check, convert, default_data_dir, parse_config
 from photoindex.errors import ConfigError
 from photoindex.system.atomic import replace_file
+from photoindex.system.regular_files import read_regular
 
 WIDTH = 100
 
@@ -99,7 +100,7 @@ def _holds(text: str, wanted: dict[str, Any], path: Path) -> bool:
 def read_text(path: Path) -> str | None:
     """What a config file holds; ``None`` when there is none. Raises :class:`ConfigError`."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, LARGEST_FILE).decode("utf-8-sig")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 import photoindex
+from photoindex.cli.command import refuse_empty_paths
 from photoindex.cli.terminal import (
     LogHandler,
     OutputError,
@@ -138,7 +139,7 @@ class PhotoindexGroup(click.Group):
         with importing():
             module = import_module(f"photoindex.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name + "_" * iskeyword(cmd_name))
-        return command
+        return refuse_empty_paths(command)
 
 
 @click.group(cls=PhotoindexGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -175,6 +176,9 @@ def main(
     from photoindex.cli.context import Context  # its settings are more than --help and --version need
 
     ctx.obj = Context(data_dir=data_dir, config=config, quiet=quiet, overrides=dict(map(_named, overrides)))
+
+
+refuse_empty_paths(main)
 
 
 def _named(override: str) -> tuple[str, str]:

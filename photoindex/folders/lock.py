@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from photoindex.errors import FolderError
+from photoindex.system.json_files import read_json
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def held(folder: Path, where: Path) -> Iterator[None]:
 
 def _who(owner: Path) -> str:
     try:
-        holder = json.loads(owner.read_text(encoding="utf-8"))
+        holder = read_json(owner)
         return f"process {int(holder['pid'])} on {ascii(holder['host'])[1:-1]}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

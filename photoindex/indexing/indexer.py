@@ -97,7 +97,7 @@ class Indexer:
         Raises :class:`FolderError` for a path that does not exist; then nothing was changed.
         """
         started = time.monotonic()
-        places = [absolute(path) for path in paths]
+        places = list(dict.fromkeys(absolute(path) for path in paths))
         if watch is None:  # a watch waits for folders that are not there
             for place in places:
                 if not (accept_missing and self._is_known_and_gone(place)):

@@ -66,7 +66,7 @@ class Library(OpenLibrary):
 
         self._database.check_writable()
         stop = stop or threading.Event()
-        places = [Path(path) for path in paths]
+        places = list(dict.fromkeys(absolute(Path(path)) for path in paths))
         check = QuickCheck(self._database, self.settings, notice)
         report = check.nothing_to_do(places, stop, progress)
         if report is None:

@@ -231,3 +231,37 @@ def test_a_quoted_path_pastes_as_one_word(name: str) -> None:
     assert visible(quoted) == quoted
     done = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True)
     assert done.stdout == os.fsencode("./-x" if name == "-x" else name)
+
+
+class TestEmptyPaths:
+    """As of a shell's variable that is not set: an empty path would be the folder that the command is run in."""
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["index", ""], ["index", "{album}", ""], ["watch", ""], ["forget", "", "--yes"], ["move", "", "{album}"],
+            ["move", "{album}", ""], ["edit", "", "--tag", "x"], ["export", "", "--sidecars"], ["show", ""],
+            ["export", "--jsonl", ""], ["import", ""], ["caption", ""], ["duplicates", ""], ["failures", "retry", ""],
+            ["failures", "ignore", ""], ["search", "red", "--html", ""], ["service", "install", ""],
+            ["train", "--from-catalogue", "--output", ""], ["--data-dir", "", "status"], ["--config", "", "status"],
+        ],
+    )  # fmt: skip
+    def test_one_is_wrong_usage(
+        self, library: Library, album: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    ) -> None:
+        make_photo(album / "a.jpg")
+        library.index(album)
+        library.close()
+        monkeypatch.chdir(album)
+        filled = [each.replace("{album}", str(album)) for each in arguments]
+        result = CliRunner().invoke(main, ["--data-dir", str(library.settings.data_dir), *filled])
+        assert result.exit_code == 2
+        assert "a path cannot be empty" in result.stderr
+        with Library(library.settings, lambda _: FakeCaptioner()) as again:
+            assert [hit.path.name for hit in again.search("red")] == ["a.jpg"]
+
+    def test_a_folder_named_twice_counts_once(self, library: Library, album: Path) -> None:
+        make_photo(album / "a.jpg")
+        report = library.index(album, album, album / ".." / album.name)
+        assert (report.seen, report.captioned, report.unchanged) == (1, 1, 0)
+        assert library.index(album, album).seen == 1

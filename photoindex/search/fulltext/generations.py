@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from photoindex.errors import FullTextError
 from photoindex.system.atomic import replace_file
+from photoindex.system.json_files import read_json
 
 REMEDY: Final = "run photoindex reindex --fulltext"
 
@@ -40,7 +41,7 @@ class Current(NamedTuple):
 def is_complete(folder: Path) -> bool:
     """Whether the stamp says that an index of all photos is there, written by whichever version."""
     try:
-        stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+        stamp = read_json(folder / _STAMP)
         return stamp["complete"] is True and (folder / str(stamp["index"])).is_dir()
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -58,7 +59,7 @@ class Generations:
     def current(self) -> Current:
         """The generation in use; FullTextError when there is none or it was written under another way of indexing."""
         try:
-            stamp = json.loads(self._stamp.read_text(encoding="utf-8"))
+            stamp = read_json(self._stamp)
             name, complete, written_as = stamp["index"], stamp["complete"], stamp["as"]
         except FileNotFoundError:
             raise FullTextError(f"the full-text index in {self.folder} has no stamp: {REMEDY}") from None
@@ -120,7 +121,7 @@ class Generations:
     def holder(self) -> str:
         """Who is writing and what, as the beginning of a sentence."""
         try:
-            owner = json.loads((self.folder / "writer.pid").read_text(encoding="utf-8"))
+            owner = read_json(self.folder / "writer.pid")
             return f"process {int(owner['pid'])} is {owner['doing']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another process is writing to"

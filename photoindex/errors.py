@@ -20,6 +20,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── BatchError                 there is no such batch of jobs, or it has ended
     ├── ServiceError               the system does not take the watch as a service
     ├── FolderError                a folder or file the user named cannot be used
+    ├── AlbumError                 there is no such album, or one of this name already
     ├── CorrectionError            a caption or a tag cannot be taken, or there is none to lock or to undo
     ├── ExchangeError              an export cannot be read or written
     ├── DecoderUnavailable         no process can be started to decode photos; may pass
@@ -115,6 +116,10 @@ class ServiceError(PhotoindexError):
 
 class FolderError(PhotoindexError):
     """A folder or file that the user named cannot be used."""
+
+
+class AlbumError(PhotoindexError):
+    """There is no such album, or one of this name already."""
 
 
 class CorrectionError(PhotoindexError):

@@ -29,6 +29,7 @@ _OF_FILE: Final = (
     "root_id", "relative_path", "photo_id", "size", "mtime_ns", "missing_since", "sidecars", "main_id",
 )  # fmt: skip
 _OF_ROOT: Final = ("path", "suspended_photos")
+_OTHERS: Final = ("album", "album_photo", "distinct_pair")  # whose rows change what is shown, but no photo
 _WORDS: Final = ("caption", "term", "term_vector", "correction")  # tables whose rows are each about one photo
 
 
@@ -81,6 +82,8 @@ def install(connection: Connection) -> None:
     if "revision" not in columns:
         return
     for name, event, statements in _triggers(sorted(set(columns) - _NOT_OF_PHOTO)):
+        if name.startswith(_OTHERS) and not _columns(connection, "album"):
+            continue  # a catalogue that is brought to an older version
         connection.exec_driver_sql(f"create trigger {_PREFIX}{name} after {event} begin {'; '.join(statements)}; end")
 
 
@@ -120,6 +123,12 @@ def _triggers(of_photo: list[str]) -> list[tuple[str, str, list[str]]]:
             [_RAISE],
         ),
     ]
+    for table in _OTHERS:
+        found += [
+            (f"{table}_added", f"insert on {table}", [_RAISE]),
+            (f"{table}_changed", f"update on {table}", [_RAISE]),
+            (f"{table}_removed", f"delete on {table}", [_RAISE]),
+        ]
     for table in _WORDS:
         found += [
             (f"{table}_added", f"insert on {table}", [_RAISE, _stamp("new.photo_id")]),

@@ -1,4 +1,5 @@
-"""What people say of their photos, against what the model says: captions and tags of their own, locks, history, undo.
+"""What people say of their photos, against what the model says: captions and tags of their own, locks, stars,
+favourites, hidden photos, history, undo.
 
 A person's caption is shown instead of a sidecar's or the model's, and is searched in its place; no model ever writes
 over it. A lock keeps the caption that a photo shows at that moment, whoever's it is. Tags are added to what the model
@@ -9,17 +10,18 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Connection
 
 from photoindex.catalogue import corrections as store
-from photoindex.catalogue import files, photos
-from photoindex.catalogue.corrections import Said, tag_key
+from photoindex.catalogue import files, photos, said
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, tag_key
 from photoindex.errors import CorrectionError, FolderError
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute
@@ -28,20 +30,30 @@ from photoindex.types import Correction
 
 LONGEST_CAPTION = 10_000  # characters
 LONGEST_TAG = 200
+MOST_STARS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a person wants to say of photos. ``clear`` takes away what was said before the rest is added; ``lock``:
-    ``None`` leaves the lock as it is. Raises :class:`CorrectionError` for words that cannot be taken."""
+    """What a person wants to say of photos. ``clear`` takes away caption and tags before the rest is added; ``None``
+    leaves a thing as it is. ``rating``: -1 (rejected), 0 (no stars) to 5; ``review`` of the model's caption: "wrong",
+    "later", or "" to take it back. Raises :class:`CorrectionError` for what cannot be taken."""
 
     caption: str | None = None
     tags: tuple[str, ...] = ()
     untags: tuple[str, ...] = ()
     clear: bool = False
     lock: bool | None = None
+    rating: int | None = None
+    favourite: bool | None = None
+    hidden: bool | None = None
+    review: Review | Literal[""] | None = None
 
     def __post_init__(self) -> None:
+        if self.rating is not None and not -1 <= self.rating <= MOST_STARS:
+            raise CorrectionError(f"{self.rating} stars: give 1 to {MOST_STARS}, 0 for none or -1 for rejected")
+        if self.review and self.review not in REVIEWS:
+            raise CorrectionError(f"a review is one of {', '.join(REVIEWS)}")
         if self.caption is not None:
             object.__setattr__(self, "caption", clean_text(self.caption, "caption", LONGEST_CAPTION))
         for name in ("tags", "untags"):
@@ -78,8 +90,19 @@ def said_after(edit: Edit, before: Said) -> Said:
     if locked is not None and locked.source == "user" and caption is None:
         locked = None  # what it kept was taken away
     elif locked is not None and edit.caption is not None:
-        locked = store.Locked("user", edit.caption)
-    return Said(caption, tags, None if edit.lock is False else locked)
+        locked = said.Locked("user", edit.caption)
+    review = before.review if edit.review is None else edit.review or None
+    if caption is not None or edit.lock:
+        review = None  # the caption that is shown is the person's, or right
+    return Said(
+        caption,
+        tags,
+        None if edit.lock is False else locked,
+        before.rating if edit.rating is None else edit.rating,
+        before.favourite if edit.favourite is None else edit.favourite,
+        before.hidden if edit.hidden is None else edit.hidden,
+        review,
+    )
 
 
 def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
@@ -90,18 +113,22 @@ def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def write_said(connection: Connection, changes: Mapping[int, tuple[Said, Said]], edit: str, now: datetime) -> None:
-    """Store what is now said of photos, by id: before and after. Note what changed, and mark the photos for the
-    full-text index."""
-    changed = {photo_id: both for photo_id, both in changes.items() if both[0] != both[1]}
-    captions = {number: after.caption for number, (before, after) in changed.items() if after.caption != before.caption}
-    store.put_captions(connection, captions, now)
-    tags = {number: after.tags for number, (before, after) in changed.items() if after.tags != before.tags}
-    store.put_tags(connection, tags)
-    locks = {number: after.locked for number, (before, after) in changed.items() if after.locked != before.locked}
-    store.put_locks(connection, locks)
+def write_said(connection: Connection, changed: Changed, edit: str, now: datetime) -> None:
+    """Store what is now said of photos, note what changed, and mark the photos for the full-text index."""
+    said.put_said(connection, changed, now)
     store.note(connection, changed, edit, now)
     photos.mark_text_stale(connection, list(changed))
+
+
+def _differing(before: dict[int, Said], after: dict[int, Said]) -> Changed:
+    return {number: (before[number], now) for number, now in after.items() if now != before[number]}
+
+
+def _locked(now: dict[int, Said], shown: dict[int, said.Locked]) -> dict[int, Said]:
+    """Return what is said with a lock on the caption that each photo shows."""
+    if now.keys() - shown.keys():
+        raise CorrectionError("a photo without a caption cannot be locked: give it one with --caption")
+    return {number: replace(one, locked=shown[number]) for number, one in now.items()}
 
 
 def new_edit() -> str:
@@ -140,7 +167,7 @@ class Editor:
     def said(self, photo_ids: Sequence[int]) -> dict[int, Said]:
         """What people say of each of these photos now."""
         with self._database.read() as connection:
-            return store.said_of(connection, photo_ids)
+            return said.said_of(connection, photo_ids)
 
     def apply(self, photo_ids: Sequence[int], edit: Edit, name: str | None = None) -> int:
         """Make one edit of all these photos, or of none; returns how many it changed. ``name``, by :func:`new_edit`,
@@ -152,21 +179,16 @@ class Editor:
         """
         name, now = name or new_edit(), self._now()
         with self._database.write() as connection:
-            said = store.said_of(connection, photo_ids)
-            after = {photo_id: said_after(edit, before) for photo_id, before in said.items()}
-            write_said(connection, {photo_id: (said[photo_id], after[photo_id]) for photo_id in said}, name, now)
+            before = said.said_of(connection, photo_ids)
+            after = {number: said_after(edit, one) for number, one in before.items()}
+            write_said(connection, _differing(before, after), name, now)
+            changed = {number for number, one in after.items() if one != before[number]}
             if edit.lock:
-                locked = self._locked(connection, after)
-                write_said(connection, {photo_id: (after[photo_id], locked[photo_id]) for photo_id in said}, name, now)
-                after = locked
+                locked = _locked(after, said.shown(connection, photo_ids))
+                write_said(connection, _differing(after, locked), name, now)
+                changed |= {number for number, one in locked.items() if one != after[number]}
         self._sync()
-        return sum(after[photo_id] != before for photo_id, before in said.items())
-
-    def _locked(self, connection: Connection, said: Mapping[int, Said]) -> dict[int, Said]:
-        shown = store.shown(connection, list(said))
-        if len(shown) < len(said):
-            raise CorrectionError("a photo without a caption cannot be locked: give it one with --caption")
-        return {photo_id: Said(each.caption, each.tags, shown[photo_id]) for photo_id, each in said.items()}
+        return len(changed)
 
     def undo(self, photo_ids: Sequence[int]) -> dict[int, list[Correction]]:
         """Undo the last edit of each of these photos that is not undone yet; returns what each had changed.
@@ -174,7 +196,7 @@ class Editor:
         What was undone stays in the history. Photos without anything to undo are left out.
         """
         with self._database.write() as connection:
-            undone = store.restore_last(connection, dict.fromkeys(photo_ids), self._now())
+            undone = store.restore_last(connection, photo_ids, self._now())
             photos.mark_text_stale(connection, list(undone))
         self._sync()
         return undone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from photoindex.types.hit import PhotoFacts, Place
@@ -10,8 +10,11 @@ from photoindex.types.hit import PhotoFacts, Place
 _OF_PHOTO: Final = tuple(field.name for field in fields(PhotoFacts) if field.name != "place")
 _OF_PLACE: Final = tuple(field.name for field in fields(Place))
 
-# The columns of ``photo`` that :func:`facts_of` reads.
+# The columns of ``photo`` that hold what decoding learned, and those that :func:`facts_of` reads.
 COLUMNS: Final = _OF_PHOTO + _OF_PLACE
+READ_COLUMNS: Final = (*COLUMNS, "own_rating")
+# The stars that a photo shows: a person's, else those that were read with it; 0 of a person's is none.
+SHOWN_RATING: Final = "nullif(coalesce(photo.own_rating, photo.rating), 0)"
 
 
 def values_of(facts: PhotoFacts) -> dict[str, Any]:
@@ -21,10 +24,12 @@ def values_of(facts: PhotoFacts) -> dict[str, Any]:
 
 
 def facts_of(row: Any) -> PhotoFacts | None:
-    """The facts in a row of ``photo``; None for one that was never read."""
+    """The facts in a row of ``photo``, with a person's stars before those that were read; None for a photo that was
+    never read."""
     if row.format is None:
         return None
     place = None
     if row.country is not None:
         place = Place(**{name: getattr(row, name) or "" for name in _OF_PLACE})
-    return PhotoFacts(place=place, **{name: getattr(row, name) for name in _OF_PHOTO})
+    facts = PhotoFacts(place=place, **{name: getattr(row, name) for name in _OF_PHOTO})
+    return facts if row.own_rating is None else replace(facts, rating=row.own_rating or None)

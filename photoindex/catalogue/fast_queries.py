@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.facts import COLUMNS, facts_of
+from photoindex.catalogue.facts import READ_COLUMNS, facts_of
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _UNSIGNED: Final = 1 << 64  # see system/file_state.py; a call for each of 100,000 files takes too long
 LEARNED_SOURCE = "model"  # of a Term
 PRESENT: Final = "missing_since is null"  # of a row of ``file``
-_FACTS = ", ".join(f"photo.{name}" for name in COLUMNS)
+_FACTS = ", ".join(f"photo.{name}" for name in READ_COLUMNS)
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def _find(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found
     shown = shown_captions(transaction, photo_ids)
     for photo_id, *values in ask(transaction, f"select photo.id, {_FACTS} from photo where photo.id in ({ids})"):
         if (caption := shown.get(photo_id)) is not None:
-            row = SimpleNamespace(**dict(zip(COLUMNS, values, strict=True)))
+            row = SimpleNamespace(**dict(zip(READ_COLUMNS, values, strict=True)))
             row.taken_at = _time(row.taken_at)
             found[photo_id] = Found(facts_of(row), caption.text, caption.source, caption.locked, [], [])
     for photo_id, root, relative in ask(
@@ -126,6 +126,11 @@ def _find(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found
     for photo in found.values():
         photo.paths.sort()
     return {photo_id: photo for photo_id, photo in found.items() if photo.paths}
+
+
+def hidden_photos(transaction: Transaction) -> list[int]:
+    """Return the photos that are left out unless somebody asks for hidden ones."""
+    return [int(number) for (number,) in ask(transaction, "select id from photo where hidden")]
 
 
 def list_roots(transaction: Transaction) -> list[Root]:

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from photoindex.catalogue.facts import SHOWN_RATING
 from photoindex.catalogue.raw_sql import Asker, Rows, ask
 
 if TYPE_CHECKING:
@@ -42,11 +43,14 @@ class FailedFile(NamedTuple):
 
 def present_photos(transaction: Transaction) -> Rows:
     """Return a row for each photo that has a present file: id, content hash, width, height, when it was taken, camera,
-    rating, when it was added, format, country, city, bytes, and of its first file the root's id and relative path."""
+    rating, when it was added, format, country, city, bytes, of its first file the root's id and relative path, whether
+    it is a favourite, whether it is hidden."""
     return ask(
         transaction,
-        "select photo.id, photo.content_hash, photo.width, photo.height, photo.taken_at, photo.camera, photo.rating,"
-        " photo.added_at, photo.format, photo.country, photo.city, photo.size, file.root_id, file.relative_path"
+        "select photo.id, photo.content_hash, photo.width, photo.height, photo.taken_at, photo.camera,"
+        f" {SHOWN_RATING},"
+        " photo.added_at, photo.format, photo.country, photo.city, photo.size, file.root_id, file.relative_path,"
+        " photo.favourite, photo.hidden"
         " from (select photo_id, min(id) as first from file where missing_since is null and photo_id is not null"
         " group by photo_id) as held join file on file.id = held.first join photo on photo.id = held.photo_id",
     )
@@ -100,12 +104,14 @@ def failed_files(transaction: Transaction) -> list[FailedFile]:
 
 
 def least_sure(transaction: Transaction, most: int) -> list[int]:
-    """Return the photos whose model's caption is the least probable, of those that nobody captioned or locked."""
+    """Return the photos whose model's caption is the least probable, of those that nobody captioned, locked, hid or
+    reviewed."""
     rows = ask(
         transaction,
         "select said.photo_id from caption as said where said.source = 'model' and said.\"current\""
         ' and said."rank" = 0 and not said.locked and said.log_probability is not null'
         " and exists (select 1 from file where file.photo_id = said.photo_id and file.missing_since is null)"
+        " and exists (select 1 from photo where photo.id = said.photo_id and photo.review is null and not photo.hidden)"
         " and not exists (select 1 from caption as other where other.photo_id = said.photo_id"
         " and (other.locked or (other.source = 'user' and other.\"current\")))"
         " order by said.log_probability, said.photo_id limit :most",
@@ -114,12 +120,32 @@ def least_sure(transaction: Transaction, most: int) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
-def reviewed(transaction: Transaction) -> tuple[int, int]:
-    """Return how many photos keep a model's caption that a person locked, and how many a person captioned."""
+def in_review(transaction: Transaction, state: str, most: int) -> list[int]:
+    """Return photos of whose caption a person said that it is wrong, or that they look at it later; by id."""
+    sql = (
+        "select id from photo where review = :state and not hidden and exists (select 1 from file"
+        " where file.photo_id = photo.id and file.missing_since is null) order by id limit :most"
+    )
+    return [int(number) for (number,) in ask(transaction, sql, state=state, most=most)]
+
+
+def reviewed(transaction: Transaction) -> tuple[int, int, int]:
+    """Return how many photos keep a model's caption that a person locked, how many a person captioned, and of how many
+    a person said only that the caption is wrong."""
     locked = "select count(distinct photo_id) from caption where locked and source = 'model'"
     corrected = "select count(distinct photo_id) from caption where source = 'user' and \"current\""
-    [(right,)], [(wrong,)] = ask(transaction, locked), ask(transaction, corrected)
-    return int(right), int(wrong)
+    wrong = "select count(*) from photo where review = 'wrong'"
+    [(kept,)], [(own,)], [(bad,)] = (ask(transaction, sql) for sql in (locked, corrected, wrong))
+    return int(kept), int(own), int(bad)
+
+
+def positions(transaction: Transaction) -> Rows:
+    """Return (photo id, latitude, longitude) of each photo that has a present file and a position and is not hidden."""
+    return ask(
+        transaction,
+        "select id, latitude, longitude from photo where latitude is not null and longitude is not null and not hidden"
+        " and exists (select 1 from file where file.photo_id = photo.id and file.missing_since is null)",
+    )
 
 
 def _path(root: bytes, relative: bytes) -> Path:

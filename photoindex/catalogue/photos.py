@@ -122,6 +122,8 @@ def save_predictions(
         # Of earlier predictions only the best caption is history; their other candidates would only grow the catalogue.
         connection.execute(delete(caption).where(theirs, caption.c.rank > 0, ~caption.c.locked))
         connection.execute(delete(term).where(term.c.photo_id.in_(ids), term.c.source.in_((LABEL_SOURCE, KIND_SOURCE))))
+        reviewed = and_(photo.c.id.in_(ids), photo.c.review.is_not(None))
+        connection.execute(update(photo).where(reviewed).values(review=None))  # it was of another caption
     now, revision = utc_now(), version(connection).revision + 1
     captions = [
         {
@@ -287,6 +289,9 @@ def load_photos(
                 candidates=others,
                 terms=terms.get(photo_id, ()),
                 overruled=overruled,
+                favourite=bool(row.favourite),
+                hidden=bool(row.hidden),
+                review=row.review,
             )
         )
     return photos

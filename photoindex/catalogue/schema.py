@@ -3,8 +3,9 @@
     root ──< file >── photo ──< caption >── model
                │        ├────< term           │
                │        ├────< correction     │
-               └──< job └───── term_vector >──┘
-                     │
+               └──< job ├───── term_vector >──┘
+                     │  ├──── album_photo >── album
+                     │  └───< distinct_pair
                      └──> batch
 
 A *photo* is one content (the SHA-256 of its bytes); a *file* is a path that holds it. A file's captioning job outlives
@@ -112,6 +113,11 @@ photo = Table(
     Column("country", PlainText),
     Column("country_code", ShortText(2)),
     Column("metropolis", PlainText),  # a large city around there
+    # What a person says of it besides words: see catalogue/said.py.
+    Column("own_rating", Whole),  # instead of ``rating``; 0: none; null: as it was read
+    Column("favourite", Boolean, nullable=False, server_default=false()),
+    Column("hidden", Boolean, nullable=False, server_default=false()),  # shown only to who asks for hidden photos
+    Column("review", ShortText(8)),  # of the model's caption: wrong, or later; null: nobody said
     # 0, or a random token like that of text_stale: what was read besides the pixels is to be read again.
     Column("metadata_stale", BigInteger, nullable=False, server_default=text("1"), index=True),
     # The version of the reader that read it, see media/metadata/reader_version.py; 0: one from before there were any.
@@ -202,7 +208,35 @@ correction = Table(
     Column("new", PlainText),
     Column("made_at", UtcTime, nullable=False),
     Column("undone_at", UtcTime),
-    CheckConstraint("kind in ('caption', 'tags', 'lock')", name="kind"),
+    CheckConstraint("kind in ('caption', 'tags', 'lock', 'rating', 'favourite', 'hidden', 'review')", name="kind"),
+)
+
+# Photos that a person keeps together: picked ones, or all that a query finds.
+album = Table(
+    "album",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", PlainText, nullable=False),
+    Column("name_key", PlainText, nullable=False, unique=True),  # what equal names have in common, as of tags
+    Column("query", PlainText),  # null: its photos were picked
+    Column("created_at", UtcTime, nullable=False),
+)
+
+album_photo = Table(
+    "album_photo",
+    metadata,
+    Column("album_id", ForeignKey("album.id", ondelete="CASCADE"), primary_key=True),
+    Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("added_at", UtcTime, nullable=False),
+)
+
+# That two photos are no duplicates, although they look alike; of one photo, with itself, that its copies are wanted.
+distinct_pair = Table(
+    "distinct_pair",
+    metadata,
+    Column("first_id", ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True),  # the lower of the two
+    Column("second_id", ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("made_at", UtcTime, nullable=False),
 )
 
 term = Table(

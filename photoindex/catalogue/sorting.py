@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select
 
 from photoindex.catalogue import files
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.facts import SHOWN_RATING
 from photoindex.catalogue.schema import photo
 from photoindex.types import SortKey
 
-COLUMNS: Final = {"taken": photo.c.taken_at, "rating": photo.c.rating, "added": photo.c.added_at}
+COLUMNS: Final = {"taken": photo.c.taken_at, "rating": literal_column(SHOWN_RATING), "added": photo.c.added_at}
 BEST_FIRST: Final = ("rating",)  # where more is better, more comes first
 
 

@@ -24,11 +24,19 @@ USUAL_BITS = 10
               help=f"Also photos that look alike: whose fingerprints differ in at most N of 128 bits, 0 to {MOST}; "
                    f"{USUAL_BITS} finds smaller, recompressed and brightened copies.")  # fmt: skip
 @click.option("--others", is_flag=True, help="Leave out the best file of each group; all files are read again first.")
+@click.option("--decided", is_flag=True, help="Only groups that you said are no duplicates, which are left out else.")
 @json_option
 @click.option("-0", "--print0", is_flag=True, help="Print paths only, each ended by NUL, for xargs -0.")
 @click.pass_obj
 def duplicates(
-    context: Context, /, paths: tuple[Path, ...], near: int | None, others: bool, as_json: bool, print0: bool
+    context: Context,
+    /,
+    paths: tuple[Path, ...],
+    near: int | None,
+    others: bool,
+    decided: bool,
+    as_json: bool,
+    print0: bool,
 ) -> None:
     """List photos that exist more than once, in groups, the best of each first; nothing is removed.
 
@@ -47,7 +55,7 @@ def duplicates(
     with context.open() as library, stop_on_signals() as stop:
         with ProgressDisplay(context.quiet) as display:
             groups = library.duplicates(
-                *paths, near=near, verify=others, progress=display, notice=context.say, stop=stop
+                *paths, near=near, verify=others, progress=display, notice=context.say, stop=stop, decided=decided
             )
         if stop.is_set():
             raise SystemExit(EXIT_INTERRUPTED)

@@ -1,4 +1,4 @@
-"""``photoindex edit``: captions and tags by people."""
+"""``photoindex edit``: captions, tags, stars, favourites and hidden photos by people."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="With --where: do no
 @click.option("--clear", is_flag=True, help="Remove your caption and tags; the model's words are shown again.")
 @click.option("--lock/--unlock", "lock", default=None,
               help="Keep the caption shown now, whatever a model or a sidecar says later; or no longer.")  # fmt: skip
+@click.option("--rating", type=click.IntRange(-1, 5), metavar="N",
+              help="Your stars, 1 to 5; 0 for none whatever the file says, -1 for rejected.")  # fmt: skip
+@click.option("--favourite/--no-favourite", default=None, help="One of your favourites; or no longer.")
+@click.option("--hidden/--no-hidden", default=None,
+              help="Show it only to searches that ask for is:hidden; or to all again.")  # fmt: skip
 @click.option("--undo", is_flag=True, help="Undo the last edit of each photo; again for the one before.")
 @click.option("--history", is_flag=True, help="Show what was changed.")
 @click.option("--dry-run", is_flag=True, help="List the photos that would change, and change nothing.")
@@ -56,12 +61,15 @@ def edit(
     untags: tuple[str, ...],
     clear: bool,
     lock: bool | None,
+    rating: int | None,
+    favourite: bool | None,
+    hidden: bool | None,
     undo: bool,
     history: bool,
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Set your own captions and tags, which no model overwrites.
+    """Set your own captions, tags and stars, which no model overwrites.
 
     A correction is searchable at once, and ranks above a model's words. Nothing is written to the photos; see
     `photoindex export --sidecars`. With one FILE and nothing else, your editor ($EDITOR) opens.
@@ -73,11 +81,12 @@ def edit(
     \b
       photoindex edit cat.jpg --caption "Minka on the old sofa" --tag Minka
       photoindex edit --where "folder:lisbon" --tag Lisbon
+      photoindex edit cat.jpg --rating 5 --favourite
       photoindex edit cat.jpg --undo
     """
     from photoindex.library import Edit
 
-    change = Edit(caption, tags, untags, clear, lock)
+    change = Edit(caption, tags, untags, clear, lock, rating, favourite, hidden)
     if near and query is None:
         raise click.UsageError("--near goes with --where")
     if (query is None) == (not paths):
@@ -92,7 +101,7 @@ def edit(
             return
         if not undo and change.says_nothing:
             if len(photo_ids) != 1 or query is not None:
-                raise click.UsageError("name the change: --caption, --tag, --untag, --clear, --lock, --undo")
+                raise click.UsageError("name the change, such as --caption, --tag, --rating, --hidden or --undo")
             change = ask_editor(paths[0], editor.said(photo_ids)[photo_ids[0]])
             if change.says_nothing:
                 context.say("nothing changed")

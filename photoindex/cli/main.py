@@ -42,6 +42,7 @@ COMMANDS = {
     "stats": ("stats", "Show what the library holds, as bars."),
     "caption": ("caption", "Caption photos without storing anything."),
     "edit": ("edit", "Set your own captions and tags."),
+    "albums": ("albums", "Keep photos together, or save a search."),
     "export": ("exchange", "Write captions and tags to sidecars or JSON lines."),
     "import": ("exchange", "Read an export back."),
     "duplicates": ("duplicates", "List photos that exist more than once."),

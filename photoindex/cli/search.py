@@ -29,6 +29,7 @@ Protocol = Literal["auto", "kitty", "iterm2"]
 @click.option("--like", type=click.Path(path_type=Path), metavar="FILE",
               help="Find photos like this one of the library; with a QUERY, among those that answer it.")  # fmt: skip
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Leave out this many, as for the next page.")
 @click.option("--sort", type=click.Choice(get_args(SortKey)), default="score", show_default=True,
               help="Best first, oldest first, by name, most stars first, or first added first.")  # fmt: skip
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
@@ -54,6 +55,7 @@ def search(
     query: tuple[str, ...],
     like: Path | None,
     limit: int,
+    offset: int,
     sort: SortKey,
     reverse: bool,
     everything: bool,
@@ -92,13 +94,14 @@ def search(
         raise click.UsageError("--columns names the columns of --csv: add --csv, or use --format")
     if template is not None:
         output.check_template(template)
-    most = None if everything else limit
+    most = None if everything else offset + limit
     with context.open() as library:
         library.prepare_search()
         hits = (
             library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)
         )
         shown_query = text if like is None else f"{text} like {like}".strip()
+        hits = hits[offset:]
         advice = _advice(library, text, shown_query, bool(hits), like is not None)
         thumbnails = list(library.thumbnails(hits)) if html is not None or pictures is not None else []
     if html is not None:

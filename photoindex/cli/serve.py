@@ -74,6 +74,7 @@ def serve(
             server = GalleryServer(gallery, options)
             server.start()
             print_line(f"photoindex: {server.link}")
+            gallery.prepare()
             if not no_browser:
                 threading.Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
             watch = _start_watch(context, gallery, paths, stop) if paths else None

@@ -10,8 +10,8 @@ from typing import BinaryIO
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.corrections import tag_key
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.said import tag_key
 from photoindex.errors import ExchangeError, FullTextError
 from photoindex.exchange import export, sidecars
 from photoindex.exchange.line_import import LINES_AT_ONCE, batches, import_line, lines_of
@@ -62,7 +62,7 @@ class Exchange:
     def write_lines(
         self, out: BinaryIO, photo_ids: Sequence[int] | None = None, progress: Report = lambda _: None
     ) -> int:
-        """Write the library as JSON lines, photos in the order of their hashes; return the number of photos.
+        """Write the library as JSON lines, photos in the order of their hashes, then albums; return how many photos.
 
         Two exports of the same state give the same bytes.
         """
@@ -75,6 +75,10 @@ class Exchange:
             for done, record in enumerate(export.photo_records(connection, ids, now), 1):
                 out.write(to_line(record))
                 progress(Progress("exporting", done, len(ids)))
+            for album in export.album_records(connection, ids):
+                out.write(to_line(album))
+            for pair in export.distinct_records(connection, ids):
+                out.write(to_line(pair))
         return len(ids)
 
     def read_lines(

@@ -12,15 +12,18 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from photoindex.catalogue.albums import album_hashes, distinct_hashes
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.corrections import TAG_SOURCE
 from photoindex.catalogue.roots import list_roots
+from photoindex.catalogue.said import TAG_SOURCE
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
 from photoindex.catalogue.term_encoding import unpack_words
 from photoindex.errors import ExchangeError
 from photoindex.exchange.records import (
+    AlbumRecord,
     CaptionRecord,
     CorrectionRecord,
+    DistinctRecord,
     FileRecord,
     LibraryRecord,
     ModelRecord,
@@ -32,7 +35,10 @@ from photoindex.system.presence import is_present
 from photoindex.system.regular_files import open_regular
 
 # Columns of the table ``photo`` that a record has a field for, or that have a meaning in one catalogue only.
-_OWN_FIELDS = ("id", "content_hash", "size", "added_at", "text_stale", "revision")
+_OWN_FIELDS = (
+    "id", "content_hash", "size", "added_at", "text_stale", "revision", "own_rating", "favourite", "hidden", "review",
+)  # fmt: skip
+ALBUM_PART = 10_000  # photos in a line
 FACTS = tuple(column for column in photo.columns if column.name not in _OWN_FIELDS)
 
 
@@ -162,7 +168,25 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
             tuple(sorted(terms.get(number, ()), key=lambda each: (each.source, -each.weight, each.text))),
             VectorRecord(vector.identity, vector.entries) if vector is not None and vector.entries else None,
             tuple(changes.get(number, ())),
+            row.own_rating,
+            row.favourite,
+            row.hidden,
+            row.review,
         )
+
+
+def album_records(connection: Connection, photo_ids: Sequence[int]) -> Iterator[AlbumRecord]:
+    """Yield the albums by name, with those of their photos that are exported; a large one in several records."""
+    for each, hashes in album_hashes(connection, photo_ids):
+        for start in range(0, max(len(hashes), 1), ALBUM_PART):
+            part = tuple(hashes[start : start + ALBUM_PART])
+            yield AlbumRecord(each.name, each.query, each.created_at, part)
+
+
+def distinct_records(connection: Connection, photo_ids: Sequence[int]) -> Iterator[DistinctRecord]:
+    """Yield what was said to be no duplicates, of photos that are exported."""
+    for first, second, made_at in distinct_hashes(connection, photo_ids):
+        yield DistinctRecord((first, second), made_at)
 
 
 def fact(value: Any) -> Any:

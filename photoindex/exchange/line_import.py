@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text, merged_tags
-from photoindex.errors import CorrectionError, ExchangeError
+from photoindex.errors import AlbumError, CorrectionError, ExchangeError
+from photoindex.exchange.album_import import merge_album, merge_distinct
 from photoindex.exchange.merge import Merger
-from photoindex.exchange.records import LibraryRecord, ModelRecord, PhotoRecord, from_line
+from photoindex.exchange.records import AlbumRecord, DistinctRecord, LibraryRecord, ModelRecord, PhotoRecord, from_line
 from photoindex.exchange.reports import ImportReport, Problem
 
 LINES_AT_ONCE = 200  # lines that are one transaction
@@ -62,12 +63,16 @@ def import_line(
                 report.expected += record.photos
             elif isinstance(record, ModelRecord):
                 merger.merge_model(connection, record)
+            elif isinstance(record, AlbumRecord):
+                report.albums += merge_album(connection, record)
+            elif isinstance(record, DistinctRecord):
+                merge_distinct(connection, record)
             else:
                 outcome = merger.merge_photo(connection, _cleaned(record))
                 report.read += 1
                 setattr(report, outcome, getattr(report, outcome) + 1)
                 report.waiting += outcome == "added"
-    except (ExchangeError, CorrectionError, *_REFUSED) as error:
+    except (AlbumError, ExchangeError, CorrectionError, *_REFUSED) as error:
         merger.forget_models()
         report.bad += 1
         reason = next(iter(str(getattr(error, "orig", error)).splitlines()), type(error).__name__)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -24,9 +25,9 @@ from sqlalchemy import Connection, exists, insert, select, update
 
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos, term_vectors
-from photoindex.catalogue.corrections import Said
 from photoindex.catalogue.editor import new_edit
 from photoindex.catalogue.fast_queries import vocabularies
+from photoindex.catalogue.said import TAG_SOURCE, Said, put_said, said_of
 from photoindex.catalogue.schema import caption, correction, file, model, photo, term
 from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_vector
 from photoindex.errors import ExchangeError
@@ -121,7 +122,8 @@ class Merger:
         self._insert_captions(connection, photo_id, record.captions)
         self._insert_terms(connection, photo_id, record, set())
         self._save_vector(connection, photo_id, record)
-        store.put_tags(connection, {photo_id: record.tags})
+        said = replace(words_of_record(record).words, caption=None, locked=None)  # those came with the captions
+        put_said(connection, {photo_id: (Said(), said)}, self._now)
         _insert_corrections(connection, photo_id, record.corrections)
         photos.mark_text_stale(connection, [photo_id])
 
@@ -148,7 +150,7 @@ class Merger:
         rows = [
             {"photo_id": photo_id, "text": each.text, "weight": each.weight, "source": each.source}
             for each in record.terms
-            if each.source not in but and each.source != store.TAG_SOURCE
+            if each.source not in but and each.source != TAG_SOURCE
         ]
         if rows:
             connection.execute(insert(term), rows)
@@ -233,7 +235,7 @@ class Merger:
     ) -> bool:
         """Merge the user's words, their history (``changes``) and earlier ``captions``; return whether that changed
         anything. The caller marks the photo for the full-text index."""
-        before = store.said_of(connection, [photo_id])[photo_id]
+        before = said_of(connection, [photo_id])[photo_id]
         mine = _dated(connection, photo_id, before)
         after = theirs.words if self._replace else newest(mine, theirs)
         known = set(
@@ -244,7 +246,7 @@ class Merger:
         earlier = [each for each in captions if each.source == "user" and each.text not in known]
         self._insert_captions(connection, photo_id, map(_as_history, earlier))
         if after.locked != before.locked and not _exists(connection, photo_id, after):
-            after = Said(after.caption, after.tags, before.locked)
+            after = replace(after, locked=before.locked)
         known_changes = _corrections_of(connection, photo_id)
         added = [each for each in changes if (each.edit, each.kind) not in known_changes]
         _insert_corrections(connection, photo_id, added)
@@ -262,17 +264,12 @@ class Merger:
                 .values(undone_at=each.undone_at)
             )
         if after != before:
-            times = (theirs.captioned_at, theirs.tagged_at, theirs.locked_at)
-            moment = max((time for time in times if time is not None), default=self._now)
-            if after.caption != before.caption:
-                store.put_captions(connection, {photo_id: after.caption}, theirs.captioned_at or moment)
-            if after.tags != before.tags:
-                store.put_tags(connection, {photo_id: after.tags})
-            if after.locked != before.locked:
-                store.put_locks(connection, {photo_id: after.locked})
+            moment = max(theirs.times(), default=self._now)
+            changed = {photo_id: (before, after)}
+            put_said(connection, changed, theirs.captioned_at or moment)
             if before != Said() or not changes:
                 # Words of this library were replaced, or the new ones have no history: record a change to undo.
-                store.note(connection, {photo_id: (before, after)}, new_edit(), moment)
+                store.note(connection, changed, new_edit(), moment)
         return after != before or bool(earlier or added or undone)
 
 

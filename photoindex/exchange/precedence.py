@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from photoindex.catalogue.corrections import Locked, Said, read_tags, tag_key
+from photoindex.catalogue.corrections import read_tags
 from photoindex.catalogue.editor import merged_tags
+from photoindex.catalogue.said import Locked, Said, tag_key
 from photoindex.exchange.records import CorrectionRecord, PhotoRecord
+
+MARKS: Final = ("rating", "favourite", "hidden", "review")
 
 
 @dataclass(frozen=True, slots=True)
 class DatedWords:
-    """Caption, tags and lock of a photo, from any origin, and when each was last changed (``None``: unknown).
+    """What is said of a photo, from any origin, and when each part was last changed (``None``: unknown).
 
-    ``untagged`` holds the tags that were removed, by :func:`tag_key`, and when.
+    ``untagged`` holds the tags that were removed, by :func:`tag_key`, and when; ``marked_at`` the times of the parts
+    that are neither caption nor tags nor lock, by their names.
     """
 
     words: Said
@@ -23,13 +28,21 @@ class DatedWords:
     tagged_at: datetime | None = None
     locked_at: datetime | None = None
     untagged: dict[str, datetime] = field(default_factory=dict)
+    marked_at: dict[str, datetime] = field(default_factory=dict)
+
+    def times(self) -> Iterator[datetime]:
+        """Yield the times that are known."""
+        yield from filter(None, (self.captioned_at, self.tagged_at, self.locked_at, *self.marked_at.values()))
 
 
 def words_of_record(record: PhotoRecord) -> DatedWords:
     """Return what a record of an export holds of the user's words."""
     own = next((each for each in record.captions if each.source == "user" and each.current), None)
     locked = next((Locked(each.source, each.text) for each in record.captions if each.locked), None)
-    words = Said(None if own is None else own.text, merged_tags((), record.tags), locked)
+    words = Said(
+        None if own is None else own.text, merged_tags((), record.tags), locked,
+        record.own_rating, record.favourite, record.hidden, record.review,
+    )  # fmt: skip
     return with_dates(words, record.corrections, None if own is None else own.created_at)
 
 
@@ -54,11 +67,13 @@ def with_dates(words: Said, changes: Sequence[CorrectionRecord], captioned_at: d
         latest.get("tags"),
         latest.get("lock"),
         {key: time for key, time in untagged.items() if key not in present},
+        {name: latest[name] for name in MARKS if name in latest},
     )
 
 
 def newest(mine: DatedWords, theirs: DatedWords) -> Said:
-    """Merge two states of a photo: the newer caption, the newer lock, and the tags of both that were not removed since.
+    """Merge two states of a photo: of caption, lock, stars and the like the newer one each, and the tags of both that
+    were not removed since.
 
     What has no date is older than everything.
     """
@@ -75,7 +90,12 @@ def newest(mine: DatedWords, theirs: DatedWords) -> Said:
         locked = theirs.words.locked
     if locked is not None and locked.source == "user" and locked.text != text:
         locked = None if text is None else Locked("user", text)
-    return Said(text, tags, locked)
+    marks = {}
+    for name in MARKS:
+        before, after = getattr(mine.words, name), getattr(theirs.words, name)
+        unsaid = not before and name not in mine.marked_at
+        marks[name] = after if unsaid or _after(theirs.marked_at.get(name), mine.marked_at.get(name)) else before
+    return Said(text, tags, locked, **marks)
 
 
 def _after(one: datetime | None, other: datetime | None) -> bool:

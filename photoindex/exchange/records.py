@@ -1,8 +1,9 @@
 """The lines of an export: the fields of each kind, writing them, and reading lines from an untrusted source.
 
 Every line is a JSON object with ``"photoindex_export": 1`` and a ``"kind"``: ``library`` (the roots), ``model`` (what
-captions and term vectors are by) or ``photo``. docs/corrections.md describes every field. Times are ISO 8601 with an
-offset, but for ``facts.taken_at``, which is the camera's. Paths are text; bytes that are no UTF-8 are lone surrogates,
+captions and term vectors are by), ``photo``, ``album`` or ``distinct`` (photos that are no duplicates).
+docs/corrections.md describes every field. Times are ISO 8601 with an offset,
+ but for ``facts.taken_at``, which is the camera's. Paths are text; bytes that are no UTF-8 are lone surrogates,
 as Python's "surrogateescape" has it.
 """
 
@@ -16,8 +17,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, cast, get_args
+from typing import Any, Final, cast
 
+from photoindex.catalogue.corrections import KINDS, is_value
+from photoindex.catalogue.said import REVIEWS, Review
 from photoindex.errors import ExchangeError
 from photoindex.types import CaptionSource
 
@@ -118,15 +121,42 @@ class PhotoRecord:
     terms: tuple[TermRecord, ...]
     vector: VectorRecord | None
     corrections: tuple[CorrectionRecord, ...]
+    own_rating: int | None = None
+    favourite: bool = False
+    hidden: bool = False
+    review: Review | None = None
 
 
-Record = LibraryRecord | ModelRecord | PhotoRecord
+@dataclass(frozen=True, slots=True)
+class AlbumRecord:
+    """An album, or a part of a large one: its name, the query of a saved search, and the contents of picked photos."""
+
+    name: str
+    query: str | None
+    created_at: datetime
+    photos: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DistinctRecord:
+    """Two contents that a user said are no duplicates; twice the same: its copies are wanted."""
+
+    photos: tuple[str, str]
+    made_at: datetime
+
+
+Record = LibraryRecord | ModelRecord | PhotoRecord | AlbumRecord | DistinctRecord
+
+
+_KINDS: Final[dict[type[Record], str]] = {
+    LibraryRecord: "library", ModelRecord: "model", PhotoRecord: "photo", AlbumRecord: "album",
+    DistinctRecord: "distinct",
+}  # fmt: skip
 
 
 def to_line(record: Record) -> bytes:
     """Return a record as one line of ASCII with a line break. Equal records give equal lines."""
-    kinds = {LibraryRecord: "library", ModelRecord: "model", PhotoRecord: "photo"}
-    value = {KEY: VERSION, "kind": kinds[type(record)], **_plain(record)}
+    value = {KEY: VERSION, "kind": _KINDS[type(record)], **_plain(record)}
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
@@ -161,6 +191,14 @@ def from_line(line: bytes) -> Record:
         return _model(fields)
     if kind == "photo":
         return _photo(fields)
+    if kind == "album":
+        name, query = fields.text("name"), fields.optional_text("query")
+        return AlbumRecord(name, query, fields.time("created_at"), _hashes(fields))
+    if kind == "distinct":
+        pair = _hashes(fields)
+        if len(pair) != 2:
+            raise ExchangeError("photos must be two hashes")
+        return DistinctRecord((pair[0], pair[1]), fields.time("made_at"))
     raise ExchangeError(f"of the unknown kind {short(kind)}")
 
 
@@ -222,6 +260,18 @@ class _Fields:
             raise ExchangeError(f"{self._where}{name} must be a finite number")
         return number
 
+    def stars(self, name: str) -> int | None:
+        value = self._get(name, (int,), "a whole number", True)
+        if value is not None and not -1 <= value <= 5:
+            raise ExchangeError(f"{self._where}{name} must be from -1 to 5")
+        return cast("int | None", value)
+
+    def review(self, name: str) -> Review | None:
+        value = self._get(name, (str,), "text", True)
+        if value is not None and value not in REVIEWS:
+            raise ExchangeError(f"{self._where}{name} must be one of {', '.join(REVIEWS)}")
+        return cast("Review | None", value)
+
     def flag(self, name: str) -> bool:
         return bool(self._get(name, (bool,), "true or false", True))
 
@@ -275,6 +325,13 @@ def check_text(text: str, where: str, longest: int = _MOST_TEXT, *, path: bool =
         raise ExchangeError(f"{where} holds a NUL")
 
 
+def _hashes(fields: _Fields) -> tuple[str, ...]:
+    found = fields.texts("photos")
+    if not all(map(_SHA256.fullmatch, found)):
+        raise ExchangeError("photos must be hashes of 64 hexadecimal digits")
+    return found
+
+
 def _library(fields: _Fields) -> LibraryRecord:
     return LibraryRecord(fields.texts("roots", path=True), fields.number("photos"))
 
@@ -326,6 +383,10 @@ def _photo(fields: _Fields) -> PhotoRecord:
         ),
         None if vector is None else VectorRecord(vector.text("model", _LONGEST_IDENTITY), vector.base64("entries")),
         tuple(_correction(row) for row in fields.rows("corrections")),
+        fields.stars("own_rating"),
+        fields.flag("favourite"),
+        fields.flag("hidden"),
+        fields.review("review"),
     )  # fmt: skip
 
 
@@ -348,26 +409,11 @@ def _caption(row: _Fields) -> CaptionRecord:
 
 def _correction(row: _Fields) -> CorrectionRecord:
     kind, old, new = row.text("kind"), row.optional_text("old"), row.optional_text("new")
-    if kind not in ("caption", "tags", "lock"):
-        raise ExchangeError(f"a correction's kind must be caption, tags or lock, not {short(kind)}")
+    if kind not in KINDS:
+        raise ExchangeError(f"a correction's kind must be one of {', '.join(KINDS)}, not {short(kind)}")
     for text in (old, new):
-        if text is not None and kind != "caption" and not _fits(kind, text):
+        if text is not None and not is_value(kind, text):
             raise ExchangeError(f"a correction of {kind} holds {short(text)}")
     return CorrectionRecord(
         row.text("edit", _LONGEST_EDIT), kind, old, new, row.time("made_at"), row.optional_time("undone_at")
-    )
-
-
-def _fits(kind: str, text: str) -> bool:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    if kind == "tags":
-        return isinstance(value, list) and all(isinstance(tag, str) for tag in value)
-    return (
-        isinstance(value, dict)
-        and value.keys() == {"source", "text"}
-        and value["source"] in get_args(CaptionSource)
-        and isinstance(value["text"], str)
     )

@@ -29,10 +29,11 @@ class ImportReport:
     expected: int = 0  # photos, according to the export's first line
     not_indexed: str | None = None  # why the full-text index was not updated
     changed_files: int = 0
+    albums: int = 0  # that are new or got photos
 
     def plus(self, other: ImportReport) -> ImportReport:
         """Return the sum of two reports."""
-        names = ("read", "added", "changed", "unchanged", "bad", "waiting", "expected", "changed_files")
+        names = ("read", "added", "changed", "unchanged", "bad", "waiting", "expected", "changed_files", "albums")
         counts = {name: getattr(self, name) + getattr(other, name) for name in names}
         roots = list(dict.fromkeys([*self.roots, *other.roots]))
         return ImportReport(**counts, roots=roots, not_indexed=self.not_indexed or other.not_indexed)

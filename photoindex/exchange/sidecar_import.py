@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from sqlalchemy import Connection, exists, insert, select, update
 
-from photoindex.catalogue import corrections as store
 from photoindex.catalogue import photos
-from photoindex.catalogue.corrections import Said, tag_key
 from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
 from photoindex.catalogue.metadata import KEYWORD_SOURCE
+from photoindex.catalogue.said import Said, said_of, tag_key
 from photoindex.catalogue.schema import caption, term
 from photoindex.errors import CorrectionError, ExchangeError
 from photoindex.exchange import export, sidecars
@@ -38,7 +38,7 @@ def import_sidecars(
             return
         modified = {each: datetime.fromtimestamp(each.stat().st_mtime, timezone.utc) for each in existing}
         words = sidecars.read_words(existing, modified)
-        dated = _dated_words(words, store.said_of(connection, [photo_id])[photo_id])
+        dated = _dated_words(words, said_of(connection, [photo_id])[photo_id])
     except (ExchangeError, CorrectionError, OSError, OverflowError, ValueError) as error:
         report.bad += 1
         problem(str(error) if isinstance(error, ExchangeError) else f"{path}: {error}")
@@ -54,11 +54,11 @@ def import_sidecars(
 
 
 def _dated_words(words: SidecarWords, mine: Said) -> DatedWords:
-    """Return the user's words in a sidecar. Sidecars hold no lock, so the lock stays as it is."""
+    """Return the user's words in a sidecar. Sidecars hold no lock and no stars of ours, so those stay as they are."""
     text = clean_text(words.caption, "caption", LONGEST_CAPTION) if words.ours and words.caption else None
     tags = tuple(clean_text(tag, "tag", LONGEST_TAG) for tag in words.our_tags)
     return DatedWords(
-        Said(text if text is not None else mine.caption, tags, mine.locked),
+        replace(mine, caption=text if text is not None else mine.caption, tags=tags),
         words.captioned_at if text is not None else None,
         words.tagged_at,
     )

@@ -18,8 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from photoindex.catalogue.corrections import tag_key
 from photoindex.catalogue.editor import LONGEST_CAPTION, merged_tags
+from photoindex.catalogue.said import tag_key
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import MOST_BYTES, XmpDocument, level
 from photoindex.media.metadata.cleaning import each_once, one_line

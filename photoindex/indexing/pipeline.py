@@ -33,8 +33,9 @@ from photoindex.indexing.raw_adoption import adopt
 from photoindex.indexing.save_results import Result
 from photoindex.indexing.throttle import Throttle
 from photoindex.indexing.work_clock import WorkClock
-from photoindex.media.decode import Decoder, Decoding
+from photoindex.media.decode import Decoder, Decoding, decode_photo, decode_with_thumbnails
 from photoindex.media.metadata.places import Gazetteer
+from photoindex.media.thumbnail_files import ThumbnailFiles
 from photoindex.search import FullText
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import shown
@@ -92,6 +93,7 @@ class Pipeline:
         self._decoder: Decoder | None = None
         self._model_id: int | None = None
         self._gazetteer = Gazetteer()
+        self._thumbnails = ThumbnailFiles(settings.data_dir / "thumbnails", settings.thumbnail_megabytes * 1_000_000)
         self._intake = Intake(database, lambda: self.captioner.info.identity)
         self._refresher = Refresher(database, settings, self._gazetteer)
         self._problems = 0  # of metadata, in this run
@@ -106,7 +108,8 @@ class Pipeline:
     def decoder(self) -> Decoder:
         """The decoding workers, for the model's input size."""
         if self._decoder is None:
-            self._decoder = Decoder.by_settings(self._settings, self.captioner.info.input_size)
+            function = decode_with_thumbnails if self._settings.thumbnail_megabytes else decode_photo
+            self._decoder = Decoder.by_settings(self._settings, self.captioner.info.input_size, function)
         return self._decoder
 
     @property
@@ -296,6 +299,8 @@ class Pipeline:
         self._suspects.clear(batch)
         for result in batch:
             self._note_problems(result.decoded.problems)
+            # What people look at stays; what nobody has asked for yet only fills what room there is.
+            self._thumbnails.keep(result.group[0].content_hash, result.decoded.thumbnails, make_room=False)
         run.claimed.remove([hashed.job for result in batch for hashed in result.group])
         run.claimed.tally.captioned += captioned
         run.claimed.tally.recognised += others

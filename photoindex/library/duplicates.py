@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from photoindex.catalogue import fingerprints
+from photoindex.catalogue.albums import distinct_pairs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fingerprints import HeldPhoto
 from photoindex.config import Settings
@@ -37,6 +40,7 @@ def find_duplicates(
     near: int | None = None,
     below: Sequence[Path] = (),
     notice: Callable[[str], None] = lambda _: None,
+    decided: bool = False,
 ) -> list[tuple[Duplicate, ...]]:
     """Return groups of files, the best of each first: the most pixels, then the most bytes, then the first path.
 
@@ -44,12 +48,14 @@ def find_duplicates(
     :func:`photoindex.system.presence.files_at`. ``near`` is the number of bits in which fingerprints may differ from
     the best one's; with ``None`` only copies are found, files with the same bytes. With ``below``, only groups that
     have a file at or below one of these paths. Groups are sorted by their first path. A photo is in one group at most:
-    that of the best photo it is near to.
+    that of the best photo it is near to. Groups of which a person said that they are no duplicates, of every two photos
+    or, of copies, of the one photo, are left out; with ``decided`` they are the only ones.
     """
     with database.read() as connection:
         ids, prints = fingerprints.fingerprints(connection) if near is not None else NO_FINGERPRINTS
         chosen = {*fingerprints.photos_with_copies(connection), *ids.tolist()}
         known = fingerprints.held_photos(connection, sorted(chosen))
+        distinct = distinct_pairs(connection)
     held = _present(known, notice)
     index = NearStrings(prints, near or 0)
     rows = {photo_id: row for row, photo_id in enumerate(ids.tolist())}
@@ -67,9 +73,21 @@ def find_duplicates(
         }
         taken.update(alike)
         group = _group(sorted((held[photo_id] for photo_id in alike), key=_worth), alike)
-        if len(group) > 1 and (not below or any(is_in_any(path, below) for each in group for path in _paths(each))):
+        if (
+            len(group) > 1
+            and decided == _is_decided(group, distinct)
+            and (not below or any(is_in_any(path, below) for each in group for path in _paths(each)))
+        ):
             groups.append(group)
     return sorted(groups, key=lambda group: group[0].path)
+
+
+def _is_decided(group: Sequence[Duplicate], distinct: set[tuple[int, int]]) -> bool:
+    """Return whether a person said of all photos of a group that they are no duplicates."""
+    ids = sorted({each.photo_id for each in group})
+    pairs = list(combinations(ids, 2)) if len(ids) > 1 else []
+    copied = [(number, number) for number, files in Counter(each.photo_id for each in group).items() if files > 1]
+    return distinct.issuperset([*pairs, *copied])
 
 
 def verified(

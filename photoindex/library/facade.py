@@ -20,6 +20,7 @@ from photoindex.system.paths import absolute, check_exists
 
 if TYPE_CHECKING:
     from photoindex.catalogue import details, jobs, photos, stats
+    from photoindex.catalogue.albums import Albums
     from photoindex.catalogue.batches import Batches, BatchKind
     from photoindex.catalogue.editor import Editor
     from photoindex.catalogue.jobs import Priority
@@ -224,12 +225,14 @@ class Library(OpenLibrary):
         progress: Callable[[Progress], None] | None = None,
         notice: Callable[[str], None] = lambda _: None,
         stop: threading.Event | None = None,
+        decided: bool = False,
     ) -> list[tuple[Duplicate, ...]]:
         """Return groups of files with the same bytes, or with ``near`` (0 to 15) that look alike; the best file first.
 
         Only files that are there now are listed; several paths of one file, such as links, are one entry. ``paths``
         choose the groups that have a file there. ``verify`` reads the files again and leaves out those whose bytes are
-        no longer as they were; ask for it before anything is removed.
+        no longer as they were; ask for it before anything is removed. Groups that a person said are no duplicates are
+        left out; with ``decided`` they are the only ones.
         """
         from photoindex.library import duplicates
 
@@ -238,8 +241,12 @@ class Library(OpenLibrary):
             check_exists(place)
         if near is not None:
             duplicates.complete_fingerprints(self._database, self.settings, progress, stop)
-        groups = duplicates.find_duplicates(self._database, near, places, notice)
+        groups = duplicates.find_duplicates(self._database, near, places, notice, decided)
         return duplicates.verified(groups, progress, notice, stop) if verify else groups
+
+    def album_hits(self, number: int) -> list[Hit]:
+        """Return the picked photos of an album that have a caption and a file, first added first, with score 0."""
+        return located(self._finder.hits_of(self.albums.photos(number)))
 
     def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
         """Return the photos with these ids, in this order, without learned terms; unknown ids are left out."""
@@ -265,6 +272,13 @@ class Library(OpenLibrary):
         from photoindex.catalogue.editor import Editor
 
         return Editor(self._database, self._finder.sync)
+
+    @property
+    def albums(self) -> Albums:
+        """The albums: to list, make, fill, rename and delete them, and to say what is no duplicate."""
+        from photoindex.catalogue.albums import Albums
+
+        return Albums(self._database)
 
     def exchange(self) -> Exchange:
         """Return what exports the library to sidecars and JSON lines, and imports them."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from photoindex.catalogue.albums import Album
     from photoindex.catalogue.batches import Batch
     from photoindex.catalogue.status import Status
     from photoindex.errors import PhotoError
@@ -88,6 +89,19 @@ def photo_json(photo: Photo) -> dict[str, Any]:
         "latitude": facts.latitude if facts else None,
         "longitude": facts.longitude if facts else None,
         **_facts_json(facts),
+        "favourite": photo.favourite,
+        "hidden": photo.hidden,
+        "review": photo.review,
+    }
+
+
+def album_json(album: Album) -> dict[str, Any]:
+    """Return an album of a list."""
+    return {
+        "name": album.name,
+        "query": album.query,
+        "photos": album.photos if album.query is None else None,
+        "created_at": album.created_at,
     }
 
 

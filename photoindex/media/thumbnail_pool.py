@@ -7,29 +7,28 @@ the screen now. A photo that kills or hangs its decoder costs itself alone.
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from photoindex.config import Settings
 from photoindex.errors import DecoderUnavailable, PhotoError, UnreadablePhoto
-from photoindex.media.decode import Decoder
-from photoindex.media.thumbnails import QUALITY, encode
+from photoindex.media.thumbnail_files import ThumbnailFiles
+
+if TYPE_CHECKING:
+    from photoindex.media.decode import Decoder
 
 THUMBNAIL_SIZES: Final = (240, 480, 1600)  # pixels, of the longer side
 WORKERS: Final = 2
 MOST_WAITING: Final = 400  # a screen has some dozens
 DECODE_SECONDS: Final = 20.0
 IDLE_SECONDS: Final = 120.0  # after which the decoding processes end
-ROOM_LEFT: Final = 0.9  # of the limit, after making room
-SMALL, MIDDLE = THUMBNAIL_SIZES[:2]
+LIST_SIDES: Final = (480, 240)  # those that are made together, as photoindex.media.decode has them
 
 
 class Source(NamedTuple):
@@ -63,16 +62,13 @@ class ThumbnailPool:
     """Makes and keeps thumbnails in ``folder``, at most ``limit`` bytes of them (0: none are kept). Close it."""
 
     def __init__(self, folder: Path, limit: int, settings: Settings) -> None:
-        self._folder = folder
-        self._limit = limit
+        self._files = ThumbnailFiles(folder, limit)
         self._settings = settings
         self._waiting: OrderedDict[tuple[str, int], _Request] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
         self._threads: list[threading.Thread] = []
         self._decoders: list[Decoder] = []  # of all threads, to be stopped from another one
-        self._room = threading.Lock()
-        self._kept_bytes: int | None = None  # in the folder; None until it was counted
 
     def close(self) -> None:
         """End the decoding processes; what still waits is dropped."""
@@ -92,16 +88,7 @@ class ThumbnailPool:
 
     def kept(self, content: str, size: int) -> bytes | None:
         """Return the thumbnail if it is in the folder."""
-        place = self._place(content, size)
-        try:
-            picture = place.read_bytes()
-        except OSError:
-            return None
-        if not (picture.startswith(b"\xff\xd8") and picture.endswith(b"\xff\xd9")):
-            return None
-        with suppress(OSError):
-            os.utime(place)
-        return picture
+        return self._files.get(content, size)
 
     def make(self, content: str, size: int, sources: Callable[[], Sequence[Source]]) -> Future[bytes]:
         """Return the thumbnail of the photo with the SHA-256 ``content``, in time.
@@ -160,21 +147,18 @@ class ThumbnailPool:
         made = self.kept(request.content, request.size)  # by the other thread, meanwhile
         if made is not None:
             return made
-        # The smallest comes from the next one, which a page shows soon after.
-        decoded_size = max(request.size, MIDDLE)
-        picture = self.kept(request.content, decoded_size) if decoded_size != request.size else None
-        if picture is None:
-            picture = self._decode(request.sources(), decoded_size, decoders)
-            self._keep(request.content, decoded_size, picture)
-        if decoded_size != request.size:
-            picture = _smaller(picture, request.size)
-            self._keep(request.content, request.size, picture)
-        return picture
+        # The smaller one of lists comes with the larger one, which a page shows soon after.
+        side = LIST_SIDES[0] if request.size in LIST_SIDES else request.size
+        pictures = self._decode(request.sources(), side, decoders)
+        self._files.keep(request.content, pictures)
+        return pictures[request.size]
 
-    def _decode(self, sources: Sequence[Source], size: int, decoders: dict[int, Decoder]) -> bytes:
+    def _decode(self, sources: Sequence[Source], size: int, decoders: dict[int, Decoder]) -> Mapping[int, bytes]:
+        from photoindex.media.decode import Decoder, make_thumbnails  # after the server has begun to answer
+
         if size not in decoders:
             seconds = min(self._settings.decode_seconds, DECODE_SECONDS)
-            decoders[size] = Decoder(size, 1, seconds, self._settings.max_pixels)
+            decoders[size] = Decoder(size, 1, seconds, self._settings.max_pixels, make_thumbnails)
             with self._changed:
                 self._decoders.append(decoders[size])
         wrong: PhotoError = UnreadablePhoto("no file of this photo is as it was when it was indexed")
@@ -185,64 +169,5 @@ class ThumbnailPool:
                 if isinstance(answer, PhotoError):
                     wrong = answer
                 elif source.is_unchanged():  # else the pixels may be another photo's
-                    longest = max(answer.facts.width, answer.facts.height)
-                    picture = encode(answer)
-                    return picture if longest >= size else _smaller(picture, longest)
+                    return answer.thumbnails
         raise wrong
-
-    # ---- the folder ----------------------------------------------------------------------------------
-
-    def _place(self, content: str, size: int) -> Path:
-        return self._folder / content[:2] / f"{content}-{size}.jpg"
-
-    def _keep(self, content: str, size: int, picture: bytes) -> None:
-        if not self._limit:
-            return
-        place = self._place(content, size)
-        part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.part")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(picture)
-            os.replace(part, place)
-        except OSError:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            return
-        with self._room:
-            if self._kept_bytes is None:
-                self._kept_bytes = sum(size for _, size, _ in self._listed())
-            else:
-                self._kept_bytes += len(picture)
-            if self._kept_bytes > self._limit:
-                self._make_room()
-
-    def _listed(self) -> list[tuple[int, int, Path]]:
-        """Return (time of last use, bytes, path) of all that is kept."""
-        found = []
-        for path in self._folder.glob("*/*"):
-            with suppress(OSError):
-                status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
-        return found
-
-    def _make_room(self) -> None:
-        kept = sorted(self._listed())
-        size = sum(bytes_ for _, bytes_, _ in kept)
-        for _, bytes_, path in kept:
-            if size <= self._limit * ROOM_LEFT:
-                break
-            with suppress(OSError):
-                path.unlink()
-                size -= bytes_
-        self._kept_bytes = size
-
-
-def _smaller(picture: bytes, side: int) -> bytes:
-    """Return a thumbnail made from a larger one."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(picture), formats=["JPEG"]) as image:
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, list_roots
+from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, hidden_photos, list_roots
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, InvalidSearch, QueryError
 from photoindex.language.forms import word_of
@@ -152,7 +152,11 @@ class Finder:
             return None
         allowed = {match.photo_id for match in self.match(query)} if query else None
         pairs = zip(similar.photo_ids.tolist(), similar.cosines.tolist(), strict=True)
-        matches = (Match(*pair) for pair in pairs if pair[0] != without and (allowed is None or pair[0] in allowed))
+        with self._database.ask() as asker:
+            left_out = {without} if allowed is not None else {without, *hidden_photos(asker)}
+        matches = (
+            Match(*pair) for pair in pairs if pair[0] not in left_out and (allowed is None or pair[0] in allowed)
+        )
         hits = self._first_hits(matches, limit)
         shared = self._terms.shared(weights, [hit.photo_id for hit in hits])
         return [dataclasses.replace(hit, matched=_shared(shared.get(hit.photo_id, {}))) for hit in hits]
@@ -205,6 +209,11 @@ class Finder:
         while (limit is None or len(hits) < limit) and (some := list(islice(waiting, HITS_AT_ONCE))):
             hits += self._hits(some)
         return hits[:limit]
+
+    def hits_of(self, photo_ids: Sequence[int]) -> list[Hit]:
+        """Return a hit for each of these photos with a caption and a file that is not marked missing, in their order,
+        with score 0."""
+        return self._hits([Match(number, 0.0) for number in photo_ids])
 
     def _hits(self, matches: Sequence[Match]) -> list[Hit]:
         """Return a hit for each match with a caption and a file that is not marked missing, in their order."""

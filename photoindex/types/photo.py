@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SidecarStyle = Literal["a.jpg.xmp", "a.xmp"]  # how the sidecar of a.jpg is called
+CorrectionKind = Literal["caption", "tags", "lock", "rating", "favourite", "hidden", "review"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class DecodedPhoto:
     sidecars: str = ""  # the state of the sidecars that were read with it
     problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
     fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict)  # JPEGs, by the pixels of their longer side
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,14 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A change that a person made of one photo's caption, tags or lock.
+    """A change that a person made of what is said of one photo.
 
-    ``old`` and ``new`` are a caption's text, a tuple of tags, or the text of the caption that was locked; ``None``:
-    none. ``edit`` is the same for all that was changed at once.
+    ``old`` and ``new`` are a caption's text, a tuple of tags, the text of the caption that was locked, a number of
+    stars, "yes" for a favourite or hidden photo, or "wrong" or "later" for a review; ``None``: none. ``edit`` is the
+    same for all that was changed at once.
     """
 
-    kind: Literal["caption", "tags", "lock"]
+    kind: CorrectionKind
     old: str | tuple[str, ...] | None
     new: str | tuple[str, ...] | None
     made_at: datetime
@@ -93,6 +97,9 @@ class Photo:
     terms: tuple[Term, ...] = ()
     companions: tuple[Companion, ...] = ()
     overruled: tuple[Caption, ...] = ()  # what others say now, and would be shown without ``caption``
+    favourite: bool = False
+    hidden: bool = False  # left out of searches that do not ask for hidden photos
+    review: Literal["wrong", "later"] | None = None  # what a person says of the model's caption
 
     @property
     def tags(self) -> tuple[str, ...]:

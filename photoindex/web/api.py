@@ -8,7 +8,15 @@ from typing import Any, Final, cast
 
 from photoindex import __version__
 from photoindex.errors import QueryError
-from photoindex.library.gallery import ORDERS, Edit, Gallery, ResultSet, SetOrder, Snapshot
+from photoindex.library.gallery import (
+    ORDERS,
+    QUEUES,
+    Gallery,
+    ResultSet,
+    ReviewQueue,
+    SetOrder,
+    Snapshot,
+)
 from photoindex.system.paths import printable
 from photoindex.web import calls, forms
 from photoindex.web.calls import Call
@@ -18,6 +26,9 @@ from photoindex.web.problems import Problem, bad_value, not_found
 PAGE: Final = 60
 MOST_ITEMS: Final = 500
 LONGEST_QUERY: Final = 1000
+EDIT_FIELDS: Final = frozenset(
+    ("ids", "set", "caption", "tags", "untags", "lock", "clear", "rating", "favourite", "hidden", "review")
+)
 
 
 class Api:
@@ -31,7 +42,7 @@ class Api:
     # ---- lists ---------------------------------------------------------------------------------------
 
     def timeline(self, _call: Call) -> Any:
-        snapshot = self._gallery.snapshot()
+        snapshot = self._gallery.timeline()
         days = [{"day": day, "photos": count} for day, count in snapshot.days()]
         return {"revision": snapshot.revision, "total": snapshot.count, "days": days}
 
@@ -54,10 +65,11 @@ class Api:
                        for photo in shown],
             "alt": [photo.caption for photo in shown],
             "taken": [photo.taken for photo in shown],
+            "favourite": [photo.favourite for photo in shown],
         }  # fmt: skip
 
     def _of_revision(self, call: Call) -> Snapshot:
-        snapshot = self._gallery.snapshot()
+        snapshot = self._gallery.timeline()
         wanted = call.whole("revision", snapshot.revision, 0, 2**62)
         if wanted != snapshot.revision:
             raise Problem(409, "revision", "the timeline has changed", "ask for /api/v1/timeline again")
@@ -118,23 +130,32 @@ class Api:
     # ---- changes -------------------------------------------------------------------------------------
 
     def edit(self, call: Call) -> Any:
-        ids, token = calls.numbers(call.body, "ids"), calls.text(call.body, "set")
-        if token is not None:
-            ids = self._gallery.result_set(token).ids.tolist()
+        ids = self._chosen(call)
         if not ids:
             raise bad_value("ids", "a list of photos' ids, or set the token of a search")
-        unknown = call.body.keys() - {"ids", "set", "caption", "tags", "untags", "lock", "clear"}
+        unknown = call.body.keys() - EDIT_FIELDS
         if unknown:
             raise bad_value(sorted(unknown)[0], "left out: it is no field of an edit")
+        from photoindex.library.gallery import Edit  # it needs SQLAlchemy, which is imported behind the first answer
+
         change = Edit(
             caption=calls.text(call.body, "caption"),
             tags=calls.texts(call.body, "tags"),
             untags=calls.texts(call.body, "untags"),
             clear=bool(calls.switch(call.body, "clear")),
             lock=calls.switch(call.body, "lock"),
+            rating=calls.number_or_none(call.body, "rating", -1, 5),
+            favourite=calls.switch(call.body, "favourite"),
+            hidden=calls.switch(call.body, "hidden"),
+            review=cast(Any, calls.text(call.body, "review")),
         )
         name, changed = self._gallery.edit(ids, change)
         return {"edit": name, "changed": changed}
+
+    def _chosen(self, call: Call) -> list[int]:
+        """Return the photos that a body names, by ids or by the set of a search."""
+        token = calls.text(call.body, "set")
+        return calls.numbers(call.body, "ids") if token is None else self._gallery.result_set(token).ids.tolist()
 
     def undo(self, call: Call) -> Any:
         name = calls.text(call.body, "edit")
@@ -220,8 +241,15 @@ class Api:
 
     def duplicates(self, call: Call) -> Any:
         near = call.whole("near", -1, -1, 15)
-        groups = self._gallery.duplicates(None if near < 0 else near)
+        decided = call.choice("decided", ("no", "yes"), "no") == "yes"
+        groups = self._gallery.duplicates(None if near < 0 else near, decided=decided)
         return forms.listed([[forms.duplicate(self._root, file) for file in group] for group in groups])
+
+    def decide_duplicates(self, call: Call) -> Any:
+        distinct = calls.switch(call.body, "distinct")
+        if distinct is None:
+            raise bad_value("distinct", "true or false")
+        return {"changed": self._gallery.albums.set_distinct(calls.numbers(call.body, "ids"), distinct)}
 
     def stats(self, _call: Call) -> Any:
         counts = self._gallery.counts()
@@ -236,11 +264,60 @@ class Api:
         }
 
     def review(self, call: Call) -> Any:
-        queue = call.choice("queue", ("unsure", "newest"), "unsure")
+        queue = cast(ReviewQueue, call.choice("queue", QUEUES, "unsure"))
         most = call.whole("limit", PAGE, 1, MOST_ITEMS)
-        kept, corrected = self._gallery.reviewed()
-        ids = self._gallery.review_queue(most, newest=queue == "newest")
-        return {**forms.listed(ids), "kept": kept, "corrected": corrected}
+        kept, corrected, wrong = self._gallery.reviewed()
+        ids = self._gallery.review_queue(most, queue)
+        return {**forms.listed(ids), "kept": kept, "corrected": corrected, "wrong": wrong}
+
+    # ---- albums and the map --------------------------------------------------------------------------
+
+    def albums(self, _call: Call) -> Any:
+        return forms.listed([forms.album(self._root, each) for each in self._gallery.albums.all()])
+
+    def album(self, call: Call) -> Any:
+        number = call.number("id")
+        album, found = self._gallery.album(number)
+        first, limit = call.whole("cursor", 0, 0, 2**31), call.whole("limit", PAGE, 1, MOST_ITEMS)
+        items = self._gallery.page(found, "best", first, limit)
+        following = str(first + limit) if first + limit < found.total else None
+        shown = [forms.shown_photo(self._root, photo, self._gallery, found.query) for photo in items]
+        named = {"id": album.id, "name": album.name, "query": album.query, "set": found.token}
+        return {**forms.listed(shown, found.total, following), **named}
+
+    def make_album(self, call: Call) -> Any:
+        name, query = calls.text(call.body, "name") or "", calls.text(call.body, "query")
+        ids = self._chosen(call)
+        if query is not None and ids:
+            raise bad_value("query", "left out with ids or a set: an album holds picked photos or what a query finds")
+        if query is not None:
+            self._gallery.find(query)  # raises for one that asks for nothing
+        return forms.album(self._root, self._gallery.albums.add(name, query, ids))
+
+    def fill_album(self, call: Call) -> Any:
+        """Add photos to the album of a name, which is made if there is none."""
+        album, added = self._gallery.albums.put(calls.text(call.body, "name") or "", self._chosen(call))
+        return {"id": album.id, "changed": added}
+
+    def change_album(self, call: Call) -> Any:
+        number, name = call.number("id"), calls.text(call.body, "name")
+        if name is not None:
+            self._gallery.albums.rename(number, name)
+            return {"changed": 1}
+        return {"changed": self._gallery.albums.remove(number, self._chosen(call))}
+
+    def delete_album(self, call: Call) -> Any:
+        album, ids = self._gallery.albums.delete(call.number("id"))
+        return {"name": album.name, "query": album.query, "ids": ids}
+
+    def map(self, call: Call) -> Any:
+        box = calls.box(call.query.get("box", "-180,-90,180,90"))
+        found = self._gallery.places(*box, call.whole("across", 24, 1, 128))
+        return {
+            **forms.listed([forms.cluster(self._root, each) for each in found.clusters]),
+            "photos": found.photos,
+            "located": found.located,
+        }
 
     def health(self, _call: Call) -> Any:
         return {"status": "ok", "version": __version__, "python": platform.python_version()}

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from photoindex.library.gallery import Gallery
 from photoindex.web import calls, pictures
 from photoindex.web.access import SESSION_SECONDS, Access
+from photoindex.web.album_pages import AlbumPages
 from photoindex.web.api import Api
 from photoindex.web.calls import Call, Endpoint
 from photoindex.web.events import Events
@@ -72,8 +73,12 @@ class Application:
         return [*routes, Route(f"{API}/openapi.json", document, methods=["GET"])]
 
     def _page_routes(self) -> list[Route]:
-        pages = self._pages
+        pages, albums = self._pages, AlbumPages(self._gallery, self._pages, self._files)
         handlers = {
+            "/albums": albums.albums,
+            "/album/{id}": albums.album,
+            "/map": albums.map,
+            "/place": albums.place,
             "/": pages.timeline,
             "/search": pages.search,
             "/photo/{id}": pages.photo,

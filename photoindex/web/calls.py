@@ -65,6 +65,12 @@ def text(body: Mapping[str, Any], name: str) -> str | None:
     return found
 
 
+def number_or_none(body: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
+    """Return a whole number of a JSON body within limits, or ``None``. Raises :class:`Problem`."""
+    found = body.get(name)
+    return None if found is None else whole(name, found if type(found) is int else "", low, high)
+
+
 def texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Return a list of texts of a JSON body. Raises :class:`Problem`."""
     found = body.get(name, [])
@@ -87,6 +93,17 @@ def switch(body: Mapping[str, Any], name: str) -> bool | None:
     if found is not None and not isinstance(found, bool):
         raise bad_value(name, "true or false")
     return found
+
+
+def box(text: str) -> tuple[float, float, float, float]:
+    """Return (west, south, east, north) in degrees of a text "w,s,e,n". Raises :class:`Problem`."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise bad_value("box", "west,south,east,north in degrees") from None
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise bad_value("box", "west,south,east,north in degrees")
+    return west, south, east, north
 
 
 def endpoint(

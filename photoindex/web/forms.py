@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from photoindex.library.gallery import Gallery, ShownPhoto
 from photoindex.system.paths import printable
-from photoindex.types import Caption, Correction, Duplicate, Photo
-from photoindex.types.hit import Matched
+
+if TYPE_CHECKING:
+    from photoindex.library.gallery import Album, Cluster, Gallery, ShownPhoto
+    from photoindex.types import Caption, Correction, Duplicate, Photo
+    from photoindex.types.hit import Matched
 
 LIST_SIZE = 480  # of the thumbnails in lists
+SMALL_SIZE = 240
 
 
 def thumbnail_url(root: str, content_hash: str, size: int = LIST_SIZE) -> str:
@@ -29,6 +33,9 @@ def shown_photo(root: str, photo: ShownPhoto, gallery: Gallery, query: str | Non
         "thumb": thumbnail_url(root, photo.content_hash),
         "alt": photo.caption,
         "source": photo.source,
+        "rating": photo.rating,
+        "favourite": photo.favourite,
+        "hidden": photo.hidden,
     }
     if query is not None:
         found |= {
@@ -80,6 +87,9 @@ def whole_photo(root: str, photo: Photo) -> dict[str, Any]:
         "longitude": facts.longitude if facts else None,
         "place": str(facts.place) if facts and facts.place else None,
         "rating": facts.rating if facts else None,
+        "favourite": photo.favourite,
+        "hidden": photo.hidden,
+        "review": photo.review,
         "files": [printable(path) for path in photo.paths],
         "missing_files": [printable(path) for path in photo.missing_paths],
         "companions": [{"path": printable(one.path), "kind": one.kind} for one in photo.companions],
@@ -123,6 +133,42 @@ def duplicate(root: str, file: Duplicate) -> dict[str, Any]:
         "h": file.height,
         "format": file.format,
         "distance": file.distance,
+    }
+
+
+def album(root: str, found: Album) -> dict[str, Any]:
+    """Return an album of a list."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "query": found.query,
+        "photos": None if found.query is not None else found.photos,
+        "thumb": None if found.cover is None else thumbnail_url(root, found.cover),
+        "created_at": found.created_at.isoformat(),
+    }
+
+
+def outward(box: Sequence[float]) -> list[float]:
+    """Return a box of degrees (west, south, east, north) to five decimals, so that nothing within it is left out."""
+    west, south, east, north = box
+    low, high = ([max(-180.0, west), max(-90.0, south)], [min(180.0, east), min(90.0, north)])
+    return [*(math.floor(each * 1e5) / 1e5 for each in low), *(math.ceil(each * 1e5) / 1e5 for each in high)]
+
+
+def box_text(box: Sequence[float]) -> str:
+    """Return a box as addresses have it."""
+    return ",".join(f"{each:.5f}" for each in outward(box))
+
+
+def cluster(root: str, found: Cluster) -> dict[str, Any]:
+    """Return photos that lie near each other."""
+    return {
+        "latitude": round(found.latitude, 6),
+        "longitude": round(found.longitude, 6),
+        "box": outward(found.box),
+        "photos": found.photos,
+        "id": found.photo_id,
+        "thumb": thumbnail_url(root, found.content_hash, SMALL_SIZE),
     }
 
 

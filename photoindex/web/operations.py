@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from photoindex import __version__
-from photoindex.library.gallery import ORDERS
+from photoindex.library.gallery import ORDERS, QUEUES
 from photoindex.web.api import Api
 from photoindex.web.calls import Handler
 
@@ -45,7 +45,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Reason": _object(layer=_TEXT, word=_TEXT, weight=_NUMBER, share=_NUMBER),
     "Hit": _object(
         id=_INTEGER, sha=_TEXT, w=_INTEGER, h=_INTEGER, taken=_TEXT_OR_NONE, thumb=_TEXT, alt=_TEXT, source=_TEXT,
-        score=_NUMBER, said=_FLAG, why=_array(_ref("Reason")),
+        rating=_INTEGER, favourite=_FLAG, hidden=_FLAG, score=_NUMBER, said=_FLAG, why=_array(_ref("Reason")),
     ),
     "Caption": _object(
         text=_TEXT, source=_TEXT, model=_TEXT_OR_NONE, log_probability=_NUMBER_OR_NONE, created_at=_TEXT, locked=_FLAG
@@ -57,7 +57,14 @@ SCHEMAS: Final[dict[str, Schema]] = {
         terms=_array(_object(text=_TEXT, weight=_NUMBER, source=_TEXT)), taken=_TEXT_OR_NONE,
         taken_source=_TEXT_OR_NONE, format=_TEXT_OR_NONE, camera=_TEXT_OR_NONE, lens=_TEXT_OR_NONE,
         latitude=_NUMBER_OR_NONE, longitude=_NUMBER_OR_NONE, place=_TEXT_OR_NONE, rating=_INTEGER_OR_NONE,
+        favourite=_FLAG, hidden=_FLAG, review=_TEXT_OR_NONE,
         files=_array(_TEXT), missing_files=_array(_TEXT), companions=_array(_object(path=_TEXT, kind=_TEXT)),
+    ),
+    "Album": _object(
+        id=_INTEGER, name=_TEXT, query=_TEXT_OR_NONE, photos=_INTEGER_OR_NONE, thumb=_TEXT_OR_NONE, created_at=_TEXT
+    ),
+    "Cluster": _object(
+        latitude=_NUMBER, longitude=_NUMBER, box=_array(_NUMBER), photos=_INTEGER, id=_INTEGER, thumb=_TEXT
     ),
     "Change": _object(
         edit=_TEXT, kind=_TEXT, old={"type": ["string", "array", "null"]}, new={"type": ["string", "array", "null"]},
@@ -84,10 +91,17 @@ _EDIT: Final[Schema] = {
     "description": "Photos by ids, or all of a search by its set, and what is to be said of them.",
     "properties": {
         "ids": _array(_INTEGER), "set": _TEXT, "caption": _TEXT, "tags": _array(_TEXT), "untags": _array(_TEXT),
-        "lock": _FLAG, "clear": _FLAG,
+        "lock": _FLAG, "clear": _FLAG, "rating": {"type": "integer", "minimum": -1, "maximum": 5},
+        "favourite": _FLAG, "hidden": _FLAG, "review": {"type": "string", "enum": ["wrong", "later", ""]},
     },
     "additionalProperties": False,
 }  # fmt: skip
+_ALBUM: Final[Schema] = {
+    "type": "object",
+    "description": "A name, and a query, or photos by ids or by the set of a search.",
+    "properties": {"name": _TEXT, "query": _TEXT, "ids": _array(_INTEGER), "set": _TEXT},
+    "additionalProperties": False,
+}
 _QUERY: Final = ("q", _TEXT, "A query, in the language of `photoindex search`.")
 _REVISION: Final = ("revision", _INTEGER, "Of the timeline; 409 when it has changed since.")
 _LIMIT: Final = ("limit", _INTEGER, "How many, 500 at most.")
@@ -117,7 +131,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("GET", "/timeline/{key}", lambda api: api.timeline_part,
               "A part of the timeline, as columns; the key is FIRST-COUNT",
               _object(revision=_INTEGER, ids=_array(_INTEGER), hash=_array(_TEXT), aspect=_array(_NUMBER),
-                      alt=_array(_TEXT), taken=_array(_TEXT_OR_NONE)), (_REVISION,)),
+                      alt=_array(_TEXT), taken=_array(_TEXT_OR_NONE), favourite=_array(_FLAG)), (_REVISION,)),
     Operation("GET", "/search", lambda api: api.search, "Search, or get a page of a set of results",
               _list_of(_ref("Hit"), set=_TEXT, said=_INTEGER, did_you_mean=_array(_TEXT)),
               (_QUERY, ("set", _TEXT, "A set's token, instead of a query."), ("cursor", _TEXT, "`next` of a page."),
@@ -144,8 +158,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("POST", "/edits/undo", lambda api: api.undo, "Undo an edit, of all photos not edited again since",
               _object(undone=_array(_INTEGER), changed=_INTEGER), body=_object(edit=_TEXT)),
     Operation("GET", "/review", lambda api: api.review, "Photos to review, and how often the model was right",
-              _list_of(_INTEGER, kept=_INTEGER, corrected=_INTEGER),
-              (("queue", {"type": "string", "enum": ["unsure", "newest"]}, "Which photos."), _LIMIT)),
+              _list_of(_INTEGER, kept=_INTEGER, corrected=_INTEGER, wrong=_INTEGER),
+              (("queue", {"type": "string", "enum": list(QUEUES)}, "Which photos."), _LIMIT)),
     Operation("GET", "/failures", lambda api: api.failures, "Files that could not be captioned",
               _list_of(_ref("Failure"))),
     Operation("POST", "/failures/retry", lambda api: api.retry_failures, "Queue failed files again", _CHANGED,
@@ -163,7 +177,29 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               body=_object(action={"type": "string", "enum": ["pause", "resume", "cancel"]})),
     Operation("GET", "/duplicates", lambda api: api.duplicates, "Photos that are there more than once",
               _list_of(_array(_ref("Duplicate"))),
-              (("near", _INTEGER, "Bits in which look-alikes may differ, 0 to 15; none: copies only."),)),
+              (("near", _INTEGER, "Bits in which look-alikes may differ, 0 to 15; none: copies only."),
+               ("decided", {"type": "string", "enum": ["no", "yes"]}, "`yes`: those said to be no duplicates."))),
+    Operation("POST", "/duplicates/decide", lambda api: api.decide_duplicates,
+              "Say that photos are no duplicates of each other, or take it back", _CHANGED,
+              body=_object(ids=_array(_INTEGER), distinct=_FLAG)),
+    Operation("GET", "/albums", lambda api: api.albums, "The albums: picked photos, or saved searches",
+              _list_of(_ref("Album"))),
+    Operation("POST", "/albums", lambda api: api.make_album, "Make an album", _ref("Album"), body=_ALBUM),
+    Operation("POST", "/albums/fill", lambda api: api.fill_album,
+              "Add photos to the album of a name, which is made if there is none",
+              _object(id=_INTEGER, changed=_INTEGER), body=_ALBUM),
+    Operation("GET", "/albums/{id}", lambda api: api.album, "The photos of an album",
+              _list_of(_ref("Hit"), id=_INTEGER, name=_TEXT, query=_TEXT_OR_NONE, set=_TEXT),
+              (("cursor", _TEXT, "`next` of a page."), _LIMIT)),
+    Operation("POST", "/albums/{id}", lambda api: api.change_album, "Rename an album, or take photos out of it",
+              _CHANGED, body=_ALBUM),
+    Operation("POST", "/albums/{id}/delete", lambda api: api.delete_album,
+              "Take an album away; its photos stay, and the answer is what makes it again",
+              _object(name=_TEXT, query=_TEXT_OR_NONE, ids=_array(_INTEGER)), body={"type": "object"}),
+    Operation("GET", "/map", lambda api: api.map, "Photos with a position, those near each other together",
+              _list_of(_ref("Cluster"), photos=_INTEGER, located=_INTEGER),
+              (("box", _TEXT, "west,south,east,north in degrees; the world by default."),
+               ("across", _INTEGER, "Cells to the width of the box, 1 to 128."))),
     Operation("GET", "/stats", lambda api: api.stats, "What the library holds",
               _object(photos=_INTEGER, bytes=_INTEGER, undated=_INTEGER, years=_COUNTS, months=_COUNTS, cameras=_COUNTS,
                       formats=_COUNTS, places=_COUNTS, folders=_COUNTS, tags=_COUNTS, labels=_COUNTS)),

@@ -13,7 +13,16 @@ import jinja2
 
 from photoindex import __version__
 from photoindex.errors import FolderError, QueryError, ResultSetGone
-from photoindex.library.gallery import ORDERS, Gallery, ResultSet, SetOrder, ShownPhoto, caption_pieces
+from photoindex.library.gallery import (
+    ORDERS,
+    QUEUES,
+    Gallery,
+    ResultSet,
+    ReviewQueue,
+    SetOrder,
+    ShownPhoto,
+    caption_pieces,
+)
 from photoindex.system.paths import printable, shown
 from photoindex.system.units import human_seconds, human_size
 from photoindex.web import forms
@@ -50,6 +59,8 @@ LAYERS: Final = {
 }
 NAVIGATION: Final = (
     ("timeline", "", "Timeline"),
+    ("albums", "albums", "Albums"),
+    ("map", "map", "Map"),
     ("review", "review", "Review"),
     ("duplicates", "duplicates", "Duplicates"),
     ("stats", "stats", "Statistics"),
@@ -58,6 +69,7 @@ NAVIGATION: Final = (
     ("about", "about", "About the model"),
     ("settings", "settings", "Settings"),
 )
+QUEUE_NAMES: Final = {"unsure": "Least sure", "newest": "Newest", "later": "Put off", "wrong": "Wrong"}
 TAKEN_SOURCES: Final = {
     "exif": "by the camera", "xmp": "by its XMP", "iptc": "by its IPTC", "takeout": "by Google Takeout",
     "name": "by the file's name", "mtime": "by the file's time",
@@ -78,7 +90,7 @@ class Pages:
         self._templates.globals.update(
             root=site.root, static=files.address, navigation=NAVIGATION, read_only=site.read_only, layers=LAYERS,
             version=__version__, thumb=self._thumb, day_text=day_text, moment=moment, size_text=human_size,
-            seconds_text=human_seconds, url=self._url,
+            box_text=forms.box_text, seconds_text=human_seconds, url=self._url,
         )  # fmt: skip
 
     def render(self, template: str, values: dict[str, Any]) -> str:
@@ -96,7 +108,7 @@ class Pages:
     # ---- looking -------------------------------------------------------------------------------------
 
     def timeline(self, call: Call) -> tuple[str, dict[str, Any]]:
-        snapshot = self._gallery.snapshot()
+        snapshot = self._gallery.timeline()
         day = call.query.get("day", "")
         days = snapshot.days()
         first = call.whole("from", _row_of_day(days, day) if day else 0, 0, 2**31)
@@ -136,7 +148,7 @@ class Pages:
             found = self._set(call, query)
         except QueryError as error:
             return "search.html", {**values, "problem": str(error)}
-        hits = [self._hit(photo, query) for photo in self._gallery.page(found, order, first, PAGE)]
+        hits = [self.hit(photo, query) for photo in self._gallery.page(found, order, first, PAGE)]
         following = first + PAGE
         return "search.html", {
             **values, "found": found, "hits": hits, "facets": self._gallery.facets(found) if found.total else {},
@@ -154,7 +166,8 @@ class Pages:
                 pass
         return self._gallery.find(query)
 
-    def _hit(self, photo: ShownPhoto, query: str) -> dict[str, Any]:
+    def hit(self, photo: ShownPhoto, query: str) -> dict[str, Any]:
+        """Return what a list shows of a photo, as a query found it."""
         reasons = forms.reasons(self._gallery, photo.matched, query, photo.caption)
         words = dict.fromkeys(reason["word"] for reason in reasons)
         return {
@@ -194,7 +207,8 @@ class Pages:
             "history": list(reversed(self._gallery.history(photo.id))),
             "files": [(path.name, printable(path.parent)) for path in photo.paths],
             "taken_source": TAKEN_SOURCES.get((photo.facts and photo.facts.taken_source) or "", ""),
-            "row": self._gallery.row_of(photo.id),
+            "row": self._gallery.row_of(photo.id), "albums": self._gallery.albums.holding(photo.id),
+            "album_names": [each.name for each in self._gallery.albums.all() if each.query is None],
         }  # fmt: skip
 
     def _around(self, photo_id: int, token: str) -> tuple[int | None, int | None]:
@@ -212,7 +226,7 @@ class Pages:
         photo = self._gallery.photo(call.number("id"))
         try:
             found = self._gallery.find_similar(photo.id)
-            hits = [self._hit(one, "") for one in self._gallery.page(found, "best", 0, PAGE)]
+            hits = [self.hit(one, "") for one in self._gallery.page(found, "best", 0, PAGE)]
             problem = ""
         except FolderError as error:
             hits, problem = [], str(error)
@@ -223,13 +237,14 @@ class Pages:
     # ---- putting right -------------------------------------------------------------------------------
 
     def review(self, call: Call) -> tuple[str, dict[str, Any]]:
-        queue = call.choice("queue", ("unsure", "newest"), "unsure")
-        ids = self._gallery.review_queue(REVIEWED, newest=queue == "newest")
+        queue = cast(ReviewQueue, call.choice("queue", QUEUES, "unsure"))
+        ids = self._gallery.review_queue(REVIEWED, queue)
         wanted = call.query.get("id", "")
         current = int(wanted) if wanted.isdigit() and int(wanted) in ids else (ids[0] if ids else None)
-        kept, corrected = self._gallery.reviewed()
+        kept, corrected, wrong = self._gallery.reviewed()
         return "review.html", {
-            "page": "review", "title": "Review", "queue": queue, "ids": ids, "kept": kept, "corrected": corrected,
+            "page": "review", "title": "Review", "queue": queue, "queues": QUEUE_NAMES, "ids": ids, "kept": kept,
+            "corrected": corrected + wrong,
             "photo": None if current is None else self._gallery.photo(current),
             "place": ids.index(current) if current is not None else 0,
         }  # fmt: skip
@@ -242,8 +257,8 @@ class Pages:
         return "failures.html", {"page": "failures", "title": "Failures", "by_kind": by_kind}
 
     def duplicates(self, call: Call) -> tuple[str, dict[str, Any]]:
-        near = call.whole("near", -1, -1, 15)
-        groups = self._gallery.duplicates(None if near < 0 else near)
+        near, decided = call.whole("near", -1, -1, 15), call.choice("decided", ("no", "yes"), "no") == "yes"
+        groups = self._gallery.duplicates(None if near < 0 else near, decided=decided)
         chosen = [
             [{**forms.duplicate(self._site.root, file), "name": file.path.name, "folder": printable(file.path.parent),
               "best": place == 0, "differs": _differences(group[0], file)}
@@ -251,7 +266,8 @@ class Pages:
             for group in groups[:GROUPS]
         ]  # fmt: skip
         return "duplicates.html", {
-            "page": "duplicates", "title": "Duplicates", "groups": chosen, "total": len(groups), "near": near
+            "page": "duplicates", "title": "Duplicates", "groups": chosen, "total": len(groups), "near": near,
+            "decided": decided,
         }  # fmt: skip
 
     # ---- knowing -------------------------------------------------------------------------------------
@@ -284,10 +300,10 @@ class Pages:
         }  # fmt: skip
 
     def about(self, _call: Call) -> tuple[str, dict[str, Any]]:
-        kept, corrected = self._gallery.reviewed()
+        kept, corrected, wrong = self._gallery.reviewed()
         return "about.html", {
             "page": "about", "title": "About the model", "models": list(self._gallery.models().items()),
-            "kept": kept, "corrected": corrected, "setting": self._gallery.settings.model,
+            "kept": kept, "corrected": corrected + wrong, "setting": self._gallery.settings.model,
         }  # fmt: skip
 
     def settings(self, _call: Call) -> tuple[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from photoindex.errors import (
+    AlbumError,
     BatchError,
     CatalogueReadOnly,
     CatalogueUnavailable,
@@ -41,6 +42,7 @@ class Problem(Exception):
 _STATUS: Final[tuple[tuple[type[PhotoindexError], int, str], ...]] = (
     (QueryError, 400, "query"),
     (CorrectionError, 400, "edit"),
+    (AlbumError, 409, "album"),
     (BatchError, 409, "batch"),
     (ResultSetGone, 410, "gone"),
     (FolderError, 404, "not_found"),

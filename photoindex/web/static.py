@@ -14,6 +14,7 @@ FOLDER: Final = Path(__file__).parent / "static"
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 IMMUTABLE: Final = "public, max-age=31536000, immutable"

@@ -69,6 +69,12 @@ def drawn(warm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show
         watch.start()
         assert ready.wait(120)
         gallery = Gallery(library)
+        gallery.albums.put("Giraffes", [1, 2, 3])
+        gallery.albums.add("Water", "water")
+        with library.database.write() as connection:
+            connection.exec_driver_sql(
+                "update photo set latitude = 38.7 + id % 3, longitude = -9.1 + id % 7 where id % 2"
+            )
         server = GalleryServer(gallery, ServeOptions(port=0))
         server.start()
         yield Shown(server, gallery, library, album)

@@ -11,12 +11,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, delete, insert, update
 
-from photoindex.catalogue import batches, change_feed, corrections, files, jobs, metadata, photos, raw_pairs, roots
+from photoindex.catalogue import (
+    batches,
+    change_feed,
+    corrections,
+    files,
+    jobs,
+    metadata,
+    photos,
+    raw_pairs,
+    roots,
+    said,
+)
 from photoindex.catalogue import fingerprints as alike
 from photoindex.catalogue.backups import restore_backup
 from photoindex.catalogue.change_feed import Version, changes_after, version
-from photoindex.catalogue.corrections import Locked, Said
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.said import Locked, Said
 from photoindex.catalogue.schema import caption, job, photo, term
 from photoindex.errors import DamagedPhoto
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, TermVocabulary, Written
@@ -44,9 +55,9 @@ MATTERS: dict[str, Change] = {
     "a rating": lambda c, i, a: metadata.save_facts(c, {i: PhotoFacts("JPEG", 48, 32, rating=4)}),
     "a date": lambda c, i, a: metadata.save_facts(c, {i: PhotoFacts("JPEG", 48, 32, taken_at=LOCAL)}),
     "a position": lambda c, i, a: metadata.save_facts(c, {i: PhotoFacts("JPEG", 48, 32, latitude=1.0, longitude=2.0)}),
-    "a person's caption": lambda c, i, a: corrections.put_captions(c, {i: "mine"}, NOW),
-    "tags": lambda c, i, a: corrections.put_tags(c, {i: ["garden"]}),
-    "a lock": lambda c, i, a: corrections.put_locks(c, {i: Locked("model", "a red square")}),
+    "a person's caption": lambda c, i, a: said.put_captions(c, {i: "mine"}, NOW),
+    "tags": lambda c, i, a: said.put_tags(c, {i: ["garden"]}),
+    "a lock": lambda c, i, a: said.put_locks(c, {i: Locked("model", "a red square")}),
     "a correction's note": lambda c, i, a: corrections.note(c, {i: (Said(), Said("x"))}, "e", NOW),
     "a new caption": lambda c, i, a: photos.save_predictions(c, {i: SAID}, 1, "none"),
     "a fingerprint": lambda c, i, a: alike.save_fingerprints(c, [(i, bytes(16))]),

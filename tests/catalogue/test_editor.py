@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoindex.catalogue import photos
-from photoindex.catalogue.corrections import Locked, Said, tag_key
 from photoindex.catalogue.editor import Edit, Editor, merged_tags, said_after
+from photoindex.catalogue.said import Locked, Said, tag_key
 from photoindex.errors import CorrectionError, FolderError, FullTextError
 from photoindex.library import Library
 from photoindex.types import Photo
@@ -20,7 +20,11 @@ from tests.support import FakeCaptioner, make_photo, names
 
 TEXTS = st.sampled_from(["Minka", "our cat", "a red square", "Lisbon"])
 TAGS = st.lists(st.sampled_from(["Lisbon", "lisbon", "LISBON", "Minka", "cafe\u0301", "café"]), max_size=3).map(tuple)
-EDITS = st.builds(Edit, st.none() | TEXTS, TAGS, TAGS, st.booleans(), st.sampled_from([None, False]))
+FLAGS = st.sampled_from([None, True, False])
+EDITS = st.builds(
+    Edit, st.none() | TEXTS, TAGS, TAGS, st.booleans(), st.sampled_from([None, False]), st.none() | st.integers(-1, 5),
+    FLAGS, FLAGS, st.sampled_from([None, "wrong", "later", ""]),
+)  # fmt: skip
 
 
 @pytest.fixture

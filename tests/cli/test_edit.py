@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from photoindex.catalogue.corrections import Said
 from photoindex.catalogue.editor import Edit
+from photoindex.catalogue.said import Said
 from photoindex.cli.edit import parse_answer
 from photoindex.cli.main import main
 from photoindex.errors import CorrectionError

@@ -92,6 +92,8 @@ def test_every_command_with_json_prints_the_documented_fields(data_dir_with_phot
     [group] = printed(data_dir, "duplicates", "--json")
     assert list(group) == ["files"]
     assert [list(each) for each in group["files"]] == [documented("duplicates --json")] * 2
+    CliRunner().invoke(main, ["--data-dir", str(data_dir), "albums", "add", "Shapes", str(one)])
+    assert list(printed(data_dir, "albums", "list", "--json")[0]) == documented("albums list --json")
     [failure] = printed(data_dir, "failures", "list", "--json")
     assert list(failure) == documented("failures list --json")
     assert [list(each) for each in printed(data_dir, "models", "list", "--json")][:1] == [

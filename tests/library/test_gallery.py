@@ -171,7 +171,9 @@ def test_review_asks_first_about_what_the_model_is_least_sure_of(gallery: Galler
     gallery.edit([6], Edit(lock=True))
     gallery.edit([5], Edit(caption="a giraffe"))
     assert gallery.review_queue(2) == [4, 3]
-    assert gallery.reviewed() == (1, 1)
+    gallery.edit([4], Edit(review="wrong"))
+    assert gallery.review_queue(2) == [3, 2]
+    assert gallery.reviewed() == (1, 1, 1)
 
 
 def test_words_are_shown_as_words(gallery: Gallery) -> None:

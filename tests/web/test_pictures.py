@@ -26,6 +26,19 @@ def sha_of(served: Served, path: Path) -> str:
     return found.content_hash
 
 
+def forget_thumbnails(served: Served) -> None:
+    shutil.rmtree(served.library.settings.data_dir / "thumbnails")
+
+
+@pytest.mark.parametrize("size", [240, 480])
+def test_those_of_lists_were_made_while_captioning(served: Served, client: httpx.Client, size: int) -> None:
+    path = served.album / "red one.jpg"
+    sha = sha_of(served, path)
+    path.unlink()
+    assert client.get(f"/api/v1/t/{sha}-{size}.jpg").status_code == 200
+    assert client.get(f"/api/v1/t/{sha}-1600.jpg").status_code == 404
+
+
 @pytest.mark.parametrize("size", [240, 480, 1600])
 def test_a_thumbnail_keeps_the_shape_and_nothing_else(unchanged: Served, reader: httpx.Client, size: int) -> None:
     sha = sha_of(unchanged, unchanged.album / "red one.jpg")
@@ -71,6 +84,7 @@ def test_a_picture_larger_than_allowed_is_not_decoded(served: Served, client: ht
     # A photo that was fine, and whose file is a bomb of the same state now.
     victim = served.album / "red one.jpg"
     sha, status = sha_of(served, victim), victim.stat()
+    forget_thumbnails(served)
     shutil.copyfile(bomb, victim)
     os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert client.get(f"/api/v1/t/{sha}-480.jpg").status_code == 404
@@ -147,6 +161,7 @@ def test_a_file_that_is_another_one_now_is_not_given(served: Served, client: htt
     path = served.album / "green one.jpg"
     number, sha = photo_at(served, path), sha_of(served, path)
     assert callable(change)
+    forget_thumbnails(served)
     change(path)
     for address in (f"/api/v1/photos/{number}/original", f"/api/v1/t/{sha}-480.jpg"):
         answer = client.get(address)

@@ -10,21 +10,28 @@ from typing import TYPE_CHECKING
 from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
+    from photoindex.catalogue.albums import Album
     from photoindex.catalogue.editor import Edit
-    from photoindex.library.gallery.facade import Gallery, ShownPhoto, caption_pieces
+    from photoindex.library.gallery.facade import QUEUES, Gallery, ReviewQueue
+    from photoindex.library.gallery.map import Cluster
     from photoindex.library.gallery.result_sets import ORDERS, ResultSet, SetOrder
+    from photoindex.library.gallery.shown_photo import ShownPhoto, caption_pieces
     from photoindex.library.gallery.snapshot import Snapshot
     from photoindex.media.thumbnail_pool import THUMBNAIL_SIZES, Dropped
 
 __all__ = [
-    "ORDERS", "THUMBNAIL_SIZES", "Dropped", "Edit", "Gallery", "ResultSet", "SetOrder", "ShownPhoto", "Snapshot",
+    "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "Album", "Cluster", "Dropped", "Edit",
+    "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot",
     "caption_pieces",
 ]  # fmt: skip
 
 _HOMES = {
     "photoindex.catalogue.editor": ("Edit",),
-    "photoindex.library.gallery.facade": ("Gallery", "ShownPhoto", "caption_pieces"),
+    "photoindex.catalogue.albums": ("Album",),
+    "photoindex.library.gallery.facade": ("QUEUES", "Gallery", "ReviewQueue"),
+    "photoindex.library.gallery.map": ("Cluster",),
     "photoindex.library.gallery.result_sets": ("ORDERS", "ResultSet", "SetOrder"),
+    "photoindex.library.gallery.shown_photo": ("ShownPhoto", "caption_pieces"),
     "photoindex.library.gallery.snapshot": ("Snapshot",),
     "photoindex.media.thumbnail_pool": ("THUMBNAIL_SIZES", "Dropped"),
 }

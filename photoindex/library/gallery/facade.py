@@ -10,55 +10,53 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
-from photoindex.catalogue import details, gallery_queries, jobs, term_vectors
-from photoindex.catalogue.batches import Batch
-from photoindex.catalogue.captions import ShownCaption, shown_captions
-from photoindex.catalogue.editor import Edit, Editor, new_edit
+from photoindex.catalogue import gallery_queries
+from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.fast_queries import Found, find_photos
 from photoindex.catalogue.gallery_queries import FailedFile
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
-from photoindex.language.analysis import STOP_WORDS, content_words, stem, words
+from photoindex.language.analysis import STOP_WORDS, words
 from photoindex.library.facade import Library
 from photoindex.library.gallery.background import Changes, IndexSync
+from photoindex.library.gallery.map import Clusters, Positions
 from photoindex.library.gallery.originals import Original, open_original
 from photoindex.library.gallery.readable import ReadableWords
 from photoindex.library.gallery.result_sets import ResultSet, ResultSets, SetOrder
+from photoindex.library.gallery.shown_photo import ShownPhoto, shown_photo
 from photoindex.library.gallery.snapshot import Snapshot, Snapshots
 from photoindex.media.thumbnail_pool import Source, ThumbnailPool
-from photoindex.search.ranking.highlight import marked
+from photoindex.system.lazy_imports import lazily
 from photoindex.types import Correction, Duplicate, Photo
 from photoindex.types.hit import Matched
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from photoindex.catalogue import details, editor, jobs, term_vectors
+    from photoindex.catalogue.albums import Album, Albums
+    from photoindex.catalogue.batches import Batch
+    from photoindex.catalogue.editor import Edit, Editor
     from photoindex.catalogue.status import Status
     from photoindex.types import Hit
+
+else:
+    # They need SQLAlchemy, which is imported behind the first answer.
+    details, jobs = lazily("photoindex.catalogue.details"), lazily("photoindex.catalogue.jobs")
+    editor, term_vectors = lazily("photoindex.catalogue.editor"), lazily("photoindex.catalogue.term_vectors")
 
 FIRST_PAGE: Final = 60  # photos whose reasons are worked out with the search itself
 SIMILAR: Final = 60
 COMPLETIONS: Final = 8
 LABELS: Final = 20
 SYNC_SECONDS: Final = 2.0  # that a search waits for the edits before it
+ReviewQueue = Literal["unsure", "newest", "later", "wrong"]
+QUEUES: Final[tuple[ReviewQueue, ...]] = get_args(ReviewQueue)
 MOST_EDITED: Final = 100_000  # photos in one edit
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPhoto:
-    """A photo in a list. ``score`` and ``matched`` are of a search; ``said``: see :class:`.result_sets.ResultSet`."""
-
-    id: int
-    content_hash: str
-    width: int
-    height: int
-    taken: str | None
-    caption: str
-    source: str
-    score: float | None = None
-    said: bool | None = None
-    matched: tuple[Matched, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +85,36 @@ class Gallery:
         self._database = library.database
         self._snapshots = Snapshots(self._database)
         self._sets = ResultSets()
+        self._positions = Positions(self._database)
         self.readable = ReadableWords(self.settings)
         self._sync = IndexSync(lambda: library.finder.sync())
         self.changes = Changes(self._snapshots)
         limit = self.settings.thumbnail_megabytes * 1_000_000
         self._thumbnails = ThumbnailPool(self.settings.data_dir / "thumbnails", limit, self.settings)
-        # What the first search needs is imported and opened once, and before anybody searches.
-        self._opened = threading.Thread(target=self._open, name="open-index", daemon=True)
-        self._opened.start()
+        self._opening = threading.Lock()
+        self._opened: threading.Thread | None = None
+
+    def prepare(self) -> threading.Thread:
+        """Have a thread import and open what the first search and the first edit need, which takes some hundred
+        milliseconds; return it. To be called when the server answers."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = threading.Thread(target=self._open, name="open-index", daemon=True)
+                self._opened.start()
+            return self._opened
 
     def _open(self) -> None:
         with suppress(PhotoindexError):  # told to whoever searches
             self.library.finder.full_text().completions("", 0)
         if not self.is_read_only:
             self._sync.request()  # edits of a server that was killed
+        with suppress(ImportError):
+            import_module("photoindex.catalogue.editor")
 
     def close(self) -> None:
         """Write what is still to be written, and end threads and decoding processes."""
-        self._opened.join()
+        if self._opened is not None:
+            self._opened.join()
         self.changes.close()
         self._sync.close()
         self._thumbnails.close()
@@ -122,19 +132,23 @@ class Gallery:
     # ---- lists ---------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
-        """All photos, in the order of the timeline."""
+        """All photos, hidden ones too, in the order of the timeline."""
         return self._snapshots.latest()
+
+    def timeline(self) -> Snapshot:
+        """All photos that are not hidden, in the order of the timeline."""
+        return self._snapshots.visible()
 
     def rows(self, snapshot: Snapshot, first: int, count: int) -> list[ShownPhoto]:
         """The photos of some rows of a snapshot."""
         rows = range(max(first, 0), min(first + count, snapshot.count))
         with self._database.ask() as asker:
             captions = shown_captions(asker, snapshot.ids[rows.start : rows.stop].tolist())
-        return [_shown(snapshot, row, captions) for row in rows]
+        return [shown_photo(snapshot, row, captions) for row in rows]
 
     def find(self, query: str) -> ResultSet:
         """Search. Raises :class:`photoindex.errors.QueryError`."""
-        self._opened.join()
+        self.prepare().join()
         self._sync.wait(SYNC_SECONDS)
         found = self.library.finder.rank(query, FIRST_PAGE)
         held = np.isin(found.photo_ids, self.snapshot().ids)  # a file that went a moment ago is left out
@@ -174,7 +188,7 @@ class Gallery:
         for photo_id, score, says in zip(ids, scores, said, strict=True):
             rows = snapshot.rows_of([photo_id])
             if rows.size:
-                photo = _shown(snapshot, int(rows[0]), captions)
+                photo = shown_photo(snapshot, int(rows[0]), captions)
                 shown.append(
                     dataclasses.replace(photo, score=score, said=says, matched=tuple(matched.get(photo_id, ())))
                 )
@@ -194,7 +208,7 @@ class Gallery:
         folded = words(last)
         if len(folded) != 1 or len(folded[0]) < 2 or ":" in last or last.startswith(("-", '"')):
             return []
-        self._opened.join()
+        self.prepare().join()
         return [
             f"{before}{space}{word}" for word in self.library.finder.full_text().completions(folded[0], COMPLETIONS)
         ]
@@ -221,7 +235,7 @@ class Gallery:
 
     def neighbours(self, photo_id: int) -> tuple[int | None, int | None]:
         """The photos before and after one in the timeline."""
-        snapshot = self.snapshot()
+        snapshot = self.timeline()
         rows = snapshot.rows_of([photo_id])
         if not rows.size:
             return None, None
@@ -231,7 +245,7 @@ class Gallery:
 
     def row_of(self, photo_id: int) -> int | None:
         """The place of a photo in the timeline."""
-        rows = self.snapshot().rows_of([photo_id])
+        rows = self.timeline().rows_of([photo_id])
         return int(rows[0]) if rows.size else None
 
     def history(self, photo_id: int) -> tuple[Correction, ...]:
@@ -256,11 +270,42 @@ class Gallery:
             files = gallery_queries.files_of(asker, photo_id) if photo_id is not None else []
         return [Source(*file) for file in files]
 
+    # ---- albums and the map --------------------------------------------------------------------------
+
+    @property
+    def albums(self) -> Albums:
+        """The albums of the library, and what is no duplicate."""
+        return self.library.albums
+
+    def album(self, number: int) -> tuple[Album, ResultSet]:
+        """An album and its photos that have a file, last added first, or what its query finds.
+
+        Raises :class:`photoindex.errors.AlbumError`, and :class:`photoindex.errors.QueryError` for a saved search.
+        """
+        found = self.albums.get(number)
+        if found.query is not None:
+            return found, self.find(found.query)
+        ids = np.array(self.albums.photos(number)[::-1], np.int64)
+        return found, self._set_of(ids[np.isin(ids, self.timeline().ids)])
+
+    def _set_of(self, ids: NDArray[np.int64]) -> ResultSet:
+        return self._sets.add("", ids, np.zeros(ids.size, np.float32), np.zeros(ids.size, np.bool_), {})
+
+    def places(self, west: float, south: float, east: float, north: float, across: int) -> Clusters:
+        """The photos with a position within a box of degrees, clustered by a grid of ``across`` cells to its width."""
+        return self._positions.clusters(self.snapshot(), (west, south, east, north), across)
+
+    def taken_at(self, west: float, south: float, east: float, north: float) -> ResultSet:
+        """The photos taken within a box of degrees, newest first."""
+        ids = self._positions.within(self.snapshot(), (west, south, east, north))
+        rows = np.sort(self.timeline().rows_of(ids))
+        return self._set_of(self.timeline().ids[rows])
+
     # ---- what people say -----------------------------------------------------------------------------
 
     @cached_property
     def _editor(self) -> Editor:
-        return Editor(self._database)  # the index follows behind
+        return editor.Editor(self._database)  # the index follows behind
 
     def edit(self, photo_ids: Sequence[int], change: Edit) -> tuple[str, int]:
         """Change what is said of photos; returns the edit's name, for :meth:`undo`, and how many photos it changed.
@@ -271,7 +316,7 @@ class Gallery:
             raise CorrectionError("nothing to change: give a caption, tags, or what to take away")
         if len(photo_ids) > MOST_EDITED:
             raise CorrectionError(f"{len(photo_ids):,} photos at once: at most {MOST_EDITED:,}")
-        name = new_edit()
+        name = editor.new_edit()
         changed = self._editor.apply(list(dict.fromkeys(photo_ids)), change, name)
         self._sync.request()
         return name, changed
@@ -282,17 +327,21 @@ class Gallery:
         self._sync.request()
         return undone
 
-    def review_queue(self, most: int, *, newest: bool = False) -> list[int]:
-        """Photos to review: those of whose caption the model is least sure, or the newest ones."""
-        if newest:
-            snapshot = self.snapshot()
+    def review_queue(self, most: int, queue: ReviewQueue = "unsure") -> list[int]:
+        """Photos to review: those of whose caption the model is least sure, the newest ones, those that were put off,
+        or those whose caption a person called wrong."""
+        if queue == "newest":
+            snapshot = self.timeline()
             order = np.argsort(-snapshot.added.view(np.int64), kind="stable")
             return [int(number) for number in snapshot.ids[order[:most]]]
         with self._database.ask() as asker:
-            return gallery_queries.least_sure(asker, most)
+            if queue == "unsure":
+                return gallery_queries.least_sure(asker, most)
+            return gallery_queries.in_review(asker, queue, most)
 
-    def reviewed(self) -> tuple[int, int]:
-        """How many captions of the model people kept, and how many they replaced by their own."""
+    def reviewed(self) -> tuple[int, int, int]:
+        """How many captions of the model people kept, how many they replaced by their own, and how many they called
+        wrong."""
         with self._database.ask() as asker:
             return gallery_queries.reviewed(asker)
 
@@ -326,11 +375,12 @@ class Gallery:
         batches = self.library.batches
         {"pause": batches.pause, "resume": batches.resume, "cancel": batches.cancel}[action](number)
 
-    def duplicates(self, near: int | None = None) -> list[tuple[Duplicate, ...]]:
-        """Groups of files with the same bytes, or that look alike; only photos that have a fingerprint are compared."""
+    def duplicates(self, near: int | None = None, *, decided: bool = False) -> list[tuple[Duplicate, ...]]:
+        """Groups of files with the same bytes, or that look alike; only photos that have a fingerprint are compared.
+        ``decided``: those that a person said are no duplicates, instead of the others."""
         from photoindex.library.duplicates import find_duplicates
 
-        return find_duplicates(self._database, near)
+        return find_duplicates(self._database, near, decided=decided)
 
     def counts(self) -> LibraryCounts:
         """What the library holds."""
@@ -359,28 +409,6 @@ class Gallery:
         return self.library.captioned_by()
 
 
-def _shown(snapshot: Snapshot, row: int, captions: Mapping[int, ShownCaption]) -> ShownPhoto:
-    photo_id = int(snapshot.ids[row])
-    caption = captions.get(photo_id)
-    return ShownPhoto(
-        id=photo_id,
-        content_hash=snapshot.content_hash(row),
-        width=int(snapshot.widths[row]),
-        height=int(snapshot.heights[row]),
-        taken=snapshot.taken_text(row),
-        caption=caption.text if caption else "",
-        source=caption.source if caption else "model",
-    )
-
-
 def _counted(values: Any) -> list[tuple[str, int]]:
     names, counts = np.unique(values, return_counts=True)
     return [(str(name), int(count)) for name, count in zip(names, counts, strict=True)]
-
-
-def caption_pieces(text: str, query: str, matched: Sequence[Matched]) -> list[tuple[str, bool]]:
-    """A caption in pieces; True marks the words that a search was about."""
-    stems = {stem(word) for word in content_words(query)}
-    return list(
-        marked(text, stems | {stem(reason.word) for reason in matched if reason.layer in ("caption", "person")})
-    )

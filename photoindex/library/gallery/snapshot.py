@@ -12,7 +12,7 @@ import posixpath
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -75,6 +75,8 @@ class Snapshot:
     folders: Codes
     tags: Codes  # a row a tag, of the photos in tagged
     tagged: NDArray[np.intp]
+    favourites: NDArray[np.bool_]
+    hidden: NDArray[np.bool_]
     _ascending: NDArray[np.intp] = field(repr=False)  # rows by id
 
     @property
@@ -90,7 +92,29 @@ class Snapshot:
 
     def _facts(self) -> tuple[NDArray[Any], ...]:
         times = self.taken.view(np.int64)  # NaT is equal to itself there
-        return self.ids, self.hashes, times, self.ratings, self.folders.codes, self.tags.codes, self.tagged
+        marks = self.ratings, self.favourites, self.hidden
+        return self.ids, self.hashes, times, *marks, self.folders.codes, self.tags.codes, self.tagged
+
+    def visible(self) -> Snapshot:
+        """Return the snapshot without hidden photos: itself where there are none."""
+        if not self.hidden.any():
+            return self
+        kept = np.flatnonzero(~self.hidden)
+        place = np.cumsum(~self.hidden) - 1  # of a row among those that are kept
+        tagged = ~self.hidden[self.tagged]
+
+        def of(codes: Codes) -> Codes:
+            return Codes(codes.names, codes.codes[kept])
+
+        columns: dict[str, Any] = {name: getattr(self, name)[kept] for name in _COLUMNS}
+        columns |= {name: of(getattr(self, name)) for name in ("cameras", "formats", "places", "folders")}
+        return replace(
+            self,
+            **columns,
+            tags=Codes(self.tags.names, self.tags.codes[tagged]),
+            tagged=place[self.tagged[tagged]].astype(np.intp),
+            _ascending=np.argsort(self.ids[kept], kind="stable"),
+        )
 
     def rows_of(self, photo_ids: Sequence[int] | Integers) -> NDArray[np.intp]:
         """Return the rows of those of these photos that are here, in their order."""
@@ -135,6 +159,11 @@ class Snapshot:
         return self.tags.counts(np.flatnonzero(chosen[self.tagged]), most)
 
 
+_COLUMNS: Final = (
+    "ids", "hashes", "widths", "heights", "taken", "added", "ratings", "sizes", "favourites", "hidden",
+)  # fmt: skip
+
+
 class Snapshots:
     """The latest snapshot, read again when the catalogue has changed, and not too often. Safe between threads."""
 
@@ -142,6 +171,7 @@ class Snapshots:
         self._database = database
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
+        self._visible: Snapshot | None = None  # of the latest
         self._version: Any = None  # SQLite's, of the latest
         self._read_at = -1e9
         self._read_seconds = 0.0
@@ -156,11 +186,21 @@ class Snapshots:
                 started = time.monotonic()
                 read = read_snapshot(self._database, 1 if self._latest is None else self._latest.revision + 1)
                 if self._latest is None or not read.is_like(self._latest):
-                    self._latest = read
+                    self._latest, self._visible = read, None
                 self._version = version
                 self._read_at = time.monotonic()
                 self._read_seconds = self._read_at - started
             return self._latest
+
+    def visible(self) -> Snapshot:
+        """Return the latest snapshot without hidden photos."""
+        latest = self.latest()
+        with self._lock:
+            if latest is not self._latest:
+                return latest.visible()
+            if self._visible is None:
+                self._visible = latest.visible()
+            return self._visible
 
     def state(self) -> tuple[int, Any]:
         """Return what differs after every change: the latest snapshot's revision, and that of the catalogue."""
@@ -182,9 +222,9 @@ def read_snapshot(database: Database, revision: int) -> Snapshot:
         roots = gallery_queries.root_paths(asker)
     rows = [row for row in rows if _is_hash(row[1])]
     count = len(rows)
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 14
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 16
     (ids, hashes, widths, heights, taken, cameras, ratings, added, formats, countries, cities, sizes, root_ids,
-     relatives) = columns  # fmt: skip
+     relatives, favourites, hidden) = columns  # fmt: skip
     id_column = np.array(ids, np.int64)
     times = _times(taken)
     # Newest first; NaT is the smallest number there is, so that it comes last.
@@ -224,6 +264,8 @@ def read_snapshot(database: Database, revision: int) -> Snapshot:
         folders=coded(folders),
         tags=Codes.of((text for _, text in held), len(held)),
         tagged=np.array([row for row, _ in held], np.intp),
+        favourites=_numbers(favourites, np.bool_)[order],
+        hidden=_numbers(hidden, np.bool_)[order],
         _ascending=ascending,
     )
 

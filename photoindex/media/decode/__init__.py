@@ -3,8 +3,24 @@
 Nothing here writes to a photo, and nothing here needs torch, the catalogue or the full-text index.
 """
 
-from photoindex.media.decode.photo import decode_photo, describe_photo
+from photoindex.media.decode.photo import (
+    LIST_SIDES,
+    decode_photo,
+    decode_with_thumbnails,
+    describe_photo,
+    make_thumbnails,
+)
 from photoindex.media.decode.readers import list_readers, readable_formats
 from photoindex.media.decode.workers import Decoder, Decoding
 
-__all__ = ["Decoder", "Decoding", "decode_photo", "describe_photo", "list_readers", "readable_formats"]
+__all__ = [
+    "LIST_SIDES",
+    "Decoder",
+    "Decoding",
+    "decode_photo",
+    "decode_with_thumbnails",
+    "describe_photo",
+    "list_readers",
+    "make_thumbnails",
+    "readable_formats",
+]

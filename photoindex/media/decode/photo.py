@@ -8,6 +8,7 @@ stored pixels.
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import warnings
 from collections.abc import Iterator
@@ -28,10 +29,10 @@ from photoindex.media.decode.signatures import DIB_SUFFIX, claimed_format, lossl
 from photoindex.media.formats import HEIC, JPEG_XL, RAW
 from photoindex.media.metadata import png
 from photoindex.media.metadata.blocks import Blocks, find_blocks
-from photoindex.media.metadata.read import describe, orientation_of
+from photoindex.media.metadata.read import Description, describe, orientation_of
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import open_regular
-from photoindex.types import DecodedPhoto
+from photoindex.types import DecodedPhoto, PhotoFacts, Written
 
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic
 # filter; Pillow's Image.thumbnail uses the same factor.
@@ -41,6 +42,10 @@ REDUCING_GAP = 2
 DRAFT_GAP = 1.25
 BAND_PIXELS = 4_000_000
 VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be too little for some formats
+
+LIST_SIDES = (480, 240)  # pixels, of the longer sides of the thumbnails that lists show
+THUMBNAIL_QUALITY = 80
+NOT_DESCRIBED = Description(PhotoFacts("", 0, 0), Written())
 
 IMAGE_WIDTH = 256
 PLANAR_CONFIGURATION = 284  # TIFF 6.0: 2 for planes
@@ -68,9 +73,28 @@ def decode_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     :class:`OversizedPhoto` (more than ``max_pixels``, or than memory holds) or :class:`UnreadablePhoto`
     (no permission, not there, not a file, input/output error).
     """
+    return _decode_file(path, size, max_pixels, ())
+
+
+def decode_with_thumbnails(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    """Read ``path`` as :func:`decode_photo` does, with thumbnails of the sizes that lists show."""
+    return _decode_file(path, size, max_pixels, LIST_SIDES)
+
+
+def make_thumbnails(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    """Return an upright JPEG of ``path`` without metadata, ``size`` pixels on its longer side or the photo's own if it
+    is smaller, and those of the sizes of lists that are smaller still. The answer has no pixels, and no facts but the
+    size.
+
+    Raises as :func:`decode_photo` does.
+    """
+    return _decode_file(path, 0, max_pixels, (size, *(side for side in LIST_SIDES if side < size <= LIST_SIDES[0])))
+
+
+def _decode_file(path: Path, size: int, max_pixels: int, sides: tuple[int, ...]) -> DecodedPhoto:
     try:
         with _file(path) as file, _limits(max_pixels):
-            return _decode(file, path, size, max_pixels)
+            return _decode(file, path, size, max_pixels, sides)
     except (MemoryError, Image.DecompressionBombError) as error:
         raise OversizedPhoto(
             f"{shown(path)} needs more memory than can be had here; make a smaller copy of it"
@@ -130,18 +154,18 @@ def _limits(max_pixels: int) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int, sides: tuple[int, ...] = ()) -> DecodedPhoto:
     head = _head(file, path)
     if is_raw(head, path):
         try:
-            return _decode_raw(file, path, size, max_pixels)
+            return _decode_raw(file, path, size, max_pixels, sides)
         except NotRaw:  # another kind of file, under a name like IMG_1.dng
             file.seek(0)
     image, blocks = _open(file, head, path)
-    return _finish(image, blocks, path, size, max_pixels, file)
+    return _finish(image, blocks, path, size, max_pixels, sides, file)
 
 
-def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int, sides: tuple[int, ...]) -> DecodedPhoto:
     library = rawpy()
     if library is None:
         raise failures.missing_plugin(path, "a camera's raw photo", RAW)
@@ -155,7 +179,7 @@ def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int) -> Decod
         raise error if isinstance(error, NotRaw) else MemoryError from error
     except Exception as error:
         raise failures.failure_of(path, error) from error
-    photo = _finish(raw.picture, raw.blocks, path, size, max_pixels)
+    photo = _finish(raw.picture, raw.blocks, path, size, max_pixels, sides)
     facts = dataclasses.replace(
         photo.facts, format=path.suffix[1:].upper() or "RAW", width=raw.width, height=raw.height
     )
@@ -163,37 +187,39 @@ def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int) -> Decod
 
 
 def _finish(
-    image: Image.Image, blocks: Blocks, path: Path, size: int, max_pixels: int, file: BinaryIO | None = None
-) -> DecodedPhoto:
-    """The pixels of an opened picture, which is closed, and what is said of it. ``file`` is what it was opened from."""
+    image: Image.Image, blocks: Blocks, path: Path, size: int, max_pixels: int, sides: tuple[int, ...],
+    file: BinaryIO | None = None,
+) -> DecodedPhoto:  # fmt: skip
+    """The pixels of an opened picture, which is closed, what is said of it, and thumbnails of these ``sides``, largest
+    first. ``file`` is what it was opened from. With size 0 there are only thumbnails."""
     width, height = image.size
     try:
         if width * height > max_pixels:
             raise failures.oversized(path, width, height, max_pixels)
         # JPEGs can be decoded small, and a HEIC may bring a small copy; then image.size shrinks, and the box is the
         # photo's exact extent within it.
-        least = math.ceil(size * DRAFT_GAP)
-        draft = image.draft(None, (least, least))
+        draft = image.draft(None, _draft_size(image.size, size, max(sides, default=0)))
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
-        found = describe(image, image.format or "", image.size, path, blocks=blocks)
+        found = describe(image, image.format or "", image.size, path, blocks=blocks) if size else NOT_DESCRIBED
         _load(image, path, file)
         orientation = 1 if _lies_upright(image) else orientation_of(image, blocks)
         box = draft[1] if draft else (0, 0, *image.size)
         full_width, full_height = (width, height) if draft else image.size
         upright = (full_height, full_width) if orientation >= 5 else (full_width, full_height)
+        turn = _UPRIGHT.get(orientation)
         try:
-            square = _square(image, (box[2], box[3]), size)
+            square = _shrunk(image, (box[2], box[3]), (size, size), turn) if size else None
+            thumbnails = _thumbnails(image, (box[2], box[3]), (full_width, full_height), sides, turn)
         except (ValueError, OSError) as error:  # a colour model that Pillow reads but cannot convert
             raise failures.failure_of(path, error) from error
-        if orientation in _UPRIGHT:
-            square = square.transpose(_UPRIGHT[orientation])
         return DecodedPhoto(
             facts=dataclasses.replace(found.facts, width=upright[0], height=upright[1]),
-            pixels=np.array(square, dtype=np.uint8),
+            pixels=np.zeros((0, 0, 3), np.uint8) if square is None else np.array(square, dtype=np.uint8),
             written=found.written,
             sidecars=found.sidecars,
             problems=found.problems,
-            fingerprint=fingerprint_of(square),
+            fingerprint=b"" if square is None else fingerprint_of(square),
+            thumbnails=thumbnails,
         )
     except DamagedPhoto as error:
         # Decoders that get no more memory say no more than that they failed.
@@ -204,6 +230,35 @@ def _finish(
         ) from error
     finally:
         image.close()
+
+
+def _draft_size(extent: tuple[int, int], size: int, side: int) -> tuple[int, int]:
+    """Return the least width and height that a JPEG is decoded to, for ``size`` pixels and a thumbnail of ``side``."""
+    least = math.ceil(size * DRAFT_GAP)
+    scale = side / max(extent)
+    return max(least, math.ceil(extent[0] * scale), 1), max(least, math.ceil(extent[1] * scale), 1)
+
+
+def _thumbnails(
+    image: Image.Image, extent: tuple[float, float], full: tuple[int, int], sides: tuple[int, ...],
+    turn: Image.Transpose | None,
+) -> dict[int, bytes]:  # fmt: skip
+    """Return upright JPEGs by their longer sides; none is larger than the photo, whose size is ``full``."""
+    made: dict[int, bytes] = {}
+    picture: Image.Image | None = None
+    for side in sides:
+        scale = min(1.0, side / max(full))
+        wanted = max(1, round(full[0] * scale)), max(1, round(full[1] * scale))
+        if picture is None:
+            picture = _shrunk(image, extent, wanted, None)
+        else:
+            picture = picture.resize(wanted, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
+        upright = picture.copy() if turn is None else picture.transpose(turn)
+        upright.info.clear()  # Pillow would write the photo's comment into the new file
+        buffer = io.BytesIO()
+        upright.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
+        made[side] = buffer.getvalue()
+    return made
 
 
 def _upright_size(image: Image.Image, blocks: Blocks) -> tuple[int, int]:
@@ -313,11 +368,13 @@ def _load(image: Image.Image, path: Path, file: BinaryIO | None) -> None:
         raise failures.failure_of(path, error) from error
 
 
-def _square(image: Image.Image, extent: tuple[float, float], size: int) -> Image.Image:
-    """The part ``extent`` (width, height) of ``image``, from its upper left, as RGB of ``size`` x ``size``."""
+def _shrunk(
+    image: Image.Image, extent: tuple[float, float], size: tuple[int, int], turn: Image.Transpose | None
+) -> Image.Image:
+    """The part ``extent`` (width, height) of ``image``, from its upper left, as RGB of ``size``, then turned."""
     width, height = image.size
-    across = max(1, int(extent[0] / size / REDUCING_GAP))
-    down = max(1, int(extent[1] / size / REDUCING_GAP))
+    across = max(1, int(extent[0] / size[0] / REDUCING_GAP))
+    down = max(1, int(extent[1] / size[1] / REDUCING_GAP))
     profile = profile_of(image)
     mode = "RGB" if profile is None else profile.mode
     levels = levels_of(image)
@@ -333,5 +390,6 @@ def _square(image: Image.Image, extent: tuple[float, float], size: int) -> Image
             small.paste(flatten(band, mode, levels).reduce((across, down)), (0, top // down))
     # The last column and row of averages may stand for fewer pixels; the fractional box keeps the proportions exact.
     box = (0.0, 0.0, extent[0] / across, extent[1] / down)
-    square = small.resize((size, size), Image.Resampling.BICUBIC, box=box)
-    return square if profile is None else profile.to_srgb(square)
+    shrunk = small.resize(size, Image.Resampling.BICUBIC, box=box)
+    shrunk = shrunk if profile is None else profile.to_srgb(shrunk)
+    return shrunk if turn is None else shrunk.transpose(turn)

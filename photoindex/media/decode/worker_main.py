@@ -2,8 +2,9 @@
 
 A worker lives on its standard input and output. The first line it gets is a JSON object with ``function``
 (``module:name``), ``size`` and ``max_pixels``; it answers with a line ``{"ready": true}``. Then each line in is the
-path of one photo (a JSON string), and each answer is a line of JSON, followed by the pixels where there are some. No
-pickles: a decoder that was taken over by a crafted photo must not be able to make its parent run anything.
+path of one photo (a JSON string), and each answer is a line of JSON, followed by the pixels and the thumbnails where
+there are some. No pickles: a decoder that was taken over by a crafted photo must not be able to make its parent run
+anything.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ NICENESS = 5  # the person at the machine comes first
 # RGB, and room to work, some of it for the threads that a decoder starts for each core.
 BYTES_PER_PIXEL = 4
 ROOM_TO_WORK = 64 << 20
+MOST_THUMBNAIL_BYTES = 64 << 20
 ROOM_PER_CORE = 16 << 20
 
 
@@ -95,17 +97,29 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
         return (kind if known else PhotoError)(str(answer["message"]))
     facts, written = json_form.facts_from(answer["facts"]), json_form.written_from(answer["written"])
     sidecars, problems = str(answer["sidecars"]), tuple(map(str, answer["problems"]))
-    pixels = stream.read(size * size * 3)
-    if len(pixels) < size * size * 3:
+    side = size if answer["pixels"] else 0
+    pixels = _read(stream, side * side * 3)
+    square = np.frombuffer(pixels, np.uint8).reshape(side, side, 3).copy()
+    thumbnails = {}
+    for longest, length in answer["thumbnails"]:
+        if not 0 < int(length) <= MOST_THUMBNAIL_BYTES:
+            raise ValueError(length)
+        thumbnails[int(longest)] = _read(stream, int(length))
+    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]), thumbnails)
+
+
+def _read(stream: BinaryIO, length: int) -> bytes:
+    found = stream.read(length)
+    if len(found) < length:
         raise EOFError
-    square = np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy()
-    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]))
+    return found
 
 
 def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, max_pixels: int) -> None:
     try:
         photo = function(path, size, max_pixels)
-        if photo.pixels.shape != (size, size, 3) or photo.pixels.dtype != np.uint8:
+        has_pixels = photo.pixels.size > 0 or not photo.thumbnails
+        if (has_pixels and photo.pixels.shape != (size, size, 3)) or photo.pixels.dtype != np.uint8:
             raise ValueError(f"decoded to {photo.pixels.dtype} {photo.pixels.shape}")
     except PhotoError as error:
         _answer(answers, {"error": type(error).__name__, "message": str(error)})
@@ -120,13 +134,15 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
             "sidecars": photo.sidecars,
             "problems": photo.problems,
             "fingerprint": photo.fingerprint.hex(),
+            "pixels": has_pixels,
+            "thumbnails": [[side, len(picture)] for side, picture in photo.thumbnails.items()],
         }
-        _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes())
+        _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes(), *photo.thumbnails.values())
 
 
-def _answer(answers: BinaryIO, header: dict[str, Any], pixels: bytes = b"") -> None:
+def _answer(answers: BinaryIO, header: dict[str, Any], *parts: bytes) -> None:
     try:
-        answers.write(json.dumps(header).encode("ascii") + b"\n" + pixels)
+        answers.write(b"".join((json.dumps(header).encode("ascii"), b"\n", *parts)))
         answers.flush()
     except OSError:
         os._exit(0)  # nobody is listening any more

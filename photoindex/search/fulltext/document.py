@@ -31,7 +31,7 @@ from photoindex.search.fulltext.reader import (
     VALUE_FIELDS,
 )
 from photoindex.search.query import numbers
-from photoindex.search.query.clauses import FORMAT, path_key
+from photoindex.search.query.clauses import FORMAT, HIDDEN, path_key
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
 from photoindex.types.hit import PhotoFacts
 
@@ -86,7 +86,8 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
     tags, title, people = terms("tag", "keyword"), terms("title"), terms("person")
     places = [words_of(facts.place)] if facts and facts.place else []
     text, rest = _shortened(photo.caption.text)
-    known = {"caption": by_person, "keywords": bool(tags), "rating": facts is not None and facts.rating is not None}
+    known = {"caption": by_person, "keywords": bool(tags), "rating": facts is not None and facts.rating is not None,
+             "favourite": photo.favourite, HIDDEN: photo.hidden}  # fmt: skip
     return Document(
         photo_id=photo.id,
         caption=text,

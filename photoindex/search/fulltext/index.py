@@ -32,6 +32,7 @@ from photoindex.search.query.syntax import ParsedQuery, require_all
 from photoindex.search.ranking.explain import reasons
 from photoindex.search.ranking.matcher import Matcher
 from photoindex.search.ranking.spelling import corrections
+from photoindex.search.ranking.visible import find_visible
 from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.terms.matrix import TermSource, stand_ins_of, terms_of
 from photoindex.types.hit import Match
@@ -357,7 +358,7 @@ def check_limit(limit: int | None) -> None:
 
 
 def _answer(matcher: Matcher, documents: Documents, parsed: ParsedQuery, limit: int | None) -> list[Match]:
-    answer = matcher.find(parsed.root)
+    answer = find_visible(matcher, parsed.root)
     ids = np.flatnonzero(answer.mask)
     worth = answer.scores[ids]
     if limit is not None and 0 < limit < ids.size:  # sorting all would take longer than the rest of the search

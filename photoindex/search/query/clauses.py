@@ -62,12 +62,15 @@ WITH_COMMON_WORDS: Final = {"names": ("names",), "camera": ("camera", "lens"), "
 # Facts of a photo that `has:` asks for. A date is one that was read, not the file's modification time; a caption is
 # one that a person wrote.
 HAS: Final = (
-    "gps", "date", "camera", "lens", "place", "caption", "title", "keywords", "people", "rating",
+    "gps", "date", "camera", "lens", "place", "caption", "title", "keywords", "people", "rating", "favourite",
+    "hidden",
 )  # fmt: skip
-NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, "has", "format", "path"})
+HIDDEN: Final = "hidden"  # a photo with this fact is found only by who asks for it
+NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, "has", "is", "format", "path"})
 FORMAT: Final = "format="  # before a format's name, among the facts
 
-_SAME: Final = {"keyword": "keywords", "tag": "keywords", "tags": "keywords", "person": "people", "stars": "rating"}
+_SAME: Final = {"keyword": "keywords", "tag": "keywords", "tags": "keywords", "person": "people", "stars": "rating",
+         "favorite": "favourite", "favourites": "favourite", "favorites": "favourite"}  # fmt: skip
 # Names of formats as suffixes have them -> as decoders do.
 _FORMATS: Final = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "j2k": "jpeg2000"}
 # Names that other programs have for fields -> ours.
@@ -76,7 +79,7 @@ _OTHER_NAMES: Final = {
     "city": "place", "country": "place", "where": "place", "who": "person", "face": "person", "faces": "person",
     "make": "camera", "model": "camera", "iso": "camera", "type": "format", "ext": "format", "extension": "format",
     "filetype": "format", "day": "taken", "month": "taken", "time": "taken", "before": "taken", "after": "taken",
-    "since": "taken", "is": "has", "description": "caption", "object": "label", "star": "rating", "score": "rating",
+    "since": "taken", "description": "caption", "object": "label", "star": "rating", "score": "rating",
     "size": "megapixels",
 }  # fmt: skip
 _FUZZY: Final = re.compile(r"(?P<text>.*[^~])~+(?P<distance>[12]?)")

@@ -246,7 +246,7 @@ class _Parser:
         name, text = token.field or "", token.text
         if name in TAKEN:
             return [taken_node(text, self._today)]
-        if name == "has":
+        if name in ("has", "is"):
             return [has_node(text)]
         if name in numbers.NUMBERS:
             return [number_node(name, text)]

@@ -13,6 +13,7 @@ import numpy as np
 from photoindex.search.query.syntax import ParsedQuery, require_all
 from photoindex.search.ranking.explain import locate, reasons
 from photoindex.search.ranking.matcher import Matcher
+from photoindex.search.ranking.visible import find_visible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class RankedPhotos(NamedTuple):
 def rank(matcher: Matcher, documents: Documents, parsed: ParsedQuery, explained: int) -> RankedPhotos:
     """Return all that is found: first what says it, then what comes near, each best first; with the reasons for the
     first ``explained`` photos."""
-    found = matcher.find(parsed.root)
+    found = find_visible(matcher, parsed.root)
     ids = np.flatnonzero(found.mask)
     said = matcher.by_words_alone().find(require_all(parsed.root)).mask[ids]
     order = np.lexsort((-found.scores[ids], ~said))
@@ -54,7 +55,7 @@ def explain(
     matcher: Matcher, documents: Documents, parsed: ParsedQuery, photo_ids: Sequence[int]
 ) -> Mapping[int, tuple[Matched, ...]]:
     """Return the reasons for those of these photos that the query finds."""
-    mask = matcher.find(parsed.root).mask
+    mask = find_visible(matcher, parsed.root).mask
     order = np.argsort(documents.photo_ids, kind="stable")
     wanted = np.array(photo_ids, np.int64)
     if not order.size or not wanted.size:

@@ -34,15 +34,15 @@ export async function api(path, { method = "GET", body, signal } = {}) {
   return found;
 }
 
-/** Show a message for some seconds; `undo` gives it a button. */
-export function toast(text, { undo = null, bad = false } = {}) {
-  const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text));
+/** Show a message for some seconds; `undo` gives it a button, `done` is called when nobody pressed it. */
+export function toast(text, { undo = null, bad = false, done = null, link = "" } = {}) {
+  const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text, link));
   const remove = () => shown.remove();
   if (undo) {
-    shown.append(make("button", { type: "button", click: () => { remove(); undo(); } }, "Undo"));
+    shown.append(make("button", { type: "button", click: () => { remove(); clearTimeout(timer); undo(); } }, "Undo"));
   }
   document.getElementById("toasts").replaceChildren(shown);
-  setTimeout(remove, (undo ? UNDO_SECONDS : 5) * 1000);
+  const timer = setTimeout(() => { remove(); done?.(); }, (undo ? UNDO_SECONDS : 5) * 1000);
 }
 
 let lastEdit = sessionStorage.getItem("last-edit");
@@ -134,7 +134,7 @@ export function onKey(key, act) {
 }
 
 let waitsForSecond = false;
-const places = { t: "", m: "about", r: "review", f: "failures", j: "jobs", d: "duplicates", s: "stats" };
+const places = { t: "", m: "about", r: "review", f: "failures", j: "jobs", d: "duplicates", s: "stats", a: "albums", p: "map" };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;

@@ -1,6 +1,6 @@
 // One photo: correcting it in place, with undo, and the keys.
 
-import { edit, load, localise, onKey, readOnly, toast, undo } from "./app.js";
+import { api, edit, load, localise, onKey, readOnly, toast, undo } from "./app.js";
 
 const stage = () => document.getElementById("photo");
 const id = () => Number(stage().dataset.id);
@@ -14,7 +14,7 @@ function arrange() {
   localise(stage());
   if (readOnly) return;
   for (const button of stage().querySelectorAll("button:disabled")) button.disabled = false;
-  for (const part of ["#edit", "#tagger"]) find(part).hidden = false;
+  for (const part of ["#edit", "#tagger", "#albumadder"]) find(part).hidden = false;
 }
 
 function openEditor() {
@@ -39,6 +39,43 @@ function say(caption) {
   edit({ ids: [id()], caption }, "Caption changed", reload);
 }
 
+const one = () => ({ ids: [id()] });
+const stars = () => Number(find("#marks").dataset.rating);
+const isOn = (selector) => find(selector).getAttribute("aria-pressed") === "true";
+
+function rate(rating) {
+  if (readOnly || rating < -1 || rating > 5) return;
+  edit({ ...one(), rating }, rating > 0 ? "★".repeat(rating) : rating < 0 ? "Rejected" : "No stars", reload);
+}
+
+function favourite() {
+  if (!readOnly) edit({ ...one(), favourite: !isOn("#favourite") }, isOn("#favourite") ? "No longer a favourite" : "Favourite", reload);
+}
+
+function hide() {
+  if (!readOnly) edit({ ...one(), hidden: !isOn("#hide") }, isOn("#hide") ? "Shown again" : "Hidden from timeline and searches", reload);
+}
+
+async function putIntoAlbum(name) {
+  try {
+    const { id: album } = await api("albums/fill", { method: "POST", body: { name, ...one() } });
+    toast(`Added to “${name}”`, { undo: () => takeFromAlbum(album, name) });
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+  await reload();
+}
+
+async function takeFromAlbum(album, name) {
+  try {
+    await api(`albums/${album}`, { method: "POST", body: one() });
+    toast(`Taken out of “${name}”`, { undo: () => putIntoAlbum(name) });
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+  await reload();
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || !stage().contains(button)) {
@@ -51,12 +88,20 @@ document.addEventListener("click", (event) => {
   else if (caption) say(caption);
   else if (untag) edit({ ids: [id()], untags: [untag] }, `Took away “${untag}”`, reload);
   else if (name) undo(name, reload);
+  else if (button.id === "favourite") favourite();
+  else if (button.id === "hide") hide();
+  else if (button.dataset.album) takeFromAlbum(button.dataset.album, button.dataset.name);
+  else if (button.dataset.rating) rate(Number(button.dataset.rating));
 });
 
 document.addEventListener("submit", (event) => {
   if (!stage().contains(event.target)) return;
   event.preventDefault();
   if (event.target.id === "editor") say(find("#words").value.trim());
+  if (event.target.id === "albumadder") {
+    const name = find("#albumname").value.trim();
+    if (name) putIntoAlbum(name).then(() => find("#albumname").focus());
+  }
   if (event.target.id === "tagger") {
     const tag = find("#tag").value.trim();
     if (tag) edit({ ids: [id()], tags: [tag] }, `Tagged “${tag}”`, reload).then(() => find("#tag").focus());
@@ -84,6 +129,10 @@ function zoom(event) {
 const follow = (selector) => () => { const link = find(selector); if (link?.href) location.href = link.href; };
 onKey("e", (event) => { event.preventDefault(); openEditor(); });
 onKey("z", () => zoom());
+onKey("f", favourite);
+onKey("h", hide);
+onKey("+", () => rate(stars() + 1));
+onKey("-", () => rate(stars() - 1));
 onKey("s", follow("#similar"));
 onKey("ArrowLeft", follow(".prev"));
 onKey("ArrowRight", follow(".next"));

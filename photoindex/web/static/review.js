@@ -1,4 +1,4 @@
-// Review by keyboard: y right, 1 2 3 another caption, e write one, t tag, l later.
+// Review by keyboard: y right, w wrong, 1 2 3 another caption, e write one, t tag, l later, k go on without a word.
 
 import { edit, onKey, readOnly, root } from "./app.js";
 
@@ -31,7 +31,9 @@ if (place) {
     right: () => say({ lock: true }, "Kept"),
     edit: () => { find("#words").value = find("#caption").textContent; open("#editor", "#words"); find("#words").select(); },
     tag: () => open("#tagger", "#tag"),
-    later: goOn,
+    wrong: () => say({ review: "wrong" }, "Called wrong"),
+    later: () => say({ review: "later" }, "Put off"),
+    skip: goOn,
   };
 
   place.addEventListener("click", (event) => {
@@ -55,7 +57,9 @@ if (place) {
   onKey("y", acts.right);
   onKey("e", (event) => { event.preventDefault(); acts.edit(); });
   onKey("t", (event) => { event.preventDefault(); acts.tag(); });
-  onKey("l", goOn);
+  onKey("w", acts.wrong);
+  onKey("l", acts.later);
+  onKey("k", goOn);
   for (const number of ["1", "2", "3"]) {
     onKey(number, () => {
       const caption = place.querySelectorAll(".candidates button")[Number(number) - 1]?.dataset.caption;

@@ -1,6 +1,6 @@
 // Search as you type: the newest query wins, older ones are aborted, and the address is the query.
 
-import { edit, load, localise, onChange, onKey, readOnly, root, toast } from "./app.js";
+import { api, edit, load, localise, make, onChange, onKey, readOnly, root, toast } from "./app.js";
 
 const PAUSE = 60; // milliseconds; a letter typed sooner replaces the one before
 const box = document.getElementById("q");
@@ -36,8 +36,10 @@ async function showAt(url, { push = true, focus = false } = {}) {
 
 function arrange() {
   localise(document.getElementById("results"));
-  const form = document.getElementById("tagall");
-  if (form && !readOnly) form.hidden = false;
+  for (const name of ["tagall", "keep"]) {
+    const form = document.getElementById(name);
+    if (form && !readOnly) form.hidden = false;
+  }
 }
 
 box.addEventListener("input", () => {
@@ -73,7 +75,24 @@ addEventListener("popstate", () => {
   showAt(location.href, { push: false });
 });
 
+async function keepAsAlbum(name, how) {
+  const { set, query } = document.getElementById("results").dataset;
+  const search = how === "search";
+  try {
+    const made = await api(search ? "albums" : "albums/fill", { method: "POST", body: search ? { name, query } : { name, set } });
+    const link = make("a", { href: `${root}/album/${made.id}` }, name);
+    toast(search ? "Saved as " : `${made.changed.toLocaleString()} added to `, { link });
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+}
+
 document.getElementById("main").addEventListener("submit", (event) => {
+  if (event.target.id === "keep") {
+    event.preventDefault();
+    const name = event.target.elements.name.value.trim();
+    if (name) keepAsAlbum(name, event.submitter?.value ?? "search");
+  }
   if (event.target.id !== "tagall") return;
   event.preventDefault();
   const tag = event.target.elements.tag.value.trim();

@@ -60,7 +60,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullText]:
                        lens="RF 50mm F1.8", latitude=38.7, longitude=-9.1, place=Place("Lisbon", country="Portugal")),
             (Path("/photos/2019", path),), (), Caption(text, "user" if number == 3 else "model", datetime(2024, 5, 1)),
             candidates=(Caption("a dog", "model", datetime(2024, 5, 1)),),
-            terms=tuple(Term(text, 1.0, kind) for kind, text in TERMS),
+            terms=tuple(Term(text, 1.0, kind) for kind, text in TERMS), favourite=number == 1, hidden=number == 9,
         )
         for number, (taken, text, path) in enumerate(zip(TAKEN, captions, paths, strict=True), 1)
     ]  # fmt: skip

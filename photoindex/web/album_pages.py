@@ -1,0 +1,59 @@
+"""The pages of albums and the map."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from photoindex.library.gallery import Gallery
+from photoindex.web import calls
+from photoindex.web.calls import Call
+from photoindex.web.pages import PAGE, Pages
+from photoindex.web.static import StaticFiles
+
+# Searches that every library has as albums: their names and queries.
+STANDING: Final = (
+    ("Favourites", "is:favourite"), ("Four stars and more", "rating:>=4"), ("Your own words", "has:caption"),
+    ("Hidden", "is:hidden"),
+)  # fmt: skip
+NEAREST: Final = 40  # clusters that are listed beside the map
+
+
+class AlbumPages:
+    """The pages; each method takes a :class:`Call`, and returns a template's name and what fills it."""
+
+    def __init__(self, gallery: Gallery, pages: Pages, files: StaticFiles) -> None:
+        self._gallery = gallery
+        self._pages = pages
+        self._files = files
+
+    def albums(self, _call: Call) -> tuple[str, dict[str, Any]]:
+        return "albums.html", {
+            "page": "albums", "title": "Albums", "albums": self._gallery.albums.all(), "standing": STANDING
+        }  # fmt: skip
+
+    def album(self, call: Call) -> tuple[str, dict[str, Any]]:
+        album, found = self._gallery.album(call.number("id"))
+        first = call.whole("from", 0, 0, 2**31)
+        hits = [self._pages.hit(photo, found.query) for photo in self._gallery.page(found, "best", first, PAGE)]
+        return "album.html", {
+            "page": "albums", "title": album.name, "album": album, "found": found, "hits": hits, "first": first,
+            "after": first + PAGE if first + PAGE < found.total else None, "place": "", "back": "albums",
+        }  # fmt: skip
+
+    def map(self, call: Call) -> tuple[str, dict[str, Any]]:
+        found = self._gallery.places(-180, -90, 180, 90, 36)
+        return "map.html", {
+            "page": "map", "title": "Map", "found": found, "clusters": found.clusters[:NEAREST],
+            "land": self._files.address("land.json"),
+        }  # fmt: skip
+
+    def place(self, call: Call) -> tuple[str, dict[str, Any]]:
+        """The photos of a box of degrees."""
+        text = call.query.get("box", "")
+        found = self._gallery.taken_at(*calls.box(text))
+        first = call.whole("from", 0, 0, 2**31)
+        hits = [self._pages.hit(photo, "") for photo in self._gallery.page(found, "best", first, PAGE)]
+        return "album.html", {
+            "page": "map", "title": "Photos of a place", "album": None, "found": found, "hits": hits, "first": first,
+            "after": first + PAGE if first + PAGE < found.total else None, "place": text, "back": "map",
+        }  # fmt: skip

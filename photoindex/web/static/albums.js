@@ -1,0 +1,59 @@
+// Albums: rename, delete and bring back; the page keeps up with changes.
+
+import { api, load, localise, onChange, readOnly, root, toast } from "./app.js";
+
+const live = () => document.getElementById("live");
+
+async function refresh() {
+  await load(location.href, ["live"]).catch(() => {});
+  arrange();
+}
+
+function arrange() {
+  localise(live());
+  if (!readOnly) for (const button of live().querySelectorAll("button:disabled")) button.disabled = false;
+}
+
+async function remove() {
+  try {
+    const kept = await api(`albums/${live().dataset.id}/delete`, { method: "POST", body: {} });
+    const body = kept.query === null ? { name: kept.name, ids: kept.ids } : { name: kept.name, query: kept.query };
+    live().replaceChildren();
+    toast(`The album “${kept.name}” is gone; its photos stay`, {
+      undo: async () => {
+        const made = await api("albums", { method: "POST", body });
+        location.replace(`${root}/album/${made.id}`);
+      },
+      done: () => location.replace(`${root}/albums`),
+    });
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-do]");
+  if (!button) return;
+  if (button.dataset.do === "delete") remove();
+  if (button.dataset.do === "rename") {
+    const form = document.getElementById("renamer");
+    form.hidden = !form.hidden;
+    if (!form.hidden) document.getElementById("newname").select();
+  }
+});
+
+document.addEventListener("submit", async (event) => {
+  if (event.target.id !== "renamer") return;
+  event.preventDefault();
+  try {
+    const name = document.getElementById("newname").value.trim();
+    await api(`albums/${live().dataset.id}`, { method: "POST", body: { name } });
+    toast("Renamed");
+    await refresh();
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+});
+
+onChange(() => { if (scrollY < 200 && live().children.length && document.getElementById("renamer")?.hidden !== false) refresh(); });
+arrange();

@@ -1,0 +1,163 @@
+"""Marks, albums, what is no duplicate, and the map, by the API and as pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.web.conftest import Served
+from tests.web.test_api import check
+from tests.web.test_pages import Page
+
+API = "/api/v1"
+
+
+def ids_of(client: httpx.Client, query: str) -> list[int]:
+    found = client.get(f"{API}/search", params={"q": query}).json()
+    return [item["id"] for item in found["items"]]
+
+
+def edit(client: httpx.Client, **change: Any) -> Any:
+    return check(client.patch(f"{API}/photos", json=change), "patch", "/photos")
+
+
+def total(client: httpx.Client) -> int:
+    return int(client.get(f"{API}/timeline").json()["total"])
+
+
+def test_a_hidden_photo_leaves_timeline_and_searches_and_comes_back(served: Served, client: httpx.Client) -> None:
+    before = total(client)
+    made = edit(client, ids=[1], hidden=True)
+    served.gallery._snapshots.latest(now=True)
+    assert total(client) == before - 1
+    assert 1 not in client.get(f"{API}/timeline/0-100").json()["ids"]
+    assert 1 not in ids_of(client, "square")
+    assert ids_of(client, "is:hidden") == [1]
+    assert "hidden" in Page(client.get("/search?q=is:hidden").text).text
+    assert client.get("/photo/1").status_code == 200
+    check(client.post(f"{API}/edits/undo", json={"edit": made["edit"]}), "post", "/edits/undo")
+    served.gallery._snapshots.latest(now=True)
+    assert total(client) == before
+    assert 1 in ids_of(client, "square")
+
+
+def test_stars_and_favourites_are_said_and_shown(served: Served, client: httpx.Client) -> None:
+    edit(client, ids=[1, 2], rating=4, favourite=True)
+    photo = check(client.get(f"{API}/photos/1"), "get", "/photos/{id}")
+    assert (photo["rating"], photo["favourite"], photo["hidden"]) == (4, True, False)
+    assert sorted(ids_of(client, "is:favourite rating:4")) == [1, 2]
+    served.gallery._snapshots.latest(now=True)
+    item = client.get(f"{API}/search", params={"q": "is:favourite"}).json()["items"][0]
+    assert (item["rating"], item["favourite"]) == (4, True)
+    pressed = [one for one in Page(client.get("/photo/1").text).all("button") if one.get("aria-pressed") == "true"]
+    assert len(pressed) == 5  # four stars and the heart
+
+
+@pytest.mark.parametrize(
+    "change", [{"rating": 6}, {"rating": "5"}, {"favourite": 1}, {"review": "good"}, {"hidden": "x"}]
+)
+def test_marks_that_are_none_are_refused(client: httpx.Client, change: dict[str, Any]) -> None:
+    assert client.patch(f"{API}/photos", json={"ids": [1], **change}).status_code == 400
+
+
+def test_reviews_are_queues(client: httpx.Client) -> None:
+    first, second = client.get(f"{API}/review").json()["items"][:2]
+    edit(client, ids=[first], review="wrong")
+    edit(client, ids=[second], review="later")
+    left = check(client.get(f"{API}/review"), "get", "/review")
+    assert not {first, second} & set(left["items"])
+    assert left["wrong"] == 1
+    for queue, photo in (("wrong", first), ("later", second)):
+        assert client.get(f"{API}/review", params={"queue": queue}).json()["items"] == [photo]
+        assert f'data-id="{photo}"' in client.get(f"/review?queue={queue}").text
+    edit(client, ids=[first], review="")
+    assert first in client.get(f"{API}/review").json()["items"]
+
+
+def test_an_album_is_made_filled_shown_renamed_deleted_and_made_again(client: httpx.Client) -> None:
+    made = check(client.post(f"{API}/albums", json={"name": "Squares", "ids": [1, 2]}), "post", "/albums")
+    token = client.get(f"{API}/search", params={"q": "blue"}).json()["set"]
+    filled = check(client.post(f"{API}/albums/fill", json={"name": "squares", "set": token}), "post", "/albums/fill")
+    assert filled["id"] == made["id"]
+    album = check(client.get(f"{API}/albums/{made['id']}"), "get", "/albums/{id}")
+    assert album["total"] == 2 + filled["changed"]
+    check(client.post(f"{API}/albums/{made['id']}", json={"ids": [1]}), "post", "/albums/{id}")
+    check(client.post(f"{API}/albums/{made['id']}", json={"name": "Rectangles"}), "post", "/albums/{id}")
+    [listed] = check(client.get(f"{API}/albums"), "get", "/albums")["items"]
+    assert (listed["name"], listed["photos"]) == ("Rectangles", album["total"] - 1)
+    assert "Rectangles" in Page(client.get("/albums").text).text
+    assert len(Page(client.get(f"/album/{made['id']}").text).all("img")) == album["total"] - 1
+    assert "Rectangles" in Page(client.get("/photo/2").text).text
+    gone = check(client.post(f"{API}/albums/{made['id']}/delete", json={}), "post", "/albums/{id}/delete")
+    assert client.get(f"{API}/albums/{made['id']}").status_code == 409
+    assert client.get(f"/album/{made['id']}").status_code == 409
+    again = client.post(f"{API}/albums", json={"name": gone["name"], "ids": gone["ids"]}).json()
+    assert client.get(f"{API}/albums/{again['id']}").json()["total"] == album["total"] - 1
+
+
+def test_a_saved_search_keeps_up(served: Served, client: httpx.Client) -> None:
+    made = client.post(f"{API}/albums", json={"name": "Holiday", "query": "tag:holiday"}).json()
+    assert client.get(f"{API}/albums/{made['id']}").json()["total"] == 0
+    edit(client, ids=[3], tags=["holiday"])
+    assert [one["id"] for one in client.get(f"{API}/albums/{made['id']}").json()["items"]] == [3]
+    assert client.get(f"/album/{made['id']}").status_code == 200
+    for wrong in ({"name": "x", "query": "the"}, {"name": "holiday", "query": "dog"}, {"name": "", "ids": [1]}):
+        assert client.post(f"{API}/albums", json=wrong).status_code in (400, 409)
+
+
+def test_duplicates_are_told_apart(served: Served, client: httpx.Client) -> None:
+    import shutil
+
+    shutil.copy(served.album / "red one.jpg", served.album / "red two.jpg")
+    served.library.index(served.album)
+    [group] = client.get(f"{API}/duplicates").json()["items"]
+    body = {"ids": [file["id"] for file in group], "distinct": True}
+    assert check(client.post(f"{API}/duplicates/decide", json=body), "post", "/duplicates/decide")["changed"] == 1
+    assert client.get(f"{API}/duplicates").json()["items"] == []
+    assert len(client.get(f"{API}/duplicates", params={"decided": "yes"}).json()["items"]) == 1
+    assert "They are duplicates" in client.get("/duplicates?decided=yes").text
+    assert client.post(f"{API}/duplicates/decide", json={**body, "distinct": False}).json()["changed"] == 1
+
+
+@pytest.fixture
+def located(served: Served) -> Served:
+    places = [(38.7, -9.1), (38.8, -9.2), (-33.9, 151.2), (64.1, -21.9), (0.0, 179.9), (0.1, -179.9)]
+    with served.library.database.write() as connection:
+        for number, (latitude, longitude) in enumerate(places, 1):
+            connection.exec_driver_sql(
+                "update photo set latitude = ?, longitude = ? where id = ?", (latitude, longitude, number)
+            )
+    served.gallery._snapshots.latest(now=True)
+    served.gallery._positions._revision = -1
+    return served
+
+
+def test_positions_are_clustered_and_opened(located: Served, client: httpx.Client) -> None:
+    world = check(client.get(f"{API}/map", params={"across": 12}), "get", "/map")
+    assert (world["photos"], world["located"]) == (6, 6)
+    assert world["items"][0]["photos"] == 2
+    assert sum(one["photos"] for one in world["items"]) == 6
+    box = ",".join(map(str, world["items"][0]["box"]))
+    assert client.get(f"{API}/map", params={"box": box}).json()["photos"] == 2
+    page = Page(client.get("/place", params={"box": box}).text)
+    assert len(page.all("img")) == 2
+    across_the_date_line = client.get(f"{API}/map", params={"box": "179,-5,-179,5"}).json()
+    assert across_the_date_line["photos"] == 2
+    assert "6 photos with a position" in Page(client.get("/map").text).text
+
+
+@pytest.mark.parametrize("box", ["", "1,2,3", "a,b,c,d", "0,10,10,0", "-181,0,0,0", "nan,0,0,0", "0,0,inf,0"])
+def test_a_box_that_is_none_is_refused(client: httpx.Client, box: str) -> None:
+    assert client.get(f"{API}/map", params={"box": box}).status_code == 400
+    assert client.get("/place", params={"box": box}).status_code == 400
+
+
+def test_the_outline_is_served_from_here(client: httpx.Client) -> None:
+    from photoindex.web.static import StaticFiles
+
+    answer = client.get(StaticFiles("").address("land.json"))
+    rings = answer.json()["rings"]
+    assert len(rings) > 500
+    assert all(len(ring) >= 8 and len(ring) % 2 == 0 for ring in rings)

@@ -30,6 +30,8 @@ SHORTEST_PASSWORD = 8
                    "--allow-changes is given.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8420, show_default=True, help="0 takes any free port.")
 @click.option("--no-browser", is_flag=True, help="Do not open the browser.")
+@click.option("--link", "only_link", is_flag=True,
+              help="Print the address of the running gallery of this library, for one more browser.")  # fmt: skip
 @click.option("--read-only", is_flag=True, help="Show everything, change nothing.")
 @click.option("--allow-changes", is_flag=True, help="Allow changes from other machines, too.")
 @click.option("--root-path", default="", metavar="/PATH", help="What every address begins with, as behind a proxy.")
@@ -39,7 +41,8 @@ SHORTEST_PASSWORD = 8
               help=f"A file whose first line is the password to sign in with. [{PASSWORD_VARIABLE}]")  # fmt: skip
 @click.pass_obj
 def serve(
-    context: Context, /, paths: tuple[Path, ...], host: str, port: int, no_browser: bool, read_only: bool,
+    context: Context, /, paths: tuple[Path, ...], host: str, port: int, no_browser: bool, only_link: bool,
+    read_only: bool,
     allow_changes: bool, root_path: str, public_hosts: tuple[str, ...], password_file: Path | None,
 ) -> None:  # fmt: skip
     """Show the photos in a browser: timeline, search with its reasons, corrections, review.
@@ -54,12 +57,15 @@ def serve(
     """
     with importing():
         try:
-            from photoindex.web.server import GalleryServer, ServeOptions, is_this_machine
+            from photoindex.web.server import GalleryServer, ServeOptions, is_this_machine, running_link
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"the gallery needs {error.name}, which is not installed: pip install 'photoindex[web]'"
             ) from error
         from photoindex.library.gallery import Gallery
+    if only_link:
+        print_line(running_link(context.settings().data_dir))
+        return
     options = ServeOptions(
         host=host,
         port=port,

@@ -36,10 +36,14 @@ def service() -> None:
 
 @service.command("install")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER…]")
+@click.option(
+    "--serve", is_flag=True, help="Also show the library in a browser: `photoindex serve --link` has the address."
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8420, show_default=True, help="With --serve.")
 @dry_run_option
 @yes_option
 @click.pass_obj
-def install(context: Context, /, folders: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
+def install(context: Context, /, folders: tuple[Path, ...], serve: bool, port: int, dry_run: bool, yes: bool) -> None:
     """Watch these folders, or all folders of the library, from now on and whenever you log in."""
     chosen = [absolute(folder) for folder in folders]
     for folder in chosen:
@@ -50,7 +54,7 @@ def install(context: Context, /, folders: tuple[Path, ...], dry_run: bool, yes: 
             chosen = [root.path for root in library.status().roots]
     if not chosen:
         raise ServiceError("the library has no folders yet: name those to watch")
-    made = _plan(context, chosen)
+    made = _plan(context, chosen, ["--port", str(port)] if serve else None)
     _show(made.file, made.content, made.install)
     if dry_run:
         return
@@ -69,6 +73,8 @@ def install(context: Context, /, folders: tuple[Path, ...], dry_run: bool, yes: 
     for command in made.install:
         _run(command)
     context.say(f"installed; {made.hint}" if made.hint else "installed")
+    if serve:
+        context.say("`photoindex serve --link` prints its address")
 
 
 @service.command("uninstall")
@@ -118,10 +124,10 @@ def status(context: Context, /) -> None:
         raise SystemExit(EXIT_NOT_RUNNING)
 
 
-def _plan(context: Context, folders: Sequence[Path]) -> ServicePlan:
+def _plan(context: Context, folders: Sequence[Path], serve: Sequence[str] | None = None) -> ServicePlan:
     data_dir = context.settings().data_dir
     config = None if context.config is None else absolute(context.config)
-    command = watch_command(sys.executable, sys.platform, data_dir, config, folders)
+    command = watch_command(sys.executable, sys.platform, data_dir, config, folders, serve=serve)
     user_id = os.getuid() if hasattr(os, "getuid") else 0
     return plan(
         sys.platform, command, home=Path.home(), data_dir=data_dir, environment=os.environ, user_id=user_id

@@ -191,13 +191,16 @@ def _nested(parent: ElementTree.Element, name: str, texts: Mapping[str, str]) ->
 
 
 def watch_command(
-    executable: str, platform: str, data_dir: PurePath, config: PurePath | None, folders: Sequence[PurePath]
-) -> list[str]:
-    """The watch as a service runs it: by this Python, whatever the user's PATH is then, and without a window."""
+    executable: str, platform: str, data_dir: PurePath, config: PurePath | None, folders: Sequence[PurePath],
+    *, serve: Sequence[str] | None = None,
+) -> list[str]:  # fmt: skip
+    """The watch, or with ``serve``, its options, the gallery, as a service runs it: by this Python, whatever the user's
+    PATH is then, and without a window."""
     python = PureWindowsPath(executable) if platform == "win32" else PurePosixPath(executable)
     windowless = python.with_name("pythonw.exe")
     if platform == "win32" and os.path.exists(windowless):
         python = windowless
     given = [] if config is None else ["--config", str(config)]
+    action = ["watch"] if serve is None else ["serve", "--no-browser", *serve]
     # What follows -- is a folder, whatever its name begins with.
-    return [str(python), "-m", "photoindex", "--data-dir", str(data_dir), *given, "watch", "--", *map(str, folders)]
+    return [str(python), "-m", "photoindex", "--data-dir", str(data_dir), *given, *action, "--", *map(str, folders)]

@@ -26,8 +26,16 @@ MOST_SESSIONS: Final = 50
 class Access:
     """One server's sessions. They are kept by their hashes in ``file``, so that a restart ends none of them."""
 
-    def __init__(self, file: Path | None, password: str | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        file: Path | None,
+        password: str | None = None,
+        clock: Callable[[], float] = time.time,
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        """``announce`` is called with a new link's token when the one before was used; without it there is one only."""
         self._file = file
+        self._announce = announce
         self._password = password
         self._clock = clock
         self._lock = threading.Lock()
@@ -54,7 +62,9 @@ class Access:
                     403, "link", "this link was used already, or is not of this server",
                     "use the address that `photoindex serve` printed last",
                 )  # fmt: skip
-            self._link = None
+            self._link = None if self._announce is None else secrets.token_urlsafe(24)
+            if self._announce is not None and self._link is not None:
+                self._announce(self._link)
             self._tries.clear()
             return self._begin()
 

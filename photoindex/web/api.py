@@ -16,6 +16,7 @@ from photoindex.library.gallery import (
     ReviewQueue,
     SetOrder,
     Snapshot,
+    What,
 )
 from photoindex.system.paths import printable
 from photoindex.web import calls, forms
@@ -26,6 +27,7 @@ from photoindex.web.problems import Problem, bad_value, not_found
 PAGE: Final = 60
 MOST_ITEMS: Final = 500
 LONGEST_QUERY: Final = 1000
+JOBS: Final = ("stale", "all", "failed")  # what a batch captions again
 EDIT_FIELDS: Final = frozenset(
     ("ids", "set", "caption", "tags", "untags", "lock", "clear", "rating", "favourite", "hidden", "review")
 )
@@ -231,6 +233,24 @@ class Api:
                 for batch in self._gallery.batches()
             ]
         )  # fmt: skip
+
+    def plan_job(self, call: Call) -> Any:
+        plan = self._gallery.batch_planner.plan(*self._wanted_batch(call))
+        models = [{"value": name, "photos": count} for name, count in plan.by_model.items()]
+        return {"photos": plan.photos, "by_model": models, "seconds": plan.seconds}
+
+    def queue_job(self, call: Call) -> Any:
+        number, count = self._gallery.batch_planner.queue(*self._wanted_batch(call))
+        return {"id": number, "photos": count}
+
+    def _wanted_batch(self, call: Call) -> tuple[What, str | None]:
+        what = calls.text(call.body, "what")
+        if what not in JOBS:
+            raise bad_value("what", f"one of {', '.join(JOBS)}")
+        query = (calls.text(call.body, "query") or "").strip()[:LONGEST_QUERY]
+        if query and what == "failed":
+            raise bad_value("query", "left out: failed photos have no captions to find them by")
+        return cast(What, what), query or None
 
     def change_job(self, call: Call) -> Any:
         action = calls.text(call.body, "action")

@@ -17,7 +17,7 @@ from photoindex.web import calls, pictures
 from photoindex.web.access import SESSION_SECONDS, Access
 from photoindex.web.album_pages import AlbumPages
 from photoindex.web.api import Api
-from photoindex.web.calls import Call, Endpoint
+from photoindex.web.calls import Call, Endpoint, tagged
 from photoindex.web.events import Events
 from photoindex.web.guard import App, Guard, Scope, Site, session_in
 from photoindex.web.operations import OPERATIONS, openapi
@@ -64,7 +64,7 @@ class Application:
             Route(
                 API + operation.path,
                 made[operation.path] if operation.handler is None
-                else calls.endpoint(operation.handler(api), _json, self._refuse),
+                else calls.endpoint(operation.handler(api), _tagged_json, self._refuse),
                 methods=[operation.method],
             )
             for operation in OPERATIONS
@@ -108,7 +108,7 @@ class Application:
         ]  # fmt: skip
 
     def _html(self, found: tuple[str, dict[str, Any]]) -> Response:
-        return HTMLResponse(self._pages.render(*found))
+        return tagged(HTMLResponse(self._pages.render(*found)))
 
     def _awaited(self, answer: Callable[[Request], Awaitable[Response]]) -> Endpoint:
         async def run(request: Request) -> Response:
@@ -192,6 +192,10 @@ def _json(found: Any, status: int = 200, headers: dict[str, str] | None = None) 
     # Names of files may hold what is no Unicode; as escapes everything can be sent.
     body = json.dumps(found, separators=(",", ":"))
     return Response(body, status, headers=headers, media_type="application/json")
+
+
+def _tagged_json(found: Any) -> Response:
+    return tagged(_json(found))
 
 
 def host_of(address: str) -> str:

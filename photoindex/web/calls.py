@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -16,6 +17,8 @@ from starlette.responses import Response
 from photoindex.web.problems import Problem, bad_value, problem_of
 
 _log = logging.getLogger(__name__)
+
+REVALIDATED: Final = "private, no-cache"
 
 Handler = Callable[["Call"], Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -106,6 +109,13 @@ def box(text: str) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
+def tagged(response: Response) -> Response:
+    """Return an answer with an ETag of its body: a browser keeps it, and asks each time whether it still holds."""
+    response.headers["ETag"] = f'"{hashlib.sha256(response.body).hexdigest()[:24]}"'
+    response.headers["Cache-Control"] = REVALIDATED
+    return response
+
+
 def endpoint(
     handler: Handler, respond: Callable[[Any], Response], refuse: Callable[[Request, Problem], Response]
 ) -> Endpoint:
@@ -116,7 +126,11 @@ def endpoint(
             body = await _body(request)
             call = Call(request.path_params, request.query_params, request.headers, body)
             found = await run_in_threadpool(handler, call)
-            return found if isinstance(found, Response) else respond(found)
+            response = found if isinstance(found, Response) else respond(found)
+            tag = response.headers.get("etag")
+            if tag is not None and request.method in ("GET", "HEAD") and tag == request.headers.get("if-none-match"):
+                return Response(status_code=304, headers={"ETag": tag, "Cache-Control": REVALIDATED})
+            return response
         except Exception as error:
             problem = problem_of(error)
             if problem.status >= 500:

@@ -16,6 +16,7 @@ from photoindex.web.problems import Problem
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 MOST_STREAMS: Final = 30  # a browser's tabs share one
+MOST_OF_SESSION: Final = 6  # as many connections as a browser opens to one host
 
 
 class Events:
@@ -23,22 +24,24 @@ class Events:
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
-        self._waiting: set[asyncio.Event] = set()
+        self._waiting: dict[asyncio.Event, str] = {}  # the session of each stream
         self._closed = False
 
     def close(self) -> None:
         """End all streams; to be called in the server's event loop."""
         self._closed = True
-        for event in self._waiting:
+        for event in list(self._waiting):
             event.set()
 
     async def answer(self, request: Request) -> StreamingResponse:
         """Answer ``/api/v1/events``. Raises :class:`Problem`."""
-        if len(self._waiting) >= MOST_STREAMS or self._closed:
+        session = request.headers.get("cookie", "")
+        of_session = sum(each == session for each in self._waiting.values())
+        if self._closed or len(self._waiting) >= MOST_STREAMS or of_session >= MOST_OF_SESSION:
             raise Problem(503, "busy", "too many pages listen", "close some of them", {"Retry-After": "5"})
-        return StreamingResponse(self._stream(request), media_type="text/event-stream")
+        return StreamingResponse(self._stream(session), media_type="text/event-stream")
 
-    async def _stream(self, request: Request) -> AsyncIterator[str]:
+    async def _stream(self, session: str) -> AsyncIterator[str]:
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -46,7 +49,7 @@ class Events:
                 loop.call_soon_threadsafe(changed.set)
 
         forget = self._gallery.changes.listen(wake)
-        self._waiting.add(changed)
+        self._waiting[changed] = session
         try:
             yield "retry: 2000\n\n" + await self._state("hello")
             while not self._closed:
@@ -59,7 +62,7 @@ class Events:
                 if not self._closed:
                     yield await self._state("changed")
         finally:
-            self._waiting.discard(changed)
+            self._waiting.pop(changed, None)
             forget()
 
     async def _state(self, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from photoindex import __version__
 from photoindex.library.gallery import ORDERS, QUEUES
-from photoindex.web.api import Api
+from photoindex.web.api import JOBS, Api
 from photoindex.web.calls import Handler
 
 Schema = dict[str, Any]
@@ -102,6 +102,12 @@ _ALBUM: Final[Schema] = {
     "properties": {"name": _TEXT, "query": _TEXT, "ids": _array(_INTEGER), "set": _TEXT},
     "additionalProperties": False,
 }
+_BATCH: Final[Schema] = {
+    "type": "object",
+    "properties": {"what": {"type": "string", "enum": list(JOBS)}, "query": _TEXT},
+    "required": ["what"],
+    "additionalProperties": False,
+}
 _QUERY: Final = ("q", _TEXT, "A query, in the language of `photoindex search`.")
 _REVISION: Final = ("revision", _INTEGER, "Of the timeline; 409 when it has changed since.")
 _LIMIT: Final = ("limit", _INTEGER, "How many, 500 at most.")
@@ -173,6 +179,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("GET", "/folders", lambda api: api.folders, "The folders of the library", _list_of(_ref("Folder"))),
     Operation("GET", "/jobs", lambda api: api.jobs, "Batches of photos that are captioned again",
               _list_of(_ref("Job"))),
+    Operation("POST", "/jobs/plan", lambda api: api.plan_job, "Count what a batch would caption again",
+              _object(photos=_INTEGER, by_model=_COUNTS, seconds=_NUMBER_OR_NONE), body=_BATCH),
+    Operation("POST", "/jobs", lambda api: api.queue_job,
+              "Queue a batch: a watch, or the next index or reindex, works it off",
+              _object(id=_INTEGER_OR_NONE, photos=_INTEGER), body=_BATCH),
     Operation("POST", "/jobs/{id}", lambda api: api.change_job, "Pause, resume or cancel a batch", _CHANGED,
               body=_object(action={"type": "string", "enum": ["pause", "resume", "cancel"]})),
     Operation("GET", "/duplicates", lambda api: api.duplicates, "Photos that are there more than once",

@@ -9,9 +9,11 @@ import ipaddress
 import os
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -23,6 +25,7 @@ from photoindex.web.app import Application, host_of
 from photoindex.web.guard import MOST_HEADER_BYTES, Site
 
 SESSIONS_FILE: Final = "web-sessions.json"
+LINK_FILE: Final = "web-link"
 HEADER_SECONDS: Final = 10.0  # for a request's first line and headers to arrive
 KEEP_ALIVE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 200
@@ -106,7 +109,10 @@ class GalleryServer:
         self.site = Site(frozenset(hosts), self.port, options.root, read_only)
         folder = gallery.settings.data_dir
         sessions = Path(folder, SESSIONS_FILE) if os.access(folder, os.W_OK) else None
-        self.access = Access(sessions, options.password)
+        self._host = options.host
+        self._link_file = sessions and sessions.with_name(LINK_FILE)
+        announce = self._write_link if self._link_file is not None else None
+        self.access = Access(sessions, options.password, announce=announce)
         self._app = Application(gallery, self.site, self.access)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -116,7 +122,6 @@ class GalleryServer:
                 timeout_graceful_shutdown=END_SECONDS,
             )
         )  # fmt: skip
-        self._host = options.host
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._ended = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -136,7 +141,17 @@ class GalleryServer:
 
     def start(self) -> None:
         """Begin to answer. What connects before the thread runs waits in the socket."""
+        if self.access.link_token is not None:
+            self._write_link(self.access.link_token)
         self._thread.start()
+
+    def _write_link(self, token: str) -> None:
+        """Write the address with a link for the next browser, for :func:`running_link` and this user alone."""
+        if self._link_file is not None:
+            with suppress(OSError):
+                descriptor = os.open(self._link_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(f"{self.address}login?link={token}\n")
 
     def wait(self, seconds: float) -> bool:
         """Wait for the server to end by itself; returns whether it has."""
@@ -148,6 +163,8 @@ class GalleryServer:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._app.events.close)
         self._thread.join()
+        if self._link_file is not None:
+            self._link_file.unlink(missing_ok=True)
 
     def _run(self) -> None:
         async def serve() -> None:
@@ -159,6 +176,20 @@ class GalleryServer:
         finally:
             self._socket.close()
             self._ended.set()
+
+
+def running_link(data_dir: Path) -> str:
+    """Return the address of the server that shows a library, with a link that signs in one more browser.
+
+    Raises :class:`ServiceError` when none runs, or another user's.
+    """
+    try:
+        found = (data_dir / LINK_FILE).read_text("utf-8").strip()
+        address = urlsplit(found)
+        socket.create_connection((address.hostname or "", address.port or 80), timeout=2).close()
+    except (OSError, ValueError) as error:
+        raise ServiceError("no gallery of this library runs: start one with `photoindex serve`") from error
+    return found
 
 
 def is_this_machine(host: str) -> bool:
@@ -198,7 +229,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServiceError(
-                f"port {port} of {host} is in use, perhaps by another `photoindex serve`: name another with --port"
+                f"port {port} of {host} is in use, perhaps by another `photoindex serve`, whose link `photoindex "
+                "serve --link` prints: name another with --port"
             ) from error
         raise ServiceError(f"cannot serve on {host}, port {port}: {error.strerror or error}") from error
     return made

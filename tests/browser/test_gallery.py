@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from photoindex.library.gallery import Edit
 from tests.browser.conftest import PHONE, PHOTOS, Looker, Shown
 from tests.drawn import draw_album
 
@@ -151,6 +152,122 @@ def test_ten_photos_are_reviewed_by_keyboard(look: Looker) -> None:
         look.until(f"document.querySelector('#review')?.dataset.id !== '{seen}'")
     look.open("/review")
     assert "So far the model was right on" in page.locator(".resulthead").inner_text()
+
+
+def test_stars_favourite_and_hiding_by_keyboard(look: Looker) -> None:
+    page = look.open("/photo/5")
+    page.keyboard.press("+")
+    page.wait_for_selector(".toast:has-text('★')")
+    page.wait_for_selector(".marks[data-rating='1']")
+    page.keyboard.press("f")
+    page.wait_for_selector("#favourite[aria-pressed=true]")
+    page.keyboard.press("h")
+    page.wait_for_selector("#hide[aria-pressed=true]")
+    look.open("/search?q=is:favourite")
+    page.wait_for_selector("text=Nothing matches")  # it is hidden
+    look.open("/search?q=is:hidden+is:favourite")
+    assert page.locator(".hit").count() == 1
+    for _ in range(3):
+        look.open("/photo/5")
+        page.locator("#history button").first.click()
+        page.wait_for_selector(".toast:has-text('Undone')")
+    page.wait_for_selector("#hide[aria-pressed=false]")
+    page.wait_for_selector(".marks[data-rating='0']")
+
+
+def test_photos_found_become_an_album_that_is_renamed_deleted_and_brought_back(look: Looker) -> None:
+    page = look.open("/search?q=balloons")
+    page.locator("#keep input").fill("Up in the air")
+    page.locator("#keep button[value=photos]").click()
+    page.locator(".toast a").click()
+    page.wait_for_url("**/album/*")
+    assert page.locator(".hit").count() == 6
+    page.locator("button[data-do=rename]").click()
+    page.locator("#newname").fill("Balloons")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Balloons')")
+    page.locator("button[data-do=delete]").click()
+    page.locator(".toast button").click()
+    page.wait_for_selector(".hit >> nth=5")
+    page.locator(".hit .picture").first.click()
+    page.locator("#albums a:has-text('Balloons')").wait_for()
+    page.locator("#albums button").first.click()
+    page.wait_for_selector(".toast:has-text('Taken out')")
+    look.open("/albums")
+    page.locator("a:has-text('Balloons')").click()
+    page.wait_for_selector(".hit")
+    assert page.locator(".hit").count() == 5
+
+
+def test_a_search_is_saved(look: Looker) -> None:
+    page = look.open("/search?q=giraffes")
+    page.locator("#keep input").fill("Long necks")
+    page.keyboard.press("Enter")
+    page.locator(".toast a").click()
+    page.wait_for_selector("text=finds now")
+    assert page.locator(".hit").count()
+
+
+def test_the_map_by_keyboard_and_pointer(look: Looker) -> None:
+    page = look.open("/map")
+    page.wait_for_selector("#map[data-ready]")
+    look.until("document.querySelectorAll('.spot').length > 0")
+    page.locator("#map").focus()
+    for key in ("+", "+", "ArrowLeft", "ArrowUp", "-", "0"):
+        page.keyboard.press(key)
+    largest = page.locator(".spot").first
+    total = int(largest.locator("span").inner_text())
+    before = page.evaluate("location.hash")
+    largest.click()
+    look.until(f"location.hash !== '{before}'")
+    look.until("[...document.querySelectorAll('.spot span')].length > 1")
+    assert sum(map(int, page.locator(".spot span").all_inner_texts())) <= total
+    page.mouse.move(500, 400)
+    page.mouse.down()
+    page.mouse.move(560, 430, steps=4)
+    page.mouse.up()
+    page.locator("#here").click()
+    page.wait_for_selector(".hit, .empty")
+
+
+def test_a_batch_is_planned_before_it_is_queued(look: Looker) -> None:
+    page = look.open("/jobs")
+    page.locator("#what").select_option("all")
+    page.locator("#batchquery").fill("xylophone")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#plan:has-text('0 photos')")
+    assert page.locator("#plan button").count() == 0
+    page.locator("#batchquery").fill("giraffes")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#plan button")
+
+
+def test_eight_browsers_at_once(chromium: Any, drawn: Shown) -> None:
+    base = drawn.server.address.rstrip("/")
+    contexts = [chromium.new_context(viewport={"width": 1280, "height": 800}) for _ in range(8)]
+    try:
+        lookers = []
+        for context in contexts:
+            cookie = {"name": drawn.server.site.cookie, "value": drawn.server.access._begin(), "url": base}
+            context.add_cookies([{**cookie, "sameSite": "Strict"}])
+            lookers.append(Looker(context, base))
+        words = ("giraffes", "boat", "balloons", "water", "grass", "snow", "dog", "city")
+        for looker in lookers:
+            looker.page.goto(base + "/", wait_until="commit")
+        for looker, word in zip(lookers, words, strict=True):
+            looker.page.wait_for_selector("#timeline[data-ready]")
+            looker.page.goto(f"{base}/search?q={word}", wait_until="commit")
+        for looker, word in zip(lookers, words, strict=True):
+            looker.page.wait_for_selector(f"#results[data-query={word}]")
+        edited = drawn.gallery.edit([7], Edit(caption="a heron of eight"))[0]
+        for looker in lookers:
+            looker.open("/search?q=heron")
+            assert looker.page.locator(".hit .caption").first.inner_text() == "a heron of eight"
+        drawn.gallery.undo(edited)
+        assert [problem for looker in lookers for problem in looker.problems] == []
+    finally:
+        for context in contexts:
+            context.close()
 
 
 def test_a_failure_is_retried(look: Looker) -> None:

@@ -33,6 +33,11 @@ def run(data_dir: Path, *arguments: str, answer: str | None = None) -> Result:
     return CliRunner().invoke(main, ["--data-dir", str(data_dir), "service", *arguments], input=answer)
 
 
+def test_the_gallery_can_be_kept_running(told: Path, data_dir: Path, album: Path) -> None:
+    shown = run(data_dir, "install", "--serve", "--port", "8421", "--dry-run", str(album)).stdout
+    assert f'"serve" "--no-browser" "--port" "8421" "--" "{album}"' in shown
+
+
 def test_it_is_shown_asked_for_written_and_removed(told: Path, data_dir: Path, album: Path, tmp_path: Path) -> None:
     unit = tmp_path / "home/.config/systemd/user/photoindex.system.service"
     assert run(data_dir, "status").stdout == "not installed\n"

@@ -37,7 +37,7 @@ def test_the_link_signs_in_one_browser(served: Served) -> None:
     with httpx.Client() as other:
         assert other.get(link).status_code == 403
         assert other.get(served.server.address).status_code == 401
-    assert "link=" not in served.server.link
+    assert "link=" in served.server.link != link  # of the next browser, in a file that only this user reads
 
 
 @pytest.mark.parametrize("token", ["", "x", "é", "x" * 3000])

@@ -10,6 +10,7 @@ import httpx
 import jsonschema
 import pytest
 
+from photoindex.library.gallery import Edit
 from photoindex.web.operations import OPERATIONS, openapi
 from tests.support import REPOSITORY, make_photo
 from tests.web.conftest import Served
@@ -74,6 +75,36 @@ def test_answers_are_as_documented(reader: httpx.Client, path: str, query: str) 
         check(reader.get("/api/v1" + path.replace("{key}", query).replace("{id}", query)), "get", path)
     else:
         check(reader.get(f"/api/v1{path}?{query}"), "get", path)
+
+
+@pytest.mark.parametrize("address", ["/", "/photo/1", "/albums", "/stats", "/api/v1/timeline", "/api/v1/photos/1"])
+def test_what_has_not_changed_is_not_sent_again(served: Served, client: httpx.Client, address: str) -> None:
+    first = client.get(address)
+    assert first.headers["cache-control"] == "private, no-cache"
+    again = client.get(address, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert again.headers["x-content-type-options"] == "nosniff"
+    served.gallery.edit([1], Edit(caption="a heron", rating=3))
+    served.gallery.albums.put("Birds", [1])
+    served.library.forget(served.library.photos([6])[0].paths[0])
+    served.gallery._snapshots.latest(now=True)
+    changed = client.get(address, headers={"If-None-Match": first.headers["etag"]})
+    assert (changed.status_code, changed.headers["etag"] == first.headers["etag"]) == (200, False)
+
+
+def test_a_batch_is_planned_and_queued_without_a_model(served: Served, client: httpx.Client) -> None:
+    plan = check(client.post("/api/v1/jobs/plan", json={"what": "stale"}), "post", "/jobs/plan")
+    assert (plan["photos"], plan["by_model"][0]["photos"]) == (6, 6)
+    some = client.post("/api/v1/jobs/plan", json={"what": "all", "query": "red"}).json()
+    queued = check(client.post("/api/v1/jobs", json={"what": "all", "query": "red"}), "post", "/jobs")
+    assert queued["photos"] == some["photos"] > 0
+    [job] = client.get("/api/v1/jobs").json()["items"]
+    assert (job["id"], job["kind"], job["query"], job["state"]) == (queued["id"], "where", "red", "waiting")
+    assert client.post("/api/v1/jobs", json={"what": "all", "query": "red"}).json() == {"id": None, "photos": 0}
+    for wrong in ({}, {"what": "some"}, {"what": "failed", "query": "x"}, {"what": "all", "query": "the"}):
+        assert client.post("/api/v1/jobs", json=wrong).status_code == 400
+    failed = client.post("/api/v1/jobs", json={"what": "failed"}).json()
+    assert failed["photos"] == len(client.get("/api/v1/failures").json()["items"])
 
 
 def test_a_search_and_its_pages(reader: httpx.Client) -> None:

@@ -65,6 +65,28 @@ def test_it_prints_one_line_and_ends_in_order(library: Library, data_dir: Path, 
         assert (process.returncode, out, err) == (0, "", "stopped\n")
 
 
+def test_each_further_browser_gets_a_link_of_its_own(data_dir: Path) -> None:
+    def ask() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "photoindex", "--data-dir", str(data_dir), "serve", "--link"]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    with serving(data_dir) as (process, line):
+        first = line.split()[1]
+        assert ask().stdout.strip() == first
+        assert (data_dir / "web-link").stat().st_mode & 0o077 == 0
+        with httpx.Client() as browser:
+            assert browser.get(first).status_code == 303
+        second = ask().stdout.strip()
+        assert second != first
+        with httpx.Client() as browser:
+            assert browser.get(first).status_code == 403
+            assert browser.get(second).status_code == 303
+        process.terminate()
+        process.communicate(timeout=60)
+    ended = ask()
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
 def test_a_port_that_is_in_use(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

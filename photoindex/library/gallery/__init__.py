@@ -12,6 +12,7 @@ from photoindex.system.lazy_imports import names_of
 if TYPE_CHECKING:
     from photoindex.catalogue.albums import Album
     from photoindex.catalogue.editor import Edit
+    from photoindex.library.gallery.batch_plans import WHATS, What
     from photoindex.library.gallery.facade import QUEUES, Gallery, ReviewQueue
     from photoindex.library.gallery.map import Cluster
     from photoindex.library.gallery.result_sets import ORDERS, ResultSet, SetOrder
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from photoindex.media.thumbnail_pool import THUMBNAIL_SIZES, Dropped
 
 __all__ = [
-    "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "Album", "Cluster", "Dropped", "Edit",
-    "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot",
+    "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album", "Cluster", "Dropped", "Edit",
+    "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot", "What",
     "caption_pieces",
 ]  # fmt: skip
 
 _HOMES = {
     "photoindex.catalogue.editor": ("Edit",),
     "photoindex.catalogue.albums": ("Album",),
+    "photoindex.library.gallery.batch_plans": ("WHATS", "What"),
     "photoindex.library.gallery.facade": ("QUEUES", "Gallery", "ReviewQueue"),
     "photoindex.library.gallery.map": ("Cluster",),
     "photoindex.library.gallery.result_sets": ("ORDERS", "ResultSet", "SetOrder"),

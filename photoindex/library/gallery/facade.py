@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from photoindex.catalogue.batches import Batch
     from photoindex.catalogue.editor import Edit, Editor
     from photoindex.catalogue.status import Status
+    from photoindex.library.gallery.batch_plans import BatchPlanner
     from photoindex.types import Hit
 
 else:
@@ -369,6 +370,13 @@ class Gallery:
     def batches(self) -> list[Batch]:
         """The batches of photos that are captioned again, newest first."""
         return list(reversed(self.library.batches.find(ended=True)))
+
+    @cached_property
+    def batch_planner(self) -> BatchPlanner:
+        """What plans and queues batches, without a model."""
+        from photoindex.library.gallery.batch_plans import BatchPlanner
+
+        return BatchPlanner(self._database, self.settings, lambda query: self.find(query).ids.tolist())
 
     def change_batch(self, number: int, action: str) -> None:
         """Pause, resume or cancel a batch. Raises :class:`photoindex.errors.BatchError`."""

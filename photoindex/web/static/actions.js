@@ -1,6 +1,6 @@
 // Failures and jobs: buttons that ask the API for something, and a page that keeps up.
 
-import { api, load, localise, onChange, onKey, readOnly, toast } from "./app.js";
+import { api, load, localise, make, onChange, onKey, readOnly, toast } from "./app.js";
 
 async function refresh() {
   await load(location.href, ["live"]).catch(() => {});
@@ -28,6 +28,36 @@ document.addEventListener("click", async (event) => {
   await refresh();
 });
 
+// ---- a batch: first the plan, then the queue
+
+document.addEventListener("submit", async (event) => {
+  if (event.target.id !== "batch") return;
+  event.preventDefault();
+  const { what, query } = event.target.elements;
+  const body = { what: what.value, query: what.value === "failed" ? "" : query.value };
+  const place = document.getElementById("plan");
+  try {
+    const plan = await api("jobs/plan", { method: "POST", body });
+    const minutes = plan.seconds === null ? "" : `, some ${Math.max(1, Math.round(plan.seconds / 60)).toLocaleString()} minutes by the last batch’s speed`;
+    place.replaceChildren(`${plan.photos.toLocaleString()} photos${minutes}. Old captions are found until new ones replace them. `);
+    if (plan.photos) place.append(make("button", { type: "button", class: "button", click: () => queue(body) }, "Queue them"));
+  } catch (error) {
+    place.textContent = error.message;
+  }
+});
+
+async function queue(body) {
+  try {
+    const { photos } = await api("jobs", { method: "POST", body });
+    toast(`${photos.toLocaleString()} queued: a watch, or the next index or reindex, works them off`);
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+  await refresh();
+}
+
+const writes = () => document.activeElement?.closest("#batch") || document.getElementById("plan")?.textContent;
+
 onKey("reload", refresh);
-onChange(refresh);
+onChange(() => { if (!writes()) refresh(); });
 arrange();

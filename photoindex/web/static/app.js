@@ -227,7 +227,7 @@ function listen() {
   return source;
 }
 
-if (document.querySelector(".rail")) {
+function listenAlone() {
   if (navigator.locks) {
     navigator.locks.request("photoindex-events", () => {
       const source = listen();
@@ -236,8 +236,15 @@ if (document.querySelector(".rail")) {
       });
     });
   } else {
-    listen();
+    const source = listen();
+    addEventListener("pagehide", () => source.close(), { once: true });
   }
+}
+
+if (document.querySelector(".rail")) {
+  listenAlone();
+  // A page that the browser kept whole while another was looked at: the stream was closed.
+  addEventListener("pageshow", (event) => { if (event.persisted) listenAlone(); });
 }
 
 if (document.getElementById("empty")) onChange(({ total }) => { if (total) location.reload(); });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from photoindex import __version__
 from photoindex.errors import QueryError
@@ -16,13 +16,15 @@ from photoindex.library.gallery import (
     ReviewQueue,
     SetOrder,
     Snapshot,
-    What,
 )
 from photoindex.system.paths import printable
 from photoindex.web import calls, forms
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
 from photoindex.web.problems import Problem, bad_value, not_found
+
+if TYPE_CHECKING:
+    from photoindex.library.gallery import What
 
 PAGE: Final = 60
 MOST_ITEMS: Final = 500
@@ -250,7 +252,7 @@ class Api:
         query = (calls.text(call.body, "query") or "").strip()[:LONGEST_QUERY]
         if query and what == "failed":
             raise bad_value("query", "left out: failed photos have no captions to find them by")
-        return cast(What, what), query or None
+        return cast("What", what), query or None
 
     def change_job(self, call: Call) -> Any:
         action = calls.text(call.body, "action")

@@ -23,6 +23,7 @@ import numpy as np
 
 from photoindex.errors import UnknownIndexVersion
 from photoindex.search.fulltext import restricted_pickle, whoosh_blocks
+from photoindex.search.fulltext.mapped_file import without_copies
 from photoindex.search.fulltext.reader import (
     FILES_FIELD,
     FORMS_FIELD,
@@ -164,7 +165,16 @@ def _checked() -> ModuleType:
     whoosh_index: ModuleType = _restricted("whoosh.index")
     if not OLDEST <= _import_module("whoosh").__version__[:2] <= NEWEST:
         raise _unknown_version()
+    _read_in_place()
     return whoosh_index
+
+
+@cache
+def _read_in_place() -> None:
+    """Have parts of segments read where they are mapped. A version that opens them in another way copies them."""
+    compound, files = _import_module("whoosh.filedb.compound"), _import_module("whoosh.filedb.structfile")
+    if getattr(compound, "BufferFile", None) is files.BufferFile:
+        compound.BufferFile = without_copies(files.BufferFile)
 
 
 # ---- the schema ----------------------------------------------------------------------------------

@@ -72,10 +72,15 @@ function draw() {
   for (let line = Math.floor(south / step) * step; line <= north; line += step) { context.moveTo(west, -line); context.lineTo(east, -line); }
   context.stroke();
   if (land) {
+    context.save();
+    context.beginPath();
+    context.rect(-180, -90, 360, 180); // a coast that crosses the date line goes on beyond it
+    context.clip();
     context.fillStyle = colours.getPropertyValue("--land");
     context.strokeStyle = colours.getPropertyValue("--line-strong");
     context.fill(land);
     context.stroke(land);
+    context.restore();
   }
   for (const spot of found) {
     const [left, top] = at(spot.longitude, spot.latitude);

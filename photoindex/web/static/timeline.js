@@ -168,6 +168,7 @@ function fill(row, element) {
     const at = photo % CHUNK;
     const size = layout.height[row] * devicePixelRatio > 300 ? 480 : 240;
     element.children[number].replaceChildren(
+      ...(chunk.favourite[at] ? [make("span", { class: "loved", role: "img", "aria-label": "favourite" }, "♥")] : []),
       make("a", { href: `${root}/photo/${chunk.ids[at]}`, "data-photo": photo },
         make("img", { src: `${root}/api/v1/t/${chunk.hash[at]}-${size}.jpg`, alt: chunk.alt[at], decoding: "async",
           error: retry })));

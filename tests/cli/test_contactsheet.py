@@ -132,4 +132,4 @@ def test_the_command_writes_a_page_from_photos_and_keeps_their_thumbnails(librar
     assert result.exit_code == 0
     assert page.read_text().count("data:image/jpeg;base64,") == 2
     assert sorted(path.name for path in album.iterdir()) == before
-    assert len(list((library.settings.data_dir / "thumbnails").glob("*/*.jpg"))) == 2
+    assert len(list((library.settings.data_dir / "thumbnails").glob("*/*-320.jpg"))) == 2

@@ -7,10 +7,12 @@ import io
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from photoindex.config import Settings
+from photoindex.media.decode import LIST_SIDES, decode_photo, decode_with_thumbnails, make_thumbnails
 from photoindex.media.thumbnails import SIDE, Thumbnails
 from tests.support import make_photo
 
@@ -119,3 +121,51 @@ def test_a_file_where_the_folder_would_be_costs_only_time(folder: Path, tmp_path
     folder.write_text("in the way")
     [picture] = thumbnails(folder).of([content(make_photo(tmp_path / "a.jpg"))])
     assert picture is not None
+
+
+SHAPES = [
+    (4000, 3000),
+    (3000, 4000),
+    (2600, 2600),
+    (3466, 2600),
+    (1000, 750),
+    (500, 400),
+    (480, 20),
+    (30, 20),
+    (1, 1),
+    (3, 900),
+]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_thumbnails_beside_the_pixels_do_not_change_them(tmp_path: Path, shape: tuple[int, int], name: str) -> None:
+    path = tmp_path / name
+    Image.effect_noise((40, 30), 90).resize(shape).convert("RGB").save(path)
+    plain, both = decode_photo(path, 260, 10**9), decode_with_thumbnails(path, 260, 10**9)
+    assert np.array_equal(plain.pixels, both.pixels)
+    assert (plain.facts, plain.fingerprint) == (both.facts, both.fingerprint)
+    alone = make_thumbnails(path, LIST_SIDES[0], 10**9)
+    assert set(alone.thumbnails) == set(LIST_SIDES)
+    assert set(both.thumbnails) in (set(), set(LIST_SIDES))
+    assert both.thumbnails or min(shape) >= 2600  # not there where they would take decoding it larger
+    for made in (alone.thumbnails, both.thumbnails):
+        for side, picture in made.items():
+            with Image.open(io.BytesIO(picture)) as image:
+                assert max(image.size) <= min(side * 1.1, max(shape))
+                assert max(image.size) >= min(side, max(shape)) - 1
+                for got, wanted in zip(image.size, shape, strict=True):
+                    assert abs(got - wanted * max(image.size) / max(shape)) <= 1
+
+
+def test_a_thumbnail_of_a_turned_photo_is_upright_and_carries_no_metadata(tmp_path: Path) -> None:
+    image = Image.new("RGB", (4000, 2000), (220, 20, 20))
+    image.paste((20, 20, 220), (0, 0, 2000, 2000))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a secret"
+    image.save(tmp_path / "a.jpg", exif=exif, comment="a secret")
+    for side, picture in make_thumbnails(tmp_path / "a.jpg", 480, 10**9).thumbnails.items():
+        assert b"secret" not in picture
+        with Image.open(io.BytesIO(picture)) as seen:
+            assert seen.size[1] == 2 * seen.size[0] >= side
+            assert seen.getpixel((20, 20))[2] > 200  # type: ignore[index]

@@ -78,7 +78,8 @@ def decode_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
 
 
 def decode_with_thumbnails(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
-    """Read ``path`` as :func:`decode_photo` does, with thumbnails of the sizes that lists show."""
+    """Read ``path`` as :func:`decode_photo` does, to the same pixels, with thumbnails of the sizes that lists show;
+    without them where they would take decoding it larger."""
     return _decode_file(path, size, max_pixels, LIST_SIDES)
 
 
@@ -199,7 +200,7 @@ def _finish(
             raise failures.oversized(path, width, height, max_pixels)
         # JPEGs can be decoded small, and a HEIC may bring a small copy; then image.size shrinks, and the box is the
         # photo's exact extent within it.
-        draft = image.draft(None, _draft_size(image.size, size, max(sides, default=0)))
+        draft = image.draft(None, _draft_size(image.size, size, max(sides, default=0) if not size else 0))
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
         found = describe(image, image.format or "", image.size, path, blocks=blocks) if size else NOT_DESCRIBED
         _load(image, path, file)
@@ -208,6 +209,8 @@ def _finish(
         full_width, full_height = (width, height) if draft else image.size
         upright = (full_height, full_width) if orientation >= 5 else (full_width, full_height)
         turn = _UPRIGHT.get(orientation)
+        if size and max(box[2:]) < min(max(sides, default=0), max(full_width, full_height)):
+            sides = ()  # it was decoded too small for them, and the pixels do not depend on whether they are wanted
         try:
             square = _shrunk(image, (box[2], box[3]), (size, size), turn) if size else None
             thumbnails = _thumbnails(image, (box[2], box[3]), (full_width, full_height), sides, turn)
@@ -234,7 +237,7 @@ def _finish(
 
 
 def _draft_size(extent: tuple[int, int], size: int, side: int) -> tuple[int, int]:
-    """Return the least width and height that a JPEG is decoded to, for ``size`` pixels and a thumbnail of ``side``."""
+    """Return the least width and height that a JPEG is decoded to: for ``size`` pixels, or a thumbnail of ``side``."""
     least = math.ceil(size * DRAFT_GAP)
     scale = side / max(extent)
     return max(least, math.ceil(extent[0] * scale), 1), max(least, math.ceil(extent[1] * scale), 1)

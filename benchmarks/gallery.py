@@ -162,7 +162,8 @@ def main() -> None:
             )
             timed("timeline page, 60 photos", lambda _: client.get(""))
             timed(
-                "a letter typed, results as a page", lambda n: client.get("search", params={"q": TYPED[: 3 + n % 15]})
+                "a letter typed, results as a page",
+                lambda n: client.get("search", params={"q": TYPED[: 3 + n % 15], "typing": 1}),
             )
             found = client.get("api/v1/search", params={"q": TYPED}).json()
             print(f"| (`{TYPED}` finds {found['total']:,} photos, {found['said']:,} say it) | | |")

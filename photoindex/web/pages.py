@@ -152,7 +152,8 @@ class Pages:
         following = first + PAGE
         return "search.html", {
             **values, "found": found, "hits": hits, "facets": self._gallery.facets(found) if found.total else {},
-            "suggestions": [] if found.said_total else self._gallery.suggest(query),
+            # Half a word is no mistake.
+            "suggestions": [] if found.said_total or "typing" in call.query else self._gallery.suggest(query),
             "after": following if following < found.total else None,
         }  # fmt: skip
 

@@ -87,6 +87,7 @@ class Gallery:
         self._snapshots = Snapshots(self._database)
         self._sets = ResultSets()
         self._positions = Positions(self._database)
+        self._counted: tuple[tuple[int, Any], LibraryCounts] | None = None
         self.readable = ReadableWords(self.settings)
         self._sync = IndexSync(lambda: library.finder.sync())
         self.changes = Changes(self._snapshots)
@@ -109,6 +110,8 @@ class Gallery:
             self.library.finder.full_text().completions("", 0)
         if not self.is_read_only:
             self._sync.request()  # edits of a server that was killed
+        with suppress(PhotoindexError):
+            self._snapshots.latest()
         with suppress(ImportError):
             import_module("photoindex.catalogue.editor")
 
@@ -391,7 +394,13 @@ class Gallery:
         return find_duplicates(self._database, near, decided=decided)
 
     def counts(self) -> LibraryCounts:
-        """What the library holds."""
+        """What the library holds; counted again when the catalogue has changed."""
+        state = self._snapshots.state()
+        if self._counted is None or self._counted[0] != state:
+            self._counted = state, self._count()
+        return self._counted[1]
+
+    def _count(self) -> LibraryCounts:
         snapshot = self.snapshot()
         every = np.arange(snapshot.count)
         months = snapshot.taken.astype("datetime64[M]")

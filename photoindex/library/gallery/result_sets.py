@@ -53,9 +53,7 @@ class ResultSet:
         """Return the places in the set in an order; photos of which nothing is known to sort by come last."""
         if order == "best":
             return np.arange(self.total)
-        rows = snapshot.rows_of(self.ids)
-        place_of = {photo_id: place for place, photo_id in enumerate(self.ids.tolist())}
-        places = np.array([place_of[photo_id] for photo_id in snapshot.ids[rows].tolist()], np.intp)
+        rows, places = snapshot.locate(self.ids)
         # The rows stand newest first already, those without a date last.
         keys: dict[SetOrder, Any] = {
             "newest": rows,

@@ -19,6 +19,7 @@ import numpy as np
 
 from photoindex.catalogue import gallery_queries
 from photoindex.catalogue.database import Database
+from photoindex.system import memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 LEAST_SECONDS: Final = 1.0  # between two readings of the catalogue
+MANY: Final = 20_000  # photos, whose rows take memory worth giving back
 SHARE: Final = 20  # a snapshot that takes a second to read is read every 20 seconds at most
 NEVER: Final = np.datetime64("NaT", "s")
 UNKNOWN: Final = -1  # a code: the photo has no such value
@@ -118,13 +120,17 @@ class Snapshot:
 
     def rows_of(self, photo_ids: Sequence[int] | Integers) -> NDArray[np.intp]:
         """Return the rows of those of these photos that are here, in their order."""
+        return self.locate(photo_ids)[0]
+
+    def locate(self, photo_ids: Sequence[int] | Integers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows of those of these photos that are here, in their order, and their places among them all."""
         wanted = np.asarray(photo_ids, np.int64)
         if not self.count or not wanted.size:
-            return np.zeros(0, np.intp)
+            return np.zeros(0, np.intp), np.zeros(0, np.intp)
         ascending = self.ids[self._ascending]
         places = np.minimum(np.searchsorted(ascending, wanted), self.count - 1)
-        rows: NDArray[np.intp] = self._ascending[places[ascending[places] == wanted]]
-        return rows
+        met = ascending[places] == wanted
+        return self._ascending[places[met]], np.flatnonzero(met)
 
     def content_hash(self, row: int) -> str:
         """Return the SHA-256 of a photo."""
@@ -190,6 +196,8 @@ class Snapshots:
                 self._version = version
                 self._read_at = time.monotonic()
                 self._read_seconds = self._read_at - started
+                if read.count >= MANY:
+                    memory.give_back()  # the rows that it was read from
             return self._latest
 
     def visible(self) -> Snapshot:

@@ -318,13 +318,20 @@ class WhooshReader:
         self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
         self.size = int(reader.doc_count_all())
         self.alive = int(reader.doc_count())
+        self._documents: Ids | None = None
         self._photo_ids: NDArray[np.int64] | None = None
 
     def close(self) -> None:
         self._reader.close()
 
     def documents(self) -> Ids:
-        return np.fromiter(self._reader.all_doc_ids(), np.intp)
+        # Whoosh asks of each document whether it was deleted: 0.2 s a search at 100,000 photos.
+        if self._documents is None:
+            alive = np.ones(self.size, np.bool_)
+            for leaf, offset in self._leaves if self.size else ():
+                alive[offset + np.fromiter(leaf.segment().deleted_docs(), np.intp)] = False
+            self._documents = np.flatnonzero(alive)
+        return self._documents
 
     def photo_ids(self) -> NDArray[np.int64]:
         if self._photo_ids is None:

@@ -17,13 +17,15 @@ function address(query) {
   return url;
 }
 
-async function showAt(url, { push = true, focus = false } = {}) {
+async function showAt(url, { push = true, focus = false, typing = false } = {}) {
   running?.abort();
   const mine = new AbortController();
   running = mine;
   document.body.classList.add("searching");
   try {
-    await load(url, ["results"], { signal: mine.signal });
+    const asked = new URL(url, location.href);
+    if (typing) asked.searchParams.set("typing", "1"); // other spellings of half a word are not wanted
+    await load(asked, ["results"], { signal: mine.signal });
     if (push) history.replaceState(null, "", url);
     arrange();
     if (focus) document.querySelector("#results h1")?.focus({ preventScroll: true });
@@ -45,7 +47,7 @@ function arrange() {
 box.addEventListener("input", () => {
   clearTimeout(timer);
   const query = box.value.trim();
-  timer = setTimeout(() => { if (query) showAt(address(query)); }, PAUSE);
+  timer = setTimeout(() => { if (query) showAt(address(query), { typing: true }); }, PAUSE);
 });
 
 box.form.addEventListener("submit", (event) => {

@@ -15,7 +15,7 @@ from photoindex.errors import CorrectionError, FolderError, FullTextError, Resul
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
 from photoindex.library.gallery.background import IndexSync
-from photoindex.library.gallery.result_sets import KEPT_SECONDS, MOST_KEPT, ResultSets
+from photoindex.library.gallery.result_sets import KEPT_SECONDS, LEAST_KEPT, MOST_KEPT, MOST_PHOTOS, ResultSets
 from tests.support import COLOURS, make_photo
 
 NOTHING = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.bool_)
@@ -91,6 +91,18 @@ def test_sets_are_kept_for_ten_minutes_after_their_last_use() -> None:
         with pytest.raises(ResultSetGone):
             sets.get(gone)
     assert sets.get(tokens[3]).query == "3"
+
+
+@pytest.mark.parametrize(("photos", "kept"), [(1000, 20), (MOST_PHOTOS // 10, 10), (MOST_PHOTOS, LEAST_KEPT)])
+def test_fewer_large_sets_are_kept(photos: int, kept: int) -> None:
+    sets = ResultSets()
+    columns = np.arange(photos), np.zeros(photos, np.float32), np.zeros(photos, np.bool_)
+    tokens = [sets.add(str(number), *columns, {}).token for number in range(20)]
+    for token in tokens[-kept:]:
+        sets.get(token)
+    for token in tokens[:-kept]:
+        with pytest.raises(ResultSetGone):
+            sets.get(token)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS: Final = 600.0
 MOST_KEPT: Final = 64
+LEAST_KEPT: Final = 4  # however many photos they hold
+MOST_PHOTOS: Final = 1_000_000  # of all sets together, 13 bytes each
 FACET_VALUES: Final = 12  # of each kind
 
 SetOrder = Literal["best", "newest", "oldest", "added", "rating"]
@@ -79,7 +81,7 @@ class ResultSet:
 
 
 class ResultSets:
-    """The sets of the last ten minutes, by token. Safe between threads."""
+    """The sets of the last ten minutes, by token; fewer when they hold very many photos. Safe between threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -113,5 +115,11 @@ class ResultSets:
 
     def _drop_old(self) -> None:
         oldest = self._clock() - KEPT_SECONDS
-        while self._kept and (len(self._kept) > MOST_KEPT or next(iter(self._kept.values()))[0] < oldest):
+        photos = sum(found.total for _, found in self._kept.values())
+        while self._kept:
+            used_at, first = next(iter(self._kept.values()))
+            is_much = len(self._kept) > MOST_KEPT or (photos > MOST_PHOTOS and len(self._kept) > LEAST_KEPT)
+            if not is_much and used_at >= oldest:
+                break
+            photos -= first.total
             self._kept.popitem(last=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
+from photoindex.types.looks import facts_shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,7 @@ class DecodedPhoto:
     sidecars: str = ""  # the state of the sidecars that were read with it
     problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
     fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
+    looks: frozenset[str] | None = None  # of types/looks.py; None: the pixels were not decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Caption:
     log_probability: float | None = None
     settings: str | None = None
     locked: bool = False  # a person said that it is to be shown, whatever comes later
+    confidence: float | None = None  # how likely it is right, 0 to 1, where the model that made it says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,18 @@ class Photo:
     terms: tuple[Term, ...] = ()
     companions: tuple[Companion, ...] = ()
     overruled: tuple[Caption, ...] = ()  # what others say now, and would be shown without ``caption``
+    looks: frozenset[str] | None = None  # black and white, dark, …; None: it was decoded before they were measured
 
     @property
     def tags(self) -> tuple[str, ...]:
         """What a person tagged it with."""
         return tuple(term.text for term in self.terms if term.source == "tag")
+
+    @property
+    def is_(self) -> tuple[str, ...]:
+        """All that ``is:`` finds it by: what it looks like, and its shape."""
+        facts = self.facts
+        return facts_shown(self.looks, facts.width if facts else None, facts.height if facts else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from photoindex.errors import DamagedPhoto, EmptyPhoto, OversizedPhoto
 from photoindex.media.decode import failures, psd
 from photoindex.media.decode.colour import BITS_PER_SAMPLE, flatten, levels_of, profile_of
 from photoindex.media.decode.fingerprint import fingerprint_of
+from photoindex.media.decode.looks import LEAST_SIDE, looks_of
 from photoindex.media.decode.raw import CutOff, NotRaw, RawTooLarge, is_raw, open_raw, rawpy
 from photoindex.media.decode.readers import can_read, pillow_readers
 from photoindex.media.decode.signatures import DIB_SUFFIX, claimed_format, lossless_jpeg
@@ -187,13 +188,16 @@ def _finish(
             raise failures.failure_of(path, error) from error
         if orientation in _UPRIGHT:
             square = square.transpose(_UPRIGHT[orientation])
+        facts = dataclasses.replace(found.facts, width=upright[0], height=upright[1])
+        looks = looks_of(square, facts, path, blocks) if size >= LEAST_SIDE else None
         return DecodedPhoto(
-            facts=dataclasses.replace(found.facts, width=upright[0], height=upright[1]),
+            facts=facts,
             pixels=np.array(square, dtype=np.uint8),
             written=found.written,
             sidecars=found.sidecars,
             problems=found.problems,
             fingerprint=fingerprint_of(square),
+            looks=looks,
         )
     except DamagedPhoto as error:
         # Decoders that get no more memory say no more than that they failed.

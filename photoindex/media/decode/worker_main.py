@@ -99,7 +99,8 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
     if len(pixels) < size * size * 3:
         raise EOFError
     square = np.frombuffer(pixels, np.uint8).reshape(size, size, 3).copy()
-    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]))
+    looks = None if answer["looks"] is None else frozenset(map(str, answer["looks"]))
+    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]), looks)
 
 
 def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, max_pixels: int) -> None:
@@ -120,6 +121,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
             "sidecars": photo.sidecars,
             "problems": photo.problems,
             "fingerprint": photo.fingerprint.hex(),
+            "looks": None if photo.looks is None else sorted(photo.looks),
         }
         _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes())
 

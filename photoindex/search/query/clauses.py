@@ -29,6 +29,7 @@ from photoindex.search.query.syntax import (
     When,
     Word,
 )
+from photoindex.types.looks import LOOKS, SHAPES
 
 SHORTEST_PREFIX: Final = 2  # characters before the *
 SHORTEST_FUZZY: Final = 3  # characters; every two-letter word is near every other
@@ -64,10 +65,20 @@ WITH_COMMON_WORDS: Final = {"names": ("names",), "camera": ("camera", "lens"), "
 HAS: Final = (
     "gps", "date", "camera", "lens", "place", "caption", "title", "keywords", "people", "rating",
 )  # fmt: skip
-NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, "has", "format", "path"})
+NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, "has", "is", "format", "path"})
 FORMAT: Final = "format="  # before a format's name, among the facts
+LOOK: Final = "is="  # before a name of types/looks.py, among the facts
 
 _SAME: Final = {"keyword": "keywords", "tag": "keywords", "tags": "keywords", "person": "people", "stars": "rating"}
+# What else people call what `is:` asks for.
+_LOOKS: Final = {
+    "black and white": "bw", "black & white": "bw", "b&w": "bw", "b/w": "bw", "b and w": "bw", "monochrome": "bw",
+    "greyscale": "bw", "grayscale": "bw", "underexposed": "dark", "night": "dark", "blurry": "blurred",
+    "blur": "blurred", "unsharp": "blurred", "out of focus": "blurred", "screen": "screenshot",
+    "screen shot": "screenshot", "screengrab": "screenshot", "page": "document", "text": "document", "scan": "document",
+    "receipt": "document", "letter": "document", "pano": "panorama", "panoramic": "panorama", "wide": "landscape",
+    "horizontal": "landscape", "tall": "portrait", "upright": "portrait", "vertical": "portrait",
+}  # fmt: skip
 # Names of formats as suffixes have them -> as decoders do.
 _FORMATS: Final = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "j2k": "jpeg2000"}
 # Names that other programs have for fields -> ours.
@@ -76,7 +87,7 @@ _OTHER_NAMES: Final = {
     "city": "place", "country": "place", "where": "place", "who": "person", "face": "person", "faces": "person",
     "make": "camera", "model": "camera", "iso": "camera", "type": "format", "ext": "format", "extension": "format",
     "filetype": "format", "day": "taken", "month": "taken", "time": "taken", "before": "taken", "after": "taken",
-    "since": "taken", "is": "has", "description": "caption", "object": "label", "star": "rating", "score": "rating",
+    "since": "taken", "description": "caption", "object": "label", "star": "rating", "score": "rating",
     "size": "megapixels",
 }  # fmt: skip
 _FUZZY: Final = re.compile(r"(?P<text>.*[^~])~+(?P<distance>[12]?)")
@@ -243,6 +254,27 @@ def has_node(text: str) -> Has:
     if what not in HAS:
         raise QueryError(f"has:{shown(text)} is not known: write {', '.join(f'has:{name}' for name in HAS)}")
     return Has(what)
+
+
+def is_node(text: str) -> Has:
+    """Return the clause of ``is:``. Raises QueryError for what is no fact, naming the one that was probably meant."""
+    what = re.sub(r"[\s_-]+", " ", text.strip().lower())
+    joined = what.replace(" ", "")
+    names = (*LOOKS, *SHAPES)
+    if joined in names:
+        return Has(LOOK + joined)
+    if what in _LOOKS:
+        return Has(LOOK + _LOOKS[what])
+    meant = intended_look(what)
+    advice = f"did you mean is:{meant}?" if meant else f"write {', '.join(f'is:{name}' for name in names)}"
+    raise QueryError(f"is:{shown(text)} is not known: {advice}")
+
+
+def intended_look(text: str) -> str | None:
+    """Return the fact that was probably meant by a text that is none; None when none is like it."""
+    known = {name: name for name in (*LOOKS, *SHAPES)} | _LOOKS
+    near = [(distance, name) for name in known if (distance := _mistakes(text, name)) <= max(1, len(name) // 4)]
+    return known[min(near)[1]] if near and len(text) > 2 else None
 
 
 def number_node(name: str, text: str) -> Number:

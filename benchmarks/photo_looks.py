@@ -316,10 +316,10 @@ def report(made: dict[str, list[Path]], real: dict[str, list[Path]], listed: boo
             for name in names:
                 print(f"  {name}: {' '.join(path.name for path in counts[name])}")
     picture, rounds = Image.fromarray(decode_photo(real["coco"][0], 260, 1 << 40).pixels), 200
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(rounds):
         looks.measure(picture)
-    print(f"{(time.perf_counter() - started) / rounds * 1000:.2f} ms a photo")
+    print(f"{(time.process_time() - started) / rounds * 1000:.2f} ms of processor time a photo")
 
 
 if __name__ == "__main__":

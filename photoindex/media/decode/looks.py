@@ -148,7 +148,7 @@ def measure(square: Image.Image) -> dict[str, float]:
         "even": _share(steps == 0),
         "nearly even": _share(steps <= 1),
         "strong": _share(steps > 40),
-        "straight": np.count_nonzero(straight) / max(1, np.count_nonzero(edges)),
+        "straight": _share(straight) / max(1 / edges.size, _share(edges)),
         "lines": float(np.log1p(rows)),
         "bands": float(rows / (columns + 0.3)),
         "colours": float(np.log1p(_colours(red, green, blue))),
@@ -162,7 +162,7 @@ def _shares(band: Image.Image) -> NDArray[np.float64]:
 
 
 def _share(pixels: NDArray[np.bool_]) -> float:
-    return np.count_nonzero(pixels) / pixels.size
+    return float(np.count_nonzero(pixels)) / pixels.size
 
 
 def _at(shares: NDArray[np.float64], share: float) -> int:

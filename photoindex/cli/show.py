@@ -102,7 +102,7 @@ def _source(caption: Caption) -> str:
     if caption.log_probability is not None:
         source += f", log-probability {caption.log_probability:.2f}"
     if caption.confidence is not None:
-        source += f", right with a probability of {caption.confidence:.0%}"
+        source += f", {caption.confidence:.0%} likely to be right"
     return f"{source}, {caption.created_at:%Y-%m-%d %H:%M} UTC{', locked' if caption.locked else ''}"
 
 

@@ -101,7 +101,7 @@ def test_the_commands_print_it(indexed: Library, album: Path) -> None:
         return done.stdout
 
     text = run("show", str(album / "red.jpg"))
-    assert "right with a probability of 90%" in text
+    assert "90% likely to be right" in text
     assert "is          landscape" in text
     photo = json.loads(run("show", "--json", str(album / "Screenshot 1.png")))["photo"]
     assert photo["is"] == ["screenshot", "landscape"]

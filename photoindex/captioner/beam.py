@@ -13,11 +13,12 @@ hypotheses without it stay in the beam.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from photoindex.captioner.confidence import Signals
 from photoindex.captioner.network import PhotoFeatures, WordSteps, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
@@ -54,11 +55,13 @@ class SearchSettings:
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """A finished caption as word numbers (without ``<start>`` and ``<end>``), its natural log-probability including
-    ``<end>``, and the score it is ranked by."""
+    ``<end>``, and the score it is ranked by; what its confidence is made of, and that, where the model knows them."""
 
     words: tuple[int, ...]
     log_probability: float
     score: float
+    signals: Signals | None = field(default=None, compare=False)
+    confidence: float | None = field(default=None, compare=False)
 
 
 @torch.inference_mode()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
+from photoindex.captioner.confidence import Signals, signals_of
 from photoindex.captioner.network import PhotoFeatures, WordSteps
 from photoindex.captioner.vocabulary import SPECIAL, Vocabulary
 from photoindex.language.analysis import content_words, stem
@@ -22,6 +26,7 @@ class CaptionGenerator:
     def __init__(self, checkpoint: Checkpoint, decoder: WordSteps) -> None:
         self._decoder = decoder
         self._repeatable = checkpoint.vocabulary.function_words()
+        self._calibration = checkpoint.calibration
         self._words: WordTerms | None = None
         if checkpoint.term_head is not None:
             device = next(checkpoint.term_head.parameters()).device
@@ -30,13 +35,26 @@ class CaptionGenerator:
 
     @torch.inference_mode()
     def generate(self, seen: PhotoFeatures, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
-        """What to say of N photos, best first; ``logits`` (N, terms) are the term head's, where there is one."""
+        """What to say of N photos, best first, and how sure that is; ``logits`` (N, terms) are the term head's, where
+        there is one."""
         evidence = doubts = None
         if logits is not None and self._words is not None:
             evidence = self._words.evidence(self._head.impacts(logits)) if settings.evidence else None
             if settings.doubt:
                 doubts = self._words.doubts(logits, settings, self._somebody(seen))
-        return search(self._decoder, seen, settings, self._repeatable, evidence, doubts)
+        found = search(self._decoder, seen, settings, self._repeatable, evidence, doubts)
+        if logits is None or self._words is None:
+            return [[self._sure(said, Signals(said.log_probability)) for said in of_photo] for of_photo in found]
+        words = [[said.words for said in of_photo] for of_photo in found]
+        told = self._words.probabilities(words, logits, self._somebody(seen))
+        return [
+            [self._sure(said, signals_of(said.log_probability, each)) for said, each in zip(*both, strict=True)]
+            for both in zip(found, told, strict=True)
+        ]
+
+    def _sure(self, said: Hypothesis, signals: Signals) -> Hypothesis:
+        confidence = None if self._calibration is None else self._calibration.confidence(signals)
+        return replace(said, signals=signals, confidence=confidence)
 
     def _somebody(self, seen: PhotoFeatures) -> Tensor | None:
         """The log-odds (N, 1) that there is a human being in each photo, where the term head says so."""
@@ -70,6 +88,24 @@ class WordTerms:
                 somebody = logits[:, self._persons].amax(1, keepdim=True)
             short = torch.where(self._of_persons, (somebody - settings.doubt_persons_below).clamp(max=0), short)
         return settings.doubt * short
+
+    def probabilities(
+        self, captions: Sequence[Sequence[Sequence[int]]], logits: Tensor, somebody: Tensor | None = None
+    ) -> list[list[list[float]]]:
+        """Captions of N photos as word numbers -> how likely each of their words is to be in the photo, of those that
+        are forms of a term; words for human beings as likely as ``somebody`` (N, 1), where that is known."""
+        known, of_persons, terms = self._known.tolist(), self._of_persons.tolist(), self._terms.tolist()
+        found = []
+        for row, of_photo in enumerate(captions):
+            seen = logits[row].float().sigmoid().tolist()
+            person = None if somebody is None else float(somebody[row, 0].float().sigmoid())
+            found.append(
+                [
+                    [seen[terms[w]] if person is None or not of_persons[w] else person for w in words if known[w]]
+                    for words in of_photo
+                ]
+            )
+        return found
 
 
 def terms_of_words(vocabulary: Vocabulary, terms: tuple[str, ...]) -> Tensor:

@@ -1,6 +1,7 @@
 """A trained model on disk: a folder that says everything about itself.
 
-    config.json          format version, name, encoder, decoder sizes, search settings, licence
+    config.json          format version, name, encoder, decoder sizes, search settings, licence; and how likely captions
+                         are right (``confidence``), for a model that knows it
     model.safetensors    encoder.*, decoder.* and term_head.*, usually half precision; integers (batch norm's counters)
                          left out
     vocabulary.txt       one word a line
@@ -27,6 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
+from photoindex.captioner.confidence import Calibration
 from photoindex.captioner.encoders import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.model_files import (
     FORMAT,
@@ -75,6 +77,7 @@ class Checkpoint:
     identity: str = ""
     term_head: TermHead | None = None
     terms: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
     def parts(self) -> dict[str, nn.Module]:
         """The networks it is made of, by the names their weights have in the file."""
@@ -114,6 +117,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
         "search": asdict(checkpoint.search),
         "licence": checkpoint.licence,
     }
+    if checkpoint.calibration is not None:
+        config["confidence"] = checkpoint.calibration.to_config()
     replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
     replace_file(folder / "training.json", json.dumps(checkpoint.training, indent=2) + "\n")
     replace_file(folder / VOCABULARY_FILE, "\n".join(checkpoint.vocabulary.words) + "\n")
@@ -125,6 +130,12 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
     save_file(tensors, temporary, metadata={"format": "pt", "name": checkpoint.name})
     make_shareable(temporary)
     os.replace(temporary, folder / WEIGHTS_FILE)
+
+
+def save_calibration(folder: Path, calibration: Calibration) -> None:
+    """Put how likely captions are right into the config.json of a model; its identity, that of the weights, stays."""
+    config = read_config(folder) | {"confidence": calibration.to_config()}
+    replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
 
 
 def make_shareable(path: Path) -> None:
@@ -152,7 +163,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         settings = SearchSettings(**config.get("search", {}))
         sizes = config.get("term_head")
         term_head = TermHead(TermHeadConfig(**sizes)) if sizes else None
-    except (KeyError, TypeError) as error:
+        calibration = Calibration.from_config(config.get("confidence"))
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / 'config.json'} lacks or misspells a setting: {error}") from error
     check_vocabulary(folder, len(vocabulary), decoder.config.vocabulary_size)
     terms = read_terms(folder / TERMS_FILE, term_head.config.terms) if term_head is not None else ()
@@ -184,6 +196,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         identity=identity_of(config["name"], digest),
         term_head=term_head,
         terms=terms,
+        calibration=calibration,
     )
 
 

@@ -105,7 +105,7 @@ class NeuralCaptioner:
         decode = self._checkpoint.vocabulary.decode
         return [
             Prediction(
-                tuple(Candidate(decode(h.words), h.log_probability, h.score) for h in hypotheses),
+                tuple(Candidate(decode(h.words), h.log_probability, h.score, h.confidence) for h in hypotheses),
                 labels[number],
                 kinds[number],
                 terms[number],

@@ -39,6 +39,7 @@ class ShownCaption(NamedTuple):
     text: str
     source: CaptionSource
     locked: bool
+    confidence: float | None = None
 
 
 def shown_captions(transaction: Asker | Connection, photo_ids: Iterable[int] | None = None) -> dict[int, ShownCaption]:
@@ -57,10 +58,11 @@ def shown_captions(transaction: Asker | Connection, photo_ids: Iterable[int] | N
 def _shown(transaction: Asker | Connection, condition: str) -> dict[int, ShownCaption]:
     rows = ask(
         transaction,
-        "select photo_id, id, text, source, locked from"
+        "select photo_id, id, text, source, locked, confidence from"
         f" (select caption.*, row_number() over (partition by caption.photo_id order by {PRECEDENCE}) as place"
         f" from caption where {MAY_SHOW}{condition}) as ranked where place = 1",
     )
     return {
-        photo_id: ShownCaption(number, text, source, bool(locked)) for photo_id, number, text, source, locked in rows
+        photo_id: ShownCaption(number, text, source, bool(locked), confidence)
+        for photo_id, number, text, source, locked, confidence in rows
     }

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from photoindex.types.hit import PhotoFacts, Place
+from photoindex.types.looks import LOOKS
 
 _OF_PHOTO: Final = tuple(field.name for field in fields(PhotoFacts) if field.name != "place")
 _OF_PLACE: Final = tuple(field.name for field in fields(Place))
@@ -33,3 +34,13 @@ def facts_of(row: Any) -> PhotoFacts | None:
         place = Place(**{name: getattr(row, name) or "" for name in _OF_PLACE})
     facts = PhotoFacts(place=place, **{name: getattr(row, name) for name in _OF_PHOTO})
     return facts if row.own_rating is None else replace(facts, rating=row.own_rating or None)
+
+
+def looks_text(looks: frozenset[str] | None) -> str | None:
+    """What a photo looks like as ``photo.looks`` holds it."""
+    return None if looks is None else " ".join(name for name in LOOKS if name in looks)
+
+
+def looks_from(text: str | None) -> frozenset[str] | None:
+    """What ``photo.looks`` says; names that are not known here are left out."""
+    return None if text is None else frozenset(text.split()) & frozenset(LOOKS)

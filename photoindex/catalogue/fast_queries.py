@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.facts import READ_COLUMNS, facts_of
+from photoindex.catalogue.facts import READ_COLUMNS, facts_of, looks_from
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
@@ -48,6 +48,8 @@ class Found:
     locked: bool
     paths: list[Path]
     terms: list[Term]  # weightiest first
+    looks: frozenset[str] | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,15 @@ def _find(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found
     found: dict[int, Found] = {}
     ids = listed(photo_ids)
     shown = shown_captions(transaction, photo_ids)
-    for photo_id, *values in ask(transaction, f"select photo.id, {_FACTS} from photo where photo.id in ({ids})"):
+    sql = f"select photo.id, photo.looks, {_FACTS} from photo where photo.id in ({ids})"
+    for photo_id, looks, *values in ask(transaction, sql):
         if (caption := shown.get(photo_id)) is not None:
             row = SimpleNamespace(**dict(zip(READ_COLUMNS, values, strict=True)))
             row.taken_at = _time(row.taken_at)
-            found[photo_id] = Found(facts_of(row), caption.text, caption.source, caption.locked, [], [])
+            found[photo_id] = Found(
+                facts_of(row), caption.text, caption.source, caption.locked, [], [], looks_from(looks),
+                caption.confidence,
+            )  # fmt: skip
     for photo_id, root, relative in ask(
         transaction,
         "select file.photo_id, root.path, file.relative_path from file join root on root.id = file.root_id"

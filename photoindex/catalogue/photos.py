@@ -16,7 +16,7 @@ from photoindex.catalogue import term_vectors
 from photoindex.catalogue.captions import IS_CAPTIONED, MAY_SHOW, PRECEDENCE
 from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.facts import COLUMNS, facts_of, values_of
+from photoindex.catalogue.facts import COLUMNS, facts_of, looks_from, looks_text, values_of
 from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
 from photoindex.media.metadata.reader_version import READER_VERSION
@@ -35,6 +35,7 @@ class Content:
     size: int
     facts: PhotoFacts
     fingerprint: bytes | None = None
+    looks: frozenset[str] | None = None
 
 
 def find_by_hash(connection: Connection, hashes: Iterable[str]) -> dict[str, tuple[int, bool]]:
@@ -75,12 +76,18 @@ def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int
     new = [content for content in contents if content.content_hash not in ids]
     met = [content for content in contents if content.content_hash in ids]
     if met:
-        columns = [*COLUMNS, "fingerprint"]
+        columns = [*COLUMNS, "fingerprint", "looks"]
         statement = update(photo).where(photo.c.id == bindparam("met_id"))
         noted = {"text_stale": new_token(), "metadata_reader": READER_VERSION}
         statement = statement.values({**noted, **{name: bindparam(name) for name in columns}})
         rows = [
-            {"met_id": ids[one.content_hash], "fingerprint": one.fingerprint, **values_of(one.facts)} for one in met
+            {
+                "met_id": ids[one.content_hash],
+                "fingerprint": one.fingerprint,
+                "looks": looks_text(one.looks),
+                **values_of(one.facts),
+            }
+            for one in met
         ]
         connection.execute(statement, rows)
     if new:
@@ -91,8 +98,8 @@ def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int
             "metadata_reader": READER_VERSION,
         }
         rows = [
-            {"content_hash": one.content_hash, "size": one.size, "fingerprint": one.fingerprint, **given,
-             **values_of(one.facts)}
+            {"content_hash": one.content_hash, "size": one.size, "fingerprint": one.fingerprint,
+             "looks": looks_text(one.looks), **given, **values_of(one.facts)}
             for one in new
         ]  # fmt: skip
         connection.execute(insert(photo), rows)
@@ -134,6 +141,7 @@ def save_predictions(
             "current": True,
             "model_id": model_id,
             "log_probability": candidate.log_probability,
+            "confidence": candidate.confidence,
             "settings": settings,
             "created_at": now,
             "revision": revision,
@@ -292,6 +300,7 @@ def load_photos(
                 favourite=bool(row.favourite),
                 hidden=bool(row.hidden),
                 review=row.review,
+                looks=looks_from(row.looks),
             )
         )
     return photos
@@ -305,7 +314,8 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
     that the first one is shown instead of."""
     columns: tuple[Any, ...] = (
         caption.c.photo_id, caption.c.text, caption.c.source, caption.c.rank, caption.c.current,
-        caption.c.log_probability, caption.c.settings, caption.c.created_at, caption.c.locked, model.c.identity,
+        caption.c.log_probability, caption.c.settings, caption.c.created_at, caption.c.locked, caption.c.confidence,
+        model.c.identity,
         literal_column(MAY_SHOW).label("may_show"),
         literal_column(f"row_number() over (partition by caption.photo_id order by {PRECEDENCE})").label("place"),
     )  # fmt: skip
@@ -321,8 +331,9 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
         )
         for row in connection.execute(query):
             value = Caption(
-                row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings, row.locked
-            )
+                row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings, row.locked,
+                row.confidence,
+            )  # fmt: skip
             if row.may_show:
                 now.setdefault(row.photo_id, []).append((row.place, value))
             elif row.current:

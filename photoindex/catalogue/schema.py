@@ -131,6 +131,7 @@ photo = Table(
     Column(
         "fingerprint", LargeBinary
     ),  # see media/decode/fingerprint.py; null until it is decoded, empty when it has none
+    Column("looks", PlainText),  # names from types/looks.py with spaces between; null until it is decoded
 )
 
 # The photos that were taken out of the catalogue, for who keeps copies. No number is here that a photo has again.
@@ -188,6 +189,7 @@ caption = Table(
     Column("model_id", ForeignKey("model.id")),
     Column("log_probability", Real),
     Column("settings", PlainText),
+    Column("confidence", Real),  # 0 to 1, of a model that knows it: see captioner/confidence.py
     Column("created_at", UtcTime, nullable=False),
     # A person said that this one is to be shown, whatever the model or a sidecar says later. One of a photo at most.
     Column("locked", Boolean, nullable=False, server_default=false()),

@@ -8,22 +8,28 @@ from typing import Any, Final
 from sqlalchemy import Connection, literal_column, select
 
 from photoindex.catalogue import files
+from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import SHOWN_RATING
 from photoindex.catalogue.schema import photo
 from photoindex.types import SortKey
 
 COLUMNS: Final = {"taken": photo.c.taken_at, "rating": literal_column(SHOWN_RATING), "added": photo.c.added_at}
-BEST_FIRST: Final = ("rating",)  # where more is better, more comes first
+BEST_FIRST: Final = ("rating", "confidence")  # where more is better, more comes first
 
 
 def in_order(connection: Connection, photo_ids: Sequence[int], key: SortKey, *, reverse: bool = False) -> list[int]:
     """``photo_ids``, which come best first, in the order of ``key``: by score, oldest first, by name, most stars first,
-    or first added first; ``reverse`` turns it round. Those of which nothing is known come last either way, and what is
-    equal stays as it was."""
+    first added first, or surest caption first; ``reverse`` turns it round. Those of which nothing is known come last
+    either way, and what is equal stays as it was."""
     if key == "score":
         return list(reversed(photo_ids)) if reverse else list(photo_ids)
-    known = _names(connection, photo_ids) if key == "name" else _values(connection, photo_ids, COLUMNS[key])
+    if key == "name":
+        known = _names(connection, photo_ids)
+    elif key == "confidence":
+        known = {number: shown.confidence for number, shown in shown_captions(connection, photo_ids).items()}
+    else:
+        known = _values(connection, photo_ids, COLUMNS[key])
     having = [number for number in photo_ids if known.get(number) is not None]
     having.sort(key=known.__getitem__, reverse=reverse != (key in BEST_FIRST))
     return having + [number for number in photo_ids if known.get(number) is None]

@@ -9,9 +9,11 @@ from pathlib import Path
 from sqlalchemy import Connection, exists, select
 
 from photoindex.catalogue.captions import shown_captions
+from photoindex.catalogue.facts import looks_from
 from photoindex.catalogue.photos import LABEL_SOURCE
 from photoindex.catalogue.schema import file, photo, root, term
 from photoindex.language.analysis import content_words, stem
+from photoindex.types.looks import facts_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,8 @@ class Stats:
     """Photos that have a file now. A photo counts once under each heading, under each of its folders and words.
 
     Years (``2023``) and ``months`` (``2023-07``) are in chronological order; everything else is sorted by frequency.
-    ``undated`` photos have no known date, ``unknown_camera`` ones no known camera. ``folders`` counts the photos
-    directly in each folder, without those of folders below.
+    ``undated`` photos have no known date, ``unknown_camera`` ones no known camera. ``looks`` counts what ``is:`` asks
+    for. ``folders`` counts the photos directly in each folder, without those of folders below.
     """
 
     photos: int
@@ -33,6 +35,7 @@ class Stats:
     months: dict[str, int]
     cameras: dict[str, int]
     formats: dict[str, int]
+    looks: dict[str, int]
     folders: dict[str, int]
     caption_sources: dict[str, int]
     words: dict[str, int]
@@ -42,7 +45,7 @@ class Stats:
 def count(connection: Connection, most: int = 10) -> Stats:
     """Return the counts of the library, with at most ``most`` cameras, folders, words and labels each."""
     here = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
-    years, months, cameras, formats = (Counter[str]() for _ in range(4))
+    years, months, cameras, formats, looks = (Counter[str]() for _ in range(5))
     photos = undated = unknown_camera = located = size = 0
     present = set()
     columns = (
@@ -53,12 +56,16 @@ def count(connection: Connection, most: int = 10) -> Stats:
         photo.c.taken_source,
         photo.c.camera,
         photo.c.latitude,
+        photo.c.looks,
+        photo.c.width,
+        photo.c.height,
     )
     for row in connection.execute(select(*columns).where(here)):
         present.add(row.id)
         photos += 1
         size += row.size
         formats[row.format or "unknown"] += 1
+        looks.update(facts_shown(looks_from(row.looks), row.width, row.height))
         located += row.latitude is not None
         if row.taken_at is None or row.taken_source == "mtime":  # when a file was copied says little
             undated += 1
@@ -88,6 +95,7 @@ def count(connection: Connection, most: int = 10) -> Stats:
         months=dict(sorted(months.items())),
         cameras=_first(cameras, most),
         formats=_first(formats, None),
+        looks=_first(looks, None),
         folders=_first(_folders(connection), most),
         caption_sources=_first(sources, None),
         words=words,

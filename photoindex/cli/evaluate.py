@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from photoindex.cli.confidence import evaluate_confidence
 from photoindex.cli.context import (
     Context,
     batch_option,
@@ -44,7 +45,10 @@ CAPTIONS_HEAD = "model\tbeam_width\timage\tcaption"
 
 @click.group()
 def evaluate() -> None:
-    """Measure how good captions are, and how well photos are found."""
+    """Measure how good captions are, how far they can be trusted, and how well photos are found."""
+
+
+evaluate.add_command(evaluate_confidence)
 
 
 @evaluate.command("captions")

@@ -23,7 +23,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 ALL_COLUMNS: Final = (
     *COLUMNS, "lens", "keywords", "people", "rating", "place", "latitude", "longitude", "altitude", "taken_offset",
-    "format", "copies",
+    "format", "copies", "confidence", "is",
 )  # fmt: skip
 # Columns of text that may be anybody's, and how a cell begins that a spreadsheet calculates.
 _TEXT_COLUMNS: Final = frozenset({"caption", "camera", "lens", "keywords", "people", "place"})
@@ -74,6 +74,7 @@ def flat_dict(hit: Hit) -> dict[str, Any]:
         altitude=gps.get("altitude"),
         format=None if facts is None else facts.format,
         copies=len(hit.other_paths),
+        **{"is": "; ".join(hit.is_)},
         present="yes" if hit.present else "no",
     )
     return {name: "" if row[name] is None else row[name] for name in ALL_COLUMNS}

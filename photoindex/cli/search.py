@@ -31,7 +31,8 @@ Protocol = Literal["auto", "kitty", "iterm2"]
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out this many, as for the next page.")
 @click.option("--sort", type=click.Choice(get_args(SortKey)), default="score", show_default=True,
-              help="Best first, oldest first, by name, most stars first, or first added first.")  # fmt: skip
+              help="Best first, oldest first, by name, most stars first, first added first, or surest caption "
+                   "first.")  # fmt: skip
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option("--all", "everything", is_flag=True, help="Show every match.")
 @click.option("--explain", is_flag=True, help="Show which words matched where, and what each adds to the score.")
@@ -71,7 +72,8 @@ def search(
 
     Plain words are enough: photos that match more of them come first. Also "an exact phrase", -word (without this
     word), AND, OR, NOT, begin*, fuzzy~, fields such as tag: person: place: folder: name: camera:, days (taken:2023-06,
-    taken:last-week), numbers (rating:>=4) and facts (has:gps). docs/queries.md has them all.
+    taken:last-week), numbers (rating:>=4, confidence:<0.4) and facts (has:gps, is:screenshot). docs/queries.md has them
+    all.
 
     Options may stand before or after the query. A word with one dash leaves photos out; behind -- everything is part of
     the query.

@@ -74,6 +74,7 @@ def _lines(photo: Photo) -> Iterator[tuple[str, str]]:
             yield name, ", ".join(f"{term.text} {term.weight:.2f}" for term in terms)
     if photo.facts is not None:
         yield "size", f"{photo.facts.width} x {photo.facts.height} {photo.facts.format}, {human_size(photo.size)}"
+        yield "is", ", ".join(photo.is_)
         yield from _fact_lines(photo.facts)
     yield from (("before", f"{old.text} ({old.model or old.source})") for old in photo.history)
     yield "sha256", photo.content_hash
@@ -100,6 +101,8 @@ def _source(caption: Caption) -> str:
         source += f" {caption.model}"
     if caption.log_probability is not None:
         source += f", log-probability {caption.log_probability:.2f}"
+    if caption.confidence is not None:
+        source += f", {caption.confidence:.0%} likely to be right"
     return f"{source}, {caption.created_at:%Y-%m-%d %H:%M} UTC{', locked' if caption.locked else ''}"
 
 

@@ -41,6 +41,7 @@ def stats(context: Context, /, limit: int, as_json: bool) -> None:
         f"months (the last {MONTHS_SHOWN} that have photos)" if earlier else "months": months,
         "cameras": held.cameras,
         "formats": held.formats,
+        "is": held.looks,
         "folders": held.folders,
         "captions by": held.caption_sources,
         "words of captions": held.words,

@@ -16,6 +16,8 @@ from photoindex.system.units import human_seconds
 from photoindex.types import Progress
 
 if TYPE_CHECKING:
+    import torch
+
     from photoindex.training.datasets import CaptionedPhoto
     from photoindex.training.loop import TrainingProgress
     from photoindex.training.train import Recipe
@@ -121,7 +123,8 @@ def train(
     The encoder learns the words that people use; then the decoder learns to speak, to say what people say of photos,
     and, if asked to, to agree with them as a whole. The photos whose split is `val` choose the best epochs; a data set
     named twice is trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again
-    with --resume. Needs the extra: pip install 'photoindex[train]'.
+    with --resume. The validation photos also teach the model how likely its captions are right: see `photoindex
+    evaluate confidence`. Needs the extra: pip install 'photoindex[train]'.
 
     With --from-catalogue, the captions that you wrote (at least 20) are learned from instead, and the model is held to
     what it knew. One in five is not learned from: the figures before and after are measured by those. Use the model
@@ -177,8 +180,31 @@ def train(
             sources=[path.name for path in (*data, *noisy, *labelled, *texts)],
             progress=lambda progress: _report(context, display, progress),
         )
+    _fit_confidence(context, output, {path.name: load_photos((path,), images, hold_out) for path in data}, chosen)
     best = ", ".join(f"{stage} {stage_record['best_epoch']}" for stage, stage_record in record["stages"].items())
     context.say(f"wrote the model to {output} (best epochs: {best})")
+
+
+def _fit_confidence(
+    context: Context, folder: Path, data: dict[str, list[CaptionedPhoto]], device: torch.device
+) -> None:
+    """Have the trained model know how likely its captions are right, if there are validation photos to tell it from."""
+    from photoindex.errors import TrainingError
+    from photoindex.library import load_checkpoint
+    from photoindex.training import confidence
+
+    held_out = {name: kept for name, photos in data.items() if (kept := [p for p in photos if p.split == "val"])}
+    if sum(map(len, held_out.values())) < confidence.LEAST_PHOTOS:
+        return
+    with ProgressDisplay(context.quiet) as display:
+        judged = confidence.judge(
+            load_checkpoint(folder), held_out, device,
+            progress=lambda done, total: display(Progress("fitting the confidence", done, total)),
+        )  # fmt: skip
+    try:
+        confidence.fit_model(folder, judged)
+    except TrainingError as error:
+        context.say(f"the model has no confidence: {error}")
 
 
 def learn_from_catalogue(

@@ -136,7 +136,7 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
         captions.setdefault(row.photo_id, []).append(
             CaptionRecord(
                 row.text, row.source, row.rank, row.current, row.locked, row.identity, row.log_probability,
-                row.settings, row.created_at,
+                row.settings, row.created_at, row.confidence,
             )
         )  # fmt: skip
     tags: dict[int, list[str]] = {}

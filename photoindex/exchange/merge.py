@@ -12,6 +12,7 @@ the user are each taken from the side that changed them last, so a removal count
 from __future__ import annotations
 
 import base64
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -140,6 +141,7 @@ class Merger:
                 "log_probability": row.log_probability,
                 "settings": row.settings,
                 "created_at": row.created_at,
+                "confidence": row.confidence,
             }
             for row in rows
         ]
@@ -296,9 +298,7 @@ def _unlocked(row: CaptionRecord) -> CaptionRecord:
 
 
 def _changed(row: CaptionRecord, *, current: bool, locked: bool) -> CaptionRecord:
-    return CaptionRecord(
-        row.text, row.source, row.rank, current, locked, row.model, row.log_probability, row.settings, row.created_at
-    )
+    return dataclasses.replace(row, current=current, locked=locked)
 
 
 def _exists(connection: Connection, photo_id: int, words: Said) -> bool:

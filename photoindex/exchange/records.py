@@ -56,6 +56,7 @@ class CaptionRecord:
     log_probability: float | None
     settings: str | None
     created_at: datetime
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +395,9 @@ def _caption(row: _Fields) -> CaptionRecord:
     source = row.text("source")
     if source not in ("user", "sidecar", "model"):
         raise ExchangeError(f"a caption's source must be user, sidecar or model, not {short(source)}")
+    confidence = row.real("confidence", optional=True)
+    if confidence is not None and not 0 <= confidence <= 1:
+        raise ExchangeError(f"a caption's confidence must be from 0 to 1, not {short(confidence)}")
     return CaptionRecord(
         row.text("text"),
         cast(CaptionSource, source),
@@ -404,6 +408,7 @@ def _caption(row: _Fields) -> CaptionRecord:
         row.real("log_probability", optional=True),
         row.optional_text("settings"),
         row.time("created_at"),
+        confidence,
     )
 
 

@@ -59,6 +59,7 @@ def save_contents(connection: Connection, results: Sequence[Result], gazetteer: 
             result.group[0].stat.size,
             gazetteer.placed(result.decoded.facts),
             result.decoded.fingerprint,
+            result.decoded.looks,
         )
         for result in results
     ]

@@ -62,6 +62,8 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "people": list(hit.people),
         **_facts_json(hit.facts),
         "present": hit.present,
+        "is": list(hit.is_),
+        "confidence": _rounded(hit.confidence),
     }
 
 
@@ -89,6 +91,7 @@ def photo_json(photo: Photo) -> dict[str, Any]:
         "latitude": facts.latitude if facts else None,
         "longitude": facts.longitude if facts else None,
         **_facts_json(facts),
+        "is": list(photo.is_),
         "favourite": photo.favourite,
         "hidden": photo.hidden,
         "review": photo.review,
@@ -103,6 +106,10 @@ def album_json(album: Album) -> dict[str, Any]:
         "photos": album.photos if album.query is None else None,
         "created_at": album.created_at,
     }
+
+
+def _rounded(confidence: float | None) -> float | None:
+    return None if confidence is None else round(confidence, 4)
 
 
 def _facts_json(facts: PhotoFacts | None) -> dict[str, Any]:
@@ -135,6 +142,7 @@ def _caption_json(caption: Caption) -> dict[str, Any]:
         "settings": caption.settings,
         "created_at": caption.created_at,
         "locked": caption.locked,
+        "confidence": _rounded(caption.confidence),
     }
 
 
@@ -155,7 +163,12 @@ def prediction_json(path: Path, prediction: Prediction) -> dict[str, Any]:
         "path": path,
         "caption": prediction.caption,
         "candidates": [
-            {"text": c.text, "log_probability": round(c.log_probability, 4), "score": round(c.score, 4)}
+            {
+                "text": c.text,
+                "log_probability": round(c.log_probability, 4),
+                "score": round(c.score, 4),
+                "confidence": _rounded(c.confidence),
+            }
             for c in prediction.candidates
         ],
         "labels": [{"name": label.name, "probability": round(label.probability, 4)} for label in prediction.labels],

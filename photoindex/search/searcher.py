@@ -240,6 +240,8 @@ class Finder:
                     photo_id=match.photo_id,
                     other_paths=tuple(photo.paths[1:]),
                     facts=facts,
+                    looks=photo.looks,
+                    confidence=photo.confidence,
                 )
             )
         return hits

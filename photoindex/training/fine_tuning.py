@@ -384,6 +384,7 @@ def _write(
         decoder=decoder.eval(),
         vocabulary=vocabulary,
         training={**base.training, "personal": record},
+        calibration=None,  # it was that of another decoder
         encoder=base.encoder.to("cpu"),
         term_head=None if base.term_head is None else base.term_head.to("cpu"),
     )

@@ -7,9 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from photoindex.types.looks import facts_shown
+
 CaptionSource = Literal["user", "sidecar", "model"]
 TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "folder", "mtime"]
-SortKey = Literal["score", "taken", "name", "rating", "added"]
+SortKey = Literal["score", "taken", "name", "rating", "added", "confidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class Hit:
     present: bool = True
     # How many of the paths, from the first, answer the query's ``path:``, ``folder:`` and ``name:``; None: it has none.
     asked_for: int | None = None
+    looks: frozenset[str] | None = None  # black and white, dark, …; None: it was decoded before they were measured
+    confidence: float | None = None  # how likely the caption is right, 0 to 1, where the model that made it says so
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -116,3 +120,8 @@ class Hit:
     def people(self) -> tuple[str, ...]:
         """Who is named as being in it."""
         return tuple(term.text for term in self.terms if term.source == "person")
+
+    @property
+    def is_(self) -> tuple[str, ...]:
+        """All that ``is:`` finds it by: what it looks like, and its shape."""
+        return facts_shown(self.looks, self.width, self.height)

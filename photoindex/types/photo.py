@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
+from photoindex.types.looks import facts_shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,7 @@ class DecodedPhoto:
     problems: tuple[str, ...] = ()  # metadata that could not be read, a line each
     fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
     thumbnails: Mapping[int, bytes] = field(default_factory=dict)  # JPEGs, by the pixels of their longer side
+    looks: frozenset[str] | None = None  # of types/looks.py; None: the pixels were not decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Caption:
     log_probability: float | None = None
     settings: str | None = None
     locked: bool = False  # a person said that it is to be shown, whatever comes later
+    confidence: float | None = None  # how likely it is right, 0 to 1, where the model that made it says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +103,18 @@ class Photo:
     favourite: bool = False
     hidden: bool = False  # left out of searches that do not ask for hidden photos
     review: Literal["wrong", "later"] | None = None  # what a person says of the model's caption
+    looks: frozenset[str] | None = None  # black and white, dark, …; None: it was decoded before they were measured
 
     @property
     def tags(self) -> tuple[str, ...]:
         """What a person tagged it with."""
         return tuple(term.text for term in self.terms if term.source == "tag")
+
+    @property
+    def is_(self) -> tuple[str, ...]:
+        """All that ``is:`` finds it by: what it looks like, and its shape."""
+        facts = self.facts
+        return facts_shown(self.looks, facts.width if facts else None, facts.height if facts else None)
 
 
 @dataclass(frozen=True, slots=True)

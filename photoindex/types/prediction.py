@@ -25,12 +25,14 @@ class CaptionerInfo:
 class Candidate:
     """One caption the model considered: its text and the natural logarithm of its probability.
 
-    ``score`` is the log-probability per word that beam search ranks by.
+    ``score`` is the log-probability per word that beam search ranks by. ``confidence`` is how likely the caption is
+    right, 0 to 1, where the model knows it.
     """
 
     text: str
     log_probability: float
     score: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ SHARED = {
     "search",
     "evaluate captions",
     "evaluate search",
+    "evaluate confidence",
     "reindex",
     "config show",
 }  # described in words, tested where they are

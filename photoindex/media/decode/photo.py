@@ -23,6 +23,7 @@ from photoindex.errors import DamagedPhoto, EmptyPhoto, OversizedPhoto
 from photoindex.media.decode import failures, psd
 from photoindex.media.decode.colour import BITS_PER_SAMPLE, flatten, levels_of, profile_of
 from photoindex.media.decode.fingerprint import fingerprint_of
+from photoindex.media.decode.looks import LEAST_SIDE, looks_of
 from photoindex.media.decode.raw import CutOff, NotRaw, RawTooLarge, is_raw, open_raw, rawpy
 from photoindex.media.decode.readers import can_read, pillow_readers
 from photoindex.media.decode.signatures import DIB_SUFFIX, claimed_format, lossless_jpeg
@@ -216,13 +217,16 @@ def _finish(
             thumbnails = _thumbnails(image, (box[2], box[3]), (full_width, full_height), sides, turn)
         except (ValueError, OSError) as error:  # a colour model that Pillow reads but cannot convert
             raise failures.failure_of(path, error) from error
+        facts = dataclasses.replace(found.facts, width=upright[0], height=upright[1])
+        looks = looks_of(square, facts, path, blocks) if square is not None and size >= LEAST_SIDE else None
         return DecodedPhoto(
-            facts=dataclasses.replace(found.facts, width=upright[0], height=upright[1]),
+            facts=facts,
             pixels=np.zeros((0, 0, 3), np.uint8) if square is None else np.array(square, dtype=np.uint8),
             written=found.written,
             sidecars=found.sidecars,
             problems=found.problems,
             fingerprint=b"" if square is None else fingerprint_of(square),
+            looks=looks,
             thumbnails=thumbnails,
         )
     except DamagedPhoto as error:

@@ -105,7 +105,9 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
         if not 0 < int(length) <= MOST_THUMBNAIL_BYTES:
             raise ValueError(length)
         thumbnails[int(longest)] = _read(stream, int(length))
-    return DecodedPhoto(facts, square, written, sidecars, problems, bytes.fromhex(answer["fingerprint"]), thumbnails)
+    looks = None if answer["looks"] is None else frozenset(map(str, answer["looks"]))
+    fingerprint = bytes.fromhex(answer["fingerprint"])
+    return DecodedPhoto(facts, square, written, sidecars, problems, fingerprint, looks=looks, thumbnails=thumbnails)
 
 
 def _read(stream: BinaryIO, length: int) -> bytes:
@@ -136,6 +138,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
             "fingerprint": photo.fingerprint.hex(),
             "pixels": has_pixels,
             "thumbnails": [[side, len(picture)] for side, picture in photo.thumbnails.items()],
+            "looks": None if photo.looks is None else sorted(photo.looks),
         }
         _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes(), *photo.thumbnails.values())
 

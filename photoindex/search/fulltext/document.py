@@ -31,7 +31,7 @@ from photoindex.search.fulltext.reader import (
     VALUE_FIELDS,
 )
 from photoindex.search.query import numbers
-from photoindex.search.query.clauses import FORMAT, HIDDEN, path_key
+from photoindex.search.query.clauses import FORMAT, HIDDEN, LOOK, path_key
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
 from photoindex.types.hit import PhotoFacts
 
@@ -64,7 +64,7 @@ class Document:
     lens: str = ""
     taken_at: datetime | None = None  # None too where only the file's modification time is known
     gps: bool = False  # the position is known
-    facts: tuple[str, ...] = ()  # what else ``has:`` asks for, and the format, see clauses.FORMAT
+    facts: tuple[str, ...] = ()  # what else ``has:`` and ``is:`` ask for, and the format
     numbers: Mapping[str, float] = field(default_factory=dict)  # as search/query/numbers.py has them
     paths: tuple[str, ...] = ()  # itself and the folders above it: absolute, and from its root
     files: tuple[str, ...] = ()  # names of its files
@@ -106,8 +106,12 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         place=_parts([*places, terms("place")]),
         taken_at=facts.taken_at if facts and facts.taken_source != "mtime" else None,
         gps=facts is not None and facts.latitude is not None and facts.longitude is not None,
-        facts=(*(name for name, there in known.items() if there), *([format_fact(facts.format)] if facts else [])),
-        numbers=_numbers(facts) if facts else {},
+        facts=(
+            *(name for name, there in known.items() if there),
+            *([format_fact(facts.format)] if facts else []),
+            *(LOOK + name for name in photo.is_),
+        ),
+        numbers=_numbers(facts, photo.caption.confidence),
         paths=tuple(place for path in photo.paths for place in places_of(path, roots)),
         files=tuple(readable(path.name) for path in photo.paths),
     )
@@ -123,9 +127,11 @@ def _parts(texts: Iterable[str]) -> str:
     return " . ".join(text for text in texts if text)
 
 
-def _numbers(facts: PhotoFacts) -> dict[str, float]:
-    found: dict[str, float] = {"width": facts.width, "height": facts.height}
-    found["megapixels"] = facts.width * facts.height / 1e6
+def _numbers(facts: PhotoFacts | None, confidence: float | None) -> dict[str, float]:
+    found: dict[str, float] = {} if confidence is None else {"confidence": confidence}
+    if facts is None:
+        return found
+    found |= {"width": facts.width, "height": facts.height, "megapixels": facts.width * facts.height / 1e6}
     if facts.rating is not None:
         found["rating"] = facts.rating
     return found

@@ -29,6 +29,7 @@ from photoindex.search.query.syntax import (
     When,
     Word,
 )
+from photoindex.types.looks import LOOKS, SHAPES
 
 SHORTEST_PREFIX: Final = 2  # characters before the *
 SHORTEST_FUZZY: Final = 3  # characters; every two-letter word is near every other
@@ -65,12 +66,23 @@ HAS: Final = (
     "gps", "date", "camera", "lens", "place", "caption", "title", "keywords", "people", "rating", "favourite",
     "hidden",
 )  # fmt: skip
+SAID: Final = ("favourite", "hidden")  # facts of HAS that `is:` asks for as well: what a person says of a photo
 HIDDEN: Final = "hidden"  # a photo with this fact is found only by who asks for it
 NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, "has", "is", "format", "path"})
 FORMAT: Final = "format="  # before a format's name, among the facts
+LOOK: Final = "is="  # before a name of types/looks.py, among the facts
 
 _SAME: Final = {"keyword": "keywords", "tag": "keywords", "tags": "keywords", "person": "people", "stars": "rating",
          "favorite": "favourite", "favourites": "favourite", "favorites": "favourite"}  # fmt: skip
+# What else people call what `is:` asks for.
+_LOOKS: Final = {
+    "black and white": "bw", "black & white": "bw", "b&w": "bw", "b/w": "bw", "b and w": "bw", "monochrome": "bw",
+    "greyscale": "bw", "grayscale": "bw", "underexposed": "dark", "night": "dark", "blurry": "blurred",
+    "blur": "blurred", "unsharp": "blurred", "out of focus": "blurred", "screen": "screenshot",
+    "screen shot": "screenshot", "screengrab": "screenshot", "page": "document", "text": "document", "scan": "document",
+    "receipt": "document", "letter": "document", "pano": "panorama", "panoramic": "panorama", "wide": "landscape",
+    "horizontal": "landscape", "tall": "portrait", "upright": "portrait", "vertical": "portrait",
+}  # fmt: skip
 # Names of formats as suffixes have them -> as decoders do.
 _FORMATS: Final = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "j2k": "jpeg2000"}
 # Names that other programs have for fields -> ours.
@@ -246,6 +258,29 @@ def has_node(text: str) -> Has:
     if what not in HAS:
         raise QueryError(f"has:{shown(text)} is not known: write {', '.join(f'has:{name}' for name in HAS)}")
     return Has(what)
+
+
+def is_node(text: str) -> Has:
+    """Return the clause of ``is:``. Raises QueryError for what is no fact, naming the one that was probably meant."""
+    what = re.sub(r"[\s_-]+", " ", text.strip().lower())
+    joined = what.replace(" ", "")
+    names = (*LOOKS, *SHAPES, *SAID)
+    if _SAME.get(joined, joined) in SAID:
+        return Has(_SAME.get(joined, joined))
+    if joined in names:
+        return Has(LOOK + joined)
+    if what in _LOOKS:
+        return Has(LOOK + _LOOKS[what])
+    meant = intended_look(what)
+    advice = f"did you mean is:{meant}?" if meant else f"write {', '.join(f'is:{name}' for name in names)}"
+    raise QueryError(f"is:{shown(text)} is not known: {advice}")
+
+
+def intended_look(text: str) -> str | None:
+    """Return the fact that was probably meant by a text that is none; None when none is like it."""
+    known = {name: name for name in (*LOOKS, *SHAPES, *SAID)} | _LOOKS
+    near = [(distance, name) for name in known if (distance := _mistakes(text, name)) <= max(1, len(name) // 4)]
+    return known[min(near)[1]] if near and len(text) > 2 else None
 
 
 def number_node(name: str, text: str) -> Number:

@@ -1,7 +1,7 @@
-"""Numbers of photos as people ask for them: ``rating:>=4``, ``width:3000..``, ``mp:12``.
+"""Numbers of photos as people ask for them: ``rating:>=4``, ``width:3000..``, ``mp:12``, ``confidence:<0.4``.
 
 The index holds each as a whole number from 0 to 2**32 - 1: stars moved up by one, since a rejected photo has -1, and
-tenths of megapixels.
+tenths of megapixels, and hundredths of a confidence.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ NUMBERS: Final = {
     "height": "height",
     "mp": "megapixels",
     "megapixels": "megapixels",
+    "confidence": "confidence",
 }
 FIELDS: Final = tuple(dict.fromkeys(NUMBERS.values()))
 MOST: Final = (1 << 32) - 1
 
 _SHIFT: Final = {"rating": 1}
-_SCALE: Final = {"megapixels": 10}
+_SCALE: Final = {"megapixels": 10, "confidence": 100}
 
-_COMPARED: Final = re.compile(r"(>=|<=|>|<|=|)(-?[0-9]{1,9}(?:[.][0-9]{1,9})?)")
+_COMPARED: Final = re.compile(r"(>=|<=|>|<|=|)(-?(?:[0-9]{1,9}(?:[.][0-9]{1,9})?|[.][0-9]{1,9}))")
 _RANGE: Final = re.compile(r"(-?[0-9]{1,9}(?:[.][0-9]{1,9})?)?[.]{2}(-?[0-9]{1,9}(?:[.][0-9]{1,9})?)?")
 
 
@@ -72,4 +73,5 @@ def _first(field: str, number: float) -> int:
 def _last(field: str, number: float, *, whole: bool) -> int:
     """Return the largest that still counts as ``number``: 12.9 megapixels are 12."""
     scale = _SCALE.get(field, 1)
-    return math.floor(number * scale + 1e-6) + _SHIFT.get(field, 0) + (scale - 1 if whole else 0)
+    more = scale - 1 if whole and field == "megapixels" else 0
+    return math.floor(number * scale + 1e-6) + _SHIFT.get(field, 0) + more

@@ -11,6 +11,7 @@
     taken:2023  taken:>2020  taken:2023-06-01..2023-07-15  taken:last week    days, see dates.py: required
     rating:>=4  rating:3..5  width:>3000  height:..1000  mp:12    numbers, see numbers.py: required
     has:gps  has:date  has:camera    photos that carry these facts (HAS): required
+    is:screenshot  is:bw  is:"black and white"    what they look like, and their shape (types/looks.py): required
     format:jpeg                      photos of this format: required
     path:/photos/2019  path:2019/lisbon    photos at or below a path, absolute or from a root: required
 
@@ -35,6 +36,7 @@ from photoindex.search.query.clauses import (
     count_words,
     format_node,
     has_node,
+    is_node,
     number_node,
     path_node,
     phrase_nodes,
@@ -55,8 +57,8 @@ def parse_query(text: str, today: date | None = None) -> ParsedQuery:
     """Parse what a person typed on the day ``today`` (default: this day, in local time, as cameras write theirs).
 
     Raises QueryError when nothing is left to search for, as a whole or in a condition, when a ``taken:`` is no date or
-    a ``has:`` no fact, when a field's name is misspelt, when a prefix is too short, and when the query exceeds 1,000
-    characters, 64 words or 16 nested parentheses. Never anything else.
+    a ``has:`` or ``is:`` no fact, when a field's name is misspelt, when a prefix is too short, and when the query
+    exceeds 1,000 characters, 64 words or 16 nested parentheses. Never anything else.
     """
     if len(text) > LONGEST_QUERY:
         raise QueryError(f"the query has {len(text):,} characters; the limit is {LONGEST_QUERY:,}")
@@ -246,8 +248,10 @@ class _Parser:
         name, text = token.field or "", token.text
         if name in TAKEN:
             return [taken_node(text, self._today)]
-        if name in ("has", "is"):
+        if name == "has":
             return [has_node(text)]
+        if name == "is":
+            return [is_node(text)]
         if name in numbers.NUMBERS:
             return [number_node(name, text)]
         if name == "format":

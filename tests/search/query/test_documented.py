@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from photoindex.search.fulltext.document import document_of
 from photoindex.search.query.clauses import HAS, NAMES
 from photoindex.search.query.dates import HOLIDAYS, UNITS
 from photoindex.types import Caption, Photo, PhotoFacts, Place, Term
+from photoindex.types.looks import LOOKS, SHAPES
 from tests.support import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/queries.md").read_text(encoding="utf-8")
+WHEN = datetime(2024, 5, 1)
 TODAY = date(2024, 5, 1)
 TAKEN = (
     datetime(2008, 10, 12), datetime(2008, 6, 1), datetime(2019, 7, 4), datetime(2023, 12, 25), datetime(2024, 4, 30),
@@ -58,12 +61,18 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullText]:
             number, f"hash {number}", 1,
             PhotoFacts("JPEG", 4000, 3000, taken_at=taken, taken_source="exif", camera="Canon EOS R", rating=5,
                        lens="RF 50mm F1.8", latitude=38.7, longitude=-9.1, place=Place("Lisbon", country="Portugal")),
-            (Path("/photos/2019", path),), (), Caption(text, "user" if number == 3 else "model", datetime(2024, 5, 1)),
-            candidates=(Caption("a dog", "model", datetime(2024, 5, 1)),),
+            (Path("/photos/2019", path),), (), Caption(text, "user" if number == 3 else "model", WHEN),
+            candidates=(Caption("a dog", "model", WHEN),),
             terms=tuple(Term(text, 1.0, kind) for kind, text in TERMS), favourite=number == 1, hidden=number == 9,
         )
         for number, (taken, text, path) in enumerate(zip(TAKEN, captions, paths, strict=True), 1)
     ]  # fmt: skip
+    for number, (looks, width, height) in enumerate(
+        [("bw dark blurred", 3000, 4000), ("screenshot", 3000, 3000), ("document", 3000, 4000), ("", 9000, 3000)]
+    ):
+        facts = replace(photos[number].facts or PhotoFacts("JPEG", 1, 1), width=width, height=height)
+        photos[number] = replace(photos[number], looks=frozenset(looks.split()), facts=facts)
+    photos[0] = replace(photos[0], caption=Caption("a giraffe in grass", "model", WHEN, confidence=0.35))
     with FullText.open(tmp_path_factory.mktemp("index")) as index:
         index.rebuild([document_of(photo, [Path("/photos")]) for photo in photos])
         yield index
@@ -86,7 +95,8 @@ def test_every_field_has_an_example(name: str) -> None:
 
 
 def test_every_fact_has_an_example() -> None:
-    assert {f"has:{fact}" for fact in HAS} <= set(examples(refused=False))
+    facts = {f"has:{fact}" for fact in HAS} | {f"is:{fact}" for fact in (*LOOKS, *SHAPES)}
+    assert facts <= set(examples(refused=False))
 
 
 @pytest.mark.parametrize("name", [*HOLIDAYS, *UNITS.split("|"), "weekend", "spring", "autumn", "fall", "winter"])

@@ -288,7 +288,7 @@ def _measure(
         rows.append((name, partial(search_scores.rank_with_index, trials, DEFAULT_RANKING)))
         rows.append((f"{name}, BM25", partial(search_scores.rank_with_bm25, trials)))
     for name, rank in rows:
-        with ProgressDisplay(context.quiet, unit="queries") as display:
+        with ProgressDisplay(context.quiet, unit="query") as display:
             ranks = rank(partial(_show_progress, display, name))
         if ranks.size:
             yield name, search_scores.score_ranks(ranks, len(photos))

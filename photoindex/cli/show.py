@@ -49,7 +49,7 @@ def show(context: Context, /, path: Path, history: bool, as_json: bool) -> None:
         for change in changes:
             print_line(f"{'change':<12}{history_line(change)}")
     if failure is not None:
-        tries = counted(failure.attempts, "try", "tries")
+        tries = counted(failure.attempts, "try")
         print_line(f"{'failed':<12}{failure.message} ({tries}, {failure.state})")
     elif photo is None:
         print_line(f"{'waiting':<12}not captioned yet: photoindex index {shell_quoted(path)}")

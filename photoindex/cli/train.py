@@ -163,7 +163,7 @@ def train(
     chosen = choose_device(device or "auto")
     photos = load_photos(data, images, hold_out)
     context.say(f"training on {len(photos)} photos ({describe(chosen)})")
-    with ProgressDisplay(context.quiet, unit="steps") as display:
+    with ProgressDisplay(context.quiet, unit="step") as display:
         record = run_training(
             photos,
             _recipe("further" if start else decoder, changes),
@@ -226,7 +226,7 @@ def learn_from_catalogue(
     chosen = choose_device(settings.device)
     database = Database.open(settings.catalogue_path)
     try:
-        with ProgressDisplay(context.quiet, unit="steps") as display:
+        with ProgressDisplay(context.quiet, unit="step") as display:
             context.say(f"fine-tuning {model_folder(settings.model).name} ({describe(chosen)})")
             record = train_personal(
                 database, model_folder(settings.model), output, PersonalRecipe(**changes), device=chosen,

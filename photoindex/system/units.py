@@ -4,8 +4,15 @@ from __future__ import annotations
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun: ``1 photo``, ``2,000 photos``, ``3 copies``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    """A number with its noun: ``1 photo``, ``2,000 photos``, ``3 queries``; ``plural`` where neither rule holds."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {plural or (noun[:-1] + 'ies' if _ends_in_ies(noun) else noun + 's')}"
+
+
+def _ends_in_ies(noun: str) -> bool:
+    """Whether the plural is written with ``ies``: a query, but a day."""
+    return noun[-1:] == "y" and noun[-2:-1] not in "aeiou"
 
 
 def human_size(size: float) -> str:

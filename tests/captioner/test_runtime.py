@@ -59,8 +59,8 @@ def same(found: list[Prediction], wanted: list[Prediction]) -> None:
 
 def test_openvino_captions_like_torch(fast: NeuralCaptioner, photos: list[NDArray[np.uint8]]):
     reference = torch_captioner()
-    assert fast.device.endswith(", OpenVINO")
-    assert reference.device.endswith(", torch")
+    assert fast.info.device.endswith(", OpenVINO")
+    assert reference.info.device.endswith(", torch")
     assert len(photos) > CPU_ENCODER_BATCH  # the last batch of the encoder is a smaller one
     same(fast.caption(photos), reference.caption(photos))
 
@@ -77,7 +77,7 @@ def test_many_photos_are_shared_out_and_captioned_like_few(fast: NeuralCaptioner
 def test_without_openvino_torch_does_all(photos: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     alone = NeuralCaptioner.load(model_folder("default"), device="cpu")
-    assert alone.device.endswith(", torch")
+    assert alone.info.device.endswith(", torch")
     same(alone.caption(photos[:2]), torch_captioner().caption(photos[:2]))
 
 
@@ -95,5 +95,5 @@ def test_the_checkpoint_keeps_its_own_encoder():
 
 
 def test_nothing_that_reports_to_its_makers_is_imported(fast: NeuralCaptioner):
-    assert fast.device.endswith("OpenVINO")
+    assert fast.info.device.endswith("OpenVINO")
     assert [name for name in sys.modules if "telemetry" in name or name.startswith("openvino.tools")] == []

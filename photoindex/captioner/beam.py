@@ -2,7 +2,7 @@
 
 Hypotheses are ranked by log-probability per word raised to ``length_penalty`` (Wu et al. 2016, arXiv:1609.08144,
 section 7, with the simpler n^alpha), so that short captions do not win by being short. A hypothesis never repeats an
-n-gram of ``no_repeat`` words, and never says ``<unk>``: a caption with a hole in it helps nobody.
+n-gram of ``no_repeat`` words nor the word before, and never says ``<unk>``: a caption with a hole in it helps nobody.
 
 Where the photo itself speaks for words (the term head's impacts), finished hypotheses are ranked again by what their
 words have for them, as detected words are in Fang et al. (2015, arXiv:1411.4952, section 6): a likely phrase that
@@ -141,10 +141,9 @@ def _advance(
             banned = _repeats(sequence, settings.no_repeat)
             if settings.say_once:
                 banned = [*banned, *(word for word in sequence if word not in repeatable)]
-            if len(sequence) == 1:
-                banned = [*banned, END]  # an empty caption is no caption
-            if banned:
-                log_probs[row, banned] = -torch.inf
+            # An empty caption is no caption, and no word follows itself ("in the the grass").
+            banned = [*banned, END if len(sequence) == 1 else sequence[-1]]
+            log_probs[row, banned] = -torch.inf
             row += 1
     # Twice the width: half of the best extensions may be <end>, and the beam still stays full.
     top_values, top_words = log_probs.topk(min(2 * settings.beam_width, log_probs.shape[1]), dim=1)

@@ -71,6 +71,15 @@ def test_a_word_is_said_once_unless_it_is_repeatable():
     assert search(circle, PHOTO, once, frozenset({A}))[0][0].words == (A, B, A)
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_no_word_follows_itself_even_if_it_is_repeatable(width: int):
+    stammer = Table({START: {A: 1.0}, A: {A: 0.9, B: 0.06, END: 0.04}, B: {B: 0.9, A: 0.05, END: 0.05}})
+    [hypotheses] = search(stammer, PHOTO, SearchSettings(beam_width=width, no_repeat=0), frozenset({A, B}))
+    assert hypotheses
+    for hypothesis in hypotheses:
+        assert all(word != following for word, following in itertools.pairwise(hypothesis.words))
+
+
 def test_a_caption_is_never_empty_and_never_says_unknown():
     shy = Table({START: {END: 0.9, UNK: 0.09, A: 0.01}, A: {UNK: 0.9, END: 0.1}})
     [hypotheses] = search(shy, PHOTO, SearchSettings(beam_width=2))

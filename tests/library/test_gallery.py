@@ -14,7 +14,7 @@ from photoindex.catalogue.schema import photo
 from photoindex.errors import CorrectionError, FolderError, FullTextError, ResultSetGone
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
-from photoindex.library.gallery.background import IndexSync
+from photoindex.library.gallery.background import BackgroundSync
 from photoindex.library.gallery.result_sets import KEPT_SECONDS, LEAST_KEPT, MOST_KEPT, MOST_PHOTOS, ResultSets
 from tests.support import COLOURS, make_photo
 
@@ -169,7 +169,7 @@ def test_an_index_that_cannot_be_written_is_tried_again(monkeypatch: pytest.Monk
         if len(tries) < 3:
             raise FullTextError("busy")
 
-    sync = IndexSync(work)
+    sync = BackgroundSync(work)
     sync.request()
     assert sync.wait(30)
     assert len(tries) == 3

@@ -16,7 +16,7 @@ RETRY_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class IndexSync:
+class BackgroundSync:
     """Writes what was edited into the full-text index, in a thread of its own. An edit that it cannot write now keeps
     its mark in the catalogue, and is tried again."""
 

@@ -22,7 +22,7 @@ from photoindex.catalogue.gallery_queries import FailedFile
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.language.analysis import STOP_WORDS, words
 from photoindex.library.facade import Library
-from photoindex.library.gallery.background import Changes, IndexSync
+from photoindex.library.gallery.background import BackgroundSync, Changes
 from photoindex.library.gallery.map import Clusters, Positions
 from photoindex.library.gallery.originals import Original, open_original
 from photoindex.library.gallery.readable import ReadableWords
@@ -89,7 +89,7 @@ class Gallery:
         self._positions = Positions(self._database)
         self._counted: tuple[tuple[int, Any], LibraryCounts] | None = None
         self.readable = ReadableWords(self.settings)
-        self._sync = IndexSync(lambda: library.finder.sync())
+        self._sync = BackgroundSync(lambda: library.finder.sync())
         self.changes = Changes(self._snapshots)
         limit = self.settings.thumbnail_megabytes * 1_000_000
         self._thumbnails = ThumbnailPool(self.settings.data_dir / "thumbnails", limit, self.settings)

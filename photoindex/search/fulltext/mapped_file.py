@@ -1,7 +1,7 @@
 """Reading a part of a segment of the index where it lies mapped in memory.
 
 Whoosh maps a segment and then copies each part of it into a ``BytesIO``: 25 MB at 10,000 photos, with each process that
-searches. A :class:`View` reads the same bytes without a copy.
+searches. A :class:`BufferReader` reads the same bytes without a copy.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 
-class View:
+class BufferReader:
     """A file for reading, over a buffer."""
 
     def __init__(self, buffer: memoryview) -> None:
@@ -54,12 +54,12 @@ class View:
 
 
 def without_copies(buffer_file: Any) -> Any:
-    """Return a subclass of Whoosh's ``BufferFile`` that reads by a :class:`View`."""
+    """Return a subclass of Whoosh's ``BufferFile`` that reads by a :class:`BufferReader`."""
 
     class MappedFile(buffer_file):  # type: ignore[misc]
         def __init__(self, buf: Any, name: str | None = None, onclose: Any = None) -> None:
             super().__init__(b"", name, onclose)
             self._buf = buf
-            self.file = View(memoryview(buf))
+            self.file = BufferReader(memoryview(buf))
 
     return MappedFile

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photoindex.search.fulltext.mapped_file import View
+from photoindex.search.fulltext.mapped_file import BufferReader
 
 STEPS = st.one_of(
     st.integers(-1, 400).map(lambda size: lambda file: file.read(size)),
@@ -33,7 +33,7 @@ def outcome(step: Callable[[Any], Any], file: Any) -> Any:
 
 @given(st.binary(max_size=700) | st.text("a\n", max_size=700).map(str.encode), st.lists(STEPS, max_size=12))
 def test_it_reads_as_a_file_does(content: bytes, steps: list[Callable[[Any], Any]]) -> None:
-    view, file = View(memoryview(content)), io.BytesIO(content)
+    view, file = BufferReader(memoryview(content)), io.BytesIO(content)
     for step in steps:
         mine, theirs = outcome(step, view), outcome(step, file)
         if theirs == "refused" or mine == "refused":
@@ -43,7 +43,7 @@ def test_it_reads_as_a_file_does(content: bytes, steps: list[Callable[[Any], Any
 
 def test_it_lets_go_of_the_buffer() -> None:
     content = bytearray(b"abc")
-    view = View(memoryview(content))
+    view = BufferReader(memoryview(content))
     with pytest.raises(BufferError):
         content.extend(b"d")
     view.close()

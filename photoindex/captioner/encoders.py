@@ -2,7 +2,7 @@
 
 An encoder turns normalised images (N, 3, H, W) into a feature map (N, C, h, w) that the decoder attends over, and
 keeps an ImageNet classifier, so that the same pass can also say which objects it sees. It has two parts: the trunk,
-whose edges and textures serve every task and stay as released, and the tail, which training tunes to what people say.
+whose edges and textures serve every task, and the tail, which training tunes to what people say.
 
 ``efficientnet_lite2`` is EfficientNet-Lite2 (Tan and Le 2019, arXiv:1905.11946; the Lite variants drop squeeze and
 excitation and use ReLU6): 0.86 GMAC at 260 x 260 pixels against 11.6 for ResNet-152 at 224, at the same accuracy on
@@ -33,7 +33,7 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 (N, 3, H, W) -> float32 (N, 3, H, W). The sizes must already match; see :meth:`to_input`."""
+        """0 to 255 (N, 3, H, W) -> float32 (N, 3, H, W). The sizes must already match; see :meth:`to_input`."""
         mean = torch.tensor(self.mean, device=images.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(1, 3, 1, 1)
         return (images.to(torch.float32) / 255.0 - mean) / std
@@ -100,6 +100,7 @@ class InvertedResidual(nn.Module):
         self.depthwise_norm = _norm(hidden)
         self.project = nn.Conv2d(hidden, outputs, 1, bias=False)
         self.project_norm = _norm(outputs)
+        self.drop_path = 0.0  # how likely the branch of a photo is left out in training
 
     def forward(self, x: Tensor) -> Tensor:
         h = x
@@ -107,6 +108,9 @@ class InvertedResidual(nn.Module):
             h = F.relu6(self.expand_norm(self.expand(h)), inplace=True)
         h = F.relu6(self.depthwise_norm(self.depthwise(h)), inplace=True)
         h = self.project_norm(self.project(h))
+        if self.training and self.shortcut and self.drop_path:
+            kept = torch.rand(len(h), 1, 1, 1, device=h.device) >= self.drop_path
+            h = h * kept / (1 - self.drop_path)
         out: Tensor = x + h if self.shortcut else h
         return out
 
@@ -233,6 +237,16 @@ def unfold_batch_norm(folded: nn.Module, into: nn.Module) -> None:
                 child.load_state_dict(source.state_dict())
             else:
                 unfold_batch_norm(source, child)
+
+
+def set_drop_path(encoder: Encoder, greatest: float) -> None:
+    """Have training leave out blocks beside their shortcuts at random, the later the likelier, up to ``greatest``.
+
+    Stochastic depth (Huang et al. 2016, arXiv:1603.09382). The blocks of the ResNets are torchvision's and stay whole.
+    """
+    blocks = [module for module in encoder.modules() if isinstance(module, InvertedResidual)]
+    for number, block in enumerate(blocks):
+        block.drop_path = greatest * number / len(blocks)
 
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {

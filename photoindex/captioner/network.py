@@ -263,7 +263,11 @@ class TermHead(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """Logits (N, terms): that a caption of the photo holds the term."""
-        whole: Tensor = self.whole_terms(self.dropout(self.summary(feature_map)))
+        return self.logits(feature_map, self.summary(feature_map))
+
+    def logits(self, feature_map: Tensor, summary: Tensor) -> Tensor:
+        """Logits (N, terms) where the summary (N, hidden_size) of the maps is at hand."""
+        whole: Tensor = self.whole_terms(self.dropout(summary))
         cells = F.adaptive_avg_pool2d(feature_map, GRID).flatten(2).transpose(1, 2)  # (N, 9, C)
         parts = self.part_terms(self.dropout(F.gelu(self.part(self.dropout(cells)))))  # (N, 9, terms)
         logits: Tensor = whole + parts.logsumexp(1) - math.log(GRID * GRID)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from photoindex.training.datasets import CaptionedPhoto
     from photoindex.training.loop import TrainingProgress
-    from photoindex.training.train import Recipe
+    from photoindex.training.recipes import Recipe
 
 data_option = click.option(
     "--data", "data", multiple=True, required=True, type=click.Path(path_type=Path), metavar="PATH",
@@ -67,30 +67,38 @@ FIXED_BY_START = {"encoder", "word_epochs", "language_epochs", "hidden_size"}
               help="The CNN. [default: efficientnet_lite2]")  # fmt: skip
 @click.option("--encoder-weights", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Its released ImageNet weights. [default: found in the installed packages]")  # fmt: skip
-@click.option("--decoder", type=click.Choice(["attention", "pooled"]), default="attention", show_default=True,
-              help="attention looks at regions; pooled is the classic tutorial's, with its recipe.")  # fmt: skip
+@click.option("--recipe", "--decoder", "recipe", type=click.Choice(["attention", "pooled", "joint"]),
+              default="attention", show_default=True,
+              help="attention: a decoder that looks at regions, and an encoder tuned in its last blocks, for a CPU. "
+                   "joint: the same decoder, and the whole encoder learns from the pixels on, for a GPU. pooled: the "
+                   "classic tutorial's decoder and recipe.")  # fmt: skip
 @click.option("--word-epochs", type=click.IntRange(0),
-              help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0]")  # fmt: skip
+              help="Stage 1, people's words; 0 leaves the encoder as released. [default: 5; pooled: 0; joint: "
+                   "33]")  # fmt: skip
 @click.option("--language-epochs", type=click.IntRange(0),
-              help="Stage 2, language, from --texts; 0 leaves it out. [default: 0]")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8; --start: 1]")
+              help="Stage 2, language, from --texts; 0 leaves it out. [default: 0; joint: 2]")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), help="Stage 3, captions. [default: 8; joint: 9; --start: 1]")
 @click.option("--runs", type=click.IntRange(1),
               help="Of stage 3, each with its own seed; the mean of their weights is kept. [default: 1; --start: "
                    "2]")  # fmt: skip
 @click.option("--reward-epochs", type=click.IntRange(0),
-              help="Stage 4, self-critical training; 0 leaves it out. [default: 0]")  # fmt: skip
+              help="Stage 4, self-critical training; 0 leaves it out. [default: 0; joint: 6]")  # fmt: skip
 @click.option(
-    "--views", type=click.IntRange(1), help="Of each photo, varied by cropping and light. [default: 4; pooled: 1]"
+    "--views",
+    type=click.IntRange(1),
+    help="Of each photo, varied by cropping and light. [default: 4; pooled: 1; joint: 6]",
 )
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), help="Of stage 3. [default: 0.001; --start: 0.0005]"
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Of stage 3. [default: 0.001; joint: 0.0008; --start: 0.0005]",
 )
 @click.option("--hidden-size", type=click.IntRange(1), help="Width of the LSTMs. [default: 512]")
 @click.option("--threshold", type=click.IntRange(1), help="Words seen less often are unknown. [default: 4]")
 @click.option("--batch-photos", type=click.IntRange(1),
-              help="Photos a step of stages 3 and 4, each with its captions. [default: 24; pooled: 26; --start: "
-                   "64]")  # fmt: skip
-@click.option("--seed", type=int, help="The random seed. [default: 1]")
+              help="Photos a step of stages 3 and 4, each with its captions. [default: 24; pooled: 26; joint: "
+                   "128; --start: 64]")  # fmt: skip
+@click.option("--seed", type=int, help="The random seed of all stages. [default: each recipe's own]")
 @click.option("--cache", "cache_folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where computed features are kept (0.16 MB a view). [default: features/ in the output]")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the run in the output folder; epochs may change.")
@@ -110,7 +118,7 @@ def train(
     hold_out: int,
     texts: tuple[Path, ...],
     output: Path,
-    decoder: str,
+    recipe: str,
     encoder_weights: Path | None,
     cache_folder: Path | None,
     resume: bool,
@@ -121,10 +129,11 @@ def train(
     """Train a captioning model on photos with captions.
 
     The encoder learns the words that people use; then the decoder learns to speak, to say what people say of photos,
-    and, if asked to, to agree with them as a whole. The photos whose split is `val` choose the best epochs; a data set
-    named twice is trained on twice as often. A run that is stopped or killed loses at most five minutes: start it again
-    with --resume. The validation photos also teach the model how likely its captions are right: see `photoindex
-    evaluate confidence`. Needs the extra: pip install 'photoindex[train]'.
+    and, if asked to, to agree with them as a whole. docs/training.md describes the stages, the recipes and the data.
+    The photos whose split is `val` choose the best epochs; a data set named twice is trained on twice as often. A run
+    that is stopped or killed loses at most five minutes: start it again with --resume. The validation photos also teach
+    the model how likely its captions are right: see `photoindex evaluate confidence`. Needs the extra: pip install
+    'photoindex[train]'.
 
     With --from-catalogue, the captions that you wrote (at least 20) are learned from instead, and the model is held to
     what it knew. One in five is not learned from: the figures before and after are measured by those. Use the model
@@ -140,7 +149,7 @@ def train(
             or start
             or hold_out
             or texts
-            or decoder != "attention"
+            or recipe != "attention"
             or encoder_weights
             or cache_folder
         ):
@@ -151,7 +160,7 @@ def train(
         raise click.UsageError("say what to learn from: --data PATH or --from-catalogue")
     if changes.pop("model", None):
         raise click.UsageError("--model goes with --from-catalogue")
-    if start and (decoder != "attention" or encoder_weights or changes.keys() & FIXED_BY_START):
+    if start and (recipe != "attention" or encoder_weights or changes.keys() & FIXED_BY_START):
         raise click.UsageError("--start keeps the model's encoder, terms and sizes: leave out what would change them")
     import torch
 
@@ -166,7 +175,7 @@ def train(
     with ProgressDisplay(context.quiet, unit="step") as display:
         record = run_training(
             photos,
-            _recipe("further" if start else decoder, changes),
+            _recipe("further" if start else recipe, changes),
             output,
             name=output.name,
             device=chosen,
@@ -252,20 +261,22 @@ def learn_from_catalogue(
     context.say(f"wrote the model to {output}: use it with --model {shell_quoted(output)}")
 
 
-def _recipe(decoder: str, changes: dict[str, Any]) -> Recipe:
-    """The decoder's recipe with what the options change of it."""
-    from photoindex.training.train import RECIPES
+def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
+    """A recipe by its name, with what the options change of it."""
+    from photoindex.training.recipes import RECIPES
 
-    recipe = RECIPES[decoder]
+    recipe = RECIPES[name]
     seed = {"seed": changes.pop("seed")} if "seed" in changes else {}
     batch = {"batch_photos": changes.pop("batch_photos")} if "batch_photos" in changes else {}
     whole = {name: changes.pop(name) for name in ("encoder", "views") if name in changes}
-    words = {"epochs": changes.pop("word_epochs")} if "word_epochs" in changes else {}
+    first = {"epochs": changes.pop("word_epochs")} if "word_epochs" in changes else {}
+    words, joint = ({}, first) if name == "joint" else (first, {})
     language = {"epochs": changes.pop("language_epochs")} if "language_epochs" in changes else {}
     reward = {"epochs": changes.pop("reward_epochs")} if "reward_epochs" in changes else {}
     return dataclasses.replace(
         recipe,
         words=dataclasses.replace(recipe.words, **words, **seed),
+        joint=dataclasses.replace(recipe.joint, **joint, **seed),
         language=dataclasses.replace(recipe.language, **language, **seed),
         captions=dataclasses.replace(recipe.captions, **changes, **batch, **seed),
         reward=dataclasses.replace(recipe.reward, **reward, **batch, **seed),

@@ -1,29 +1,25 @@
-"""The stages of the decoder: it learns to speak, to say what people say of photos, then to be understood as they are.
+"""The stages in which the decoder learns from captions: it learns to speak, then to say what people say of photos.
 
 ``LanguageStage`` is teacher forcing on captions without photos, each with a photo imagined for it: cross entropy, word
-by word. ``CaptionStage`` is the same on captions of real photos, with some such captions in each batch. ``RewardStage``
-is self-critical sequence training (Rennie et al. 2017, arXiv:1612.00563): the decoder draws several captions of each
-photo and is moved towards those that people's captions agree with more than with the others (CIDEr-D); the mean of the
-other draws is the baseline, as in Luo (2020, arXiv:2003.09971).
+by word. ``CaptionStage`` is the same on captions of real photos, with some such captions in each batch. What follows
+them, the learning from rewards, is in reward.py.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from photoindex.captioner.beam import SearchSettings
-from photoindex.captioner.network import CaptionDecoder, PhotoFeatures, start_words
-from photoindex.captioner.vocabulary import END, PAD, START, UNK, Vocabulary
+from photoindex.captioner.network import CaptionDecoder, PhotoFeatures
+from photoindex.captioner.vocabulary import PAD, UNK, Vocabulary
 from photoindex.training.caption_scores import caption_split, score_captions
-from photoindex.training.cider import CiderReward
 from photoindex.training.cleaning import is_plain
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import ViewCache
@@ -93,20 +89,6 @@ class LanguageRecipe:
     seed: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RewardRecipe:
-    """Everything that decides the outcome of the reward stage, besides the data."""
-
-    epochs: int = 0  # left out: beam search gained nothing from it (the model card has the figures)
-    learning_rate: float = 6e-5
-    warmup_steps: int = 20
-    clip_norm: float = 1.0
-    batch_photos: int = 24
-    draws: int = 5  # captions of each photo in a batch
-    max_words: int = 18
-    seed: int = 1
-
-
 class FeatureCache:
     """What the encoder and the term head make of each photo's views.
 
@@ -150,8 +132,8 @@ class StageInputs(NamedTuple):
     device: torch.device
 
 
-class _DecoderStage:
-    """What the stages share: the photos, the weights and the figures on the validation photos."""
+class DecoderStage:
+    """What the stages of a decoder share: the photos, the weights and the figures on the validation photos."""
 
     def __init__(self, inputs: StageInputs) -> None:
         photos, repeats = inputs.photos, inputs.repeats
@@ -194,7 +176,7 @@ class Texts:
         return [(place, self.encoded[n][0][: max_words + 2]) for place, n in enumerate(numbers)]
 
 
-class CaptionStage(_DecoderStage):
+class CaptionStage(DecoderStage):
     """A stage of :class:`.loop.Loop`: teacher forcing on the photos' captions.
 
     ``noisy`` and ``labelled`` photos take part with a share in each epoch. ``<unk>`` in a caption is not learned.
@@ -214,14 +196,7 @@ class CaptionStage(_DecoderStage):
         photos, vocabulary = inputs.photos, inputs.vocabulary
         super().__init__(inputs)
         self._recipe, self._texts = recipe, texts
-        self._encoded = {
-            n: [vocabulary.encode(caption)[: recipe.max_words + 2] for caption in photos[n].captions]
-            for n in {*self._training, *labelled}
-        }
-        for n in noisy:
-            cleaned = [vocabulary.encode(c)[: recipe.max_words + 2] for c in photos[n].captions if is_plain(c)]
-            if kept := [words for words in cleaned if _unknown(words) <= recipe.noisy_unknown]:
-                self._encoded[n] = kept
+        self._encoded = encoded_captions(photos, {*self._training, *labelled}, noisy, vocabulary, recipe)
         self._noisy = sorted(noisy & self._encoded.keys())
         self._labelled = sorted(labelled)
 
@@ -239,15 +214,12 @@ class CaptionStage(_DecoderStage):
 
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
         recipe = self._recipe
-        captions = []
-        for place, n in enumerate(photos):
-            texts, most = self._encoded[n], recipe.most_captions
-            captions += [(place, text) for text in (texts if len(texts) <= most else chance.sample(texts, most))]
+        captions = some_captions(self._encoded, photos, recipe.most_captions, chance)
         seen = self._cache.varied(photos, chance)
-        loss, shown = _teacher_forcing(self._decoder, seen, captions, recipe.label_smoothing)
+        loss, shown = teacher_forcing(self._decoder, seen, captions, recipe.label_smoothing)
         if self._texts is not None and recipe.text_captions:
             some = chance.sample(range(len(self._texts.encoded)), min(recipe.text_captions, len(self._texts.encoded)))
-            text_loss, _ = _teacher_forcing(
+            text_loss, _ = teacher_forcing(
                 self._decoder,
                 self._texts.seen(some, self._device, chance),
                 self._texts.captions(some, recipe.max_words),
@@ -257,12 +229,53 @@ class CaptionStage(_DecoderStage):
         return loss, shown
 
 
+Encoded = Mapping[int, list[list[int]]]  # captions of photos, by the photo's number, in word numbers
+
+
+def encoded_captions(
+    photos: Sequence[CaptionedPhoto],
+    whole: Iterable[int],
+    noisy: Iterable[int],
+    vocabulary: Vocabulary,
+    recipe: CaptionRecipe,
+) -> Encoded:
+    """What there is to learn: all captions of the photos ``whole``, cut to the longest, and the plain ones of noisy
+    photos."""
+    longest = recipe.max_words + 2  # <start> and <end>
+    encoded = {n: [vocabulary.encode(caption)[:longest] for caption in photos[n].captions] for n in whole}
+    return {**encoded, **plain_captions(photos, noisy, vocabulary, recipe)}
+
+
+def plain_captions(
+    photos: Sequence[CaptionedPhoto], numbers: Iterable[int], vocabulary: Vocabulary, recipe: CaptionRecipe
+) -> Encoded:
+    """Those captions of noisy photos that are plain sentences with few unknown words; a photo without any is left
+    out."""
+    encoded = {}
+    for n in numbers:
+        cleaned = [vocabulary.encode(c)[: recipe.max_words + 2] for c in photos[n].captions if is_plain(c)]
+        if kept := [words for words in cleaned if _unknown(words) <= recipe.noisy_unknown]:
+            encoded[n] = kept
+    return encoded
+
+
+def some_captions(
+    encoded: Encoded, photos: Sequence[int], most: int, chance: random.Random
+) -> list[tuple[int, list[int]]]:
+    """At most ``most`` captions of each photo, drawn by ``chance``, each with its photo's place in ``photos``."""
+    captions = []
+    for place, n in enumerate(photos):
+        texts = encoded.get(n, [])
+        captions += [(place, text) for text in (texts if len(texts) <= most else chance.sample(texts, most))]
+    return captions
+
+
 def _unknown(words: Sequence[int]) -> float:
     """The share of ``<unk>`` in a caption."""
     return sum(word == UNK for word in words) / max(1, len(words) - 2)
 
 
-class LanguageStage(_DecoderStage):
+class LanguageStage(DecoderStage):
     """A stage of :class:`.loop.Loop`: teacher forcing on texts without photos.
 
     Its members are texts. It is measured on real photos all the same.
@@ -289,7 +302,7 @@ class LanguageStage(_DecoderStage):
         ]
 
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
-        return _teacher_forcing(
+        return teacher_forcing(
             self._decoder,
             self._texts.seen(photos, self._device, chance),
             self._texts.captions(photos, self._recipe.max_words),
@@ -297,51 +310,7 @@ class LanguageStage(_DecoderStage):
         )
 
 
-class RewardStage(_DecoderStage):
-    """A stage of :class:`.loop.Loop`: self-critical training.
-
-    What it shows is the mean CIDEr-D of the draws in percent, with the sign turned: it falls, like a loss.
-    """
-
-    name = "reward"
-
-    def __init__(
-        self,
-        inputs: StageInputs,
-        recipe: RewardRecipe,
-    ) -> None:
-        photos, vocabulary = inputs.photos, inputs.vocabulary
-        super().__init__(inputs)
-        self._recipe = recipe
-        self._reward = CiderReward(
-            {n: [vocabulary.encode(c)[1:] for c in photos[n].captions] for n in set(self._training)}
-        )
-
-    def groups(self) -> list[dict[str, Any]]:
-        return [{"params": [*self._decoder.parameters()], "lr": self._recipe.learning_rate, "weight_decay": 0.0}]
-
-    def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
-        draws = self._recipe.draws
-        seen = self._cache.varied(photos, chance)
-        # No dropout: the draws and the probabilities that are moved must be one network's. With dropout in the second
-        # pass alone the reward rose for half an epoch and then fell back to where it had begun.
-        self._decoder.eval()
-        captions = draw_captions(self._decoder, seen, draws, self._recipe.max_words)
-        rewards = torch.tensor(
-            [self._reward.score(photos[row // draws], caption) for row, caption in enumerate(captions)]
-        ).view(-1, draws)
-        baseline = (rewards.sum(1, keepdim=True) - rewards) / (draws - 1)
-        advantage = (rewards - baseline).flatten()
-        owners, words, lengths, order = padded([(row // draws, [START, *c]) for row, c in enumerate(captions)])
-        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
-            logits, targets = self._decoder(seen, owners.to(self._device), words.to(self._device), lengths)
-        log_probabilities = logits.float().log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
-        credit = advantage[order].unsqueeze(1).expand(-1, words.shape[1] - 1)
-        packed = pack_padded_sequence(credit, lengths - 1, batch_first=True).data.to(self._device)
-        return -(packed * log_probabilities).mean(), -100 * float(rewards.mean())
-
-
-def _teacher_forcing(
+def teacher_forcing(
     decoder: CaptionDecoder, seen: PhotoFeatures, captions: Sequence[tuple[int, Sequence[int]]], label_smoothing: float
 ) -> tuple[Tensor, float]:
     """Cross entropy of (photo, words) captions, word by word, and the same as a number."""
@@ -351,35 +320,6 @@ def _teacher_forcing(
         logits, targets = decoder(seen, owners.to(device), words.to(device), lengths)
     loss = F.cross_entropy(logits.float(), targets, ignore_index=UNK, label_smoothing=label_smoothing)
     return loss, float(loss.detach())
-
-
-@torch.no_grad()
-def draw_captions(decoder: CaptionDecoder, seen: PhotoFeatures, draws: int, max_words: int) -> list[list[int]]:
-    """``draws`` captions of each photo, photo by photo, drawn word by word from the decoder's own probabilities.
-
-    Word numbers ending with ``<end>``, unless ``max_words`` came first.
-    """
-    device = seen.regions.device
-    photos = torch.arange(len(seen), device=device).repeat_interleave(draws)
-    state = decoder.start(seen).select(photos)
-    captions: list[list[int]] = [[] for _ in photos]
-    open_rows = list(range(len(photos)))
-    words = start_words(len(photos), device)
-    for _ in range(max_words + 1):
-        hidden, state = decoder.step(words, state)
-        logits = decoder.logits(hidden).float()
-        logits[:, [PAD, START, UNK]] = -torch.inf
-        words = torch.multinomial(logits.softmax(1), 1).squeeze(1)
-        drawn = words.tolist()
-        for row, word in zip(open_rows, drawn, strict=True):
-            captions[row].append(word)
-        kept = [place for place, word in enumerate(drawn) if word != END]
-        if not kept:
-            break
-        if len(kept) < len(drawn):
-            places = torch.tensor(kept, device=device)
-            open_rows, words, state = [open_rows[place] for place in kept], words[places], state.select(places)
-    return captions
 
 
 def padded(captions: Sequence[tuple[int, Sequence[int]]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 ORDERS = 4  # n-grams of 1 to 4 words
 SIGMA = 6.0  # how much a difference in length costs
@@ -22,7 +23,7 @@ Vector = tuple[list[dict[NGram, float]], list[float], int]  # weights and their 
 class CiderReward:
     """Scores captions of photos whose reference captions it was given: 0, nothing in common, to 10."""
 
-    def __init__(self, references: Mapping[Hashable, Sequence[Sequence[int]]]) -> None:
+    def __init__(self, references: Mapping[Any, Sequence[Sequence[int]]]) -> None:
         counted = {photo: [_ngrams(caption) for caption in captions] for photo, captions in references.items()}
         frequency: Counter[NGram] = Counter()
         for captions in counted.values():

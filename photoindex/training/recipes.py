@@ -53,7 +53,7 @@ RECIPES = {
             epochs=6, learning_rate=3e-5, warmup_steps=0, batch_photos=128, noisy_share=0.2, thing_penalty=0.3,
             person_penalty=1.0, missed_penalty=0.5, average_keep=0.99,
         ),
-        # After the reward captions are short, and name few things: they may be longer, and hold to the terms more.
+        # These win back most of the agreement with people that the penalties of the reward cost.
         search=replace(SEARCH, length_penalty=0.7, evidence=0.2),
     ),
 }  # fmt: skip

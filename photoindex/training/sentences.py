@@ -121,7 +121,7 @@ class Meanings:
         key = hashlib.sha256("\n".join([PACKAGE, *distinct]).encode()).hexdigest()[:16]
         file = folder / f"meanings-{key}.safetensors"
         if not file.exists():
-            encoder, parts = SentenceEncoder.load(device=device), []
+            encoder, parts = SentenceEncoder.load(device=device if device.type == "cuda" else _CPU), []
             for start in range(0, len(distinct), REPORTED):
                 parts.append(encoder.encode(distinct[start : start + REPORTED]))
                 report(min(start + REPORTED, len(distinct)), len(distinct))

@@ -19,6 +19,8 @@ from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.encoders import ENCODERS, Encoder, InvertedResidual, Preprocessing, set_drop_path
 from photoindex.captioner.network import DecoderConfig, TermHead, TermHeadConfig, build_decoder
 from photoindex.captioner.vocabulary import Vocabulary
+from photoindex.cli.train import _recipe
+from photoindex.cli.train import train as train_command
 from photoindex.training.caption_scores import caption_photos
 from photoindex.training.captions import CaptionRecipe, encoded_captions
 from photoindex.training.datasets import CaptionedPhoto
@@ -300,7 +302,15 @@ def test_a_joint_run_survives_a_kill_and_ends_with_a_model_that_captions_and_has
     assert captions == list(CAPTIONS.values())
 
 
-def test_the_recipe_is_the_documented_one():
-    recipe = RECIPES["joint"]
-    assert (recipe.words.epochs, recipe.joint.epochs, recipe.language.epochs, recipe.captions.epochs) == (0, 33, 2, 9)
+def test_the_recipe_takes_options_and_leaves_the_others_as_they_are():
+    recipe = _recipe("joint", {"word_epochs": 3, "seed": 7, "batch_photos": 16})
+    assert (recipe.words.epochs, recipe.joint.epochs, recipe.language.epochs, recipe.captions.epochs) == (0, 3, 2, 9)
+    assert {recipe.joint.seed, recipe.language.seed, recipe.captions.seed, recipe.reward.seed} == {7}
+    assert (recipe.joint.batch_photos, recipe.captions.batch_photos, recipe.reward.batch_photos) == (256, 16, 16)
+    assert _recipe("attention", {"word_epochs": 3}).words.epochs == 3
     assert all(RECIPES[name].joint.epochs == 0 for name in RECIPES if name != "joint")
+
+
+def test_the_option_has_its_old_name_too():
+    [option] = [parameter for parameter in train_command.params if parameter.name == "recipe"]
+    assert option.opts == ["--recipe", "--decoder"]

@@ -199,8 +199,8 @@ class _Training:
         )
         stage = JointStage(inputs, Networks(self.encoder, self.head, decoder), recipe, self.device)
         self._loop(stage, recipe, decoder=asdict(decoder.config))
-        self._end_terms(stage.greatest_impact())
-        self.encoder.to("cpu").eval()
+        self._end_terms(stage)
+        self.encoder.to("cpu")
         return _identity([self.encoder, self.head])
 
     def _pixels(self, numbers: Sequence[int], size: int) -> ViewCache:
@@ -228,11 +228,13 @@ class _Training:
             self.head.begin_at(term_embeddings(captions, len(vocabulary), recipe.hidden_size, recipe.seed))
         return vocabulary
 
-    def _end_terms(self, greatest_impact: float) -> None:
+    def _end_terms(self, stage: TermStage | JointStage) -> None:
         """Have the strongest impact met set the steps of the stored ones."""
         assert self.head is not None
-        self.head.eval()
-        self.head.config = dataclasses.replace(self.head.config, scale=greatest_impact / 255)
+        # The loop leaves modules as they are where a run was finished before.
+        for module in stage.modules().values():
+            module.eval()
+        self.head.config = dataclasses.replace(self.head.config, scale=stage.greatest_impact() / 255)
 
     def _learn_words(self, maps: ViewCache, places: Sequence[Sequence[int]]) -> str:
         """Train the tail and the term head; returns the identity of the tuned weights."""
@@ -246,8 +248,7 @@ class _Training:
             self.device,
         )  # fmt: skip
         self._loop(stage, recipe)
-        self.folded.eval()
-        self._end_terms(stage.greatest_impact())
+        self._end_terms(stage)
         unfold_batch_norm(self.folded.to("cpu"), self.encoder)
         self.folded.to(self.device)
         return _identity(stage.modules().values())

@@ -287,6 +287,7 @@ def test_a_joint_run_survives_a_kill_and_ends_with_a_model_that_captions_and_has
 
     record = run(photos, tmp_path / "whole", cache)
     assert set(record["stages"]) == {"joint", "captions", "reward"}
+    kept = {file.name for file in cache.iterdir()}
     with pytest.raises(Stop):
         run(photos, tmp_path / "cut", cache, progress=cut, checkpoint_seconds=0.0)
     first = replace(TINY, captions=replace(TINY.captions, epochs=1), reward=replace(TINY.reward, epochs=0))
@@ -295,6 +296,12 @@ def test_a_joint_run_survives_a_kill_and_ends_with_a_model_that_captions_and_has
     assert whole.keys() == resumed.keys()
     for key, value in whole.items():
         torch.testing.assert_close(resumed[key], value)
+    model, config = tmp_path / "whole" / "model.safetensors", tmp_path / "whole" / "config.json"
+    weights, sizes = load_file(model), config.read_text()
+    run(photos, tmp_path / "whole", cache, resume=True)  # of a run that is finished
+    assert all(torch.equal(value, weights[key]) for key, value in load_file(model).items())
+    assert config.read_text() == sizes
+    assert {file.name for file in cache.iterdir()} == kept  # the same weights: nothing is computed again
     checkpoint = load_checkpoint(tmp_path / "whole")
     assert {"red", "wall", "red wall"} <= {*checkpoint.terms}
     unseen = [photo for photo in photos if photo.split == "val"]

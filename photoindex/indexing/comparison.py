@@ -162,6 +162,7 @@ class Comparer:
                     and root_of(roots, item.path) is not None
                 ]  # fmt: skip
                 files.record_files(connection, written, reported=True)
+            self._missing.unrecorded.note_recorded(item.path for item in written)
         except BaseException:
             for item in settled:  # nobody else knows of them
                 self._settler.touch(item.path)
@@ -209,6 +210,7 @@ class Comparer:
         at_rest: list[ScannedFile] = []
         for item in (*changes.new, *changes.changed):
             if self._settings.settle_seconds and item.stat.mtime_ns > newest:
+                self._missing.unrecorded.note_written(item.path)
                 self._settler.touch(item.path)
             else:
                 at_rest.append(item)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from photoindex.catalogue import files, metadata
 from photoindex.catalogue.database import Database
@@ -19,6 +20,7 @@ from photoindex.types import FileEvent, Tally
 
 Subject = Literal["folder", "rules", "sidecar", "photo"]
 Handler = Callable[[FileEvent], None]
+TOGETHER: Final = 1.0  # seconds; removals whose events arrived within them are judged together
 
 
 def subject_of(event: FileEvent) -> Subject:
@@ -43,7 +45,7 @@ class EventHandlers:
         self._filter = indexer.filter
         self._missing = indexer.missing
         self._compare_again = compare_again
-        self._removals: list[Path] = []
+        self._removals: list[FileEvent] = []
         self._moves = 0  # files that were followed to other places, since they were counted last
         self._table: dict[tuple[Subject, str], Handler] = {
             ("folder", "written"): self._compare,
@@ -56,7 +58,7 @@ class EventHandlers:
             ("sidecar", "written"): self._written,
             ("sidecar", "moved"): self._sidecar_gone,
             ("sidecar", "removed"): self._sidecar_gone,
-            ("photo", "written"): self._written,
+            ("photo", "written"): self._photo_written,
             ("photo", "moved"): self._photo_moved,
             ("photo", "removed"): self._photo_removed,
         }
@@ -65,19 +67,30 @@ class EventHandlers:
         """Do what an event asks for. It may be repeated if it fails."""
         if event.kind != "removed":
             self.take_removals()  # in their order
+        self._missing.handled_until = event.arrived
         subject: Subject = "folder" if event.kind == "overflow" else subject_of(event)
         self._table[subject, event.kind](event)
 
     def take_removals(self) -> None:
-        """Mark as missing what events said was removed, all of it at once."""
+        """Mark as missing what events said was removed, at once what arrived at once."""
         if not self._removals:
             return
         with self._database.read() as connection:
             roots = list_roots(connection)
-        gone = [path for path in self._removals if self._is_gone(path, root_of(roots, path))]
-        if gone:
-            self._missing.after_removals(gone)
-        self._removals.clear()
+        while self._removals:
+            first = self._removals[0].arrived
+            later = (place for place, event in enumerate(self._removals) if event.arrived - first >= TOGETHER)
+            events = self._removals[: next(later, None)]
+            gone = [event for event in events if self._is_gone(event.path, root_of(roots, event.path))]
+            if gone:
+                folders = [event.path for event in gone if event.is_directory]
+                self._missing.after_removals([event.path for event in gone], first, folders=folders)
+            del self._removals[: len(events)]
+
+    def caught_up(self) -> None:
+        """Mark as missing what was removed: all events that have arrived were handled."""
+        self.take_removals()
+        self._missing.handled_until = None
 
     def count_moves(self, tally: Tally) -> None:
         """Add the files that were followed to other places to a tally, once."""
@@ -90,6 +103,7 @@ class EventHandlers:
     def _folder_moved(self, event: FileEvent) -> None:
         assert event.destination is not None
         self._settler.move_below(event.path, event.destination)
+        self._missing.unrecorded.note_moved(event.path, event.destination)
         with self._database.write() as connection:
             self._moves += files.move(connection, event.path, event.destination)
         # What was in the folder and not known yet came along.
@@ -97,7 +111,7 @@ class EventHandlers:
 
     def _folder_removed(self, event: FileEvent) -> None:
         self._settler.forget_below(event.path)
-        self._removals.append(event.path)
+        self._removals.append(event)
 
     def _rules_changed(self, event: FileEvent) -> None:
         """Compare the folder of an ignore file by its new rules, once the file is whole."""
@@ -111,7 +125,11 @@ class EventHandlers:
             if path.name == IGNORE_FILE:
                 self._compare_again(path.parent)
             else:
-                self._removals.append(path)
+                self._removals.append(replace(event, kind="removed", path=path))
+
+    def _photo_written(self, event: FileEvent) -> None:
+        self._missing.unrecorded.note_written(event.path)
+        self._written(event)
 
     def _written(self, event: FileEvent) -> None:
         """Wait until the file is whole."""
@@ -123,24 +141,26 @@ class EventHandlers:
         if is_sidecar(event.path):
             mark_photos_of(self._database, [event.path])
         else:
-            self._removals.append(event.path)
+            self._removals.append(event)
         if event.destination is not None:
             self._settler.touch(event.destination)  # a program may have written it under another name first
 
     def _photo_moved(self, event: FileEvent) -> None:
         assert event.destination is not None
         self._settler.move(event.path, event.destination)
+        self._missing.unrecorded.note_moved(event.path, event.destination)
         with self._database.write() as connection:
             moved = files.move(connection, event.path, event.destination)
             if moved:  # its name may be its date, and other sidecars may be beside it now
                 metadata.mark_paths(connection, [event.destination])
         self._moves += moved
         if not moved:
+            self._missing.unrecorded.note_written(event.destination)
             self._settler.touch(event.destination)
 
     def _photo_removed(self, event: FileEvent) -> None:
         self._settler.forget(event.path)
-        self._removals.append(event.path)
+        self._removals.append(event)
 
     def _is_gone(self, path: Path, root: Root | None) -> bool:
         if root is None or not root.path.is_dir():  # a disk that went away takes no photo with it

@@ -7,8 +7,10 @@ have taken their place, or until the user says that they are gone.
 
 One rule decides, for comparisons and for events, at the beginning and at the end of a suspension: photos are out of
 reach when at least ``suspend_photos`` of them vanished and the folder holds less than before by more than the share
-``suspend_share``. What it holds is counted on the disk: in a busy folder files go and come all the time, and those that
-came may wait long to be read.
+``suspend_share``. What it held before is the most that it held within one burst of removals, by the times at which
+their events arrived (:mod:`.removal_history`), so that a slow machine, on which many are handled at once, sees no loss
+in photos that go one by one. What it holds now is counted on the disk as well: in a busy folder files go and come all
+the time, and those that came may wait long to be read.
 
 Files that were never read have nothing to lose and are not counted; neither are photos whose content lies elsewhere in
 the library by now. What is known of removed photos is kept as well, so that a mistake costs no captioning.
@@ -16,13 +18,12 @@ the library by now. What is known of removed photos is kept as well, so that a m
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -32,35 +33,20 @@ from photoindex.catalogue.roots import Root, list_roots, note_suspended
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import IgnoreFiles, PhotoFilter, walk
+from photoindex.indexing.removal_history import RemovalHistory
+from photoindex.indexing.unrecorded import UnrecordedFiles
 from photoindex.system.file_state import device_of
-from photoindex.system.paths import is_at_or_below, printable, root_of
+from photoindex.system.paths import is_at_or_below, is_in_any, printable, root_of
 from photoindex.system.terminal import shell_quoted
 from photoindex.types import FileStat, ScannedFile
-
-BURST_SECONDS: Final = 5.0  # removals that follow each other faster than this are one burst,
-LONGEST_BURST: Final = 60.0  # but for so long only: in a busy folder they never cease
-
-
-@dataclass(slots=True)
-class _Burst:
-    """Removals of a root's photos, one soon after the other.
-
-    ``first`` and ``last`` are the times of the first and the last of them (seconds of the judge's clock), ``before`` is
-    how many photos the root had then, ``photos`` how many went. ``marked`` are the ids of files marked missing.
-    """
-
-    first: float
-    last: float
-    before: int
-    photos: int = 0
-    suspended: bool = False
-    marked: list[int] = field(default_factory=list)
 
 
 class MissingPhotos:
     """Judges missing photos. One process has one judge: two would each see half of a loss, and neither would doubt it.
 
-    ``notice`` receives decisions, one line each; ``clock`` gives seconds and never goes back.
+    ``notice`` receives decisions, one line each; ``clock`` gives the seconds of ``time.monotonic()``. ``handled_until``
+    is the time of the last event that was handled while others wait, and ``None`` when none does. ``unrecorded`` are
+    the files that events reported and the catalogue does not have yet.
     """
 
     def __init__(
@@ -74,7 +60,11 @@ class MissingPhotos:
         self._database = database
         self._settings = settings
         self._clock = clock
-        self._bursts: dict[int, _Burst] = {}  # by root id
+        self.handled_until: float | None = None
+        self.unrecorded = UnrecordedFiles()
+        self._histories: dict[int, RemovalHistory] = {}  # by root id
+        self._kept: dict[int, set[int]] = {}  # by root id, the ids of files that a suspension keeps
+        self._on_disk: dict[int, tuple[float, int]] = {}  # by root id: when files were counted last, and how many
         self._noticed: set[int] = set()  # ids of roots whose suspension was announced
 
     def after_comparison(
@@ -95,6 +85,7 @@ class MissingPhotos:
         says so, all were removed. Roots are suspended and resumed here.
         """
         roots = list_roots(connection)
+        self.unrecorded.sort(connection)
         by_root: dict[int, list[Path]] = {}
         for path in missing:
             owner = root_of(roots, path)
@@ -102,8 +93,9 @@ class MissingPhotos:
                 by_root.setdefault(owner.id, []).append(path)
         new = new if same_disk else ()
         arrived = Counter((file.stat.size, file.stat.mtime_ns) for file in new)
+        held = {root.id: self._count_known(connection, root) for root in roots}
+        dropped = self.unrecorded.take([place], [place])  # what is there now is among the new ones
         removed: list[Path] = []
-        read: Mapping[Path, int] | None = None
         for root in roots:
             paths = by_root.get(root.id, [])
             whole = is_at_or_below(root.path, place)
@@ -111,42 +103,60 @@ class MissingPhotos:
                 removed += paths
                 self._accept(connection, root, len(paths), whole=whole)
                 continue
-            if root.suspended_photos is None and len(paths) < self._settings.suspend_photos:
-                removed += paths
+            if not paths and root.suspended_photos is None:
                 continue
-            read = files.read_below(connection, place) if read is None else read
-            vanished = _vanished(paths, known, arrived) & read.keys()
-            vanished = self._without_copies(connection, {path: read[path] for path in vanished})
-            left = files.count_present(connection, root.id, unread=True) - len(paths)
-            left += sum(root_of(roots, item.path) == root for item in new)
-            if self._are_doubtful(connection, root, len(vanished), left, whole=whole, same_disk=same_disk):
-                removed += [path for path in paths if path not in vanished]
-                if vanished:
-                    self._suspend(connection, root, len(vanished))
-                continue
-            removed += paths
-            if root.suspended_photos is not None and whole:
-                self._resume(connection, root, len(vanished))
+            gone = _vanished(paths, known, arrived)
+            rows = files.rows_at(connection, gone)
+            read = {path: rows[path].id for path in rows if rows[path].photo_id is not None and not rows[path].missing}
+            lost = self._without_copies(connection, read.values())
+            came = sum(root_of(roots, item.path) == root for item in new)
+            left = held[root.id] - dropped[root.id] - len(paths) + came
+            if root.suspended_photos is not None:
+                kept = lost if self._is_still_away(root, len(lost), left, whole=whole, same_disk=same_disk) else set()
+                if kept:
+                    self._suspend(connection, root, kept, max(len(kept), root.suspended_photos))
+            else:
+                # A rule that leaves files out, or a copy that is left, takes nothing away.
+                excused = sum(map(os.path.lexists, set(paths) - gone)) + len(read) - len(lost)
+                photos = [file_id for file_id in read.values() if file_id in lost]
+                kept = self._judge(
+                    connection, root, photos, self._now(), held[root.id] - excused, left,
+                    compared=True, on_disk=left if whole else None,
+                )  # fmt: skip
+            removed += [path for path in paths if read.get(path) not in kept]
+            if whole:
+                self._histories.pop(root.id, None)  # what went until now was judged to the end
+            if root.suspended_photos is not None and whole and not kept:
+                self._resume(connection, root, len(lost))
         return removed
 
-    def after_removals(self, paths: Iterable[Path]) -> int:
-        """Mark files or whole folders missing, as events reported their removal, unless too many photos of a root
-        vanish in one burst: then the root is suspended, and those that went first are restored.
+    def after_removals(
+        self, paths: Iterable[Path], arrived: float | None = None, *, folders: Iterable[Path] = ()
+    ) -> int:
+        """Mark files or whole folders missing, as events that arrived at ``arrived`` (seconds of the clock; ``None``:
+        now) reported their removal, unless too many photos of a root vanish at once: then the root is suspended, and
+        those that went first are restored.
 
-        Returns how many photos were kept so.
+        ``folders`` are those of the paths that were folders. Returns how many photos were kept so.
         """
-        kept = 0
-        now = self._clock()
+        gone, kept_photos = list(paths), 0
         with self._database.write() as connection:
-            by_root = files.present_below(connection, paths)
+            self.unrecorded.sort(connection)
+            dropped = self.unrecorded.take(gone, folders)
+            by_root = files.present_below(connection, gone)
             for root in list_roots(connection) if by_root else ():
                 ids = by_root.get(root.id, [])
+                kept: set[int] = set()
                 read = files.read_among(connection, ids)
-                files.mark_files_missing(connection, [file_id for file_id in ids if file_id not in read])
-                ids = [file_id for file_id in ids if file_id in read]
-                if ids:
-                    kept += self._judge_removals(connection, root, ids, now)
-        return kept
+                if read:
+                    left = self._count_known(connection, root) - len(ids) - (root.suspended_photos or 0)
+                    lost = self._without_copies(connection, read)
+                    photos = [file_id for file_id in ids if file_id in lost]
+                    held = left + dropped[root.id] + len(ids) - (len(read) - len(lost))
+                    kept = self._judge(connection, root, photos, self._now(arrived), held, left)
+                files.mark_files_missing(connection, [file_id for file_id in ids if file_id not in kept])
+                kept_photos += len(kept)
+        return kept_photos
 
     def is_away(self, path: Path) -> bool:
         """Return whether the root at ``path`` is suspended, not there, or on another disk than when last compared."""
@@ -158,73 +168,113 @@ class MissingPhotos:
             return True
         return root is not None and (root.suspended_photos is not None or root.device not in (None, device))
 
-    def _judge_removals(self, connection: Connection, root: Root, ids: Sequence[int], now: float) -> int:
-        """Mark these photos missing or suspend their root; returns how many were kept."""
-        burst = self._bursts.get(root.id)
-        if burst is None or now - burst.last > BURST_SECONDS or now - burst.first > LONGEST_BURST:
-            before = files.count_present(connection, root.id)
-            burst = self._bursts[root.id] = _Burst(now, now, before)
-        burst.last = now
-        burst.photos += len(ids)
-        left = files.count_present(connection, root.id) - len(ids)
-        if not burst.suspended and self._is_loss(burst.before, left, burst.photos):
-            # The catalogue knows what was read; only the disk knows what has come and waits to be.
-            burst.suspended = self._is_loss(burst.before, self._count_on_disk(root.path), burst.photos)
-            if burst.suspended:
-                files.restore_files(connection, burst.marked)
-                burst.marked.clear()
-        if not burst.suspended:
-            files.mark_files_missing(connection, ids)
-            burst.marked += ids
-            return 0
-        self._suspend(connection, root, burst.photos)
-        return len(ids)
+    def _now(self, arrived: float | None = None) -> float:
+        """Return the time that the handling of events has come to, where none is given."""
+        if arrived is not None:
+            return arrived
+        return self._clock() if self.handled_until is None else self.handled_until
 
-    def _are_doubtful(
-        self, connection: Connection, root: Root, vanished: int, left: int, *, whole: bool, same_disk: bool
-    ) -> bool:
-        """Return whether so many photos that vanished from a root, where so many files are left, are out of reach."""
-        if root.suspended_photos is not None and not whole:
+    def _count_known(self, connection: Connection, root: Root) -> int:
+        """Return how many photo files a root holds as far as events were handled, read or not, with those kept."""
+        return files.count_present(connection, root.id, unread=True) + self.unrecorded.count(root.id)
+
+    def _judge(
+        self,
+        connection: Connection,
+        root: Root,
+        photos: Sequence[int],
+        arrived: float,
+        held: int,
+        left: int,
+        *,
+        compared: bool = False,
+        on_disk: int | None = None,
+    ) -> set[int]:
+        """Return which of these photos' files, which went from a root that held so many files and has so many left, are
+        kept as its photos are out of reach; suspend it then, and restore those that went first.
+
+        A comparison (``compared``) does not know in which order files went, so it keeps all or none. ``on_disk`` is how
+        many are there, if it has met them all.
+        """
+        if root.suspended_photos is None:  # another process may have ended it, as the user told it to
+            self._kept.pop(root.id, None)
+            self._noticed.discard(root.id)
+        known = self._kept.get(root.id, set())
+        again = known & set(photos)
+        history = self._histories.setdefault(root.id, RemovalHistory())
+        history.add(arrived, held - len(again), left, [file_id for file_id in photos if file_id not in known])
+        gone = history.photos
+        fresh = [file_id for file_id in gone if file_id not in known]
+        if not self._is_loss(history.peak, left, len(gone)):
+            return again
+        if len(fresh) == len(gone):
+            # Events tell of a while ago; what has come since waits to be read.
+            count = self._count_on_disk(connection, root, arrived) if on_disk is None else on_disk
+            if not self._is_loss(history.peak, count, len(gone)):
+                return again
+        # In a busy folder others have taken the place of those that went before.
+        loss = max(0, history.peak - left - (len(gone) - len(fresh)))
+        kept = set(fresh[len(fresh) - min(loss, len(fresh)) :])
+        if compared:
+            kept |= set(photos)
+        files.restore_files(connection, sorted(kept - set(photos)))
+        self._suspend(connection, root, kept, len(kept) + (root.suspended_photos or 0))
+        return kept & set(photos) | again
+
+    def _is_still_away(self, root: Root, lost: int, left: int, *, whole: bool, same_disk: bool) -> bool:
+        """Return whether the photos of a suspended root, so many of which are not there, are still out of reach."""
+        if not whole:
             return True  # a comparison of a part does not show whether the others are back
-        if root.suspended_photos is not None and not same_disk:
-            return self._is_loss(root.suspended_photos, root.suspended_photos - vanished, vanished)
-        return self._is_loss(files.count_present(connection, root.id), left, vanished)
+        before = left + lost if same_disk else root.suspended_photos or 0
+        return self._is_loss(before, before - lost, lost)
 
-    def _without_copies(self, connection: Connection, vanished: Mapping[Path, int]) -> set[Path]:
-        """Return those of the vanished files (with their ids) whose content is at no other path on the disk."""
-        copies = files.other_holders(connection, list(vanished.values()))
-        return {
-            path
-            for path, file_id in vanished.items()
-            if not any(os.path.lexists(copy) for copy in copies.get(file_id, ()))
-        }
+    def _without_copies(self, connection: Connection, ids: Iterable[int]) -> set[int]:
+        """Return those of the files that vanished whose content is at no other path on the disk."""
+        vanished = set(ids)
+        copies = files.other_holders(connection, list(vanished))
+        return {each for each in vanished if not any(os.path.lexists(copy) for copy in copies.get(each, ()))}
 
     def _is_loss(self, before: int, left: int, vanished: int) -> bool:
         """Return whether to doubt that so many photos were removed of those that were there before."""
         return vanished >= self._settings.suspend_photos and before - left > self._settings.suspend_share * before
 
-    def _count_on_disk(self, root: Path) -> int:
-        """Count the photo files of a root that are there now. Takes one walk, and is asked before a suspension only."""
+    def _count_on_disk(self, connection: Connection, root: Root, arrived: float) -> int:
+        """Count the photo files of a root that are there now, or were at a look after ``arrived``. A look takes one
+        walk, and is needed before a suspension only."""
+        looked, count = self._on_disk.get(root.id, (-math.inf, 0))
+        if arrived < looked:
+            return count
+        looked = self._clock()
         photo_filter = PhotoFilter(self._settings.hidden_files, IgnoreFiles(lambda _: None))
+        others = {each.path for each in list_roots(connection) if each.id != root.id and root.path in each.path.parents}
         try:
-            return sum(1 for _ in walk(root, photo_filter, lambda _path, _error: None))
+            met = walk(root.path, photo_filter, lambda _path, _error: None)
+            count = sum(1 for path, *_ in met if not (others and is_in_any(Path(path), others)))
         except FolderError:
-            return 0
+            count = 0
+        self._on_disk[root.id] = looked, count
+        return count
 
-    def _suspend(self, connection: Connection, root: Root, vanished: int) -> None:
-        photos = max(vanished, root.suspended_photos or 0)
+    def _suspend(self, connection: Connection, root: Root, kept: set[int], photos: int) -> None:
+        self._kept.setdefault(root.id, set()).update(kept)
         if photos != root.suspended_photos:
             note_suspended(connection, root.id, photos)
         if root.id not in self._noticed:
             self._noticed.add(root.id)
             self.notice(
-                f"{printable(root.path)}: {vanished:,} photos vanished at once, so they are kept until they are back; "
+                f"{printable(root.path)}: {photos:,} photos vanished at once, so they are kept until they are back; "
                 f"if you removed them, {remedy(root.path)}"
             )
 
+    def _forget(self, root: Root) -> None:
+        """Forget what a root lost, which is no longer in doubt."""
+        self._noticed.discard(root.id)
+        self._kept.pop(root.id, None)
+        self._histories.pop(root.id, None)
+
     def _resume(self, connection: Connection, root: Root, vanished: int) -> None:
         note_suspended(connection, root.id, None)
-        self._noticed.discard(root.id)
+        self._forget(root)
         why = f"others have taken the place of {vanished:,} of its photos" if vanished else "its photos are back"
         self.notice(f"{printable(root.path)}: {why}; it is no longer suspended")
 
@@ -233,7 +283,7 @@ class MissingPhotos:
             return
         left = 0 if whole else max(0, root.suspended_photos - accepted)
         note_suspended(connection, root.id, left or None)
-        self._noticed.discard(root.id)
+        self._forget(root)
 
 
 def remedy(root: Path) -> str:

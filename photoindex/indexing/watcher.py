@@ -244,6 +244,7 @@ class Watcher:
                 try:
                     self._current_event = self._events.get(timeout=wait) if wait > 0 else self._events.get_nowait()
                 except queue.Empty:
+                    self._handlers.caught_up()
                     break
             if self._current_event is not None:
                 self._reporter.note_event(self._current_event.path)

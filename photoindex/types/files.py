@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -48,10 +49,12 @@ class ScannedFile:
 class FileEvent:
     """One report of the file system: something at ``path`` was written, moved to ``destination`` or removed.
 
-    ``overflow`` says that events were lost and only a full reconcile knows what happened below ``path``.
+    ``overflow`` says that events were lost and only a full reconcile knows what happened below ``path``. ``arrived`` is
+    when the event was received, by ``time.monotonic()``; it may be handled much later.
     """
 
     kind: Literal["written", "moved", "removed", "overflow"]
     path: Path
     destination: Path | None = None
     is_directory: bool = False
+    arrived: float = field(default_factory=time.monotonic, compare=False, repr=False)

@@ -13,9 +13,10 @@ from photoindex.catalogue.roots import list_roots, note_reconciled
 from photoindex.catalogue.status import RootStatus
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE
-from photoindex.indexing import missing_photos
+from photoindex.indexing import removal_history
 from photoindex.indexing.claimed_jobs import ClaimedJobs
-from photoindex.indexing.missing_photos import BURST_SECONDS, MissingPhotos
+from photoindex.indexing.missing_photos import MissingPhotos
+from photoindex.indexing.removal_history import BURST_SECONDS
 from photoindex.library import Library
 from photoindex.library.doctor import examine
 from photoindex.types import Tally
@@ -301,7 +302,7 @@ class TestEvents:
     def test_a_burst_that_never_ends_is_believed_piece_by_piece(
         self, library: Library, removed: Callable[..., int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(missing_photos, "LONGEST_BURST", 2 * BURST_SECONDS)
+        monkeypatch.setattr(removal_history, "LONGEST_BURST", 2 * BURST_SECONDS)
         for number in range(8):
             assert removed([number], after=BURST_SECONDS - 1) == 0
         assert self.missing(library) == 8

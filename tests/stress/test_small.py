@@ -18,7 +18,7 @@ PATIENCE = 300  # seconds
         "kills.py --kills 3",
         "mutations.py --files 50",
         "burst.py --files 50",
-        "churn.py --files 120",
+        "churn.py --files 200",
         "disks.py readonly",
         "metadata.py --inputs 150",
         "sidecars.py",

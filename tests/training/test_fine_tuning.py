@@ -72,7 +72,7 @@ def test_it_learns_the_persons_words_and_keeps_what_it_knew(corrected: Library, 
     assert last["perplexity"] < first["perplexity"] / 4
     assert last["word_f1"] > first["word_f1"] + 30
     assert last["known_perplexity"] < 1.5 * first["known_perplexity"]
-    assert last["known_word_f1"] > 60
+    assert last["known_word_f1"] > 50
     assert record["worse"] == []
     tuned = load_checkpoint(tmp_path / "mine")
     assert tuned.identity.startswith("mine-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -75,9 +76,9 @@ def test_what_else_lies_in_the_folder_is_left_as_it_is(open_library: OpenLibrary
     for path in (data_dir, *data_dir.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     open_library().close()
-    assert sorted(line.split()[0] for line in open_to_others(data_dir) if "fulltext/" not in line) == [
-        "data", "data/holiday", "data/holiday/letter.txt",
-    ]  # fmt: skip
+    # What lies in a folder of the program's own is out of reach, as that folder is closed.
+    reachable = [line for line in open_to_others(data_dir) if not re.search("(fulltext|thumbnails)/", line)]
+    assert sorted(line.split()[0] for line in reachable) == ["data", "data/holiday", "data/holiday/letter.txt"]
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o757, 0o702, 0o1777, 0o720])

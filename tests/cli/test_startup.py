@@ -132,6 +132,7 @@ def test_what_is_said_of_all_commands_imports_none(option: str) -> None:
         check=True,
     ).stderr.split()
     assert [name for name in imported if name.startswith("photoindex.cli.")] == [
+        "photoindex.cli.command",
         "photoindex.cli.main",
         "photoindex.cli.terminal",
     ]

@@ -1,18 +1,21 @@
 """The folder of thumbnails: JPEGs by content and size, a cache of limited size.
 
 A thumbnail that is asked for is marked as used; when the folder outgrows its limit, those that were not used for
-longest go. It never fails a caller: what cannot be kept is made again the next time.
+longest go. It never fails a caller: what cannot be kept is made again the next time. On a disk that is nearly full
+nothing is kept: the room that is left is for what cannot be made again.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+LEAST_FREE: Final = 1_000_000_000  # bytes of the disk that are not ours to fill
 ROOM_LEFT: Final = 0.9  # of the limit, after making room: not one file at a time
 
 
@@ -40,7 +43,7 @@ class ThumbnailFiles:
 
     def keep(self, content: str, pictures: Mapping[int, bytes], *, make_room: bool = True) -> None:
         """Keep thumbnails of a photo by their sides. Without ``make_room`` only while nothing has to go for them."""
-        if not self._limit or not pictures:
+        if not self._limit or not pictures or not self._has_room_on_disk():
             return
         size = sum(map(len, pictures.values()))
         with self._lock:
@@ -55,6 +58,12 @@ class ThumbnailFiles:
         if full:
             with self._lock:
                 self._make_room()
+
+    def _has_room_on_disk(self) -> bool:
+        try:
+            return shutil.disk_usage(self._folder.parent).free >= LEAST_FREE
+        except OSError:
+            return False
 
     def _place(self, content: str, side: int) -> Path:
         return self._folder / content[:2] / f"{content}-{side}.jpg"

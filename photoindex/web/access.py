@@ -110,7 +110,7 @@ class Access:
         try:
             found = json.loads(self._file.read_text("utf-8")) if self._file else {}
             kept = {str(key): float(began) for key, began in found.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
         return {key: began for key, began in kept.items() if self._clock() - began < SESSION_SECONDS}
 

@@ -111,7 +111,7 @@ def test_a_restart_ends_no_session(tmp_path: Path) -> None:
     assert not Access(file).is_session(session)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": "b"}', "null", "\xff"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": "b"}', "null", "\xff", "[" * 100_000], ids=range(7))
 def test_a_broken_file_of_sessions_signs_nobody_in(tmp_path: Path, content: str) -> None:
     file = tmp_path / "sessions.json"
     file.write_bytes(content.encode("latin-1"))

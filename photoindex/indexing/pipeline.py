@@ -39,6 +39,7 @@ from photoindex.media.thumbnail_files import ThumbnailFiles
 from photoindex.search import FullText
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import shown
+from photoindex.system.units import counted
 from photoindex.types import Progress, Tally
 
 
@@ -352,8 +353,8 @@ class Pipeline:
 
         def announce(count: int) -> None:
             if not self._announced:
-                photos = "photo is" if count == 1 else "photos are"
-                self.notice(f"{count:,} {photos} read again, not captioned: this version knows more kinds of metadata")
+                photos = counted(count, "photo is", "photos are")
+                self.notice(f"{photos} read again, not captioned: this version knows more kinds of metadata")
             self._announced = True
 
         done = self._refresher.run_older(

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+LIST_SIDES: Final = (480, 240)  # pixels, of the longer sides of the thumbnails that lists show: made together
 LEAST_FREE: Final = 1_000_000_000  # bytes of the disk that are not ours to fill
 ROOM_LEFT: Final = 0.9  # of the limit, after making room: not one file at a time
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from photoindex.config import Settings
 from photoindex.errors import DecoderUnavailable, PhotoError, UnreadablePhoto
-from photoindex.media.thumbnail_files import ThumbnailFiles
+from photoindex.media.thumbnail_files import LIST_SIDES, ThumbnailFiles
 
 if TYPE_CHECKING:
     from photoindex.media.decode import Decoder
@@ -28,7 +28,6 @@ WORKERS: Final = 2
 MOST_WAITING: Final = 400  # a screen has some dozens
 DECODE_SECONDS: Final = 20.0
 IDLE_SECONDS: Final = 120.0  # after which the decoding processes end
-LIST_SIDES: Final = (480, 240)  # those that are made together, as photoindex.media.decode has them
 
 
 class Source(NamedTuple):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.system.atomic import replace_file
+from photoindex.system.json_files import parse_json
 from photoindex.web.problems import Problem
 
 TRIES_A_MINUTE: Final = 5
@@ -108,9 +109,9 @@ class Access:
 
     def _load(self) -> dict[str, float]:
         try:
-            found = json.loads(self._file.read_text("utf-8")) if self._file else {}
+            found = parse_json(self._file.read_text("utf-8")) if self._file else {}
             kept = {str(key): float(began) for key, began in found.items()}
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return {}
         return {key: began for key, began in kept.items() if self._clock() - began < SESSION_SECONDS}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from photoindex.system.json_files import parse_json
 from photoindex.web.problems import Problem, bad_value, problem_of
 
 _log = logging.getLogger(__name__)
@@ -149,8 +149,8 @@ async def _body(request: Request) -> dict[str, Any]:
 
         return {name: values[0] for name, values in parse_qs(raw.decode("utf-8", "replace")).items()}
     try:
-        found = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
+        found = parse_json(raw or b"{}")
+    except ValueError:
         raise Problem(400, "bad_request", "the body is no JSON") from None
     if not isinstance(found, dict):
         raise bad_value("the body", "a JSON object")

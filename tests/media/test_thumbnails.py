@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from photoindex.config import Settings
-from photoindex.media.decode import LIST_SIDES, decode_photo, decode_with_thumbnails, make_thumbnails
+from photoindex.media.decode import decode_photo, decode_with_thumbnails, make_thumbnails
+from photoindex.media.thumbnail_files import LIST_SIDES
 from photoindex.media.thumbnails import SIDE, Thumbnails
 from tests.support import make_photo
 

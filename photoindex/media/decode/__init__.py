@@ -4,7 +4,6 @@ Nothing here writes to a photo, and nothing here needs torch, the catalogue or t
 """
 
 from photoindex.media.decode.photo import (
-    LIST_SIDES,
     decode_photo,
     decode_with_thumbnails,
     describe_photo,
@@ -14,7 +13,6 @@ from photoindex.media.decode.readers import list_readers, readable_formats
 from photoindex.media.decode.workers import Decoder, Decoding
 
 __all__ = [
-    "LIST_SIDES",
     "Decoder",
     "Decoding",
     "decode_photo",

@@ -31,6 +31,7 @@ from photoindex.media.formats import HEIC, JPEG_XL, RAW
 from photoindex.media.metadata import png
 from photoindex.media.metadata.blocks import Blocks, find_blocks
 from photoindex.media.metadata.read import Description, describe, orientation_of
+from photoindex.media.thumbnail_files import LIST_SIDES
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import open_regular
 from photoindex.types import DecodedPhoto, PhotoFacts, Written
@@ -44,7 +45,6 @@ DRAFT_GAP = 1.25
 BAND_PIXELS = 4_000_000
 VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be too little for some formats
 
-LIST_SIDES = (480, 240)  # pixels, of the longer sides of the thumbnails that lists show
 NEAR_SIDE = 1.1
 THUMBNAIL_QUALITY = 80
 NOT_DESCRIBED = Description(PhotoFacts("", 0, 0), Written())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from photoindex.catalogue.sqlite import (
     needs_copy,
 )
 from photoindex.catalogue.sqlite_errors import explained
+from photoindex.catalogue.turns import Turns
 from photoindex.errors import CatalogueError, CatalogueReadOnly
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Database:
         self._engine: Engine | None = None
         self._asker: Asker | None = None
         self._open_file: OpenFile | None = None
+        self._turns = Turns()
 
     @classmethod
     def open(cls, path: Path) -> Database:
@@ -203,14 +206,21 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A write transaction, committed at the end or rolled back on any error. Waits for other writers."""
+        """A write transaction, committed at the end or rolled back on any error. Waits for other writers,
+        and lets them have their turn (:mod:`.turns`)."""
         from sqlalchemy.exc import DBAPIError
 
         self.check_writable()
         self.check_in_place()
         try:
-            with self.engine.connect().execution_options(photoindex_write=True) as connection, connection.begin():
-                yield connection
+            self._turns.wait()
+            with self.engine.connect().execution_options(photoindex_write=True) as connection:
+                transaction, began = connection.begin(), time.monotonic()
+                try:
+                    with transaction:
+                        yield connection
+                finally:
+                    self._turns.note(began)
         except DBAPIError as error:
             raise explained(self.path, error) from error
         self.check_in_place()  # what was committed to a file that no name leads to is lost

@@ -23,7 +23,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 ALL_COLUMNS: Final = (
     *COLUMNS, "lens", "keywords", "people", "rating", "place", "latitude", "longitude", "altitude", "taken_offset",
-    "format", "copies", "confidence", "is",
+    "format", "copies", "confidence", "is", "sureness",
 )  # fmt: skip
 # Columns of text that may be anybody's, and how a cell begins that a spreadsheet calculates.
 _TEXT_COLUMNS: Final = frozenset({"caption", "camera", "lens", "keywords", "people", "place"})
@@ -50,7 +50,8 @@ def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool, pictures: 
             print_line(hit.caption, end="\n" if hit.present else f"\t{NOT_THERE}\n")
         if explain:
             matched = ", ".join(f"{word} ({layer}) {weight:.2f}" for layer, word, weight in hit.matched)
-            print_line(f"    score {hit.score:.2f}: {matched}")
+            sure = "" if hit.sureness is None else f", {hit.sureness:.0%} sure"
+            print_line(f"    score {hit.score:.2f}{sure}: {matched}")
 
 
 def caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:

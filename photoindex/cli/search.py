@@ -104,7 +104,7 @@ def search(
         )
         shown_query = text if like is None else f"{text} like {like}".strip()
         hits = hits[offset:]
-        advice = _advice(library, text, shown_query, bool(hits), like is not None)
+        advice = _advice(library, text, shown_query, hits, like is not None)
         thumbnails = list(library.thumbnails(hits)) if html is not None or pictures is not None else []
     if html is not None:
         from photoindex.cli.contactsheet import write_contact_sheet
@@ -186,9 +186,9 @@ def launch(path: Path) -> bool:
         return False
 
 
-def _advice(library: Library, query: str, shown_query: str, found: bool, by_photo: bool) -> str | None:
+def _advice(library: Library, query: str, shown_query: str, hits: list[Hit], by_photo: bool) -> str | None:
     """Return what to say about a search that found nothing, or not all of its words."""
-    if not found:
+    if not hits:
         return _nothing_to_search(library) or f"no photo matches {shown_query!r}" + (
             "" if by_photo else _other_spellings(library, query)
         )
@@ -196,11 +196,18 @@ def _advice(library: Library, query: str, shown_query: str, found: bool, by_phot
         return None
     nearest = {word: near[0] for word, near in library.corrections(query).items()}
     if not nearest:
-        return None
+        return None if _shows(hits) else f"these come near {query!r}; none of them surely shows all of it"
     from photoindex.library import respell
 
     instead = next(iter(nearest.values())) if len(nearest) == 1 else respell(query, nearest)
     return f"no photo has {' or '.join(map(repr, nearest))}; did you mean {instead!r}?"
+
+
+def _shows(hits: list[Hit]) -> bool:
+    """Return whether any of the hits is not merely near to what was asked."""
+    from photoindex.library import NEAR
+
+    return any(hit.sureness is None or hit.sureness >= NEAR for hit in hits)
 
 
 def _other_spellings(library: Library, query: str) -> str:

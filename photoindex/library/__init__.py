@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from photoindex.search.query.parser import respell
     from photoindex.search.ranking.highlight import marked
     from photoindex.search.ranking.weights import DEFAULT_RANKING
+    from photoindex.search.sureness import NEAR
 
 __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_RANKING",
+    "NEAR",
     "Batch",
     "Batches",
     "Captioner",
@@ -127,6 +129,7 @@ _HOMES = {
     "photoindex.media.metadata.dates": ("offset_text",),
     "photoindex.search.query.parser": ("respell",),
     "photoindex.search.ranking.highlight": ("marked",),
+    "photoindex.search.sureness": ("NEAR",),
     "photoindex.search.ranking.weights": ("DEFAULT_RANKING",),
 }
 

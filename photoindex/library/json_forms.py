@@ -64,6 +64,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "present": hit.present,
         "is": list(hit.is_),
         "confidence": _rounded(hit.confidence),
+        "sureness": _rounded(hit.sureness),
     }
 
 

@@ -23,6 +23,7 @@ from photoindex.search.fulltext.index import check_limit
 from photoindex.search.query.parser import parse_query, respell
 from photoindex.search.query.paths import asks_for_paths, by_answer
 from photoindex.search.ranking.weights import Ranking
+from photoindex.search.sureness import Asked, sureness
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms.index import TermIndex
 from photoindex.search.terms.matrix import TERMS_LAYER
@@ -131,7 +132,15 @@ class Finder:
         else:
             wanted = None if limit is None else limit + SPARE_MATCHES
             hits = self._hits(self.match(query, wanted))[:limit]
-        return self._with_best_paths(hits, parse_query(query).root)
+        parsed = parse_query(query)
+        return self._with_best_paths(self._with_sureness(hits, parsed.words), parsed.root)
+
+    def _with_sureness(self, hits: list[Hit], words: Sequence[str]) -> list[Hit]:
+        asked = Asked.of(words)
+        if not (asked.words and hits):
+            return hits
+        impacts = self._terms.impacts(asked.stems, [hit.photo_id for hit in hits])
+        return [dataclasses.replace(hit, sureness=sureness(asked, hit, impacts.get(hit.photo_id))) for hit in hits]
 
     def like(self, photo: Photo, limit: int | None, query: str) -> list[Hit] | None:
         """Return the photos whose learned terms are most like a photo's, without itself; see :meth:`like_terms`."""

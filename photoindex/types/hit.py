@@ -110,6 +110,9 @@ class Hit:
     asked_for: int | None = None
     looks: frozenset[str] | None = None  # black and white, dark, …; None: it was decoded before they were measured
     confidence: float | None = None  # how likely the caption is right, 0 to 1, where the model that made it says so
+    # How likely a person would say all words of the query of this photo, 0 to 1; None: it asks for no words,
+    # or the photo has no learned terms, by which that is known.
+    sureness: float | None = None
 
     @property
     def keywords(self) -> tuple[str, ...]:

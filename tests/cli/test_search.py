@@ -181,6 +181,13 @@ class TestDidYouMean:
         written, _ = on_terminal(indexed, "paint", "yelow", "bleu", "skware", "red")
         assert written.endswith("no photo has 'bleu' or 'skware'; did you mean 'paint yelow blue square red'?\n")
 
+    def test_hits_that_only_come_near_are_told_from_those_that_show_it(self, indexed: Path) -> None:
+        near = "these come near 'red zebra'; none of them surely shows all of it"
+        written, status = on_terminal(indexed, "red", "zebra")
+        assert (near in written, status) == (True, 0)
+        assert run(indexed, "red zebra").stderr == ""
+        assert "come near" not in on_terminal(indexed, "red")[0]
+
     def test_control_characters_of_a_query_are_not_written(self, indexed: Path) -> None:
         assert "\x1b" not in run(indexed, "bleu \x1b[2J").stderr
 

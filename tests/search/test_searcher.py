@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from photoindex.catalogue.editor import Edit
 from photoindex.cli.main import main
 from photoindex.errors import CatalogueError, InvalidSearch, NotAPhoto, PhotoindexError
 from photoindex.library import Library
@@ -195,3 +196,21 @@ class TestLikeAnyPicture:
         library.index(album)
         [hit] = library.like(album / "a.jpg")
         assert {reason.word for reason in hit.matched} == {"warm", "square"}
+
+
+class TestSureness:
+    def test_a_hit_says_how_sure_it_is_that_it_shows_all_words(self, library: Library, album: Path) -> None:
+        photo = make_photo(album / "a.jpg")
+        library.index(album)
+        editor = library.editor()
+        editor.apply(editor.photos_at([photo]), Edit(tags=("jetty",)))
+        sure = {query: library.search(query)[0].sureness or 0 for query in ("red", "jetty", "red jetty", "red zebra")}
+        assert sure["jetty"] == 1.0
+        assert 0 < sure["red zebra"] < sure["red"] < 1
+        assert sure["red zebra"] < sure["red jetty"] < 1
+
+    def test_a_query_without_words_has_none(self, library: Library, album: Path) -> None:
+        photo = make_photo(album / "a.jpg")
+        library.index(album)
+        assert [hit.sureness for hit in library.search("-blue")] == [None]
+        assert [hit.sureness for hit in library.like(photo)] == []

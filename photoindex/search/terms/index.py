@@ -33,6 +33,7 @@ from photoindex.search.terms.matrix import (
     TermMatrix,
     TermView,
     build,
+    impacts_of,
     shared_terms,
     similar,
 )
@@ -86,6 +87,16 @@ class TermIndex:
             return dict(zip(view.photo_ids[rows].tolist(), shared_terms(view, weights, rows), strict=True))
 
         return self._ask(share) or {}
+
+    def impacts(self, terms: Sequence[str], photo_ids: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return for each of these photos that has learned terms the impact of those of ``terms`` that it has."""
+
+        def found(view: TermView) -> dict[int, dict[str, float]]:
+            wanted = np.array(photo_ids, np.int64)
+            rows = np.flatnonzero(np.isin(view.photo_ids, wanted, kind="table")) if wanted.size else wanted
+            return dict(zip(view.photo_ids[rows].tolist(), impacts_of(view, terms, rows), strict=True))
+
+        return self._ask(found) or {}
 
     def close(self) -> None:
         """Close the file. A later question opens it again."""

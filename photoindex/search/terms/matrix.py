@@ -349,12 +349,20 @@ def similar(view: TermView, weights: Mapping[str, float]) -> Similar:
 
 def shared_terms(view: TermView, weights: Mapping[str, float], rows: NDArray[np.intp]) -> list[dict[str, float]]:
     """Return for each of the rows what each term adds to its cosine. Raises DamagedMatrix."""
-    shared: list[dict[str, float]] = [{} for _ in rows]
     length = np.sqrt(sum(weight * weight for weight in weights.values()))
-    norms = view.norms()[rows] * length
-    for term, weight in weights.items():
+    norms = (view.norms()[rows] * length).tolist()
+    return [
+        {term: weights[term] * impact / norm for term, impact in impacts.items()}
+        for norm, impacts in zip(norms, impacts_of(view, list(weights), rows), strict=True)
+    ]
+
+
+def impacts_of(view: TermView, terms: Sequence[str], rows: NDArray[np.intp]) -> list[dict[str, float]]:
+    """Return for each of the rows the impacts of those of ``terms`` that it has. Raises DamagedMatrix."""
+    found: list[dict[str, float]] = [{} for _ in rows]
+    for term in terms:
         for part in view.column(term) or ():
             met, places = locate(part.rows, rows)
             for number, impact in zip(met.tolist(), part[places].tolist(), strict=True):
-                shared[number][term] = float(weight * impact / norms[number])
-    return shared
+                found[number][term] = impact
+    return found

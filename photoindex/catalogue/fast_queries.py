@@ -184,7 +184,7 @@ def known_states(transaction: Transaction, below: Path) -> dict[str, Numbers]:
     native = os.sep == "/"  # on most systems; a call for each of 100,000 files takes too long
     return {
         start + (relative.decode(encoding, errors) if native else native_path(relative)): (
-            size, mtime_ns, inode % _UNSIGNED, ctime_ns,
+            size, mtime_ns, inode if inode >= 0 else inode + _UNSIGNED, ctime_ns,
         )
         for start, rows in rows_below(transaction, below, columns, PRESENT)
         for relative, size, mtime_ns, inode, ctime_ns in rows

@@ -9,6 +9,7 @@ import stat as stat_bits
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from photoindex.errors import FolderError
@@ -23,6 +24,7 @@ OnProblem = Callable[[Path, OSError], None]
 Met = tuple[str, os.stat_result, str]  # a photo's path, the state of what is there, and that of its sidecars
 
 _Identity = tuple[int, int] | str
+_name_of: Callable[[os.DirEntry[str]], str] = attrgetter("name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def _walk_real(
     *,
     below_link: bool,
 ) -> Iterator[Met]:
+    is_regular = stat_bits.S_ISREG
     stack: list[tuple[Path, IgnoreRules | None]] = [(top, None)]
     while stack:
         folder, above = stack.pop()
@@ -176,7 +179,7 @@ def _walk_real(
                 if not _is_dangling(error):
                     on_problem(Path(entry.path), error)
                 continue
-            if stat_bits.S_ISREG(status.st_mode):
+            if is_regular(status.st_mode):
                 yield entry.path, status, beside.state(entry.name) if accompanied else ""
         stack.extend(
             (path, listing.rules)
@@ -199,13 +202,18 @@ def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFil
         if not _is_gone(error):
             on_problem(folder, error)
     listing.names = [entry.name for entry in entries]
-    for entry in sorted(entries, key=lambda entry: entry.name):
+    entries.sort(key=_name_of)
+    for entry in entries:
         try:
-            if entry.is_dir(follow_symlinks=False):
-                listing.folders.append(Path(entry.path))
-            elif entry.is_symlink() and entry.is_dir():
-                listing.links.append(Path(entry.path))
-            elif names_photo(entry.name) and not (ruled and listing.rules.leave_out(Path(entry.path), is_folder=False)):
+            # Most entries are plain files, which are told by one question.
+            if not entry.is_file(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False):
+                    listing.folders.append(Path(entry.path))
+                    continue
+                if entry.is_symlink() and entry.is_dir():
+                    listing.links.append(Path(entry.path))
+                    continue
+            if names_photo(entry.name) and not (ruled and listing.rules.leave_out(Path(entry.path), is_folder=False)):
                 listing.files.append(entry)
         except OSError as error:
             if not _is_dangling(error):

@@ -54,19 +54,23 @@ ASKED = (
 
 
 def make(folder: Path, count: int) -> None:
-    """Make a library whose photos were taken over twelve years, in many shapes, places and folders; a third has no
+    """Make a library with its index."""
+    make_catalogue(folder, count)
+    with Library(Settings(folder / "data")) as library:
+        library.rebuild_full_text()
+
+
+def make_catalogue(folder: Path, count: int) -> None:
+    """Make a catalogue whose photos were taken over twelve years, in many shapes, places and folders; a third has no
     position, and one in twenty has a tag. What is above :data:`INVENTED` photos repeats their captions."""
     album = folder / "album"
     album.mkdir(parents=True, exist_ok=True)
-    data = folder / "data"
-    database = Database.open(data / "catalogue.sqlite3")
+    database = Database.open(folder / "data" / "catalogue.sqlite3")
     with database.write() as connection:
         change_feed.drop(connection)  # nobody keeps anything of a library that is being made
     invented.fill(database, album, min(count, INVENTED))
     multiply(database, count)
     database.close()
-    with Library(Settings(data)) as library:
-        library.rebuild_full_text()
 
 
 def multiply(database: Database, count: int) -> None:

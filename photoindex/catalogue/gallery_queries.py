@@ -116,13 +116,14 @@ def failed_files(transaction: Transaction) -> list[FailedFile]:
     return sorted(found, key=lambda failed: failed.path)
 
 
-def least_sure(transaction: Transaction, most: int) -> list[int]:
+def least_sure(transaction: Transaction, most: int, among: Sequence[int] | None = None) -> list[int]:
     """Return the photos whose model's caption is the least probable, of those that nobody captioned, locked, hid or
-    reviewed."""
+    reviewed; ``among``: of these photos alone."""
+    condition = "" if among is None else f" and said.photo_id in ({listed(among)})"
     rows = ask(
         transaction,
         "select said.photo_id from caption as said where said.source = 'model' and said.\"current\""
-        ' and said."rank" = 0 and not said.locked and said.log_probability is not null'
+        f' and said."rank" = 0 and not said.locked and said.log_probability is not null{condition}'
         " and exists (select 1 from file where file.photo_id = said.photo_id and file.missing_since is null)"
         " and exists (select 1 from photo where photo.id = said.photo_id and photo.review is null and not photo.hidden)"
         " and not exists (select 1 from caption as other where other.photo_id = said.photo_id"

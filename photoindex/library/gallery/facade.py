@@ -30,6 +30,7 @@ from photoindex.library.gallery.result_sets import ResultSet, ResultSets, SetOrd
 from photoindex.library.gallery.shown_photo import ShownPhoto, shown_photo
 from photoindex.library.gallery.snapshot import Snapshot
 from photoindex.library.gallery.snapshots import Snapshots
+from photoindex.library.gallery.unsure import Unsure
 from photoindex.media.thumbnail_pool import Source, ThumbnailPool
 from photoindex.system.lazy_imports import lazily
 from photoindex.types import Correction, Duplicate, Photo
@@ -88,6 +89,7 @@ class Gallery:
         self._snapshots = Snapshots(self._database, self.settings.data_dir)
         self._sets = ResultSets()
         self._counted: tuple[Snapshot, LibraryCounts] | None = None
+        self._unsure = Unsure(self._database)
         self.readable = ReadableWords(self.settings)
         self._sync = BackgroundSync(lambda: library.finder.sync())
         self.changes = Changes(self._snapshots)
@@ -336,9 +338,9 @@ class Gallery:
         if queue == "newest":
             snapshot = self.timeline()
             return [int(number) for number in snapshot.ids[snapshot.last_added[:most]]]
+        if queue == "unsure":
+            return self._unsure.first(most)
         with self._database.ask() as asker:
-            if queue == "unsure":
-                return gallery_queries.least_sure(asker, most)
             return gallery_queries.in_review(asker, queue, most)
 
     def reviewed(self) -> tuple[int, int, int]:

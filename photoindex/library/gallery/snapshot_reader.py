@@ -114,18 +114,20 @@ def _replaced(old: Snapshot, fresh: Arrays, names: _Names, revision: int) -> Sna
 
 
 def _with(column: NDArray[Any], rows: NDArray[np.intp], values: NDArray[Any]) -> NDArray[Any]:
-    made = column.copy()
+    made: NDArray[Any] = column.copy()
     made[rows] = values
     return made
 
 
 def _pairs(rows: NDArray[np.int32], codes: NDArray[np.int32]) -> NDArray[np.int64]:
-    return np.add(rows.astype(np.int64) << 32, codes, dtype=np.int64)
+    found: NDArray[np.int64] = (rows.astype(np.int64) << 32) + codes
+    return found
 
 
 def _ticks(values: NDArray[Any]) -> NDArray[Any]:
     """Return times as numbers: there NaT equals itself."""
-    return values.view(np.int64) if values.dtype.kind == "M" else values
+    found: NDArray[Any] = values.view(np.int64) if values.dtype.kind == "M" else values
+    return found
 
 
 def _snapshot(arrays: Arrays, names: _Names, revision: int) -> Snapshot:

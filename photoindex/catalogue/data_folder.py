@@ -20,8 +20,8 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _ROOT: Final = 0
 # What a library keeps, by how the names begin; of a folder that holds other things as well only these are closed.
 _OURS: Final = (
-    "catalogue", "fulltext", "terms", "thumbnails", "watchers", "models", "migrate.lock", "backup.lock",
-    "photoindex.toml", "watch-task.xml", ".",
+    "catalogue", "fulltext", "terms", "thumbnails", "watchers", "models", "migrate.lock", "backup.lock", "timeline",
+    "web-", "photoindex.toml", "watch-task.xml", ".",
 )  # fmt: skip
 
 HAS_MODES: Final = os.name == "posix"

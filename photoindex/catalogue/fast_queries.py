@@ -50,6 +50,7 @@ class Found:
     terms: list[Term]  # weightiest first
     looks: frozenset[str] | None = None
     confidence: float | None = None
+    favourite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,14 @@ def _find(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found
     found: dict[int, Found] = {}
     ids = listed(photo_ids)
     shown = shown_captions(transaction, photo_ids)
-    sql = f"select photo.id, photo.looks, {_FACTS} from photo where photo.id in ({ids})"
-    for photo_id, looks, *values in ask(transaction, sql):
+    sql = f"select photo.id, photo.looks, photo.favourite, {_FACTS} from photo where photo.id in ({ids})"
+    for photo_id, looks, favourite, *values in ask(transaction, sql):
         if (caption := shown.get(photo_id)) is not None:
             row = SimpleNamespace(**dict(zip(READ_COLUMNS, values, strict=True)))
             row.taken_at = _time(row.taken_at)
             found[photo_id] = Found(
                 facts_of(row), caption.text, caption.source, caption.locked, [], [], looks_from(looks),
-                caption.confidence,
+                caption.confidence, bool(favourite),
             )  # fmt: skip
     for photo_id, root, relative in ask(
         transaction,

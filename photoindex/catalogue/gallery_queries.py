@@ -7,11 +7,12 @@ Each function takes an open transaction, one of :meth:`.database.Database.ask` o
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from photoindex.catalogue.facts import SHOWN_RATING
-from photoindex.catalogue.raw_sql import Asker, Rows, ask
+from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 # Of a Term: what people, and the files themselves, say.
 WRITTEN_SOURCES = ("tag", "keyword", "person")
+LABEL_SOURCE = "label"
+_SHOWN_TERMS = (
+    "select photo_id, text, source from term"
+    f" where source in ({', '.join(repr(source) for source in (*WRITTEN_SOURCES, LABEL_SOURCE))})"
+)
 
 
 class HeldFile(NamedTuple):
@@ -41,31 +47,38 @@ class FailedFile(NamedTuple):
     state: str
 
 
-def present_photos(transaction: Transaction) -> Rows:
-    """Return a row for each photo that has a present file: id, content hash, width, height, when it was taken, camera,
-    rating, when it was added, format, country, city, bytes, of its first file the root's id and relative path, whether
-    it is a favourite, whether it is hidden."""
+def present_photos(
+    transaction: Transaction, *, after: int = -1, most: int = -1, among: Sequence[int] | None = None
+) -> Rows:
+    """Return a row for each photo that has a present file, by id: id, content hash, width, height, when it was taken,
+    camera, rating, when it was added, format, country, city, bytes, of its first file the root's id and relative path,
+    whether it is a favourite, whether it is hidden, latitude, longitude.
+
+    ``after`` is an id, ``most`` a number of rows; ``among``: of these photos alone.
+    """
+    condition = "photo.id > :after" if among is None else f":after < 0 and photo.id in ({listed(among)})"
     return ask(
         transaction,
         "select photo.id, photo.content_hash, photo.width, photo.height, photo.taken_at, photo.camera,"
         f" {SHOWN_RATING},"
         " photo.added_at, photo.format, photo.country, photo.city, photo.size, file.root_id, file.relative_path,"
-        " photo.favourite, photo.hidden"
-        " from (select photo_id, min(id) as first from file where missing_since is null and photo_id is not null"
-        " group by photo_id) as held join file on file.id = held.first join photo on photo.id = held.photo_id",
+        " photo.favourite, photo.hidden, photo.latitude, photo.longitude"
+        " from photo join file on file.id = (select min(held.id) from file as held where held.photo_id = photo.id"
+        f" and held.missing_since is null) where {condition} order by photo.id limit :most",
+        after=after,
+        most=most,
     )
 
 
-def written_terms(transaction: Transaction) -> Rows:
-    """Return (photo id, text) for each tag, keyword and name of a person."""
-    sources = ", ".join(f"'{source}'" for source in WRITTEN_SOURCES)
-    return ask(transaction, f"select photo_id, text from term where source in ({sources})")
+def shown_terms_between(transaction: Transaction, first: int, last: int) -> Rows:
+    """Return (photo id, text, source) for each tag, keyword, name of a person and label of the photos from an id to
+    another."""
+    return ask(transaction, f"{_SHOWN_TERMS} and photo_id between :first and :last", first=first, last=last)
 
 
-def frequent_labels(transaction: Transaction, most: int) -> list[tuple[str, int]]:
-    """Return the labels that most photos have, with their numbers of photos."""
-    sql = "select text, count(*) from term where source = 'label' group by text order by 2 desc, 1 limit :most"
-    return [(str(text), int(count)) for text, count in ask(transaction, sql, most=most)]
+def shown_terms_of(transaction: Transaction, photo_ids: Sequence[int]) -> Rows:
+    """Return (photo id, text, source) for each tag, keyword, name of a person and label of these photos."""
+    return ask(transaction, f"{_SHOWN_TERMS} and photo_id in ({listed(photo_ids)})")
 
 
 def root_paths(transaction: Transaction) -> dict[int, Path]:
@@ -103,13 +116,14 @@ def failed_files(transaction: Transaction) -> list[FailedFile]:
     return sorted(found, key=lambda failed: failed.path)
 
 
-def least_sure(transaction: Transaction, most: int) -> list[int]:
+def least_sure(transaction: Transaction, most: int, among: Sequence[int] | None = None) -> list[int]:
     """Return the photos whose model's caption is the least probable, of those that nobody captioned, locked, hid or
-    reviewed."""
+    reviewed; ``among``: of these photos alone."""
+    condition = "" if among is None else f" and said.photo_id in ({listed(among)})"
     rows = ask(
         transaction,
         "select said.photo_id from caption as said where said.source = 'model' and said.\"current\""
-        ' and said."rank" = 0 and not said.locked and said.log_probability is not null'
+        f' and said."rank" = 0 and not said.locked and said.log_probability is not null{condition}'
         " and exists (select 1 from file where file.photo_id = said.photo_id and file.missing_since is null)"
         " and exists (select 1 from photo where photo.id = said.photo_id and photo.review is null and not photo.hidden)"
         " and not exists (select 1 from caption as other where other.photo_id = said.photo_id"
@@ -137,15 +151,6 @@ def reviewed(transaction: Transaction) -> tuple[int, int, int]:
     wrong = "select count(*) from photo where review = 'wrong'"
     [(kept,)], [(own,)], [(bad,)] = (ask(transaction, sql) for sql in (locked, corrected, wrong))
     return int(kept), int(own), int(bad)
-
-
-def positions(transaction: Transaction) -> Rows:
-    """Return (photo id, latitude, longitude) of each photo that has a present file and a position and is not hidden."""
-    return ask(
-        transaction,
-        "select id, latitude, longitude from photo where latitude is not null and longitude is not null and not hidden"
-        " and exists (select 1 from file where file.photo_id = photo.id and file.missing_since is null)",
-    )
 
 
 def _path(root: bytes, relative: bytes) -> Path:

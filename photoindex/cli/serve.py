@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +81,8 @@ def serve(
             print_line(f"photoindex: {server.link}")
             gallery.prepare()
             if not no_browser:
+                import webbrowser  # here, as it takes longer to import than the address to print
+
                 threading.Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
             watch = _start_watch(context, gallery, paths, stop) if paths else None
             while not stop.wait(LOOK_SECONDS) and not server.wait(0):

@@ -65,6 +65,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "is": list(hit.is_),
         "confidence": _rounded(hit.confidence),
         "sureness": _rounded(hit.sureness),
+        "favourite": hit.favourite,
     }
 
 

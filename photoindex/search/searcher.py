@@ -251,6 +251,7 @@ class Finder:
                     facts=facts,
                     looks=photo.looks,
                     confidence=photo.confidence,
+                    favourite=photo.favourite,
                 )
             )
         return hits

@@ -113,6 +113,7 @@ class Hit:
     # How likely a person would say all words of the query of this photo, 0 to 1; None: it asks for no words,
     # or the photo has no learned terms, by which that is known.
     sureness: float | None = None
+    favourite: bool = False  # a person said so
 
     @property
     def keywords(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.library.gallery import Gallery
+from photoindex.library.gallery import Gallery, Snapshot
 from photoindex.web.server import GalleryServer, ServeOptions
 from tests.chromium import find_browser
 from tests.drawn import DrawnPhotosCaptioner, draw_album
@@ -82,6 +84,14 @@ def drawn(warm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show
         watch.join()
         server.stop()
         gallery.close()
+
+
+def many(snapshot: Snapshot, count: int) -> Snapshot:
+    """The timeline of a library with so many photos: those of a small one again and again, over twenty years."""
+    repeated = snapshot.taking(np.arange(count) % snapshot.count)
+    newest = np.datetime64("2024-12-31T12:00:00", "s")
+    taken = newest - (np.arange(count) * (20 * 365 * 86_400) // count).astype("timedelta64[s]")
+    return dataclasses.replace(repeated, revision=10**9, taken=taken)
 
 
 class Looker:

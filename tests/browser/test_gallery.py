@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from photoindex.library.gallery import Edit
-from tests.browser.conftest import PHONE, PHOTOS, Looker, Shown
+from tests.browser.conftest import PHONE, PHOTOS, Looker, Shown, many
 from tests.drawn import draw_album
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
@@ -86,6 +86,54 @@ def test_a_year_is_jumped_to(look: Looker) -> None:
     page = look.open("/")
     page.locator(".years a", has_text="2023").click()
     look.until("[...document.querySelectorAll('.dayname')].some(h => h.textContent.includes('2023'))")
+
+
+def test_a_year_in_a_million_photos_is_jumped_to(look: Looker, drawn: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = many(drawn.gallery.snapshot(), 1_000_000)
+    monkeypatch.setattr(drawn.gallery, "timeline", lambda: library)
+    monkeypatch.setattr(drawn.gallery, "snapshot", lambda: library)
+    page = look.open("/")
+    for year in ("2009", "2022"):
+        page.locator(".years a", has_text=year).click()
+        look.until(f"document.querySelector('.years .thumb').dataset.label.includes('{year}')")
+        look.until("document.querySelectorAll('#timeline img').length > 5")
+        shown = "[...document.querySelectorAll('#timeline a')].map(a => Number(a.dataset.photo))"
+        years = {str(library.taken[photo])[:4] for photo in page.evaluate(shown)}
+        assert year in years
+        assert years <= {str(int(year) - 1), year, str(int(year) + 1)}
+        assert page.evaluate("document.querySelectorAll('#timeline *').length") < 600
+    page.mouse.move(500, 400)
+    page.mouse.wheel(0, 300)  # a small step is a small step, however many photos there are
+    before = page.evaluate(shown)
+    page.wait_for_timeout(200)
+    assert abs(min(page.evaluate(shown)) - min(before)) < 60
+
+
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+def test_a_finger_goes_from_photo_to_photo(look: Looker) -> None:
+    page = look.open("/photo/9")
+    after = page.locator(".next").get_attribute("href")
+
+    def swipe(x: int, y: int) -> None:
+        page.evaluate(
+            """([x, y]) => {
+              const target = document.getElementById("canvas");
+              const at = (left, top) => new Touch({ identifier: 1, target, clientX: left, clientY: top });
+              const send = (name, touches, changedTouches) =>
+                target.dispatchEvent(new TouchEvent(name, { touches, changedTouches, bubbles: true }));
+              send("touchstart", [at(200, 200)], [at(200, 200)]);
+              send("touchend", [], [at(200 + x, 200 + y)]);
+            }""",
+            [x, y],
+        )
+
+    swipe(-40, 0)  # too short
+    swipe(-90, 80)  # the page is scrolled
+    assert page.url.endswith("/photo/9")
+    swipe(-120, 10)
+    page.wait_for_url(f"**{after}")
+    swipe(120, 10)
+    page.wait_for_url("**/photo/9")
 
 
 def test_search_why_correct_find_undo(look: Looker) -> None:

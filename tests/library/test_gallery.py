@@ -73,7 +73,7 @@ def test_a_snapshot_is_another_one_only_when_something_changed(gallery: Gallery,
         connection.execute(update(photo).where(photo.c.id == 1).values(text_stale=5))
     assert gallery._snapshots.latest(now=True) is first
     gallery.edit([1], Edit(tags=("holiday",)))
-    assert gallery._snapshots.latest(now=True).revision == first.revision + 1
+    assert gallery._snapshots.latest(now=True).revision > first.revision
 
 
 def test_sets_are_kept_for_ten_minutes_after_their_last_use() -> None:

@@ -130,7 +130,6 @@ def located(served: Served) -> Served:
                 "update photo set latitude = ?, longitude = ? where id = ?", (latitude, longitude, number)
             )
     served.gallery._snapshots.latest(now=True)
-    served.gallery._positions._revision = -1
     return served
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from photoindex.errors import PhotoindexError
-from photoindex.library.gallery.snapshot import Snapshots
+from photoindex.library.gallery.snapshots import Snapshots
 
 POLL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5.0

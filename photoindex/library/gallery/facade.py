@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
@@ -23,12 +23,14 @@ from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.language.analysis import STOP_WORDS, words
 from photoindex.library.facade import Library
 from photoindex.library.gallery.background import BackgroundSync, Changes
-from photoindex.library.gallery.map import Clusters, Positions
+from photoindex.library.gallery.map import Clusters, clusters_within, photos_within
 from photoindex.library.gallery.originals import Original, open_original
 from photoindex.library.gallery.readable import ReadableWords
 from photoindex.library.gallery.result_sets import ResultSet, ResultSets, SetOrder
 from photoindex.library.gallery.shown_photo import ShownPhoto, shown_photo
-from photoindex.library.gallery.snapshot import Snapshot, Snapshots
+from photoindex.library.gallery.snapshot import Snapshot
+from photoindex.library.gallery.snapshots import Snapshots
+from photoindex.library.gallery.unsure import Unsure
 from photoindex.media.thumbnail_pool import Source, ThumbnailPool
 from photoindex.system.lazy_imports import lazily
 from photoindex.types import Correction, Duplicate, Photo
@@ -84,10 +86,10 @@ class Gallery:
         self.library = library
         self.settings = library.settings
         self._database = library.database
-        self._snapshots = Snapshots(self._database)
+        self._snapshots = Snapshots(self._database, self.settings.data_dir)
         self._sets = ResultSets()
-        self._positions = Positions(self._database)
-        self._counted: tuple[tuple[int, Any], LibraryCounts] | None = None
+        self._counted: tuple[Snapshot, LibraryCounts] | None = None
+        self._unsure = Unsure(self._database)
         self.readable = ReadableWords(self.settings)
         self._sync = BackgroundSync(lambda: library.finder.sync())
         self.changes = Changes(self._snapshots)
@@ -121,6 +123,7 @@ class Gallery:
             self._opened.join()
         self.changes.close()
         self._sync.close()
+        self._snapshots.close()
         self._thumbnails.close()
 
     @property
@@ -155,7 +158,7 @@ class Gallery:
         self.prepare().join()
         self._sync.wait(SYNC_SECONDS)
         found = self.library.finder.rank(query, FIRST_PAGE)
-        held = np.isin(found.photo_ids, self.snapshot().ids)  # a file that went a moment ago is left out
+        _, held = self.snapshot().locate(found.photo_ids)  # a file that went a moment ago is left out
         return self._sets.add(query, found.photo_ids[held], found.scores[held], found.said[held], found.matched)
 
     def find_similar(self, photo_id: int) -> ResultSet:
@@ -290,20 +293,18 @@ class Gallery:
         if found.query is not None:
             return found, self.find(found.query)
         ids = np.array(self.albums.photos(number)[::-1], np.int64)
-        return found, self._set_of(ids[np.isin(ids, self.timeline().ids)])
+        return found, self._set_of(ids[self.timeline().locate(ids)[1]])
 
     def _set_of(self, ids: NDArray[np.int64]) -> ResultSet:
         return self._sets.add("", ids, np.zeros(ids.size, np.float32), np.zeros(ids.size, np.bool_), {})
 
     def places(self, west: float, south: float, east: float, north: float, across: int) -> Clusters:
         """The photos with a position within a box of degrees, clustered by a grid of ``across`` cells to its width."""
-        return self._positions.clusters(self.snapshot(), (west, south, east, north), across)
+        return clusters_within(self.timeline(), (west, south, east, north), across)
 
     def taken_at(self, west: float, south: float, east: float, north: float) -> ResultSet:
         """The photos taken within a box of degrees, newest first."""
-        ids = self._positions.within(self.snapshot(), (west, south, east, north))
-        rows = np.sort(self.timeline().rows_of(ids))
-        return self._set_of(self.timeline().ids[rows])
+        return self._set_of(photos_within(self.timeline(), (west, south, east, north)))
 
     # ---- what people say -----------------------------------------------------------------------------
 
@@ -336,11 +337,10 @@ class Gallery:
         or those whose caption a person called wrong."""
         if queue == "newest":
             snapshot = self.timeline()
-            order = np.argsort(-snapshot.added.view(np.int64), kind="stable")
-            return [int(number) for number in snapshot.ids[order[:most]]]
+            return [int(number) for number in snapshot.ids[snapshot.last_added[:most]]]
+        if queue == "unsure":
+            return self._unsure.first(most)
         with self._database.ask() as asker:
-            if queue == "unsure":
-                return gallery_queries.least_sure(asker, most)
             return gallery_queries.in_review(asker, queue, most)
 
     def reviewed(self) -> tuple[int, int, int]:
@@ -395,37 +395,27 @@ class Gallery:
 
     def counts(self) -> LibraryCounts:
         """What the library holds; counted again when the catalogue has changed."""
-        state = self._snapshots.state()
-        if self._counted is None or self._counted[0] != state:
-            self._counted = state, self._count()
-        return self._counted[1]
-
-    def _count(self) -> LibraryCounts:
         snapshot = self.snapshot()
-        every = np.arange(snapshot.count)
-        months = snapshot.taken.astype("datetime64[M]")
-        dated = ~np.isnat(snapshot.taken)
-        with self._database.ask() as asker:
-            labels = gallery_queries.frequent_labels(asker, LABELS)
-        return LibraryCounts(
-            photos=snapshot.count,
-            bytes=int(snapshot.sizes.sum()),
-            undated=int(snapshot.count - np.count_nonzero(dated)),
-            years=_counted(months[dated].astype("datetime64[Y]")),
-            months=_counted(months[dated]),
-            cameras=snapshot.cameras.counts(every, LABELS),
-            formats=snapshot.formats.counts(every),
-            places=snapshot.places.counts(every, LABELS),
-            folders=snapshot.folders.counts(every, LABELS),
-            tags=snapshot.tag_counts(every, LABELS),
-            labels=labels,
-        )
+        if self._counted is None or self._counted[0] is not snapshot:
+            self._counted = snapshot, _count(snapshot)
+        return self._counted[1]
 
     def models(self) -> Mapping[str, int]:
         """How many photos each model captioned, by identity."""
         return self.library.captioned_by()
 
 
-def _counted(values: Any) -> list[tuple[str, int]]:
-    names, counts = np.unique(values, return_counts=True)
-    return [(str(name), int(count)) for name, count in zip(names, counts, strict=True)]
+def _count(snapshot: Snapshot) -> LibraryCounts:
+    return LibraryCounts(
+        photos=snapshot.count,
+        bytes=int(snapshot.sizes.sum()),
+        undated=int(np.count_nonzero(np.isnat(snapshot.taken))),
+        years=snapshot.year_counts(),
+        months=snapshot.month_counts(),
+        cameras=snapshot.cameras.counts(None, LABELS),
+        formats=snapshot.formats.counts(None),
+        places=snapshot.places.counts(None, LABELS),
+        folders=snapshot.folders.counts(None, LABELS),
+        tags=snapshot.tags.counts(None, LABELS),
+        labels=snapshot.labels.counts(None, LABELS),
+    )

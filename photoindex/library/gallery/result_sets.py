@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
@@ -55,29 +55,35 @@ class ResultSet:
         """Return the places in the set in an order; photos of which nothing is known to sort by come last."""
         if order == "best":
             return np.arange(self.total)
+        place_of = np.full(snapshot.count, -1, np.int64)  # of a row in the set
         rows, places = snapshot.locate(self.ids)
-        # The rows stand newest first already, those without a date last.
-        keys: dict[SetOrder, Any] = {
-            "newest": rows,
-            "oldest": np.where(np.isnat(snapshot.taken[rows]), np.iinfo(np.int64).max,
-                               snapshot.taken[rows].view(np.int64)),
-            "added": -snapshot.added[rows].view(np.int64).astype(np.float64),
-            "rating": -snapshot.ratings[rows].astype(np.int16),
-        }  # fmt: skip
-        return places[np.argsort(keys[order], kind="stable")]
+        place_of[rows] = places
+        found = place_of[_rows_in(snapshot, order)]
+        return found[found >= 0]
 
     def facets(self, snapshot: Snapshot) -> dict[str, list[tuple[str, int]]]:
         """Return the years, places, cameras, folders and tags of the set, each with its number of photos."""
         rows = snapshot.rows_of(self.ids)
-        years = snapshot.taken[rows].astype("datetime64[Y]")
-        names, counts = np.unique(years[~np.isnat(years)], return_counts=True)
         return {
-            "years": [(str(name), int(count)) for name, count in zip(names[::-1], counts[::-1], strict=True)],
+            "years": snapshot.year_counts(rows)[::-1],
             "places": snapshot.places.counts(rows, FACET_VALUES),
             "cameras": snapshot.cameras.counts(rows, FACET_VALUES),
             "folders": snapshot.folders.counts(rows, FACET_VALUES),
-            "tags": snapshot.tag_counts(rows, FACET_VALUES),
+            "tags": snapshot.tags.counts(snapshot.mask(rows), FACET_VALUES),
         }
+
+
+def _rows_in(snapshot: Snapshot, order: SetOrder) -> NDArray[np.intp]:
+    """Return the rows of a snapshot, which stand newest first and those without a date last, in another order."""
+    rows = np.arange(snapshot.count)
+    if order == "oldest":
+        dated = int(np.count_nonzero(~np.isnat(snapshot.taken)))
+        return np.concatenate([rows[:dated][::-1], rows[dated:]])
+    if order == "added":
+        return snapshot.last_added
+    if order == "rating":
+        return np.argsort(-snapshot.ratings, kind="stable")  # a number of 8 bits: sorted by its digits
+    return rows
 
 
 class ResultSets:

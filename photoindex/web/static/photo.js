@@ -126,6 +126,27 @@ function zoom(event) {
   }
 }
 
+// A finger that goes to the left or right over the whole picture goes to the photo after or before.
+
+const SWIPE = 60; // pixels
+let began = null;
+
+document.addEventListener("touchstart", (event) => {
+  const [finger] = event.touches;
+  const canvas = event.target.closest("#canvas");
+  const zoomed = canvas?.classList.contains("zoomed") || (window.visualViewport?.scale ?? 1) > 1;
+  began = canvas && !zoomed && event.touches.length === 1 ? [finger.clientX, finger.clientY] : null;
+}, { passive: true });
+document.addEventListener("touchend", (event) => {
+  const [finger] = event.changedTouches;
+  if (!began || event.touches.length) return;
+  const [x, y] = [finger.clientX - began[0], finger.clientY - began[1]];
+  began = null;
+  if (Math.abs(x) < SWIPE || Math.abs(x) < 2 * Math.abs(y)) return;
+  const link = find(x < 0 ? ".next" : ".prev");
+  if (link.href) location.href = link.href;
+}, { passive: true });
+
 const follow = (selector) => () => { const link = find(selector); if (link?.href) location.href = link.href; };
 onKey("e", (event) => { event.preventDefault(); openEditor(); });
 onKey("z", () => zoom());

@@ -30,7 +30,13 @@ _OF_FILE: Final = (
 )  # fmt: skip
 _OF_ROOT: Final = ("path", "suspended_photos")
 _OTHERS: Final = ("album", "album_photo", "distinct_pair")  # whose rows change what is shown, but no photo
-_WORDS: Final = ("caption", "term", "term_vector", "correction")  # tables whose rows are each about one photo
+_WORDS: Final = (
+    "caption",
+    "term",
+    "term_vector",
+    "correction",
+    "text_line",
+)  # tables whose rows are each about one photo
 
 
 class Version(NamedTuple):

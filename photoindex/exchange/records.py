@@ -17,16 +17,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from photoindex.catalogue.corrections import KINDS, is_value
 from photoindex.catalogue.said import REVIEWS, Review
 from photoindex.errors import ExchangeError
 from photoindex.types import CaptionSource
+from photoindex.types.text import BOX_UNITS
 
 VERSION = 1
 KEY = "photoindex_export"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+MOST_LINES = 10_000  # of text in one photo; more than any reader gives
 _MOST_TEXT = 1_000_000  # characters of one caption, tag or name
 # Characters that the catalogue keeps of each. A text that is cut could become equal to another one.
 _LONGEST_IDENTITY, _LONGEST_EDIT, _LONGEST_SOURCE = 1_000, 32, 16
@@ -89,6 +91,26 @@ class VectorRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TextLineRecord:
+    """A line of text that was read in the photo. ``box`` has the corners, as :class:`photoindex.types.TextLine` has
+    them."""
+
+    text: str
+    confidence: float
+    box: tuple[int, ...]
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextRecord:
+    """What a version of the reader of text found in a photo; ``closely`` is false where it only glanced at it."""
+
+    reader: int
+    closely: bool
+    lines: tuple[TextLineRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryRecord:
     """The folders of the exported library, and the number of photo lines that follow."""
 
@@ -126,6 +148,7 @@ class PhotoRecord:
     favourite: bool = False
     hidden: bool = False
     review: Review | None = None
+    text: TextRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +273,12 @@ class _Fields:
         if not 0 <= value < 2**63:
             raise ExchangeError(f"{self._where}{name} must be a whole number from 0 to 2^63")
         return cast(int, value)
+
+    def numbers(self, name: str, count: int, most: int) -> tuple[int, ...]:
+        values = self._get(name, (list,), "a list", False)
+        if len(values) != count or not all(type(each) is int and 0 <= each <= most for each in values):
+            raise ExchangeError(f"{self._where}{name} must be {count} whole numbers from 0 to {most:,}")
+        return tuple(values)
 
     def real(self, name: str, *, optional: bool = False) -> float | None:
         value = self._get(name, (int, float), "a number", optional)
@@ -388,13 +417,29 @@ def _photo(fields: _Fields) -> PhotoRecord:
         fields.flag("favourite"),
         fields.flag("hidden"),
         fields.review("review"),
+        _text(_Fields(fields.object("text"), "text.")) if fields.has("text") else None,
     )  # fmt: skip
+
+
+def _text(fields: _Fields) -> TextRecord:
+    lines = tuple(
+        TextLineRecord(
+            row.text("text"), cast(float, row.real("confidence")), row.numbers("box", 8, BOX_UNITS), row.number("block")
+        )
+        for row in fields.rows("lines")
+    )
+    if any(not 0 <= line.confidence <= 1 or line.block >= 2**31 for line in lines):
+        raise ExchangeError("text.lines: a confidence must be from 0 to 1, a block below 2^31")
+    reader = fields.number("reader")
+    if not 0 < reader < 2**31 or len(lines) > MOST_LINES:
+        raise ExchangeError(f"text.reader must be above 0, and at most {MOST_LINES:,} lines are read")
+    return TextRecord(reader, fields.flag("closely"), lines)
 
 
 def _caption(row: _Fields) -> CaptionRecord:
     source = row.text("source")
-    if source not in ("user", "sidecar", "model"):
-        raise ExchangeError(f"a caption's source must be user, sidecar or model, not {short(source)}")
+    if source not in get_args(CaptionSource):
+        raise ExchangeError(f"a caption's source must be user, sidecar, text or model, not {short(source)}")
     confidence = row.real("confidence", optional=True)
     if confidence is not None and not 0 <= confidence <= 1:
         raise ExchangeError(f"a caption's confidence must be from 0 to 1, not {short(confidence)}")

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from photoindex.types.looks import facts_shown
+from photoindex.types.text import TextLine
 
-CaptionSource = Literal["user", "sidecar", "model"]
+# ``text``: words that were read in the photo, which they fill.
+CaptionSource = Literal["user", "sidecar", "text", "model"]
 TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "folder", "mtime"]
 SortKey = Literal["score", "taken", "name", "rating", "added", "confidence"]
 
@@ -113,6 +115,7 @@ class Hit:
     # How likely a person would say all words of the query of this photo, 0 to 1; None: it asks for no words,
     # or the photo has no learned terms, by which that is known.
     sureness: float | None = None
+    text: tuple[TextLine, ...] = ()  # the lines read in the photo that hold a word it was found by
 
     @property
     def keywords(self) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_v
 from photoindex.errors import ExchangeError
 from photoindex.exchange.export import FACTS
 from photoindex.exchange.precedence import DatedWords, newest, with_dates, words_of_record
-from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord, check_text, short
+from photoindex.exchange.record_fields import check_text, short
+from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord
 from photoindex.exchange.text_import import merge_text
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.types import TermVocabulary

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import Final
 
-_AS_LETTERS: Final = str.maketrans("01345678", "oleasbtb")
+_AS_LETTERS: Final = (str.maketrans("01345678", "oleasbtb"), str.maketrans("01345678", "oieasbtb"))
 _AS_DIGITS: Final = str.maketrans("oOlIiSsBZzQD", "001115582200")
-LEAST_LETTERS: Final = 3  # letters of a word, or digits of a number, that must be there beside the mistakes
-MOST_MISTAKES: Final = 0.4  # as a share of a word's length
+LEAST_WORD: Final = 4  # characters; shorter ones such as mp3 and 4K are names more often than mistakes
+LEAST_NUMBER: Final = 3
 
 
-def reading(word: str) -> str | None:
-    """Return what a word of letters and digits was probably meant to be; ``None`` for one that is plain, or a code."""
+def readings(word: str) -> tuple[str, ...]:
+    """Return what a word of letters and digits was probably meant to be; nothing for one that is plain, or a code."""
     letters = sum(each.isalpha() for each in word)
     digits = sum(each.isdecimal() for each in word)
     if not (letters and digits) or not word.isascii():
-        return None
-    size = letters + digits
-    if letters >= LEAST_LETTERS and digits <= MOST_MISTAKES * size and letters > digits:
-        meant = word.casefold().translate(_AS_LETTERS)
-        return meant if sum(each.isdecimal() for each in meant) == 0 else None
-    if digits >= LEAST_LETTERS - 1 and letters <= MOST_MISTAKES * size:
-        meant = word.translate(_AS_DIGITS)
-        return meant if not any(each.isalpha() for each in meant) else None
-    return None
+        return ()
+    if letters >= digits and len(word) >= LEAST_WORD:
+        meant = {word.casefold().translate(table): None for table in _AS_LETTERS}
+        if all(not any(each.isdecimal() for each in one) for one in meant):
+            return tuple(meant)
+    if digits >= letters and len(word) >= LEAST_NUMBER:
+        number = word.translate(_AS_DIGITS)
+        return () if any(each.isalpha() for each in number) else (number,)
+    return ()

@@ -101,14 +101,13 @@ def picture_of(path: Path, longest: int, max_pixels: int) -> Image.Image:
     """
     with _photo_file(path, max_pixels) as file:
         head = _head(file, path)
-        if is_raw(head, path):
-            try:
-                raw = _open_raw(file, path, max_pixels)
-                return _upright_picture(raw.picture, raw.blocks, path, longest, max_pixels, None)
-            except NotRaw:
-                file.seek(0)
-        image, blocks = _open(file, head, path)
-        return _upright_picture(image, blocks, path, longest, max_pixels, file)
+        try:
+            raw = _open_raw(file, path, max_pixels) if is_raw(head, path) else None
+        except NotRaw:
+            raw = None
+            file.seek(0)
+        image, blocks = _open(file, head, path) if raw is None else (raw.picture, raw.blocks)
+        return _upright_picture(image, blocks, path, longest, max_pixels, file if raw is None else None)
 
 
 def _upright_picture(
@@ -162,9 +161,8 @@ def _photo_file(path: Path, max_pixels: int) -> Iterator[BinaryIO]:
         with _file(path) as file, _limits(max_pixels):
             yield file
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise OversizedPhoto(
-            f"{shown(path)} needs more memory than can be had here; make a smaller copy of it"
-        ) from error
+        message = f"{shown(path)} needs more memory than can be had here; make a smaller copy of it"
+        raise OversizedPhoto(message) from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from photoindex.language.analysis import Token, index_places, sentences, stem, value_tokens
-from photoindex.language.misread import reading
+from photoindex.language.misread import readings
 from photoindex.language.place_names import words_of
 from photoindex.search.fulltext.path_names import (
     file_keys,
@@ -215,9 +215,9 @@ def _places_read(text: str) -> list[tuple[str, ...]]:
     places: list[tuple[str, ...]] = []
     for chunk in text.split():
         here = index_places(chunk)
-        meant = reading(chunk.strip(string.punctuation)) if here else None
-        if meant is not None:
-            here[0], here[-1] = (*here[0], meant), (*here[-1], meant)
+        if here and (meant := readings(chunk.strip(string.punctuation))):
+            for end in {0, len(here) - 1}:  # of a word in parts: it is the neighbour of what is on either side
+                here[end] = (*here[end], *meant)
         places += here
     return places
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from photoindex.language.analysis import index_places, stem
-from photoindex.language.misread import reading
+from photoindex.language.misread import readings
 from photoindex.search.fulltext.reader import READ_FIELDS
 from photoindex.types.hit import Matched
 from photoindex.types.text import TextLine
@@ -24,16 +25,13 @@ def lines_with(lines: Sequence[TextLine], stems: Collection[str]) -> tuple[TextL
     held = [not _stems(line.text).isdisjoint(stems) for line in lines]
     for number, (line, after) in enumerate(pairwise(lines)):
         divided = line.text[-1:] in ("-", "\u2010", "\u00ad") and line.block == after.block
-        if (
-            divided
-            and not _stems(f"{line.text[:-1]}-{after.text}").isdisjoint(stems)
-            and not (held[number] or held[number + 1])
-        ):
-            held[number] = held[number + 1] = True
+        if divided and not (held[number] or held[number + 1]):
+            whole = _stems(f"{line.text[:-1]}-{after.text}")
+            held[number] = held[number + 1] = not whole.isdisjoint(stems)
     return tuple(line for line, holds in zip(lines, held, strict=True) if holds)
 
 
 def _stems(text: str) -> set[str]:
     words = {word for place in index_places(text) for word in place}
-    words.update(meant for chunk in text.split() if (meant := reading(chunk)) is not None)
+    words.update(meant for chunk in text.split() for meant in readings(chunk.strip(string.punctuation)))
     return {stem(word) for word in words}

@@ -10,7 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from photoindex.language.analysis import Token, index_places, sentences, stem, value_tokens
+from photoindex.language.analysis import (
+    Token,
+    content_tokens,
+    content_words,
+    index_places,
+    sentences,
+    stem,
+    value_tokens,
+)
 from photoindex.language.misread import readings
 from photoindex.language.place_names import words_of
 from photoindex.search.fulltext.path_names import (
@@ -47,6 +55,7 @@ if TYPE_CHECKING:
 # words count little. No caption of the data sets that the weights are tuned on is as long.
 LONG_CAPTION: Final = 40
 SURE: Final = 0.75  # the confidence of a line of text in a photo from which on its words count in full
+DIVIDED: Final = "\u00ad"  # within a word that is divided at the end of a line, instead of the hyphen
 _DIVIDED: Final = re.compile("(?<=[^\\W\\d_])[-\u2010\u00ad]$")
 
 
@@ -139,7 +148,7 @@ def running_text(lines: Iterable[TextLine]) -> str:
         if before is None:
             blocks[line.block] = line.text
         elif _DIVIDED.search(before) and line.text[:1].islower():
-            blocks[line.block] = before.replace("\u00ad", "-") + line.text  # an analyser knows both parts and the whole
+            blocks[line.block] = f"{before[:-1]}{DIVIDED}{line.text}"
         else:
             blocks[line.block] = f"{before} {line.text}"
     return _parts(blocks.values())
@@ -210,14 +219,15 @@ def fields_of(document: Document) -> dict[str, Any]:
 
 
 def _places_read(text: str) -> list[tuple[str, ...]]:
-    """Return what is indexed at each place of a text that was read in a photo: also what a word was probably meant to
-    be."""
+    """Return what is indexed at each place of a text that was read in a photo. Everything that one word may be is at
+    one place, so that phrases go on behind it: a code and its parts, a divided word and its halves, and what letters
+    were probably meant where they look like digits."""
     places: list[tuple[str, ...]] = []
     for chunk in text.split():
-        here = index_places(chunk)
-        if here and (meant := readings(chunk.strip(string.punctuation))):
-            for end in {0, len(here) - 1}:  # of a word in parts: it is the neighbour of what is on either side
-                here[end] = (*here[end], *meant)
+        here = [(word, *also, *parts) for word, also, parts in content_tokens(chunk.replace(DIVIDED, ""))]
+        if here:
+            halves = content_words(chunk.replace(DIVIDED, " ")) if DIVIDED in chunk else ()
+            here[0] = (*here[0], *halves, *readings(chunk.strip(string.punctuation)))
         places += here
     return places
 

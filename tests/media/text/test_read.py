@@ -95,5 +95,6 @@ def test_a_worker_answers_with_the_text(tmp_path: Path) -> None:
         answers = dict(decoder.decode(paths))
     first, second = (answers[path] for path in paths)
     assert isinstance(first, DecodedPhoto) and isinstance(second, DecodedPhoto)
-    assert first.text is not None and [line.text for line in first.text.lines] == ["PLATFORM NINE"]
+    assert first.text is not None
+    assert [line.text for line in first.text.lines] == ["PLATFORM NINE"]
     assert second.text == PhotoText(closely=False)

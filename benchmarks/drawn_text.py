@@ -82,10 +82,8 @@ def patch(text: str, style: Style, ground: int) -> Image.Image:
         picture = _narrowed(picture, style.tilt)
     if style.angle:
         picture = picture.rotate(style.angle, Image.Resampling.BICUBIC, expand=True)
-    picture = picture.resize(
-        (max(1, picture.width // scale), max(1, picture.height // scale)), Image.Resampling.LANCZOS
-    )
-    return picture
+    size = max(1, picture.width // scale), max(1, picture.height // scale)
+    return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _narrowed(picture: Image.Image, tilt: float) -> Image.Image:

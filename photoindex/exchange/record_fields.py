@@ -1,4 +1,4 @@
-"""Reads the fields of a line of an export, which is data of unknown origin: each is checked for type, range and size."""
+"""Reads the fields of a line of an export, which is data of unknown origin: types, ranges and sizes are checked."""
 
 from __future__ import annotations
 

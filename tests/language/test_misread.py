@@ -13,8 +13,6 @@ def test_letters_and_digits_that_look_alike(read: str, meant: str) -> None:
     assert meant in readings(read)
 
 
-@pytest.mark.parametrize(
-    "word", ["parking", "2025", "A12", "B2B", "DE89", "X7K2", "", "1st", "mp3", "4K", "9¾", "größe"]
-)
+@pytest.mark.parametrize("word", ["parking", "2025", "A12", "B2B", "DE89", "X7K2", "", "mp3", "4K", "9¾", "größe"])
 def test_plain_words_and_codes_stay(word: str) -> None:
     assert readings(word) == ()

@@ -44,8 +44,10 @@ def test_text_is_read_with_its_place(tmp_path: Path) -> None:
     assert line.text == "PLATFORM NINE"
     assert line.confidence > 0.9
     left, top, right, bottom = line.box[0], line.box[1], line.box[4], line.box[5]
-    assert 600 < left < 1100 and 4800 < top < 5400
-    assert left + 3000 < right <= BOX_UNITS and top + 500 < bottom < 6700
+    assert 600 < left < 1100
+    assert 4800 < top < 5400
+    assert left + 3000 < right <= BOX_UNITS
+    assert top + 500 < bottom < 6700
 
 
 def test_a_photo_without_text_is_only_glanced_at(tmp_path: Path) -> None:
@@ -94,7 +96,8 @@ def test_a_worker_answers_with_the_text(tmp_path: Path) -> None:
     with Decoder(1, 1, 60.0, LIMIT, read_text, room=ROOM) as decoder:
         answers = dict(decoder.decode(paths))
     first, second = (answers[path] for path in paths)
-    assert isinstance(first, DecodedPhoto) and isinstance(second, DecodedPhoto)
+    assert isinstance(first, DecodedPhoto)
+    assert isinstance(second, DecodedPhoto)
     assert first.text is not None
     assert [line.text for line in first.text.lines] == ["PLATFORM NINE"]
     assert second.text == PhotoText(closely=False)

@@ -229,6 +229,7 @@ def failure_json(failure: Failure) -> dict[str, Any]:
         "attempts": failure.attempts,
         "state": failure.state,
         "next_try_at": failure.next_try_at,
+        "work": failure.work,
     }
 
 

@@ -87,7 +87,7 @@ def accuracy(options: argparse.Namespace) -> None:
     rows("height of capitals, px", (8, 10, 12, 16, 24, 48), lambda value: {"height": value})
     rows("angle, degrees", (10, 30, 45, 90, 180), lambda value: {"angle": value})
     rows("contrast", (0.15, 0.3, 0.5), lambda value: {"contrast": value})
-    rows("blur, share of the height", (0.1, 0.2, 0.3), lambda value: {"blur": 24 * value})  # type: ignore[operator]
+    rows("blur, share of the height", (0.05, 0.1, 0.15), lambda value: {"blur": 24 * value})  # type: ignore[operator]
     rows("perspective", (0.3, 0.6), lambda value: {"tilt": value})
     rows("ground", ("plate", "photo"), lambda value: {"plate": value == "plate"})
     kinds = {"sans": "DejaVuSans.ttf", "serif": "DejaVuSerif.ttf", "mono": "DejaVuSansMono.ttf", "italic": "Oblique"}

@@ -26,7 +26,7 @@ from photoindex.indexing.text_reading import BATCH
 from photoindex.library import Library
 from tests.support import FakeCaptioner
 
-PHOTOS = 1500
+PHOTOS = 1000
 PATIENCE = 120.0
 
 

@@ -23,6 +23,7 @@ MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest pho
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "torch")
+READ_TEXT = ("auto", "always", "never")
 WATCH_MODES = ("auto", "events", "polling")
 
 
@@ -60,6 +61,8 @@ class Settings:
     nice: int = 0  # how far index, watch and reindex give way to other programs, 0 to 19
     max_rate: float = 0.0  # photos captioned a second, at most; 0: no limit
     thumbnail_megabytes: int = 200  # at most so many are kept; 0: none
+    # Text in photos: auto reads it where a glance shows some, if what reads it is installed; always reads every photo.
+    read_text: str = "auto"
 
     @property
     def decoders(self) -> int:
@@ -217,7 +220,12 @@ def near_spelling(name: str, known: Iterable[str]) -> str:
 
 def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
     """Raises :class:`ConfigError` for a value out of range; ``where`` it was set is named."""
-    for name, choices in (("device", DEVICES), ("engine", ENGINES), ("watch_mode", WATCH_MODES)):
+    for name, choices in (
+        ("device", DEVICES),
+        ("engine", ENGINES),
+        ("watch_mode", WATCH_MODES),
+        ("read_text", READ_TEXT),
+    ):
         value = getattr(settings, name)
         if value not in choices:
             raise _refused(name, value, f"choose {', '.join(choices)}{_or_near(value, choices)}", where)

@@ -24,6 +24,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── CorrectionError            a caption or a tag cannot be taken, or there is none to lock or to undo
     ├── ExchangeError              an export cannot be read or written
     ├── DecoderUnavailable         no process can be started to decode photos; may pass
+    ├── TextReaderUnavailable      text in photos cannot be read: the library for it is missing or does not start
     ├── PhotoError                 this photo cannot be captioned (``.kind`` says why; the rest goes on)
     │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
     │   ├── EmptyPhoto             the file has no bytes
@@ -132,6 +133,10 @@ class ExchangeError(PhotoindexError):
 
 class DecoderUnavailable(PhotoindexError):
     """No process can be started to decode photos: too little memory, too many processes. The same may work later."""
+
+
+class TextReaderUnavailable(PhotoindexError):
+    """Text in photos cannot be read: the library that reads it is not installed, or does not start."""
 
 
 class PhotoError(PhotoindexError):

@@ -58,7 +58,7 @@ def open_library(data_dir: Path, captioner: FakeCaptioner) -> Iterator[OpenLibra
     with ExitStack() as stack:
 
         def open_one(captioner: FakeCaptioner = captioner, **settings: Any) -> Library:
-            chosen = Settings(data_dir, **{"settle_seconds": 0.0, "backup_days": 0.0, **settings})
+            chosen = Settings(data_dir, **{"settle_seconds": 0.0, "backup_days": 0.0, "read_text": "never", **settings})
             return stack.enter_context(Library(chosen, lambda _: captioner))
 
         yield open_one

@@ -106,6 +106,7 @@ def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -
         "engine": "torch",
         "hidden_files": "true",
         "model": "mine",
+        "read_text": "always",
         "watch_mode": "polling",
         "suspend_share": "0.7",
     }.get(name, "7")

@@ -17,7 +17,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
-from photoindex.catalogue import jobs
+from photoindex.catalogue import jobs, text
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import PRIORITIES, Priority
@@ -25,8 +25,9 @@ from photoindex.catalogue.schema import batch, job
 from photoindex.errors import BatchError
 from photoindex.system.clock import utc_now
 
-BatchKind = Literal["stale", "all", "where", "failed"]
+BatchKind = Literal["stale", "all", "where", "failed", "text"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
+TEXT_MODEL = ""  # instead of a model's setting, of a batch of text to be read
 RATE_OF = 8  # photos that a rate must come from to be told again
 
 
@@ -76,7 +77,7 @@ class Batches:
         with self._database.read() as connection:
             rows = connection.execute(
                 select(job.c.state, func.count())
-                .where(job.c.batch_id.is_(None), job.c.state.in_(("queued", "running")))
+                .where(job.c.batch_id.is_(None), job.c.kind != jobs.TEXT, job.c.state.in_(("queued", "running")))
                 .group_by(job.c.state)
             )
             counts = {"queued": 0, "running": 0}
@@ -151,8 +152,9 @@ def create(
 def create_of_failures(
     connection: Connection, *, model: str, priority: Priority, now: datetime
 ) -> tuple[int | None, int]:
-    """Queue all files that failed again, as one batch; those that are ignored stay so. Returns as :func:`create`."""
-    failed = and_(job.c.error_kind.is_not(None), job.c.state.in_(("failed", "queued")))
+    """Queue all files whose captioning failed again, as one batch; those that are ignored stay so. Returns as
+    :func:`create`."""
+    failed = and_(job.c.error_kind.is_not(None), job.c.state.in_(("failed", "queued")), job.c.kind != jobs.TEXT)
     count = connection.execute(select(func.count()).select_from(job).where(failed)).scalar_one()
     if not count:
         return None, 0
@@ -160,6 +162,19 @@ def create_of_failures(
     connection.execute(update(job).where(failed).values(batch_id=number, priority=PRIORITIES[priority]))
     jobs.retry_failures(connection, None, now)
     return number, count
+
+
+def create_of_text(
+    connection: Connection, file_ids: Sequence[int], *, priority: Priority, now: datetime, query: str | None
+) -> tuple[int | None, int]:
+    """Queue files whose text is to be read again, as one batch, which any model may work on. Returns as
+    :func:`create`."""
+    if not file_ids:
+        return None, 0
+    number = _insert(connection, "text", len(file_ids), TEXT_MODEL, priority, now, query)
+    queued = text.queue(connection, file_ids, now, batch_id=number, priority=PRIORITIES[priority])
+    connection.execute(update(batch).where(batch.c.id == number).values(total=queued))
+    return number, queued
 
 
 def _insert(

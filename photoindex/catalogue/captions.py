@@ -1,7 +1,8 @@
 """Which caption of a photo is shown.
 
 A person may lock a caption: that one is shown, whoever's it is and whatever comes later. Otherwise a person's own
-caption goes before what the file itself says, and that before the model's best one. Every question of the catalogue
+caption goes before what the file itself says, that before what words that fill the photo make it (a page, a sign), and
+that before the model's best one. Every question of the catalogue
 uses the rule as it is written here, in SQL that any database understands.
 """
 
@@ -17,8 +18,8 @@ from photoindex.types.hit import CaptionSource
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-# Whose words count: a person's, then what the file itself says, then the model's.
-SOURCE_ORDER: Final[tuple[CaptionSource, ...]] = ("user", "sidecar", "model")
+# Whose words count: a person's, then what the file itself says, then what was read in the photo, then the model's.
+SOURCE_ORDER: Final[tuple[CaptionSource, ...]] = ("user", "sidecar", "text", "model")
 
 # That a row of ``caption`` may be shown: it is locked, or the present one of its source.
 MAY_SHOW: Final = '(caption.locked or (caption."current" and caption."rank" = 0))'

@@ -30,7 +30,14 @@ _OF_FILE: Final = (
 )  # fmt: skip
 _OF_ROOT: Final = ("path", "suspended_photos")
 _OTHERS: Final = ("album", "album_photo", "distinct_pair")  # whose rows change what is shown, but no photo
-_WORDS: Final = ("caption", "term", "term_vector", "correction")  # tables whose rows are each about one photo
+_NEWER: Final = (*_OTHERS, "text_line")  # tables that an older catalogue lacks
+_WORDS: Final = (
+    "caption",
+    "term",
+    "term_vector",
+    "correction",
+    "text_line",
+)  # tables whose rows are each about one photo
 
 
 class Version(NamedTuple):
@@ -82,7 +89,8 @@ def install(connection: Connection) -> None:
     if "revision" not in columns:
         return
     for name, event, statements in _triggers(sorted(set(columns) - _NOT_OF_PHOTO)):
-        if name.startswith(_OTHERS) and not _columns(connection, "album"):
+        newer = [table for table in _NEWER if name.startswith(f"{table}_")]
+        if any(not _columns(connection, table) for table in newer):
             continue  # a catalogue that is brought to an older version
         connection.exec_driver_sql(f"create trigger {_PREFIX}{name} after {event} begin {'; '.join(statements)}; end")
 

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 _UNSIGNED: Final = 1 << 64  # see system/file_state.py; a call for each of 100,000 files takes too long
 LEARNED_SOURCE = "model"  # of a Term
 PRESENT: Final = "missing_since is null"  # of a row of ``file``
+_UNREAD_TEXT: Final = (
+    "photo join file on file.photo_id = photo.id"
+    " where text_reader < {reader} and text_reader > {least} and missing_since is null"
+)
 _FACTS = ", ".join(f"photo.{name}" for name in READ_COLUMNS)
 
 
@@ -150,8 +154,9 @@ def list_roots(transaction: Transaction) -> list[Root]:
     return sorted(roots, key=lambda root: root.path)
 
 
-def is_work_left(transaction: Transaction) -> bool:
-    """Whether a file waits or has failed, a batch goes on, or a photo is marked for being read or indexed again."""
+def is_work_left(transaction: Transaction, text_reader: int = 0, *, closely: bool = False) -> bool:
+    """Whether a file waits or has failed, a batch goes on, or a photo is marked for being read or indexed again; or is
+    still to be looked at for text by a reader of the version ``text_reader``, if it is not 0."""
     conditions = (
         "job where state != 'ignored'",
         "batch where state in ('active', 'cancelled')",
@@ -159,6 +164,11 @@ def is_work_left(transaction: Transaction) -> bool:
         "photo where metadata_stale != 0",
         "photo join file on file.photo_id = photo.id"
         f" where metadata_reader < {READER_VERSION} and missing_since is null",
+        *(
+            [_UNREAD_TEXT.format(reader=text_reader, least=-(2**31) if closely else -text_reader)]
+            if text_reader
+            else []
+        ),
     )
     return any(ask(transaction, f"select 1 where exists (select 1 from {each})") for each in conditions)
 

@@ -14,6 +14,9 @@ worker died, and may be why. All that were are suspects, most of them for being 
 group testing, halving each time: jobs with more tries are claimed in smaller batches, 32, 16, 8 … and at last one by
 one. A batch without the culprit goes through; a file fails only when it was alone :data:`LONE_TRIES` times.
 
+Reading the text in a photo is a job of its own kind, :data:`TEXT`, which is claimed, and counted, by itself: captions
+never wait for it. A file may have such a job beside that of its caption.
+
 Jobs that a person asked for together belong to a batch in the catalogue (:mod:`.batches`), which may be
 paused or cancelled. A job goes before all of a lower priority, whatever their age.
 """
@@ -43,6 +46,7 @@ Priority = Literal["high", "normal", "low"]
 
 KIND = "caption"
 AGAIN = "recaption"  # also where the content has a caption already
+TEXT = "text"  # reading the text in a photo
 STALE: Final = "stale"  # of batches.BatchKind: what has a caption by another model
 LEASE = timedelta(minutes=10)
 CLAIM = 64  # jobs taken at once, as long as none is a suspect
@@ -138,17 +142,24 @@ def _may_be_done(model: str | None) -> ColumnElement[bool]:
     return or_(job.c.batch_id.is_(None), job.c.batch_id.in_(going_on))
 
 
+def _is_of(*, text: bool) -> ColumnElement[bool]:
+    """Return the condition that a job is about the text in a photo, or about its caption."""
+    return job.c.kind == TEXT if text else job.c.kind != TEXT
+
+
 def claim(
-    connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None, *, untried: bool = False
-) -> list[Job]:
-    """Claim up to ``limit`` due jobs of the highest priority, oldest first. Call it in a write transaction.
+    connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None, *, untried: bool = False,
+    text: bool = False,
+) -> list[Job]:  # fmt: skip
+    """Claim up to ``limit`` due jobs of the highest priority, oldest first; with ``text`` those of reading text, else
+    those of captions. Call it in a write transaction.
 
     All have been tried equally often; those that were tried before come in smaller batches (the module says why), and
     not to a worker that has others at hand, which asks for ``untried`` ones: none are taken then until it has done
     them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
     """
     _take_back(connection, _has_run_out(now), now)
-    due = and_(job.c.state == "queued", _is_due(now), _may_be_done(model))
+    due = and_(job.c.state == "queued", _is_of(text=text), _is_due(now), _may_be_done(model))
     oldest = (job.c.priority, job.c.next_try_at, job.c.id)
     tried = connection.execute(select(job.c.attempts).where(due).order_by(*oldest).limit(1)).scalar()
     if tried is None or (untried and tried):
@@ -262,7 +273,7 @@ def _has_run_out(now: datetime) -> ColumnElement[bool]:
 
 
 def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:
-    """Store why a file cannot be captioned. Return whether it will be tried again automatically."""
+    """Store why a file cannot be captioned or read. Return whether it will be tried again automatically."""
     again = error.retryable and claimed.attempts < MAX_ATTEMPTS
     delay = BACKOFF[min(claimed.attempts, len(BACKOFF)) - 1] if again else timedelta(0)
     connection.execute(
@@ -329,16 +340,17 @@ def _alive(owner: str) -> bool:
 def final_failures(connection: Connection, file_ids: Sequence[int]) -> set[int]:
     """Return the ids of those of these files whose failure is final until they change."""
     final = or_(job.c.state == "ignored", and_(job.c.state == "failed", job.c.error_kind != UnreadablePhoto.kind))
-    return set(connection.execute(select(job.c.file_id).where(job.c.file_id.in_(file_ids), final)).scalars())
+    here = and_(job.c.file_id.in_(file_ids), _is_of(text=False))
+    return set(connection.execute(select(job.c.file_id).where(here, final)).scalars())
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """Return the number of jobs by state; ``retrying`` are queued ones that failed at least once."""
+    """Return the number of jobs of captions by state; ``retrying`` are queued ones that failed at least once."""
     found = {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0}
     rows = connection.execute(
-        select(job.c.state, job.c.error_kind.is_not(None), func.count()).group_by(
-            job.c.state, job.c.error_kind.is_not(None)
-        )
+        select(job.c.state, job.c.error_kind.is_not(None), func.count())
+        .where(_is_of(text=False))
+        .group_by(job.c.state, job.c.error_kind.is_not(None))
     )
     for state, tried, number in rows:
         found["retrying" if state == "queued" and tried else state] += number
@@ -346,12 +358,13 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
-    """Return the number of jobs by state for each root that has jobs."""
+    """Return the number of jobs of captions by state for each root that has some."""
     tried = job.c.error_kind.is_not(None)
     found: dict[int, dict[str, int]] = {}
     rows = connection.execute(
         select(file.c.root_id, job.c.state, tried, func.count())
         .join_from(job, file)
+        .where(_is_of(text=False))
         .group_by(file.c.root_id, job.c.state, tried)
     )
     for root_id, state, has_failed, number in rows:
@@ -361,15 +374,16 @@ def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
 
 
 def count_due(connection: Connection, now: datetime, model: str | None = None) -> int:
-    """Return how many queued jobs a process with this ``model`` setting may claim now."""
-    due = and_(job.c.state == "queued", _is_due(now), _may_be_done(model))
+    """Return how many queued captions a process with this ``model`` setting may claim now."""
+    due = and_(job.c.state == "queued", _is_of(text=False), _is_due(now), _may_be_done(model))
     return connection.execute(select(func.count()).select_from(job).where(due)).scalar_one()
 
 
-def next_due(connection: Connection, model: str | None = None) -> datetime | None:
-    """Return when a process with this ``model`` setting may claim the next queued job."""
+def next_due(connection: Connection, model: str | None = None, *, text: bool = False) -> datetime | None:
+    """Return when a process with this ``model`` setting may claim the next queued caption; with ``text``, the next text
+    to read."""
     due: datetime | None = connection.execute(
-        select(func.min(job.c.next_try_at)).where(job.c.state == "queued", _may_be_done(model))
+        select(func.min(job.c.next_try_at)).where(job.c.state == "queued", _is_of(text=text), _may_be_done(model))
     ).scalar()
     return due
 
@@ -389,7 +403,7 @@ def failures(connection: Connection, *, include_ignored: bool = False) -> list[F
         found.append(
             Failure(
                 Path(row.path, row.relative_path), row.error_kind, row.error_message, row.attempts, state,
-                row.next_try_at if state == "retrying" else None,
+                row.next_try_at if state == "retrying" else None, "text" if row.kind == TEXT else "caption",
             )
         )  # fmt: skip
     return sorted(found, key=lambda failure: failure.path)

@@ -19,6 +19,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import COLUMNS, facts_of, looks_from, looks_text, values_of
 from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
+from photoindex.catalogue.text_lines import text_lines
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
 from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
@@ -274,6 +275,7 @@ def load_photos(
     ``paths`` is what :func:`photoindex.catalogue.files.paths_of` says of them.
     """
     rows, captions, terms = {}, _captions(connection, photo_ids), _terms(connection, photo_ids)
+    lines = text_lines(connection, photo_ids)
     for chunk in chunks(photo_ids):
         for row in connection.execute(select(photo).where(photo.c.id.in_(chunk))):
             rows[row.id] = row
@@ -301,6 +303,8 @@ def load_photos(
                 hidden=bool(row.hidden),
                 review=row.review,
                 looks=looks_from(row.looks),
+                text=lines.get(photo_id, ()),
+                text_read=None if not row.text_reader else "closely" if row.text_reader > 0 else "glanced",
             )
         )
     return photos

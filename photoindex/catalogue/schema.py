@@ -2,6 +2,7 @@
 
     root ──< file >── photo ──< caption >── model
                │        ├────< term           │
+               │        ├────< text_line      │
                │        ├────< correction     │
                └──< job ├───── term_vector >──┘
                      │  ├──── album_photo >── album
@@ -132,6 +133,22 @@ photo = Table(
         "fingerprint", LargeBinary
     ),  # see media/decode/fingerprint.py; null until it is decoded, empty when it has none
     Column("looks", PlainText),  # names from types/looks.py with spaces between; null until it is decoded
+    # The version of the reader of text that looked for text in it, see media/text/reader_version.py; negative: it found
+    # no sign of text and did not look closely; 0: nobody has looked.
+    Column("text_reader", Integer, nullable=False, server_default=text("0"), index=True),
+)
+
+# The lines of text that were read in a photo, in reading order.
+text_line = Table(
+    "text_line",
+    metadata,
+    Column("photo_id", ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),  # 0, 1, …
+    Column("block", Integer, nullable=False),  # the paragraph, column or sign that it belongs to: 0, 1, …
+    Column("text", PlainText, nullable=False),
+    Column("confidence", Weight, nullable=False),  # 0 to 1
+    # The corners, clockwise from the upper left of the text: x and y in ten-thousandths of the upright photo's sides.
+    Column("box", ShortText(64), nullable=False),
 )
 
 # The photos that were taken out of the catalogue, for who keeps copies. No number is here that a photo has again.
@@ -195,7 +212,7 @@ caption = Table(
     Column("locked", Boolean, nullable=False, server_default=false()),
     # That of the catalogue when it was made: what was queued later is no reason for it.
     Column("revision", BigInteger, nullable=False, server_default=text("0")),
-    CheckConstraint("source in ('user', 'sidecar', 'model')", name="source"),
+    CheckConstraint("source in ('user', 'sidecar', 'text', 'model')", name="source"),
 )
 
 # What people changed of a photo, so that it can be undone: see catalogue/corrections.py.

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from photoindex.catalogue import files, photos
+from photoindex.catalogue import files, photos, text
 from photoindex.catalogue import jobs as jobqueue
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import Root, WatchNote, list_roots, watch_notes
+from photoindex.catalogue.text import TextCounts
 from photoindex.config import Settings
+from photoindex.media.text.reader_version import TEXT_READER, is_installed
 from photoindex.system.inotify_limits import InotifyLimits
 
 JOB_STATES = ("queued", "retrying", "running", "failed", "ignored")
@@ -54,8 +56,9 @@ class RootStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the library. ``jobs`` counts by state; sizes are bytes on disk; ``watches_allowed`` is the
-    system's limit of watches for this user, ``None`` where there is none."""
+    """The state of the library. ``jobs`` counts by state; ``text`` is how far the reading of text in photos is; sizes
+    are bytes on disk; ``watches_allowed`` is the system's limit of watches for this user, ``None`` where there is
+    none."""
 
     data_dir: Path
     photos: int
@@ -67,6 +70,8 @@ class Status:
     catalogue_bytes: int
     index_bytes: int
     watches_allowed: int | None = None
+    text: TextCounts = field(default_factory=lambda: TextCounts(0, 0, 0, 0))
+    text_is_read: bool = False  # False: it is not wanted, or what reads it is not installed
 
 
 def status_of(database: Database, settings: Settings, *, searchable: int) -> Status:
@@ -75,6 +80,7 @@ def status_of(database: Database, settings: Settings, *, searchable: int) -> Sta
         counts = photos.count_photos(connection)
         by_root = files.count_files(connection)
         jobs = jobqueue.counts(connection)
+        text_counts = text.counts(connection, TEXT_READER, closely=settings.read_text == "always")
         notes, jobs_by_root = watch_notes(connection), jobqueue.counts_by_root(connection)
         roots = tuple(
             root_status(root, by_root.get(root.id, (0, 0)), notes[root.id], jobs_by_root.get(root.id, {}))
@@ -97,6 +103,8 @@ def status_of(database: Database, settings: Settings, *, searchable: int) -> Sta
             if file.is_file()
         ),
         watches_allowed=InotifyLimits().allowed(),
+        text=text_counts,
+        text_is_read=settings.read_text != "never" and is_installed(),
     )
 
 

@@ -39,6 +39,7 @@ DESCRIPTIONS = {
     "nice": "How far index, watch and reindex give way to other programs: 0 as they, 19 to all.",
     "max_rate": "Photos captioned a second, at most, to spare the fan or the battery; 0: no limit.",
     "thumbnail_megabytes": "Small pictures of photos that were shown are kept in the data folder, up to this size.",
+    "read_text": "Text in photos: auto reads it where a glance shows some, always in every photo; never.",
     "hidden_files": "Whether files and folders whose names begin with a dot are taken.",
 }
 

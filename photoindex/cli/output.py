@@ -52,6 +52,8 @@ def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool, pictures: 
             matched = ", ".join(f"{word} ({layer}) {weight:.2f}" for layer, word, weight in hit.matched)
             sure = "" if hit.sureness is None else f", {hit.sureness:.0%} sure"
             print_line(f"    score {hit.score:.2f}{sure}: {matched}")
+            for line in hit.text:
+                print_line(f"    says: {line.text}")
 
 
 def caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:

@@ -31,10 +31,12 @@ FAILURES_SHOWN = 10
 @click.option("--stale", "what", flag_value="stale", help="Photos captioned by another model than the one in use.")
 @click.option("--all", "what", flag_value="all", help="Every photo.")
 @click.option("--failed", "what", flag_value="failed", help="Photos that could not be captioned.")
+@click.option("--text", "what", flag_value="text", help="Read the text in photos again; no captioning.")
 @click.option("--resume", "what", flag_value="resume", help="Only what is queued already, without a new batch.")
 @click.option("--fulltext", "what", flag_value="fulltext", help="Only rebuild the full-text index; no captioning.")
 @click.option("--where", "query", metavar="QUERY",
-              help="Photos that match a query of `search`; with --stale, the stale ones among them.")  # fmt: skip
+              help="Photos that match a query of `search`; with --stale, the stale ones among them; with --text, those "
+                   "to read.")  # fmt: skip
 @click.option("--priority", type=click.Choice(["low", "normal", "high"]), default="low", show_default=True,
               help="low: after new and changed photos; normal: in the order of waiting; high: first.")  # fmt: skip
 @click.option(
@@ -57,10 +59,11 @@ def reindex(
       photoindex reindex --stale                       after a change of the model
       photoindex reindex --where 'taken:2023 dog'      photos that a query finds
       photoindex reindex --all --dry-run               how many, and how long
+      photoindex reindex --text --where is:document    read these photos again
     """
     if what is None and query is None:
-        raise click.UsageError("choose one of --stale, --all, --where QUERY, --failed, --resume and --fulltext")
-    if query is not None and what not in (None, "stale", "all"):
+        raise click.UsageError("choose one of --stale, --all, --where QUERY, --failed, --text, --resume and --fulltext")
+    if query is not None and what not in (None, "stale", "all", "text"):
         raise click.UsageError(f"--where does not go with --{what}")
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run")
@@ -70,6 +73,9 @@ def reindex(
             with ProgressDisplay(context.quiet) as display:
                 count = library.status().captioned if dry_run else library.rebuild_full_text(display)
             context.say(f"{counted(count, 'photo')} {'would be ' if dry_run else ''}indexed")
+            return
+        if what == "text":
+            _read_text(context, library, query, priority, dry_run, as_json, stop)
             return
         if dry_run:
             _plan(context, library, what, chosen, as_json)
@@ -136,3 +142,34 @@ def _summarise(context: Context, library: Library, number: int | None, tally: Ta
         context.say(f"another process does the last {batch.left}: photoindex jobs list")
     else:
         context.say(f"{batch.left} left: photoindex reindex --resume goes on")
+
+
+def _read_text(
+    context: Context, library: Library, query: str | None, priority: Priority, dry_run: bool, as_json: bool,
+    stop: threading.Event,
+) -> None:  # fmt: skip
+    if dry_run:
+        count = library.text_files(query)
+        if as_json:
+            write_json({"photos": count})
+        else:
+            context.say(f"the text in {counted(count, 'photo')} would be read")
+        return
+
+    def started(number: int | None, photos: int) -> None:
+        if number is not None:
+            context.say(f"batch {number}: {counted(photos, 'photo')}")
+
+    with ProgressDisplay(context.quiet) as display:
+        tally = library.reread_text(
+            query=query, priority=priority, progress=display, stop=stop, started=started, notice=context.say
+        )
+    parts = [f"{tally.text_read:,} read", f"{tally.with_text:,} with text"]
+    context.say(", ".join([*parts, *([f"{tally.text_failed:,} failed"] if tally.text_failed else [])]))
+    for _, error in tally.errors[:FAILURES_SHOWN]:
+        context.say(f"  {error}")
+    if stop.is_set():
+        context.say("what is left is read by the next index, watch or reindex --resume")
+        raise SystemExit(EXIT_INTERRUPTED)
+    if tally.text_failed:
+        raise SystemExit(EXIT_SOME_FAILED)

@@ -17,6 +17,7 @@ from photoindex.system.units import counted, human_size
 if TYPE_CHECKING:
     from photoindex.types import Caption, Photo, PhotoFacts
 
+LINES_SHOWN = 20  # of text that was read in the photo
 TERMS_SHOWN = 12  # of up to 128; --json has them all
 SOURCES = {
     "name": "the file's name",
@@ -72,6 +73,9 @@ def _lines(photo: Photo) -> Iterator[tuple[str, str]]:
         terms = [term for term in photo.terms if term.source == source][:TERMS_SHOWN]
         if terms:
             yield name, ", ".join(f"{term.text} {term.weight:.2f}" for term in terms)
+    yield from (("text", f"{line.text} ({line.confidence:.0%} sure)") for line in photo.text[:LINES_SHOWN])
+    if len(photo.text) > LINES_SHOWN:
+        yield "", f"… and {counted(len(photo.text) - LINES_SHOWN, 'line')} more: --json"
     if photo.facts is not None:
         yield "size", f"{photo.facts.width} x {photo.facts.height} {photo.facts.format}, {human_size(photo.size)}"
         yield "is", ", ".join(photo.is_)
@@ -96,7 +100,7 @@ def _fact_lines(facts: PhotoFacts) -> Iterator[tuple[str, str]]:
 
 def _source(caption: Caption) -> str:
     """Return the author of a caption, when it was made, and how sure a model was."""
-    source: str = caption.source
+    source = "text in the photo" if caption.source == "text" else str(caption.source)
     if caption.model:
         source += f" {caption.model}"
     if caption.log_probability is not None:

@@ -32,6 +32,11 @@ def status(context: Context, /, as_json: bool) -> None:
     jobs = state.jobs
     print_line(f"photos      {state.photos} known, {state.captioned} captioned, {state.searchable} searchable")
     print_line(f"queue       {jobs['queued']} waiting, {jobs['running']} running, {jobs['retrying']} to be retried")
+    text = state.text
+    if state.text_is_read or text.read:
+        waiting = f", {text.waiting} to be looked at" if state.text_is_read else "; none is read now"
+        failed = f", {text.failed} failed" if text.failed else ""
+        print_line(f"text        {text.with_text} of {text.read} photos hold text{waiting}{failed}")
     for batch in batches:
         print_line(f"batch {batch.id:<6}{batch.state}, {batch.left} of {batch.total} left: photoindex jobs list")
     print_line(f"failures    {jobs['failed']}" + (f", {jobs['ignored']} ignored" if jobs["ignored"] else ""))

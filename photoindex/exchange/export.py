@@ -18,6 +18,7 @@ from photoindex.catalogue.roots import list_roots
 from photoindex.catalogue.said import TAG_SOURCE
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
 from photoindex.catalogue.term_encoding import unpack_words
+from photoindex.catalogue.text_lines import text_lines
 from photoindex.errors import ExchangeError
 from photoindex.exchange.records import (
     AlbumRecord,
@@ -29,14 +30,18 @@ from photoindex.exchange.records import (
     ModelRecord,
     PhotoRecord,
     TermRecord,
+    TextLineRecord,
+    TextRecord,
     VectorRecord,
 )
 from photoindex.system.presence import is_present
 from photoindex.system.regular_files import open_regular
+from photoindex.types import TextLine
 
 # Columns of the table ``photo`` that a record has a field for, or that have a meaning in one catalogue only.
 _OWN_FIELDS = (
     "id", "content_hash", "size", "added_at", "text_stale", "revision", "own_rating", "favourite", "hidden", "review",
+    "text_reader",
 )  # fmt: skip
 ALBUM_PART = 10_000  # photos in a line
 FACTS = tuple(column for column in photo.columns if column.name not in _OWN_FIELDS)
@@ -153,6 +158,7 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
     for row in connection.execute(query):
         record_of = CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at)
         changes.setdefault(row.photo_id, []).append(record_of)
+    lines = text_lines(connection, ids)
     for number in ids:
         if number not in rows:
             continue
@@ -172,7 +178,14 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
             row.favourite,
             row.hidden,
             row.review,
+            text_record(row.text_reader, lines.get(number, ())),
         )
+
+
+def text_record(reader: int, lines: Sequence[TextLine]) -> TextRecord | None:
+    """Return what was read in a photo; ``None`` when nobody looked for text. ``reader`` is ``photo.text_reader``."""
+    rows = (TextLineRecord(line.text, line.confidence, line.box, line.block) for line in lines)
+    return TextRecord(abs(reader), reader > 0, tuple(rows)) if reader else None
 
 
 def album_records(connection: Connection, photo_ids: Sequence[int]) -> Iterator[AlbumRecord]:

@@ -34,7 +34,9 @@ from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_v
 from photoindex.errors import ExchangeError
 from photoindex.exchange.export import FACTS
 from photoindex.exchange.precedence import DatedWords, newest, with_dates, words_of_record
-from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord, check_text, short
+from photoindex.exchange.record_fields import check_text, short
+from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord
+from photoindex.exchange.text_import import merge_text
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.types import TermVocabulary
 
@@ -123,6 +125,7 @@ class Merger:
         self._insert_captions(connection, photo_id, record.captions)
         self._insert_terms(connection, photo_id, record, set())
         self._save_vector(connection, photo_id, record)
+        merge_text(connection, photo_id, record)
         said = replace(words_of_record(record).words, caption=None, locked=None)  # those came with the captions
         put_said(connection, {photo_id: (Said(), said)}, self._now)
         _insert_corrections(connection, photo_id, record.corrections)
@@ -185,6 +188,7 @@ class Merger:
         if same_content:
             changed = self._merge_model_captions(connection, photo_id, record)
             changed |= self._merge_sidecar_captions(connection, photo_id, record)
+            changed |= merge_text(connection, photo_id, record)
         words = words_of_record(record)
         changed |= self.merge_words(connection, photo_id, words, record.corrections, record.captions)
         if changed:

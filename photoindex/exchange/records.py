@@ -10,24 +10,24 @@ as Python's "surrogateescape" has it.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Any, Final, cast
+from datetime import datetime
+from typing import Any, Final, cast, get_args
 
 from photoindex.catalogue.corrections import KINDS, is_value
-from photoindex.catalogue.said import REVIEWS, Review
+from photoindex.catalogue.said import Review
 from photoindex.errors import ExchangeError
+from photoindex.exchange.record_fields import Fields, short
 from photoindex.types import CaptionSource
+from photoindex.types.text import BOX_UNITS
 
 VERSION = 1
 KEY = "photoindex_export"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MOST_TEXT = 1_000_000  # characters of one caption, tag or name
+MOST_LINES = 10_000  # of text in one photo; more than any reader gives
 # Characters that the catalogue keeps of each. A text that is cut could become equal to another one.
 _LONGEST_IDENTITY, _LONGEST_EDIT, _LONGEST_SOURCE = 1_000, 32, 16
 
@@ -89,6 +89,26 @@ class VectorRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TextLineRecord:
+    """A line of text that was read in the photo. ``box`` has the corners, as :class:`photoindex.types.TextLine` has
+    them."""
+
+    text: str
+    confidence: float
+    box: tuple[int, ...]
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextRecord:
+    """What a version of the reader of text found in a photo; ``closely`` is false where it only glanced at it."""
+
+    reader: int
+    closely: bool
+    lines: tuple[TextLineRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryRecord:
     """The folders of the exported library, and the number of photo lines that follow."""
 
@@ -126,6 +146,7 @@ class PhotoRecord:
     favourite: bool = False
     hidden: bool = False
     review: Review | None = None
+    text: TextRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +206,7 @@ def from_line(line: bytes) -> Record:
         raise ExchangeError(f'not a line of an export (no "{KEY}")')
     if value[KEY] != VERSION or isinstance(value[KEY], bool):
         raise ExchangeError(f"written as version {short(value[KEY])}, this photoindex reads {VERSION}: upgrade it")
-    fields, kind = _Fields(value, ""), value.get("kind")
+    fields, kind = Fields(value, ""), value.get("kind")
     if kind == "library":
         return _library(fields)
     if kind == "model":
@@ -203,141 +224,22 @@ def from_line(line: bytes) -> Record:
     raise ExchangeError(f"of the unknown kind {short(kind)}")
 
 
-def short(value: Any) -> str:
-    """Return a value for an error message: at most 60 characters, whatever its size and depth."""
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = value if isinstance(value, str) else str(value)
-    return ascii(text if len(text) <= 40 else text[:40] + "...")
-
-
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-class _Fields:
-    """Reads the fields of a JSON object. Errors name the field by its position in the line."""
-
-    def __init__(self, value: Any, where: str) -> None:
-        if not isinstance(value, dict):
-            raise ExchangeError(f"{where.rstrip('.')} must be an object")
-        self._value, self._where = value, where
-
-    def _get(self, name: str, kinds: tuple[type, ...], what: str, optional: bool) -> Any:
-        value = self._value.get(name)
-        if value is None and optional:
-            return None
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise ExchangeError(f"{self._where}{name} must be {what}")
-        return value
-
-    def text(self, name: str, longest: int = _MOST_TEXT) -> str:
-        return cast(str, self.optional_text(name, longest, optional=False))
-
-    def optional_text(
-        self, name: str, longest: int = _MOST_TEXT, *, optional: bool = True, path: bool = False
-    ) -> str | None:
-        value = self._get(name, (str,), "text", optional)
-        if value is not None:
-            check_text(value, self._where + name, longest, path=path)
-        return cast("str | None", value)
-
-    def path(self, name: str) -> str:
-        return cast(str, self.optional_text(name, optional=False, path=True))
-
-    def number(self, name: str) -> int:
-        value = self._get(name, (int,), "a whole number", False)
-        if not 0 <= value < 2**63:
-            raise ExchangeError(f"{self._where}{name} must be a whole number from 0 to 2^63")
-        return cast(int, value)
-
-    def real(self, name: str, *, optional: bool = False) -> float | None:
-        value = self._get(name, (int, float), "a number", optional)
-        try:
-            number = None if value is None else float(value)
-        except OverflowError:  # a whole number of hundreds of digits
-            number = math.inf
-        if number is not None and not math.isfinite(number):
-            raise ExchangeError(f"{self._where}{name} must be a finite number")
-        return number
-
-    def stars(self, name: str) -> int | None:
-        value = self._get(name, (int,), "a whole number", True)
-        if value is not None and not -1 <= value <= 5:
-            raise ExchangeError(f"{self._where}{name} must be from -1 to 5")
-        return cast("int | None", value)
-
-    def review(self, name: str) -> Review | None:
-        value = self._get(name, (str,), "text", True)
-        if value is not None and value not in REVIEWS:
-            raise ExchangeError(f"{self._where}{name} must be one of {', '.join(REVIEWS)}")
-        return cast("Review | None", value)
-
-    def flag(self, name: str) -> bool:
-        return bool(self._get(name, (bool,), "true or false", True))
-
-    def time(self, name: str) -> datetime:
-        return cast(datetime, self.optional_time(name, optional=False))
-
-    def optional_time(self, name: str, *, optional: bool = True) -> datetime | None:
-        text = self._get(name, (str,), "a time", optional)
-        if text is None:
-            return None
-        try:
-            time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-            return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-        except (ValueError, OverflowError) as error:
-            raise ExchangeError(f"{self._where}{name} is not an ISO 8601 time: {short(text)}") from error
-
-    def base64(self, name: str) -> bytes:
-        try:
-            return base64.b64decode(self._get(name, (str,), "base64", False), validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ExchangeError(f"{self._where}{name} must be base64") from error
-
-    def object(self, name: str) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._get(name, (dict,), "an object", True) or {})
-
-    def texts(self, name: str, *, path: bool = False) -> tuple[str, ...]:
-        values = self._get(name, (list,), "a list", True) or []
-        for number, value in enumerate(values):
-            if not isinstance(value, str):
-                raise ExchangeError(f"{self._where}{name}[{number}] must be text")
-            check_text(value, f"{self._where}{name}[{number}]", path=path)
-        return tuple(values)
-
-    def rows(self, name: str) -> list[_Fields]:
-        values = self._get(name, (list,), "a list", True) or []
-        return [_Fields(value, f"{self._where}{name}[{number}].") for number, value in enumerate(values)]
-
-    def has(self, name: str) -> bool:
-        return self._value.get(name) is not None
-
-
-def check_text(text: str, where: str, longest: int = _MOST_TEXT, *, path: bool = False) -> None:
-    """Raise :class:`ExchangeError` for a text that is too long or cannot be stored; ``path`` allows lone surrogates."""
-    if len(text) > longest:
-        raise ExchangeError(f"{where} has {len(text):,} characters, at most {longest:,} are read")
-    try:
-        text.encode("utf-8", "surrogateescape" if path else "strict")
-    except UnicodeEncodeError as error:
-        raise ExchangeError(f"{where} holds a lone surrogate") from error
-    if "\0" in text:
-        raise ExchangeError(f"{where} holds a NUL")
-
-
-def _hashes(fields: _Fields) -> tuple[str, ...]:
+def _hashes(fields: Fields) -> tuple[str, ...]:
     found = fields.texts("photos")
     if not all(map(_SHA256.fullmatch, found)):
         raise ExchangeError("photos must be hashes of 64 hexadecimal digits")
     return found
 
 
-def _library(fields: _Fields) -> LibraryRecord:
+def _library(fields: Fields) -> LibraryRecord:
     return LibraryRecord(fields.texts("roots", path=True), fields.number("photos"))
 
 
-def _model(fields: _Fields) -> ModelRecord:
+def _model(fields: Fields) -> ModelRecord:
     terms = fields.texts("terms") if fields.has("terms") else None
     if terms is not None and (len(terms) > 1 << 16 or any("\n" in term for term in terms)):
         raise ExchangeError("terms must be at most 65,536 words without line breaks")
@@ -354,7 +256,7 @@ def _model(fields: _Fields) -> ModelRecord:
     )
 
 
-def _photo(fields: _Fields) -> PhotoRecord:
+def _photo(fields: Fields) -> PhotoRecord:
     sha256 = fields.text("sha256")
     if not _SHA256.fullmatch(sha256):
         raise ExchangeError("sha256 must be 64 hexadecimal digits")
@@ -363,7 +265,7 @@ def _photo(fields: _Fields) -> PhotoRecord:
         raise ExchangeError("captions: more than one is locked")
     if sum(caption.current for caption in captions if caption.source == "user") > 1:
         raise ExchangeError("captions: more than one of the source user is current")
-    vector = _Fields(fields.object("vector"), "vector.") if fields.has("vector") else None
+    vector = Fields(fields.object("vector"), "vector.") if fields.has("vector") else None
     return PhotoRecord(
         sha256,
         fields.number("bytes"),
@@ -388,13 +290,29 @@ def _photo(fields: _Fields) -> PhotoRecord:
         fields.flag("favourite"),
         fields.flag("hidden"),
         fields.review("review"),
+        _text(Fields(fields.object("text"), "text.")) if fields.has("text") else None,
     )  # fmt: skip
 
 
-def _caption(row: _Fields) -> CaptionRecord:
+def _text(fields: Fields) -> TextRecord:
+    lines = tuple(
+        TextLineRecord(
+            row.text("text"), cast(float, row.real("confidence")), row.numbers("box", 8, BOX_UNITS), row.number("block")
+        )
+        for row in fields.rows("lines")
+    )
+    if any(not 0 <= line.confidence <= 1 or line.block >= 2**31 for line in lines):
+        raise ExchangeError("text.lines: a confidence must be from 0 to 1, a block below 2^31")
+    reader = fields.number("reader")
+    if not 0 < reader < 2**31 or len(lines) > MOST_LINES:
+        raise ExchangeError(f"text.reader must be above 0, and at most {MOST_LINES:,} lines are read")
+    return TextRecord(reader, fields.flag("closely"), lines)
+
+
+def _caption(row: Fields) -> CaptionRecord:
     source = row.text("source")
-    if source not in ("user", "sidecar", "model"):
-        raise ExchangeError(f"a caption's source must be user, sidecar or model, not {short(source)}")
+    if source not in get_args(CaptionSource):
+        raise ExchangeError(f"a caption's source must be user, sidecar, text or model, not {short(source)}")
     confidence = row.real("confidence", optional=True)
     if confidence is not None and not 0 <= confidence <= 1:
         raise ExchangeError(f"a caption's confidence must be from 0 to 1, not {short(confidence)}")
@@ -412,7 +330,7 @@ def _caption(row: _Fields) -> CaptionRecord:
     )
 
 
-def _correction(row: _Fields) -> CorrectionRecord:
+def _correction(row: Fields) -> CorrectionRecord:
     kind, old, new = row.text("kind"), row.optional_text("old"), row.optional_text("new")
     if kind not in KINDS:
         raise ExchangeError(f"a correction's kind must be one of {', '.join(KINDS)}, not {short(kind)}")

@@ -1,4 +1,4 @@
-"""A photo's way: claim -> hash -> decode -> caption -> store -> index.
+"""A photo's way: claim -> hash -> decode -> caption -> store -> index; and then the text in it.
 
 Every hand-over is a committed transaction: a job is deleted in the same one that stores its caption and marks the photo
 for the full-text index, and the mark is cleared only after the index has committed. Killed anywhere, the next run
@@ -31,6 +31,7 @@ from photoindex.indexing.metadata_refresh import MOST_PROBLEMS, Refresher
 from photoindex.indexing.missing_photos import MissingPhotos
 from photoindex.indexing.raw_adoption import adopt
 from photoindex.indexing.save_results import Result
+from photoindex.indexing.text_reading import TextReading
 from photoindex.indexing.throttle import Throttle
 from photoindex.indexing.work_clock import WorkClock
 from photoindex.media.decode import Decoder, Decoding, decode_photo, decode_with_thumbnails
@@ -97,6 +98,9 @@ class Pipeline:
         self._thumbnails = ThumbnailFiles(settings.data_dir / "thumbnails", settings.thumbnail_megabytes * 1_000_000)
         self._intake = Intake(database, lambda: self.captioner.info.identity)
         self._refresher = Refresher(database, settings, self._gazetteer)
+        self._text = TextReading(
+            database, settings, self._throttle, lambda: self._now(), lambda line: self.notice(line)
+        )
         self._problems = 0  # of metadata, in this run
         self._announced = False  # that metadata is read again
 
@@ -115,12 +119,13 @@ class Pipeline:
 
     @property
     def at_rest(self) -> bool:
-        """Whether neither the model nor decoding workers are held."""
-        return self._decoder is None and not self._model.is_loaded
+        """Whether neither the model nor worker processes are held."""
+        return self._decoder is None and self._text.at_rest and not self._model.is_loaded
 
     def close(self) -> None:
         """Release the model and stop the decoding workers; both are made again when there is work."""
         self._gazetteer.close()
+        self._text.close()
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
@@ -157,7 +162,9 @@ class Pipeline:
             while self._work(tally, stop, progress, between):
                 pass
             self._refresh(tally, stop, progress, between)  # copies that have sidecars of their own
-            if not self._read_older(tally, stop, progress, between):
+            if self._read_older(tally, stop, progress, between):
+                continue
+            if not self._read_text(tally, stop, progress, between):
                 break
         if self._problems > MOST_PROBLEMS:
             self.notice(f"{self._problems - MOST_PROBLEMS} more photos have metadata that cannot be read")
@@ -347,10 +354,6 @@ class Pipeline:
     ) -> bool:
         """Read again what older versions read, until there is other work. Return whether there is."""
 
-        def is_due() -> bool:
-            due = self.next_due()
-            return due is not None and due <= self._now()
-
         def announce(count: int) -> None:
             if not self._announced:
                 photos = counted(count, "photo is", "photos are")
@@ -358,11 +361,35 @@ class Pipeline:
             self._announced = True
 
         done = self._refresher.run_older(
-            stop=stop, give_way=is_due, progress=progress, between=between, notice=self._note_problems,
+            stop=stop, give_way=self._is_due, progress=progress, between=between, notice=self._note_problems,
             announce=announce,
         )  # fmt: skip
         tally.refreshed += len(done)
-        return bool(done) and is_due() and not stop.is_set()
+        return bool(done) and self._is_due() and not stop.is_set()
+
+    def _read_text(
+        self,
+        tally: Tally,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+        between: Callable[[], None] | None,
+    ) -> bool:
+        """Read the text in photos, until there is other work. Return whether there is."""
+        due = False
+
+        def give_way() -> bool:
+            nonlocal due
+            if between is not None:
+                between()
+            due = self._is_due()
+            return due
+
+        self._text.run(tally, stop, give_way, progress, self._index.sync_when_due)
+        return due and not stop.is_set()
+
+    def _is_due(self) -> bool:
+        due = self.next_due()
+        return due is not None and due <= self._now()
 
     def _note_problems(self, problems: Sequence[str]) -> None:
         for line in problems:

@@ -20,6 +20,7 @@ from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreFiles
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
+from photoindex.media.text.reader_version import TEXT_READER, is_installed
 from photoindex.search.fulltext.generations import is_complete
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import absolute, root_of
@@ -46,7 +47,7 @@ class QuickCheck:
         if not is_complete(self._settings.index_path):
             return None
         with self._database.ask() as asker:
-            if is_work_left(asker):
+            if is_work_left(asker, _text_reader(self._settings), closely=self._settings.read_text == "always"):
                 return None
             roots = list_roots(asker)
         seen = 0
@@ -73,3 +74,8 @@ class QuickCheck:
     def _warn(self, line: str) -> None:
         self._warned = True
         self._notice(line)
+
+
+def _text_reader(settings: Settings) -> int:
+    """Return the version of the reader of text; 0 when none reads."""
+    return TEXT_READER if settings.read_text != "never" and is_installed() else 0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from photoindex.media.metadata.dates import offset_text
     from photoindex.search.query.parser import respell
     from photoindex.search.ranking.highlight import marked
+    from photoindex.search.ranking.read_lines import lines_with, read_words
     from photoindex.search.ranking.weights import DEFAULT_RANKING
     from photoindex.search.sureness import NEAR
 
@@ -64,6 +65,7 @@ __all__ = [
     "describe",
     "inspect_folder",
     "lines_of",
+    "lines_with",
     "list_readers",
     "load_captioner",
     "load_checkpoint",
@@ -71,6 +73,7 @@ __all__ = [
     "model_folder",
     "offset_text",
     "open",
+    "read_words",
     "remedy",
     "respell",
     "shipped_models",
@@ -130,6 +133,10 @@ _HOMES = {
     "photoindex.search.query.parser": ("respell",),
     "photoindex.search.ranking.highlight": ("marked",),
     "photoindex.search.sureness": ("NEAR",),
+    "photoindex.search.ranking.read_lines": (
+        "lines_with",
+        "read_words",
+    ),
     "photoindex.search.ranking.weights": ("DEFAULT_RANKING",),
 }
 

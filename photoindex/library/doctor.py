@@ -44,6 +44,7 @@ from photoindex.library.installation import (
     check_libraries,
     check_model,
     check_python,
+    check_text,
 )
 from photoindex.search import FullText
 from photoindex.search.fulltext import sync
@@ -96,6 +97,7 @@ def examine(
             yield from _guarded("folders", partial(check_roots, database, settings, machine))
     yield from _guarded("model", partial(check_model, settings.model))
     yield from _guarded("formats", check_formats)
+    yield from _guarded("text", partial(check_text, settings))
     if deep:
         yield from _guarded("device", check_device)
         yield from _guarded("captioning", partial(check_captioning, settings, load_captioner))

@@ -342,6 +342,37 @@ class Library(OpenLibrary):
         kind = _batch_kind(everything, failed, query)
         return self._recaptioner().run(kind, query, priority, progress, stop, started)
 
+    def reread_text(
+        self,
+        *,
+        query: str | None = None,
+        priority: Priority = "low",
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+        started: Callable[[int | None, int], None] = lambda _batch, _photos: None,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> Tally:
+        """Read the text in photos again as one batch: in all, or in those that match a ``query``.
+
+        What was read before stays until it is replaced. Raises :class:`TextReaderUnavailable` where nothing can read
+        text. ``started`` is called as by :meth:`recaption`.
+        """
+        from photoindex.indexing import text_batches
+
+        text_batches.check_can_read(self.settings)
+        chosen = None if query is None else [match.photo_id for match in self.match(query)]
+        started(*text_batches.create(self._database, chosen, priority, query))
+        pipeline = self._pipe()
+        pipeline.notice = notice
+        return pipeline.run(stop=stop, progress=progress)
+
+    def text_files(self, query: str | None = None) -> int:
+        """Return in how many photos :meth:`reread_text` would read."""
+        from photoindex.indexing import text_batches
+
+        chosen = None if query is None else [match.photo_id for match in self.match(query)]
+        return len(text_batches.choose(self._database, chosen))
+
     def plan_recaption(self, *, everything: bool = False, failed: bool = False, query: str | None = None) -> Plan:
         """Return what :meth:`recaption` would do, and how long it would take; nothing is changed."""
         return self._recaptioner().plan(_batch_kind(everything, failed, query), query)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import photoindex
 from photoindex import captioner as captioning
@@ -154,3 +154,20 @@ def _numbers(version: str) -> tuple[int, ...]:
             break
         numbers.append(int(part))
     return tuple(numbers)
+
+
+def check_text(settings: Settings) -> Finding:
+    """Check whether text in photos is read, and by what."""
+    from photoindex.media.text.engine import NETWORKS, networks_folder
+    from photoindex.media.text.reader_version import INSTALL, PACKAGE, is_installed
+
+    if settings.read_text == "never":
+        return Finding("text", "ok", "text in photos is not read: the setting read_text is never")
+    level: Literal["ok", "warning"] = "warning" if settings.read_text == "always" else "ok"
+    if not is_installed():
+        return Finding("text", level, f"text in photos is not read: what reads it is not installed ({INSTALL})")
+    folder = networks_folder()
+    missing = [name for name in NETWORKS.values() if folder is None or not (folder / name).is_file()]
+    if missing:
+        return Finding("text", "warning", f"text in photos is not read: {PACKAGE} lacks {missing[0]}", INSTALL)
+    return Finding("text", "ok", f"text in photos is read by {PACKAGE} {importlib.metadata.version(PACKAGE)}")

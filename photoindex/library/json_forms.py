@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Photo,
         PhotoFacts,
         Prediction,
+        TextLine,
     )
 
 
@@ -66,6 +67,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "confidence": _rounded(hit.confidence),
         "sureness": _rounded(hit.sureness),
         "favourite": hit.favourite,
+        "text": [_line_json(line) for line in hit.text],
     }
 
 
@@ -97,7 +99,14 @@ def photo_json(photo: Photo) -> dict[str, Any]:
         "favourite": photo.favourite,
         "hidden": photo.hidden,
         "review": photo.review,
+        "text": [_line_json(line) for line in photo.text],
+        "text_read": photo.text_read,
     }
+
+
+def _line_json(line: TextLine) -> dict[str, Any]:
+    """Return a line of text that was read in a photo."""
+    return {"text": line.text, "confidence": round(line.confidence, 4), "box": list(line.box), "block": line.block}
 
 
 def album_json(album: Album) -> dict[str, Any]:
@@ -221,6 +230,7 @@ def failure_json(failure: Failure) -> dict[str, Any]:
         "attempts": failure.attempts,
         "state": failure.state,
         "next_try_at": failure.next_try_at,
+        "work": failure.work,
     }
 
 
@@ -296,4 +306,5 @@ def status_json(state: Status) -> dict[str, Any]:
         "watches_allowed": state.watches_allowed,
         "catalogue_bytes": state.catalogue_bytes,
         "index_bytes": state.index_bytes,
+        "text": {"is_read": state.text_is_read, **dataclasses.asdict(state.text)},
     }

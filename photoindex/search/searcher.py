@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, get_args
 
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, hidden_photos, list_roots
+from photoindex.catalogue.text_lines import text_lines
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, InvalidSearch, QueryError
 from photoindex.language.forms import word_of
@@ -22,6 +23,7 @@ from photoindex.search import FullText
 from photoindex.search.fulltext.index import check_limit
 from photoindex.search.query.parser import parse_query, respell
 from photoindex.search.query.paths import asks_for_paths, by_answer
+from photoindex.search.ranking.read_lines import lines_with, read_words
 from photoindex.search.ranking.weights import Ranking
 from photoindex.search.sureness import Asked, sureness
 from photoindex.search.terms import index as term_index
@@ -228,6 +230,7 @@ class Finder:
         """Return a hit for each match with a caption and a file that is not marked missing, in their order."""
         with self._database.ask() as asker:
             photos = find_photos(asker, [match.photo_id for match in matches])
+            lines = text_lines(asker, [match.photo_id for match in matches if read_words(match.matched)])
         hits = []
         for match in matches:
             photo = photos.get(match.photo_id)
@@ -252,6 +255,7 @@ class Finder:
                     looks=photo.looks,
                     confidence=photo.confidence,
                     favourite=photo.favourite,
+                    text=lines_with(lines.get(match.photo_id, ()), read_words(match.matched)),
                 )
             )
         return hits

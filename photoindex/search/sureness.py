@@ -31,7 +31,7 @@ NEAR: Final = 0.2  # a hit below it comes near to what was asked: four of five s
 NO_EVIDENCE: Final = 0.02  # that a person says a word of which the model says nothing
 
 # The layers of a reason that say what the model thinks; all others are facts, or said by people.
-_GUESSED: Final = frozenset({"caption", "beams", "labels", "kinds", "terms"})
+_GUESSED: Final = frozenset({"caption", "beams", "labels", "kinds", "terms", "unsure_text"})
 
 
 class _Word(NamedTuple):

@@ -120,6 +120,7 @@ LAYERS: Final = (
     Layer("beams", fields=("beams",)),
     Layer("labels", fields=("labels",)),
     Layer("kinds", fields=("kinds",)),
+    Layer("text", fields=("text", "unsure_text")),
     Layer("terms", weights=("terms",)),
     Layer("synonyms", weights=("synonyms",), alone=False),
 )

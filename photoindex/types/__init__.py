@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from photoindex.types.prediction import Candidate, CaptionerInfo, Label, Prediction
     from photoindex.types.reports import Failure, Finding, ForgetPlan, IndexReport, Progress, Tally
     from photoindex.types.terms import TermVector, TermVocabulary, VectorBatch
+    from photoindex.types.text import PhotoText, TextLine
 
 __all__ = [
     "Candidate",
@@ -50,6 +51,7 @@ __all__ = [
     "Matched",
     "Photo",
     "PhotoFacts",
+    "PhotoText",
     "Place",
     "Prediction",
     "Progress",
@@ -61,6 +63,7 @@ __all__ = [
     "Term",
     "TermVector",
     "TermVocabulary",
+    "TextLine",
     "VectorBatch",
     "Written",
 ]
@@ -92,6 +95,7 @@ _HOMES = {
     "photoindex.types.prediction": ("Candidate", "CaptionerInfo", "Label", "Prediction"),
     "photoindex.types.reports": ("Failure", "Finding", "ForgetPlan", "IndexReport", "Progress", "Tally"),
     "photoindex.types.terms": ("TermVector", "TermVocabulary", "VectorBatch"),
+    "photoindex.types.text": ("PhotoText", "TextLine"),
 }
 
 __getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

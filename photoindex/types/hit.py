@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from photoindex.types.looks import facts_shown
+from photoindex.types.text import TextLine
 
-CaptionSource = Literal["user", "sidecar", "model"]
+# ``text``: words that were read in the photo, which they fill.
+CaptionSource = Literal["user", "sidecar", "text", "model"]
 TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "folder", "mtime"]
 SortKey = Literal["score", "taken", "name", "rating", "added", "confidence"]
 
@@ -114,6 +116,7 @@ class Hit:
     # or the photo has no learned terms, by which that is known.
     sureness: float | None = None
     favourite: bool = False  # a person said so
+    text: tuple[TextLine, ...] = ()  # the lines read in the photo that hold a word it was found by
 
     @property
     def keywords(self) -> tuple[str, ...]:

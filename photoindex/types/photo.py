@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
 from photoindex.types.looks import facts_shown
+from photoindex.types.text import PhotoText, TextLine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,7 @@ class DecodedPhoto:
     fingerprint: bytes = b""  # like those of photos that look alike; empty for one that hardly varies
     thumbnails: Mapping[int, bytes] = field(default_factory=dict)  # JPEGs, by the pixels of their longer side
     looks: frozenset[str] | None = None  # of types/looks.py; None: the pixels were not decoded
+    text: PhotoText | None = None  # None: nobody looked for text
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Photo:
     hidden: bool = False  # left out of searches that do not ask for hidden photos
     review: Literal["wrong", "later"] | None = None  # what a person says of the model's caption
     looks: frozenset[str] | None = None  # black and white, dark, …; None: it was decoded before they were measured
+    text: tuple[TextLine, ...] = ()  # the lines that were read in it, in reading order
+    text_read: Literal["closely", "glanced"] | None = None  # how it was looked at for text; None: not yet
 
     @property
     def tags(self) -> tuple[str, ...]:

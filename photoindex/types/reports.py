@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be captioned, as the failure ledger keeps it."""
+    """A file that could not be captioned, or (``work``) whose text could not be read, as the failure ledger has it."""
 
     path: Path
     kind: str
@@ -21,6 +21,7 @@ class Failure:
     attempts: int
     state: Literal["retrying", "failed", "ignored"]
     next_try_at: datetime | None
+    work: Literal["caption", "text"] = "caption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ class Tally:
     moved: int = 0  # files that were followed to another place
     recognised_photos: list[int] = field(default_factory=list)
     errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
+    text_read: int = 0  # photos that were looked at for text
+    with_text: int = 0  # those of them that hold some
+    text_failed: int = 0
 
     @property
     def done(self) -> int:

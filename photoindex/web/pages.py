@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,6 +13,7 @@ import jinja2
 
 from photoindex import __version__
 from photoindex.errors import FolderError, QueryError, ResultSetGone
+from photoindex.library import lines_with, read_words
 from photoindex.library.gallery import (
     ORDERS,
     QUEUES,
@@ -25,6 +26,7 @@ from photoindex.library.gallery import (
 )
 from photoindex.system.paths import printable, shown
 from photoindex.system.units import human_seconds, human_size
+from photoindex.types.hit import Matched
 from photoindex.web import forms
 from photoindex.web.access import Access
 from photoindex.web.calls import Call
@@ -56,6 +58,8 @@ LAYERS: Final = {
     "names": ("file or folder name", "written"),
     "camera": ("camera", "written"),
     "lens": ("lens", "written"),
+    "text": ("text in the photo", "written"),
+    "unsure_text": ("text in the photo, perhaps", "written"),
 }
 NAVIGATION: Final = (
     ("timeline", "", "Timeline"),
@@ -187,6 +191,7 @@ class Pages:
         photo = self._gallery.photo(call.number("id"))
         query, token = " ".join(call.query.get("q", "").split())[:1000], call.query.get("set", "")
         reasons: list[dict[str, Any]] = []
+        matched: Sequence[Matched] = ()
         caption = photo.caption.text if photo.caption else ""
         if query:
             try:
@@ -203,6 +208,7 @@ class Pages:
             "learned": [
                 (self._gallery.readable.word(term.text, caption), round(100 * term.weight / most)) for term in learned
             ],
+            "found_lines": lines_with(photo.text, read_words(matched)),
             "labels": [(term.text, round(100 * term.weight)) for term in photo.terms if term.source == "label"][:6],
             "written": [term.text for term in photo.terms if term.source in ("keyword", "person", "place", "title")],
             "history": list(reversed(self._gallery.history(photo.id))),

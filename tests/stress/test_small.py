@@ -22,6 +22,7 @@ PATIENCE = 300  # seconds
         "disks.py readonly",
         "metadata.py --inputs 150",
         "sidecars.py",
+        "text_kills.py",
     ],
 )
 def test_nothing_is_lost(command: str) -> None:

@@ -24,7 +24,7 @@ from photoindex.media.decode import failures, psd
 from photoindex.media.decode.colour import BITS_PER_SAMPLE, flatten, levels_of, profile_of
 from photoindex.media.decode.fingerprint import fingerprint_of
 from photoindex.media.decode.looks import LEAST_SIDE, looks_of
-from photoindex.media.decode.raw import CutOff, NotRaw, RawTooLarge, is_raw, open_raw, rawpy
+from photoindex.media.decode.raw import CutOff, NotRaw, RawPicture, RawTooLarge, is_raw, open_raw, rawpy
 from photoindex.media.decode.readers import can_read, pillow_readers
 from photoindex.media.decode.signatures import DIB_SUFFIX, claimed_format, lossless_jpeg
 from photoindex.media.formats import HEIC, JPEG_XL, RAW
@@ -94,14 +94,44 @@ def make_thumbnails(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     return _decode_file(path, 0, max_pixels, (size, *(side for side in LIST_SIDES if side < size <= LIST_SIDES[0])))
 
 
+def picture_of(path: Path, longest: int, max_pixels: int) -> Image.Image:
+    """Return ``path`` as an upright RGB picture, made smaller where its longer side has more than ``longest`` pixels.
+
+    Raises as :func:`decode_photo` does.
+    """
+    with _photo_file(path, max_pixels) as file:
+        head = _head(file, path)
+        try:
+            raw = _open_raw(file, path, max_pixels) if is_raw(head, path) else None
+        except NotRaw:
+            raw = None
+            file.seek(0)
+        image, blocks = _open(file, head, path) if raw is None else (raw.picture, raw.blocks)
+        return _upright_picture(image, blocks, path, longest, max_pixels, file if raw is None else None)
+
+
+def _upright_picture(
+    image: Image.Image, blocks: Blocks, path: Path, longest: int, max_pixels: int, file: BinaryIO | None
+) -> Image.Image:
+    width, height = image.size
+    with image:
+        if width * height > max_pixels:
+            raise failures.oversized(path, width, height, max_pixels)
+        draft = image.draft(None, _draft_size(image.size, 0, longest))
+        _load(image, path, file)
+        turn = None if _lies_upright(image) else _UPRIGHT.get(orientation_of(image, blocks))
+        extent = draft[1][2:] if draft else image.size
+        scale = min(1.0, longest / max(extent))
+        size = max(1, round(extent[0] * scale)), max(1, round(extent[1] * scale))
+        try:
+            return _shrunk(image, extent, size, turn)
+        except (ValueError, OSError) as error:  # a colour model that Pillow reads but cannot convert
+            raise failures.failure_of(path, error) from error
+
+
 def _decode_file(path: Path, size: int, max_pixels: int, sides: tuple[int, ...]) -> DecodedPhoto:
-    try:
-        with _file(path) as file, _limits(max_pixels):
-            return _decode(file, path, size, max_pixels, sides)
-    except (MemoryError, Image.DecompressionBombError) as error:
-        raise OversizedPhoto(
-            f"{shown(path)} needs more memory than can be had here; make a smaller copy of it"
-        ) from error
+    with _photo_file(path, max_pixels) as file:
+        return _decode(file, path, size, max_pixels, sides)
 
 
 def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
@@ -110,21 +140,29 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
 
     Raises as :func:`decode_photo` does, but for what only shows when the pixels are decoded.
     """
+    with _photo_file(path, max_pixels) as file:
+        head = _head(file, path)
+        pixels = np.zeros((size, size, 3), np.uint8)
+        if is_raw(head, path):  # what it says is read with its preview
+            return dataclasses.replace(_decode(file, path, size, max_pixels), pixels=pixels)
+        image, blocks = _open(file, head, path)
+        with image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise failures.oversized(path, width, height, max_pixels)
+            found = describe(image, image.format or "", _upright_size(image, blocks), path, blocks=blocks)
+        return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
+
+
+@contextmanager
+def _photo_file(path: Path, max_pixels: int) -> Iterator[BinaryIO]:
+    """Open a photo's file, within the limit of pixels. Raises :class:`OversizedPhoto` where memory ends."""
     try:
         with _file(path) as file, _limits(max_pixels):
-            head = _head(file, path)
-            pixels = np.zeros((size, size, 3), np.uint8)
-            if is_raw(head, path):  # what it says is read with its preview
-                return dataclasses.replace(_decode(file, path, size, max_pixels), pixels=pixels)
-            image, blocks = _open(file, head, path)
-            with image:
-                width, height = image.size
-                if width * height > max_pixels:
-                    raise failures.oversized(path, width, height, max_pixels)
-                found = describe(image, image.format or "", _upright_size(image, blocks), path, blocks=blocks)
-            return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
+            yield file
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise OversizedPhoto(f"{shown(path)} needs more memory than can be had here") from error
+        message = f"{shown(path)} needs more memory than can be had here; make a smaller copy of it"
+        raise OversizedPhoto(message) from error
 
 
 @contextmanager
@@ -169,11 +207,20 @@ def _decode(file: BinaryIO, path: Path, size: int, max_pixels: int, sides: tuple
 
 
 def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int, sides: tuple[int, ...]) -> DecodedPhoto:
+    raw = _open_raw(file, path, max_pixels)
+    photo = _finish(raw.picture, raw.blocks, path, size, max_pixels, sides)
+    facts = dataclasses.replace(
+        photo.facts, format=path.suffix[1:].upper() or "RAW", width=raw.width, height=raw.height
+    )
+    return dataclasses.replace(photo, facts=facts)
+
+
+def _open_raw(file: BinaryIO, path: Path, max_pixels: int) -> RawPicture:
     library = rawpy()
     if library is None:
         raise failures.missing_plugin(path, "a camera's raw photo", RAW)
     try:
-        raw = open_raw(library, file, max_pixels)
+        return open_raw(library, file, max_pixels)
     except RawTooLarge as error:
         raise failures.oversized(path, *error.size, max_pixels) from None
     except CutOff as error:
@@ -182,11 +229,6 @@ def _decode_raw(file: BinaryIO, path: Path, size: int, max_pixels: int, sides: t
         raise error if isinstance(error, NotRaw) else MemoryError from error
     except Exception as error:
         raise failures.failure_of(path, error) from error
-    photo = _finish(raw.picture, raw.blocks, path, size, max_pixels, sides)
-    facts = dataclasses.replace(
-        photo.facts, format=path.suffix[1:].upper() or "RAW", width=raw.width, height=raw.height
-    )
-    return dataclasses.replace(photo, facts=facts)
 
 
 def _finish(

@@ -1,10 +1,10 @@
 """The worker's side of decoding, and the little language that a worker and its parent speak.
 
 A worker lives on its standard input and output. The first line it gets is a JSON object with ``function``
-(``module:name``), ``size`` and ``max_pixels``; it answers with a line ``{"ready": true}``. Then each line in is the
-path of one photo (a JSON string), and each answer is a line of JSON, followed by the pixels and the thumbnails where
-there are some. No pickles: a decoder that was taken over by a crafted photo must not be able to make its parent run
-anything.
+(``module:name``), ``size``, ``max_pixels`` and ``room``; it answers with a line ``{"ready": true}``. Then each line in
+is the path of one photo (a JSON string), and each answer is a line of JSON, followed by the pixels and the thumbnails
+where there are some. No pickles: a decoder that was taken over by a crafted photo must not be able to make its parent
+run anything.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from photoindex import errors
-from photoindex.errors import DecoderCrashed, PhotoError
+from photoindex.errors import DecoderCrashed, PhotoError, TextReaderUnavailable
 from photoindex.media.metadata import json_form
 from photoindex.system.memory import keep_freed
-from photoindex.types import DecodedPhoto
+from photoindex.types import DecodedPhoto, PhotoText, TextLine
+from photoindex.types.text import BOX_UNITS
 
 DecodeFunction = Callable[[Path, int, int], DecodedPhoto]
 
@@ -54,7 +55,7 @@ def main() -> None:
     task = json.loads(requests.readline())
     module, _, name = task["function"].partition(":")
     function: DecodeFunction = getattr(importlib.import_module(module), name)
-    _limit_memory(task["max_pixels"])
+    _limit_memory(task["max_pixels"], task["room"])
     keep_freed(MOST_KEPT)
     # Before it was ready the parent listened here, to say why it could not start. From now on C libraries would only
     # mix their warnings into the terminal of whoever runs photoindex.
@@ -65,8 +66,9 @@ def main() -> None:
         _serve(answers, function, Path(paths.get()), task["size"], task["max_pixels"])
 
 
-def _limit_memory(max_pixels: int) -> None:
-    """Have allocations fail that no photo within the limit of pixels needs, where the system can do that (Linux).
+def _limit_memory(max_pixels: int, extra: int) -> None:
+    """Have allocations fail that no photo within the limit of pixels needs, nor the ``extra`` bytes that what is done
+    with it needs, where the system can do that (Linux).
 
     The pixels alone do not bound the memory: an animated WebP of 8 kB with a canvas of 17,000 x 17,000 takes libwebp
     and Pillow 4.4 GB, as both keep several canvases, and a progressive JPEG of that size takes libjpeg 1.7 GB.
@@ -75,7 +77,7 @@ def _limit_memory(max_pixels: int) -> None:
         return
     import resource
 
-    room = max_pixels * BYTES_PER_PIXEL + ROOM_TO_WORK + ROOM_PER_CORE * (os.cpu_count() or 1)
+    room = extra + max_pixels * BYTES_PER_PIXEL + ROOM_TO_WORK + ROOM_PER_CORE * (os.cpu_count() or 1)
     try:
         held = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
@@ -88,12 +90,15 @@ def _limit_memory(max_pixels: int) -> None:
 def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
     """The next answer of a worker that decodes to ``size`` x ``size`` pixels.
 
-    Raises :class:`EOFError` when the worker is gone, and ValueError, KeyError or TypeError when it talks nonsense.
+    Raises :class:`EOFError` when the worker is gone, ValueError, KeyError or TypeError when it talks nonsense, and
+    :class:`TextReaderUnavailable`.
     """
     line = stream.readline()
     if not line.endswith(b"\n"):
         raise EOFError
     answer = json.loads(line)
+    if answer.get("error") == TextReaderUnavailable.__name__:
+        raise TextReaderUnavailable(str(answer["message"]))
     if "error" in answer:
         kind = getattr(errors, answer["error"], PhotoError)
         known = isinstance(kind, type) and issubclass(kind, PhotoError)
@@ -110,7 +115,22 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
         thumbnails[int(longest)] = _read(stream, int(length))
     looks = None if answer["looks"] is None else frozenset(map(str, answer["looks"]))
     fingerprint = bytes.fromhex(answer["fingerprint"])
-    return DecodedPhoto(facts, square, written, sidecars, problems, fingerprint, looks=looks, thumbnails=thumbnails)
+    text = None if answer["text"] is None else text_from(answer["text"])
+    return DecodedPhoto(
+        facts, square, written, sidecars, problems, fingerprint, looks=looks, thumbnails=thumbnails, text=text
+    )
+
+
+def text_from(value: dict[str, Any]) -> PhotoText:
+    """Return the text that a worker read. Raises ValueError, KeyError or TypeError for what is none."""
+    lines = []
+    for text, confidence, box, block in value["lines"]:
+        a, b, c, d, e, f, g, h = map(int, box)
+        corners = (a, b, c, d, e, f, g, h)
+        if not all(0 <= each <= BOX_UNITS for each in corners):
+            raise ValueError(box)
+        lines.append(TextLine(str(text), min(max(float(confidence), 0.0), 1.0), corners, int(block)))
+    return PhotoText(tuple(lines), bool(value["closely"]))
 
 
 def _read(stream: BinaryIO, length: int) -> bytes:
@@ -126,7 +146,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
         has_pixels = photo.pixels.size > 0 or not photo.thumbnails
         if (has_pixels and photo.pixels.shape != (size, size, 3)) or photo.pixels.dtype != np.uint8:
             raise ValueError(f"decoded to {photo.pixels.dtype} {photo.pixels.shape}")
-    except PhotoError as error:
+    except (PhotoError, TextReaderUnavailable) as error:
         _answer(answers, {"error": type(error).__name__, "message": str(error)})
     except Exception as error:
         # A mistake of ours or of a plugin, not of the photo; the parent names the file.
@@ -142,6 +162,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
             "pixels": has_pixels,
             "thumbnails": [[side, len(picture)] for side, picture in photo.thumbnails.items()],
             "looks": None if photo.looks is None else sorted(photo.looks),
+            "text": None if photo.text is None else dataclasses.asdict(photo.text),
         }
         _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes(), *photo.thumbnails.values())
 

@@ -49,7 +49,8 @@ class Decoder:
 
     A photo that takes longer than ``seconds``, or that ends its worker in any way, comes back as
     :class:`DecoderCrashed`; its worker is replaced. ``max_pixels`` is the largest photo taken. ``decode_function`` is
-    what runs in the workers, a function of (path, size, max_pixels) that its module can be asked for by name.
+    what runs in the workers, a function of (path, size, max_pixels) that its module can be asked for by name;
+    ``room`` is how many bytes it may need besides those of decoding.
 
     One thread at a time may use a Decoder. Close it, or use it as a context manager.
     """
@@ -61,10 +62,12 @@ class Decoder:
         seconds: float,
         max_pixels: int,
         decode_function: DecodeFunction = decode_photo,
+        *,
+        room: int = 0,
     ) -> None:
         if size < 1 or workers < 1 or seconds <= 0:
             raise ValueError("size, workers and seconds must be above zero")
-        task = {"function": _name_of(decode_function), "size": size, "max_pixels": max_pixels}
+        task = {"function": _name_of(decode_function), "size": size, "max_pixels": max_pixels, "room": room}
         self._slots = [_Slot(task, size, seconds) for _ in range(workers)]
         self._run: Decoding | None = None
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from photoindex.language.analysis import Token, index_places, sentences, stem, value_tokens
+from photoindex.language.analysis import (
+    Token,
+    content_tokens,
+    content_words,
+    index_places,
+    sentences,
+    stem,
+    value_tokens,
+)
+from photoindex.language.misread import readings
 from photoindex.language.place_names import words_of
 from photoindex.search.fulltext.path_names import (
     file_keys,
@@ -27,6 +38,7 @@ from photoindex.search.fulltext.reader import (
     ID_FIELD,
     PATHS_FIELD,
     PHOTO_FIELD,
+    READ_FIELDS,
     TAKEN_FIELD,
     VALUE_FIELDS,
 )
@@ -34,6 +46,7 @@ from photoindex.search.query import numbers
 from photoindex.search.query.clauses import FORMAT, HIDDEN, LOOK, path_key
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
 from photoindex.types.hit import PhotoFacts
+from photoindex.types.text import TextLine
 
 if TYPE_CHECKING:
     from photoindex.types import Photo
@@ -41,6 +54,9 @@ if TYPE_CHECKING:
 # Agencies write captions of hundreds of words, which would hold a word of nearly every query: those behind so many
 # words count little. No caption of the data sets that the weights are tuned on is as long.
 LONG_CAPTION: Final = 40
+SURE: Final = 0.75  # the confidence of a line of text in a photo from which on its words count in full
+DIVIDED: Final = "\u00ad"  # within a word that is divided at the end of a line, instead of the hyphen
+_DIVIDED: Final = re.compile("(?<=[^\\W\\d_])[-\u2010\u00ad]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,8 @@ class Document:
     title: str = ""
     people: str = ""
     place: str = ""
+    text: str = ""  # what was read in the photo
+    unsure_text: str = ""  # lines that may have been misread
     lens: str = ""
     taken_at: datetime | None = None  # None too where only the file's modification time is known
     gps: bool = False  # the position is known
@@ -79,13 +97,15 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
     def terms(*sources: str) -> str:
         return _parts(term.text for term in photo.terms if term.source in sources)
 
-    by_person = photo.caption.source != "model"
+    by_person = photo.caption.source in ("user", "sidecar")
     # The model's caption is searched below a sidecar's, but is no help where a person had to correct it.
     corrected = photo.caption.source == "user"
     model_says = [one for one in photo.overruled if one.source == "model"]
     tags, title, people = terms("tag", "keyword"), terms("title"), terms("person")
     places = [words_of(facts.place)] if facts and facts.place else []
-    text, rest = _shortened(photo.caption.text)
+    # The words that were read are searched as such; its caption says besides what it is: a sign, a receipt.
+    shown = photo.caption.text.partition(' "')[0] if photo.caption.source == "text" else photo.caption.text
+    text, rest = _shortened(shown)
     known = {"caption": by_person, "keywords": bool(tags), "rating": facts is not None and facts.rating is not None,
              "favourite": photo.favourite, HIDDEN: photo.hidden}  # fmt: skip
     return Document(
@@ -104,6 +124,8 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         people=people,
         person=_parts([text if by_person else "", tags, title, people]),
         place=_parts([*places, terms("place")]),
+        text=running_text(line for line in photo.text if line.confidence >= SURE),
+        unsure_text=running_text(line for line in photo.text if line.confidence < SURE),
         taken_at=facts.taken_at if facts and facts.taken_source != "mtime" else None,
         gps=facts is not None and facts.latitude is not None and facts.longitude is not None,
         facts=(
@@ -115,6 +137,21 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         paths=tuple(place for path in photo.paths for place in places_of(path, roots)),
         files=tuple(readable(path.name) for path in photo.paths),
     )
+
+
+def running_text(lines: Iterable[TextLine]) -> str:
+    """Return lines that were read in a photo as text to be searched: those of one block go on from line to line, so
+    that phrases reach across their ends, and a word that is divided at the end of a line is whole again."""
+    blocks: dict[int, str] = {}
+    for line in lines:
+        before = blocks.get(line.block)
+        if before is None:
+            blocks[line.block] = line.text
+        elif _DIVIDED.search(before) and line.text[:1].islower():
+            blocks[line.block] = f"{before[:-1]}{DIVIDED}{line.text}"
+        else:
+            blocks[line.block] = f"{before} {line.text}"
+    return _parts(blocks.values())
 
 
 def format_fact(name: str) -> str:
@@ -154,9 +191,10 @@ def fields_of(document: Document) -> dict[str, Any]:
     for name in FIELD_WEIGHTS:
         places: list[tuple[str, ...]] = []
         for part in sentences(getattr(document, name)):
-            if here := index_places(part):
+            if here := _places_read(part) if name in READ_FIELDS else index_places(part):
                 places += [(BETWEEN,), *here] if places else here  # nobody can ask for what is between
-                forms.update(*here)
+                if name != "unsure_text":  # no spelling to suggest
+                    forms.update(*here)
         if places:
             fields[name] = [tuple(dict.fromkeys(map(stem, words))) for words in places]
     if forms:
@@ -178,6 +216,20 @@ def fields_of(document: Document) -> dict[str, Any]:
     if document.taken_at is not None:
         fields[TAKEN_FIELD] = document.taken_at.toordinal()
     return fields
+
+
+def _places_read(text: str) -> list[tuple[str, ...]]:
+    """Return what is indexed at each place of a text that was read in a photo. Everything that one word may be is at
+    one place, so that phrases go on behind it: a code and its parts, a divided word and its halves, and what letters
+    were probably meant where they look like digits."""
+    places: list[tuple[str, ...]] = []
+    for chunk in text.split():
+        here = [(word, *also, *parts) for word, also, parts in content_tokens(chunk.replace(DIVIDED, ""))]
+        if here:
+            halves = content_words(chunk.replace(DIVIDED, " ")) if DIVIDED in chunk else ()
+            here[0] = (*here[0], *halves, *readings(chunk.strip(string.punctuation)))
+        places += here
+    return places
 
 
 def _places_of_values(values: Iterable[Sequence[Token]]) -> list[tuple[str, ...]]:

@@ -40,7 +40,7 @@ from photoindex.types.hit import Match
 if TYPE_CHECKING:
     from photoindex.search.fulltext.document import Document
 
-SCHEMA_VERSION: Final = 6  # raise it when the fields change: every index is then rebuilt
+SCHEMA_VERSION: Final = 7  # raise it when the fields change: every index is then rebuilt
 
 _BATCH_MEMORY: Final = 64  # MiB of postings kept before they go to disk
 _REBUILD_MEMORY: Final = 256

@@ -26,6 +26,7 @@ PATHS_FIELD: Final = "paths"  # the keys of the paths that a photo lies at or be
 FILES_FIELD: Final = "files"  # the keys of its files' names, with and without suffix
 TAKEN_FIELD: Final = "taken"  # the day, as date.toordinal() counts
 PERSON_FIELD: Final = "person"  # what people wrote about a photo
+READ_FIELDS: Final = ("text", "unsure_text")  # what was read in a photo
 # Fields whose values are compared as they were written: no stems, no synonyms, no stop words left out.
 VALUE_FIELDS: Final[Mapping[str, str]] = {
     "tags": "tags_as_written",

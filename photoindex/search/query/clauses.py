@@ -53,6 +53,8 @@ FIELDS: Final = {
     "keyword": "tags",
     "keywords": "tags",
     "title": "title",
+    "text": "text",
+    "says": "text",
 }
 TAKEN: Final = ("taken", "date", "year", "when")
 # Compared as they are written. In quotes a tag or a name of a person is compared as a whole.

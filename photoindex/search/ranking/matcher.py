@@ -292,6 +292,8 @@ class Matcher:
             return [name for name in (field, "kinds", "tags") if name in self._ranking.fields]
         if field == "camera":  # what it is known by; few know which of the two a number belongs to
             return [name for name in (field, "lens") if name in self._ranking.fields]
+        if field == "text":  # also what may have been misread
+            return [name for name in (field, "unsure_text") if name in self._ranking.fields]
         if field == "caption":  # the rest of a long one
             return [name for name in (field, "more") if name in self._ranking.fields]
         return [field] if field else self._fields

@@ -26,6 +26,8 @@ FIELD_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
         "people": 1.0,
         "place": 0.8,
         "lens": 0.2,
+        "text": 0.8,  # read in the photo, where the reader is sure
+        "unsure_text": 0.05,  # a photo that only this finds comes last
         "more": 0.15,  # the words of a long caption behind its first ones
     }
 )

@@ -12,9 +12,22 @@ function reload() {
 
 function arrange() {
   localise(stage());
+  markFound();
   if (readOnly) return;
   for (const button of stage().querySelectorAll("button:disabled")) button.disabled = false;
   for (const part of ["#edit", "#tagger", "#albumadder"]) find(part).hidden = false;
+}
+
+// The marks around lines of text lie where the picture is, however large it is shown.
+function markFound() {
+  const marks = find("#found"), picture = find("#picture");
+  if (!marks) return;
+  const place = () => {
+    for (const [side, value] of [["left", "offsetLeft"], ["top", "offsetTop"], ["width", "offsetWidth"], ["height", "offsetHeight"]])
+      marks.style[side] = `${picture[value]}px`;
+  };
+  new ResizeObserver(place).observe(picture);
+  new ResizeObserver(place).observe(picture.parentElement);
 }
 
 function openEditor() {

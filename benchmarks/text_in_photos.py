@@ -1,0 +1,191 @@
+"""How well text in photos is found and read, and what it costs.
+
+python benchmarks/text_in_photos.py accuracy --photos DIR    recall of drawn text, by size, angle, contrast, font, ...
+python benchmarks/text_in_photos.py gate --photos DIR        precision and recall of the glance at several sizes
+python benchmarks/text_in_photos.py throughput --photos DIR  photos a second with the text step on and off, and memory
+
+DIR holds photos, with or without text, as they are. Text is drawn onto copies of them (benchmarks/drawn_text.py), made
+1600 pixels on the longer side, with a height of capitals given in pixels of that size. A line counts as read when its
+letters and digits are found, in order, in what was read; spaces and case do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from drawn_text import Style, draw, fonts, page, phrase
+from PIL import Image
+
+from photoindex.errors import PhotoError
+from photoindex.media.decode.photo import picture_of
+from photoindex.media.text import read as reading
+
+MAX_PIXELS = 300_000_000
+BASE = Style(24, contrast=0.8)
+GLANCES = (256, 320, 480, 640)
+
+
+def folded(text: str) -> str:
+    return "".join(each for each in text.casefold() if each.isalnum())
+
+
+def photos_in(folder: Path, count: int, random: Random) -> list[Image.Image]:
+    """Return photos of a folder, some 1600 pixels on the longer side; those that cannot be read are left out."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found: list[Image.Image] = []
+    for path in random.sample(files, len(files)):
+        try:
+            picture = picture_of(path, 1600, MAX_PIXELS)
+        except PhotoError:
+            continue
+        scale = 1600 / max(picture.size)
+        found.append(picture.resize((round(picture.width * scale), round(picture.height * scale))))
+        if len(found) == count:
+            break
+    return found
+
+
+def recall(styles: Callable[[Random], Style], photos: Sequence[Image.Image], seed: int) -> tuple[float, int]:
+    """Return the share of drawn lines that is read, and how many were drawn."""
+    random, drawn, right = Random(seed), 0, 0
+    for photo in photos:
+        picture, text = photo.copy(), phrase(random, 2)
+        if draw(picture, text, styles(random), random) is None:
+            continue
+        drawn += 1
+        said = "\n".join(folded(line.text) for line in reading._read(picture).lines)
+        right += folded(text) in said
+    return right / max(1, drawn), drawn
+
+
+def accuracy(options: argparse.Namespace) -> None:
+    random = Random(options.seed)
+    photos = photos_in(options.photos, options.count, random)
+    faces = fonts()
+
+    def rows(name: str, values: Sequence[object], change: Callable[[object], dict[str, object]]) -> None:
+        for value in values:
+
+            def style(chance: Random, value: object = value) -> Style:
+                given = {"plate": chance.random() < 0.5, "font": chance.choice(faces), **change(value)}
+                return dataclasses.replace(BASE, **given)  # type: ignore[arg-type]
+
+            share, drawn = recall(style, photos, options.seed)
+            print(f"{name:<28}{value!s:<10}{share:6.0%} of {drawn}", flush=True)
+
+    print("drawn text that is read, letter by letter")
+    rows("height of capitals, px", (8, 10, 12, 16, 24, 48), lambda value: {"height": value})
+    rows("angle, degrees", (10, 30, 45, 90, 180), lambda value: {"angle": value})
+    rows("contrast", (0.15, 0.3, 0.5), lambda value: {"contrast": value})
+    rows("blur, share of the height", (0.05, 0.1, 0.15), lambda value: {"blur": 24 * value})  # type: ignore[operator]
+    rows("perspective", (0.3, 0.6), lambda value: {"tilt": value})
+    rows("ground", ("plate", "photo"), lambda value: {"plate": value == "plate"})
+    kinds = {"sans": "DejaVuSans.ttf", "serif": "DejaVuSerif.ttf", "mono": "DejaVuSansMono.ttf", "italic": "Oblique"}
+    for kind, part in kinds.items():
+        chosen = [face for face in faces if part in face]
+        if chosen:
+            rows("font", (kind,), lambda _value, face=chosen[0]: {"font": face})  # type: ignore[misc]
+
+
+def gate(options: argparse.Namespace) -> None:
+    random = Random(options.seed)
+    photos = photos_in(options.photos, options.count, random)
+    engine, faces = reading.engine(), fonts()
+    closely = [bool(reading._read(photo).lines) for photo in photos]
+    print(f"{sum(closely)} of {len(photos)} photos hold text when they are read closely")
+    heights = (10, 16, 24, 40, 80)
+    pictures = {height: [with_text(photo, height, faces, random) for photo in photos] for height in heights}
+    for side in GLANCES:
+        started = time.perf_counter()
+        plain = [engine.has_text(smaller(photo, side)) for photo in photos]
+        seconds = (time.perf_counter() - started) / len(photos)
+        right = sum(a and b for a, b in zip(plain, closely, strict=True))
+        found = {
+            height: sum(engine.has_text(smaller(each, side)) for each in drawn) / len(drawn)
+            for height, drawn in pictures.items()
+        }
+        print(
+            f"glance at {side}: {1000 * seconds:.0f} ms a photo; precision {right / max(1, sum(plain)):.0%}, recall "
+            f"{right / max(1, sum(closely)):.0%} on these photos; drawn capitals of "
+            + ", ".join(f"{height} px {share:.0%}" for height, share in found.items()),
+            flush=True,
+        )
+
+
+def with_text(photo: Image.Image, height: float, faces: Sequence[str], random: Random) -> Image.Image:
+    picture = photo.copy()
+    style = dataclasses.replace(BASE, height=height, plate=random.random() < 0.5, font=random.choice(faces))
+    draw(picture, phrase(random, 2), style, random)
+    return picture
+
+
+def smaller(picture: Image.Image, side: int) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.BICUBIC)
+    return small
+
+
+def throughput(options: argparse.Namespace) -> None:
+    """Index the same folder with and without the text step, in turns, by the command line."""
+    random = Random(options.seed)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "photos"
+        folder.mkdir()
+        mixed_folder(folder, options, random)
+        for turn in range(options.turns):
+            for setting in ("never", "auto"):
+                seconds = index(folder, Path(place) / f"library-{setting}-{turn}", setting)
+                peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+                rate = options.count / seconds
+                print(
+                    f"read_text={setting}: {rate:.2f} photos/s ({seconds:.0f} s); peak so far {peak:.0f} MB", flush=True
+                )
+
+
+def mixed_folder(folder: Path, options: argparse.Namespace, random: Random) -> None:
+    """Write photos of which a tenth has text: half of those a drawn line, half a page."""
+    files = sorted(path for path in options.photos.rglob("*") if path.is_file())
+    for number in range(options.count):
+        source = files[number % len(files)]
+        if number % 20 == 0:
+            picture, _ = page((1200, 1600), 18, random)
+            picture.save(folder / f"{number}.png")
+        elif number % 20 == 10:
+            picture = picture_of(source, 1600, MAX_PIXELS)
+            draw(picture, phrase(random, 2), Style(max(14, picture.width / 40)), random)
+            picture.save(folder / f"{number}.jpg", quality=92)
+        else:
+            shutil.copy(source, folder / f"{number}{source.suffix}")
+
+
+def index(folder: Path, library: Path, setting: str) -> float:
+    command = [sys.executable, "-m", "photoindex", "-q", "--data-dir", str(library), "--set", f"read_text={setting}",
+               "index", str(folder)]  # fmt: skip
+    started = time.perf_counter()
+    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("accuracy", "gate", "throughput"))
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    {"accuracy": accuracy, "gate": gate, "throughput": throughput}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Text is read after captions, in a real worker: found, stored, searched, failed, given back and gone on with."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from photoindex.errors import TextReaderUnavailable
+from photoindex.indexing import text_reading
+from photoindex.library import Library
+from photoindex.media.text import reader_version
+from photoindex.types import Progress
+from tests.conftest import OpenLibrary
+from tests.support import make_photo
+
+pytest.importorskip("rapidocr")
+
+
+def sign(path: Path, words: str, *, height: int = 40, size: tuple[int, int] = (800, 500)) -> Path:
+    """Write a photo of a grey wall with words on it."""
+    picture = Image.new("RGB", size, (150, 155, 150))
+    for number, line in enumerate(words.split("\n")):
+        ImageDraw.Draw(picture).text(
+            (60, 80 + number * height * 1.4), line, (15, 15, 25), ImageFont.load_default(height)
+        )
+    picture.save(path, quality=92)
+    return path
+
+
+def texts(library: Library, path: Path) -> list[str]:
+    photo = library.show(path)
+    assert photo is not None
+    return [line.text for line in photo.text]
+
+
+@pytest.fixture
+def reading(open_library: OpenLibrary) -> Library:
+    return open_library(read_text="auto")
+
+
+def test_text_is_found_by_what_it_says(reading: Library, album: Path) -> None:
+    path = sign(album / "a.jpg", "Mind the gap")
+    make_photo(album / "b.jpg")
+    stages: list[str] = []
+    reading.index(album, progress=lambda now: stages.append(now.stage))
+    [hit] = reading.search("gap")
+    assert (hit.path, [line.text for line in hit.text]) == (path, ["Mind the gap"])
+    assert {reason.layer for reason in hit.matched} == {"text"}
+    assert stages.index("reading text") > stages.index("captioning")
+    status = reading.status()
+    assert (status.text.read, status.text.with_text, status.text.waiting) == (2, 1, 0)
+    assert [(each.caption) for each in reading.search("red")] == ["a red square"]
+
+
+def test_phrases_go_on_from_line_to_line(reading: Library, album: Path) -> None:
+    path = sign(album / "a.jpg", "The train leaves from plat-\nform nine tonight", height=34)
+    reading.index(album)
+    for query in ('text:"leaves from platform nine"', "platform", 'says:"nine tonight"'):
+        assert [hit.path for hit in reading.search(query)] == [path], query
+    assert len(reading.search("platform")[0].text) == 2
+    assert reading.search('text:"nine platform"') == []
+
+
+def test_a_sign_that_fills_the_photo_is_its_caption(reading: Library, album: Path) -> None:
+    path = sign(album / "a.jpg", "EXIT\nHERE", height=130)
+    reading.index(album)
+    [hit] = reading.search("exit")
+    assert (hit.path, hit.caption, hit.caption_source) == (path, 'a sign that says "EXIT HERE"', "text")
+
+
+def test_nothing_is_read_when_it_is_not_wanted(open_library: OpenLibrary, album: Path) -> None:
+    library = open_library(read_text="never")
+    sign(album / "a.jpg", "Mind the gap")
+    library.index(album)
+    assert library.search("gap") == []
+    assert library.status().text.waiting == 1
+    with pytest.raises(TextReaderUnavailable, match="read_text is never"):
+        library.reread_text()
+
+
+def test_without_the_library_all_goes_on_and_says_what_to_install(
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_version, "PACKAGE", "no_such_package")
+    sign(album / "a.jpg", "Mind the gap")
+    said: list[str] = []
+    library = open_library(read_text="always")
+    assert library.index(album, notice=said.append).captioned == 1
+    assert open_library(read_text="auto").index(album).unchanged == 1
+    with pytest.raises(TextReaderUnavailable, match=r"pip install 'photoindex\[text\]'"):
+        library.reread_text()
+
+
+def test_an_existing_library_is_filled_later(open_library: OpenLibrary, album: Path) -> None:
+    path = sign(album / "a.jpg", "Mind the gap")
+    open_library(read_text="never").index(album)
+    report = open_library(read_text="auto").index(album)
+    assert report.unchanged == 1
+    assert [hit.path for hit in open_library().search("gap")] == [path]
+
+
+def test_a_failure_is_listed_and_tried_again_when_asked(
+    reading: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sign(album / "a.jpg", "Mind the gap")
+    monkeypatch.setattr(text_reading, "read_text", broken)
+    reading.index(album)
+    [failure] = reading.failures()
+    assert (failure.path, failure.work, failure.kind) == (path, "text", "damaged")
+    assert "its text cannot be read" in failure.message
+    assert (reading.status().text.failed, reading.status().jobs["failed"]) == (1, 0)
+    monkeypatch.undo()
+    reading.close()
+
+
+def broken(path: Path, size: int, max_pixels: int) -> object:
+    """What a worker does with every photo of the test above."""
+    from photoindex.errors import DamagedPhoto
+
+    raise DamagedPhoto(f"{path} is damaged")
+
+
+def test_a_photo_is_read_again_as_a_batch(reading: Library, album: Path) -> None:
+    path = sign(album / "a.jpg", "Mind the gap")
+    make_photo(album / "b.jpg")
+    reading.index(album)
+    made: list[tuple[int | None, int]] = []
+    assert reading.text_files("gap") == 1
+    tally = reading.reread_text(query="gap", started=lambda *batch: made.append(batch))
+    assert (tally.text_read, tally.with_text, made[0][1]) == (1, 1, 1)
+    assert texts(reading, path) == ["Mind the gap"]
+    assert [batch.state for batch in reading.batches.find(ended=True)] == ["done"]
+
+
+def test_a_run_that_is_stopped_goes_on_later(reading: Library, album: Path) -> None:
+    for number in range(3):
+        sign(album / f"{number}.jpg", f"Gate {number} closed")
+    stop = threading.Event()
+
+    def at_text(now: Progress) -> None:
+        if now.stage == "captioning" and now.done == 3:
+            stop.set()
+
+    reading.index(album, progress=at_text, stop=stop)
+    assert reading.status().text.waiting == 3
+    reading.index(album)
+    assert reading.status().text.with_text == 3
+    assert len(reading.search("text:closed")) == 3

@@ -12,8 +12,8 @@ from typing import Any
 def give_back() -> None:
     """Drop what nobody can reach, and hand the pages that this left empty to the system.
 
-    For after work that took much memory, in a process that goes on for days: Whoosh leaves a writer in reference
-    cycles, which Python looks for when so many objects were made, however large they are, and glibc keeps what was
+    For after work that took much memory, in a process that goes on for days: Python looks for reference cycles when
+    so many objects were made, however large they are, and glibc keeps what was
     freed below something that is still in use (malloc_trim(3)). Takes some 20 ms, and 130 ms where torch is loaded.
     """
     gc.collect()

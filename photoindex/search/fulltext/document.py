@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +25,6 @@ from photoindex.search.fulltext.reader import (
     FILES_FIELD,
     FORMS_FIELD,
     HAS_FIELD,
-    ID_FIELD,
     PATHS_FIELD,
     PHOTO_FIELD,
     TAKEN_FIELD,
@@ -147,9 +147,9 @@ def _shortened(caption: str) -> tuple[str, str]:
 
 
 def fields_of(document: Document) -> dict[str, Any]:
-    """Return the fields of ``document`` as :meth:`.reader.IndexWriter.add` takes them: stems, and the words that they
+    """Return the fields of ``document`` as :meth:`.store.IndexWriter.add` takes them: stems, and the words that they
     come from."""
-    fields: dict[str, Any] = {ID_FIELD: str(document.photo_id), PHOTO_FIELD: document.photo_id}
+    fields: dict[str, Any] = {PHOTO_FIELD: document.photo_id}
     forms: set[str] = set()
     for name in FIELD_WEIGHTS:
         places: list[tuple[str, ...]] = []
@@ -158,15 +158,16 @@ def fields_of(document: Document) -> dict[str, Any]:
                 places += [(BETWEEN,), *here] if places else here  # nobody can ask for what is between
                 forms.update(*here)
         if places:
-            fields[name] = [tuple(dict.fromkeys(map(stem, words))) for words in places]
+            fields[name] = list(map(_stems, places))
     if forms:
         fields[FORMS_FIELD] = " ".join(sorted(forms))
     for name, field_name in VALUE_FIELDS.items():
-        values = [value_tokens(value) for value in sentences(getattr(document, name))]
+        text = getattr(document, name)
+        values = [value_tokens(value) for value in sentences(text)] if text else []
         if any(values):
             fields[field_name] = _places_of_values(values)
     for name, field_name in COMMON_FIELDS.items():
-        if values := with_common_words(document.parts if name == "names" else [getattr(document, name)]):
+        if values := _with_common_words(document.parts if name == "names" else (getattr(document, name),)):
             fields[field_name] = _places_of_values(values)
     if facts := _facts(document):
         fields[HAS_FIELD] = " ".join(facts)
@@ -178,6 +179,17 @@ def fields_of(document: Document) -> dict[str, Any]:
     if document.taken_at is not None:
         fields[TAKEN_FIELD] = document.taken_at.toordinal()
     return fields
+
+
+@lru_cache(maxsize=1 << 16)
+def _stems(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(stem, words)))
+
+
+@lru_cache(maxsize=1 << 12)
+def _with_common_words(values: tuple[str, ...]) -> list[list[Token]]:
+    """Remember the names of cameras and folders, which many photos share."""
+    return with_common_words(values) if any(values) else []
 
 
 def _places_of_values(values: Iterable[Sequence[Token]]) -> list[tuple[str, ...]]:

@@ -121,7 +121,7 @@ def main() -> None:
     print(f"{f'searches of {KIND}, ms':<34}{'searches':>8}{'p50':>9}{'p95':>9}{'longest':>9}")
     print(row("undisturbed", quiet))
     print(row(f"while {options.burst:,} photos are indexed", busy))
-    print(f"\nindexed at {rate:.0f} photos a second meanwhile\n{machine('whoosh3')}")
+    print(f"\nindexed at {rate:.0f} photos a second meanwhile\n{machine('numpy')}")
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def main() -> None:
     quarter = max(1, len(points) // 4)
     before, last = (min(low for _, low in part) for part in (points[-2 * quarter : -quarter], points[-quarter:]))
     print(f"\nin the last quarter the watcher took {last - before:+.1f} MB more than in the one before")
-    print(machine("SQLAlchemy", "whoosh3"))
+    print(machine("SQLAlchemy", "numpy"))
 
 
 if __name__ == "__main__":

@@ -7,16 +7,19 @@ them made. Their words and terms are those of the shipped model, as often as Zip
 vocabulary; queries are drawn from the same words, so that common ones, which cost most, come often. Index and matrix
 are written and asked the way photoindex does it, each in a process of its own, whose memory is the peak reported. Times
 are of the processor, so that other work on the machine does not count. Prints one table a COUNT, with what it was
-measured on; --plot draws how the medians grow (it needs matplotlib).
+measured on; --plot draws how the medians grow (it needs matplotlib). Where tantivy is installed, the same words are
+asked of an index of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -39,8 +42,8 @@ from photoindex.language.analysis import STOP_WORDS, stem
 from photoindex.search import Document, FullText
 from photoindex.search.ranking.weights import Ranking
 from photoindex.search.terms.index import TermIndex
-from photoindex.search.terms.matrix import Stamp, build
-from photoindex.search.terms.matrix_file import publish
+from photoindex.search.terms.matrix import Stamp
+from photoindex.search.terms.matrix_file import publish_vectors
 from photoindex.types import TermVocabulary, VectorBatch
 
 BATCH = 5000  # photos
@@ -168,9 +171,13 @@ def folder_bytes(folder: Path) -> int:
 
 def make_words(folder: Path, count: int) -> dict[str, Any]:
     started = time.process_time()
+    for _ in Maker().documents(count):
+        pass
+    inventing = time.process_time() - started
+    started = time.process_time()
     with FullText.open(folder / "fulltext") as index:
         index.rebuild(Maker().documents(count))
-    seconds = time.process_time() - started
+    seconds = time.process_time() - started - inventing
     return {"seconds": seconds, "bytes": folder_bytes(folder / "fulltext"), "memory": peak_megabytes()}
 
 
@@ -181,13 +188,16 @@ def make_terms(folder: Path, count: int, kept: int) -> dict[str, Any]:
         connection.execute(update(catalogue).values(vector_revision=count))
         state = vector_state(connection)
     database.close()
-    batches = list(Maker().vectors(count, kept))
     words = TermVocabulary(tuple(Maker().terms), 0.01)
-    before = peak_megabytes()
     started = time.process_time()
-    publish(build(Stamp(state.identity, state.revision), {1: words}, lambda _: batches), folder / "terms")
-    seconds = time.process_time() - started
-    return {"seconds": seconds, "bytes": folder_bytes(folder / "terms"), "memory": peak_megabytes() - before}
+    for _ in Maker().vectors(count, kept):
+        pass
+    inventing = time.process_time() - started
+    started = time.process_time()
+    stamp = Stamp(state.identity, state.revision)
+    publish_vectors(stamp, {1: words}, lambda _: Maker().vectors(count, kept), folder / "terms")
+    seconds = time.process_time() - started - inventing
+    return {"seconds": seconds, "bytes": folder_bytes(folder / "terms"), "memory": peak_megabytes()}
 
 
 def ask(folder: Path, each: int, *, with_terms: bool) -> dict[str, Any]:
@@ -223,6 +233,48 @@ def compare(folder: Path, each: int, repeats: int) -> dict[str, list[tuple[float
             times[kind] = [(once(query, None), once(query, source)) for query in asked * repeats]
     database.close()
     return times
+
+
+def tantivy_of(folder: Path, count: int, each: int, repeats: int) -> dict[str, Any]:
+    """The same words in tantivy: seconds, bytes, and milliseconds of the queries that are plain words. tantivy is not
+    installed with photoindex; it has no learned terms and no synonyms."""
+    import tantivy
+
+    home = folder / "tantivy"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    names = ("caption", "beams", "labels", "names", "camera")
+    builder = tantivy.SchemaBuilder()
+    for name in names:
+        builder.add_text_field(name, stored=False, tokenizer_name="en_stem")
+    index = tantivy.Index(builder.build(), path=str(home))
+    started = time.process_time()
+    for _ in Maker().documents(count):
+        pass
+    inventing = time.process_time() - started
+    started = time.process_time()
+    writer = index.writer(256_000_000, 1)
+    for document in Maker().documents(count):
+        writer.add_document(tantivy.Document(**{name: [getattr(document, name)] for name in names}))
+    writer.commit()
+    writer.wait_merging_threads()
+    seconds = time.process_time() - started - inventing
+    index.reload()
+    searcher = index.searcher()
+    times: dict[str, list[float]] = {}
+    for kind, asked in queries(each).items():
+        if not kind.endswith(("word", "words")) or kind.startswith("-"):
+            continue
+        plain = (" ".join(word for word in query.split() if word.isalnum()) for query in asked)  # "'s" is an error
+        parsed = [index.parse_query(query, list(names)) for query in plain]
+        for query in parsed:
+            searcher.search(query, 20, count=False)
+        times[kind] = []
+        for query in parsed * repeats:
+            before = time.process_time()
+            searcher.search(query, 20, count=False)
+            times[kind].append((time.process_time() - before) * 1e3)
+    return {"seconds": seconds, "bytes": folder_bytes(home), "times": times}
 
 
 def in_a_process(step: str, folder: Path, count: int, kept: int, *more: str) -> dict[str, Any]:
@@ -262,6 +314,11 @@ def report(count: int, kept: int, keep: Path | None, asked: Sequence[str]) -> di
         words_alone, with_terms = zip(*pairs, strict=True)
         cells = "".join(f"{statistics.median(each):8.1f}/{p95(each):6.1f}" for each in (words_alone, with_terms))
         print(f"  {kind:<15}{cells}{statistics.median(two - one for one, two in pairs):+12.2f}")
+    if importlib.util.find_spec("tantivy"):
+        other = in_a_process("tantivy", folder, count, kept, *asked)
+        print(f"  tantivy: {other['bytes'] / 1e6:.1f} MB, built in {other['seconds']:.1f} s; words alone:")
+        for kind, values in other["times"].items():
+            print(f"  {kind:<15}{statistics.median(values):8.1f}/{p95(values):6.1f}")
     print(f"  {'first query':<15}{off['first']:15.1f}{on['first']:15.1f}{on['first'] - off['first']:+12.2f}")
     print(
         f"  {'peak MB':<15}{off['memory']:15.0f}{on['memory']:15.0f}{on['memory'] - off['memory']:+12.0f}", flush=True
@@ -303,6 +360,8 @@ def main() -> None:
         json.dump(make_words(options.folder, count), sys.stdout)
     elif options.step == "terms":
         json.dump(make_terms(options.folder, count, kept), sys.stdout)
+    elif options.step == "tantivy":
+        json.dump(tantivy_of(options.folder, count, options.queries, options.repeats), sys.stdout)
     elif options.step == "compare":
         json.dump(compare(options.folder, options.queries, options.repeats), sys.stdout)
     elif options.step:

@@ -13,7 +13,6 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   ├── CatalogueReplaced      its file was deleted, moved or replaced while it was open
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
     ├── FullTextError              the full-text index cannot be used, or another process writes to it
-    ├── UnknownIndexVersion        the installed whoosh3 keeps its index in a way that is not known to be safe to read
     ├── QueryError                 the query asks for nothing that can be searched
     │   └── InvalidSearch          a limit, an order or another argument of a search is none
     ├── ResultSetGone              the results of a search are no longer kept
@@ -89,10 +88,6 @@ class CatalogueUnavailable(CatalogueError):
 
 class FullTextError(PhotoindexError):
     """The full-text index cannot be used, or another process is writing to it."""
-
-
-class UnknownIndexVersion(PhotoindexError):
-    """The installed whoosh3 keeps its index in a way that is not known to be safe to read; no rebuild would help."""
 
 
 class QueryError(PhotoindexError):

@@ -126,10 +126,6 @@ def test_the_command_line_imports_torch_only_inside_functions() -> None:
     assert {module for module in who_imports(TORCH, top_level_only=True) if part(module) == "cli"} == set()
 
 
-def test_only_one_module_knows_whoosh() -> None:
-    assert who_imports({"whoosh"}) == {"search/fulltext/whoosh.py"}
-
-
 def test_only_the_command_line_knows_click_and_rich() -> None:
     assert {part(module) for module in who_imports({"click", "rich"})} == {"cli"}
 
@@ -143,9 +139,8 @@ def test_only_the_database_module_imports_alembic_and_only_when_it_upgrades() ->
     assert who_imports({"alembic"}, top_level_only=True) == set()
 
 
-def test_only_what_restricts_pickles_imports_pickle() -> None:
-    allowed = {"search/fulltext/restricted_pickle.py", "search/fulltext/whoosh.py"}  # to take pickle's place in Whoosh
-    assert who_imports({"pickle", "cPickle", "dill", "shelve", "marshal"}) == allowed
+def test_nothing_imports_pickle() -> None:
+    assert who_imports({"pickle", "cPickle", "dill", "shelve", "marshal"}) == set()
 
 
 SEARCH = """

@@ -1,6 +1,6 @@
 """Find out that there is nothing to do, which is the result of most runs of ``photoindex index``.
 
-Asks in plain SQL and imports little: what doing something needs (SQLAlchemy, NumPy, Whoosh, Pillow) takes longer to
+Asks in plain SQL and imports little: what doing something needs (SQLAlchemy, NumPy, Pillow) takes longer to
 import than tens of thousands of files take to compare. Where there may be something to do, the walks that were made are
 left for :mod:`photoindex.indexing.indexer`, which need not make them again.
 """

@@ -230,7 +230,8 @@ def index_places(text: str) -> list[tuple[str, ...]]:
     """Return what is indexed at each place of ``text``: unstemmed words, other spellings of one side by side."""
     places: list[tuple[str, ...]] = []
     for chunk in text.split():
-        if chunk.isascii() and chunk.isalpha() and chunk.islower():  # most words of captions: one way to write them
+        # Most words of captions, and numbers: one way to write them.
+        if chunk.isascii() and ((chunk.isalpha() and chunk.islower()) or chunk.isdecimal()):
             if chunk not in STOP_WORDS:
                 places.append((chunk[:LONGEST_WORD],))
         else:
@@ -238,6 +239,7 @@ def index_places(text: str) -> list[tuple[str, ...]]:
     return places
 
 
+@lru_cache(maxsize=1 << 14)
 def _chunk_places(chunk: str) -> list[tuple[str, ...]]:
     places: list[tuple[str, ...]] = []
     for word, also, parts in content_tokens(chunk):

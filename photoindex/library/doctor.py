@@ -213,6 +213,8 @@ def check_full_text(folder: Path, database: Database) -> Finding:
                 if not known:
                     return Finding("full text", "ok", "no index yet")
                 return Finding("full text", "warning", "no index", f"the next command makes one, or {REINDEX}")
+            if broken := full_text.damaged_files():
+                return Finding("full text", "problem", f"{broken[0]} is damaged", REINDEX)
             agreement = sync.compare(database, full_text)
         except FullTextError as error:
             return Finding("full text", "problem", str(error).removesuffix(f": {REMEDY}"), REINDEX)

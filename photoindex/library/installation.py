@@ -40,7 +40,6 @@ LIBRARIES: Final = {
     "dhash": "1.4",
     "SQLAlchemy": "2.0.30",
     "alembic": "1.13",
-    "whoosh3": "3.50",
     "PyStemmer": "3.0",
     "watchdog": "7.1" if sys.version_info >= (3, 11) else "6.0",
     "click": "8.1.7",

@@ -61,7 +61,7 @@ class OpenLibrary:
 
     @cached_property
     def _finder(self) -> Finder:
-        # Imported here: it brings NumPy and Whoosh along, which an index that finds nothing to do goes without.
+        # Imported here: it brings NumPy along, which an index that finds nothing to do goes without.
         from photoindex.search.searcher import Finder
 
         return Finder(self._database, self.settings, self.rebuilding)

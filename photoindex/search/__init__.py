@@ -1,7 +1,7 @@
 """Words and learned terms: the full-text index over captions, labels, names, cameras and dates, the impact matrix, and
 the query language that asks both.
 
-Nothing here imports torch, and nothing outside this package imports Whoosh.
+Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
 
-# A search writes no documents, and who asks for the index's stamp needs no Whoosh.
+# A search writes no documents, and who asks for the index's stamp needs no index.
 __getattr__ = names_of(
     __name__,
     {

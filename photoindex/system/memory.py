@@ -37,10 +37,10 @@ _collector: Final = Collector()
 def give_back() -> None:
     """Drop what nobody can reach, and hand the pages that this left empty to the system.
 
-    For after work that took much memory, in a process that goes on for days: Whoosh leaves a writer in reference
-    cycles, which Python looks for when so many objects were made, however large they are, and glibc keeps what was
-    freed below something that is still in use (malloc_trim(3)). Looking for cycles takes some 20 ms, and 130 ms where
-    torch is loaded; so that is not done each time where this is called every second.
+    For after work that took much memory, in a process that goes on for days: Python looks for reference cycles when so
+    many objects were made, however large they are, and glibc keeps what was freed below something that is still in use
+    (malloc_trim(3)). Looking for cycles takes some 20 ms, and 130 ms where torch is loaded; so that is not done each
+    time where this is called every second.
     """
     _collector.collect()
     trim = from_glibc("malloc_trim")

@@ -44,17 +44,14 @@ NEVER = {
 }
 # What writing needs, and a search by words does not.
 WRITING = {
-    "whoosh.searching",
-    "whoosh.query",
-    "whoosh.writing",
-    "whoosh.qparser",
+    "photoindex.search.fulltext.merging",
     "photoindex.types.photo",
     "photoindex.types.files",
     "photoindex.search.fulltext.document",
     "photoindex.indexing.indexer",
 }
 # What a search needs, and help does not.
-SEARCH_ONLY = {"numpy", "whoosh", "sqlite3"}
+SEARCH_ONLY = {"numpy", "sqlite3"}
 
 
 def run(*arguments: str | Path) -> tuple[str, set[str]]:
@@ -109,9 +106,7 @@ def test_an_index_that_finds_nothing_to_do_imports_less_than_a_search(indexed: L
     run(*arguments)  # makes the day's backup of the catalogue
     printed, imported = run(*arguments)
     assert json.loads(printed)["unchanged"] == 1
-    assert (
-        imported & (NEVER | {"numpy", "whoosh", "photoindex.indexing.pipeline", "photoindex.indexing.indexer"}) == set()
-    )
+    assert imported & (NEVER | {"numpy", "photoindex.indexing.pipeline", "photoindex.indexing.indexer"}) == set()
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["search", "--help"], ["watch", "--help"]])

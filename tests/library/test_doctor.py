@@ -464,9 +464,7 @@ class TestFullText:
             library.rebuild_full_text()
         assert findings(settings)["full text"] == Finding("full text", "ok", "2 photos")
 
-    # Whoosh leaves open what it could not read.
-    @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-    @pytest.mark.parametrize("part", ["*.seg", "_MAIN_*.toc", "../current.json"])
+    @pytest.mark.parametrize("part", ["*.segment", "commit", "../current.json"])
     def test_an_index_that_was_truncated_is_a_problem_that_reindex_ends(
         self, settings: Settings, open_library: OpenLibrary, part: str
     ) -> None:

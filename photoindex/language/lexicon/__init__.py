@@ -4,7 +4,7 @@
     synonyms("sofa")           -> {"couch": 0.9}               for the words that a person asks with
 
 Both come from tables that `derive` made of WordNet 3.0 once (its licence: WORDNET-LICENSE); they are read when they are
-first needed. Neither torch nor Whoosh's index is involved.
+first needed. Neither torch nor the index is involved.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +36,6 @@ from photoindex.search.fulltext.reader import (
     FILES_FIELD,
     FORMS_FIELD,
     HAS_FIELD,
-    ID_FIELD,
     PATHS_FIELD,
     PHOTO_FIELD,
     READ_FIELDS,
@@ -184,9 +184,9 @@ def _shortened(caption: str) -> tuple[str, str]:
 
 
 def fields_of(document: Document) -> dict[str, Any]:
-    """Return the fields of ``document`` as :meth:`.reader.IndexWriter.add` takes them: stems, and the words that they
+    """Return the fields of ``document`` as :meth:`.store.IndexWriter.add` takes them: stems, and the words that they
     come from."""
-    fields: dict[str, Any] = {ID_FIELD: str(document.photo_id), PHOTO_FIELD: document.photo_id}
+    fields: dict[str, Any] = {PHOTO_FIELD: document.photo_id}
     forms: set[str] = set()
     for name in FIELD_WEIGHTS:
         places: list[tuple[str, ...]] = []
@@ -196,15 +196,16 @@ def fields_of(document: Document) -> dict[str, Any]:
                 if name != "unsure_text":  # no spelling to suggest
                     forms.update(*here)
         if places:
-            fields[name] = [tuple(dict.fromkeys(map(stem, words))) for words in places]
+            fields[name] = list(map(_stems, places))
     if forms:
         fields[FORMS_FIELD] = " ".join(sorted(forms))
     for name, field_name in VALUE_FIELDS.items():
-        values = [value_tokens(value) for value in sentences(getattr(document, name))]
+        text = getattr(document, name)
+        values = [value_tokens(value) for value in sentences(text)] if text else []
         if any(values):
             fields[field_name] = _places_of_values(values)
     for name, field_name in COMMON_FIELDS.items():
-        if values := with_common_words(document.parts if name == "names" else [getattr(document, name)]):
+        if values := _with_common_words(document.parts if name == "names" else (getattr(document, name),)):
             fields[field_name] = _places_of_values(values)
     if facts := _facts(document):
         fields[HAS_FIELD] = " ".join(facts)
@@ -230,6 +231,17 @@ def _places_read(text: str) -> list[tuple[str, ...]]:
             here[0] = (*here[0], *halves, *readings(chunk.strip(string.punctuation)))
         places += here
     return places
+
+
+@lru_cache(maxsize=1 << 16)
+def _stems(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(stem, words)))
+
+
+@lru_cache(maxsize=1 << 12)
+def _with_common_words(values: tuple[str, ...]) -> list[list[Token]]:
+    """Remember the names of cameras and folders, which many photos share."""
+    return with_common_words(values) if any(values) else []
 
 
 def _places_of_values(values: Iterable[Sequence[Token]]) -> list[tuple[str, ...]]:

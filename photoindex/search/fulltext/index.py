@@ -23,10 +23,12 @@ import numpy as np
 
 from photoindex.errors import FullTextError, InvalidSearch, PhotoindexError
 from photoindex.language.analysis import fingerprint
-from photoindex.search.fulltext import whoosh
+from photoindex.search.checked_file import DamagedFile
+from photoindex.search.fulltext import store
 from photoindex.search.fulltext.generations import REMEDY, Current, Generations, discard
 from photoindex.search.fulltext.photo_ids import Documents
-from photoindex.search.fulltext.reader import IndexLocked, IndexReader, IndexWriter, NoIndex, OpenIndex
+from photoindex.search.fulltext.reader import IndexReader, NoIndex
+from photoindex.search.fulltext.store import SegmentIndex
 from photoindex.search.query.parser import parse_query
 from photoindex.search.query.syntax import ParsedQuery, require_all
 from photoindex.search.ranking.explain import reasons
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 7  # raise it when the fields change: every index is then rebuilt
 
-_BATCH_MEMORY: Final = 64  # MiB of postings kept before they go to disk
-_REBUILD_MEMORY: Final = 256
 _PROGRESS_EVERY: Final = 500  # documents
 _OPEN_ATTEMPTS: Final = 20
 _OPEN_PAUSE: Final = 0.01  # seconds
@@ -67,7 +67,7 @@ class FullText:
         self.timeout = timeout
         self._generations = Generations(self.folder, _expected_stamp())
         self._lock = threading.RLock()
-        self._index: OpenIndex | None = None
+        self._index: SegmentIndex | None = None
         self._reader: IndexReader | None = None
         self._documents: Documents | None = None  # of the reader
         self._reading: tuple[Path, int] | None = None  # the generation and the commit that the reader stands for
@@ -85,7 +85,7 @@ class FullText:
             with fulltext._writing("creating"):
                 if fulltext._generations.is_new():
                     path = fulltext._generations.start()
-                    whoosh.create(path)
+                    store.create(path)
                     fulltext._generations.publish(path, complete=False)
         return fulltext
 
@@ -94,8 +94,7 @@ class FullText:
         """Whether photos of the catalogue may be missing from the index: call ``rebuild`` with all of them.
 
         True for an index that was just created (which can be searched and updated all the same), for one written by
-        another version, and for a damaged one (both of which refuse to be searched or updated). Raises
-        :class:`UnknownIndexVersion` when no rebuild would help.
+        another version, and for a damaged one (both of which refuse to be searched or updated).
         """
         with self._lock:
             try:
@@ -211,7 +210,7 @@ class FullText:
             return
         with self._writing("updating"):
             path = self._usable().path
-            with self._noticing_damage(path), self._writer(path, _BATCH_MEMORY) as writer:
+            with self._noticing_damage(path), store.writer(path) as writer:
                 writer.delete(replaced)
                 for fields in latest.values():
                     writer.add(fields)
@@ -228,9 +227,9 @@ class FullText:
         with self._writing("rebuilding"):
             path = self._generations.start()
             try:
-                whoosh.create(path)
+                store.create(path)
                 done = 0
-                with self._writer(path, _REBUILD_MEMORY) as writer:
+                with store.writer(path) as writer:
                     for done, document in enumerate(documents, 1):
                         writer.add(fields_of(document))
                         if progress and done % _PROGRESS_EVERY == 0:
@@ -242,11 +241,17 @@ class FullText:
         if progress:
             progress(done)
 
+    def damaged_files(self) -> list[Path]:
+        """Return the files of the index that are not as they were written. Reads all of them. Raises FullTextError."""
+        path = self._usable().path
+        with self._noticing_damage(path):
+            return store.damaged(path)
+
     def optimize(self) -> None:
-        """Merge the index into one piece, for faster searches. A minute at 100,000 photos: a job a person starts."""
+        """Merge segments that are not full as far as they fit together, for faster searches."""
         with self._writing("optimising"):
             path = self._usable().path
-            with self._noticing_damage(path), self._writer(path, _REBUILD_MEMORY) as writer:
+            with self._noticing_damage(path), store.writer(path) as writer:
                 writer.merge()
 
     # ---- closing ---------------------------------------------------------------------------------
@@ -281,7 +286,7 @@ class FullText:
             index, commit = self._index if self._reading and self._reading[0] == path else None, -1
             with self._noticing_damage(path):
                 try:
-                    index = index or whoosh.open_index(path)
+                    index = index or SegmentIndex(path)
                     commit = index.commit()
                     if self._reader is None or self._reading != (path, commit):
                         reader = index.reader()
@@ -294,7 +299,7 @@ class FullText:
                     if index and commit >= 0 and index.commit() == commit and self._usable().path == path:
                         raise
             time.sleep(_OPEN_PAUSE)
-        raise self._damaged(path, "no table of contents")
+        raise self._damaged(path, "it has no commit")
 
     @contextmanager
     def _writing(self, doing: str) -> Iterator[None]:
@@ -303,16 +308,6 @@ class FullText:
                 yield
         except OSError as error:
             raise FullTextError(_cannot("write to", self.folder, error)) from error
-
-    @contextmanager
-    def _writer(self, path: Path, memory: int) -> Iterator[IndexWriter]:
-        """Yield a writer that commits at the end, or leaves the generation as it was."""
-        try:
-            with whoosh.writer(path, memory, self.timeout) as writer:
-                yield writer
-        except IndexLocked:
-            # writer.lock is ours, so this is no photoindex.
-            raise FullTextError(f"another program is writing to the full-text index in {path}: stop it") from None
 
     @contextmanager
     def _noticing_damage(self, path: Path) -> Iterator[None]:
@@ -325,6 +320,8 @@ class FullText:
             if isinstance(error, FileNotFoundError):
                 raise self._damaged(path, f"{Path(str(error.filename)).name} is missing") from error
             raise FullTextError(_cannot("use", self.folder, error)) from error
+        except DamagedFile as error:
+            raise self._damaged(path, str(error)) from error
         except Exception as error:
             raise self._damaged(path, type(error).__name__) from error
 

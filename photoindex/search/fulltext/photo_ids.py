@@ -22,6 +22,13 @@ class Terms(NamedTuple):
     columns: Columns
     document_of_row: NDArray[np.intp]
     row_of_document: NDArray[np.intp]
+    shift: int | None  # where one number follows from the other: what a row has more than its document
+
+    def by_document(self, by_row: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return by document what is given by row; the last of ``by_row`` for documents without one."""
+        if self.shift is not None:
+            return by_row[self.shift : self.shift + len(self.row_of_document)]
+        return by_row.take(self.row_of_document, mode="wrap")  # -1 is the last; unchecked, it takes two thirds
 
 
 class Documents:
@@ -30,7 +37,8 @@ class Documents:
     def __init__(self, reader: IndexReader) -> None:
         self._reader = reader
         self._size = reader.size
-        self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.intp]] | None = None  # of these photo ids by row
+        # Of these photo ids by row: the document of each row, the row of each document, and Terms.shift.
+        self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.intp], int | None] | None = None
 
     @property
     def photo_ids(self) -> PhotoIds:
@@ -43,7 +51,8 @@ class Documents:
             document_of_row = self._document_of_row(columns.photo_ids)
             row_of_document = np.full(self._size + 1, -1, np.intp)
             row_of_document[document_of_row] = np.arange(len(document_of_row))
-            self._rows = columns.photo_ids, document_of_row, row_of_document[:-1]
+            rows = row_of_document[:-1]
+            self._rows = columns.photo_ids, document_of_row, rows, _shift(rows)
         return Terms(columns, *self._rows[1:])
 
     def _document_of_row(self, photo_ids: PhotoIds) -> NDArray[np.intp]:
@@ -53,3 +62,11 @@ class Documents:
         ascending = self.photo_ids[order]
         places = np.minimum(np.searchsorted(ascending, photo_ids), self._size - 1)
         return np.where((ascending[places] == photo_ids) & (photo_ids > 0), order[places], self._size)
+
+
+def _shift(rows: NDArray[np.intp]) -> int | None:
+    """Return by how much every row is more than its document, if it is always the same: photos that were indexed one
+    after another, all by one model."""
+    if not rows.size or rows[0] < 0 or (np.diff(rows) != 1).any():
+        return None
+    return int(rows[0])

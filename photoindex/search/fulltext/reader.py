@@ -1,4 +1,4 @@
-"""What a search asks of a full-text index, whichever library keeps it.
+"""What a search asks of a full-text index, however it is kept.
 
 Documents are numbered from 0 to ``size``; deleted ones keep their numbers until the index is tidied, and are never part
 of an answer. ``Word`` here is a term as it is indexed.
@@ -7,19 +7,18 @@ of an answer. ``Word`` here is a term as it is indexed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from photoindex.search.fulltext.tallies import Codes, Tallies
+
     Ids = NDArray[np.intp]
     Frequencies = NDArray[np.float32]
 
-ID_FIELD: Final = "id"  # the photo's number as a word, to replace a photo by
-PHOTO_FIELD: Final = "photo"  # the same as a column, to be read for all at once
+PHOTO_FIELD: Final = "photo"  # the photo's number
 FORMS_FIELD: Final = "forms"  # every word of a photo before stemming: what prefixes and fuzzy words are looked up in
 HAS_FIELD: Final = "has"  # the facts a photo carries
 PATHS_FIELD: Final = "paths"  # the keys of the paths that a photo lies at or below
@@ -44,12 +43,22 @@ WRITTEN_FIELDS: Final[Mapping[str, str]] = {**VALUE_FIELDS, **COMMON_FIELDS}
 BETWEEN: Final = "\x1f"  # the word before the first value of such a field, between two and after the last
 
 
-class IndexLocked(Exception):
-    """Another program is writing to the index."""
-
-
 class NoIndex(Exception):
     """The folder holds no index, or none any more."""
+
+
+class ColumnPart(NamedTuple):
+    """What one segment, of ``size`` documents from ``first`` on, holds of a stem: in which of its documents it stands
+    (``rows``, ascending, from 0), and of each the code of how often in each text field, which ``tallies`` have."""
+
+    first: int
+    size: int
+    rows: NDArray[np.uint16]
+    codes: Codes
+    tallies: Tallies
+
+
+Column = list[ColumnPart]
 
 
 class IndexReader(Protocol):
@@ -66,66 +75,34 @@ class IndexReader(Protocol):
     def documents(self) -> Ids:
         """Return the numbers of the documents that are not deleted, ascending."""
 
+    def living(self) -> NDArray[np.bool_] | None:
+        """Return which documents are not deleted; ``None`` when all are there."""
+
     def photo_ids(self) -> NDArray[np.int64]:
         """Return the photo of each document; 0 for deleted ones."""
+
+    def column(self, word: str) -> Column:
+        """Return the documents that hold a stem in any text field, and how often in each; not deleted ones."""
 
     def postings(self, field: str, word: str) -> tuple[Ids, Frequencies]:
         """Return the documents that hold a word in a field, ascending, and how often each does."""
 
-    def adjacent(self, field: str, places: Sequence[Sequence[str]]) -> Ids:
-        """Return the documents, ascending, where words follow one another: at each place any one of those given."""
+    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
+        """Return for each field the documents, ascending, where words follow one another in it: at each place any one
+        of those given. The fields are text fields, or one other; those without such documents are left out."""
 
     def with_prefix(self, field: str, prefix: str) -> Iterator[str]:
         """Yield the words of a field that begin with ``prefix``; one of several segments may come several times."""
 
     def within(self, field: str, word: str, distance: int, *, prefix: int = 0) -> Iterator[str]:
         """Yield the words of a field at most ``distance`` insertions, deletions or substitutions from ``word``, none of
-        them in its first ``prefix`` letters."""
+        them in its first ``prefix`` letters; one of several segments may come several times."""
 
-    def frequency(self, field: str, word: str) -> int:
-        """Return in how many documents a word stands, deleted ones included."""
+    def form_count(self, form: str) -> int:
+        """Return in how many documents an unstemmed word stands, deleted ones included."""
 
-    def in_range(self, field: str, first: int, last: int) -> Ids:
-        """Return the documents whose number in ``field`` is from ``first`` to ``last``, both included."""
+    def in_range(self, field: str, first: int, last: int) -> NDArray[np.bool_]:
+        """Return which documents have a number in ``field`` from ``first`` to ``last``, both included."""
 
     def close(self) -> None:
         """Close the files."""
-
-
-class IndexWriter(Protocol):
-    """One commit in the making."""
-
-    def delete(self, photo_ids: Sequence[int]) -> None:
-        """Delete the documents of these photos."""
-
-    def add(self, fields: Mapping[str, Any]) -> None:
-        """Add a document: text fields as a list of places, each with its words; others as text or number."""
-
-    def merge(self) -> None:
-        """Merge all segments into one with this commit."""
-
-
-class OpenIndex(Protocol):
-    """An index in a folder."""
-
-    def commit(self) -> int:
-        """Return the number of the last commit."""
-
-    def reader(self) -> IndexReader:
-        """Return a reader of the last commit."""
-
-
-class Engine(Protocol):
-    """A library that keeps full-text indexes."""
-
-    def create(self, folder: Path) -> None:
-        """Create an empty index."""
-
-    def open(self, folder: Path) -> OpenIndex:
-        """Open an index. Raises NoIndex or FileNotFoundError, or anything for a damaged one."""
-
-    def writer(self, folder: Path, memory: int, timeout: float) -> AbstractContextManager[IndexWriter]:
-        """Return a writer that commits at the end of its block, or leaves the index as it was when the block raises.
-
-        It keeps up to ``memory`` MiB of postings before they go to disk. Raises IndexLocked after ``timeout`` seconds.
-        """

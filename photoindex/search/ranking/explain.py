@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -34,11 +34,11 @@ class Evidence(NamedTuple):
     values: Values
     keys: NDArray[Any] | None = None
 
-    def at(self, documents: Ids) -> tuple[Ids, Scores]:
-        """(places in ``documents`` that it speaks for, and its values there)."""
+    def given(self, documents: Ids) -> Iterator[tuple[str, str, Ids, Scores]]:
+        """Yield the layer, the word, the places in ``documents`` that it speaks for, and its values there."""
         wanted = documents if self.keys is None else self.keys[documents]
         met, places = locate(self.ids, wanted)
-        return met, self.values[places]
+        yield self.layer, self.word, met, self.values[places]
 
 
 def locate(ids: NDArray[Any], wanted: NDArray[Any]) -> tuple[Ids, Ids]:
@@ -49,12 +49,28 @@ def locate(ids: NDArray[Any], wanted: NDArray[Any]) -> tuple[Ids, Ids]:
     return met, places[met]
 
 
+def place_in(rows: NDArray[Any], first: int, size: int, documents: Ids) -> tuple[Ids, Ids]:
+    """Return which of the documents are among the ``rows`` of a segment, and their places there."""
+    here = np.flatnonzero((documents >= first) & (documents < first + size))
+    if not here.size:
+        return here, here
+    met, places = locate(rows, documents[here] - first)
+    return here[met], places
+
+
+class Speaks(Protocol):
+    """Evidence of any kind."""
+
+    def given(self, documents: Ids) -> Iterator[tuple[str, str, Ids, Scores]]:
+        """Yield the layer, the word, the places in ``documents`` that it speaks for, and its values there."""
+
+
 class Ground(NamedTuple):
     """What one clause of a query gave: its ``scores`` by document, the ``evidence`` that shares them, and the
     ``factors``, by document, that they were multiplied with further up."""
 
-    scores: Scores
-    evidence: Sequence[Evidence]
+    scores: Values
+    evidence: Sequence[Speaks]
     factors: list[NDArray[Any]]
 
 
@@ -63,14 +79,18 @@ class Account:
 
     def __init__(self) -> None:
         self.grounds: list[Ground] = []
-        self._noted: list[Evidence] = []  # of the clause that is being answered
+        self._noted: list[Speaks] = []  # of the clause that is being answered
 
     def note(self, layer: str, word: str, ids: NDArray[Any], values: Values, keys: NDArray[Any] | None = None) -> None:
         """Record evidence for the clause whose account is closed next."""
         if ids.size:
             self._noted.append(Evidence(layer, word, ids, values, keys))
 
-    def close(self, scores: Scores) -> None:
+    def add(self, evidence: Speaks) -> None:
+        """Record evidence for the clause whose account is closed next."""
+        self._noted.append(evidence)
+
+    def close(self, scores: Values) -> None:
         """Close the account of a clause that gave these scores, by document."""
         if self._noted:
             self.grounds.append(Ground(scores, self._noted, []))
@@ -94,12 +114,12 @@ def reasons(
         share = ground.scores[documents]
         for factor in ground.factors:
             share = share * factor[documents]
-        met = [(evidence, *evidence.at(documents)) for evidence in ground.evidence]
+        met = [one for evidence in ground.evidence for one in evidence.given(documents)]
         total = np.zeros(len(documents), np.float32)
-        for _, places, values in met:
+        for _, _, places, values in met:
             total[places] += values
-        for evidence, places, values in met:
-            key = evidence.layer, word_of(evidence.word)
+        for layer, word, places, values in met:
+            key = layer, word_of(word)
             weights = share[places] * values / total[places]
             for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
                 if weight > 0:

@@ -1,7 +1,7 @@
 """Which photos answer a parsed query, and how well: set logic and BM25F over the postings of the index.
 
-Whoosh scores a word in five fields as five words, so that one word found everywhere outranks two words found once. Here
-the fields of a photo are added up first and the sum then saturates, as in Robertson and Zaragoza, "The Probabilistic
+A word in five fields scored as five words would let one word found everywhere outrank two words found once. Here the
+fields of a photo are added up first and the sum then saturates, as in Robertson and Zaragoza, "The Probabilistic
 Relevance Framework: BM25 and Beyond" (2009), section 3.6, with b = 0: captions are one sentence each, and the length of
 a sentence says little about what it is about. For a word w and a photo p:
 
@@ -72,13 +72,24 @@ from photoindex.search.ranking.explain import Account, Ground
 from photoindex.search.ranking.postings import Postings
 from photoindex.search.ranking.spellings import Spellings
 from photoindex.search.ranking.term_scores import TermScorer
-from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
+from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
+from photoindex.search.ranking.word_scores import (
+    StemEvidence,
+    Weighed,
+    WordScores,
+    better,
+    idf,
+    of_documents,
+    scored,
+    weigh,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.fulltext.reader import IndexReader
     from photoindex.search.ranking.explain import Ids, Scores, Values
+    from photoindex.search.ranking.word_scores import Stems
 
     Mask = NDArray[np.bool_]
 
@@ -162,7 +173,11 @@ class Matcher:
 
     def form_count(self, form: str) -> int:
         """Return in how many documents a folded, unstemmed word stands, removed photos included."""
-        return self._reader.frequency(FORMS_FIELD, form)
+        return self._reader.form_count(form)
+
+    def carried(self, fact: str) -> bool:
+        """Return whether any photo carries a fact."""
+        return self._postings.of(HAS_FIELD, fact)[0].size > 0
 
     def word_of(self, stems: str) -> str:
         """Return the word, or words, to show for what is indexed."""
@@ -177,14 +192,13 @@ class Matcher:
         first = len(self._account.grounds)
         self._spellings.add(run.neighbours)
         if run.wanted:
-            found = np.zeros(self._size, np.int16)
+            found = np.zeros(self._size, np.uint8)
             for node in run.wanted:
-                part = self.find(node)
-                scores += part.scores
-                found += part.mask
-            coordination = 1 - self._ranking.coordination * (1 - found / len(run.wanted))
-            scores *= coordination
-            self._account.multiply(first, coordination)
+                self._add(node, scores, found)
+            if len(run.wanted) > 1:
+                coordination = self._coordination(found, len(run.wanted))
+                scores *= coordination
+                self._account.multiply(first, coordination)
             mask = found > 0
             if self._terms is not None and not self._excluding:
                 shown, added = self._terms.score(run)
@@ -201,10 +215,26 @@ class Matcher:
             mask &= ~self.find(node).mask
         self._excluding = kept
         self._account.multiply(first, mask)
-        scores = np.where(mask, scores, np.float32(0))
+        scores *= mask
         if run.files and not self._excluding and self._ranking.fields.get(NAMES_LAYER):
             scores += self._named(run.files, mask, scores)
         return Answer(mask, scores)
+
+    def _add(self, node: Node, scores: Scores, found: NDArray[np.uint8]) -> None:
+        """Add what answers a wanted clause to the scores of a run, and one to how many of its clauses were found."""
+        if isinstance(node, Word):
+            self._word_scores(self._meanings(node), node.field, self._spellings.of(node)).add_to(scores, found)
+        else:
+            part = self.find(node)
+            scores += part.scores
+            found += part.mask
+
+    def _coordination(self, found: NDArray[np.uint8], asked: int) -> Scores:
+        """Return what the scores of documents count in which so many of the clauses of a run were found."""
+        factor: Scores = found.astype(np.float32)
+        factor *= np.float32(self._ranking.coordination / asked)
+        factor += np.float32(1 - self._ranking.coordination)
+        return factor
 
     def _named(self, keys: Iterable[str], mask: Mask, scores: Scores) -> Scores:
         """Return what puts photos whose file has one of these names before all others."""
@@ -251,40 +281,55 @@ class Matcher:
         return root
 
     def _find_words(self, stems: dict[str, float], field: str | None, split: Sequence[tuple[str, str]] = ()) -> Answer:
-        """Return the answer for one word of a query: ``stems`` stand for it, each with how much it counts; of those in
-        one field the best counts. It may also be ``split``, two words next to each other."""
-        x = self._weigh(stems, field, note=True)
-        for halves in split:
-            for name in self._searched(field):
-                ids = self._reader.adjacent(name, [[self._stem(half)] for half in halves])
-                x[ids] = np.maximum(x[ids], self._ranking.fields[name])
-                self._note(name, " ".join(map(self._stem, halves)), ids, np.ones(ids.size, np.float32))
-        scores = self._scores(x)
-        own = {word: worth for word, worth in stems.items() if worth == 1}
-        if len(own) < len(stems):
-            scores = np.maximum(scores, self._scores(self._weigh(own, field, note=False)))
-        self._account.close(scores)
-        return Answer(x > 0, scores)
+        """Return the answer for one word of a query, see :meth:`_word_scores`."""
+        scores, found = np.zeros(self._size, np.float32), np.zeros(self._size, np.uint8)
+        self._word_scores(stems, field, split).add_to(scores, found)
+        return Answer(found > 0, scores)
 
-    def _weigh(self, stems: dict[str, float], field: str | None, *, note: bool) -> Scores:
-        """Return BM25F's x of every document."""
+    def _word_scores(
+        self, stems: Mapping[str, float], field: str | None, split: Sequence[tuple[str, str]] = ()
+    ) -> WordScores:
+        """Return the scores for one word of a query: ``stems`` stand for it, each with how much it counts; of those in
+        one field the best counts. It may also be ``split``, two words next to each other."""
+        searched = self._searched(field)
+        weights = tuple(self._ranking.fields[name] if name in searched else 0.0 for name in FIELD_WEIGHTS)
+        columns = [(word, worth, column) for word, worth in stems.items() if (column := self._postings.column(word))]
+        self._speak(columns, weights)
+        parts = weigh(columns, weights) if columns else []
+        for halves in split:
+            parts = self._with_halves(parts, halves, searched)
+        scores = scored(parts, self._reader.alive, self._ranking.saturation)
+        own = [each for each in columns if each[1] == 1]
+        if any(worth < 1 for worth in stems.values()) and own:
+            alone = scored(weigh(own, weights), self._reader.alive, self._ranking.saturation)
+            scores = better(scores, alone)
+        result = WordScores(scores)
+        self._account.close(result)
+        return result
+
+    def _speak(self, columns: Stems, weights: Sequence[float]) -> None:
+        """Record that stems speak for the documents of their columns."""
+        if not self._excluding:
+            named = enumerate(zip(FIELD_WEIGHTS, weights, strict=True))
+            by_slot = {slot: (name, weight) for slot, (name, weight) in named if weight}
+            for word, worth, column in columns:
+                self._account.add(StemEvidence(word, worth, column, by_slot))
+
+    def _with_halves(self, parts: list[Weighed], halves: tuple[str, str], searched: Sequence[str]) -> list[Weighed]:
+        """Return the documents of ``parts`` and those where two words follow one another, which count as one."""
+        found = self._adjacent(searched, [[self._stem(half)] for half in halves])
+        if not found:
+            return parts
         x = np.zeros(self._size, np.float32)
-        for name in self._searched(field):
-            best = np.zeros(self._size, np.float32) if len(stems) > 1 else x
-            for word, worth in stems.items():
-                ids, frequencies = self._postings.of(name, word)
-                if not ids.size:
-                    continue
-                value: Scores = np.float32(self._ranking.fields[name] * worth) * (1 + np.log(frequencies))
-                if best is x:
-                    x[ids] += value
-                else:
-                    best[ids] = np.maximum(best[ids], value)
-                if note:
-                    self._note(name, word, ids, value)
-            if best is not x:
-                x += best
-        return x
+        for first, size, rows, codes, here in parts:
+            x[first : first + size][rows] = here if codes is None else here.take(codes)
+        for name, ids in found.items():
+            x[ids] = np.maximum(x[ids], self._ranking.fields[name])
+            self._note(name, " ".join(map(self._stem, halves)), ids, np.ones(ids.size, np.float32))
+        return of_documents(x)
+
+    def _adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
+        return self._reader.adjacent(fields, places) if fields else {}
 
     def _searched(self, field: str | None) -> list[str]:
         """Return the fields of the index that a field of the query stands for; all of them without one."""
@@ -303,8 +348,7 @@ class Matcher:
         spellings = [(word, *others) for word, others in zip(phrase.words, also, strict=True)]
         places = [list(dict.fromkeys(map(self._stem, each))) for each in spellings]
         x = np.zeros(self._size, np.float32)
-        for name in self._searched(phrase.field):
-            ids = self._reader.adjacent(name, places)
+        for name, ids in self._adjacent(self._searched(phrase.field), places).items():
             x[ids] += self._ranking.fields[name]
             for words in dict.fromkeys(each[0] for each in places):
                 self._note(name, words, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
@@ -312,7 +356,9 @@ class Matcher:
 
     def _find_value(self, node: Value) -> Answer:
         places = [((BETWEEN,) if node.whole else ()), *node.places, ((BETWEEN,) if node.whole else ())]
-        ids = self._reader.adjacent(WRITTEN_FIELDS[node.field], [place for place in places if place])
+        written = WRITTEN_FIELDS[node.field]
+        found = self._reader.adjacent([written], [place for place in places if place])
+        ids = found.get(written, np.zeros(0, np.intp))
         x = np.zeros(self._size, np.float32)
         x[ids] = weight = self._ranking.fields.get(node.field, 0.0) or 1.0
         self._note(node.field, " ".join(place[0] for place in node.places), ids, np.full(ids.size, weight, np.float32))
@@ -347,9 +393,9 @@ class Matcher:
         elif isinstance(node, Taken):
             first = node.first.toordinal() if node.first else 0
             last = node.last.toordinal() if node.last else numbers.MOST
-            mask[self._reader.in_range(TAKEN_FIELD, first, last)] = True
+            mask = self._reader.in_range(TAKEN_FIELD, first, last)
         elif (low := max(node.low, 0)) <= (high := min(node.high, numbers.MOST)):
-            mask[self._reader.in_range(node.field, low, high)] = True
+            mask = self._reader.in_range(node.field, low, high)
         return Answer(mask, np.zeros(self._size, np.float32))
 
     def _scored(self, x: Scores) -> Answer:
@@ -360,10 +406,8 @@ class Matcher:
 
     def _scores(self, x: Scores) -> Scores:
         """Return BM25F's scores for one word of a query; its idf is of the documents where x is above 0."""
-        holders = int(np.count_nonzero(x))
-        idf = np.log(1 + (self._reader.alive - holders + 0.5) / (holders + 0.5))
-        k1 = self._ranking.saturation
-        return np.asarray(idf * (k1 + 1) * x / (k1 + x), np.float32)
+        factor = np.float32(idf(self._reader.alive, int(np.count_nonzero(x))) * (self._ranking.saturation + 1))
+        return np.asarray(factor * x / (np.float32(self._ranking.saturation) + x), np.float32)
 
     # ---- keeping account of why ------------------------------------------------------------------
 

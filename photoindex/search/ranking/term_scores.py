@@ -11,8 +11,8 @@ impact that the model's surest photo has: a person's correction is not outvoted 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -27,9 +27,22 @@ if TYPE_CHECKING:
     from photoindex.search.ranking.explain import Account, Ids, Scores
     from photoindex.search.ranking.postings import Postings
     from photoindex.search.ranking.weights import Ranking
-    from photoindex.search.terms.matrix import Column
+    from photoindex.search.terms.matrix import Column, Part
 
     Mask = NDArray[np.bool_]
+
+
+class TermEvidence(NamedTuple):
+    """A term speaks for the photos of a part of its column."""
+
+    term: str
+    part: Part
+    row_of_document: NDArray[np.intp]
+
+    def given(self, documents: Ids) -> Iterator[tuple[str, str, Ids, Scores]]:
+        """Yield the layer, the term, the places in ``documents`` that it speaks for, and its impacts there."""
+        met, impacts = self.part.at(self.row_of_document[documents])
+        yield TERMS_LAYER, self.term, met, impacts
 
 
 class TermScorer:
@@ -50,13 +63,13 @@ class TermScorer:
             counted = self._counted(term, self._ranking.terms_pairs if " " in term else 1.0)
             for part in counted:
                 part.add_to(by_row)
-                self._account.note(TERMS_LAYER, term, part.rows, part, terms.row_of_document)
+                self._account.add(TermEvidence(term, part, terms.row_of_document))
             if counted:
                 lifts.append(self._lift_people(term, counted))
         for term, stand_ins in stand_ins_of_run(run).items():
             if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
                 by_row[:-1] += self._stand_in(stand_ins)
-        scores = by_row.take(terms.row_of_document, mode="wrap")  # -1 is the last; unchecked, it takes two thirds
+        scores = terms.by_document(by_row)
         for holders, lift in lifts:
             scores[holders] += lift
         floor = max(self._ranking.terms_floor * len(run.wanted), np.finfo(np.float32).tiny)
@@ -98,5 +111,5 @@ class TermScorer:
         for term, weight in stand_ins.items():
             for part in self._counted(term, min(weight * self._ranking.synonyms, 1.0)):
                 best[part.rows] = np.maximum(best[part.rows], part.impacts())
-                self._account.note(TERMS_LAYER, term, part.rows, part, self._terms.row_of_document)
+                self._account.add(TermEvidence(term, part, self._terms.row_of_document))
         return best

@@ -18,9 +18,9 @@ def find_visible(matcher: Matcher, node: Node) -> Answer:
     answer = matcher.find(node)
     if asks_for_hidden(node):
         return answer
-    hidden = matcher.find(_HIDDEN).mask
-    if not hidden.any():
+    if not matcher.carried(HIDDEN):
         return answer
+    hidden = matcher.find(_HIDDEN).mask
     mask = answer.mask & ~hidden
     return Answer(mask, np.where(mask, answer.scores, np.float32(0)))
 

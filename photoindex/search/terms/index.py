@@ -7,7 +7,7 @@ writer rebuilds the matrix when they are many. So every committed vector is sear
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -24,10 +24,10 @@ from photoindex.catalogue.fast_queries import (
     vocabularies,
 )
 from photoindex.catalogue.raw_sql import Asker
+from photoindex.search.checked_file import DamagedFile
 from photoindex.search.terms import matrix_file
 from photoindex.search.terms.matrix import (
     Columns,
-    DamagedMatrix,
     Similar,
     Stamp,
     TermMatrix,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from photoindex.catalogue import term_vectors
     from photoindex.catalogue.fast_queries import Transaction
+    from photoindex.types import TermVocabulary, VectorBatch
 else:
     term_vectors = lazily("photoindex.catalogue.term_vectors")  # needs SQLAlchemy, which most searches go without
 
@@ -108,7 +109,7 @@ class TermIndex:
             try:
                 view = self._current()
                 return None if view is None else question(view)
-            except DamagedMatrix:
+            except DamagedFile:
                 # Damage shows when a column is first read. What is made here is in memory, and whole.
                 self._forget()
                 view = self._current(damaged=True)
@@ -155,10 +156,10 @@ class TermIndex:
             return build(Stamp(vector_state(asker).identity, 0), {}, lambda model: ())
         # In a transaction of its own, which may see more than the question's: that is no harm.
         with self._database.read() as connection:
-            matrix = _build(connection)
-        with suppress(OSError):  # a disk that refuses costs time with the next search, not an answer now
-            matrix_file.publish(matrix, self._folder)
-        return matrix
+            try:
+                return matrix_file.load(_publish(connection, self._folder))
+            except (OSError, DamagedFile):  # a disk that refuses costs memory now and time with the next search
+                return build(*_vectors(connection))
 
     def _delta(self, transaction: Transaction) -> TermMatrix:
         from photoindex.catalogue.term_encoding import vector_batch
@@ -177,9 +178,8 @@ def rebuild(database: Database, folder: Path) -> None:
     with database.read() as connection:
         if vector_state(connection).revision == 0:
             return
-        matrix = _build(connection)
-    with suppress(OSError):
-        matrix_file.publish(matrix, folder)
+        with suppress(OSError):
+            _publish(connection, folder)
 
 
 def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
@@ -223,7 +223,14 @@ def compare(database: Database, folder: Path) -> MatrixAgreement:
     return MatrixAgreement(len(expected), True, len(changed), known - changed == expected - changed)
 
 
-def _build(connection: Connection) -> TermMatrix:
+def _publish(connection: Connection, folder: Path) -> Path:
+    """Write the matrix of all vectors, a block at a time. Raises OSError."""
+    return matrix_file.publish_vectors(*_vectors(connection), folder)
+
+
+def _vectors(
+    connection: Connection,
+) -> tuple[Stamp, Mapping[int, TermVocabulary], Callable[[int], Iterator[VectorBatch]]]:
     state = vector_state(connection)
     stamp = Stamp(state.identity, state.revision)
-    return build(stamp, vocabularies(connection), lambda model: term_vectors.vectors_of_model(connection, model))
+    return stamp, vocabularies(connection), lambda model: term_vectors.vectors_of_model(connection, model)

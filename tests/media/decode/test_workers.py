@@ -63,7 +63,7 @@ def misbehave(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
 
 def report_process(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     """Not a photo but what the worker knows: its process, its niceness and the heavy modules it has imported."""
-    heavy = [name for name in ("torch", "sqlalchemy", "whoosh", "click", "photoindex.library") if name in sys.modules]
+    heavy = [name for name in ("torch", "sqlalchemy", "click", "photoindex.library") if name in sys.modules]
     photo = decode_photo(path, size, max_pixels)
     nice = os.nice(0) if hasattr(os, "nice") else None
     return replace(photo, facts=replace(photo.facts, camera=str(os.getpid()), lens=f"{nice} {heavy}"))

@@ -61,7 +61,7 @@ class FakeTerms:
             # The last row is of a photo that another row speaks for: nothing it says counts.
             impacts = [*(photos[ids[row]][term] for row in rows), 99.0]
             curve, levels = np.unique(np.array(impacts, np.float32), return_inverse=True)
-            self.by_term[term] = (Part(np.array([*rows, len(ids)], np.uint32), levels.astype(np.uint8), curve),)
+            self.by_term[term] = (Part(((0, np.array([*rows, len(ids)], np.uint16), levels.astype(np.uint8)),), curve),)
         self.asked: list[str] = []
 
     def columns(self, terms: Sequence[str]) -> Columns:

@@ -341,6 +341,7 @@ def test_numbers_stay_in_their_types(index: TermIndex, database: Database) -> No
     found = index.columns(["dog"])
     assert found is not None
     (part,) = found.by_term["dog"]
-    assert (found.photo_ids.dtype, part.rows.dtype, part.levels.dtype) == (np.int64, np.uint32, np.uint8)
+    ((_, rows, levels),) = part.blocks
+    assert (found.photo_ids.dtype, rows.dtype, levels.dtype) == (np.int64, np.uint16, np.uint8)
     for each in (part, part.raised(0.7, 0.5)):
-        assert each.impacts().dtype == each[np.zeros(1, np.intp)].dtype == np.float32
+        assert each.impacts().dtype == each.at(np.zeros(1, np.intp))[1].dtype == np.float32

@@ -114,7 +114,7 @@ class TestMatrix:
         )
         found = build(STAMP, {1: vocabulary}, lambda _: [wrong])
         assert column(found, "dog") == {1: 5.0, 2: 7.0}
-        assert len(found.rows) == 2
+        assert len(found.blocks[0].rows.all()) == 2
 
     def test_no_vectors_make_an_empty_matrix(self) -> None:
         assert len(build(STAMP, {}, lambda _: [])) == 0

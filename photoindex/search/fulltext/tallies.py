@@ -1,0 +1,89 @@
+"""How often a word stands in each field: few different counts in a segment, so an entry is the number of one of them.
+
+With BM25F at b = 0 all that a word gives a photo follows from these counts, so a score is one look into a table with a
+place for each, whatever the weights are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from photoindex.search.fulltext.spaces import MOST_OWN, MOST_TEXT, OWN_SLOT, SLOTS, TEXT_BITS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Codes = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
+
+
+class Tallies:
+    """The different counts of a segment: (C, SLOTS), packed as one number each."""
+
+    def __init__(self, packed: NDArray[np.uint64]) -> None:
+        shifts = np.arange(OWN_SLOT, dtype=np.uint64) * np.uint64(TEXT_BITS)
+        text = (packed[:, None] >> shifts) & np.uint64(MOST_TEXT)
+        own = packed >> np.uint64(TEXT_BITS * OWN_SLOT)
+        self.counts: NDArray[np.int64] = np.concatenate([text, own[:, None]], axis=1).astype(np.int64)
+        self.totals: NDArray[np.int64] = self.counts.sum(axis=1)  # how many places an entry has
+        self._before = np.cumsum(self.counts, axis=1) - self.counts
+        self._worths: NDArray[np.float32] | None = None
+        self._weighed: dict[tuple[float, ...], NDArray[np.float32]] = {}
+        self._all_weigh: dict[tuple[float, ...], bool] = {}
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def before(self, slot: int) -> NDArray[np.int64]:
+        """Return how many of an entry's places are in the fields before that of ``slot``."""
+        return self._before[:, slot]
+
+    def has(self, slot: int) -> bool:
+        """Return whether any word stands in the field of ``slot``."""
+        return bool(self.counts[:, slot].any())
+
+    def all_weigh(self, weights: Sequence[float]) -> bool:
+        """Return whether with these weights every entry of a stem has an x above 0."""
+        key = tuple(weights)
+        if key not in self._all_weigh:
+            in_text = self.counts[:, :OWN_SLOT].any(axis=1)
+            self._all_weigh[key] = bool((self.weighed(key)[in_text] > 0).all())
+        return self._all_weigh[key]
+
+    def worths(self) -> NDArray[np.float32]:
+        """Return what BM25F makes of the counts, before weights: 1 + ln tf, and 0 for none. (C, SLOTS)"""
+        if self._worths is None:
+            logs = 1 + np.log(np.maximum(self.counts, 1).astype(np.float32))
+            self._worths = np.where(self.counts > 0, logs, np.float32(0)).astype(np.float32)
+        return self._worths
+
+    def weighed(self, weights: Sequence[float]) -> NDArray[np.float32]:
+        """Return BM25F's x of each of the counts, with a weight for each text field. (C,)"""
+        key = tuple(weights)
+        if key not in self._weighed:
+            x = np.zeros(len(self), np.float32)
+            for slot, weight in enumerate(key):
+                if weight:
+                    x += np.float32(weight) * self.worths()[:, slot]
+            self._weighed[key] = x
+        return self._weighed[key]
+
+
+def packed(slots: NDArray[np.uint8], counts: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the counts of one slot each, so that sums of them stand for several slots."""
+    shifted: NDArray[np.uint64] = counts.astype(np.uint64) << (slots.astype(np.uint64) * np.uint64(TEXT_BITS))
+    return shifted
+
+
+def most_in(slots: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return how often a word can be counted in each of these slots."""
+    limits = np.full(SLOTS, MOST_TEXT, np.int64)
+    limits[OWN_SLOT] = MOST_OWN
+    return limits[slots]
+
+
+def small(codes: NDArray[np.intp], count: int) -> Codes:
+    """Return codes below ``count`` in as few bytes as they need."""
+    return codes.astype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32)

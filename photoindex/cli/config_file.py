@@ -19,6 +19,7 @@ WIDTH = 100
 DESCRIPTIONS = {
     "data_dir": "Where the catalogue, the search index and this file are kept. A path on Windows in single quotes.",
     "model": "The captioning model: a shipped model's name (photoindex models list), or the folder of one of yours.",
+    "catalogue": "For many machines: the URL of a PostgreSQL database. Empty: a file in the data folder.",
     "device": "Where the model runs: auto (a GPU when there is one), cpu, cuda, mps.",
     "engine": "How the CPU runs the model: auto takes the fastest way that is installed, torch the reference.",
     "beam_width": "Captions considered at each word, 1 to 20; 1 is fastest, 3 is as good as more.",
@@ -31,6 +32,7 @@ DESCRIPTIONS = {
     "watch_mode": "How a watch learns of changes: events, polling, or auto: polling where events do not arrive.",
     "suspend_share": "When more than this share of a folder's photos vanishes at once (0 to 1), they are kept as away,",
     "suspend_photos": "if they are at least so many.",
+    "lease_seconds": "Seconds after which others may take photos that a worker claimed without a sign since.",
     "backup_days": "Days between two backups of the catalogue; 0: none but before upgrades.",
     "decode_workers": "Processes that decode photos; 0: one a core, four at most.",
     "decode_seconds": "A photo that takes longer to decode is given up.",

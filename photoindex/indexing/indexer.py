@@ -143,7 +143,7 @@ class Indexer:
     def job_due_in(self) -> float | None:
         """Return the seconds until the next job may be claimed, below zero when one may be; ``None`` without any."""
         due = self._pipeline.next_due()
-        return None if due is None else due.timestamp() - time.time()
+        return None if due is None else due.timestamp() - self._database.now().timestamp()
 
     def _work_off(
         self, attempt: Attempt, stop: threading.Event, between: Callable[[], None] | None, tally: Tally

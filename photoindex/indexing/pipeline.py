@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from photoindex.captioner import Captioner
@@ -37,7 +37,6 @@ from photoindex.media.decode import Decoder, Decoding, decode_photo, decode_with
 from photoindex.media.metadata.places import Gazetteer
 from photoindex.media.thumbnail_files import ThumbnailFiles
 from photoindex.search import FullText
-from photoindex.system.clock import utc_now
 from photoindex.system.paths import shown
 from photoindex.system.units import counted
 from photoindex.types import Progress, Tally
@@ -75,7 +74,7 @@ class Pipeline:
         settings: Settings,
         load: Callable[[Settings], Captioner],
         *,
-        now: Callable[[], datetime] = utc_now,
+        now: Callable[[], datetime] | None = None,
         throttle: Throttle | None = None,
         missing: MissingPhotos | None = None,
     ) -> None:
@@ -84,9 +83,11 @@ class Pipeline:
         self.notice: Callable[[str], None] = lambda _: None  # receives metadata that cannot be read, a line each
         self._database = database
         self._settings = settings
-        self._now = now
+        self._now = now or database.now
         self._throttle = throttle or Throttle(settings.max_rate)
-        self._claimer = Claimer(database, self.model_setting, self._throttle, lambda: self._now())
+        self._claimer = Claimer(
+            database, self.model_setting, self._throttle, lambda: self._now(), timedelta(seconds=settings.lease_seconds)
+        )
         self._clock = WorkClock()
         self._index = IndexSync(database, full_text, settings)
         self._model = HeldModel(load, settings, lambda line: self.notice(line))
@@ -311,16 +312,17 @@ class Pipeline:
         captioner = self.captioner
         info = captioner.info
         predictions = captioner.caption([result.decoded.pixels for result in batch])
-        with self._database.write() as connection:
-            if self._model_id is None:
+        if self._model_id is None:
+            with self._database.write() as connection:
                 self._model_id = photos.ensure_model(connection, info.identity, info.name, info.encoder, info.terms)
+        with self._database.write(exclusive=False) as connection:
             own, gone = save_results.sort_out(connection, batch)
             kept = own | gone
             saved = save_results.save_contents(connection, list(kept.values()), self._gazetteer)
             ids = dict(zip(kept, saved, strict=True))
             by_id = {ids[place]: predictions[place] for place in kept}
-            photos.save_predictions(connection, by_id, self._model_id, info.settings)
             save_results.link(connection, {ids[place]: result for place, result in own.items()})
+            photos.save_predictions(connection, by_id, self._model_id, info.settings)
             done = [hashed for result in own.values() for hashed in result.group]
             by_batch = save_results.count_by_batch(done)
             share = by_batch.total() / len(done) if done else 0.0

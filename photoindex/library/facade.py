@@ -14,7 +14,6 @@ from photoindex.config import load_settings
 from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo
 from photoindex.library.opened import OpenLibrary
-from photoindex.system.clock import utc_now
 from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, check_exists
 
@@ -75,8 +74,8 @@ class Library(OpenLibrary):
 
             indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice, check=check)
             report = indexer.index(places, stop, accept_missing=accept_missing)
-        days = self.settings.backup_days
-        if days and not stop.is_set() and not is_backed_up(self._database.path, days):
+        days, file = self.settings.backup_days, self._database.path
+        if days and file is not None and not stop.is_set() and not is_backed_up(file, days):
             from photoindex.catalogue.backups import DailyBackup
 
             DailyBackup(self._database, days, notice).make_when_due()
@@ -305,9 +304,10 @@ class Library(OpenLibrary):
 
     def retry_failures(self, *paths: Path | str) -> int:
         """Queue failed files again (all when none is named) for the next index or watch. Return how many."""
+        now = self._database.now()
         with self._database.write() as connection:
             chosen = details.file_ids_at(connection, map(Path, paths)) if paths else None
-            return jobs.retry_failures(connection, chosen, utc_now())
+            return jobs.retry_failures(connection, chosen, now)
 
     def ignore_failures(self, *paths: Path | str) -> int:
         """Stop reporting these files until they change. Return how many had failed."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.database import Database, open_catalogue
 from photoindex.config import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class OpenLibrary:
     def __init__(self, settings: Settings, load_captioner: Callable[[Settings], Captioner] | None = None) -> None:
         self.settings = settings
         self._load_captioner = load_captioner
-        self._database = Database.open(settings.catalogue_path)
+        self._database = open_catalogue(settings)
         self._pipeline: Pipeline | None = None
 
     def close(self) -> None:

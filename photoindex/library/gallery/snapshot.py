@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -217,9 +218,7 @@ class Snapshots:
             return revision, self._data_version()
 
     def _data_version(self) -> Any:
-        # It changes with every commit of another connection, and this connection commits nothing.
-        with self._database.ask() as asker:
-            return asker.ask("pragma data_version")
+        return self._database.commits()
 
 
 def read_snapshot(database: Database, revision: int) -> Snapshot:
@@ -289,6 +288,7 @@ def _numbers(values: Sequence[Any], kind: Any) -> NDArray[Any]:
     return np.array([value or 0 for value in values], kind)
 
 
-def _times(values: Sequence[str | None]) -> NDArray[np.datetime64]:
-    """Return SQLite's texts as times, to the second."""
-    return np.array([NEVER if value is None else value[:19].replace(" ", "T") for value in values], "datetime64[s]")
+def _times(values: Sequence[str | datetime | None]) -> NDArray[np.datetime64]:
+    """Return times as a driver has them, as texts or not, to the second."""
+    texts = (NEVER if value is None else str(value)[:19].replace(" ", "T") for value in values)
+    return np.array(list(texts), "datetime64[s]")

@@ -48,7 +48,7 @@ def sync(database: Database, full_text: FullText, settings: Settings) -> int:
                 if not full_text.needs_rebuild:
                     raise
                 return written + _rebuild(database, full_text, None)
-            with database.write() as connection:
+            with database.write(exclusive=False) as connection:
                 photos.clear_text_stale(connection, stale)
             written += len(stale)
 

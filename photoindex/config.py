@@ -47,6 +47,7 @@ class Settings:
     engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
     batch_size: int = 0  # 0: 64
+    claim: int = 0  # photos taken from the queue at once; 0: 64
     threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
@@ -245,7 +246,7 @@ def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
     if not 0 <= settings.suspend_share <= 1:
         raise _refused("suspend_share", settings.suspend_share, "choose 0 to 1", where)
     for name in (
-        "batch_size", "threads", "settle_seconds", "decode_workers", "backup_days", "thumbnail_megabytes",
+        "batch_size", "claim", "threads", "settle_seconds", "decode_workers", "backup_days", "thumbnail_megabytes",
     ):  # fmt: skip
         if getattr(settings, name) < 0:
             raise _refused(name, getattr(settings, name), "it cannot be negative", where)

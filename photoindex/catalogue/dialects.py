@@ -32,3 +32,15 @@ def now_of(connection: Connection) -> datetime:
         return utc_now()
     moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return moment
+
+
+def continue_numbers(connection: Connection, table: Table) -> None:
+    """Let the next row that is given a number have one above all, after rows were stored with theirs."""
+    key = table.primary_key.columns.values()[0]
+    if not is_shared(connection) or table.autoincrement_column is not key:
+        return
+    name = table.name
+    connection.exec_driver_sql(
+        f"select setval(pg_get_serial_sequence('{name}', '{key.name}'), greatest(max({key.name}), 1),"
+        f" max({key.name}) is not null) from {name}"
+    )

@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -152,16 +152,20 @@ def claim(
     *,
     untried: bool = False,
     lease: timedelta = LEASE,
+    roots: Collection[int] | None = None,
 ) -> list[Job]:
     """Claim up to ``limit`` due jobs of the highest priority, oldest first, for the time ``lease``. Call it in a write
     transaction; others may claim meanwhile.
 
     All have been tried equally often; those that were tried before come in smaller batches (the module says why), and
     not to a worker that has others at hand, which asks for ``untried`` ones: none are taken then until it has done
-    them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
+    them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken;
+    of ``roots``, by id, when they are given, only theirs are.
     """
     _take_back(connection, _has_run_out(now), now)
     due = and_(job.c.state == "queued", _is_due(now), _may_be_done(model))
+    if roots is not None:
+        due = and_(due, job.c.file_id.in_(select(file.c.id).where(file.c.root_id.in_(roots))))
     oldest = (job.c.priority, job.c.next_try_at, job.c.id)
     first = select(job.c.attempts).where(due).order_by(*oldest).limit(1)
     tried = connection.execute(first.with_for_update(skip_locked=True)).scalar()

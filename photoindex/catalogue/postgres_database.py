@@ -171,8 +171,14 @@ class PostgresDatabase(Database):
             yield connection
 
     def faults(self) -> list[str]:
-        """Return no fault: the server looks after its files; ``pg_amcheck`` examines them."""
-        return []
+        """Return indexes that are not valid and triggers of the change feed that are not there. The server looks after
+        its files; its ``pg_amcheck`` examines them."""
+        from photoindex.catalogue import postgres_feed
+
+        with self.read() as connection:
+            lost = [f"the trigger {name} is missing" for name in postgres_feed.missing(connection)]
+            invalid = "select indexrelid::regclass::text from pg_index where not indisvalid"
+            return lost + [f"the index {name} is not valid" for (name,) in connection.exec_driver_sql(invalid)]
 
     def revision(self) -> str | None:
         """Return the catalogue's migration; ``None`` for an empty database."""

@@ -93,14 +93,24 @@ def install(connection: Connection) -> None:
 
 def drop(connection: Connection) -> None:
     """Remove the triggers."""
+    for name, table in _present(connection):
+        connection.exec_driver_sql(f"drop trigger {name} on {table}")
+
+
+def missing(connection: Connection) -> list[str]:
+    """Return the names of triggers that should be there and are not."""
+    present = {name for name, _ in _present(connection)}
+    return [_PREFIX + name for name, _, _ in _triggers([]) if _PREFIX + name not in present]
+
+
+def _present(connection: Connection) -> list[tuple[str, str]]:
+    """(name, table) of each trigger of the feed."""
     rows = ask(
         connection,
         "select tgname, relname from pg_trigger join pg_class on pg_class.oid = tgrelid"
-        " where not tgisinternal and relnamespace = current_schema()::regnamespace",
+        " where not tgisinternal and relnamespace = (select oid from pg_namespace where nspname = current_schema())",
     )
-    for name, table in rows:
-        if name.startswith(_PREFIX):
-            connection.exec_driver_sql(f"drop trigger {name} on {table}")
+    return [(name, table) for name, table in rows if name.startswith(_PREFIX)]
 
 
 def _columns(connection: Connection, table: str) -> list[str]:

@@ -24,6 +24,7 @@ DESCRIPTIONS = {
     "engine": "How the CPU runs the model: auto takes the fastest way that is installed, torch the reference.",
     "beam_width": "Captions considered at each word, 1 to 20; 1 is fastest, 3 is as good as more.",
     "batch_size": "Photos captioned at once; 0 chooses by the device.",
+    "claim": "Photos taken from the queue at once; 0: 64.",
     "threads": "CPU threads the model may use; 0: as many as the engine thinks best.",
     "settle_seconds": "A file is taken when it has not changed for this long, so that none is read half-written.",
     "unload_seconds": "A watch lets go of the model after this long without work.",

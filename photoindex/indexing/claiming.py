@@ -22,13 +22,18 @@ class Claimer:
         model_setting: str,
         throttle: Throttle,
         now: Callable[[], datetime],
+        *,
         lease: timedelta = jobs.LEASE,
+        most: int = jobs.CLAIM,
+        reachable: Callable[[], set[int] | None] = lambda: None,
     ) -> None:
         self._database = database
         self._model_setting = model_setting
         self._throttle = throttle
         self._now = now
         self._lease = lease
+        self._most = most
+        self._reachable = reachable
         self._owner = jobs.owner_name()
         self._renewed_at = time.monotonic()
         self._owed: set[Job] = set()  # to be given back to the queue, which could not take them
@@ -37,18 +42,19 @@ class Claimer:
         """Return whether more jobs may be claimed beside these. Suspects stay alone, and a low rate claims little."""
         if not claimed:
             return True
-        slowed = self._throttle.batch_size(jobs.CLAIM) < jobs.CLAIM
-        return not (claimed.has_suspects or slowed) and len(claimed) <= jobs.CLAIM * 3 // 2
+        slowed = self._throttle.batch_size(self._most) < self._most
+        return not (claimed.has_suspects or slowed) and len(claimed) <= self._most * 3 // 2
 
     def claim(self, claimed: ClaimedJobs) -> list[Job]:
         """Claim due jobs and add them; return them."""
-        most = jobs.CLAIM // 2 if claimed else self._throttle.batch_size(jobs.CLAIM)
-        now = self._now()
+        most = self._most // 2 if claimed else self._throttle.batch_size(self._most)
+        now, roots = self._now(), self._reachable()
         with self._database.write(exclusive=False) as connection:
             batches.close(connection)
             new = jobs.claim(
-                connection, self._owner, most, now, self._model_setting, untried=len(claimed) > 0, lease=self._lease
-            )
+                connection, self._owner, most, now, self._model_setting, untried=len(claimed) > 0, lease=self._lease,
+                roots=roots,
+            )  # fmt: skip
         claimed.add(new)
         return new
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from photoindex.captioner import Captioner
 from photoindex.captioner.registry import model_setting
-from photoindex.catalogue import batches, photos
+from photoindex.catalogue import batches, jobs, photos
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, CaptionerFailed, CaptionerHung, PhotoError
@@ -64,19 +64,21 @@ class _Run:
 class Pipeline:
     """Works off the queue. One per process; it owns the decoder's workers and the captioner, both made when needed.
 
-    ``missing`` judges files that are gone; whoever else judges them in this process uses the same one.
+    ``missing`` judges files that are gone; whoever else judges them in this process uses the same one. Without a
+    ``full_text`` index none is kept. ``reachable`` returns the ids of the roots whose jobs it takes; ``None``: all.
     """
 
     def __init__(
         self,
         database: Database,
-        full_text: FullText,
+        full_text: FullText | None,
         settings: Settings,
         load: Callable[[Settings], Captioner],
         *,
         now: Callable[[], datetime] | None = None,
         throttle: Throttle | None = None,
         missing: MissingPhotos | None = None,
+        reachable: Callable[[], set[int] | None] = lambda: None,
     ) -> None:
         self.missing = missing or MissingPhotos(database, settings)
         self.model_setting = model_setting(settings)
@@ -86,8 +88,9 @@ class Pipeline:
         self._now = now or database.now
         self._throttle = throttle or Throttle(settings.max_rate)
         self._claimer = Claimer(
-            database, self.model_setting, self._throttle, lambda: self._now(), timedelta(seconds=settings.lease_seconds)
-        )
+            database, self.model_setting, self._throttle, lambda: self._now(),
+            lease=timedelta(seconds=settings.lease_seconds), most=settings.claim or jobs.CLAIM, reachable=reachable,
+        )  # fmt: skip
         self._clock = WorkClock()
         self._index = IndexSync(database, full_text, settings)
         self._model = HeldModel(load, settings, lambda line: self.notice(line))
@@ -138,11 +141,14 @@ class Pipeline:
         progress: Callable[[Progress], None] | None = None,
         between: Callable[[], None] | None = None,
         tally: Tally | None = None,
+        caption: bool = True,
+        refresh: bool = True,
     ) -> Tally:
         """Work off every job that is due, then bring the full-text index and the impact matrix up to date.
 
         ``stop`` ends the run after the photo in work; ``between`` is called before every batch of jobs is claimed.
-        What was done is added to ``tally`` at once, so that it is known even when the run fails.
+        What was done is added to ``tally`` at once, so that it is known even when the run fails. Without ``caption``
+        the queue is left to workers, and without ``refresh`` no metadata are read again.
 
         Raises :class:`CatalogueError`, :class:`FullTextError` or :class:`CaptionerCrashed`; the next run continues
         where this one was. An index that cannot be written keeps no photo from being captioned: it raises at the end.
@@ -153,10 +159,13 @@ class Pipeline:
         self._problems = 0
         self._claimer.take_back_dead()
         # First, as it is cheap: dates must not wait behind captions.
-        self._refresh(tally, stop, progress, between)
+        if refresh:
+            self._refresh(tally, stop, progress, between)
         while True:
-            while self._work(tally, stop, progress, between):
+            while caption and self._work(tally, stop, progress, between):
                 pass
+            if not refresh:
+                break
             self._refresh(tally, stop, progress, between)  # copies that have sidecars of their own
             if not self._read_older(tally, stop, progress, between):
                 break

@@ -54,11 +54,13 @@ class Library(OpenLibrary):
         notice: Callable[[str], None] = lambda _: None,
         stop: threading.Event | None = None,
         accept_missing: bool = False,
+        queue_only: bool = False,
     ) -> IndexReport:
         """Bring the library up to date with these folders or files, once.
 
         ``stop`` ends it early without losing work. ``accept_missing``: take what is gone as removed, however much it
-        is; without it the photos of a folder that lost most of them at once are kept. Raises :class:`FolderError`
+        is; without it the photos of a folder that lost most of them at once are kept. ``queue_only``: leave new photos
+        in the queue, for workers. Raises :class:`FolderError`
         for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
         :meth:`failures`.
         """
@@ -73,7 +75,7 @@ class Library(OpenLibrary):
             from photoindex.indexing.indexer import Indexer
 
             indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice, check=check)
-            report = indexer.index(places, stop, accept_missing=accept_missing)
+            report = indexer.index(places, stop, accept_missing=accept_missing, caption=not queue_only)
         days, file = self.settings.backup_days, self._database.path
         if days and file is not None and not stop.is_set() and not is_backed_up(file, days):
             from photoindex.catalogue.backups import DailyBackup
@@ -362,6 +364,32 @@ class Library(OpenLibrary):
     ) -> Tally:
         """Caption what is queued and due, without looking at the folders."""
         return self._pipe().run(stop=stop, progress=progress)
+
+    def work_until(
+        self,
+        stop: threading.Event,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+        worked: Callable[[Tally], None] = lambda _: None,
+    ) -> Tally:
+        """Caption what is queued, by whichever process, until ``stop`` is set; return what was done.
+
+        No folder is compared and no index is kept. ``worked`` is called after each piece of work. Raises
+        :class:`CatalogueError` for what does not pass, such as an upgrade of the catalogue.
+        """
+        from photoindex.indexing.worker import NoJudge, ReachableRoots, Worker
+
+        self._database.check_writable()
+        judge = NoJudge(self._database, self.settings) if self._database.is_shared else None
+        reachable = ReachableRoots(self._database)
+        index = None if self._database.is_shared else self._text()
+        assert self._pipeline is None, "a library that captions otherwise is no worker"
+        self._pipeline = self._new_pipeline(index, captioning.start_captioner, missing=judge, reachable=reachable)
+        worker = Worker(
+            self._database, self._pipeline, self.settings.unload_seconds, stop, report=progress, notice=notice
+        )
+        return worker.run(worked)
 
     # Inside
 

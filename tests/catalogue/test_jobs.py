@@ -32,6 +32,8 @@ from photoindex.errors import DamagedPhoto, PhotoError, UnreadablePhoto
 from photoindex.types import Failure
 from tests.support import NOW, add_files, add_photo, run_thread, scanned
 
+ON_BOTH = False
+
 LATER = NOW + timedelta(days=1)
 ELSEWHERE = "another-machine:1:aa"
 
@@ -156,6 +158,7 @@ def test_a_renewed_lease_runs_on(database: Database, file_id: int) -> None:
     assert claim(database, now=NOW + LEASE + timedelta(seconds=1)) == []
 
 
+@pytest.mark.sqlite
 def test_the_jobs_of_a_dead_process_are_taken_back_at_once(database: Database, file_id: int, dead_owner: str) -> None:
     begin(database, dead_owner)
     assert take_back(database) == 1
@@ -171,6 +174,7 @@ def test_the_jobs_of_the_living_and_of_other_machines_are_left_alone(database: D
     assert counts(database) == {"running": 3}
 
 
+@pytest.mark.sqlite
 def test_an_earlier_process_with_our_own_id_counts_as_dead(database: Database, file_id: int) -> None:
     claim(database, f"{socket.gethostname()}:{os.getpid()}:00000000")
     assert take_back(database) == 1

@@ -14,6 +14,8 @@ from photoindex.catalogue.schema import caption
 from photoindex.types import Candidate, Label, Photo, PhotoFacts, Prediction
 from tests.support import add_files, add_photo
 
+ON_BOTH = False
+
 
 @pytest.fixture
 def photo_id(database: Database, album: Path) -> int:

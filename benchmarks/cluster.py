@@ -195,7 +195,7 @@ def kills(server: postgres.Server, folder: Path, album: Path, photos: int, worke
                 kill(running[slot])
                 running[slot] = start_worker(folder / f"k{slot}", url, ready=False)
             if number < restarts:
-                server.kill()
+                server.crash()
                 server.start()
         until_done(url, photos)
         once, more, none, left = counts(url)
@@ -225,8 +225,8 @@ def paused(server: postgres.Server, folder: Path, album: Path, photos: int) -> N
                 select(func.count()).select_from(caption).where(caption.c.text.like("%tile"), caption.c.rank == 0)
             ).scalar_one()
         end([held, other])
-    print(f"a worker stopped for longer than its lease: {late - before} late captions stored; {once} once, {more} twice, "
-          f"{none} lost, {left} jobs left", flush=True)  # fmt: skip
+    done = f"{once} once, {more} twice, {none} lost, {left} jobs left"
+    print(f"a worker stopped for longer than its lease: {late - before} late captions stored; {done}", flush=True)
 
 
 def jobs_running(url: str) -> int:
@@ -262,7 +262,10 @@ def main() -> None:
     parser.add_argument("--only", help="captions, claims, kills, paused or joining")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores; the captioner waits {WAIT * 1000:.0f} ms a photo; lease {LEASE:.0f} s")
-    with tempfile.TemporaryDirectory() as place, postgres.server(fsync="on") as server:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        postgres.server(fsync="on", recovery_init_sync_method="syncfs") as server,
+    ):
         folder, album = Path(place), Path(place, "album")
         for number in range(options.photos):
             make_photo(album / f"{number}.jpg", random.Random(number).choice(["red", "green", "blue"]))

@@ -80,10 +80,13 @@ def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
 
 
 @pytest.fixture
-def catalogue(request: pytest.FixtureRequest) -> str:
-    """The setting ``catalogue`` of the tests' libraries."""
-    kind = getattr(request, "param", "sqlite")
-    return "" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+def catalogue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The setting ``catalogue`` of the tests' libraries, and of the commands that they run."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    url: str = request.getfixturevalue("postgres_url")
+    monkeypatch.setenv("PHOTOINDEX_CATALOGUE", url)
+    return url
 
 
 @pytest.fixture

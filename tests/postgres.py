@@ -87,14 +87,12 @@ class Server:
             "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname <> ''"
         )
 
-    def kill(self) -> None:
-        """Kill the server and all its processes, as a loss of power would end them."""
-        pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, 9)
+    def crash(self) -> None:
+        """End the server and all its sessions without a checkpoint: when it starts, it recovers from its log."""
         control(self.folder, "-m", "immediate", "stop")
 
     def start(self) -> None:
-        """Start it again after :meth:`kill`."""
+        """Start it again after :meth:`crash`."""
         control(self.folder, "-w", "-t", "60", "start")
 
     def _run(self, sql: str) -> None:

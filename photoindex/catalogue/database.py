@@ -6,8 +6,8 @@ A catalogue at a path is SQLite's (:mod:`.sqlite_database`), one at a URL is Pos
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,6 +120,15 @@ class Database(ABC):
     @abstractmethod
     def commits(self) -> object:
         """Return what differs after every change that another connection commits."""
+
+    @contextmanager
+    def sole_comparer(self, folders: Iterable[Path]) -> Iterator[None]:
+        """Hold the right to compare folders, against processes of other machines, for the block.
+
+        Raises :class:`FolderError` when another process has one of them. A catalogue of one machine grants it always:
+        watches of one machine keep files for that.
+        """
+        yield
 
     @abstractmethod
     def backup(self, destination: Path) -> None:

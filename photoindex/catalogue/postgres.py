@@ -21,6 +21,7 @@ CONNECT_SECONDS: Final = 10
 # A process that stops in the middle of a transaction holds up those that wait for it: the server ends its session.
 IDLE_SECONDS: Final = {"shared": 60, "exclusive": 600}
 LOCK: Final = 0x70686F746F  # of exclusive and shared writes; such locks are each database's own
+COMPARER_LOCK: Final = 0x70686F74  # with a second number, of the folder; keys of two parts are apart from the others
 UPGRADE_LOCK: Final = LOCK + 1
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 

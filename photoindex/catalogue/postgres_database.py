@@ -7,9 +7,11 @@ itself: the others would be in the middle of their work.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from photoindex.catalogue import migration
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.postgres import UPGRADE_LOCK, connect, make_engine, with_driver_parameters
+from photoindex.catalogue.fast_queries import list_roots
+from photoindex.catalogue.postgres import COMPARER_LOCK, UPGRADE_LOCK, connect, make_engine, with_driver_parameters
 from photoindex.catalogue.postgres_errors import explained
 from photoindex.catalogue.raw_sql import Asker, Rows
-from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly
+from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly, FolderError
+from photoindex.system.paths import root_of, shown
 from photoindex.system.urls import without_password
 
 if TYPE_CHECKING:
@@ -200,6 +204,24 @@ class PostgresDatabase(Database):
         """Return the number that the server gives the next transaction that writes."""
         with self.ask() as asker:
             return asker.ask("select pg_snapshot_xmax(pg_current_snapshot())::text")
+
+    @contextmanager
+    def sole_comparer(self, folders: Iterable[Path]) -> Iterator[None]:
+        """Hold a lock for each folder's root, which the server frees when this process or its connection ends."""
+        with self.ask() as asker:
+            roots = list_roots(asker)
+        tops = {folder if (root := root_of(roots, folder)) is None else root.path for folder in folders}
+        with self._reported(), connect(self._url) as holder:
+            holder.autocommit = True
+            for top in sorted(tops):
+                key = zlib.crc32(os.fsencode(top)) - (1 << 31)
+                row = holder.execute("select pg_try_advisory_lock(%s::int, %s::int)", [COMPARER_LOCK, key]).fetchone()
+                if row is None or not row[0]:
+                    raise FolderError(
+                        f"{shown(top)} is compared by another process already: stop that one, or leave it to it "
+                        "(photoindex worker captions beside it)"
+                    )
+            yield
 
     def backup(self, destination: Path) -> None:
         """Raise :class:`CatalogueError`: backups are the server's matter."""

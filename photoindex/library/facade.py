@@ -75,7 +75,8 @@ class Library(OpenLibrary):
             from photoindex.indexing.indexer import Indexer
 
             indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice, check=check)
-            report = indexer.index(places, stop, accept_missing=accept_missing, caption=not queue_only)
+            with self._database.sole_comparer(places):
+                report = indexer.index(places, stop, accept_missing=accept_missing, caption=not queue_only)
         days, file = self.settings.backup_days, self._database.path
         if days and file is not None and not stop.is_set() and not is_backed_up(file, days):
             from photoindex.catalogue.backups import DailyBackup
@@ -102,9 +103,9 @@ class Library(OpenLibrary):
         # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
         pipeline = self._pipe(captioning.start_captioner)
         places = [Path(path) for path in paths]
-        Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice).run(
-            ready, worked
-        )
+        watcher = Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice)
+        with self._database.sole_comparer(map(absolute, places)):
+            watcher.run(ready, worked)
 
     def plan_forget(self, path: Path | str) -> ForgetPlan:
         """Return what :meth:`forget` would remove from the catalogue; nothing is changed.

@@ -17,8 +17,6 @@ from tests.conftest import OpenLibrary
 from tests.media.decode.makers import dng, jpeg
 from tests.support import COLOURS, NOW, FakeCaptioner, downgrade, make_photo, names
 
-ON_BOTH = False
-
 pytest.importorskip("rawpy", reason="needs the extra raw")
 
 

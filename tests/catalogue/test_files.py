@@ -16,8 +16,6 @@ from photoindex.catalogue.roots import ensure_root, list_roots
 from photoindex.types import FileStat
 from tests.support import NOW, add_files, add_photo, scanned
 
-ON_BOTH = False
-
 
 def known(database: Database, below: Path) -> list[Path]:
     with database.read() as connection:

@@ -19,8 +19,6 @@ from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, Written
 from tests.support import add_files, add_photo
 
-ON_BOTH = False
-
 MANY = 3000
 FACTS = PhotoFacts("JPEG", 48, 32)
 

@@ -14,7 +14,7 @@ from photoindex.catalogue.schema import photo
 from photoindex.catalogue.sorting import in_order
 from tests.support import add_files, add_photo
 
-ON_BOTH = False
+ON_BOTH = True
 
 
 def when(day: int) -> datetime:

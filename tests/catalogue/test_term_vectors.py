@@ -19,8 +19,6 @@ from photoindex.types import Candidate, Prediction, TermVector, TermVocabulary
 from tests.support import REPOSITORY, add_files, add_photo
 from tests.support import term_vector as make_vector
 
-ON_BOTH = False
-
 OLD = TermVocabulary(("dog", "black dog", "été"), 0.5)
 NEW = TermVocabulary(("tree", "dog"), 0.1)
 

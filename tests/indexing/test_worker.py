@@ -12,7 +12,7 @@ from sqlalchemy import select
 from photoindex.catalogue import migration
 from photoindex.catalogue.schema import file, job
 from photoindex.config import Settings
-from photoindex.errors import CatalogueOutdated
+from photoindex.errors import CatalogueOutdated, FolderError
 from photoindex.library import Library
 from photoindex.types import Tally
 from tests.support import FakeCaptioner, make_photo, names, run_thread
@@ -109,6 +109,20 @@ def test_no_jobs_are_taken_of_a_folder_that_is_not_here(
     assert work(worker, 1).captioned == 1
     with worker.database.read() as connection:
         assert [tuple(row) for row in connection.execute(select(job.c.state, job.c.attempts))] == [("queued", 0)]
+
+
+def test_a_folder_is_compared_by_one_process_at_a_time(
+    node: Callable[[str], Library], library: Library, album: Path, catalogue: str
+) -> None:
+    if not catalogue:
+        pytest.skip("a catalogue of one machine leaves that to the files of its watches")
+    make_photo(album / "2024" / "a.jpg")
+    library.index(album)
+    make_photo(album / "2024" / "b.jpg", "green")
+    other = node("other")
+    with library.database.sole_comparer([album]), pytest.raises(FolderError, match="compared by another process"):
+        other.index(album / "2024")
+    assert other.index(album / "2024").captioned == 1
 
 
 def test_a_worker_ends_when_the_catalogue_is_upgraded(

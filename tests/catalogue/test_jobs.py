@@ -32,7 +32,7 @@ from photoindex.errors import DamagedPhoto, PhotoError, UnreadablePhoto
 from photoindex.types import Failure
 from tests.support import NOW, add_files, add_photo, run_thread, scanned
 
-ON_BOTH = True
+ON_BOTH = True  # a test marked sqlite needs a dead process of this machine to be known, or numbers that come again
 
 LATER = NOW + timedelta(days=1)
 ELSEWHERE = "another-machine:1:aa"
@@ -189,6 +189,7 @@ def test_a_job_that_was_only_claimed_is_never_blamed(database: Database, file_id
     assert counts(database) == {"queued": 1}
 
 
+@pytest.mark.sqlite
 def test_of_a_batch_whose_worker_dies_every_time_only_the_culprit_fails(
     database: Database, album: Path, dead_owner: str
 ) -> None:
@@ -237,6 +238,7 @@ def test_a_job_that_went_with_its_file_leaves_the_next_of_its_number_alone(
         assert sum(jobqueue.counts(connection).values()) == 0
 
 
+@pytest.mark.sqlite
 def test_suspects_are_not_given_to_a_worker_with_others_at_hand(
     database: Database, album: Path, dead_owner: str
 ) -> None:
@@ -252,6 +254,7 @@ def test_suspects_are_not_given_to_a_worker_with_others_at_hand(
     assert (second.path.name, second.attempts) == ("new.jpg", 1)
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_alone_when_its_worker_dies_has_more_tries(
     database: Database, file_id: int, dead_owner: str
 ) -> None:

@@ -13,17 +13,20 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 
 from photoindex.errors import ConfigError
 from photoindex.system.regular_files import read_regular
+from photoindex.system.urls import without_password
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 CONFIG_FILE = "photoindex.toml"
 LARGEST_FILE = 1_000_000  # bytes of a config file
 MAX_PIXELS = 300_000_000
 LOWEST_RATE = 0.01  # photos a second; slower than this, a job's lease would run out while it waits
+LONGEST_LEASE = 7200  # seconds; see catalogue/jobs.py: one that ends much later is of a wrong clock
 MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "torch")
 READ_TEXT = ("auto", "always", "never")
+CATALOGUE_URLS = ("postgresql+psycopg://", "postgresql://")
 WATCH_MODES = ("auto", "events", "polling")
 
 
@@ -40,10 +43,12 @@ class Settings:
 
     data_dir: Path
     model: str = "default"  # a name under models/, or the path of a checkpoint folder
+    catalogue: str = ""  # the URL of a database of PostgreSQL; empty: a file in the data folder
     device: str = "auto"
     engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
     batch_size: int = 0  # 0: 64
+    claim: int = 0  # photos taken from the queue at once; 0: 64
     threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
     unload_seconds: float = 60.0  # a watcher lets go of the model after this long without work
@@ -52,6 +57,7 @@ class Settings:
     watch_mode: str = "auto"  # events, polling, or auto: polling where events cannot be relied on
     suspend_share: float = 0.5  # of a folder's photos; when more vanish at once, they are kept until they are back,
     suspend_photos: int = 50  # if they are at least so many
+    lease_seconds: float = 600.0  # after which others may take what a worker claimed and gave no sign of since
     backup_days: float = 1.0  # between two backups of the catalogue; 0: none but before upgrades
     decode_workers: int = 0  # processes; 0: one a core, four at most
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
@@ -72,6 +78,11 @@ class Settings:
     @property
     def catalogue_path(self) -> Path:
         return self.data_dir / "catalogue.sqlite3"
+
+    @property
+    def catalogue_place(self) -> Path | str:
+        """The path of the catalogue's file, or the URL of the database that holds it."""
+        return self.catalogue or self.catalogue_path
 
     @property
     def index_path(self) -> Path:
@@ -229,16 +240,21 @@ def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
         value = getattr(settings, name)
         if value not in choices:
             raise _refused(name, value, f"choose {', '.join(choices)}{_or_near(value, choices)}", where)
+    if settings.catalogue and not settings.catalogue.startswith(CATALOGUE_URLS):
+        shown = f"begin it with {CATALOGUE_URLS[0]}, or leave it empty for a catalogue in the data folder"
+        raise _refused("catalogue", settings.catalogue, shown, where)
     if settings.beam_width < 1 or settings.beam_width > 20:
         raise _refused("beam_width", settings.beam_width, "choose 1 to 20", where)
     if not 0 <= settings.nice <= 19:
         raise _refused("nice", settings.nice, "choose 0 to 19", where)
     if settings.max_rate and not settings.max_rate >= LOWEST_RATE:
         raise _refused("max_rate", settings.max_rate, f"choose 0 for no limit, or at least {LOWEST_RATE}", where)
+    if settings.lease_seconds > LONGEST_LEASE:
+        raise _refused("lease_seconds", settings.lease_seconds, f"choose {LONGEST_LEASE:,} at most", where)
     if not 0 <= settings.suspend_share <= 1:
         raise _refused("suspend_share", settings.suspend_share, "choose 0 to 1", where)
     for name in (
-        "batch_size", "threads", "settle_seconds", "decode_workers", "backup_days", "thumbnail_megabytes",
+        "batch_size", "claim", "threads", "settle_seconds", "decode_workers", "backup_days", "thumbnail_megabytes",
     ):  # fmt: skip
         if getattr(settings, name) < 0:
             raise _refused(name, getattr(settings, name), "it cannot be negative", where)
@@ -250,12 +266,15 @@ def check(settings: Settings, where: Mapping[str, str] | None = None) -> None:
         "caption_seconds",
         "max_pixels",
         "suspend_photos",
+        "lease_seconds",
     ):
         if getattr(settings, name) <= 0:
             raise _refused(name, getattr(settings, name), "it must be above zero", where)
 
 
 def _refused(name: str, value: object, what: str, where: Mapping[str, str] | None) -> ConfigError:
+    if isinstance(value, str):
+        value = without_password(value)
     place = (where or {}).get(name)
     return ConfigError(f"{name} is {value!r}{f' ({place})' if place else ''}; {what}")
 

@@ -8,6 +8,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── CatalogueError             the catalogue cannot be opened or used
     │   ├── LibraryNotFound        there is no library in that data folder
     │   ├── CatalogueTooNew        a newer photoindex wrote it
+    │   ├── CatalogueOutdated      on a server: it is empty or older, and nothing upgrades it by itself
     │   ├── CatalogueDamaged       its file is damaged, or is no database
     │   ├── CatalogueReadOnly      it can be read, and may not be written
     │   ├── CatalogueReplaced      its file was deleted, moved or replaced while it was open
@@ -65,6 +66,10 @@ class LibraryNotFound(CatalogueError):
 
 class CatalogueTooNew(CatalogueError):
     """A newer photoindex wrote this catalogue; this version must not touch it."""
+
+
+class CatalogueOutdated(CatalogueError):
+    """The catalogue on a server is empty or of an older version, and nothing upgrades it by itself."""
 
 
 class CatalogueDamaged(CatalogueError):

@@ -10,13 +10,21 @@ from typing import Any
 
 import pytest
 
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.database import Database, open_catalogue
 from photoindex.config import Settings
 from photoindex.library import Library
+from tests import postgres
 from tests.support import REPOSITORY, FakeCaptioner
 from tests.warm import Pool, cool_down, warm_up
 
 OpenLibrary = Callable[..., Library]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module that says ``ON_BOTH = True`` with either database, but those marked ``sqlite``."""
+    if getattr(metafunc.module, "ON_BOTH", False) and "catalogue" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("sqlite") is not None
+        metafunc.parametrize("catalogue", ["sqlite"] if only else ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,13 +60,45 @@ def captioner() -> FakeCaptioner:
     return FakeCaptioner()
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server; tests that need one are skipped where it is not installed."""
+    reason = postgres.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with postgres.server() as running:
+        postgres.make_template(running)
+        yield running
+
+
 @pytest.fixture
-def open_library(data_dir: Path, captioner: FakeCaptioner) -> Iterator[OpenLibrary]:
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """The URL of an empty catalogue in PostgreSQL, of this test's own."""
+    url = postgres_server.create(template="template_catalogue")
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
+def catalogue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The setting ``catalogue`` of the tests' libraries, and of the commands that they run."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    url: str = request.getfixturevalue("postgres_url")
+    monkeypatch.setenv("PHOTOINDEX_CATALOGUE", url)
+    return url
+
+
+@pytest.fixture
+def open_library(data_dir: Path, captioner: FakeCaptioner, catalogue: str) -> Iterator[OpenLibrary]:
     """Opens the library in ``data_dir`` anew at each call, as another process would; all are closed at the end."""
     with ExitStack() as stack:
 
         def open_one(captioner: FakeCaptioner = captioner, **settings: Any) -> Library:
-            chosen = Settings(data_dir, **{"settle_seconds": 0.0, "backup_days": 0.0, "read_text": "never", **settings})
+            given = {
+                "settle_seconds": 0.0, "backup_days": 0.0, "read_text": "never", "catalogue": catalogue, **settings
+            }  # fmt: skip
+            chosen = Settings(data_dir, **given)
             return stack.enter_context(Library(chosen, lambda _: captioner))
 
         yield open_one
@@ -70,9 +110,9 @@ def library(open_library: OpenLibrary) -> Library:
 
 
 @pytest.fixture
-def database(data_dir: Path) -> Iterator[Database]:
-    """The catalogue in ``data_dir``."""
-    opened = Database.open(data_dir / "catalogue.sqlite3")
+def database(data_dir: Path, catalogue: str) -> Iterator[Database]:
+    """The catalogue in ``data_dir``, or in PostgreSQL."""
+    opened = open_catalogue(Settings(data_dir, catalogue=catalogue))
     yield opened
     opened.close()
 

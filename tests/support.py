@@ -26,6 +26,7 @@ from photoindex.catalogue import files, photos
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import ensure_root, list_roots
 from photoindex.catalogue.schema import job, root
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.folders.walk import file_stat
 from photoindex.language.analysis import stem
 from photoindex.types import (
@@ -285,7 +286,7 @@ class Writer:
 
 def migrate(path: Path, revision: str = "head") -> None:
     """Make an empty catalogue by the migrations up to one of them, as the photoindex that it was the newest of did."""
-    database = Database(path)
+    database = SqliteDatabase(path)
     _run_migrations(database, command.upgrade, revision)
     database.close()
 

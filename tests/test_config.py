@@ -102,6 +102,7 @@ def test_every_setting_says_where_it_comes_from(tmp_path: Path) -> None:
 def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -> None:
     value = {
         "data_dir": str(tmp_path),
+        "catalogue": "postgresql+psycopg://archive/photos",
         "device": "cpu",
         "engine": "torch",
         "hidden_files": "true",

@@ -61,6 +61,7 @@ class DailyBackup:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._path = database.path  # of the file; a server has backups of its own
         self._days = days
         self._notice = notice
         self._clock = clock
@@ -73,11 +74,15 @@ class DailyBackup:
         Raises :class:`CatalogueReplaced`: whatever is at its path now is not to be backed up over the backups.
         """
         now = self._clock()
-        if not self._days or (self._looked_at is not None and now - self._looked_at < LOOK_SECONDS):
+        if (
+            self._path is None
+            or not self._days
+            or (self._looked_at is not None and now - self._looked_at < LOOK_SECONDS)
+        ):
             return None
         self._looked_at = now
         try:
-            return self._make() if self._is_due() else None
+            return self._make(self._path) if self._is_due(self._path) else None
         except CatalogueReplaced:
             raise
         except CatalogueDamaged as error:
@@ -86,19 +91,18 @@ class DailyBackup:
             self._warn(f"no backup of the catalogue was made: {error}")
         return None
 
-    def _is_due(self) -> bool:
-        newest = next(iter(backups(self._database.path)), None)
+    def _is_due(self, path: Path) -> bool:
+        newest = next(iter(backups(path)), None)
         with self._database.ask() as asker:
             if newest is None:
                 return bool(asker.ask("select 1 from photo limit 1"))
-            if is_backed_up(self._database.path, self._days):
+            if is_backed_up(path, self._days):
                 return False
             return version_of(newest) != version(asker)
 
-    def _make(self) -> Path | None:
+    def _make(self, path: Path) -> Path | None:
         from filelock import FileLock, Timeout  # imported here: it loads asyncio, and this happens once a day
 
-        path = self._database.path
         size = sum(part.stat().st_size for part in (path, Path(f"{path}-wal")) if part.exists())
         free = shutil.disk_usage(path.parent).free
         if free < size + FREE_BYTES:

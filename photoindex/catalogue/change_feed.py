@@ -13,6 +13,7 @@ triggers of a table that Alembic rebuilds.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from photoindex.catalogue.raw_sql import Asker, ask
@@ -21,23 +22,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 MOST: Final = 1000  # changes handed out at once
-_PREFIX: Final = "feed_"
-_RAISE: Final = "update catalogue set revision = revision + 1"
 # Of a photo, what others are told otherwise: its own stamp, and which words the index has yet to learn.
-_NOT_OF_PHOTO: Final = {"id", "revision", "text_stale", "metadata_stale", "metadata_reader"}
-_OF_FILE: Final = (
+NOT_OF_PHOTO: Final = {"id", "revision", "text_stale", "metadata_stale", "metadata_reader"}
+OF_FILE: Final = (
     "root_id", "relative_path", "photo_id", "size", "mtime_ns", "missing_since", "sidecars", "main_id",
 )  # fmt: skip
-_OF_ROOT: Final = ("path", "suspended_photos")
-_OTHERS: Final = ("album", "album_photo", "distinct_pair")  # whose rows change what is shown, but no photo
-_NEWER: Final = (*_OTHERS, "text_line")  # tables that an older catalogue lacks
-_WORDS: Final = (
-    "caption",
-    "term",
-    "term_vector",
-    "correction",
-    "text_line",
-)  # tables whose rows are each about one photo
+OF_ROOT: Final = ("path", "suspended_photos")
+OTHERS: Final = ("album", "album_photo", "distinct_pair")  # whose rows change what is shown, but no photo
+# Tables whose rows are each about one photo.
+WORDS: Final = ("caption", "term", "term_vector", "correction", "text_line")
+NEWER: Final = (*OTHERS, "text_line")  # tables that an older catalogue lacks
 
 
 class Version(NamedTuple):
@@ -84,73 +78,22 @@ def changes_after(transaction: Asker | Connection, known: Version | None, limit:
 
 def install(connection: Connection) -> None:
     """Make the triggers, in a catalogue that has the columns for them."""
-    drop(connection)
-    columns = _columns(connection, "photo")
-    if "revision" not in columns:
-        return
-    for name, event, statements in _triggers(sorted(set(columns) - _NOT_OF_PHOTO)):
-        newer = [table for table in _NEWER if name.startswith(f"{table}_")]
-        if any(not _columns(connection, table) for table in newer):
-            continue  # a catalogue that is brought to an older version
-        connection.exec_driver_sql(f"create trigger {_PREFIX}{name} after {event} begin {'; '.join(statements)}; end")
+    _triggers(connection).install(connection)
 
 
 def drop(connection: Connection) -> None:
     """Remove the triggers."""
-    for name in _names(connection):
-        connection.exec_driver_sql(f"drop trigger {name}")
+    _triggers(connection).drop(connection)
 
 
-def _names(connection: Connection) -> list[str]:
-    rows = ask(connection, "select name from sqlite_master where type = 'trigger'")
-    return [name for (name,) in rows if name.startswith(_PREFIX)]
+def _triggers(connection: Connection) -> ModuleType:
+    """Return the module that writes triggers for the database that holds the catalogue."""
+    from photoindex.catalogue import dialects
 
+    if dialects.is_shared(connection):
+        from photoindex.catalogue import postgres_feed
 
-def _columns(connection: Connection, table: str) -> list[str]:
-    return [row[0] for row in ask(connection, "select name from pragma_table_info(:name)", name=table)]
+        return postgres_feed
+    from photoindex.catalogue import sqlite_feed
 
-
-def _triggers(of_photo: list[str]) -> list[tuple[str, str, list[str]]]:
-    """(name, what it comes after, what it does) of each."""
-    gone = "insert or replace into removed_photo (photo_id, content_hash, revision)"
-    gone += " select old.id, old.content_hash, revision from catalogue"
-    back = "delete from removed_photo where photo_id = new.id"
-    found = [
-        ("photo_added", "insert on photo", [_RAISE, back, _stamp("new.id")]),
-        ("photo_changed", _changed("photo", of_photo), [_RAISE, _stamp("new.id")]),
-        ("photo_removed", "delete on photo", [_RAISE, gone]),
-        ("file_added", "insert on file", [_RAISE, _stamp("new.photo_id")]),
-        ("file_changed", _changed("file", _OF_FILE), [_RAISE, _stamp("old.photo_id", "new.photo_id")]),
-        ("file_removed", "delete on file", [_RAISE, _stamp("old.photo_id")]),
-        ("root_added", "insert on root", [_RAISE]),
-        ("root_changed", _changed("root", _OF_ROOT), [_RAISE]),
-        ("root_removed", "delete on root", [_RAISE]),
-        (
-            "failure_ignored",
-            "update of state on job when (old.state = 'ignored') <> (new.state = 'ignored')",
-            [_RAISE],
-        ),
-    ]
-    for table in _OTHERS:
-        found += [
-            (f"{table}_added", f"insert on {table}", [_RAISE]),
-            (f"{table}_changed", f"update on {table}", [_RAISE]),
-            (f"{table}_removed", f"delete on {table}", [_RAISE]),
-        ]
-    for table in _WORDS:
-        found += [
-            (f"{table}_added", f"insert on {table}", [_RAISE, _stamp("new.photo_id")]),
-            (f"{table}_changed", f"update on {table}", [_RAISE, _stamp("old.photo_id", "new.photo_id")]),
-            (f"{table}_removed", f"delete on {table}", [_RAISE, _stamp("old.photo_id")]),
-        ]
-    return found
-
-
-def _changed(table: str, columns: list[str] | tuple[str, ...]) -> str:
-    """An update that changes one of these columns; one that writes what is there is none."""
-    differs = " or ".join(f"old.{name} is not new.{name}" for name in columns)
-    return f"update of {', '.join(columns)} on {table} when {differs}"
-
-
-def _stamp(*photos: str) -> str:
-    return f"update photo set revision = (select revision from catalogue) where id in ({', '.join(photos)})"
+    return sqlite_feed

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Float, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy.types import TypeEngine
 
 from photoindex.catalogue.stored_paths import stored_path
 from photoindex.types.files import clamped, signed, wrapped
@@ -82,6 +83,10 @@ class Whole(TypeDecorator[int]):
     impl = Integer
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[int]:
+        # SQLite's INTEGER has 64 bits, others' has 32.
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
     @property
     def python_type(self) -> type[int]:
         return int
@@ -133,10 +138,17 @@ class PlainText(TypeDecorator[str]):
 
 
 class ShortText(PlainText):
-    """The same of a length that is given."""
+    """The same of a length that is given, which SQLite does not hold anybody to."""
 
     impl = String  # type: ignore[assignment]
     cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self._length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        return dialect.type_descriptor(String(self._length) if dialect.name == "sqlite" else Text())
 
 
 def plain_text(text: str) -> str:

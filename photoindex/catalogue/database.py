@@ -1,264 +1,147 @@
-"""The catalogue as one object: opening it, and its transactions.
+"""The catalogue as one object: opening it, and its transactions. Which database holds it is known to its makers alone.
 
-SQLAlchemy is imported with the first transaction that needs it: a command that only searches asks without it
-(:meth:`Database.ask`), as importing it takes longer than all the rest of a search.
+A catalogue at a path is SQLite's (:mod:`.sqlite_database`), one at a URL is PostgreSQL's (:mod:`.postgres_database`).
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photoindex.catalogue import migration
-from photoindex.catalogue.backup_files import back_up
-from photoindex.catalogue.data_folder import close_to_others, make_private_file, open_data_folder
-from photoindex.catalogue.integrity import faults
-from photoindex.catalogue.open_file import OpenFile
 from photoindex.catalogue.raw_sql import Asker
-from photoindex.catalogue.sqlite import (
-    BUSY_SECONDS,
-    connect,
-    connect_as_is,
-    connect_untouched,
-    make_engine,
-    may_write,
-    needs_copy,
-)
-from photoindex.catalogue.sqlite_errors import explained
-from photoindex.catalogue.turns import Turns
-from photoindex.errors import CatalogueError, CatalogueReadOnly
+from photoindex.config import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-    from photoindex.catalogue.snapshot import CatalogueCopy
 
-
-class Database:
+class Database(ABC):
     """The catalogue. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions, and :meth:`ask` for the
     few questions of a search. May be shared between threads.
 
-    Each transaction raises :class:`CatalogueReplaced` when the file at the path is not the one that was opened.
+    ``path`` is the catalogue's file; ``None`` where a server keeps it. ``place`` names it in messages.
     """
 
-    def __init__(self, path: Path, *, read_by: Callable[[Path], sqlite3.Connection] | None = None) -> None:
-        """``read_by``: how to connect for reading alone."""
-        self.path = path
-        self.read_only = read_by is not None
-        self._read_by = read_by
-        self._place = path  # where it is read: elsewhere when it had to be copied
-        self._snapshot: CatalogueCopy | None = None
-        self._lock = threading.RLock()
-        self._engine: Engine | None = None
-        self._asker: Asker | None = None
-        self._open_file: OpenFile | None = None
-        self._turns = Turns()
+    path: Path | None
+    place: str
+    read_only: bool
 
-    @classmethod
-    def open(cls, path: Path) -> Database:
-        """Open the catalogue, creating or upgrading it as needed; an upgrade makes a backup beside it first.
+    @staticmethod
+    def open(place: Path | str) -> Database:
+        """Open the catalogue at a path or a URL.
 
-        Where it may not be written, it is opened for reading alone, if it is of this version.
-
-        Raises :class:`CatalogueTooNew` when a newer photoindex wrote it; :class:`CatalogueUnavailable` when its disk is
-        full or it is locked, which may pass; and else :class:`CatalogueError` when its folder is not safe, or when it
-        cannot be read or is no catalogue.
+        One at a path is made or upgraded as needed (:meth:`.SqliteDatabase.open`); one at a URL is opened only when it
+        is of this version (:meth:`.PostgresDatabase.open`). Raises :class:`CatalogueError`.
         """
-        open_data_folder(path.parent)
-        if path.exists() and not may_write(path):
-            return cls._open_read_only(path)
-        database = cls(path)
-        with database._opening():
-            make_private_file(path)  # before SQLite makes one that others may read
-            if database.revision() != migration.HEAD or not database._in_wal():
-                # Imported here: it loads asyncio, and nearly every start finds the catalogue up to date.
-                from filelock import FileLock
+        if isinstance(place, str):
+            from photoindex.catalogue.postgres_database import PostgresDatabase
 
-                with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS * 10):
-                    migration.upgrade(database, database.revision())
-                    database._enter_wal()
-            database.revision()
-            database._open_file = OpenFile(path, log=True)
-        return database
+            return PostgresDatabase.open(place)
+        from photoindex.catalogue.sqlite_database import SqliteDatabase
 
-    @classmethod
-    def open_as_is(cls, path: Path, *, untouched: bool = False) -> Database:
+        return SqliteDatabase.open(place)
+
+    @staticmethod
+    def open_as_is(place: Path | str, *, untouched: bool = False) -> Database:
         """Open the catalogue for reading alone: nothing is made, upgraded or repaired, and it may be of any version.
 
-        ``untouched``: nobody writes to it meanwhile, as to a backup; then SQLite keeps nothing beside it either.
-        Raises :class:`CatalogueError` when it is not there or cannot be read.
+        ``untouched``: nobody writes to its file meanwhile. Raises :class:`CatalogueError` when it is not there or
+        cannot be read.
         """
-        database = cls(path, read_by=connect_untouched if untouched else connect_as_is)
-        with database._opening():
-            if not untouched and needs_copy(path):
-                database._read_a_snapshot()
-            database.revision()
-            database._open_file = OpenFile(path, log=False)
-        return database
+        if isinstance(place, str):
+            from photoindex.catalogue.postgres_database import PostgresDatabase
 
-    @classmethod
-    def _open_read_only(cls, path: Path) -> Database:
-        database = cls.open_as_is(path)
-        revision = database.revision()
-        if revision == migration.HEAD:
-            return database
-        database.close()
-        if revision is None or migration.knows(revision):
-            raise CatalogueReadOnly(
-                f"the catalogue {path} is of an older version and cannot be upgraded, as it is read-only: make it "
-                "writable, or name another --data-dir"
-            )
-        raise migration.too_new(path, revision)
+            return PostgresDatabase.open_as_is(place)
+        from photoindex.catalogue.sqlite_database import SqliteDatabase
 
-    @contextmanager
-    def _opening(self) -> Iterator[None]:
-        """Close the catalogue when it cannot be opened, and raise the error as a :class:`CatalogueError`."""
-        try:
-            yield
-        except (sqlite3.DatabaseError, OSError) as error:
-            self.close()
-            raise explained(self.path, error) from error
-        except CatalogueError:
-            self.close()
-            raise
+        return SqliteDatabase.open_as_is(place, untouched=untouched)
 
     @property
+    @abstractmethod
     def engine(self) -> Engine:
         """SQLAlchemy's, made when first needed."""
-        with self._lock:
-            if self._engine is None:
-                self._engine = make_engine(self._place, self._read_by)
-            return self._engine
 
+    @property
+    @abstractmethod
+    def is_shared(self) -> bool:
+        """Whether processes of other machines may use it."""
+
+    @abstractmethod
     def close(self) -> None:
-        """Close all connections, and to others what was made meanwhile."""
-        self._disconnect()
-        if not self.read_only:
-            close_to_others(self.path.parent)
-        if self._snapshot is not None:
-            self._snapshot.remove()
+        """Close all connections."""
 
-    def _disconnect(self) -> None:
-        with self._lock:
-            self._open_file = None
-            if self._engine is not None:
-                self._engine.dispose()
-            if self._asker is not None:
-                self._asker.connection.close()
-                self._asker = None
-
+    @abstractmethod
     def check_writable(self) -> None:
         """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone."""
-        if self.read_only:
-            raise CatalogueReadOnly(
-                f"cannot write the catalogue {self.path}: the folder or its disk is read-only, so that photos can be "
-                "searched and shown, but nothing can be changed"
-            )
 
-    def check_in_place(self) -> None:
-        """Raises :class:`CatalogueReplaced` when the file at the path is not the one that was opened."""
-        if self._open_file is not None:
-            self._open_file.check()
-
-    @contextmanager
-    def ask(self) -> Iterator[Asker]:
+    @abstractmethod
+    def ask(self) -> AbstractContextManager[Asker]:
         """A read transaction without SQLAlchemy, for :mod:`.fast_queries`. One thread at a time has it."""
-        self.check_in_place()
-        with self._lock:
-            try:
-                if self._asker is None:
-                    connection = self._read_by(self._place) if self._read_by else connect(self._place)
-                    connection.isolation_level = None  # transactions are begun here
-                    self._asker = Asker(connection)
-                self._asker.connection.execute("begin")
-                try:
-                    yield self._asker
-                finally:
-                    self._asker.connection.rollback()
-            except sqlite3.Error as error:
-                raise explained(self.path, error) from error
 
+    @abstractmethod
     def change(self, how: Callable[..., None], *arguments: object) -> None:
         """Do one of the small changes in :mod:`.fast_queries`, without SQLAlchemy, in a write transaction of its
         own."""
-        self.check_writable()
-        with self.ask() as asker:
-            how(asker, *arguments)
-            asker.connection.commit()
-        self.check_in_place()
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Connection]:
         """A read transaction: one consistent state, however long it takes."""
-        from sqlalchemy.exc import DBAPIError
 
-        self.check_in_place()
-        try:
-            with self.engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise explained(self.path, error) from error
+    @abstractmethod
+    def write(self, *, exclusive: bool = True) -> AbstractContextManager[Connection]:
+        """A write transaction, committed at the end or rolled back on any error. Waits for other writers.
+
+        What looks first and then writes what it found to be missing relies on being the only writer. A transaction
+        that is right beside others, by row locks and upserts, may ask for ``exclusive=False``; then it waits for
+        exclusive ones alone, where the database can do that.
+        """
+
+    @abstractmethod
+    def faults(self) -> list[str]:
+        """Return what the database's own examination finds wrong, a line each; empty for a whole catalogue."""
+
+    @abstractmethod
+    def revision(self) -> str | None:
+        """Return the catalogue's migration; ``None`` for an empty one. Raises :class:`CatalogueError` for another
+        program's database."""
+
+    @abstractmethod
+    def size(self) -> int:
+        """Return how many bytes the catalogue takes on disk."""
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the time by which leases are judged: the database's, where several machines share one."""
+
+    @abstractmethod
+    def commits(self) -> object:
+        """Return what differs after every change that another connection commits."""
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A write transaction, committed at the end or rolled back on any error. Waits for other writers,
-        and lets them have their turn (:mod:`.turns`)."""
-        from sqlalchemy.exc import DBAPIError
+    def sole_comparer(self, folders: Iterable[Path]) -> Iterator[None]:
+        """Hold the right to compare folders, against processes of other machines, for the block.
 
-        self.check_writable()
-        self.check_in_place()
-        try:
-            self._turns.wait()
-            with self.engine.connect().execution_options(photoindex_write=True) as connection:
-                transaction, began = connection.begin(), time.monotonic()
-                try:
-                    with transaction:
-                        yield connection
-                finally:
-                    self._turns.note(began)
-        except DBAPIError as error:
-            raise explained(self.path, error) from error
-        self.check_in_place()  # what was committed to a file that no name leads to is lost
+        Raises :class:`FolderError` when another process has one of them. A catalogue of one machine grants it always:
+        watches of one machine keep files for that.
+        """
+        yield
 
+    @abstractmethod
     def backup(self, destination: Path) -> None:
-        """Copy the catalogue as of now to ``destination``, as :func:`.backup_files.back_up` does."""
-        self.check_in_place()
-        back_up(self.path, destination)
+        """Copy the catalogue as of now to a file. Raises :class:`CatalogueError` where its server has better ways."""
 
-    def faults(self) -> list[str]:
-        """Return what SQLite's own examination finds wrong, a line each; empty for a whole catalogue. Reads all of
-        it."""
-        with self.ask() as asker:
-            return faults(asker.connection, self.path.stat().st_size)
 
-    def revision(self) -> str | None:
-        """Return the catalogue's migration; ``None`` for an empty file. Raises :class:`CatalogueError` for another
-        program's database."""
-        with self.ask() as asker:
-            return migration.revision_of(asker, self.path)
+def open_catalogue(settings: Settings) -> Database:
+    """Open the catalogue that the settings name, by :meth:`Database.open`, in a data folder that is there and private.
 
-    def _in_wal(self) -> bool:
-        with self.ask() as asker:
-            return asker.ask("pragma journal_mode") == [("wal",)]
+    Raises :class:`CatalogueError`.
+    """
+    if isinstance(settings.catalogue_place, str):
+        from photoindex.catalogue.data_folder import open_data_folder
 
-    def _enter_wal(self) -> None:
-        # The mode stays with the file, so it is set only once the file is known to be ours. SQLite changes it outside
-        # transactions only, and other connections of this process would be in its way.
-        self._disconnect()
-        connection = connect(self.path)
-        try:
-            connection.execute("pragma journal_mode = wal")
-        finally:
-            connection.close()
-
-    def _read_a_snapshot(self) -> None:
-        from photoindex.catalogue.snapshot import CatalogueCopy
-
-        self._snapshot = CatalogueCopy(self.path)
-        self._disconnect()
-        self._engine, self._place = None, self._snapshot.path
+        open_data_folder(settings.data_dir)
+    return Database.open(settings.catalogue_place)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 
 from photoindex.catalogue import jobs, raw_pairs
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.dialects import now_of
 from photoindex.catalogue.fast_queries import PRESENT, FileRow, files_below, known_states, list_roots
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import file, job, photo, root
@@ -57,7 +58,7 @@ def record_files(connection: Connection, scanned: Sequence[ScannedFile], *, repo
     before: times have a resolution, and some file systems keep none. Returns the number of files queued.
     """
     roots = list_roots(connection)
-    now = utc_now()
+    now = now_of(connection)
     queued = 0
     for chunk in chunks(scanned):
         places = {}

@@ -26,7 +26,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -37,6 +37,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, no
 
 from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.dialects import is_shared
 from photoindex.catalogue.schema import batch, file, job, root
 from photoindex.errors import PhotoError, UnreadablePhoto
 from photoindex.system.processes import is_running
@@ -89,6 +90,10 @@ class Sorted(NamedTuple):
     own: set[Job]
     gone: set[Job]
     taken: set[Job]
+
+
+def _by_id(claimed: Job) -> int:
+    return claimed.id
 
 
 def later(now: datetime, wait: timedelta) -> datetime:
@@ -149,19 +154,23 @@ def _is_of(*, text: bool) -> ColumnElement[bool]:
 
 def claim(
     connection: Connection, owner: str, limit: int, now: datetime, model: str | None = None, *, untried: bool = False,
-    text: bool = False,
+    lease: timedelta = LEASE, roots: Collection[int] | None = None, text: bool = False,
 ) -> list[Job]:  # fmt: skip
-    """Claim up to ``limit`` due jobs of the highest priority, oldest first; with ``text`` those of reading text, else
-    those of captions. Call it in a write transaction.
+    """Claim up to ``limit`` due jobs of the highest priority, oldest first, for the time ``lease``; with ``text`` those
+    of reading text, else those of captions. Call it in a write transaction; others may claim meanwhile.
 
     All have been tried equally often; those that were tried before come in smaller batches (the module says why), and
     not to a worker that has others at hand, which asks for ``untried`` ones: none are taken then until it has done
-    them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken.
+    them. Jobs of a batch that is paused, or for another ``model`` setting than this process has, are not taken;
+    of ``roots``, by id, when they are given, only theirs are.
     """
     _take_back(connection, _has_run_out(now), now)
     due = and_(job.c.state == "queued", _is_of(text=text), _is_due(now), _may_be_done(model))
+    if roots is not None:
+        due = and_(due, job.c.file_id.in_(select(file.c.id).where(file.c.root_id.in_(roots))))
     oldest = (job.c.priority, job.c.next_try_at, job.c.id)
-    tried = connection.execute(select(job.c.attempts).where(due).order_by(*oldest).limit(1)).scalar()
+    first = select(job.c.attempts).where(due).order_by(*oldest).limit(1)
+    tried = connection.execute(first.with_for_update(skip_locked=True)).scalar()
     if tried is None or (untried and tried):
         return []
     rows = connection.execute(
@@ -175,9 +184,10 @@ def claim(
         .where(due, job.c.attempts == tried)
         .order_by(*oldest)
         .limit(max(1, limit >> tried))
+        .with_for_update(of=job, skip_locked=True)
     ).all()  # fmt: skip
     token = secrets.randbits(62)
-    leased = {"state": "running", "lease_owner": owner, "lease_until": later(now, LEASE), "lease_token": token}
+    leased = {"state": "running", "lease_owner": owner, "lease_until": later(now, lease), "lease_token": token}
     connection.execute(update(job).where(job.c.id.in_([row.id for row in rows])).values(**leased))
     return [
         Job(
@@ -203,10 +213,10 @@ def begin(connection: Connection, claimed: Sequence[Job]) -> None:
     _set_attempts(connection, claimed, 0)
 
 
-def renew(connection: Connection, claimed: Iterable[Job], now: datetime) -> None:
+def renew(connection: Connection, claimed: Iterable[Job], now: datetime, lease: timedelta = LEASE) -> None:
     """Extend the leases of those of these jobs that still belong to their claimer."""
-    for chunk in chunks(claimed):
-        connection.execute(update(job).where(_are(chunk)).values(lease_until=later(now, LEASE)))
+    for chunk in chunks(sorted(claimed, key=_by_id)):
+        connection.execute(update(job).where(_are(chunk)).values(lease_until=later(now, lease)))
 
 
 def sort_out(connection: Connection, claimed: Iterable[Job]) -> Sorted:
@@ -218,9 +228,10 @@ def sort_out(connection: Connection, claimed: Iterable[Job]) -> Sorted:
     mine = list(claimed)
     for chunk in chunks(mine):
         rows = connection.execute(
-            select(job.c.id, job.c.file_id, job.c.state, job.c.lease_token).where(
-                job.c.id.in_([each.id for each in chunk])
-            )
+            select(job.c.id, job.c.file_id, job.c.state, job.c.lease_token)
+            .where(job.c.id.in_([each.id for each in chunk]))
+            .order_by(job.c.id)  # who locks rows in one order waits, and never in a circle
+            .with_for_update()
         )
         known |= {(row.id, row.file_id): (row.state, row.lease_token) for row in rows}
     own = {each for each in mine if known.get((each.id, each.file_id)) == ("running", each.token)}
@@ -295,8 +306,11 @@ def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime)
 def take_back_dead(connection: Connection, now: datetime) -> int:
     """Release ended leases and those of this machine's dead processes. Return how many jobs were released.
 
-    A job that was alone at :data:`LONE_TRIES` deaths of its worker fails instead: its file is the cause.
+    In a shared catalogue the leases alone say who is dead: two containers may have the same host's name and the same
+    process ids. A job that was alone at :data:`LONE_TRIES` deaths of its worker fails instead: its file is the cause.
     """
+    if is_shared(connection):
+        return _take_back(connection, _has_run_out(now), now)
     host = socket.gethostname()
     owners = connection.execute(select(job.c.lease_owner).where(job.c.state == "running").distinct()).scalars().all()
     dead = [owner for owner in owners if owner and owner.startswith(f"{host}:") and not _alive(owner)]
@@ -305,6 +319,9 @@ def take_back_dead(connection: Connection, now: datetime) -> int:
 
 def _take_back(connection: Connection, whose: ColumnElement[bool], now: datetime) -> int:
     theirs = and_(job.c.state == "running", whose)
+    if is_shared(connection):  # what another is taking back at this moment is left to it
+        ended = select(job.c.id).where(theirs).order_by(job.c.id).with_for_update(skip_locked=True)
+        theirs = and_(job.c.state == "running", job.c.id.in_(list(connection.execute(ended).scalars())))
     connection.execute(
         update(job)
         .where(theirs, job.c.attempts >= MAX_INTERRUPTIONS)
@@ -322,7 +339,8 @@ def _take_back(connection: Connection, whose: ColumnElement[bool], now: datetime
 def count_abandoned(connection: Connection, now: datetime) -> int:
     """Return the number of claimed jobs that :func:`take_back_dead` would release."""
     rows = connection.execute(select(job.c.lease_owner, _has_run_out(now)).where(job.c.state == "running"))
-    return sum(bool(run_out) or is_alive(owner or "") is False for owner, run_out in rows)
+    shared = is_shared(connection)
+    return sum(bool(run_out) or (not shared and is_alive(owner or "") is False) for owner, run_out in rows)
 
 
 def is_alive(owner: str) -> bool | None:

@@ -6,10 +6,9 @@ finds the catalogue up to date.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from photoindex.catalogue.backup_files import BEFORE_UPGRADE, back_up, backup_path, prune_backups
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.errors import CatalogueError, CatalogueTooNew
 from photoindex.system.package_data import migrations_dir
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
 HEAD = "0017"
 
 
-def revision_of(asker: Asker, path: Path) -> str | None:
+def revision_of(asker: Asker, place: str) -> str | None:
     """Return the migration that a catalogue is of; ``None`` for an empty file.
 
     Raises :class:`CatalogueError` for another program's database.
     """
-    tables = [name for (name,) in asker.ask("select name from sqlite_master where type = 'table'")]
+    tables = asker.tables()
     if "alembic_version" in tables and "photo" in tables:
         for (revision,) in asker.ask("select version_num from alembic_version"):
             return str(revision)
     if tables and tables != ["alembic_version"]:
-        raise CatalogueError(f"{path} is a database, but not a photoindex catalogue; name another --data-dir")
+        raise CatalogueError(f"{place} is a database, but not a photoindex catalogue; name another")
     return None
 
 
@@ -40,11 +39,12 @@ def knows(revision: str) -> bool:
     return revision.isalnum() and any(migrations_dir().glob(f"versions/{revision}_*.py"))
 
 
-def upgrade(database: Database, revision: str | None) -> None:
+def upgrade(database: Database, revision: str | None, back_up: Callable[[str], None] = lambda _: None) -> None:
     """Bring a catalogue that is of ``revision`` to :data:`HEAD`; make its tables when it is empty.
 
-    Raises :class:`CatalogueTooNew` for an unknown revision, and :class:`CatalogueError` when no whole backup can be
-    made first, or when the upgrade fails: then the catalogue is as it was.
+    ``back_up`` is called with the revision before anything is changed. Raises :class:`CatalogueTooNew` for an unknown
+    revision, and :class:`CatalogueError` when no whole backup can be made first, or when the upgrade fails: then the
+    catalogue is as it was.
     """
     if revision == HEAD:
         return  # another process did it while we waited for the lock
@@ -52,10 +52,8 @@ def upgrade(database: Database, revision: str | None) -> None:
         _make(database)
         return
     if not knows(revision):
-        raise too_new(database.path, revision)
-    made = backup_path(database.path, f"{BEFORE_UPGRADE}-from-{revision}")
-    back_up(database.path, made)
-    prune_backups(database.path, BEFORE_UPGRADE, made)
+        raise too_new(database.place, revision)
+    back_up(revision)
     from alembic import command
     from alembic.config import Config
 
@@ -66,10 +64,10 @@ def upgrade(database: Database, revision: str | None) -> None:
         command.upgrade(config, "head")
 
 
-def too_new(path: Path, revision: str) -> CatalogueTooNew:
+def too_new(place: str, revision: str) -> CatalogueTooNew:
     """Return the error for a catalogue of a migration that this photoindex does not know."""
     return CatalogueTooNew(
-        f"the catalogue {path} was written by a newer photoindex (its version is {revision}, this one knows up to "
+        f"the catalogue {place} was written by a newer photoindex (its version is {revision}, this one knows up to "
         f"{HEAD}): upgrade photoindex, or name another --data-dir"
     )
 

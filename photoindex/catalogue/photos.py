@@ -16,6 +16,7 @@ from photoindex.catalogue import term_vectors
 from photoindex.catalogue.captions import IS_CAPTIONED, MAY_SHOW, PRECEDENCE
 from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.dialects import insert_new
 from photoindex.catalogue.facts import COLUMNS, facts_of, looks_from, looks_text, values_of
 from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
@@ -103,7 +104,8 @@ def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int
              "looks": looks_text(one.looks), **given, **values_of(one.facts)}
             for one in new
         ]  # fmt: skip
-        connection.execute(insert(photo), rows)
+        # In a shared catalogue another worker may have stored the same content since it was looked for.
+        connection.execute(insert_new(connection, photo), sorted(rows, key=itemgetter("content_hash")))
         ids |= {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(new)).items()}
     return [ids[one.content_hash] for one in contents]
 
@@ -160,8 +162,9 @@ def save_predictions(
         connection.execute(insert(caption), captions)
     if labels:
         connection.execute(insert(term), labels)
+    mark_text_stale(connection, sorted(predictions))
+    # Last, as it takes the row that counts revisions: others who store wait from here on.
     term_vectors.save_vectors(connection, {number: said.terms for number, said in predictions.items()}, model_id)
-    mark_text_stale(connection, list(predictions))
 
 
 def ensure_model(
@@ -174,11 +177,9 @@ def ensure_model(
     values: dict[str, object] = {}
     if terms is not None:
         values = {"terms": pack_words(terms.words), "term_scale": terms.scale}
-    added = connection.execute(
-        insert(model).values(identity=identity, name=name, encoder=encoder, first_used_at=utc_now(), **values)
-    )
-    assert added.inserted_primary_key is not None
-    return int(added.inserted_primary_key[0])
+    row = {"identity": identity, "name": name, "encoder": encoder, "first_used_at": utc_now(), **values}
+    connection.execute(insert_new(connection, model), [row])
+    return int(connection.execute(select(model.c.id).where(model.c.identity == identity)).scalar_one())
 
 
 def mark_text_stale(connection: Connection, photo_ids: Sequence[int]) -> None:

@@ -23,10 +23,10 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exist
 
 from photoindex.catalogue import jobs
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.dialects import now_of
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import caption, file, job, root
 from photoindex.media.formats import HEIC, is_developed_name, is_raw_name, suffix_of
-from photoindex.system.clock import utc_now
 
 
 def shot_of(relative_path: str | os.PathLike[str]) -> int:
@@ -202,4 +202,4 @@ def _release(connection: Connection, which: ColumnElement[bool]) -> None:
     for chunk in chunks(ids):
         forget_companions(connection, chunk)
     present = [row.id for row in rows if row.missing_since is None]
-    jobs.enqueue(connection, present, utc_now())
+    jobs.enqueue(connection, present, now_of(connection))

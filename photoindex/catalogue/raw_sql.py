@@ -6,7 +6,7 @@ any database understands, with parameters called ``:name``, and goes straight to
 
 from __future__ import annotations
 
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +16,26 @@ if TYPE_CHECKING:
 Rows = list[tuple[Any, ...]]
 
 
-class Asker:
-    """A transaction that is only asked."""
+class Asker(ABC):
+    """A transaction of a driver, without SQLAlchemy."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-
+    @abstractmethod
     def ask(self, sql: str, **values: object) -> Rows:
-        return self.connection.execute(sql, values).fetchall()
+        """All rows that answer ``sql``, its parameters filled with ``values``."""
+
+    @abstractmethod
+    def run(self, sql: str, **values: object) -> None:
+        """Do what ``sql``, which gives no rows, says."""
+
+    @abstractmethod
+    def tables(self) -> list[str]:
+        """The names of the database's tables."""
 
 
 def ask(transaction: Asker | Connection, sql: str, **values: object) -> Rows:
     """All rows that answer ``sql``, its parameters filled with ``values``.
 
-    Values come as the driver has them: of SQLite times are text and truths are numbers.
+    Values come as the driver has them: of SQLite times are text and truths are numbers, of PostgreSQL neither.
     """
     if isinstance(transaction, Asker):
         return transaction.ask(sql, **values)
@@ -41,7 +47,7 @@ def ask(transaction: Asker | Connection, sql: str, **values: object) -> Rows:
 def run(transaction: Asker | Connection, sql: str, **values: object) -> None:
     """Do what ``sql``, which gives no rows, says."""
     if isinstance(transaction, Asker):
-        transaction.connection.execute(sql, values)
+        transaction.run(sql, **values)
         return
     from sqlalchemy import text
 

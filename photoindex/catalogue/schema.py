@@ -16,7 +16,10 @@ Whoever keeps something made of the vectors learns from ``catalogue.vector_revis
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -29,6 +32,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    event,
     false,
     text,
 )
@@ -58,6 +62,15 @@ metadata = MetaData(
     }
 )
 
+
+def unique_path(*columns: str) -> UniqueConstraint:
+    """Return the constraint that columns, the last of which is a path, are unique. PostgreSQL has
+    :data:`LONG_PATH_INDEXES` instead."""
+    constraint = UniqueConstraint(*columns)
+    constraint.ddl_if(dialect="sqlite")
+    return constraint
+
+
 catalogue = Table(
     "catalogue",
     metadata,
@@ -71,7 +84,7 @@ root = Table(
     "root",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("path", PathText, nullable=False, unique=True),
+    Column("path", PathText, nullable=False),
     Column("device", Unsigned64),  # st_dev when last seen: tells an unmounted disk from an emptied folder
     Column("mode", ShortText(16)),  # how changes are learnt: events, polling; null when only indexed by hand
     Column("last_reconcile_at", UtcTime),
@@ -86,6 +99,7 @@ root = Table(
     # Many of its photos vanished at once and are kept until they are back: see suspension.py.
     Column("suspended_at", UtcTime),
     Column("suspended_photos", Integer),
+    unique_path("path"),
 )
 
 photo = Table(
@@ -179,7 +193,7 @@ file = Table(
     # add one to a table that is there.
     Column("main_id", Key, index=True),
     Column("ctime_ns", Clamped),  # of the inode; null where it is not known: see system/file_state.py
-    UniqueConstraint("root_id", "relative_path"),
+    unique_path("root_id", "relative_path"),
 )
 
 model = Table(
@@ -319,3 +333,22 @@ job = Table(
     CheckConstraint("state in ('queued', 'running', 'failed', 'ignored')", name="state"),
     Index("ix_job_due", "state", "priority", "next_try_at"),
 )
+
+# PostgreSQL keeps at most some 2,700 bytes in an index, and a path may have more: there a hash of it is kept. Not as
+# Index objects, which Alembic would compare with SQLite's.
+LONG_PATH_INDEXES: Final = {
+    root: ["create unique index uq_root_path on root (sha256(path))"],
+    file: [
+        "create unique index uq_file_root_id on file (root_id, sha256(relative_path))",
+        "create index ix_file_relative_path on file using hash (relative_path)",
+    ],
+}
+
+
+def _ddl(statement: str) -> Any:
+    return DDL(statement).execute_if(dialect="postgresql")  # type: ignore[no-untyped-call]
+
+
+for _table, _statements in LONG_PATH_INDEXES.items():
+    for _statement in _statements:
+        event.listen(_table, "after_create", _ddl(_statement))

@@ -86,7 +86,6 @@ def status_of(database: Database, settings: Settings, *, searchable: int) -> Sta
             root_status(root, by_root.get(root.id, (0, 0)), notes[root.id], jobs_by_root.get(root.id, {}))
             for root in list_roots(connection)
         )
-    path = settings.catalogue_path
     return Status(
         data_dir=settings.data_dir,
         photos=counts["photos"],
@@ -95,7 +94,7 @@ def status_of(database: Database, settings: Settings, *, searchable: int) -> Sta
         waiting_for_index=counts["text_stale"],
         jobs=jobs,
         roots=roots,
-        catalogue_bytes=sum(file.stat().st_size for file in path.parent.glob(path.name + "*")),
+        catalogue_bytes=database.size(),
         index_bytes=sum(
             file.stat().st_size
             for folder in (settings.index_path, settings.terms_path)

@@ -14,6 +14,7 @@ from photoindex.cli.context import Context, json_option, write_json
 from photoindex.cli.terminal import print_line, print_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
+from photoindex.system.urls import without_password
 
 
 @click.group()
@@ -31,7 +32,7 @@ def config() -> None:
 def show(context: Context, /, as_json: bool) -> None:
     """List every setting, its value, and where it comes from."""
     settings, origins = context.resolve()
-    rows = {name: (getattr(settings, name), origins[name]) for name in origins}
+    rows = {name: (_shown(name, getattr(settings, name)), origins[name]) for name in origins}
     if as_json:
         write_json({name: {"value": value, "from": kind, "where": where or None}
                     for name, (value, (kind, where)) in rows.items()})  # fmt: skip
@@ -58,7 +59,7 @@ def get(context: Context, /, name: str) -> None:
     """Print one setting's value."""
     settings, origins = context.resolve()
     _known(name, origins)
-    value = getattr(settings, name)
+    value = _shown(name, getattr(settings, name))
     if isinstance(value, Path):
         print_path(value)
     else:
@@ -101,6 +102,10 @@ def write_setting(context: Context, name: str, value: str) -> None:
     _, origins = context.resolve()
     if origins[name].kind != "file":
         context.say(f"{origins[name].where} goes before it")
+
+
+def _shown(name: str, value: Any) -> Any:
+    return without_password(value) if name == "catalogue" else value
 
 
 def _path(context: Context) -> Path:

@@ -91,7 +91,7 @@ class Context:
     def open(self, **flags: Any) -> Library:
         """Open the library that is there, with these flags over the settings. Raises :class:`LibraryNotFound`."""
         settings = self.settings(**flags)
-        if not settings.catalogue_path.exists():
+        if not settings.catalogue and not settings.catalogue_path.exists():
             option = f" --data-dir {shell_quoted(self.data_dir)}" if self.data_dir is not None else ""
             raise LibraryNotFound(
                 f"there is no library in {settings.data_dir}; to make one: photoindex{option} index FOLDER"

@@ -30,9 +30,12 @@ FAILURES_SHOWN = 10
 @captioning_options
 @click.option("--accept-missing", is_flag=True,
               help="Take photos that are gone as removed, even when most of a folder vanished at once.")  # fmt: skip
+@click.option("--queue-only", is_flag=True, help="Find new photos and leave them to `photoindex worker`.")
 @json_option
 @click.pass_obj
-def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as_json: bool, **flags: Any) -> None:
+def index(
+    context: Context, /, paths: tuple[Path, ...], accept_missing: bool, queue_only: bool, as_json: bool, **flags: Any
+) -> None:
     """Caption the photos in folders (or single photos), once.
 
     Only new and changed photos are captioned; a photo that was moved, renamed or copied is recognised by its content.
@@ -43,11 +46,14 @@ def index(context: Context, /, paths: tuple[Path, ...], accept_missing: bool, as
     with context.work(create=True, **flags) as library, stop_on_signals() as stop:
         with ProgressDisplay(context.quiet) as display:
             report = library.index(
-                *paths, progress=display, notice=context.say, stop=stop, accept_missing=accept_missing
-            )
+                *paths, progress=display, notice=context.say, stop=stop, accept_missing=accept_missing,
+                queue_only=queue_only,
+            )  # fmt: skip
         if as_json:
             write_json(index_json(report))
         _summarise(context, report)
+        if queue_only and not stop.is_set():
+            context.say(f"{counted(library.status().jobs['queued'], 'photo')} queued: photoindex worker captions them")
         if stop.is_set():
             left = counted(library.status().jobs["queued"], "photo")
             context.say(f"stopped; {left} left: run the same command to go on")

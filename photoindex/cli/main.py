@@ -55,6 +55,8 @@ COMMANDS = {
     "doctor": ("doctor", "Check the installation and the library."),
     "formats": ("doctor", "List the photo formats this installation reads."),
     "benchmark": ("benchmark", "Measure how fast this machine captions."),
+    "worker": ("worker", "Caption what is queued, until stopped."),
+    "catalogue": ("catalogue", "Make, upgrade, copy or check the catalogue."),
     "config": ("config", "Show and change the settings."),
     "service": ("service", "Keep a watch running while you are logged in."),
     "completion": ("completion", "Print the script that completes commands."),

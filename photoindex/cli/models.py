@@ -90,7 +90,8 @@ def use(context: Context, /, name: str) -> None:
 
 def _captioned(context: Context) -> dict[str, int]:
     """How many photos of the library each model captioned, by identity; of a library that is not there none."""
-    if not context.settings().catalogue_path.exists():
+    settings = context.settings()
+    if not settings.catalogue and not settings.catalogue_path.exists():
         return {}
     with context.open() as library:
         return library.captioned_by()

@@ -222,7 +222,7 @@ def learn_from_catalogue(
     """Fine-tune the model in use on the library's corrections, and say what came of it."""
     import torch
 
-    from photoindex.library import Database, choose_device, describe, model_folder
+    from photoindex.library import choose_device, describe, model_folder, open_catalogue
     from photoindex.training.fine_tuning import PersonalRecipe, train_personal
 
     settings = context.settings(device=device, threads=threads, model=changes.pop("model", None))
@@ -233,7 +233,7 @@ def learn_from_catalogue(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     chosen = choose_device(settings.device)
-    database = Database.open(settings.catalogue_path)
+    database = open_catalogue(settings)
     try:
         with ProgressDisplay(context.quiet, unit="step") as display:
             context.say(f"fine-tuning {model_folder(settings.model).name} ({describe(chosen)})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from photoindex.catalogue import batches, jobs, raw_pairs
 from photoindex.catalogue.database import Database
@@ -16,11 +16,24 @@ from photoindex.indexing.throttle import Throttle
 class Claimer:
     """Takes jobs from the queue for one process and gives back those that are not done."""
 
-    def __init__(self, database: Database, model_setting: str, throttle: Throttle, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        model_setting: str,
+        throttle: Throttle,
+        now: Callable[[], datetime],
+        *,
+        lease: timedelta = jobs.LEASE,
+        most: int = jobs.CLAIM,
+        reachable: Callable[[], set[int] | None] = lambda: None,
+    ) -> None:
         self._database = database
         self._model_setting = model_setting
         self._throttle = throttle
         self._now = now
+        self._lease = lease
+        self._most = most
+        self._reachable = reachable
         self._owner = jobs.owner_name()
         self._renewed_at = time.monotonic()
         self._owed: set[Job] = set()  # to be given back to the queue, which could not take them
@@ -29,15 +42,19 @@ class Claimer:
         """Return whether more jobs may be claimed beside these. Suspects stay alone, and a low rate claims little."""
         if not claimed:
             return True
-        slowed = self._throttle.batch_size(jobs.CLAIM) < jobs.CLAIM
-        return not (claimed.has_suspects or slowed) and len(claimed) <= jobs.CLAIM * 3 // 2
+        slowed = self._throttle.batch_size(self._most) < self._most
+        return not (claimed.has_suspects or slowed) and len(claimed) <= self._most * 3 // 2
 
     def claim(self, claimed: ClaimedJobs) -> list[Job]:
         """Claim due jobs and add them; return them."""
-        most = jobs.CLAIM // 2 if claimed else self._throttle.batch_size(jobs.CLAIM)
-        with self._database.write() as connection:
+        most = self._most // 2 if claimed else self._throttle.batch_size(self._most)
+        now, roots = self._now(), self._reachable()
+        with self._database.write(exclusive=False) as connection:
             batches.close(connection)
-            new = jobs.claim(connection, self._owner, most, self._now(), self._model_setting, untried=len(claimed) > 0)
+            new = jobs.claim(
+                connection, self._owner, most, now, self._model_setting, untried=len(claimed) > 0, lease=self._lease,
+                roots=roots,
+            )  # fmt: skip
         claimed.add(new)
         return new
 
@@ -47,16 +64,17 @@ class Claimer:
         To be called when the model is loaded and the bytes are read: what ends the process from here on may be the
         doing of one of these files.
         """
-        with self._database.write() as connection:
+        with self._database.write(exclusive=False) as connection:
             jobs.begin(connection, begun)
             return raw_pairs.in_company(connection, [job.file_id for job in begun])
 
     def renew_when_due(self, claimed: ClaimedJobs) -> None:
         """Extend the leases once in a while."""
-        if time.monotonic() - self._renewed_at > jobs.LEASE.total_seconds() / 10:
+        if time.monotonic() - self._renewed_at > self._lease.total_seconds() / 10:
             self._renewed_at = time.monotonic()
-            with self._database.write() as connection:
-                jobs.renew(connection, claimed.jobs, self._now())
+            now = self._now()
+            with self._database.write(exclusive=False) as connection:
+                jobs.renew(connection, claimed.jobs, now, self._lease)
 
     def take_back_dead(self) -> None:
         """Queue the jobs of dead processes and release the raw files whose JPEGs failed."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from photoindex.catalogue import files, jobs, metadata
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.dialects import now_of
 from photoindex.catalogue.fast_queries import known_states, sidecar_states
 from photoindex.catalogue.roots import ensure_root, list_roots, note_reconciled
 from photoindex.config import Settings
@@ -35,7 +36,6 @@ from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.indexing.missing_photos import MissingPhotos
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
 from photoindex.media.metadata import sidecars
-from photoindex.system.clock import utc_now
 from photoindex.system.file_state import Numbers, device_of
 from photoindex.system.paths import root_of
 from photoindex.types import FileStat, Progress, ScannedFile
@@ -116,7 +116,7 @@ class Comparer:
         if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 note_reconciled(connection, root.id, device)
-                jobs.expedite(connection, root.id, utc_now())
+                jobs.expedite(connection, root.id, now_of(connection))
         return Counts(sifted.seen + len(named), sifted.unchanged + changes.unchanged, len(removed))
 
     def compare_files(self, named: Collection[Path]) -> Counts:

@@ -15,9 +15,9 @@ TEXT_SECONDS = 2.0  # the longest that a stored caption waits for the index whil
 
 
 class IndexSync:
-    """Keeps index and matrix up to date with the catalogue."""
+    """Keeps index and matrix up to date with the catalogue. ``full_text`` is ``None`` for a worker, which has none."""
 
-    def __init__(self, database: Database, full_text: FullText, settings: Settings) -> None:
+    def __init__(self, database: Database, full_text: FullText | None, settings: Settings) -> None:
         self._database = database
         self._full_text = full_text
         self._settings = settings
@@ -30,13 +30,15 @@ class IndexSync:
 
     def sync(self) -> int:
         """Write the words of marked photos; return how many. Raises :class:`FullTextError`."""
+        if self._full_text is None:
+            return 0
         written = sync.sync(self._database, self._full_text, self._settings)
         self._synced_at = time.monotonic()
         return written
 
     def sync_when_due(self) -> None:
         """Write the words of marked photos every few seconds. An index that refuses is left for the end of the run."""
-        if time.monotonic() - self._synced_at <= TEXT_SECONDS or self._refused:
+        if self._full_text is None or time.monotonic() - self._synced_at <= TEXT_SECONDS or self._refused:
             return
         try:
             self.sync()
@@ -46,5 +48,7 @@ class IndexSync:
 
     def finish_run(self) -> None:
         """Bring index and matrix up to date. Raises :class:`FullTextError`."""
+        if self._full_text is None:
+            return
         self.sync()
         term_index.tidy(self._database, self._settings.terms_path)

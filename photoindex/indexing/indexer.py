@@ -83,13 +83,15 @@ class Indexer:
         stop: threading.Event,
         *,
         accept_missing: bool = False,
+        caption: bool = True,
         between: Callable[[], None] | None = None,
         watch: Attempt | None = None,
     ) -> IndexReport:
         """Bring the catalogue up to date with these folders or files, once. ``between`` is called between batches.
 
-        With ``accept_missing`` all that is gone was removed, however much it is (:mod:`.missing_photos`). ``watch``
-        runs each step for a watch, which continues whatever happens to its folders.
+        Without ``caption`` photos are queued and left to workers. With ``accept_missing`` all that is gone was removed,
+        however much it is (:mod:`.missing_photos`). ``watch`` runs each step for a watch, which continues whatever
+        happens to its folders.
 
         A file that is still being written is waited for, but not longer than a minute beyond the rest of the work; then
         it is left for the next run. An empty one is left at once when there is nothing else to wait for.
@@ -117,7 +119,7 @@ class Indexer:
             compare = partial(self.comparer.compare, place, accept_missing=accept_missing)
             counts += attempt(partial(self._compare_if_there, place, compare) if watch else compare) or Counts()
         tally = Tally()
-        self._work_off(attempt, stop, between, tally)
+        self._work_off(attempt, stop, between, tally, caption)
         if watch is None and not stop.is_set() and (empty := self.settler.only_empty()):
             others = f" and {len(empty) - 1} more files are" if len(empty) > 1 else " is"
             self._notice(f"{shown(empty[0])}{others} empty: left for the next run, which takes what is there then")
@@ -143,16 +145,18 @@ class Indexer:
     def job_due_in(self) -> float | None:
         """Return the seconds until the next job may be claimed, below zero when one may be; ``None`` without any."""
         due = self._pipeline.next_due()
-        return None if due is None else due.timestamp() - time.time()
+        return None if due is None else due.timestamp() - self._database.now().timestamp()
 
     def _work_off(
-        self, attempt: Attempt, stop: threading.Event, between: Callable[[], None] | None, tally: Tally
+        self, attempt: Attempt, stop: threading.Event, between: Callable[[], None] | None, tally: Tally, caption: bool
     ) -> None:
         """Work off the queue, and then the files that settle meanwhile."""
-        run = partial(self._pipeline.run, stop=stop, progress=self._report, between=between, tally=tally)
+        run = partial(
+            self._pipeline.run, stop=stop, progress=self._report, between=between, tally=tally, caption=caption
+        )
         attempt(run)
         patience_ends = self._now() + max(RESTLESS_SECONDS, 10 * self._settings.settle_seconds)
-        while (wait := self._settles_in(attempt)) is not None and not stop.is_set():
+        while (wait := self._settles_in(attempt, caption)) is not None and not stop.is_set():
             if self._now() > patience_ends:
                 self._notice("some files are still being written and were left for the next run")
                 break
@@ -189,13 +193,13 @@ class Indexer:
         with self._database.read() as connection:
             return not os.path.lexists(place) and bool(files.known_files(connection, place))
 
-    def _settles_in(self, attempt: Attempt) -> float | None:
+    def _settles_in(self, attempt: Attempt, caption: bool) -> float | None:
         """Return the seconds until a file that was being written may have settled.
 
         ``None`` when there is none, or only empty ones that were not written to for a while: what fills them may never
         come.
         """
-        due = attempt(self.job_due_in)
+        due = attempt(self.job_due_in) if caption else None
         # A job that was postponed is meant, not one that failed and has minutes to wait.
         settled = None if self.settler.only_empty() else self.settler.next_due()
         waits = [settled, due if due is not None and due <= self._settings.settle_seconds else None]

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from photoindex.captioner import Captioner
 from photoindex.captioner.registry import model_setting
-from photoindex.catalogue import batches, photos
+from photoindex.catalogue import batches, jobs, photos
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, CaptionerFailed, CaptionerHung, PhotoError
@@ -38,7 +38,6 @@ from photoindex.media.decode import Decoder, Decoding, decode_photo, decode_with
 from photoindex.media.metadata.places import Gazetteer
 from photoindex.media.thumbnail_files import ThumbnailFiles
 from photoindex.search import FullText
-from photoindex.system.clock import utc_now
 from photoindex.system.paths import shown
 from photoindex.system.units import counted
 from photoindex.types import Progress, Tally
@@ -66,28 +65,33 @@ class _Run:
 class Pipeline:
     """Works off the queue. One per process; it owns the decoder's workers and the captioner, both made when needed.
 
-    ``missing`` judges files that are gone; whoever else judges them in this process uses the same one.
+    ``missing`` judges files that are gone; whoever else judges them in this process uses the same one. Without a
+    ``full_text`` index none is kept. ``reachable`` returns the ids of the roots whose jobs it takes; ``None``: all.
     """
 
     def __init__(
         self,
         database: Database,
-        full_text: FullText,
+        full_text: FullText | None,
         settings: Settings,
         load: Callable[[Settings], Captioner],
         *,
-        now: Callable[[], datetime] = utc_now,
+        now: Callable[[], datetime] | None = None,
         throttle: Throttle | None = None,
         missing: MissingPhotos | None = None,
+        reachable: Callable[[], set[int] | None] = lambda: None,
     ) -> None:
         self.missing = missing or MissingPhotos(database, settings)
         self.model_setting = model_setting(settings)
         self.notice: Callable[[str], None] = lambda _: None  # receives metadata that cannot be read, a line each
         self._database = database
         self._settings = settings
-        self._now = now
+        self._now = now or database.now
         self._throttle = throttle or Throttle(settings.max_rate)
-        self._claimer = Claimer(database, self.model_setting, self._throttle, lambda: self._now())
+        self._claimer = Claimer(
+            database, self.model_setting, self._throttle, lambda: self._now(),
+            lease=timedelta(seconds=settings.lease_seconds), most=settings.claim or jobs.CLAIM, reachable=reachable,
+        )  # fmt: skip
         self._clock = WorkClock()
         self._index = IndexSync(database, full_text, settings)
         self._model = HeldModel(load, settings, lambda line: self.notice(line))
@@ -142,11 +146,14 @@ class Pipeline:
         progress: Callable[[Progress], None] | None = None,
         between: Callable[[], None] | None = None,
         tally: Tally | None = None,
+        caption: bool = True,
+        refresh: bool = True,
     ) -> Tally:
         """Work off every job that is due, then bring the full-text index and the impact matrix up to date.
 
         ``stop`` ends the run after the photo in work; ``between`` is called before every batch of jobs is claimed.
-        What was done is added to ``tally`` at once, so that it is known even when the run fails.
+        What was done is added to ``tally`` at once, so that it is known even when the run fails. Without ``caption``
+        the queue is left to workers, and without ``refresh`` no metadata are read again.
 
         Raises :class:`CatalogueError`, :class:`FullTextError` or :class:`CaptionerCrashed`; the next run continues
         where this one was. An index that cannot be written keeps no photo from being captioned: it raises at the end.
@@ -157,10 +164,13 @@ class Pipeline:
         self._problems = 0
         self._claimer.take_back_dead()
         # First, as it is cheap: dates must not wait behind captions.
-        self._refresh(tally, stop, progress, between)
+        if refresh:
+            self._refresh(tally, stop, progress, between)
         while True:
-            while self._work(tally, stop, progress, between):
+            while caption and self._work(tally, stop, progress, between):
                 pass
+            if not refresh:
+                break
             self._refresh(tally, stop, progress, between)  # copies that have sidecars of their own
             if self._read_older(tally, stop, progress, between):
                 continue
@@ -318,16 +328,17 @@ class Pipeline:
         captioner = self.captioner
         info = captioner.info
         predictions = captioner.caption([result.decoded.pixels for result in batch])
-        with self._database.write() as connection:
-            if self._model_id is None:
+        if self._model_id is None:
+            with self._database.write() as connection:
                 self._model_id = photos.ensure_model(connection, info.identity, info.name, info.encoder, info.terms)
+        with self._database.write(exclusive=False) as connection:
             own, gone = save_results.sort_out(connection, batch)
             kept = own | gone
             saved = save_results.save_contents(connection, list(kept.values()), self._gazetteer)
             ids = dict(zip(kept, saved, strict=True))
             by_id = {ids[place]: predictions[place] for place in kept}
-            photos.save_predictions(connection, by_id, self._model_id, info.settings)
             save_results.link(connection, {ids[place]: result for place, result in own.items()})
+            photos.save_predictions(connection, by_id, self._model_id, info.settings)
             done = [hashed for result in own.values() for hashed in result.group]
             by_batch = save_results.count_by_batch(done)
             share = by_batch.total() / len(done) if done else 0.0

@@ -15,7 +15,6 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import STALE, Priority, failures
 from photoindex.errors import PhotoError
 from photoindex.indexing.pipeline import Pipeline
-from photoindex.system.clock import utc_now
 from photoindex.types import Progress, Tally
 
 TRIAL_PHOTOS = 16
@@ -68,7 +67,7 @@ class Recaptioner:
         started: Callable[[int | None, int], None],
     ) -> Tally:
         """Make a batch and work off what is due. ``started`` receives the batch's id and its number of photos."""
-        model_setting, now = self._pipeline.model_setting, utc_now()
+        model_setting, now = self._pipeline.model_setting, self._database.now()
         chosen = [] if kind == "failed" else self.choose(kind, query)
         with self._database.write() as connection:
             if kind == "failed":

@@ -99,7 +99,7 @@ _HOMES = {
         "Batches",
     ),
     "photoindex.catalogue.corrections": ("Said",),
-    "photoindex.catalogue.database": ("Database",),
+    "photoindex.catalogue.database": ("Database", "open_catalogue"),
     "photoindex.catalogue.editor": (
         "Edit",
         "Editor",

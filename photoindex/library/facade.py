@@ -14,7 +14,6 @@ from photoindex.config import load_settings
 from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo
 from photoindex.library.opened import OpenLibrary
-from photoindex.system.clock import utc_now
 from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, check_exists
 
@@ -55,11 +54,13 @@ class Library(OpenLibrary):
         notice: Callable[[str], None] = lambda _: None,
         stop: threading.Event | None = None,
         accept_missing: bool = False,
+        queue_only: bool = False,
     ) -> IndexReport:
         """Bring the library up to date with these folders or files, once.
 
         ``stop`` ends it early without losing work. ``accept_missing``: take what is gone as removed, however much it
-        is; without it the photos of a folder that lost most of them at once are kept. Raises :class:`FolderError`
+        is; without it the photos of a folder that lost most of them at once are kept. ``queue_only``: leave new photos
+        in the queue, for workers. Raises :class:`FolderError`
         for a path that does not exist; a photo that cannot be captioned does not raise, it is in the report and in
         :meth:`failures`.
         """
@@ -74,9 +75,10 @@ class Library(OpenLibrary):
             from photoindex.indexing.indexer import Indexer
 
             indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice, check=check)
-            report = indexer.index(places, stop, accept_missing=accept_missing)
-        days = self.settings.backup_days
-        if days and not stop.is_set() and not is_backed_up(self._database.path, days):
+            with self._database.sole_comparer(places):
+                report = indexer.index(places, stop, accept_missing=accept_missing, caption=not queue_only)
+        days, file = self.settings.backup_days, self._database.path
+        if days and file is not None and not stop.is_set() and not is_backed_up(file, days):
             from photoindex.catalogue.backups import DailyBackup
 
             DailyBackup(self._database, days, notice).make_when_due()
@@ -101,9 +103,9 @@ class Library(OpenLibrary):
         # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
         pipeline = self._pipe(captioning.start_captioner)
         places = [Path(path) for path in paths]
-        Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice).run(
-            ready, worked
-        )
+        watcher = Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice)
+        with self._database.sole_comparer(map(absolute, places)):
+            watcher.run(ready, worked)
 
     def plan_forget(self, path: Path | str) -> ForgetPlan:
         """Return what :meth:`forget` would remove from the catalogue; nothing is changed.
@@ -305,9 +307,10 @@ class Library(OpenLibrary):
 
     def retry_failures(self, *paths: Path | str) -> int:
         """Queue failed files again (all when none is named) for the next index or watch. Return how many."""
+        now = self._database.now()
         with self._database.write() as connection:
             chosen = details.file_ids_at(connection, map(Path, paths)) if paths else None
-            return jobs.retry_failures(connection, chosen, utc_now())
+            return jobs.retry_failures(connection, chosen, now)
 
     def ignore_failures(self, *paths: Path | str) -> int:
         """Stop reporting these files until they change. Return how many had failed."""
@@ -393,6 +396,32 @@ class Library(OpenLibrary):
     ) -> Tally:
         """Caption what is queued and due, without looking at the folders."""
         return self._pipe().run(stop=stop, progress=progress)
+
+    def work_until(
+        self,
+        stop: threading.Event,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+        worked: Callable[[Tally], None] = lambda _: None,
+    ) -> Tally:
+        """Caption what is queued, by whichever process, until ``stop`` is set; return what was done.
+
+        No folder is compared and no index is kept. ``worked`` is called after each piece of work. Raises
+        :class:`CatalogueError` for what does not pass, such as an upgrade of the catalogue.
+        """
+        from photoindex.indexing.worker import NoJudge, ReachableRoots, Worker
+
+        self._database.check_writable()
+        judge = NoJudge(self._database, self.settings) if self._database.is_shared else None
+        reachable = ReachableRoots(self._database)
+        index = None if self._database.is_shared else self._text()
+        assert self._pipeline is None, "a library that captions otherwise is no worker"
+        self._pipeline = self._new_pipeline(index, captioning.start_captioner, missing=judge, reachable=reachable)
+        worker = Worker(
+            self._database, self._pipeline, self.settings.unload_seconds, stop, report=progress, notice=notice
+        )
+        return worker.run(worked)
 
     # Inside
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.database import Database, open_catalogue
 from photoindex.config import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class OpenLibrary:
     def __init__(self, settings: Settings, load_captioner: Callable[[Settings], Captioner] | None = None) -> None:
         self.settings = settings
         self._load_captioner = load_captioner
-        self._database = Database.open(settings.catalogue_path)
+        self._database = open_catalogue(settings)
         self._pipeline: Pipeline | None = None
 
     def close(self) -> None:
@@ -72,10 +72,15 @@ class OpenLibrary:
     # Imported where they are used: a search needs neither watching nor decoding.
 
     def _pipe(self, load: Callable[[Settings], Captioner] | None = None) -> Pipeline:
+        if self._pipeline is None:
+            self._pipeline = self._new_pipeline(self._text(), load)
+        return self._pipeline
+
+    def _new_pipeline(
+        self, index: FullText | None, load: Callable[[Settings], Captioner] | None, **given: Any
+    ) -> Pipeline:
+        """Return a pipeline that writes to an index, if to any. ``given`` are more of its arguments."""
         from photoindex.indexing.pipeline import Pipeline
 
-        if self._pipeline is None:
-            self._pipeline = Pipeline(
-                self._database, self._text(), self.settings, self._load_captioner or load or captioning.load_captioner
-            )
-        return self._pipeline
+        loader = self._load_captioner or load or captioning.load_captioner
+        return Pipeline(self._database, index, self.settings, loader, **given)

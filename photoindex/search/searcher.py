@@ -86,6 +86,8 @@ class Finder:
                 if full_text.needs_rebuild:
                     fulltext.rebuild_if_needed(self._database, full_text, self._settings, self._rebuilding)
                 self._full_text = full_text
+            if self._database.is_shared:  # what other machines stored since the last question
+                fulltext.sync(self._database, self._full_text, self._settings)
             return self._full_text
 
     def sync(self) -> None:

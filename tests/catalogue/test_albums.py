@@ -15,6 +15,8 @@ from photoindex.errors import AlbumError, CorrectionError
 from photoindex.library import Library
 from tests.support import COLOURS, FakeCaptioner, make_photo, names
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def indexed(library: Library, album: Path) -> Library:
@@ -69,7 +71,8 @@ class TestMarks:
     def test_own_stars_go_before_those_of_the_file(self, indexed: Library, album: Path) -> None:
         path = album / "red.jpg"
         with indexed.database.write() as connection:
-            connection.exec_driver_sql("update photo set rating = 2 where id = ?", (of(indexed, "red.jpg")[0],))
+            number = of(indexed, "red.jpg")[0]
+            connection.exec_driver_sql(f"update photo set rating = 2 where id = {number}")
         for given, shown in ((None, 2), (5, 5), (0, None)):
             if given is not None:
                 indexed.editor().apply(of(indexed, "red.jpg"), Edit(rating=given))

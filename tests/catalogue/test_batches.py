@@ -20,6 +20,8 @@ from photoindex.errors import BatchError
 from photoindex.library import Library
 from tests.support import NOW, REPOSITORY, FakeCaptioner, add_files, make_photo, names, run_thread
 
+ON_BOTH = True
+
 OpenLibrary = Callable[..., Library]
 COLOURS = ("red", "green", "blue", "yellow", "white", "black")
 
@@ -93,6 +95,7 @@ def test_a_batch_that_is_paused_elsewhere_stops_within_a_few_photos_and_goes_on(
     assert len(captioner.captions) == 12
 
 
+@pytest.mark.sqlite
 def test_the_command_in_another_process_pauses_it(open_library: OpenLibrary, indexed: Path, data_dir: Path) -> None:
     command = [sys.executable, "-m", "photoindex", "--data-dir", str(data_dir), "jobs", "pause"]
     captioner = newer(batch_size=2, before=lambda: subprocess.run(command, cwd=REPOSITORY, check=True) and None)

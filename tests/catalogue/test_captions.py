@@ -18,6 +18,8 @@ from photoindex.catalogue.schema import caption
 from photoindex.types import Candidate, Prediction
 from tests.support import NOW, add_files, add_photo
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def photo_id(database: Database, album: Path) -> int:

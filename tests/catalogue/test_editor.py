@@ -18,6 +18,8 @@ from photoindex.types import Photo
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo, names
 
+ON_BOTH = True
+
 TEXTS = st.sampled_from(["Minka", "our cat", "a red square", "Lisbon"])
 TAGS = st.lists(st.sampled_from(["Lisbon", "lisbon", "LISBON", "Minka", "cafe\u0301", "café"]), max_size=3).map(tuple)
 FLAGS = st.sampled_from([None, True, False])
@@ -266,6 +268,7 @@ class TestPhotosAt:
             assert "\n" not in str(caught.value)
 
 
+@pytest.mark.sqlite
 def test_an_edit_is_kept_when_the_index_cannot_be_written(indexed: Library, album: Path) -> None:
     def refuse() -> None:
         raise FullTextError("another process is writing")

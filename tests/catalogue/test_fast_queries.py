@@ -17,6 +17,8 @@ from photoindex.errors import CatalogueError
 from photoindex.types import FileStat, PhotoFacts, Place, ScannedFile, Term, Written
 from tests.support import NOW, add_files, add_photo, run_thread
 
+ON_BOTH = True
+
 FACTS = PhotoFacts(
     "JPEG", 48, 32, 6, datetime(2023, 6, 7, 8, 9, 10, 123456), "Öko 1", "50mm", 38.7, -9.14, 12.5, "exif", 60, 4,
     Place("Lisboa", "Alfama", "", "Portugal", "PT", ""),
@@ -122,6 +124,7 @@ def test_threads_take_turns(database: Database, ids: list[int]) -> None:
     assert answers == [{ids[0], ids[1], ids[3], ids[4]}] * 200
 
 
+@pytest.mark.sqlite
 def test_an_error_is_the_catalogues(database: Database) -> None:
     with pytest.raises(CatalogueError, match="no such table"), database.ask() as asker:
         ask(asker, "select * from missing")

@@ -14,6 +14,8 @@ from photoindex.catalogue.schema import caption
 from photoindex.types import Candidate, Label, Photo, PhotoFacts, Prediction
 from tests.support import add_files, add_photo
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def photo_id(database: Database, album: Path) -> int:
@@ -114,6 +116,7 @@ def test_photos_are_loaded_in_the_order_asked_for_and_unknown_ones_left_out(data
     assert [photo.id for photo in loaded] == [two, one]
 
 
+@pytest.mark.sqlite
 def test_a_cleared_mark_is_gone(database: Database, photo_id: int) -> None:
     with database.write() as connection:
         seen = photos.stale_photos(connection, None)
@@ -122,6 +125,7 @@ def test_a_cleared_mark_is_gone(database: Database, photo_id: int) -> None:
         assert photos.stale_photos(connection, None) == []
 
 
+@pytest.mark.sqlite
 def test_a_change_made_between_reading_and_clearing_keeps_its_mark(database: Database, photo_id: int) -> None:
     with database.read() as connection:
         seen = photos.stale_photos(connection, None)
@@ -131,6 +135,7 @@ def test_a_change_made_between_reading_and_clearing_keeps_its_mark(database: Dat
         assert [marked for marked, _ in photos.stale_photos(connection, None)] == [photo_id]
 
 
+@pytest.mark.sqlite
 def test_what_the_full_text_index_must_hold_is_captioned_and_present(
     database: Database, album: Path, photo_id: int
 ) -> None:

@@ -14,6 +14,8 @@ from photoindex.catalogue.schema import photo
 from photoindex.catalogue.sorting import in_order
 from tests.support import add_files, add_photo
 
+ON_BOTH = True
+
 
 def when(day: int) -> datetime:
     return datetime(2020, 1, day, tzinfo=timezone.utc)

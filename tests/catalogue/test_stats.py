@@ -19,6 +19,8 @@ from photoindex.library import Library
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 
 def test_photos_are_counted_under_each_heading(library: Library, database: Database, album: Path) -> None:
     make_photo(album / "one" / "a.jpg", "red")

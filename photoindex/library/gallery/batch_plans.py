@@ -13,7 +13,6 @@ from photoindex.catalogue.batches import BatchKind
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import STALE, failures
 from photoindex.config import Settings
-from photoindex.system.clock import utc_now
 
 What = Literal["stale", "all", "failed"]
 WHATS: Final[tuple[What, ...]] = get_args(What)
@@ -49,7 +48,7 @@ class BatchPlanner:
     def queue(self, what: What, query: str | None) -> tuple[int | None, int]:
         """Make a batch; return its id (``None``: there is nothing to do) and how many photos it has. Raises as
         :meth:`plan` does."""
-        chosen, now, model = self._choose(what, query), utc_now(), model_setting(self._settings)
+        chosen, now, model = self._choose(what, query), self._database.now(), model_setting(self._settings)
         with self._database.write() as connection:
             if what == "failed":
                 return batches.create_of_failures(connection, model=model, priority="low", now=now)

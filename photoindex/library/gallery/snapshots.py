@@ -38,20 +38,20 @@ class Snapshots:
         self._visible: Snapshot | None = None  # of the latest
         self._changed = 0  # photos since the file was written
         self._saving: threading.Thread | None = None
-        self._data_version: Any = None  # SQLite's, of the latest
+        self._commits: object = None  # the catalogue's, of the latest
         self._read_at = -1e9
         self._read_seconds = 0.0
 
     def latest(self, *, now: bool = False) -> Snapshot:
         """Return a snapshot that is no older than it must be; with ``now``, one of this moment."""
         with self._lock:
-            version = self._ask_data_version()
+            version = self._database.commits()
             pause = max(LEAST_SECONDS, SHARE * self._read_seconds)
             due = now or time.monotonic() - self._read_at >= pause
-            if self._latest is None or (version != self._data_version and due):
+            if self._latest is None or (version != self._commits and due):
                 started = time.monotonic()
                 self._bring_up_to_date()
-                self._data_version = version
+                self._commits = version
                 self._read_at = time.monotonic()
                 self._read_seconds = self._read_at - started
             assert self._latest is not None
@@ -71,7 +71,7 @@ class Snapshots:
         """Return what differs after every change: the latest snapshot's revision, and that of the catalogue."""
         revision = self.latest().revision
         with self._lock:
-            return revision, self._ask_data_version()
+            return revision, self._database.commits()
 
     def close(self) -> None:
         """Wait for the file that is being written."""
@@ -102,11 +102,6 @@ class Snapshots:
         self._changed = 0
         self._saving = threading.Thread(target=save, name="keep-timeline")
         self._saving.start()
-
-    def _ask_data_version(self) -> Any:
-        # It changes with every commit of another connection, and this connection commits nothing.
-        with self._database.ask() as asker:
-            return asker.ask("pragma data_version")
 
 
 class _Reading:

@@ -1,5 +1,8 @@
 """Words from the catalogue to the full-text index: those that changed, or all of them.
 
+What changed is known by marks that the photos carry, as long as one machine has the catalogue. Where many share one,
+each has an index of its own and follows the change feed, from the version that its index is at (:mod:`.cursor`).
+
 A lock file lets one process at a time go from reading the words to clearing the catalogue's marks: a slower one could
 otherwise write older words over newer ones.
 """
@@ -13,24 +16,29 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from photoindex.catalogue import files, photos
+from photoindex.catalogue.change_feed import changes_after, version
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import list_roots
 from photoindex.config import Settings
 from photoindex.errors import FullTextError
 from photoindex.search import FullText
+from photoindex.search.fulltext.cursor import read_cursor, write_cursor
 from photoindex.search.fulltext.document import Document, document_of
 from photoindex.system import memory
 from photoindex.types import Progress
 
 BATCH = 256  # photos a commit of the index
+ALL = 1 << 62  # changes, however many there are
 REBUILD_CHUNK = 500  # photos read from the catalogue at once
 
 
 def sync(database: Database, full_text: FullText, settings: Settings) -> int:
-    """Write the words of every marked photo into the index; return how many photos that were.
+    """Write the words of every photo that changed into the index; return how many photos that were.
 
     An index that turns out to be damaged is rebuilt. Raises :class:`FullTextError` when it cannot be written.
     """
+    if database.is_shared:
+        return _follow(database, full_text, settings)
     written = 0
     with _lock(settings):
         while True:
@@ -48,9 +56,44 @@ def sync(database: Database, full_text: FullText, settings: Settings) -> int:
                 if not full_text.needs_rebuild:
                     raise
                 return written + _rebuild(database, full_text, None)
-            with database.write() as connection:
+            with database.write(exclusive=False) as connection:
                 photos.clear_text_stale(connection, stale)
             written += len(stale)
+
+
+def is_followed(database: Database, full_text: FullText) -> bool:
+    """Return whether the index is at the version of a shared catalogue, as one look at both says."""
+    with database.ask() as asker:
+        return read_cursor(full_text.folder) == version(asker)
+
+
+def _follow(database: Database, full_text: FullText, settings: Settings) -> int:
+    """Write what changed in a shared catalogue since the version that the index is at."""
+    if is_followed(database, full_text):
+        return 0
+    written = 0
+    with _lock(settings):
+        while True:
+            known = read_cursor(full_text.folder)
+            with database.read() as connection:
+                changes = None if known is None else changes_after(connection, known, BATCH)
+                documents = [] if changes is None else load_documents(connection, changes.photos)
+            if changes is None:
+                return written + _rebuild(database, full_text, None)
+            present = {document.photo_id for document in documents}
+            gone = [photo_id for photo_id in (*changes.photos, *changes.removed) if photo_id not in present]
+            if documents or gone:
+                try:
+                    full_text.update(documents, gone)
+                except FullTextError:
+                    if not full_text.needs_rebuild:
+                        raise
+                    return written + _rebuild(database, full_text, None)
+            if changes.version != known:
+                write_cursor(full_text.folder, changes.version)
+            written += len(changes.photos)
+            if len(changes.photos) + len(changes.removed) < BATCH:
+                return written
 
 
 def rebuild(
@@ -77,6 +120,7 @@ def rebuild_if_needed(
 
 def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progress], None] | None) -> int:
     with database.read() as connection:
+        reached = version(connection)
         stale = photos.stale_photos(connection, None)
         ids = photos.all_photo_ids(connection)
 
@@ -92,8 +136,11 @@ def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progre
     if ids:
         report(0)
     full_text.rebuild(documents(), report)
-    with database.write() as connection:
-        photos.clear_text_stale(connection, stale)
+    if database.is_shared:
+        write_cursor(full_text.folder, reached)
+    if stale:
+        with database.write(exclusive=False) as connection:
+            photos.clear_text_stale(connection, stale)
     return len(ids)
 
 
@@ -124,14 +171,20 @@ def compare(database: Database, full_text: FullText) -> IndexAgreement:
 
     def look() -> tuple[set[int], set[int]]:
         with database.read() as connection:
-            return photos.searchable_ids(connection), {
-                photo_id for photo_id, _ in photos.stale_photos(connection, None)
-            }
+            return photos.searchable_ids(connection), _waiting(database, connection, full_text)
 
     (before, waiting), indexed, (after, still_waiting) = look(), full_text.photo_ids(), look()
     settled = indexed - waiting - still_waiting
     lacking = (before & after) - indexed - waiting - still_waiting
     return IndexAgreement(len(indexed), len(lacking), len(settled - before - after), len(still_waiting))
+
+
+def _waiting(database: Database, connection: Connection, full_text: FullText) -> set[int]:
+    """Return the photos whose latest words are yet to be written to the index."""
+    if not database.is_shared:
+        return {photo_id for photo_id, _ in photos.stale_photos(connection, None)}
+    changes = changes_after(connection, read_cursor(full_text.folder), ALL)
+    return set() if changes is None else {*changes.photos, *changes.removed}
 
 
 @contextmanager

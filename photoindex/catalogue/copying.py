@@ -1,0 +1,81 @@
+"""Copy a catalogue from one database to another, of whichever kind each is, and compare two row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, delete, func, insert, select
+
+from photoindex.catalogue import change_feed, migration
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.dialects import continue_numbers
+from photoindex.catalogue.schema import catalogue, metadata, photo, root
+from photoindex.errors import CatalogueError
+from photoindex.types import Progress
+
+ROWS: Final = 1000  # read and written at once
+DIFFERENCES_SHOWN: Final = 10
+
+
+def copy_catalogue(
+    source: Database, target: Database, progress: Callable[[Progress], None] | None = None
+) -> dict[str, int]:
+    """Copy every row, and compare; return the number of rows of each table.
+
+    All is copied in one transaction, so that the target stays empty when it fails. Both must be of this version, and
+    nobody may write to the source meanwhile. Raises :class:`CatalogueError` when the target holds something already or
+    when a row is not the same after it.
+    """
+    for database in (source, target):
+        if database.revision() != migration.HEAD:
+            raise CatalogueError(f"the catalogue {database.place} is of another version: upgrade it first")
+    with source.read() as reading, target.write() as writing:
+        if any(_count(writing, table) for table in (root, photo)):
+            raise CatalogueError(f"the catalogue {target.place} is not empty: name an empty one to copy to")
+        total = sum(_count(reading, table) for table in metadata.sorted_tables)
+        change_feed.drop(writing)  # the rows keep the revisions that they have
+        writing.execute(delete(catalogue))
+        counts, done = {}, 0
+        for table in metadata.sorted_tables:
+            counts[table.name] = 0
+            for rows in chunks(_rows(reading, table), ROWS):
+                writing.execute(insert(table), [dict(row._mapping) for row in rows])
+                counts[table.name] += len(rows)
+                done += len(rows)
+                if progress is not None:
+                    progress(Progress("copying", done, total))
+            continue_numbers(writing, table)
+        change_feed.install(writing)
+    wrong = differences(source, target)
+    if wrong:
+        raise CatalogueError(
+            f"the copy {target.place} differs from {source.place} ({wrong[0]}): empty it and try again"
+        )
+    return counts
+
+
+def differences(one: Database, other: Database) -> list[str]:
+    """Return in which rows two catalogues differ, a line each, ten at most. Reads all of both."""
+    found: list[str] = []
+    with one.read() as first, other.read() as second:
+        for table in metadata.sorted_tables:
+            for mine, theirs in zip_longest(_rows(first, table), _rows(second, table)):
+                if mine is None or theirs is None or tuple(mine) != tuple(theirs):
+                    row = mine if mine is not None else theirs
+                    found.append(f"{table.name} {', '.join(str(row._mapping[key]) for key in table.primary_key)}")
+                if len(found) >= DIFFERENCES_SHOWN:
+                    return found
+    return found
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[Any]:
+    """Yield the rows of a table by its key, without having all of them in memory."""
+    query = select(table).order_by(*table.primary_key)
+    return iter(connection.execution_options(yield_per=ROWS).execute(query))
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())

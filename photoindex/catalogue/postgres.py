@@ -1,0 +1,78 @@
+"""PostgreSQL itself: connecting by URL, and what a transaction sets before it begins.
+
+A URL is libpq's (https://www.postgresql.org/docs/current/libpq-connect.html, "Connection URIs"), with ``+psycopg``
+after ``postgresql`` or without. Passwords may be left to libpq: in ``~/.pgpass``, or in ``PGPASSWORD``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from photoindex.errors import CatalogueError
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy import Connection, Engine
+
+WAIT_SECONDS: Final = 30  # that a lock is waited for
+CONNECT_SECONDS: Final = 10
+# A process that stops in the middle of a transaction holds up those that wait for it: the server ends its session.
+IDLE_SECONDS: Final = {"shared": 60, "exclusive": 600}
+LOCK: Final = 0x70686F746F  # of exclusive and shared writes; such locks are each database's own
+COMPARER_LOCK: Final = 0x70686F74  # with a second number, of the folder; keys of two parts are apart from the others
+UPGRADE_LOCK: Final = LOCK + 1
+_PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+
+
+def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Return a connection. Raises psycopg.Error, and :class:`CatalogueError` where psycopg is not installed."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise CatalogueError(
+            "a catalogue in PostgreSQL needs psycopg: pip install 'photoindex[cluster]' (or correct the setting "
+            f"catalogue): {error}"
+        ) from error
+    return psycopg.connect(
+        url.replace("+psycopg", "", 1),
+        connect_timeout=CONNECT_SECONDS,
+        fallback_application_name="photoindex",
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+    )
+
+
+def make_engine(url: str) -> Engine:
+    """Return SQLAlchemy's engine for a catalogue. A connection that was lost is replaced by another one."""
+    from sqlalchemy import create_engine, event
+
+    engine = create_engine("postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True)
+    # Many rows in one statement: the triggers of the change feed run once for each.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        how = connection.get_execution_options().get("photoindex_write")
+        if how is not None:
+            connection.exec_driver_sql(_begin(how))
+
+    return engine
+
+
+@cache
+def _begin(how: str) -> str:
+    """Return the first statement of a write transaction. ``how``: shared or exclusive."""
+    lock = "pg_advisory_xact_lock" if how == "exclusive" else "pg_advisory_xact_lock_shared"
+    return (
+        f"select set_config('lock_timeout', '{WAIT_SECONDS}s', true),"
+        f" set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS[how]}s', true), {lock}({LOCK})"
+    )
+
+
+@cache
+def with_driver_parameters(sql: str) -> str:
+    """Return SQL whose parameters are called ``:name`` as psycopg wants it."""
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))

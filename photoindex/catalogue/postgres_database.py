@@ -1,0 +1,278 @@
+"""The catalogue in a database of PostgreSQL, which many processes on many machines share.
+
+Writes that rely on being the only one take an advisory lock for themselves; the frequent ones of workers (claiming,
+storing) share it, and are right beside each other by row locks and upserts. Nothing upgrades a shared catalogue by
+itself: the others would be in the middle of their work.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from photoindex.catalogue import migration
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.fast_queries import list_roots
+from photoindex.catalogue.postgres import COMPARER_LOCK, UPGRADE_LOCK, connect, make_engine, with_driver_parameters
+from photoindex.catalogue.postgres_errors import explained
+from photoindex.catalogue.raw_sql import Asker, Rows
+from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly, FolderError
+from photoindex.system.paths import root_of, shown
+from photoindex.system.urls import without_password
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy import Connection, Engine
+
+PING_SECONDS: Final = 1.0  # a connection that was not used for longer is tried before it is used
+
+
+class PostgresAsker(Asker):
+    """A transaction of psycopg."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self.connection = connection
+
+    def ask(self, sql: str, **values: object) -> Rows:
+        return self._execute(sql, values).fetchall()
+
+    def run(self, sql: str, **values: object) -> None:
+        self._execute(sql, values)
+
+    def tables(self) -> list[str]:
+        return [name for (name,) in self.ask("select tablename from pg_tables where schemaname = current_schema()")]
+
+    def _execute(self, sql: str, values: dict[str, object]) -> psycopg.Cursor[tuple[Any, ...]]:
+        return self.connection.execute(with_driver_parameters(sql).encode(), values)
+
+
+class PostgresDatabase(Database):
+    """A catalogue at a URL, which :func:`.postgres.connect` describes."""
+
+    path = None
+    is_shared = True
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self.place = without_password(url)
+        self.read_only = read_only
+        self._url = url
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._asker: PostgresAsker | None = None
+        self._asked_at = 0.0
+
+    @classmethod
+    def open(cls, url: str) -> PostgresDatabase:  # type: ignore[override]
+        """Open a catalogue that is of this version.
+
+        Raises :class:`CatalogueOutdated` for one that is empty or older, which ``photoindex catalogue upgrade`` makes
+        or upgrades; :class:`CatalogueTooNew` for a newer one; :class:`CatalogueUnavailable` when the server cannot be
+        reached for now; and else :class:`CatalogueError`.
+        """
+        database = cls.open_as_is(url, read_only=False)
+        try:
+            database.check_version()
+        except CatalogueError:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def open_as_is(cls, url: str, *, untouched: bool = False, read_only: bool = True) -> PostgresDatabase:  # type: ignore[override]
+        """Open a catalogue of any version, or an empty database. Raises :class:`CatalogueError`."""
+        database = cls(url, read_only=read_only)
+        try:
+            database.revision()
+        except CatalogueError:
+            database.close()
+            raise
+        return database
+
+    def check_version(self) -> None:
+        """Raise :class:`CatalogueError` unless the catalogue is of this program's version."""
+        revision = self.revision()
+        if revision == migration.HEAD:
+            return
+        if revision is not None and not migration.knows(revision):
+            raise migration.too_new(self.place, revision)
+        state = (
+            "is empty" if revision is None else f"is of version {revision}, and this photoindex needs {migration.HEAD}"
+        )
+        raise CatalogueOutdated(f"the catalogue {self.place} {state}: run photoindex catalogue upgrade")
+
+    def upgrade(self) -> bool:
+        """Make the tables of an empty database, or bring a catalogue to this version; return whether that was needed.
+
+        Two that try at once do it once. Raises :class:`CatalogueTooNew`, and :class:`CatalogueError` when it fails:
+        then the catalogue is as it was.
+        """
+        with self._reported(), connect(self._url) as holder:
+            holder.execute("select pg_advisory_lock(%s)", [UPGRADE_LOCK])
+            revision = self.revision()
+            if revision == migration.HEAD:
+                return False
+            migration.upgrade(self, revision)
+            return True
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's, made when first needed."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = make_engine(self._url)
+            return self._engine
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._drop_asker()
+
+    def check_writable(self) -> None:
+        """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone."""
+        if self.read_only:
+            raise CatalogueReadOnly(f"the catalogue {self.place} was opened for reading alone")
+
+    @contextmanager
+    def ask(self) -> Iterator[PostgresAsker]:
+        """A read transaction without SQLAlchemy, of one consistent state. One thread at a time has it."""
+        with self._lock, self._reported():
+            asker = self._usable_asker()
+            try:
+                yield asker
+            finally:
+                self._end(asker)
+
+    def change(self, how: Callable[..., None], *arguments: object) -> None:
+        """Do one of the small changes in :mod:`.fast_queries` in a write transaction of its own."""
+        with self.write(exclusive=False) as connection:
+            how(connection, *arguments)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction: one consistent state, however long it takes."""
+        with self._reported(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @contextmanager
+    def write(self, *, exclusive: bool = True) -> Iterator[Connection]:
+        """A write transaction: alone, or beside others that are not ``exclusive`` either."""
+        self.check_writable()
+        how = "exclusive" if exclusive else "shared"
+        with (
+            self._reported(),
+            self.engine.connect().execution_options(photoindex_write=how) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def faults(self) -> list[str]:
+        """Return indexes that are not valid and triggers of the change feed that are not there. The server looks after
+        its files; its ``pg_amcheck`` examines them."""
+        from photoindex.catalogue import postgres_feed
+
+        with self.read() as connection:
+            lost = [f"the trigger {name} is missing" for name in postgres_feed.missing(connection)]
+            invalid = "select indexrelid::regclass::text from pg_index where not indisvalid"
+            return lost + [f"the index {name} is not valid" for (name,) in connection.exec_driver_sql(invalid)]
+
+    def revision(self) -> str | None:
+        """Return the catalogue's migration; ``None`` for an empty database."""
+        with self.ask() as asker:
+            return migration.revision_of(asker, self.place)
+
+    def size(self) -> int:
+        """Return how many bytes the database takes on the server."""
+        with self.ask() as asker:
+            return int(asker.ask("select pg_database_size(current_database())")[0][0])
+
+    def now(self) -> datetime:
+        """Return the server's time."""
+        with self.ask() as asker:
+            moment: datetime = asker.ask("select clock_timestamp()")[0][0]
+            return moment
+
+    def commits(self) -> object:
+        """Return the number that the server gives the next transaction that writes."""
+        with self.ask() as asker:
+            return asker.ask("select pg_snapshot_xmax(pg_current_snapshot())::text")
+
+    @contextmanager
+    def sole_comparer(self, folders: Iterable[Path]) -> Iterator[None]:
+        """Hold a lock for each folder's root, which the server frees when this process or its connection ends."""
+        with self.ask() as asker:
+            roots = list_roots(asker)
+        tops = {folder if (root := root_of(roots, folder)) is None else root.path for folder in folders}
+        with self._reported(), connect(self._url) as holder:
+            holder.autocommit = True
+            for top in sorted(tops):
+                key = zlib.crc32(os.fsencode(top)) - (1 << 31)
+                row = holder.execute("select pg_try_advisory_lock(%s::int, %s::int)", [COMPARER_LOCK, key]).fetchone()
+                if row is None or not row[0]:
+                    raise FolderError(
+                        f"{shown(top)} is compared by another process already: stop that one, or leave it to it "
+                        "(photoindex worker captions beside it)"
+                    )
+            yield
+
+    def backup(self, destination: Path) -> None:
+        """Raise :class:`CatalogueError`: backups are the server's matter."""
+        raise CatalogueError(f"the catalogue {self.place} is backed up by its server's tools: pg_dump, or pgBackRest")
+
+    def _usable_asker(self) -> PostgresAsker:
+        if self._asker is not None and time.monotonic() - self._asked_at > PING_SECONDS:
+            try:
+                self._asker.ask("select 1")
+                self._asker.connection.rollback()
+            except Exception:  # the server was started again, or ended the session
+                self._drop_asker()
+        self._asked_at = time.monotonic()
+        if self._asker is None:
+            import psycopg
+
+            connection = connect(self._url)
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            self._asker = PostgresAsker(connection)
+        return self._asker
+
+    def _end(self, asker: PostgresAsker) -> None:
+        """End a transaction. A connection that was lost is made again by the next one."""
+        try:
+            asker.connection.rollback()
+        except Exception:
+            self._drop_asker()
+            raise
+
+    def _drop_asker(self) -> None:
+        if self._asker is not None:
+            with suppress(Exception):
+                self._asker.connection.close()
+            self._asker = None
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Raise the driver's errors, and SQLAlchemy's of them, as :class:`CatalogueError`."""
+        try:
+            yield
+        except CatalogueError:
+            raise
+        except Exception as error:
+            if not _is_of_database(error):
+                raise
+            raise explained(self.place, error) from error
+
+
+def _is_of_database(error: BaseException) -> bool:
+    """Return whether an error is psycopg's, or SQLAlchemy's of one."""
+    import psycopg
+
+    return isinstance(error, psycopg.Error) or isinstance(getattr(error, "orig", None), psycopg.Error)

@@ -1,0 +1,310 @@
+"""The catalogue in a file of SQLite: opening it, and its transactions.
+
+SQLAlchemy is imported with the first transaction that needs it: a command that only searches asks without it
+(:meth:`Database.ask`), as importing it takes longer than all the rest of a search.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photoindex.catalogue import migration
+from photoindex.catalogue.data_folder import close_to_others, make_private_file, open_data_folder
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.open_file import OpenFile
+from photoindex.catalogue.raw_sql import Asker, Rows
+from photoindex.catalogue.sqlite import (
+    BUSY_SECONDS,
+    connect,
+    connect_as_is,
+    connect_untouched,
+    make_engine,
+    may_write,
+    needs_copy,
+)
+from photoindex.catalogue.sqlite_errors import explained
+from photoindex.catalogue.turns import Turns
+from photoindex.errors import CatalogueError, CatalogueReadOnly
+from photoindex.system.clock import utc_now
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from photoindex.catalogue.snapshot import CatalogueCopy
+
+
+class SqliteAsker(Asker):
+    """A transaction of the driver."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def ask(self, sql: str, **values: object) -> Rows:
+        return self.connection.execute(sql, values).fetchall()
+
+    def run(self, sql: str, **values: object) -> None:
+        self.connection.execute(sql, values)
+
+    def tables(self) -> list[str]:
+        return [name for (name,) in self.ask("select name from sqlite_master where type = 'table'")]
+
+
+class SqliteDatabase(Database):
+    """A catalogue in a file.
+
+    Each transaction raises :class:`CatalogueReplaced` when the file at the path is not the one that was opened.
+    """
+
+    path: Path
+    is_shared = False
+
+    def __init__(self, path: Path, *, read_by: Callable[[Path], sqlite3.Connection] | None = None) -> None:
+        """``read_by``: how to connect for reading alone."""
+        self.path = path
+        self.place = str(path)
+        self.read_only = read_by is not None
+        self._read_by = read_by
+        self._place = path  # where it is read: elsewhere when it had to be copied
+        self._snapshot: CatalogueCopy | None = None
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._asker: SqliteAsker | None = None
+        self._open_file: OpenFile | None = None
+        self._turns = Turns()
+
+    @classmethod
+    def open(cls, path: Path) -> SqliteDatabase:  # type: ignore[override]
+        """Open the catalogue, creating or upgrading it as needed; an upgrade makes a backup beside it first.
+
+        Where it may not be written, it is opened for reading alone, if it is of this version.
+
+        Raises :class:`CatalogueTooNew` when a newer photoindex wrote it; :class:`CatalogueUnavailable` when its disk is
+        full or it is locked, which may pass; and else :class:`CatalogueError` when its folder is not safe, or when it
+        cannot be read or is no catalogue.
+        """
+        open_data_folder(path.parent)
+        if path.exists() and not may_write(path):
+            return cls._open_read_only(path)
+        database = cls(path)
+        with database._opening():
+            make_private_file(path)  # before SQLite makes one that others may read
+            if database.revision() != migration.HEAD or not database._in_wal():
+                # Imported here: it loads asyncio, and nearly every start finds the catalogue up to date.
+                from filelock import FileLock
+
+                with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS * 10):
+                    migration.upgrade(database, database.revision(), database._back_up_before)
+                    database._enter_wal()
+            database.revision()
+            database._open_file = OpenFile(path, log=True)
+        return database
+
+    @classmethod
+    def open_as_is(cls, path: Path, *, untouched: bool = False) -> SqliteDatabase:  # type: ignore[override]
+        """Open the catalogue for reading alone: nothing is made, upgraded or repaired, and it may be of any version.
+
+        ``untouched``: nobody writes to it meanwhile, as to a backup; then SQLite keeps nothing beside it either.
+        Raises :class:`CatalogueError` when it is not there or cannot be read.
+        """
+        database = cls(path, read_by=connect_untouched if untouched else connect_as_is)
+        with database._opening():
+            if not untouched and needs_copy(path):
+                database._read_a_snapshot()
+            database.revision()
+            database._open_file = OpenFile(path, log=False)
+        return database
+
+    @classmethod
+    def _open_read_only(cls, path: Path) -> SqliteDatabase:
+        database = cls.open_as_is(path)
+        revision = database.revision()
+        if revision == migration.HEAD:
+            return database
+        database.close()
+        if revision is None or migration.knows(revision):
+            raise CatalogueReadOnly(
+                f"the catalogue {path} is of an older version and cannot be upgraded, as it is read-only: make it "
+                "writable, or name another --data-dir"
+            )
+        raise migration.too_new(str(path), revision)
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Close the catalogue when it cannot be opened, and raise the error as a :class:`CatalogueError`."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            self.close()
+            raise explained(self.path, error) from error
+        except CatalogueError:
+            self.close()
+            raise
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's, made when first needed."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = make_engine(self._place, self._read_by)
+            return self._engine
+
+    def close(self) -> None:
+        """Close all connections, and to others what was made meanwhile."""
+        self._disconnect()
+        if not self.read_only:
+            close_to_others(self.path.parent)
+        if self._snapshot is not None:
+            self._snapshot.remove()
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            self._open_file = None
+            if self._engine is not None:
+                self._engine.dispose()
+            if self._asker is not None:
+                self._asker.connection.close()
+                self._asker = None
+
+    def check_writable(self) -> None:
+        """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone."""
+        if self.read_only:
+            raise CatalogueReadOnly(
+                f"cannot write the catalogue {self.path}: the folder or its disk is read-only, so that photos can be "
+                "searched and shown, but nothing can be changed"
+            )
+
+    def check_in_place(self) -> None:
+        """Raises :class:`CatalogueReplaced` when the file at the path is not the one that was opened."""
+        if self._open_file is not None:
+            self._open_file.check()
+
+    @contextmanager
+    def ask(self) -> Iterator[SqliteAsker]:
+        """A read transaction without SQLAlchemy, for :mod:`.fast_queries`. One thread at a time has it."""
+        self.check_in_place()
+        with self._lock:
+            try:
+                if self._asker is None:
+                    connection = self._read_by(self._place) if self._read_by else connect(self._place)
+                    connection.isolation_level = None  # transactions are begun here
+                    self._asker = SqliteAsker(connection)
+                self._asker.connection.execute("begin")
+                try:
+                    yield self._asker
+                finally:
+                    self._asker.connection.rollback()
+            except sqlite3.Error as error:
+                raise explained(self.path, error) from error
+
+    def change(self, how: Callable[..., None], *arguments: object) -> None:
+        """Do one of the small changes in :mod:`.fast_queries`, without SQLAlchemy, in a write transaction of its
+        own."""
+        self.check_writable()
+        with self.ask() as asker:
+            how(asker, *arguments)
+            asker.connection.commit()
+        self.check_in_place()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction: one consistent state, however long it takes."""
+        from sqlalchemy.exc import DBAPIError
+
+        self.check_in_place()
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise explained(self.path, error) from error
+
+    @contextmanager
+    def write(self, *, exclusive: bool = True) -> Iterator[Connection]:
+        """A write transaction, committed at the end or rolled back on any error. SQLite has one writer at a time;
+        the others have their turn in between (:mod:`.turns`)."""
+        from sqlalchemy.exc import DBAPIError
+
+        self.check_writable()
+        self.check_in_place()
+        try:
+            self._turns.wait()
+            with self.engine.connect().execution_options(photoindex_write=True) as connection:
+                transaction, began = connection.begin(), time.monotonic()
+                try:
+                    with transaction:
+                        yield connection
+                finally:
+                    self._turns.note(began)
+        except DBAPIError as error:
+            raise explained(self.path, error) from error
+        self.check_in_place()  # what was committed to a file that no name leads to is lost
+
+    def backup(self, destination: Path) -> None:
+        """Copy the catalogue as of now to ``destination``, as :func:`.backup_files.back_up` does."""
+        from photoindex.catalogue.backup_files import back_up
+
+        self.check_in_place()
+        back_up(self.path, destination)
+
+    def faults(self) -> list[str]:
+        """Return what SQLite's own examination finds wrong, a line each; empty for a whole catalogue. Reads all of
+        it."""
+        from photoindex.catalogue.integrity import faults
+
+        with self.ask() as asker:
+            return faults(asker.connection, self.path.stat().st_size)
+
+    def revision(self) -> str | None:
+        """Return the catalogue's migration; ``None`` for an empty file. Raises :class:`CatalogueError` for another
+        program's database."""
+        with self.ask() as asker:
+            return migration.revision_of(asker, self.place)
+
+    def size(self) -> int:
+        """Return how many bytes the file takes, with its log and the backups beside it."""
+        return sum(file.stat().st_size for file in self.path.parent.glob(self.path.name + "*"))
+
+    def now(self) -> datetime:
+        """Return the time of this machine, which alone uses the file."""
+        return utc_now()
+
+    def commits(self) -> object:
+        """Return SQLite's ``data_version``: it changes with every commit of another connection, and the asking one
+        commits nothing."""
+        with self.ask() as asker:
+            return asker.ask("pragma data_version")
+
+    def _back_up_before(self, revision: str) -> None:
+        """Make a backup beside the catalogue, before it is upgraded from a revision."""
+        from photoindex.catalogue.backup_files import BEFORE_UPGRADE, back_up, backup_path, prune_backups
+
+        made = backup_path(self.path, f"{BEFORE_UPGRADE}-from-{revision}")
+        back_up(self.path, made)
+        prune_backups(self.path, BEFORE_UPGRADE, made)
+
+    def _in_wal(self) -> bool:
+        with self.ask() as asker:
+            return asker.ask("pragma journal_mode") == [("wal",)]
+
+    def _enter_wal(self) -> None:
+        # The mode stays with the file, so it is set only once the file is known to be ours. SQLite changes it outside
+        # transactions only, and other connections of this process would be in its way.
+        self._disconnect()
+        connection = connect(self.path)
+        try:
+            connection.execute("pragma journal_mode = wal")
+        finally:
+            connection.close()
+
+    def _read_a_snapshot(self) -> None:
+        from photoindex.catalogue.snapshot import CatalogueCopy
+
+        self._snapshot = CatalogueCopy(self.path)
+        self._disconnect()
+        self._engine, self._place = None, self._snapshot.path

@@ -1,0 +1,88 @@
+"""Making, upgrading, copying and checking catalogues, wherever they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from photoindex.catalogue import migration
+from photoindex.catalogue.database import Database, open_catalogue
+from photoindex.config import CATALOGUE_URLS, Settings
+from photoindex.errors import CatalogueError, ConfigError
+from photoindex.types import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueCheck:
+    """What :func:`check_catalogue` found. ``version`` is ``None`` for an empty one; ``needed`` is this program's."""
+
+    place: str
+    version: str | None
+    needed: str
+    bytes: int
+    faults: tuple[str, ...]
+
+    @property
+    def is_usable(self) -> bool:
+        return self.version == self.needed and not self.faults
+
+
+def upgrade_catalogue(settings: Settings) -> bool:
+    """Make the tables of an empty catalogue, or bring an older one to this version; return whether that was needed.
+
+    Stop the workers of a shared one first, and back it up. Raises :class:`CatalogueError`; then it is as it was.
+    """
+    if not settings.catalogue:
+        known = _version(settings.catalogue_path) if settings.catalogue_path.exists() else None
+        open_catalogue(settings).close()
+        return known != migration.HEAD
+    from photoindex.catalogue.postgres_database import PostgresDatabase
+
+    with closing(PostgresDatabase.open_as_is(settings.catalogue, read_only=False)) as database:
+        return database.upgrade()
+
+
+def copy_between(source: str, target: str, progress: Callable[[Progress], None] | None = None) -> dict[str, int]:
+    """Copy a catalogue to an empty one, each named by a path or a URL; return the number of rows of each table.
+
+    A file that is not there, and an empty database, are made into one first. Raises :class:`CatalogueError`, and
+    :class:`ConfigError` for a URL of another kind.
+    """
+    from photoindex.catalogue.copying import copy_catalogue
+    from photoindex.catalogue.postgres_database import PostgresDatabase
+
+    origin, destination = _place(source), _place(target)
+    if isinstance(destination, Path) and destination.exists():
+        raise CatalogueError(f"{destination} is there already: name a file that is not")
+    with closing(Database.open_as_is(origin)) as opened:
+        if isinstance(destination, str):
+            made: Database = PostgresDatabase.open_as_is(destination, read_only=False)
+            assert isinstance(made, PostgresDatabase)
+            made.upgrade()
+        else:
+            made = Database.open(destination)
+        with closing(made):
+            return copy_catalogue(opened, made, progress)
+
+
+def check_catalogue(settings: Settings) -> CatalogueCheck:
+    """Examine the catalogue that the settings name; reads all of one in a file. Raises :class:`CatalogueError`."""
+    with closing(Database.open_as_is(settings.catalogue_place)) as database:
+        version = database.revision()
+        faults = () if version is None else tuple(database.faults())
+        return CatalogueCheck(database.place, version, migration.HEAD, database.size(), faults)
+
+
+def _version(path: Path) -> str | None:
+    with closing(Database.open_as_is(path)) as database:
+        return database.revision()
+
+
+def _place(text: str) -> Path | str:
+    if text.startswith(CATALOGUE_URLS):
+        return text
+    if "://" in text:
+        raise ConfigError(f"a catalogue is a file, or a URL that begins with {CATALOGUE_URLS[0]}")
+    return Path(text).absolute()

@@ -1,0 +1,147 @@
+"""A PostgreSQL server of the tests' own: on a socket in a temporary folder, ended and removed with the last test.
+
+Each test gets a database made from a template, which is dropped after it: many that are left make recovery slow.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from photoindex.catalogue.postgres_database import PostgresDatabase
+
+# The server refuses to run as root.
+USERS = ("postgres", "nobody")
+# A test's server may forget what it said it stored when the machine loses power, and has many short connections.
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "autovacuum": "on",
+    "log_min_messages": "fatal",
+}
+
+
+def missing() -> str | None:
+    """Return why no server can be started here; ``None`` when one can."""
+    if programs() is None:
+        return "PostgreSQL's pg_ctl and initdb are not installed (Debian: apt-get install postgresql)"
+    if os.geteuid() == 0 and unprivileged() is None:
+        return "PostgreSQL does not run as root, and there is no other user here"
+    return None
+
+
+def programs() -> Path | None:
+    """Return the folder of pg_ctl and initdb: where they are found, or where Debian puts them."""
+    found = shutil.which("pg_ctl")
+    folders = [Path(os.path.realpath(found)).parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((each for each in folders if (each / "pg_ctl").exists() and (each / "initdb").exists()), None)
+
+
+def unprivileged() -> pwd.struct_passwd | None:
+    """Return the user that a server runs as when this process is root."""
+    for name in USERS:
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+    return None
+
+
+@dataclass
+class Server:
+    """A running server. ``url(name)`` is that of a database."""
+
+    folder: Path
+    _made: set[str] = field(default_factory=set)
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://photoindex@/{name}?host={self.folder}"
+
+    def create(self, name: str | None = None, *, template: str = "template0") -> str:
+        """Make a database, and return its URL."""
+        name = name or f"test_{secrets.token_hex(6)}"
+        self._run(f'create database "{name}" template "{template}"')
+        self._made.add(name)
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database and end the sessions that it has."""
+        name = url.partition("@/")[2].partition("?")[0]
+        self._run(f'drop database if exists "{name}" with (force)')
+        self._made.discard(name)
+
+    def end_sessions(self) -> None:
+        """End every session but this one, as a server that is started again does."""
+        self._run(
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname <> ''"
+        )
+
+    def crash(self) -> None:
+        """End the server and all its sessions without a checkpoint: when it starts, it recovers from its log."""
+        control(self.folder, "-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start it again after :meth:`crash`."""
+        control(self.folder, "-w", "-t", "60", "start")
+
+    def _run(self, sql: str) -> None:
+        with psycopg.connect(self.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(sql)
+
+
+def control(folder: Path, *arguments: str) -> None:
+    """Call pg_ctl on the server in a folder."""
+    _call("pg_ctl", "-D", str(folder / "data"), "-l", str(folder / "log"), "-s", *arguments, check=False)
+
+
+def _call(program: str, *arguments: str, check: bool = True) -> None:
+    there = programs()
+    assert there is not None
+    user = unprivileged() if os.geteuid() == 0 else None
+    identity = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    subprocess.run(
+        [there / program, *arguments], cwd="/", check=check, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        **identity,
+    )  # fmt: skip
+
+
+@contextmanager
+def server(**settings: str) -> Iterator[Server]:
+    """Start a server for a block."""
+    # Not below the tests' folder: a socket's path has 107 bytes at most, and others may not enter that one.
+    folder = Path(tempfile.mkdtemp(prefix="photoindex-pg-"))
+    try:
+        user = unprivileged() if os.geteuid() == 0 else None
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        _call(
+            "initdb", "-D", str(folder / "data"), "-U", "photoindex", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"
+        )
+        chosen = {**SETTINGS, **settings, "unix_socket_directories": str(folder)}
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in chosen.items())
+        running = Server(folder)
+        running.start()
+        yield running
+    finally:
+        control(folder, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_template(running: Server) -> str:
+    """Make the database that those of the tests are copies of, and return its name."""
+    with_tables = PostgresDatabase.open_as_is(running.create("template_catalogue"), read_only=False)
+    with_tables.upgrade()
+    with_tables.close()
+    return "template_catalogue"

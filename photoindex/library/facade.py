@@ -391,38 +391,6 @@ class Library(OpenLibrary):
 
         return Batches(self._database)
 
-    def work_off(
-        self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
-    ) -> Tally:
-        """Caption what is queued and due, without looking at the folders."""
-        return self._pipe().run(stop=stop, progress=progress)
-
-    def work_until(
-        self,
-        stop: threading.Event,
-        *,
-        progress: Callable[[Progress], None] | None = None,
-        notice: Callable[[str], None] = lambda _: None,
-        worked: Callable[[Tally], None] = lambda _: None,
-    ) -> Tally:
-        """Caption what is queued, by whichever process, until ``stop`` is set; return what was done.
-
-        No folder is compared and no index is kept. ``worked`` is called after each piece of work. Raises
-        :class:`CatalogueError` for what does not pass, such as an upgrade of the catalogue.
-        """
-        from photoindex.indexing.worker import NoJudge, ReachableRoots, Worker
-
-        self._database.check_writable()
-        judge = NoJudge(self._database, self.settings) if self._database.is_shared else None
-        reachable = ReachableRoots(self._database)
-        index = None if self._database.is_shared else self._text()
-        assert self._pipeline is None, "a library that captions otherwise is no worker"
-        self._pipeline = self._new_pipeline(index, captioning.start_captioner, missing=judge, reachable=reachable)
-        worker = Worker(
-            self._database, self._pipeline, self.settings.unload_seconds, stop, report=progress, notice=notice
-        )
-        return worker.run(worked)
-
     # Inside
 
     def _like(self, path: Path, limit: int | None, query: str) -> list[Hit] | None:

@@ -20,6 +20,11 @@ from tests.warm import Pool, cool_down, warm_up
 OpenLibrary = Callable[..., Library]
 
 
+def pytest_configure() -> None:
+    """Have no command read the text in photos but where that is the subject: it takes longer than all the rest."""
+    os.environ.setdefault("PHOTOINDEX_READ_TEXT", "never")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of a module that says ``ON_BOTH = True`` with either database, but those marked ``sqlite``."""
     if getattr(metafunc.module, "ON_BOTH", False) and "catalogue" in metafunc.fixturenames:

@@ -34,7 +34,7 @@ from photoindex.types import DecodedPhoto, PhotoText, Progress, Tally
 
 BATCH = 16  # photos of one transaction
 LOOKED_UP = 1000  # photos that are looked up at once
-LATER = timedelta(minutes=10)  # until a photo whose file is away or changes is tried again
+LATER = timedelta(minutes=1)  # until a photo whose file is away or changes is tried again
 
 
 class TextReading:

@@ -85,7 +85,7 @@ def test_mutated_lines_harm_no_other_photo(library: Library, album: Path, tmp_pa
     bad = [*mutated_bytes(photo, 700, 1), *mutated_bytes(head[1], 100, 2), *mutated_values(photo)]
     lines = [*head, *others, *bad]
     problems: list[str] = []
-    settings = Settings(tmp_path / "new", settle_seconds=0.0)
+    settings = Settings(tmp_path / "new", settle_seconds=0.0, read_text="never")
     with Library(settings, lambda _: FakeCaptioner()) as new:
         report = new.exchange().read_lines(lines, problem=problems.append)
         assert len(bad) > 1500

@@ -23,7 +23,7 @@ def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     if not folder.is_dir():
         pytest.skip(f"no camera photos: {folder} does not exist")
     data = tmp_path_factory.mktemp("data")
-    with Library(Settings(data, settle_seconds=0.0), lambda _: FakeCaptioner()) as library:
+    with Library(Settings(data, settle_seconds=0.0, read_text="never"), lambda _: FakeCaptioner()) as library:
         library.index(folder)
         yield library
 

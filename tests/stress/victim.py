@@ -46,6 +46,7 @@ def main() -> None:
         poll_seconds=options.poll,
         decode_workers=options.workers,
         decode_seconds=options.decode_seconds,
+        read_text="never",  # text_kills.py is about that
     )
     captioner = CodedCaptioner(options.model, options.log, options.run, options.batch, options.delay)
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import skimage.data
@@ -52,6 +53,7 @@ def shown(library: Library, path: Path) -> Photo:
 def test_a_correction_lifts_a_search_survives_reindex_and_is_restored(
     captioner: Captioner, folder: Path, tmp_path: Path
 ) -> None:
+    chosen: dict[str, Any] = {"settle_seconds": 0.0, "read_text": "never"}
     with ExitStack() as stack:
         old, new = (
             stack.enter_context(

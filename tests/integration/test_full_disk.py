@@ -53,7 +53,8 @@ def worked(tally):
         stop.set()
 
 
-with Library(Settings(data_dir, settle_seconds=0.0, backup_days=0.0, read_text="never"), lambda _: captioner) as library:
+settings = Settings(data_dir, settle_seconds=0.0, backup_days=0.0, read_text="never")
+with Library(settings, lambda _: captioner) as library:
     library.watch(album, stop=stop, ready=ready, notice=notice, worked=worked)
     print(json.dumps({"notices": notices, "found": names(library.search("square")), "captions": captioner.captions}))
 """

@@ -56,9 +56,7 @@ def test_a_correction_lifts_a_search_survives_reindex_and_is_restored(
     chosen: dict[str, Any] = {"settle_seconds": 0.0, "read_text": "never"}
     with ExitStack() as stack:
         old, new = (
-            stack.enter_context(
-                Library(Settings(tmp_path / name, settle_seconds=0.0, read_text="never"), lambda _: captioner)
-            )
+            stack.enter_context(Library(Settings(tmp_path / name, **chosen), lambda _: captioner))
             for name in ("old", "new")
         )
         assert old.index(folder).captioned == len(PHOTOS)

@@ -64,9 +64,9 @@ def present_photos(
         " photo.added_at, photo.format, photo.country, photo.city, photo.size, file.root_id, file.relative_path,"
         " photo.favourite, photo.hidden, photo.latitude, photo.longitude"
         " from photo join file on file.id = (select min(held.id) from file as held where held.photo_id = photo.id"
-        f" and held.missing_since is null) where {condition} order by photo.id limit :most",
+        f" and held.missing_since is null) where {condition} order by photo.id" + ("" if most < 0 else " limit :most"),
         after=after,
-        most=most,
+        **({} if most < 0 else {"most": most}),
     )
 
 

@@ -168,7 +168,7 @@ class TestExchange:
         indexed.albums.add("Reds", "red")
         indexed.albums.set_distinct(ids[1:])
         exported = lines(indexed)
-        settings = Settings(tmp_path / "other", settle_seconds=0.0, backup_days=0.0)
+        settings = Settings(tmp_path / "other", settle_seconds=0.0, backup_days=0.0, read_text="never")
         with Library(settings, lambda _: FakeCaptioner()) as other:
             report = other.exchange().read_lines(exported.splitlines(keepends=True))
             assert (report.bad, report.albums) == (0, 2)

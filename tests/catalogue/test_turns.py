@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.catalogue import database, turns
+from photoindex.catalogue import sqlite_database, turns
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.turns import MOST, REST, Turns
 
@@ -67,7 +67,7 @@ def test_who_writes_now_and_then_never_waits(clock: Clock) -> None:
 def test_the_catalogue_rests_between_its_write_transactions(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "time", clock)
+    monkeypatch.setattr(sqlite_database, "time", clock)
     with closing(Database.open(tmp_path / "catalogue.db")) as catalogue:
         for _ in range(3):
             with catalogue.write():

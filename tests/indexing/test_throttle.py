@@ -80,7 +80,11 @@ def test_the_pipeline_keeps_the_pace(database: Database, data_dir: Path, album: 
     for number in range(count):
         make_photo(album / f"{number}.jpg")
     add_files(database, album, *(f"{number}.jpg" for number in range(count)))
-    settings, clock, captioner = Settings(data_dir, max_rate=3.0), Clock(), FakeCaptioner(batch_size=8)
+    settings, clock, captioner = (
+        Settings(data_dir, max_rate=3.0, read_text="never"),
+        Clock(),
+        FakeCaptioner(batch_size=8),
+    )
     sizes: list[int] = []
     captioner.before = lambda: sizes.append(len(captioner.captions))
     with FullText.open(settings.index_path) as index:

@@ -87,7 +87,7 @@ class TestLayers:
     def test_the_last_row_has_the_weights_of_the_real_search(self) -> None:
         *_, (_, everything) = layer_rows()
         # Names and cameras may give a data set's photos away; people, who wrote its captions, say nothing more in them.
-        by_model = {"caption", "beams", "labels", "kinds"}
+        by_model = {"caption", "beams", "labels", "kinds", "text", "unsure_text"}
         fields = {name: weight if name in by_model else 0.0 for name, weight in DEFAULT_RANKING.fields.items()}
         assert everything == replace(DEFAULT_RANKING, fields=fields)
 

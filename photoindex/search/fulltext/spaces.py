@@ -33,6 +33,11 @@ SPACES: Final = {
 SLOTS: Final = len(TEXT_FIELDS) + 1
 OWN_SLOT: Final = SLOTS - 1
 SLOT_OF: Final = {**{name: slot for slot, name in enumerate(TEXT_FIELDS)}, **dict.fromkeys(WRITTEN, OWN_SLOT)}
-TEXT_BITS: Final = 4  # a word counts at most 15 times in a text field
-MOST_TEXT: Final = (1 << TEXT_BITS) - 1
-MOST_OWN: Final = (1 << 64 - TEXT_BITS * OWN_SLOT) - 1
+# The counts of an entry lie in one number of 64 bits. A word counts at most 15 times in a text field, and less where it
+# hardly stands twice; what is left is for the other spaces, as a photo of many people has many tags with one word.
+TEXT_BITS: Final = 4
+FEW_BITS: Final = {"labels": 3, "kinds": 3, "camera": 2, "lens": 2}
+_BITS: Final = [FEW_BITS.get(name, TEXT_BITS) for name in TEXT_FIELDS]
+BITS: Final = (*_BITS, 64 - sum(_BITS))  # by slot
+SHIFTS: Final = tuple(sum(BITS[:slot]) for slot in range(SLOTS))
+MOST: Final = tuple((1 << bits) - 1 for bits in BITS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from photoindex.search.fulltext.spaces import MOST_OWN, MOST_TEXT, OWN_SLOT, SLOTS, TEXT_BITS
+from photoindex.search.fulltext.spaces import MOST, OWN_SLOT, SHIFTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +23,8 @@ class Tallies:
     """The different counts of a segment: (C, SLOTS), packed as one number each."""
 
     def __init__(self, packed: NDArray[np.uint64]) -> None:
-        shifts = np.arange(OWN_SLOT, dtype=np.uint64) * np.uint64(TEXT_BITS)
-        text = (packed[:, None] >> shifts) & np.uint64(MOST_TEXT)
-        own = packed >> np.uint64(TEXT_BITS * OWN_SLOT)
-        self.counts: NDArray[np.int64] = np.concatenate([text, own[:, None]], axis=1).astype(np.int64)
+        counts = (packed[:, None] >> np.array(SHIFTS, np.uint64)) & np.array(MOST, np.uint64)
+        self.counts: NDArray[np.int64] = counts.astype(np.int64)
         self.totals: NDArray[np.int64] = self.counts.sum(axis=1)  # how many places an entry has
         self._before = np.cumsum(self.counts, axis=1) - self.counts
         self._worths: NDArray[np.float32] | None = None
@@ -73,15 +71,14 @@ class Tallies:
 
 def packed(slots: NDArray[np.uint8], counts: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return the counts of one slot each, so that sums of them stand for several slots."""
-    shifted: NDArray[np.uint64] = counts.astype(np.uint64) << (slots.astype(np.uint64) * np.uint64(TEXT_BITS))
+    shifted: NDArray[np.uint64] = counts.astype(np.uint64) << np.array(SHIFTS, np.uint64)[slots]
     return shifted
 
 
 def most_in(slots: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return how often a word can be counted in each of these slots."""
-    limits = np.full(SLOTS, MOST_TEXT, np.int64)
-    limits[OWN_SLOT] = MOST_OWN
-    return limits[slots]
+    limits: NDArray[np.int64] = np.array(MOST, np.int64)[slots]
+    return limits
 
 
 def small(codes: NDArray[np.intp], count: int) -> Codes:

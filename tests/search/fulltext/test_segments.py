@@ -149,9 +149,11 @@ def test_near_words_are_those_by_levenshteins_table(
     with store.writer(folder) as writer:
         writer.add({"photo": 1, "forms": " ".join(sorted(known))})
     reader = store.SegmentIndex(folder).reader()
+    fixed = word[:prefix]
     expected = {
-        each for each in known if each[:prefix] == word[:prefix] and edits(each[prefix:], word[prefix:]) <= distance
-    }
+        each for each in known
+        if each.startswith(fixed) and edits(each[len(fixed):], word[len(fixed):]) <= distance
+    }  # fmt: skip
     assert set(reader.within("forms", word, distance, prefix=prefix)) == expected
     assert list(reader.with_prefix("forms", word)) == sorted(each for each in known if each.startswith(word))
 

@@ -15,7 +15,7 @@ from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
 from photoindex.search.query.clauses import HAS, NAMES
 from photoindex.search.query.dates import HOLIDAYS, UNITS
-from photoindex.types import Caption, Photo, PhotoFacts, Place, Term
+from photoindex.types import Caption, Photo, PhotoFacts, Place, Term, TextLine
 from photoindex.types.looks import LOOKS, SHAPES
 from tests.support import REPOSITORY
 
@@ -73,6 +73,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullText]:
         facts = replace(photos[number].facts or PhotoFacts("JPEG", 1, 1), width=width, height=height)
         photos[number] = replace(photos[number], looks=frozenset(looks.split()), facts=facts)
     photos[0] = replace(photos[0], caption=Caption("a giraffe in grass", "model", WHEN, confidence=0.35))
+    read = [TextLine(text, 0.9, (0,) * 8, block) for block, text in enumerate(["PLATFORM NINE", "parking only"])]
+    photos[1] = replace(photos[1], text=tuple(read))
     with FullText.open(tmp_path_factory.mktemp("index")) as index:
         index.rebuild([document_of(photo, [Path("/photos")]) for photo in photos])
         yield index

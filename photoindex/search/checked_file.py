@@ -80,9 +80,7 @@ class CheckedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < len(_MAGIC) + _END.size:
-                raise DamagedFile(f"{path} is too short")
+            size = _size(path, file)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         directory = _directory(path, mapped, size)
         self.meta: dict[str, Any] = directory["meta"]
@@ -111,22 +109,34 @@ class CheckedFile:
 def read_meta(path: Path) -> dict[str, Any]:
     """Return what a file was written with besides its arrays, reading its end alone. Raises DamagedFile and OSError."""
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size < len(_MAGIC) + _END.size:
-            raise DamagedFile(f"{path} is too short")
+        size = _size(path, file)
         file.seek(size - _END.size)
-        start, length, check = _END.unpack(file.read(_END.size))
-        if not len(_MAGIC) <= start <= start + length == size - _END.size:
-            raise DamagedFile(f"{path} is damaged")
+        start, length, check = _end(path, file.read(_END.size), size)
         file.seek(start)
         meta: dict[str, Any] = _parsed(path, file.read(length), check)["meta"]
         return meta
 
 
-def _directory(path: Path, mapped: mmap.mmap, size: int) -> dict[str, Any]:
-    start, length, check = _END.unpack(mapped[size - _END.size :])
-    if mapped[: len(_MAGIC)] != _MAGIC or not len(_MAGIC) <= start <= start + length == size - _END.size:
+def _size(path: Path, file: BinaryIO) -> int:
+    """Return the size of a file that is long enough to be one."""
+    size = os.fstat(file.fileno()).st_size
+    if size < len(_MAGIC) + _END.size:
+        raise DamagedFile(f"{path} is too short")
+    return size
+
+
+def _end(path: Path, content: bytes, size: int) -> tuple[int, int, int]:
+    """Return what the end of a file of ``size`` bytes says of the directory: its place, its length and its CRC-32."""
+    start, length, check = _END.unpack(content)
+    if not len(_MAGIC) <= start <= start + length == size - _END.size:
         raise DamagedFile(f"{path} is damaged")
+    return start, length, check
+
+
+def _directory(path: Path, mapped: mmap.mmap, size: int) -> dict[str, Any]:
+    if mapped[: len(_MAGIC)] != _MAGIC:
+        raise DamagedFile(f"{path} is damaged")
+    start, length, check = _end(path, mapped[size - _END.size :], size)
     directory = _parsed(path, mapped[start : start + length], check)
     checks = mapped[directory["checks"] : directory["checks"] + 4 * directory["pages"]]
     if zlib.crc32(checks) != directory["check"]:

@@ -72,8 +72,8 @@ class Segment:
 
     def entries(self, field: str, word: str) -> Entries | None:
         """Return the entries of a word in the space of ``field``; ``None`` when there are none."""
-        place = self._words.place(encode(SPACES[field] + word))
-        return None if place is None else self._entries(place)
+        found = self._placed_entries(field, word)
+        return None if found is None else found[0]
 
     def _entries(self, place: int) -> Entries:
         start, end = (int(each) for each in self._file["pointers"].cut(place, place + 2))
@@ -88,7 +88,7 @@ class Segment:
     def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, NDArray[np.intp]]:
         """Return for each of these fields, which share a space, the rows where words follow one another in it: at each
         place any one of those given. Fields without any are left out."""
-        wanted = [[found for word in words if (found := self._places_of(fields[0], word))] for words in places]
+        wanted = [[found for word in words if (found := self._placed_entries(fields[0], word))] for words in places]
         if not wanted or not all(wanted):
             return {}
         rows = _common_rows([np.concatenate([entries.rows for entries, _ in each]) for each in wanted])
@@ -98,12 +98,10 @@ class Segment:
         met = {name: self._adjacent_in(SLOT_OF[name], narrowed) for name in fields}
         return {name: found for name, found in met.items() if found.size}
 
-    def _places_of(self, field: str, word: str) -> tuple[Entries, int] | None:
+    def _placed_entries(self, field: str, word: str) -> tuple[Entries, int] | None:
         """Return the entries of a word, and its place in the vocabulary."""
         place = self._words.place(encode(SPACES[field] + word))
-        if place is None:
-            return None
-        return self._entries(place), place
+        return None if place is None else (self._entries(place), place)
 
     def _narrowed(self, entries: Entries, place: int, rows: NDArray[np.intp]) -> _Placed:
         """Return those entries that are of these rows, which ascend, with their occurrences."""

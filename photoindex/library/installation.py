@@ -6,6 +6,7 @@ torch is imported by :func:`check_device` and :func:`check_captioning` alone.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import sys
 import tempfile
@@ -166,7 +167,8 @@ def check_text(settings: Settings) -> Finding:
     if not is_installed():
         return Finding("text", level, f"text in photos is not read: what reads it is not installed ({INSTALL})")
     folder = networks_folder()
-    missing = [name for name in NETWORKS.values() if folder is None or not (folder / name).is_file()]
+    # Not Path.is_file: it raises where this user may not look, and such a file cannot be read either.
+    missing = [name for name in NETWORKS.values() if folder is None or not os.path.isfile(folder / name)]
     if missing:
         return Finding("text", "warning", f"text in photos is not read: {PACKAGE} lacks {missing[0]}", INSTALL)
     return Finding("text", "ok", f"text in photos is read by {PACKAGE} {importlib.metadata.version(PACKAGE)}")

@@ -30,7 +30,10 @@ from photoindex.config import Settings
 from photoindex.errors import CatalogueError, DeviceUnavailable
 from photoindex.library import Library, doctor, installation
 from photoindex.library.doctor import Machine, examine, restore
+from photoindex.library.installation import check_text
 from photoindex.media.decode import list_readers
+from photoindex.media.text import engine, reader_version
+from photoindex.media.text.engine import NETWORKS
 from photoindex.search import FullText
 from photoindex.search.fulltext.document import Document
 from photoindex.search.terms import matrix_file
@@ -235,6 +238,36 @@ class TestModel:
 
     def test_a_model_that_is_not_there_is_a_problem(self, settings: Settings) -> None:
         assert problems(Settings(settings.data_dir, model="nowhere")) == ["model"]
+
+
+class TestText:
+    @pytest.fixture(autouse=True)
+    def networks(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        """A folder with files in the place of the networks that read text, in one that is its owner's alone."""
+        with tempfile.TemporaryDirectory() as folder:
+            models = Path(folder, "models")
+            models.mkdir()
+            for name in NETWORKS.values():
+                (models / name).write_bytes(b"network")
+            monkeypatch.setattr(engine, "networks_folder", lambda: models)
+            monkeypatch.setattr(reader_version, "is_installed", lambda: True)
+            yield models
+
+    @pytest.mark.skipif(os.name == "nt", reason="permissions are other there")
+    def test_networks_that_lie_where_only_others_may_look_are_lacking(self, tmp_path: Path, networks: Path) -> None:
+        settings = Settings(tmp_path)
+        check_text(settings)  # imports what is imported late
+        networks.chmod(0)
+        with nobody():
+            finding = check_text(settings)
+        networks.chmod(0o755)
+        assert (finding.level, finding.advice) == ("warning", reader_version.INSTALL)
+        assert "lacks" in finding.message
+
+    def test_a_network_that_is_gone_is_named(self, tmp_path: Path, networks: Path) -> None:
+        gone = networks / next(iter(NETWORKS.values()))
+        gone.unlink()
+        assert f"lacks {gone.name}" in check_text(Settings(tmp_path)).message
 
 
 class TestDeep:

@@ -40,6 +40,8 @@ from photoindex.types import Candidate, PhotoFacts, Prediction
 LONGEST = 1.0  # seconds that a write transaction may take
 BETWEEN = 0.1  # seconds between two questions
 CHUNK = 1000
+# Reading text would take an hour and is what text_kills.py is about.
+SETTINGS: Any = {"settle_seconds": 0.0, "backup_days": 0.0, "read_text": "never"}
 SIDECAR = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:subject><rdf:Bag>{words}</rdf:Bag></dc:subject>
 </rdf:Description></rdf:RDF></x:xmpmeta>"""
@@ -56,7 +58,7 @@ def main() -> int:
 
 
 def run(trial: Trial, folder: Path, count: int) -> None:
-    album, settings = folder / "album", Settings(folder / "data", settle_seconds=0.0, backup_days=0.0)
+    album, settings = folder / "album", Settings(folder / "data", **SETTINGS)
     hashes = make_album(album, count)
     fill(settings, album)
     trial.say(f"{count:,} photos with a sidecar each")
@@ -163,7 +165,7 @@ def refresh(data_dir: Path, album: Path, answers: Any) -> None:
     """Bring the library up to date, in a process of its own."""
     import threading
 
-    settings = Settings(data_dir, settle_seconds=0.0, backup_days=0.0)
+    settings = Settings(data_dir, **SETTINGS)
     with closing(Database.open(settings.catalogue_path)) as database, timed(database) as seconds:
         with closing(FullText.open(settings.index_path)) as text:
             pipeline = Pipeline(database, text, settings, _no_captioner)

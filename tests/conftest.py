@@ -21,8 +21,14 @@ OpenLibrary = Callable[..., Library]
 
 
 def pytest_configure() -> None:
-    """Have no command read the text in photos but where that is the subject: it takes longer than all the rest."""
+    """Have no command read the text in photos but where that is the subject: it takes longer than all the rest.
+
+    Where tests run side by side, each keeps to one thread: threads that wait for one another by spinning, as OpenMP's
+    do, would take the processors from the others.
+    """
     os.environ.setdefault("PHOTOINDEX_READ_TEXT", "never")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -13,16 +13,19 @@ hypotheses without it stay in the beam.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from photoindex.captioner.confidence import Signals
-from photoindex.captioner.network import PhotoFeatures, WordSteps, start_words
+from photoindex.captioner.network import PhotoFeatures, State, WordSteps
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
-Beam = tuple[tuple[int, ...], float]  # an open hypothesis: its words from <start> on, and their log-probability
+GPU_ASKS_EVERY: Final = 4  # words
+FEW_DONE: Final = 0.2  # photos that are done go on for nothing: copying what is kept of the others takes longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ class Hypothesis:
     confidence: float | None = field(default=None, compare=False)
 
 
+Scores = Tensor  # of 64 bits, where the device has them
+
+
 @torch.inference_mode()
 def search(
     decoder: WordSteps,
@@ -80,126 +86,178 @@ def search(
     added to the log-probability of a word in the search and in scores, but not in what is returned as log-probability.
 
     All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
-    hypotheses that no open one can overtake, or at ``max_words``.
+    hypotheses that no open one can overtake, or at ``max_words``. Everything until then happens on the device.
     """
-    photos, width, device = len(seen), settings.beam_width, seen.regions.device
-    state = decoder.start(seen)
-    # One beam a photo for the first word: identical beams would only repeat it.
-    beams: list[list[Beam]] = [[((START,), 0.0)] for _ in range(photos)]
-    finished: list[list[Hypothesis]] = [[] for _ in range(photos)]
-    words = start_words(photos, device)
-    for length in range(1, settings.max_words + 2):
-        hidden, state = decoder.step(words, state)
-        log_probs = decoder.logits(hidden).float().log_softmax(-1)
-        if doubts is not None:
-            owners = [photo for photo, hypotheses in enumerate(beams) for _ in hypotheses]
-            log_probs += doubts[torch.tensor(owners, device=device)]
-        last = length > settings.max_words
-        parents, next_words, next_beams = _advance(log_probs, beams, finished, settings, repeatable, last)
-        beams = next_beams
-        if not parents:
-            break
-        state = state.select(torch.tensor(parents, device=device))
-        words = torch.tensor(next_words, device=device)
-    if doubts is not None:
-        finished = [_undoubted(own, row) for own, row in zip(finished, doubts, strict=True)]
-    if evidence is not None and settings.evidence:
-        finished = [_weighed(own, row, settings.evidence) for own, row in zip(finished, evidence, strict=True)]
-    for hypotheses in finished:
-        hypotheses.sort(key=lambda h: -h.score)
-        del hypotheses[width:]
-    return finished
-
-
-def _weighed(hypotheses: list[Hypothesis], evidence: Tensor, weight: float) -> list[Hypothesis]:
-    """One photo's hypotheses with ``evidence`` (V,) for their words in their scores; a word counts once."""
-    return [replace(h, score=h.score + weight * float(evidence[sorted(set(h.words))].sum())) for h in hypotheses]
-
-
-def _undoubted(hypotheses: list[Hypothesis], doubts: Tensor) -> list[Hypothesis]:
-    """One photo's hypotheses with the decoder's own log-probabilities; their scores stay."""
-    return [replace(h, log_probability=h.log_probability - float(doubts[list(h.words)].sum())) for h in hypotheses]
-
-
-def _advance(
-    log_probs: Tensor,
-    beams: list[list[Beam]],
-    finished: list[list[Hypothesis]],
-    settings: SearchSettings,
-    repeatable: frozenset[int],
-    last: bool,
-) -> tuple[list[int], list[int], list[list[Beam]]]:
-    """Extend every open beam by a word.
-
-    ``log_probs`` (B, V) has a row for each open beam, photo by photo. Returns the parent row and word of each beam that
-    goes on, and the new beams; captions that end are added to ``finished``.
-    """
-    log_probs[:, [PAD, START, UNK]] = -torch.inf
-    row = 0
-    for hypotheses in beams:
-        for sequence, _ in hypotheses:
-            banned = _repeats(sequence, settings.no_repeat)
-            if settings.say_once:
-                banned = [*banned, *(word for word in sequence if word not in repeatable)]
-            # An empty caption is no caption, and no word follows itself ("in the the grass").
-            banned = [*banned, END if len(sequence) == 1 else sequence[-1]]
-            log_probs[row, banned] = -torch.inf
-            row += 1
-    # Twice the width: half of the best extensions may be <end>, and the beam still stays full.
-    top_values, top_words = log_probs.topk(min(2 * settings.beam_width, log_probs.shape[1]), dim=1)
-    values, candidates = top_values.tolist(), top_words.tolist()
-    ends = log_probs[:, END].tolist()
-    parents: list[int] = []
-    next_words: list[int] = []
-    next_beams: list[list[Beam]] = []
-    row = 0
-    for photo, hypotheses in enumerate(beams):
-        options = []
-        for sequence, total in hypotheses:
-            if last:
-                options.append((total + ends[row], row, END, sequence))
-            else:
-                options += [
-                    (total + value, row, word, sequence)
-                    for value, word in zip(values[row], candidates[row], strict=True)
-                    if value > -torch.inf
-                ]
-            row += 1
-        options.sort(key=lambda option: -option[0])
-        kept: list[Beam] = []
-        for rank, (total, parent, word, sequence) in enumerate(options):
-            if word == END:
-                if rank < settings.beam_width or last:
-                    words = sequence[1:]
-                    finished[photo].append(Hypothesis(words, total, _score(total, len(words) + 1, settings)))
-            elif len(kept) < settings.beam_width:
-                kept.append(((*sequence, word), total))
-                parents.append(parent)
-                next_words.append(word)
-        if kept and _settled(finished[photo], kept[0][1], settings):
-            del parents[len(parents) - len(kept) :], next_words[len(next_words) - len(kept) :]
-            kept = []
-        next_beams.append(kept)
-    return parents, next_words, next_beams
-
-
-def _score(log_probability: float, words: int, settings: SearchSettings) -> float:
-    return float(log_probability / words**settings.length_penalty)
-
-
-def _settled(finished: list[Hypothesis], best_open: float, settings: SearchSettings) -> bool:
-    """No open hypothesis can still enter the n-best: even at no further cost and the greatest length it scores less."""
-    if settings.beam_width == 1:
-        return bool(finished)  # greedy search ends with the first <end>
-    if len(finished) < settings.beam_width:
-        return False
-    worst_kept = sorted((h.score for h in finished), reverse=True)[settings.beam_width - 1]
-    return _score(best_open, settings.max_words + 1, settings) < worst_kept
-
-
-def _repeats(sequence: tuple[int, ...], size: int) -> list[int]:
-    """Words that would complete an n-gram of ``size`` words which ``sequence`` already holds."""
-    if size < 1 or len(sequence) < size:
+    if not len(seen):
         return []
-    tail = sequence[len(sequence) - size + 1 :]
-    return [sequence[i + size - 1] for i in range(1, len(sequence) - size + 1) if sequence[i : i + size - 1] == tail]
+    beams = _Beams.start(decoder, seen, settings, repeatable, doubts)
+    for length in range(1, settings.max_words + 2):
+        beams.advance(length, last=length > settings.max_words)
+        # Asking a GPU whether anything is left to do makes it wait for the answer.
+        if length % (1 if seen.regions.device.type == "cpu" else GPU_ASKS_EVERY) == 0 and not beams.drop_done():
+            break
+    return _ranked(beams.ended, len(seen), settings, evidence, doubts)
+
+
+class _Ended(NamedTuple):
+    """Hypotheses that ended at one word: which photo's each is (H,), its words (H, L) without ``<start>`` and
+    ``<end>``, and its log-probability with all doubts (H,). ``there`` (H,) says which of them are any."""
+
+    there: Tensor
+    photos: Tensor
+    words: Tensor
+    totals: Scores
+
+
+class _Beams:
+    """The open hypotheses of P photos, W beams each; those that are none have a log-probability of minus infinity."""
+
+    def __init__(
+        self,
+        decoder: WordSteps,
+        state: State,
+        photos: Tensor,
+        settings: SearchSettings,
+        repeatable: Tensor,
+        doubts: Tensor | None,
+    ) -> None:
+        device = photos.device
+        self._decoder, self._settings = decoder, settings
+        self._state = state
+        self._photos = photos  # (P,), their numbers
+        self._repeatable = repeatable  # (V,)
+        self._doubts = doubts  # (P, V)
+        exact = torch.float32 if device.type == "mps" else torch.float64
+        self._sequences = torch.full((len(photos), 1, 1), START, device=device)  # (P, W, L), from <start> on
+        # One beam a photo for the first word: identical beams would only repeat it.
+        self._totals = torch.zeros(len(photos), 1, dtype=exact, device=device)
+        self._best = torch.full((len(photos), settings.beam_width), -torch.inf, dtype=exact, device=device)
+        self.ended: list[_Ended] = []
+
+    @classmethod
+    def start(
+        cls,
+        decoder: WordSteps,
+        seen: PhotoFeatures,
+        settings: SearchSettings,
+        repeatable: frozenset[int],
+        doubts: Tensor | None,
+    ) -> _Beams:
+        device = seen.regions.device
+        photos = torch.arange(len(seen), device=device)
+        allowed = torch.tensor(sorted(repeatable), dtype=torch.long, device=device)
+        return cls(decoder, decoder.start(seen), photos, settings, allowed, doubts)
+
+    def advance(self, length: int, *, last: bool) -> None:
+        """Extend every open hypothesis by its likeliest words, the word number ``length``; ``last``: by ``<end>``."""
+        photos, width = self._totals.shape
+        hidden, self._state = self._decoder.step(self._sequences[:, :, -1].flatten(), self._state)
+        log_probs = self._decoder.logits(hidden).float().log_softmax(-1)  # (P W, V)
+        if self._doubts is not None:
+            log_probs.view(photos, width, -1).add_(self._doubts[:, None])
+        log_probs[:, [PAD, START, UNK]] = -torch.inf
+        log_probs.scatter_(1, self._banned(length), -torch.inf)
+        if last:
+            values, words = log_probs[:, END : END + 1], log_probs.new_full((photos * width, 1), END, dtype=torch.long)
+        else:
+            # Twice the width: half of the best extensions may be <end>, and the beam still stays full.
+            values, words = log_probs.topk(min(2 * self._settings.beam_width, log_probs.shape[1]), dim=1)
+        self._choose(values.to(self._totals.dtype), words, length, last=last)
+
+    def drop_done(self) -> bool:
+        """Go on without the photos that are done, where they are many; says whether any others are left."""
+        open_ones = self._totals.amax(1) > -torch.inf
+        left = int(open_ones.count_nonzero())
+        if 0 < left <= len(open_ones) * (1 - FEW_DONE):
+            kept = open_ones.nonzero()[:, 0]
+            self._state = self._state.keep(kept, self._totals.shape[1])
+            self._photos, self._sequences = self._photos[kept], self._sequences[kept]
+            self._totals, self._best = self._totals[kept], self._best[kept]
+            self._doubts = None if self._doubts is None else self._doubts[kept]
+        return left > 0
+
+    def _banned(self, length: int) -> Tensor:
+        """The words (P W, K) that may not follow; ``<pad>``, which never may, stands for none."""
+        sequences, size = self._sequences.flatten(0, 1), self._settings.no_repeat
+        # An empty caption is no caption, and no word follows itself ("in the the grass").
+        banned = [torch.full_like(sequences[:, :1], END) if length == 1 else sequences[:, -1:]]
+        if self._settings.say_once:
+            banned.append(sequences.masked_fill(torch.isin(sequences, self._repeatable), PAD))
+        if 1 <= size < length:  # words that would complete an n-gram that is there
+            runs = sequences.unfold(1, size, 1)[:, 1:]  # (P W, n-grams, size), without those that begin with <start>
+            same = (runs[:, :, : size - 1] == sequences[:, None, length - size + 1 :]).all(2)
+            banned.append(runs[:, :, -1].masked_fill(~same, PAD))
+        return torch.cat(banned, 1)
+
+    def _choose(self, values: Scores, words: Tensor, length: int, *, last: bool) -> None:
+        """Of the extensions (P W, K) of the hypotheses end some and go on with the best others."""
+        photos, width = self._totals.shape
+        choices, most = words.shape[1], self._settings.beam_width
+        options = (self._totals[:, :, None] + values.view(photos, width, choices)).flatten(1)  # (P, W K)
+        totals, order = options.sort(dim=1, descending=True, stable=True)
+        parents = order // choices
+        words = words.view(photos, -1).gather(1, order)
+        there = totals > -torch.inf
+        ends = there & (words == END)
+        if not last:
+            ends[:, most:] = False
+        self._end(ends[:, : max(most, width)], parents, totals, length)
+        goes_on = there & (words != END)
+        # The first ones that go on, each row's in their order.
+        chosen = (~goes_on).to(torch.uint8).sort(dim=1, stable=True).indices[:, :most]
+        self._totals = totals.gather(1, chosen).masked_fill(~goes_on.gather(1, chosen), -torch.inf)
+        if self._settings.beam_width == 1:  # greedy search ends with the first <end>
+            settled = self._best[:, 0] > -torch.inf
+        else:
+            # No open hypothesis can enter the n-best: even at no further cost and the greatest length it scores less.
+            settled = _score(self._totals[:, 0], self._settings.max_words + 1, self._settings) < self._best[:, -1]
+        self._totals.masked_fill_(settled[:, None], -torch.inf)
+        parents = parents.gather(1, chosen)
+        rows = parents + width * torch.arange(photos, device=parents.device)[:, None]
+        self._state = self._state.select(rows.flatten())
+        said = self._sequences.flatten(0, 1)[rows]
+        self._sequences = torch.cat((said, words.gather(1, chosen)[:, :, None]), 2)
+
+    def _end(self, ends: Tensor, parents: Tensor, totals: Scores, length: int) -> None:
+        """Note which options (P, E) are hypotheses that have ended, best first."""
+        count = ends.shape[1]
+        words = self._sequences.gather(1, parents[:, :count, None].expand(-1, -1, length))[:, :, 1:]
+        totals = totals[:, :count]
+        owners = self._photos[:, None].expand(-1, count)
+        self.ended.append(_Ended(ends.flatten(), owners.flatten(), words.flatten(0, 1), totals.flatten()))
+        scores = _score(totals, length, self._settings).masked_fill(~ends, -torch.inf)
+        self._best = torch.cat((self._best, scores), 1).topk(self._best.shape[1], 1).values
+
+
+def _ranked(
+    ended: Sequence[_Ended], photos: int, settings: SearchSettings, evidence: Tensor | None, doubts: Tensor | None
+) -> list[list[Hypothesis]]:
+    """The hypotheses of each photo with the decoder's own log-probabilities, best first."""
+    found: list[list[Hypothesis]] = [[] for _ in range(photos)]
+    for owners, words, totals in (_those_there(each) for each in ended):
+        scores = _score(totals, words.shape[1] + 1, settings)
+        if doubts is not None:
+            totals = totals - doubts[owners[:, None], words].sum(1)
+        if evidence is not None and settings.evidence:
+            scores = scores + settings.evidence * (evidence[owners[:, None], words] * _first_said(words)).sum(1)
+        rows = zip(owners.tolist(), words.tolist(), totals.tolist(), scores.tolist(), strict=True)
+        for owner, said, log_probability, score in rows:
+            found[owner].append(Hypothesis(tuple(said), log_probability, score))
+    return [sorted(own, key=lambda h: -h.score)[: settings.beam_width] for own in found]
+
+
+def _those_there(ended: _Ended) -> tuple[Tensor, Tensor, Scores]:
+    """The photos, words and log-probabilities of those that are any."""
+    kept = ended.there.nonzero()[:, 0]
+    return ended.photos[kept], ended.words[kept], ended.totals[kept]
+
+
+def _first_said(words: Tensor) -> Tensor:
+    """Which words (H, L) are not said before in their row: a word counts once."""
+    earlier = (words[:, :, None] == words[:, None, :]).tril(-1)
+    return ~earlier.any(2)
+
+
+def _score(log_probabilities: Scores, words: int, settings: SearchSettings) -> Scores:
+    scores: Scores = log_probabilities / words**settings.length_penalty
+    return scores

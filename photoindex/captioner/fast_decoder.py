@@ -25,33 +25,22 @@ VECTOR = 16  # numbers of 32 bits in a processor's widest vectors
 
 
 @dataclass(frozen=True)
-class Regions:
-    """What is looked at: of each photo still spoken of its values and keys, (P, heads, R, D / heads)."""
-
-    photos: Tensor  # (P,), which photos of the batch these are, ascending
-    values: Tensor
-    keys: Tensor
-
-    def of(self, photos: Tensor) -> Regions:
-        """Those of some of the photos."""
-        if len(photos) == len(self.photos):
-            return self
-        kept = torch.searchsorted(self.photos, photos)
-        return Regions(photos, self.values[kept], self.keys[kept])
-
-
-@dataclass(frozen=True)
 class RowState(State):
-    """``tensors`` are (h1, c1, h2, c2) of the rows. Rows of a photo are together and photos ascend, as beam search
-    keeps them."""
+    """``tensors`` are (h1, c1, h2, c2) of the rows; each of P photos has equally many of them, side by side, as beam
+    search keeps them. What is looked at is kept once a photo."""
 
-    owners: Tensor  # (N,), the photo of each row
-    gist: Tensor  # (photos, 4 D), what each photo's gist puts into the first LSTM's gates
-    regions: Regions
+    gist: Tensor  # (P, 4 D), what each photo's gist puts into the first LSTM's gates
+    values: Tensor  # (P, heads, R, D / heads)
+    keys: Tensor  # the same
 
     def select(self, rows: Tensor) -> RowState:
+        """The memory of these rows, as many of each photo as of any other, photo by photo."""
         memory = tuple(t.index_select(0, rows) for t in self.tensors)
-        return RowState(memory, self.owners.index_select(0, rows), self.gist, self.regions)
+        return RowState(memory, self.gist, self.values, self.keys)
+
+    def keep(self, photos: Tensor, width: int) -> RowState:
+        memory = super().keep(photos, width).tensors
+        return RowState(memory, *(each.index_select(0, photos) for each in (self.gist, self.values, self.keys)))
 
 
 class InferenceDecoder:
@@ -75,36 +64,28 @@ class InferenceDecoder:
 
     def start(self, seen: PhotoFeatures) -> State:
         h1, c1, h2, c2, gist, values, keys = self._decoder.start(seen).tensors
-        photos = torch.arange(len(seen), device=gist.device)
-        return RowState((h1, c1, h2, c2), photos, F.linear(gist, self._gist_gates), Regions(photos, values, keys))
+        return RowState((h1, c1, h2, c2), F.linear(gist, self._gist_gates), values, keys)
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
         assert isinstance(state, RowState)
         h1, c1, h2, c2 = state.tensors
-        gates = F.linear(torch.cat((h2, h1), 1), self._first) + self._word_gates[words] + state.gist[state.owners]
+        photos = len(state.gist)
+        gates = F.linear(torch.cat((h2, h1), 1), self._first) + self._word_gates[words]
+        gates.view(photos, -1, gates.shape[1]).add_(state.gist[:, None])
         h1, c1 = _lstm(gates, c1)
-        photos, places, counts = torch.unique_consecutive(state.owners, return_inverse=True, return_counts=True)
-        regions = state.regions.of(photos)
-        looked = self._look(self._decoder.query(h1), places, counts, regions)
+        looked = self._look(self._decoder.query(h1), state)
         h2, c2 = _lstm(F.linear(torch.cat((looked, h1, h2), 1), self._second, self._second_bias), c2)
-        return h2, RowState((h1, c1, h2, c2), state.owners, state.gist, regions)
+        return h2, RowState((h1, c1, h2, c2), state.gist, state.values, state.keys)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return torch.addmm(self._output_bias, hidden, self._output)[:, : self._words]
 
-    def _look(self, query: Tensor, places: Tensor, counts: Tensor, regions: Regions) -> Tensor:
-        """Queries (N, D) of rows -> what each attends to, (N, D). ``places`` (N,) in ``regions``, with ``counts`` (P,)
-        rows each."""
-        # A photo's rows side by side, so that one product serves them all; photos with fewer rows leave places empty.
-        width = int(counts.max())
-        earlier = (counts.cumsum(0) - counts)[places]
-        slots = places * width + torch.arange(len(places), device=places.device) - earlier
-        spread = query.new_zeros(len(counts) * width, query.shape[1])
-        spread[slots] = query
-        queries = spread.view(len(counts), width, self._heads, -1).transpose(1, 2)  # (P, heads, width, D / heads)
-        scores = (queries @ regions.keys.transpose(2, 3)) * queries.shape[3] ** -0.5  # (P, heads, width, R)
-        looked: Tensor = (scores.softmax(3) @ regions.values).transpose(1, 2).reshape(spread.shape)
-        return looked[slots]
+    def _look(self, query: Tensor, state: RowState) -> Tensor:
+        """Queries (N, D) of rows -> what each attends to, (N, D). One product serves all rows of a photo."""
+        queries = query.view(len(state.keys), -1, self._heads, query.shape[1] // self._heads).transpose(1, 2)
+        scores = (queries @ state.keys.transpose(2, 3)) * queries.shape[3] ** -0.5  # (P, heads, rows, R)
+        looked: Tensor = (scores.softmax(3) @ state.values).transpose(1, 2).reshape(query.shape)
+        return looked
 
 
 def for_inference(decoder: CaptionDecoder) -> WordSteps:

@@ -76,6 +76,11 @@ class State:
         """The memory of these rows, in this order: how beam search follows its best hypotheses."""
         return State(tuple(t.index_select(0, rows) for t in self.tensors))
 
+    def keep(self, photos: Tensor, width: int) -> State:
+        """The memory of some photos (P,), in ascending order, where each has ``width`` rows, side by side."""
+        rows = photos[:, None] * width + torch.arange(width, device=photos.device)
+        return self.select(rows.flatten())
+
 
 class WordSteps(Protocol):
     """What beam search asks of a decoder: see :class:`CaptionDecoder`."""

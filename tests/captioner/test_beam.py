@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings, search
+from photoindex.captioner.fast_decoder import InferenceDecoder
 from photoindex.captioner.network import CaptionDecoder, DecoderConfig, PhotoFeatures, State, build_decoder
 from photoindex.captioner.vocabulary import END, START, UNK
+from tests.captioner import plain_beam
 
 A, B, C = 4, 5, 6
 
@@ -166,3 +168,38 @@ def test_what_a_doubted_word_costs_is_in_the_score_alone():
     assert hypotheses[0].words == (B,)
     assert hypotheses[0].log_probability == pytest.approx(math.log(0.4))
     assert hypotheses[0].score == pytest.approx(math.log(0.4) - 0.1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SearchSettings(beam_width=1),
+        SearchSettings(beam_width=2, no_repeat=2, say_once=False),
+        SearchSettings(beam_width=3, max_words=1),
+        SearchSettings(beam_width=3, length_penalty=0.0, doubt=1.0),
+        SearchSettings(beam_width=5, length_penalty=0.7, evidence=0.2, doubt=1.0),
+        SearchSettings(beam_width=20, no_repeat=0, say_once=False, max_words=6),
+        SearchSettings(beam_width=4, no_repeat=1, say_once=False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("words", [6, 9, 60])
+def test_it_finds_what_following_each_hypothesis_by_itself_finds(settings: SearchSettings, words: int):
+    torch.manual_seed(words)
+    decoder = build_decoder(DecoderConfig("attention", words, 4, hidden_size=16, heads=2, dropout=0.0)).eval()
+    decoder.output_bias.data[END] = 1.0  # captions of all lengths
+    seen = PhotoFeatures(3 * torch.randn(40, 3, 4), torch.zeros(40, 0))
+    repeatable = frozenset(range(4, words, 3))
+    evidence, doubts = torch.rand(40, words), -torch.rand(40, words) * 2
+    given = (seen, settings, repeatable, evidence, doubts if settings.doubt else None)
+    expected = plain_beam.search(decoder, *given)
+    for shipped in (decoder, InferenceDecoder(decoder)):
+        for found, wanted in zip(search(shipped, *given), expected, strict=True):
+            assert [h.words for h in found] == [h.words for h in wanted]
+            assert [h.score for h in found] == pytest.approx([h.score for h in wanted], abs=1e-4)
+            own = [h.log_probability for h in wanted]
+            assert [h.log_probability for h in found] == pytest.approx(own, abs=1e-4)
+
+
+def test_of_no_photos_nothing_is_said():
+    assert search(Table(GARDEN_PATH), PhotoFeatures(torch.zeros(0, 1, 1), torch.zeros(0, 0)), SearchSettings()) == []

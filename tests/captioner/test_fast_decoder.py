@@ -28,17 +28,22 @@ def test_step_by_step_it_computes_the_same(summary: int):
     fast = InferenceDecoder(plain)
     with torch.inference_mode():
         expected, actual = plain.start(seen), fast.start(seen)
-        # Beams of unequal number, then one photo that is done, then all but the last.
-        for rows in ([0, 0, 0, 1, 2, 2], [0, 0, 2, 4, 5], [3, 3, 4], [2, 2]):
+        # One row a photo, two, other ones of them; then one photo is done, then another.
+        for rows, photos_left in (
+            ([0, 1, 2], None), ([0, 0, 1, 1, 2, 2], None), ([1, 0, 2, 2, 5, 4], [0, 2]), ([1, 0, 3, 3], [1]),
+        ):  # fmt: skip
             chosen = torch.tensor(rows)
             expected, actual = expected.select(chosen), actual.select(chosen)
+            if photos_left:
+                expected, actual = (each.keep(torch.tensor(photos_left), 2) for each in (expected, actual))
+                rows = rows[: 2 * len(photos_left)]
             words = torch.arange(len(rows)) + 4
             wanted, expected = plain.step(words, expected)
             hidden, actual = fast.step(words, actual)
             torch.testing.assert_close(hidden, wanted, rtol=1e-4, atol=1e-6)
             torch.testing.assert_close(fast.logits(hidden), plain.logits(wanted), rtol=1e-4, atol=1e-6)
     assert isinstance(actual, RowState)
-    assert len(actual.regions.photos) == 1  # what is done with is not looked at any more
+    assert len(actual.keys) == 1  # what is done with is not looked at any more
 
 
 @pytest.mark.parametrize("width", [1, 4])

@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-import numpy as np
-
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import (
     StoredVector,
@@ -40,7 +38,6 @@ from photoindex.search.terms.matrix import (
 from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from sqlalchemy import Connection
 
     from photoindex.catalogue import term_vectors
@@ -85,7 +82,7 @@ class TermIndex:
         """Return what each term adds to the similarity of each of these photos."""
 
         def share(view: TermView) -> dict[int, dict[str, float]]:
-            rows = _rows_of(view, photo_ids)
+            rows = view.rows_of(photo_ids)
             return dict(zip(view.photo_ids[rows].tolist(), shared_terms(view, weights, rows), strict=True))
 
         return self._ask(share) or {}
@@ -94,7 +91,7 @@ class TermIndex:
         """Return for each of these photos that has learned terms the impact of those of ``terms`` that it has."""
 
         def found(view: TermView) -> dict[int, dict[str, float]]:
-            rows = _rows_of(view, photo_ids)
+            rows = view.rows_of(photo_ids)
             return dict(zip(view.photo_ids[rows].tolist(), impacts_of(view, terms, rows), strict=True))
 
         return self._ask(found) or {}
@@ -171,11 +168,6 @@ class TermIndex:
         batches = {model: [vector_batch(sorted(packed))] for model, packed in by_model.items()}
         known = vocabularies(transaction)
         return build(Stamp("", 0), {model: known[model] for model in batches if model in known}, batches.__getitem__)
-
-
-def _rows_of(view: TermView, photo_ids: Sequence[int]) -> NDArray[np.intp]:
-    """Return the rows of these photos, ascending."""
-    return np.flatnonzero(np.isin(view.photo_ids, np.array(photo_ids, np.int64)))
 
 
 def rebuild(database: Database, folder: Path) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, Ranked, Word
-from photoindex.search.ranking.explain import place_in
+from photoindex.search.ranking.explain import locate, place_in
 from photoindex.search.terms.blocks import MOST_ROWS, Block, blocks_of, numbers_of_terms
 
 if TYPE_CHECKING:
@@ -181,6 +181,13 @@ class TermMatrix:
     def __len__(self) -> int:
         return len(self.photo_ids)
 
+    def rows_of(self, photo_ids: NDArray[np.int64]) -> Rows:
+        """Return the rows of these photos, ascending ids."""
+        found = [np.zeros(0, np.intp)]
+        for block, first in zip(self.blocks, self._firsts, strict=False):
+            found.append(locate(block.photo_ids, photo_ids)[1] + first)
+        return np.concatenate(found)
+
     def column(self, term: str) -> Column | None:
         """Return the rows and impacts of a term; ``None`` for a term in no vocabulary. Raises DamagedFile."""
         place = self._places.get(term)
@@ -220,6 +227,14 @@ class TermView:
         if delta is not None:
             outdated = np.isin(base.photo_ids, np.array(changed, np.int64))
             self.photo_ids = np.concatenate([np.where(outdated, NOBODY, base.photo_ids), delta.photo_ids])
+
+    def rows_of(self, photo_ids: Sequence[int]) -> Rows:
+        """Return the rows of these photos, ascending, one for each that has learned terms."""
+        wanted = np.unique(np.array(photo_ids, np.int64))
+        rows = self._base.rows_of(wanted)
+        if self._delta is not None:
+            rows = np.concatenate([rows[self.photo_ids[rows] != NOBODY], len(self._base) + self._delta.rows_of(wanted)])
+        return rows
 
     def column(self, term: str) -> Column | None:
         """Return the rows and impacts of a term; rows of ``NOBODY`` are among them."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 from photoindex.errors import ConfigError
+from photoindex.system.mount_names import NO_MOUNTS, Mounts, mounts_in
 from photoindex.system.regular_files import read_regular
 from photoindex.system.urls import without_password
 
@@ -22,7 +23,10 @@ MAX_PIXELS = 300_000_000
 LOWEST_RATE = 0.01  # photos a second; slower than this, a job's lease would run out while it waits
 LONGEST_LEASE = 7200  # seconds; see catalogue/jobs.py: one that ends much later is of a wrong clock
 MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+_KINDS = {
+    int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path",
+    Mounts: 'names with absolute paths, as {archive = "/mnt/nfs/archive"} or archive=/mnt/nfs/archive',
+}  # fmt: skip
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "torch")
 READ_TEXT = ("auto", "always", "never")
@@ -44,6 +48,7 @@ class Settings:
     data_dir: Path
     model: str = "default"  # a name under models/, or the path of a checkpoint folder
     catalogue: str = ""  # the URL of a database of PostgreSQL; empty: a file in the data folder
+    mounts: Mounts = NO_MOUNTS  # where folders lie on this machine that the catalogue knows by a name or another path
     device: str = "auto"
     engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
@@ -212,12 +217,26 @@ def convert(name: str, value: Any, where: str) -> Any:
             raise TypeError
         if kind is Path:
             return Path(value).expanduser().absolute()
+        if kind is Mounts:
+            return _mounts(value, where)
         converted = kind(value)
         if kind is not str and (not math.isfinite(converted) or (isinstance(value, float) and converted != value)):
             raise ValueError
         return converted
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ConfigError(f"{where} is {value!r}; it must be {_KINDS[kind]}") from error
+
+
+def _mounts(value: Any, where: str) -> Mounts:
+    """Return the mounts that a table, or text, says."""
+    if not isinstance(value, str) and not (
+        isinstance(value, Mapping) and all(isinstance(each, str) for pair in value.items() for each in pair)
+    ):
+        raise TypeError
+    try:
+        return mounts_in(value) if isinstance(value, str) else Mounts(value)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}; write {_KINDS[Mounts]}") from error
 
 
 def near_spelling(name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,9 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Float, Integer, LargeBinary, String, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
+from photoindex.catalogue.mounted import engine_mounts
 from photoindex.catalogue.stored_paths import stored_path
+from photoindex.system.paths import native_path
 from photoindex.types.files import clamped, signed, wrapped
 
 
@@ -35,6 +37,18 @@ class PathText(TypeDecorator[str]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
         return None if value is None else os.fsdecode(bytes(value))
+
+
+class RootText(PathText):
+    """A root's path: as it is on this machine for the program, and as all machines know it in the catalogue."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | os.PathLike[str] | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else engine_mounts(dialect).everywhere(stored_path(os.fspath(value)))
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
+        return None if value is None else native_path(engine_mounts(dialect).here(bytes(value)))
 
 
 class UtcTime(TypeDecorator[datetime]):

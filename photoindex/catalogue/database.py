@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.config import Settings
+from photoindex.system.mount_names import NO_MOUNTS, Mounts
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -29,6 +30,7 @@ class Database(ABC):
     path: Path | None
     place: str
     read_only: bool
+    mounts: Mounts = NO_MOUNTS  # as of the setting; without them roots are as the catalogue has them
 
     @staticmethod
     def open(place: Path | str) -> Database:
@@ -138,10 +140,13 @@ class Database(ABC):
 def open_catalogue(settings: Settings) -> Database:
     """Open the catalogue that the settings name, by :meth:`Database.open`, in a data folder that is there and private.
 
-    Raises :class:`CatalogueError`.
+    Its roots lie where the setting ``mounts`` says. Raises :class:`CatalogueError`, and :class:`ConfigError` when that
+    setting does not fit the catalogue.
     """
     if isinstance(settings.catalogue_place, str):
         from photoindex.catalogue.data_folder import open_data_folder
 
         open_data_folder(settings.data_dir)
-    return Database.open(settings.catalogue_place)
+    database = Database.open(settings.catalogue_place)
+    database.mounts = settings.mounts
+    return database

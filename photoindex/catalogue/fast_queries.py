@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import READ_COLUMNS, facts_of, looks_from
+from photoindex.catalogue.mounted import check_root, mounts_of, root_path
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
@@ -127,7 +128,7 @@ def _find(transaction: Transaction, photo_ids: Sequence[int]) -> dict[int, Found
         f" where file.photo_id in ({ids}) and file.missing_since is null",
     ):
         if photo_id in found:
-            found[photo_id].paths.append(Path(_path(root), _path(relative)))
+            found[photo_id].paths.append(Path(root_path(transaction, root), _path(relative)))
     for photo_id, text, weight, source in ask(
         transaction,
         f"select photo_id, text, weight, source from term where photo_id in ({ids}) order by weight desc, id",
@@ -145,11 +146,22 @@ def hidden_photos(transaction: Transaction) -> list[int]:
 
 
 def list_roots(transaction: Transaction) -> list[Root]:
-    """Return all roots, by path."""
+    """Return all roots, by path. Raises :class:`ConfigError` when the setting ``mounts`` does not fit them."""
     columns = "id, path, device, mode, last_reconcile_at, suspended_at, suspended_photos"
+    rows = ask(transaction, f"select {columns} from root")
+    for _, path, *_ in rows:
+        check_root(mounts_of(transaction), bytes(path))
     roots = [
-        Root(number, Path(_path(path)), device and wrapped(device), mode, _utc(compared_at), _utc(since), photos)
-        for number, path, device, mode, compared_at, since, photos in ask(transaction, f"select {columns} from root")
+        Root(
+            number,
+            Path(root_path(transaction, path)),
+            device and wrapped(device),
+            mode,
+            _utc(compared_at),
+            _utc(since),
+            photos,
+        )
+        for number, path, device, mode, compared_at, since, photos in rows
     ]
     return sorted(roots, key=lambda root: root.path)
 
@@ -223,7 +235,7 @@ def rows_below(transaction: Transaction, below: Path, columns: str, condition: s
     """Give for each root what begins the paths of its files, and the rows of those at or below a path."""
     place = os.fspath(below)
     for root_id, stored in ask(transaction, "select id, path from root"):
-        root = _path(stored)
+        root = root_path(transaction, stored)
         inside = ""
         values: dict[str, object] = {"root": root_id}
         if place != root and not is_text_below(root, place):

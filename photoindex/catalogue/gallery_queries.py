@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from photoindex.catalogue.facts import SHOWN_RATING
+from photoindex.catalogue.mounted import root_path
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def shown_terms_of(transaction: Transaction, photo_ids: Sequence[int]) -> Rows:
 def root_paths(transaction: Transaction) -> dict[int, Path]:
     """Return the folder of each root, by id."""
     rows = ask(transaction, "select id, path from root")
-    return {number: Path(os.fsdecode(bytes(path))) for number, path in rows}
+    return {number: Path(root_path(transaction, path)) for number, path in rows}
 
 
 def photo_of_content(transaction: Transaction, content_hash: str) -> int | None:
@@ -101,7 +102,7 @@ def files_of(transaction: Transaction, photo_id: int) -> list[HeldFile]:
         " where file.photo_id = :photo and file.missing_since is null order by file.id",
         photo=photo_id,
     )
-    return [HeldFile(_path(root, relative), size, mtime_ns) for root, relative, size, mtime_ns in rows]
+    return [HeldFile(_path(transaction, root, relative), size, mtime_ns) for root, relative, size, mtime_ns in rows]
 
 
 def failed_files(transaction: Transaction) -> list[FailedFile]:
@@ -112,7 +113,7 @@ def failed_files(transaction: Transaction) -> list[FailedFile]:
         " from job join file on file.id = job.file_id join root on root.id = file.root_id"
         " where job.error_kind is not null",
     )
-    found = [FailedFile(number, _path(root, relative), *rest) for number, root, relative, *rest in rows]
+    found = [FailedFile(number, _path(transaction, root, relative), *rest) for number, root, relative, *rest in rows]
     return sorted(found, key=lambda failed: failed.path)
 
 
@@ -153,5 +154,5 @@ def reviewed(transaction: Transaction) -> tuple[int, int, int]:
     return int(kept), int(own), int(bad)
 
 
-def _path(root: bytes, relative: bytes) -> Path:
-    return Path(os.fsdecode(bytes(root)), os.fsdecode(bytes(relative)))
+def _path(transaction: Transaction, root: bytes, relative: bytes) -> Path:
+    return Path(root_path(transaction, root), os.fsdecode(bytes(relative)))

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 from photoindex.catalogue import migration
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import list_roots
+from photoindex.catalogue.mounted import use_mounts
 from photoindex.catalogue.postgres import COMPARER_LOCK, UPGRADE_LOCK, connect, make_engine, with_driver_parameters
 from photoindex.catalogue.postgres_errors import explained
 from photoindex.catalogue.raw_sql import Asker, Rows
+from photoindex.catalogue.stored_paths import stored_path
 from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly, FolderError
 from photoindex.system.paths import root_of, shown
 from photoindex.system.urls import without_password
@@ -127,6 +129,7 @@ class PostgresDatabase(Database):
         with self._lock:
             if self._engine is None:
                 self._engine = make_engine(self._url)
+            use_mounts(self._engine, self.mounts)
             return self._engine
 
     def close(self) -> None:
@@ -214,7 +217,8 @@ class PostgresDatabase(Database):
         with self._reported(), connect(self._url) as holder:
             holder.autocommit = True
             for top in sorted(tops):
-                key = zlib.crc32(os.fsencode(top)) - (1 << 31)
+                # By what all machines know it: its path may be another one elsewhere.
+                key = zlib.crc32(self.mounts.everywhere(stored_path(os.fspath(top)))) - (1 << 31)
                 row = holder.execute("select pg_try_advisory_lock(%s::int, %s::int)", [COMPARER_LOCK, key]).fetchone()
                 if row is None or not row[0]:
                     raise FolderError(
@@ -242,6 +246,7 @@ class PostgresDatabase(Database):
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             self._asker = PostgresAsker(connection)
+        self._asker.mounts = self.mounts
         return self._asker
 
     def _end(self, asker: PostgresAsker) -> None:

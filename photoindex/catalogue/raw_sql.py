@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from photoindex.system.mount_names import NO_MOUNTS, Mounts
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -17,7 +19,9 @@ Rows = list[tuple[Any, ...]]
 
 
 class Asker(ABC):
-    """A transaction of a driver, without SQLAlchemy."""
+    """A transaction of a driver, without SQLAlchemy. ``mounts``: where the catalogue's folders lie on this machine."""
+
+    mounts: Mounts = NO_MOUNTS
 
     @abstractmethod
     def ask(self, sql: str, **values: object) -> Rows:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, literal, select, update
 
 from photoindex.catalogue.column_types import UtcTime
 from photoindex.catalogue.fast_queries import Root, list_roots, note_reconciled
+from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.schema import root
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import root_of
@@ -46,10 +47,14 @@ class WatchNote:
 
 
 def ensure_root(connection: Connection, path: Path) -> Root:
-    """Return the root of the folder ``path``: the deepest one at or above it, or a new one at ``path``."""
+    """Return the root of the folder ``path``: the deepest one at or above it, or a new one at ``path``.
+
+    Raises :class:`FolderError` when the setting ``mounts`` gives that path to another folder.
+    """
     known = root_of(list_roots(connection), path)
     if known is not None:
         return known
+    check_new_root(mounts_of(connection), path)
     device = path.stat().st_dev
     added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
     assert added.inserted_primary_key is not None

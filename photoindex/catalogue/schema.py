@@ -42,6 +42,7 @@ from photoindex.catalogue.column_types import (
     PathText,
     PlainText,
     Real,
+    RootText,
     ShortText,
     Unsigned64,
     UtcTime,
@@ -84,7 +85,7 @@ root = Table(
     "root",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("path", PathText, nullable=False),
+    Column("path", RootText, nullable=False),
     Column("device", Unsigned64),  # st_dev when last seen: tells an unmounted disk from an emptied folder
     Column("mode", ShortText(16)),  # how changes are learnt: events, polling; null when only indexed by hand
     Column("last_reconcile_at", UtcTime),

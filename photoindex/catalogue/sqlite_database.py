@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from photoindex.catalogue import migration
 from photoindex.catalogue.data_folder import close_to_others, make_private_file, open_data_folder
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.mounted import use_mounts
 from photoindex.catalogue.open_file import OpenFile
 from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.sqlite import (
@@ -153,6 +154,7 @@ class SqliteDatabase(Database):
         with self._lock:
             if self._engine is None:
                 self._engine = make_engine(self._place, self._read_by)
+            use_mounts(self._engine, self.mounts)
             return self._engine
 
     def close(self) -> None:
@@ -195,6 +197,7 @@ class SqliteDatabase(Database):
                     connection = self._read_by(self._place) if self._read_by else connect(self._place)
                     connection.isolation_level = None  # transactions are begun here
                     self._asker = SqliteAsker(connection)
+                self._asker.mounts = self.mounts
                 self._asker.connection.execute("begin")
                 try:
                     yield self._asker

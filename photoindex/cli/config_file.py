@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ DESCRIPTIONS = {
     "data_dir": "Where the catalogue, the search index and this file are kept. A path on Windows in single quotes.",
     "model": "The captioning model: a shipped model's name (photoindex models list), or the folder of one of yours.",
     "catalogue": "For many machines: the URL of a PostgreSQL database. Empty: a file in the data folder.",
+    "mounts": "For many machines: where folders lie on this one, by their names or paths in the catalogue.",
     "device": "Where the model runs: auto (a GPU when there is one), cpu, cuda, mps.",
     "engine": "How the CPU runs the model: auto takes the fastest way that is installed, torch the reference.",
     "beam_width": "Captions considered at each word, 1 to 20; 1 is fastest, 3 is as good as more.",
@@ -65,7 +67,18 @@ def toml_value(value: Any) -> str:
     """A setting's value as TOML writes it."""
     import tomlkit
 
+    if isinstance(value, Mapping):
+        return str(_toml_table(value).as_string())
     return str(tomlkit.item(str(value) if isinstance(value, Path) else value).as_string())
+
+
+def _toml_table(value: Mapping[str, str]) -> Any:
+    """A setting that is a table, in one line."""
+    import tomlkit
+
+    table = tomlkit.inline_table()
+    table.update(value)
+    return table
 
 
 def change(text: str, name: str, value: Any, path: Path) -> str:
@@ -90,6 +103,8 @@ def change(text: str, name: str, value: Any, path: Path) -> str:
         if changed != text and _holds(changed, after, path):
             return changed
     document = tomlkit.parse(text)
+    if isinstance(written, Mapping):
+        written = _toml_table(written)
     document[name] = str(written) if isinstance(written, Path) else written
     return tomlkit.dumps(document)
 

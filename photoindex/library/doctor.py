@@ -88,7 +88,7 @@ def examine(
     yield from _guarded("libraries", check_libraries)
     yield from _guarded("data folder", partial(check_data_folder, settings.data_dir, machine))
     yield from _guarded("catalogue", partial(check_catalogue, settings.catalogue_path, machine))
-    database = _readable_catalogue(settings.catalogue_path)
+    database = _readable_catalogue(settings)
     if database is not None:
         with closing(database):
             yield from _guarded("full text", partial(check_full_text, settings.index_path, database))
@@ -330,15 +330,16 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
 # ---- inside
 
 
-def _readable_catalogue(path: Path) -> Database | None:
+def _readable_catalogue(settings: Settings) -> Database | None:
     """Return the catalogue if it is there, readable, and has the tables of this version."""
-    if not path.exists():
+    if not settings.catalogue_path.exists():
         return None
     try:
-        database = Database.open_as_is(path)
+        database = Database.open_as_is(settings.catalogue_path)
     except PhotoindexError:
         return None
     if database.revision() == HEAD:
+        database.mounts = settings.mounts
         return database
     database.close()
     return None

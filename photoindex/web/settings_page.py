@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from photoindex.config import ENVIRONMENT_PREFIX, Settings
 from photoindex.system.paths import printable
+from photoindex.system.urls import without_password
 
 
 class SettingRow(NamedTuple):
@@ -24,6 +25,8 @@ def setting_rows(settings: Settings) -> list[SettingRow]:
     rows = []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
+        if field.name == "catalogue":
+            value = without_password(value)
         text = (
             printable(value)
             if isinstance(value, Path)

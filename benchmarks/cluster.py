@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import secrets
 import signal
 import statistics
 import subprocess
@@ -23,22 +24,29 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import func, insert, select
 
-from photoindex.catalogue import jobs
+from photoindex.catalogue import jobs, photos
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import KIND
 from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.schema import caption, file, job
 from photoindex.config import Settings
 from photoindex.errors import CatalogueUnavailable
+from photoindex.indexing import save_results
+from photoindex.indexing.hashing import HashedJob
+from photoindex.indexing.save_results import Result
 from photoindex.library import Library
+from photoindex.media.metadata.places import Gazetteer
+from photoindex.types import Candidate, DecodedPhoto, FileStat, PhotoFacts, Prediction
 from tests import postgres
 from tests.support import make_photo
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 WAIT = 0.02  # seconds that the captioner takes for a photo
 LEASE = 3.0
+BATCH = 16
 PATIENCE = 300.0
 
 WORKER = """
@@ -95,7 +103,7 @@ def end(processes: list[subprocess.Popen[str]]) -> None:
 
 @contextmanager
 def catalogue(server: postgres.Server) -> Iterator[str]:
-    url = server.create(template="template_catalogue")
+    url = server.create(template=postgres.TEMPLATE)
     try:
         yield url
     finally:
@@ -154,31 +162,132 @@ def claim_all(url: str, times: list[float], taken: list[int]) -> None:
             taken.extend(each.id for each in got)
 
 
+def fill(url: str, folder: Path, number: int = 2000) -> None:
+    """Queue so many files that are not there."""
+    with closing(Database.open(url)) as database, database.write() as connection:
+        root = ensure_root(connection, folder)
+        files = [
+            {"root_id": root.id, "relative_path": f"{n}.jpg", "size": 1, "mtime_ns": 1, "inode": n, "shot": n}
+            for n in range(number)
+        ]
+        connection.execute(insert(file), files)
+        jobs.enqueue(connection, list(connection.execute(select(file.c.id)).scalars()), database.now(), KIND)
+
+
+def timed(threads: list[threading.Thread]) -> float:
+    """Run threads; return the seconds until the last one ends."""
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.monotonic() - started
+
+
 def claims(server: postgres.Server, folder: Path) -> None:
     """Claim one job at a time in many threads, each with a connection of its own."""
     for claimers in (1, 8, 32):
         with catalogue(server) as url:
-            with closing(Database.open(url)) as database, database.write() as connection:
-                root = ensure_root(connection, folder)
-                files = [
-                    {"root_id": root.id, "relative_path": f"{n}.jpg", "size": 1, "mtime_ns": 1, "inode": n, "shot": n}
-                    for n in range(2000)
-                ]
-                connection.execute(insert(file), files)
-                jobs.enqueue(connection, list(connection.execute(select(file.c.id)).scalars()), database.now(), KIND)
+            fill(url, folder)
             times: list[float] = []
             taken: list[int] = []
-            threads = [threading.Thread(target=claim_all, args=(url, times, taken)) for _ in range(claimers)]
-            started = time.monotonic()
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            seconds = time.monotonic() - started
+            seconds = timed([threading.Thread(target=claim_all, args=(url, times, taken)) for _ in range(claimers)])
         p95 = statistics.quantiles(times, n=20)[-1] * 1000
         twice = len(taken) - len(set(taken))
         speed = f"{len(taken) / seconds:,.0f}/s, p95 {p95:.0f} ms, claimed twice {twice}"
         print(f"claims, {claimers} at once: {speed}", flush=True)
+
+
+def store_all(url: str, stored: list[int]) -> None:
+    """Claim and store batches of made-up results until there is no job."""
+    gazetteer, facts = Gazetteer(), PhotoFacts("JPEG", 4000, 3000)
+    prediction = Prediction((Candidate("a red square", -1.0, -0.5), Candidate("a shape", -2.0, -1.0)))
+    with closing(Database.open(url)) as own:
+        with own.write() as connection:
+            model = photos.ensure_model(connection, "fake-1", "fake", "mean colour", None)
+        while True:
+            now = own.now()
+            with own.write(exclusive=False) as connection:
+                got = jobs.claim(connection, secrets.token_hex(4), BATCH, now, lease=timedelta(seconds=600))
+            if not got:
+                return
+            results = [
+                Result([HashedJob(each, secrets.token_hex(32), FileStat(1, 1, each.file_id))],
+                       DecodedPhoto(facts, np.zeros((1, 1, 3), np.uint8)))
+                for each in got
+            ]  # fmt: skip
+            with own.write(exclusive=False) as connection:
+                kept, _ = save_results.sort_out(connection, results)
+                ids = save_results.save_contents(connection, list(kept.values()), gazetteer)
+                save_results.link(connection, dict(zip(ids, kept.values(), strict=True)))
+                photos.save_predictions(connection, dict.fromkeys(ids, prediction), model, "none")
+            stored.extend(ids)
+
+
+def stores(server: postgres.Server, folder: Path) -> None:
+    """Store results as workers do, in many threads of this one process, which share its one core for Python."""
+    for writers in (1, 4):
+        with catalogue(server) as url:
+            fill(url, folder)
+            stored: list[int] = []
+            seconds = timed([threading.Thread(target=store_all, args=(url, stored)) for _ in range(writers)])
+        print(f"stores, {writers} at once, {BATCH} photos each: {len(stored) / seconds:,.0f} photos/s, stored twice "
+              f"{len(stored) - len(set(stored))}", flush=True)  # fmt: skip
+
+
+SEARCHER = """
+import statistics, sys, threading, time
+from pathlib import Path
+
+from photoindex.config import Settings
+from photoindex.library import Library
+
+folder, url, users, searches = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+times = []
+with Library(Settings(Path(folder), catalogue=url)) as library:
+    library.search("square")
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+    def search():
+        for number in range(searches):
+            began = time.monotonic()
+            library.search(("red square", "blue", "green square")[number % 3])
+            times.append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=search) for _ in range(users)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print(*times, flush=True)
+"""
+
+
+def searches(server: postgres.Server, folder: Path, album: Path, photos: int) -> None:
+    """Search with eight users at once, on one node and on two, each a process with an index of its own."""
+    with catalogue(server) as url:
+        queue(folder / "node", url, album)
+        worker = start_worker(folder / "worker", url, wait=0.0)
+        until_done(url, photos)
+        end([worker])
+        for nodes in (1, 2):
+            running = [
+                subprocess.Popen(
+                    [sys.executable, "-c", SEARCHER, str(folder / f"s{number}"), url, str(8 // nodes), "40"],
+                    cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                )
+                for number in range(nodes)
+            ]  # fmt: skip
+            for each in running:
+                assert each.stdout is not None
+                each.stdout.readline()
+            started = time.monotonic()
+            times = [float(word) for each in running for word in each.communicate("go\n")[0].split()]
+            seconds = time.monotonic() - started
+            p95 = statistics.quantiles(times, n=20)[-1] * 1000
+            speed = f"{len(times) / seconds:.0f}/s, p95 {p95:.0f} ms"
+            print(f"searches, 8 users on {nodes} nodes, {photos} photos: {speed}", flush=True)
 
 
 def kills(server: postgres.Server, folder: Path, album: Path, photos: int, workers: int, restarts: int) -> None:
@@ -201,7 +310,6 @@ def kills(server: postgres.Server, folder: Path, album: Path, photos: int, worke
         once, more, none, left = counts(url)
         end(running)
         seconds = time.monotonic() - started
-    done = f"{once} of {photos} photos stored once, {more} twice, {none} lost, {left} jobs left"
     done = f"{once} of {photos} photos stored once, {more} twice, {none} lost, {left} jobs left"
     print(f"kills of {workers} workers and {restarts} of the server in {seconds:.0f} s: {done}", flush=True)
 
@@ -259,12 +367,12 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=400)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--restarts", type=int, default=10)
-    parser.add_argument("--only", help="captions, claims, kills, paused or joining")
+    parser.add_argument("--only", help="captions, claims, stores, searches, joining, paused or kills")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores; the captioner waits {WAIT * 1000:.0f} ms a photo; lease {LEASE:.0f} s")
     with (
         tempfile.TemporaryDirectory() as place,
-        postgres.server(fsync="on", recovery_init_sync_method="syncfs") as server,
+        postgres.server(fsync="on", full_page_writes="on", recovery_init_sync_method="syncfs") as server,
     ):
         folder, album = Path(place), Path(place, "album")
         for number in range(options.photos):
@@ -273,6 +381,8 @@ def main() -> None:
         parts: dict[str, Callable[[], None]] = {
             "captions": lambda: captions_per_second(server, folder, album, options.photos),
             "claims": lambda: claims(server, folder),
+            "stores": lambda: stores(server, folder),
+            "searches": lambda: searches(server, folder, album, options.photos),
             "joining": lambda: joining(server, folder, album),
             "paused": lambda: paused(server, folder, album, options.photos),
             "kills": lambda: kills(server, folder, album, options.photos, options.kills, options.restarts),

@@ -85,9 +85,9 @@ def postgres_server() -> Iterator[postgres.Server]:
 @pytest.fixture
 def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
     """The URL of an empty catalogue in PostgreSQL, of this test's own."""
-    url = postgres_server.create(template="template_catalogue")
+    url, state = postgres_server.lend()
     yield url
-    postgres_server.drop(url)
+    postgres_server.take_back(url, state)
 
 
 @pytest.fixture

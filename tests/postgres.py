@@ -1,6 +1,8 @@
 """A PostgreSQL server of the tests' own: on a socket in a temporary folder, ended and removed with the last test.
 
-Each test gets a database made from a template, which is dropped after it: many that are left make recovery slow.
+Each test gets an empty catalogue of its own. Making a database copies some hundred files and dropping it waits for a
+checkpoint, so one is emptied and lent again, unless the test changed its tables. All are dropped in the end: many that
+are left make recovery slow.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
 import psycopg
 
 from photoindex.catalogue.postgres_database import PostgresDatabase
 
+TEMPLATE: Final = "template_catalogue"
 # The server refuses to run as root.
 USERS = ("postgres", "nobody")
 # A test's server may forget what it said it stored when the machine loses power, and has many short connections.
@@ -28,6 +32,7 @@ SETTINGS = {
     "fsync": "off",
     "max_connections": "200",
     "shared_buffers": "32MB",
+    "full_page_writes": "off",
     "autovacuum": "on",
     "log_min_messages": "fatal",
 }
@@ -64,6 +69,7 @@ class Server:
 
     folder: Path
     _made: set[str] = field(default_factory=set)
+    _free: list[tuple[str, str]] = field(default_factory=list)  # (URL, state of its tables) of empty catalogues
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://photoindex@/{name}?host={self.folder}"
@@ -81,6 +87,30 @@ class Server:
         self._run(f'drop database if exists "{name}" with (force)')
         self._made.discard(name)
 
+    def lend(self) -> tuple[str, str]:
+        """Return the URL of an empty catalogue, and the state of its tables for :meth:`take_back`."""
+        if self._free:
+            return self._free.pop()
+        url = self.create(template=TEMPLATE)
+        with _connected(url) as connection:
+            return url, _state_of_tables(connection)
+
+    def take_back(self, url: str, state: str) -> None:
+        """Empty a catalogue for the next test; drop it if its tables are not those that were lent, or are gone."""
+        try:
+            with _connected(url) as connection:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = current_database() and pid <> pg_backend_pid()"
+                )
+                if _state_of_tables(connection) == state:
+                    _empty(connection)
+                    self._free.append((url, state))
+                    return
+        except psycopg.Error:
+            pass  # dropped, or its server was ended: there is nothing to be lent
+        self.drop(url)
+
     def end_sessions(self) -> None:
         """End every session but this one, as a server that is started again does."""
         self._run(
@@ -96,8 +126,45 @@ class Server:
         control(self.folder, "-w", "-t", "60", "start")
 
     def _run(self, sql: str) -> None:
-        with psycopg.connect(self.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(sql)
+        with _connected(self.url("postgres")) as connection:
+            connection.execute(sql.encode())
+
+
+def _connected(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+
+def _state_of_tables(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
+    """Return what differs after every change of a table, an index, a function or a trigger: the numbers of the
+    transactions that wrote their rows in the server's own tables."""
+    parts = (
+        "select xmin from pg_class where relnamespace = 'public'::regnamespace",
+        "select xmin from pg_attribute where attrelid in (select oid from pg_class"
+        " where relnamespace = 'public'::regnamespace)",
+        "select xmin from pg_trigger",
+        "select xmin from pg_proc where pronamespace = 'public'::regnamespace",
+    )
+    sql = f"select count(*) || ' ' || coalesce(sum(hashtext(xmin::text)), 0) from ({' union all '.join(parts)}) as rows"
+    row = connection.execute(sql.encode()).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _empty(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Bring a catalogue back to what :func:`make_template` made, with another identity."""
+    names = connection.execute(
+        "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
+    ).fetchall()
+    counters = connection.execute("select sequencename from pg_sequences where schemaname = 'public'").fetchall()
+    statements = [
+        "set local session_replication_role = replica",  # no triggers, and no order among the tables
+        "set local synchronous_commit = off",
+        *(f'delete from "{name}"' for (name,) in names),
+        *(f"select setval('\"{name}\"', 1, false)" for (name,) in counters),
+        f"insert into catalogue (id, identity, vector_revision) values (1, '{secrets.token_hex(16)}', 0)",
+    ]
+    with connection.transaction():
+        connection.execute("; ".join(statements).encode())
 
 
 def control(folder: Path, *arguments: str) -> None:
@@ -139,9 +206,8 @@ def server(**settings: str) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_template(running: Server) -> str:
-    """Make the database that those of the tests are copies of, and return its name."""
-    with_tables = PostgresDatabase.open_as_is(running.create("template_catalogue"), read_only=False)
+def make_template(running: Server) -> None:
+    """Make the database that those of the tests are copies of."""
+    with_tables = PostgresDatabase.open_as_is(running.create(TEMPLATE), read_only=False)
     with_tables.upgrade()
     with_tables.close()
-    return "template_catalogue"

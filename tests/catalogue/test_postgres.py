@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from photoindex.catalogue import migration
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.migration import HEAD
 from photoindex.catalogue.postgres_database import PostgresDatabase
 from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueUnavailable
+from photoindex.system.package_data import migrations_dir
 from tests import postgres
+from tests.catalogue.test_database import NEXT_MIGRATION
 from tests.support import add_files, add_photo
 
 
@@ -60,3 +64,47 @@ def test_a_session_that_the_server_ended_is_replaced(postgres_server: postgres.S
             connection.exec_driver_sql("select 1")
         with database.write() as connection:
             connection.exec_driver_sql("select 1")
+
+
+@pytest.fixture
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The migrations of a later photoindex, which the program is now."""
+    folder = tmp_path / "later" / "migrations"
+    shutil.copytree(migrations_dir(), folder)
+    (folder / "versions" / "9999_stars.py").write_text(NEXT_MIGRATION.format(head=HEAD))
+    monkeypatch.setattr(migration, "migrations_dir", lambda: folder)
+    monkeypatch.setattr(migration, "HEAD", "9999")
+    return folder
+
+
+def test_an_older_catalogue_is_upgraded_when_somebody_says_so(postgres_url: str, album: Path, later: Path) -> None:
+    with pytest.raises(CatalogueOutdated, match=f"is of version {HEAD}"):
+        Database.open(postgres_url)
+    with closing(PostgresDatabase.open_as_is(postgres_url, read_only=False)) as old:
+        add_files(old, album, "a.jpg")
+        photo_id = add_photo(old, album / "a.jpg")
+        assert old.upgrade()
+        assert not old.upgrade()
+    with closing(Database.open(postgres_url)) as upgraded:
+        assert upgraded.revision() == "9999"
+        assert upgraded.faults() == []
+        with upgraded.ask() as asker:
+            [(before,)] = asker.ask("select revision from photo where stars is null")
+        with upgraded.write() as connection:
+            connection.exec_driver_sql(f"update photo set rating = 5 where id = {photo_id}")
+        with upgraded.ask() as asker:
+            assert asker.ask("select revision > :before from photo", before=before) == [(True,)]
+
+
+def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(postgres_url: str, album: Path, later: Path) -> None:
+    broken = later / "versions" / "9999_stars.py"
+    broken.write_text(broken.read_text() + '    op.execute("select 1 / 0")\n')
+    with closing(PostgresDatabase.open_as_is(postgres_url, read_only=False)) as old:
+        add_files(old, album, "a.jpg")
+        with pytest.raises(CatalogueError, match="division by zero"):
+            old.upgrade()
+        assert old.revision() == HEAD
+        assert old.faults() == []
+        with old.ask() as asker:
+            assert asker.ask("select count(*) from file") == [(1,)]
+            assert not asker.ask("select 1 from information_schema.columns where column_name = 'stars'")

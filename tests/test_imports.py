@@ -139,6 +139,16 @@ def test_only_the_database_module_imports_alembic_and_only_when_it_upgrades() ->
     assert who_imports({"alembic"}, top_level_only=True) == set()
 
 
+def test_only_one_module_knows_ray() -> None:
+    assert who_imports({"ray"}) == {"library/ray_cluster.py"}
+    assert who_imports({"ray"}, top_level_only=True) == set()
+
+
+def test_only_the_metrics_know_the_client_of_prometheus() -> None:
+    assert who_imports({"prometheus_client"}) == {"library/metrics.py"}
+    assert who_imports({"prometheus_client"}, top_level_only=True) == set()
+
+
 def test_nothing_imports_pickle() -> None:
     assert who_imports({"pickle", "cPickle", "dill", "shelve", "marshal"}) == set()
 

@@ -59,13 +59,18 @@ model_option = click.option(
     help="The name of a shipped model, or the folder of one you trained. [default: the shipped one]",
 )
 _CAPTIONING = (
-    device_option, engine_option, model_option, beam_option, batch_option, threads_option, nice_option, rate_option,
+    device_option, model_option, beam_option, batch_option, threads_option, nice_option, rate_option,
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def captioning_options(command: _Command) -> _Command:
     """Give a command the options of captioning: which model runs, where, and how fast it may."""
+    return engine_option(captioning_options_without_engine(command))
+
+
+def captioning_options_without_engine(command: _Command) -> _Command:
+    """Give a command the options of captioning but the engine."""
     for option in reversed(_CAPTIONING):
         command = option(command)
     return command

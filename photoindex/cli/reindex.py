@@ -11,20 +11,22 @@ from photoindex.cli.context import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     Context,
-    captioning_options,
+    captioning_options_without_engine,
     json_option,
     stop_on_signals,
     write_json,
 )
 from photoindex.cli.progress import ProgressDisplay
+from photoindex.config import ENGINES
 from photoindex.library.json_forms import plan_json
 from photoindex.system.units import counted, human_seconds
 from photoindex.types import Tally
 
 if TYPE_CHECKING:
-    from photoindex.library import Library, Priority
+    from photoindex.library import Library, Plan, Priority
 
 FAILURES_SHOWN = 10
+RAY = "ray"
 
 
 @click.command()
@@ -43,11 +45,17 @@ FAILURES_SHOWN = 10
     "--dry-run", is_flag=True, help="Print how many photos it would caption and how long that takes; do nothing."
 )
 @json_option
-@captioning_options
+@click.option("--engine", type=click.Choice([*ENGINES, RAY]),
+              help="How the CPU runs the model: auto, the fastest way that is installed; torch, the reference. ray: "
+                   "workers of a Ray cluster caption, by the shared catalogue. [default: auto]")  # fmt: skip
+@click.option("--address", metavar="HOST:PORT", help="The Ray cluster. [default: RAY_ADDRESS, or this machine's own]")
+@click.option("--workers", type=click.IntRange(1), metavar="N",
+              help="How many workers Ray runs. [default: one a GPU, or one a machine without any]")  # fmt: skip
+@captioning_options_without_engine
 @click.pass_obj
 def reindex(
     context: Context, /, what: str | None, query: str | None, priority: Priority, dry_run: bool, as_json: bool,
-    **flags: Any,
+    engine: str | None, address: str | None, workers: int | None, **flags: Any,
 ) -> None:  # fmt: skip
     """Caption photos again as a batch, or rebuild the search index.
 
@@ -60,6 +68,7 @@ def reindex(
       photoindex reindex --where 'taken:2023 dog'      photos that a query finds
       photoindex reindex --all --dry-run               how many, and how long
       photoindex reindex --text --where is:document    read these photos again
+      photoindex reindex --stale --engine ray          on the machines of a Ray cluster
     """
     if what is None and query is None:
         raise click.UsageError("choose one of --stale, --all, --where QUERY, --failed, --text, --resume and --fulltext")
@@ -67,8 +76,17 @@ def reindex(
         raise click.UsageError(f"--where does not go with --{what}")
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run")
+    if engine != RAY and (address or workers):
+        raise click.UsageError("--address and --workers go with --engine ray")
+    if engine == RAY and what in ("text", "resume", "fulltext"):
+        raise click.UsageError(f"--engine ray does not go with --{what}")
     chosen: dict[str, Any] = {"everything": what in (None, "all"), "failed": what == "failed", "query": query}
-    with context.work(**flags) as library, stop_on_signals() as stop:
+    if engine == RAY:
+        from photoindex.cli.cluster import reindex_by_ray
+
+        reindex_by_ray(context, flags, chosen, priority, address, workers, dry_run=dry_run, as_json=as_json)
+        return
+    with context.work(engine=engine, **flags) as library, stop_on_signals() as stop:
         if what == "fulltext":
             with ProgressDisplay(context.quiet) as display:
                 count = library.status().captioned if dry_run else library.rebuild_full_text(display)
@@ -93,7 +111,11 @@ def _plan(context: Context, library: Library, what: str | None, chosen: dict[str
         waiting = sum(batch.left for batch in library.batches.find() if batch.state != "paused")
         context.say(f"{counted(waiting + library.batches.others()['queued'], 'photo')} queued")
         return
-    plan = library.plan_recaption(**chosen)
+    show_plan(context, library.plan_recaption(**chosen), as_json)
+
+
+def show_plan(context: Context, plan: Plan, as_json: bool) -> None:
+    """Print what captioning again would do."""
     if as_json:
         write_json(plan_json(plan))
         return

@@ -14,12 +14,25 @@ from photoindex.types import Tally
 ERRORS_SHOWN = 10
 
 
+def _address(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    """Return the address and the port that an option says."""
+    if value is None:
+        return None
+    address, _, port = value.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise click.BadParameter(f"{value!r} is no port, nor an address and a port as in 0.0.0.0:9420")
+    return address.strip("[]") or "127.0.0.1", int(port)
+
+
 @click.command()
 @captioning_options
 @click.option("--claim", type=click.IntRange(1), metavar="N",
               help="Take at most this many photos from the queue at once. [default: 64]")  # fmt: skip
+@click.option("--metrics", metavar="[ADDRESS:]PORT", callback=_address,
+              help="Answer there with figures for Prometheus: the queue, and what this worker did. [default address: "
+                   "127.0.0.1]")  # fmt: skip
 @click.pass_obj
-def worker(context: Context, /, **flags: Any) -> None:
+def worker(context: Context, /, metrics: tuple[str, int] | None, **flags: Any) -> None:
     """Caption what is queued, until stopped.
 
     Any number of workers may run, on any machine that reaches the catalogue (the setting `catalogue`) and the photos
@@ -41,5 +54,5 @@ def worker(context: Context, /, **flags: Any) -> None:
                 context.say(f"  {error}")
 
         context.say("waiting for photos; Ctrl-C stops")
-        total = library.work_until(stop, progress=display, notice=context.say, worked=worked)
+        total = library.work_until(stop, progress=display, notice=context.say, worked=worked, metrics=metrics)
     context.say(f"stopped; {counted(total.captioned, 'photo')} captioned")

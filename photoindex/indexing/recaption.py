@@ -67,17 +67,20 @@ class Recaptioner:
         started: Callable[[int | None, int], None],
     ) -> Tally:
         """Make a batch and work off what is due. ``started`` receives the batch's id and its number of photos."""
+        started(*self.queue(kind, query, priority))
+        return self._pipeline.run(stop=stop, progress=progress)
+
+    def queue(self, kind: BatchKind, query: str | None, priority: Priority) -> tuple[int | None, int]:
+        """Make a batch and leave it to workers. Return its id, ``None`` when there is nothing to do, and its number of
+        photos."""
         model_setting, now = self._pipeline.model_setting, self._database.now()
         chosen = [] if kind == "failed" else self.choose(kind, query)
         with self._database.write() as connection:
             if kind == "failed":
-                made = batches.create_of_failures(connection, model=model_setting, priority=priority, now=now)
-            else:
-                made = batches.create(
-                    connection, kind, chosen, model=model_setting, priority=priority, now=now, query=query
-                )  # fmt: skip
-        started(*made)
-        return self._pipeline.run(stop=stop, progress=progress)
+                return batches.create_of_failures(connection, model=model_setting, priority=priority, now=now)
+            return batches.create(
+                connection, kind, chosen, model=model_setting, priority=priority, now=now, query=query
+            )  # fmt: skip
 
     def plan(self, kind: BatchKind, query: str | None) -> Plan:
         """Count what :meth:`run` would do and predict how long it takes, by the rate of the last batch with this model,

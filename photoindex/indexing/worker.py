@@ -80,20 +80,29 @@ class Worker:
         self._pause = partial(pause, stop)
         self._retry = Retry(notice, self._pause, stop.is_set, pipeline.close)
         self._worked_at = time.monotonic()
+        self._tallies: tuple[Tally, ...] = ()  # of the turns that have ended, added up, and of the current one
         pipeline.notice = pipeline.missing.notice = notice
 
     def run(self, worked: Callable[[Tally], None] = lambda _: None) -> Tally:
         """Work until stopped; return what was done. ``worked`` is called after each piece of work.
 
-        Raises :class:`CatalogueOutdated` when the catalogue was upgraded meanwhile, and what does not pass.
+        A worker runs once. Raises :class:`CatalogueOutdated` when the catalogue was upgraded meanwhile, and what does
+        not pass.
         """
-        total = Tally()
         while not self._stop.is_set():
-            self._retry.until_done(partial(self._turn, total, worked))
+            self._retry.until_done(partial(self._turn, worked))
             self._pause(LOOK_SECONDS)
-        return total
+        return self.totals()
 
-    def _turn(self, total: Tally, worked: Callable[[Tally], None]) -> None:
+    def totals(self) -> Tally:
+        """Return how many photos were captioned, recognised and failed so far; may be asked from any thread."""
+        parts = self._tallies
+        return Tally(
+            captioned=sum(part.captioned for part in parts), recognised=sum(part.recognised for part in parts),
+            failed=sum(part.failed for part in parts),
+        )  # fmt: skip
+
+    def _turn(self, worked: Callable[[Tally], None]) -> None:
         revision = self._database.revision()
         if revision != migration.HEAD:
             raise CatalogueOutdated(
@@ -101,6 +110,7 @@ class Worker:
                 f"{migration.HEAD}: install the photoindex that upgraded it, and start again"
             )
         tally = Tally()
+        self._tallies = (self.totals(), tally)
         try:
             self._pipeline.run(
                 stop=self._stop, progress=self._report, tally=tally, refresh=not self._database.is_shared
@@ -108,9 +118,6 @@ class Worker:
         finally:
             if tally.done or tally.refreshed:
                 self._worked_at = time.monotonic()
-                total.captioned += tally.captioned
-                total.recognised += tally.recognised
-                total.failed += tally.failed
                 worked(tally)
         if time.monotonic() - self._worked_at >= self._unload_seconds and not self._pipeline.at_rest:
             self._pipeline.close()

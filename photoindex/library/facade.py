@@ -345,6 +345,12 @@ class Library(OpenLibrary):
         kind = _batch_kind(everything, failed, query)
         return self._recaptioner().run(kind, query, priority, progress, stop, started)
 
+    def queue_recaption(
+        self, *, everything: bool = False, failed: bool = False, query: str | None = None, priority: Priority = "low"
+    ) -> tuple[int | None, int]:
+        """Make a batch as :meth:`recaption` does, and leave it to workers; return its id and its number of photos."""
+        return self._recaptioner().queue(_batch_kind(everything, failed, query), query, priority)
+
     def reread_text(
         self,
         *,

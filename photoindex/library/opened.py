@@ -15,6 +15,7 @@ from photoindex.config import Settings
 
 if TYPE_CHECKING:
     from photoindex.indexing.pipeline import Pipeline
+    from photoindex.indexing.worker import Worker
     from photoindex.search import FullText
     from photoindex.search.searcher import Finder
     from photoindex.types import Progress, Tally
@@ -33,6 +34,7 @@ class OpenLibrary:
         self._load_captioner = load_captioner
         self._database = open_catalogue(settings)
         self._pipeline: Pipeline | None = None
+        self._worker: Worker | None = None
 
     def close(self) -> None:
         """Stop helper processes and close the files."""
@@ -63,11 +65,14 @@ class OpenLibrary:
         progress: Callable[[Progress], None] | None = None,
         notice: Callable[[str], None] = lambda _: None,
         worked: Callable[[Tally], None] = lambda _: None,
+        metrics: tuple[str, int] | None = None,
     ) -> Tally:
         """Caption what is queued, by whichever process, until ``stop`` is set; return what was done.
 
-        No folder is compared and no index is kept. ``worked`` is called after each piece of work. Raises
-        :class:`CatalogueError` for what does not pass, such as an upgrade of the catalogue.
+        No folder is compared and no index is kept. ``worked`` is called after each piece of work. ``metrics``: an
+        address and a port where Prometheus finds figures meanwhile (:mod:`.metrics`). Raises :class:`CatalogueError`
+        for what does not pass, such as an upgrade of the catalogue, and :class:`ServiceError` when that port cannot be
+        had.
         """
         from photoindex.indexing.worker import NoJudge, ReachableRoots, Worker
 
@@ -77,10 +82,20 @@ class OpenLibrary:
         index = None if self._database.is_shared else self._text()
         assert self._pipeline is None, "a library that captions otherwise is no worker"
         self._pipeline = self._new_pipeline(index, captioning.start_captioner, missing=judge, reachable=reachable)
-        worker = Worker(
+        self._worker = worker = Worker(
             self._database, self._pipeline, self.settings.unload_seconds, stop, report=progress, notice=notice
         )
-        return worker.run(worked)
+        if metrics is None:
+            return worker.run(worked)
+        from photoindex.library.metrics import Metrics
+
+        with Metrics(self._database, worker.totals).served(*metrics):
+            return worker.run(worked)
+
+    @property
+    def worked(self) -> Tally | None:
+        """What :meth:`work_until` did so far; ``None`` before it began. May be asked from any thread."""
+        return None if self._worker is None else self._worker.totals()
 
     @property
     def database(self) -> Database:

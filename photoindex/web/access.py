@@ -78,6 +78,20 @@ class Access:
             self._tries.clear()
             return self._begin()
 
+    def is_password(self, password: str) -> bool:
+        """Return whether this is the password, of a request that carries it and begins no session.
+
+        Raises :class:`Problem` when there were five wrong ones within a minute.
+        """
+        with self._lock:
+            if self._password is None:
+                return False
+            self._count_try()
+            if not hmac.compare_digest(self._password.encode(), password.encode("utf-8", "surrogateescape")):
+                return False
+            self._tries.pop()
+            return True
+
     def is_session(self, session: str) -> bool:
         """Return whether somebody signed in with this session, not too long ago."""
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -19,11 +19,14 @@ from photoindex.web.album_pages import AlbumPages
 from photoindex.web.api import Api
 from photoindex.web.calls import Call, Endpoint, tagged
 from photoindex.web.events import Events
-from photoindex.web.guard import App, Guard, Scope, Site, session_in
+from photoindex.web.guard import METRICS, App, Guard, Scope, Site, session_in
 from photoindex.web.operations import OPERATIONS, openapi
 from photoindex.web.pages import Pages
 from photoindex.web.problems import Problem, not_found, problem_of
 from photoindex.web.static import StaticFiles
+
+if TYPE_CHECKING:
+    from photoindex.library.metrics import Metrics
 
 API: Final = "/api/v1"
 
@@ -35,6 +38,7 @@ class Application:
         self._gallery = gallery
         self._site = site
         self._access = access
+        self._figures: Metrics | None = None
         self._files = StaticFiles(site.root)
         self._pages = Pages(gallery, site, access, self._files)
         self.events = Events(gallery)
@@ -97,6 +101,7 @@ class Application:
         ]
         return [
             *routes,
+            Route(METRICS, calls.endpoint(self._metrics, _json, self._refuse), methods=["GET"]),
             Route("/login", calls.endpoint(self._login_page, _json, self._refuse), methods=["GET"]),
             Route("/login", calls.endpoint(self._login_form, _json, self._refuse), methods=["POST"]),
             Route(
@@ -121,6 +126,15 @@ class Application:
 
     async def _picture(self, request: Request) -> Response:
         return await self._awaited(lambda asked: pictures.thumbnail(self._gallery, asked))(request)
+
+    def _metrics(self, _call: Call) -> Response:
+        """The figures of the queue for Prometheus."""
+        if self._figures is None:
+            from photoindex.library.metrics import Metrics
+
+            self._figures = Metrics(self._gallery.library.database)
+        body, kind = self._figures.text()
+        return Response(body, headers={"Content-Type": kind})
 
     # ---- signing in ----------------------------------------------------------------------------------
 

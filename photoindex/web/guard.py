@@ -35,6 +35,7 @@ LONGEST_TARGET: Final = 8192  # bytes of path and query
 OPEN_PATHS: Final = ("/login", "/api/v1/login", "/api/v1/health")
 MOST_HEADER_BYTES: Final = 32_768
 STATIC: Final = "/static/"
+METRICS: Final = "/metrics"  # what asks there has no browser to sign in with: the password may come along
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none';"
@@ -130,7 +131,7 @@ class Guard:
         if site not in ("none", "same-origin"):
             raise Problem(403, "cross_site", "requests from other sites are refused", "open the address by itself")
         path = scope["path"]
-        is_open = path in OPEN_PATHS or path.startswith(STATIC)
+        is_open = path in OPEN_PATHS or path.startswith(STATIC) or (path == METRICS and self._has_password(headers))
         if not is_open and not self._access.is_session(self.session_of(headers)):
             raise Problem(
                 401, "login", "you are not signed in",
@@ -148,6 +149,11 @@ class Guard:
             raise Problem(415, "content_type", f"the body must be {wanted}")
         if self._site.read_only and path not in ("/login", "/logout", "/api/v1/login", "/api/v1/logout"):
             raise Problem(403, "read_only", "this gallery is read-only", "start photoindex serve without --read-only")
+
+    def _has_password(self, headers: Headers) -> bool:
+        """Return whether a request carries the password, as RFC 6750 has it: Authorization: Bearer PASSWORD."""
+        kind, _, password = headers.get("authorization", "").partition(" ")
+        return kind.lower() == "bearer" and self._access.is_password(password.strip())
 
     def session_of(self, headers: Headers) -> str:
         """Return the session that a request carries; empty when it has none."""

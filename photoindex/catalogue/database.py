@@ -12,8 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photoindex.catalogue.fast_queries import list_roots
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.config import Settings
+from photoindex.errors import PhotoindexError
 from photoindex.system.mount_names import NO_MOUNTS, Mounts
 
 if TYPE_CHECKING:
@@ -149,4 +151,11 @@ def open_catalogue(settings: Settings) -> Database:
         open_data_folder(settings.data_dir)
     database = Database.open(settings.catalogue_place)
     database.mounts = settings.mounts
+    if settings.mounts:
+        try:
+            with database.ask() as asker:
+                list_roots(asker)
+        except PhotoindexError:
+            database.close()
+            raise
     return database

@@ -32,7 +32,7 @@ address_option = click.option(
 
 @click.group()
 def cluster() -> None:
-    """Look at the workers that Ray runs on many machines.
+    """Look at the workers that Ray runs on many machines, and end them.
 
     `photoindex reindex --engine ray` starts them, and ends them when its photos are done.
     """
@@ -58,6 +58,17 @@ def status(context: Context, /, address: str | None, as_json: bool) -> None:
         print_line(f"{worker.name}: {worker.state}{counts}{f': {worker.error}' if worker.error else ''}")
     if not workers:
         context.say("no workers: photoindex reindex --engine ray starts some")
+
+
+@cluster.command("stop")
+@address_option
+@click.pass_obj
+def stop(context: Context, /, address: str | None) -> None:
+    """End the workers of a Ray cluster, as when the command that started them was killed. What is left stays queued."""
+    with _connected(address) as found:
+        count = len(found.workers())
+        found.stop()
+    context.say(f"{counted(count, 'worker')} ended")
 
 
 def reindex_by_ray(

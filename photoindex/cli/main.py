@@ -57,7 +57,7 @@ COMMANDS = {
     "benchmark": ("benchmark", "Measure how fast this machine captions."),
     "worker": ("worker", "Caption what is queued, until stopped."),
     "catalogue": ("catalogue", "Make, upgrade, copy or check the catalogue."),
-    "cluster": ("cluster", "Show the workers that Ray runs."),
+    "cluster": ("cluster", "Show or end the workers that Ray runs."),
     "config": ("config", "Show and change the settings."),
     "service": ("service", "Keep a watch running while you are logged in."),
     "completion": ("completion", "Print the script that completes commands."),

@@ -148,9 +148,10 @@ class RayCluster:
         return sorted(found, key=lambda node: (node.address, not node.is_alive))
 
     def room(self) -> int:
-        """Return how many workers suit the cluster: one for each GPU, or one for each machine where there are none."""
+        """Return how many workers suit the cluster: one for each GPU, or where there are none one for each machine that
+        has a core to spare; at least one."""
         alive = [node for node in self.nodes() if node.is_alive]
-        return int(sum(node.gpus for node in alive)) or len(alive)
+        return int(sum(node.gpus for node in alive)) or sum(node.cpus >= 1 for node in alive) or 1
 
     def start(self, settings: Settings, count: int, load: LoadCaptioner | None = None) -> None:
         """Have so many workers in the cluster; those that are there already stay.

@@ -59,7 +59,7 @@ def test_a_folder_is_one_wherever_it_lies(node: Callable[..., Library], tmp_path
     assert sorted(hit.path for hit in other.search("square")) == [there / "2024" / "red.jpg", there / "green.jpg"]
     photo = other.show(there / "2024" / "red.jpg")
     assert photo is not None
-    assert photo.path == there / "2024" / "red.jpg"
+    assert photo.paths == (there / "2024" / "red.jpg",)
     assert sorted(hit.path for hit in node().search("square"))[0] == Path("/archive/2024/red.jpg")
     with other.database.read() as connection:
         assert connection.execute(select(func.count()).select_from(file)).scalar_one() == 2
@@ -97,9 +97,9 @@ def test_mounts_that_do_not_fit_the_catalogue_are_refused(node: Callable[..., Li
     make_photo(tmp_path / "mine" / "2024" / "a.jpg")
     node().index(tmp_path / "mine")
     with pytest.raises(ConfigError, match=r"the catalogue has a folder .*mine too"):
-        node(other=tmp_path / "mine").search("square")
+        node(other=tmp_path / "mine")
     with pytest.raises(ConfigError, match=r"within .*mine: name that folder"):
-        node(**{str(tmp_path / "mine" / "2024"): tmp_path / "new"}).search("square")
+        node(**{str(tmp_path / "mine" / "2024"): tmp_path / "new"})
 
 
 def test_one_process_compares_a_folder_under_all_its_paths(

@@ -67,7 +67,7 @@ def test_a_batch_is_done_once_though_a_node_is_killed(
         assert number is not None
         assert photos == PHOTOS
         with RayCluster(ray_cluster.address) as cluster:
-            assert cluster.room() == 3
+            assert cluster.room() == 2
             cluster.start(library.settings, 2, load_slow)
             stop = threading.Event()
             timer = threading.Timer(PATIENCE, stop.set)

@@ -36,7 +36,7 @@ from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, Ful
 from photoindex.folders import PhotoFilter, mounts
 from photoindex.folders.walk import survey
 from photoindex.indexing.missing_photos import remedy
-from photoindex.library import Library
+from photoindex.library import Library, catalogues
 from photoindex.library.installation import (
     check_captioning,
     check_device,
@@ -54,12 +54,14 @@ from photoindex.search.terms import matrix_file
 from photoindex.system.clock import utc_now
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.units import human_seconds, human_size
+from photoindex.system.urls import without_password
 from photoindex.types import Finding
 
 FULL_BYTES: Final = 50_000_000  # with less the catalogue's log, or the next rebuild of the index, may find no room
 SCARCE_BYTES: Final = 500_000_000
 REASONS_SHOWN: Final = 3
 FEW_WATCHES: Final = 524_288  # what current distributions allow
+SERVER_BACKUPS: Final = "its server's tools: pg_dump and pg_restore, or pgBackRest"
 REINDEX: Final = "photoindex reindex --fulltext makes it anew from the catalogue"
 
 
@@ -87,7 +89,10 @@ def examine(
     yield from _guarded("python", check_python)
     yield from _guarded("libraries", check_libraries)
     yield from _guarded("data folder", partial(check_data_folder, settings.data_dir, machine))
-    yield from _guarded("catalogue", partial(check_catalogue, settings.catalogue_path, machine))
+    if settings.catalogue:
+        yield from _guarded("catalogue", partial(check_shared_catalogue, settings))
+    else:
+        yield from _guarded("catalogue", partial(check_catalogue, settings.catalogue_path, machine))
     database = _readable_catalogue(settings)
     if database is not None:
         with closing(database):
@@ -109,6 +114,8 @@ def restore(settings: Settings) -> Restored:
     The damaged file is kept under another name. Raises :class:`CatalogueError` when the catalogue is whole, when there
     is no whole backup, or when another process has the catalogue open.
     """
+    if settings.catalogue:
+        raise CatalogueError(f"{without_password(settings.catalogue)} is restored by {SERVER_BACKUPS}")
     path = settings.catalogue_path
     others = mounts.holders(path)
     if others:
@@ -188,6 +195,26 @@ def check_catalogue(path: Path, machine: Machine) -> Finding:
         return Finding("catalogue", "problem", f"{path} was written by a newer photoindex ({revision})", advice)
     message = f"version {revision}, which the next command brings to {HEAD}, {message}"
     return Finding("catalogue", "warning", message, "photoindex status upgrades it, and makes a backup first")
+
+
+def check_shared_catalogue(settings: Settings) -> Finding:
+    """Check that a catalogue on a server is reached, of this version and whole, as far as a client can tell."""
+    try:
+        found = catalogues.check_catalogue(settings)
+    except CatalogueError as error:
+        return Finding("catalogue", "problem", str(error), "start the server, or correct the setting catalogue")
+    message = f"{found.place}, {human_size(found.bytes)}; backups are made by {SERVER_BACKUPS}"
+    if found.version is None:
+        return Finding("catalogue", "problem", f"empty: {message}", "photoindex catalogue upgrade makes its tables")
+    if found.version != found.needed:
+        older = f"version {found.version}, and this photoindex needs {found.needed}: {message}"
+        advice = "photoindex catalogue upgrade" if knows(found.version) else "upgrade photoindex"
+        return Finding("catalogue", "problem", older, advice)
+    if found.faults:
+        more = f" (and {len(found.faults) - 1} more)" if len(found.faults) > 1 else ""
+        advice = "restore it from a backup, or copy it to an empty database: photoindex catalogue copy FROM TO"
+        return Finding("catalogue", "problem", f"{found.faults[0]}{more}: {message}", advice)
+    return Finding("catalogue", "ok", f"version {found.version}, no faults, {message}")
 
 
 def _remedy(path: Path) -> str:
@@ -332,10 +359,10 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
 
 def _readable_catalogue(settings: Settings) -> Database | None:
     """Return the catalogue if it is there, readable, and has the tables of this version."""
-    if not settings.catalogue_path.exists():
+    if not settings.catalogue and not settings.catalogue_path.exists():
         return None
     try:
-        database = Database.open_as_is(settings.catalogue_path)
+        database = Database.open_as_is(settings.catalogue_place)
     except PhotoindexError:
         return None
     if database.revision() == HEAD:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import inspect
 import ipaddress
 import os
 import socket
@@ -87,8 +86,8 @@ class _PatientProtocol(H11Protocol):
 
 def _protocol() -> Any:
     """Return the protocol with the deadline, or uvicorn's own where a version does not have what it relies on."""
-    source = inspect.getsource(H11Protocol)
-    known = all(name in source for name in ("self.cycle", "def on_response_complete", "self.transport", "self.loop"))
+    attributes = set(H11Protocol.__init__.__code__.co_names)  # the source itself takes long to read
+    known = {"cycle", "transport", "loop"} <= attributes and hasattr(H11Protocol, "on_response_complete")
     return _PatientProtocol if known else "h11"
 
 
@@ -144,6 +143,10 @@ class GalleryServer:
         if self.access.link_token is not None:
             self._write_link(self.access.link_token)
         self._thread.start()
+
+    def prepare(self) -> None:
+        """Import what the first page needs. To be called behind :meth:`start`, which does not wait for it."""
+        self._app.prepare()
 
     def _write_link(self, token: str) -> None:
         """Write the address with a link for the next browser, for :func:`running_link` and this user alone."""

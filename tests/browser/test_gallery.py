@@ -26,7 +26,7 @@ PAGES = [
     "/albums",
     "/album/1",
     "/map",
-    "/place?box=-180,-90,180,90",
+    "/search?q=bbox:-180,-90,180,90&sort=newest",
     "/duplicates?decided=yes",
     "/failures",
     "/duplicates",
@@ -134,6 +134,48 @@ def test_a_finger_goes_from_photo_to_photo(look: Looker) -> None:
     page.wait_for_url(f"**{after}")
     swipe(120, 10)
     page.wait_for_url("**/photo/9")
+
+
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+def test_two_fingers_zoom_a_photo_and_one_moves_it(look: Looker) -> None:
+    page = look.open("/photo/9")
+    look.until("document.getElementById('picture').naturalWidth > 0")
+    touch = look.context.new_cdp_session(page)
+    left, top, width, height = page.evaluate(
+        "(({left, top, width, height}) => [left, top, width, height])(canvas.getBoundingClientRect())"
+    )
+    middle = (left + width / 2, top + height / 2)
+
+    def picture() -> dict[str, float]:
+        found: dict[str, float] = page.evaluate("document.getElementById('picture').getBoundingClientRect().toJSON()")
+        return found
+
+    def move(*fingers: tuple[float, float], kind: str = "touchMove") -> None:
+        points = [{"x": middle[0] + x, "y": middle[1] + y, "id": number} for number, (x, y) in enumerate(fingers)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    before = picture()
+    move((-30, 0), (30, 0), kind="touchStart")
+    for apart in (40, 60, 75, 90):
+        move((-apart, 0), (apart, 0))
+    move(kind="touchEnd")
+    assert picture()["width"] == pytest.approx(3 * before["width"], rel=0.02)
+    assert page.evaluate("visualViewport.scale") == 1
+    large = picture()
+    move((0, 0), kind="touchStart")
+    for far in (30, 80, 120):
+        move((-far, -far / 4))
+    move(kind="touchEnd")
+    assert large["left"] - picture()["left"] == pytest.approx(120, abs=20)
+    assert page.url.endswith("/photo/9")  # no swipe to the next one
+    page.keyboard.press("Escape")
+    assert picture() == before
+    page.mouse.move(*middle)
+    touch.send(
+        "Input.dispatchMouseEvent",
+        {"type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": -120, "modifiers": 2},
+    )
+    look.until(f"document.getElementById('picture').getBoundingClientRect().width > {1.9 * before['width']}")
 
 
 def test_search_why_correct_find_undo(look: Looker) -> None:

@@ -14,7 +14,8 @@ from photoindex.types.hit import Matched
 
 @dataclass(frozen=True, slots=True)
 class ShownPhoto:
-    """A photo in a list. ``score`` and ``matched`` are of a search; ``said``: see :class:`.result_sets.ResultSet`."""
+    """A photo in a list. ``score``, ``matched`` and ``sureness`` (see :mod:`photoindex.search.sureness`) are of a
+    search; ``said``: see :class:`.result_sets.ResultSet`."""
 
     id: int
     content_hash: str
@@ -29,6 +30,7 @@ class ShownPhoto:
     score: float | None = None
     said: bool | None = None
     matched: tuple[Matched, ...] = ()
+    sureness: float | None = None
 
 
 def shown_photo(snapshot: Snapshot, row: int, captions: Mapping[int, ShownCaption]) -> ShownPhoto:

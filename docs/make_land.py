@@ -12,6 +12,7 @@ degrees, so that no line is drawn around the globe.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 SCALE = 50  # points to a degree: 2 km at the equator
+TOLERANCE = 0.02  # degrees
 SMALLEST = 4  # points of a ring that is kept: the first is the last again
 
 Point = tuple[float, float]
@@ -66,26 +68,41 @@ def beyond_the_date_line(points: list[Point]) -> list[Point]:
     return found
 
 
-def compact(points: list[Point]) -> list[int]:
-    """Return a ring in steps; points that fall together are one, and one on the way from its neighbours is left out."""
-    rounded = [(round(x * SCALE), round(y * SCALE)) for x, y in points]
-    kept: list[tuple[int, int]] = []
-    for point in rounded:
-        if kept and point == kept[-1]:
+def simplified(points: list[Point]) -> list[Point]:
+    """Return a ring without the points that lie nearer than :data:`TOLERANCE` to the line without them (Douglas and
+    Peucker, 1973)."""
+    kept = {0, len(points) - 1}
+    # A ring has no two ends: the point farthest from its first is the other one.
+    farthest = max(range(len(points)), key=lambda n: math.dist(points[0], points[n]))
+    waiting = [(0, farthest), (farthest, len(points) - 1)]
+    kept.add(farthest)
+    while waiting:
+        first, last = waiting.pop()
+        if last - first < 2:
             continue
-        if len(kept) > 1 and _is_between(kept[-2], kept[-1], point):
-            kept.pop()
-        kept.append(point)
+        middle = max(range(first + 1, last), key=lambda n: _distance(points[n], points[first], points[last]))
+        if _distance(points[middle], points[first], points[last]) > TOLERANCE:
+            kept.add(middle)
+            waiting += [(first, middle), (middle, last)]
+    return [points[place] for place in sorted(kept)]
+
+
+def _distance(point: Point, one: Point, other: Point) -> float:
+    """Return how far a point is from the line between two others."""
+    (x, y), (ax, ay), (bx, by) = point, one, other
+    length = (bx - ax) ** 2 + (by - ay) ** 2
+    share = min(1.0, max(0.0, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length)) if length else 0.0
+    return math.hypot(x - ax - share * (bx - ax), y - ay - share * (by - ay))
+
+
+def compact(points: list[Point]) -> list[int]:
+    """Return a ring in steps, points that fall together as one; nothing for one that is too small to be seen."""
+    rounded = [(round(x * SCALE), round(y * SCALE)) for x, y in simplified(points)]
+    kept = [point for place, point in enumerate(rounded) if not place or point != rounded[place - 1]]
     if len(kept) < SMALLEST:
         return []
     steps = [(x - ox, y - oy) for (ox, oy), (x, y) in pairwise(kept)]
     return [number for pair in (kept[0], *steps) for number in pair]
-
-
-def _is_between(one: tuple[int, int], middle: tuple[int, int], other: tuple[int, int]) -> bool:
-    (ax, ay), (bx, by), (cx, cy) = one, middle, other
-    is_straight = (bx - ax) * (cy - ay) == (cx - ax) * (by - ay)
-    return is_straight and (bx - ax) * (cx - bx) + (by - ay) * (cy - by) > 0
 
 
 def main() -> None:

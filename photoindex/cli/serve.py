@@ -89,7 +89,7 @@ def serve(
                 threading.Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
             watch = _start_watch(context, gallery, paths, stop) if paths else None
             while not stop.wait(LOOK_SECONDS) and not server.wait(0):
-                pass
+                server.tidy()
             server.stop()
             if watch is not None:
                 watch.join()

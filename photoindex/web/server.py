@@ -8,6 +8,7 @@ import ipaddress
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from photoindex.errors import ServiceError
 from photoindex.library.gallery import Gallery
+from photoindex.system import memory
 from photoindex.web.access import Access
 from photoindex.web.app import Application, host_of
 from photoindex.web.guard import MOST_HEADER_BYTES, Site
@@ -28,6 +30,7 @@ LINK_FILE: Final = "web-link"
 HEADER_SECONDS: Final = 10.0  # for a request's first line and headers to arrive
 KEEP_ALIVE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 200
+TIDY_SECONDS: Final = 5.0
 END_SECONDS: Final = 5  # that answers under way may take when the server ends
 
 
@@ -124,6 +127,7 @@ class GalleryServer:
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._ended = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tidied = 0, time.monotonic()  # after how many answers, and when
 
     @property
     def address(self) -> str:
@@ -159,6 +163,13 @@ class GalleryServer:
     def wait(self, seconds: float) -> bool:
         """Wait for the server to end by itself; returns whether it has."""
         return self._ended.wait(seconds)
+
+    def tidy(self) -> None:
+        """Hand memory that answers left behind to the system, now and then. To be called often."""
+        answered, now = self._server.server_state.total_requests, time.monotonic()
+        if answered != self._tidied[0] and now - self._tidied[1] >= TIDY_SECONDS:
+            memory.give_back()
+            self._tidied = answered, now
 
     def stop(self) -> None:
         """Answer what is under way, and end."""

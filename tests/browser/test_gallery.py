@@ -233,6 +233,29 @@ def test_all_results_are_tagged_and_it_is_undone(look: Looker) -> None:
     page.wait_for_selector("text=Nothing matches")
 
 
+def test_some_results_are_chosen_and_tagged_and_it_is_undone(look: Looker) -> None:
+    page = look.open("/search?q=giraffes")
+    page.wait_for_selector(".choose")
+    before = page.locator(".hit").count()
+    page.locator(".hit .picture").first.focus()
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.locator(".choose").nth(2).check()
+    page.locator(".choose").nth(2).uncheck()
+    assert page.locator(".choosing output").inner_text() == "2 photos chosen"
+    assert faults(page) == []
+    page.locator(".choosing input").fill("picked")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Tagged 2 photos “picked”")
+    assert page.locator(".choosing").is_hidden()
+    look.until(f"document.querySelectorAll('.hit').length === {before} && !document.querySelector('.choose:checked')")
+    look.open("/search?q=tag:picked")
+    assert page.locator(".hit").count() == 2
+    page.keyboard.press("u")
+    page.wait_for_selector("text=Nothing matches “tag:picked”")
+
+
 def test_ten_photos_are_reviewed_by_keyboard(look: Looker) -> None:
     page = look.open("/review")
     for number in range(10):

@@ -72,6 +72,7 @@ class Api:
             "alt": [photo.caption for photo in shown],
             "taken": [photo.taken for photo in shown],
             "favourite": [photo.favourite for photo in shown],
+            "place": [photo.place for photo in shown],
         }  # fmt: skip
 
     def _of_revision(self, call: Call) -> Snapshot:

@@ -27,6 +27,7 @@ class ShownPhoto:
     rating: int = 0
     favourite: bool = False
     hidden: bool = False
+    place: str | None = None
     score: float | None = None
     said: bool | None = None
     matched: tuple[Matched, ...] = ()
@@ -48,6 +49,7 @@ def shown_photo(snapshot: Snapshot, row: int, captions: Mapping[int, ShownCaptio
         rating=int(snapshot.ratings[row]),
         favourite=bool(snapshot.favourites[row]),
         hidden=bool(snapshot.hidden[row]),
+        place=snapshot.places.text(row),
     )
 
 

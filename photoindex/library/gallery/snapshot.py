@@ -43,6 +43,11 @@ class Codes:
     names: tuple[str, ...]
     codes: NDArray[np.int32]
 
+    def text(self, row: int) -> str | None:
+        """Return the text of a row; ``None`` when it has none."""
+        code = int(self.codes[row])
+        return None if code == UNKNOWN else self.names[code]
+
     def counts(self, rows: NDArray[np.intp] | None, most: int | None = None) -> list[tuple[str, int]]:
         """Return how many of these rows, or of all, have each value, the most frequent first."""
         return _frequent(self.names, self.codes if rows is None else self.codes[rows], most)

@@ -1,10 +1,11 @@
 """How fast the gallery answers, over HTTP, on a made library.
 
-    python benchmarks/gallery.py [PHOTOS] [--keep DIR] [--requests N]
+    python benchmarks/gallery.py [PHOTOS] [--keep DIR] [--requests N] [--browsers N]
 
 Makes a library of PHOTOS (100000) invented photos in a temporary folder, or in DIR, where a later run finds it; starts
 `photoindex serve` on it as a user does; and asks what its pages ask. Prints medians and 95th percentiles of wall-clock
-time in milliseconds, the time until the server answers, and its memory.
+time in milliseconds, the time until the server answers, and its memory: also after N more requests, and what N clients
+wait for that ask at once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +45,7 @@ PLACES = 400
 INVENTED = 100_000  # photos, whose captions are drawn; further ones repeat them
 CAMERAS = ("Canon EOS R5", "Pixel 9", "iPhone 15 Pro", "Nikon Z6", "FUJIFILM X-T5")
 TAGS = ("holiday", "family", "garden", "work", "birthday", "winter walk")
+CROWD_ROUNDS = 10
 TYPED = "standing in grass"
 ASKED = (
     "api/v1/timeline/{number}-60",
@@ -151,9 +154,35 @@ def serving(data: Path) -> Iterator[tuple[httpx.Client, int, float]]:
         process.wait()
 
 
-def resident(pid: int) -> float:
-    """Megabytes of memory."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+def resident(pid: int) -> str:
+    """Megabytes of memory, and how many of them are of files that the system may drop: of the index, of libraries."""
+    pages = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+    resident, of_files = (each * os.sysconf("SC_PAGESIZE") / 1e6 for each in pages)
+    return f"{resident:.0f} MB, of which {of_files:.0f} MB are of files"
+
+
+def crowd(client: httpx.Client, browsers: int, photos: int) -> None:
+    """Print how long answers take that several clients ask for at once, each one after the other."""
+
+    def ask(browser: int) -> list[float]:
+        taken = []
+        with httpx.Client(base_url=client.base_url, cookies=client.cookies, timeout=120) as mine:
+            for number in range(CROWD_ROUNDS):
+                for address in ASKED:
+                    row = (browser * CROWD_ROUNDS + number) * 101 % photos + 1
+                    started = time.perf_counter()
+                    mine.get(address.format(number=row)).raise_for_status()
+                    taken.append(1000 * (time.perf_counter() - started))
+        return taken
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(browsers) as pool:
+        taken = sorted(each for some in pool.map(ask, range(browsers)) for each in some)
+    per_second = len(taken) / (time.perf_counter() - started)
+    print(
+        f"| {browsers} at once, any answer ({per_second:.0f} a second) | {statistics.median(taken):.0f}"
+        f" | {taken[int(0.95 * (len(taken) - 1))]:.0f} |"
+    )
 
 
 def timed(what: str, ask: Callable[[int], httpx.Response]) -> None:
@@ -196,6 +225,7 @@ def main() -> None:
     parser.add_argument("photos", nargs="?", type=int, default=100_000)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--requests", type=int, default=0, help="so many more, after which memory is looked at again")
+    parser.add_argument("--browsers", type=int, default=8, help="so many clients that ask at once")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
@@ -234,11 +264,13 @@ def main() -> None:
             timed("statistics", lambda _: client.get("api/v1/stats"))
             timed("one photo's page", lambda n: client.get(f"photo/{n + 1}"))
             thumbnails(client, folder)
-            print(f"\nmemory of the server: {resident(pid):.0f} MB")
+            if given.browsers:
+                crowd(client, given.browsers, given.photos)
+            print(f"\nmemory of the server: {resident(pid)}")
             for number in range(given.requests):
                 client.get(ASKED[number % len(ASKED)].format(number=number % given.photos + 1)).raise_for_status()
-            if given.requests:
-                print(f"after {given.requests:,} more requests: {resident(pid):.0f} MB")
+                if number + 1 in (given.requests // 10, given.requests):
+                    print(f"after {number + 1:,} more requests: {resident(pid)}", flush=True)
             found = client.get("api/v1/search", params={"q": TYPED}).json()
             started = time.perf_counter()
             edited = client.patch("api/v1/photos", json={"set": found["set"], "rating": 3}).raise_for_status().json()

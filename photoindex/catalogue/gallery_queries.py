@@ -118,18 +118,20 @@ def failed_files(transaction: Transaction) -> list[FailedFile]:
 
 
 def least_sure(transaction: Transaction, most: int, among: Sequence[int] | None = None) -> list[int]:
-    """Return the photos whose model's caption is the least probable, of those that nobody captioned, locked, hid or
-    reviewed; ``among``: of these photos alone."""
+    """Return the photos whose model's caption is the least likely to be right, of those that nobody captioned, locked,
+    hid or reviewed; ``among``: of these photos alone. Those of models that know no confidence come last, the least
+    probable caption first."""
     condition = "" if among is None else f" and said.photo_id in ({listed(among)})"
     rows = ask(
         transaction,
         "select said.photo_id from caption as said where said.source = 'model' and said.\"current\""
-        f' and said."rank" = 0 and not said.locked and said.log_probability is not null{condition}'
+        ' and said."rank" = 0 and not said.locked'
+        f" and coalesce(said.confidence, said.log_probability) is not null{condition}"
         " and exists (select 1 from file where file.photo_id = said.photo_id and file.missing_since is null)"
         " and exists (select 1 from photo where photo.id = said.photo_id and photo.review is null and not photo.hidden)"
         " and not exists (select 1 from caption as other where other.photo_id = said.photo_id"
         " and (other.locked or (other.source = 'user' and other.\"current\")))"
-        " order by said.log_probability, said.photo_id limit :most",
+        " order by said.confidence is null, said.confidence, said.log_probability, said.photo_id limit :most",
         most=most,
     )
     return [int(row[0]) for row in rows]

@@ -151,7 +151,9 @@ photo = Table(
     # The version of the reader of text that looked for text in it, see media/text/reader_version.py; negative: it found
     # no sign of text and did not look closely; 0: nobody has looked.
     Column("text_reader", Integer, nullable=False, server_default=text("0"), index=True),
-)
+    Index("ix_photo_review", "review", sqlite_where=text("review is not null"),
+          postgresql_where=text("review is not null")),
+)  # fmt: skip
 
 # The lines of text that were read in a photo, in reading order.
 text_line = Table(
@@ -228,6 +230,11 @@ caption = Table(
     # That of the catalogue when it was made: what was queued later is no reason for it.
     Column("revision", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("source in ('user', 'sidecar', 'text', 'model')", name="source"),
+    # What people reviewed is counted without reading all other captions.
+    *(
+        Index(name, "photo_id", sqlite_where=text(rows), postgresql_where=text(rows))
+        for name, rows in (("ix_caption_locked", "locked"), ("ix_caption_by_user", "source = 'user'"))
+    ),
 )
 
 # What people changed of a photo, so that it can be undone: see catalogue/corrections.py.

@@ -40,7 +40,11 @@ def is_folder_here(root: str) -> bool:
 @near_option
 @click.option("--jsonl", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), metavar="FILE",
               help="Write everything known, a JSON object a line; - is the standard output.")  # fmt: skip
-@click.option("--sidecars", is_flag=True, help="Write your captions and tags into XMP sidecars beside the photos.")
+@click.option(
+    "--sidecars",
+    is_flag=True,
+    help="Write your captions, tags, stars and favourites into XMP sidecars beside the photos.",
+)
 @click.option("--style", type=click.Choice(get_args(SidecarStyle)),
               help="How sidecars are named. [default: as the one that is there, else a.jpg.xmp]")  # fmt: skip
 @click.option("--machine", is_flag=True, help="Also write the models' captions into sidecars, marked as machine-made.")
@@ -60,9 +64,9 @@ def export(
 ) -> None:
     """Export what is known about photos: those at the PATHs, those that match a query, or all.
 
-    --sidecars is for other programs: captions and tags as XMP. What others wrote there stays, and where a description
-    of theirs differs from yours, theirs stays. --jsonl is for photoindex: everything, so that `photoindex import` can
-    make the library anew. Photos are never written to.
+    --sidecars is for other programs: captions, tags and stars as XMP. What others wrote there stays, and where a
+    description of theirs differs from yours, theirs stays. --jsonl is for photoindex: everything, so that
+    `photoindex import` can make the library anew. Photos are never written to.
 
     \b
       photoindex export --jsonl backup.jsonl
@@ -109,6 +113,10 @@ def print_change(context: Context, change: SidecarChange, dry_run: bool) -> None
     if change.caption is not None:
         parts.append(f"caption {change.caption!r}" if change.caption else "no caption")
     parts += [f"+{tag}" for tag in change.added] + [f"-{tag}" for tag in change.removed]
+    if change.rating is not None:
+        parts.append(f"{change.rating} stars" if change.rating >= 0 else "rejected")
+    if change.favourite is not None:
+        parts.append("favourite" if change.favourite else "no favourite")
     if change.kept is not None:
         parts.append(f"keeps {change.kept!r}")
     line = f"{change.sidecar}: {'new, ' if change.created else ''}{', '.join(parts)}"

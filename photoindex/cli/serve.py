@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def serve(
     """
     with importing():
         try:
+            if find_spec("jinja2") is None:  # which is imported with the first page
+                raise ModuleNotFoundError(name="jinja2")
             from photoindex.web.server import GalleryServer, ServeOptions, is_this_machine, running_link
         except ModuleNotFoundError as error:
             raise ConfigError(
@@ -79,14 +82,14 @@ def serve(
             server = GalleryServer(gallery, options)
             server.start()
             print_line(f"photoindex: {server.link}")
-            gallery.prepare()
+            gallery.prepare(server.prepare)
             if not no_browser:
                 import webbrowser  # here, as it takes longer to import than the address to print
 
                 threading.Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
             watch = _start_watch(context, gallery, paths, stop) if paths else None
             while not stop.wait(LOOK_SECONDS) and not server.wait(0):
-                pass
+                server.tidy()
             server.stop()
             if watch is not None:
                 watch.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.said import tag_key
+from photoindex.catalogue.said import said_of, tag_key
 from photoindex.errors import ExchangeError, FullTextError
 from photoindex.exchange import export, sidecars
 from photoindex.exchange.line_import import LINES_AT_ONCE, batches, import_line, lines_of
@@ -133,7 +134,8 @@ class Exchange:
         problem: Problem = lambda _: None,
         progress: Report = lambda _: None,
     ) -> SidecarReport:
-        """Write the user's captions and tags, with ``machine`` also models' captions, into sidecars of these photos.
+        """Write the user's captions, tags, stars and favourites, with ``machine`` also models' captions, into sidecars
+        of these photos.
 
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.
@@ -171,18 +173,16 @@ class Exchange:
             with self._database.read() as connection:
                 loaded = photos.load_photos(connection, ids, files.paths_of(connection, ids))
                 changes = store.corrections_of(connection, ids)
+                said = said_of(connection, ids)
             for photo in loaded:
                 shown = photo.caption
                 by_user = shown is not None and shown.source == "user"
                 confirmed = shown is not None and shown.source == "model" and (machine or shown.locked)
                 written = shown if (by_user or confirmed) and shown is not None and level(shown.text) else None
-                tags = [
-                    tag
-                    for change in changes.get(photo.id, ())
-                    if change.kind == "tags"
-                    for value in (change.old, change.new)
-                    for tag in value or ()
-                ]
+                ever: defaultdict[str, list[str | tuple[str, ...] | None]] = defaultdict(list)
+                for change in changes.get(photo.id, ()):
+                    ever[change.kind] += (change.old, change.new)
+                tags = [tag for value in ever["tags"] for tag in value or ()]
                 texts = [each.text for each in (*photo.history, *photo.overruled) if each.source == "user"]
                 texts += [shown.text] if shown is not None and by_user else []
                 yield (
@@ -195,6 +195,10 @@ class Exchange:
                         photo.tags,
                         frozenset(level(text) for text in texts),
                         frozenset(tag_key(tag) for tag in (*tags, *photo.tags)),
+                        said[photo.id].rating,
+                        said[photo.id].favourite,
+                        frozenset(int(stars) for stars in ever["rating"] if isinstance(stars, str)),
+                        photo.favourite or any(ever["favourite"]),
                     ),
                 )
 

@@ -45,7 +45,7 @@ def import_sidecars(
         return
     report.read += 1
     changed = _save_sidecar_words(connection, photo_id, words)
-    if words.ours or words.our_tags:
+    if words.are_ours:
         changed |= merger.merge_words(connection, photo_id, dated)
     if changed:
         photos.mark_text_stale(connection, [photo_id])
@@ -54,13 +54,19 @@ def import_sidecars(
 
 
 def _dated_words(words: SidecarWords, mine: Said) -> DatedWords:
-    """Return the user's words in a sidecar. Sidecars hold no lock and no stars of ours, so those stay as they are."""
+    """Return the user's words in a sidecar. What it does not hold, such as a lock, stays as it is."""
     text = clean_text(words.caption, "caption", LONGEST_CAPTION) if words.ours and words.caption else None
     tags = tuple(clean_text(tag, "tag", LONGEST_TAG) for tag in words.our_tags)
+    said = replace(
+        mine, caption=text if text is not None else mine.caption, tags=tags,
+        rating=mine.rating if words.rating is None else words.rating, favourite=mine.favourite or words.favourite,
+    )  # fmt: skip
+    marked = [name for name, there in (("rating", words.rating is not None), ("favourite", words.favourite)) if there]
     return DatedWords(
-        replace(mine, caption=text if text is not None else mine.caption, tags=tags),
+        said,
         words.captioned_at if text is not None else None,
         words.tagged_at,
+        marked_at=dict.fromkeys(marked, words.marked_at) if words.marked_at else {},
     )
 
 

@@ -5,6 +5,8 @@ Rules of writing, each with a test:
 - A description that another program wrote, or changed after photoindex wrote it, stays. So does one that photoindex
   wrote for a user, unless the catalogue knows it as an earlier caption of the photo: in a new library, sidecars count.
 - A model's caption that photoindex wrote is replaced by the current one.
+- Stars of the user replace those that stand there, unless another program changed them after photoindex wrote some.
+  When the user takes theirs back, those from before come back.
 - Subjects are added. Only those are removed that photoindex added and the user has taken off since.
 - A sidecar that holds all of this already is not touched, and no photo ever is.
 """
@@ -21,7 +23,7 @@ from typing import Literal, get_args
 from photoindex.catalogue.editor import LONGEST_CAPTION, merged_tags
 from photoindex.catalogue.said import tag_key
 from photoindex.errors import ExchangeError
-from photoindex.exchange.xmp_document import MOST_BYTES, XmpDocument, level
+from photoindex.exchange.xmp_document import MOST_BYTES, Mark, XmpDocument, level
 from photoindex.media.metadata.cleaning import each_once, one_line
 from photoindex.media.metadata.sidecars import Folder, folded
 from photoindex.system.atomic import replace_file
@@ -34,8 +36,11 @@ ATTEMPTS = 3  # at a sidecar that another program writes at the same time
 
 @dataclass(frozen=True, slots=True)
 class SidecarContent:
-    """What a sidecar is to hold. ``known`` are all texts that the catalogue ever had as the user's caption of the
-    photo, ``known_tags`` the keys of all tags it ever had."""
+    """What a sidecar is to hold. ``rating`` are the user's stars, -1 to 5; ``None`` when they said nothing of them.
+
+    ``known`` are all texts that the catalogue ever had as the user's caption of the photo, ``known_tags`` the keys of
+    all tags it ever had, ``known_ratings`` all stars; ``known_favourite``: the photo is a favourite, or was one.
+    """
 
     caption: str | None
     source: Literal["user", "model"] | None
@@ -44,17 +49,28 @@ class SidecarContent:
     tags: tuple[str, ...]
     known: frozenset[str] = frozenset()
     known_tags: frozenset[str] = frozenset()
+    rating: int | None = None
+    favourite: bool = False
+    known_ratings: frozenset[int] = frozenset()
+    known_favourite: bool = False
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there is nothing to write into a new sidecar."""
+        return self.caption is None and not self.tags and not self.rating and not self.favourite
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write, and nothing of an earlier export to remove."""
-        return self.caption is None and not self.tags and not self.known and not self.known_tags
+        known = self.known or self.known_tags or self.known_ratings or self.known_favourite
+        return self.says_nothing and self.rating is None and not known
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarChange:
     """What was written into a sidecar, or would be. ``caption``: ``None``, not touched; ``""``, removed.
-    ``kept`` is another author's description that stays instead of the user's."""
+    ``kept`` is another author's description that stays instead of the user's. ``rating``: stars, 0 for none, ``None``
+    when they are not touched; ``favourite``: ``None`` when that is not touched."""
 
     sidecar: Path
     created: bool
@@ -62,11 +78,13 @@ class SidecarChange:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     kept: str | None
+    rating: int | None = None
+    favourite: bool | None = None
 
     @property
     def changes(self) -> bool:
         """Whether the file differs from what it was."""
-        return self.caption is not None or bool(self.added or self.removed)
+        return (self.caption, self.rating, self.favourite) != (None,) * 3 or bool(self.added or self.removed)
 
 
 class SidecarFiles:
@@ -150,7 +168,7 @@ def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run
         raise ExchangeError(f"{path} is a broken link: remove it, or restore the file it names")
     for _ in range(ATTEMPTS):
         before = _state(path)
-        if before is None and content.caption is None and not content.tags:
+        if before is None and content.says_nothing:
             return None
         document = read_sidecar(path) if before is not None else XmpDocument.new()
         change = _merge(path, document, content, now, created=before is None)
@@ -209,10 +227,36 @@ def _merge(
         document.change_tags(added, removed)
         removed_keys = {tag_key(tag) for tag in removed}
         mark = replace(mark, tags=merged_tags((tag for tag in mark.tags if tag_key(tag) not in removed_keys), added))
-    change = SidecarChange(path, created, caption, tuple(added), tuple(removed), kept)
+    mark, rating = _with_rating(document, content, mark)
+    favourite = _favourite_to_write(content, mark)
+    if favourite is not None:
+        mark = replace(mark, favourite=favourite)
+    change = SidecarChange(path, created, caption, tuple(added), tuple(removed), kept, rating, favourite)
     if change.changes:
         document.set_mark(replace(mark, written_at=now))
     return change
+
+
+def _with_rating(document: XmpDocument, content: SidecarContent, mark: Mark) -> tuple[Mark, int | None]:
+    """Set the stars; return the mark with them, and what was written: 0 for none, ``None`` when nothing was."""
+    present, wanted = document.rating, content.rating
+    is_ours = mark.rating is not None and (present or 0) == mark.rating
+    if wanted is None:
+        if not (is_ours and mark.rating in content.known_ratings):
+            return mark, None
+        document.set_rating(mark.rating_before)
+        return replace(mark, rating=None, rating_before=None), mark.rating_before or 0
+    if (present or 0) == wanted or not (is_ours or mark.rating is None):
+        return mark, None
+    document.set_rating(wanted)
+    return replace(mark, rating=wanted, rating_before=mark.rating_before if is_ours else present), wanted
+
+
+def _favourite_to_write(content: SidecarContent, mark: Mark) -> bool | None:
+    """Return whether a sidecar is to say that the photo is a favourite; ``None`` where it stays as it is."""
+    if content.favourite == mark.favourite or (mark.favourite and not content.known_favourite):
+        return None
+    return content.favourite
 
 
 def _caption_to_write(document: XmpDocument, content: SidecarContent) -> tuple[str | None, str | None]:
@@ -232,7 +276,7 @@ def _caption_to_write(document: XmpDocument, content: SidecarContent) -> tuple[s
 
 @dataclass(frozen=True, slots=True)
 class SidecarWords:
-    """Caption and tags of a photo's sidecars.
+    """Caption, tags, stars and favourite of a photo's sidecars; the latter two as photoindex wrote them for the user.
 
     ``ours``: photoindex wrote the caption for the user, who may have changed it since in another program; otherwise
     another program wrote it.
@@ -244,6 +288,14 @@ class SidecarWords:
     our_tags: tuple[str, ...] = ()
     other_tags: tuple[str, ...] = ()
     tagged_at: datetime | None = None
+    rating: int | None = None
+    favourite: bool = False
+    marked_at: datetime | None = None
+
+    @property
+    def are_ours(self) -> bool:
+        """Whether photoindex wrote any of it for the user."""
+        return self.ours or bool(self.our_tags) or self.rating is not None or self.favourite
 
 
 def read_words(paths: Iterable[Path], modified_at: Mapping[Path, datetime]) -> SidecarWords:
@@ -275,5 +327,10 @@ def read_words(paths: Iterable[Path], modified_at: Mapping[Path, datetime]) -> S
             our_tags=merged_tags(words.our_tags, our_tags),
             other_tags=merged_tags(words.other_tags, other_tags),
             tagged_at=max(times, default=None),
+            favourite=words.favourite or mark.favourite,
         )
+        if words.rating is None and mark.rating is not None and (document.rating or 0) == mark.rating:
+            words = replace(words, rating=mark.rating)
+        if mark.rating is not None or mark.favourite:
+            words = replace(words, marked_at=max(filter(None, (words.marked_at, mark.written_at)), default=None))
     return words

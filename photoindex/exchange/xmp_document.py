@@ -1,8 +1,10 @@
-"""An XMP sidecar as a document: its description and subjects, and which of them photoindex wrote.
+"""An XMP sidecar as a document: its description, subjects and stars, and which of them photoindex wrote.
 
     dc:description   rdf:Alt of texts by language; "x-default" is the one to show
     dc:subject       rdf:Bag of keywords
-    photoindex:*     in an rdf:Description of its own: what photoindex wrote into the two, and who is the author
+    xmp:Rating       stars, 1 to 5; 0 for none, -1 for rejected
+    photoindex:*     in an rdf:Description of its own: what photoindex wrote into these, who is the author of the
+                     description, and whether the photo is a favourite, for which XMP has no property
 
 The copy shows later whether another program changed the words, and keeps a model's caption from being taken for a
 user's. Everything else in the document stays as it is: elements, attributes, prefixes, comments, processing
@@ -29,10 +31,11 @@ from photoindex.media.metadata.packet import NOT_IN_XML
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
 XML = "http://www.w3.org/XML/1998/namespace"
+XMP = "http://ns.adobe.com/xap/1.0/"
 OURS = "urn:photoindex:xmp:1.0/"
 MOST_BYTES = 64_000_000  # the largest sidecars hold an editor's masks
 
-_DESCRIPTION, _SUBJECT = f"{{{DC}}}description", f"{{{DC}}}subject"
+_DESCRIPTION, _SUBJECT, _RATING = f"{{{DC}}}description", f"{{{DC}}}subject", f"{{{XMP}}}Rating"
 _NODE, _ABOUT, _LI = f"{{{RDF}}}Description", f"{{{RDF}}}about", f"{{{RDF}}}li"
 _ALT, _BAG = f"{{{RDF}}}Alt", f"{{{RDF}}}Bag"
 _CONTAINERS = (_ALT, _BAG, f"{{{RDF}}}Seq")
@@ -48,7 +51,8 @@ _EMPTY = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What photoindex wrote into a sidecar: the caption with its author and time, the tags, and the time of writing."""
+    """What photoindex wrote into a sidecar: the caption with its author and time, the tags, the stars with those that
+    stood there before, whether the photo is a favourite, and the time of writing."""
 
     caption: str | None = None
     source: Literal["user", "model"] | None = None
@@ -56,6 +60,14 @@ class Mark:
     captioned_at: datetime | None = None
     tags: tuple[str, ...] = ()
     written_at: datetime | None = None
+    rating: int | None = None
+    rating_before: int | None = None
+    favourite: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing in the sidecar is by photoindex."""
+        return self.caption is None and not self.tags and self.rating is None and not self.favourite
 
 
 def xml_text(text: str) -> str:
@@ -122,6 +134,11 @@ class XmpDocument:
         return [level(text) for _, text in self._texts(_SUBJECT) if text.strip()]
 
     @property
+    def rating(self) -> int | None:
+        """The stars, -1 to 5; ``None`` where there are none, or something else than a number of stars."""
+        return _stars(next((text for _, text in self._texts(_RATING)), None))
+
+    @property
     def mark(self) -> Mark:
         """What photoindex wrote into this sidecar the last time."""
         source = self._simple("captionSource")
@@ -133,6 +150,9 @@ class XmpDocument:
             _time(self._simple("captionedAt")),
             tags,
             _time(self._simple("writtenAt")),
+            _stars(self._simple("rating")),
+            _stars(self._simple("ratingBefore")),
+            self._simple("favourite") == "true",
         )
 
     @property
@@ -172,7 +192,7 @@ class XmpDocument:
         """Set the description in the language "x-default", or remove it; other languages stay."""
         for node in self._nodes():
             node.attrib.pop(_DESCRIPTION, None)
-        value = self._property(_DESCRIPTION, create=text is not None)
+        value = self._property(_DESCRIPTION, {"dc": DC}, create=text is not None)
         if value is None:
             return
         items = list(value.iter(_LI))
@@ -199,7 +219,7 @@ class XmpDocument:
 
     def change_tags(self, added: list[str], removed: list[str]) -> None:
         """Append subjects, and remove those equal to one of ``removed``."""
-        value = self._property(_SUBJECT, create=bool(added))
+        value = self._property(_SUBJECT, {"dc": DC}, create=bool(added))
         if value is None:
             return
         for item in [item for item in value.iter(_LI) if level("".join(item.itertext())) in removed]:
@@ -208,6 +228,26 @@ class XmpDocument:
             self._bag(value, added)
         elif not list(value.iter(_LI)):
             _remove(value)
+
+    def set_rating(self, stars: int | None) -> None:
+        """Set the stars in the form that they are in, or remove them."""
+        for node in self._nodes():
+            if _RATING not in node.attrib:
+                continue
+            if stars is None:
+                del node.attrib[_RATING]
+            else:
+                node.set(_RATING, str(stars))
+                return
+        value = self._property(_RATING, {"xmp": XMP}, create=stars is not None)
+        if value is None:
+            return
+        if stars is None:
+            _remove(value)
+            return
+        for child in list(value):
+            value.remove(child)
+        value.text = str(stars)
 
     def set_mark(self, mark: Mark) -> None:
         """Replace the record of what photoindex wrote."""
@@ -227,8 +267,11 @@ class XmpDocument:
             "captionedAt": mark.captioned_at and mark.captioned_at.isoformat(),
             "caption": mark.caption,
             "writtenAt": mark.written_at and mark.written_at.isoformat(),
+            "rating": None if mark.rating is None else str(mark.rating),
+            "ratingBefore": None if mark.rating_before is None else str(mark.rating_before),
+            "favourite": "true" if mark.favourite else None,
         }
-        if mark.caption is None and not mark.tags:
+        if mark.is_empty:
             return
         about = next((node.get(_ABOUT) for node in self._nodes() if node.get(_ABOUT)), "")
         node = _append(self._rdf, _NODE, {"photoindex": OURS})
@@ -239,7 +282,7 @@ class XmpDocument:
         if mark.tags:
             self._bag(_append(node, f"{{{OURS}}}tags", {}), list(mark.tags))
 
-    def _property(self, name: str, *, create: bool) -> Any | None:
+    def _property(self, name: str, prefix: dict[str, str], *, create: bool) -> Any | None:
         for node in self._nodes():
             value = next(node.iterchildren(name), None)
             if value is not None:
@@ -250,7 +293,7 @@ class XmpDocument:
         node = nodes[0] if nodes else _append(self._rdf, _NODE, {})
         if not nodes:
             node.set(_ABOUT, "")
-        return _append(node, name, {"dc": DC})
+        return _append(node, name, prefix)
 
     def _bag(self, value: Any, items: list[str]) -> None:
         holder = next(value.iterchildren(*_CONTAINERS), None)
@@ -284,6 +327,14 @@ def _remove(element: Any) -> None:
             parent.text = (parent.text or "") + tail
     elif before is not None and last and not (before.tail or "").strip():
         before.tail = tail
+
+
+def _stars(text: str | None) -> int | None:
+    try:
+        stars = None if text is None else round(float(text))
+    except (ValueError, OverflowError):
+        return None
+    return stars if stars is not None and -1 <= stars <= 5 else None
 
 
 def _time(text: str | None) -> datetime | None:

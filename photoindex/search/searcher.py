@@ -146,6 +146,16 @@ class Finder:
         impacts = self._terms.impacts(asked.stems, [hit.photo_id for hit in hits])
         return [dataclasses.replace(hit, sureness=sureness(asked, hit, impacts.get(hit.photo_id))) for hit in hits]
 
+    def sureness(self, query: str, matched: Mapping[int, tuple[Matched, ...]]) -> dict[int, float]:
+        """Return how likely each of these photos shows all that a query asks, 0 to 1, by the reasons that it was found
+        by; without those of which nothing can be told. Raises :class:`photoindex.errors.QueryError`."""
+        words = parse_query(query).words
+        if not (words and matched):
+            return {}
+        hits = self._hits([Match(photo_id, 0.0, reasons) for photo_id, reasons in matched.items()])
+        sure = {hit.photo_id: hit.sureness for hit in self._with_sureness(hits, words)}
+        return {photo_id: value for photo_id, value in sure.items() if value is not None}
+
     def like(self, photo: Photo, limit: int | None, query: str) -> list[Hit] | None:
         """Return the photos whose learned terms are most like a photo's, without itself; see :meth:`like_terms`."""
         weights = {term.text: term.weight for term in photo.terms if term.source == LEARNED_SOURCE}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from photoindex.library.gallery import Gallery
-from photoindex.web import calls
 from photoindex.web.calls import Call
 from photoindex.web.pages import PAGE, Pages
 from photoindex.web.static import StaticFiles
@@ -37,7 +36,7 @@ class AlbumPages:
         hits = [self._pages.hit(photo, found.query) for photo in self._gallery.page(found, "best", first, PAGE)]
         return "album.html", {
             "page": "albums", "title": album.name, "album": album, "found": found, "hits": hits, "first": first,
-            "after": first + PAGE if first + PAGE < found.total else None, "place": "", "back": "albums",
+            "after": first + PAGE if first + PAGE < found.total else None,
         }  # fmt: skip
 
     def map(self, call: Call) -> tuple[str, dict[str, Any]]:
@@ -45,15 +44,4 @@ class AlbumPages:
         return "map.html", {
             "page": "map", "title": "Map", "found": found, "clusters": found.clusters[:NEAREST],
             "land": self._files.address("land.json"),
-        }  # fmt: skip
-
-    def place(self, call: Call) -> tuple[str, dict[str, Any]]:
-        """The photos of a box of degrees."""
-        text = call.query.get("box", "")
-        found = self._gallery.taken_at(*calls.box(text))
-        first = call.whole("from", 0, 0, 2**31)
-        hits = [self._pages.hit(photo, "") for photo in self._gallery.page(found, "best", first, PAGE)]
-        return "album.html", {
-            "page": "map", "title": "Photos of a place", "album": None, "found": found, "hits": hits, "first": first,
-            "after": first + PAGE if first + PAGE < found.total else None, "place": text, "back": "map",
         }  # fmt: skip

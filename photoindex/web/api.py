@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from photoindex import __version__
 from photoindex.errors import QueryError
 from photoindex.library.gallery import (
+    NEAR,
     ORDERS,
     QUEUES,
     Gallery,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 PAGE: Final = 60
 MOST_ITEMS: Final = 500
 LONGEST_QUERY: Final = 1000
+TERM_SOURCES: Final = ("tags", "labels")
 JOBS: Final = ("stale", "all", "failed")  # what a batch captions again
 EDIT_FIELDS: Final = frozenset(
     ("ids", "set", "caption", "tags", "untags", "lock", "clear", "rating", "favourite", "hidden", "review")
@@ -70,6 +72,7 @@ class Api:
             "alt": [photo.caption for photo in shown],
             "taken": [photo.taken for photo in shown],
             "favourite": [photo.favourite for photo in shown],
+            "place": [photo.place for photo in shown],
         }  # fmt: skip
 
     def _of_revision(self, call: Call) -> Snapshot:
@@ -92,16 +95,26 @@ class Api:
             **forms.listed(shown, found.total, following),
             "set": found.token,
             "said": found.said_total,
+            "near_below": NEAR,
             "did_you_mean": [] if token or found.said_total else self._gallery.suggest(found.query),
         }
 
     def _find(self, call: Call) -> ResultSet:
+        return self._gallery.find(self._query(call))
+
+    def _query(self, call: Call) -> str:
         query = call.query.get("q", "").strip()
         if not query:
             raise QueryError("name something to search for")
         if len(query) > LONGEST_QUERY:
             raise bad_value("q", f"at most {LONGEST_QUERY} characters")
-        return self._gallery.find(query)
+        return query
+
+    def terms(self, call: Call) -> Any:
+        """Words of the library, the most frequent first."""
+        source = call.choice("source", TERM_SOURCES, TERM_SOURCES[0])
+        marks = getattr(self._gallery.timeline(), source)
+        return forms.listed(forms.counted(marks.counts(None, call.whole("limit", PAGE, 1, MOST_ITEMS))))
 
     def set_facets(self, call: Call) -> Any:
         found = self._gallery.facets(self._gallery.result_set(call.path["token"]))
@@ -121,7 +134,10 @@ class Api:
     def why(self, call: Call) -> Any:
         query, photo = call.query.get("q", "")[:LONGEST_QUERY], self._gallery.photo(call.number("id"))
         caption = photo.caption.text if photo.caption else ""
-        return forms.listed(forms.reasons(self._gallery, self._gallery.why(photo.id, query), query, caption))
+        matched = self._gallery.why(photo.id, query)
+        sure = self._gallery.sureness(query, {photo.id: matched}).get(photo.id) if matched else None
+        reasons = forms.reasons(self._gallery, matched, query, caption)
+        return {**forms.listed(reasons), "sureness": forms.rounded(sure)}
 
     def similar(self, call: Call) -> Any:
         found = self._gallery.find_similar(call.number("id"))
@@ -289,7 +305,7 @@ class Api:
         queue = cast(ReviewQueue, call.choice("queue", QUEUES, "unsure"))
         most = call.whole("limit", PAGE, 1, MOST_ITEMS)
         kept, corrected, wrong = self._gallery.reviewed()
-        ids = self._gallery.review_queue(most, queue)
+        ids = self._gallery.review_queue(most, queue, self._query(call) if queue == "search" else "")
         return {**forms.listed(ids), "kept": kept, "corrected": corrected, "wrong": wrong}
 
     # ---- albums and the map --------------------------------------------------------------------------

@@ -46,6 +46,10 @@ class Application:
         inner: Any = Starlette(routes=routes, exception_handlers={404: self._missing, 405: self._missing})
         self._guarded: App = Guard(inner, site, access, self._refuse_scope)
 
+    def prepare(self) -> None:
+        """Import what the first page needs. To be called when the server answers."""
+        self._pages.prepare()
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._guarded(scope, receive, send)
 
@@ -82,7 +86,6 @@ class Application:
             "/albums": albums.albums,
             "/album/{id}": albums.album,
             "/map": albums.map,
-            "/place": albums.place,
             "/": pages.timeline,
             "/search": pages.search,
             "/photo/{id}": pages.photo,

@@ -41,9 +41,15 @@ def shown_photo(root: str, photo: ShownPhoto, gallery: Gallery, query: str | Non
         found |= {
             "score": round(photo.score or 0.0, 4),
             "said": bool(photo.said),
+            "sureness": rounded(photo.sureness),
             "why": reasons(gallery, photo.matched, query, photo.caption),
         }
     return found
+
+
+def rounded(share: float | None) -> float | None:
+    """Return a share from 0 to 1 as answers have it."""
+    return None if share is None else round(share, 4)
 
 
 def reasons(gallery: Gallery, matched: Sequence[Matched], query: str, caption: str) -> list[dict[str, Any]]:
@@ -104,6 +110,7 @@ def _caption(caption: Caption | None) -> dict[str, Any] | None:
         "source": caption.source,
         "model": caption.model,
         "log_probability": caption.log_probability,
+        "confidence": rounded(caption.confidence),
         "created_at": caption.created_at.isoformat(),
         "locked": caption.locked,
     }
@@ -149,9 +156,11 @@ def album(root: str, found: Album) -> dict[str, Any]:
 
 
 def outward(box: Sequence[float]) -> list[float]:
-    """Return a box of degrees (west, south, east, north) to five decimals, so that nothing within it is left out."""
+    """Return a box of degrees (west, south, east, north) to five decimals, so that nothing within it is left out:
+    degrees of the timeline are numbers of 32 bits, and near the date line as much as 0.8 hundred-thousandths off."""
     west, south, east, north = box
-    low, high = ([max(-180.0, west), max(-90.0, south)], [min(180.0, east), min(90.0, north)])
+    low, high = ([max(-180.0, west - 1e-5), max(-90.0, south - 1e-5)],
+                 [min(180.0, east + 1e-5), min(90.0, north + 1e-5)])  # fmt: skip
     return [*(math.floor(each * 1e5) / 1e5 for each in low), *(math.ceil(each * 1e5) / 1e5 for each in high)]
 
 

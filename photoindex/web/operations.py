@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from photoindex import __version__
 from photoindex.library.gallery import ORDERS, QUEUES
-from photoindex.web.api import JOBS, Api
+from photoindex.web.api import JOBS, TERM_SOURCES, Api
 from photoindex.web.calls import Handler
 
 Schema = dict[str, Any]
@@ -45,10 +45,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Reason": _object(layer=_TEXT, word=_TEXT, weight=_NUMBER, share=_NUMBER),
     "Hit": _object(
         id=_INTEGER, sha=_TEXT, w=_INTEGER, h=_INTEGER, taken=_TEXT_OR_NONE, thumb=_TEXT, alt=_TEXT, source=_TEXT,
-        rating=_INTEGER, favourite=_FLAG, hidden=_FLAG, score=_NUMBER, said=_FLAG, why=_array(_ref("Reason")),
+        rating=_INTEGER, favourite=_FLAG, hidden=_FLAG, score=_NUMBER, said=_FLAG, sureness=_NUMBER_OR_NONE,
+        why=_array(_ref("Reason")),
     ),
     "Caption": _object(
-        text=_TEXT, source=_TEXT, model=_TEXT_OR_NONE, log_probability=_NUMBER_OR_NONE, created_at=_TEXT, locked=_FLAG
+        text=_TEXT, source=_TEXT, model=_TEXT_OR_NONE, log_probability=_NUMBER_OR_NONE, confidence=_NUMBER_OR_NONE,
+        created_at=_TEXT, locked=_FLAG,
     ),
     "Photo": _object(
         id=_INTEGER, sha=_TEXT, bytes=_INTEGER, w=_INTEGER_OR_NONE, h=_INTEGER_OR_NONE, thumb=_TEXT, picture=_TEXT,
@@ -137,9 +139,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("GET", "/timeline/{key}", lambda api: api.timeline_part,
               "A part of the timeline, as columns; the key is FIRST-COUNT",
               _object(revision=_INTEGER, ids=_array(_INTEGER), hash=_array(_TEXT), aspect=_array(_NUMBER),
-                      alt=_array(_TEXT), taken=_array(_TEXT_OR_NONE), favourite=_array(_FLAG)), (_REVISION,)),
+                      alt=_array(_TEXT), taken=_array(_TEXT_OR_NONE), favourite=_array(_FLAG),
+                      place=_array(_TEXT_OR_NONE)), (_REVISION,)),
     Operation("GET", "/search", lambda api: api.search, "Search, or get a page of a set of results",
-              _list_of(_ref("Hit"), set=_TEXT, said=_INTEGER, did_you_mean=_array(_TEXT)),
+              _list_of(_ref("Hit"), set=_TEXT, said=_INTEGER, near_below=_NUMBER, did_you_mean=_array(_TEXT)),
               (_QUERY, ("set", _TEXT, "A set's token, instead of a query."), ("cursor", _TEXT, "`next` of a page."),
                _LIMIT, ("sort", {"type": "string", "enum": list(ORDERS)}, "The order; best first by default."))),
     Operation("GET", "/sets/{token}/facets", lambda api: api.set_facets, "What the photos of a set have in common",
@@ -148,9 +151,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               _list_of(_INTEGER)),
     Operation("GET", "/complete", lambda api: api.complete, "What the last word of a query may become",
               _list_of(_TEXT), (_QUERY,)),
+    Operation("GET", "/terms", lambda api: api.terms, "Tags with keywords and names of people, or labels of the model",
+              _list_of(_ref("Count")),
+              (("source", {"type": "string", "enum": list(TERM_SOURCES)}, "Tags by default."), _LIMIT)),
     Operation("GET", "/photos/{id}", lambda api: api.photo, "Everything known of a photo", _ref("Photo")),
     Operation("GET", "/photos/{id}/why", lambda api: api.why, "Why a query finds a photo",
-              _list_of(_ref("Reason")), (_QUERY,)),
+              _list_of(_ref("Reason"), sureness=_NUMBER_OR_NONE), (_QUERY,)),
     Operation("GET", "/photos/{id}/similar", lambda api: api.similar, "The photos most like one",
               _list_of(_ref("Hit"))),
     Operation("GET", "/photos/{id}/history", lambda api: api.history, "What people changed of a photo",
@@ -165,7 +171,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               _object(undone=_array(_INTEGER), changed=_INTEGER), body=_object(edit=_TEXT)),
     Operation("GET", "/review", lambda api: api.review, "Photos to review, and how often the model was right",
               _list_of(_INTEGER, kept=_INTEGER, corrected=_INTEGER, wrong=_INTEGER),
-              (("queue", {"type": "string", "enum": list(QUEUES)}, "Which photos."), _LIMIT)),
+              (("queue", {"type": "string", "enum": list(QUEUES)}, "Which photos."),
+               ("q", _TEXT, "What the queue `search` is of."), _LIMIT)),
     Operation("GET", "/failures", lambda api: api.failures, "Files that could not be captioned",
               _list_of(_ref("Failure"))),
     Operation("POST", "/failures/retry", lambda api: api.retry_failures, "Queue failed files again", _CHANGED,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlencode
-
-import jinja2
 
 from photoindex import __version__
 from photoindex.errors import FolderError, QueryError, ResultSetGone
 from photoindex.library import lines_with, read_words
 from photoindex.library.gallery import (
+    NEAR,
     ORDERS,
     QUEUES,
     Gallery,
@@ -31,9 +30,13 @@ from photoindex.web import forms
 from photoindex.web.access import Access
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
-from photoindex.web.problems import Problem
+from photoindex.web.problems import Problem, bad_value
+from photoindex.web.query_parts import chips, parts_of, query_of
 from photoindex.web.settings_page import setting_rows
 from photoindex.web.static import StaticFiles
+
+if TYPE_CHECKING:
+    import jinja2
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 PAGE: Final = 60
@@ -73,7 +76,9 @@ NAVIGATION: Final = (
     ("about", "about", "About the model"),
     ("settings", "settings", "Settings"),
 )
-QUEUE_NAMES: Final = {"unsure": "Least sure", "newest": "Newest", "later": "Put off", "wrong": "Wrong"}
+QUEUE_NAMES: Final = {
+    "unsure": "Least sure", "newest": "Newest", "later": "Put off", "wrong": "Wrong", "search": "A search",
+}  # fmt: skip
 TAKEN_SOURCES: Final = {
     "exif": "by the camera", "xmp": "by its XMP", "iptc": "by its IPTC", "takeout": "by Google Takeout",
     "name": "by the file's name", "mtime": "by the file's time",
@@ -87,15 +92,27 @@ class Pages:
         self._gallery = gallery
         self._site = site
         self._access = access
-        self._templates = jinja2.Environment(
+        self._files = files
+
+    @cached_property
+    def _templates(self) -> jinja2.Environment:
+        """The templates. Jinja2 is imported behind the first answer."""
+        import jinja2
+
+        made = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )  # fmt: skip
-        self._templates.globals.update(
-            root=site.root, static=files.address, navigation=NAVIGATION, read_only=site.read_only, layers=LAYERS,
-            version=__version__, thumb=self._thumb, day_text=day_text, moment=moment, size_text=human_size,
-            box_text=forms.box_text, seconds_text=human_seconds, url=self._url,
+        made.globals.update(
+            root=self._site.root, static=self._files.address, navigation=NAVIGATION, read_only=self._site.read_only,
+            layers=LAYERS, version=__version__, thumb=self._thumb, day_text=day_text, moment=moment,
+            size_text=human_size, near_below=NEAR, box_text=forms.box_text, seconds_text=human_seconds, url=self._url,
         )  # fmt: skip
+        return made
+
+    def prepare(self) -> None:
+        """Import and compile what the first page needs."""
+        self._templates.get_template("timeline.html")
 
     def render(self, template: str, values: dict[str, Any]) -> str:
         """Return a page. What a template does not get is empty."""
@@ -137,14 +154,14 @@ class Pages:
         }  # fmt: skip
 
     def search(self, call: Call) -> tuple[str, dict[str, Any]]:
-        query = " ".join(call.query.get("q", "").split())[:1000]
+        query = query_of(call)
         order = cast(SetOrder, call.choice("sort", ORDERS, "best"))
         view = call.choice("view", ("grid", "list"), "grid")
         first = call.whole("from", 0, 0, 2**31)
         values: dict[str, Any] = {
             "page": "search", "title": query or "Search", "query": query, "order": order, "orders": ORDER_NAMES,
             "view": view, "first": first, "found": None, "hits": [], "problem": "", "suggestions": [], "facets": {},
-            "after": None, "chips": _chips(query, self._gallery.common_words),
+            "after": None, "chips": chips(query, self._gallery.common_words),
         }  # fmt: skip
         if not query:
             return "search.html", values
@@ -189,22 +206,15 @@ class Pages:
 
     def photo(self, call: Call) -> tuple[str, dict[str, Any]]:
         photo = self._gallery.photo(call.number("id"))
-        query, token = " ".join(call.query.get("q", "").split())[:1000], call.query.get("set", "")
-        reasons: list[dict[str, Any]] = []
-        matched: Sequence[Matched] = ()
+        query, token = query_of(call), call.query.get("set", "")
         caption = photo.caption.text if photo.caption else ""
-        if query:
-            try:
-                matched = self._gallery.why(photo.id, query)
-            except QueryError:
-                matched = ()
-            reasons = forms.reasons(self._gallery, matched, query, caption)
+        matched, found = self._found_by(photo.id, query, caption)
         before, after = self._around(photo.id, token)
         learned = [term for term in photo.terms if term.source == "model"][:BARS]
         most = max((term.weight for term in learned), default=1.0)
         return "photo.html", {
             "page": "photo", "title": caption or "Photo", "query": query, "photo": photo, "facts": photo.facts,
-            "reasons": reasons, "bar": bar_of(reasons), "set": token, "before": before, "after": after,
+            **found, "set": token, "before": before, "after": after,
             "learned": [
                 (self._gallery.readable.word(term.text, caption), round(100 * term.weight / most)) for term in learned
             ],
@@ -217,6 +227,33 @@ class Pages:
             "row": self._gallery.row_of(photo.id), "albums": self._gallery.albums.holding(photo.id),
             "album_names": [each.name for each in self._gallery.albums.all() if each.query is None],
         }  # fmt: skip
+
+    def _found_by(self, photo_id: int, query: str, caption: str) -> tuple[tuple[Matched, ...], dict[str, Any]]:
+        """Return why a query finds a photo, also as the page has it, or else which of its parts the photo holds."""
+        matched: tuple[Matched, ...] = ()
+        values: dict[str, Any] = {"reasons": [], "bar": [], "sureness": None, "lacking": [], "finds": False}
+        try:
+            matched = self._gallery.why(photo_id, query) if query else ()
+            if matched:
+                reasons = forms.reasons(self._gallery, matched, query, caption)
+                sure = self._gallery.sureness(query, {photo_id: matched}).get(photo_id)
+                values |= {"reasons": reasons, "bar": bar_of(reasons), "sureness": sure, "finds": True}
+            elif query:
+                values["finds"] = self._gallery.holds(photo_id, query)
+                values["lacking"] = [] if values["finds"] else self._parts_held(photo_id, query)
+        except QueryError:
+            pass
+        return matched, values
+
+    def _parts_held(self, photo_id: int, query: str) -> list[tuple[str, bool]]:
+        """Return the parts of a query that does not find a photo, each with whether it alone would."""
+        held = []
+        for part in parts_of(query):
+            try:
+                held.append((part, self._gallery.holds(photo_id, part)))
+            except QueryError:  # a word that is not searched, an operator
+                continue
+        return held
 
     def _around(self, photo_id: int, token: str) -> tuple[int | None, int | None]:
         """The photos before and after one, in the results it was opened from or else in the timeline."""
@@ -245,12 +282,18 @@ class Pages:
 
     def review(self, call: Call) -> tuple[str, dict[str, Any]]:
         queue = cast(ReviewQueue, call.choice("queue", QUEUES, "unsure"))
-        ids = self._gallery.review_queue(REVIEWED, queue)
+        query = query_of(call)
+        try:
+            ids = self._gallery.review_queue(REVIEWED, queue, query)
+        except QueryError as error:
+            raise bad_value("q", f"a query: {error}") from error
         wanted = call.query.get("id", "")
         current = int(wanted) if wanted.isdigit() and int(wanted) in ids else (ids[0] if ids else None)
         kept, corrected, wrong = self._gallery.reviewed()
         return "review.html", {
-            "page": "review", "title": "Review", "queue": queue, "queues": QUEUE_NAMES, "ids": ids, "kept": kept,
+            "page": "review", "title": "Review", "queue": queue, "ids": ids, "kept": kept,
+            "asked": query if queue == "search" else "",
+            "queues": {name: text for name, text in QUEUE_NAMES.items() if name != "search" or queue == name},
             "corrected": corrected + wrong,
             "photo": None if current is None else self._gallery.photo(current),
             "place": ids.index(current) if current is not None else 0,
@@ -369,28 +412,6 @@ def _row_of_day(days: list[tuple[str | None, int]], day: str) -> int:
             return row
         row += count
     return max(0, row - 1)
-
-
-def _chips(query: str, common: Container[str]) -> list[tuple[str, str]]:
-    """Return (clause, the query without it) for each part of a query that a person can take away."""
-    parts: list[str] = []
-    quoted, word = False, ""
-    for letter in query + " ":
-        if letter == '"':
-            quoted = not quoted
-        if letter == " " and not quoted:
-            if word:
-                parts.append(word)
-            word = ""
-        else:
-            word += letter
-    if word:
-        parts.append(word.strip())
-    if len(parts) < 2:
-        return []
-    return [
-        (part, " ".join(parts[:place] + parts[place + 1 :])) for place, part in enumerate(parts) if part not in common
-    ]
 
 
 def _differences(best: Any, file: Any) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import inspect
 import ipaddress
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from photoindex.errors import ServiceError
 from photoindex.library.gallery import Gallery
+from photoindex.system import memory
 from photoindex.web.access import Access
 from photoindex.web.app import Application, host_of
 from photoindex.web.guard import MOST_HEADER_BYTES, Site
@@ -29,6 +30,7 @@ LINK_FILE: Final = "web-link"
 HEADER_SECONDS: Final = 10.0  # for a request's first line and headers to arrive
 KEEP_ALIVE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 200
+TIDY_SECONDS: Final = 5.0
 END_SECONDS: Final = 5  # that answers under way may take when the server ends
 
 
@@ -87,8 +89,8 @@ class _PatientProtocol(H11Protocol):
 
 def _protocol() -> Any:
     """Return the protocol with the deadline, or uvicorn's own where a version does not have what it relies on."""
-    source = inspect.getsource(H11Protocol)
-    known = all(name in source for name in ("self.cycle", "def on_response_complete", "self.transport", "self.loop"))
+    attributes = set(H11Protocol.__init__.__code__.co_names)  # the source itself takes long to read
+    known = {"cycle", "transport", "loop"} <= attributes and hasattr(H11Protocol, "on_response_complete")
     return _PatientProtocol if known else "h11"
 
 
@@ -125,6 +127,7 @@ class GalleryServer:
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._ended = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tidied = 0, time.monotonic()  # after how many answers, and when
 
     @property
     def address(self) -> str:
@@ -145,6 +148,10 @@ class GalleryServer:
             self._write_link(self.access.link_token)
         self._thread.start()
 
+    def prepare(self) -> None:
+        """Import what the first page needs. To be called behind :meth:`start`, which does not wait for it."""
+        self._app.prepare()
+
     def _write_link(self, token: str) -> None:
         """Write the address with a link for the next browser, for :func:`running_link` and this user alone."""
         if self._link_file is not None:
@@ -156,6 +163,13 @@ class GalleryServer:
     def wait(self, seconds: float) -> bool:
         """Wait for the server to end by itself; returns whether it has."""
         return self._ended.wait(seconds)
+
+    def tidy(self) -> None:
+        """Hand memory that answers left behind to the system, now and then. To be called often."""
+        answered, now = self._server.server_state.total_requests, time.monotonic()
+        if answered != self._tidied[0] and now - self._tidied[1] >= TIDY_SECONDS:
+            memory.give_back()
+            self._tidied = answered, now
 
     def stop(self) -> None:
         """Answer what is under way, and end."""

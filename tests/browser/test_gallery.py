@@ -26,7 +26,7 @@ PAGES = [
     "/albums",
     "/album/1",
     "/map",
-    "/place?box=-180,-90,180,90",
+    "/search?q=bbox:-180,-90,180,90&sort=newest",
     "/duplicates?decided=yes",
     "/failures",
     "/duplicates",
@@ -136,6 +136,48 @@ def test_a_finger_goes_from_photo_to_photo(look: Looker) -> None:
     page.wait_for_url("**/photo/9")
 
 
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+def test_two_fingers_zoom_a_photo_and_one_moves_it(look: Looker) -> None:
+    page = look.open("/photo/9")
+    look.until("document.getElementById('picture').naturalWidth > 0")
+    touch = look.context.new_cdp_session(page)
+    left, top, width, height = page.evaluate(
+        "(({left, top, width, height}) => [left, top, width, height])(canvas.getBoundingClientRect())"
+    )
+    middle = (left + width / 2, top + height / 2)
+
+    def picture() -> dict[str, float]:
+        found: dict[str, float] = page.evaluate("document.getElementById('picture').getBoundingClientRect().toJSON()")
+        return found
+
+    def move(*fingers: tuple[float, float], kind: str = "touchMove") -> None:
+        points = [{"x": middle[0] + x, "y": middle[1] + y, "id": number} for number, (x, y) in enumerate(fingers)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    before = picture()
+    move((-30, 0), (30, 0), kind="touchStart")
+    for apart in (40, 60, 75, 90):
+        move((-apart, 0), (apart, 0))
+    move(kind="touchEnd")
+    assert picture()["width"] == pytest.approx(3 * before["width"], rel=0.02)
+    assert page.evaluate("visualViewport.scale") == 1
+    large = picture()
+    move((0, 0), kind="touchStart")
+    for far in (30, 80, 120):
+        move((-far, -far / 4))
+    move(kind="touchEnd")
+    assert large["left"] - picture()["left"] == pytest.approx(120, abs=20)
+    assert page.url.endswith("/photo/9")  # no swipe to the next one
+    page.keyboard.press("Escape")
+    assert picture() == before
+    page.mouse.move(*middle)
+    touch.send(
+        "Input.dispatchMouseEvent",
+        {"type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": -120, "modifiers": 2},
+    )
+    look.until(f"document.getElementById('picture').getBoundingClientRect().width > {1.9 * before['width']}")
+
+
 def test_search_why_correct_find_undo(look: Looker) -> None:
     page = look.open("/")
     page.keyboard.press("/")
@@ -189,6 +231,29 @@ def test_all_results_are_tagged_and_it_is_undone(look: Looker) -> None:
     page.wait_for_selector(".toast:has-text('Undone')")
     look.open("/search?q=tag:festival")
     page.wait_for_selector("text=Nothing matches")
+
+
+def test_some_results_are_chosen_and_tagged_and_it_is_undone(look: Looker) -> None:
+    page = look.open("/search?q=giraffes")
+    page.wait_for_selector(".choose")
+    before = page.locator(".hit").count()
+    page.locator(".hit .picture").first.focus()
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.locator(".choose").nth(2).check()
+    page.locator(".choose").nth(2).uncheck()
+    assert page.locator(".choosing output").inner_text() == "2 photos chosen"
+    assert faults(page) == []
+    page.locator(".choosing input").fill("picked")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Tagged 2 photos “picked”")
+    assert page.locator(".choosing").is_hidden()
+    look.until(f"document.querySelectorAll('.hit').length === {before} && !document.querySelector('.choose:checked')")
+    look.open("/search?q=tag:picked")
+    assert page.locator(".hit").count() == 2
+    page.keyboard.press("u")
+    page.wait_for_selector("text=Nothing matches “tag:picked”")
 
 
 def test_ten_photos_are_reviewed_by_keyboard(look: Looker) -> None:

@@ -220,6 +220,25 @@ class TestReading:
         assert bring_in(library, album).changed == 0
         assert export(library, machine=True)[0] == SidecarReport(unchanged=2)
 
+    def test_stars_and_favourites_come_back_and_stay_to_be_taken_back(
+        self, indexed: Library, album: Path, new: Callable[[], Library]
+    ) -> None:
+        edit(indexed, album / "a.jpg", rating=4, favourite=True)
+        edit(indexed, album / "b.jpg", rating=-1)
+        assert export(indexed)[0].written == 2
+        assert read(album / "a.jpg.xmp").rating == 4
+        another = new()
+        another.index(album)
+        assert not show(another, album / "a.jpg").favourite
+        assert bring_in(another, album).changed == 2
+        assert bring_in(another, album).changed == 0
+        found = show(another, album / "a.jpg")
+        assert (found.favourite, found.facts and found.facts.rating) == (True, 4)
+        edit(another, album / "a.jpg", rating=0, favourite=False)
+        assert export(another)[0] == SidecarReport(written=1, unchanged=1)
+        assert (read(album / "a.jpg.xmp").rating, read(album / "a.jpg.xmp").mark.favourite) == (0, False)
+        assert bring_in(another, album).changed == 0
+
     def test_what_others_wrote_is_the_files_own(self, indexed: Library, album: Path) -> None:
         (album / "a.xmp").write_bytes(samples.LIGHTROOM)
         bring_in(indexed, album)

@@ -24,6 +24,8 @@ NOW = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 MINKA = SidecarContent("Minka", "user", None, NOW, ("Cat", "sofa"), frozenset({"Minka"}), frozenset({"cat", "sofa"}))
 MACHINE = SidecarContent("a dog on grass", "model", "lite2-0123", NOW, ())
 NOTHING = SidecarContent(None, None, None, None, ())
+RATED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="STARS"/></rdf:RDF></x:xmpmeta>"""
 
 
 @pytest.fixture
@@ -52,6 +54,48 @@ class TestWhatIsWritten:
         before = (path.read_bytes(), path.stat().st_ino)
         assert not write(path, MINKA).changes
         assert (path.read_bytes(), path.stat().st_ino) == before
+
+    def test_stars_replace_those_that_stand_there_and_give_them_back(self, path: Path) -> None:
+        rated = replace(NOTHING, rating=5, known_ratings=frozenset({5}))
+        path.write_bytes(RATED.replace(b"STARS", b"3"))
+        assert write(path, rated).rating == 5
+        assert (read(path).rating, read(path).mark.rating, read(path).mark.rating_before) == (5, 5, 3)
+        assert b' xmp:Rating="5"' in path.read_bytes()
+        assert not write(path, rated).changes
+        assert write(path, replace(rated, rating=2, known_ratings=frozenset({5, 2}))).rating == 2
+        assert write(path, replace(rated, rating=None, known_ratings=frozenset({5, 2}))).rating == 3
+        assert (read(path).rating, read(path).mark.is_empty) == (3, True)
+
+    def test_stars_that_another_program_changed_since_stay(self, path: Path) -> None:
+        write(path, replace(NOTHING, rating=5))
+        document = read(path)
+        document.set_rating(2)
+        path.write_bytes(document.to_bytes())
+        for wanted in (5, 4, None):
+            assert not write(path, replace(NOTHING, rating=wanted, known_ratings=frozenset({5, 4}))).changes
+        assert read(path).rating == 2
+
+    def test_no_stars_and_rejected_are_written_where_there_are_some(self, path: Path) -> None:
+        assert write_sidecar(path, replace(NOTHING, rating=0), NOW) is None
+        path.write_bytes(RATED.replace(b"STARS", b"0"))
+        assert not write(path, replace(NOTHING, rating=0)).changes
+        assert write(path, replace(NOTHING, rating=-1)).rating == -1
+        assert write(path, replace(NOTHING, rating=0)).rating == 0
+        assert read(path).rating == 0
+
+    def test_a_favourite_comes_and_goes(self, path: Path) -> None:
+        assert write(path, replace(NOTHING, favourite=True, known_favourite=True)).favourite is True
+        assert read(path).mark.favourite
+        assert not write(path, NOTHING).changes  # a new library, which never knew
+        assert write(path, replace(NOTHING, known_favourite=True)).favourite is False
+        assert read(path).mark.is_empty
+
+    @pytest.mark.parametrize("stars", ["", "many", "nan", "1e999", "77"])
+    def test_what_is_no_number_of_stars_is_replaced(self, path: Path, stars: str) -> None:
+        path.write_bytes(RATED.replace(b"STARS", stars.encode()))
+        assert read(path).rating is None
+        assert write(path, replace(NOTHING, rating=4)).rating == 4
+        assert read(path).rating == 4
 
     def test_a_dry_run_says_the_same_and_writes_nothing(self, path: Path) -> None:
         assert write(path, MINKA, dry_run=True).changes

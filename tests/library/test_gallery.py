@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
+from photoindex.catalogue import gallery_queries
+from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.schema import photo
 from photoindex.errors import CorrectionError, FolderError, FullTextError, ResultSetGone
 from photoindex.library import Library
@@ -29,6 +32,23 @@ def gallery(library: Library, album: Path) -> Iterator[Gallery]:
     opened = Gallery(library)
     yield opened
     opened.close()
+
+
+class Listening(Asker):
+    """Asks a catalogue, and remembers what was asked."""
+
+    def __init__(self, asker: Asker, asked: list[str]) -> None:
+        self._asker, self._asked = asker, asked
+
+    def ask(self, sql: str, **values: object) -> Rows:
+        self._asked.append(sql)
+        return self._asker.ask(sql, **values)
+
+    def run(self, sql: str, **values: object) -> None:
+        self._asker.run(sql, **values)
+
+    def tables(self) -> list[str]:
+        return self._asker.tables()
 
 
 def ids(gallery: Gallery, query: str) -> list[int]:
@@ -186,6 +206,23 @@ def test_review_asks_first_about_what_the_model_is_least_sure_of(gallery: Galler
     gallery.edit([4], Edit(review="wrong"))
     assert gallery.review_queue(2) == [3, 2]
     assert gallery.reviewed() == (1, 1, 1)
+
+
+def test_review_goes_by_the_confidence_where_a_model_has_one(gallery: Gallery, library: Library) -> None:
+    with library.database.write() as connection:
+        connection.exec_driver_sql("update caption set log_probability = -photo_id, confidence = null where rank = 0")
+        connection.exec_driver_sql("update caption set confidence = photo_id / 10.0 where rank = 0 and photo_id < 4")
+    assert gallery.review_queue(10) == [1, 2, 3, 6, 5, 4]
+
+
+def test_what_was_reviewed_is_counted_by_indexes(gallery: Gallery, library: Library) -> None:
+    asked: list[str] = []
+    with library.database.ask() as asker:
+        gallery_queries.reviewed(Listening(asker, asked))
+        plans = [" ".join(str(row) for row in asker.ask(f"explain query plan {sql}")) for sql in asked]
+    assert [re.findall(r"INDEX (ix_\w+)", plan) for plan in plans] == [
+        ["ix_caption_locked"], ["ix_caption_by_user"], ["ix_photo_review"]
+    ]  # fmt: skip
 
 
 def test_words_are_shown_as_words(gallery: Gallery) -> None:

@@ -42,6 +42,7 @@ SYNTAX = (
         "path:~",
         "path:\\",
     ),
+    *("near:", "near:1,2", "near:lisbon,", "near:,,", "near:1,2,1e9", "bbox:", "bbox:1,2,3,4", "bbox:9,,"),
     *("camera:", "caption:dog", 'label:"', "foo:bar", "x:"),
     *("\x00", "\x1b[31m", "\ud800", "\ufdfa", "İ", "क्षि", "狗", "\u0301", "２０２３", " ", "\n"),
 )

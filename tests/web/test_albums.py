@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from photoindex.catalogue import photos
 from tests.web.conftest import Served
 from tests.web.test_api import check
 from tests.web.test_pages import Page
@@ -129,6 +130,8 @@ def located(served: Served) -> Served:
             connection.exec_driver_sql(
                 "update photo set latitude = ?, longitude = ? where id = ?", (latitude, longitude, number)
             )
+        photos.mark_text_stale(connection, list(range(1, len(places) + 1)))
+    served.library.finder.sync()
     served.gallery._snapshots.latest(now=True)
     return served
 
@@ -140,8 +143,8 @@ def test_positions_are_clustered_and_opened(located: Served, client: httpx.Clien
     assert sum(one["photos"] for one in world["items"]) == 6
     box = ",".join(map(str, world["items"][0]["box"]))
     assert client.get(f"{API}/map", params={"box": box}).json()["photos"] == 2
-    page = Page(client.get("/place", params={"box": box}).text)
-    assert len(page.all("img")) == 2
+    found = client.get(f"{API}/search", params={"q": f"bbox:{box}", "sort": "newest"}).json()
+    assert {one["id"] for one in found["items"]} == {1, 2}
     across_the_date_line = client.get(f"{API}/map", params={"box": "179,-5,-179,5"}).json()
     assert across_the_date_line["photos"] == 2
     assert "6 photos with a position" in Page(client.get("/map").text).text
@@ -150,7 +153,7 @@ def test_positions_are_clustered_and_opened(located: Served, client: httpx.Clien
 @pytest.mark.parametrize("box", ["", "1,2,3", "a,b,c,d", "0,10,10,0", "-181,0,0,0", "nan,0,0,0", "0,0,inf,0"])
 def test_a_box_that_is_none_is_refused(client: httpx.Client, box: str) -> None:
     assert client.get(f"{API}/map", params={"box": box}).status_code == 400
-    assert client.get("/place", params={"box": box}).status_code == 400
+    assert client.get(f"{API}/search", params={"q": f"bbox:{box}"}).status_code == 400
 
 
 def test_the_outline_is_served_from_here(client: httpx.Client) -> None:

@@ -51,11 +51,14 @@ def test_the_documentation_has_every_operation() -> None:
         ("/search", "q=red square"),
         ("/search", "q=xylophone"),
         ("/complete", "q=squ"),
+        ("/terms", ""),
+        ("/terms", "source=labels&limit=3"),
         ("/photos/{id}", "1"),
         ("/photos/{id}/similar", "1"),
         ("/photos/{id}/history", "1"),
         ("/review", ""),
         ("/review", "queue=newest&limit=2"),
+        ("/review", "queue=search&q=red+square"),
         ("/failures", ""),
         ("/status", ""),
         ("/folders", ""),
@@ -132,6 +135,44 @@ def test_saying_is_told_from_coming_near(reader: httpx.Client) -> None:
     one = reader.get("/api/v1/search", params={"q": "red square"}).json()
     assert [item["said"] for item in one["items"]] == [True, *[False] * 5]
     assert one["items"][0]["alt"] == "a red square"
+
+
+def test_how_sure_it_is_that_a_hit_shows_what_was_asked(served: Served, client: httpx.Client) -> None:
+    served.gallery.edit([1], Edit(caption="a warm red square"))
+    found = check(client.get("/api/v1/search", params={"q": "warm"}), "get", "/search")
+    sure = {item["id"]: item["sureness"] for item in found["items"]}
+    assert sure.pop(1) == 1.0  # a person says so
+    assert sure
+    assert all(0 < value < 1 for value in sure.values())
+    assert 0 < found["near_below"] < 1
+    why = check(client.get("/api/v1/photos/1/why", params={"q": "warm"}), "get", "/photos/{id}/why")
+    assert why["sureness"] == 1.0
+    assert check(client.get("/api/v1/photos/1/why", params={"q": "xylophone"}), "get", "/photos/{id}/why") == {
+        "items": [], "next": None, "total": 0, "sureness": None
+    }  # fmt: skip
+    assert client.get("/api/v1/search", params={"q": "has:caption"}).json()["items"][0]["sureness"] is None
+
+
+def test_tags_and_labels_are_listed(served: Served, client: httpx.Client) -> None:
+    served.gallery.edit([1, 2], Edit(tags=("holiday",)))
+    served.gallery.edit([2], Edit(tags=("garden",)))
+    served.gallery._snapshots.latest(now=True)
+    tags = client.get("/api/v1/terms").json()["items"]
+    assert tags == [{"value": "holiday", "photos": 2}, {"value": "garden", "photos": 1}]
+    assert client.get("/api/v1/terms", params={"source": "faces"}).status_code == 400
+
+
+def test_what_a_search_finds_is_reviewed_until_all_of_it_is(served: Served, client: httpx.Client) -> None:
+    asked = {"queue": "search", "q": "red square"}
+    ids = check(client.get("/api/v1/review", params=asked), "get", "/review")["items"]
+    assert len(ids) == 6
+    for photo in ids[:5]:
+        served.gallery.edit([photo], Edit(lock=True))
+    assert client.get("/api/v1/review", params=asked).json()["items"] == ids[5:]
+    assert "A search: " in client.get("/review", params=asked).text
+    for query in ("", "the", "camra:canon"):
+        assert client.get("/api/v1/review", params={**asked, "q": query}).status_code == 400
+        assert client.get("/review", params={**asked, "q": query}).status_code == 400
 
 
 def test_reasons_of_any_page_add_up_to_the_score(reader: httpx.Client) -> None:

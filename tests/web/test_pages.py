@@ -33,7 +33,7 @@ PAGES = [
     "/stats",
     "/albums",
     "/map",
-    "/place?box=-180,-90,180,90",
+    "/search?q=bbox:-180,-90,180,90&sort=newest",
     "/review?queue=wrong",
     "/duplicates?near=6&decided=yes",
     "/about",
@@ -104,6 +104,24 @@ def test_a_search_shows_its_reasons_without_scripts(reader: httpx.Client) -> Non
     assert page.all("mark")
     assert [link for link in page.all("a") if link.get("href") == "/search?q=red+square+-square"]
     assert "The photos below match by learned words only" in Page(reader.get("/search?q=warm").text).text
+
+
+def test_a_photo_that_is_not_found_says_which_part_it_lacks(served: Served, client: httpx.Client) -> None:
+    served.gallery.edit([1], Edit(caption="a heron", rating=3))
+    served.gallery.find("heron")
+    page = Page(client.get("/photo/1", params={"q": "heron rating:5 OR the"}).text)
+    assert "does not find it" in page.text
+    assert "holds heron" in page.text
+    assert "lacks rating:5" in page.text
+    assert "lacks the" not in page.text
+
+
+def test_the_confidence_of_a_caption_is_shown(served: Served, client: httpx.Client) -> None:
+    with served.library.database.write() as connection:
+        connection.exec_driver_sql("update caption set confidence = 0.345 where photo_id = 1")
+    for address in ("/photo/1", "/review?queue=unsure"):
+        assert "34 % likely to be right" in Page(client.get(address).text).text
+    assert served.gallery.photo(1).caption.confidence == 0.345  # type: ignore[union-attr]
 
 
 def test_what_photos_say_is_text(served: Served, client: httpx.Client) -> None:

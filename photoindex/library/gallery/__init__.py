@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from photoindex.library.gallery.shown_photo import ShownPhoto, caption_pieces
     from photoindex.library.gallery.snapshot import Snapshot
     from photoindex.media.thumbnail_pool import THUMBNAIL_SIZES, Dropped
+    from photoindex.search.sureness import NEAR
 
 __all__ = [
-    "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album", "Cluster", "Dropped", "Edit",
+    "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album", "Cluster", "Dropped", "Edit",
     "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot", "What",
     "caption_pieces",
 ]  # fmt: skip
@@ -35,6 +36,7 @@ _HOMES = {
     "photoindex.library.gallery.result_sets": ("ORDERS", "ResultSet", "SetOrder"),
     "photoindex.library.gallery.shown_photo": ("ShownPhoto", "caption_pieces"),
     "photoindex.library.gallery.snapshot": ("Snapshot",),
+    "photoindex.search.sureness": ("NEAR",),
     "photoindex.media.thumbnail_pool": ("THUMBNAIL_SIZES", "Dropped"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +12,6 @@ from datetime import datetime, timezone
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal, get_args
-
-import numpy as np
 
 from photoindex.catalogue import gallery_queries
 from photoindex.catalogue.captions import shown_captions
@@ -23,7 +21,7 @@ from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.language.analysis import STOP_WORDS, words
 from photoindex.library.facade import Library
 from photoindex.library.gallery.background import BackgroundSync, Changes
-from photoindex.library.gallery.map import Clusters, clusters_within, photos_within
+from photoindex.library.gallery.map import Clusters, clusters_within
 from photoindex.library.gallery.originals import Original, open_original
 from photoindex.library.gallery.readable import ReadableWords
 from photoindex.library.gallery.result_sets import ResultSet, ResultSets, SetOrder
@@ -37,6 +35,7 @@ from photoindex.types import Correction, Duplicate, Photo
 from photoindex.types.hit import Matched
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from photoindex.catalogue import details, editor, jobs, term_vectors
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from photoindex.types import Hit
 
 else:
-    # They need SQLAlchemy, which is imported behind the first answer.
+    np = lazily("numpy")  # it is imported behind the first answer; so is SQLAlchemy, which the others need
     details, jobs = lazily("photoindex.catalogue.details"), lazily("photoindex.catalogue.jobs")
     editor, term_vectors = lazily("photoindex.catalogue.editor"), lazily("photoindex.catalogue.term_vectors")
 
@@ -57,8 +56,9 @@ SIMILAR: Final = 60
 COMPLETIONS: Final = 8
 LABELS: Final = 20
 SYNC_SECONDS: Final = 2.0  # that a search waits for the edits before it
-ReviewQueue = Literal["unsure", "newest", "later", "wrong"]
+ReviewQueue = Literal["unsure", "newest", "later", "wrong", "search"]
 QUEUES: Final[tuple[ReviewQueue, ...]] = get_args(ReviewQueue)
+REVIEWED_OF_SEARCH: Final = 1_000  # best results of a search that are looked at for review
 MOST_EDITED: Final = 100_000  # photos in one edit
 
 
@@ -98,16 +98,17 @@ class Gallery:
         self._opening = threading.Lock()
         self._opened: threading.Thread | None = None
 
-    def prepare(self) -> threading.Thread:
+    def prepare(self, first: Callable[[], None] = lambda: None) -> threading.Thread:
         """Have a thread import and open what the first search and the first edit need, which takes some hundred
-        milliseconds; return it. To be called when the server answers."""
+        milliseconds; return it. To be called when the server answers. ``first`` is called before all else."""
         with self._opening:
             if self._opened is None:
-                self._opened = threading.Thread(target=self._open, name="open-index", daemon=True)
+                self._opened = threading.Thread(target=self._open, args=(first,), name="open-index", daemon=True)
                 self._opened.start()
             return self._opened
 
-    def _open(self) -> None:
+    def _open(self, first: Callable[[], None]) -> None:
+        first()
         with suppress(PhotoindexError):  # told to whoever searches
             self.library.finder.full_text().completions("", 0)
         if not self.is_read_only:
@@ -191,13 +192,20 @@ class Gallery:
         with self._database.ask() as asker:
             captions = shown_captions(asker, ids)
         scores, said = found.scores[places].tolist(), found.said[places].tolist()
+        sure = self.sureness(found.query, matched) if found.query else {}
         shown = []
         for photo_id, score, says in zip(ids, scores, said, strict=True):
             rows = snapshot.rows_of([photo_id])
             if rows.size:
                 photo = shown_photo(snapshot, int(rows[0]), captions)
                 shown.append(
-                    dataclasses.replace(photo, score=score, said=says, matched=tuple(matched.get(photo_id, ())))
+                    dataclasses.replace(
+                        photo,
+                        score=score,
+                        said=says,
+                        matched=tuple(matched.get(photo_id, ())),
+                        sureness=sure.get(photo_id),
+                    )
                 )
         return shown
 
@@ -239,6 +247,15 @@ class Gallery:
     def why(self, photo_id: int, query: str) -> tuple[Matched, ...]:
         """Why a query finds a photo; nothing when it does not. Raises :class:`photoindex.errors.QueryError`."""
         return tuple(self.library.finder.explain(query, [photo_id]).get(photo_id, ()))
+
+    def sureness(self, query: str, matched: Mapping[int, tuple[Matched, ...]]) -> dict[int, float]:
+        """How likely photos show all that a query asks, 0 to 1, by the reasons for each; below :data:`NEAR` one only
+        comes near. Without those of which nothing can be told. Raises :class:`photoindex.errors.QueryError`."""
+        return self.library.finder.sureness(query, matched)
+
+    def holds(self, photo_id: int, query: str) -> bool:
+        """Whether a query finds a photo. Raises :class:`photoindex.errors.QueryError`."""
+        return photo_id in self.library.finder.explain(query, [photo_id])
 
     def neighbours(self, photo_id: int) -> tuple[int | None, int | None]:
         """The photos before and after one in the timeline."""
@@ -302,10 +319,6 @@ class Gallery:
         """The photos with a position within a box of degrees, clustered by a grid of ``across`` cells to its width."""
         return clusters_within(self.timeline(), (west, south, east, north), across)
 
-    def taken_at(self, west: float, south: float, east: float, north: float) -> ResultSet:
-        """The photos taken within a box of degrees, newest first."""
-        return self._set_of(photos_within(self.timeline(), (west, south, east, north)))
-
     # ---- what people say -----------------------------------------------------------------------------
 
     @cached_property
@@ -332,15 +345,19 @@ class Gallery:
         self._sync.request()
         return undone
 
-    def review_queue(self, most: int, queue: ReviewQueue = "unsure") -> list[int]:
+    def review_queue(self, most: int, queue: ReviewQueue = "unsure", query: str = "") -> list[int]:
         """Photos to review: those of whose caption the model is least sure, the newest ones, those that were put off,
-        or those whose caption a person called wrong."""
+        those whose caption a person called wrong, or of what a query finds first those that nobody reviewed, the least
+        sure first. Raises :class:`photoindex.errors.QueryError`."""
         if queue == "newest":
             snapshot = self.timeline()
             return [int(number) for number in snapshot.ids[snapshot.last_added[:most]]]
         if queue == "unsure":
             return self._unsure.first(most)
+        among = self.find(query).ids[:REVIEWED_OF_SEARCH].tolist() if queue == "search" else []
         with self._database.ask() as asker:
+            if queue == "search":
+                return gallery_queries.least_sure(asker, most, among)
             return gallery_queries.in_review(asker, queue, most)
 
     def reviewed(self) -> tuple[int, int, int]:

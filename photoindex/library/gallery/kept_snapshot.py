@@ -15,16 +15,18 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
-
 from photoindex.catalogue.change_feed import Version
 from photoindex.catalogue.data_folder import make_private_file
 from photoindex.library.gallery.snapshot import CODED, MARKED, PLAIN, Codes, Marks, Snapshot
 from photoindex.system.atomic import replacing
 from photoindex.system.json_files import parse_json
+from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+else:
+    np = lazily("numpy")  # it is imported behind the first answer
 
 FILE: Final = "timeline.columns"
 FORMAT: Final = 1  # raise it when the columns change

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-
 from photoindex.library.gallery.snapshot import Snapshot
+from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+else:
+    np = lazily("numpy")  # it is imported behind the first answer
 
 Box = tuple[float, float, float, float]  # west, south, east, north; west > east crosses the date line
 
@@ -34,11 +36,6 @@ class Clusters(NamedTuple):
     clusters: list[Cluster]
     photos: int
     located: int
-
-
-def photos_within(snapshot: Snapshot, box: Box) -> NDArray[np.int64]:
-    """Return the photos that were taken within a box, newest first."""
-    return snapshot.ids[_inside(snapshot, box)]
 
 
 def clusters_within(snapshot: Snapshot, box: Box, across: int) -> Clusters:

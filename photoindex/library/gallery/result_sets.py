@@ -10,19 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-import numpy as np
-
 from photoindex.errors import ResultSetGone
 from photoindex.library.gallery.snapshot import Snapshot
+from photoindex.system.lazy_imports import lazily
 from photoindex.types.hit import Matched
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+else:
+    np = lazily("numpy")  # it is imported behind the first answer
 
 KEPT_SECONDS: Final = 600.0
 MOST_KEPT: Final = 64
 LEAST_KEPT: Final = 4  # however many photos they hold
-MOST_PHOTOS: Final = 1_000_000  # of all sets together, 13 bytes each
+MOST_PHOTOS: Final = 600_000  # of all sets together, 9 bytes each: as many searches as eight browsers show at once
 FACET_VALUES: Final = 12  # of each kind
 
 SetOrder = Literal["best", "newest", "oldest", "added", "rating"]
@@ -36,7 +38,7 @@ class ResultSet:
 
     token: str
     query: str
-    ids: NDArray[np.int64]
+    ids: NDArray[np.int64] | NDArray[np.int32]
     scores: NDArray[np.float32]
     said: NDArray[np.bool_]
     matched: Mapping[int, tuple[Matched, ...]] = field(default_factory=dict)
@@ -97,12 +99,14 @@ class ResultSets:
     def add(
         self,
         query: str,
-        ids: NDArray[np.int64],
+        ids: NDArray[np.int64] | NDArray[np.int32],
         scores: NDArray[np.float32],
         said: NDArray[np.bool_],
         matched: Mapping[int, tuple[Matched, ...]],
     ) -> ResultSet:
         """Keep a new set."""
+        if ids.size and int(ids.max()) < 1 << 31:
+            ids = ids.astype(np.int32)
         made = ResultSet(secrets.token_urlsafe(12), query, ids, scores, said, matched)
         with self._lock:
             self._kept[made.token] = self._clock(), made

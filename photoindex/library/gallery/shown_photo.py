@@ -14,7 +14,8 @@ from photoindex.types.hit import Matched
 
 @dataclass(frozen=True, slots=True)
 class ShownPhoto:
-    """A photo in a list. ``score`` and ``matched`` are of a search; ``said``: see :class:`.result_sets.ResultSet`."""
+    """A photo in a list. ``score``, ``matched`` and ``sureness`` (see :mod:`photoindex.search.sureness`) are of a
+    search; ``said``: see :class:`.result_sets.ResultSet`."""
 
     id: int
     content_hash: str
@@ -26,9 +27,11 @@ class ShownPhoto:
     rating: int = 0
     favourite: bool = False
     hidden: bool = False
+    place: str | None = None
     score: float | None = None
     said: bool | None = None
     matched: tuple[Matched, ...] = ()
+    sureness: float | None = None
 
 
 def shown_photo(snapshot: Snapshot, row: int, captions: Mapping[int, ShownCaption]) -> ShownPhoto:
@@ -46,6 +49,7 @@ def shown_photo(snapshot: Snapshot, row: int, captions: Mapping[int, ShownCaptio
         rating=int(snapshot.ratings[row]),
         favourite=bool(snapshot.favourites[row]),
         hidden=bool(snapshot.hidden[row]),
+        place=snapshot.places.text(row),
     )
 
 

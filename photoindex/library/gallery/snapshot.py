@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
+from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
+else:
+    np = lazily("numpy")  # it is imported behind the first answer
 
 UNKNOWN: Final = -1  # a code: the photo has no such value
 NO_ROW: Final = -1
@@ -39,6 +42,11 @@ class Codes:
 
     names: tuple[str, ...]
     codes: NDArray[np.int32]
+
+    def text(self, row: int) -> str | None:
+        """Return the text of a row; ``None`` when it has none."""
+        code = int(self.codes[row])
+        return None if code == UNKNOWN else self.names[code]
 
     def counts(self, rows: NDArray[np.intp] | None, most: int | None = None) -> list[tuple[str, int]]:
         """Return how many of these rows, or of all, have each value, the most frequent first."""
@@ -132,11 +140,13 @@ class Snapshot:
             columns[name] = Marks(marks.names, places[kept], marks.codes[kept])
         return replace(self, **columns)
 
-    def rows_of(self, photo_ids: Sequence[int] | Integers) -> NDArray[np.intp]:
+    def rows_of(self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]) -> NDArray[np.intp]:
         """Return the rows of those of these photos that are here, in their order."""
         return self.locate(photo_ids)[0]
 
-    def locate(self, photo_ids: Sequence[int] | Integers) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def locate(
+        self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows of those of these photos that are here, in their order, and their places among them all."""
         wanted = np.asarray(photo_ids, np.int64)
         table = self._row_of

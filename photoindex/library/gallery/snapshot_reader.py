@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from photoindex.catalogue import gallery_queries
 from photoindex.catalogue.gallery_queries import LABEL_SOURCE
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.library.gallery.snapshot import CODED, MARKED, NO_ROW, PLAIN, UNKNOWN, Codes, Marks, Snapshot
+from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+else:
+    np = lazily("numpy")  # it is imported behind the first answer
 
 CHUNK: Final = 20_000  # photos read at once: their rows as Python has them take much more memory than the columns
-NEVER: Final = np.datetime64("NaT", "s")
 
 Arrays = dict[str, Any]
 
@@ -226,4 +227,5 @@ def _numbers(values: Sequence[Any], kind: Any) -> NDArray[Any]:
 
 def _times(values: Sequence[str | None]) -> NDArray[np.datetime64]:
     """Return SQLite's texts as times, to the second."""
-    return np.array([NEVER if value is None else value[:19].replace(" ", "T") for value in values], "datetime64[s]")
+    never = np.datetime64("NaT", "s")
+    return np.array([never if value is None else value[:19].replace(" ", "T") for value in values], "datetime64[s]")

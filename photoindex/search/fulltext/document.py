@@ -42,7 +42,7 @@ from photoindex.search.fulltext.reader import (
     TAKEN_FIELD,
     VALUE_FIELDS,
 )
-from photoindex.search.query import numbers
+from photoindex.search.query import numbers, positions
 from photoindex.search.query.clauses import FORMAT, HIDDEN, LOOK, path_key
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
 from photoindex.types.hit import PhotoFacts
@@ -81,7 +81,7 @@ class Document:
     unsure_text: str = ""  # lines that may have been misread
     lens: str = ""
     taken_at: datetime | None = None  # None too where only the file's modification time is known
-    gps: bool = False  # the position is known
+    position: tuple[float, float] | None = None  # latitude and longitude in degrees
     facts: tuple[str, ...] = ()  # what else ``has:`` and ``is:`` ask for, and the format
     numbers: Mapping[str, float] = field(default_factory=dict)  # as search/query/numbers.py has them
     paths: tuple[str, ...] = ()  # itself and the folders above it: absolute, and from its root
@@ -127,7 +127,7 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         text=running_text(line for line in photo.text if line.confidence >= SURE),
         unsure_text=running_text(line for line in photo.text if line.confidence < SURE),
         taken_at=facts.taken_at if facts and facts.taken_source != "mtime" else None,
-        gps=facts is not None and facts.latitude is not None and facts.longitude is not None,
+        position=_position(facts),
         facts=(
             *(name for name, there in known.items() if there),
             *([format_fact(facts.format)] if facts else []),
@@ -174,6 +174,12 @@ def _numbers(facts: PhotoFacts | None, confidence: float | None) -> dict[str, fl
     return found
 
 
+def _position(facts: PhotoFacts | None) -> tuple[float, float] | None:
+    if facts is None or facts.latitude is None or facts.longitude is None:
+        return None
+    return facts.latitude, facts.longitude
+
+
 def _shortened(caption: str) -> tuple[str, str]:
     """Return the words of a caption that count in full, and the whole of it when those are not all."""
     typed = caption.split()
@@ -214,6 +220,9 @@ def fields_of(document: Document) -> dict[str, Any]:
     if keys := {key for name in document.files for key in file_keys(name)}:
         fields[FILES_FIELD] = " ".join(sorted(keys))
     fields.update({name: numbers.stored(name, value) for name, value in document.numbers.items()})
+    if document.position is not None:
+        pairs = zip(positions.FIELDS, document.position, strict=True)
+        fields.update({name: positions.stored(name, degrees) for name, degrees in pairs})
     if document.taken_at is not None:
         fields[TAKEN_FIELD] = document.taken_at.toordinal()
     return fields
@@ -252,6 +261,10 @@ def _places_of_values(values: Iterable[Sequence[Token]]) -> list[tuple[str, ...]
 
 
 def _facts(document: Document) -> list[str]:
-    known = {"gps": document.gps, "date": document.taken_at is not None, "camera": bool(document.camera)}
+    known = {
+        "gps": document.position is not None,
+        "date": document.taken_at is not None,
+        "camera": bool(document.camera),
+    }
     known.update({name: bool(getattr(document, name)) for name in ("lens", "place", "title", "people")})
     return [*(fact for fact, there in known.items() if there), *document.facts]

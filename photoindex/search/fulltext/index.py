@@ -42,7 +42,7 @@ from photoindex.types.hit import Match
 if TYPE_CHECKING:
     from photoindex.search.fulltext.document import Document
 
-SCHEMA_VERSION: Final = 7  # raise it when the fields change: every index is then rebuilt
+SCHEMA_VERSION: Final = 8  # raise it when the fields change: every index is then rebuilt
 
 _PROGRESS_EVERY: Final = 500  # documents
 _OPEN_ATTEMPTS: Final = 20

@@ -104,5 +104,8 @@ class IndexReader(Protocol):
     def in_range(self, field: str, first: int, last: int) -> NDArray[np.bool_]:
         """Return which documents have a number in ``field`` from ``first`` to ``last``, both included."""
 
+    def numbers(self, field: str, documents: Ids) -> NDArray[np.uint32]:
+        """Return the numbers in ``field`` of documents that have one."""
+
     def close(self) -> None:
         """Close the files."""

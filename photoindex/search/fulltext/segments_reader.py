@@ -110,6 +110,14 @@ class SegmentsReader:
             self._form_counts[form] = sum(segment.form_count(form) for segment, _, _ in self._parts)
         return self._form_counts[form]
 
+    def numbers(self, field: str, documents: Ids) -> NDArray[np.uint32]:
+        found = np.zeros(documents.size, np.uint32)
+        for segment, start, _ in self._parts:
+            here = (documents >= start) & (documents < start + segment.size)
+            if here.any() and (values := segment.numbers(field)) is not None:
+                found[here] = values[documents[here] - start] - np.uint32(1)  # a column holds one more
+        return found
+
     def in_range(self, field: str, first: int, last: int) -> Alive:
         mask = np.zeros(self.size, np.bool_)
         for segment, start, alive in self._parts:

@@ -15,13 +15,13 @@ from photoindex.search.fulltext.reader import (
     TAKEN_FIELD,
     WRITTEN_FIELDS,
 )
-from photoindex.search.query import numbers
+from photoindex.search.query import numbers, positions
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
 
 TEXT_FIELDS: Final = tuple(FIELD_WEIGHTS)
 WRITTEN: Final = tuple(WRITTEN_FIELDS.values())
 KEYWORDS: Final = (HAS_FIELD, PATHS_FIELD, FILES_FIELD)
-NUMBERS: Final = (TAKEN_FIELD, *numbers.FIELDS)
+NUMBERS: Final = (TAKEN_FIELD, *numbers.FIELDS, *positions.FIELDS)
 
 STEMS: Final = "s"
 SPACES: Final = {

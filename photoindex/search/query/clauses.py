@@ -13,13 +13,15 @@ from typing import Final
 
 from photoindex.errors import QueryError
 from photoindex.language.analysis import STOP_WORDS, Token, fold, is_dense, tokens, value_tokens, words
-from photoindex.search.query import dates, numbers
+from photoindex.search.query import dates, numbers, positions
 from photoindex.search.query.syntax import (
     AllOf,
     AnyOf,
+    Around,
     Below,
     Fuzzy,
     Has,
+    Inside,
     Node,
     Number,
     Phrase,
@@ -70,7 +72,7 @@ HAS: Final = (
 )  # fmt: skip
 SAID: Final = ("favourite", "hidden")  # facts of HAS that `is:` asks for as well: what a person says of a photo
 HIDDEN: Final = "hidden"  # a photo with this fact is found only by who asks for it
-NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, "has", "is", "format", "path"})
+NAMES: Final = frozenset({*FIELDS, *TAKEN, *numbers.NUMBERS, *positions.NAMES, "has", "is", "format", "path"})
 FORMAT: Final = "format="  # before a format's name, among the facts
 LOOK: Final = "is="  # before a name of types/looks.py, among the facts
 
@@ -94,7 +96,7 @@ _OTHER_NAMES: Final = {
     "make": "camera", "model": "camera", "iso": "camera", "type": "format", "ext": "format", "extension": "format",
     "filetype": "format", "day": "taken", "month": "taken", "time": "taken", "before": "taken", "after": "taken",
     "since": "taken", "description": "caption", "object": "label", "star": "rating", "score": "rating",
-    "size": "megapixels",
+    "size": "megapixels", "around": "near", "distance": "near", "box": "bbox",
 }  # fmt: skip
 _FUZZY: Final = re.compile(r"(?P<text>.*[^~])~+(?P<distance>[12]?)")
 
@@ -295,6 +297,34 @@ def number_node(name: str, text: str) -> Number:
             f"{name}:{shown(text)} is not a number: write {name}:4, {name}:>=4, {name}:<4, {name}:3..5 or {name}:3.."
         ) from None
     return Number(field, low, high)
+
+
+def near_node(text: str) -> Around:
+    """Return the clause of ``near:``. Raises QueryError for what is neither a position nor a place."""
+    try:
+        found = positions.distanced(text)
+    except ValueError:
+        found = None
+    if found is not None and found.position is not None:
+        return Around(found.position, None, found.km)
+    parts = [] if found is None else found.place.split(",")  # Paris, Texas
+    nodes = [node for part in parts for node in phrase_nodes(part, FIELDS["place"])]
+    if found is None or not nodes:
+        raise QueryError(
+            f"near:{shown(text)} is no place: write near:38.72,-9.14 or near:38.72,-9.14,5 (latitude, longitude,"
+            " kilometres), near:lisbon or near:lisbon,5"
+        )
+    return Around(None, nodes[0] if len(nodes) == 1 else AllOf(tuple(nodes)), found.km)
+
+
+def bbox_node(text: str) -> Inside:
+    """Return the clause of ``bbox:``. Raises QueryError for what are not the four edges of a box."""
+    try:
+        return Inside(*positions.box(text))
+    except ValueError:
+        raise QueryError(
+            f"bbox:{shown(text)} is no box: write bbox:-9.3,38.6,-9.0,38.8 (west, south, east, north in degrees)"
+        ) from None
 
 
 def format_node(text: str) -> Has:

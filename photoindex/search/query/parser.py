@@ -13,6 +13,7 @@
     has:gps  has:date  has:camera    photos that carry these facts (HAS): required
     is:screenshot  is:bw  is:"black and white"    what they look like, and their shape (types/looks.py): required
     format:jpeg                      photos of this format: required
+    near:38.72,-9.14,5  near:lisbon  bbox:-9.3,38.6,-9,38.8    positions, see positions.py: required
     path:/photos/2019  path:2019/lisbon    photos at or below a path, absolute or from a root: required
 
 What is required filters, and the plain words beside it only rank when there are some: at least one of them must match.
@@ -33,10 +34,12 @@ from photoindex.search.query.clauses import (
     FIELDS,
     NAMES,
     TAKEN,
+    bbox_node,
     count_words,
     format_node,
     has_node,
     is_node,
+    near_node,
     number_node,
     path_node,
     phrase_nodes,
@@ -258,6 +261,10 @@ class _Parser:
             return [format_node(text)]
         if name == "path":
             return [path_node(text)]
+        if name == "near":
+            return [near_node(text)]
+        if name == "bbox":
+            return [bbox_node(text)]
         if token.kind == "when" and (node := when_node(text, self._today)) is not None:
             return [node]
         return (phrase_nodes if token.kind == "phrase" else word_nodes)(text, FIELDS.get(name))

@@ -114,6 +114,25 @@ class Below(NamedTuple):
 
 
 @_node
+class Inside(NamedTuple):
+    """Taken within a box of degrees; in one across the date line ``west`` is larger than ``east``."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@_node
+class Around(NamedTuple):
+    """Taken at most ``km`` kilometres from a position in degrees, or from the middle of the photos of a ``place``."""
+
+    position: tuple[float, float] | None
+    place: Node | None
+    km: float
+
+
+@_node
 class When(NamedTuple):
     """A date among plain words: taken on one of these days, or with these words."""
 
@@ -150,7 +169,23 @@ class AnyOf(NamedTuple):
     parts: tuple[Node, ...]
 
 
-Node = Word | Prefix | Fuzzy | Phrase | Value | Taken | Has | Number | Below | When | Ranked | AllOf | AnyOf
+Node = (
+    Word
+    | Prefix
+    | Fuzzy
+    | Phrase
+    | Value
+    | Taken
+    | Has
+    | Number
+    | Below
+    | Inside
+    | Around
+    | When
+    | Ranked
+    | AllOf
+    | AnyOf
+)
 
 
 class ParsedQuery(NamedTuple):

@@ -55,9 +55,11 @@ from photoindex.search.query import numbers
 from photoindex.search.query.syntax import (
     AllOf,
     AnyOf,
+    Around,
     Below,
     Fuzzy,
     Has,
+    Inside,
     Node,
     Number,
     Phrase,
@@ -68,6 +70,7 @@ from photoindex.search.query.syntax import (
     When,
     Word,
 )
+from photoindex.search.ranking.around import documents_at
 from photoindex.search.ranking.explain import Account, Ground
 from photoindex.search.ranking.postings import Postings
 from photoindex.search.ranking.spellings import Spellings
@@ -136,7 +139,7 @@ class Matcher:
             return self._find_run(node)
         if isinstance(node, (AllOf, AnyOf)):
             return self._find_parts(node)
-        if isinstance(node, (Taken, Has, Below, Number)):
+        if isinstance(node, (Taken, Has, Below, Number, Inside, Around)):
             return self._filtered(node)
         if isinstance(node, When):
             return self._find_when(node)
@@ -383,7 +386,7 @@ class Matcher:
         worded = self.find(node.words)
         return Answer(days | worded.mask, dated.scores + worded.scores)
 
-    def _filtered(self, node: Taken | Has | Below | Number) -> Answer:
+    def _filtered(self, node: Taken | Has | Below | Number | Inside | Around) -> Answer:
         """Return the photos that satisfy a condition which does not rank."""
         mask = np.zeros(self._size, np.bool_)
         if isinstance(node, Has):
@@ -394,6 +397,8 @@ class Matcher:
             first = node.first.toordinal() if node.first else 0
             last = node.last.toordinal() if node.last else numbers.MOST
             mask = self._reader.in_range(TAKEN_FIELD, first, last)
+        elif isinstance(node, (Inside, Around)):
+            mask = documents_at(self._reader, node, lambda place: self.by_words_alone().find(place).mask)
         elif (low := max(node.low, 0)) <= (high := min(node.high, numbers.MOST)):
             mask = self._reader.in_range(node.field, low, high)
         return Answer(mask, np.zeros(self._size, np.float32))

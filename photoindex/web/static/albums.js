@@ -1,5 +1,6 @@
 // Albums: rename, delete and bring back; the page keeps up with changes.
 
+import { letChoose, mark } from "./choose.js";
 import { api, load, localise, onChange, readOnly, root, toast } from "./app.js";
 
 const live = () => document.getElementById("live");
@@ -12,6 +13,7 @@ async function refresh() {
 function arrange() {
   localise(live());
   if (!readOnly) for (const button of live().querySelectorAll("button:disabled")) button.disabled = false;
+  mark();
 }
 
 async function remove() {
@@ -56,4 +58,5 @@ document.addEventListener("submit", async (event) => {
 });
 
 onChange(() => { if (scrollY < 200 && live().children.length && document.getElementById("renamer")?.hidden !== false) refresh(); });
+letChoose(refresh);
 arrange();

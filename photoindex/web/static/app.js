@@ -139,7 +139,7 @@ const places = { t: "", m: "about", r: "review", f: "failures", j: "jobs", d: "d
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const target = event.target;
-  const writes = target.matches("input, textarea, select, [contenteditable]");
+  const writes = target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
   if (event.key === "Escape") {
     for (const open of document.querySelectorAll("details.word[open]")) open.open = false;
     if (writes) target.blur();

@@ -35,7 +35,7 @@ function box() {
 }
 
 const boxText = (degrees) => degrees.map((each) => each.toFixed(5)).join(",");
-const placeOf = (degrees) => `${root}/place?box=${encodeURIComponent(boxText(degrees))}`;
+const placeOf = (degrees) => `${root}/search?q=${encodeURIComponent(`bbox:${boxText(degrees)}`)}&sort=newest`;
 
 /** Show another part, so that what is at a point of the map stays there when it is zoomed. */
 function show(longitude, latitude, scale, ask = true) {

@@ -1,6 +1,7 @@
 // One photo: correcting it in place, with undo, and the keys.
 
 import { api, edit, load, localise, onKey, readOnly, toast, undo } from "./app.js";
+import { reset as shrink } from "./pinch.js";
 
 const stage = () => document.getElementById("photo");
 const id = () => Number(stage().dataset.id);
@@ -11,6 +12,7 @@ function reload() {
 }
 
 function arrange() {
+  shrink();
   localise(stage());
   markFound();
   if (readOnly) return;
@@ -130,6 +132,7 @@ stage().parentElement.addEventListener("keydown", (event) => {
 });
 
 function zoom(event) {
+  if (shrink()) return;
   const canvas = find("#canvas");
   const zoomed = canvas.classList.toggle("zoomed");
   if (zoomed && event?.clientX !== undefined) {
@@ -147,7 +150,7 @@ let began = null;
 document.addEventListener("touchstart", (event) => {
   const [finger] = event.touches;
   const canvas = event.target.closest("#canvas");
-  const zoomed = canvas?.classList.contains("zoomed") || (window.visualViewport?.scale ?? 1) > 1;
+  const zoomed = canvas?.matches(".zoomed, .enlarged") || (window.visualViewport?.scale ?? 1) > 1;
   began = canvas && !zoomed && event.touches.length === 1 ? [finger.clientX, finger.clientY] : null;
 }, { passive: true });
 document.addEventListener("touchend", (event) => {
@@ -170,7 +173,7 @@ onKey("-", () => rate(stars() - 1));
 onKey("s", follow("#similar"));
 onKey("ArrowLeft", follow(".prev"));
 onKey("ArrowRight", follow(".next"));
-onKey("Escape", () => { if (find("#canvas").classList.contains("zoomed")) zoom(); else history.back(); });
+onKey("Escape", () => { if (find("#canvas").matches(".zoomed, .enlarged")) zoom(); else history.back(); });
 onKey("reload", reload);
 for (const number of ["1", "2", "3"]) {
   onKey(number, () => say(stage().querySelectorAll(".candidates button")[Number(number) - 1]?.dataset.caption));

@@ -11,6 +11,7 @@ if (place) {
   const goOn = () => {
     const next = new URL(`${root}/review`, location.href);
     next.searchParams.set("queue", place.dataset.queue);
+    if (place.dataset.query) next.searchParams.set("q", place.dataset.query);
     if (place.dataset.next) next.searchParams.set("id", place.dataset.next);
     location.replace(next);
   };

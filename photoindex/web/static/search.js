@@ -1,5 +1,6 @@
 // Search as you type: the newest query wins, older ones are aborted, and the address is the query.
 
+import { letChoose, mark } from "./choose.js";
 import { api, edit, load, localise, make, onChange, onKey, readOnly, root, toast } from "./app.js";
 
 const PAUSE = 60; // milliseconds; a letter typed sooner replaces the one before
@@ -42,6 +43,7 @@ function arrange() {
     const form = document.getElementById(name);
     if (form && !readOnly) form.hidden = false;
   }
+  mark();
 }
 
 box.addEventListener("input", () => {
@@ -128,5 +130,6 @@ onKey("k", () => step(-1));
 onKey("ArrowRight", () => step(1));
 onKey("ArrowLeft", () => step(-1));
 
+letChoose(reload);
 arrange();
 if (!box.value) box.focus();

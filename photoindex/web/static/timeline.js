@@ -7,6 +7,7 @@ const OVERSCAN = 700; // pixels above and below the screen
 const CHUNK = 120; // photos asked for at once
 const KEPT_CHUNKS = 60;
 const TALLEST = 12_000_000; // pixels; browsers know no element much taller
+const PLACES = 2; // named beside a day
 const CALM = 110; // milliseconds without scrolling, after which pictures are asked for
 
 const place = document.getElementById("timeline");
@@ -125,6 +126,7 @@ function render() {
     }
     element.style.transform = `translateY(${layout.top[row] + shift}px)`;
     if (!flies && layout.count[row]) fill(row, element);
+    else if (!layout.count[row]) namePlaces(row, element);
     before = element;
   }
   moveThumb();
@@ -133,6 +135,21 @@ function render() {
 function heading(row) {
   const { day } = library.days[layout.first[row]];
   return make("h2", { class: "dayname" }, make("time", day ? { datetime: day } : {}, dayName(day)));
+}
+
+/** Name the places of a day beside it, most photos first, by those of its photos that are known. */
+function namePlaces(row, element) {
+  const { photos } = library.days[layout.first[row]];
+  const first = layout.first[row + 1];
+  const chunk = chunks.get(first - (first % CHUNK));
+  if (element.dataset.named || !chunk || chunk instanceof Promise) return;
+  element.dataset.named = "yes";
+  const counts = new Map();
+  for (const name of chunk.place.slice(first % CHUNK, (first % CHUNK) + photos)) {
+    if (name) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const names = [...counts].sort((one, other) => other[1] - one[1]).slice(0, PLACES).map(([name]) => name);
+  if (names.length) element.append(make("span", { class: "soft", dir: "auto" }, names.join(" · ")));
 }
 
 function photoRow(row) {

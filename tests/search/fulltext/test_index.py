@@ -159,8 +159,8 @@ class TestWhatIsFound:
     def test_has_finds_photos_by_the_facts_they_carry(self, index_of: Callable[..., FullText]) -> None:
         fulltext = index_of(
             Document(1, "a dog"),
-            Document(2, "a dog", gps=True, camera="Canon"),
-            Document(3, "a cat", gps=True, taken_at=datetime(1850, 1, 1)),
+            Document(2, "a dog", position=(0.0, 0.0), camera="Canon"),
+            Document(3, "a cat", position=(0.0, 0.0), taken_at=datetime(1850, 1, 1)),
         )
         assert found(fulltext, "has:gps") == {2, 3}
         assert found(fulltext, "dog has:gps") == found(fulltext, "has:camera") == {2}

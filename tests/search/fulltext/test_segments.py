@@ -34,7 +34,8 @@ def documents(draw: st.DrawFn) -> Document:
     day = draw(st.none() | st.integers(0, 9))
     return Document(
         draw(st.integers(1, 12)), draw(texts), f"{draw(texts)} . {draw(texts)}", tags=draw(texts),
-        taken_at=None if day is None else FIRST_DAY + timedelta(days=day), gps=draw(st.booleans()),
+        taken_at=None if day is None else FIRST_DAY + timedelta(days=day),
+        position=draw(st.sampled_from([None, (38.7, -9.1)])),
     )  # fmt: skip
 
 

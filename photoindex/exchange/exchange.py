@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
@@ -20,16 +20,25 @@ from photoindex.exchange.records import to_line
 from photoindex.exchange.reports import ImportReport, Problem, Report, SidecarReport
 from photoindex.exchange.sidecar_import import import_sidecars
 from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
-from photoindex.exchange.xmp_document import level
+from photoindex.exchange.xmp_document import CaptionAuthor, level
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, check_exists, is_in_any
-from photoindex.types import Photo, Progress, SidecarStyle
+from photoindex.types import Caption, Photo, Progress, SidecarStyle
+from photoindex.types.hit import MACHINES
 
 __all__ = ["Exchange", "ImportReport", "SidecarReport", "lines_of"]
 
 
 class _DryRun(Exception):
     """Rolls a transaction back."""
+
+
+def _is_written(shown: Caption, machine: bool) -> bool:
+    """Return whether a caption goes into sidecars: a user's, one that a user confirmed and, if asked for, those that a
+    machine made."""
+    return bool(level(shown.text)) and (
+        shown.source == "user" or (shown.source in MACHINES and (machine or shown.locked))
+    )
 
 
 class Exchange:
@@ -133,7 +142,8 @@ class Exchange:
         problem: Problem = lambda _: None,
         progress: Report = lambda _: None,
     ) -> SidecarReport:
-        """Write the user's captions and tags, with ``machine`` also models' captions, into sidecars of these photos.
+        """Write the user's captions and tags into sidecars of these photos, with ``machine`` also captions by models
+        and of text in the photos.
 
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.
@@ -174,8 +184,7 @@ class Exchange:
             for photo in loaded:
                 shown = photo.caption
                 by_user = shown is not None and shown.source == "user"
-                confirmed = shown is not None and shown.source == "model" and (machine or shown.locked)
-                written = shown if (by_user or confirmed) and shown is not None and level(shown.text) else None
+                written = shown if shown is not None and _is_written(shown, machine) else None
                 tags = [
                     tag
                     for change in changes.get(photo.id, ())
@@ -189,7 +198,7 @@ class Exchange:
                     photo,
                     SidecarContent(
                         None if written is None else written.text,
-                        None if written is None else ("user" if by_user else "model"),
+                        None if written is None else cast(CaptionAuthor, written.source),
                         None if written is None else written.model,
                         None if written is None else written.created_at,
                         photo.tags,

@@ -139,3 +139,56 @@ def page(size: tuple[int, int], height: float, random: Random, font: str = "") -
             lines.append(text)
         y += height * 2.2
     return picture, lines
+
+
+def receipt(random: Random, font: str = "") -> tuple[Image.Image, list[str]]:
+    """Return a narrow receipt, and its lines."""
+    lines = [phrase(random, 2).upper(), "Receipt", f"Date {random.randint(10, 28)}.11.2025"]
+    prices = [random.randint(80, 2999) / 100 for _ in range(random.randint(4, 9))]
+    lines += [f"{random.choice(WORDS)} {price:.2f}" for price in prices]
+    lines += [f"Total {sum(prices):.2f}", f"Cash {sum(prices) + 5:.2f}", "Thank you"]
+    picture = Image.new("RGB", (500, 40 * len(lines) + 80), (248, 246, 240))
+    face = _font(Style(18, font=font))
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(picture).text((40, 40 + 40 * number), line, font=face, fill=(30, 30, 35))
+    return picture, lines
+
+
+def sign(random: Random, font: str = "") -> tuple[Image.Image, list[str]]:
+    """Return a sign that fills the photo, and its lines."""
+    ground, ink = random.choice(
+        (((250, 220, 40), (10, 10, 10)), ((20, 90, 60), (245, 245, 245)), ((240, 240, 240), (180, 20, 20)))
+    )
+    picture = Image.new("RGB", (1200, 800), ground)
+    lines = [word.upper() for word in random.sample([word for word in WORDS if len(word) <= 8], random.randint(1, 3))]
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(picture).text((90, 80 + 230 * number), line, font=_font(Style(130, font=font)), fill=ink)
+    return picture, lines
+
+
+def screenshot(random: Random, font: str = "") -> tuple[Image.Image, list[str]]:
+    """Return the screen of a telephone with a conversation, and its lines."""
+    picture = Image.new("RGB", (1080, 2340), (246, 246, 248))
+    drawing, face, lines = ImageDraw.Draw(picture), _font(Style(30, font=font)), []
+    drawing.rectangle((0, 0, 1080, 180), fill=(32, 96, 200))
+    for number in range(8):
+        lines.append(phrase(random, 4).lower())
+        top, right = 260 + 240 * number, number % 2
+        left = 60 + 180 * right
+        drawing.rounded_rectangle(
+            (left, top, left + 840, top + 170), 30, fill=(205, 228, 250) if right else (255, 255, 255)
+        )
+        drawing.text((left + 40, top + 60), lines[-1], font=face, fill=(25, 25, 30))
+    return picture, lines
+
+
+def photographed(flat: Image.Image, photo: Image.Image, random: Random) -> Image.Image:
+    """Return a page as it lies on what a photo shows: a little turned, smaller than the photo, not quite white."""
+    scale = 0.92 * min(photo.width / flat.width, photo.height / flat.height)
+    small = flat.resize((round(flat.width * scale), round(flat.height * scale)), Image.Resampling.LANCZOS)
+    dim = Image.eval(small, lambda level: round(level * 0.86)).convert("RGBA")
+    turned = dim.rotate(random.uniform(-4, 4), Image.Resampling.BICUBIC, expand=True)
+    picture = photo.convert("RGB")
+    at = (photo.width - turned.width) // 2, (photo.height - turned.height) // 2
+    picture.paste(turned.convert("RGB"), at, turned.getchannel("A"))
+    return picture.filter(ImageFilter.GaussianBlur(0.6))

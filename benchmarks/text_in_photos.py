@@ -1,6 +1,7 @@
 """How well text in photos is found and read, and what it costs.
 
 python benchmarks/text_in_photos.py accuracy --photos DIR    recall of drawn text, by size, angle, contrast, font, ...
+python benchmarks/text_in_photos.py captions --photos DIR    captions that are made of text, right and wrong ones
 python benchmarks/text_in_photos.py gate --photos DIR        precision and recall of the glance at several sizes
 python benchmarks/text_in_photos.py throughput --photos DIR  photos a second with the text step on and off, and memory
 
@@ -23,12 +24,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from drawn_text import Style, draw, fonts, page, phrase
+from drawn_text import Style, draw, fonts, page, photographed, phrase, receipt, screenshot, sign
 from PIL import Image
 
 from photoindex.errors import PhotoError
+from photoindex.media.decode import decode_photo
 from photoindex.media.decode.photo import picture_of
 from photoindex.media.text import read as reading
+from photoindex.media.text.caption import caption_of
 
 MAX_PIXELS = 300_000_000
 BASE = Style(24, contrast=0.8)
@@ -122,6 +125,58 @@ def gate(options: argparse.Namespace) -> None:
         )
 
 
+def captions(options: argparse.Namespace) -> None:
+    """Captions made of text, on drawn pages, plain and as they are photographed, and on the photos at hand."""
+    random, faces = Random(options.seed), fonts()
+    photos = photos_in(options.photos, options.count, random)
+    kinds: dict[str, Callable[[str], tuple[Image.Image, list[str]]]] = {
+        "document": lambda face: page((1200, 1600), 18, random, face),
+        "receipt": lambda face: receipt(random, face),
+        "sign": lambda face: sign(random, face),
+        "screenshot": lambda face: screenshot(random, face),
+    }
+    for kind, made in kinds.items():
+        for way in ("as it is", "photographed"):
+            said = right = quoted = 0
+            for photo in photos:
+                flat, lines = made(random.choice(faces))
+                caption = caption_of_picture(flat if way == "as it is" else photographed(flat, photo, random), kind)
+                if caption is None:
+                    continue
+                said += 1
+                right += caption.startswith(f"a {kind} ")
+                quote = folded(caption.partition('"')[2].rstrip('"… '))
+                quoted += folded(" ".join(lines)).startswith(quote)
+            print(f"{kind}, {way}: {said} of {len(photos)} have a caption of it, {right} name its kind, {quoted} quote "
+                  "every letter right", flush=True)  # fmt: skip
+    lined = [with_text(photo, 24, faces, random) for photo in photos]
+    print(f"photos with a drawn line of 24 pixels: {sum(caption_of_picture(each) is not None for each in lined)} of "
+          f"{len(lined)} have a caption of it")  # fmt: skip
+    files = sorted(path for path in options.photos.rglob("*") if path.is_file())
+    found = {path.name: caption_of_file(path) for path in files}
+    print(f"{len(found)} photos at hand: {sum(each is not None for each in found.values())} have a caption of text")
+    for name, caption in found.items():
+        if caption is not None:
+            print(f"  {name}: {caption}")
+
+
+def caption_of_picture(picture: Image.Image, kind: str = "") -> str | None:
+    """Return the caption that text makes of a picture; what is no screen is saved as a camera would save it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("1.png" if kind == "screenshot" else "1.jpg")
+        picture.save(path, quality=92)
+        return caption_of_file(path)
+
+
+def caption_of_file(path: Path) -> str | None:
+    try:
+        looks = decode_photo(path, 260, MAX_PIXELS).looks
+        text = reading.read_text_closely(path, 1, MAX_PIXELS).text
+    except PhotoError:
+        return None
+    return None if text is None else caption_of(text.lines, looks)
+
+
 def with_text(photo: Image.Image, height: float, faces: Sequence[str], random: Random) -> Image.Image:
     picture = photo.copy()
     style = dataclasses.replace(BASE, height=height, plate=random.random() < 0.5, font=random.choice(faces))
@@ -153,8 +208,10 @@ def throughput(options: argparse.Namespace) -> None:
 
 
 def mixed_folder(folder: Path, options: argparse.Namespace, random: Random) -> None:
-    """Write photos of which a tenth has text: half of those a drawn line, half a page."""
-    files = sorted(path for path in options.photos.rglob("*") if path.is_file())
+    """Write photos of which a tenth has text: half of those a drawn line, half a page. The others are photos at hand in
+    which none is found when they are read closely."""
+    files = [path for path in sorted(options.photos.rglob("*")) if path.is_file() and is_without_text(path)]
+    print(f"{len(files)} photos at hand without text are used")
     for number in range(options.count):
         source = files[number % len(files)]
         if number % 20 == 0:
@@ -168,6 +225,14 @@ def mixed_folder(folder: Path, options: argparse.Namespace, random: Random) -> N
             shutil.copy(source, folder / f"{number}{source.suffix}")
 
 
+def is_without_text(path: Path) -> bool:
+    try:
+        text = reading.read_text_closely(path, 1, MAX_PIXELS).text
+    except PhotoError:
+        return False
+    return text is not None and not text.lines
+
+
 def index(folder: Path, library: Path, setting: str) -> float:
     command = [sys.executable, "-m", "photoindex", "-q", "--data-dir", str(library), "--set", f"read_text={setting}",
                "index", str(folder)]  # fmt: skip
@@ -178,13 +243,13 @@ def index(folder: Path, library: Path, setting: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("accuracy", "gate", "throughput"))
+    parser.add_argument("what", choices=("accuracy", "captions", "gate", "throughput"))
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    {"accuracy": accuracy, "gate": gate, "throughput": throughput}[options.what](options)
+    {"accuracy": accuracy, "captions": captions, "gate": gate, "throughput": throughput}[options.what](options)
 
 
 if __name__ == "__main__":

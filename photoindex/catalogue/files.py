@@ -223,6 +223,7 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
     _rename(connection, moved)
     mark_text_stale(connection, [row.photo_id for row in targets.values() if row.photo_id is not None])
     raw_pairs.follow_move(connection, [row.id for row in targets.values()])
+    jobs.expedite_text(connection, [row.id for row in targets.values()], now_of(connection))
     return len(targets)
 
 

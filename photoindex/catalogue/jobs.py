@@ -257,6 +257,14 @@ def expedite(connection: Connection, root_id: int, now: datetime) -> None:
     connection.execute(update(job).where(waiting, job.c.file_id.in_(its_files)).values(next_try_at=now))
 
 
+def expedite_text(connection: Connection, file_ids: Sequence[int], now: datetime) -> None:
+    """Make the jobs of reading text due whose files were not where they were looked for, and are known to have moved;
+    those that wait after a failure stay."""
+    waiting = and_(job.c.kind == TEXT, job.c.state == "queued", job.c.error_kind.is_(None), job.c.next_try_at > now)
+    for chunk in chunks(file_ids):
+        connection.execute(update(job).where(waiting, job.c.file_id.in_(chunk)).values(next_try_at=now))
+
+
 def _set_attempts(connection: Connection, claimed: Sequence[Job], more: int, **values: object) -> None:
     for attempts, group in groupby(sorted(claimed, key=lambda each: each.attempts), lambda each: each.attempts):
         for chunk in chunks(group):

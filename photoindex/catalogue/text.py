@@ -7,7 +7,7 @@ work, those that failed, and those that a person asked for as a batch have a job
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,14 +15,17 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, insert, literal, select, update
 
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.facts import looks_from
 from photoindex.catalogue.jobs import PRIORITIES, TEXT
 from photoindex.catalogue.photos import mark_text_stale
-from photoindex.catalogue.schema import caption, file, job, photo, text_line
+from photoindex.catalogue.schema import caption, file, job, model, photo, term_vector, text_line
+from photoindex.catalogue.term_encoding import vector_batch
 from photoindex.catalogue.text_lines import box_text
 from photoindex.system.clock import utc_now
-from photoindex.types import PhotoText
+from photoindex.types import PhotoText, VectorBatch
 
 BACKGROUND: Final = max(PRIORITIES.values()) + 1  # the priority of photos that nobody asked for
+TEXTUAL: Final = frozenset({"screenshot", "document"})  # looks of photos that are made of text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,16 @@ def is_unread(reader: int, *, closely: bool) -> ColumnElement[bool]:
 
 
 def unread_files(
-    connection: Connection, reader: int, limit: int | None, *, closely: bool, among: Sequence[int] | None = None
+    connection: Connection,
+    reader: int,
+    limit: int | None,
+    *,
+    closely: bool,
+    among: Sequence[int] | None = None,
+    roots: Collection[int] | None = None,
 ) -> list[int]:
     """Return one present file of each photo that is to be looked at, the newest photo first, without those that have a
-    job already; of these files, if ``among`` names some."""
+    job already; of these files, if ``among`` names some, and of those in these roots, by id, if any are given."""
     queued = exists().where(job.c.file_id == file.c.id, job.c.kind == TEXT)
     query = (
         select(func.min(file.c.id))
@@ -60,6 +69,8 @@ def unread_files(
     )
     if among is not None:
         query = query.where(file.c.id.in_(among))
+    if roots is not None:
+        query = query.where(file.c.root_id.in_(roots))
     return list(connection.execute(query).scalars())
 
 
@@ -115,6 +126,28 @@ def photos_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int
         file.c.id.in_(file_ids), file.c.photo_id.is_not(None), file.c.missing_since.is_(None)
     )
     return {row.id: row.photo_id for row in connection.execute(query)}
+
+
+def contents_of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, str]:
+    """Return the SHA-256 of the photos that these files hold, by file id, of files that are present and hold one."""
+    query = select(file.c.id, photo.c.content_hash).join_from(file, photo)
+    here = query.where(file.c.id.in_(file_ids), file.c.missing_since.is_(None))
+    return {row.id: row.content_hash for row in connection.execute(here)}
+
+
+def vectors_of(connection: Connection, file_ids: Sequence[int], model_identity: str) -> tuple[list[int], VectorBatch]:
+    """Return the learned terms of photos in which no text was read yet, for those of these files that have some by this
+    model: the files, and the vectors in the same order. Screenshots and documents are left out."""
+    query = (
+        select(file.c.id, term_vector.c.photo_id, term_vector.c.entries, photo.c.looks)
+        .select_from(file.join(photo).join(term_vector, term_vector.c.photo_id == photo.c.id).join(model))
+        .where(model.c.identity == model_identity, photo.c.text_reader <= 0, func.length(term_vector.c.entries) > 0)
+    )
+    found = [row for chunk in chunks(file_ids) for row in connection.execute(query.where(file.c.id.in_(chunk)))]
+    found = [row for row in found if TEXTUAL.isdisjoint(looks_from(row.looks) or ())]
+    vectors = vector_batch((row.photo_id, row.entries) for row in found)
+    file_of = {row.photo_id: row.id for row in found}
+    return [file_of[number] for number in vectors.photo_ids.tolist()], vectors
 
 
 def save(connection: Connection, read: Mapping[int, PhotoText], reader: int) -> None:

@@ -27,6 +27,7 @@ from photoindex.cli.context import (
 from photoindex.cli.output_files import check_replaceable
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
+from photoindex.cli.text_gate import evaluate_text_gate
 from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
 from photoindex.errors import ConfigError, FolderError
 from photoindex.system.paths import printable
@@ -49,6 +50,7 @@ def evaluate() -> None:
 
 
 evaluate.add_command(evaluate_confidence)
+evaluate.add_command(evaluate_text_gate)
 
 
 @evaluate.command("captions")

@@ -47,7 +47,9 @@ def is_folder_here(root: str) -> bool:
 )
 @click.option("--style", type=click.Choice(get_args(SidecarStyle)),
               help="How sidecars are named. [default: as the one that is there, else a.jpg.xmp]")  # fmt: skip
-@click.option("--machine", is_flag=True, help="Also write the models' captions into sidecars, marked as machine-made.")
+@click.option(
+    "--machine", is_flag=True, help="Also write the captions of models and of text in photos, marked as such."
+)
 @click.option("--dry-run", is_flag=True, help="List what would be written into sidecars, and write nothing.")
 @click.pass_obj
 def export(

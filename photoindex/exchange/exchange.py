@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
@@ -21,16 +21,25 @@ from photoindex.exchange.records import to_line
 from photoindex.exchange.reports import ImportReport, Problem, Report, SidecarReport
 from photoindex.exchange.sidecar_import import import_sidecars
 from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
-from photoindex.exchange.xmp_document import level
+from photoindex.exchange.xmp_document import CaptionAuthor, level
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, check_exists, is_in_any
-from photoindex.types import Photo, Progress, SidecarStyle
+from photoindex.types import Caption, Photo, Progress, SidecarStyle
+from photoindex.types.hit import MACHINES
 
 __all__ = ["Exchange", "ImportReport", "SidecarReport", "lines_of"]
 
 
 class _DryRun(Exception):
     """Rolls a transaction back."""
+
+
+def _is_written(shown: Caption, machine: bool) -> bool:
+    """Return whether a caption goes into sidecars: a user's, one that a user confirmed and, if asked for, those that a
+    machine made."""
+    return bool(level(shown.text)) and (
+        shown.source == "user" or (shown.source in MACHINES and (machine or shown.locked))
+    )
 
 
 class Exchange:
@@ -134,8 +143,8 @@ class Exchange:
         problem: Problem = lambda _: None,
         progress: Report = lambda _: None,
     ) -> SidecarReport:
-        """Write the user's captions, tags, stars and favourites, with ``machine`` also models' captions, into sidecars
-        of these photos.
+        """Write the user's captions, tags, stars and favourites, with ``machine`` also captions by models and of text in
+        the photos, into sidecars of these photos.
 
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.
@@ -177,8 +186,7 @@ class Exchange:
             for photo in loaded:
                 shown = photo.caption
                 by_user = shown is not None and shown.source == "user"
-                confirmed = shown is not None and shown.source == "model" and (machine or shown.locked)
-                written = shown if (by_user or confirmed) and shown is not None and level(shown.text) else None
+                written = shown if shown is not None and _is_written(shown, machine) else None
                 ever: defaultdict[str, list[str | tuple[str, ...] | None]] = defaultdict(list)
                 for change in changes.get(photo.id, ()):
                     ever[change.kind] += (change.old, change.new)
@@ -189,7 +197,7 @@ class Exchange:
                     photo,
                     SidecarContent(
                         None if written is None else written.text,
-                        None if written is None else ("user" if by_user else "model"),
+                        None if written is None else cast(CaptionAuthor, written.source),
                         None if written is None else written.model,
                         None if written is None else written.created_at,
                         photo.tags,

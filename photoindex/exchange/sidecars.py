@@ -4,7 +4,7 @@ Rules of writing, each with a test:
 
 - A description that another program wrote, or changed after photoindex wrote it, stays. So does one that photoindex
   wrote for a user, unless the catalogue knows it as an earlier caption of the photo: in a new library, sidecars count.
-- A model's caption that photoindex wrote is replaced by the current one.
+- A caption that photoindex wrote, and no person before it, is replaced by the current one.
 - Stars of the user replace those that stand there, unless another program changed them after photoindex wrote some.
   When the user takes theirs back, those from before come back.
 - Subjects are added. Only those are removed that photoindex added and the user has taken off since.
@@ -18,12 +18,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from photoindex.catalogue.editor import LONGEST_CAPTION, merged_tags
 from photoindex.catalogue.said import tag_key
 from photoindex.errors import ExchangeError
-from photoindex.exchange.xmp_document import MOST_BYTES, Mark, XmpDocument, level
+from photoindex.exchange.xmp_document import MOST_BYTES, CaptionAuthor, Mark, XmpDocument, level
 from photoindex.media.metadata.cleaning import each_once, one_line
 from photoindex.media.metadata.sidecars import Folder, folded
 from photoindex.system.atomic import replace_file
@@ -43,7 +43,7 @@ class SidecarContent:
     """
 
     caption: str | None
-    source: Literal["user", "model"] | None
+    source: CaptionAuthor | None
     model: str | None
     captioned_at: datetime | None
     tags: tuple[str, ...]
@@ -261,13 +261,13 @@ def _favourite_to_write(content: SidecarContent, mark: Mark) -> bool | None:
 
 def _caption_to_write(document: XmpDocument, content: SidecarContent) -> tuple[str | None, str | None]:
     """Return the new description (``""``: none; ``None``: unchanged) and another author's that stays."""
-    present, mark = document.caption, document.mark
+    present = document.caption
     if present is None:
         return content.caption, None
     if content.caption is not None and level(present) == level(content.caption):
         was_machine = document.caption_is_machine_made
         return (content.caption if was_machine and content.source == "user" else None), None
-    if document.caption_is_ours and mark.source == "model":
+    if document.caption_is_machine_made:
         return content.caption, None
     if document.caption_is_ours and level(present) in content.known:
         return content.caption or "", None

@@ -21,12 +21,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lxml import etree
 
 from photoindex.errors import ExchangeError
 from photoindex.media.metadata.packet import NOT_IN_XML
+from photoindex.types.hit import MACHINES
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
@@ -49,13 +50,16 @@ _EMPTY = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>"""
 
 
+CaptionAuthor = Literal["user", "text", "model"]  # "text": made of what was read in the photo
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What photoindex wrote into a sidecar: the caption with its author and time, the tags, the stars with those that
     stood there before, whether the photo is a favourite, and the time of writing."""
 
     caption: str | None = None
-    source: Literal["user", "model"] | None = None
+    source: CaptionAuthor | None = None
     model: str | None = None
     captioned_at: datetime | None = None
     tags: tuple[str, ...] = ()
@@ -145,7 +149,7 @@ class XmpDocument:
         tags = tuple(level(text) for _, text in self._texts(f"{{{OURS}}}tags") if text.strip())
         return Mark(
             self._simple("caption"),
-            source if source in ("user", "model") else None,  # type: ignore[arg-type]
+            source if source in get_args(CaptionAuthor) else None,  # type: ignore[arg-type]
             self._simple("captionModel"),
             _time(self._simple("captionedAt")),
             tags,
@@ -163,8 +167,8 @@ class XmpDocument:
 
     @property
     def caption_is_machine_made(self) -> bool:
-        """Whether the description is a model's caption, written by photoindex."""
-        return self.caption_is_ours and self.mark.source == "model"
+        """Whether the description is a caption that no person wrote, by a model or made of text, and by photoindex."""
+        return self.caption_is_ours and self.mark.source in MACHINES
 
     def _nodes(self) -> list[Any]:
         return [child for child in self._rdf if isinstance(child.tag, str)]

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from photoindex.catalogue import batches, jobs, raw_pairs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
@@ -14,18 +16,24 @@ from photoindex.indexing.throttle import Throttle
 
 
 class Claimer:
-    """Takes jobs from the queue for one process and gives back those that are not done."""
+    """Takes jobs from the queue for one process and gives back those that are not done.
+
+    With ``text`` they are those of reading text, which any model's process may do, else those of captions. ``refill``
+    is called, in the transaction that claims, when nothing is due; it returns whether it queued something.
+    """
 
     def __init__(
         self,
         database: Database,
-        model_setting: str,
+        model_setting: str | None,
         throttle: Throttle,
         now: Callable[[], datetime],
         *,
         lease: timedelta = jobs.LEASE,
         most: int = jobs.CLAIM,
         reachable: Callable[[], set[int] | None] = lambda: None,
+        text: bool = False,
+        refill: Callable[[Connection], bool] = lambda _: False,
     ) -> None:
         self._database = database
         self._model_setting = model_setting
@@ -34,6 +42,8 @@ class Claimer:
         self._lease = lease
         self._most = most
         self._reachable = reachable
+        self._is_text = text
+        self._refill = refill
         self._owner = jobs.owner_name()
         self._renewed_at = time.monotonic()
         self._owed: set[Job] = set()  # to be given back to the queue, which could not take them
@@ -47,16 +57,24 @@ class Claimer:
 
     def claim(self, claimed: ClaimedJobs) -> list[Job]:
         """Claim due jobs and add them; return them."""
-        most = self._most // 2 if claimed else self._throttle.batch_size(self._most)
-        now, roots = self._now(), self._reachable()
-        with self._database.write(exclusive=False) as connection:
-            batches.close(connection)
-            new = jobs.claim(
-                connection, self._owner, most, now, self._model_setting, untried=len(claimed) > 0, lease=self._lease,
-                roots=roots,
-            )  # fmt: skip
+        new = self.take(self._most // 2 if claimed else None, untried=len(claimed) > 0)
         claimed.add(new)
         return new
+
+    def take(self, most: int | None = None, *, untried: bool = False) -> list[Job]:
+        """Claim due jobs, at most as many as are claimed at once or ``most``; see :func:`.jobs.claim`."""
+        most = self._throttle.batch_size(self._most) if most is None else most
+        now, roots = self._now(), self._reachable()
+        # Two processes must not queue the same photos at once.
+        with self._database.write(exclusive=self._is_text) as connection:
+            batches.close(connection)
+            while True:
+                new = jobs.claim(
+                    connection, self._owner, most, now, self._model_setting, untried=untried, lease=self._lease,
+                    roots=roots, text=self._is_text,
+                )  # fmt: skip
+                if new or untried or not self._refill(connection):
+                    return new
 
     def begin(self, begun: Sequence[Job]) -> set[int]:
         """Count a try of these jobs; return the ids of files that may be of one shot with another file.
@@ -68,13 +86,13 @@ class Claimer:
             jobs.begin(connection, begun)
             return raw_pairs.in_company(connection, [job.file_id for job in begun])
 
-    def renew_when_due(self, claimed: ClaimedJobs) -> None:
-        """Extend the leases once in a while."""
+    def renew_when_due(self, claimed: Iterable[Job]) -> None:
+        """Extend the leases of these jobs once in a while."""
         if time.monotonic() - self._renewed_at > self._lease.total_seconds() / 10:
             self._renewed_at = time.monotonic()
             now = self._now()
             with self._database.write(exclusive=False) as connection:
-                jobs.renew(connection, claimed.jobs, now, self._lease)
+                jobs.renew(connection, claimed, now, self._lease)
 
     def take_back_dead(self) -> None:
         """Queue the jobs of dead processes and release the raw files whose JPEGs failed."""
@@ -83,12 +101,13 @@ class Claimer:
             jobs.take_back_dead(connection, self._now())
             raw_pairs.release_failed(connection)
 
-    def give_back(self, unfinished: Iterable[Job]) -> None:
-        """Release jobs that were not done. When the catalogue refuses that as well, the next call begins with them."""
+    def give_back(self, unfinished: Iterable[Job], wait: timedelta = timedelta(0)) -> None:
+        """Release jobs that were not done, to be tried again after a while. When the catalogue refuses that as well,
+        the next call begins with them."""
         self._owed.update(unfinished)
         if self._owed:
             with self._database.write() as connection:
-                jobs.release(connection, list(self._owed), self._now())
+                jobs.release(connection, list(self._owed), jobs.later(self._now(), wait))
                 batches.close(connection)  # those of cancelled batches are not to be done after all
             self._owed.clear()
 
@@ -108,4 +127,4 @@ class Claimer:
     def next_due(self) -> datetime | None:
         """Return when the next job that this process may do can be claimed; ``None`` when there is none."""
         with self._database.read() as connection:
-            return jobs.next_due(connection, self._model_setting)
+            return jobs.next_due(connection, self._model_setting, text=self._is_text)

@@ -103,7 +103,7 @@ class Pipeline:
         self._intake = Intake(database, lambda: self.captioner.info.identity)
         self._refresher = Refresher(database, settings, self._gazetteer)
         self._text = TextReading(
-            database, settings, self._throttle, lambda: self._now(), lambda line: self.notice(line)
+            database, settings, self._throttle, lambda: self._now(), lambda line: self.notice(line), reachable
         )
         self._problems = 0  # of metadata, in this run
         self._announced = False  # that metadata is read again
@@ -183,7 +183,8 @@ class Pipeline:
 
     def next_due(self) -> datetime | None:
         """Return when the next job that this pipeline may do can be claimed; ``None`` when there is none."""
-        return self._claimer.next_due()
+        due = self._claimer.next_due(), self._text.next_due()
+        return min((each for each in due if each is not None), default=None)
 
     def sync_full_text(self) -> int:
         """Bring the full-text index up to date with the catalogue; return how many photos were written."""
@@ -218,7 +219,7 @@ class Pipeline:
                         self._caption(run, stop)
                         halted = self._claimer.is_halted(run.claimed)
                     report(path)
-                    self._claimer.renew_when_due(run.claimed)
+                    self._claimer.renew_when_due(run.claimed.jobs)
             if run.batch:
                 self._caption(run, stop)
                 report()
@@ -303,7 +304,7 @@ class Pipeline:
                     raise
                 if stop.is_set():  # what is left is given back to the queue
                     break
-            self._claimer.renew_when_due(run.claimed)
+            self._claimer.renew_when_due(run.claimed.jobs)
         self._index.sync_when_due()
 
     def _fail_part(self, run: _Run, part: Sequence[Result], error: CaptionerCrashed) -> None:
@@ -399,7 +400,8 @@ class Pipeline:
         return due and not stop.is_set()
 
     def _is_due(self) -> bool:
-        due = self.next_due()
+        """Return whether there is something to caption."""
+        due = self._claimer.next_due()
         return due is not None and due <= self._now()
 
     def _note_problems(self, problems: Sequence[str]) -> None:

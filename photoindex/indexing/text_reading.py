@@ -11,7 +11,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,17 +26,21 @@ from photoindex.catalogue.jobs import Job
 from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
 from photoindex.errors import PhotoError, TextReaderUnavailable
+from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
+from photoindex.indexing.text_gate import TextSieve
 from photoindex.indexing.throttle import Throttle
 from photoindex.media.decode import Decoder
 from photoindex.media.text.caption import caption_of
 from photoindex.media.text.read import ROOM, read_text, read_text_closely
 from photoindex.media.text.reader_version import INSTALL, TEXT_READER, is_installed
-from photoindex.types import DecodedPhoto, PhotoText, Progress, Tally
+from photoindex.system.file_state import sha256_of
+from photoindex.types import DecodedPhoto, FileStat, PhotoText, Progress, Tally
 
 BATCH = 16  # photos of one transaction
 LOOKED_UP = 1000  # photos that are looked up at once
-LATER = timedelta(minutes=1)  # until a photo whose file is away or changes is tried again
+# Until a photo whose file is away or changes is tried again; sooner where the catalogue learns that it was moved.
+LATER = timedelta(minutes=1)
 
 
 class TextReading:
@@ -47,18 +53,24 @@ class TextReading:
         throttle: Throttle,
         now: Callable[[], datetime],
         notice: Callable[[str], None],
+        reachable: Callable[[], set[int] | None] = lambda: None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._throttle = throttle
         self._now = now
         self._notice = notice
-        self._owner = jobs.owner_name()
+        self._reachable = reachable
+        self._claimer = Claimer(
+            database, None, throttle, now, lease=timedelta(seconds=settings.lease_seconds), most=BATCH,
+            reachable=reachable, text=True, refill=self._queue_more,
+        )  # fmt: skip
         self._closely = settings.read_text == "always"
         self._unusable = settings.read_text == "never"
         self._decoder: Decoder | None = None
+        self._sieve = TextSieve(settings, notice)
         self._waiting: Iterator[int] = iter(())  # files of photos to be looked at
-        self._renewed_at = time.monotonic()
+        self._sifted = 0  # photos that needed no look, and are not counted in a tally yet
 
     @property
     def at_rest(self) -> bool:
@@ -86,9 +98,11 @@ class TextReading:
         if not self._can_read():
             return
         self._waiting = iter(())
-        done, total = tally.text_read + tally.text_failed, 0
-        while not stop.is_set() and (claimed := self._claim()):
+        total = 0
+        while not stop.is_set() and (claimed := self._claimer.take()):
+            self._count_sifted(tally)
             if not total:
+                done = tally.text_read + tally.text_failed
                 total = done + len(claimed) + self._count_waiting()
             try:
                 self._read(claimed, tally, stop)
@@ -103,6 +117,10 @@ class TextReading:
                 progress(Progress("reading text", done, max(total, done)))
             if give_way():
                 break
+        self._count_sifted(tally)
+
+    def _count_sifted(self, tally: Tally) -> None:
+        tally.text_read, self._sifted = tally.text_read + self._sifted, 0
 
     def _can_read(self) -> bool:
         if not self._unusable and not is_installed():
@@ -115,28 +133,35 @@ class TextReading:
         with self._database.read() as connection:
             return text.counts(connection, TEXT_READER, closely=self._closely).waiting
 
-    def _claim(self) -> list[Job]:
-        """Claim what waits, or else the next photos that nobody looked at."""
-        with self._database.write() as connection:
-            batches.close(connection)
-            claimed = jobs.claim(connection, self._owner, BATCH, self._now(), text=True)
-            while not claimed:
-                new = self._unread(connection)
-                if not new:
-                    break
-                text.queue(connection, new, self._now())
-                claimed = jobs.claim(connection, self._owner, BATCH, self._now(), text=True)
-        return claimed
+    def next_due(self) -> datetime | None:
+        """Return when the next job that waits can be claimed; ``None`` when there is none, or nothing is read."""
+        return None if self._unusable or not is_installed() else self._claimer.next_due()
 
-    def _unread(self, connection: Connection) -> list[int]:
-        """Return files of the next photos that nobody looked at; of a list that was made for many of them at once."""
-        some = list(islice(self._waiting, BATCH))
-        if some:
-            # Another process may have read some of them since.
-            return text.unread_files(connection, TEXT_READER, None, closely=self._closely, among=some)
-        files = text.unread_files(connection, TEXT_READER, LOOKED_UP, closely=self._closely)
-        self._waiting = iter(files)
-        return list(islice(self._waiting, BATCH))
+    def _queue_more(self, connection: Connection) -> bool:
+        """Queue the next photos that nobody looked at; return whether there are any."""
+        new = self._next_unread(connection)
+        text.queue(connection, new, self._now())
+        return bool(new)
+
+    def _next_unread(self, connection: Connection) -> list[int]:
+        """Return files of the next photos that are to be looked at; of a list that was made for many of them at once.
+        Those of the list that need no look are done."""
+        unread = partial(text.unread_files, connection, TEXT_READER, closely=self._closely, roots=self._reachable())
+        while some := list(islice(self._waiting, BATCH)):
+            if left := unread(None, among=some):  # another process may have read some of them since
+                return left
+        while files := unread(LOOKED_UP):
+            without = {} if self._closely else self._sieve.without_text(connection, files)
+            self._store_without_text(connection, list(without.values()))
+            self._waiting = iter([number for number in files if number not in without])
+            if some := list(islice(self._waiting, BATCH)):
+                return some
+        return []
+
+    def _store_without_text(self, connection: Connection, photo_ids: Sequence[int]) -> None:
+        text.save(connection, dict.fromkeys(photo_ids, PhotoText(closely=False)), TEXT_READER)
+        text.save_captions(connection, dict.fromkeys(photo_ids))
+        self._sifted += len(photo_ids)
 
     def _read(self, claimed: Sequence[Job], tally: Tally, stop: threading.Event) -> None:
         started, left = time.monotonic(), set(claimed)
@@ -144,39 +169,37 @@ class TextReading:
             ready = self._ready(claimed, left)
             read: dict[Job, PhotoText] = {}
             for path, answer in self._reader().decode(list(ready)):
-                job = ready[path]
-                if self._has_changed(job):
+                job, stat = ready[path]
+                if read_stat(path) != stat:  # it changed or went meanwhile; the answer may be wrong
                     continue
                 if isinstance(answer, DecodedPhoto) and answer.text is not None:
                     read[job] = answer.text
                 elif isinstance(answer, PhotoError):
                     self._fail(job, answer, tally)
                     left.discard(job)
-                self._renew_when_due(left)
+                self._claimer.renew_when_due(left)
                 if stop.wait(self._throttle.reserve()) or stop.is_set():
                     break
             self._store(read, time.monotonic() - started, tally)
             left -= read.keys()
         finally:
-            self._release(left, LATER if not stop.is_set() else timedelta(0))
+            if left:
+                self._claimer.give_back(left, LATER if not stop.is_set() else timedelta(0))
 
-    def _ready(self, claimed: Sequence[Job], left: set[Job]) -> dict[Path, Job]:
-        """Count a try of each job whose file is as it was when its content was read; return them by path. Those whose
-        files hold no photo any more are done."""
-        there = [job for job in claimed if not self._has_changed(job)]
+    def _ready(self, claimed: Sequence[Job], left: set[Job]) -> dict[Path, tuple[Job, FileStat]]:
+        """Count a try of each job whose file holds the content that it held; return them by path, with the state of the
+        file. Those whose files hold no photo any more are done."""
+        with self._database.read() as connection:
+            contents = text.contents_of_files(connection, [job.file_id for job in claimed])
+        stats = {job: _state(job, contents[job.file_id]) for job in claimed if job.file_id in contents}
+        there = {job.path: (job, stat) for job, stat in stats.items() if stat is not None}
+        gone = [job for job in claimed if job not in stats]
         with self._database.write() as connection:
-            known = text.photos_of_files(connection, [job.file_id for job in claimed])
-            gone = [job for job in claimed if job.file_id not in known]
             jobs.finish(connection, gone)
-            there = [job for job in there if job.file_id in known]
-            jobs.begin(connection, there)
+            jobs.begin(connection, [job for job, _ in there.values()])
             batches.close(connection)
         left.difference_update(gone)
-        return {job.path: job for job in there}
-
-    def _has_changed(self, job: Job) -> bool:
-        found = read_stat(job.path)
-        return found is None or not job.stat.is_unchanged(found)
+        return there
 
     def _reader(self) -> Decoder:
         if self._decoder is None:
@@ -209,17 +232,19 @@ class TextReading:
         tally.text_failed += 1
         tally.errors.append((job.path, error))
 
-    def _renew_when_due(self, left: set[Job]) -> None:
-        if time.monotonic() - self._renewed_at > jobs.LEASE.total_seconds() / 10:
-            self._renewed_at = time.monotonic()
-            with self._database.write() as connection:
-                jobs.renew(connection, left, self._now())
 
-    def _release(self, left: set[Job], wait: timedelta) -> None:
-        if left:
-            with self._database.write() as connection:
-                jobs.release(connection, list(left), self._now() + wait)
-                batches.close(connection)
+def _state(job: Job, content_hash: str) -> FileStat | None:
+    """Return the state of a job's file; ``None`` when it is gone or may hold another content. A file whose time of
+    change alone is another, as after a rename, is read to see."""
+    found = read_stat(job.path)
+    if found is None or job.stat.is_unchanged(found):
+        return found
+    if replace(found, ctime_ns=job.stat.ctime_ns) != job.stat:
+        return None
+    try:
+        return found if sha256_of(job.path) == content_hash else None
+    except OSError:
+        return None
 
 
 def _captions(connection: Connection, texts: dict[int, PhotoText]) -> dict[int, str | None]:

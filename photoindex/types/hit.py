@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from photoindex.types.looks import facts_shown
 from photoindex.types.text import TextLine
 
 # ``text``: words that were read in the photo, which they fill.
 CaptionSource = Literal["user", "sidecar", "text", "model"]
+MACHINES: Final = frozenset({"text", "model"})  # sources of captions that no person wrote
 TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "folder", "mtime"]
 SortKey = Literal["score", "taken", "name", "rating", "added", "confidence"]
 

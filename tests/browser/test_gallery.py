@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from photoindex.catalogue import text
 from photoindex.library.gallery import Edit
+from photoindex.media.text.reader_version import TEXT_READER
+from photoindex.types import PhotoText, TextLine
 from tests.browser.conftest import PHONE, PHOTOS, Looker, Shown, many
 from tests.drawn import draw_album
 
@@ -80,6 +83,34 @@ def test_the_timeline_shows_all_photos_in_few_elements(look: Looker) -> None:
             break
         page.mouse.wheel(0, 600)
     assert len(seen) >= PHOTOS
+
+
+@pytest.mark.parametrize("look", [{}, LOOKS["phone"]], ids=["desktop", "phone"], indirect=True)
+def test_the_line_that_was_found_is_marked_where_it_is(look: Looker, drawn: Shown) -> None:
+    box = (2000, 1000, 6000, 1000, 6000, 2000, 2000, 2000)
+    lines = TextLine("Mind the gap", 0.9, box), TextLine("Way out", 0.9, (0, 8000, 900, 8000, 900, 9000, 0, 9000), 1)
+    with drawn.library.database.write() as connection:
+        text.save(connection, {7: PhotoText(lines)}, TEXT_READER)
+    page = look.open("/photo/7?q=gap")
+    look.until("document.getElementById('picture').naturalWidth > 0")
+    shares = """() => {
+      const around = document.getElementById("picture").getBoundingClientRect();
+      return [...document.querySelectorAll("#found polygon")].map(mark => {
+        const box = mark.getBoundingClientRect();
+        return [(box.left - around.left) / around.width, (box.top - around.top) / around.height,
+                (box.right - around.left) / around.width, (box.bottom - around.top) / around.height];
+      });
+    }"""
+    look.until("document.getElementById('found').style.width !== ''")
+    [mark] = page.evaluate(shares)
+    assert mark == pytest.approx([0.2, 0.1, 0.6, 0.2], abs=0.01)
+    assert page.locator(".lines li").all_inner_texts() == ["Mind the gap", "Way out"]
+    assert page.locator(".lines mark").all_inner_texts() == ["Mind the gap"]
+    assert faults(page) == []
+    page.set_viewport_size({"width": 700, "height": 900})  # and it stays there when the picture is shown otherwise
+    look.until("document.getElementById('picture').offsetWidth + 'px' === document.getElementById('found').style.width")
+    assert page.evaluate(shares)[0] == pytest.approx(mark, abs=0.01)
+    assert look.open("/photo/7?q=giraffes").locator("#found").count() == 0
 
 
 def test_a_year_is_jumped_to(look: Looker) -> None:

@@ -23,6 +23,7 @@ SHARED = {
     "evaluate captions",
     "evaluate search",
     "evaluate confidence",
+    "evaluate text-gate",
     "reindex",
     "config show",
 }  # described in words, tested where they are

@@ -13,6 +13,7 @@ from photoindex.catalogue import text
 from photoindex.config import Settings
 from photoindex.errors import ExchangeError
 from photoindex.exchange.records import from_line
+from photoindex.exchange.xmp_document import XmpDocument
 from photoindex.library import Library
 from photoindex.media.text.reader_version import TEXT_READER
 from photoindex.types import PhotoText, TextLine
@@ -56,6 +57,23 @@ def test_text_comes_with_its_caption_and_is_found(tmp_path: Path, album: Path, l
         again = library.exchange().read_lines(io.BytesIO(lines))
         assert again.changed == 0
         assert json.loads(exported(library).splitlines()[-1])["text"] == json.loads(lines.splitlines()[-1])["text"]
+
+
+def test_a_caption_of_text_goes_into_a_sidecar_with_its_source(tmp_path: Path, album: Path, lines: bytes) -> None:
+    with indexed(tmp_path / "two", album) as library:
+        library.exchange().read_lines(io.BytesIO(lines))
+        ids, sidecar = library.exchange().photos_below(()), album / "a.jpg.xmp"
+        library.exchange().write_sidecars(ids)
+        assert not sidecar.exists()  # nobody said so
+        library.exchange().write_sidecars(ids, machine=True)
+        document = XmpDocument.parse(sidecar.read_bytes(), sidecar)
+        assert (document.caption, document.mark.source) == ('a sign that says "Mind the gap"', "text")
+        assert document.caption_is_machine_made
+    with indexed(tmp_path / "three", album) as library:  # it is no word of a person there
+        [hit] = library.search("red")
+        assert (hit.caption, hit.caption_source) == ("a red square", "model")
+        library.exchange().write_sidecars(library.exchange().photos_below(()), machine=True)
+        assert XmpDocument.parse(sidecar.read_bytes(), sidecar).mark.source == "model"
 
 
 @pytest.mark.parametrize(

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from photoindex.captioner.text_gate import GATE_FILE, TextGate, save_gate
+from photoindex.catalogue import files
+from photoindex.catalogue.database import Database
 from photoindex.errors import TextReaderUnavailable
 from photoindex.indexing import text_reading
 from photoindex.library import Library
 from photoindex.media.text import reader_version
-from photoindex.types import Progress
+from photoindex.types import DecodedPhoto, PhotoFacts, PhotoText, Progress, TextLine
 from tests.conftest import OpenLibrary
-from tests.support import make_photo
+from tests.support import FakeCaptioner, make_photo
 
 pytest.importorskip("rapidocr")
 
 
-def sign(path: Path, words: str, *, height: int = 40, size: tuple[int, int] = (800, 500)) -> Path:
-    """Write a photo of a grey wall with words on it."""
-    picture = Image.new("RGB", size, (150, 155, 150))
+def sign(
+    path: Path,
+    words: str,
+    *,
+    height: int = 40,
+    size: tuple[int, int] = (800, 500),
+    wall: tuple[int, int, int] = (150, 155, 150),
+) -> Path:
+    """Write a photo of a wall with words on it."""
+    picture = Image.new("RGB", size, wall)
     for number, line in enumerate(words.split("\n")):
         ImageDraw.Draw(picture).text(
             (60, 80 + number * height * 1.4), line, (15, 15, 25), ImageFont.load_default(height)
@@ -149,3 +161,93 @@ def test_a_run_that_is_stopped_goes_on_later(reading: Library, album: Path) -> N
     reading.index(album)
     assert reading.status().text.with_text == 3
     assert len(reading.search("text:closed")) == 3
+
+
+RED, BLUE = (220, 40, 40), (40, 40, 220)
+
+
+@pytest.fixture
+def model(tmp_path: Path, captioner: FakeCaptioner) -> Path:
+    """The folder of a model whose gate lets photos pass that its terms call warm."""
+    assert captioner.terms is not None
+    weights = np.array([{"warm": 4.0, "cold": -4.0}.get(word, 0.0) for word in captioner.terms.words], np.float32)
+    save_gate(TextGate(captioner.identity, weights, 0.0, 0.0), tmp_path)
+    return tmp_path
+
+
+def test_photos_whose_terms_speak_against_text_are_not_looked_at(
+    open_library: OpenLibrary, album: Path, model: Path
+) -> None:
+    warm = sign(album / "a.jpg", "Mind the gap", wall=RED)
+    cold = sign(album / "b.jpg", "Mind the step", wall=BLUE)
+    library = open_library(read_text="auto", model=str(model))
+    library.index(album)
+    assert [hit.path for hit in library.search("text:mind")] == [warm]
+    assert (library.status().text.read, library.status().text.waiting) == (2, 0)
+    shown = library.show(cold)
+    assert shown is not None
+    assert shown.text_read == "glanced"
+    library = open_library(read_text="always", model=str(model))
+    library.index(album)
+    assert texts(library, cold) == ["Mind the step"]
+
+
+def test_terms_of_another_model_keep_no_photo_from_being_looked_at(
+    open_library: OpenLibrary, album: Path, model: Path
+) -> None:
+    cold = sign(album / "b.jpg", "Mind the step", wall=BLUE)
+    library = open_library(FakeCaptioner("fake-2"), read_text="auto", model=str(model))
+    library.index(album)
+    assert texts(library, cold) == ["Mind the step"]
+
+
+def test_a_damaged_gate_is_said_and_every_photo_is_looked_at(
+    open_library: OpenLibrary, album: Path, model: Path
+) -> None:
+    (model / GATE_FILE).write_bytes((model / GATE_FILE).read_bytes()[:40])
+    cold = sign(album / "b.jpg", "Mind the step", wall=BLUE)
+    said: list[str] = []
+    library = open_library(read_text="auto", model=str(model))
+    library.index(album, notice=said.append)
+    assert texts(library, cold) == ["Mind the step"]
+    assert [line for line in said if GATE_FILE in line and "damaged" in line]
+
+
+def moving(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    """Read a photo that is given another name meanwhile, once."""
+    if path.name == "a.jpg":
+        path.rename(path.with_name("moved.jpg"))
+    text = PhotoText((TextLine("Mind the gap", 0.9, (0,) * 8),))
+    return DecodedPhoto(PhotoFacts("", 0, 0), np.zeros((size, size, 3), np.uint8), text=text)
+
+
+def test_a_photo_that_moves_while_it_is_read_is_read_as_soon_as_the_move_is_known(
+    reading: Library, album: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sign(album / "a.jpg", "Mind the gap")
+    monkeypatch.setattr(text_reading, "read_text", moving)
+    reading.index(album)
+    assert reading.status().text.waiting == 1
+    with database.write() as connection:
+        files.move(connection, path, album / "moved.jpg")
+    reading.work_off()
+    assert texts(reading, album / "moved.jpg") == ["Mind the gap"]
+
+
+def noting_lease(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
+    """Say how many seconds the lease of the job at work has at most, instead of what is in the photo."""
+    with sqlite3.connect(path.parents[1] / "data" / "catalogue.sqlite3") as connection:
+        [[seconds]] = connection.execute("select (julianday(lease_until) - julianday('now')) * 86400 from job")
+    text = PhotoText((TextLine(str(round(seconds)), 0.9, (0,) * 8),))
+    return DecodedPhoto(PhotoFacts("", 0, 0), np.zeros((size, size, 3), np.uint8), text=text)
+
+
+def test_a_job_is_leased_for_as_long_as_the_setting_says(
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sign(album / "a.jpg", "Mind the gap")
+    monkeypatch.setattr(text_reading, "read_text", noting_lease)
+    library = open_library(read_text="auto", lease_seconds=5000.0)
+    library.index(album)
+    [seconds] = texts(library, path)
+    assert 4000 < int(seconds) <= 5000

@@ -16,6 +16,7 @@ from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.exif import camera_name
 from photoindex.media.metadata.fields import Fields
 from photoindex.media.metadata.packet import XmpError, parse_packet
+from photoindex.types.hit import MACHINES
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -116,10 +117,10 @@ def _fields(properties: _Properties) -> Fields:
 
 
 def _caption(properties: _Properties) -> str | None:
-    """The description, unless it is a model's that photoindex wrote there: that is nobody's word."""
+    """The description, unless it is a machine's that photoindex wrote there: that is nobody's word."""
     text = properties.text(f"{_DC}description", limit=LONGEST_CAPTION)
-    by_model = properties.text(f"{_PHOTOINDEX}captionSource") == "model"
-    return None if by_model and text == properties.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
+    by_machine = properties.text(f"{_PHOTOINDEX}captionSource") in MACHINES
+    return None if by_machine and text == properties.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
 
 
 def _moment(properties: _Properties, name: str, subseconds: str = "", offset: str = "") -> Moment | None:

@@ -47,9 +47,13 @@ def _answer(text: PhotoText, size: int) -> DecodedPhoto:
     return DecodedPhoto(PhotoFacts("", 0, 0), np.zeros((size, size, 3), np.uint8), text=text)
 
 
+def shows_text(path: Path, max_pixels: int) -> bool:
+    """Return whether a glance at the photo in ``path`` finds a sign of text. Raises as :func:`read_text` does."""
+    return engine().has_text(picture_of(path, GLANCE_SIDE, max_pixels))
+
+
 def _glance_and_read(path: Path, max_pixels: int) -> PhotoText:
-    small = picture_of(path, GLANCE_SIDE, max_pixels)
-    if not engine().has_text(small):
+    if not shows_text(path, max_pixels):
         return PhotoText(closely=False)
     return _read(picture_of(path, LONGEST_SIDE, max_pixels))
 

@@ -143,8 +143,8 @@ class Exchange:
         problem: Problem = lambda _: None,
         progress: Report = lambda _: None,
     ) -> SidecarReport:
-        """Write the user's captions, tags, stars and favourites, with ``machine`` also captions by models and of text in
-        the photos, into sidecars of these photos.
+        """Write the user's captions, tags, stars and favourites into sidecars of these photos, with ``machine`` also
+        captions by models and of text in the photos.
 
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.

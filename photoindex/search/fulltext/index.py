@@ -40,13 +40,17 @@ from photoindex.search.terms.matrix import TermSource, stand_ins_of, terms_of
 from photoindex.types.hit import Match
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from photoindex.search.fulltext.document import Document
+    from photoindex.search.ranking.matcher import Answer
 
 SCHEMA_VERSION: Final = 8  # raise it when the fields change: every index is then rebuilt
 
 _PROGRESS_EVERY: Final = 500  # documents
 _OPEN_ATTEMPTS: Final = 20
 _OPEN_PAUSE: Final = 0.01  # seconds
+_BLOCK: Final = 256  # documents
 _MOST_COMPLETIONS: Final = 2000  # words that are weighed for a completion
 
 _Answer = TypeVar("_Answer")
@@ -356,7 +360,7 @@ def check_limit(limit: int | None) -> None:
 
 def _answer(matcher: Matcher, documents: Documents, parsed: ParsedQuery, limit: int | None) -> list[Match]:
     answer = find_visible(matcher, parsed.root)
-    ids = np.flatnonzero(answer.mask)
+    ids = _candidates(answer, limit)
     worth = answer.scores[ids]
     if limit is not None and 0 < limit < ids.size:  # sorting all would take longer than the rest of the search
         worthy = worth >= np.partition(worth, ids.size - limit)[ids.size - limit]
@@ -364,3 +368,15 @@ def _answer(matcher: Matcher, documents: Documents, parsed: ParsedQuery, limit: 
     best = ids[np.argsort(-worth, kind="stable")[:limit]]
     photos, scores = documents.photo_ids[best].tolist(), answer.scores[best].tolist()
     return [Match(*each) for each in zip(photos, scores, reasons(matcher.grounds, best, matcher.word_of), strict=True)]
+
+
+def _candidates(answer: Answer, limit: int | None) -> NDArray[np.intp]:
+    """Return the documents that are found, ascending; where it is quick to tell, those alone that may be among the
+    first ``limit``: the best of every block of documents are as many hits, so none below the worst of those is."""
+    blocks = len(answer.scores) // _BLOCK
+    if limit is not None and 0 < limit <= blocks:
+        best = answer.scores[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
+        least = np.partition(best, blocks - limit)[blocks - limit]
+        if least > 0:  # what is not found has the score 0
+            return np.flatnonzero(answer.scores >= least)
+    return np.flatnonzero(answer.mask)

@@ -98,7 +98,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         album = Path(temporary, "Pictures")
         known = draw_album(album, DRAWN)
-        settings = Settings(Path(temporary, "data"), settle_seconds=0.0, backup_days=0.0)
+        settings = Settings(Path(temporary, "data"), settle_seconds=0.0, backup_days=0.0, read_text="never")
         with Library(settings, lambda _: DrawnPhotosCaptioner(known)) as library:
             library.index(album)
             gallery = Gallery(library)

@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         album, data = Path(temporary, "Pictures"), Path(temporary, "data")
         known = draw_album(album, PHOTOS)
-        settings = Settings(data, settle_seconds=0.0, backup_days=0.0)
+        settings = Settings(data, settle_seconds=0.0, backup_days=0.0, read_text="never")
         with Library(settings, lambda _: DrawnPhotosCaptioner(known)) as library:
             library.index(album)
             gallery = Gallery(library)

@@ -60,7 +60,7 @@ def drawn(warm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show
     album = folder / "Pictures"
     known = draw_album(album, PHOTOS)
     (album / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + b"x" * 100)
-    settings = Settings(folder / "data", settle_seconds=0.0, backup_days=0.0, unload_seconds=3600)
+    settings = Settings(folder / "data", settle_seconds=0.0, backup_days=0.0, unload_seconds=3600, read_text="never")
     stop, ready = threading.Event(), threading.Event()
     with ExitStack() as stack:
         library = stack.enter_context(Library(settings))

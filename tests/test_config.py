@@ -73,6 +73,8 @@ def test_a_comment_within_a_text_of_several_lines_is_left_alone() -> None:
         ("hidden_files = 'perhaps'", "hidden_files in {file} is 'perhaps'; it must be true or false"),
         ("beam_width = 99", "beam_width is 99 ({file}); choose 1 to 20"),
         ("device = 'cudas'", "device is 'cudas' ({file}); choose auto, cpu, cuda, mps; did you mean cuda?"),
+        ("mounts = 3", "mounts in {file} is 3; it must be names with absolute paths"),
+        ("mounts = {a = 'b'}", "mounts in {file}: 'b' is no absolute path for the name 'a'"),
         ("max_pixels = 0", "max_pixels is 0 ({file}); it must be above zero"),
         ("[captioner]\nbeam_width = 3", "unknown setting captioner in {file}"),
     ],
@@ -107,6 +109,7 @@ def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -
         "engine": "torch",
         "hidden_files": "true",
         "model": "mine",
+        "mounts": "archive=/mnt/archive;/photos=/mnt/photos",
         "read_text": "always",
         "watch_mode": "polling",
         "suspend_share": "0.7",
@@ -137,3 +140,11 @@ def test_a_pipe_is_no_config_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "c.toml")
     with pytest.raises(ConfigError, match="cannot read the config file"):
         load_settings(tmp_path / "c.toml", {})
+
+
+def test_mounts_are_a_table_that_is_changed_like_other_settings(tmp_path: Path) -> None:
+    text = config_file.change(config_file.template(), "mounts", "archive=/mnt/a;/photos/new=/fast", FILE)
+    assert 'mounts = {archive = "/mnt/a", "/photos/new" = "/fast"}' in text
+    file = tmp_path / "c.toml"
+    file.write_text(config_file.change(text, "mounts", "archive=/mnt/b", FILE))
+    assert load_settings(file, {}).mounts == {"archive": "/mnt/b"}

@@ -48,6 +48,10 @@ class Mounts(Mapping[str, str]):
     def __repr__(self) -> str:
         return "{" + ", ".join(f"{name} = {folder!r}" for name, folder in self._named.items()) + "}"
 
+    def __str__(self) -> str:
+        """Return the names as :func:`mounts_in` reads them."""
+        return ";".join(f"{name}={folder}" for name, folder in self._named.items())
+
     def here(self, stored: bytes) -> bytes:
         """Return the path on this machine of what all machines know as ``stored``."""
         return _changed(stored, self._by_name)

@@ -59,6 +59,7 @@ def test_what_is_stored_under_a_name_comes_back(parts: list[bytes]) -> None:
 def test_text_says_names(text: str, named: dict[str, str]) -> None:
     assert mounts_in(text) == named
     assert hash(mounts_in(text)) == hash(Mounts(named))
+    assert mounts_in(str(Mounts(named))) == Mounts(named)
 
 
 @pytest.mark.parametrize(

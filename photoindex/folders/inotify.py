@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import warnings
 from collections.abc import Callable
 
 from watchdog.observers.api import EventEmitter
@@ -33,6 +34,14 @@ def report_overflow(emitter: EventEmitter | None, report: Callable[[], None]) ->
 
     setattr(group, "on_queue_overflow", recover_and_report)  # noqa: B010
     return True
+
+
+def hide_repeated_watches() -> None:
+    """Have the process print none of watchdog's warnings that a folder is watched a second time by the same callback.
+
+    It comes of folders that move while others are made, and does no harm; a warning lists all folders of the library.
+    """
+    warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
 
 
 def is_dead(emitter: EventEmitter | None) -> bool:

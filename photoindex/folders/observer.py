@@ -25,7 +25,7 @@ from watchdog.observers.polling import PollingObserver
 
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
-from photoindex.folders.inotify import explain, explain_missing, is_dead, report_overflow
+from photoindex.folders.inotify import explain, explain_missing, hide_repeated_watches, is_dead, report_overflow
 from photoindex.folders.mounts import file_system, mounted_below, read_mountinfo, sends_no_events
 from photoindex.folders.polling import PolledTree
 from photoindex.folders.walk import Survey, check_folder, survey
@@ -126,6 +126,7 @@ class FolderObserver:
         for root in self._roots:
             if root not in self._absent:
                 check_folder(root)
+        hide_repeated_watches()
         self._stopping.clear()
         self._notices.clear()
         self._reasons.clear()

@@ -103,7 +103,7 @@ class EventHandlers:
     def _folder_moved(self, event: FileEvent) -> None:
         assert event.destination is not None
         self._settler.move_below(event.path, event.destination)
-        self._missing.unrecorded.note_moved(event.path, event.destination)
+        self._missing.unrecorded.note_moved_below(event.path, event.destination)
         with self._database.write() as connection:
             self._moves += files.move(connection, event.path, event.destination)
         # What was in the folder and not known yet came along.

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from photoindex.catalogue import files
 from photoindex.catalogue.roots import list_roots
-from photoindex.system.paths import is_at_or_below, root_of
+from photoindex.system.paths import root_of
 
 
 class UnrecordedFiles:
@@ -36,11 +36,18 @@ class UnrecordedFiles:
             waiting.difference_update(recorded)
 
     def note_moved(self, source: Path, destination: Path) -> None:
-        """Follow the renaming of a file or folder. Takes time proportional to all that wait."""
+        """Follow the renaming of a file."""
         for waiting in (self._written, *self._by_root.values()):
-            moved = [path for path in waiting if is_at_or_below(path, source)]
-            waiting.difference_update(moved)
-            # Those may belong to another root now, or replace a file that is known.
+            if source in waiting:
+                waiting.remove(source)
+                # It may belong to another root now, or replace a file that is known.
+                self._written.add(destination)
+
+    def note_moved_below(self, source: Path, destination: Path) -> None:
+        """Follow the renaming of a folder. Takes time proportional to all that wait."""
+        for waiting in (self._written, *self._by_root.values()):
+            moved = _below(waiting, source)
+            waiting -= moved
             self._written.update(destination / path.relative_to(source) for path in moved)
 
     def sort(self, connection: Connection) -> None:
@@ -61,11 +68,10 @@ class UnrecordedFiles:
     def take(self, paths: Iterable[Path], folders: Iterable[Path] = ()) -> Counter[int]:
         """Drop these files and all below these folders; return how many of each root that were. Takes time proportional
         to all that wait only for folders."""
-        wanted = set(paths)
-        tops = tuple(os.path.join(folder, "") for folder in folders)  # compared as text, which is much faster
+        wanted, folders = set(paths), tuple(folders)
 
         def chosen(waiting: set[Path]) -> set[Path]:
-            return waiting & wanted | ({path for path in waiting if str(path).startswith(tops)} if tops else set())
+            return waiting & wanted | _below(waiting, *folders)
 
         self._written -= chosen(self._written)
         taken = Counter[int]()
@@ -74,3 +80,12 @@ class UnrecordedFiles:
             waiting.difference_update(gone)
             taken[root_id] = len(gone)
         return taken
+
+
+def _below(paths: Iterable[Path], *folders: Path) -> set[Path]:
+    """Return those of the paths that lie below any of the folders."""
+    if not folders:
+        return set()
+    # Compared as text: asking each path for its parents takes ten times as long.
+    tops = tuple(os.path.join(folder, "") for folder in folders)
+    return {path for path in paths if str(path).startswith(tops)}

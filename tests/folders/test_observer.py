@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import queue
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from photoindex.folders.ignore import IGNORE_FILE
 from photoindex.folders.observer import FolderObserver
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import FileEvent
+from tests.support import REPOSITORY
 
 QUICK = 0.05  # seconds between looks
 NEVER = 3600.0
@@ -511,6 +513,25 @@ class TestHealth:
         if held is None:
             pytest.skip("this kernel does not tell")
         assert held >= 4
+
+    @linux
+    @watchdog_7_1
+    def test_a_folder_that_is_watched_twice_prints_nothing(self, root: Path) -> None:
+        script = f"""
+from pathlib import Path
+from watchdog.observers.inotify_c import InotifyFD
+from photoindex.folders import FolderObserver, PhotoFilter
+observer = FolderObserver([Path({str(root)!r})], PhotoFilter(), print)
+observer.start()
+for _ in range(2):
+    InotifyFD.get_instance().add_callback({os.fsencode(root)!r}, 2, print, "again")
+observer.stop()
+print("watched")
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        )
+        assert (done.stdout, done.stderr) == ("watched\n", "")
 
 
 class TestFileSystems:

@@ -41,7 +41,11 @@ def count(unrecorded: UnrecordedFiles, database: Database) -> int:
         ("removed like", 3),
         ("moved", 3),
         ("moved onto known", 2),
-        ("moved out", 1),
+        ("moved out", 2),
+        ("moved unknown", 3),
+        ("moved folder", 3),
+        ("moved folder out", 1),
+        ("moved folder like", 3),
         ("moved in", 4),
     ],
 )
@@ -59,11 +63,19 @@ def test_files_are_followed(
     elif action == "removed like":
         unrecorded.take([album / "tri"], [album / "tri"])
     elif action == "moved":
-        unrecorded.note_moved(album / "trip", album / "voyage")
+        unrecorded.note_moved(album / "trip/b.jpg", album / "voyage/b.jpg")
+    elif action == "moved out":
+        unrecorded.note_moved(album / "trip/b.jpg", album.with_name("elsewhere") / "b.jpg")
+    elif action == "moved unknown":
+        unrecorded.note_moved(album / "never.jpg", album / "seen.jpg")
+    elif action == "moved folder":
+        unrecorded.note_moved_below(album / "trip", album / "voyage")
     elif action == "moved onto known":
         unrecorded.note_moved(album / "a.jpg", album / "known.jpg")
-    elif action == "moved out":
-        unrecorded.note_moved(album / "trip", album.with_name("trip"))
+    elif action == "moved folder like":
+        unrecorded.note_moved_below(album / "tri", album.with_name("tri"))
+    elif action == "moved folder out":
+        unrecorded.note_moved_below(album / "trip", album.with_name("trip"))
     elif action == "moved in":
         unrecorded.note_written(album / "e.jpg")
     assert count(unrecorded, database) == left

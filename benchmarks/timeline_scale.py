@@ -4,7 +4,7 @@
 
 Makes a catalogue of PHOTOS (1000000) invented photos in a temporary folder, or in DIR, where a later run finds it.
 Prints milliseconds of processor time: of reading all photos, of the next start, of following a change, and of orders
-and counts of six tenths of the photos, of the queue for review; and the peak of memory.
+and counts of six tenths of the photos, of the queue for review and its counts; and the peak of memory.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from gallery import make_catalogue
 
+from photoindex.catalogue import gallery_queries
 from photoindex.catalogue.database import Database
 from photoindex.library.gallery import kept_snapshot
 from photoindex.library.gallery.map import clusters_within
@@ -76,8 +77,14 @@ def measure(folder: Path) -> None:
     unsure = Unsure(database)
     timed("the least sure captions", lambda: unsure.first(100))
     timed("the same for the next photo of a review", lambda: unsure.first(100))
+    timed("how many captions people reviewed", lambda: counted_reviews(database))
     snapshots.close()
     database.close()
+
+
+def counted_reviews(database: Database) -> tuple[int, int, int]:
+    with database.ask() as asker:
+        return gallery_queries.reviewed(asker)
 
 
 def main() -> None:

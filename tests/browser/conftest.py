@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from photoindex.catalogue.photos import mark_text_stale
 from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.library.gallery import Gallery, Snapshot
@@ -77,6 +78,8 @@ def drawn(warm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show
             connection.exec_driver_sql(
                 "update photo set latitude = 38.7 + id % 3, longitude = -9.1 + id % 7 where id % 2"
             )
+            mark_text_stale(connection, list(range(1, PHOTOS, 2)))
+        library.finder.sync()
         server = GalleryServer(gallery, ServeOptions(port=0))
         server.start()
         yield Shown(server, gallery, library, album)

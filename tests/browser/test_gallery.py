@@ -371,7 +371,8 @@ def test_the_map_by_keyboard_and_pointer(look: Looker) -> None:
     page.mouse.move(560, 430, steps=4)
     page.mouse.up()
     page.locator("#here").click()
-    page.wait_for_selector(".hit, .empty")
+    page.wait_for_url("**/search?q=bbox*")
+    page.wait_for_selector(".hit")
 
 
 def test_a_batch_is_planned_before_it_is_queued(look: Looker) -> None:

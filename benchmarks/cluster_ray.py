@@ -39,12 +39,14 @@ def load(_settings: Settings) -> FakeCaptioner:
     return Waiting()
 
 
-def started_cluster() -> Any:
+def started_cluster(folder: str) -> Any:
+    """A head without room for workers, whose files are in ``folder``."""
     from ray.cluster_utils import Cluster
 
     os.environ["PYTHONPATH"] = str(REPOSITORY)
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_health_check_period_ms": "500"}
-    return Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE_BYTES})
+    head = {"num_cpus": 0, "object_store_memory": STORE_BYTES, "temp_dir": folder}
+    return Cluster(initialize_head=True, head_node_args=head)
 
 
 def main() -> None:
@@ -53,12 +55,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=10)
     options = parser.parse_args()
     random.seed(1)
-    with tempfile.TemporaryDirectory() as place, postgres.server(fsync="on", full_page_writes="on") as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-") as place,
+        postgres.server(fsync="on", full_page_writes="on") as server,
+    ):
         postgres.make_template(server)
         album = Path(place, "album")
         for number in range(options.photos):
             make_photo(album / f"{number}.jpg", random.Random(number).choice(["red", "green", "blue"]))
-        ray = started_cluster()
+        ray = started_cluster(f"{place}/ray")
         try:
             with catalogue(server) as url:
                 kill_nodes(ray, url, Path(place), album, options.photos, options.kills)

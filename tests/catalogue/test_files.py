@@ -10,11 +10,14 @@ import pytest
 from sqlalchemy import text
 
 from photoindex.catalogue import files, jobs, photos
+from photoindex.catalogue.change_feed import Version, changes_after, version
 from photoindex.catalogue.chunks import CHUNK
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import ensure_root, list_roots
 from photoindex.types import FileStat
 from tests.support import NOW, add_files, add_photo, scanned
+
+ON_BOTH = True
 
 
 def known(database: Database, below: Path) -> list[Path]:
@@ -34,14 +37,22 @@ def empty_queue(database: Database) -> None:
         connection.execute(text("delete from job"))
 
 
-def is_stale(database: Database, photo_id: int) -> bool:
-    with database.read() as connection:
-        return photo_id in dict(photos.stale_photos(connection, None))
-
-
-def clear_marks(database: Database) -> None:
+def version_without_marks(database: Database) -> Version:
+    """Clear the marks, as an index that has taken over all words does; return the version that it is at."""
     with database.write() as connection:
         photos.clear_text_stale(connection, photos.stale_photos(connection, None))
+    with database.read() as connection:
+        return version(connection)
+
+
+def stale_since(database: Database, known: Version) -> set[int]:
+    """The photos whose words an index takes over next: by their marks, or by the feed where many machines share it."""
+    with database.read() as connection:
+        if not database.is_shared:
+            return {photo_id for photo_id, _ in photos.stale_photos(connection, None)}
+        changes = changes_after(connection, known)
+        assert changes is not None
+        return set(changes.photos)
 
 
 def test_new_and_changed_files_are_queued_and_unchanged_ones_are_not(database: Database, album: Path) -> None:
@@ -155,12 +166,12 @@ def test_a_renamed_folder_takes_its_files_along_and_no_others(database: Database
 def test_a_renamed_file_keeps_its_photo_and_tells_the_full_text_index(database: Database, album: Path) -> None:
     [file_id] = add_files(database, album, "a.jpg")
     photo_id = add_photo(database, album / "a.jpg")
-    clear_marks(database)
+    known_version = version_without_marks(database)
     with database.write() as connection:
         assert files.move(connection, album / "a.jpg", album / "z.jpg") == 1
         assert files.photo_at(connection, album / "a.jpg") is None
         assert files.photo_at(connection, album / "z.jpg") == (file_id, photo_id)
-    assert is_stale(database, photo_id)
+    assert photo_id in stale_since(database, known_version)
 
 
 def test_a_move_between_roots_is_followed(database: Database, tmp_path: Path) -> None:
@@ -186,12 +197,12 @@ def test_a_move_out_of_all_roots_is_a_removal(database: Database, album: Path, t
 def test_a_file_that_a_move_overwrites_is_gone(database: Database, album: Path) -> None:
     add_files(database, album, "a.jpg", "b.jpg")
     kept, lost = add_photo(database, album / "a.jpg"), add_photo(database, album / "b.jpg")
-    clear_marks(database)
+    known_version = version_without_marks(database)
     with database.write() as connection:
         assert files.move(connection, album / "a.jpg", album / "b.jpg") == 1
         assert files.paths_of(connection, [kept, lost]) == {kept: ([album / "b.jpg"], []), lost: ([], [])}
-    assert is_stale(database, kept)
-    assert is_stale(database, lost)
+    assert kept in stale_since(database, known_version)
+    assert lost in stale_since(database, known_version)
 
 
 def test_a_queued_file_that_moves_stays_queued_under_its_new_name(database: Database, album: Path) -> None:
@@ -207,12 +218,12 @@ def test_a_file_that_comes_back_unchanged_keeps_its_photo_and_is_not_queued(data
     with database.write() as connection:
         files.mark_missing(connection, [album / "a.jpg"])
         assert files.paths_of(connection, [photo_id]) == {photo_id: ([], [album / "a.jpg"])}
-    clear_marks(database)
+    known_version = version_without_marks(database)
     with database.write() as connection:
         assert files.record_files(connection, [scanned(album / "a.jpg")]) == 0
         assert files.paths_of(connection, [photo_id]) == {photo_id: ([album / "a.jpg"], [])}
     assert queued(database) == []
-    assert is_stale(database, photo_id)
+    assert photo_id in stale_since(database, known_version)
 
 
 def test_a_file_that_comes_back_changed_is_queued(database: Database, album: Path) -> None:
@@ -247,10 +258,10 @@ def test_a_file_that_was_never_read_is_queued_when_it_comes_back(database: Datab
 def test_a_new_content_marks_the_photo_that_the_file_held_before(database: Database, album: Path) -> None:
     [file_id] = add_files(database, album, "a.jpg")
     before = add_photo(database, album / "a.jpg")
-    clear_marks(database)
+    known_version = version_without_marks(database)
     after = add_photo(database, album / "a.jpg", "a blue square", "other bytes")
-    assert is_stale(database, before)
-    assert is_stale(database, after)
+    assert before in stale_since(database, known_version)
+    assert after in stale_since(database, known_version)
     with database.read() as connection:
         assert files.photo_at(connection, album / "a.jpg") == (file_id, after)
 

@@ -19,6 +19,8 @@ from photoindex.types import Candidate, Prediction, TermVector, TermVocabulary
 from tests.support import REPOSITORY, add_files, add_photo
 from tests.support import term_vector as make_vector
 
+ON_BOTH = True
+
 OLD = TermVocabulary(("dog", "black dog", "été"), 0.5)
 NEW = TermVocabulary(("tree", "dog"), 0.1)
 
@@ -172,7 +174,7 @@ from photoindex.catalogue import term_vectors
 from photoindex.catalogue.database import Database
 from photoindex.types import TermVector
 
-database = Database.open(Path(sys.argv[1]))
+database = Database.open(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
 vector = TermVector(np.array([0], np.uint16), np.array([9], np.uint8))
 for _ in range(20):
     with database.write() as connection:
@@ -181,10 +183,10 @@ database.close()
 """
 
 
-def test_two_processes_never_take_the_same_revision(database: Database, ids: list[int]) -> None:
+def test_two_processes_never_take_the_same_revision(database: Database, ids: list[int], catalogue: str) -> None:
+    place = catalogue or str(database.path)
     processes = [
-        subprocess.Popen([sys.executable, "-c", WRITE, str(database.path), str(photo_id)], cwd=REPOSITORY)
-        for photo_id in ids[:2]
+        subprocess.Popen([sys.executable, "-c", WRITE, place, str(photo_id)], cwd=REPOSITORY) for photo_id in ids[:2]
     ]
     assert [process.wait() for process in processes] == [0, 0]
     with database.read() as connection:

@@ -16,6 +16,8 @@ from photoindex.catalogue.text_lines import box_from, box_text, text_lines
 from photoindex.types import PhotoText, TextLine
 from tests.support import add_files, add_photo
 
+ON_BOTH = True
+
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
 BOX = (0, 0, 5000, 0, 5000, 400, 0, 400)
 LINES = (TextLine("PLATFORM", 0.98, BOX), TextLine("nine", 0.6, BOX, 1))
@@ -132,6 +134,7 @@ class TestSaved:
         with database.read() as connection:
             assert text_lines(connection, three) == {three[0]: LINES[:1]}
 
+    @pytest.mark.sqlite  # the feed of a shared catalogue tells of every change of a photo
     def test_the_index_learns_of_photos_with_text_alone(self, database: Database, three: list[int]) -> None:
         with database.write() as connection:
             photos.clear_text_stale(connection, photos.stale_photos(connection, None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -44,10 +45,12 @@ def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("RAY_health_check_period_ms", "500")
     monkeypatch.setenv("RAY_health_check_failure_threshold", "4")
     store = {"object_store_memory": 80_000_000}
-    started = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
-    started.add = lambda: started.add_node(num_cpus=1, **store)
-    yield started
-    started.shutdown()
+    # Not below the tests' folder: a socket's path has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        started = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": folder, **store})
+        started.add = lambda: started.add_node(num_cpus=1, **store)
+        yield started
+        started.shutdown()
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own

@@ -17,6 +17,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.column_types import PathText
 from photoindex.catalogue.fast_queries import PRESENT, FileRow, Root, files_below, known_states, list_roots
 from photoindex.catalogue.files import stored_rows_at
+from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import caption, catalogue, correction, file, photo, root, term
 from photoindex.system.clock import utc_now
@@ -92,7 +93,10 @@ def move_tree(connection: Connection, old: Path, new: Path) -> int:
 
     Their photos, captions, failures and batches stay with them. A file that is already known at its new place keeps
     that row. Change times are deleted, as a copy has other ones.
+
+    Raises :class:`FolderError` when the setting ``mounts`` gives ``new`` to another folder.
     """
+    check_new_root(mounts_of(connection), new)
     roots = list_roots(connection)
     taken = {each.path: each for each in roots}
     moved: set[int] = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "photoindex"
 LOOK_SECONDS: Final = 1.0  # between two looks at the progress of a batch
 AGAIN_SECONDS: Final = 5.0  # until a worker tries again to open a catalogue that is away
+CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0  # that an actor may take to say what it did; one that is started again says nothing
 END_SECONDS: Final = 60.0  # that a worker may take for the photos at hand when it is to end
 
@@ -102,6 +104,13 @@ def _settings_here(settings: Settings, data_dir: Path) -> Settings:
     return dataclasses.replace(settings, data_dir=data_dir, mounts=mounts)
 
 
+def _check_reached(address: str | None) -> None:
+    """Raise OSError when nothing answers at ``HOST:PORT``: Ray itself would try for a minute, and end the process."""
+    host, _, port = (address or "").rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+
+
 class RayCluster:
     """A Ray cluster that runs already. Close it, or use it in a ``with`` block; that ends no worker."""
 
@@ -119,8 +128,9 @@ class RayCluster:
             ) from error
         self._ray: Any = ray
         try:
+            _check_reached(address)
             ray.init(address or "auto", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             line = str(error).strip().partition("\n")[0]
             raise ServiceError(
                 f"no Ray cluster is reached ({line}): start one with `ray start --head`, or name it with --address"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -91,6 +92,13 @@ def test_a_folder_by_the_name_of_another_is_refused(node: Callable[..., Library]
     with pytest.raises(FolderError, match=r"mine is the name of the folder at .*theirs"):
         library.index(tmp_path / "mine")
     assert stored(library) == []
+    library.index(tmp_path / "theirs")
+    (tmp_path / "theirs").rename(tmp_path / "moved")
+    shutil.rmtree(tmp_path / "mine")
+    (tmp_path / "moved").rename(tmp_path / "mine")
+    with pytest.raises(FolderError, match="is the name of the folder"):
+        library.move(tmp_path / "theirs", tmp_path / "mine")
+    assert stored(library) == [str(tmp_path / "mine").encode()]
 
 
 def test_mounts_that_do_not_fit_the_catalogue_are_refused(node: Callable[..., Library], tmp_path: Path) -> None:

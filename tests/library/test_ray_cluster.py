@@ -21,6 +21,7 @@ from photoindex.library.ray_cluster import RayCluster
 from photoindex.types import Progress
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 PHOTOS = 24
 PATIENCE = 120
 
@@ -53,7 +54,6 @@ def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         started.shutdown()
 
 
-@pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_a_batch_is_done_once_though_a_node_is_killed(
     ray_cluster: Any, postgres_url: str, tmp_path: Path, album: Path
 ) -> None:

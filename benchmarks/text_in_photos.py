@@ -15,17 +15,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import resource
-import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 from drawn_text import Style, draw, fonts, page, photographed, phrase, receipt, screenshot, sign
+from footprint import memory_mb
 from PIL import Image
+from side_by_side import machine
 
 from photoindex.errors import PhotoError
 from photoindex.media.decode import decode_photo
@@ -36,6 +40,7 @@ from photoindex.media.text.caption import caption_of
 MAX_PIXELS = 300_000_000
 BASE = Style(24, contrast=0.8)
 GLANCES = (256, 320, 480, 640)
+SOURCES = 16  # photos at hand that are copied into a mixed folder
 
 
 def folded(text: str) -> str:
@@ -193,27 +198,30 @@ def smaller(picture: Image.Image, side: int) -> Image.Image:
 def throughput(options: argparse.Namespace) -> None:
     """Index the same folder with and without the text step, in turns, by the command line."""
     random = Random(options.seed)
+    print(machine("rapidocr", "openvino"))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "photos"
         folder.mkdir()
         mixed_folder(folder, options, random)
         for turn in range(options.turns):
             for setting in ("never", "auto"):
-                seconds = index(folder, Path(place) / f"library-{setting}-{turn}", setting)
-                peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-                rate = options.count / seconds
+                ran = index(folder, Path(place) / f"library-{setting}-{turn}", setting, options.count)
                 print(
-                    f"read_text={setting}: {rate:.2f} photos/s ({seconds:.0f} s); peak so far {peak:.0f} MB", flush=True
+                    f"read_text={setting}: captions {options.count / ran.captioned:.2f} photos/s, all "
+                    f"{options.count / ran.seconds:.2f} photos/s ({ran.seconds:.0f} s, {ran.processor:.0f} s of "
+                    f"processors); {ran.megabytes:.0f} MB at most, all processes",
+                    flush=True,
                 )
 
 
 def mixed_folder(folder: Path, options: argparse.Namespace, random: Random) -> None:
-    """Write photos of which a tenth has text: half of those a drawn line, half a page. The others are photos at hand in
-    which none is found when they are read closely."""
-    files = [path for path in sorted(options.photos.rglob("*")) if path.is_file() and is_without_text(path)]
-    print(f"{len(files)} photos at hand without text are used")
+    """Write photos of which a tenth has text: half of those a drawn line, half a page. The others are copies of photos
+    at hand in which none is found when they are read closely; a few bytes behind the picture make each another photo.
+    """
+    files = random.sample(found := sorted(path for path in options.photos.rglob("*") if path.is_file()), len(found))
+    plain = list(islice(filter(is_without_text, files), SOURCES))
     for number in range(options.count):
-        source = files[number % len(files)]
+        source = plain[number % len(plain)]
         if number % 20 == 0:
             picture, _ = page((1200, 1600), 18, random)
             picture.save(folder / f"{number}.png")
@@ -222,7 +230,7 @@ def mixed_folder(folder: Path, options: argparse.Namespace, random: Random) -> N
             draw(picture, phrase(random, 2), Style(max(14, picture.width / 40)), random)
             picture.save(folder / f"{number}.jpg", quality=92)
         else:
-            shutil.copy(source, folder / f"{number}{source.suffix}")
+            (folder / f"{number}{source.suffix}").write_bytes(source.read_bytes() + number.to_bytes(8, "big"))
 
 
 def is_without_text(path: Path) -> bool:
@@ -233,12 +241,43 @@ def is_without_text(path: Path) -> bool:
     return text is not None and not text.lines
 
 
-def index(folder: Path, library: Path, setting: str) -> float:
+@dataclasses.dataclass
+class Run:
+    """What indexing took: seconds until all photos had captions, until the end, and of processors; and the most memory
+    that its processes held together, shared pages counted once."""
+
+    captioned: float = 0.0
+    seconds: float = 0.0
+    processor: float = 0.0
+    megabytes: float = 0.0
+
+
+def index(folder: Path, library: Path, setting: str, count: int) -> Run:
     command = [sys.executable, "-m", "photoindex", "-q", "--data-dir", str(library), "--set", f"read_text={setting}",
                "index", str(folder)]  # fmt: skip
-    started = time.perf_counter()
-    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    ran, before, started = Run(), resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        time.sleep(0.25)
+        with suppress(OSError, ValueError):
+            ran.megabytes = max(ran.megabytes, memory_mb(process.pid)[1])
+        if not ran.captioned and captioned(library / "catalogue.sqlite3") >= count:
+            ran.captioned = time.perf_counter() - started
+    ran.seconds = time.perf_counter() - started
+    ran.captioned = ran.captioned or ran.seconds
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran.processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return ran
+
+
+def captioned(catalogue: Path) -> int:
+    """Return how many photos have a caption of the model by now."""
+    try:
+        with closing(sqlite3.connect(f"file:{catalogue}?mode=ro", uri=True)) as connection:
+            [[count]] = connection.execute("select count(distinct photo_id) from caption where source = 'model'")
+    except sqlite3.Error:  # not made yet
+        return 0
+    return int(count)
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ class TextReading:
             self._count_sifted(tally)
             if not total:
                 done = tally.text_read + tally.text_failed
-                total = done + len(claimed) + self._count_waiting()
+                total = done + max(len(claimed), self._count_waiting())  # what was read before waits no more
             try:
                 self._read(claimed, tally, stop)
             except TextReaderUnavailable as error:

@@ -56,12 +56,14 @@ def reading(open_library: OpenLibrary) -> Library:
 def test_text_is_found_by_what_it_says(reading: Library, album: Path) -> None:
     path = sign(album / "a.jpg", "Mind the gap")
     make_photo(album / "b.jpg")
-    stages: list[str] = []
-    reading.index(album, progress=lambda now: stages.append(now.stage))
+    reports: list[Progress] = []
+    reading.index(album, progress=reports.append)
     [hit] = reading.search("gap")
     assert (hit.path, [line.text for line in hit.text]) == (path, ["Mind the gap"])
     assert {reason.layer for reason in hit.matched} == {"text"}
+    stages = [report.stage for report in reports]
     assert stages.index("reading text") > stages.index("captioning")
+    assert (reports[-1].stage, reports[-1].done, reports[-1].total) == ("reading text", 2, 2)
     status = reading.status()
     assert (status.text.read, status.text.with_text, status.text.waiting) == (2, 1, 0)
     assert [(each.caption) for each in reading.search("red")] == ["a red square"]

@@ -12,6 +12,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "photoindex"
 LOOK_SECONDS: Final = 1.0  # between two looks at the progress of a batch
 AGAIN_SECONDS: Final = 5.0  # until a worker tries again to open a catalogue that is away
+POLL_SECONDS: Final = 0.05
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0  # that an actor may take to say what it did; one that is started again says nothing
 END_SECONDS: Final = 60.0  # that a worker may take for the photos at hand when it is to end
@@ -192,6 +194,9 @@ class RayCluster:
             self._ray.wait(answers, num_returns=len(answers), timeout=END_SECONDS)
         for handle in handles:
             self._ray.kill(handle, no_restart=True)
+        ends = time.monotonic() + ANSWER_SECONDS
+        while self._actors() and time.monotonic() < ends:  # Ray ends them in its own time
+            time.sleep(POLL_SECONDS)
 
     def work_off(
         self,

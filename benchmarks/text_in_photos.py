@@ -3,9 +3,11 @@
 python benchmarks/text_in_photos.py accuracy --photos DIR    recall of drawn text, by size, angle, contrast, font, ...
 python benchmarks/text_in_photos.py captions --photos DIR    captions that are made of text, right and wrong ones
 python benchmarks/text_in_photos.py gate --photos DIR        precision and recall of the glance at several sizes
+python benchmarks/text_in_photos.py gated --library DIR      what the shipped model's gate would have left out
 python benchmarks/text_in_photos.py throughput --photos DIR  photos a second with the text step on and off, and memory
 
-DIR holds photos, with or without text, as they are. Text is drawn onto copies of them (benchmarks/drawn_text.py), made
+The library is one in which all photos were glanced at, such as `photoindex evaluate search --library` makes with a model
+without a gate. Elsewhere DIR holds photos, with or without text, as they are. Text is drawn onto copies of them (benchmarks/drawn_text.py), made
 1600 pixels on the longer side, with a height of capitals given in pixels of that size. A line counts as read when its
 letters and digits are found, in order, in what was read; spaces and case do not count.
 """
@@ -26,16 +28,22 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+import numpy as np
 from drawn_text import Style, draw, fonts, page, photographed, phrase, receipt, screenshot, sign
 from footprint import memory_mb
+from numpy.typing import NDArray
 from PIL import Image
 from side_by_side import machine
 
+from photoindex.captioner import model_folder
+from photoindex.captioner.text_gate import load_gate
+from photoindex.catalogue.term_encoding import vector_batch
 from photoindex.errors import PhotoError
 from photoindex.media.decode import decode_photo
 from photoindex.media.decode.photo import picture_of
 from photoindex.media.text import read as reading
 from photoindex.media.text.caption import caption_of
+from photoindex.training.text_gate import LEAST_SIGNS, SURE
 
 MAX_PIXELS = 300_000_000
 BASE = Style(24, contrast=0.8)
@@ -182,6 +190,24 @@ def caption_of_file(path: Path) -> str | None:
     return None if text is None else caption_of(text.lines, looks)
 
 
+def gated(options: argparse.Namespace) -> None:
+    """Ask the gate about photos that were glanced at without it."""
+    gate = load_gate(model_folder("default"))
+    assert gate is not None, "the shipped model has no gate"
+    with closing(sqlite3.connect(f"file:{options.library / 'catalogue.sqlite3'}?mode=ro", uri=True)) as connection:
+        photos = vector_batch(connection.execute("select photo_id, entries from term_vector order by photo_id"))
+        passes = gate.may_hold_text(photos)
+
+        def those(query: str) -> NDArray[np.bool_]:
+            return np.isin(photos.photo_ids, [number for (number,) in connection.execute(query)])
+
+        glanced = those("select id from photo where text_reader > 0")
+        sure = those(f"select photo_id from text_line where confidence >= {SURE} and length(text) >= {LEAST_SIGNS}")
+    print(f"{len(passes)} photos: {passes.sum()} pass the gate; a glance finds a sign of text in {glanced.sum()}, in "
+          f"{(glanced & passes).sum()} of those that pass; of {sure.sum()} in which text was surely read then, "
+          f"{(sure & passes).sum()} pass")  # fmt: skip
+
+
 def with_text(photo: Image.Image, height: float, faces: Sequence[str], random: Random) -> Image.Image:
     picture = photo.copy()
     style = dataclasses.replace(BASE, height=height, plate=random.random() < 0.5, font=random.choice(faces))
@@ -282,13 +308,17 @@ def captioned(catalogue: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("accuracy", "captions", "gate", "throughput"))
-    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("what", choices=("accuracy", "captions", "gate", "gated", "throughput"))
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--library", type=Path)
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    {"accuracy": accuracy, "captions": captions, "gate": gate, "throughput": throughput}[options.what](options)
+    needed = "library" if options.what == "gated" else "photos"
+    if getattr(options, needed) is None:
+        parser.error(f"{options.what} needs --{needed}")
+    {"accuracy": accuracy, "captions": captions, "gate": gate, "gated": gated, "throughput": throughput}[options.what](options)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photoindex.captioner import model_folder
+from photoindex.captioner.model_files import inspect_folder
 from photoindex.captioner.text_gate import GATE_FILE, TextGate, load_gate, save_gate
 from photoindex.errors import CheckpointError
 from photoindex.types import VectorBatch
@@ -50,3 +52,8 @@ def test_a_damaged_gate_is_named(tmp_path: Path, damage: str) -> None:
         path.write_bytes({"cut": path.read_bytes()[:-3], "empty": b"", "other": b"no weights at all"}[damage])
     with pytest.raises(CheckpointError, match=GATE_FILE):
         load_gate(tmp_path)
+
+def test_the_gate_that_is_shipped_is_that_of_the_shipped_model() -> None:
+    files, gate = inspect_folder(model_folder("default")), load_gate(model_folder("default"))
+    assert gate is not None
+    assert (gate.identity, len(gate.weights)) == (files.identity, files.terms)

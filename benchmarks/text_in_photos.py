@@ -6,10 +6,10 @@ python benchmarks/text_in_photos.py gate --photos DIR        precision and recal
 python benchmarks/text_in_photos.py gated --library DIR      what the shipped model's gate would have left out
 python benchmarks/text_in_photos.py throughput --photos DIR  photos a second with the text step on and off, and memory
 
-The library is one in which all photos were glanced at, such as `photoindex evaluate search --library` makes with a model
-without a gate. Elsewhere DIR holds photos, with or without text, as they are. Text is drawn onto copies of them (benchmarks/drawn_text.py), made
-1600 pixels on the longer side, with a height of capitals given in pixels of that size. A line counts as read when its
-letters and digits are found, in order, in what was read; spaces and case do not count.
+The library is one in which all photos were glanced at, such as `photoindex evaluate search --library` makes with a
+model without a gate. Elsewhere DIR holds photos, with or without text, as they are. Text is drawn onto copies of them
+(benchmarks/drawn_text.py), made 1600 pixels on the longer side, with a height of capitals given in pixels of that size.
+A line counts as read when its letters and digits are found, in order, in what was read; spaces and case do not count.
 """
 
 from __future__ import annotations
@@ -318,7 +318,9 @@ def main() -> None:
     needed = "library" if options.what == "gated" else "photos"
     if getattr(options, needed) is None:
         parser.error(f"{options.what} needs --{needed}")
-    {"accuracy": accuracy, "captions": captions, "gate": gate, "gated": gated, "throughput": throughput}[options.what](options)
+    {"accuracy": accuracy, "captions": captions, "gate": gate, "gated": gated, "throughput": throughput}[options.what](
+        options
+    )
 
 
 if __name__ == "__main__":

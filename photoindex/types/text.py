@@ -27,7 +27,7 @@ class TextLine(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PhotoText:
     """What was read in a photo: its lines in reading order. ``closely``: the whole photo was read at a legible size;
-    otherwise a glance showed no sign of text."""
+    otherwise a glance, or its terms, showed no sign of text."""
 
     lines: tuple[TextLine, ...] = ()
     closely: bool = True

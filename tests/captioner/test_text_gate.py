@@ -53,6 +53,7 @@ def test_a_damaged_gate_is_named(tmp_path: Path, damage: str) -> None:
     with pytest.raises(CheckpointError, match=GATE_FILE):
         load_gate(tmp_path)
 
+
 def test_the_gate_that_is_shipped_is_that_of_the_shipped_model() -> None:
     files, gate = inspect_folder(model_folder("default")), load_gate(model_folder("default"))
     assert gate is not None

@@ -111,8 +111,9 @@ class Looker:
         self.page.on("request", self._check)
 
     def _note(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.problems.append(f"{message.type}: {message.text}")
+        changed = "409" in message.text and "/api/v1/timeline" in message.location["url"]  # the page asks again
+        if message.type in ("error", "warning") and not changed:
+            self.problems.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     def _check(self, request: Any) -> None:
         if not request.url.startswith((self.base, "data:", "blob:")):

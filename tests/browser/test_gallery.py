@@ -91,6 +91,7 @@ def test_the_line_that_was_found_is_marked_where_it_is(look: Looker, drawn: Show
     lines = TextLine("Mind the gap", 0.9, box), TextLine("Way out", 0.9, (0, 8000, 900, 8000, 900, 9000, 0, 9000), 1)
     with drawn.library.database.write() as connection:
         text.save(connection, {7: PhotoText(lines)}, TEXT_READER)
+    drawn.library.finder.sync()
     page = look.open("/photo/7?q=gap")
     look.until("document.getElementById('picture').naturalWidth > 0")
     shares = """() => {

@@ -19,7 +19,7 @@ from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, Written
 from tests.support import add_files, add_photo
 
-MANY = 3000
+MANY = 1200
 FACTS = PhotoFacts("JPEG", 48, 32)
 
 

@@ -42,8 +42,7 @@ class TextGate:
         rows = np.repeat(np.arange(len(photos.counts)), photos.counts)
         known = photos.ids < len(self.weights)
         values = self.weights[photos.ids[known]] * strength(photos.impacts[known])
-        sums: NDArray[np.float64] = np.bincount(rows[known], values, minlength=len(photos.counts))
-        return self.bias + sums
+        return self.bias + np.bincount(rows[known], values, minlength=len(photos.counts)).astype(np.float64)
 
     def may_hold_text(self, photos: VectorBatch) -> NDArray[np.bool_]:
         """Return whether each photo (N,) is worth a look."""

@@ -45,7 +45,8 @@ def started_cluster(folder: str) -> Any:
 
     os.environ["PYTHONPATH"] = str(REPOSITORY)
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_health_check_period_ms": "500"}
-    head = {"num_cpus": 0, "object_store_memory": STORE_BYTES, "temp_dir": folder}
+    os.environ["RAY_TMPDIR"] = folder
+    head = {"num_cpus": 0, "object_store_memory": STORE_BYTES}
     return Cluster(initialize_head=True, head_node_args=head)
 
 
@@ -63,7 +64,7 @@ def main() -> None:
         album = Path(place, "album")
         for number in range(options.photos):
             make_photo(album / f"{number}.jpg", random.Random(number).choice(["red", "green", "blue"]))
-        ray = started_cluster(f"{place}/ray")
+        ray = started_cluster(place)
         try:
             with catalogue(server) as url:
                 kill_nodes(ray, url, Path(place), album, options.photos, options.kills)

@@ -48,7 +48,8 @@ def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     store = {"object_store_memory": 80_000_000}
     # Not below the tests' folder: a socket's path has 107 bytes at most.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        started = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": folder, **store})
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        started = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
         started.add = lambda: started.add_node(num_cpus=1, **store)
         yield started
         started.shutdown()

@@ -65,7 +65,7 @@ def watch(data: Path, folder: Path) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     captioner = QuickCaptioner(vocabulary()[:3000])
-    with Library(Settings(data, settle_seconds=0.2), lambda _: captioner) as library:
+    with Library(Settings(data, settle_seconds=0.2, read_text="never"), lambda _: captioner) as library:
         library.watch(folder, stop=stop, ready=lambda _: print("ready", flush=True))
 
 

@@ -68,7 +68,7 @@ def main() -> None:
         tree, data = Path(name).resolve() / "tree", Path(name).resolve() / "data"
         tree.mkdir()
         stats = make_tree(tree, options.files, takeout=options.takeout)
-        with Library(Settings(data), no_captioner) as library:
+        with Library(Settings(data, read_text="never"), no_captioner) as library:
             library.rebuild_full_text()  # of nothing: this is not about words, and the index counts as complete
             fill(library._database, tree, options.files, terms=0, stats=stats)
             if options.takeout:

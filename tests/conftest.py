@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -21,14 +22,24 @@ OpenLibrary = Callable[..., Library]
 
 
 def pytest_configure() -> None:
-    """Have no command read the text in photos but where that is the subject: it takes longer than all the rest.
+    """Have no command and no library read the text in photos but where a test asks for it: it takes longer than all the
+    rest.
 
     Where tests run side by side, each keeps to one thread: threads that wait for one another by spinning, as OpenMP's
     do, would take the processors from the others.
     """
     os.environ.setdefault("PHOTOINDEX_READ_TEXT", "never")
+    _set_default(Settings, "read_text", "never")
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def _set_default(kind: type, field: str, value: Any) -> None:
+    """Have a dataclass take another value for a field that is not given."""
+    make: Any = kind.__init__  # type: ignore[misc]
+    names = [each.name for each in dataclasses.fields(kind)][-len(make.__defaults__) :]
+    given = zip(names, make.__defaults__, strict=True)
+    make.__defaults__ = tuple(value if name == field else default for name, default in given)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -255,7 +255,7 @@ class TestText:
 
     @pytest.mark.skipif(os.name == "nt", reason="permissions are other there")
     def test_networks_that_lie_where_only_others_may_look_are_lacking(self, tmp_path: Path, networks: Path) -> None:
-        settings = Settings(tmp_path)
+        settings = Settings(tmp_path, read_text="auto")
         check_text(settings)  # imports what is imported late
         networks.chmod(0)
         with nobody():
@@ -267,7 +267,7 @@ class TestText:
     def test_a_network_that_is_gone_is_named(self, tmp_path: Path, networks: Path) -> None:
         gone = networks / next(iter(NETWORKS.values()))
         gone.unlink()
-        assert f"lacks {gone.name}" in check_text(Settings(tmp_path)).message
+        assert f"lacks {gone.name}" in check_text(Settings(tmp_path, read_text="auto")).message
 
 
 class TestDeep:

@@ -56,6 +56,7 @@ MAX_INTERRUPTIONS = CLAIM.bit_length() - 1 + LONE_TRIES  # halvings from CLAIM d
 MAX_ATTEMPTS = 5  # tries that end in a failure that may pass
 # Before another try after a failure that may pass: a disk that woke slowly, a share that was away overnight.
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
+_NO_JOBS = dict.fromkeys(("queued", "retrying", "running", "failed", "ignored"), 0)
 LONGEST_WAIT = timedelta(hours=3)  # more than any wait or lease that is set here or by a worker
 EVER: Final = -1  # of Job.since
 _NO_LEASE: Final[dict[str, None]] = {"lease_owner": None, "lease_until": None, "lease_token": None}
@@ -372,29 +373,20 @@ def final_failures(connection: Connection, file_ids: Sequence[int]) -> set[int]:
 
 def counts(connection: Connection) -> dict[str, int]:
     """Return the number of jobs of captions by state; ``retrying`` are queued ones that failed at least once."""
-    found = {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0}
-    rows = connection.execute(
-        select(job.c.state, job.c.error_kind.is_not(None), func.count())
-        .where(_is_of(text=False))
-        .group_by(job.c.state, job.c.error_kind.is_not(None))
-    )
-    for state, tried, number in rows:
-        found["retrying" if state == "queued" and tried else state] += number
+    found, tried = dict(_NO_JOBS), job.c.error_kind.is_not(None)
+    counted = select(job.c.state, tried, func.count()).where(_is_of(text=False)).group_by(job.c.state, tried)
+    for state, has_failed, number in connection.execute(counted):
+        found["retrying" if state == "queued" and has_failed else state] += number
     return found
 
 
 def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
     """Return the number of jobs of captions by state for each root that has some."""
-    tried = job.c.error_kind.is_not(None)
     found: dict[int, dict[str, int]] = {}
-    rows = connection.execute(
-        select(file.c.root_id, job.c.state, tried, func.count())
-        .join_from(job, file)
-        .where(_is_of(text=False))
-        .group_by(file.c.root_id, job.c.state, tried)
-    )
-    for root_id, state, has_failed, number in rows:
-        states = found.setdefault(root_id, {"queued": 0, "retrying": 0, "running": 0, "failed": 0, "ignored": 0})
+    tried = job.c.error_kind.is_not(None)
+    counted = select(file.c.root_id, job.c.state, tried, func.count()).join_from(job, file).where(_is_of(text=False))
+    for root_id, state, has_failed, number in connection.execute(counted.group_by(file.c.root_id, job.c.state, tried)):
+        states = found.setdefault(root_id, dict(_NO_JOBS))
         states["retrying" if state == "queued" and has_failed else state] += number
     return found
 

@@ -436,6 +436,7 @@ def test_looking_and_finding_need_no_scripts(look: Looker) -> None:
 
 def test_a_photo_that_is_dropped_into_the_folder_appears(look: Looker, drawn: Shown, tmp_path: Path) -> None:
     page = look.open("/")
+    page.wait_for_selector("#timeline a")
     before = page.evaluate("document.querySelectorAll('#timeline a').length")
     assert before
     draw_album(tmp_path, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photoindex.folders.walk import file_stat
+from photoindex.system.paths import paths_below
 from photoindex.types import FileStat
 
 EMPTY_PATIENCE = 10  # quiet periods; a copy often begins with an empty file and may take long to send its first byte
@@ -61,7 +61,7 @@ class Settler:
     def pending_below(self, folder: Path) -> int:
         """Return how many files below ``folder`` are held back. Takes time proportional to all pending files."""
         with self._lock:
-            return len(self._pending_below(folder))
+            return len(paths_below(self._pending, folder))
 
     def touch(self, path: Path) -> None:
         """Start the quiet period of ``path``: an event was reported."""
@@ -76,7 +76,7 @@ class Settler:
     def forget_below(self, folder: Path) -> None:
         """Drop all files below ``folder``, which was removed. Takes time proportional to all pending files."""
         with self._lock:
-            for path in self._pending_below(folder):
+            for path in paths_below(self._pending, folder):
                 del self._pending[path]
 
     def move(self, old: Path, new: Path) -> None:
@@ -89,7 +89,7 @@ class Settler:
     def move_below(self, old: Path, new: Path) -> None:
         """Move the files pending below ``old`` to the renamed folder. Takes time proportional to all pending files."""
         with self._lock:
-            for path in self._pending_below(old):
+            for path in paths_below(self._pending, old):
                 del self._pending[path]
                 self._touch(new / path.relative_to(old))
 
@@ -172,7 +172,3 @@ class Settler:
             return None
         del self._pending[path]
         return state
-
-    def _pending_below(self, folder: Path) -> list[Path]:
-        below = os.path.join(folder, "")  # compared as text: asking each path for its parents takes ten times as long
-        return [path for path in self._pending if str(path).startswith(below)]

@@ -70,6 +70,13 @@ def is_at_or_below(path: Path, folder: Path) -> bool:
     return path == folder or folder in path.parents
 
 
+def paths_below(paths: Iterable[Path], *folders: Path) -> list[Path]:
+    """Return those of the paths that lie below any of the folders. All are absolute; the disk is not asked."""
+    # Compared as text: asking each path for its parents takes ten times as long.
+    tops = tuple(os.path.join(folder, "") for folder in folders)
+    return [path for path in paths if str(path).startswith(tops)] if tops else []
+
+
 def is_in_any(path: Path, places: Collection[Path]) -> bool:
     """Return whether ``path`` lies at or below one of these places; of many places a set answers fastest."""
     return path in places or any(parent in places for parent in path.parents)

@@ -11,6 +11,7 @@ from photoindex.cli.context import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     Context,
+    address_option,
     json_option,
     stop_on_signals,
     write_json,
@@ -24,10 +25,6 @@ from photoindex.system.units import counted
 if TYPE_CHECKING:
     from photoindex.library import Library, Plan, Priority
     from photoindex.library.ray_cluster import RayCluster
-
-address_option = click.option(
-    "--address", metavar="HOST:PORT", help="The Ray cluster. [default: RAY_ADDRESS, or this machine's own]"
-)
 
 
 @click.group()

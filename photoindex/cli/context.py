@@ -61,6 +61,9 @@ model_option = click.option(
 _CAPTIONING = (
     device_option, model_option, beam_option, batch_option, threads_option, nice_option, rate_option,
 )  # fmt: skip
+address_option = click.option(
+    "--address", metavar="HOST:PORT", help="The Ray cluster. [default: RAY_ADDRESS, or this machine's own]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -11,6 +11,7 @@ from photoindex.cli.context import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     Context,
+    address_option,
     captioning_options_without_engine,
     json_option,
     stop_on_signals,
@@ -48,7 +49,7 @@ RAY = "ray"
 @click.option("--engine", type=click.Choice([*ENGINES, RAY]),
               help="How the CPU runs the model: auto, the fastest way that is installed; torch, the reference. ray: "
                    "workers of a Ray cluster caption, by the shared catalogue. [default: auto]")  # fmt: skip
-@click.option("--address", metavar="HOST:PORT", help="The Ray cluster. [default: RAY_ADDRESS, or this machine's own]")
+@address_option
 @click.option("--workers", type=click.IntRange(1), metavar="N",
               help="How many workers Ray runs. [default: one a GPU, or one a machine without any]")  # fmt: skip
 @captioning_options_without_engine

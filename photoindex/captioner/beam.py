@@ -125,7 +125,7 @@ class _Beams:
         self._decoder, self._settings = decoder, settings
         self._state = state
         self._photos = photos  # (P,), their numbers
-        self._repeatable = repeatable  # (V,)
+        self._repeatable = repeatable  # their numbers
         self._doubts = doubts  # (P, V)
         exact = torch.float32 if device.type == "mps" else torch.float64
         self._sequences = torch.full((len(photos), 1, 1), START, device=device)  # (P, W, L), from <start> on
@@ -162,7 +162,7 @@ class _Beams:
         else:
             # Twice the width: half of the best extensions may be <end>, and the beam still stays full.
             values, words = log_probs.topk(min(2 * self._settings.beam_width, log_probs.shape[1]), dim=1)
-        self._choose(values.to(self._totals.dtype), words, length, last=last)
+        self._choose(values.to(self._totals.dtype), words, length)
 
     def drop_done(self) -> bool:
         """Go on without the photos that are done, where they are many; says whether any others are left."""
@@ -189,7 +189,7 @@ class _Beams:
             banned.append(runs[:, :, -1].masked_fill(~same, PAD))
         return torch.cat(banned, 1)
 
-    def _choose(self, values: Scores, words: Tensor, length: int, *, last: bool) -> None:
+    def _choose(self, values: Scores, words: Tensor, length: int) -> None:
         """Of the extensions (P W, K) of the hypotheses end some and go on with the best others."""
         photos, width = self._totals.shape
         choices, most = words.shape[1], self._settings.beam_width
@@ -198,10 +198,7 @@ class _Beams:
         parents = order // choices
         words = words.view(photos, -1).gather(1, order)
         there = totals > -torch.inf
-        ends = there & (words == END)
-        if not last:
-            ends[:, most:] = False
-        self._end(ends[:, : max(most, width)], parents, totals, length)
+        self._end((there & (words == END))[:, :most], parents, totals, length)
         goes_on = there & (words != END)
         # The first ones that go on, each row's in their order.
         chosen = (~goes_on).to(torch.uint8).sort(dim=1, stable=True).indices[:, :most]

@@ -23,15 +23,7 @@ def search(
     evidence: Tensor | None = None,
     doubts: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
-    """N photos -> for each up to ``beam_width`` hypotheses, best first.
-
-    ``repeatable`` are the words that ``settings.say_once`` does not hold for. ``evidence`` (N, V), 0 or more, is how
-    strongly each photo speaks for each word; without it only probabilities count. ``doubts`` (N, V), 0 or less, are
-    added to the log-probability of a word in the search and in scores, but not in what is returned as log-probability.
-
-    All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
-    hypotheses that no open one can overtake, or at ``max_words``.
-    """
+    """As :func:`photoindex.captioner.beam.search`."""
     photos, width, device = len(seen), settings.beam_width, seen.regions.device
     state = decoder.start(seen)
     # One beam a photo for the first word: identical beams would only repeat it.

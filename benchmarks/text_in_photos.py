@@ -48,7 +48,7 @@ from photoindex.training.text_gate import LEAST_SIGNS, SURE
 MAX_PIXELS = 300_000_000
 BASE = Style(24, contrast=0.8)
 GLANCES = (256, 320, 480, 640)
-SOURCES = 16  # photos at hand that are copied into a mixed folder
+SOURCES = 16  # given photos that are copied into a mixed folder
 
 
 def folded(text: str) -> str:
@@ -139,7 +139,7 @@ def gate(options: argparse.Namespace) -> None:
 
 
 def captions(options: argparse.Namespace) -> None:
-    """Captions made of text, on drawn pages, plain and as they are photographed, and on the photos at hand."""
+    """Captions made of text, on drawn pages, plain and as they are photographed, and on the given photos."""
     random, faces = Random(options.seed), fonts()
     photos = photos_in(options.photos, options.count, random)
     kinds: dict[str, Callable[[str], tuple[Image.Image, list[str]]]] = {
@@ -167,7 +167,7 @@ def captions(options: argparse.Namespace) -> None:
           f"{len(lined)} have a caption of it")  # fmt: skip
     files = sorted(path for path in options.photos.rglob("*") if path.is_file())
     found = {path.name: caption_of_file(path) for path in files}
-    print(f"{len(found)} photos at hand: {sum(each is not None for each in found.values())} have a caption of text")
+    print(f"{len(found)} given photos: {sum(each is not None for each in found.values())} have a caption of text")
     for name, caption in found.items():
         if caption is not None:
             print(f"  {name}: {caption}")

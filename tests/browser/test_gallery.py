@@ -344,6 +344,58 @@ def test_photos_found_become_an_album_that_is_renamed_deleted_and_brought_back(l
     assert page.locator(".hit").count() == 5
 
 
+TYPED = {
+    "an album's name": ("/album/1", "button[data-do=rename]", "#newname", "live"),
+    "a new album": ("/search?q=balloons", None, "#keep input", "results"),
+    "a tag for all": ("/search?q=balloons", None, "#tagall input", "results"),
+    "a batch": ("/jobs", None, "#batchquery", "live"),
+}
+
+
+@pytest.mark.parametrize(("path", "opener", "field", "part"), TYPED.values(), ids=TYPED.keys())
+@pytest.mark.parametrize("begun", ["before the change", "while it is loaded"])
+def test_what_is_typed_stays_when_the_page_keeps_up(
+    look: Looker, drawn: Shown, path: str, opener: str | None, field: str, part: str, begun: str
+) -> None:
+    page = look.open(path)
+    look.until("document.documentElement.dataset.revision")
+
+    def begin() -> None:
+        if opener:
+            page.locator(opener).click()
+        page.locator(field).fill("half a")
+        page.evaluate(f"document.getElementById('{part}').old = document.body.dataset.begun = true")
+
+    def answer(route: Any) -> None:
+        if begun == "while it is loaded" and not page.locator(field).input_value().startswith("half"):
+            begin()
+        route.continue_()
+
+    if begun == "before the change":
+        begin()
+    page.route("**" + path.split("?", maxsplit=1)[0] + "*", answer)
+    tag = f"{path} {begun}"
+    drawn.gallery.edit([50], Edit(tags=(tag,)))
+    look.until(f"document.body.dataset.begun && !document.getElementById('{part}').old")
+    page.keyboard.type(" word")
+    assert page.locator(field).input_value() == "half a word"
+    drawn.gallery.edit([50], Edit(untags=(tag,)))
+
+
+def test_the_plan_of_a_batch_stays_when_the_page_keeps_up(look: Looker, drawn: Shown) -> None:
+    page = look.open("/jobs")
+    look.until("document.documentElement.dataset.revision")
+    page.locator("#what").select_option("all")
+    page.locator("#batch button").click()
+    page.wait_for_selector("#plan button")
+    page.evaluate("document.getElementById('live').old = true")
+    drawn.gallery.edit([50], Edit(tags=("planned",)))
+    look.until("!document.getElementById('live').old")
+    assert page.locator("#what").input_value() == "all"
+    page.locator("#plan button").wait_for()
+    drawn.gallery.edit([50], Edit(untags=("planned",)))
+
+
 def test_a_search_is_saved(look: Looker) -> None:
     page = look.open("/search?q=giraffes")
     page.locator("#keep input").fill("Long necks")
@@ -378,6 +430,7 @@ def test_the_map_by_keyboard_and_pointer(look: Looker) -> None:
 
 def test_a_batch_is_planned_before_it_is_queued(look: Looker) -> None:
     page = look.open("/jobs")
+    look.until("document.documentElement.dataset.revision")
     page.locator("#what").select_option("all")
     page.locator("#batchquery").fill("xylophone")
     page.keyboard.press("Enter")

@@ -2,8 +2,8 @@
 
 import { api, load, localise, make, onChange, onKey, readOnly, toast } from "./app.js";
 
-async function refresh() {
-  await load(location.href, ["live"]).catch(() => {});
+async function refresh({ unasked = false } = {}) {
+  await load(location.href, ["live"], { unasked }).catch(() => {});
   arrange();
 }
 
@@ -56,8 +56,6 @@ async function queue(body) {
   await refresh();
 }
 
-const writes = () => document.activeElement?.closest("#batch") || document.getElementById("plan")?.textContent;
-
-onKey("reload", refresh);
-onChange(() => { if (!writes()) refresh(); });
+onKey("reload", () => refresh());
+onChange(() => refresh({ unasked: true }));
 arrange();

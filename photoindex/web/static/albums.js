@@ -4,9 +4,10 @@ import { letChoose, mark } from "./choose.js";
 import { api, load, localise, onChange, readOnly, root, toast } from "./app.js";
 
 const live = () => document.getElementById("live");
+const gone = new AbortController(); // the album was deleted: what is still on its way must not show it again
 
-async function refresh() {
-  await load(location.href, ["live"]).catch(() => {});
+async function refresh({ unasked = false } = {}) {
+  await load(location.href, ["live"], { signal: gone.signal, unasked }).catch(() => {});
   arrange();
 }
 
@@ -20,6 +21,7 @@ async function remove() {
   try {
     const kept = await api(`albums/${live().dataset.id}/delete`, { method: "POST", body: {} });
     const body = kept.query === null ? { name: kept.name, ids: kept.ids } : { name: kept.name, query: kept.query };
+    gone.abort();
     live().replaceChildren();
     toast(`The album “${kept.name}” is gone; its photos stay`, {
       undo: async () => {
@@ -40,7 +42,9 @@ document.addEventListener("click", (event) => {
   if (button.dataset.do === "rename") {
     const form = document.getElementById("renamer");
     form.hidden = !form.hidden;
-    if (!form.hidden) document.getElementById("newname").select();
+    if (form.hidden) return;
+    document.getElementById("newname").focus();
+    document.getElementById("newname").select();
   }
 });
 
@@ -57,6 +61,6 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-onChange(() => { if (scrollY < 200 && live().children.length && document.getElementById("renamer")?.hidden !== false) refresh(); });
+onChange(() => { if (scrollY < 200 && live().children.length) refresh({ unasked: true }); });
 letChoose(refresh);
 arrange();

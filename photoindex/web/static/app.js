@@ -79,8 +79,14 @@ export async function undo(name, done) {
   }
 }
 
-/** Load another state of this page. The parts of it with these ids take the places of those that are shown. */
-export function load(url, ids, { signal } = {}) {
+/**
+ * Load another state of this page. The parts of it with these ids take the places of those that are shown.
+ *
+ * What someone typed, opened or chose while it was loaded stays, and so does the focus. With `unasked`, where the page
+ * only keeps up with changes, all of it stays that the page did not come with, and so do the elements with `data-kept`.
+ */
+export function load(url, ids, { signal, unasked = false } = {}) {
+  const before = new Map(ids.map((id) => [id, unasked ? null : stateOf(document.getElementById(id))]));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", url);
@@ -92,7 +98,7 @@ export function load(url, ids, { signal } = {}) {
       }
       for (const id of ids) {
         const [old, fresh] = [document.getElementById(id), request.responseXML.getElementById(id)];
-        if (old && fresh) old.replaceWith(document.adoptNode(fresh));
+        if (old && fresh) replace(old, document.adoptNode(fresh), before.get(id));
       }
       document.title = request.responseXML.title;
       resolve(request.responseXML);
@@ -101,6 +107,43 @@ export function load(url, ids, { signal } = {}) {
     signal?.addEventListener("abort", () => { request.abort(); reject(new DOMException("aborted", "AbortError")); });
     request.send();
   });
+}
+
+// What a person can change in a part of a page, each under a name that it has in the part's next state as well.
+function changeable(part) {
+  const named = new Map();
+  for (const element of part?.querySelectorAll("input, textarea, select, form, details") ?? []) {
+    const name = element.id || element.name || element.querySelector("summary")?.textContent;
+    const place = [element.closest("[data-id]")?.dataset.id, element.form?.id, element.localName, name];
+    if (name) named.set([...place, element.type === "radio" && element.value].join(" "), element);
+  }
+  return named;
+}
+
+// Text is as typed, a box as ticked, a form as shown, details as opened.
+const state = (element) => [element.value, element.checked, element.hidden, element.open];
+const stateOf = (part) => new Map([...changeable(part)].map(([name, element]) => [name, state(element)]));
+
+function replace(old, fresh, before) {
+  const had = changeable(old), has = changeable(fresh);
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  if (!before) {
+    for (const kept of old.querySelectorAll("[data-kept]")) fresh.querySelector(`#${kept.id}`)?.replaceWith(kept);
+  }
+  old.replaceWith(fresh);
+  for (const [name, element] of had) {
+    const next = has.get(name), was = before ? before.get(name) : [element.defaultValue, element.defaultChecked];
+    if (!next || !was) continue;
+    const now = state(element);
+    if (now[0] !== was[0] && "value" in next) next.value = now[0];
+    if (now[1] !== was[1] && "checked" in next) next.checked = now[1];
+    if (!before || now[2] !== was[2]) next.hidden = now[2];
+    if ("open" in next && (!before || now[3] !== was[3])) next.open = now[3];
+    if (element === focused) {
+      next.focus({ preventScroll: true });
+      if (typeof element.selectionStart === "number") next.setSelectionRange(element.selectionStart, element.selectionEnd);
+    }
+  }
 }
 
 /** Dates in the reader's own language. */
@@ -210,6 +253,7 @@ export function onChange(listener) {
 }
 
 function tell(state) {
+  document.documentElement.dataset.revision = state.revision; // of the library, as this page knows it
   for (const listener of listeners) listener(state);
 }
 

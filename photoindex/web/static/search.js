@@ -18,7 +18,7 @@ function address(query) {
   return url;
 }
 
-async function showAt(url, { push = true, focus = false, typing = false } = {}) {
+async function showAt(url, { push = true, focus = false, typing = false, unasked = false } = {}) {
   running?.abort();
   const mine = new AbortController();
   running = mine;
@@ -26,7 +26,7 @@ async function showAt(url, { push = true, focus = false, typing = false } = {}) 
   try {
     const asked = new URL(url, location.href);
     if (typing) asked.searchParams.set("typing", "1"); // other spellings of half a word are not wanted
-    await load(asked, ["results"], { signal: mine.signal });
+    await load(asked, ["results"], { signal: mine.signal, unasked });
     if (push) history.replaceState(null, "", url);
     arrange();
     if (focus) document.querySelector("#results h1")?.focus({ preventScroll: true });
@@ -106,16 +106,16 @@ document.getElementById("main").addEventListener("submit", (event) => {
   }
 });
 
-function reload() {
+function reload({ unasked = false } = {}) {
   const url = new URL(location.href);
   url.searchParams.delete("set");
-  return showAt(url, { push: false });
+  return showAt(url, { push: false, unasked });
 }
 
-onKey("reload", reload);
+onKey("reload", () => reload());
 let known = null;
 onChange(({ revision }) => {
-  if (known !== null && known !== revision && scrollY < 200 && !document.querySelector("details[open].word")) reload();
+  if (known !== null && known !== revision && scrollY < 200) reload({ unasked: true });
   known = revision;
 });
 

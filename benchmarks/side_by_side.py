@@ -43,8 +43,13 @@ def use_installation(python: Path | None) -> None:
 
 
 def environment() -> dict[str, str]:
-    """For child processes: the photoindex that is to be measured, its bytecode kept as after an installation."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")}
+    """For child processes: the photoindex that is to be measured, its bytecode kept as after an installation.
+
+    They read no text in photos unless the caller's environment asks for it: the invented files hold none, and what
+    reading costs is measured by ``text_in_photos.py``.
+    """
+    kept = {"PHOTOINDEX_READ_TEXT": "never", **os.environ}
+    kept = {name: value for name, value in kept.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")}
     return kept if _python is not None else {**kept, "PYTHONPATH": str(REPOSITORY)}
 
 

@@ -173,6 +173,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mixed", action="store_true", help="photos of 1 to 24 megapixels instead of 12")
     options = parser.parse_args()
+    os.environ.setdefault("PHOTOINDEX_READ_TEXT", "never")  # what that costs is measured by text_in_photos.py
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "photos").mkdir()

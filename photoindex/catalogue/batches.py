@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, true, update
 
 from photoindex.catalogue import jobs, text
 from photoindex.catalogue.chunks import chunks
@@ -69,8 +69,16 @@ class Batches:
     def find(self, *, ended: bool = False) -> list[Batch]:
         """Return the batches that have not ended, or all, oldest first."""
         with self._database.read() as connection:
-            batches = _load(connection, None if ended else ("active", "paused"))
+            batches = _load(connection, true() if ended else batch.c.state.in_(("active", "paused")))
         return [batch for batch in batches if ended or batch.left]
+
+    def get(self, number: int) -> Batch:
+        """Return one batch, whatever became of it. Raises :class:`BatchError`."""
+        with self._database.read() as connection:
+            found = _load(connection, batch.c.id == number)
+        if not found:
+            raise _no_batch(number)
+        return found[0]
 
     def others(self) -> dict[str, int]:
         """Return the number of ``queued`` and ``running`` jobs of no batch: new and changed photos."""
@@ -106,7 +114,7 @@ class Batches:
             states = {row.id: row.state for row in connection.execute(select(batch.c.id, batch.c.state))}
             for number in ids:
                 if number not in states:
-                    raise BatchError(f"there is no batch {number}: see `photoindex jobs list --all`")
+                    raise _no_batch(number)
                 if states[number] in ("cancelled", "done"):
                     raise BatchError(f"batch {number} has ended: it is {states[number]}")
             open_ones = [number for number, before in states.items() if before not in ("cancelled", "done", state)]
@@ -239,15 +247,18 @@ def last_rate(connection: Connection, model: str) -> tuple[int, float] | None:
     return None if row is None else (row.id, row.done / row.seconds)
 
 
-def _load(connection: Connection, states: Sequence[str] | None) -> list[Batch]:
-    query = select(batch).order_by(batch.c.id)
-    rows = connection.execute(query if states is None else query.where(batch.c.state.in_(states))).all()
+def _no_batch(number: int) -> BatchError:
+    return BatchError(f"there is no batch {number}: see `photoindex jobs list --all`")
+
+
+def _load(connection: Connection, which: ColumnElement[bool]) -> list[Batch]:
+    rows = connection.execute(select(batch).where(which).order_by(batch.c.id)).all()
     left: dict[int, int] = {}
     failed: dict[int, int] = {}
     workers: dict[int, int] = {}
     counted = connection.execute(
         select(job.c.batch_id, job.c.state, func.count(), func.count(job.c.lease_owner.distinct()))
-        .where(job.c.batch_id.is_not(None))
+        .where(job.c.batch_id.in_(select(batch.c.id).where(which)))
         .group_by(job.c.batch_id, job.c.state)
     )
     for number, job_state, count, owners in counted:

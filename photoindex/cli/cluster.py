@@ -16,6 +16,7 @@ from photoindex.cli.context import (
     stop_on_signals,
     write_json,
 )
+from photoindex.cli.plans import show_plan
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.errors import ConfigError
@@ -85,8 +86,6 @@ def reindex_by_ray(
     with context.open(**flags) as library, stop_on_signals() as stop, _connected(address) as found:
         count = workers or found.room()
         if dry_run:
-            from photoindex.cli.reindex import show_plan
-
             show_plan(context, _with_workers(library.plan_recaption(**chosen), count), as_json)
             return
         number, photos = library.queue_recaption(**chosen, priority=priority)
@@ -109,7 +108,7 @@ def reindex_by_ray(
 
 def _summarise(context: Context, library: Library, number: int) -> int:
     """Say how a batch ended; return how many photos failed."""
-    [batch] = [each for each in library.batches.find(ended=True) if each.id == number]
+    batch = library.batches.get(number)
     failed = f", {batch.failed:,} failed: photoindex failures list" if batch.failed else ""
     context.say(f"{batch.done:,} captioned{failed}")
     if batch.left:

@@ -17,14 +17,14 @@ from photoindex.cli.context import (
     stop_on_signals,
     write_json,
 )
+from photoindex.cli.plans import show_plan
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.config import ENGINES
-from photoindex.library.json_forms import plan_json
-from photoindex.system.units import counted, human_seconds
+from photoindex.system.units import counted
 from photoindex.types import Tally
 
 if TYPE_CHECKING:
-    from photoindex.library import Library, Plan, Priority
+    from photoindex.library import Library, Priority
 
 FAILURES_SHOWN = 10
 RAY = "ray"
@@ -115,20 +115,6 @@ def _plan(context: Context, library: Library, what: str | None, chosen: dict[str
     show_plan(context, library.plan_recaption(**chosen), as_json)
 
 
-def show_plan(context: Context, plan: Plan, as_json: bool) -> None:
-    """Print what captioning again would do."""
-    if as_json:
-        write_json(plan_json(plan))
-        return
-    context.say(f"{counted(plan.photos, 'photo')} would be captioned")
-    for model, count in plan.by_model.items():
-        context.say(f"  {count:,} now by {model}")
-    if plan.seconds is not None and plan.rate is not None:
-        context.say(
-            f"about {human_seconds(plan.seconds)}, at {plan.rate:.1f} photos a second (measured by {plan.rate_from})"
-        )
-
-
 def _work(
     context: Context, library: Library, what: str | None, chosen: dict[str, Any], priority: Priority,
     stop: threading.Event,
@@ -154,8 +140,10 @@ def _summarise(context: Context, library: Library, number: int | None, tally: Ta
     if number is None and not tally.done:
         for paused in (batch for batch in library.batches.find() if batch.state == "paused"):
             context.say(f"batch {paused.id} has {paused.left} to do and is paused: photoindex jobs resume {paused.id}")
-    batch = next((each for each in library.batches.find(ended=True) if each.id == number), None)
-    if batch is None or batch.state == "done":
+    if number is None:
+        return
+    batch = library.batches.get(number)
+    if batch.state == "done":
         return
     if batch.state == "cancelled":
         context.say(f"batch {batch.id} was cancelled")

@@ -27,6 +27,7 @@ from lxml import etree
 
 from photoindex.errors import ExchangeError
 from photoindex.media.metadata.packet import NOT_IN_XML
+from photoindex.media.metadata.xmp import stars_of
 from photoindex.types.hit import MACHINES
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -140,7 +141,7 @@ class XmpDocument:
     @property
     def rating(self) -> int | None:
         """The stars, -1 to 5; ``None`` where there are none, or something else than a number of stars."""
-        return _stars(next((text for _, text in self._texts(_RATING)), None))
+        return stars_of(next((text for _, text in self._texts(_RATING)), None))
 
     @property
     def mark(self) -> Mark:
@@ -154,8 +155,8 @@ class XmpDocument:
             _time(self._simple("captionedAt")),
             tags,
             _time(self._simple("writtenAt")),
-            _stars(self._simple("rating")),
-            _stars(self._simple("ratingBefore")),
+            stars_of(self._simple("rating")),
+            stars_of(self._simple("ratingBefore")),
             self._simple("favourite") == "true",
         )
 
@@ -331,14 +332,6 @@ def _remove(element: Any) -> None:
             parent.text = (parent.text or "") + tail
     elif before is not None and last and not (before.tail or "").strip():
         before.tail = tail
-
-
-def _stars(text: str | None) -> int | None:
-    try:
-        stars = None if text is None else round(float(text))
-    except (ValueError, OverflowError):
-        return None
-    return stars if stars is not None and -1 <= stars <= 5 else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -208,7 +208,7 @@ class RayCluster:
         """Wait until a batch is done or halted, or ``stop`` is set. Raises :class:`ServiceError` when no worker works
         any more."""
         while not stop.is_set():
-            [found] = [each for each in library.batches.find(ended=True) if each.id == batch]
+            found = library.batches.get(batch)
             if progress is not None:
                 progress(Progress("captioning", found.total - found.left, found.total))
             if not found.left or found.state in ("paused", "cancelled"):

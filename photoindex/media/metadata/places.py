@@ -15,12 +15,12 @@ import math
 from dataclasses import replace
 from typing import Any, Final
 
+from photoindex.system.globe import kilometres
 from photoindex.types import PhotoFacts, Place
 
 NEAR: Final = 40.0  # km; a photo farther from the next town was not taken in it
 LARGE: Final = 500_000  # people
 FAR: Final = 150.0  # km; beyond it, at sea or on the ice, no country can be told by the nearest town
-EARTH_RADIUS: Final = 6371.0  # km
 
 
 class Gazetteer:
@@ -70,12 +70,4 @@ class Gazetteer:
 def _nearest(table: Any, latitude: float, longitude: float) -> tuple[dict[str, Any], float]:
     """The nearest place of a table, and how far it is (km)."""
     town: dict[str, Any] = table.query([(latitude, longitude)])[0]
-    return town, kilometres(latitude, longitude, float(town["latitude"]), float(town["longitude"]))
-
-
-def kilometres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """The way between two positions (degrees) along the globe (haversine formula)."""
-    one, other = math.radians(latitude), math.radians(other_latitude)
-    east = math.radians(other_longitude - longitude)
-    half = math.sin((other - one) / 2) ** 2 + math.cos(one) * math.cos(other) * math.sin(east / 2) ** 2
-    return 2 * EARTH_RADIUS * math.asin(math.sqrt(min(1.0, half)))
+    return town, float(kilometres(latitude, longitude, float(town["latitude"]), float(town["longitude"])))

@@ -104,7 +104,7 @@ def _fields(properties: _Properties) -> Fields:
         latitude=latitude,
         longitude=longitude,
         altitude=_altitude(properties),
-        rating=_rating(properties),
+        rating=stars_of(properties.text(f"{_XMP}Rating")) or None,
         title=meant(properties.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
         caption=meant(_caption(properties), make, model),
         keywords=each_once(_keywords(properties)),
@@ -166,15 +166,13 @@ def _part(element: Element, name: str) -> str | None:
     return element.get(name) or (child.text if child is not None else None)
 
 
-def _rating(properties: _Properties) -> int | None:
-    text = properties.text(f"{_XMP}Rating")
-    if text is None:
-        return None
+def stars_of(text: str | None) -> int | None:
+    """Return what an ``xmp:Rating`` says: -1 (rejected) to 5 stars; ``None`` for what is no number of stars."""
     try:
-        rating = round(float(text))
+        stars = None if text is None else round(float(text))
     except (ValueError, OverflowError):
         return None
-    return rating if rating == -1 or 1 <= rating <= 5 else None
+    return stars if stars is not None and -1 <= stars <= 5 else None
 
 
 def _position(properties: _Properties) -> positions.Position:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from photoindex.search.query.positions import LATITUDE, LONGITUDE, degrees, stored
 from photoindex.search.query.syntax import Around, Inside
+from photoindex.system.globe import EARTH_RADIUS, kilometres
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from photoindex.search.query.syntax import Node
 
     Mask = NDArray[np.bool_]
-
-EARTH_RADIUS: Final = 6371.0  # km
 
 
 def documents_at(reader: IndexReader, node: Inside | Around, find: Callable[[Node], Mask]) -> Mask:
@@ -47,7 +46,7 @@ def within_distance(reader: IndexReader, latitude: float, longitude: float, km: 
     """Return the documents whose position is at most so many kilometres from one in degrees, along the globe."""
     mask = within_box(reader, *_box_around(latitude, longitude, km))
     chosen = np.flatnonzero(mask)
-    mask[chosen] = _kilometres(latitude, longitude, *_positions(reader, chosen)) <= km
+    mask[chosen] = kilometres(latitude, longitude, *_positions(reader, chosen)) <= km
     return mask
 
 
@@ -82,14 +81,3 @@ def _box_around(latitude: float, longitude: float, km: float) -> tuple[float, fl
     if wide >= 180:
         return -180.0, south, 180.0, north
     return (longitude - wide + 180) % 360 - 180, south, (longitude + wide + 180) % 360 - 180, north
-
-
-def _kilometres(
-    latitude: float, longitude: float, latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the way from one position to others (degrees) along the globe (haversine formula)."""
-    here, there = math.radians(latitude), np.radians(latitudes)
-    east = np.radians(longitudes - longitude)
-    half = np.sin((there - here) / 2) ** 2 + math.cos(here) * np.cos(there) * np.sin(east / 2) ** 2
-    distances: NDArray[np.float64] = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(np.minimum(1.0, half)))
-    return distances

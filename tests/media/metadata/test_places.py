@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from photoindex.language.place_names import words_of
-from photoindex.media.metadata.places import Gazetteer, kilometres
+from photoindex.media.metadata.places import Gazetteer
+from photoindex.system.globe import kilometres
 from photoindex.types import PhotoFacts, Place
 from tests.support import REPOSITORY
 

@@ -171,13 +171,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     if decoder.config.summary_dim != (term_head.config.hidden_size if term_head is not None else 0):
         raise CheckpointError(f"{folder / 'config.json'}: the decoder and the term head are not of one model")
     weights = folder / WEIGHTS_FILE
-    try:
-        tensors = load_file(weights)
-        digest = sha256_of(weights)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{weights} is missing; the model folder is incomplete") from error
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{weights} is damaged or is not safetensors: {error}") from error
+    tensors, digest = _read_weights(weights)
     _fill(encoder, tensors, "encoder.", weights)
     _fill(decoder, tensors, "decoder.", weights)
     if term_head is not None:
@@ -198,6 +192,16 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         terms=terms,
         calibration=calibration,
     )
+
+
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Return the tensors of a file by their names, and the file's SHA-256."""
+    try:
+        return load_file(path), sha256_of(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing; the model folder is incomplete") from error
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged or is not safetensors: {error}") from error
 
 
 def _read_training(path: Path) -> dict[str, Any]:

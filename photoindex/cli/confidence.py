@@ -17,6 +17,7 @@ from photoindex.types import Progress
 
 if TYPE_CHECKING:
     from photoindex.training.confidence import Reliability
+    from photoindex.training.datasets import CaptionedPhoto
 
 
 @click.command("confidence")
@@ -72,10 +73,7 @@ def evaluate_confidence(
     checkpoint = load_checkpoint(folder)
     if checkpoint.calibration is None and not fit:
         raise ConfigError(f"the model {checkpoint.name} has no confidence: fit it with --fit")
-    photos = {path.name: [p for p in load_photos((path,), images, hold_out) if p.split == split] for path in data}
-    for name, some in photos.items():
-        if not some:
-            raise ConfigError(f"{name} has no photos of the split {split!r}: see --hold-out")
+    photos = _photos(data, images, hold_out, split)
     with ProgressDisplay(context.quiet) as display:
         judged = confidence.judge(
             checkpoint, photos, choose_device(device or "auto"), beam_width=beam_width, engine=engine or "auto",
@@ -87,12 +85,7 @@ def evaluate_confidence(
         confidences = confidence.cross_fitted(judged)
         confidence.fit_model(folder, judged)
         context.say(f"wrote the confidence of {checkpoint.name} into {folder / 'config.json'}")
-    found = {
-        name: confidence.measure(confidences[judged.members == number], judged.right[judged.members == number])
-        for number, name in enumerate(judged.sets)
-    }
-    if len(found) > 1:
-        found["all together"] = confidence.measure(confidences, judged.right)
+    found = confidence.measure_sets(judged, confidences)
     if diagram is not None:
         confidence.draw_diagram(found, diagram)
     if as_json:
@@ -101,6 +94,15 @@ def evaluate_confidence(
         return
     for name, each in found.items():
         _print(name, each)
+
+
+def _photos(data: tuple[Path, ...], images: Path | None, hold_out: int, split: str) -> dict[str, list[CaptionedPhoto]]:
+    """Return the photos of a split, by the name of their data set."""
+    photos = {path.name: [p for p in load_photos((path,), images, hold_out) if p.split == split] for path in data}
+    for name, some in photos.items():
+        if not some:
+            raise ConfigError(f"{name} has no photos of the split {split!r}: see --hold-out")
+    return photos
 
 
 def _print(name: str, found: Reliability) -> None:

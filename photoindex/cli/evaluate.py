@@ -135,7 +135,12 @@ def evaluate_captions(
         captions_to.write_text("\n".join([CAPTIONS_HEAD, *written]) + "\n", encoding="utf-8")
     if as_json:
         write_json(rows)
-        return
+    else:
+        _print_table(rows)
+
+
+def _print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Print the figures of captions, a line for each data set, model and beam width."""
     heads = ("data", "model", "beam", "photos", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr",
              "CHAIRi", "CHAIRs", "invented", "missed", "distinct", "commonest")  # fmt: skip
     table = [heads] + [

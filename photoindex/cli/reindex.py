@@ -71,16 +71,7 @@ def reindex(
       photoindex reindex --text --where is:document    read these photos again
       photoindex reindex --stale --engine ray          on the machines of a Ray cluster
     """
-    if what is None and query is None:
-        raise click.UsageError("choose one of --stale, --all, --where QUERY, --failed, --text, --resume and --fulltext")
-    if query is not None and what not in (None, "stale", "all", "text"):
-        raise click.UsageError(f"--where does not go with --{what}")
-    if as_json and not dry_run:
-        raise click.UsageError("--json goes with --dry-run")
-    if engine != RAY and (address or workers):
-        raise click.UsageError("--address and --workers go with --engine ray")
-    if engine == RAY and what in ("text", "resume", "fulltext"):
-        raise click.UsageError(f"--engine ray does not go with --{what}")
+    _check_together(what, query, dry_run, as_json, engine, address or workers)
     chosen: dict[str, Any] = {"everything": what in (None, "all"), "failed": what == "failed", "query": query}
     if engine == RAY:
         from photoindex.cli.cluster import reindex_by_ray
@@ -105,6 +96,22 @@ def reindex(
         raise SystemExit(EXIT_INTERRUPTED)
     if tally.failed:
         raise SystemExit(EXIT_SOME_FAILED)
+
+
+def _check_together(
+    what: str | None, query: str | None, dry_run: bool, as_json: bool, engine: str | None, of_ray: str | int | None
+) -> None:
+    """Raise :class:`click.UsageError` for options that do not go together; ``of_ray`` is set where one of Ray's is."""
+    if what is None and query is None:
+        raise click.UsageError("choose one of --stale, --all, --where QUERY, --failed, --text, --resume and --fulltext")
+    if query is not None and what not in (None, "stale", "all", "text"):
+        raise click.UsageError(f"--where does not go with --{what}")
+    if as_json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run")
+    if engine != RAY and of_ray:
+        raise click.UsageError("--address and --workers go with --engine ray")
+    if engine == RAY and what in ("text", "resume", "fulltext"):
+        raise click.UsageError(f"--engine ray does not go with --{what}")
 
 
 def _plan(context: Context, library: Library, what: str | None, chosen: dict[str, Any], as_json: bool) -> None:

@@ -127,23 +127,7 @@ def photo_records(connection: Connection, photo_ids: Sequence[int], now: dt.date
 
 def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> Iterator[PhotoRecord]:
     rows = {row.id: row for row in connection.execute(select(photo).where(photo.c.id.in_(ids)))}
-    paths: dict[int, list[FileRecord]] = {}
-    query = select(file, root.c.path).join_from(file, root).where(file.c.photo_id.in_(ids))
-    for row in connection.execute(query):
-        missing_since = row.missing_since
-        if missing_since is None and not is_present(Path(row.path, row.relative_path)):
-            missing_since = now
-        record = FileRecord(row.path, row.relative_path, row.size, row.mtime_ns, missing_since)
-        paths.setdefault(row.photo_id, []).append(record)
-    captions: dict[int, list[CaptionRecord]] = {}
-    with_model = select(caption, model.c.identity).join_from(caption, model, isouter=True)
-    for row in connection.execute(with_model.where(caption.c.photo_id.in_(ids)).order_by(caption.c.id)):
-        captions.setdefault(row.photo_id, []).append(
-            CaptionRecord(
-                row.text, row.source, row.rank, row.current, row.locked, row.identity, row.log_probability,
-                row.settings, row.created_at, row.confidence,
-            )
-        )  # fmt: skip
+    paths, captions, changes = _files(connection, ids, now), _captions(connection, ids), _corrections(connection, ids)
     tags: dict[int, list[str]] = {}
     terms: dict[int, list[TermRecord]] = {}
     for row in connection.execute(select(term).where(term.c.photo_id.in_(ids)).order_by(term.c.id)):
@@ -153,11 +137,6 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
             terms.setdefault(row.photo_id, []).append(TermRecord(row.text, row.weight, row.source))
     query = select(term_vector.c.photo_id, term_vector.c.entries, model.c.identity).join_from(term_vector, model)
     vectors = {row.photo_id: row for row in connection.execute(query.where(term_vector.c.photo_id.in_(ids)))}
-    changes: dict[int, list[CorrectionRecord]] = {}
-    query = select(correction).where(correction.c.photo_id.in_(ids)).order_by(correction.c.made_at, correction.c.id)
-    for row in connection.execute(query):
-        record_of = CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at)
-        changes.setdefault(row.photo_id, []).append(record_of)
     lines = text_lines(connection, ids)
     for number in ids:
         if number not in rows:
@@ -180,6 +159,39 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
             row.review,
             text_record(row.text_reader, lines.get(number, ())),
         )
+
+
+def _files(connection: Connection, ids: Sequence[int], now: dt.datetime) -> dict[int, list[FileRecord]]:
+    found: dict[int, list[FileRecord]] = {}
+    query = select(file, root.c.path).join_from(file, root).where(file.c.photo_id.in_(ids))
+    for row in connection.execute(query):
+        missing_since = row.missing_since
+        if missing_since is None and not is_present(Path(row.path, row.relative_path)):
+            missing_since = now
+        record = FileRecord(row.path, row.relative_path, row.size, row.mtime_ns, missing_since)
+        found.setdefault(row.photo_id, []).append(record)
+    return found
+
+
+def _captions(connection: Connection, ids: Sequence[int]) -> dict[int, list[CaptionRecord]]:
+    found: dict[int, list[CaptionRecord]] = {}
+    with_model = select(caption, model.c.identity).join_from(caption, model, isouter=True)
+    for row in connection.execute(with_model.where(caption.c.photo_id.in_(ids)).order_by(caption.c.id)):
+        record = CaptionRecord(
+            row.text, row.source, row.rank, row.current, row.locked, row.identity, row.log_probability,
+            row.settings, row.created_at, row.confidence,
+        )  # fmt: skip
+        found.setdefault(row.photo_id, []).append(record)
+    return found
+
+
+def _corrections(connection: Connection, ids: Sequence[int]) -> dict[int, list[CorrectionRecord]]:
+    found: dict[int, list[CorrectionRecord]] = {}
+    query = select(correction).where(correction.c.photo_id.in_(ids)).order_by(correction.c.made_at, correction.c.id)
+    for row in connection.execute(query):
+        record = CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at)
+        found.setdefault(row.photo_id, []).append(record)
+    return found
 
 
 def text_record(reader: int, lines: Sequence[TextLine]) -> TextRecord | None:

@@ -196,6 +196,15 @@ def measure(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> Relia
     )  # fmt: skip
 
 
+def measure_sets(judged: Judged, confidences: NDArray[np.float64]) -> dict[str, Reliability]:
+    """Return how far ``confidences`` (N,) say what they mean, by data set, and for all of several together."""
+    found = {
+        name: measure(confidences[judged.members == number], judged.right[judged.members == number])
+        for number, name in enumerate(judged.sets)
+    }
+    return {**found, "all together": measure(confidences, judged.right)} if len(found) > 1 else found
+
+
 # ---- as a picture --------------------------------------------------------------------------------
 
 _INK, _GRID, _BAR, _GAP, _PAPER = (40, 44, 52), (214, 218, 224), (66, 112, 178), (222, 132, 82), (255, 255, 255)

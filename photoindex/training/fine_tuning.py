@@ -117,13 +117,7 @@ def train_personal(
     base when that is empty.
     Raises :class:`TrainingError`, :class:`photoindex.errors.ModelError` or :class:`photoindex.errors.CatalogueError`.
     """
-    if (output / WEIGHTS_FILE).exists():
-        raise TrainingError(f"{output} already holds a model: name another --output")
-    if (output / RUN_FILE).exists() != resume:
-        doing = "already holds a training run: go on with --resume" if not resume else "holds no run to resume: begin"
-        raise TrainingError(f"{output} {doing}, or name another --output")
-    if not resume:
-        check_nothing_is_replaced(output)
+    _check_output(output, resume)
     told = told_photos(database, recipe.most_replayed)
     checkpoint = load_checkpoint(base)
     torch.manual_seed(recipe.seed)
@@ -175,6 +169,16 @@ def train_personal(
     _write(checkpoint, decoder.to("cpu"), vocabulary, record, base, output)
     (output / RUN_FILE).unlink()  # several times as large as the model
     return record
+
+
+def _check_output(output: Path, resume: bool) -> None:
+    if (output / WEIGHTS_FILE).exists():
+        raise TrainingError(f"{output} already holds a model: name another --output")
+    if (output / RUN_FILE).exists() != resume:
+        doing = "already holds a training run: go on with --resume" if not resume else "holds no run to resume: begin"
+        raise TrainingError(f"{output} {doing}, or name another --output")
+    if not resume:
+        check_nothing_is_replaced(output)
 
 
 def worse_figures(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:

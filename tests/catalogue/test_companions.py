@@ -17,6 +17,8 @@ from tests.conftest import OpenLibrary
 from tests.media.decode.makers import dng, jpeg
 from tests.support import COLOURS, NOW, FakeCaptioner, downgrade, make_photo, names
 
+ON_BOTH = True
+
 pytest.importorskip("rawpy", reason="needs the extra raw")
 
 
@@ -225,6 +227,7 @@ class TestFilms:
         assert films_beside(tmp_path / "gone" / "a.jpg") == []
 
 
+@pytest.mark.sqlite
 def test_an_older_catalogue_s_photos_take_the_raw_files_that_are_met_now(
     library: Library, open_library: OpenLibrary, database: Database, captioner: FakeCaptioner, album: Path
 ) -> None:

@@ -17,6 +17,8 @@ from photoindex.system.units import human_seconds, human_size
 from photoindex.types import Progress
 from tests.support import make_photo
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def indexed(library: Library, album: Path) -> Path:

@@ -18,6 +18,8 @@ from photoindex.system.terminal import shell_quoted, visible
 from photoindex.types import Prediction
 from tests.support import FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 
 def run(data_dir: Path, *arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["--data-dir", str(data_dir), *map(str, arguments)])

@@ -20,6 +20,8 @@ from photoindex.types import Hit, Matched
 from tests.chromium import open_page, screenshot
 from tests.support import make_photo
 
+ON_BOTH = True
+
 NASTY = """<script>document.title = "owned"</script>" onerror="alert(1)' & <b>\x1b[2J\u202etxt"""
 
 

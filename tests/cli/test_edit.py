@@ -19,6 +19,8 @@ from photoindex.errors import CorrectionError
 from photoindex.library import Library
 from tests.support import REPOSITORY, make_photo
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def indexed(library: Library, album: Path) -> Path:

@@ -16,6 +16,8 @@ from photoindex.library import Library
 from tests.exchange import samples
 from tests.support import FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def indexed(library: Library, album: Path) -> Path:
@@ -33,6 +35,7 @@ def run(data_dir: Path, *arguments: str | Path, **options: bytes) -> Result:
     return CliRunner().invoke(main, ["--data-dir", str(data_dir), *map(str, arguments)], **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.sqlite  # two libraries, which in PostgreSQL were two databases
 class TestLines:
     def test_a_library_is_made_anew_by_two_commands(self, indexed: Path, album: Path, tmp_path: Path) -> None:
         backup = tmp_path / "backup.jsonl"

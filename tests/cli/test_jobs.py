@@ -13,6 +13,8 @@ from photoindex.cli.main import main
 from photoindex.library import Library
 from tests.support import FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 OpenLibrary = Callable[..., Library]
 
 

@@ -17,6 +17,8 @@ from photoindex.cli.main import COMMANDS, main
 from photoindex.library import Library, benchmark
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 DOCUMENT = (REPOSITORY / "docs" / "output.md").read_text(encoding="utf-8")
 SHARED = {
     "search",

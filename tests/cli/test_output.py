@@ -19,6 +19,8 @@ from photoindex.library import Library
 from tests.media.metadata.samples import alt, bag, packet
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 DOCUMENT = (REPOSITORY / "docs" / "output.md").read_text(encoding="utf-8")
 
 
@@ -129,11 +131,11 @@ def test_a_batch_and_a_plan_have_the_documented_fields(
     data_dir_with_photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from photoindex import captioner as captioning
-    from photoindex.config import Settings
+    from photoindex.config import load_settings
 
     newer = FakeCaptioner("fake-2")
     monkeypatch.setattr(captioning, "load_captioner", lambda _: newer)
-    with Library(Settings(data_dir_with_photos), lambda _: newer) as library:
+    with Library(load_settings(data_dir=data_dir_with_photos), lambda _: newer) as library:
         plan = library.plan_recaption()
         library.recaption()
     told = printed(data_dir_with_photos, "jobs", "list", "--all", "--json")

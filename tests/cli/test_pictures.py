@@ -16,6 +16,8 @@ from photoindex.cli.pictures import CHUNK, protocol_of, sequence
 from photoindex.library import Library
 from tests.support import make_photo
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def jpeg() -> bytes:

@@ -12,6 +12,8 @@ from photoindex.cli.main import main
 from photoindex.library import Library
 from tests.support import make_photo
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def data_dir_of_album(library: Library, album: Path) -> Path:

@@ -19,7 +19,7 @@ from photoindex.types import Hit
 from tests.media.metadata.samples import bag, packet
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
-CLEAR = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+ON_BOTH = True
 
 
 @pytest.fixture
@@ -101,8 +101,9 @@ def on_terminal(data_dir: Path, *arguments: str, **environment: str) -> tuple[st
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "photoindex", "--data-dir", str(data_dir), "search", *arguments]
+    clear = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     with subprocess.Popen(
-        command, cwd=REPOSITORY, stdin=theirs, stdout=theirs, stderr=theirs, env={**CLEAR, **environment}
+        command, cwd=REPOSITORY, stdin=theirs, stdout=theirs, stderr=theirs, env={**clear, **environment}
     ) as process:
         os.close(theirs)
         written = b""

@@ -21,6 +21,8 @@ from photoindex.catalogue.schema import job, root
 from photoindex.cli.main import main
 from tests.support import add_files, add_photo
 
+ON_BOTH = True
+
 HERE = socket.gethostname()
 
 

@@ -21,6 +21,8 @@ from photoindex.types import FileStat, Progress, ScannedFile
 from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, Writer, add_files, make_photo, names, put_on_another_disk, refuse
 
+ON_BOTH = True
+
 OpenLibrary = Callable[..., Library]
 
 

@@ -22,6 +22,8 @@ from photoindex.library import Library
 from photoindex.types import FileEvent
 from tests.support import add_files, add_photo, make_photo
 
+ON_BOTH = True
+
 OpenLibrary = Callable[..., Library]
 Event = tuple[float, Literal["written", "removed"], Path]  # when it arrived (seconds), and what it says
 

@@ -27,6 +27,8 @@ from tests.indexing.test_watcher import PATIENCE, Watch
 from tests.media.metadata.samples import bag, described, packet, takeout
 from tests.support import FakeCaptioner, add_files, make_photo, names
 
+ON_BOTH = True
+
 HARBOUR = described("A boat near the pier", "harbour", "Setúbal")
 
 
@@ -213,6 +215,7 @@ class TestNames:
 
 
 class TestOlderLibraries:
+    @pytest.mark.sqlite
     def test_photos_from_before_are_read_once_without_captioning(
         self, library: Library, database: Database, captioner: FakeCaptioner, album: Path
     ) -> None:

@@ -22,6 +22,8 @@ from photoindex.library.doctor import examine
 from photoindex.types import Tally
 from tests.support import NOW, FakeCaptioner, add_files, add_photo, make_photo, names, put_on_another_disk
 
+ON_BOTH = True
+
 OpenLibrary = Callable[..., Library]
 FEW = 4  # photos whose loss at once is doubted, if they are more than half
 

@@ -26,6 +26,8 @@ from photoindex.search import FullText
 from photoindex.system.file_state import sha256_of
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names
 
+ON_BOTH = True
+
 OpenLibrary = Callable[..., Library]
 
 
@@ -303,6 +305,7 @@ def test_a_stop_in_the_middle_gives_the_rest_back_and_the_next_run_finishes(
     assert len(first.search("square", limit=None)) == len(colours)
 
 
+@pytest.mark.sqlite
 def test_a_crash_between_store_and_full_text_loses_no_word(
     open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -437,6 +440,7 @@ Library(Settings(Path(sys.argv[1]), settle_seconds=0.0), lambda _: captioner).in
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.sqlite
 def test_a_process_killed_in_the_middle_loses_nothing(open_library: OpenLibrary, data_dir: Path, album: Path) -> None:
     colours = ["red", "green", "blue", "yellow", "white", "black"]
     for number in range(12):
@@ -494,6 +498,7 @@ with Library(Settings(Path(sys.argv[1]), settle_seconds=0.0, decode_workers=1), 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.sqlite
 def test_a_photo_that_kills_every_process_costs_no_other_photo(library: Library, data_dir: Path, album: Path) -> None:
     for number in range(6):
         make_photo(album / f"{number}.jpg", "black" if number == 2 else "green")

@@ -12,6 +12,8 @@ from photoindex.errors import FolderError
 from photoindex.library import Library
 from tests.support import FakeCaptioner, make_photo, names, put_on_another_disk
 
+ON_BOTH = True
+
 OpenLibrary = Callable[..., Library]
 
 

@@ -21,6 +21,8 @@ from photoindex.types import DecodedPhoto, PhotoFacts, PhotoText, Progress, Text
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 pytest.importorskip("rapidocr")
 
 
@@ -244,6 +246,7 @@ def noting_lease(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     return DecodedPhoto(PhotoFacts("", 0, 0), np.zeros((size, size, 3), np.uint8), text=text)
 
 
+@pytest.mark.sqlite
 def test_a_job_is_leased_for_as_long_as_the_setting_says(
     open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,13 +11,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from photoindex.catalogue.schema import file
 from photoindex.folders import Settler
 from photoindex.indexing.indexer import Indexer
 from photoindex.library import Library
 from photoindex.system.file_state import LARGEST, numbers_of
 from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, make_photo, names
+
+ON_BOTH = True
 
 OpenLibrary = Callable[..., Library]
 
@@ -122,9 +126,8 @@ def test_what_an_event_reports_is_read_even_when_no_number_differs(
     with library._database.write() as connection:  # what is stored is what will be found, whatever happens to the file
         photo_bytes = make_photo(album.parent / "b.jpg", "blue", note="a.jpg").read_bytes()
         photo.write_bytes(photo_bytes)
-        connection.exec_driver_sql(
-            "update file set size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?", numbers_of(photo.stat())
-        )
+        size, changed_at, inode, metadata_at = numbers_of(photo.stat())
+        connection.execute(update(file).values(size=size, mtime_ns=changed_at, inode=inode, ctime_ns=metadata_at))
     assert library.index(album).unchanged == 1
     settler = Settler(0)
     indexer = Indexer(library._database, library._pipe(), library.settings, settler=settler)

@@ -19,6 +19,8 @@ from photoindex.library import Library
 from photoindex.types import Progress
 from tests.support import FakeCaptioner, make_photo
 
+ON_BOTH = True
+
 Groups = list[list[tuple[str, int]]]
 
 

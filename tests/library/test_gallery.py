@@ -21,6 +21,8 @@ from photoindex.library.gallery.background import BackgroundSync
 from photoindex.library.gallery.result_sets import KEPT_SECONDS, LEAST_KEPT, MOST_KEPT, MOST_PHOTOS, ResultSets
 from tests.support import COLOURS, make_photo
 
+ON_BOTH = True
+
 NOTHING = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.bool_)
 
 
@@ -215,6 +217,7 @@ def test_review_goes_by_the_confidence_where_a_model_has_one(gallery: Gallery, l
     assert gallery.review_queue(10) == [1, 2, 3, 6, 5, 4]
 
 
+@pytest.mark.sqlite
 def test_what_was_reviewed_is_counted_by_indexes(gallery: Gallery, library: Library) -> None:
     asked: list[str] = []
     with library.database.ask() as asker:

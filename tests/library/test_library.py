@@ -14,6 +14,8 @@ from photoindex.search.terms import index as term_index
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo, names
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def indexed(library: Library, album: Path) -> Library:

@@ -24,6 +24,8 @@ from photoindex.types import Hit, Prediction
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo, migrate
 
+ON_BOTH = True
+
 SURE = {"red": 0.9, "blue": 0.25, "green": None}
 
 

@@ -15,6 +15,8 @@ from photoindex.library import Library
 from photoindex.system.presence import files_at
 from tests.support import make_photo
 
+ON_BOTH = True
+
 POSIX = pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 
 

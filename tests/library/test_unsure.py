@@ -11,6 +11,8 @@ from photoindex.library.gallery import unsure
 from photoindex.library.gallery.unsure import GOOD_SECONDS, Unsure
 from tests.support import COLOURS, make_photo
 
+ON_BOTH = True
+
 
 @pytest.mark.parametrize("found_at_once", [2, 1000])
 def test_what_was_reviewed_leaves_the_queue_and_what_came_later_joins_it(
@@ -30,7 +32,7 @@ def test_what_was_reviewed_leaves_the_queue_and_what_came_later_joins_it(
     queue = Unsure(library.database, lambda: now[0])
     assert queue.first(2) == [6, 5]
     run("update photo set review = 'later' where id = 6")
-    run("update photo set hidden = 1 where id = 4")
+    run("update photo set hidden = true where id = 4")
     assert queue.first(2) == [5, 3]
     run('update caption set log_probability = -20 where photo_id = 1 and "rank" = 0')
     now[0] += GOOD_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -225,7 +226,7 @@ def _numbers(values: Sequence[Any], kind: Any) -> NDArray[Any]:
     return np.array([value or 0 for value in values], kind)
 
 
-def _times(values: Sequence[str | None]) -> NDArray[np.datetime64]:
-    """Return SQLite's texts as times, to the second."""
+def _times(values: Sequence[str | datetime | None]) -> NDArray[np.datetime64]:
+    """Return times as any driver has them, to the second."""
     never = np.datetime64("NaT", "s")
-    return np.array([never if value is None else value[:19].replace(" ", "T") for value in values], "datetime64[s]")
+    return np.array([never if value is None else str(value)[:19].replace(" ", "T") for value in values], "datetime64[s]")

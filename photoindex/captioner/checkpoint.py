@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from photoindex.captioner.model_files import (
     WEIGHTS_FILE,
     check_vocabulary,
     identity_of,
+    pixels_of,
     read_config,
     read_labels,
     read_terms,
@@ -62,8 +63,9 @@ from photoindex.system.json_files import read_json
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model in memory. ``identity`` is its name and the first digits of its weights' SHA-256: a caption records it,
-    so that captions of an older model can be told and renewed. ``terms`` name the outputs of ``term_head``."""
+    """A model in memory. ``identity`` is its name, the first digits of its weights' SHA-256 and the size of the
+    pictures it sees where that is not its encoder's: a caption records it, so that captions of an older model can be
+    told and renewed. ``terms`` name the outputs of ``term_head``."""
 
     name: str
     encoder_name: str
@@ -117,6 +119,9 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
         "search": asdict(checkpoint.search),
         "licence": checkpoint.licence,
     }
+    pixels = checkpoint.encoder.preprocessing.size
+    if pixels != type(checkpoint.encoder).preprocessing.size:
+        config["pixels"] = pixels
     if checkpoint.calibration is not None:
         config["confidence"] = checkpoint.calibration.to_config()
     replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
@@ -160,6 +165,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             raise CheckpointError(f"{folder} needs an encoder or decoder this photoindex does not have; upgrade it")
         decoder = build_decoder(DecoderConfig(**config["decoder"]))
         encoder = build_encoder(encoder_name)
+        if (pixels := pixels_of(config)) is not None:
+            encoder.preprocessing = replace(encoder.preprocessing, size=pixels)
         settings = SearchSettings(**config.get("search", {}))
         sizes = config.get("term_head")
         term_head = TermHead(TermHeadConfig(**sizes)) if sizes else None
@@ -187,7 +194,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         licence=config.get("licence", ""),
         labels=read_labels(folder / LABELS_FILE),
         training=_read_training(training),
-        identity=identity_of(config["name"], digest),
+        identity=identity_of(config, digest),
         term_head=term_head,
         terms=terms,
         calibration=calibration,

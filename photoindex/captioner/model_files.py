@@ -26,6 +26,7 @@ LABELS_FILE = "labels.txt"
 CARD_FILE = "MODEL_CARD.md"
 ALL_FILES = ("config.json", "training.json", VOCABULARY_FILE, TERMS_FILE, LABELS_FILE, CARD_FILE, WEIGHTS_FILE)
 IMAGENET_CLASSES = 1000
+SMALLEST, LARGEST = 64, 1024  # pixels, the side of the square that an encoder can be given
 _HEADER_LIMIT = 100_000_000  # bytes; safetensors itself refuses a longer header
 
 
@@ -54,6 +55,7 @@ def inspect_folder(folder: Path) -> ModelFiles:
     try:
         words, term_head = int(config["decoder"]["vocabulary_size"]), config.get("term_head")
         term_count = int(term_head["terms"]) if term_head else 0
+        pixels_of(config)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / 'config.json'} lacks or misspells a setting: {error}") from error
     vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
@@ -69,7 +71,7 @@ def inspect_folder(folder: Path) -> ModelFiles:
         raise CheckpointError(f"{weights} is missing; the model folder is incomplete") from error
     except OSError as error:
         raise CheckpointError(f"cannot read {weights}: {error.strerror or error}") from error
-    return ModelFiles(folder, config["name"], identity_of(config["name"], digest), size, words, len(labels), len(terms))
+    return ModelFiles(folder, config["name"], identity_of(config, digest), size, words, len(labels), len(terms))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -139,8 +141,19 @@ def refuse_pickles(path: Path) -> None:
         )
 
 
-def identity_of(name: str, digest: str) -> str:
-    return f"{name}-{digest[:12]}"
+def identity_of(config: dict[str, Any], digest: str) -> str:
+    """Return what captions record of a model: with the size of the pictures that it sees where that is its own, as the
+    same weights say other things of larger ones."""
+    own = config.get("pixels")
+    return f"{config['name']}-{digest[:12]}" + (f"-{own}" if own is not None else "")
+
+
+def pixels_of(config: dict[str, Any]) -> int | None:
+    """Return the side of the square that photos are resized to, where a model says so. Raises ValueError."""
+    own = config.get("pixels")
+    if own is None or (isinstance(own, int) and SMALLEST <= own <= LARGEST):
+        return own
+    raise ValueError(f"pixels is {own!r}, and not a whole number from {SMALLEST} to {LARGEST}")
 
 
 def _check_safetensors(path: Path) -> None:

@@ -17,7 +17,7 @@ import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -392,11 +392,14 @@ class _Training:
         self.record["stages"][stage.name] = loop.run()
 
     def _write(self, decoder: CaptionDecoder, vocabulary: Vocabulary) -> None:
+        encoder = copy.copy(self.encoder)  # with the same weights
+        if self.recipe.pixels is not None:
+            encoder.preprocessing = replace(encoder.preprocessing, size=self.recipe.pixels)
         save_checkpoint(
             Checkpoint(
                 self.name,
                 self.recipe.encoder,
-                self.encoder,
+                encoder,
                 decoder,
                 vocabulary,
                 self.recipe.search,

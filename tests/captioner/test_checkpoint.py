@@ -1,10 +1,12 @@
 """A model on disk: complete, checked, and never a pickle."""
 
+import copy
 import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -12,7 +14,9 @@ from safetensors.torch import load_file, save_file
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import WEIGHTS_FILE, Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.encoders import build_encoder
+from photoindex.captioner.model_files import inspect_folder
 from photoindex.captioner.network import DecoderConfig, TermHead, TermHeadConfig, build_decoder
+from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
 
@@ -129,6 +133,24 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path):
         load_checkpoint(tmp_path / "nothing")
 
 
+def test_a_model_sees_pictures_of_its_own_size_and_is_another_model_with_it(original: Checkpoint, tmp_path: Path):
+    sizes, identities = {"own": 320, "usual": original.encoder.preprocessing.size}, {}
+    for name, size in sizes.items():
+        encoder = copy.copy(original.encoder)
+        encoder.preprocessing = replace(encoder.preprocessing, size=size)
+        save_checkpoint(replace(original, encoder=encoder), tmp_path / name)
+        loaded = load_checkpoint(tmp_path / name)
+        save_checkpoint(loaded, tmp_path / f"{name} again")
+        assert load_checkpoint(tmp_path / f"{name} again").encoder.preprocessing == encoder.preprocessing
+        assert inspect_folder(tmp_path / name).identity == loaded.identity
+        photo = np.zeros((1, size, size, 3), np.uint8)
+        assert Runtime(loaded, torch.device("cpu"), engine="torch").see(photo).shape == (1, 1280, *[-(-size // 32)] * 2)
+        identities[name] = loaded.identity
+    assert identities["own"].startswith(identities["usual"])
+    assert identities["own"] != identities["usual"]
+    assert original.encoder.preprocessing.size == sizes["usual"]
+
+
 def test_a_vocabulary_of_another_model_is_noticed(folder: Path):
     (folder / "vocabulary.txt").write_text("\n".join([*WORDS.words, "zebra"]) + "\n")
     with pytest.raises(CheckpointError, match="not of one model"):
@@ -141,6 +163,10 @@ def test_a_vocabulary_of_another_model_is_noticed(folder: Path):
         ({"format": 99}, "newer photoindex"),
         ({"encoder": "vgg"}, "does not have"),
         ({"decoder": {"kind": "attention"}}, "config"),
+        ({"pixels": 63}, "not a whole number from 64 to 1024"),
+        ({"pixels": 100_000}, "not a whole number"),
+        ({"pixels": "320"}, "not a whole number"),
+        ({"pixels": 320.0}, "not a whole number"),
     ],
 )
 def test_a_config_that_does_not_fit_is_explained(folder: Path, change: dict[str, object], message: str):

@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from photoindex.errors import ServiceError
@@ -31,6 +32,7 @@ HEADER_SECONDS: Final = 10.0  # for a request's first line and headers to arrive
 KEEP_ALIVE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 200
 TIDY_SECONDS: Final = 5.0
+THREADS: Final = 12  # that answer; two processors do no more at once, and some wait for the catalogue
 END_SECONDS: Final = 5  # that answers under way may take when the server ends
 
 
@@ -183,6 +185,7 @@ class GalleryServer:
     def _run(self) -> None:
         async def serve() -> None:
             self._loop = asyncio.get_running_loop()
+            current_default_thread_limiter().total_tokens = THREADS
             await self._server.serve(sockets=[self._socket])
 
         try:

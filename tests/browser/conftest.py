@@ -29,6 +29,12 @@ ARGUMENTS = (
 ).split()
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 SECONDS = 30.0
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+LOOKS = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
+}
 
 
 @pytest.fixture(scope="session")
@@ -160,3 +166,14 @@ def look(chromium: Any, drawn: Shown, request: pytest.FixtureRequest) -> Iterato
     problems = list(looker.problems)
     context.close()
     assert problems == []
+
+
+def faults(page: Any) -> list[str]:
+    """What axe-core finds against WCAG 2.2 AA and its best practices."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {node['html']} {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]

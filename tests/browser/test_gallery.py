@@ -13,12 +13,12 @@ from photoindex.catalogue import text
 from photoindex.library.gallery import Edit
 from photoindex.media.text.reader_version import TEXT_READER
 from photoindex.types import PhotoText, TextLine
-from tests.browser.conftest import PHONE, PHOTOS, Looker, Shown, many
+from tests.browser.conftest import LOOKS, PHOTOS, Looker, Shown, faults, many
 from tests.drawn import draw_album
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 PAGES = [
     "/",
+    "/?camera=Fujifilm+X-T5&rating=1",
     "/search?q=giraffes+in+grass",
     "/search?q=animal",
     "/search?q=water&view=list",
@@ -38,22 +38,6 @@ PAGES = [
     "/about",
     "/settings",
 ]
-LOOKS = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
-}
-
-
-def faults(page: Any) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA and its best practices."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")
-    return [
-        f"{each['id']}: {node['html']} {node['failureSummary']}"
-        for each in found["violations"]
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys(), indirect=True)
@@ -256,6 +240,7 @@ def test_results_follow_what_is_typed(look: Looker) -> None:
 
 def test_all_results_are_tagged_and_it_is_undone(look: Looker) -> None:
     page = look.open("/search?q=balloons")
+    page.locator("#tagging summary").click()
     page.locator("#tagall input").fill("festival 2024")
     page.keyboard.press("Enter")
     page.wait_for_selector(".toast:has-text('Tagged 6 photos')")
@@ -322,6 +307,7 @@ def test_stars_favourite_and_hiding_by_keyboard(look: Looker) -> None:
 
 def test_photos_found_become_an_album_that_is_renamed_deleted_and_brought_back(look: Looker) -> None:
     page = look.open("/search?q=balloons")
+    page.locator("#keeping summary").click()
     page.locator("#keep input").fill("Up in the air")
     page.locator("#keep button[value=photos]").click()
     page.locator(".toast a").click()
@@ -346,8 +332,8 @@ def test_photos_found_become_an_album_that_is_renamed_deleted_and_brought_back(l
 
 TYPED = {
     "an album's name": ("/album/1", "button[data-do=rename]", "#newname", "live"),
-    "a new album": ("/search?q=balloons", None, "#keep input", "results"),
-    "a tag for all": ("/search?q=balloons", None, "#tagall input", "results"),
+    "a new album": ("/search?q=balloons", "#keeping summary", "#keep input", "results"),
+    "a tag for all": ("/search?q=balloons", "#tagging summary", "#tagall input", "results"),
     "a batch": ("/jobs", None, "#batchquery", "live"),
 }
 
@@ -396,9 +382,22 @@ def test_the_plan_of_a_batch_stays_when_the_page_keeps_up(look: Looker, drawn: S
     drawn.gallery.edit([50], Edit(untags=("planned",)))
 
 
+def test_an_album_is_taken_along_as_one_file(look: Looker, tmp_path: Path) -> None:
+    page = look.open("/album/1")
+    with page.expect_download() as download:
+        page.locator("a[download]").click()
+    assert download.value.suggested_filename == "Giraffes.html"
+    download.value.save_as(tmp_path / "sheet.html")
+    text = (tmp_path / "sheet.html").read_text("utf-8")
+    assert text.count("data:image/jpeg;base64,") == 3
+    assert "3 photos, last added first" in text
+
+
 def test_a_search_is_saved(look: Looker) -> None:
     page = look.open("/search?q=giraffes")
-    page.locator("#keep input").fill("Long necks")
+    page.locator("#keeping summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("Long necks")  # the field has the focus
     page.keyboard.press("Enter")
     page.locator(".toast a").click()
     page.wait_for_selector("text=finds now")
@@ -485,6 +484,12 @@ def test_looking_and_finding_need_no_scripts(look: Looker) -> None:
     page.wait_for_url("**/search?q=giraffes+in+grass")
     page.locator(".hit .picture").first.click()
     page.wait_for_selector("text=Why “giraffes in grass” finds it")
+    page.goto(look.base + "/")
+    page.locator("#filters summary").click()
+    page.locator("select[name=camera]").select_option("Fujifilm X100V")
+    page.locator("#apply").click()
+    page.wait_for_url("**camera=Fujifilm+X100V*")
+    page.wait_for_selector("#narrowing p:has-text(' of ')")
 
 
 def test_a_photo_that_is_dropped_into_the_folder_appears(look: Looker, drawn: Shown, tmp_path: Path) -> None:

@@ -39,9 +39,9 @@ async function showAt(url, { push = true, focus = false, typing = false, unasked
 
 function arrange() {
   localise(document.getElementById("results"));
-  for (const name of ["tagall", "keep"]) {
-    const form = document.getElementById(name);
-    if (form && !readOnly) form.hidden = false;
+  for (const name of ["tagging", "keeping"]) {
+    const opener = document.getElementById(name);
+    if (opener && !readOnly) opener.hidden = false;
   }
   mark();
 }
@@ -92,6 +92,11 @@ async function keepAsAlbum(name, how) {
 }
 
 document.getElementById("main").addEventListener("submit", (event) => {
+  const opener = event.target.closest("details.pop");
+  if (opener) {
+    opener.open = false;
+    opener.querySelector("summary").focus();
+  }
   if (event.target.id === "keep") {
     event.preventDefault();
     const name = event.target.elements.name.value.trim();
@@ -102,6 +107,7 @@ document.getElementById("main").addEventListener("submit", (event) => {
   const tag = event.target.elements.tag.value.trim();
   const { set } = document.getElementById("results").dataset;
   if (tag && set) {
+    toast(`Tagging all photos “${tag}”…`);
     edit({ set, tags: [tag] }, (changed) => `Tagged ${changed.toLocaleString()} photos “${tag}”`, reload);
   }
 });

@@ -59,6 +59,17 @@ class Shown:
     library: Library
     album: Path
 
+    @property
+    def base(self) -> str:
+        """Its address."""
+        return self.server.address.rstrip("/")
+
+    @property
+    def cookie(self) -> dict[str, Any]:
+        """What signs a browser in, as playwright takes it: a session of its own each time."""
+        session = self.server.access._begin()
+        return {"name": self.server.site.cookie, "value": session, "url": self.base, "sameSite": "Strict"}
+
 
 @pytest.fixture(scope="session")
 def drawn(warm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
@@ -158,10 +169,8 @@ def look(chromium: Any, drawn: Shown, request: pytest.FixtureRequest) -> Iterato
     """
     options: dict[str, Any] = {"viewport": DESKTOP, "reduced_motion": "reduce", **getattr(request, "param", {})}
     context = chromium.new_context(**options)
-    base = drawn.server.address.rstrip("/")
-    session = drawn.server.access._begin()
-    context.add_cookies([{"name": drawn.server.site.cookie, "value": session, "url": base, "sameSite": "Strict"}])
-    looker = Looker(context, base)
+    context.add_cookies([drawn.cookie])
+    looker = Looker(context, drawn.base)
     yield looker
     problems = list(looker.problems)
     context.close()

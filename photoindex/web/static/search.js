@@ -3,7 +3,7 @@
 import { letChoose, mark } from "./choose.js";
 import { api, edit, load, localise, make, onChange, onKey, readOnly, root, toast } from "./app.js";
 
-const PAUSE = 60; // milliseconds; a letter typed sooner replaces the one before
+const PAUSE = 60; // milliseconds for a next letter, while the results of the one before are still on their way
 const box = document.getElementById("q");
 let running = null;
 let timer = 0;
@@ -33,7 +33,10 @@ async function showAt(url, { push = true, focus = false, typing = false, unasked
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message, { bad: true });
   } finally {
-    if (running === mine) document.body.classList.remove("searching");
+    if (running === mine) {
+      running = null;
+      document.body.classList.remove("searching");
+    }
   }
 }
 
@@ -49,7 +52,7 @@ function arrange() {
 box.addEventListener("input", () => {
   clearTimeout(timer);
   const query = box.value.trim();
-  timer = setTimeout(() => { if (query) showAt(address(query), { typing: true }); }, PAUSE);
+  timer = setTimeout(() => { if (query) showAt(address(query), { typing: true }); }, running ? PAUSE : 0);
 });
 
 box.form.addEventListener("submit", (event) => {

@@ -42,6 +42,7 @@ ASKED = (
     "api/v1/photos/{number}",
     "api/v1/stats",
 )
+RESTED = 12  # seconds; the server hands memory back every five that it answered in
 MEMORY = 150  # MB, the budget
 
 
@@ -183,12 +184,15 @@ def crowd(client: httpx.Client, browsers: int, photos: int) -> None:
 
 
 def many_requests(client: httpx.Client, pid: int, requests: int, photos: int) -> None:
-    """Print the server's memory: now, and after a tenth of so many requests and after all."""
+    """Print the server's memory: now, and at once after a tenth of so many requests and after all; and once the server
+    has handed back what they left behind."""
     print(f"\nmemory of the server: {resident(pid)}")
     for number in range(requests):
         client.get(ASKED[number % len(ASKED)].format(number=number % photos + 1)).raise_for_status()
         if number + 1 in (requests // 10, requests):
             print(f"after {number + 1:,} more requests: {resident(pid)}", flush=True)
+    time.sleep(RESTED)
+    print(f"{RESTED} seconds later: {resident(pid)}", flush=True)
 
 
 def large_edit(client: httpx.Client) -> None:

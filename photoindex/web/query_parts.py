@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import asdict
 from typing import Final
 
 from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter
@@ -53,4 +52,4 @@ def filter_of(call: Call) -> TimelineFilter:
 
 def filter_values(chosen: TimelineFilter) -> dict[str, str]:
     """Return what an address says of a filter: those of its parts that are given."""
-    return {name: str(value) for name, value in asdict(chosen).items() if value}
+    return {name: str(value) for name, value in chosen._asdict().items() if value}

@@ -157,7 +157,7 @@ class Looker:
         self.page.goto(self.base + path)
         self.page.wait_for_load_state("load")
         if path.startswith("/?") or path == "/":
-            self.page.wait_for_selector("#timeline[data-ready]")
+            self.page.wait_for_selector("#timeline[data-ready]", state="attached")  # without photos it has no height
         return self.page
 
 

@@ -90,14 +90,16 @@ def test_the_pictures_of_the_documentation(chromium: Any, drawn: Shown, kept_in:
         assert look.problems == []
         return picture
 
-    seen("/search?q=giraffes+in+grass").quantize(256).save(kept_in / "gallery-search.png", optimize=True)
+    seen("/search?q=giraffes+in+grass").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
+        kept_in / "gallery-search.png", optimize=True
+    )
     dark = seen("/", color_scheme="dark")
     phone = seen(f"/photo/{int(found.ids[0])}?q=giraffes", viewport=PHONE)
     phone = phone.resize((round(phone.width * dark.height / phone.height), dark.height))
     both = Image.new("RGB", (dark.width + phone.width + 16, dark.height), "#808080")
     both.paste(dark, (0, 0))
     both.paste(phone, (dark.width + 16, 0))
-    both.quantize(256).save(kept_in / "gallery-more.png", optimize=True)
+    both.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(kept_in / "gallery-more.png", optimize=True)
     drawn.gallery.undo(tagged)
     for name in ("gallery-search.png", "gallery-more.png"):
         with Image.open(kept_in / name) as picture:

@@ -31,6 +31,7 @@ from photoindex.library.gallery.snapshots import Snapshots
 from photoindex.library.gallery.timeline import EVERY_PHOTO, Timeline, TimelineFilter, Timelines
 from photoindex.library.gallery.unsure import Unsure
 from photoindex.media.thumbnail_pool import Source, ThumbnailPool
+from photoindex.system import memory
 from photoindex.system.lazy_imports import lazily
 from photoindex.types import Correction, Duplicate, Photo
 from photoindex.types.hit import Matched
@@ -110,6 +111,13 @@ class Gallery:
         self._sync.close()
         self._snapshots.close()
         self._thumbnails.close()
+
+    def hand_back(self) -> None:
+        """Hand back to the system the memory that answers left behind, and that of the index's files."""
+        from photoindex.search.checked_file import release_pages  # here, as it needs numpy
+
+        release_pages()
+        memory.give_back()
 
     @property
     def is_read_only(self) -> bool:

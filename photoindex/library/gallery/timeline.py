@@ -10,10 +10,9 @@ import os
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from photoindex.library.gallery.snapshot import Codes, Marks, Snapshot, count_days
 from photoindex.system.lazy_imports import lazily
@@ -30,8 +29,7 @@ MOST_KEPT: Final = 4  # timelines: some megabytes each of a million photos
 MOST_CHOICES: Final = 200  # of each kind, those of most photos
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineFilter:
+class TimelineFilter(NamedTuple):
     """Which photos are wanted; what is empty, or 0, wants all. ``folder``: in it or below it, as
     :func:`.paths.printable` writes it; ``rating``: so many stars or more."""
 
@@ -43,20 +41,20 @@ class TimelineFilter:
 
 
 EVERY_PHOTO: Final = TimelineFilter()
-FILTER_FIELDS: Final = tuple(field.name for field in fields(TimelineFilter))
+FILTER_FIELDS: Final = TimelineFilter._fields
 
 
-@dataclass(frozen=True, eq=False)
 class Timeline:
     """The photos of a snapshot that a filter wants, in its order. A *place* is a number among these, from 0."""
 
-    snapshot: Snapshot
-    chosen: TimelineFilter = EVERY_PHOTO
+    def __init__(self, snapshot: Snapshot, chosen: TimelineFilter = EVERY_PHOTO) -> None:
+        self.snapshot = snapshot
+        self.chosen = chosen
 
     @cached_property
     def _masks(self) -> dict[str, NDArray[np.bool_]]:
         """For each part of the filter that is given: which rows it wants."""
-        given = {name: getattr(self.chosen, name) for name in FILTER_FIELDS}
+        given = self.chosen._asdict()
         return {name: _mask(self.snapshot, name, value) for name, value in given.items() if value}
 
     @cached_property

@@ -127,8 +127,8 @@ def test_a_photo_is_asked_once_why_a_query_finds_it(
     finder, asked = served.library.finder, []
     explain = finder.explain
     monkeypatch.setattr(finder, "explain", lambda query, ids: asked.append(query) or explain(query, ids))
-    assert "Why" in client.get("/photo/1", params={"q": "red"}).text
-    assert asked == ["red"]
+    assert "Why “blue” finds it" in client.get("/photo/1", params={"q": "blue"}).text
+    assert asked == ["blue"]
     asked.clear()
     assert "does not find it" not in client.get("/photo/1", params={"q": "width:>1"}).text  # found for no word
     assert asked == ["width:>1"]

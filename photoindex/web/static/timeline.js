@@ -37,14 +37,18 @@ function narrowedBy(url) {
   return new URLSearchParams(FILTERS.filter((name) => asked.get(name)).map((name) => [name, asked.get(name)]));
 }
 
-async function fetchLibrary(url = location.href, signal = undefined) {
+/** The address of a part of a timeline, as narrowed, of the state that is known of it. */
+const partOf = ({ filter, revision }, part) => `timeline/${part}?${new URLSearchParams([...filter, ["revision", revision]])}`;
+
+/** Ask for the days and shapes of all photos; with `head`, for the first photos too, which are most likely shown. */
+async function fetchLibrary(url = location.href, { signal, head = false } = {}) {
   const filter = narrowedBy(url);
   for (let attempt = 0; attempt < 4; attempt += 1) {
-    const found = await api(`timeline?${filter}`, { signal });
-    filter.set("revision", found.revision);
-    const answer = await fetch(`${root}/api/v1/timeline/shapes?${filter}`, { signal });
-    filter.delete("revision");
-    if (answer.ok) return { ...found, filter, shapes: new Uint8Array(await answer.arrayBuffer()) };
+    const found = { ...(await api(`timeline?${filter}`, { signal })), filter };
+    const first = head && found.total ? api(partOf(found, `0-${Math.min(CHUNK, found.total)}`)) : null;
+    first?.catch(() => {}); // whoever shows it hears of it
+    const answer = await fetch(`${root}/api/v1/${partOf(found, "shapes")}`, { signal });
+    if (answer.ok) return { ...found, first, shapes: new Uint8Array(await answer.arrayBuffer()) };
   }
   throw new Error("the timeline changes too fast");
 }
@@ -52,6 +56,7 @@ async function fetchLibrary(url = location.href, signal = undefined) {
 function show(found, photo = null, within = 0) {
   library = { ...found, suffix: found.filter.size ? `?${found.filter}` : "" };
   chunks.clear();
+  if (found.first) ask(0, found.first);
   relayout(photo, within);
 }
 
@@ -210,11 +215,9 @@ function retry(event) {
   setTimeout(() => { if (picture.isConnected) picture.src = `${picture.src}?again`; }, 1500);
 }
 
-function ask(start) {
-  const count = Math.min(CHUNK, library.total - start);
+function ask(start, given = null) {
   const asked = library;
-  const query = new URLSearchParams([...asked.filter, ["revision", asked.revision]]);
-  const answer = api(`timeline/${start}-${count}?${query}`)
+  const answer = (given ?? api(partOf(asked, `${start}-${Math.min(CHUNK, asked.total - start)}`)))
     .then((found) => {
       if (library !== asked) return;
       chunks.set(start, found);
@@ -363,7 +366,7 @@ async function narrowTo(url, { push = true } = {}) {
   delete place.dataset.ready;
   if (push) history.pushState(null, "", url);
   try {
-    const [fresh] = await Promise.all([fetchLibrary(url, mine.signal), beside(url, { signal: mine.signal })]);
+    const [fresh] = await Promise.all([fetchLibrary(url, { signal: mine.signal, head: true }), beside(url, { signal: mine.signal })]);
     waiting = null;
     pill.hidden = true;
     show(fresh);
@@ -404,7 +407,7 @@ onKey("f", (event) => {
 // ---- beginning
 
 const asked = Number(place.dataset.first);
-const found = await fetchLibrary();
+const found = await fetchLibrary(location.href, { head: !asked });
 history.scrollRestoration = "manual";
 const left = Number(sessionStorage.getItem("timeline-offset") ?? 0);
 document.querySelector(".pager").remove();

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, T
 from photoindex.catalogue.chunks import CHUNK, chunks
 from photoindex.catalogue.dialects import is_shared
 
-SET: Final = 2_000  # ids of a statement, and photos of a transaction: some tenths of a second on a slow machine
+SET: Final = 1_000  # ids of a statement, and photos of a transaction: some tenths of a second on a slow machine
 
 
 def is_one_of(column: Column[Any], numbers: Sequence[int]) -> ColumnElement[bool]:

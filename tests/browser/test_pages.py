@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from photoindex.library.gallery import Edit
+from photoindex.web.static import FOLDER
 from tests.browser.conftest import LOOKS, PHONE, Looker, Shown, faults
 
 PAGES = [
@@ -75,6 +76,17 @@ def test_every_page_is_free_of_barriers_and_fits(look: Looker, name: str, kept_i
         picture.save(kept_in / f"{re.sub('[^a-z0-9]+', '-', path.lower()).strip('-') or 'timeline'}-{name}.png")
 
 
+def in_few_colours(picture: Image.Image) -> Image.Image:
+    """A picture in 256 colours: those of the style sheet, which stay as they are, and what is left for the photos."""
+    sheet = (FOLDER / "style.css").read_text("utf-8")
+    own = [int(pair, 16) for colour in dict.fromkeys(re.findall(r"#([0-9a-f]{6})\b", sheet))
+           for pair in re.findall("..", colour)]  # fmt: skip
+    left = 256 - len(own) // 3
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(own + (picture.quantize(left).getpalette() or [])[: 3 * left])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
 def test_the_pictures_of_the_documentation(chromium: Any, drawn: Shown, kept_in: Path) -> None:
     found = drawn.gallery.find("giraffes in grass")
     tagged, _ = drawn.gallery.edit([int(found.ids[0])], Edit(tags=("safari",)))
@@ -90,16 +102,14 @@ def test_the_pictures_of_the_documentation(chromium: Any, drawn: Shown, kept_in:
         assert look.problems == []
         return picture
 
-    seen("/search?q=giraffes+in+grass").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
-        kept_in / "gallery-search.png", optimize=True
-    )
+    in_few_colours(seen("/search?q=giraffes+in+grass")).save(kept_in / "gallery-search.png", optimize=True)
     dark = seen("/", color_scheme="dark")
     phone = seen(f"/photo/{int(found.ids[0])}?q=giraffes", viewport=PHONE)
     phone = phone.resize((round(phone.width * dark.height / phone.height), dark.height))
     both = Image.new("RGB", (dark.width + phone.width + 16, dark.height), "#808080")
     both.paste(dark, (0, 0))
     both.paste(phone, (dark.width + 16, 0))
-    both.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(kept_in / "gallery-more.png", optimize=True)
+    in_few_colours(both).save(kept_in / "gallery-more.png", optimize=True)
     drawn.gallery.undo(tagged)
     for name in ("gallery-search.png", "gallery-more.png"):
         with Image.open(kept_in / name) as picture:

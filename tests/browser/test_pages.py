@@ -45,7 +45,7 @@ PAGES = [
 # Of the pictures on the screen.
 LOADED = """[...document.querySelectorAll("main img")]
   .filter((img) => img.getBoundingClientRect().top < innerHeight).every((img) => img.complete)"""
-BRITISH = {"locale": "en-GB", "reduced_motion": "reduce", "viewport": {"width": 1360, "height": 850}}
+BRITISH: dict[str, Any] = {"locale": "en-GB", "reduced_motion": "reduce", "viewport": {"width": 1360, "height": 850}}
 
 
 @pytest.fixture

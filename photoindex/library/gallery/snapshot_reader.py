@@ -231,4 +231,6 @@ def _numbers(values: Sequence[Any], kind: Any) -> NDArray[Any]:
 def _times(values: Sequence[str | datetime | None]) -> NDArray[np.datetime64]:
     """Return times as any driver has them, to the second."""
     never = np.datetime64("NaT", "s")
-    return np.array([never if value is None else str(value)[:19].replace(" ", "T") for value in values], "datetime64[s]")
+    return np.array(
+        [never if value is None else str(value)[:19].replace(" ", "T") for value in values], "datetime64[s]"
+    )

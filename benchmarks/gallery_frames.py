@@ -1,4 +1,5 @@
-"""How soon the timeline has its first pictures, and how smoothly it scrolls, in headless Chromium.
+"""How soon the timeline has its first pictures, how smoothly it scrolls, and how soon results follow what is typed, in
+headless Chromium.
 
     PYTHONPATH=. python benchmarks/gallery_frames.py [PHOTOS]
 
@@ -14,6 +15,8 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ from tests.browser.conftest import ARGUMENTS, DESKTOP, many
 from tests.chromium import find_browser
 from tests.drawn import DrawnPhotosCaptioner, draw_album
 
+# Budgets in milliseconds: of the first thumbnails, of a frame and a task; and elements on a screen.
+THUMBNAILS, FRAME, TASK, ELEMENTS = 300, 20, 50, 100
 DRAWN = 150
 FIRST = 60  # thumbnails
 OPENED = 7  # times
@@ -56,8 +61,63 @@ MEASURED = """() => {
   window.observer_.disconnect();
   const found = { frames: window.frames_, tasks: window.tasks_ };
   window.frames_ = null;
-  return { ...found, elements: document.querySelectorAll("#timeline *").length };
+  const seen = [...document.querySelectorAll("#timeline > *")].filter((row) => {
+    const { top, bottom } = row.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  });
+  const screen = seen.reduce((sum, row) => sum + 1 + row.querySelectorAll("*").length, 0);
+  return { ...found, screen, elements: document.querySelectorAll("#timeline *").length };
 }"""
+
+
+# From the moment that a key is pressed until the results of what then stands in the box are painted.
+TYPED = """(wanted) => {
+  window.painted_ = null;
+  const box = document.getElementById("q");
+  box.addEventListener("keydown", (event) => { window.pressed_ = event.timeStamp; }, { once: true });
+  const seen = new MutationObserver(() => {
+    if (document.getElementById("results")?.dataset.query !== wanted) return;
+    seen.disconnect();
+    requestAnimationFrame(() => setTimeout(() => { window.painted_ = performance.now() - window.pressed_; }));
+  });
+  seen.observe(document.getElementById("main"), { childList: true, subtree: true });
+}"""
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """The browser that is installed here."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def typed_letters(link: str, text: str) -> list[float]:
+    """Return milliseconds from each letter of a text until its results are painted; the text is typed twice.
+
+    ``link`` signs in on a running server. A space changes no results, and is not counted.
+    """
+    taken = []
+    with chromium() as browser:
+        page = browser.new_context(viewport=DESKTOP).new_page()
+        page.goto(link)
+        base = page.url.rstrip("/")
+        for _ in range(2):
+            page.goto(f"{base}/search")
+            page.locator("#q").focus()
+            page.wait_for_load_state("load")
+            for end, letter in enumerate(text, 1):
+                if letter == " ":
+                    page.keyboard.press("Space")
+                    continue
+                page.evaluate(TYPED, text[:end])
+                page.keyboard.press(letter)
+                while (painted := page.evaluate("window.painted_")) is None:
+                    page.wait_for_timeout(10)
+                taken.append(float(painted))
+                page.wait_for_timeout(120)  # as a person types, and so that nothing is under way at the next letter
+    return taken
 
 
 def first_thumbnails(browser: Any, server: GalleryServer) -> list[float]:
@@ -77,6 +137,11 @@ def first_thumbnails(browser: Any, server: GalleryServer) -> list[float]:
     return sorted(taken)
 
 
+def beside(value: float, budget: float, form: str = ".0f") -> str:
+    """Return a figure, in bold when it is above its budget."""
+    return f"**{value:{form}}**" if value > budget else f"{value:{form}}"
+
+
 def scrolled(page: Any, act: Any) -> str:
     """Return a line of figures of what ``act`` does."""
     page.evaluate(MEASURE)
@@ -85,16 +150,42 @@ def scrolled(page: Any, act: Any) -> str:
     frames, tasks = sorted(found["frames"]), found["tasks"]
     dropped = sum(max(0, round(each / (1000 / 60)) - 1) for each in frames)
     middle, high = frames[len(frames) // 2], frames[int(0.95 * (len(frames) - 1))]
+    long = [each for each in tasks if each > TASK]
     return (
-        f"{len(frames)} | {middle:.1f} | {high:.1f} | {frames[-1]:.1f} | {dropped} | {len(tasks)}"
-        f" | {max(tasks, default=0):.0f} | {found['elements']}"
+        f"{len(frames)} | {middle:.1f} | {beside(high, FRAME, '.1f')} | {frames[-1]:.1f} | {dropped}"
+        f" | {beside(len(long), 0)} | {max(tasks, default=0):.0f}"
+        f" | {beside(found['screen'], ELEMENTS)} | {found['elements']}"
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("photos", nargs="?", type=int, default=1_000_000)
-    photos = parser.parse_args().photos
+def scrolling(page: Any, link: str, photos: int) -> None:
+    """Print how a timeline scrolls."""
+    page.goto(link)
+    page.wait_for_selector("#timeline[data-ready]")
+    page.mouse.move(600, 400)
+
+    def wheel(step: int) -> None:
+        for _ in range(STEPS):
+            page.mouse.wheel(0, step)
+            page.wait_for_timeout(16)
+
+    def years() -> None:
+        for link in page.locator(".years li:not([hidden]) a").all():
+            link.click()
+            page.wait_for_timeout(150)
+
+    print(f"{photos:,} photos; load of the machine {os.getloadavg()[0]:.1f}\n")
+    print(f"| | frames | median ms | p95 ms (budget {FRAME}) | longest ms | missing | tasks over {TASK} ms (budget 0)"
+          f" | longest | elements on the screen (budget {ELEMENTS}) | in all |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| first time, the wheel, 100 pixels a turn | {scrolled(page, lambda: wheel(100))} |", flush=True)
+    print(f"| back | {scrolled(page, lambda: wheel(-100))} |", flush=True)
+    print(f"| 2,000 pixels a turn | {scrolled(page, lambda: wheel(2000))} |", flush=True)
+    print(f"| from year to year | {scrolled(page, years)} |", flush=True)
+
+
+def look(photos: int) -> None:
+    """Print what a browser sees of a library of drawn photos, and of a timeline of so many."""
     with tempfile.TemporaryDirectory() as temporary:
         album = Path(temporary, "Pictures")
         known = draw_album(album, DRAWN)
@@ -104,42 +195,24 @@ def main() -> None:
             gallery = Gallery(library)
             server = GalleryServer(gallery, ServeOptions(port=0))
             server.start()
-            with sync_playwright() as driver:
-                browser = driver.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+            with chromium() as browser:
                 taken = first_thumbnails(browser, server)
                 print(
-                    f"load of the machine {os.getloadavg()[0]:.1f}; {FIRST} thumbnails after"
-                    f" {taken[OPENED // 2]:.0f} ms ({taken[0]:.0f} to {taken[-1]:.0f})\n"
+                    f"{FIRST} thumbnails that exist, from navigation: {beside(taken[OPENED // 2], THUMBNAILS)} ms"
+                    f" ({taken[0]:.0f} to {taken[-1]:.0f}; budget {THUMBNAILS})\n",
+                    flush=True,
                 )
                 shown = many(gallery.snapshot(), photos)
                 gallery.timeline = gallery.snapshot = lambda: shown  # type: ignore[method-assign]
-                page = browser.new_context(viewport=DESKTOP).new_page()
-                page.goto(server.link)
-                page.wait_for_selector("#timeline[data-ready]")
-                page.mouse.move(600, 400)
-
-                def wheel(step: int) -> None:
-                    for _ in range(STEPS):
-                        page.mouse.wheel(0, step)
-                        page.wait_for_timeout(16)
-
-                def years() -> None:
-                    for link in page.locator(".years li:not([hidden]) a").all():
-                        link.click()
-                        page.wait_for_timeout(150)
-
-                print(f"{photos:,} photos; load of the machine {os.getloadavg()[0]:.1f}\n")
-                print(
-                    "| | frames | median ms | p95 ms | longest ms | missing | tasks over 50 ms | longest | elements |"
-                )
-                print("|---|---|---|---|---|---|---|---|---|")
-                print(f"| first time, the wheel, 100 pixels a turn | {scrolled(page, lambda: wheel(100))} |")
-                print(f"| back | {scrolled(page, lambda: wheel(-100))} |")
-                print(f"| 2,000 pixels a turn | {scrolled(page, lambda: wheel(2000))} |")
-                print(f"| from year to year | {scrolled(page, years)} |")
-                browser.close()
+                scrolling(browser.new_context(viewport=DESKTOP).new_page(), server.link, photos)
             server.stop()
             gallery.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("photos", nargs="?", type=int, default=1_000_000)
+    look(parser.parse_args().photos)
 
 
 if __name__ == "__main__":

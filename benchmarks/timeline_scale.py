@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gallery import make_catalogue
+from invented_library import CAMERAS, make_catalogue
 
 from photoindex.catalogue import gallery_queries
 from photoindex.catalogue.database import Database
-from photoindex.library.gallery import kept_snapshot
+from photoindex.library.gallery import Timeline, TimelineFilter, kept_snapshot
 from photoindex.library.gallery.map import clusters_within
 from photoindex.library.gallery.result_sets import ORDERS, ResultSet
 from photoindex.library.gallery.snapshots import Snapshots
@@ -68,6 +68,9 @@ def measure(folder: Path) -> None:
         timed(f"{chosen.size:,} results, {order}", lambda order=order: found.places(snapshot, order))
     found.facets(snapshot)
     timed("their facets", lambda: found.facets(snapshot))
+    of_a_camera = Timeline(snapshot, TimelineFilter(camera=CAMERAS[0]))
+    timed("narrowed to a camera: days and shapes", lambda: (of_a_camera.days(), of_a_camera.shapes()))
+    timed("what else it can be narrowed to", lambda: of_a_camera.choices)
     timed("map of the world", lambda: clusters_within(snapshot, (-180, -90, 180, 90), 24))
     timed("photos by year and by month", lambda: (snapshot.year_counts(), snapshot.month_counts()))
     for _ in range(2):

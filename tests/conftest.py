@@ -21,6 +21,11 @@ from tests.warm import Pool, cool_down, warm_up
 OpenLibrary = Callable[..., Library]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take where pictures of the gallery's pages are kept (``tests/browser/test_pages.py``)."""
+    parser.addoption("--screenshots", metavar="FOLDER", help="keep pictures of the gallery's pages there")
+
+
 def pytest_configure() -> None:
     """Have no command and no library read the text in photos but where a test asks for it: it takes longer than all the
     rest.

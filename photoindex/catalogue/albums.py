@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, sele
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.editor import clean_text
+from photoindex.catalogue.many_rows import SET, insert_rows, is_one_of
 from photoindex.catalogue.raw_sql import Asker, ask
 from photoindex.catalogue.said import tag_key
 from photoindex.catalogue.schema import album, album_photo, distinct_pair, file, photo
@@ -102,20 +103,19 @@ def delete_album(connection: Connection, number: int) -> None:
 def add_photos(connection: Connection, number: int, photo_ids: Sequence[int], now: datetime) -> int:
     """Add photos to an album; unknown ones are left out. Return how many were not in it."""
     before = _count(connection, number)
-    for chunk in chunks(dict.fromkeys(photo_ids)):
+    for chunk in chunks(dict.fromkeys(photo_ids), SET):
         held = exists().where(album_photo.c.album_id == number, album_photo.c.photo_id == photo.c.id)
-        known = set(connection.execute(select(photo.c.id).where(photo.c.id.in_(chunk), ~held)).scalars())
+        known = set(connection.execute(select(photo.c.id).where(is_one_of(photo.c.id, chunk), ~held)).scalars())
         rows = [{"album_id": number, "photo_id": one, "added_at": now} for one in chunk if one in known]
-        if rows:
-            connection.execute(insert(album_photo), rows)
+        insert_rows(connection, album_photo, rows)
     return _count(connection, number) - before
 
 
 def remove_photos(connection: Connection, number: int, photo_ids: Sequence[int]) -> int:
     """Take photos out of an album; return how many were in it."""
     before = _count(connection, number)
-    for chunk in chunks(photo_ids):
-        theirs = and_(album_photo.c.album_id == number, album_photo.c.photo_id.in_(chunk))
+    for chunk in chunks(photo_ids, SET):
+        theirs = and_(album_photo.c.album_id == number, is_one_of(album_photo.c.photo_id, chunk))
         connection.execute(delete(album_photo).where(theirs))
     return before - _count(connection, number)
 

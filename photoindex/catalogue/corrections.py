@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.many_rows import SET, insert_rows, is_one_of
 from photoindex.catalogue.said import REVIEWS, TAG_SOURCE, Changed, Locked, Said, put_said, said_of, tag_key
 from photoindex.catalogue.schema import caption, correction, file, photo, root
 from photoindex.types import CaptionSource, Correction, CorrectionKind
@@ -45,22 +46,26 @@ def note(connection: Connection, changed: Changed, edit: str, made_at: datetime)
     ahead, this one is noted as made just after it, so that it is the first to be undone.
     """
     latest: dict[int, datetime] = {}
-    for chunk in chunks(changed):
+    for chunk in chunks(changed, SET):
         query = select(correction.c.photo_id, func.max(correction.c.made_at))
-        query = query.where(correction.c.photo_id.in_(chunk), correction.c.edit != edit)
+        query = query.where(is_one_of(correction.c.photo_id, chunk), correction.c.edit != edit)
         latest.update(map(tuple, connection.execute(query.group_by(correction.c.photo_id))))
     rows = []
-    for number, (before, after) in changed.items():
+    alike: dict[tuple[Said, Said], list[tuple[str, str | None, str | None]]] = {}
+    for number, change in changed.items():
         known = latest.get(number)
         time = made_at if known is None or known < made_at else known + timedelta(microseconds=1)
-        for kind, text in _TEXTS.items():
-            old, new = text(before), text(after)
-            if old != new:
-                rows.append(
-                    {"photo_id": number, "edit": edit, "kind": kind, "old": old, "new": new, "made_at": time}
-                )  # fmt: skip
-    if rows:
-        connection.execute(insert(correction), rows)
+        if change not in alike:
+            alike[change] = _differences(*change)
+        for kind, old, new in alike[change]:
+            rows.append({"photo_id": number, "edit": edit, "kind": kind, "old": old, "new": new, "made_at": time})
+    insert_rows(connection, correction, rows)
+
+
+def _differences(before: Said, after: Said) -> list[tuple[str, str | None, str | None]]:
+    """Return (kind, text before, text after) of each part of what is said that changed."""
+    texts = [(kind, text(before), text(after)) for kind, text in _TEXTS.items()]
+    return [each for each in texts if each[1] != each[2]]
 
 
 def last_edits(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:
@@ -69,8 +74,8 @@ def last_edits(connection: Connection, photo_ids: Sequence[int]) -> dict[int, st
     order = func.row_number().over(
         partition_by=correction.c.photo_id, order_by=(correction.c.made_at.desc(), correction.c.id.desc())
     )
-    for chunk in chunks(photo_ids):
-        standing = (correction.c.photo_id.in_(chunk)) & correction.c.undone_at.is_(None)
+    for chunk in chunks(photo_ids, SET):
+        standing = is_one_of(correction.c.photo_id, chunk) & correction.c.undone_at.is_(None)
         ranked = select(correction.c.photo_id, correction.c.edit, order.label("place")).where(standing).subquery()
         rows = connection.execute(select(ranked.c.photo_id, ranked.c.edit).where(ranked.c.place == 1))
         found.update(map(tuple, rows))
@@ -81,8 +86,8 @@ def restore_last(connection: Connection, photo_ids: Sequence[int], now: datetime
     """Undo the last edit of each photo that is not undone; return what each had changed, of those that have one."""
     last = last_edits(connection, photo_ids)
     undone: dict[int, list[Any]] = {}
-    for chunk in chunks(last):
-        standing = (correction.c.photo_id.in_(chunk)) & correction.c.undone_at.is_(None)
+    for chunk in chunks(last, SET):
+        standing = is_one_of(correction.c.photo_id, chunk) & correction.c.undone_at.is_(None)
         for row in connection.execute(select(correction).where(standing).order_by(correction.c.id)):
             if row.edit == last[row.photo_id]:
                 undone.setdefault(row.photo_id, []).append(row)
@@ -93,8 +98,8 @@ def restore_last(connection: Connection, photo_ids: Sequence[int], now: datetime
             after = _with(after, row.kind, row.old)
         changed[number] = before, after
     put_said(connection, changed, now)
-    for chunk in chunks([row.id for rows in undone.values() for row in rows]):
-        connection.execute(update(correction).where(correction.c.id.in_(chunk)).values(undone_at=now))
+    for chunk in chunks([row.id for rows in undone.values() for row in rows], SET):
+        connection.execute(update(correction).where(is_one_of(correction.c.id, chunk)).values(undone_at=now))
     return {number: [read_correction(row) for row in rows] for number, rows in undone.items()}
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +21,11 @@ from sqlalchemy import Connection
 
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos, said
+from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.many_rows import SET
 from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, tag_key
-from photoindex.errors import CorrectionError, FolderError
+from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute
 from photoindex.system.terminal import shell_quoted
@@ -131,6 +134,32 @@ def _locked(now: dict[int, Said], shown: dict[int, said.Locked]) -> dict[int, Sa
     return {number: replace(one, locked=shown[number]) for number, one in now.items()}
 
 
+def _apply(connection: Connection, photo_ids: Sequence[int], edit: Edit, name: str, now: datetime) -> int:
+    """Make an edit of photos in one transaction; return how many it changed."""
+    before = said.said_of(connection, photo_ids)
+    afterwards = {one: said_after(edit, one) for one in set(before.values())}  # of most photos the same is said
+    after = {number: afterwards[one] for number, one in before.items()}
+    write_said(connection, _differing(before, after), name, now)
+    changed = {number for number, one in after.items() if one != before[number]}
+    if edit.lock:
+        locked = _locked(after, said.shown(connection, photo_ids))
+        write_said(connection, _differing(after, locked), name, now)
+        changed |= {number for number, one in locked.items() if one != after[number]}
+    return len(changed)
+
+
+@contextmanager
+def _told_how_far(total: int, done_what: str) -> Iterator[list[int]]:
+    """Have an error say of how many photos something was done: as many as were noted in what this yields."""
+    done: list[int] = []
+    try:
+        yield done
+    except PhotoindexError as error:
+        if done:
+            error.args = (f"{error} ({sum(done):,} of {total:,} photos were {done_what} before: again does the rest)",)
+        raise
+
+
 def new_edit() -> str:
     """A name for all that is changed at once."""
     return secrets.token_hex(16)
@@ -170,34 +199,46 @@ class Editor:
             return said.said_of(connection, photo_ids)
 
     def apply(self, photo_ids: Sequence[int], edit: Edit, name: str | None = None) -> int:
-        """Make one edit of all these photos, or of none; returns how many it changed. ``name``, by :func:`new_edit`,
-        is what :meth:`undo_edit` knows it by.
+        """Make one edit of all these photos; returns how many it changed. ``name``, by :func:`new_edit`, is what
+        :meth:`undo_edit` knows it by.
+
+        Many photos are edited by several transactions, so that nobody waits long for the catalogue. When one of them
+        fails, the photos before it are edited, the error says how many, and the same edit again does the rest.
 
         They are found by it when this returns. Raises :class:`CorrectionError` when a photo that is to be locked shows
-        no caption, and :class:`photoindex.errors.FullTextError` when the index cannot be written now: the edit is
-        stored all the same, and the next run brings it into the index.
+        no caption, before any is changed, and :class:`photoindex.errors.FullTextError` when the index cannot be
+        written now: the edit is stored all the same, and the next run brings it into the index.
         """
-        name, now = name or new_edit(), self._now()
-        with self._database.write() as connection:
-            before = said.said_of(connection, photo_ids)
-            after = {number: said_after(edit, one) for number, one in before.items()}
-            write_said(connection, _differing(before, after), name, now)
-            changed = {number for number, one in after.items() if one != before[number]}
-            if edit.lock:
-                locked = _locked(after, said.shown(connection, photo_ids))
-                write_said(connection, _differing(after, locked), name, now)
-                changed |= {number for number, one in locked.items() if one != after[number]}
+        name, now, changed = name or new_edit(), self._now(), 0
+        if edit.lock and len(photo_ids) > SET:
+            self._check_captioned(photo_ids, edit)
+        with _told_how_far(len(photo_ids), "edited") as done:
+            for chunk in chunks(photo_ids, SET):
+                with self._database.write() as connection:
+                    changed += _apply(connection, chunk, edit, name, now)
+                done.append(len(chunk))
         self._sync()
-        return len(changed)
+        return changed
+
+    def _check_captioned(self, photo_ids: Sequence[int], edit: Edit) -> None:
+        if edit.caption is None:
+            with self._database.read() as connection:
+                _locked(dict.fromkeys(photo_ids, Said()), said.shown(connection, photo_ids))
 
     def undo(self, photo_ids: Sequence[int]) -> dict[int, list[Correction]]:
         """Undo the last edit of each of these photos that is not undone yet; returns what each had changed.
 
-        What was undone stays in the history. Photos without anything to undo are left out.
+        What was undone stays in the history. Photos without anything to undo are left out. As :meth:`apply` does, it
+        takes several transactions for many.
         """
-        with self._database.write() as connection:
-            undone = store.restore_last(connection, photo_ids, self._now())
-            photos.mark_text_stale(connection, list(undone))
+        undone: dict[int, list[Correction]] = {}
+        with _told_how_far(len(photo_ids), "undone") as done:
+            for chunk in chunks(photo_ids, SET):
+                with self._database.write() as connection:
+                    some = store.restore_last(connection, chunk, self._now())
+                    photos.mark_text_stale(connection, list(some))
+                undone |= some
+                done.append(len(chunk))
         self._sync()
         return undone
 

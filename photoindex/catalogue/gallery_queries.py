@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     Transaction = Asker | Connection
 
 # Of a Term: what people, and the files themselves, say.
-WRITTEN_SOURCES = ("tag", "keyword", "person")
+PERSON_SOURCE = "person"
+WRITTEN_SOURCES = ("tag", "keyword", PERSON_SOURCE)
 LABEL_SOURCE = "label"
 _SHOWN_TERMS = (
     "select photo_id, text, source from term"

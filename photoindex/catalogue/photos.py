@@ -18,6 +18,7 @@ from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.dialects import insert_new
 from photoindex.catalogue.facts import COLUMNS, facts_of, looks_from, looks_text, values_of
+from photoindex.catalogue.many_rows import SET, is_one_of
 from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
 from photoindex.catalogue.text_lines import text_lines
@@ -184,8 +185,8 @@ def ensure_model(
 
 def mark_text_stale(connection: Connection, photo_ids: Sequence[int]) -> None:
     """Say, in the transaction that changes a photo's words, that the full-text index must learn of it."""
-    for chunk in chunks(photo_ids):
-        connection.execute(update(photo).where(photo.c.id.in_(chunk)).values(text_stale=new_token()))
+    for chunk in chunks(photo_ids, SET):
+        connection.execute(update(photo).where(is_one_of(photo.c.id, chunk)).values(text_stale=new_token()))
 
 
 def stale_photos(connection: Connection, limit: int | None) -> list[tuple[int, int]]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.column_types import plain_text
+from photoindex.catalogue.many_rows import SET, insert_rows, is_one_of
 from photoindex.catalogue.schema import caption, photo, term
 from photoindex.types import CaptionSource
 
@@ -64,32 +65,31 @@ def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]
     tags: dict[int, list[str]] = {}
     locks: dict[int, Locked] = {}
     marks: dict[int, tuple[Any, ...]] = {}
-    for chunk in chunks(photo_ids):
+    for chunk in chunks(photo_ids, SET):
+        of_people = (caption.c.source == "user") & caption.c.current
         rows = connection.execute(
             select(caption.c.photo_id, caption.c.text, caption.c.source, caption.c.current, caption.c.locked)
-            .where(
-                caption.c.photo_id.in_(chunk), or_(caption.c.locked, (caption.c.source == "user") & caption.c.current)
-            )
+            .where(is_one_of(caption.c.photo_id, chunk), or_(caption.c.locked, of_people))
             .order_by(caption.c.id)
         )
-        for row in rows:
-            if row.locked:
-                locks[row.photo_id] = Locked(row.source, row.text)
-            if row.source == "user" and row.current:
-                captions[row.photo_id] = row.text
-        of_people = select(term.c.photo_id, term.c.text).where(term.c.photo_id.in_(chunk), term.c.source == TAG_SOURCE)
-        for photo_id, text in connection.execute(of_people.order_by(term.c.id)):
-            tags.setdefault(photo_id, []).append(text)
+        for number, text, source, current, locked in rows:
+            if locked:
+                locks[number] = Locked(source, text)
+            if source == "user" and current:
+                captions[number] = text
+        said_tags = select(term.c.photo_id, term.c.text).where(is_one_of(term.c.photo_id, chunk))
+        for number, text in connection.execute(said_tags.where(term.c.source == TAG_SOURCE).order_by(term.c.id)):
+            tags.setdefault(number, []).append(text)
         columns = (photo.c.id, photo.c.own_rating, photo.c.favourite, photo.c.hidden, photo.c.review)
-        for photo_id, *values in connection.execute(select(*columns).where(photo.c.id.in_(chunk))):
-            marks[photo_id] = tuple(values)
+        for number, *values in connection.execute(select(*columns).where(is_one_of(photo.c.id, chunk))):
+            marks[number] = tuple(values)
     nothing = (None, False, False, None)
-    return {
-        number: Said(
-            captions.get(number), tuple(tags.get(number, ())), locks.get(number), *marks.get(number, nothing)
-        )
-        for number in photo_ids
-    }  # fmt: skip
+    alike: dict[tuple[Any, ...], Said] = {}  # of most photos the same is said: nothing
+    found = {}
+    for number in photo_ids:
+        key = (captions.get(number), tuple(tags.get(number, ())), locks.get(number), *marks.get(number, nothing))
+        found[number] = alike.get(key) or alike.setdefault(key, Said(*key))
+    return found
 
 
 def put_said(connection: Connection, changed: Changed, made_at: datetime) -> None:
@@ -111,8 +111,8 @@ def put_captions(connection: Connection, texts: Mapping[int, str | None], made_a
     """
     said = {number: plain_text(text) for number, text in texts.items() if text is not None}
     known: dict[tuple[int, str], int] = {}
-    for chunk in chunks(texts):
-        of_person = caption.c.photo_id.in_(chunk) & (caption.c.source == "user")
+    for chunk in chunks(texts, SET):
+        of_person = is_one_of(caption.c.photo_id, chunk) & (caption.c.source == "user")
         connection.execute(update(caption).where(of_person, caption.c.current).values(current=False))
         query = select(caption.c.photo_id, caption.c.text, func.max(caption.c.id)).where(of_person)
         rows = connection.execute(query.group_by(caption.c.photo_id, caption.c.text))
@@ -126,35 +126,33 @@ def put_captions(connection: Connection, texts: Mapping[int, str | None], made_a
         for number, text in said.items()
         if (number, text) not in known
     ]  # fmt: skip
-    if new:
-        connection.execute(insert(caption), new)
+    insert_rows(connection, caption, new)
 
 
 def put_tags(connection: Connection, tags: Mapping[int, Iterable[str]]) -> None:
     """Let each photo have these tags and no others."""
-    for chunk in chunks(tags):
-        connection.execute(delete(term).where(term.c.photo_id.in_(chunk), term.c.source == TAG_SOURCE))
+    for chunk in chunks(tags, SET):
+        connection.execute(delete(term).where(is_one_of(term.c.photo_id, chunk), term.c.source == TAG_SOURCE))
     rows = [
         {"photo_id": number, "text": tag, "weight": 1.0, "source": TAG_SOURCE}
         for number, given in tags.items()
         for tag in given
     ]
-    if rows:
-        connection.execute(insert(term), rows)
+    insert_rows(connection, term, rows)
 
 
 def put_locks(connection: Connection, locks: Mapping[int, Locked | None]) -> None:
     """Lock the latest caption of each photo that says this, current or not, or none."""
     found: dict[int, int] = {}
-    for chunk in chunks(locks):
-        theirs = caption.c.photo_id.in_(chunk)
+    for chunk in chunks(locks, SET):
+        theirs = is_one_of(caption.c.photo_id, chunk)
         connection.execute(update(caption).where(theirs, caption.c.locked).values(locked=False))
         query = select(caption.c.id, caption.c.photo_id, caption.c.source, caption.c.text).where(theirs)
         for row in connection.execute(query.order_by(caption.c.current.desc(), caption.c.rank, caption.c.id.desc())):
             if locks[row.photo_id] == Locked(row.source, row.text):
                 found.setdefault(row.photo_id, row.id)
-    for chunk in chunks(found.values()):
-        connection.execute(update(caption).where(caption.c.id.in_(chunk)).values(locked=True))
+    for chunk in chunks(found.values(), SET):
+        connection.execute(update(caption).where(is_one_of(caption.c.id, chunk)).values(locked=True))
 
 
 def put_marks(connection: Connection, marks: Mapping[int, tuple[int | None, bool, bool, Review | None]]) -> None:
@@ -163,8 +161,8 @@ def put_marks(connection: Connection, marks: Mapping[int, tuple[int | None, bool
     for number, values in marks.items():
         alike.setdefault(values, []).append(number)
     for (rating, favourite, hidden, review), numbers in alike.items():
-        for chunk in chunks(numbers):
-            statement = update(photo).where(photo.c.id.in_(chunk))
+        for chunk in chunks(numbers, SET):
+            statement = update(photo).where(is_one_of(photo.c.id, chunk))
             connection.execute(statement.values(own_rating=rating, favourite=favourite, hidden=hidden, review=review))
 
 

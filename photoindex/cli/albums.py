@@ -69,7 +69,8 @@ def show_album(context: Context, /, name: str, print0: bool, html: Path | None) 
         if html is not None:
             from photoindex.cli.contactsheet import write_contact_sheet
 
-            write_contact_sheet(html, album.name, hits, list(library.thumbnails(hits)))
+            about = "best first" if album.query is not None else "first added first"
+            write_contact_sheet(html, album.name, hits, list(library.thumbnails(hits)), about)
             context.say(f"wrote {html}")
             return
     for hit in hits:

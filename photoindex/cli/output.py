@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from photoindex.cli.terminal import print_bytes, print_line, print_marked, print
 from photoindex.errors import ConfigError
 from photoindex.library.json_forms import hit_json
 from photoindex.system.terminal import visible
+from photoindex.types.hit import NOT_THERE
 
 if TYPE_CHECKING:
     from photoindex.types import Hit
@@ -28,7 +29,6 @@ ALL_COLUMNS: Final = (
 # Columns of text that may be anybody's, and how a cell begins that a spreadsheet calculates.
 _TEXT_COLUMNS: Final = frozenset({"caption", "camera", "lens", "keywords", "people", "place"})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-NOT_THERE: Final = "not there now"
 WIDEST: Final = 1000  # characters that a template may ask for
 
 
@@ -38,13 +38,15 @@ def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool, pictures: 
 
     ``pictures``: for each hit the bytes that make the terminal show it, if any.
     """
+    from photoindex.library import marked_caption
+
     bold = terminal and not os.environ.get("NO_COLOR")  # see no-color.org
     for hit, picture in zip_longest(hits, pictures):
         if picture:
             print_bytes(picture + b"\n")
         if terminal:
             print_line(str(hit.path) + ("" if hit.present else f"  ({NOT_THERE})"))
-            print_marked(((piece, matched and bold) for piece, matched in caption_pieces(hit)), start="    ")
+            print_marked(((piece, matched and bold) for piece, matched in marked_caption(hit)), start="    ")
         else:
             print_path(hit.path, end="\t")
             print_line(hit.caption, end="\n" if hit.present else f"\t{NOT_THERE}\n")
@@ -54,13 +56,6 @@ def write_list(hits: Sequence[Hit], *, explain: bool, terminal: bool, pictures: 
             print_line(f"    score {hit.score:.2f}{sure}: {matched}")
             for line in hit.text:
                 print_line(f"    says: {line.text}")
-
-
-def caption_pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
-    """Yield the caption in pieces; True marks the words that matched."""
-    from photoindex.library import marked
-
-    return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 
 
 def flat_dict(hit: Hit) -> dict[str, Any]:

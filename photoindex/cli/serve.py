@@ -13,6 +13,7 @@ import click
 from photoindex.cli.context import Context, stop_on_signals
 from photoindex.cli.terminal import print_line
 from photoindex.errors import ConfigError, PhotoindexError
+from photoindex.system import memory
 from photoindex.system.lazy_imports import importing
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PASSWORD_VARIABLE = "PHOTOINDEX_WEB_PASSWORD"
 LOOK_SECONDS = 0.5
 SHORTEST_PASSWORD = 8
+ARENAS = 2  # heaps of the process, whose threads mostly wait for each other
 
 
 @click.command()
@@ -76,6 +78,7 @@ def serve(
         public_hosts=public_hosts,
         read_only=read_only or not (allow_changes or is_this_machine(host)),
     )
+    memory.share_arenas(ARENAS)
     with context.open_or_create() as library, stop_on_signals() as stop:
         gallery = Gallery(library)
         try:

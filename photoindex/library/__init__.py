@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from photoindex.media.decode.readers import Reader, list_readers
     from photoindex.media.metadata.dates import offset_text
     from photoindex.search.query.parser import respell
-    from photoindex.search.ranking.highlight import marked
+    from photoindex.search.ranking.highlight import marked, marked_caption
     from photoindex.search.ranking.read_lines import lines_with, read_words
     from photoindex.search.ranking.weights import DEFAULT_RANKING
     from photoindex.search.sureness import NEAR
@@ -70,6 +70,7 @@ __all__ = [
     "load_captioner",
     "load_checkpoint",
     "marked",
+    "marked_caption",
     "model_folder",
     "offset_text",
     "open",
@@ -131,7 +132,7 @@ _HOMES = {
     ),
     "photoindex.media.metadata.dates": ("offset_text",),
     "photoindex.search.query.parser": ("respell",),
-    "photoindex.search.ranking.highlight": ("marked",),
+    "photoindex.search.ranking.highlight": ("marked", "marked_caption"),
     "photoindex.search.sureness": ("NEAR",),
     "photoindex.search.ranking.read_lines": (
         "lines_with",

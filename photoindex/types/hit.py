@@ -14,6 +14,7 @@ from photoindex.types.text import TextLine
 CaptionSource = Literal["user", "sidecar", "text", "model"]
 MACHINES: Final = frozenset({"text", "model"})  # sources of captions that no person wrote
 TakenSource = Literal["exif", "xmp", "iptc", "takeout", "name", "folder", "mtime"]
+NOT_THERE: Final = "not there now"  # said of a hit whose file is not present
 SortKey = Literal["score", "taken", "name", "rating", "added", "confidence"]
 
 

@@ -16,13 +16,14 @@ from photoindex.library.gallery import (
     ResultSet,
     ReviewQueue,
     SetOrder,
-    Snapshot,
+    Timeline,
 )
 from photoindex.system.paths import printable
 from photoindex.web import calls, forms
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
 from photoindex.web.problems import Problem, bad_value, not_found
+from photoindex.web.query_parts import filter_of
 
 if TYPE_CHECKING:
     from photoindex.library.gallery import What
@@ -47,24 +48,27 @@ class Api:
 
     # ---- lists ---------------------------------------------------------------------------------------
 
-    def timeline(self, _call: Call) -> Any:
-        snapshot = self._gallery.timeline()
-        days = [{"day": day, "photos": count} for day, count in snapshot.days()]
-        return {"revision": snapshot.revision, "total": snapshot.count, "days": days}
+    def timeline(self, call: Call) -> Any:
+        timeline = self._timeline(call)
+        days = [{"day": day, "photos": count} for day, count in timeline.days()]
+        return {"revision": timeline.snapshot.revision, "total": timeline.count, "days": days}
 
     def timeline_shapes(self, call: Call) -> bytes:
         return self._of_revision(call).shapes()
+
+    def timeline_choices(self, call: Call) -> Any:
+        return {name: forms.counted(pairs) for name, pairs in self._timeline(call).choices.items()}
 
     def timeline_part(self, call: Call) -> Any:
         first, dash, count = call.path["key"].partition("-")
         if not dash:
             raise not_found()
-        snapshot = self._of_revision(call)
+        timeline = self._of_revision(call)
         shown = self._gallery.rows(
-            snapshot, calls.whole("key", first, 0, 2**31), calls.whole("key", count, 1, MOST_ITEMS)
+            timeline, calls.whole("key", first, 0, 2**31), calls.whole("key", count, 1, MOST_ITEMS)
         )
         return {
-            "revision": snapshot.revision,
+            "revision": timeline.snapshot.revision,
             "ids": [photo.id for photo in shown],
             "hash": [photo.content_hash for photo in shown],
             "aspect": [round(photo.width / photo.height, 4) if photo.width and photo.height else 1.3333
@@ -75,12 +79,15 @@ class Api:
             "place": [photo.place for photo in shown],
         }  # fmt: skip
 
-    def _of_revision(self, call: Call) -> Snapshot:
-        snapshot = self._gallery.timeline()
-        wanted = call.whole("revision", snapshot.revision, 0, 2**62)
-        if wanted != snapshot.revision:
+    def _timeline(self, call: Call) -> Timeline:
+        return self._gallery.narrowed(filter_of(call))
+
+    def _of_revision(self, call: Call) -> Timeline:
+        timeline = self._timeline(call)
+        revision = timeline.snapshot.revision
+        if call.whole("revision", revision, 0, 2**62) != revision:
             raise Problem(409, "revision", "the timeline has changed", "ask for /api/v1/timeline again")
-        return snapshot
+        return timeline
 
     def search(self, call: Call) -> Any:
         """Search, or give a page of a set that a search made."""
@@ -134,7 +141,7 @@ class Api:
     def why(self, call: Call) -> Any:
         query, photo = call.query.get("q", "")[:LONGEST_QUERY], self._gallery.photo(call.number("id"))
         caption = photo.caption.text if photo.caption else ""
-        matched = self._gallery.why(photo.id, query)
+        matched = self._gallery.why(photo.id, query) or ()
         sure = self._gallery.sureness(query, {photo.id: matched}).get(photo.id) if matched else None
         reasons = forms.reasons(self._gallery, matched, query, caption)
         return {**forms.listed(reasons), "sureness": forms.rounded(sure)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from photoindex import __version__
 from photoindex.library.gallery import Gallery
 from photoindex.web import calls, pictures
 from photoindex.web.access import SESSION_SECONDS, Access
@@ -20,10 +22,11 @@ from photoindex.web.api import Api
 from photoindex.web.calls import Call, Endpoint, tagged
 from photoindex.web.events import Events
 from photoindex.web.guard import METRICS, App, Guard, Scope, Site, session_in
-from photoindex.web.operations import OPERATIONS, openapi
+from photoindex.web.operations import OPERATIONS, Operation, openapi
 from photoindex.web.pages import Pages
 from photoindex.web.problems import Problem, not_found, problem_of
 from photoindex.web.static import StaticFiles
+from photoindex.web.timeline_page import TimelinePage
 
 if TYPE_CHECKING:
     from photoindex.library.metrics import Metrics
@@ -63,22 +66,32 @@ class Application:
             "/photos/{id}/original": calls.endpoint(
                 lambda call: pictures.original(self._gallery, call), _json, self._refuse
             ),
+            "/albums/{id}/sheet": calls.endpoint(
+                lambda call: pictures.contact_sheet(self._gallery, call), _json, self._refuse
+            ),
             "/login": calls.endpoint(
                 lambda call: self._login(call, _json({"status": "signed in"})), _json, self._refuse
             ),
             "/logout": calls.endpoint(self._logout, _json, self._refuse),
         }
         routes = [
-            Route(
-                API + operation.path,
-                made[operation.path] if operation.handler is None
-                else calls.endpoint(operation.handler(api), _tagged_json, self._refuse),
-                methods=[operation.method],
-            )
+            Route(API + operation.path, made.get(operation.path) or self._operation(api, operation),
+                  methods=[operation.method])
             for operation in OPERATIONS
         ]  # fmt: skip
-        document = calls.endpoint(lambda _: openapi(self._site.root, self._site.cookie), _json, self._refuse)
+        document = calls.endpoint(lambda _: openapi(self._site.root, self._site.cookie), _tagged_json, self._refuse)
         return [*routes, Route(f"{API}/openapi.json", document, methods=["GET"])]
+
+    def _operation(self, api: Api, operation: Operation) -> Endpoint:
+        assert operation.handler is not None
+        if operation.by_revision:
+            return calls.endpoint(operation.handler(api), _json, self._refuse, self._revision_tag)
+        return calls.endpoint(operation.handler(api), _tagged_json, self._refuse)
+
+    def _revision_tag(self) -> str:
+        """An ETag of the library's state, and of what else an answer depends on."""
+        parts = __version__, self._site.root, *self._gallery.version()
+        return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}"'
 
     def _page_routes(self) -> list[Route]:
         pages, albums = self._pages, AlbumPages(self._gallery, self._pages, self._files)
@@ -86,7 +99,7 @@ class Application:
             "/albums": albums.albums,
             "/album/{id}": albums.album,
             "/map": albums.map,
-            "/": pages.timeline,
+            "/": TimelinePage(self._gallery).timeline,
             "/search": pages.search,
             "/photo/{id}": pages.photo,
             "/photo/{id}/similar": pages.similar,
@@ -116,7 +129,8 @@ class Application:
         ]  # fmt: skip
 
     def _html(self, found: tuple[str, dict[str, Any]]) -> Response:
-        return tagged(HTMLResponse(self._pages.render(*found)))
+        # Names of files may hold what is no Unicode.
+        return tagged(HTMLResponse(self._pages.render(*found).encode("utf-8", "replace")))
 
     def _awaited(self, answer: Callable[[Request], Awaitable[Response]]) -> Endpoint:
         async def run(request: Request) -> Response:

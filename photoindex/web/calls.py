@@ -109,27 +109,49 @@ def box(text: str) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
-def tagged(response: Response) -> Response:
-    """Return an answer with an ETag of its body: a browser keeps it, and asks each time whether it still holds."""
-    response.headers["ETag"] = f'"{hashlib.sha256(response.body).hexdigest()[:24]}"'
+def tagged(response: Response, tag: str | None = None) -> Response:
+    """Return an answer with an ETag, by default one of its body: a browser keeps it, and asks each time whether it
+    still holds."""
+    response.headers["ETag"] = tag or f'"{hashlib.sha256(response.body).hexdigest()[:24]}"'
     response.headers["Cache-Control"] = REVALIDATED
     return response
 
 
+def is_known(headers: Headers, tag: str | None) -> bool:
+    """Return whether who asks has what a tag stands for (RFC 9110, section 13.1.2; by the weak comparison)."""
+    known = headers.get("if-none-match", "").split(",")
+    return tag is not None and any(each.strip().removeprefix("W/") == tag for each in known)
+
+
 def endpoint(
-    handler: Handler, respond: Callable[[Any], Response], refuse: Callable[[Request, Problem], Response]
+    handler: Handler,
+    respond: Callable[[Any], Response],
+    refuse: Callable[[Request, Problem], Response],
+    make_tag: Callable[[], str] | None = None,
 ) -> Endpoint:
-    """Return what Starlette calls. The handler runs in a thread, as the catalogue and the disk make it wait."""
+    """Return what Starlette calls. The handler runs in a thread, as the catalogue and the disk make it wait.
+
+    ``make_tag`` returns an ETag that is another one whenever the handler may find something else; with it, what the
+    client has already is not worked out again.
+    """
+
+    def run(call: Call) -> Response:
+        tag = None if make_tag is None else make_tag()  # before the handler looks: what it finds may only be newer
+        if is_known(call.headers, tag):
+            return _unchanged(tag)
+        found = handler(call)
+        if make_tag is not None:
+            return tagged(respond(found), tag)
+        return found if isinstance(found, Response) else respond(found)
 
     async def answer(request: Request) -> Response:
         try:
             body = await _body(request)
             call = Call(request.path_params, request.query_params, request.headers, body)
-            found = await run_in_threadpool(handler, call)
-            response = found if isinstance(found, Response) else respond(found)
+            response = await run_in_threadpool(run, call)
             tag = response.headers.get("etag")
-            if tag is not None and request.method in ("GET", "HEAD") and tag == request.headers.get("if-none-match"):
-                return Response(status_code=304, headers={"ETag": tag, "Cache-Control": REVALIDATED})
+            if request.method in ("GET", "HEAD") and response.status_code == 200 and is_known(request.headers, tag):
+                return _unchanged(tag)
             return response
         except Exception as error:
             problem = problem_of(error)
@@ -138,6 +160,10 @@ def endpoint(
             return refuse(request, problem)
 
     return answer
+
+
+def _unchanged(tag: str | None) -> Response:
+    return Response(status_code=304, headers={"ETag": tag or "", "Cache-Control": REVALIDATED})
 
 
 async def _body(request: Request) -> dict[str, Any]:

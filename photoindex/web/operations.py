@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from photoindex import __version__
-from photoindex.library.gallery import ORDERS, QUEUES
+from photoindex.library.gallery import FILTER_FIELDS, ORDERS, QUEUES
 from photoindex.web.api import JOBS, TERM_SOURCES, Api
 from photoindex.web.calls import Handler
 
@@ -112,12 +112,20 @@ _BATCH: Final[Schema] = {
 }
 _QUERY: Final = ("q", _TEXT, "A query, in the language of `photoindex search`.")
 _REVISION: Final = ("revision", _INTEGER, "Of the timeline; 409 when it has changed since.")
+_FILTER: Final = (
+    ("folder", _TEXT, "Only photos in this folder or below it."), ("camera", _TEXT, "Only photos of this camera."),
+    ("person", _TEXT, "Only photos that name this person."), ("place", _TEXT, "Only photos of this place."),
+    ("rating", _INTEGER, "Only photos with so many stars or more."),
+)  # fmt: skip
 _LIMIT: Final = ("limit", _INTEGER, "How many, 500 at most.")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one address below ``/api/v1``. ``media`` of the answer other than JSON has no schema."""
+    """One method of one address below ``/api/v1``. ``media`` of the answer other than JSON has no schema.
+
+    ``by_revision``: the answer depends on the catalogue and the timeline alone, so that their revisions are its ETag.
+    """
 
     method: str
     path: str
@@ -127,20 +135,25 @@ class Operation:
     query: tuple[tuple[str, Schema, str], ...] = ()
     body: Schema | None = None
     media: str = "application/json"
+    by_revision: bool = False
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("GET", "/timeline", lambda api: api.timeline, "The days of all photos, newest first",
               _object(revision=_INTEGER, total=_INTEGER,
-                      days=_array(_object(day=_TEXT_OR_NONE, photos=_INTEGER)))),
+                      days=_array(_object(day=_TEXT_OR_NONE, photos=_INTEGER))), _FILTER, by_revision=True),
+    Operation("GET", "/timeline/choices", lambda api: api.timeline_choices,
+              "What the timeline can be narrowed to, beside what it is narrowed to otherwise",
+              _object(**dict.fromkeys(FILTER_FIELDS, _COUNTS)), _FILTER, by_revision=True),
     Operation("GET", "/timeline/shapes", lambda api: api.timeline_shapes,
               "The shapes of all photos in the order of the timeline, a byte each: 128 is a square, 48 more a doubling "
-              "of width to height", {}, (_REVISION,), media="application/octet-stream"),
+              "of width to height", {}, (_REVISION, *_FILTER), media="application/octet-stream",
+              by_revision=True),
     Operation("GET", "/timeline/{key}", lambda api: api.timeline_part,
               "A part of the timeline, as columns; the key is FIRST-COUNT",
               _object(revision=_INTEGER, ids=_array(_INTEGER), hash=_array(_TEXT), aspect=_array(_NUMBER),
                       alt=_array(_TEXT), taken=_array(_TEXT_OR_NONE), favourite=_array(_FLAG),
-                      place=_array(_TEXT_OR_NONE)), (_REVISION,)),
+                      place=_array(_TEXT_OR_NONE)), (_REVISION, *_FILTER), by_revision=True),
     Operation("GET", "/search", lambda api: api.search, "Search, or get a page of a set of results",
               _list_of(_ref("Hit"), set=_TEXT, said=_INTEGER, near_below=_NUMBER, did_you_mean=_array(_TEXT)),
               (_QUERY, ("set", _TEXT, "A set's token, instead of a query."), ("cursor", _TEXT, "`next` of a page."),
@@ -153,14 +166,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               _list_of(_TEXT), (_QUERY,)),
     Operation("GET", "/terms", lambda api: api.terms, "Tags with keywords and names of people, or labels of the model",
               _list_of(_ref("Count")),
-              (("source", {"type": "string", "enum": list(TERM_SOURCES)}, "Tags by default."), _LIMIT)),
+              (("source", {"type": "string", "enum": list(TERM_SOURCES)}, "Tags by default."), _LIMIT),
+              by_revision=True),
     Operation("GET", "/photos/{id}", lambda api: api.photo, "Everything known of a photo", _ref("Photo")),
     Operation("GET", "/photos/{id}/why", lambda api: api.why, "Why a query finds a photo",
               _list_of(_ref("Reason"), sureness=_NUMBER_OR_NONE), (_QUERY,)),
     Operation("GET", "/photos/{id}/similar", lambda api: api.similar, "The photos most like one",
               _list_of(_ref("Hit"))),
     Operation("GET", "/photos/{id}/history", lambda api: api.history, "What people changed of a photo",
-              _list_of(_ref("Change"))),
+              _list_of(_ref("Change")), by_revision=True),
     Operation("GET", "/photos/{id}/original", None, "The file, as a download; a single range is answered", {},
               media="application/octet-stream"),
     Operation("GET", "/t/{name}", None, "A thumbnail; the name is SHA256-SIZE.jpg, the size 240, 480 or 1600", {},
@@ -201,7 +215,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               "Say that photos are no duplicates of each other, or take it back", _CHANGED,
               body=_object(ids=_array(_INTEGER), distinct=_FLAG)),
     Operation("GET", "/albums", lambda api: api.albums, "The albums: picked photos, or saved searches",
-              _list_of(_ref("Album"))),
+              _list_of(_ref("Album")), by_revision=True),
     Operation("POST", "/albums", lambda api: api.make_album, "Make an album", _ref("Album"), body=_ALBUM),
     Operation("POST", "/albums/fill", lambda api: api.fill_album,
               "Add photos to the album of a name, which is made if there is none",
@@ -209,6 +223,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("GET", "/albums/{id}", lambda api: api.album, "The photos of an album",
               _list_of(_ref("Hit"), id=_INTEGER, name=_TEXT, query=_TEXT_OR_NONE, set=_TEXT),
               (("cursor", _TEXT, "`next` of a page."), _LIMIT)),
+    Operation("GET", "/albums/{id}/sheet", None,
+              "The contact sheet of an album: its first 5,000 photos with their pictures, as one HTML file", {},
+              media="text/html"),
     Operation("POST", "/albums/{id}", lambda api: api.change_album, "Rename an album, or take photos out of it",
               _CHANGED, body=_ALBUM),
     Operation("POST", "/albums/{id}/delete", lambda api: api.delete_album,
@@ -217,10 +234,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("GET", "/map", lambda api: api.map, "Photos with a position, those near each other together",
               _list_of(_ref("Cluster"), photos=_INTEGER, located=_INTEGER),
               (("box", _TEXT, "west,south,east,north in degrees; the world by default."),
-               ("across", _INTEGER, "Cells to the width of the box, 1 to 128."))),
+               ("across", _INTEGER, "Cells to the width of the box, 1 to 128.")), by_revision=True),
     Operation("GET", "/stats", lambda api: api.stats, "What the library holds",
               _object(photos=_INTEGER, bytes=_INTEGER, undated=_INTEGER, years=_COUNTS, months=_COUNTS, cameras=_COUNTS,
-                      formats=_COUNTS, places=_COUNTS, folders=_COUNTS, tags=_COUNTS, labels=_COUNTS)),
+                      formats=_COUNTS, places=_COUNTS, folders=_COUNTS, tags=_COUNTS, labels=_COUNTS),
+              by_revision=True),
     Operation("GET", "/events", None, "A stream of events: `changed` whenever the library has changed", {},
               media="text/event-stream"),
     Operation("GET", "/health", lambda api: api.health, "Whether the server answers; needs no session",

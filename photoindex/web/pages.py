@@ -21,6 +21,7 @@ from photoindex.library.gallery import (
     ReviewQueue,
     SetOrder,
     ShownPhoto,
+    TimelineFilter,
     caption_pieces,
 )
 from photoindex.system.paths import printable, shown
@@ -31,7 +32,7 @@ from photoindex.web.access import Access
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
 from photoindex.web.problems import Problem, bad_value
-from photoindex.web.query_parts import chips, parts_of, query_of
+from photoindex.web.query_parts import chips, filter_of, filter_values, parts_of, query_of
 from photoindex.web.settings_page import setting_rows
 from photoindex.web.static import StaticFiles
 
@@ -124,34 +125,9 @@ class Pages:
 
     def _url(self, path: str, **query: object) -> str:
         asked = {name: value for name, value in query.items() if value not in ("", None)}
-        return f"{self._site.root}/{path}" + (f"?{urlencode(asked)}" if asked else "")
+        return f"{self._site.root}/{path}" + (f"?{urlencode(asked, errors='replace')}" if asked else "")
 
     # ---- looking -------------------------------------------------------------------------------------
-
-    def timeline(self, call: Call) -> tuple[str, dict[str, Any]]:
-        snapshot = self._gallery.timeline()
-        day = call.query.get("day", "")
-        days = snapshot.days()
-        first = call.whole("from", _row_of_day(days, day) if day else 0, 0, 2**31)
-        photos = self._gallery.rows(snapshot, first, PAGE)
-        groups: list[tuple[str | None, list[ShownPhoto]]] = []
-        for photo in photos:
-            key = photo.taken[:10] if photo.taken else None
-            if not groups or groups[-1][0] != key:
-                groups.append((key, []))
-            groups[-1][1].append(photo)
-        years: dict[str, int] = {}
-        for name, count in days:
-            year = name[:4] if name else "undated"
-            years[year] = years.get(year, 0) + count
-        starts, row = {}, 0
-        for year, count in years.items():
-            starts[year], row = row, row + count
-        return "timeline.html", {
-            "page": "timeline", "title": "Timeline", "groups": groups, "total": snapshot.count, "first": first,
-            "before": max(0, first - PAGE) if first else None,
-            "after": first + PAGE if first + PAGE < snapshot.count else None, "years": starts,
-        }  # fmt: skip
 
     def search(self, call: Call) -> tuple[str, dict[str, Any]]:
         query = query_of(call)
@@ -209,12 +185,13 @@ class Pages:
         query, token = query_of(call), call.query.get("set", "")
         caption = photo.caption.text if photo.caption else ""
         matched, found = self._found_by(photo.id, query, caption)
-        before, after = self._around(photo.id, token)
+        chosen = filter_of(call)
+        before, after = self._around(photo.id, token, chosen)
         learned = [term for term in photo.terms if term.source == "model"][:BARS]
         most = max((term.weight for term in learned), default=1.0)
         return "photo.html", {
             "page": "photo", "title": caption or "Photo", "query": query, "photo": photo, "facts": photo.facts,
-            **found, "set": token, "before": before, "after": after,
+            **found, "set": token, "before": before, "after": after, "narrowed": filter_values(chosen),
             "learned": [
                 (self._gallery.readable.word(term.text, caption), round(100 * term.weight / most)) for term in learned
             ],
@@ -230,41 +207,40 @@ class Pages:
 
     def _found_by(self, photo_id: int, query: str, caption: str) -> tuple[tuple[Matched, ...], dict[str, Any]]:
         """Return why a query finds a photo, also as the page has it, or else which of its parts the photo holds."""
-        matched: tuple[Matched, ...] = ()
         values: dict[str, Any] = {"reasons": [], "bar": [], "sureness": None, "lacking": [], "finds": False}
         try:
-            matched = self._gallery.why(photo_id, query) if query else ()
+            matched = self._gallery.why(photo_id, query) if query else None
             if matched:
                 reasons = forms.reasons(self._gallery, matched, query, caption)
                 sure = self._gallery.sureness(query, {photo_id: matched}).get(photo_id)
-                values |= {"reasons": reasons, "bar": bar_of(reasons), "sureness": sure, "finds": True}
-            elif query:
-                values["finds"] = self._gallery.holds(photo_id, query)
-                values["lacking"] = [] if values["finds"] else self._parts_held(photo_id, query)
+                values |= {"reasons": reasons, "bar": bar_of(reasons), "sureness": sure}
         except QueryError:
-            pass
-        return matched, values
+            return (), values
+        values["finds"] = matched is not None
+        if query and matched is None:
+            values["lacking"] = self._parts_held(photo_id, query)
+        return matched or (), values
 
     def _parts_held(self, photo_id: int, query: str) -> list[tuple[str, bool]]:
         """Return the parts of a query that does not find a photo, each with whether it alone would."""
         held = []
         for part in parts_of(query):
             try:
-                held.append((part, self._gallery.holds(photo_id, part)))
+                held.append((part, self._gallery.why(photo_id, part) is not None))
             except QueryError:  # a word that is not searched, an operator
                 continue
         return held
 
-    def _around(self, photo_id: int, token: str) -> tuple[int | None, int | None]:
-        """The photos before and after one, in the results it was opened from or else in the timeline."""
+    def _around(self, photo_id: int, token: str, chosen: TimelineFilter) -> tuple[int | None, int | None]:
+        """The photos before and after one, in the results it was opened from or else in the timeline, as narrowed."""
         if token:
             try:
                 ids = self._gallery.result_set(token).ids.tolist()
                 place = ids.index(photo_id)
             except (ResultSetGone, ValueError):
-                return self._gallery.neighbours(photo_id)
+                return self._gallery.neighbours(photo_id, chosen)
             return ids[place - 1] if place else None, ids[place + 1] if place + 1 < len(ids) else None
-        return self._gallery.neighbours(photo_id)
+        return self._gallery.neighbours(photo_id, chosen)
 
     def similar(self, call: Call) -> tuple[str, dict[str, Any]]:
         photo = self._gallery.photo(call.number("id"))
@@ -402,16 +378,6 @@ def _without_path(message: str, path: Path) -> str:
     """Return a failure's line without the path, which stands above it."""
     text = message.replace(f"{shown(path)} ", "it ", 1).replace(f" {shown(path)}", " it", 1)
     return text[:1].upper() + text[1:]
-
-
-def _row_of_day(days: list[tuple[str | None, int]], day: str) -> int:
-    """Return the row of the first photo that was taken on a day (or in a month or year) or before it."""
-    row = 0
-    for name, count in days:
-        if name is None or name[: len(day)] <= day:
-            return row
-        row += count
-    return max(0, row - 1)
 
 
 def _differences(best: Any, file: Any) -> list[str]:

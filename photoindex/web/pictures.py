@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from photoindex.library.gallery import THUMBNAIL_SIZES, Dropped, Gallery
-from photoindex.web.calls import Call
+from photoindex.web.calls import Call, is_known
 from photoindex.web.problems import Problem, not_found
 
 THUMBNAIL_SECONDS: Final = 45.0
@@ -31,7 +31,7 @@ async def thumbnail(gallery: Gallery, request: Request) -> Response:
     content, size = match[1], int(match[2])
     tag = f'"{content[:16]}-{size}"'
     headers = {"Cache-Control": IMMUTABLE, "ETag": tag}
-    if request.headers.get("if-none-match") == tag:
+    if is_known(request.headers, tag):
         return Response(status_code=304, headers=headers)
     found = await asyncio.to_thread(gallery.thumbnail, content, size)
     if not isinstance(found, bytes):
@@ -69,6 +69,20 @@ def original(gallery: Gallery, call: Call) -> Response:
     return StreamingResponse(
         blocks(), 200 if span is None else 206, headers=headers, media_type="application/octet-stream"
     )
+
+
+def contact_sheet(gallery: Gallery, call: Call) -> Response:
+    """Answer ``/api/v1/albums/{id}/sheet``: an album as one HTML file, as a download."""
+    album, pieces = gallery.album_sheet(call.number("id"))
+    name = quote(f"{album.name}.html", safe="", errors="replace")
+    headers = {
+        "Content-Security-Policy": SANDBOX,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        "Cache-Control": "private, no-cache",
+    }
+    # Names of files may hold what is no Unicode.
+    return StreamingResponse((piece.encode("utf-8", "replace") for piece in pieces), headers=headers,
+                             media_type="text/html")  # fmt: skip
 
 
 def _range(asked: str | None, size: int) -> tuple[int, int] | None:

@@ -16,11 +16,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from photoindex.errors import ServiceError
 from photoindex.library.gallery import Gallery
-from photoindex.system import memory
 from photoindex.web.access import Access
 from photoindex.web.app import Application, host_of
 from photoindex.web.guard import MOST_HEADER_BYTES, Site
@@ -31,6 +31,7 @@ HEADER_SECONDS: Final = 10.0  # for a request's first line and headers to arrive
 KEEP_ALIVE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 200
 TIDY_SECONDS: Final = 5.0
+THREADS: Final = 8  # that answer; few processors do no more at once, and some wait for the catalogue
 END_SECONDS: Final = 5  # that answers under way may take when the server ends
 
 
@@ -115,6 +116,7 @@ class GalleryServer:
         self._link_file = sessions and sessions.with_name(LINK_FILE)
         announce = self._write_link if self._link_file is not None else None
         self.access = Access(sessions, options.password, announce=announce)
+        self._gallery = gallery
         self._app = Application(gallery, self.site, self.access)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -168,7 +170,7 @@ class GalleryServer:
         """Hand memory that answers left behind to the system, now and then. To be called often."""
         answered, now = self._server.server_state.total_requests, time.monotonic()
         if answered != self._tidied[0] and now - self._tidied[1] >= TIDY_SECONDS:
-            memory.give_back()
+            self._gallery.hand_back()
             self._tidied = answered, now
 
     def stop(self) -> None:
@@ -183,6 +185,7 @@ class GalleryServer:
     def _run(self) -> None:
         async def serve() -> None:
             self._loop = asyncio.get_running_loop()
+            current_default_thread_limiter().total_tokens = THREADS
             await self._server.serve(sockets=[self._socket])
 
         try:

@@ -29,6 +29,12 @@ ARGUMENTS = (
 ).split()
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 SECONDS = 30.0
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+LOOKS = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
+}
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +58,17 @@ class Shown:
     gallery: Gallery
     library: Library
     album: Path
+
+    @property
+    def base(self) -> str:
+        """Its address."""
+        return self.server.address.rstrip("/")
+
+    @property
+    def cookie(self) -> dict[str, Any]:
+        """What signs a browser in, as playwright takes it: a session of its own each time."""
+        session = self.server.access._begin()
+        return {"name": self.server.site.cookie, "value": session, "url": self.base, "sameSite": "Strict"}
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +157,7 @@ class Looker:
         self.page.goto(self.base + path)
         self.page.wait_for_load_state("load")
         if path.startswith("/?") or path == "/":
-            self.page.wait_for_selector("#timeline[data-ready]")
+            self.page.wait_for_selector("#timeline[data-ready]", state="attached")  # without photos it has no height
         return self.page
 
 
@@ -152,11 +169,20 @@ def look(chromium: Any, drawn: Shown, request: pytest.FixtureRequest) -> Iterato
     """
     options: dict[str, Any] = {"viewport": DESKTOP, "reduced_motion": "reduce", **getattr(request, "param", {})}
     context = chromium.new_context(**options)
-    base = drawn.server.address.rstrip("/")
-    session = drawn.server.access._begin()
-    context.add_cookies([{"name": drawn.server.site.cookie, "value": session, "url": base, "sameSite": "Strict"}])
-    looker = Looker(context, base)
+    context.add_cookies([drawn.cookie])
+    looker = Looker(context, drawn.base)
     yield looker
     problems = list(looker.problems)
     context.close()
     assert problems == []
+
+
+def faults(page: Any) -> list[str]:
+    """What axe-core finds against WCAG 2.2 AA and its best practices."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {node['html']} {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from photoindex.catalogue import photos
 from photoindex.catalogue.editor import Edit, Editor, merged_tags, said_after
 from photoindex.catalogue.said import Locked, Said, tag_key
-from photoindex.errors import CorrectionError, FolderError, FullTextError
+from photoindex.errors import CatalogueUnavailable, CorrectionError, FolderError, FullTextError
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.conftest import OpenLibrary
@@ -279,3 +279,58 @@ def test_an_edit_is_kept_when_the_index_cannot_be_written(indexed: Library, albu
     assert indexed.search("minka") == []
     indexed.index(album)
     assert names(indexed.search("minka")) == ["a.jpg"]
+
+
+class TestManyPhotos:
+    """More than one transaction takes: here two of one photo each."""
+
+    @pytest.fixture(autouse=True)
+    def _one_a_transaction(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("photoindex.catalogue.editor.SET", 1)
+
+    def test_they_are_one_edit(self, indexed: Library, album: Path) -> None:
+        editor = indexed.editor()
+        both = editor.photos_at([album / "a.jpg", album / "b.jpg"])
+        assert editor.apply(both, Edit(tags=("Lisbon",), rating=3), "one") == 2
+        assert names(indexed.search("tag:lisbon rating:3")) == ["a.jpg", "b.jpg"]
+        assert set(editor.undo_edit("one")) == set(both)
+        assert names(indexed.search("tag:lisbon")) == []
+
+    def test_others_write_in_between(self, indexed: Library, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        editor, write, taken = indexed.editor(), indexed._database.write, []
+
+        def counted(**options: bool) -> object:
+            taken.append(1)
+            return write(**options)
+
+        monkeypatch.setattr(indexed._database, "write", counted)
+        editor = Editor(indexed._database)
+        editor.apply(editor.photos_at([album / "a.jpg", album / "b.jpg"]), Edit(favourite=True))
+        assert len(taken) == 2
+
+    def test_what_fails_in_the_middle_says_so_and_again_does_the_rest(
+        self, indexed: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        editor = Editor(indexed._database)
+        both = editor.photos_at([album / "a.jpg", album / "b.jpg"])
+        write, times = indexed._database.write, iter([True, False])
+
+        def failing(**options: bool) -> object:
+            if next(times):
+                return write(**options)
+            raise CatalogueUnavailable("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(indexed._database, "write", failing)
+            with pytest.raises(CatalogueUnavailable, match=r"the disk is full \(1 of 2 photos were edited before"):
+                editor.apply(both, Edit(rating=4))
+        assert editor.apply(both, Edit(rating=4)) == 1
+
+    def test_a_lock_on_a_photo_without_a_caption_changes_none(self, indexed: Library, album: Path) -> None:
+        editor = indexed.editor()
+        both = editor.photos_at([album / "a.jpg", album / "b.jpg"])
+        with indexed._database.write() as connection:
+            connection.exec_driver_sql(f"delete from caption where photo_id = {both[1]}")
+        with pytest.raises(CorrectionError, match="without a caption"):
+            editor.apply(both, Edit(lock=True))
+        assert editor.history(both) == {}

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from photoindex.cli.contactsheet import contact_sheet, write_contact_sheet
+from photoindex.cli.contactsheet import write_contact_sheet
 from photoindex.cli.main import main
 from photoindex.errors import ConfigError
-from photoindex.library import Library
+from photoindex.library import Library, contact_sheet
 from photoindex.types import Hit, Matched
 from tests.chromium import open_page, screenshot
 from tests.support import make_photo
@@ -40,6 +40,10 @@ def hit(tmp_path: Path) -> Hit:
     )  # fmt: skip
 
 
+def sheet(title: str, hits: list[Hit], pictures: list[bytes | None]) -> str:
+    return "".join(contact_sheet.contact_sheet(title, hits, pictures))
+
+
 class Parsed(html.parser.HTMLParser):
     """The elements of a page with their attributes."""
 
@@ -56,7 +60,7 @@ class Parsed(html.parser.HTMLParser):
 
 
 def test_words_that_were_found_are_marked_and_pictures_have_a_text(hit: Hit) -> None:
-    page = contact_sheet("red wall", [hit], [picture()])
+    page = sheet("red wall", [hit], [picture()])
     assert "a <mark>red</mark> square on a <mark>red</mark> wall" in page
     [image] = Parsed(page).all("img")
     assert image["alt"] == "a red square on a red wall"
@@ -66,11 +70,11 @@ def test_words_that_were_found_are_marked_and_pictures_have_a_text(hit: Hit) -> 
 
 def test_a_word_is_marked_within_what_looks_like_markup(hit: Hit) -> None:
     tricky = dataclasses.replace(hit, caption="<i>a</i> <b>", matched=(Matched("caption", "b", 1.0),))
-    assert "&lt;i&gt;a&lt;/i&gt; &lt;<mark>b</mark>&gt;" in contact_sheet("b", [tricky], [None])
+    assert "&lt;i&gt;a&lt;/i&gt; &lt;<mark>b</mark>&gt;" in sheet("b", [tricky], [None])
 
 
 def test_a_page_needs_nothing_but_itself(hit: Hit) -> None:
-    page = contact_sheet("red", [hit], [picture()])
+    page = sheet("red", [hit], [picture()])
     sources = [value for _, attributes in Parsed(page).found for name, value in attributes.items() if name == "src"]
     assert [str(source)[:23] for source in sources] == ["data:image/jpeg;base64,"]
     assert not re.search(r"https?:|@import|url\(|<script", page)
@@ -78,18 +82,18 @@ def test_a_page_needs_nothing_but_itself(hit: Hit) -> None:
 
 def test_nothing_in_a_name_or_caption_becomes_part_of_the_page(hit: Hit) -> None:
     nasty = dataclasses.replace(hit, caption=NASTY, path=hit.path.with_name(NASTY.replace("/", "_")), camera=NASTY)
-    plain, escaped = (Parsed(contact_sheet(query, [each], [picture()])) for query, each in (("x", hit), (NASTY, nasty)))
+    plain, escaped = (Parsed(sheet(query, [each], [picture()])) for query, each in (("x", hit), (NASTY, nasty)))
     assert [tag for tag, _ in escaped.found if tag not in ("small", "mark")] == [
         tag for tag, _ in plain.found if tag not in ("small", "mark")
     ]
     assert {name for _, attributes in escaped.found for name in attributes} == {
         name for _, attributes in plain.found for name in attributes
     }
-    assert "\x1b" not in contact_sheet(NASTY, [nasty], [None])
+    assert "\x1b" not in sheet(NASTY, [nasty], [None])
 
 
 def test_a_photo_that_cannot_be_read_now_is_said(hit: Hit) -> None:
-    assert "cannot be read" in contact_sheet("red", [hit], [None])
+    assert "cannot be read" in sheet("red", [hit], [None])
 
 
 def test_a_page_that_cannot_be_written_is_one_line(hit: Hit, tmp_path: Path) -> None:

@@ -108,6 +108,25 @@ def test_a_saved_search_keeps_up(served: Served, client: httpx.Client) -> None:
         assert client.post(f"{API}/albums", json=wrong).status_code in (400, 409)
 
 
+def test_an_album_as_one_file(served: Served, client: httpx.Client) -> None:
+    picked, _ = served.gallery.albums.put("Best <of> all", [1, 3, 5])
+    saved = served.gallery.albums.add("Red ones", "red")
+    served.gallery.photo(1).paths[0].unlink()
+    first = client.get(f"{API}/albums/{picked.id}/sheet")
+    assert first.headers["content-disposition"] == "attachment; filename*=UTF-8''Best%20%3Cof%3E%20all.html"
+    assert first.headers["content-type"].startswith("text/html")
+    assert "sandbox" in first.headers["content-security-policy"]
+    assert "<title>Best &lt;of&gt; all</title>" in first.text
+    assert "3 photos, last added first" in first.text
+    assert first.text.count("not there now") == 1
+    assert first.text.count("data:image/jpeg;base64,") == 3  # its thumbnail was made while it was captioned
+    second = client.get(f"{API}/albums/{saved.id}/sheet").text
+    assert "<mark>red</mark>" in second
+    assert ", best first" in second
+    assert client.get(f"{API}/albums/99/sheet").status_code == 409
+    assert f'href="/api/v1/albums/{picked.id}/sheet"' in client.get(f"/album/{picked.id}").text
+
+
 def test_duplicates_are_told_apart(served: Served, client: httpx.Client) -> None:
     import shutil
 

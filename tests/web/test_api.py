@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,9 @@ def test_the_documentation_has_every_operation() -> None:
     [
         ("/timeline", ""),
         ("/timeline/{key}", "0-4"),
+        ("/timeline", "rating=3&camera=x"),
+        ("/timeline/choices", ""),
+        ("/timeline/choices", "rating=1"),
         ("/search", "q=red square"),
         ("/search", "q=xylophone"),
         ("/complete", "q=squ"),
@@ -93,6 +97,33 @@ def test_what_has_not_changed_is_not_sent_again(served: Served, client: httpx.Cl
     served.gallery._snapshots.latest(now=True)
     changed = client.get(address, headers={"If-None-Match": first.headers["etag"]})
     assert (changed.status_code, changed.headers["etag"] == first.headers["etag"]) == (200, False)
+
+
+@pytest.mark.parametrize("address", ["timeline", "timeline/shapes", "timeline/0-3", "timeline/choices", "stats", "map",
+                                     "terms", "albums", "photos/1/history"])  # fmt: skip
+def test_what_has_not_changed_is_not_even_worked_out(
+    served: Served, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    first = client.get(f"/api/v1/{address}")
+    tag = first.headers["etag"]
+    with monkeypatch.context() as patched:
+        for name in ("narrowed", "counts", "places", "timeline", "history", "albums"):
+            patched.setattr(type(served.gallery), name, None)
+        for known in (tag, f"W/{tag}", f'"other", {tag}'):
+            again = client.get(f"/api/v1/{address}", headers={"If-None-Match": known})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), known
+    served.gallery.edit([1], Edit(tags=("bird",), rating=4))
+    changed = client.get(f"/api/v1/{address}", headers={"If-None-Match": tag})
+    assert (changed.status_code, changed.headers["etag"] == tag) == (200, False)
+
+
+def test_a_timeline_that_lags_behind_is_asked_for_again(served: Served, client: httpx.Client) -> None:
+    client.get("/api/v1/timeline?rating=4")
+    served.gallery.edit([1], Edit(rating=4))
+    late = client.get("/api/v1/timeline?rating=4")  # perhaps of the state before
+    served.gallery._snapshots.latest(now=True)
+    now = client.get("/api/v1/timeline?rating=4", headers={"If-None-Match": late.headers["etag"]})
+    assert (late if now.status_code == 304 else now).json()["total"] == 1
 
 
 def test_a_batch_is_planned_and_queued_without_a_model(served: Served, client: httpx.Client) -> None:
@@ -205,6 +236,8 @@ def test_did_you_mean(reader: httpx.Client) -> None:
         ("timeline/x", 404),
         ("timeline/0-x", 400),
         ("timeline/0-100000", 400),
+        ("timeline?rating=6", 400),
+        ("timeline?rating=x", 400),
         ("timeline/shapes?revision=999", 409),
         ("photos/x", 400),
         ("photos/99", 404),
@@ -263,6 +296,38 @@ def test_the_timeline_by_columns(unchanged: Served, reader: httpx.Client) -> Non
     assert sorted(number for part in parts for number in part["ids"]) == [1, 2, 3, 4, 5, 6]
     assert {alt for part in parts for alt in part["alt"]} >= {"a red square", "a blue square"}
     assert reader.get("/api/v1/timeline/6-2").json()["ids"] == []
+
+
+def test_the_timeline_is_narrowed(served: Served, client: httpx.Client) -> None:
+    with served.library.database.write() as connection:
+        connection.exec_driver_sql("update photo set camera = 'Pixel', city = 'Lisbon' where id in (1, 2, 3)")
+        connection.exec_driver_sql("insert into term (photo_id, text, weight, source) values (2, 'Ada', 1.0, 'person')")
+    served.gallery.edit([3, 4], Edit(rating=4))
+    served.gallery.edit([1], Edit(hidden=True))
+    served.gallery._snapshots.latest(now=True)
+
+    def ids(**filter_: object) -> list[int]:
+        found = client.get("/api/v1/timeline", params=filter_).json()
+        part = client.get("/api/v1/timeline/0-9", params={**filter_, "revision": found["revision"]}).json()
+        shapes = client.get("/api/v1/timeline/shapes", params=filter_).content
+        assert found["total"] == len(part["ids"]) == len(shapes) == sum(day["photos"] for day in found["days"])
+        return sorted(part["ids"])
+
+    assert ids() == [2, 3, 4, 5, 6]
+    assert ids(camera="Pixel") == [2, 3]
+    assert ids(camera="Pixel", rating=4) == [3]
+    assert ids(person="Ada") == [2]
+    assert ids(place="Lisbon", person="Ada", rating=1) == []
+    assert ids(folder=str(served.album)) == ids(folder=str(served.album.parent)) == ids()
+    assert ids(folder=str(served.album) + "x") == ids(camera="Pix") == []
+    choices = client.get("/api/v1/timeline/choices", params={"rating": 4}).json()
+    assert choices["camera"] == [{"value": "Pixel", "photos": 1}]
+    assert choices["rating"] == [{"value": str(stars), "photos": 2} for stars in (1, 2, 3, 4)]
+    page = client.get("/", params={"camera": "Pixel"}).text
+    assert sorted(re.findall(r'href="/photo/(\d)\?camera=Pixel"', page)) == ["2", "3"]
+    photo = client.get("/photo/2?camera=Pixel").text
+    assert "/photo/3?camera=Pixel" in photo
+    assert "/photo/4" not in photo
 
 
 def test_a_failure_is_retried(served: Served, client: httpx.Client) -> None:

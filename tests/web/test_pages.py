@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 import pytest
 
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
+from photoindex.system.paths import printable
 from photoindex.web.server import GalleryServer, ServeOptions
+from tests.support import make_photo
 from tests.web.conftest import Served
 
 PAGES = [
     "/",
+    "/?camera=none&rating=2",
     "/search",
     "/search?q=square",
     "/search?q=warm",
@@ -116,6 +121,22 @@ def test_a_photo_that_is_not_found_says_which_part_it_lacks(served: Served, clie
     assert "lacks the" not in page.text
 
 
+def test_a_photo_is_asked_once_why_a_query_finds_it(
+    served: Served, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder, asked = served.library.finder, []
+    explain = finder.explain
+    monkeypatch.setattr(finder, "explain", lambda query, ids: asked.append(query) or explain(query, ids))
+    assert "Why “blue” finds it" in client.get("/photo/1", params={"q": "blue"}).text
+    assert asked == ["blue"]
+    asked.clear()
+    assert "does not find it" not in client.get("/photo/1", params={"q": "width:>1"}).text  # found for no word
+    assert asked == ["width:>1"]
+    asked.clear()
+    assert "does not find it" in client.get("/photo/1", params={"q": "xylophone"}).text
+    assert asked == ["xylophone", "xylophone"]  # and then each of its parts
+
+
 def test_the_confidence_of_a_caption_is_shown(served: Served, client: httpx.Client) -> None:
     with served.library.database.write() as connection:
         connection.exec_driver_sql("update caption set confidence = 0.345 where photo_id = 1")
@@ -152,6 +173,26 @@ def test_an_empty_library_says_what_to_do(library: Library) -> None:
         for address in PAGES:
             if not address.startswith("/photo/"):
                 assert client.get(address).status_code == 200, address
+    server.stop()
+    gallery.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_shown_with_marks(library: Library, album: Path) -> None:
+    make_photo(album / "caf\udce9" / "ol\udce9.jpg", "red")
+    library.index(album)
+    gallery = Gallery(library)
+    server = GalleryServer(gallery, ServeOptions(port=0))
+    server.start()
+    with httpx.Client(base_url=server.address) as client:
+        client.cookies.set(server.site.cookie, server.access._begin())
+        gallery.albums.put("All", [1])
+        for address in ("/", "/photo/1", "/search?q=square", "/stats", "/api/v1/stats", "/api/v1/albums/1/sheet"):
+            assert client.get(address).status_code == 200, address
+        folder = printable(album / "caf\udce9")
+        assert client.get("/api/v1/timeline/choices").json()["folder"] == [{"value": folder, "photos": 1}]
+        assert client.get("/api/v1/timeline", params={"folder": folder}).json()["total"] == 1
+        assert "1 of 1 photos" in client.get("/", params={"folder": folder}).text
     server.stop()
     gallery.close()
 

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from photoindex.library.gallery.result_sets import ORDERS, ResultSet, SetOrder
     from photoindex.library.gallery.shown_photo import ShownPhoto, caption_pieces
     from photoindex.library.gallery.snapshot import Snapshot
+    from photoindex.library.gallery.timeline import FILTER_FIELDS, MOST_STARS, Timeline, TimelineFilter
     from photoindex.media.thumbnail_pool import THUMBNAIL_SIZES, Dropped
     from photoindex.search.sureness import NEAR
 
 __all__ = [
-    "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album", "Cluster", "Dropped", "Edit",
-    "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot", "What",
-    "caption_pieces",
+    "FILTER_FIELDS", "MOST_STARS", "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album", "Cluster",
+    "Dropped", "Edit", "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot", "Timeline",
+    "TimelineFilter", "What", "caption_pieces",
 ]  # fmt: skip
 
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "photoindex.library.gallery.result_sets": ("ORDERS", "ResultSet", "SetOrder"),
     "photoindex.library.gallery.shown_photo": ("ShownPhoto", "caption_pieces"),
     "photoindex.library.gallery.snapshot": ("Snapshot",),
+    "photoindex.library.gallery.timeline": ("FILTER_FIELDS", "MOST_STARS", "Timeline", "TimelineFilter"),
     "photoindex.search.sureness": ("NEAR",),
     "photoindex.media.thumbnail_pool": ("THUMBNAIL_SIZES", "Dropped"),
 }

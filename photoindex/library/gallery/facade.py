@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from photoindex.catalogue import gallery_queries
+from photoindex.catalogue import change_feed, gallery_queries
 from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.fast_queries import Found, find_photos
 from photoindex.catalogue.gallery_queries import FailedFile
@@ -21,6 +20,7 @@ from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.language.analysis import STOP_WORDS, words
 from photoindex.library.facade import Library
 from photoindex.library.gallery.background import BackgroundSync, Changes
+from photoindex.library.gallery.library_counts import LibraryCounts, count_library
 from photoindex.library.gallery.map import Clusters, clusters_within
 from photoindex.library.gallery.originals import Original, open_original
 from photoindex.library.gallery.readable import ReadableWords
@@ -28,8 +28,10 @@ from photoindex.library.gallery.result_sets import ResultSet, ResultSets, SetOrd
 from photoindex.library.gallery.shown_photo import ShownPhoto, shown_photo
 from photoindex.library.gallery.snapshot import Snapshot
 from photoindex.library.gallery.snapshots import Snapshots
+from photoindex.library.gallery.timeline import EVERY_PHOTO, Timeline, TimelineFilter, Timelines
 from photoindex.library.gallery.unsure import Unsure
 from photoindex.media.thumbnail_pool import Source, ThumbnailPool
+from photoindex.system import memory
 from photoindex.system.lazy_imports import lazily
 from photoindex.types import Correction, Duplicate, Photo
 from photoindex.types.hit import Matched
@@ -54,29 +56,11 @@ else:
 FIRST_PAGE: Final = 60  # photos whose reasons are worked out with the search itself
 SIMILAR: Final = 60
 COMPLETIONS: Final = 8
-LABELS: Final = 20
 SYNC_SECONDS: Final = 2.0  # that a search waits for the edits before it
 ReviewQueue = Literal["unsure", "newest", "later", "wrong", "search"]
 QUEUES: Final[tuple[ReviewQueue, ...]] = get_args(ReviewQueue)
 REVIEWED_OF_SEARCH: Final = 1_000  # best results of a search that are looked at for review
 MOST_EDITED: Final = 100_000  # photos in one edit
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryCounts:
-    """What a library holds, counted. Years come first to last, the rest most frequent first."""
-
-    photos: int
-    bytes: int
-    undated: int
-    years: list[tuple[str, int]]
-    months: list[tuple[str, int]]
-    cameras: list[tuple[str, int]]
-    formats: list[tuple[str, int]]
-    places: list[tuple[str, int]]
-    folders: list[tuple[str, int]]
-    tags: list[tuple[str, int]]
-    labels: list[tuple[str, int]]
 
 
 class Gallery:
@@ -88,6 +72,7 @@ class Gallery:
         self._database = library.database
         self._snapshots = Snapshots(self._database, self.settings.data_dir)
         self._sets = ResultSets()
+        self._timelines = Timelines()
         self._counted: tuple[Snapshot, LibraryCounts] | None = None
         self._unsure = Unsure(self._database)
         self.readable = ReadableWords(self.settings)
@@ -127,6 +112,13 @@ class Gallery:
         self._snapshots.close()
         self._thumbnails.close()
 
+    def hand_back(self) -> None:
+        """Hand back to the system the memory that answers left behind, and that of the index's files."""
+        from photoindex.search.checked_file import release_pages  # here, as it needs numpy
+
+        release_pages()
+        memory.give_back()
+
     @property
     def is_read_only(self) -> bool:
         """Whether the catalogue may not be written."""
@@ -136,6 +128,13 @@ class Gallery:
     def common_words(self) -> frozenset[str]:
         """Words that no search looks for."""
         return STOP_WORDS
+
+    def version(self) -> tuple[str, int, int]:
+        """The state of the library: the catalogue's identity and revision, and that of the timeline, which follows it
+        a moment later. Whoever has what was read with these equal has all that is in the catalogue now."""
+        with self._database.ask() as asker:
+            identity, revision = change_feed.version(asker)
+        return identity, revision, self.snapshot().revision
 
     # ---- lists ---------------------------------------------------------------------------------------
 
@@ -147,11 +146,15 @@ class Gallery:
         """All photos that are not hidden, in the order of the timeline."""
         return self._snapshots.visible()
 
-    def rows(self, snapshot: Snapshot, first: int, count: int) -> list[ShownPhoto]:
-        """The photos of some rows of a snapshot."""
-        rows = range(max(first, 0), min(first + count, snapshot.count))
+    def narrowed(self, chosen: TimelineFilter) -> Timeline:
+        """The timeline, of the photos that a filter wants alone."""
+        return self._timelines.of(self.timeline(), chosen)
+
+    def rows(self, timeline: Timeline, first: int, count: int) -> list[ShownPhoto]:
+        """So many photos of a timeline from a place on."""
+        snapshot, rows = timeline.snapshot, timeline.rows(first, count)
         with self._database.ask() as asker:
-            captions = shown_captions(asker, snapshot.ids[rows.start : rows.stop].tolist())
+            captions = shown_captions(asker, snapshot.ids[rows].tolist())
         return [shown_photo(snapshot, row, captions) for row in rows]
 
     def find(self, query: str) -> ResultSet:
@@ -244,28 +247,28 @@ class Gallery:
         with self._database.ask() as asker:
             return find_photos(asker, photo_ids)
 
-    def why(self, photo_id: int, query: str) -> tuple[Matched, ...]:
-        """Why a query finds a photo; nothing when it does not. Raises :class:`photoindex.errors.QueryError`."""
-        return tuple(self.library.finder.explain(query, [photo_id]).get(photo_id, ()))
+    def why(self, photo_id: int, query: str) -> tuple[Matched, ...] | None:
+        """Why a query finds a photo, which may be for no word of it; ``None`` when it does not. Raises
+        :class:`photoindex.errors.QueryError`."""
+        return self.library.finder.explain(query, [photo_id]).get(photo_id)
 
     def sureness(self, query: str, matched: Mapping[int, tuple[Matched, ...]]) -> dict[int, float]:
         """How likely photos show all that a query asks, 0 to 1, by the reasons for each; below :data:`NEAR` one only
         comes near. Without those of which nothing can be told. Raises :class:`photoindex.errors.QueryError`."""
         return self.library.finder.sureness(query, matched)
 
-    def holds(self, photo_id: int, query: str) -> bool:
-        """Whether a query finds a photo. Raises :class:`photoindex.errors.QueryError`."""
-        return photo_id in self.library.finder.explain(query, [photo_id])
-
-    def neighbours(self, photo_id: int) -> tuple[int | None, int | None]:
-        """The photos before and after one in the timeline."""
-        snapshot = self.timeline()
-        rows = snapshot.rows_of([photo_id])
-        if not rows.size:
+    def neighbours(
+        self, photo_id: int, chosen: TimelineFilter = EVERY_PHOTO
+    ) -> tuple[int | None, int | None]:  # fmt: skip
+        """The photos before and after one in the timeline, of those that a filter wants."""
+        timeline = self.narrowed(chosen)
+        place = timeline.place_of(photo_id)
+        if place is None:
             return None, None
-        row = int(rows[0])
-        before = int(snapshot.ids[row - 1]) if row > 0 else None
-        return before, int(snapshot.ids[row + 1]) if row + 1 < snapshot.count else None
+        ids = timeline.snapshot.ids
+        before = [int(ids[row]) for row in timeline.rows(place - 1, 1)] if place else []
+        after = [int(ids[row]) for row in timeline.rows(place + 1, 1)]
+        return next(iter(before), None), next(iter(after), None)
 
     def row_of(self, photo_id: int) -> int | None:
         """The place of a photo in the timeline."""
@@ -314,6 +317,14 @@ class Gallery:
 
     def _set_of(self, ids: NDArray[np.int64]) -> ResultSet:
         return self._sets.add("", ids, np.zeros(ids.size, np.float32), np.zeros(ids.size, np.bool_), {})
+
+    def album_sheet(self, number: int) -> tuple[Album, Iterator[str]]:
+        """An album, and the HTML of its contact sheet in pieces: its first photos, with their pictures. Raises as
+        :meth:`album` does."""
+        from photoindex.library.gallery.sheets import sheet_of
+
+        album, found = self.album(number)
+        return album, sheet_of(self.library, album, found, self.thumbnail)
 
     def places(self, west: float, south: float, east: float, north: float, across: int) -> Clusters:
         """The photos with a position within a box of degrees, clustered by a grid of ``across`` cells to its width."""
@@ -414,25 +425,9 @@ class Gallery:
         """What the library holds; counted again when the catalogue has changed."""
         snapshot = self.snapshot()
         if self._counted is None or self._counted[0] is not snapshot:
-            self._counted = snapshot, _count(snapshot)
+            self._counted = snapshot, count_library(snapshot)
         return self._counted[1]
 
     def models(self) -> Mapping[str, int]:
         """How many photos each model captioned, by identity."""
         return self.library.captioned_by()
-
-
-def _count(snapshot: Snapshot) -> LibraryCounts:
-    return LibraryCounts(
-        photos=snapshot.count,
-        bytes=int(snapshot.sizes.sum()),
-        undated=int(np.count_nonzero(np.isnat(snapshot.taken))),
-        years=snapshot.year_counts(),
-        months=snapshot.month_counts(),
-        cameras=snapshot.cameras.counts(None, LABELS),
-        formats=snapshot.formats.counts(None),
-        places=snapshot.places.counts(None, LABELS),
-        folders=snapshot.folders.counts(None, LABELS),
-        tags=snapshot.tags.counts(None, LABELS),
-        labels=snapshot.labels.counts(None, LABELS),
-    )

@@ -33,7 +33,7 @@ PLAIN: Final = {
     "ratings": "i1", "sizes": "<i8", "favourites": "?", "hidden": "?", "latitudes": "<f4", "longitudes": "<f4",
 }  # fmt: skip
 CODED: Final = ("cameras", "formats", "places", "folders")
-MARKED: Final = ("tags", "labels")
+MARKED: Final = ("tags", "labels", "people")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +97,7 @@ class Snapshot:
     folders: Codes
     tags: Marks  # keywords and names of people too
     labels: Marks
+    people: Marks  # names of people alone
 
     @property
     def count(self) -> int:
@@ -165,14 +166,7 @@ class Snapshot:
 
     @cached_property
     def _days(self) -> list[tuple[str | None, int]]:
-        if not self.count:
-            return []
-        days = self.taken.astype("datetime64[D]")
-        numbers = days.view(np.int64)
-        starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-        counts = np.diff(starts, append=self.count)
-        names = [None if np.isnat(day) else str(day) for day in days[starts]]
-        return list(zip(names, counts.tolist(), strict=True))
+        return count_days(self.taken)
 
     def days(self) -> list[tuple[str | None, int]]:
         """Return (day in ISO form, or ``None``; number of its photos) in the order of the rows."""
@@ -203,6 +197,18 @@ class Snapshot:
         chosen = np.zeros(self.count, np.bool_)
         chosen[rows] = True
         return chosen
+
+
+def count_days(taken: NDArray[np.datetime64]) -> list[tuple[str | None, int]]:
+    """Return (day in ISO form, or ``None``; how many of these times), in their order, which is that of days."""
+    if not taken.size:
+        return []
+    days = taken.astype("datetime64[D]")
+    numbers = days.view(np.int64)
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    counts = np.diff(starts, append=taken.size)
+    names = [None if np.isnat(day) else str(day) for day in days[starts]]
+    return list(zip(names, counts.tolist(), strict=True))
 
 
 def _dated(numbers: NDArray[Any], name: Any) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from photoindex.catalogue import gallery_queries
-from photoindex.catalogue.gallery_queries import LABEL_SOURCE
+from photoindex.catalogue.gallery_queries import LABEL_SOURCE, PERSON_SOURCE, WRITTEN_SOURCES
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.library.gallery.snapshot import CODED, MARKED, NO_ROW, PLAIN, UNKNOWN, Codes, Marks, Snapshot
 from photoindex.system.lazy_imports import lazily
@@ -22,6 +22,9 @@ else:
     np = lazily("numpy")  # it is imported behind the first answer
 
 CHUNK: Final = 20_000  # photos read at once: their rows as Python has them take much more memory than the columns
+
+# Of which sources of a Term each of :data:`.snapshot.MARKED` is.
+SOURCES: Final = {"tags": WRITTEN_SOURCES, "labels": (LABEL_SOURCE,), "people": (PERSON_SOURCE,)}
 
 Arrays = dict[str, Any]
 
@@ -187,8 +190,7 @@ def _arrays(
     }  # fmt: skip
     held = set(ids)
     for name in MARKED:
-        pairs = [(one, text) for one, text, source in terms if (source == LABEL_SOURCE) == (name == "labels")
-                 and one in held]  # fmt: skip
+        pairs = [(one, text) for one, text, source in terms if source in SOURCES[name] and one in held]
         owners = np.array([one for one, _ in pairs], np.int64)
         found[name] = owners, names.code(name, (text for _, text in pairs), len(pairs))
     return found

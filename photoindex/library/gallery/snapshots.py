@@ -19,7 +19,7 @@ from photoindex.library.gallery.snapshot_reader import read_all, read_changes
 from photoindex.system import memory
 
 LEAST_SECONDS: Final = 1.0  # between two readings of the catalogue
-SHARE: Final = 20  # a reading that takes a second is done every 20 seconds at most
+SHARE: Final = 20  # a reading that takes a second of a processor is done every 20 seconds at most
 LEAST_KEPT: Final = 5_000  # photos; fewer are read faster than a file is worth
 MOST_CHANGED: Final = 4  # when more than this part of the photos changed, all are read
 KEPT_AGAIN: Final = 50  # the file is written again when more than this part changed since
@@ -49,11 +49,11 @@ class Snapshots:
             pause = max(LEAST_SECONDS, SHARE * self._read_seconds)
             due = now or time.monotonic() - self._read_at >= pause
             if self._latest is None or (version != self._commits and due):
-                started = time.monotonic()
+                started = time.thread_time()  # on a busy machine reading may take long, and yet be little work
                 self._bring_up_to_date()
                 self._commits = version
                 self._read_at = time.monotonic()
-                self._read_seconds = self._read_at - started
+                self._read_seconds = time.thread_time() - started
             assert self._latest is not None
             return self._latest.snapshot
 

@@ -6,8 +6,14 @@ from collections.abc import Collection, Iterator
 
 from photoindex.language.analysis import stem, tokens, typed_words
 from photoindex.language.forms import word_of
+from photoindex.types import Hit
 
-__all__ = ["marked", "word_of"]
+__all__ = ["marked", "marked_caption", "word_of"]
+
+
+def marked_caption(hit: Hit) -> Iterator[tuple[str, bool]]:
+    """Yield a hit's caption in pieces; True marks the words of it that the search matched."""
+    return marked(hit.caption, {word for layer, word, *_ in hit.matched if layer == "caption"})
 
 
 def marked(text: str, matched: Collection[str]) -> Iterator[tuple[str, bool]]:

@@ -138,7 +138,8 @@ function replace(old, fresh, before) {
     if (now[0] !== was[0] && "value" in next) next.value = now[0];
     if (now[1] !== was[1] && "checked" in next) next.checked = now[1];
     if (!before || now[2] !== was[2]) next.hidden = now[2];
-    if ("open" in next && (!before || now[3] !== was[3])) next.open = now[3];
+    // What hangs over the page is open as long as someone wants it to be.
+    if ("open" in next && (!before || now[3] !== was[3] || element.matches(".pop"))) next.open = now[3];
     if (element === focused) {
       next.focus({ preventScroll: true });
       if (typeof element.selectionStart === "number") next.setSelectionRange(element.selectionStart, element.selectionEnd);
@@ -184,7 +185,12 @@ document.addEventListener("keydown", (event) => {
   const target = event.target;
   const writes = target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
   if (event.key === "Escape") {
-    for (const open of document.querySelectorAll("details.word[open]")) open.open = false;
+    const opened = [...document.querySelectorAll("details.word[open], details.pop[open]")];
+    for (const open of opened) {
+      open.open = false;
+      if (open.contains(target)) open.querySelector("summary").focus();
+    }
+    if (opened.length) return;
     if (writes) target.blur();
     else keys.get("Escape")?.(event);
     return;
@@ -216,10 +222,18 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  for (const open of document.querySelectorAll("details.word[open]")) {
+  // What was clicked may be gone by now: a part of the page that another state of it has taken the place of.
+  for (const open of event.target.isConnected ? document.querySelectorAll("details.word[open], details.pop[open]") : []) {
     if (!open.contains(event.target)) open.open = false;
   }
 });
+
+// A field that was asked for by its button is where one writes next.
+document.addEventListener("toggle", ({ target }) => {
+  if (target.matches?.("details.pop[open]") && target.querySelector("summary") === document.activeElement) {
+    target.querySelector("input, select")?.focus();
+  }
+}, true);
 
 const helpButton = document.getElementById("help-button");
 if (helpButton) {

@@ -3,7 +3,7 @@
 import { letChoose, mark } from "./choose.js";
 import { api, edit, load, localise, make, onChange, onKey, readOnly, root, toast } from "./app.js";
 
-const PAUSE = 60; // milliseconds; a letter typed sooner replaces the one before
+const PAUSE = 60; // milliseconds for a next letter, while the results of the one before are still on their way
 const box = document.getElementById("q");
 let running = null;
 let timer = 0;
@@ -33,15 +33,18 @@ async function showAt(url, { push = true, focus = false, typing = false, unasked
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message, { bad: true });
   } finally {
-    if (running === mine) document.body.classList.remove("searching");
+    if (running === mine) {
+      running = null;
+      document.body.classList.remove("searching");
+    }
   }
 }
 
 function arrange() {
   localise(document.getElementById("results"));
-  for (const name of ["tagall", "keep"]) {
-    const form = document.getElementById(name);
-    if (form && !readOnly) form.hidden = false;
+  for (const name of ["tagging", "keeping"]) {
+    const opener = document.getElementById(name);
+    if (opener && !readOnly) opener.hidden = false;
   }
   mark();
 }
@@ -49,7 +52,7 @@ function arrange() {
 box.addEventListener("input", () => {
   clearTimeout(timer);
   const query = box.value.trim();
-  timer = setTimeout(() => { if (query) showAt(address(query), { typing: true }); }, PAUSE);
+  timer = setTimeout(() => { if (query) showAt(address(query), { typing: true }); }, running ? PAUSE : 0);
 });
 
 box.form.addEventListener("submit", (event) => {
@@ -92,6 +95,11 @@ async function keepAsAlbum(name, how) {
 }
 
 document.getElementById("main").addEventListener("submit", (event) => {
+  const opener = event.target.closest("details.pop");
+  if (opener) {
+    opener.open = false;
+    opener.querySelector("summary").focus();
+  }
   if (event.target.id === "keep") {
     event.preventDefault();
     const name = event.target.elements.name.value.trim();
@@ -102,6 +110,7 @@ document.getElementById("main").addEventListener("submit", (event) => {
   const tag = event.target.elements.tag.value.trim();
   const { set } = document.getElementById("results").dataset;
   if (tag && set) {
+    toast(`Tagging all photos “${tag}”…`);
     edit({ set, tags: [tag] }, (changed) => `Tagged ${changed.toLocaleString()} photos “${tag}”`, reload);
   }
 });

@@ -1,6 +1,6 @@
 // The timeline: all photos in one page, of which only the rows on the screen exist.
 
-import { api, dayName, make, onChange, root } from "./app.js";
+import { api, dayName, load, make, onChange, onKey, root, toast } from "./app.js";
 import { HEADING, pack, ratio, rowAt, rowOf } from "./pack.js";
 
 const OVERSCAN = 700; // pixels above and below the screen
@@ -9,6 +9,7 @@ const KEPT_CHUNKS = 60;
 const TALLEST = 12_000_000; // pixels; browsers know no element much taller
 const PLACES = 2; // named beside a day
 const CALM = 110; // milliseconds without scrolling, after which pictures are asked for
+const FILTERS = ["folder", "camera", "person", "place", "rating"];
 
 const place = document.getElementById("timeline");
 const years = document.querySelector(".years");
@@ -30,18 +31,32 @@ const screenTop = () => place.getBoundingClientRect().top + scrollY;
 const stretch = () => Math.max(0, layout.total - innerHeight);
 const travel = () => Math.max(1, place.offsetHeight - innerHeight);
 
-async function fetchLibrary() {
+/** What an address narrows the timeline to. */
+function narrowedBy(url) {
+  const asked = new URL(url, location.href).searchParams;
+  return new URLSearchParams(FILTERS.filter((name) => asked.get(name)).map((name) => [name, asked.get(name)]));
+}
+
+/** The address of a part of a timeline, as narrowed, of the state that is known of it. */
+const partOf = ({ filter, revision }, part) => `timeline/${part}?${new URLSearchParams([...filter, ["revision", revision]])}`;
+
+/** Ask for the days and shapes of all photos; with `head`, for the first photos too, which are most likely shown. */
+async function fetchLibrary(url = location.href, { signal, head = false } = {}) {
+  const filter = narrowedBy(url);
   for (let attempt = 0; attempt < 4; attempt += 1) {
-    const found = await api("timeline");
-    const answer = await fetch(`${root}/api/v1/timeline/shapes?revision=${found.revision}`);
-    if (answer.ok) return { ...found, shapes: new Uint8Array(await answer.arrayBuffer()) };
+    const found = { ...(await api(`timeline?${filter}`, { signal })), filter };
+    const first = head && found.total ? api(partOf(found, `0-${Math.min(CHUNK, found.total)}`)) : null;
+    first?.catch(() => {}); // whoever shows it hears of it
+    const answer = await fetch(`${root}/api/v1/${partOf(found, "shapes")}`, { signal });
+    if (answer.ok) return { ...found, first, shapes: new Uint8Array(await answer.arrayBuffer()) };
   }
   throw new Error("the timeline changes too fast");
 }
 
 function show(found, photo = null, within = 0) {
-  library = found;
+  library = { ...found, suffix: found.filter.size ? `?${found.filter}` : "" };
   chunks.clear();
+  if (found.first) ask(0, found.first);
   relayout(photo, within);
 }
 
@@ -186,7 +201,7 @@ function fill(row, element) {
     const size = layout.height[row] * devicePixelRatio > 300 ? 480 : 240;
     element.children[number].replaceChildren(
       ...(chunk.favourite[at] ? [make("span", { class: "loved", role: "img", "aria-label": "favourite" }, "♥")] : []),
-      make("a", { href: `${root}/photo/${chunk.ids[at]}`, "data-photo": photo },
+      make("a", { href: `${root}/photo/${chunk.ids[at]}${library.suffix}`, "data-photo": photo },
         make("img", { src: `${root}/api/v1/t/${chunk.hash[at]}-${size}.jpg`, alt: chunk.alt[at], decoding: "async",
           error: retry })));
   }
@@ -200,17 +215,17 @@ function retry(event) {
   setTimeout(() => { if (picture.isConnected) picture.src = `${picture.src}?again`; }, 1500);
 }
 
-function ask(start) {
-  const count = Math.min(CHUNK, library.total - start);
-  const { revision } = library;
-  const answer = api(`timeline/${start}-${count}?revision=${revision}`)
+function ask(start, given = null) {
+  const asked = library;
+  const answer = (given ?? api(partOf(asked, `${start}-${Math.min(CHUNK, asked.total - start)}`)))
     .then((found) => {
-      if (library.revision !== revision) return;
+      if (library !== asked) return;
       chunks.set(start, found);
       while (chunks.size > KEPT_CHUNKS) chunks.delete(chunks.keys().next().value);
       render();
     })
     .catch((error) => {
+      if (library !== asked) return;
       chunks.delete(start);
       if (error.status === 409) refresh();
     });
@@ -308,10 +323,15 @@ place.addEventListener("keydown", (event) => {
 
 // ---- keeping up
 
+// What the page says beside the photos: what it can be narrowed to, and the years.
+const beside = (url, options) => load(url, ["narrowing", "yearlist"], options);
+
 async function refresh() {
   const fresh = await fetchLibrary();
+  if (String(fresh.filter) !== String(narrowedBy(location.href))) return; // it was narrowed meanwhile
   const more = fresh.total - library.total;
   if (offset < innerHeight / 2 || more <= 0) {
+    await beside(location.href, { unasked: true });
     show(fresh);
     waiting = null;
     pill.hidden = true;
@@ -322,21 +342,72 @@ async function refresh() {
   pill.hidden = false;
 }
 
-pill?.addEventListener("click", () => {
+pill?.addEventListener("click", async () => {
   pill.hidden = true;
-  show(waiting);
+  const fresh = waiting;
+  waiting = null;
+  await beside(location.href, { unasked: true }).catch(() => {});
+  show(fresh);
   jumpTo(0);
 });
 
-onChange(({ revision, total }) => {
-  if (!library) return;
-  if (revision !== (waiting ?? library).revision || total !== (waiting ?? library).total) refresh().catch(() => {});
+onChange(({ revision }) => {
+  if (library && revision !== (waiting ?? library).revision) refresh().catch(() => {});
+});
+
+// ---- narrowing
+
+let narrowing = null;
+
+async function narrowTo(url, { push = true } = {}) {
+  narrowing?.abort();
+  const mine = new AbortController();
+  narrowing = mine;
+  delete place.dataset.ready;
+  if (push) history.pushState(null, "", url);
+  try {
+    const [fresh] = await Promise.all([fetchLibrary(url, { signal: mine.signal, head: true }), beside(url, { signal: mine.signal })]);
+    waiting = null;
+    pill.hidden = true;
+    show(fresh);
+    jumpTo(0);
+    place.dataset.ready = "yes";
+  } catch (error) {
+    if (error.name !== "AbortError") toast(error.message, { bad: true });
+  }
+}
+
+function narrowByForm() {
+  const form = document.getElementById("narrow");
+  const filter = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+  narrowTo(filter.size ? `${root}/?${filter}` : `${root}/`);
+}
+
+document.addEventListener("change", (event) => { if (event.target.form?.id === "narrow") narrowByForm(); });
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "narrow") return;
+  event.preventDefault();
+  document.getElementById("filters").open = false;
+  document.querySelector("#filters summary").focus();
+  narrowByForm();
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#narrowing a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  narrowTo(link.href).then(() => document.querySelector("#filters summary").focus());
+});
+addEventListener("popstate", () => narrowTo(location.href, { push: false }));
+onKey("f", (event) => {
+  event.preventDefault();
+  document.getElementById("filters").open = true;
+  document.querySelector("#narrow select, #narrow button").focus();
 });
 
 // ---- beginning
 
 const asked = Number(place.dataset.first);
-const found = await fetchLibrary();
+const found = await fetchLibrary(location.href, { head: !asked });
 history.scrollRestoration = "manual";
 const left = Number(sessionStorage.getItem("timeline-offset") ?? 0);
 document.querySelector(".pager").remove();

@@ -1,0 +1,105 @@
+"""What narrows and orders: the filters of the timeline, and the tools above the results of a search."""
+
+from __future__ import annotations
+
+import pytest
+
+from photoindex.library.gallery import Edit, TimelineFilter
+from tests.browser.conftest import Looker, Shown, faults, many
+
+WIDTHS = [{"viewport": {"width": wide, "height": 800}} for wide in (1280, 1360)]
+
+
+def test_the_timeline_is_narrowed_and_its_address_holds_that(look: Looker, drawn: Shown) -> None:
+    page = look.open("/")
+    look.until("document.documentElement.dataset.revision")
+    page.keyboard.press("f")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#filters:not([open])")
+    page.keyboard.press("f")
+    look.until("document.activeElement.name === 'folder'")
+    assert faults(page) == []
+    whole, safari = drawn.gallery.timeline().count, str(drawn.album / "safari")
+    page.locator("select[name=folder]").select_option(safari)
+    page.wait_for_url("**/?folder=*safari")
+    page.wait_for_selector("#timeline[data-ready]")
+    alts = "[...document.querySelectorAll('#timeline img')].map(i => i.alt)"
+    look.until(f"{alts}.length > 3 && {alts}.every(alt => alt.includes('giraffes'))")
+    page.locator("select[name=camera]").select_option("Fujifilm X-T5")  # still open, and by what is left
+    page.wait_for_url("**camera=Fujifilm*")
+    page.wait_for_selector("#narrowing p:has-text('3 of')")
+    look.until(f"{alts}.length === 3")
+    page.keyboard.press("Escape")
+    assert faults(page) == []
+    photos = page.evaluate("[...document.querySelectorAll('#timeline a')].map(a => a.pathname)")
+    page.locator("#timeline a").first.click()
+    page.wait_for_selector("#photo")
+    page.locator("a.next").click()  # the next of those
+    page.wait_for_url(f"**{photos[1]}?*")
+    page.go_back()
+    page.go_back()
+    page.wait_for_selector("#timeline[data-ready]")
+    look.until(f"{alts}.length === 3")
+    page.locator(".chips a[aria-label='Any folder']").click()
+    page.wait_for_selector("#narrowing p:has-text(' of ')")
+    page.wait_for_selector("#narrowing .chips li:only-child:has-text('Fujifilm X-T5')")
+    page.go_back()
+    page.wait_for_selector("#narrowing p:has-text('3 of')")
+    page.locator(".chips a[aria-label='Any folder']").click()
+    page.locator(".chips a[aria-label='Any camera']").click()
+    look.until(f"!location.search && !document.querySelector('.chips') && {alts}.length > 5")
+    assert page.locator("#narrowing").inner_text().strip() == "Filter"
+    assert whole > 3
+
+
+def test_years_and_days_follow_what_the_timeline_is_narrowed_to(look: Looker, drawn: Shown) -> None:
+    look.open("/?rating=5")
+    assert look.page.locator("#narrowing p").inner_text() == "No photo is all of this."
+    snapshot = drawn.gallery.timeline()
+    oldest = int(snapshot.ids[snapshot.count - 1])
+    edited, _ = drawn.gallery.edit([oldest], Edit(rating=5))
+    drawn.gallery.changes.notify()
+    look.until("document.querySelectorAll('#timeline a').length === 1")  # by itself
+    assert look.page.locator(".years a").all_inner_texts() == [str(snapshot.taken[-1])[:4]]
+    assert look.page.locator(".dayname").count() == 1
+    drawn.gallery.undo(edited)
+    look.until("document.querySelectorAll('#timeline a').length === 0")
+
+
+def test_a_narrowed_million_is_scrolled(look: Looker, drawn: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = many(drawn.gallery.snapshot(), 1_000_000)
+    monkeypatch.setattr(drawn.gallery, "timeline", lambda: library)
+    monkeypatch.setattr(drawn.gallery, "snapshot", lambda: library)
+    page = look.open("/?camera=Fujifilm+X-T5")
+    narrowed = drawn.gallery.narrowed(TimelineFilter(camera="Fujifilm X-T5"))
+    assert page.locator("#narrowing p").inner_text() == f"{narrowed.count:,} of 1,000,000 photos"
+    assert 400_000 < narrowed.count < 600_000
+    page.locator(".years a", has_text="2011").click()
+    look.until("document.querySelector('.years .thumb').dataset.label.includes('2011')")
+    look.until("document.querySelectorAll('#timeline img').length > 5")
+    shown = page.evaluate("[...document.querySelectorAll('#timeline a')].map(a => Number(a.dataset.photo))")
+    assert str(library.taken[narrowed.rows(min(shown), 1)[0]])[:4] in ("2010", "2011", "2012")
+    assert page.evaluate("document.querySelectorAll('#timeline *').length") < 600
+
+
+@pytest.mark.parametrize("look", WIDTHS, indirect=True)
+def test_the_tools_of_a_search_are_one_line(look: Looker) -> None:
+    page = look.open("/search?q=water&sort=newest")
+    page.wait_for_selector("#keeping:not([hidden])")
+    middles = page.evaluate(
+        "[...document.querySelectorAll('.tools > *')].map(e => e.getBoundingClientRect())"
+        ".map(box => Math.round(box.top + box.height / 2))"
+    )
+    assert len(middles) == 5
+    assert max(middles) - min(middles) <= 1
+    for opener in ("#order", "#tagging", "#keeping"):
+        page.locator(f"{opener} summary").click()
+        assert page.locator(".pop[open]").count() == 1  # each closes the one before
+        assert faults(page) == []
+        box = page.locator(f"{opener} .sheet").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= page.viewport_size["width"]
+    page.locator("#order summary").click()
+    page.locator("#order a", has_text="Rating").click()
+    page.wait_for_url("**sort=rating*")
+    page.wait_for_selector("#order summary:has-text('Rating')")

@@ -1,0 +1,116 @@
+"""Every page as people see it: light, dark and on a telephone; without barriers; and as pictures.
+
+    python -m pytest -n 0 tests/browser/test_pages.py --screenshots FOLDER
+
+keeps a picture of each page in each look, and those of the documentation: ``-k documentation --screenshots docs`` makes
+them alone. The photos are drawn, and so are their captions: pictures show the pages and not the model.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from photoindex.library.gallery import Edit
+from photoindex.web.static import FOLDER
+from tests.browser.conftest import LOOKS, PHONE, Looker, Shown, faults
+
+PAGES = [
+    "/",
+    "/?camera=Fujifilm+X-T5&rating=1",
+    "/search?q=giraffes+in+grass",
+    "/search?q=animal",
+    "/search?q=water&view=list",
+    "/search?q=xylophone",
+    "/photo/1?q=giraffes",
+    "/photo/1/similar",
+    "/review",
+    "/albums",
+    "/album/1",
+    "/map",
+    "/search?q=bbox:-180,-90,180,90&sort=newest",
+    "/duplicates?decided=yes",
+    "/failures",
+    "/duplicates",
+    "/jobs",
+    "/stats",
+    "/about",
+    "/settings",
+]
+# Of the pictures on the screen.
+LOADED = """[...document.querySelectorAll("main img")]
+  .filter((img) => img.getBoundingClientRect().top < innerHeight).every((img) => img.complete)"""
+BRITISH: dict[str, Any] = {"locale": "en-GB", "reduced_motion": "reduce", "viewport": {"width": 1360, "height": 850}}
+
+
+@pytest.fixture
+def kept_in(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where pictures are put: the folder of the option, or one that is thrown away."""
+    folder = Path(request.config.getoption("--screenshots") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def pictured(look: Looker) -> Image.Image:
+    """The screen, once its pictures are there."""
+    look.until(LOADED)
+    with Image.open(io.BytesIO(look.page.screenshot())) as picture:
+        return picture.convert("RGB")
+
+
+@pytest.mark.parametrize(("look", "name"), [(options, name) for name, options in LOOKS.items()], ids=LOOKS.keys(),
+                         indirect=["look"])  # fmt: skip
+def test_every_page_is_free_of_barriers_and_fits(look: Looker, name: str, kept_in: Path) -> None:
+    for path in PAGES:
+        page = look.open(path)
+        assert faults(page) == [], path
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, path
+        picture = pictured(look)
+        assert len(picture.resize((64, 64)).getcolors(4096) or []) > 20, path
+        picture.save(kept_in / f"{re.sub('[^a-z0-9]+', '-', path.lower()).strip('-') or 'timeline'}-{name}.png")
+
+
+def in_few_colours(picture: Image.Image) -> Image.Image:
+    """A picture in 256 colours: those of the style sheet, which stay as they are, and what is left for the photos."""
+    sheet = (FOLDER / "style.css").read_text("utf-8")
+    own = [int(pair, 16) for colour in dict.fromkeys(re.findall(r"#([0-9a-f]{6})\b", sheet))
+           for pair in re.findall("..", colour)]  # fmt: skip
+    left = 256 - len(own) // 3
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(own + (picture.quantize(left).getpalette() or [])[: 3 * left])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def test_the_pictures_of_the_documentation(chromium: Any, drawn: Shown, kept_in: Path) -> None:
+    found = drawn.gallery.find("giraffes in grass")
+    tagged, _ = drawn.gallery.edit([int(found.ids[0])], Edit(tags=("safari",)))
+
+    def seen(path: str, **options: Any) -> Image.Image:
+        context = chromium.new_context(**{**BRITISH, **options})
+        context.add_cookies([drawn.cookie])
+        look = Looker(context, drawn.base)
+        look.open(path)
+        look.until("document.querySelectorAll('main img').length > 0")
+        picture = pictured(look)
+        context.close()
+        assert look.problems == []
+        return picture
+
+    in_few_colours(seen("/search?q=giraffes+in+grass")).save(kept_in / "gallery-search.png", optimize=True)
+    dark = seen("/", color_scheme="dark")
+    phone = seen(f"/photo/{int(found.ids[0])}?q=giraffes", viewport=PHONE)
+    phone = phone.resize((round(phone.width * dark.height / phone.height), dark.height))
+    both = Image.new("RGB", (dark.width + phone.width + 16, dark.height), "#808080")
+    both.paste(dark, (0, 0))
+    both.paste(phone, (dark.width + 16, 0))
+    in_few_colours(both).save(kept_in / "gallery-more.png", optimize=True)
+    drawn.gallery.undo(tagged)
+    for name in ("gallery-search.png", "gallery-more.png"):
+        with Image.open(kept_in / name) as picture:
+            assert picture.height == BRITISH["viewport"]["height"]

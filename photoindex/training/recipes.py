@@ -59,6 +59,6 @@ RECIPES = {
         ),
         pixels=320,
         # These win back most of the agreement with people that the penalties of the reward cost.
-        search=replace(SEARCH, length_penalty=0.7, evidence=0.2),
+        search=replace(SEARCH, length_penalty=0.7, evidence=0.2, doubt_persons_below=1.6),
     ),
 }  # fmt: skip

@@ -32,10 +32,12 @@ from photoindex.search.fulltext.store import SegmentIndex
 from photoindex.search.query.parser import parse_query
 from photoindex.search.query.syntax import ParsedQuery, require_all
 from photoindex.search.ranking.explain import reasons
+from photoindex.search.ranking.first_hits import first_hits
 from photoindex.search.ranking.matcher import Matcher
 from photoindex.search.ranking.spelling import corrections
 from photoindex.search.ranking.visible import find_visible
 from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
+from photoindex.search.ranking.whole_index import WholeIndex
 from photoindex.search.terms.matrix import TermSource, stand_ins_of, terms_of
 from photoindex.types.hit import Match
 
@@ -156,7 +158,8 @@ class FullText:
             reader = self._current_reader()
             with self._noticing_damage(self._usable().path):
                 documents = self._documents = self._documents or Documents(reader)
-                matcher = Matcher(reader, ranking, None if columns is None else documents.terms(columns))
+                learned = None if columns is None else documents.terms(columns)
+                matcher = Matcher(reader, ranking, learned, WholeIndex(documents.holders))
                 return how(matcher, documents, parsed)
 
     def completions(self, prefix: str, limit: int) -> list[str]:
@@ -359,14 +362,19 @@ def check_limit(limit: int | None) -> None:
 
 
 def _answer(matcher: Matcher, documents: Documents, parsed: ParsedQuery, limit: int | None) -> list[Match]:
-    answer = find_visible(matcher, parsed.root)
+    first = first_hits(matcher, parsed.root, limit) if limit is not None else None
+    if first is not None:
+        answer, matcher = first.answer, first.matcher
+    else:
+        answer = find_visible(matcher, parsed.root)
     ids = _candidates(answer, limit)
     worth = answer.scores[ids]
     if limit is not None and 0 < limit < ids.size:  # sorting all would take longer than the rest of the search
         worthy = worth >= np.partition(worth, ids.size - limit)[ids.size - limit]
         ids, worth = ids[worthy], worth[worthy]
     best = ids[np.argsort(-worth, kind="stable")[:limit]]
-    photos, scores = documents.photo_ids[best].tolist(), answer.scores[best].tolist()
+    found = best if first is None else first.documents[best]
+    photos, scores = documents.photo_ids[found].tolist(), answer.scores[best].tolist()
     return [Match(*each) for each in zip(photos, scores, reasons(matcher.grounds, best, matcher.word_of), strict=True)]
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from photoindex.search.ranking.chosen import Chosen
+from photoindex.search.recent import Recent
 from photoindex.search.terms.matrix import Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.fulltext.reader import IndexReader
-    from photoindex.search.terms.matrix import PhotoIds
+    from photoindex.search.terms.matrix import PhotoIds, Spans
+
+_STRETCH: Final = 4096  # rows
+_WORDS: Final = 4096
 
 
 class Terms(NamedTuple):
@@ -30,6 +36,26 @@ class Terms(NamedTuple):
             return by_row[self.shift : self.shift + len(self.row_of_document)]
         return by_row.take(self.row_of_document, mode="wrap")  # -1 is the last; unchecked, it takes two thirds
 
+    def of(self, documents: NDArray[np.intp]) -> Terms:
+        """Return the learned terms of some documents alone, ascending and at most 65,536, numbered from 0 on."""
+        rows = self.row_of_document[documents]
+        order = rows.argsort()
+        known = order[np.count_nonzero(rows < 0) :]
+        chosen = Chosen(rows[known])
+        by_term = {
+            term: tuple(part.of(chosen, known) for part in column) for term, column in self.columns.by_term.items()
+        }
+        numbers = np.arange(len(documents))
+        return Terms(Columns(self.columns.photo_ids, by_term), numbers, numbers, 0)
+
+    def spans(self, documents: NDArray[np.bool_]) -> Spans:
+        """Return stretches of rows that have all of these documents."""
+        rows = self.row_of_document[documents.nonzero()[0]]
+        touched = np.zeros(-(-len(self.document_of_row) // _STRETCH) + 2, np.int8)
+        touched[rows[rows >= 0] // _STRETCH + 1] = 1
+        changes = (np.diff(touched).nonzero()[0] * _STRETCH).tolist()
+        return list(zip(changes[::2], changes[1::2], strict=True))
+
 
 class Documents:
     """The documents of one reader. What is read from the index is read once."""
@@ -38,6 +64,7 @@ class Documents:
         self._reader = reader
         self._size = reader.size
         # Of these photo ids by row: the document of each row, the row of each document, and Terms.shift.
+        self.holders: Recent[Hashable, int] = Recent(_WORDS)  # how many documents hold words that were asked for
         self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.intp], int | None] | None = None
 
     @property

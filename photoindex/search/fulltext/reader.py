@@ -53,7 +53,7 @@ class ColumnPart(NamedTuple):
 
     first: int
     size: int
-    rows: NDArray[np.uint16]
+    rows: NDArray[np.uint16] | NDArray[np.intp]
     codes: Codes
     tallies: Tallies
 
@@ -70,7 +70,7 @@ class IndexReader(Protocol):
 
     @property
     def alive(self) -> int:
-        """Documents that are not deleted."""
+        """Documents of the index that are not deleted."""
 
     def documents(self) -> Ids:
         """Return the numbers of the documents that are not deleted, ascending."""
@@ -83,6 +83,12 @@ class IndexReader(Protocol):
 
     def column(self, word: str) -> Column:
         """Return the documents that hold a stem in any text field, and how often in each; not deleted ones."""
+
+    def stored_column(self, word: str) -> Column:
+        """Return the documents that hold a stem in any text field, deleted ones included."""
+
+    def narrowed(self, documents: Ids) -> IndexReader:
+        """Return a reader of some documents alone, ascending and not deleted, which it numbers from 0 on."""
 
     def postings(self, field: str, word: str) -> tuple[Ids, Frequencies]:
         """Return the documents that hold a word in a field, ascending, and how often each does."""

@@ -88,14 +88,19 @@ class Segment:
     def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, NDArray[np.intp]]:
         """Return for each of these fields, which share a space, the rows where words follow one another in it: at each
         place any one of those given. Fields without any are left out."""
-        wanted = [[found for word in words if (found := self._placed_entries(fields[0], word))] for words in places]
-        if not wanted or not all(wanted):
+        wanted = []
+        for words in places:
+            wanted.append([found for word in words if (found := self._placed_entries(fields[0], word))])
+            if not wanted[-1]:
+                return {}
+        if not wanted:
             return {}
         rows = _common_rows([np.concatenate([entries.rows for entries, _ in each]) for each in wanted])
         if not rows.size:
             return {}
         narrowed = [[self._narrowed(*each, rows) for each in words] for words in wanted]
-        met = {name: self._adjacent_in(SLOT_OF[name], narrowed) for name in fields}
+        there = [name for name in fields if self.tallies.has(SLOT_OF[name])]
+        met = {name: self._adjacent_in(SLOT_OF[name], narrowed) for name in there}
         return {name: found for name, found in met.items() if found.size}
 
     def _placed_entries(self, field: str, word: str) -> tuple[Entries, int] | None:

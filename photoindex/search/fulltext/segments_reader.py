@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from photoindex.search.fulltext.narrowed_reader import NarrowedReader
 from photoindex.search.fulltext.reader import ColumnPart
 from photoindex.search.fulltext.segment import in_range
 from photoindex.search.fulltext.spaces import SLOT_OF, TEXT_FIELDS
+from photoindex.search.fulltext.tallies import merged
+from photoindex.search.recent import Recent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.fulltext.reader import Column, Frequencies, Ids
-    from photoindex.search.fulltext.segment import Segment
+    from photoindex.search.fulltext.segment import Entries, Segment
+    from photoindex.search.fulltext.tallies import MergedTallies
 
     Alive = NDArray[np.bool_]
+    # A segment with its first document, and which of its documents are alive; None for all of them.
+    Placed = tuple[Segment, int, Alive | None]
+
+# What was read last is kept, for the words that people ask for again and again.
+REMEMBERED: Final = 512  # columns, of which some hundred bytes a segment are kept, and as many lists of documents
+FEW_DOCUMENTS: Final = 1024  # of such a list
 
 
 class SegmentsReader:
     """An :class:`.reader.IndexReader`."""
 
     def __init__(self, segments: Sequence[Segment], alive: Sequence[Alive]) -> None:
-        firsts = np.cumsum([0, *(segment.size for segment in segments)]).tolist()
-        self.size = int(firsts[-1])
-        # A segment with its first document, and which of its documents are alive; None for all of them.
-        self._parts = [
+        *firsts, self.size = np.cumsum([0, *(segment.size for segment in segments)]).tolist()
+        self._firsts = np.array(firsts, np.intp)
+        self._parts: list[Placed] = [
             (segment, first, None if here.all() else here)
-            for segment, first, here in zip(segments, firsts, alive, strict=False)
+            for segment, first, here in zip(segments, firsts, alive, strict=True)
         ]
+        self._alive_in = {first: here for _, first, here in self._parts}
         self._alive = np.concatenate([np.zeros(0, np.bool_), *alive])
         self.alive = int(np.count_nonzero(self._alive))
         self._documents: Ids | None = None
         self._form_counts: dict[str, int] = {}  # of words that were asked for
+        self._columns: Recent[str, Column] = Recent(REMEMBERED)
+        self._postings: Recent[tuple[str, str], tuple[Ids, Frequencies]] = Recent(REMEMBERED)
+        self._together: Recent[Hashable, dict[str, Ids]] = Recent(REMEMBERED)
         self._photo_ids: NDArray[np.int64] | None = None
+        self._merged: MergedTallies | None = None  # of all segments
 
     def close(self) -> None:
         self._parts = []
+        for kept in (self._columns, self._postings, self._together):
+            kept.clear()
 
     def living(self) -> Alive | None:
         return None if self.alive == self.size else self._alive
@@ -56,28 +72,49 @@ class SegmentsReader:
         return self._photo_ids
 
     def column(self, word: str) -> Column:
-        parts = []
-        for segment, first, alive in self._parts:
-            entries = segment.entries(TEXT_FIELDS[0], word)
-            if entries is not None:
-                rows, codes = entries
-                if alive is not None:
-                    kept = alive[rows]
-                    rows, codes = rows[kept], codes[kept]
-                if rows.size:
-                    parts.append(ColumnPart(first, segment.size, rows, codes, segment.tallies))
-        return parts
+        stored = self.stored_column(word)
+        return (
+            stored if self.alive == self.size else [part for part in map(self._living_part, stored) if part.rows.size]
+        )
+
+    def _living_part(self, part: ColumnPart) -> ColumnPart:
+        alive = self._alive_in[part.first]
+        if alive is None:
+            return part
+        kept = alive[part.rows]
+        return part._replace(rows=part.rows[kept], codes=part.codes[kept])
+
+    def stored_column(self, word: str) -> Column:
+        if (found := self._columns.get(word)) is None:
+            entries = self._entries(TEXT_FIELDS[0], word)
+            found = [ColumnPart(first, segment.size, *here, segment.tallies) for (segment, first, _), here in entries]
+            self._columns.keep(word, [part for part in found if part.rows.size])
+        return found
+
+    def narrowed(self, documents: Ids) -> NarrowedReader:
+        if self._merged is None:
+            self._merged = merged([segment.tallies for segment, _, _ in self._parts])
+        return NarrowedReader(self, documents, self._merged, self._firsts)
+
+    def _entries(self, field: str, word: str) -> list[tuple[Placed, Entries]]:
+        """Return the entries of a word in the space of ``field``, by segment, deleted documents included."""
+        entries = ((part, part[0].entries(field, word)) for part in self._parts)
+        return [(part, here) for part, here in entries if here is not None]
 
     def postings(self, field: str, word: str) -> tuple[Ids, Frequencies]:
+        if (known := self._postings.get((field, word))) is None:
+            known = self._read_postings(field, word)
+            if known[0].size <= FEW_DOCUMENTS:
+                self._postings.keep((field, word), known)
+        return known
+
+    def _read_postings(self, field: str, word: str) -> tuple[Ids, Frequencies]:
         ids: list[Ids] = [np.empty(0, np.intp)]
         frequencies: list[Frequencies] = [np.empty(0, np.float32)]
         slot = SLOT_OF.get(field)
-        for segment, first, alive in self._parts:
+        for (segment, first, alive), (rows, codes) in self._entries(field, word):
             if slot is not None and not segment.tallies.has(slot):
                 continue
-            if (entries := segment.entries(field, word)) is None:
-                continue
-            rows, codes = entries
             if slot is not None:
                 kept = (segment.tallies.counts[:, slot] > 0)[codes]
                 rows, codes = rows[kept], codes[kept]
@@ -89,6 +126,14 @@ class SegmentsReader:
         return np.concatenate(ids), np.concatenate(frequencies)
 
     def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
+        key = tuple(fields), tuple(map(tuple, places))
+        if (known := self._together.get(key)) is None:
+            known = self._adjacent(fields, places)
+            if sum(ids.size for ids in known.values()) <= FEW_DOCUMENTS:
+                self._together.keep(key, known)
+        return known
+
+    def _adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
         found: dict[str, list[Ids]] = {}
         for segment, first, alive in self._parts:
             for name, rows in segment.adjacent(fields, places).items():

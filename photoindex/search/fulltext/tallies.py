@@ -7,7 +7,7 @@ place for each, whatever the weights are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,10 +23,12 @@ class Tallies:
     """The different counts of a segment: (C, SLOTS), packed as one number each."""
 
     def __init__(self, packed: NDArray[np.uint64]) -> None:
+        self.packed = packed
         counts = (packed[:, None] >> np.array(SHIFTS, np.uint64)) & np.array(MOST, np.uint64)
         self.counts: NDArray[np.int64] = counts.astype(np.int64)
         self.totals: NDArray[np.int64] = self.counts.sum(axis=1)  # how many places an entry has
         self._before = np.cumsum(self.counts, axis=1) - self.counts
+        self._used: list[bool] = self.counts.any(axis=0).tolist()
         self._worths: NDArray[np.float32] | None = None
         self._weighed: dict[tuple[float, ...], NDArray[np.float32]] = {}
         self._all_weigh: dict[tuple[float, ...], bool] = {}
@@ -40,7 +42,7 @@ class Tallies:
 
     def has(self, slot: int) -> bool:
         """Return whether any word stands in the field of ``slot``."""
-        return bool(self.counts[:, slot].any())
+        return self._used[slot]
 
     def all_weigh(self, weights: Sequence[float]) -> bool:
         """Return whether with these weights every entry of a stem has an x above 0."""
@@ -67,6 +69,21 @@ class Tallies:
                     x += np.float32(weight) * self.worths()[:, slot]
             self._weighed[key] = x
         return self._weighed[key]
+
+
+class MergedTallies(NamedTuple):
+    """The counts of several segments as one: the code c of segment s is ``codes[starts[s] + c]`` in ``tallies``."""
+
+    tallies: Tallies
+    codes: Codes
+    starts: NDArray[np.intp]
+
+
+def merged(parts: Sequence[Tallies]) -> MergedTallies:
+    """Return the counts of segments as one."""
+    kinds, codes = np.unique(np.concatenate([part.packed for part in parts]), return_inverse=True)
+    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    return MergedTallies(Tallies(kinds), small(codes.reshape(-1), len(kinds)), starts)
 
 
 def packed(slots: NDArray[np.uint8], counts: NDArray[np.int64]) -> NDArray[np.uint64]:

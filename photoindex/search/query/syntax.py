@@ -169,23 +169,9 @@ class AnyOf(NamedTuple):
     parts: tuple[Node, ...]
 
 
-Node = (
-    Word
-    | Prefix
-    | Fuzzy
-    | Phrase
-    | Value
-    | Taken
-    | Has
-    | Number
-    | Below
-    | Inside
-    | Around
-    | When
-    | Ranked
-    | AllOf
-    | AnyOf
-)
+Condition = Taken | Has | Number | Below | Inside | Around  # they filter, and rank nothing
+
+Node = Word | Prefix | Fuzzy | Phrase | Value | Condition | When | Ranked | AllOf | AnyOf
 
 
 class ParsedQuery(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Values(Protocol):
-    """Numbers that can be picked from, such as an array."""
+    """Numbers that can be picked from by ascending places, such as an array."""
 
     def __getitem__(self, places: Ids, /) -> Scores: ...
 
@@ -35,7 +35,7 @@ class Evidence(NamedTuple):
     keys: NDArray[Any] | None = None
 
     def given(self, documents: Ids) -> Iterator[tuple[str, str, Ids, Scores]]:
-        """Yield the layer, the word, the places in ``documents`` that it speaks for, and its values there."""
+        """Yield the layer, the word, the places in ``documents``, ascending, that it speaks for, and its values."""
         wanted = documents if self.keys is None else self.keys[documents]
         met, places = locate(self.ids, wanted)
         yield self.layer, self.word, met, self.values[places]
@@ -44,25 +44,25 @@ class Evidence(NamedTuple):
 def locate(ids: NDArray[Any], wanted: NDArray[Any]) -> tuple[Ids, Ids]:
     """(places in ``wanted`` of those that are among ``ids``, which ascend, and their places there)."""
     wanted = wanted.astype(ids.dtype, copy=False)  # rather than all of ids to the type of wanted
-    places = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
-    met = np.flatnonzero(ids[places] == wanted)
+    places = ids.searchsorted(wanted)
+    met = (ids.take(places, mode="clip") == wanted).nonzero()[0]
     return met, places[met]
 
 
 def place_in(rows: NDArray[Any], first: int, size: int, documents: Ids) -> tuple[Ids, Ids]:
-    """Return which of the documents are among the ``rows`` of a segment, and their places there."""
-    here = np.flatnonzero((documents >= first) & (documents < first + size))
-    if not here.size:
-        return here, here
-    met, places = locate(rows, documents[here] - first)
-    return here[met], places
+    """Return which of the documents, ascending, are among the ``rows`` of a segment, and their places there."""
+    start, end = documents.searchsorted((first, first + size)).tolist()
+    if start == end or not rows.size:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    met, places = locate(rows, documents[start:end] - first)
+    return met + start, places
 
 
 class Speaks(Protocol):
     """Evidence of any kind."""
 
     def given(self, documents: Ids) -> Iterator[tuple[str, str, Ids, Scores]]:
-        """Yield the layer, the word, the places in ``documents`` that it speaks for, and its values there."""
+        """Yield the layer, the word, the places in ``documents``, ascending, that it speaks for, and its values."""
 
 
 class Ground(NamedTuple):
@@ -79,16 +79,18 @@ class Account:
 
     def __init__(self) -> None:
         self.grounds: list[Ground] = []
+        self.closed = False  # while what is found is to be left out
         self._noted: list[Speaks] = []  # of the clause that is being answered
 
     def note(self, layer: str, word: str, ids: NDArray[Any], values: Values, keys: NDArray[Any] | None = None) -> None:
         """Record evidence for the clause whose account is closed next."""
-        if ids.size:
+        if ids.size and not self.closed:
             self._noted.append(Evidence(layer, word, ids, values, keys))
 
     def add(self, evidence: Speaks) -> None:
         """Record evidence for the clause whose account is closed next."""
-        self._noted.append(evidence)
+        if not self.closed:
+            self._noted.append(evidence)
 
     def close(self, scores: Values) -> None:
         """Close the account of a clause that gave these scores, by document."""
@@ -110,6 +112,9 @@ def reasons(
     ``word_of`` gives the word to show for what is indexed.
     """
     given: list[dict[tuple[str, str], float]] = [{} for _ in documents]
+    order = documents.argsort()  # so that those of one segment stand together
+    documents = documents[order]
+    of_place = [given[place] for place in order.tolist()]
     for ground in grounds:
         share = ground.scores[documents]
         for factor in ground.factors:
@@ -123,7 +128,7 @@ def reasons(
             weights = share[places] * values / total[places]
             for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
                 if weight > 0:
-                    given[place][key] = given[place].get(key, 0.0) + weight
+                    of_place[place][key] = of_place[place].get(key, 0.0) + weight
     return [
         tuple(sorted((Matched(*key, weight) for key, weight in each.items()), key=lambda reason: -reason.weight))
         for each in given

@@ -30,13 +30,12 @@ Arrays have one place per document of the index, deleted ones included: 4 bytes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from photoindex.errors import QueryError
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
 from photoindex.language.forms import word_of
@@ -57,11 +56,11 @@ from photoindex.search.query.syntax import (
     AnyOf,
     Around,
     Below,
+    Condition,
     Fuzzy,
     Has,
     Inside,
     Node,
-    Number,
     Phrase,
     Prefix,
     Ranked,
@@ -71,33 +70,25 @@ from photoindex.search.query.syntax import (
     Word,
 )
 from photoindex.search.ranking.around import documents_at
+from photoindex.search.ranking.expansions import expanded
 from photoindex.search.ranking.explain import Account, Ground
 from photoindex.search.ranking.postings import Postings
 from photoindex.search.ranking.spellings import Spellings
 from photoindex.search.ranking.term_scores import TermScorer
-from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
-from photoindex.search.ranking.word_scores import (
-    StemEvidence,
-    Weighed,
-    WordScores,
-    better,
-    idf,
-    of_documents,
-    scored,
-    weigh,
-)
+from photoindex.search.ranking.weights import DEFAULT_RANKING, Ranking
+from photoindex.search.ranking.whole_index import WholeIndex
+from photoindex.search.ranking.word_scorer import WordScorer
+from photoindex.search.ranking.word_scores import AskedWord, idf
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.fulltext.reader import IndexReader
-    from photoindex.search.ranking.explain import Ids, Scores, Values
-    from photoindex.search.ranking.word_scores import Stems
+    from photoindex.search.ranking.explain import Ids, Scores
 
     Mask = NDArray[np.bool_]
 
 NAMES_LAYER, TAKEN_LAYER = "names", "taken"
-MOST_EXPANSIONS: Final = 500  # words that one prefix or fuzzy word may stand for
 DATE_WEIGHT: Final = 1.0  # of a day among plain words, beside the weights of fields
 
 
@@ -111,19 +102,30 @@ class Answer(NamedTuple):
 class Matcher:
     """Answers one query by one reader."""
 
-    def __init__(self, reader: IndexReader, ranking: Ranking = DEFAULT_RANKING, terms: Terms | None = None) -> None:
+    def __init__(
+        self,
+        reader: IndexReader,
+        ranking: Ranking = DEFAULT_RANKING,
+        terms: Terms | None = None,
+        whole: WholeIndex | None = None,
+        narrowed: tuple[Matcher, Ids] | None = None,
+        postings: Postings | None = None,
+    ) -> None:
         self._ranking = ranking
-        self._fields = [name for name, weight in ranking.fields.items() if weight > 0]
+        self._whole = whole or WholeIndex()
+        # The matcher of all documents, and those of them that this one's reader numbers; None where it has them all.
+        self._narrowed = narrowed
         self._reader = reader
         self._size = reader.size
-        self._postings = Postings(reader)
-        self._excluding = False
+        self._postings = postings or Postings(reader)
         self._account = Account()
+        self._scorer = WordScorer(reader, ranking, self._postings, self._account, self._whole)
         self._spellings = Spellings(self.form_count)
         self._words: dict[str, str] = {}  # stem -> a word with it, typed or of the index
+        self._learned = terms
         self._terms = None
         if terms is not None and ranking.terms > 0:
-            self._terms = TermScorer(terms, ranking, self._postings, self._account)
+            self._terms = TermScorer(terms, ranking, self._postings, self._account, self._whole)
 
     @property
     def grounds(self) -> list[Ground]:
@@ -139,8 +141,8 @@ class Matcher:
             return self._find_run(node)
         if isinstance(node, (AllOf, AnyOf)):
             return self._find_parts(node)
-        if isinstance(node, (Taken, Has, Below, Number, Inside, Around)):
-            return self._filtered(node)
+        if isinstance(node, Condition):
+            return Answer(self.condition(node), np.zeros(self._size, np.float32))
         if isinstance(node, When):
             return self._find_when(node)
         if isinstance(node, Value):
@@ -150,14 +152,59 @@ class Matcher:
         if isinstance(node, Word):
             return self._find_words(self._meanings(node), node.field, self._spellings.of(node))
         if node.field is not None and node.field in VALUE_FIELDS:
-            return self._find_value_words(node.field, self._expand(node, VALUE_FIELDS[node.field], {node.text: 1.0}))
-        return self._find_words(self._expand(node, FORMS_FIELD, {}), node.field)
+            return self._find_value_words(node.field, self._expand(node, VALUE_FIELDS[node.field], str))
+        return self._find_words(self._expand(node, FORMS_FIELD, self._stem), node.field)
 
     def by_words_alone(self) -> Matcher:
         """Return a matcher of the same index that knows no synonyms and no learned terms."""
-        plain = Matcher(self._reader, replace(self._ranking, synonyms=0.0, terms=0.0))
-        plain._postings = self._postings
-        return plain
+        plain = replace(self._ranking, synonyms=0.0, terms=0.0)
+        return Matcher(self._reader, plain, postings=self._postings)
+
+    # ---- for scoring some documents alone ----------------------------------------------------------
+
+    def narrowed(self, documents: Ids) -> Matcher:
+        """Return a matcher of some documents alone, ascending and at most 65,536, which it numbers from 0 on; their
+        scores are those that this one gives them. What this one was not asked for must not depend on other documents:
+        a run's plain words are (once :meth:`word` was asked for each), its other clauses are not."""
+        terms = None if self._learned is None else self._learned.of(documents)
+        return Matcher(self._reader.narrowed(documents), self._ranking, terms, self._whole, (self, documents))
+
+    @property
+    def size(self) -> int:
+        """Places for documents."""
+        return self._size
+
+    @property
+    def alive(self) -> int:
+        """Documents of the index that are not deleted."""
+        return self._reader.alive
+
+    @property
+    def ranking(self) -> Ranking:
+        """The weights."""
+        return self._ranking
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether learned terms count."""
+        return self._terms is not None
+
+    def living(self) -> Mask | None:
+        """Return which documents are not deleted; ``None`` when all are there."""
+        return self._reader.living()
+
+    def sums_of_terms(self, run: Ranked, among: Mask | None) -> Scores:
+        """Return what a run's learned terms add up to for the documents ``among`` these; see term_scores.py."""
+        return np.zeros(self._size, np.float32) if self._terms is None else self._terms.sums(run, among)
+
+    def told(self, run: Ranked) -> Ids:
+        """Return the documents for which people used a term of a run, and which count more for it."""
+        return np.zeros(0, np.intp) if self._terms is None else self._terms.told(run)
+
+    def word(self, node: Word) -> AskedWord:
+        """Return what a plain word of a query asks of the index."""
+        split = self._spellings.of(node)
+        return self._asked(self._meanings(node), node.field, split)
 
     # ---- the vocabulary ----------------------------------------------------------------------------
 
@@ -165,7 +212,7 @@ class Matcher:
         """Yield words of the index, unstemmed, that begin with ``prefix``."""
         return self._reader.with_prefix(FORMS_FIELD, prefix)
 
-    def holders(self, word: str) -> int:
+    def photos_with(self, word: str) -> int:
         """Return how many photos a search for this one folded word finds."""
         return int(np.count_nonzero(self.find(Ranked(wanted=(Word(word),))).mask))
 
@@ -193,7 +240,7 @@ class Matcher:
     def _find_run(self, run: Ranked) -> Answer:
         scores = np.zeros(self._size, np.float32)
         first = len(self._account.grounds)
-        self._spellings.add(run.neighbours)
+        self.begin(run)
         if run.wanted:
             found = np.zeros(self._size, np.uint8)
             for node in run.wanted:
@@ -203,7 +250,7 @@ class Matcher:
                 scores *= coordination
                 self._account.multiply(first, coordination)
             mask = found > 0
-            if self._terms is not None and not self._excluding:
+            if self._terms is not None and not self._account.closed:
                 shown, added = self._terms.score(run)
                 mask |= shown
                 scores += added
@@ -213,20 +260,28 @@ class Matcher:
             part = self.find(node)
             mask &= part.mask
             scores += part.scores
-        kept, self._excluding = self._excluding, True  # what a photo must not show is no reason to show it
-        for node in run.excluded:
-            mask &= ~self.find(node).mask
-        self._excluding = kept
+        self.exclude(run.excluded, mask)
         self._account.multiply(first, mask)
         scores *= mask
-        if run.files and not self._excluding and self._ranking.fields.get(NAMES_LAYER):
+        if run.files and not self._account.closed and self._ranking.fields.get(NAMES_LAYER):
             scores += self._named(run.files, mask, scores)
         return Answer(mask, scores)
+
+    def begin(self, run: Ranked) -> None:
+        """Take note of how the words of a run may be spelt together."""
+        self._spellings.add(run.neighbours)
+
+    def exclude(self, nodes: Iterable[Node], mask: Mask) -> None:
+        """Take the documents that satisfy any of the nodes out of ``mask``."""
+        kept, self._account.closed = self._account.closed, True  # what a photo must not show is no reason to show it
+        for node in nodes:
+            mask &= ~self.find(node).mask
+        self._account.closed = kept
 
     def _add(self, node: Node, scores: Scores, found: NDArray[np.uint8]) -> None:
         """Add what answers a wanted clause to the scores of a run, and one to how many of its clauses were found."""
         if isinstance(node, Word):
-            self._word_scores(self._meanings(node), node.field, self._spellings.of(node)).add_to(scores, found)
+            self._scorer.scores(self.word(node)).add_to(scores, found)
         else:
             part = self.find(node)
             scores += part.scores
@@ -243,13 +298,17 @@ class Matcher:
         """Return what puts photos whose file has one of these names before all others."""
         lift = np.zeros(self._size, np.float32)
         for key in keys:
-            ids = self._postings.of(FILES_FIELD, key)[0]
+            ids = self.named(key)
             ids = ids[mask[ids]]
             # Of several names in a query the longest counts most: "IMG_1 (2).jpg" holds "IMG_1" as well.
             lift[ids] = np.maximum(lift[ids], (scores.max(initial=0) + 1) * np.float32(1 + len(key)))
-            self._note(NAMES_LAYER, key, ids, np.ones(ids.size, np.float32))
+            self._account.note(NAMES_LAYER, key, ids, np.ones(ids.size, np.float32))
         self._account.close(lift)
         return lift
+
+    def named(self, key: str) -> Ids:
+        """Return the documents with a file of this name."""
+        return self._postings.of(FILES_FIELD, key)[0]
 
     def _find_parts(self, node: AllOf | AnyOf) -> Answer:
         first = len(self._account.grounds)
@@ -271,7 +330,7 @@ class Matcher:
         """Return the stems that a word stands for, with how much each counts; those of its own spellings count 1."""
         joined = self._spellings.joined(node)
         stems = {self._stem(spelling): 1.0 for spelling in (node.text, *node.also, *joined)}
-        if not (node.exact or self._excluding):  # without a bike is not without a motorcycle
+        if not (node.exact or self._account.closed):  # without a bike is not without a motorcycle
             others = lexicon.synonyms(node.text) if self._ranking.synonyms > 0 else {}
             for other, weight in others.items():
                 stems.setdefault(other, min(weight * self._ranking.synonyms, 1.0))
@@ -284,78 +343,31 @@ class Matcher:
         return root
 
     def _find_words(self, stems: dict[str, float], field: str | None, split: Sequence[tuple[str, str]] = ()) -> Answer:
-        """Return the answer for one word of a query, see :meth:`_word_scores`."""
+        """Return the answer for one word of a query; see :class:`.word_scorer.WordScorer`."""
         scores, found = np.zeros(self._size, np.float32), np.zeros(self._size, np.uint8)
-        self._word_scores(stems, field, split).add_to(scores, found)
+        self._scorer.scores(self._asked(stems, field, split)).add_to(scores, found)
         return Answer(found > 0, scores)
 
-    def _word_scores(
-        self, stems: Mapping[str, float], field: str | None, split: Sequence[tuple[str, str]] = ()
-    ) -> WordScores:
-        """Return the scores for one word of a query: ``stems`` stand for it, each with how much it counts; of those in
-        one field the best counts. It may also be ``split``, two words next to each other."""
-        searched = self._searched(field)
-        weights = tuple(self._ranking.fields[name] if name in searched else 0.0 for name in FIELD_WEIGHTS)
-        columns = [(word, worth, column) for word, worth in stems.items() if (column := self._postings.column(word))]
-        self._speak(columns, weights)
-        parts = weigh(columns, weights) if columns else []
-        for halves in split:
-            parts = self._with_halves(parts, halves, searched)
-        scores = scored(parts, self._reader.alive, self._ranking.saturation)
-        own = [each for each in columns if each[1] == 1]
-        if any(worth < 1 for worth in stems.values()) and own:
-            alone = scored(weigh(own, weights), self._reader.alive, self._ranking.saturation)
-            scores = better(scores, alone)
-        result = WordScores(scores)
-        self._account.close(result)
-        return result
+    def _asked(self, stems: Mapping[str, float], field: str | None, split: Sequence[tuple[str, str]] = ()) -> AskedWord:
+        return self._scorer.asked(stems, field, [(self._stem(one), self._stem(other)) for one, other in split])
 
-    def _speak(self, columns: Stems, weights: Sequence[float]) -> None:
-        """Record that stems speak for the documents of their columns."""
-        if not self._excluding:
-            named = enumerate(zip(FIELD_WEIGHTS, weights, strict=True))
-            by_slot = {slot: (name, weight) for slot, (name, weight) in named if weight}
-            for word, worth, column in columns:
-                self._account.add(StemEvidence(word, worth, column, by_slot))
+    def holders(self, asked: AskedWord, count: Callable[[], int]) -> int:
+        """Return how many documents hold a word; ``count`` counts them, where that is not known yet."""
+        return self._scorer.holders(asked, count)
 
-    def _with_halves(self, parts: list[Weighed], halves: tuple[str, str], searched: Sequence[str]) -> list[Weighed]:
-        """Return the documents of ``parts`` and those where two words follow one another, which count as one."""
-        found = self._adjacent(searched, [[self._stem(half)] for half in halves])
-        if not found:
-            return parts
-        x = np.zeros(self._size, np.float32)
-        for first, size, rows, codes, here in parts:
-            x[first : first + size][rows] = here if codes is None else here.take(codes)
-        for name, ids in found.items():
-            x[ids] = np.maximum(x[ids], self._ranking.fields[name])
-            self._note(name, " ".join(map(self._stem, halves)), ids, np.ones(ids.size, np.float32))
-        return of_documents(x)
-
-    def _adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
-        return self._reader.adjacent(fields, places) if fields else {}
-
-    def _searched(self, field: str | None) -> list[str]:
-        """Return the fields of the index that a field of the query stands for; all of them without one."""
-        if field == "labels":  # what a thing is, however general
-            return [name for name in (field, "kinds", "tags") if name in self._ranking.fields]
-        if field == "camera":  # what it is known by; few know which of the two a number belongs to
-            return [name for name in (field, "lens") if name in self._ranking.fields]
-        if field == "text":  # also what may have been misread
-            return [name for name in (field, "unsure_text") if name in self._ranking.fields]
-        if field == "caption":  # the rest of a long one
-            return [name for name in (field, "more") if name in self._ranking.fields]
-        return [field] if field else self._fields
+    def _expand(self, node: Prefix | Fuzzy, field: str, shortened: Callable[[str], str]) -> dict[str, float]:
+        return expanded(self._reader, node, field, shortened, self._ranking.near_miss)
 
     def _find_phrase(self, phrase: Phrase) -> Answer:
         also = phrase.also or ((),) * len(phrase.words)
         spellings = [(word, *others) for word, others in zip(phrase.words, also, strict=True)]
         places = [list(dict.fromkeys(map(self._stem, each))) for each in spellings]
         x = np.zeros(self._size, np.float32)
-        for name, ids in self._adjacent(self._searched(phrase.field), places).items():
+        for name, ids in self._scorer.adjacent(self._ranking.searched(phrase.field), places).items():
             x[ids] += self._ranking.fields[name]
             for words in dict.fromkeys(each[0] for each in places):
-                self._note(name, words, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
-        return self._scored(x)
+                self._account.note(name, words, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
+        return self._scored(x, phrase)
 
     def _find_value(self, node: Value) -> Answer:
         places = [((BETWEEN,) if node.whole else ()), *node.places, ((BETWEEN,) if node.whole else ())]
@@ -364,8 +376,10 @@ class Matcher:
         ids = found.get(written, np.zeros(0, np.intp))
         x = np.zeros(self._size, np.float32)
         x[ids] = weight = self._ranking.fields.get(node.field, 0.0) or 1.0
-        self._note(node.field, " ".join(place[0] for place in node.places), ids, np.full(ids.size, weight, np.float32))
-        return self._scored(x)
+        self._account.note(
+            node.field, " ".join(place[0] for place in node.places), ids, np.full(ids.size, weight, np.float32)
+        )
+        return self._scored(x, node)
 
     def _find_value_words(self, field: str, words: Mapping[str, float]) -> Answer:
         """Return the photos with any of these words in a field that is compared as written."""
@@ -373,21 +387,27 @@ class Matcher:
         for word, worth in words.items():
             ids = self._postings.of(VALUE_FIELDS[field], word)[0]
             x[ids] = np.maximum(x[ids], np.float32(worth))
-            self._note(field, word, ids, np.full(ids.size, worth, np.float32))
-        return self._scored(x)
+            self._account.note(field, word, ids, np.full(ids.size, worth, np.float32))
+        return self._scored(x, (field, tuple(words.items())))
 
     def _find_when(self, node: When) -> Answer:
         """Return the photos of some days, and those with the words: a day counts as a word that its photos hold."""
-        days = self._filtered(node.taken).mask
+        days = self.condition(node.taken)
         holders = np.flatnonzero(days)
         x = np.where(days, np.float32(DATE_WEIGHT), np.float32(0))
-        self._note(TAKEN_LAYER, " ".join(_words_of(node.words)), holders, x[holders])
-        dated = self._scored(x)
+        self._account.note(TAKEN_LAYER, " ".join(_words_of(node.words)), holders, x[holders])
+        dated = self._scored(x, node.taken)
         worded = self.find(node.words)
         return Answer(days | worded.mask, dated.scores + worded.scores)
 
-    def _filtered(self, node: Taken | Has | Below | Number | Inside | Around) -> Answer:
-        """Return the photos that satisfy a condition which does not rank."""
+    def condition(self, node: Condition) -> Mask:
+        """Return the documents that satisfy a condition which does not rank."""
+        if self._narrowed is not None:
+            whole, documents = self._narrowed
+            return whole.condition(node)[documents]
+        return self._whole.mask(node, lambda: self._satisfying(node))
+
+    def _satisfying(self, node: Condition) -> Mask:
         mask = np.zeros(self._size, np.bool_)
         if isinstance(node, Has):
             mask[self._postings.of(HAS_FIELD, node.what)[0]] = True
@@ -401,45 +421,16 @@ class Matcher:
             mask = documents_at(self._reader, node, lambda place: self.by_words_alone().find(place).mask)
         elif (low := max(node.low, 0)) <= (high := min(node.high, numbers.MOST)):
             mask = self._reader.in_range(node.field, low, high)
-        return Answer(mask, np.zeros(self._size, np.float32))
+        return mask
 
-    def _scored(self, x: Scores) -> Answer:
-        """Return the answer for one clause by its BM25F's x, and close its account."""
-        scores = self._scores(x)
+    def _scored(self, x: Scores, clause: Hashable) -> Answer:
+        """Return the answer for one clause by its BM25F's x, and close its account. Its idf is of the documents where x
+        is above 0."""
+        holders = self._whole.holders(clause, lambda: int(np.count_nonzero(x)))
+        factor = np.float32(idf(self._reader.alive, holders) * (self._ranking.saturation + 1))
+        scores = np.asarray(factor * x / (np.float32(self._ranking.saturation) + x), np.float32)
         self._account.close(scores)
         return Answer(x > 0, scores)
-
-    def _scores(self, x: Scores) -> Scores:
-        """Return BM25F's scores for one word of a query; its idf is of the documents where x is above 0."""
-        factor = np.float32(idf(self._reader.alive, int(np.count_nonzero(x))) * (self._ranking.saturation + 1))
-        return np.asarray(factor * x / (np.float32(self._ranking.saturation) + x), np.float32)
-
-    # ---- keeping account of why ------------------------------------------------------------------
-
-    def _note(self, layer: str, word: str, ids: Ids, values: Values) -> None:
-        """Record that ``word`` speaks for these documents, in the clause whose account is closed next."""
-        if not self._excluding:
-            self._account.note(layer, word, ids, values)
-
-    # ---- reading the index -----------------------------------------------------------------------
-
-    def _expand(self, node: Prefix | Fuzzy, field: str, own: dict[str, float]) -> dict[str, float]:
-        """Return the words of ``field`` that ``node`` stands for, with how much each counts: stems of the forms that
-        the index has, or, for a field that is compared as written, the words themselves, beside ``own``."""
-        if isinstance(node, Prefix):
-            sign, worth = "*", 1.0
-            forms = self._reader.with_prefix(field, node.text)
-        else:
-            sign, worth = "~", self._ranking.near_miss
-            forms = self._reader.within(field, node.text, node.distance, prefix=1)
-        shortened = self._stem if field == FORMS_FIELD else str
-        words = own or {shortened(node.text): 1.0}  # so that neither ever finds less than the bare word
-        for form in forms:
-            words.setdefault(shortened(form), worth)
-            if len(words) > MOST_EXPANSIONS:
-                asked = f"'{node.text}{sign}'"
-                raise QueryError(f"{asked} stands for more than {MOST_EXPANSIONS} words: give more letters")
-        return words
 
 
 def _words_of(node: Node) -> list[str]:

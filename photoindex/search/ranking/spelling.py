@@ -28,7 +28,7 @@ def corrections(matcher: Matcher, parsed: ParsedQuery) -> dict[str, tuple[str, .
     Words for which there is no such spelling are left out; words of the query that it excludes or asks of one field
     are not looked at.
     """
-    unknown = [word for word in parsed.words if word not in STOP_WORDS and not matcher.holders(word)]
+    unknown = [word for word in parsed.words if word not in STOP_WORDS and not matcher.photos_with(word)]
     found = ((word, _spellings(matcher, word)) for word in unknown[:MOST_WORDS])
     return {word: spellings for word, spellings in found if spellings}
 
@@ -50,7 +50,7 @@ def _most_frequent(matcher: Matcher, word: str, near: set[str]) -> tuple[str, ..
     chosen: dict[str, str] = {}
     for form in sorted(near, key=lambda form: (-matcher.form_count(form), form))[:MOST_TRIED]:
         # The index goes on listing the words of photos that were removed.
-        if stem(form) not in chosen and matcher.holders(form):
+        if stem(form) not in chosen and matcher.photos_with(form):
             chosen[stem(form)] = form
             if len(chosen) == MOST_SPELLINGS:
                 break

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from photoindex.search.ranking.explain import Account, Ids, Scores
     from photoindex.search.ranking.postings import Postings
     from photoindex.search.ranking.weights import Ranking
+    from photoindex.search.ranking.whole_index import WholeIndex
     from photoindex.search.terms.matrix import Column, Part
 
     Mask = NDArray[np.bool_]
@@ -49,28 +50,19 @@ class TermScorer:
     """Scores the documents of one reader by learned terms. What speaks for a photo is entered in
     ``account``."""
 
-    def __init__(self, terms: Terms, ranking: Ranking, postings: Postings, account: Account) -> None:
+    def __init__(self, terms: Terms, ranking: Ranking, postings: Postings, account: Account, whole: WholeIndex) -> None:
         self._terms, self._ranking = terms, ranking
-        self._postings, self._account = postings, account
+        self._postings, self._account, self._whole = postings, account, whole
         self._size = len(terms.row_of_document)
+        self._raised: dict[tuple[str, float], Column] = {}
 
     def score(self, run: Ranked) -> tuple[Mask, Scores]:
         """Return the documents that terms find by themselves, and what they add to the scores of a run."""
-        terms = self._terms
-        by_row = np.zeros(len(terms.document_of_row) + 1, np.float32)  # the last for documents without a row
-        lifts: list[tuple[Ids, Scores]] = []
-        for term in terms_of_run(run):
-            counted = self._counted(term, self._ranking.terms_pairs if " " in term else 1.0)
+        scores = self.sums(run)
+        for term, counted in self._asked(run):
             for part in counted:
-                part.add_to(by_row)
-                self._account.add(TermEvidence(term, part, terms.row_of_document))
-            if counted:
-                lifts.append(self._lift_people(term, counted))
-        for term, stand_ins in stand_ins_of_run(run).items():
-            if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
-                by_row[:-1] += self._stand_in(stand_ins)
-        scores = terms.by_document(by_row)
-        for holders, lift in lifts:
+                self._account.add(TermEvidence(term, part, self._terms.row_of_document))
+            holders, lift = self._lift_people(term, counted)
             scores[holders] += lift
         floor = max(self._ranking.terms_floor * len(run.wanted), np.finfo(np.float32).tiny)
         mask = scores >= np.float32(floor)
@@ -78,10 +70,40 @@ class TermScorer:
         self._account.close(scores)
         return mask, scores
 
+    def sums(self, run: Ranked, among: Mask | None = None) -> Scores:
+        """Return by document the sum over a run's terms, without what people said; right for those ``among`` it."""
+        terms = self._terms
+        spans = None if among is None else terms.spans(among)
+        by_row = np.zeros(len(terms.document_of_row) + 1, np.float32)  # the last for documents without a row
+        for _, counted in self._asked(run):
+            for part in counted:
+                part.add_to(by_row, spans)
+        for term, stand_ins in stand_ins_of_run(run).items():
+            if self._ranking.synonyms > 0 and term not in terms.columns.by_term:
+                by_row[:-1] += self._stand_in(stand_ins)
+        return terms.by_document(by_row)
+
+    def told(self, run: Ranked) -> Ids:
+        """Return the documents for which people used a term of a run, which have more than their sum."""
+        found = [np.zeros(0, np.intp)]
+        for term, counted in self._asked(run):
+            holders, _ = self._lift_people(term, counted)
+            found.append(holders)
+        return np.concatenate(found)
+
+    def _asked(self, run: Ranked) -> Iterator[tuple[str, Column]]:
+        """Yield the terms of a run that there are, each with its column."""
+        for term in terms_of_run(run):
+            if counted := self._counted(term, self._ranking.terms_pairs if " " in term else 1.0):
+                yield term, counted
+
     def _counted(self, term: str, share: float) -> Column:
         """Return a term's column, its impacts raised to the ranking's power and times ``share``; empty for no term."""
-        column = self._terms.columns.by_term.get(term, ())
-        return tuple(part.raised(self._ranking.terms_power, share) for part in column)
+        key = term, share
+        if key not in self._raised:
+            column = self._terms.columns.by_term.get(term, ())
+            self._raised[key] = tuple(part.raised(self._ranking.terms_power, share) for part in column)
+        return self._raised[key]
 
     def _lift_people(self, term: str, counted: Column) -> tuple[Ids, Scores]:
         """Return the photos for which a person used a term, and what each lacks to the photo it counts most for."""
@@ -91,7 +113,7 @@ class TermScorer:
         known = np.zeros(self._size + 1, np.float32)
         for part in counted:
             known[self._terms.document_of_row[part.rows]] = part.impacts()
-        lift = known[:-1].max() - known[holders]
+        lift = self._whole.most(term, lambda: known[:-1].max()) - known[holders]
         holders, lift = holders[lift > 0], lift[lift > 0]
         self._account.note(PERSON_FIELD, term, holders, lift)
         return holders, lift

@@ -32,6 +32,15 @@ FIELD_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
     }
 )
 
+_SEARCHED_WITH: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "labels": ("kinds", "tags"),  # what a thing is, however general
+        "camera": ("lens",),  # what it is known by; few know which of the two a number belongs to
+        "text": ("unsure_text",),  # also what may have been misread
+        "caption": ("more",),  # the rest of a long one
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -58,6 +67,13 @@ class Ranking:
             check_weight(name, getattr(self, name))
         for name, weight in self.fields.items():
             check_weight(f"fields[{name!r}]", weight)
+
+    def searched(self, field: str | None) -> list[str]:
+        """Return the fields of the index that a field of the query stands for; all that have a weight without one."""
+        if field is None:
+            return [name for name, weight in self.fields.items() if weight > 0]
+        also = _SEARCHED_WITH.get(field)
+        return [field] if also is None else [name for name in (field, *also) if name in self.fields]
 
 
 def check_weight(name: str, weight: float) -> None:

@@ -23,18 +23,23 @@ from photoindex.language import lexicon
 from photoindex.language.analysis import stem
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, Ranked, Word
 from photoindex.search.ranking.explain import locate, place_in
+from photoindex.search.recent import Recent
 from photoindex.search.terms.blocks import MOST_ROWS, Block, blocks_of, numbers_of_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from photoindex.search.ranking.chosen import Chosen
     from photoindex.types import TermVocabulary, VectorBatch
 
+    Entries = tuple[int, NDArray[np.uint16], NDArray[np.uint8]]
+    Spans = Sequence[tuple[int, int]]  # of rows: the first of each and the one behind its last
     PhotoIds = NDArray[np.int64]
     Rows = NDArray[np.intp]
     Impacts = NDArray[np.float32]
 
 TERMS_LAYER: Final = "terms"  # what a reason for a hit calls it
+REMEMBERED: Final = 512  # columns whose places in the blocks are kept: of each, some hundred bytes a block
 NOBODY: Final = -1  # the photo id of a row that counts no more
 
 
@@ -50,7 +55,7 @@ class Part:
     """The vectors of one model in a column, by block: the first row of the block, the rows within it, ascending, and of
     each the level of its impact, of which ``curve`` says how much it is."""
 
-    blocks: tuple[tuple[int, NDArray[np.uint16], NDArray[np.uint8]], ...]
+    blocks: tuple[Entries, ...]
     curve: Impacts
 
     @property
@@ -72,22 +77,38 @@ class Part:
 
     def at(self, wanted: NDArray[np.intp]) -> tuple[NDArray[np.intp], Impacts]:
         """Return the places in ``wanted``, any rows, of those that are in this part, and their impacts."""
-        met, impacts = [np.zeros(0, np.intp)], [np.zeros(0, np.float32)]
+        order = wanted.argsort()
+        ascending = wanted[order]
+        met, found = [np.zeros(0, np.intp)], [np.zeros(0, np.uint8)]
         for first, rows, levels in self.blocks:
-            here, places = place_in(rows, first, MOST_ROWS, wanted)
+            here, places = place_in(rows, first, MOST_ROWS, ascending)
             met.append(here)
-            impacts.append(self._impacts(levels[places]))
-        return np.concatenate(met), np.concatenate(impacts)
+            found.append(levels[places])
+        return order[np.concatenate(met)], self._impacts(np.concatenate(found))
 
     def raised(self, power: float, share: float = 1.0) -> Part:
         """Return this part with each impact raised to ``power`` and multiplied by ``share``."""
         return Part(self.blocks, self.curve ** np.float32(power) * np.float32(share))
 
-    def add_to(self, sums: NDArray[np.float32]) -> None:
-        """Add to each row's sum its impact."""
-        for first, rows, levels in self.blocks:
+    def add_to(self, sums: NDArray[np.float32], spans: Spans | None = None) -> None:
+        """Add to each row's sum its impact, or to those of the rows within ``spans`` alone."""
+        for first, rows, levels in self.blocks if spans is None else self._within(spans):
             # sums[rows] += impacts, in half the time
             np.add.at(sums[first : first + MOST_ROWS], rows.astype(np.intp), self._impacts(levels))
+
+    def _within(self, spans: Spans) -> Iterator[Entries]:
+        for first, rows, levels in self.blocks:
+            for start, end in spans:
+                if start < first + MOST_ROWS and end > first and rows.size:
+                    low, high = rows.searchsorted((max(start - first, 0), end - first)).tolist()
+                    yield first, rows[low:high], levels[low:high]
+
+    def of(self, chosen: Chosen, order: Rows) -> Part:
+        """Return the impacts of some rows alone, at most 65,536: the row ``chosen.numbers[n]`` becomes ``order[n]``."""
+        met, levels = chosen.pick((first, MOST_ROWS, rows, levels) for first, rows, levels in self.blocks)
+        found = order[met]
+        ascending = found.argsort()
+        return Part(((0, found[ascending].astype(np.uint16), levels[ascending]),), self.curve)
 
 
 Column = tuple[Part, ...]  # rows ascending from one to the next as well
@@ -136,24 +157,27 @@ def stand_ins_of_run(run: Ranked) -> dict[str, Mapping[str, float]]:
 
 def terms_of(node: Node) -> list[str]:
     """Return the terms of every run in a query except those that exclude, each once."""
-    return list(dict.fromkeys(term for run in _runs(node) for term in terms_of_run(run)))
+    return list(dict.fromkeys(term for run in runs_of(node) for term in terms_of_run(run)))
 
 
 def stand_ins_of(node: Node) -> list[str]:
     """Return the terms that may replace others in those runs, each once."""
     return list(
-        dict.fromkeys(term for run in _runs(node) for stand_ins in stand_ins_of_run(run).values() for term in stand_ins)
+        dict.fromkeys(
+            term for run in runs_of(node) for stand_ins in stand_ins_of_run(run).values() for term in stand_ins
+        )
     )
 
 
-def _runs(node: Node) -> Iterator[Ranked]:
+def runs_of(node: Node) -> Iterator[Ranked]:
+    """Yield every run in a query except those that exclude."""
     if isinstance(node, Ranked):
         yield node
         parts = [*node.wanted, *node.required]
     else:
         parts = [*node.parts] if isinstance(node, (AllOf, AnyOf)) else []
     for part in parts:
-        yield from _runs(part)
+        yield from runs_of(part)
 
 
 # ---- the matrix ----------------------------------------------------------------------------------
@@ -176,6 +200,7 @@ class TermMatrix:
         self.norms: NDArray[np.float32] = np.concatenate([np.zeros(0, np.float32), *(block.norms for block in blocks)])
         self._firsts = np.cumsum([0, *(len(block.photo_ids) for block in blocks)]).tolist()
         self._places = {term: place for place, term in enumerate(terms)}
+        self._columns: Recent[str, Column] = Recent(REMEMBERED)
         self._curves = np.arange(256, dtype=np.float32) * scales[:, None]  # (models, 256): each level's impact
 
     def __len__(self) -> int:
@@ -193,7 +218,12 @@ class TermMatrix:
         place = self._places.get(term)
         if place is None:
             return None
-        by_model: dict[int, list[tuple[int, NDArray[np.uint16], NDArray[np.uint8]]]] = {}
+        if (known := self._columns.get(term)) is None:
+            known = self._columns.keep(term, self._column(place))
+        return known
+
+    def _column(self, place: int) -> Column:
+        by_model: dict[int, list[Entries]] = {}
         for block, first in zip(self.blocks, self._firsts, strict=False):
             rows, levels = block.entries(place)
             if rows.size:

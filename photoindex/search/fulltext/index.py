@@ -156,7 +156,7 @@ class FullText:
         columns = terms.columns(asked) if terms is not None and asked else None
         with self._lock:
             reader = self._current_reader()
-            with self._noticing_damage(self._usable().path):
+            with self._noticing_damage(self._path_of_reader()):
                 documents = self._documents = self._documents or Documents(reader)
                 learned = None if columns is None else documents.terms(columns)
                 matcher = Matcher(reader, ranking, learned, WholeIndex(documents.holders))
@@ -166,7 +166,7 @@ class FullText:
         """Return the words of the index that begin with ``prefix`` (folded), the most frequent first."""
         with self._lock:
             reader = self._current_reader()
-            with self._noticing_damage(self._usable().path):
+            with self._noticing_damage(self._path_of_reader()):
                 matcher = Matcher(reader)
                 some = {form for form in islice(matcher.forms_starting(prefix), _MOST_COMPLETIONS) if form.isalpha()}
                 counted = {form: matcher.form_count(form) for form in some}
@@ -180,7 +180,7 @@ class FullText:
         parsed = parse_query(query)
         with self._lock:
             reader = self._current_reader()
-            with self._noticing_damage(self._usable().path):
+            with self._noticing_damage(self._path_of_reader()):
                 return corrections(Matcher(reader), parsed)
 
     def count(self) -> int:
@@ -192,7 +192,7 @@ class FullText:
         """Return the photos in the index. Raises FullTextError when it needs to be rebuilt."""
         with self._lock:
             reader = self._current_reader()
-            with self._noticing_damage(self._usable().path):
+            with self._noticing_damage(self._path_of_reader()):
                 return set(reader.photo_ids().tolist()) - {0}
 
     @property
@@ -285,6 +285,10 @@ class FullText:
         if self._fault and self._fault[0] == current.path:
             raise FullTextError(self._fault[1])
         return current
+
+    def _path_of_reader(self) -> Path:
+        assert self._reading is not None  # to be called behind _current_reader, with the lock
+        return self._reading[0]
 
     def _current_reader(self) -> IndexReader:
         """Return a reader that sees the last commit."""

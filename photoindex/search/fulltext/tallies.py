@@ -28,7 +28,7 @@ class Tallies:
         self.counts: NDArray[np.int64] = counts.astype(np.int64)
         self.totals: NDArray[np.int64] = self.counts.sum(axis=1)  # how many places an entry has
         self._before = np.cumsum(self.counts, axis=1) - self.counts
-        self._used: list[bool] = self.counts.any(axis=0).tolist()
+        self._used: NDArray[np.bool_] = np.asarray(self.counts.any(axis=0))
         self._worths: NDArray[np.float32] | None = None
         self._weighed: dict[tuple[float, ...], NDArray[np.float32]] = {}
         self._all_weigh: dict[tuple[float, ...], bool] = {}
@@ -42,7 +42,7 @@ class Tallies:
 
     def has(self, slot: int) -> bool:
         """Return whether any word stands in the field of ``slot``."""
-        return self._used[slot]
+        return bool(self._used[slot])
 
     def all_weigh(self, weights: Sequence[float]) -> bool:
         """Return whether with these weights every entry of a stem has an x above 0."""

@@ -92,6 +92,10 @@ class Account:
         if not self.closed:
             self._noted.append(evidence)
 
+    def clear(self) -> None:
+        """Drop all that was recorded."""
+        self.grounds, self._noted = [], []
+
     def close(self, scores: Values) -> None:
         """Close the account of a clause that gave these scores, by document."""
         if self._noted:

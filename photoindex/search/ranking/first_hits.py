@@ -39,6 +39,8 @@ _FEW: Final = 3_000  # photos that are scored at once
 _MOST: Final = 50_000  # photos that are scored alone; of more, all are
 _CARE: Final = 1e-4  # share of a bound by which sums in another order may differ, and more
 _BLOCK: Final = 256  # documents
+_TINY: Final = float(np.finfo(np.float32).tiny)
+_NONE: Final = np.zeros(0, np.intp)
 
 
 class FirstHits(NamedTuple):
@@ -58,7 +60,9 @@ def first_hits(matcher: Matcher, root: Node, limit: int) -> FirstHits | None:
         return None
     if not 0 < limit <= MOST_HITS or matcher.size < FEWEST or matcher.ranking.coordination > 1:
         return None
-    return _Search(matcher, root, limit).found()
+    found = _Search(matcher, root, limit).found()
+    matcher.forget_grounds()  # what it noted on the way
+    return found
 
 
 class _Search:
@@ -70,9 +74,20 @@ class _Search:
     def found(self) -> FirstHits | None:
         allowed, rest = self._others()
         words = [_WordBound(self._matcher, node, self._unit) for node in self._run.wanted if isinstance(node, Word)]
-        named = self._always(allowed)
-        if named.size > _FEW:
-            return None
+        files = np.concatenate([_NONE, *map(self._matcher.named, self._run.files)])
+        if files.size and not_hidden(self._matcher, self._run) is not None:
+            return None  # what they add is told by the best photo, which may be a hidden one
+        named = np.unique(np.concatenate([files, self._matcher.told(self._run)]))
+        if allowed is not None:
+            named = named[allowed[named]]
+            if np.count_nonzero(allowed) <= _FEW:
+                return self._exactly(allowed.nonzero()[0], named)
+        bounds, common = self._bounds(words, allowed)
+        rest += sum(word.most for word in common)
+        return None if named.size > _FEW else self._within(bounds, rest, common, named)
+
+    def _bounds(self, words: Sequence[_WordBound], allowed: Mask | None) -> tuple[Scores, list[_WordBound]]:
+        """Return the most that documents can have, by what of them is known, and the words that were left out."""
         bounds = self._matcher.sums_of_terms(self._run, allowed)
         common, room = [], self._matcher.size // 2
         for word in sorted(words, key=lambda word: word.entries):
@@ -80,14 +95,18 @@ class _Search:
                 word.add_to(bounds)
             else:
                 common.append(word)
-                rest += word.most
         if allowed is not None:
             np.copyto(bounds, np.float32(-1), where=~allowed)
-        sample = self._exactly(_highest(bounds, max(_SAMPLE, 2 * self._limit)), named)
+        return bounds, common
+
+    def _within(self, bounds: Scores, rest: float, common: Sequence[_WordBound], named: Ids) -> FirstHits | None:
+        """Return the answer from documents with these bounds, and what the words ``common`` and the rest give."""
+        peaks = _Peaks(bounds)
+        sample = self._exactly(peaks.highest(max(_SAMPLE, 2 * self._limit)), named)
         least = self._least(sample, named)
-        if least - rest <= 0:
+        if rest and least <= rest:
             return None
-        left = (bounds >= np.float32(least - rest)).nonzero()[0]
+        left = peaks.from_on(max(least - rest, _TINY))
         if left.size <= len(sample.documents) and np.isin(left, sample.documents, assume_unique=True).all():
             return sample
         left = self._without_common(left, bounds[left] + np.float32(rest), common, named, least)
@@ -112,13 +131,6 @@ class _Search:
         matcher.exclude(run.excluded, allowed)
         return allowed, most
 
-    def _always(self, allowed: Mask | None) -> Ids:
-        """Return documents that may have more than their bounds: those of files that were named, and those for which
-        people used a term."""
-        found = np.concatenate([self._matcher.told(self._run), *map(self._matcher.named, self._run.files)])
-        found = np.unique(found)
-        return found if allowed is None else found[allowed[found]]
-
     def _without_common(self, left: Ids, bounds: Scores, common: Sequence[_WordBound], named: Ids, least: float) -> Ids:
         """Return those of the documents ``left`` whose score may reach ``least`` by what they hold of common words,
         which ``bounds`` take for granted."""
@@ -128,7 +140,9 @@ class _Search:
             bounds -= np.where(word.mask()[left], np.float32(0), np.float32(word.most))
             left, bounds = _reaching(least, left, bounds)
         if left.size > _FEW:
-            least = max(least, self._least(self._exactly(left[_highest(bounds, _SAMPLE + self._limit)], named), named))
+            least = max(
+                least, self._least(self._exactly(left[_Peaks(bounds).highest(_SAMPLE + self._limit)], named), named)
+            )
             left, _ = _reaching(least, left, bounds)
         return left
 
@@ -180,7 +194,7 @@ class _WordBound:
             factor = np.float32(self.most if worth == 1 else self._factor_of_all)
             for first, size, rows, codes, tallies in column:
                 x = tallies.weighed(self._asked.weights) * np.float32(worth)
-                given = factor * x / (self._saturation + np.maximum(x, np.finfo(np.float32).tiny))
+                given = factor * x / (self._saturation + np.maximum(x, np.float32(_TINY)))
                 np.add.at(bounds[first : first + size], rows.astype(np.intp), given.take(codes))
         for _, found in self._asked.split:
             for ids in found.values():
@@ -192,16 +206,31 @@ def _reaching(least: float, documents: Ids, bounds: Scores) -> tuple[Ids, Scores
     return documents[kept], bounds[kept]
 
 
-def _highest(bounds: Scores, count: int) -> Ids:
-    """Return the places, ascending, of about so many of the highest bounds above 0, or of all of those."""
-    blocks = len(bounds) // _BLOCK
-    if blocks > count:
-        best = bounds[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
-        least = max(float(np.partition(best, blocks - count)[blocks - count]), float(np.finfo(np.float32).tiny))
-        places = (bounds >= np.float32(least)).nonzero()[0]
-    else:
-        places = (bounds > 0).nonzero()[0]
-    if places.size > count:
-        highest = np.argpartition(bounds[places], places.size - count)[places.size - count :]
-        places = np.sort(places[highest])
-    return places
+class _Peaks:
+    """Bounds of documents, with the highest of each block: the blocks without high ones are not looked at."""
+
+    def __init__(self, bounds: Scores) -> None:
+        whole = len(bounds) // _BLOCK * _BLOCK
+        self._bounds = bounds
+        self._blocks, self._tail = bounds[:whole].reshape(-1, _BLOCK), bounds[whole:]
+        self._best = self._blocks.max(axis=1) if whole else bounds[:0]
+
+    def from_on(self, least: float) -> Ids:
+        """Return the places, ascending, of the bounds that are at least this."""
+        limit = np.float32(least)
+        blocks = (self._best >= limit).nonzero()[0]
+        rows, columns = (self._blocks[blocks] >= limit).nonzero()
+        tail = (self._tail >= limit).nonzero()[0] + self._blocks.size
+        return np.concatenate([blocks[rows] * _BLOCK + columns, tail])
+
+    def highest(self, count: int) -> Ids:
+        """Return the places, ascending, of so many of the highest bounds above 0, or of all of those."""
+        least = _TINY
+        if len(self._best) > count:  # the best of so many blocks are as many
+            least = max(least, float(np.partition(self._best, -count)[-count]))
+        places = self.from_on(least)
+        if places.size <= count:
+            return places
+        highest = np.argpartition(self._bounds[places], -count)[-count:]
+        chosen: Ids = np.sort(places[highest])
+        return chosen

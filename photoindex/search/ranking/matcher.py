@@ -132,6 +132,10 @@ class Matcher:
         """What speaks for the photos, by clause."""
         return self._account.grounds
 
+    def forget_grounds(self) -> None:
+        """Drop all that was noted of what speaks for photos."""
+        self._account.clear()
+
     def find(self, node: Node) -> Answer:
         """Return the documents that satisfy ``node``.
 

@@ -199,15 +199,16 @@ def idf(alive: int, holders: int) -> float:
 
 
 def better(scores: Sequence[Scored], others: Sequence[Scored]) -> list[Scored]:
-    """Return the better of two scores of each document; ``scores`` has all documents."""
-    own = {part.first: part for part in others}
+    """Return the better of two scores of each document; ``scores`` has all documents, by segment or as one part."""
     result = []
     for part in scores:
-        if part.first in own:
-            other = own[part.first]
+        here = [other for other in others if part.first <= other.first < part.first + part.size]
+        if here:
             best = np.zeros(part.size, np.float32)
             best[part.rows] = part.scores
-            best[other.rows] = np.maximum(best[other.rows], other.scores)
+            for other in here:
+                rows = other.rows + (other.first - part.first)
+                best[rows] = np.maximum(best[rows], other.scores)
             part = part._replace(scores=best[part.rows])
         result.append(part)
     return result

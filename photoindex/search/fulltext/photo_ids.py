@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from photoindex.search.ranking.chosen import Chosen
+from photoindex.search.ranking.chosen import Chosen, stretches
 from photoindex.search.recent import Recent
 from photoindex.search.terms.matrix import Columns
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.fulltext.reader import IndexReader
-    from photoindex.search.terms.matrix import PhotoIds, Spans
+    from photoindex.search.ranking.chosen import Spans
+    from photoindex.search.terms.matrix import PhotoIds
 
-_STRETCH: Final = 4096  # rows
 _WORDS: Final = 4096
 
 
@@ -50,11 +50,12 @@ class Terms(NamedTuple):
 
     def spans(self, documents: NDArray[np.bool_]) -> Spans:
         """Return stretches of rows that have all of these documents."""
+        if self.shift is not None:
+            return [(start + self.shift, end + self.shift) for start, end in stretches(documents)]
         rows = self.row_of_document[documents.nonzero()[0]]
-        touched = np.zeros(-(-len(self.document_of_row) // _STRETCH) + 2, np.int8)
-        touched[rows[rows >= 0] // _STRETCH + 1] = 1
-        changes = (np.diff(touched).nonzero()[0] * _STRETCH).tolist()
-        return list(zip(changes[::2], changes[1::2], strict=True))
+        asked = np.zeros(len(self.document_of_row), np.bool_)
+        asked[rows[rows >= 0]] = True
+        return stretches(asked)
 
 
 class Documents:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     Ids = NDArray[np.intp]
+    Spans = Sequence[tuple[int, int]]  # the first number of each and the one behind its last
     # The first number of a segment, its size, rows of it, ascending, and a value for each of these.
     Listed = tuple[int, int, NDArray[Any], NDArray[Any]]
+
+_STRETCH: Final = 4096  # places
 
 
 class Chosen:
@@ -61,3 +65,21 @@ class Chosen:
 
 
 _NONE = np.zeros(0, np.intp)
+
+
+def stretches(mask: NDArray[np.bool_]) -> Spans:
+    """Return stretches of whole blocks of places, with all places that are true in them."""
+    whole = len(mask) // _STRETCH * _STRETCH
+    touched = np.zeros(len(mask) // _STRETCH + 3, np.int8)  # one more before and behind
+    touched[1 : 1 + whole // _STRETCH] = mask[:whole].reshape(-1, _STRETCH).any(axis=1)
+    touched[1 + whole // _STRETCH] = mask[whole:].any()
+    changes = (np.diff(touched).nonzero()[0] * _STRETCH).tolist()
+    return list(zip(changes[::2], changes[1::2], strict=True))
+
+
+def cuts(rows: NDArray[Any], first: int, size: int, spans: Spans) -> Iterator[slice]:
+    """Yield where the rows of a segment, ascending, lie within ``spans`` of all numbers."""
+    for start, end in spans:
+        if start < first + size and end > first:
+            # By halving: NumPy would convert all rows for so large a number.
+            yield slice(bisect_left(rows, start - first), bisect_left(rows, end - first))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from photoindex.search.query.syntax import Condition, Node, Ranked, Word
+from photoindex.search.ranking.chosen import cuts, stretches
 from photoindex.search.ranking.visible import find_visible, not_hidden
 from photoindex.search.ranking.word_scores import AskedWord, idf
 from photoindex.search.terms.matrix import runs_of
@@ -27,6 +28,7 @@ from photoindex.search.terms.matrix import runs_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from photoindex.search.ranking.chosen import Spans
     from photoindex.search.ranking.explain import Ids, Scores
     from photoindex.search.ranking.matcher import Answer, Matcher
 
@@ -90,9 +92,10 @@ class _Search:
         """Return the most that documents can have, by what of them is known, and the words that were left out."""
         bounds = self._matcher.sums_of_terms(self._run, allowed)
         common, room = [], self._matcher.size // 2
+        spans = [(0, self._matcher.size)] if allowed is None else stretches(allowed)
         for word in sorted(words, key=lambda word: word.entries):
             if (room := room - word.entries) >= 0:
-                word.add_to(bounds)
+                word.add_to(bounds, spans)
             else:
                 common.append(word)
         if allowed is not None:
@@ -188,14 +191,16 @@ class _WordBound:
             self._mask = self._asked.mask(self._size)
         return self._mask
 
-    def add_to(self, bounds: Scores) -> None:
-        """Add the most that it can give each document that holds it, as though its stems did not saturate together."""
+    def add_to(self, bounds: Scores, spans: Spans) -> None:
+        """Add the most that it can give each document within ``spans`` that holds it, as though its stems did not
+        saturate together."""
         for _, worth, column in self._asked.columns:
             factor = np.float32(self.most if worth == 1 else self._factor_of_all)
             for first, size, rows, codes, tallies in column:
                 x = tallies.weighed(self._asked.weights) * np.float32(worth)
                 given = factor * x / (self._saturation + np.maximum(x, np.float32(_TINY)))
-                np.add.at(bounds[first : first + size], rows.astype(np.intp), given.take(codes))
+                for cut in cuts(rows, first, size, spans):
+                    np.add.at(bounds[first : first + size], rows[cut].astype(np.intp), given.take(codes[cut]))
         for _, found in self._asked.split:
             for ids in found.values():
                 bounds[ids] += np.float32(self._factor_of_all)

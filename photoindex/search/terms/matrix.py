@@ -22,6 +22,7 @@ import numpy as np
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, Ranked, Word
+from photoindex.search.ranking.chosen import cuts
 from photoindex.search.ranking.explain import locate, place_in
 from photoindex.search.recent import Recent
 from photoindex.search.terms.blocks import MOST_ROWS, Block, blocks_of, numbers_of_terms
@@ -29,11 +30,10 @@ from photoindex.search.terms.blocks import MOST_ROWS, Block, blocks_of, numbers_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from photoindex.search.ranking.chosen import Chosen
+    from photoindex.search.ranking.chosen import Chosen, Spans
     from photoindex.types import TermVocabulary, VectorBatch
 
     Entries = tuple[int, NDArray[np.uint16], NDArray[np.uint8]]
-    Spans = Sequence[tuple[int, int]]  # of rows: the first of each and the one behind its last
     PhotoIds = NDArray[np.int64]
     Rows = NDArray[np.intp]
     Impacts = NDArray[np.float32]
@@ -98,10 +98,8 @@ class Part:
 
     def _within(self, spans: Spans) -> Iterator[Entries]:
         for first, rows, levels in self.blocks:
-            for start, end in spans:
-                if start < first + MOST_ROWS and end > first and rows.size:
-                    low, high = rows.searchsorted((max(start - first, 0), end - first)).tolist()
-                    yield first, rows[low:high], levels[low:high]
+            for cut in cuts(rows, first, MOST_ROWS, spans):
+                yield first, rows[cut], levels[cut]
 
     def of(self, chosen: Chosen, order: Rows) -> Part:
         """Return the impacts of some rows alone, at most 65,536: the row ``chosen.numbers[n]`` becomes ``order[n]``."""

@@ -199,7 +199,7 @@ def test_of_equal_photos_those_that_were_indexed_first_come_first(tmp_path: Path
 
 
 def test_terms_are_added_up_where_the_other_clauses_allow_photos_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photoindex.search.fulltext.photo_ids._STRETCH", 64)
+    monkeypatch.setattr("photoindex.search.ranking.chosen._STRETCH", 64)
     view = Invented(6, zipf=True, equal=0).terms()
     rows = len(view.photo_ids)
     document_of_row = np.random.default_rng(1).permutation(rows)

@@ -8,8 +8,8 @@ vocabulary; queries are drawn from the same words, so that common ones, which co
 are written and asked the way photoindex does it, each in a process of its own, whose memory is the peak reported. Times
 are of the processor, so that other work on the machine does not count. "3 words, all" has every photo that is found, in
 order and counted, as a page of the gallery needs them; the other rows the first 20. Prints one table a COUNT, with
-what it was measured on; --plot draws how the medians grow (it needs matplotlib). Where tantivy is installed, the same words are
-asked of an index of its own.
+what it was measured on; --plot draws how the medians grow (it needs matplotlib). Where tantivy is installed, the same
+words are asked of an index of its own.
 """
 
 from __future__ import annotations

@@ -150,6 +150,13 @@ def test_only_the_metrics_know_the_client_of_prometheus() -> None:
     assert who_imports({"prometheus_client"}, top_level_only=True) == set()
 
 
+def test_only_one_module_knows_fsspec() -> None:
+    assert who_imports({"fsspec", "s3fs"}) == {"system/url_storage.py"}
+    assert who_imports({"fsspec", "s3fs"}, top_level_only=True) == set()
+    loads = {module for module in modules() if "photoindex.system.url_storage" in {name for name, _ in imports(module)}}
+    assert loads == {"system/storage.py"}
+
+
 def test_nothing_imports_pickle() -> None:
     assert who_imports({"pickle", "cPickle", "dill", "shelve", "marshal"}) == set()
 

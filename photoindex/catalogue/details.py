@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from photoindex.catalogue import files, photos, raw_pairs, term_vectors
 from photoindex.errors import FolderError
 from photoindex.media.formats import FILM_SUFFIXES, suffix_of
 from photoindex.system.paths import absolute
+from photoindex.system.storage import storage_of
 from photoindex.system.terminal import shell_quoted
 from photoindex.types import Companion, Photo
 
@@ -62,8 +62,7 @@ def films_beside(path: Path) -> list[Path]:
     """Return the films in a photo's folder with its stem, without regard to case: the moving part of a live photo."""
     stem = path.stem.casefold()
     try:
-        with os.scandir(path.parent) as entries:
-            names = [entry.name for entry in entries]
+        names = storage_of(path).names(path.parent)
     except OSError:
         return []
     beside = [path.with_name(name) for name in names]

@@ -26,8 +26,9 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.many_rows import SET
 from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, tag_key
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
+from photoindex.system import storage
 from photoindex.system.clock import utc_now
-from photoindex.system.paths import absolute
+from photoindex.system.paths import absolute, shown
 from photoindex.system.terminal import shell_quoted
 from photoindex.types import Correction
 
@@ -185,11 +186,12 @@ class Editor:
             for place in map(absolute, map(Path, paths)):
                 row = files.photo_at(connection, place)
                 if row is None or row[1] is None:
-                    what = "is a folder: name photos, or use --where" if place.is_dir() else "is not in the library"
+                    is_folder = storage.is_folder(place) and storage.is_there(place)
+                    what = "is a folder: name photos, or use --where" if is_folder else "is not in the library"
                     if row is not None:
                         what = "has not been captioned yet"
-                    advice = "" if place.is_dir() else f": run photoindex index {shell_quoted(place.parent)} first"
-                    raise FolderError(f"{place} {what}{advice}")
+                    advice = "" if is_folder else f": run photoindex index {shell_quoted(place.parent)} first"
+                    raise FolderError(f"{shown(place)} {what}{advice}")
                 found[row[1]] = None
         return list(found)
 

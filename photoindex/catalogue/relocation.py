@@ -5,7 +5,6 @@ Every function takes an open transaction and is one step of it. Paths are absolu
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from photoindex.catalogue.schema import caption, catalogue, correction, file, ph
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, root_of
+from photoindex.system.storage import stat
 from photoindex.types import ForgetPlan
 
 
@@ -206,6 +206,6 @@ def _count_by_people(connection: Connection, photo_ids: Sequence[int]) -> int:
 
 def _device(folder: Path) -> int | None:
     try:
-        return device_of(os.stat(folder))
+        return device_of(stat(folder))
     except OSError:
         return None

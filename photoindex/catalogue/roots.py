@@ -17,6 +17,7 @@ from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.schema import root
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import root_of
+from photoindex.system.storage import stat
 
 __all__ = [
     "Root",
@@ -55,7 +56,7 @@ def ensure_root(connection: Connection, path: Path) -> Root:
     if known is not None:
         return known
     check_new_root(mounts_of(connection), path)
-    device = path.stat().st_dev
+    device = stat(path).st_dev
     added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
     assert added.inserted_primary_key is not None
     return Root(added.inserted_primary_key[0], path, device, None, None)

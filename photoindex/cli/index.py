@@ -19,6 +19,7 @@ from photoindex.cli.context import (
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.config import WATCH_MODES
 from photoindex.library.json_forms import index_json
+from photoindex.system.paths import shown
 from photoindex.system.units import counted, human_seconds
 from photoindex.types import IndexReport, Tally
 
@@ -36,7 +37,7 @@ FAILURES_SHOWN = 10
 def index(
     context: Context, /, paths: tuple[Path, ...], accept_missing: bool, queue_only: bool, as_json: bool, **flags: Any
 ) -> None:
-    """Caption the photos in folders (or single photos), once.
+    """Caption the photos in folders (or single photos), once. A PATH may be a URL such as s3://bucket/prefix.
 
     Only new and changed photos are captioned; a photo that was moved, renamed or copied is recognised by its content.
     Photos that are gone leave the search. When more than half of a folder's photos (and at least 50) vanish at once,
@@ -68,11 +69,11 @@ def index(
               help="Read a file when it has not changed for this long. [default: 2]")  # fmt: skip
 @click.option("--watch-mode", type=click.Choice(WATCH_MODES),
               help="Notice changes by the system's events or by scanning again and again. [default: auto: by events, "
-                   "except on network and FUSE file systems]")  # fmt: skip
+                   "except on network and FUSE file systems and behind URLs]")  # fmt: skip
 @captioning_options
 @click.pass_obj
 def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
-    """Caption the photos in folders, then keep up with them until stopped.
+    """Caption the photos in folders, then keep up with them until stopped. A PATH may be a URL such as s3://bucket/prefix.
 
     New photos are captioned as they come, renamed and moved ones are followed, removed ones leave the search. Stop it
     with Ctrl-C or SIGTERM; when it starts again, it compares the folders with what it knew.
@@ -85,7 +86,7 @@ def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
 
         def ready(report: IndexReport) -> None:
             _summarise(context, report)
-            context.say(f"watching {', '.join(map(str, paths))}; Ctrl-C stops")
+            context.say(f"watching {', '.join(map(shown, paths))}; Ctrl-C stops")
 
         def worked(tally: Tally) -> None:
             parts = [

@@ -13,6 +13,7 @@ from photoindex.cli.terminal import print_bytes, print_line, print_marked, print
 from photoindex.errors import ConfigError
 from photoindex.library.json_forms import hit_json
 from photoindex.system.terminal import visible
+from photoindex.system.url_paths import url_text
 from photoindex.types.hit import NOT_THERE
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def flat_dict(hit: Hit) -> dict[str, Any]:
     row, facts = hit_json(hit), hit.facts
     gps = row["gps"] or {}
     row.update(
-        path=str(hit.path),
+        path=url_text(hit.path),
         keywords="; ".join(hit.keywords),
         people="; ".join(hit.people),
         place=None if facts is None or facts.place is None else str(facts.place),

@@ -14,6 +14,7 @@ from photoindex.cli.context import Context, write_json
 from photoindex.cli.terminal import print_path, stderr_is_terminal, stdout_is_terminal
 from photoindex.library.json_forms import hit_json
 from photoindex.system.units import counted
+from photoindex.system.url_paths import is_url, url_text
 from photoindex.types.hit import SortKey
 
 if TYPE_CHECKING:
@@ -174,14 +175,14 @@ def _open(context: Context, page: Path | None, hits: list[Hit]) -> None:
     path = page if page is not None else next((hit.path for hit in hits if hit.present), None)
     if path is None:
         context.say(f"cannot open {hits[0].path}: it is not there now")
-    elif not launch(path.absolute()):
+    elif not launch(path if is_url(path) else path.absolute()):
         context.say(f"cannot open {path}: no program is set for it")
 
 
 def launch(path: Path) -> bool:
     """Open a file in the program that the desktop has for it; return whether there is one."""
     try:
-        return click.launch(str(path)) == 0
+        return click.launch(url_text(path)) == 0
     except OSError:  # no xdg-open, or none that can be started
         return False
 

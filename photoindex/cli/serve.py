@@ -15,6 +15,7 @@ from photoindex.cli.terminal import print_line
 from photoindex.errors import ConfigError, PhotoindexError
 from photoindex.system import memory
 from photoindex.system.lazy_imports import importing
+from photoindex.system.paths import shown
 
 if TYPE_CHECKING:
     from photoindex.library.gallery import Gallery
@@ -112,7 +113,7 @@ def _start_watch(
             with context.open_or_create() as library:
                 library.watch(
                     *paths, stop=stop, notice=context.say,
-                    ready=lambda report: context.say(f"watching {', '.join(map(str, paths))}: {report.seen} photos"),
+                    ready=lambda report: context.say(f"watching {', '.join(map(shown, paths))}: {report.seen} photos"),
                     worked=lambda _: gallery.changes.notify(),
                 )  # fmt: skip
         except PhotoindexError as error:

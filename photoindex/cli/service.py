@@ -17,6 +17,7 @@ from photoindex.cli.terminal import print_line
 from photoindex.errors import FolderError, LibraryNotFound, ServiceError
 from photoindex.system.paths import absolute
 from photoindex.system.service import ServicePlan, plan, watch_command
+from photoindex.system.storage import is_folder
 from photoindex.system.terminal import shell_word
 
 EXIT_NOT_RUNNING = 1
@@ -47,7 +48,7 @@ def install(context: Context, /, folders: tuple[Path, ...], serve: bool, port: i
     """Watch these folders, or all folders of the library, from now on and whenever you log in."""
     chosen = [absolute(folder) for folder in folders]
     for folder in chosen:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise FolderError(f"cannot watch {folder}: " + ("not a folder" if folder.exists() else "no such folder"))
     if not chosen:
         with suppress(LibraryNotFound), context.open() as library:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import click
 
 from photoindex.system.terminal import visible
+from photoindex.system.url_paths import url_text
 
 # What stands for a character that the output's encoding lacks.
 _SUBSTITUTES: Final = {
@@ -91,7 +92,8 @@ def print_bytes(data: bytes) -> None:
 
 def print_path(path: Path, end: str = "\n") -> None:
     """Write a path to stdout: to a program as the bytes that the file system has, to a terminal so that it is safe."""
-    _print((visible(str(path)) + end) if stdout_is_terminal() else os.fsencode(path) + end.encode())
+    text = url_text(path)
+    _print((visible(text) + end) if stdout_is_terminal() else os.fsencode(text) + end.encode())
 
 
 def print_error(line: str) -> None:

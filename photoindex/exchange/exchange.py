@@ -24,6 +24,8 @@ from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarF
 from photoindex.exchange.xmp_document import CaptionAuthor, level
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, check_exists, is_in_any
+from photoindex.system.units import counted
+from photoindex.system.url_paths import is_url
 from photoindex.types import Caption, Photo, Progress, SidecarStyle
 from photoindex.types.hit import MACHINES
 
@@ -149,12 +151,15 @@ class Exchange:
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.
         """
-        report, now = SidecarReport(), self._now()
+        report, now, behind_urls = SidecarReport(), self._now(), 0
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))
             indexed = export.indexed_files(connection, photo_ids)
         for done, (photo, content) in enumerate(self._contents(photo_ids, machine), 1):
             for path in photo.paths if not content.is_empty else ():
+                if is_url(path):
+                    behind_urls += 1
+                    continue
                 try:
                     if path not in indexed or not export.is_there(path, indexed[path]):
                         report.missing += 1
@@ -175,6 +180,10 @@ class Exchange:
                 if change.changes or change.kept is not None:
                     on_change(change)
             progress(Progress("writing sidecars", done, len(photo_ids)))
+        if behind_urls:
+            report.failed += behind_urls
+            what = counted(behind_urls, "photo is", "photos are")
+            problem(f"{what} behind URLs, where nothing is written: use export --jsonl for them")
         return report
 
     def _contents(self, photo_ids: Sequence[int], machine: bool) -> Iterator[tuple[Photo, SidecarContent]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +33,10 @@ from photoindex.exchange.records import (
     TextRecord,
     VectorRecord,
 )
+from photoindex.system.paths import shown
 from photoindex.system.presence import is_present
-from photoindex.system.regular_files import open_regular
+from photoindex.system.storage import open_file, stat
+from photoindex.system.url_paths import url_text
 from photoindex.types import TextLine
 
 # Columns of the table ``photo`` that a record has a field for, or that have a meaning in one catalogue only.
@@ -78,11 +79,11 @@ def holds(path: Path, indexed: IndexedFile) -> bool:
 
     Raises :class:`OSError` for a path that cannot be read.
     """
-    status = os.stat(path)
+    status = stat(path)
     if (status.st_size, status.st_mtime_ns) == (indexed.size, indexed.mtime_ns):
         return True
     digest = hashlib.sha256()
-    with open_regular(path) as opened:
+    with open_file(path) as opened:
         while block := opened.read(1 << 20):
             digest.update(block)
     return digest.hexdigest() == indexed.content_hash
@@ -96,13 +97,13 @@ def is_there(path: Path, indexed: IndexedFile) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise ExchangeError(f"cannot read {path}: {error.strerror or error}") from error
-    raise ExchangeError(f"{path} has changed since it was indexed: run `photoindex index` first")
+        raise ExchangeError(f"cannot read {shown(path)}: {error.strerror or error}") from error
+    raise ExchangeError(f"{shown(path)} has changed since it was indexed: run `photoindex index` first")
 
 
 def library_record(connection: Connection, photos: int) -> LibraryRecord:
     """Return the roots of a library, and the number of exported photos."""
-    return LibraryRecord(tuple(str(each.path) for each in list_roots(connection)), photos)
+    return LibraryRecord(tuple(url_text(each.path) for each in list_roots(connection)), photos)
 
 
 def model_records(connection: Connection) -> Iterator[ModelRecord]:
@@ -168,7 +169,7 @@ def _files(connection: Connection, ids: Sequence[int], now: dt.datetime) -> dict
         missing_since = row.missing_since
         if missing_since is None and not is_present(Path(row.path, row.relative_path)):
             missing_since = now
-        record = FileRecord(row.path, row.relative_path, row.size, row.mtime_ns, missing_since)
+        record = FileRecord(url_text(row.path), row.relative_path, row.size, row.mtime_ns, missing_since)
         found.setdefault(row.photo_id, []).append(record)
     return found
 

@@ -38,6 +38,7 @@ from photoindex.exchange.record_fields import check_text, short
 from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRecord, PhotoRecord
 from photoindex.exchange.text_import import merge_text
 from photoindex.media.metadata.reader_version import READER_VERSION
+from photoindex.system.url_paths import path_text
 from photoindex.types import TermVocabulary
 
 Outcome = Literal["added", "changed", "unchanged"]
@@ -354,7 +355,9 @@ def has_file(connection: Connection, photo_id: int) -> bool:
 def _photo_at_path(connection: Connection, record: PhotoRecord) -> int | None:
     """Return the photo that is now at an absolute path of the record, unless its paths hold several photos."""
     known = (
-        files.photo_at(connection, Path(each.root, each.path)) for each in record.files if each.missing_since is None
+        files.photo_at(connection, Path(path_text(each.root), each.path))
+        for each in record.files
+        if each.missing_since is None
     )
     photo_ids = {row[1] for row in known if row is not None and row[1] is not None}
     return photo_ids.pop() if len(photo_ids) == 1 else None

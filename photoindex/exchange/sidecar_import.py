@@ -20,6 +20,8 @@ from photoindex.exchange.merge import Merger
 from photoindex.exchange.precedence import DatedWords
 from photoindex.exchange.reports import ImportReport, Problem
 from photoindex.exchange.sidecars import SidecarWords
+from photoindex.system.paths import shown
+from photoindex.system.storage import stat
 
 
 def import_sidecars(
@@ -36,12 +38,12 @@ def import_sidecars(
     try:
         if not export.is_there(path, indexed):
             return
-        modified = {each: datetime.fromtimestamp(each.stat().st_mtime, timezone.utc) for each in existing}
+        modified = {each: datetime.fromtimestamp(stat(each).st_mtime, timezone.utc) for each in existing}
         words = sidecars.read_words(existing, modified)
         dated = _dated_words(words, said_of(connection, [photo_id])[photo_id])
     except (ExchangeError, CorrectionError, OSError, OverflowError, ValueError) as error:
         report.bad += 1
-        problem(str(error) if isinstance(error, ExchangeError) else f"{path}: {error}")
+        problem(str(error) if isinstance(error, ExchangeError) else f"{shown(path)}: {error}")
         return
     report.read += 1
     changed = _save_sidecar_words(connection, photo_id, words)

@@ -27,7 +27,9 @@ from photoindex.exchange.xmp_document import MOST_BYTES, CaptionAuthor, Mark, Xm
 from photoindex.media.metadata.cleaning import each_once, one_line
 from photoindex.media.metadata.sidecars import Folder, folded
 from photoindex.system.atomic import replace_file
-from photoindex.system.regular_files import read_regular
+from photoindex.system.paths import shown
+from photoindex.system.storage import read_file, storage_of
+from photoindex.system.url_paths import is_url
 from photoindex.types import SidecarStyle
 
 STYLES: tuple[SidecarStyle, ...] = get_args(SidecarStyle)
@@ -150,7 +152,7 @@ class SidecarFiles:
     def _folder(self, path: Path) -> Folder:
         if path not in self._folders:
             try:
-                names = os.listdir(path)
+                names = storage_of(path).names(path)
             except OSError:
                 names = []
             self._folders[path] = Folder(path, names)
@@ -162,6 +164,8 @@ def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run
 
     Raises :class:`ExchangeError` for a file that is no sidecar or cannot be written; the file is unchanged then.
     """
+    if is_url(path):
+        raise ExchangeError(f"{shown(path)} is behind a URL, where nothing is written: use export --jsonl")
     if Path(os.path.realpath(path)).suffix.lower() != ".xmp":
         raise ExchangeError(f"{path} is a link to a file that is no sidecar: it is not written")
     if path.is_symlink() and not path.exists():
@@ -187,9 +191,9 @@ def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run
 def read_sidecar(path: Path) -> XmpDocument:
     """Read a sidecar. Raises :class:`ExchangeError`, also for a pipe, a device or a folder of this name."""
     try:
-        data = read_regular(path, MOST_BYTES)
+        data = read_file(path, MOST_BYTES)
     except OSError as error:
-        raise ExchangeError(f"cannot read {path}: {error.strerror or error}") from error
+        raise ExchangeError(f"cannot read {shown(path)}: {error.strerror or error}") from error
     return XmpDocument.parse(data, path)
 
 

@@ -17,6 +17,8 @@ from typing import Final
 
 from photoindex.folders.ignore_patterns import Pattern, parse
 from photoindex.system.paths import shown
+from photoindex.system.storage import open_file, storage_of
+from photoindex.system.url_paths import is_url
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +99,12 @@ class IgnoreFiles:
         problem: OSError | None = None
         signature: _Signature
         try:
-            status = os.stat(path)
+            status = storage_of(path).glance(path)
             signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            # Above the prefix that somebody may read there is nothing to see.
+            hidden = is_url(path) and error.errno == errno.EACCES
+            if hidden or error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
                 self._read.pop(path, None)
                 return None
             problem, signature = error, (error.errno or 0,)
@@ -155,5 +159,7 @@ def _lines(path: Path, status: os.stat_result) -> list[str]:
     if status.st_size > MAX_BYTES:
         raise OSError(f"it has more than {MAX_BYTES} bytes")
     # Names of files may be any bytes; the paths they are compared with come decoded like this too.
-    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    with open_file(path) as file:
+        data = file.read(MAX_BYTES + 1)
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     return [line.removesuffix("\r") for line in text.split("\n")]

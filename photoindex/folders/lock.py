@@ -17,6 +17,7 @@ from pathlib import Path
 
 from photoindex.errors import FolderError
 from photoindex.system.json_files import read_json
+from photoindex.system.paths import shown
 
 
 @contextmanager
@@ -34,9 +35,13 @@ def held(folder: Path, where: Path) -> Iterator[None]:
         where.mkdir(exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        raise FolderError(f"{folder} is watched already, by {_who(owner)}: stop that one, or watch another") from None
+        raise FolderError(
+            f"{shown(folder)} is watched already, by {_who(owner)}: stop that one, or watch another"
+        ) from None
     except OSError as error:
-        raise FolderError(f"cannot lock {folder} in {where}: {error.strerror or error}; check its disk") from error
+        raise FolderError(
+            f"cannot lock {shown(folder)} in {where}: {error.strerror or error}; check its disk"
+        ) from error
     try:
         with suppress(OSError):  # a full disk costs the name, not the watch
             owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")

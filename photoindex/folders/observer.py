@@ -31,7 +31,9 @@ from photoindex.folders.polling import PolledTree
 from photoindex.folders.walk import Survey, check_folder, survey
 from photoindex.folders.watchdog_events import respelt, translated
 from photoindex.system.inotify_limits import InotifyLimits
-from photoindex.system.paths import is_at_or_below
+from photoindex.system.paths import is_at_or_below, shown
+from photoindex.system.storage import is_folder
+from photoindex.system.url_paths import is_url
 from photoindex.types import FileEvent
 
 logger = logging.getLogger(__name__)
@@ -122,7 +124,7 @@ class FolderObserver:
         """
         if self._keeper is not None:
             return
-        self._absent = {root for root in self._roots if self._wait_for_roots and not os.path.isdir(root)}
+        self._absent = {root for root in self._roots if self._wait_for_roots and not is_folder(root)}
         for root in self._roots:
             if root not in self._absent:
                 check_folder(root)
@@ -166,7 +168,7 @@ class FolderObserver:
             return "events"
         if root in self._polled:
             return "polling"
-        raise FolderError(f"{root} is not being watched")
+        raise FolderError(f"{shown(root)} is not being watched")
 
     def problems(self) -> list[str]:
         """Return the problems of watching, a line each, oldest first."""
@@ -201,6 +203,8 @@ class FolderObserver:
 
     def _begin(self, root: Path, refusal: str | None) -> None:
         status = check_folder(root)
+        if is_url(root):
+            refusal = "stores behind URLs report no events"
         if refusal is None:
             real = Path(os.path.realpath(root))
             tree = _Watched(root, real, (status.st_dev, status.st_ino), survey(root, self._filter))
@@ -306,7 +310,7 @@ class FolderObserver:
         if text is None:
             self._notices.pop((topic, root), None)
         else:
-            self._notices[topic, root] = f"{root}: {text}"
+            self._notices[topic, root] = f"{shown(root)}: {text}"
 
     # ---- watchdog's thread
 
@@ -348,7 +352,7 @@ class FolderObserver:
 
     def _keep(self) -> None:
         while not self._stopping.wait(self._poll_seconds):
-            for root in [root for root in self._absent if os.path.isdir(root)]:
+            for root in [root for root in self._absent if is_folder(root)]:
                 self._guarded(root, partial(self._begin_late, root))
             for tree in list(self._watched.values()):
                 self._guarded(tree.root, partial(self._check, tree))

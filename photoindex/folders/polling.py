@@ -15,6 +15,7 @@ from photoindex.folders.compare import compare, events
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.walk import check_folder, scan
 from photoindex.media.metadata import sidecars
+from photoindex.system.paths import shown
 from photoindex.types import FileEvent, FileStat, ScannedFile
 
 
@@ -85,5 +86,5 @@ def _sidecar_events(files: list[ScannedFile], before: dict[Path, str]) -> Iterat
 def _tell(unreadable: dict[Path, OSError]) -> str | None:
     for path, error in unreadable.items():
         more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
-        return f"cannot read {path}: {error.strerror or error}{more}"
+        return f"cannot read {shown(path)}: {error.strerror or error}{more}"
     return None

@@ -7,15 +7,19 @@ import logging
 import os
 import stat as stat_bits
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from pathlib import Path
+from typing import Any
 
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreRules
 from photoindex.media.metadata import sidecars
+from photoindex.system import storage
+from photoindex.system.paths import shown
+from photoindex.system.url_paths import is_url
 from photoindex.types import FileStat, ScannedFile
 
 logger = logging.getLogger(__name__)
@@ -24,7 +28,7 @@ OnProblem = Callable[[Path, OSError], None]
 Met = tuple[str, os.stat_result, str]  # a photo's path, the state of what is there, and that of its sidecars
 
 _Identity = tuple[int, int] | str
-_name_of: Callable[[os.DirEntry[str]], str] = attrgetter("name")
+_name_of: Callable[[storage.Entry], str] = attrgetter("name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,12 @@ class Survey:
 class _Listing:
     """The content of one folder, each group sorted by name."""
 
-    files: list[os.DirEntry[str]] = field(default_factory=list)  # photos to the filter; may be links to anything
+    files: list[storage.Entry] = field(default_factory=list)  # photos to the filter; may be links to anything
     folders: list[Path] = field(default_factory=list)
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
     rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
     readable: bool = True
-    names: list[str] = field(default_factory=list)  # of all that lies in it
+    names: Mapping[str, os.stat_result] | list[str] = field(default_factory=list)  # of all in it, or of all its files
 
 
 def file_stat(path: Path) -> FileStat | None:
@@ -57,7 +61,7 @@ def file_stat(path: Path) -> FileStat | None:
     Raises :class:`OSError` when the file system cannot answer (no permission, input/output error).
     """
     try:
-        status = os.stat(path)
+        status = storage.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -74,7 +78,7 @@ def check_folder(root: Path) -> os.stat_result:
     unreachable."""
     status = _check_exists(root)
     if not stat_bits.S_ISDIR(status.st_mode):
-        raise FolderError(f"{root} is not a folder; name the folder it lies in")
+        raise FolderError(f"{shown(root)} is not a folder; name the folder it lies in")
     return status
 
 
@@ -109,11 +113,12 @@ def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
     if stat_bits.S_ISREG(status.st_mode):
         return iter(((os.fspath(root), status, sidecars.state(sidecars.beside(root))),))
     if not stat_bits.S_ISDIR(status.st_mode):
-        raise FolderError(f"{root} is neither a folder nor a regular file")
+        raise FolderError(f"{shown(root)} is neither a folder nor a regular file")
     try:
-        os.scandir(root).close()
+        with storage.storage_of(root).scan(root):
+            pass
     except OSError as error:
-        raise FolderError(f"cannot read the folder {root}: {error.strerror}; check its permissions") from error
+        raise FolderError(f"cannot read the folder {shown(root)}: {error.strerror}; check its permissions") from error
     return _walk(root, photo_filter, on_problem or _log_problem)
 
 
@@ -191,17 +196,19 @@ def _walk_real(
 
 def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
     """Return the content of a folder. ``above`` are the rules in the folder around it, where they are known."""
-    listing = _Listing(rules=photo_filter.rules_in(folder, above))
-    names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
-    entries: list[os.DirEntry[str]] = []
+    listing = _Listing()
+    entries: list[storage.Entry] = []
+    store = storage.storage_of(folder)
     try:
-        with os.scandir(folder) as iterator:
+        with store.scan(folder) as iterator:
             entries.extend(iterator)  # what was read before an error stays
     except OSError as error:
         listing.readable = False
         if not _is_gone(error):
             on_problem(folder, error)
-    listing.names = [entry.name for entry in entries]
+    listing.rules = photo_filter.rules_in(folder, above)
+    names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
+    listing.names = store.names(folder) if is_url(folder) and entries else [entry.name for entry in entries]
     entries.sort(key=_name_of)
     for entry in entries:
         try:
@@ -221,26 +228,28 @@ def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFil
     return listing
 
 
-def _state_on_windows(entry: os.DirEntry[str]) -> os.stat_result:
+def _state_by_path(entry: storage.Entry) -> os.stat_result:
     """Return the state by a call of its own: an entry of Windows' listing may be out of date and has no file number."""
-    return os.stat(entry.path)
+    return entry.stat() if is_url(entry.path) else os.stat(entry.path)
 
 
-_state: Callable[[os.DirEntry[str]], os.stat_result]  # of what it leads to
-_state = _state_on_windows if os.name == "nt" else os.DirEntry.stat
+_state: Callable[[Any], os.stat_result]  # of what it leads to
+_state = _state_by_path if os.name == "nt" else methodcaller("stat")
 
 
 def _check_exists(root: Path) -> os.stat_result:
     try:
-        return os.stat(root)
+        return storage.stat(root)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise FolderError(f"{root} does not exist; check the path, or mount the disk it is on") from error
+        raise FolderError(f"{shown(root)} does not exist; check the path, or mount the disk it is on") from error
     except OSError as error:
-        raise FolderError(f"cannot reach {root}: {error.strerror}") from error
+        raise FolderError(f"cannot reach {shown(root)}: {error.strerror or error}") from error
 
 
 def _containing_folders(root: Path) -> set[_Identity]:
     identities: set[_Identity] = set()
+    if is_url(root):  # keys are no links
+        return identities
     for folder in Path(os.path.realpath(root)).parents:
         try:
             identities.add(_identity(folder))
@@ -251,6 +260,8 @@ def _containing_folders(root: Path) -> set[_Identity]:
 
 def _identity(folder: Path) -> _Identity:
     """Return the identity of a folder, the same by whatever path it is reached."""
+    if is_url(folder):
+        return os.fspath(folder)
     status = os.stat(folder)
     # Some network and FUSE file systems number no inodes; all their folders would look like one.
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
@@ -266,7 +277,7 @@ def _is_dangling(error: OSError) -> bool:
 
 
 def _log_problem(path: Path, error: OSError) -> None:
-    logger.warning("cannot read %s: %s", path, error.strerror or error)
+    logger.warning("cannot read %s: %s", shown(path), error.strerror or error)
 
 
 def _ignore_problem(path: Path, error: OSError) -> None:

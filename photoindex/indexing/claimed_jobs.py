@@ -35,6 +35,7 @@ class ClaimedJobs:
         self._settings = settings
         self._missing = missing
         self._now = now
+        self._reasons: set[str] = set()  # why jobs were put off
         self._groups: dict[str, list[HashedJob]] = {}  # by content
         self._content: dict[Job, str] = {}  # of the jobs in a group
         self._decoding: dict[Path, list[HashedJob]] = {}  # by the path that is decoded for the whole group
@@ -90,6 +91,15 @@ class ClaimedJobs:
             # A file that was renamed meanwhile still has its job, under the new name.
             jobs.release(connection, [job], self._now() + ROOT_AWAY if away else self._now())
         self._remove(job)
+
+    def put_off(self, job: Job, reason: str) -> None:
+        """Release a job until later, as nobody can tell now what its file holds."""
+        with self._database.write() as connection:
+            jobs.release(connection, [job], self._now() + ROOT_AWAY)
+        self._remove(job)
+        if reason not in self._reasons:
+            self._reasons.add(reason)
+            self._missing.notice(f"{reason}; its photos wait")
 
     def postpone(self, postponed: Sequence[Job]) -> None:
         """Release jobs whose files change at present, to be read again when they may have settled."""

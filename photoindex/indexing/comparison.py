@@ -37,7 +37,8 @@ from photoindex.indexing.missing_photos import MissingPhotos
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
 from photoindex.media.metadata import sidecars
 from photoindex.system.file_state import Numbers, device_of
-from photoindex.system.paths import root_of
+from photoindex.system.paths import root_of, shown
+from photoindex.system.storage import is_folder, stat
 from photoindex.types import FileStat, Progress, ScannedFile
 
 RECORD_CHUNK = 1000  # files stored in one transaction
@@ -86,14 +87,16 @@ class Comparer:
 
     def compare(self, place: Path, *, accept_missing: bool = False) -> Counts:
         """Compare a folder or one file. Raises :class:`FolderError` or OSError when it cannot be read."""
-        folder = place if place.is_dir() else place.parent
+        folder = place if is_folder(place) else place.parent
         device = _device(folder)
         with self._database.write() as connection:
             root = ensure_root(connection, folder)
         walked = self._walks.pop(place, None) or walk_tree(self._database, self._filter, place, self._report)
         problems = [path for path, _ in walked.problems]
         for path, error in walked.problems:
-            self._notice(f"cannot read the folder {path}: {error.strerror or error}; its photos are left as they were")
+            self._notice(
+                f"cannot read the folder {shown(path)}: {error.strerror or error}; its photos are left as they were"
+            )
         sifted, left = walked.sifted, _stats(walked.left)  # what differs, and what was not met
         named = self._named_by_user(place, left.keys() - {item.path for item in sifted.others}, problems)
         changes = compare([*sifted.others, *named], left, unreadable=problems)
@@ -103,7 +106,7 @@ class Comparer:
         away = emptied or _device(folder) != device
         removed: list[Path] = []
         if away:
-            self._notice(f"{folder} is not on the disk it was on before: its disk is away; its photos are kept")
+            self._notice(f"{shown(folder)} is not on the disk it was on before: its disk is away; its photos are kept")
         else:
             with self._database.write() as connection:
                 removed = self._missing.after_comparison(
@@ -172,12 +175,12 @@ class Comparer:
         """Compare a folder below a root. One that is gone or cannot be read by now is left as it was."""
         with self._database.read() as connection:
             root = root_of(list_roots(connection), folder)
-        if root is None or not folder.is_dir():
+        if root is None or not is_folder(folder):
             return
         try:
             self.compare(folder)
         except (FolderError, OSError) as error:
-            if folder.is_dir():
+            if is_folder(folder):
                 self._notice(str(error))
 
     def _named_by_user(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
@@ -221,9 +224,9 @@ class Comparer:
 
 def _device(folder: Path) -> int:
     try:
-        return device_of(folder.stat())
+        return device_of(stat(folder))
     except OSError as error:
-        raise FolderError(f"cannot reach the folder {folder}: {error.strerror or error}") from error
+        raise FolderError(f"cannot reach the folder {shown(folder)}: {error.strerror or error}") from error
 
 
 def _stats(known: Mapping[str, Numbers]) -> dict[Path, FileStat]:

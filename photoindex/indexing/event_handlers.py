@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from photoindex.indexing.indexer import Indexer
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.system.paths import root_of
+from photoindex.system.storage import is_folder, is_gone
 from photoindex.types import FileEvent, Tally
 
 Subject = Literal["folder", "rules", "sidecar", "photo"]
@@ -118,7 +118,7 @@ class EventHandlers:
         for path in (event.path, event.destination):
             if path is None:
                 continue
-            if os.path.lexists(path):
+            if not is_gone(path):
                 self._settler.touch(path)
                 continue
             self._settler.forget(path)
@@ -163,7 +163,7 @@ class EventHandlers:
         self._removals.append(event)
 
     def _is_gone(self, path: Path, root: Root | None) -> bool:
-        if root is None or not root.path.is_dir():  # a disk that went away takes no photo with it
+        if root is None or not is_folder(root.path):  # a disk that went away takes no photo with it
             return False
         # One that is there already again has an event that says so.
-        return not os.path.lexists(path) or self._filter.ignores_below(root.path, path)
+        return is_gone(path) or self._filter.ignores_below(root.path, path)

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from photoindex.catalogue.jobs import Job
 from photoindex.folders.walk import file_stat
+from photoindex.system import url_contents
 from photoindex.system.file_state import sha256_of
+from photoindex.system.storage import FileReplaced
+from photoindex.system.url_paths import is_url
 from photoindex.types import FileStat
 
 
@@ -30,6 +33,8 @@ class FileChanging(Exception):
 
 def hash_job(job: Job) -> HashedJob:
     """Hash a job's file. Raises :class:`FileAbsent`, :class:`FileChanging`, or OSError when it cannot be read."""
+    if is_url(job.path):
+        return _hash_object(job)
     try:
         before = file_stat(job.path)
         if before is None:
@@ -41,6 +46,17 @@ def hash_job(job: Job) -> HashedJob:
     if before != after:
         raise FileChanging
     return HashedJob(job, content_hash, before)
+
+
+def _hash_object(job: Job) -> HashedJob:
+    # The store itself refuses to give parts of two states of an object.
+    try:
+        status, content_hash = url_contents.digest(job.path)
+    except FileNotFoundError as error:
+        raise FileAbsent from error
+    except FileReplaced as error:
+        raise FileChanging from error
+    return HashedJob(job, content_hash, FileStat.of(status))
 
 
 def read_stat(path: Path) -> FileStat | None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
@@ -24,6 +23,8 @@ from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.quick_check import QuickCheck
 from photoindex.indexing.relocation import suggest_forget, suggest_move
 from photoindex.system.paths import absolute, check_exists, is_in_any, shown
+from photoindex.system.storage import is_file, is_folder, is_gone
+from photoindex.system.url_paths import is_url
 from photoindex.types import Failure, IndexReport, Progress, Tally
 
 RESTLESS_SECONDS = 60.0  # how long an index that is otherwise done waits for files that keep changing
@@ -102,11 +103,11 @@ class Indexer:
         places = list(dict.fromkeys(absolute(path) for path in paths))
         if watch is None:  # a watch waits for folders that are not there
             for place in places:
-                if not (accept_missing and self._is_known_and_gone(place)):
+                if not ((accept_missing or is_url(place)) and self._is_known_and_gone(place)):
                     check_exists(place)
         attempt = watch or once
         counts = Counts()
-        named = dict.fromkeys(place for place in places if watch is None and not accept_missing and place.is_file())
+        named = dict.fromkeys(place for place in places if watch is None and not accept_missing and is_file(place))
         if named:
             counts += self.comparer.compare_files(named)
         for place in (place for place in places if place not in named):
@@ -169,7 +170,7 @@ class Indexer:
         try:
             return compare()
         except (FolderError, OSError) as error:
-            if place.is_dir() and not isinstance(error, FolderError):
+            if is_folder(place) and not isinstance(error, FolderError):
                 raise
             self.unread.add(place)
             self._notice(f"{error}; it is compared when it is back")
@@ -191,7 +192,7 @@ class Indexer:
     def _is_known_and_gone(self, place: Path) -> bool:
         """Return whether the library has photos of a path that is not there any more."""
         with self._database.read() as connection:
-            return not os.path.lexists(place) and bool(files.known_files(connection, place))
+            return is_gone(place) and bool(files.known_files(connection, place))
 
     def _settles_in(self, attempt: Attempt, caption: bool) -> float | None:
         """Return the seconds until a file that was being written may have settled.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -17,6 +18,10 @@ from photoindex.indexing.claimed_jobs import ClaimedJobs
 from photoindex.indexing.hashing import FileAbsent, FileChanging, HashedJob, hash_job, read_stat
 from photoindex.media.formats import is_raw_name
 from photoindex.system.paths import shown
+from photoindex.system.storage import StoreUnavailable
+from photoindex.system.url_paths import is_url
+
+READ_AT_ONCE = 8  # objects of a store, which answers each after a while and all of them side by side
 
 
 class Intake:
@@ -36,15 +41,16 @@ class Intake:
         companions = self._join_companions(new)
         claimed.remove(companions)
         claimed.tally.recognised += len(companions)
-        for job in (job for job in new if job not in companions):
-            if stop.is_set():
-                break
+        for job, ready in _hashed([job for job in new if job not in companions], stop):
             try:
-                ready = hash_job(job)
+                if isinstance(ready, Exception):
+                    raise ready
             except FileAbsent:
                 claimed.give_up_absent(job)
             except FileChanging:
                 claimed.postpone([job])
+            except StoreUnavailable as error:
+                claimed.put_off(job, str(error.strerror))
             except OSError as error:
                 reason = f"{error.strerror or error}; check its permissions and its disk"
                 claimed.fail(job, UnreadablePhoto(f"cannot read {shown(job.path)}: {reason}"))
@@ -90,3 +96,25 @@ class Intake:
 
     def _was_captioned(self, connection: Connection, photo_id: int, job: Job) -> bool:
         return photos.was_captioned(connection, photo_id, self._model_identity(), job.since)
+
+
+def _hashed(new: Sequence[Job], stop: threading.Event) -> Iterator[tuple[Job, HashedJob | Exception]]:
+    """Hash the files of jobs until stopped, in their order; yield for each what was found, or why it cannot be read."""
+    if not any(is_url(job.path) for job in new):
+        for job in new:
+            if stop.is_set():
+                return
+            yield job, _hash(job)
+        return
+    with ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="reading") as readers:
+        for job, ready in zip(new, readers.map(lambda job: None if stop.is_set() else _hash(job), new), strict=True):
+            if ready is None:
+                return
+            yield job, ready
+
+
+def _hash(job: Job) -> HashedJob | Exception:
+    try:
+        return hash_job(job)
+    except (FileAbsent, FileChanging, OSError) as error:
+        return error

@@ -19,7 +19,6 @@ the library by now. What is known of removed photos is kept as well, so that a m
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,6 +36,7 @@ from photoindex.indexing.removal_history import RemovalHistory
 from photoindex.indexing.unrecorded import UnrecordedFiles
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, is_in_any, printable, root_of
+from photoindex.system.storage import gone_among, stat
 from photoindex.system.terminal import shell_quoted
 from photoindex.types import FileStat, ScannedFile
 
@@ -117,7 +117,8 @@ class MissingPhotos:
                     self._suspend(connection, root, kept, max(len(kept), root.suspended_photos))
             else:
                 # A rule that leaves files out, or a copy that is left, takes nothing away.
-                excused = sum(map(os.path.lexists, set(paths) - gone)) + len(read) - len(lost)
+                spared = set(paths) - gone
+                excused = len(spared) - len(gone_among(spared)) + len(read) - len(lost)
                 photos = [file_id for file_id in read.values() if file_id in lost]
                 kept = self._judge(
                     connection, root, photos, self._now(), held[root.id] - excused, left,
@@ -163,7 +164,7 @@ class MissingPhotos:
         with self._database.read() as connection:
             root = next((each for each in list_roots(connection) if each.path == path), None)
         try:
-            device = device_of(os.stat(path))
+            device = device_of(stat(path))
         except OSError:
             return True
         return root is not None and (root.suspended_photos is not None or root.device not in (None, device))
@@ -232,7 +233,8 @@ class MissingPhotos:
         """Return those of the files that vanished whose content is at no other path on the disk."""
         vanished = set(ids)
         copies = files.other_holders(connection, list(vanished))
-        return {each for each in vanished if not any(os.path.lexists(copy) for copy in copies.get(each, ()))}
+        gone = gone_among(copy for paths in copies.values() for copy in paths)
+        return {each for each in vanished if gone.issuperset(copies.get(each, ()))}
 
     def _is_loss(self, before: int, left: int, vanished: int) -> bool:
         """Return whether to doubt that so many photos were removed of those that were there before."""
@@ -296,11 +298,11 @@ def _vanished(
 ) -> set[Path]:
     """Return the files that are gone: neither left out by a rule nor moved, as far as size and time of writing tell."""
     moved = Counter(arrived)
-    vanished = set()
+    left = set()
     for path in paths:
         state = (known[path].size, known[path].mtime_ns)
         if moved[state] > 0:
             moved[state] -= 1
-        elif not os.path.lexists(path):
-            vanished.add(path)
-    return vanished
+        else:
+            left.add(path)
+    return gone_among(left)

@@ -7,7 +7,6 @@ left for :mod:`photoindex.indexing.indexer`, which need not make them again.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,8 @@ from photoindex.media.text.reader_version import TEXT_READER, is_installed
 from photoindex.search.fulltext.generations import is_complete
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import absolute, root_of
+from photoindex.system.storage import is_there, stat
+from photoindex.system.url_paths import is_url
 from photoindex.types import IndexReport, Progress
 
 
@@ -56,7 +57,9 @@ class QuickCheck:
             root = root_of(roots, place)
             try:
                 # A suspended root, or one on another device than before, needs more than a comparison of its files.
-                if stop.is_set() or root is None or root.suspended or device_of(os.stat(place)) != root.device:
+                if stop.is_set() or root is None or root.suspended or device_of(stat(place)) != root.device:
+                    return None
+                if is_url(place) and not is_there(place):  # an emptied prefix, or one that is none
                     return None
                 walked = walk_tree(self._database, self.photo_filter, place, report)
             except (FolderError, OSError):

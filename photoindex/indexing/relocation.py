@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,10 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.search.terms import index as term_index
 from photoindex.system.paths import absolute, is_at_or_below, printable, shown
+from photoindex.system.storage import is_folder, is_gone, is_there
+from photoindex.system.storage import stat as stat_of
 from photoindex.system.terminal import shell_quoted
+from photoindex.system.url_paths import is_url
 from photoindex.types import ForgetPlan
 
 SAMPLE = 200  # files of a tree that are looked for at its new place
@@ -68,8 +70,8 @@ class Relocator:
         files, or when ``old`` still does.
         """
         source, target = absolute(old), absolute(new)
-        if not target.is_dir():
-            why = "not a folder" if target.exists() else "no such folder"
+        if not (is_folder(target) and is_there(target)):
+            why = "not a folder" if is_there(target) else "no such folder"
             raise FolderError(f"cannot move to {shown(target)}: {why}")
         if is_at_or_below(target, source) or is_at_or_below(source, target):
             raise FolderError(f"cannot move {shown(source)} to {shown(target)}: one lies inside the other")
@@ -128,8 +130,9 @@ def count_there(sample: Sequence[StoredFile], old: Path, new: Path) -> int:
 
 
 def _gone_elsewhere(connection: Connection, place: Path) -> list[Root]:
-    """Return the roots that are not on the disk any more, without those around or inside ``place``."""
-    roots = [root for root in list_roots(connection) if not os.path.lexists(root.path)]
+    """Return the roots that are not on the disk any more, without those around or inside ``place``. Stores behind URLs
+    are not asked: there nothing is ever gone as a folder is."""
+    roots = [root for root in list_roots(connection) if not is_url(root.path) and is_gone(root.path)]
     return [root for root in roots if not is_at_or_below(root.path, place) and not is_at_or_below(place, root.path)]
 
 
@@ -140,7 +143,7 @@ def _spread(known: Sequence[StoredFile]) -> list[StoredFile]:
 
 def _size(path: Path) -> int | None:
     try:
-        status = os.stat(path)
+        status = stat_of(path)
     except OSError:
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None

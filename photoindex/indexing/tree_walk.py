@@ -5,7 +5,6 @@ Asks the catalogue in plain SQL and imports little, as most runs of ``photoindex
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from photoindex.folders.compare import Sifted, sift
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.walk import scanned_file, walk
 from photoindex.system.file_state import Numbers, device_of
+from photoindex.system.storage import stat
 from photoindex.types import Progress
 
 
@@ -45,7 +45,7 @@ def walk_tree(
     database: Database, photo_filter: PhotoFilter, place: Path, report: Callable[[Progress], None] | None = None
 ) -> TreeWalk:
     """Walk a folder or look at a file. Raises :class:`FolderError` or OSError when it cannot be read."""
-    device = device_of(os.stat(place))
+    device = device_of(stat(place))
     with database.ask() as asker:
         known, sidecars = known_states(asker, place), sidecar_states(asker, place)
     was_empty = not known

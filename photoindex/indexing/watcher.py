@@ -28,6 +28,7 @@ from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.retry import Retry
 from photoindex.indexing.watch_status import WatchReporter
 from photoindex.system.paths import absolute, is_at_or_below, is_in_any, root_of, shown
+from photoindex.system.storage import is_folder, is_there
 from photoindex.types import FileEvent, IndexReport, Progress, Tally
 
 EVENTS_KEPT = 100_000  # that may wait while the watch is held up; beyond them all folders are compared instead
@@ -94,9 +95,9 @@ class Watcher:
             self._run(ready, worked)
 
     def _check_places(self) -> None:
-        absent = [place for place in self._places if not place.exists()]
+        absent = [place for place in self._places if not is_there(place)]
         for place in self._places:
-            if place not in absent and not place.is_dir():
+            if place not in absent and not is_folder(place):
                 raise FolderError(f"cannot watch {shown(place)}: not a folder")
         with self._database.read() as connection:
             roots = list_roots(connection)
@@ -118,7 +119,7 @@ class Watcher:
         waker = threading.Thread(target=wake, name="photoindex-stop", daemon=True)
         waker.start()
         try:
-            there = [place for place in self._places if place.is_dir()]
+            there = [place for place in self._places if is_folder(place)]
             report = self._indexer.index(there, self._stop, between=self._between, watch=self._retry.until_done)
             self._retry.until_done(self._note_modes)
             if not self._stop.is_set():
@@ -184,7 +185,7 @@ class Watcher:
                 self._comparer.compare(folder)
                 self._unread.discard(folder)
             except (FolderError, OSError) as error:
-                if folder.is_dir() and folder not in self._unread:
+                if is_folder(folder) and folder not in self._unread:
                     self._notice(f"{error}; it is compared as soon as it can be read")
                 self._unread.add(folder)
         else:

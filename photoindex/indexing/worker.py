@@ -21,6 +21,8 @@ from photoindex.errors import CatalogueOutdated
 from photoindex.indexing.missing_photos import MissingPhotos
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.retry import Retry
+from photoindex.system.storage import is_there
+from photoindex.system.url_paths import is_url
 from photoindex.types import Progress, Tally
 
 LOOK_SECONDS: Final = 1.0  # between two looks for jobs that others queued
@@ -125,6 +127,8 @@ class Worker:
 
 def _is_here(folder: Path) -> bool:
     """Return whether a folder is there and not empty, as a mount point without its disk is."""
+    if is_url(folder):
+        return is_there(folder)
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is not None

@@ -11,7 +11,8 @@ from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.media.decode import Decoder
-from photoindex.system.paths import absolute, check_exists
+from photoindex.system.paths import absolute, check_exists, shown
+from photoindex.system.storage import is_folder
 
 if TYPE_CHECKING:
     from photoindex.types import Prediction
@@ -39,8 +40,8 @@ def checked_files(paths: Sequence[Path | str]) -> list[Path]:
     places = [absolute(Path(path)) for path in paths]
     for place in places:
         check_exists(place)
-        if place.is_dir():
-            raise FolderError(f"{place} is a folder: name photos, or use `photoindex index`")
+        if is_folder(place):
+            raise FolderError(f"{shown(place)} is a folder: name photos, or use `photoindex index`")
     return places
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from photoindex.search.ranking.highlight import marked_caption
 from photoindex.system.terminal import visible
 from photoindex.system.units import counted
+from photoindex.system.url_paths import is_url
 from photoindex.types import Hit
 from photoindex.types.hit import NOT_THERE
 
@@ -78,7 +79,7 @@ def _cell(hit: Hit, picture: bytes | None) -> str:
         shown = f'<img src="data:image/jpeg;base64,{base64.b64encode(picture).decode("ascii")}" alt="{alt}">'
     facts = [fact for fact in (_taken(hit), hit.camera, "" if hit.present else NOT_THERE) if fact]
     more = f"<small>{html.escape(visible(', '.join(facts)))}</small>" if facts else ""
-    if hit.present:
+    if hit.present and not is_url(hit.path):  # browsers open no such URLs
         shown = f'<a href="{html.escape(hit.path.as_uri(), quote=True)}">{shown}</a>'
     return (
         f'<li><figure>{shown}<figcaption dir="auto">{caption}'

@@ -53,7 +53,10 @@ from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
 from photoindex.system.clock import utc_now
 from photoindex.system.inotify_limits import InotifyLimits
+from photoindex.system.paths import shown
+from photoindex.system.storage import StoreUnavailable, storage_of
 from photoindex.system.units import human_seconds, human_size
+from photoindex.system.url_paths import is_url
 from photoindex.system.urls import without_password
 from photoindex.types import Finding
 
@@ -299,10 +302,12 @@ def check_roots(database: Database, settings: Settings, machine: Machine) -> Ite
         counts, notes = files.count_files(connection), watch_notes(connection)
     folders: dict[Path, int] = {}  # watches needed, by real path
     for root in roots:
-        name = f"folder {root.path}"
+        name = f"folder {shown(root.path)}"
         yield from _guarded(
             name, partial(_check_root, name, root, notes[root.id], counts.get(root.id, (0, 0))[0], machine)
         )
+        if is_url(root.path):  # it takes no watches
+            continue
         with suppress(FolderError, OSError):  # what is wrong with it has just been said
             folders[Path(os.path.realpath(root.path))] = survey(root.path, PhotoFilter(settings.hidden_files)).folders
     if folders:
@@ -330,9 +335,12 @@ def check_watches(needed: int, limits: InotifyLimits) -> Finding:
 def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Machine) -> Finding:
     kept = f"its {known:,} photos are kept"
     try:
-        with os.scandir(root.path) as entries:
+        store = storage_of(root.path)
+        with store.scan(root.path) as entries:
             empty = next(entries, None) is None
-        device = os.stat(root.path).st_dev
+        device = store.stat(root.path).st_dev
+    except StoreUnavailable as error:
+        return Finding(name, "problem", f"cannot be read: {error.strerror}; {kept}", "see that this machine reaches it")
     except FileNotFoundError:
         return Finding(name, "problem", f"is not there; {kept}", "mount its disk, or put it back where it was")
     except OSError as error:
@@ -343,7 +351,7 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
         return Finding(name, "problem", message, f"bring them back, or if you removed them, {remedy(root.path)}")
     if empty and known and device != root.device:
         return Finding(name, "problem", f"is empty and on another disk than before; {kept}", "mount its disk")
-    kind = machine.file_system(root.path)
+    kind = None if is_url(root.path) else machine.file_system(root.path)
     how = f"last watched by {root.mode}" if root.mode else "indexed by hand"
     if note.reason:
         how += f" as {note.reason}"

@@ -16,6 +16,7 @@ from photoindex.library.located import located, located_photo
 from photoindex.library.opened import OpenLibrary
 from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, check_exists
+from photoindex.system.storage import is_there
 
 if TYPE_CHECKING:
     from photoindex.catalogue import details, jobs, photos, stats
@@ -403,11 +404,11 @@ class Library(OpenLibrary):
         try:
             photo = self.show(path)
         except FolderError:  # not of this library
-            if not path.exists():
+            if not is_there(absolute(path)):
                 raise
             photo = None
         known = None if photo is None else self._finder.like(photo, limit, query)
-        if known is not None or not path.exists():
+        if known is not None or not is_there(absolute(path)):
             return known
         [(_, answer)] = self.caption(path)
         if isinstance(answer, Exception):

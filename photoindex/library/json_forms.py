@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from photoindex.system.url_paths import url_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,7 +41,7 @@ def plain(value: Any) -> Any:
     A byte of a path that is no text becomes a lone surrogate, which :func:`os.fsencode` turns back.
     """
     if isinstance(value, Path):
-        return str(value)
+        return url_text(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):

@@ -7,7 +7,6 @@ the screen now. A photo that kills or hangs its decoder costs itself alone.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from photoindex.config import Settings
 from photoindex.errors import DecoderUnavailable, PhotoError, UnreadablePhoto
 from photoindex.media.thumbnail_files import LIST_SIDES, ThumbnailFiles
+from photoindex.system.storage import stat
 
 if TYPE_CHECKING:
     from photoindex.media.decode import Decoder
@@ -40,7 +40,7 @@ class Source(NamedTuple):
     def is_unchanged(self) -> bool:
         """Return whether the file is as it was when the catalogue last saw it."""
         try:
-            status = os.stat(self.path)
+            status = stat(self.path)
         except OSError:
             return False
         return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)

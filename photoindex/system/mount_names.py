@@ -9,6 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from photoindex.errors import FolderError
+from photoindex.system.url_paths import path_of
+
 _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 _IS_PLACE: Final = re.compile(r"/|[A-Za-z]:[\\/]|[A-Za-z][A-Za-z0-9+.-]+://")  # an absolute path, or a URL
 
@@ -70,6 +73,9 @@ NO_MOUNTS: Final = Mounts()
 
 def place_of(name: str) -> str:
     """Return the path that a name stands for."""
+    url = path_of(name) if "://" in name else None
+    if url is not None:
+        return os.fspath(url)
     return name if _IS_PLACE.match(name) else f"/{name}"
 
 
@@ -88,6 +94,13 @@ def _checked(name: str, folder: str) -> str:
     place = Path(folder).expanduser()
     if not name.strip("/") or "\0" in name or ".." in name.split("/"):
         raise ValueError(f"{name!r} is no name of a folder")
+    try:
+        behind_url = path_of(folder)
+        path_of(name)
+    except FolderError as error:
+        raise ValueError(str(error)) from None
+    if behind_url is not None:
+        return os.fspath(behind_url)
     if not place.is_absolute() or "\0" in folder:
         raise ValueError(f"{folder!r} is no absolute path for the name {name!r}")
     return os.path.normpath(place)

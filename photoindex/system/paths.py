@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from photoindex.errors import FolderError
+from photoindex.system.storage import storage_of
 from photoindex.system.terminal import visible
+from photoindex.system.url_paths import is_url, path_of, url_text
 
 
 class _Rooted(Protocol):
@@ -25,7 +27,13 @@ CASE_DOES_NOT_MATTER = sys.platform in ("win32", "darwin")
 
 
 def absolute(path: Path) -> Path:
-    """An absolute path without ``.`` and ``..``, as it is spelt on disk; links are kept as the user wrote them."""
+    """An absolute path without ``.`` and ``..``, as it is spelt on disk; links are kept as the user wrote them.
+
+    A URL becomes the path that stands for it (:mod:`.url_paths`). Raises :class:`FolderError` for one of another kind.
+    """
+    place = path_of(path)
+    if place is not None:
+        return place
     return as_on_disk(Path(os.path.abspath(os.path.expanduser(path))))
 
 
@@ -107,6 +115,14 @@ def root_of(roots: Iterable[_Root], path: Path) -> _Root | None:
 
 def check_exists(path: Path) -> None:
     """Raises :class:`FolderError` with one line when there is nothing readable at ``path``."""
+    if is_url(path):
+        try:
+            found = storage_of(path).exists(path)
+        except OSError as error:
+            raise FolderError(f"cannot read {shown(path)}: {error.strerror or error}") from error
+        if not found:
+            raise FolderError(f"no such file or folder: {shown(path)}")
+        return
     if not os.path.lexists(path):
         raise FolderError(f"no such file or folder: {path}")
     if not os.path.exists(path):
@@ -117,9 +133,9 @@ def check_exists(path: Path) -> None:
 
 def shown(path: Path) -> str:
     """``path`` fit for one line on a terminal: see :func:`.terminal.visible`."""
-    return visible(str(path))
+    return visible(url_text(path))
 
 
 def printable(path: Path) -> str:
     """``path`` as text that can be encoded, as it is but for bytes that are no text: those become a mark."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    return os.fsencode(url_text(path)).decode("utf-8", "replace")

@@ -12,6 +12,8 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
+from photoindex.system.url_paths import url_text, with_urls
+
 # Characters that are not drawn although they count as letters, marks or symbols: Unicode's Default_Ignorable_Code_Point
 # without the category Cf, and the empty Braille pattern.
 _NOT_DRAWN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
@@ -23,8 +25,10 @@ def visible(text: str) -> str:
     """``text`` with everything that is not to be seen as an escape: ``\\x1b``, ``\\n``, ``\\u202e``, ``\\xff``.
 
     Escaped are control characters, line separators, marks of direction, characters without width, and bytes of file
-    names that are no text. Joiners stay where scripts and emoji need them, and so do variation selectors.
+    names that are no text. Joiners stay where scripts and emoji need them, and so do variation selectors. Paths
+    that stand for URLs are written as those.
     """
+    text = with_urls(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(letter if _is_seen(text, place, letter) else _escape(letter) for place, letter in enumerate(text))
@@ -32,7 +36,7 @@ def visible(text: str) -> str:
 
 def shell_quoted(path: Path | str) -> str:
     """A path as one word of a command that can be pasted into this system's shell."""
-    text = str(path)
+    text = url_text(path)
     # A name that begins with a dash would be an option.
     return shell_word(os.path.join(".", text) if text.startswith("-") else text)
 

@@ -41,6 +41,10 @@ NEVER = {
     "reverse_geocode",
     "defusedxml",
     "tomlkit",
+    "fsspec",
+    "s3fs",
+    "photoindex.system.url_storage",
+    "photoindex.system.url_contents",
 }
 # What writing needs, and a search by words does not.
 WRITING = {

@@ -19,7 +19,7 @@ MOUNTS = Mounts({"archive": "/mnt/nfs/archive", "/photos/new": "/fast/new/", "s3
         (b"/archive2", b"/archive2"),
         (b"/photos", b"/photos"),
         (b"/photos/new/x", b"/fast/new/x"),
-        (b"s3://bucket/a/b", b"/mnt/s3/b"),
+        (b"/s3:/bucket/a/b", b"/mnt/s3/b"),
     ],
 )
 def test_a_path_is_changed_there_and_back(stored: bytes, here: bytes) -> None:

@@ -14,6 +14,7 @@ from photoindex.catalogue.gallery_queries import LABEL_SOURCE, PERSON_SOURCE, WR
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.library.gallery.snapshot import CODED, MARKED, NO_ROW, PLAIN, UNKNOWN, Codes, Marks, Snapshot
 from photoindex.system.lazy_imports import lazily
+from photoindex.system.url_paths import url_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -213,7 +214,7 @@ def _folders(roots: Mapping[int, Path], root_ids: Sequence[int], relatives: Sequ
     for root, relative in zip(root_ids, relatives, strict=True):
         place = root, bytes(relative).rpartition(b"/")[0]
         if place not in known:
-            known[place] = os.path.join(roots[root], os.fsdecode(place[1])).rstrip("/")
+            known[place] = url_text(os.path.join(roots[root], os.fsdecode(place[1])).rstrip("/"))
         yield known[place]
 
 

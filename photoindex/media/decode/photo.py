@@ -33,7 +33,7 @@ from photoindex.media.metadata.blocks import Blocks, find_blocks
 from photoindex.media.metadata.read import Description, describe, orientation_of
 from photoindex.media.thumbnail_files import LIST_SIDES
 from photoindex.system.paths import shown
-from photoindex.system.regular_files import open_regular
+from photoindex.system.storage import open_file
 from photoindex.types import DecodedPhoto, PhotoFacts, Written
 
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic
@@ -168,7 +168,7 @@ def _photo_file(path: Path, max_pixels: int) -> Iterator[BinaryIO]:
 @contextmanager
 def _file(path: Path) -> Iterator[BinaryIO]:
     try:
-        file = open_regular(path)
+        file = open_file(path)
     except OSError as error:
         raise failures.unreadable(path, error) from error
     with file:

@@ -2,9 +2,9 @@
 
 A worker lives on its standard input and output. The first line it gets is a JSON object with ``function``
 (``module:name``), ``size``, ``max_pixels`` and ``room``; it answers with a line ``{"ready": true}``. Then each line in
-is the path of one photo (a JSON string), and each answer is a line of JSON, followed by the pixels and the thumbnails
-where there are some. No pickles: a decoder that was taken over by a crafted photo must not be able to make its parent
-run anything.
+is the path of one photo (a JSON string), or of one behind a URL ``path`` and ``files``, whose bytes follow the line.
+Each answer is a line of JSON, followed by the pixels and the thumbnails where there are some. No pickles: a decoder
+that was taken over by a crafted photo must not be able to make its parent run anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ import numpy as np
 from photoindex import errors
 from photoindex.errors import DecoderCrashed, PhotoError, TextReaderUnavailable
 from photoindex.media.metadata import json_form
+from photoindex.system.lent_files import LentFiles
 from photoindex.system.memory import keep_freed
+from photoindex.system.paths import shown
+from photoindex.system.storage import use_lent
 from photoindex.types import DecodedPhoto, PhotoText, TextLine
 from photoindex.types.text import BOX_UNITS
 
@@ -39,6 +42,7 @@ BYTES_PER_PIXEL = 4
 ROOM_TO_WORK = 64 << 20
 MOST_THUMBNAIL_BYTES = 64 << 20
 ROOM_PER_CORE = 16 << 20
+_limit: list[int] = []  # bytes that this process may allocate, once that is set
 MOST_KEPT = 16 << 20  # bytes that were freed, for the next photo: a tenth of decoding was getting them from the system
 
 
@@ -61,9 +65,11 @@ def main() -> None:
     # mix their warnings into the terminal of whoever runs photoindex.
     _to_nowhere(2, os.O_WRONLY)
     _answer(answers, {"ready": True})
-    paths = _listen(requests)
+    waiting = _listen(requests)
     while True:
-        _serve(answers, function, Path(paths.get()), task["size"], task["max_pixels"])
+        path, lent = waiting.get()
+        use_lent(lent)
+        _serve(answers, function, Path(path), task["size"], task["max_pixels"])
 
 
 def _limit_memory(max_pixels: int, extra: int) -> None:
@@ -83,8 +89,20 @@ def _limit_memory(max_pixels: int, extra: int) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         limit = held + room if most == resource.RLIM_INFINITY else min(held + room, most)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+        _limit.append(limit)
     except (OSError, ValueError, IndexError):
         return  # some sandboxes have no /proc or allow no limits
+
+
+def _make_room(length: int) -> None:
+    """Allow as many bytes more as a file takes that was sent: its pixels need theirs besides."""
+    if not _limit:
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = _limit[0] + length
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
 def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
@@ -150,7 +168,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
         _answer(answers, {"error": type(error).__name__, "message": str(error)})
     except Exception as error:
         # A mistake of ours or of a plugin, not of the photo; the parent names the file.
-        message = f"{path} could not be decoded: {type(error).__name__}: {error}"
+        message = f"{shown(path)} could not be decoded: {type(error).__name__}: {error}"
         _answer(answers, {"error": DecoderCrashed.__name__, "message": " ".join(message.split())})
     else:
         header = {
@@ -189,17 +207,29 @@ def _to_nowhere(descriptor: int, flags: int) -> None:
     os.close(nowhere)
 
 
-def _listen(requests: BinaryIO) -> queue.SimpleQueue[str]:
+def _listen(requests: BinaryIO) -> queue.SimpleQueue[tuple[str, LentFiles]]:
     """Paths as they come, read by a thread, so that the end of the parent ends us also in the middle of a photo."""
-    paths: queue.SimpleQueue[str] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[tuple[str, LentFiles]] = queue.SimpleQueue()
 
     def listen() -> None:
-        for line in requests:
-            paths.put(json.loads(line))
+        try:
+            while line := requests.readline():
+                waiting.put(_received(json.loads(line), requests))
+        except EOFError:
+            pass
         os._exit(0)
 
     threading.Thread(target=listen, name="requests", daemon=True).start()
-    return paths
+    return waiting
+
+
+def _received(request: Any, requests: BinaryIO) -> tuple[str, LentFiles]:
+    """Return the path that is asked for, and the files that were sent with it."""
+    if isinstance(request, str):
+        return request, LentFiles()
+    headers = request["files"]
+    _make_room(sum(int(length) for _, length, *_ in headers))
+    return request["path"], LentFiles.receive(headers, requests)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from photoindex.errors import DecoderCrashed, DecoderUnavailable, PhotoError
+from photoindex.media.decode import failures
+from photoindex.media.decode.lending import lend
 from photoindex.media.decode.photo import decode_photo
 from photoindex.media.decode.worker_main import DecodeFunction, read_answer
 from photoindex.system.child_process import Child
+from photoindex.system.lent_files import LentFile
 from photoindex.system.paths import shown
+from photoindex.system.url_paths import is_url
 from photoindex.types import DecodedPhoto
 
 if TYPE_CHECKING:  # the workers import this module as well, and need no settings
@@ -209,8 +213,12 @@ class _Slot:
     def decode(self, path: Path, stopped: threading.Event) -> DecodedPhoto | PhotoError:
         """Raises :class:`_Stopped`, or :class:`DecoderUnavailable` where no worker can be started."""
         try:
+            lent = lend(path) if is_url(path) else ()
+        except OSError as error:
+            return failures.unreadable(path, error)
+        try:
             worker = self._ready_worker(stopped)
-            return worker.decode(path, self._size, self._seconds)
+            return worker.decode(path, self._size, self._seconds, lent)
         finally:
             with self._lock:
                 self._busy = False
@@ -274,10 +282,10 @@ class _Worker:
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"not ready after {START_SECONDS:g} s" if too_late.is_set() else last or self._child.end()
 
-    def decode(self, path: Path, size: int, seconds: float) -> DecodedPhoto | PhotoError:
+    def decode(self, path: Path, size: int, seconds: float, lent: Sequence[LentFile] = ()) -> DecodedPhoto | PhotoError:
         """The photo, or what is wrong with it, which includes the death of this worker."""
         with self._killed_after(seconds) as too_late:
-            self._child.ask(str(path))
+            self._child.ask(*_request(path, lent))
             try:
                 return read_answer(self._child.answers, size)
             except (EOFError, OSError):
@@ -327,6 +335,13 @@ class _Worker:
         finally:
             timer.cancel()
             timer.join()
+
+
+def _request(path: Path, lent: Sequence[LentFile]) -> tuple[object, bytes]:
+    """Return what a worker is asked, and the bytes behind it."""
+    if not lent:
+        return str(path), b""
+    return {"path": str(path), "files": [file.header for file in lent]}, b"".join(file.content for file in lent)
 
 
 def _name_of(function: DecodeFunction) -> str:

@@ -36,8 +36,9 @@ from photoindex.media.metadata.sidecars import Sidecar
 from photoindex.media.metadata.takeout import TakeoutError, read_takeout
 from photoindex.media.metadata.takeoutnames import title_decides
 from photoindex.media.metadata.xmp import MOST_BYTES, XmpError, read_xmp
+from photoindex.system import storage
 from photoindex.system.paths import shown
-from photoindex.system.regular_files import open_regular, read_up_to
+from photoindex.system.regular_files import read_up_to
 from photoindex.types import PhotoFacts, Place, TakenSource, Written
 
 # A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
@@ -127,7 +128,7 @@ def _read_json(sidecar: Sidecar, path: Path, problems: list[str]) -> Fields | No
 
 def _bytes(sidecar: Sidecar, most: int) -> bytes:
     """What a sidecar holds; of more than ``most`` bytes one byte more, by which its reader knows."""
-    with open_regular(sidecar.path) as file:
+    with storage.open_file(sidecar.path) as file:
         return read_up_to(file, most + 1)
 
 
@@ -202,6 +203,6 @@ def _first(values: Iterable[Value | None]) -> Value | None:
 
 def _mtime(path: Path) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return storage.stat(path).st_mtime_ns
     except OSError:
         return 0

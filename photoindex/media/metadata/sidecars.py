@@ -16,7 +16,7 @@ import re
 import stat as stat_bits
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from photoindex.media.metadata.takeoutnames import SUFFIX as JSON_SUFFIX
 from photoindex.media.metadata.takeoutnames import TakeoutNames, names_json
+from photoindex.system import storage
+from photoindex.system.url_paths import is_url
 
 SUFFIX: Final = ".xmp"
 _ENDINGS: Final = {suffix[-len(SUFFIX) :] for suffix in (SUFFIX, JSON_SUFFIX)}
@@ -56,10 +58,14 @@ def _names_xmp(name: str) -> bool:
 
 
 class Folder:
-    """The sidecars of one folder, by the photos they may belong to. ``names`` are of everything that lies in it."""
+    """The sidecars of one folder, by the photos they may belong to.
 
-    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+    ``names`` are of everything that lies in it. Where they come with states, those of its files, no file is looked at.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str] | Mapping[str, os.stat_result]) -> None:
         self._folder = folder
+        self._states = names if isinstance(names, Mapping) else None
         self._prefix = os.path.join(folder, "")
         self._by_photo: dict[str, list[str]] = {}
         jsons = []
@@ -92,12 +98,23 @@ class Folder:
     def state(self, photo: str) -> str:
         """The state of the sidecars of the photo of this name. Every scan asks that of every photo."""
         names = self.names(photo)
-        return " ".join(filter(None, (_state(self._prefix, name) for name in names))) if names else ""
+        return " ".join(filter(None, map(self._state, names))) if names else ""
 
     def beside(self, photo: Path) -> list[Sidecar]:
         """The sidecars of a photo in this folder, in that order."""
-        sidecars = (_look(self._folder / name) for name in self.names(photo.name))
-        return [sidecar for sidecar in sidecars if sidecar is not None]
+        found = ((name, self._status(name)) for name in self.names(photo.name))
+        return [
+            Sidecar(self._folder / name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            for name, status in found
+            if status is not None
+        ]
+
+    def _state(self, name: str) -> str:
+        status = self._status(name)
+        return _part(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status is not None else ""
+
+    def _status(self, name: str) -> os.stat_result | None:
+        return _stat(self._prefix + name) if self._states is None else self._states.get(name)
 
 
 def folded(name: str) -> str:
@@ -113,11 +130,6 @@ def beside(photo: Path) -> list[Sidecar]:
 def state(sidecars: Iterable[Sidecar]) -> str:
     """What tells these sidecars from what they were or will be."""
     return " ".join(_part(each.path.name, each.size, each.mtime_ns, each.ctime_ns) for each in sidecars)
-
-
-def _state(prefix: str, name: str) -> str:
-    status = _stat(prefix + name)
-    return _part(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status is not None else ""
 
 
 def _part(name: str, size: int, mtime_ns: int, ctime_ns: int) -> str:
@@ -151,6 +163,8 @@ _last: tuple[tuple[Path, int, int], Folder] | None = None
 def _folder(path: Path) -> Folder:
     global _last
     try:
+        if is_url(path):  # the store remembers its listings for a while itself
+            return Folder(path, storage.storage_of(path).names(path))
         status = os.stat(path)
         key = (path, status.st_ino, status.st_mtime_ns)
         if _last is not None and _last[0] == key:
@@ -161,11 +175,6 @@ def _folder(path: Path) -> Folder:
     # One that changed a moment ago may change again without its modification time telling.
     _last = (key, folder) if time.time_ns() - status.st_mtime_ns > RESTED_NS else None
     return folder
-
-
-def _look(path: Path) -> Sidecar | None:
-    status = _stat(path)
-    return None if status is None else Sidecar(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _stat(path: Path | str) -> os.stat_result | None:

@@ -31,6 +31,7 @@ from photoindex.search.query.syntax import (
     When,
     Word,
 )
+from photoindex.system.url_paths import path_text
 from photoindex.types.looks import LOOKS, SHAPES
 
 SHORTEST_PREFIX: Final = 2  # characters before the *
@@ -355,6 +356,6 @@ def path_key(path: str) -> str:
 
 def _expanded(path: str) -> str:
     try:
-        return os.path.expanduser(path)
+        return os.path.expanduser(path_text(path))
     except ValueError:  # "~" before what no user can be called
         return path

@@ -22,8 +22,10 @@ ADDRESS = re.compile(r"Running on http://127\.0\.0\.1:(\d+)")
 
 def missing() -> str | None:
     """Return why there is no S3 server here; ``None`` when there is one."""
-    wanted = [name for name in ("s3fs", "moto", "flask") if importlib.util.find_spec(name) is None]
-    return f"not installed: {', '.join(wanted)} (pip install s3fs 'moto[server]')" if wanted else None
+    wanted = [
+        name for name in ("s3fs", "moto", "boto3", "flask", "flask_cors") if importlib.util.find_spec(name) is None
+    ]
+    return f"not installed: {', '.join(wanted)} (pip install s3fs 'moto[s3]' flask flask-cors)" if wanted else None
 
 
 class Request(NamedTuple):

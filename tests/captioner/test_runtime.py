@@ -27,7 +27,8 @@ NAMES = ("chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "astr
 @pytest.fixture(scope="module")
 def photos() -> list[NDArray[np.uint8]]:
     folder = Path(skimage.data.__file__).parent
-    return [decode_photo(folder / name, 260, 10**9).pixels for name in NAMES if (folder / name).exists()]
+    size = load_checkpoint(model_folder("default")).encoder.preprocessing.size
+    return [decode_photo(folder / name, size, 10**9).pixels for name in NAMES if (folder / name).exists()]
 
 
 @pytest.fixture(scope="module")

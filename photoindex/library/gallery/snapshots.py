@@ -19,7 +19,8 @@ from photoindex.library.gallery.snapshot_reader import read_all, read_changes
 from photoindex.system import memory
 
 LEAST_SECONDS: Final = 1.0  # between two readings of the catalogue
-SHARE: Final = 20  # a reading that takes a second of a processor is done every 20 seconds at most
+SHARE: Final = 20  # a reading that takes a tenth of a second of a processor is done every two seconds at most
+MOST_SECONDS: Final = 10.0  # nobody waits longer for what is new
 LEAST_KEPT: Final = 5_000  # photos; fewer are read faster than a file is worth
 MOST_CHANGED: Final = 4  # when more than this part of the photos changed, all are read
 KEPT_AGAIN: Final = 50  # the file is written again when more than this part changed since
@@ -46,14 +47,15 @@ class Snapshots:
         """Return a snapshot that is no older than it must be; with ``now``, one of this moment."""
         with self._lock:
             version = self._database.commits()
-            pause = max(LEAST_SECONDS, SHARE * self._read_seconds)
+            pause = min(max(LEAST_SECONDS, SHARE * self._read_seconds), MOST_SECONDS)
             due = now or time.monotonic() - self._read_at >= pause
             if self._latest is None or (version != self._commits and due):
+                first = self._latest is None  # reads all, and imports what it needs, which no other does
                 started = time.thread_time()  # on a busy machine reading may take long, and yet be little work
                 self._bring_up_to_date()
                 self._commits = version
                 self._read_at = time.monotonic()
-                self._read_seconds = time.thread_time() - started
+                self._read_seconds = 0.0 if first else time.thread_time() - started
             assert self._latest is not None
             return self._latest.snapshot
 

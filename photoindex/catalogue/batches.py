@@ -75,10 +75,10 @@ class Batches:
     def get(self, number: int) -> Batch:
         """Return one batch, whatever became of it. Raises :class:`BatchError`."""
         with self._database.read() as connection:
-            found = _load(connection, batch.c.id == number)
-        if not found:
+            batches = _load(connection, batch.c.id == number)
+        if not batches:
             raise _no_batch(number)
-        return found[0]
+        return batches[0]
 
     def others(self) -> dict[str, int]:
         """Return the number of ``queued`` and ``running`` jobs of no batch: new and changed photos."""

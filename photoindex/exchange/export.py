@@ -163,36 +163,36 @@ def _records(connection: Connection, ids: Sequence[int], now: dt.datetime) -> It
 
 
 def _files(connection: Connection, ids: Sequence[int], now: dt.datetime) -> dict[int, list[FileRecord]]:
-    found: dict[int, list[FileRecord]] = {}
+    by_photo: dict[int, list[FileRecord]] = {}
     query = select(file, root.c.path).join_from(file, root).where(file.c.photo_id.in_(ids))
     for row in connection.execute(query):
         missing_since = row.missing_since
         if missing_since is None and not is_present(Path(row.path, row.relative_path)):
             missing_since = now
         record = FileRecord(url_text(row.path), row.relative_path, row.size, row.mtime_ns, missing_since)
-        found.setdefault(row.photo_id, []).append(record)
-    return found
+        by_photo.setdefault(row.photo_id, []).append(record)
+    return by_photo
 
 
 def _captions(connection: Connection, ids: Sequence[int]) -> dict[int, list[CaptionRecord]]:
-    found: dict[int, list[CaptionRecord]] = {}
+    by_photo: dict[int, list[CaptionRecord]] = {}
     with_model = select(caption, model.c.identity).join_from(caption, model, isouter=True)
     for row in connection.execute(with_model.where(caption.c.photo_id.in_(ids)).order_by(caption.c.id)):
         record = CaptionRecord(
             row.text, row.source, row.rank, row.current, row.locked, row.identity, row.log_probability,
             row.settings, row.created_at, row.confidence,
         )  # fmt: skip
-        found.setdefault(row.photo_id, []).append(record)
-    return found
+        by_photo.setdefault(row.photo_id, []).append(record)
+    return by_photo
 
 
 def _corrections(connection: Connection, ids: Sequence[int]) -> dict[int, list[CorrectionRecord]]:
-    found: dict[int, list[CorrectionRecord]] = {}
+    by_photo: dict[int, list[CorrectionRecord]] = {}
     query = select(correction).where(correction.c.photo_id.in_(ids)).order_by(correction.c.made_at, correction.c.id)
     for row in connection.execute(query):
         record = CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at)
-        found.setdefault(row.photo_id, []).append(record)
-    return found
+        by_photo.setdefault(row.photo_id, []).append(record)
+    return by_photo
 
 
 def text_record(reader: int, lines: Sequence[TextLine]) -> TextRecord | None:

@@ -95,7 +95,7 @@ class FolderObserver:
         limits: InotifyLimits | None = None,
         mountinfo: Callable[[], str] = read_mountinfo,
     ) -> None:
-        self._roots = tuple(dict.fromkeys(_absolute(root) for root in roots))
+        self._roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._filter = photo_filter
         self._on_event = on_event
         self._poll_seconds = poll_seconds
@@ -163,7 +163,7 @@ class FolderObserver:
 
     def mode(self, root: Path) -> Mode:
         """Return how ``root`` is watched now. Raises :class:`FolderError` when it is no root, or before the start."""
-        root = _absolute(root)
+        root = Path(os.path.abspath(root))
         if root in self._watched:
             return "events"
         if root in self._polled:
@@ -176,12 +176,12 @@ class FolderObserver:
 
     def why_polled(self, root: Path) -> str | None:
         """Return why ``root`` is polled instead of watched by events; ``None`` when it is not polled."""
-        return self._reasons.get(_absolute(root))
+        return self._reasons.get(Path(os.path.abspath(root)))
 
     def watches(self, root: Path) -> int | None:
         """Return the number of system watches that ``root`` uses, one a folder; ``None`` where the system does not
         count them and for a polled root. A root inside another uses none of its own."""
-        tree = self._watched.get(_absolute(root))
+        tree = self._watched.get(Path(os.path.abspath(root)))
         if tree is None or self._limits.allowed() is None:
             return None
         others = {other.real for other in list(self._watched.values())}
@@ -448,7 +448,3 @@ class _Handler(FileSystemEventHandler):
 
     def dispatch(self, event: FileSystemEvent) -> None:
         self._owner._receive(self._tree, event)
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))

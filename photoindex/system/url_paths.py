@@ -60,9 +60,9 @@ def is_url(path: Path | str) -> bool:
 
 def location_of(path: Path | str) -> Location:
     """Return what a path stands for, of which :func:`is_url` says that it is behind a URL."""
-    found = _PATH.fullmatch(os.fspath(path))
-    assert found is not None, f"{path} stands for no URL"
-    return Location(found[1], found[2], found[3] or "")
+    parts = _PATH.fullmatch(os.fspath(path))
+    assert parts is not None, f"{path} stands for no URL"
+    return Location(parts[1], parts[2], parts[3] or "")
 
 
 def url_text(path: Path | str) -> str:
@@ -90,10 +90,10 @@ def path_of(typed: Path | str) -> Path | None:
     text = os.fspath(typed)
     if is_url(text):
         return Path(os.path.normpath(text))
-    found = _TYPED.fullmatch(text)
-    if found is None or found[1].lower() not in _OTHERS | PACKAGES.keys():
+    typed_url = _TYPED.fullmatch(text)
+    if typed_url is None or typed_url[1].lower() not in _OTHERS | PACKAGES.keys():
         return None
-    protocol, rest = found[1].lower(), found[3]
+    protocol, rest = typed_url[1].lower(), typed_url[3]
     if protocol not in PACKAGES:
         if os.path.lexists(text):  # a folder of that name
             return None

@@ -119,13 +119,13 @@ class UrlStorage:
             if name in listed:
                 return listed[name]
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), text)
-        found = self._fresh(self._glanced, text)
-        if found is None:
-            found = self._look(text)
-            self._keep(self._glanced, text, found)
-        if isinstance(found, OSError):
-            raise found
-        return found
+        state = self._fresh(self._glanced, text)
+        if state is None:
+            state = self._look(text)
+            self._keep(self._glanced, text, state)
+        if isinstance(state, OSError):
+            raise state
+        return state
 
     def scan(self, folder: Path | str) -> AbstractContextManager[Iterator[UrlEntry]]:
         """Return what lies directly in a folder, all of it or none. Raises OSError."""
@@ -133,8 +133,8 @@ class UrlStorage:
 
     def names(self, folder: Path | str) -> dict[str, os.stat_result]:
         """Return the names of the objects in a folder as it was some seconds ago, with their states."""
-        found = self._fresh(self._listed, os.fspath(folder))
-        return _objects(self._list(folder)) if found is None else found
+        known = self._fresh(self._listed, os.fspath(folder))
+        return _objects(self._list(folder)) if known is None else known
 
     def open(self, path: Path | str) -> BinaryIO:
         """Open an object. Reading fails when it is replaced meanwhile, where the store can tell."""
@@ -255,8 +255,8 @@ class UrlStorage:
 
     @staticmethod
     def _fresh(kept: dict[str, tuple[float, Value]], key: str) -> Value | None:
-        found = kept.get(key)
-        return None if found is None or time.monotonic() - found[0] > _GLANCE_SECONDS else found[1]
+        entry = kept.get(key)
+        return None if entry is None or time.monotonic() - entry[0] > _GLANCE_SECONDS else entry[1]
 
     def _keep(self, kept: dict[str, tuple[float, Value]], key: str, value: Value) -> None:
         now = time.monotonic()

@@ -198,11 +198,11 @@ def measure(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> Relia
 
 def measure_sets(judged: Judged, confidences: NDArray[np.float64]) -> dict[str, Reliability]:
     """Return how far ``confidences`` (N,) say what they mean, by data set, and for all of several together."""
-    found = {
+    by_set = {
         name: measure(confidences[judged.members == number], judged.right[judged.members == number])
         for number, name in enumerate(judged.sets)
     }
-    return {**found, "all together": measure(confidences, judged.right)} if len(found) > 1 else found
+    return {**by_set, "all together": measure(confidences, judged.right)} if len(by_set) > 1 else by_set
 
 
 # ---- as a picture --------------------------------------------------------------------------------

@@ -27,14 +27,14 @@ TRIES: Final = 5  # of a picture whose place in the queue is taken by those of p
 MakePicture = Callable[[str, int], bytes | Future[bytes]]
 
 
-def sheet_of(library: Library, album: Album, found: ResultSet, make_picture: MakePicture) -> Iterator[str]:
+def sheet_of(library: Library, album: Album, result: ResultSet, make_picture: MakePicture) -> Iterator[str]:
     """Return the page of an album in pieces: its photos are looked up at once, each picture is made in its turn."""
-    ids = found.ids[:MOST].tolist()
-    reasons = library.finder.explain(found.query, ids) if found.query else {}
+    ids = result.ids[:MOST].tolist()
+    reasons = library.finder.explain(result.query, ids) if result.query else {}
     hits = [dataclasses.replace(hit, matched=reasons.get(hit.photo_id, ()))
             for hit in located(library.finder.hits_of(ids))]  # fmt: skip
-    order = "best first" if found.query else "last added first"
-    about = order if found.total <= MOST else f"the first of {found.total:,}, {order}"
+    order = "best first" if result.query else "last added first"
+    about = order if result.total <= MOST else f"the first of {result.total:,}, {order}"
     return contact_sheet(album.name, hits, _pictures(library, hits, make_picture), about)
 
 

@@ -73,8 +73,8 @@ class Timeline:
         places = range(max(first, 0), min(first + count, self.count))
         if self._rows is None:
             return list(places)
-        found: list[int] = self._rows[places.start : places.stop].tolist()
-        return found
+        rows: list[int] = self._rows[places.start : places.stop].tolist()
+        return rows
 
     def place_of(self, photo_id: int) -> int | None:
         """Return the place of a photo; ``None`` when it is not here."""
@@ -132,16 +132,16 @@ class Timelines:
     def of(self, snapshot: Snapshot, chosen: TimelineFilter) -> Timeline:
         """Return the timeline of a snapshot that a filter leaves."""
         with self._lock:
-            found = self._kept.pop(chosen, None)
-            if found is None or found.snapshot is not snapshot:
-                found = Timeline(snapshot, chosen)
-            self._kept[chosen] = found
+            timeline = self._kept.pop(chosen, None)
+            if timeline is None or timeline.snapshot is not snapshot:
+                timeline = Timeline(snapshot, chosen)
+            self._kept[chosen] = timeline
             # Those of an older snapshot would keep all of it in memory.
             for key in [key for key, each in self._kept.items() if each.snapshot is not snapshot]:
                 del self._kept[key]
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
-            return found
+            return timeline
 
 
 def folder_counts(counted: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -163,10 +163,10 @@ def folder_counts(counted: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def _both(masks: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
     """Return where all masks are true; ``None`` when there is none."""
-    found = None
+    within = None
     for mask in masks:
-        found = mask if found is None else found & mask
-    return found
+        within = mask if within is None else within & mask
+    return within
 
 
 def _mask(snapshot: Snapshot, name: str, value: str | int) -> NDArray[np.bool_]:

@@ -62,9 +62,9 @@ def first_hits(matcher: Matcher, root: Node, limit: int) -> FirstHits | None:
         return None
     if not 0 < limit <= MOST_HITS or matcher.size < FEWEST or matcher.ranking.coordination > 1:
         return None
-    found = _Search(matcher, root, limit).found()
+    hits = _Search(matcher, root, limit).found()
     matcher.forget_grounds()  # what it noted on the way
-    return found
+    return hits
 
 
 class _Search:
@@ -152,10 +152,10 @@ class _Search:
     def _least(self, sample: FirstHits, named: Ids) -> float:
         """Return a bound that each of the first hits reaches, as some documents do; 0 where these are too few. What was
         ``named`` comes first with any score, and is left out."""
-        found = sample.answer.mask
+        matching = sample.answer.mask
         if named.size:
-            found = found & ~np.isin(sample.documents, named)
-        scores = sample.answer.scores[found]
+            matching = matching & ~np.isin(sample.documents, named)
+        scores = sample.answer.scores[matching]
         if scores.size < self._limit:
             return 0.0
         lowest = float(np.partition(scores, scores.size - self._limit)[scores.size - self._limit])
@@ -201,8 +201,8 @@ class _WordBound:
                 given = factor * x / (self._saturation + np.maximum(x, np.float32(_TINY)))
                 for cut in cuts(rows, first, size, spans):
                     np.add.at(bounds[first : first + size], rows[cut].astype(np.intp), given.take(codes[cut]))
-        for _, found in self._asked.split:
-            for ids in found.values():
+        for _, halves in self._asked.split:
+            for ids in halves.values():
                 bounds[ids] += np.float32(self._factor_of_all)
 
 

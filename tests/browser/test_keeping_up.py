@@ -42,7 +42,7 @@ def test_what_is_typed_stays_when_the_page_keeps_up(
     if begun == "before the change":
         begin()
     page.route("**" + path.split("?", maxsplit=1)[0] + "*", answer)
-    tag = f"{path} {begun}"
+    tag = f"{field} {begun}"  # another for each: one that is taken away and given again at once is no change
     drawn.gallery.edit([50], Edit(tags=(tag,)))
     look.until(f"document.body.dataset.begun && !document.getElementById('{part}').old")
     page.keyboard.type(" word")

@@ -261,12 +261,16 @@ box?.addEventListener("input", () => {
 const listeners = new Set();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("photoindex-events") : null;
 
-/** Call something with {revision, total} whenever the library has changed. */
+let latest = null;
+
+/** Call something with {revision, total} of the library: as it is when this is known, and whenever it has changed. */
 export function onChange(listener) {
   listeners.add(listener);
+  if (latest) listener(latest); // the stream was open before this script was there
 }
 
 function tell(state) {
+  latest = state;
   document.documentElement.dataset.revision = state.revision; // of the library, as this page knows it
   for (const listener of listeners) listener(state);
 }

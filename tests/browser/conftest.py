@@ -114,6 +114,15 @@ def many(snapshot: Snapshot, count: int) -> Snapshot:
     return dataclasses.replace(repeated, revision=10**9, taken=taken)
 
 
+@pytest.fixture
+def million(drawn: Shown, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
+    """The gallery shows a million photos."""
+    shown = many(drawn.gallery.snapshot(), 1_000_000)
+    monkeypatch.setattr(drawn.gallery, "timeline", lambda: shown)
+    monkeypatch.setattr(drawn.gallery, "snapshot", lambda: shown)
+    return shown
+
+
 class Looker:
     """Opens pages in one browser context, and keeps what went wrong in them."""
 

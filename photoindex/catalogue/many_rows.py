@@ -1,7 +1,7 @@
 """Statements about many rows: photos by their ids, and rows that are put in together.
 
 A parameter for each id, or a statement for each row, takes most of the time of an edit of tens of thousands of photos:
-SQLAlchemy handles each parameter, and SQLite begins each row that has a trigger anew.
+SQLAlchemy handles each parameter, and SQLite starts again for each row that has a trigger.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +32,10 @@ from photoindex.exchange.records import (
     TextRecord,
     VectorRecord,
 )
+from photoindex.system.file_state import sha256_of
 from photoindex.system.paths import shown
 from photoindex.system.presence import is_present
-from photoindex.system.storage import open_file, stat
+from photoindex.system.storage import stat
 from photoindex.system.url_paths import url_text
 from photoindex.types import TextLine
 
@@ -82,11 +82,7 @@ def holds(path: Path, indexed: IndexedFile) -> bool:
     status = stat(path)
     if (status.st_size, status.st_mtime_ns) == (indexed.size, indexed.mtime_ns):
         return True
-    digest = hashlib.sha256()
-    with open_file(path) as opened:
-        while block := opened.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest() == indexed.content_hash
+    return sha256_of(path) == indexed.content_hash
 
 
 def is_there(path: Path, indexed: IndexedFile) -> bool:

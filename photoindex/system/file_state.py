@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.system.storage import open_file
-from photoindex.system.url_paths import is_url
 
 LARGEST: Final = 2**63 - 1  # of a signed 64-bit column
 _READ_BYTES: Final = 1 << 20
@@ -58,7 +57,7 @@ def are_unchanged(before: Numbers, after: Numbers) -> bool:
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as hexadecimal digits. Raises OSError."""
     digest = hashlib.sha256()
-    with open_file(path) if is_url(path) else path.open("rb") as file:
+    with open_file(path) as file:
         while block := file.read(_READ_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -52,7 +52,12 @@ def read_regular(path: Path | str, most: int) -> bytes:
     Raises :class:`FileTooLarge`, :class:`NotRegularFile` and OSError.
     """
     with open_regular(path) as file:
-        data = read_up_to(file, most + 1)
+        return read_whole(file, most, path)
+
+
+def read_whole(file: BinaryIO, most: int, path: Path | str) -> bytes:
+    """Return what an open file holds, at most ``most`` bytes. Raises :class:`FileTooLarge` and OSError."""
+    data = read_up_to(file, most + 1)
     if len(data) > most:
         raise FileTooLarge(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
     return data

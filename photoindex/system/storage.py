@@ -12,7 +12,6 @@ it, so that a path behind a URL works where a path on a disk does. Folders are a
 
 from __future__ import annotations
 
-import errno
 import os
 import stat as stat_bits
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from photoindex.system.regular_files import FileTooLarge, open_regular, read_up_to
+from photoindex.system.regular_files import open_regular, read_whole
 from photoindex.system.url_paths import is_url
 
 
@@ -173,12 +172,9 @@ def open_file(path: Path | str) -> BinaryIO:
 
 
 def read_file(path: Path | str, most: int) -> bytes:
-    """Return the content of a file of at most ``most`` bytes. Raises :class:`FileTooLarge` and OSError."""
+    """Return the content of a file of at most ``most`` bytes. Raises as :func:`.regular_files.read_whole`."""
     with open_file(path) as file:
-        data = read_up_to(file, most + 1)
-    if len(data) > most:
-        raise FileTooLarge(errno.EFBIG, f"it has more than {most:,} bytes", os.fspath(path))
-    return data
+        return read_whole(file, most, path)
 
 
 def status_of(file: BinaryIO) -> os.stat_result:

@@ -131,7 +131,7 @@ class Gallery:
 
     def version(self) -> tuple[str, int, int]:
         """The state of the library: the catalogue's identity and revision, and that of the timeline, which follows it
-        a moment later. Whoever has what was read with these equal has all that is in the catalogue now."""
+        a moment later. What was read when these were the same is all that is in the catalogue now."""
         with self._database.ask() as asker:
             identity, revision = change_feed.version(asker)
         return identity, revision, self.snapshot().revision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,40 @@ class TestPaths:
         library.index(album)
         [hit] = library.search("red")
         assert [hit.path.name, *(path.name for path in hit.other_paths)] == ["a.jpg", "b.jpg"]
+
+
+class TestClosing:
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which files are mapped, in /proc")
+    @pytest.mark.parametrize(
+        "query",
+        ["red", '"red square"', "red -blue", "sea OR red", "redd~", "squ*", "taken:2019", "is:dark", "folder:album red",
+         "like:{photo}", "nowhere", "icecream", "red square 2019", "confidence:<0.4", "near:47.4,8.5"],
+    )  # fmt: skip
+    def test_no_file_of_the_index_stays_open(
+        self, open_library: OpenLibrary, data_dir: Path, album: Path, query: str
+    ) -> None:
+        """Nor until memory is next collected: a disk that holds the library could not be taken out until then."""
+        photo = make_photo(album / "a.jpg")
+        with open_library() as library:
+            library.index(album)
+            gc.collect()
+            gc.disable()
+            try:
+                library.search(query.format(photo=photo))
+                library.search(query.format(photo=photo), limit=None)
+                opened = mapped_below(data_dir)
+                library.close()
+                left = mapped_below(data_dir)
+            finally:
+                gc.enable()
+        assert opened
+        assert not left
+
+
+def mapped_below(folder: Path) -> set[str]:
+    """The files below a folder that this process has in its memory."""
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    return {path for line in lines if (path := line[line.find("/") :]).startswith(f"{folder}/")}
 
 
 class TestArguments:

@@ -120,7 +120,7 @@ class Matcher:
         self._postings = postings or Postings(reader)
         self._account = Account()
         self._scorer = WordScorer(reader, ranking, self._postings, self._account, self._whole)
-        self._spellings = Spellings(self.form_count)
+        self._spellings = Spellings(reader.form_count)
         self._words: dict[str, str] = {}  # stem -> a word with it, typed or of the index
         self._learned = terms
         self._terms = None

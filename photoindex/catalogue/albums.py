@@ -9,6 +9,7 @@ from itertools import combinations
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 
+from photoindex.catalogue import photos
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.editor import clean_text
@@ -26,8 +27,8 @@ MOST_ALIKE = 60  # photos of one group of duplicates
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """An album: picked photos, or all that ``query`` finds. ``photos`` counts picked ones that have a file; ``cover``
-    is the content of the one that was added last."""
+    """An album: picked photos, or all that ``query`` finds. ``photos`` counts picked ones that have a file and
+    are not hidden; ``cover`` is the content of the one of these that was added last."""
 
     id: int
     name: str
@@ -47,7 +48,7 @@ def list_albums(connection: Connection) -> list[Album]:
     ranked = (
         select(album_photo.c.album_id, photo.c.content_hash, order.label("place"), total.label("total"))
         .join_from(album_photo, photo)
-        .where(present)
+        .where(present, ~photo.c.hidden)
         .subquery()
     )
     firsts = {row.album_id: row for row in connection.execute(select(ranked).where(ranked.c.place == 1))}
@@ -120,9 +121,11 @@ def remove_photos(connection: Connection, number: int, photo_ids: Sequence[int])
     return before - _count(connection, number)
 
 
-def album_photos(connection: Connection, number: int) -> list[int]:
-    """Return the picked photos of an album, first added first."""
+def album_photos(connection: Connection, number: int, *, hidden: bool = True) -> list[int]:
+    """Return the picked photos of an album, first added first; not those that are ``hidden`` where it says so."""
     query = select(album_photo.c.photo_id).where(album_photo.c.album_id == number)
+    if not hidden:
+        query = query.join(photo).where(~photo.c.hidden)
     return list(connection.execute(query.order_by(album_photo.c.added_at, album_photo.c.photo_id)).scalars())
 
 
@@ -159,9 +162,9 @@ def _name(text: str) -> str:
 
 def put_distinct(connection: Connection, photo_ids: Sequence[int], now: datetime) -> int:
     """Say that these photos are no duplicates of each other, and that copies of each are wanted. Return how many pairs
-    that adds. Raises :class:`AlbumError` for too many photos."""
+    that adds. Unknown photos are left out. Raises :class:`AlbumError` for too many photos, or none."""
     added = 0
-    for first, second in _pairs(photo_ids):
+    for first, second in _pairs(photos.known(connection, photo_ids)):
         same = and_(distinct_pair.c.first_id == first, distinct_pair.c.second_id == second)
         if connection.execute(select(distinct_pair.c.first_id).where(same)).first() is None:
             connection.execute(insert(distinct_pair).values(first_id=first, second_id=second, made_at=now))
@@ -230,10 +233,10 @@ class Albums:
             raise AlbumError(f"there is no album {name!r}: photoindex albums lists them")
         return found
 
-    def photos(self, number: int) -> list[int]:
-        """Return the picked photos of an album, first added first."""
+    def photos(self, number: int, *, hidden: bool = True) -> list[int]:
+        """Return the picked photos of an album, first added first, with or without those that are ``hidden``."""
         with self._database.read() as connection:
-            return album_photos(connection, number)
+            return album_photos(connection, number, hidden=hidden)
 
     def holding(self, photo_id: int) -> list[Album]:
         """Return the albums that a photo was picked for, by name."""

@@ -82,9 +82,16 @@ def last_edits(connection: Connection, photo_ids: Sequence[int]) -> dict[int, st
     return found
 
 
-def restore_last(connection: Connection, photo_ids: Sequence[int], now: datetime) -> dict[int, list[Correction]]:
-    """Undo the last edit of each photo that is not undone; return what each had changed, of those that have one."""
+def restore_last(
+    connection: Connection, photo_ids: Sequence[int], now: datetime, edit: str | None = None
+) -> dict[int, list[Correction]]:
+    """Undo the last edit of each photo that is not undone; return what each had changed, of those that have one.
+
+    With ``edit``, only that edit is undone: photos whose last one is another stay as they are.
+    """
     last = last_edits(connection, photo_ids)
+    if edit is not None:
+        last = {number: name for number, name in last.items() if name == edit}
     undone: dict[int, list[Any]] = {}
     for chunk in chunks(last, SET):
         standing = is_one_of(correction.c.photo_id, chunk) & correction.c.undone_at.is_(None)

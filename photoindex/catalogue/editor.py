@@ -136,7 +136,9 @@ def _locked(now: dict[int, Said], shown: dict[int, said.Locked]) -> dict[int, Sa
 
 
 def _apply(connection: Connection, photo_ids: Sequence[int], edit: Edit, name: str, now: datetime) -> int:
-    """Make an edit of photos in one transaction; return how many it changed."""
+    """Make an edit of photos in one transaction; return how many it changed. Photos that were removed from the
+    catalogue since they were chosen are left out."""
+    photo_ids = photos.known(connection, photo_ids)
     before = said.said_of(connection, photo_ids)
     afterwards = {one: said_after(edit, one) for one in set(before.values())}  # of most photos the same is said
     after = {number: afterwards[one] for number, one in before.items()}
@@ -225,7 +227,8 @@ class Editor:
     def _check_captioned(self, photo_ids: Sequence[int], edit: Edit) -> None:
         if edit.caption is None:
             with self._database.read() as connection:
-                _locked(dict.fromkeys(photo_ids, Said()), said.shown(connection, photo_ids))
+                known = photos.known(connection, photo_ids)
+                _locked(dict.fromkeys(known, Said()), said.shown(connection, known))
 
     def undo(self, photo_ids: Sequence[int]) -> dict[int, list[Correction]]:
         """Undo the last edit of each of these photos that is not undone yet; returns what each had changed.
@@ -233,22 +236,27 @@ class Editor:
         What was undone stays in the history. Photos without anything to undo are left out. As :meth:`apply` does, it
         takes several transactions for many.
         """
-        undone: dict[int, list[Correction]] = {}
-        with _told_how_far(len(photo_ids), "undone") as done:
-            for chunk in chunks(photo_ids, SET):
-                with self._database.write() as connection:
-                    some = store.restore_last(connection, chunk, self._now())
-                    photos.mark_text_stale(connection, list(some))
-                undone |= some
-                done.append(len(chunk))
-        self._sync()
-        return undone
+        return self._undo(photo_ids, None)
 
     def undo_edit(self, name: str) -> dict[int, list[Correction]]:
         """Undo one edit of all photos, but for those that were edited again since; returns what each had changed."""
         with self._database.read() as connection:
             photo_ids = store.photos_last_edited_by(connection, name)
-        return self.undo(photo_ids)
+        return self._undo(photo_ids, name)
+
+    def _undo(self, photo_ids: Sequence[int], name: str | None) -> dict[int, list[Correction]]:
+        """Undo the edit of this name, or whichever was the last, in transactions that each look what the last one is:
+        meanwhile others edit and undo."""
+        undone: dict[int, list[Correction]] = {}
+        with _told_how_far(len(photo_ids), "undone") as done:
+            for chunk in chunks(photo_ids, SET):
+                with self._database.write() as connection:
+                    some = store.restore_last(connection, chunk, self._now(), name)
+                    photos.mark_text_stale(connection, list(some))
+                undone |= some
+                done.append(len(chunk))
+        self._sync()
+        return undone
 
     def history(self, photo_ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:
         """All that people changed of each photo, oldest first."""

@@ -61,6 +61,14 @@ def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int
     return found
 
 
+def known(connection: Connection, photo_ids: Sequence[int]) -> list[int]:
+    """Return those of these photos that are in the catalogue, in the order given."""
+    found: set[int] = set()
+    for chunk in chunks(photo_ids, SET):
+        found.update(connection.execute(select(photo.c.id).where(is_one_of(photo.c.id, chunk))).scalars())
+    return [number for number in photo_ids if number in found]
+
+
 def was_captioned(connection: Connection, photo_id: int, identity: str, since: int) -> bool:
     """Return whether the model ``identity`` made the photo's current model caption after the revision ``since`` of the
     catalogue. Revisions are compared rather than times, as a clock may have been ahead."""

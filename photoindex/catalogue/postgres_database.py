@@ -204,9 +204,9 @@ class PostgresDatabase(Database):
             return moment
 
     def commits(self) -> object:
-        """Return the number that the server gives the next transaction that writes."""
+        """Return which transactions that write have ended: the first that has not begun, and those under way."""
         with self.ask() as asker:
-            return asker.ask("select pg_snapshot_xmax(pg_current_snapshot())::text")
+            return asker.ask("select pg_current_snapshot()::text")
 
     @contextmanager
     def sole_comparer(self, folders: Iterable[Path]) -> Iterator[None]:

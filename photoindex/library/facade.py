@@ -248,8 +248,9 @@ class Library(OpenLibrary):
         return duplicates.verified(groups, progress, notice, stop) if verify else groups
 
     def album_hits(self, number: int) -> list[Hit]:
-        """Return the picked photos of an album that have a caption and a file, first added first, with score 0."""
-        return located(self._finder.hits_of(self.albums.photos(number)))
+        """Return the picked photos of an album that have a caption and a file and are not hidden, first added first,
+        with score 0."""
+        return located(self._finder.hits_of(self.albums.photos(number, hidden=False)))
 
     def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
         """Return the photos with these ids, in this order, without learned terms; unknown ids are left out."""

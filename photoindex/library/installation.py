@@ -150,7 +150,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers of a version: ``2.15.0+cpu`` is (2, 15, 0)."""
     numbers = []
     for part in version.partition("+")[0].split("."):
-        if not part.isdigit():
+        if not part.isdecimal():
             break
         numbers.append(int(part))
     return tuple(numbers)

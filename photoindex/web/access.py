@@ -58,7 +58,7 @@ class Access:
         """Begin a session by the one-time link, which is worth nothing afterwards. Raises :class:`Problem`."""
         with self._lock:
             self._count_try()
-            if self._link is None or not hmac.compare_digest(self._link.encode(), token.encode()):
+            if self._link is None or not hmac.compare_digest(self._link.encode(), _bytes(token)):
                 raise Problem(
                     403, "link", "this link was used already, or is not of this server",
                     "use the address that `photoindex serve` printed last",
@@ -73,12 +73,12 @@ class Access:
         """Begin a session by the password. Raises :class:`Problem`, also after five tries within a minute."""
         with self._lock:
             self._count_try()
-            if self._password is None or not hmac.compare_digest(self._password.encode(), password.encode()):
+            if self._password is None or not hmac.compare_digest(_bytes(self._password), _bytes(password)):
                 raise Problem(403, "password", "this is not the password", "")
             self._tries.clear()
             return self._begin()
 
-    def is_password(self, password: str) -> bool:
+    def is_password(self, password: bytes) -> bool:
         """Return whether this is the password, of a request that carries it and begins no session.
 
         Raises :class:`Problem` when there were five wrong ones within a minute.
@@ -87,7 +87,7 @@ class Access:
             if self._password is None:
                 return False
             self._count_try()
-            if not hmac.compare_digest(self._password.encode(), password.encode("utf-8", "surrogateescape")):
+            if not hmac.compare_digest(_bytes(self._password), password):
                 return False
             self._tries.pop()
             return True
@@ -136,6 +136,11 @@ class Access:
             if not self._file.exists():
                 os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
             replace_file(self._file, json.dumps(self._sessions))
+
+
+def _bytes(text: str) -> bytes:
+    """Return what can be compared: JSON can hold halves of characters, which UTF-8 has no bytes for."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _hash(session: str) -> str:

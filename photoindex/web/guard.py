@@ -151,9 +151,11 @@ class Guard:
             raise Problem(403, "read_only", "this gallery is read-only", "start photoindex serve without --read-only")
 
     def _has_password(self, headers: Headers) -> bool:
-        """Return whether a request carries the password, as RFC 6750 has it: Authorization: Bearer PASSWORD."""
+        """Return whether a request carries the password, as RFC 6750 has it: Authorization: Bearer PASSWORD.
+
+        The bytes are compared, as a header has no encoding: Starlette reads it as Latin-1."""
         kind, _, password = headers.get("authorization", "").partition(" ")
-        return kind.lower() == "bearer" and self._access.is_password(password.strip())
+        return kind.lower() == "bearer" and self._access.is_password(password.strip().encode("latin-1"))
 
     def session_of(self, headers: Headers) -> str:
         """Return the session that a request carries; empty when it has none."""
@@ -178,7 +180,7 @@ class _LimitedBody:
         self._ends_at: float | None = None
         self._is_whole = False
         length = Headers(scope=scope).get("content-length", "")
-        self._announced = int(length) if length.isdigit() else 0
+        self._announced = int(length) if length.isdecimal() else 0
 
     async def __call__(self) -> Message:
         if self._is_whole:

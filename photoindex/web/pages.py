@@ -264,7 +264,7 @@ class Pages:
         except QueryError as error:
             raise bad_value("q", f"a query: {error}") from error
         wanted = call.query.get("id", "")
-        current = int(wanted) if wanted.isdigit() and int(wanted) in ids else (ids[0] if ids else None)
+        current = next((each for each in ids if str(each) == wanted), ids[0] if ids else None)
         kept, corrected, wrong = self._gallery.reviewed()
         return "review.html", {
             "page": "review", "title": "Review", "queue": queue, "ids": ids, "kept": kept,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
@@ -19,6 +20,9 @@ THUMBNAIL_SECONDS: Final = 45.0
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 SANDBOX: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
+MOST_SHEETS: Final = 2  # contact sheets at once
+
+_making: Final = threading.BoundedSemaphore(MOST_SHEETS)
 _NAME: Final = re.compile(r"([0-9a-f]{64})-(\d{2,4})\.jpg")
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -74,6 +78,7 @@ def original(gallery: Gallery, call: Call) -> Response:
 def contact_sheet(gallery: Gallery, call: Call) -> Response:
     """Answer ``/api/v1/albums/{id}/sheet``: an album as one HTML file, as a download."""
     album, pieces = gallery.album_sheet(call.number("id"))
+    pieces = _in_turn(pieces)
     name = quote(f"{album.name}.html", safe="", errors="replace")
     headers = {
         "Content-Security-Policy": SANDBOX,
@@ -83,6 +88,26 @@ def contact_sheet(gallery: Gallery, call: Call) -> Response:
     # Names of files may hold what is no Unicode.
     return StreamingResponse((piece.encode("utf-8", "replace") for piece in pieces), headers=headers,
                              media_type="text/html")  # fmt: skip
+
+
+def _in_turn(pieces: Iterator[str]) -> Iterator[str]:
+    """Return the pieces of a contact sheet, of which few are made at once: each takes one of the threads that answer
+    and may wait long for its pictures. Raises :class:`Problem`."""
+    if not _making.acquire(blocking=False):
+        raise Problem(
+            503, "busy", "other contact sheets are being made", "try again when they are done", {"Retry-After": "30"}
+        )
+
+    def made() -> Iterator[str]:
+        try:
+            yield ""
+            yield from pieces
+        finally:
+            _making.release()
+
+    begun = made()
+    next(begun)  # from here on it is released, also when nobody takes the rest
+    return begun
 
 
 def _range(asked: str | None, size: int) -> tuple[int, int] | None:

@@ -145,6 +145,20 @@ class TestAlbums:
             with pytest.raises(AlbumError):
                 indexed.albums.rename(first.id, wrong)
 
+    def test_a_hidden_photo_is_neither_counted_nor_shown(self, indexed: Library) -> None:
+        albums, ids = indexed.albums, of(indexed, "red.jpg", "blue.jpg")
+        made, _ = albums.put("Lisbon", ids[:1])
+        albums.put("Lisbon", ids[1:])  # the last one is its cover
+        cover = albums.all()[0].cover
+        indexed.editor().apply(ids[1:], Edit(hidden=True))
+        [shown] = albums.all()
+        assert shown.photos == 1
+        assert shown.cover != cover
+        assert names(indexed.album_hits(made.id)) == ["red.jpg"]
+        indexed.editor().apply(ids, Edit(hidden=True))
+        assert [(each.photos, each.cover) for each in albums.all()] == [(0, None)]
+        assert albums.photos(made.id) == ids  # they are still in it, and come back with the mark taken away
+
     def test_a_saved_search_takes_no_photos(self, indexed: Library) -> None:
         indexed.albums.add("Reds", "red")
         with pytest.raises(AlbumError, match="saved search"):
@@ -210,7 +224,9 @@ def test_a_group_that_is_no_duplicates_is_left_out(library: Library, album: Path
     library.index(album)
     [group] = library.duplicates()
     ids = [each.photo_id for each in group]
-    assert library.albums.set_distinct(ids) == 1
+    assert library.albums.set_distinct([*ids, 999_999]) == 1
+    with pytest.raises(AlbumError):
+        library.albums.set_distinct([999_999])
     assert library.albums.set_distinct(ids) == 0
     assert library.duplicates() == []
     assert library.duplicates(decided=True) == [group]

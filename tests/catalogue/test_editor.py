@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -206,6 +207,24 @@ class TestUndo:
         ]
         assert all(change.undone_at is not None for change in changes)
 
+    def test_an_edit_is_undone_once_and_takes_no_older_one_with_it(self, indexed: Library, album: Path) -> None:
+        """Two undo it at once: both have looked whose last edit it is before either has undone it."""
+        editor = indexed.editor()
+        [photo_id] = editor.photos_at([album / "a.jpg"])
+        editor.apply([photo_id], Edit(caption="Minka"), "older")
+        editor.apply([photo_id], Edit(favourite=True), "newer")
+        other, write = Editor(indexed._database), indexed._database.write
+
+        def write_after_the_other(**options: bool) -> Any:
+            indexed._database.write = write  # type: ignore[method-assign]
+            assert list(other.undo_edit("newer")) == [photo_id]
+            return write(**options)
+
+        indexed._database.write = write_after_the_other  # type: ignore[method-assign]
+        assert editor.undo_edit("newer") == {}
+        said = editor.said([photo_id])[photo_id]
+        assert (said.caption, said.favourite) == ("Minka", False)
+
     def test_it_touches_only_the_photos_named(self, indexed: Library, album: Path) -> None:
         edit(indexed, album / "a.jpg", album / "b.jpg", tags=("Lisbon",))
         editor = indexed.editor()
@@ -295,6 +314,18 @@ class TestManyPhotos:
         assert names(indexed.search("tag:lisbon rating:3")) == ["a.jpg", "b.jpg"]
         assert set(editor.undo_edit("one")) == set(both)
         assert names(indexed.search("tag:lisbon")) == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [Edit(favourite=True), Edit(tags=("Lisbon",)), Edit(caption="Minka"), Edit(rating=3), Edit(lock=True)],
+        ids=str,
+    )
+    def test_those_that_are_gone_since_keep_no_other_back(self, indexed: Library, album: Path, change: Edit) -> None:
+        editor = indexed.editor()
+        both = editor.photos_at([album / "a.jpg", album / "b.jpg"])
+        assert editor.apply([999_998, both[0], 999_999, both[1]], change, "one") == 2
+        assert editor.apply([999_999], change) == 0
+        assert set(editor.undo_edit("one")) == set(both)
 
     def test_others_write_in_between(self, indexed: Library, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         editor, write, taken = indexed.editor(), indexed._database.write, []

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import update
 
-from photoindex.catalogue import gallery_queries
+from photoindex.catalogue import editor, gallery_queries, said
 from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.schema import photo
-from photoindex.errors import CorrectionError, FolderError, FullTextError, ResultSetGone
+from photoindex.errors import CatalogueError, CorrectionError, FolderError, FullTextError, ResultSetGone
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
 from photoindex.library.gallery.background import BackgroundSync
@@ -196,6 +199,66 @@ def test_an_index_that_cannot_be_written_is_tried_again(monkeypatch: pytest.Monk
     assert sync.wait(30)
     assert len(tries) == 3
     sync.close()
+
+
+def test_every_edit_reaches_the_index_whoever_asks_when() -> None:
+    """Threads that edit ask while the index is being written: what they asked last must be in what is written last."""
+    edited, last, written = itertools.count(1), 0, 0
+
+    def work() -> None:
+        nonlocal written
+        written = last
+
+    sync = BackgroundSync(work)
+
+    def ask() -> None:
+        nonlocal last
+        for _ in range(500):
+            last = next(edited)
+            sync.request()
+
+    askers = [threading.Thread(target=ask) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert sync.wait(30)
+    assert written == last
+    sync.close()
+
+
+def test_a_fault_while_the_index_is_written_does_not_end_writing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("photoindex.library.gallery.background.RETRY_SECONDS", 0.01)
+    faults = [RuntimeError("never expected")]
+
+    def work() -> None:
+        if faults:
+            raise faults.pop()
+
+    sync = BackgroundSync(work)
+    sync.request()
+    assert sync.wait(30)
+    assert "never expected" in caplog.text
+    sync.close()
+
+
+def test_an_edit_that_fails_half_way_reaches_the_index_as_far_as_it_came(
+    gallery: Gallery, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editor, "SET", 2)
+    real, calls = said.put_said, itertools.count(1)
+
+    def fail_the_third_time(*given: Any) -> None:
+        if next(calls) == 3:
+            raise CatalogueError("the disk is full")
+        real(*given)
+
+    monkeypatch.setattr(said, "put_said", fail_the_third_time)
+    with pytest.raises(CatalogueError, match="4 of 6 photos"):
+        gallery.edit([1, 2, 3, 4, 5, 6], Edit(tags=("rhinoceros",)))
+    assert sorted(ids(gallery, "rhinoceros")) == [1, 2, 3, 4]
 
 
 def test_review_asks_first_about_what_the_model_is_least_sure_of(gallery: Gallery, library: Library) -> None:

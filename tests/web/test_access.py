@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
@@ -60,6 +61,27 @@ def test_the_password_signs_in_by_form_and_by_json(serve: Serve) -> None:
         assert program.get("/api/v1/timeline").status_code == 200
         assert program.post("/api/v1/logout", json={}).json() == {"status": "signed out"}
         assert program.get("/api/v1/timeline").status_code == 401
+
+
+@pytest.mark.parametrize("password", ["\ud800", "p\x00", "\u00e4" * 3, "x" * 10_000])
+def test_a_wrong_password_of_any_characters_is_a_wrong_password(serve: Serve, password: str) -> None:
+    served = serve(password=PASSWORD)
+    with served.client(signed_in=False) as client:
+        body = json.dumps({"password": password})
+        answer = client.post("/api/v1/login", content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "password")
+
+
+@pytest.mark.parametrize("password", ["gr\u00fcn \u8349", "caf\u00e9"])
+def test_a_password_of_any_letters_is_taken_from_form_json_and_header(serve: Serve, password: str) -> None:
+    served = serve(password=password)
+    with served.client(signed_in=False) as client:
+        carried = {"Authorization": b"Bearer " + password.encode()}
+        assert client.get("/metrics", headers=carried).status_code == 200
+        assert client.get("/metrics", headers={"Authorization": b"Bearer caf\xe8"}).status_code == 401
+        assert client.post("/api/v1/login", json={"password": password}).status_code == 200
+    with served.client(signed_in=False) as client:
+        assert client.post("/login", data={"password": password}).status_code == 303
 
 
 def test_a_form_of_another_site_signs_nobody_in(serve: Serve) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from typing import Any
 
 import httpx
 import pytest
 
 from photoindex.catalogue import photos
+from photoindex.web import pictures
+from photoindex.web.pictures import MOST_SHEETS
 from tests.web.conftest import Served
 from tests.web.test_api import check
 from tests.web.test_pages import Page
@@ -127,6 +130,18 @@ def test_an_album_as_one_file(served: Served, client: httpx.Client) -> None:
     assert f'href="/api/v1/albums/{picked.id}/sheet"' in client.get(f"/album/{picked.id}").text
 
 
+def test_contact_sheets_leave_threads_for_other_pages(served: Served, client: httpx.Client) -> None:
+    album, _ = served.gallery.albums.put("All", [1, 2, 3])
+    address = f"{API}/albums/{album.id}/sheet"
+    with ExitStack() as stack:
+        for _ in range(MOST_SHEETS):
+            stack.enter_context(closing(pictures._in_turn(iter(["a piece"]))))
+        refused = client.get(address)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "busy")
+    for _ in range(MOST_SHEETS + 1):  # each is done with when it was read
+        assert client.get(address).status_code == 200
+
+
 def test_duplicates_are_told_apart(served: Served, client: httpx.Client) -> None:
     import shutil
 
@@ -139,6 +154,7 @@ def test_duplicates_are_told_apart(served: Served, client: httpx.Client) -> None
     assert len(client.get(f"{API}/duplicates", params={"decided": "yes"}).json()["items"]) == 1
     assert "They are duplicates" in client.get("/duplicates?decided=yes").text
     assert client.post(f"{API}/duplicates/decide", json={**body, "distinct": False}).json()["changed"] == 1
+    assert client.post(f"{API}/duplicates/decide", json={"ids": [999_999], "distinct": True}).status_code == 409
 
 
 @pytest.fixture

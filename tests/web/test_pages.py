@@ -31,6 +31,8 @@ PAGES = [
     "/photo/1/similar",
     "/review",
     "/review?queue=newest",
+    "/review?id=\u00b2",
+    "/review?id=" + "9" * 5_000,
     "/failures",
     "/duplicates",
     "/duplicates?near=6",
@@ -125,15 +127,17 @@ def test_a_photo_is_asked_once_why_a_query_finds_it(
     served: Served, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finder, asked = served.library.finder, []
+    [number] = served.gallery.find("blue").ids.tolist()
+    page = f"/photo/{number}"
     explain = finder.explain
     monkeypatch.setattr(finder, "explain", lambda query, ids: asked.append(query) or explain(query, ids))
-    assert "Why “blue” finds it" in client.get("/photo/1", params={"q": "blue"}).text
+    assert "Why “blue” finds it" in client.get(page, params={"q": "blue"}).text
     assert asked == ["blue"]
     asked.clear()
-    assert "does not find it" not in client.get("/photo/1", params={"q": "width:>1"}).text  # found for no word
+    assert "does not find it" not in client.get(page, params={"q": "width:>1"}).text  # found for no word
     assert asked == ["width:>1"]
     asked.clear()
-    assert "does not find it" in client.get("/photo/1", params={"q": "xylophone"}).text
+    assert "does not find it" in client.get(page, params={"q": "xylophone"}).text
     assert asked == ["xylophone", "xylophone"]  # and then each of its parts
 
 

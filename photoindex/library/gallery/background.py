@@ -18,51 +18,64 @@ _log = logging.getLogger(__name__)
 
 class BackgroundSync:
     """Writes what was edited into the full-text index, in a thread of its own. An edit that it cannot write now keeps
-    its mark in the catalogue, and is tried again."""
+    its mark in the catalogue, and is tried again. Safe between threads."""
 
     def __init__(self, sync: Callable[[], object]) -> None:
         self._sync = sync
-        self._wanted = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._asked = 0  # how often it was asked
+        self._done = 0  # how many of these are in the index
+        self._stopped = False
         self._thread: threading.Thread | None = None
 
     def request(self) -> None:
         """Have the index brought up to date soon."""
-        self._idle.clear()
-        self._wanted.set()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="index-sync", daemon=True)
-            self._thread.start()
+        with self._changed:
+            self._asked += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="index-sync", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
         """Wait until nothing is to be written; returns whether that is so."""
-        return self._idle.wait(seconds)
+        with self._changed:
+            return self._changed.wait_for(lambda: self._done == self._asked, seconds)
 
     def close(self) -> None:
         """Write what is still to be written, and end the thread."""
-        self._stop.set()
-        self._wanted.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
 
     def _work(self) -> None:
-        while not (self._stop.is_set() and self._idle.is_set()):
-            self._wanted.wait()
-            self._wanted.clear()
-            if self._idle.is_set():
-                continue
-            try:
-                self._sync()
-            except PhotoindexError as error:
-                _log.warning("%s", error)
-                if self._stop.wait(RETRY_SECONDS):
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._done != self._asked or self._stopped)
+                if self._done == self._asked:
                     return
-                self._wanted.set()
+                asked = self._asked
+            if self._synced():
+                with self._changed:
+                    self._done = asked
+                    self._changed.notify_all()
                 continue
-            if not self._wanted.is_set():
-                self._idle.set()
+            with self._changed:
+                if self._changed.wait_for(lambda: self._stopped, RETRY_SECONDS):
+                    return
+
+    def _synced(self) -> bool:
+        try:
+            self._sync()
+        except PhotoindexError as error:
+            _log.warning("%s", error)
+        except Exception:  # a fault of ours: without this thread no edit would ever be found again
+            _log.exception("the index could not be brought up to date")
+        else:
+            return True
+        return False
 
 
 class Changes:
@@ -103,18 +116,22 @@ class Changes:
         with self._lock:
             self._listeners.pop(number, None)
 
+    def _state(self) -> tuple[int, object] | None:
+        try:
+            return self._snapshots.state()
+        except PhotoindexError as error:
+            _log.warning("%s", error)
+        except Exception:  # a fault of ours: without this thread no page would ever hear of a change again
+            _log.exception("the catalogue could not be looked at")
+        return None
+
     def _watch(self) -> None:
         told: tuple[int, object] | None = None
-        state: tuple[int, object] | None
         while not self._stop.is_set():
             with self._lock:
                 listeners = list(self._listeners.values())
             if listeners:
-                try:
-                    state = self._snapshots.state()
-                except PhotoindexError as error:
-                    _log.warning("%s", error)
-                    state = told
+                state = self._state() or told
                 if told is not None and state != told:
                     for listener in listeners:
                         listener()

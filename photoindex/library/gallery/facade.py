@@ -346,15 +346,17 @@ class Gallery:
         if len(photo_ids) > MOST_EDITED:
             raise CorrectionError(f"{len(photo_ids):,} photos at once: at most {MOST_EDITED:,}")
         name = editor.new_edit()
-        changed = self._editor.apply(list(dict.fromkeys(photo_ids)), change, name)
-        self._sync.request()
-        return name, changed
+        try:
+            return name, self._editor.apply(list(dict.fromkeys(photo_ids)), change, name)
+        finally:  # also when it failed half way
+            self._sync.request()
 
     def undo(self, edit: str) -> list[int]:
         """Undo an edit; returns the photos that it was undone of. Those that were edited again since keep it."""
-        undone = list(self._editor.undo_edit(edit))
-        self._sync.request()
-        return undone
+        try:
+            return list(self._editor.undo_edit(edit))
+        finally:
+            self._sync.request()
 
     def review_queue(self, most: int, queue: ReviewQueue = "unsure", query: str = "") -> list[int]:
         """Photos to review: those of whose caption the model is least sure, the newest ones, those that were put off,
@@ -423,10 +425,10 @@ class Gallery:
 
     def counts(self) -> LibraryCounts:
         """What the library holds; counted again when the catalogue has changed."""
-        snapshot = self.snapshot()
-        if self._counted is None or self._counted[0] is not snapshot:
-            self._counted = snapshot, count_library(snapshot)
-        return self._counted[1]
+        snapshot, counted = self.snapshot(), self._counted
+        if counted is None or counted[0] is not snapshot:
+            self._counted = counted = snapshot, count_library(snapshot)
+        return counted[1]
 
     def models(self) -> Mapping[str, int]:
         """How many photos each model captioned, by identity."""

@@ -47,12 +47,17 @@ export function toast(text, { undo = null, bad = false, done = null, link = "" }
 
 let lastEdit = sessionStorage.getItem("last-edit");
 
+/** Have the key for it undo this edit. */
+function remember(name) {
+  lastEdit = name;
+  sessionStorage.setItem("last-edit", name);
+}
+
 /** Say something of photos; `done` is called when it is stored, and after it was undone. */
 export async function edit(change, text, done) {
   try {
     const made = await api("photos", { method: "PATCH", body: change });
-    lastEdit = made.edit;
-    sessionStorage.setItem("last-edit", lastEdit);
+    remember(made.edit);
     toast(typeof text === "function" ? text(made.changed) : text, { undo: () => undo(made.edit, done) });
     await done?.();
     return made;
@@ -65,16 +70,17 @@ export async function edit(change, text, done) {
 
 /** Undo an edit. */
 export async function undo(name, done) {
+  if (lastEdit === name) {
+    lastEdit = null; // a key that is held down asks once
+    sessionStorage.removeItem("last-edit");
+  }
   try {
     const undone = await api("edits/undo", { method: "POST", body: { edit: name } });
     toast(undone.changed ? "Undone" : "Nothing to undo: it was changed again since");
-    if (lastEdit === name) {
-      lastEdit = null;
-      sessionStorage.removeItem("last-edit");
-    }
     if (done) await done();
     else location.reload();
   } catch (error) {
+    remember(lastEdit ?? name);
     toast(error.message, { bad: true });
   }
 }

@@ -32,6 +32,10 @@ OTHERS: Final = ("album", "album_photo", "distinct_pair")  # whose rows change w
 # Tables whose rows are each about one photo.
 WORDS: Final = ("caption", "term", "term_vector", "correction", "text_line")
 NEWER: Final = (*OTHERS, "text_line")  # tables that an older catalogue lacks
+_CHANGES: Final = (
+    "select id, revision, 0 from photo where revision {0}"
+    " union all select photo_id, revision, 1 from removed_photo where revision {0}"
+)
 
 
 class Version(NamedTuple):
@@ -56,7 +60,8 @@ def version(transaction: Asker | Connection) -> Version:
 
 
 def changes_after(transaction: Asker | Connection, known: Version | None, limit: int = MOST) -> PhotoChanges | None:
-    """Return the oldest changes after a version, ``limit`` at most; ``known`` is ``None`` at first.
+    """Return the oldest changes after a version: all, or ``limit`` and those of the last one's revision; ``known`` is
+    ``None`` at first.
 
     ``None``: what is known is of another catalogue, or of a state that this one does not have; begin with nothing.
     """
@@ -64,15 +69,14 @@ def changes_after(transaction: Asker | Connection, known: Version | None, limit:
     known = known or Version(now.identity, 0)
     if known.identity != now.identity or known.revision > now.revision:
         return None
-    rows = ask(
-        transaction,
-        "select id, revision, 0 from photo where revision > :after"
-        " union all select photo_id, revision, 1 from removed_photo where revision > :after"
-        " order by 2 limit :most",
-        after=known.revision,
-        most=limit,
-    )
-    reached = now if len(rows) < limit else Version(now.identity, int(rows[-1][1]))
+    rows = ask(transaction, f"{_CHANGES.format('> :after')} order by 2 limit :most", after=known.revision, most=limit)
+    reached = now
+    if len(rows) >= limit:
+        last = int(rows[-1][1])
+        # Two photos may have one revision, as when a file goes from one to the other.
+        rows = [row for row in rows if row[1] < last]
+        rows += ask(transaction, _CHANGES.format("= :last"), last=last)
+        reached = Version(now.identity, last)
     return PhotoChanges([row[0] for row in rows if not row[2]], [row[0] for row in rows if row[2]], reached)
 
 

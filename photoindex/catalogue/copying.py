@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from photoindex.catalogue import change_feed, migration
 from photoindex.catalogue.chunks import chunks
@@ -26,8 +27,10 @@ def copy_catalogue(
     """Copy every row, and compare; return the number of rows of each table.
 
     All is copied in one transaction, so that the target stays empty when it fails. Both must be of this version, and
-    nobody may write to the source meanwhile. Raises :class:`CatalogueError` when the target holds something already or
-    when a row is not the same after it.
+    nobody may write to the source meanwhile. The target is a catalogue of its own from here on: who kept something of
+    the source, or of an earlier copy, begins anew with it.
+
+    Raises :class:`CatalogueError` when the target holds something already or when a row is not the same after it.
     """
     for database in (source, target):
         if database.revision() != migration.HEAD:
@@ -48,6 +51,7 @@ def copy_catalogue(
                 if progress is not None:
                     progress(Progress("copying", done, total))
             continue_numbers(writing, table)
+        writing.execute(update(catalogue).values(identity=secrets.token_hex(16)))
         change_feed.install(writing)
     wrong = differences(source, target)
     if wrong:
@@ -63,12 +67,17 @@ def differences(one: Database, other: Database) -> list[str]:
     with one.read() as first, other.read() as second:
         for table in metadata.sorted_tables:
             for mine, theirs in zip_longest(_rows(first, table), _rows(second, table)):
-                if mine is None or theirs is None or tuple(mine) != tuple(theirs):
+                if mine is None or theirs is None or _held(mine) != _held(theirs):
                     row = mine if mine is not None else theirs
                     found.append(f"{table.name} {', '.join(str(row._mapping[key]) for key in table.primary_key)}")
                 if len(found) >= DIFFERENCES_SHOWN:
                     return found
     return found
+
+
+def _held(row: Any) -> dict[str, Any]:
+    """Return a row without what tells a catalogue from its copy."""
+    return {name: value for name, value in row._mapping.items() if name != catalogue.c.identity.name}
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[Any]:

@@ -263,6 +263,16 @@ class Link:
     sidecars: str | None = None
 
 
+def states(connection: Connection, file_ids: Sequence[int]) -> dict[int, FileStat]:
+    """Return the state in which each of these files was last seen, by id."""
+    found = {}
+    columns = [file.c[name] for name in STATE_COLUMNS]
+    for chunk in chunks(file_ids):
+        for number, *state in connection.execute(select(file.c.id, *columns).where(file.c.id.in_(chunk))):
+            found[number] = FileStat(*state)
+    return found
+
+
 def link_photos(connection: Connection, links: Sequence[Link]) -> None:
     """Store the content of files; the photos that they held before and now are marked for the full-text index."""
     if not links:

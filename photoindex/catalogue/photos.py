@@ -86,6 +86,7 @@ def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int
     ids = {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(contents)).items()}
     new = [content for content in contents if content.content_hash not in ids]
     met = [content for content in contents if content.content_hash in ids]
+    met.sort(key=lambda content: ids[content.content_hash])  # who locks rows in one order waits, and never in a circle
     if met:
         columns = [*COLUMNS, "fingerprint", "looks"]
         statement = update(photo).where(photo.c.id == bindparam("met_id"))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS: Final = 30  # that a lock is waited for
 CONNECT_SECONDS: Final = 10
+MOST_CONNECTIONS: Final = 16  # of a process: a server's answering threads, and those that work behind them
 # A process that stops in the middle of a transaction holds up those that wait for it: the server ends its session.
 IDLE_SECONDS: Final = {"shared": 60, "exclusive": 600}
 LOCK: Final = 0x70686F746F  # of exclusive and shared writes; such locks are each database's own
@@ -49,7 +50,9 @@ def make_engine(url: str) -> Engine:
     """Return SQLAlchemy's engine for a catalogue. A connection that was lost is replaced by another one."""
     from sqlalchemy import create_engine, event
 
-    engine = create_engine("postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True)
+    engine = create_engine("postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True,
+                           pool_size=MOST_CONNECTIONS // 2, max_overflow=MOST_CONNECTIONS // 2,
+                           pool_timeout=WAIT_SECONDS)  # fmt: skip
     # Many rows in one statement: the triggers of the change feed run once for each.
     engine.dialect.use_insertmanyvalues_wo_returning = True
 

@@ -21,11 +21,24 @@ from photoindex.catalogue import migration
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import list_roots
 from photoindex.catalogue.mounted import use_mounts
-from photoindex.catalogue.postgres import COMPARER_LOCK, UPGRADE_LOCK, connect, make_engine, with_driver_parameters
+from photoindex.catalogue.postgres import (
+    COMPARER_LOCK,
+    MOST_CONNECTIONS,
+    UPGRADE_LOCK,
+    connect,
+    make_engine,
+    with_driver_parameters,
+)
 from photoindex.catalogue.postgres_errors import explained
 from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.stored_paths import stored_path
-from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly, FolderError
+from photoindex.errors import (
+    CatalogueError,
+    CatalogueOutdated,
+    CatalogueReadOnly,
+    CatalogueUnavailable,
+    FolderError,
+)
 from photoindex.system.paths import root_of, shown
 from photoindex.system.urls import without_password
 
@@ -65,6 +78,7 @@ class PostgresDatabase(Database):
         self.place = without_password(url)
         self.read_only = read_only
         self._url = url
+        self._is_checked = False  # of this program's version, when it was last looked at
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._asker: PostgresAsker | None = None
@@ -100,7 +114,8 @@ class PostgresDatabase(Database):
     def check_version(self) -> None:
         """Raise :class:`CatalogueError` unless the catalogue is of this program's version."""
         revision = self.revision()
-        if revision == migration.HEAD:
+        self._is_checked = revision == migration.HEAD
+        if self._is_checked:
             return
         if revision is not None and not migration.knows(revision):
             raise migration.too_new(self.place, revision)
@@ -175,7 +190,20 @@ class PostgresDatabase(Database):
             self.engine.connect().execution_options(photoindex_write=how) as connection,
             connection.begin(),
         ):
+            self._check_still(connection)
             yield connection
+
+    def _check_still(self, connection: Connection) -> None:
+        """Raise :class:`CatalogueOutdated` when the catalogue was upgraded since it was opened: a worker may work for
+        days, and must not write into newer tables by older rules. To be asked behind the lock, which an upgrade has for
+        itself."""
+        if self._is_checked:
+            revision = connection.exec_driver_sql("select version_num from alembic_version").scalar()
+            if revision != migration.HEAD:
+                raise CatalogueOutdated(
+                    f"the catalogue {self.place} was upgraded to version {revision} meanwhile, and this photoindex is "
+                    f"of {migration.HEAD}: end it, and start the version that the catalogue needs"
+                )
 
     def faults(self) -> list[str]:
         """Return indexes that are not valid and triggers of the change feed that are not there. The server looks after
@@ -271,9 +299,21 @@ class PostgresDatabase(Database):
         except CatalogueError:
             raise
         except Exception as error:
+            if _is_of_pool(error):
+                raise CatalogueUnavailable(
+                    f"the catalogue {self.place} was asked too much at once: all {MOST_CONNECTIONS} connections of "
+                    "this process were busy"
+                ) from error
             if not _is_of_database(error):
                 raise
             raise explained(self.place, error) from error
+
+
+def _is_of_pool(error: BaseException) -> bool:
+    """Return whether no connection became free in time."""
+    import sqlalchemy.exc
+
+    return isinstance(error, sqlalchemy.exc.TimeoutError)
 
 
 def _is_of_database(error: BaseException) -> bool:

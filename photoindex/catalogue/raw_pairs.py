@@ -28,6 +28,9 @@ from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import caption, file, job, root
 from photoindex.media.formats import HEIC, is_developed_name, is_raw_name, suffix_of
 
+# A file whose text alone cannot be read is a photo all the same.
+_GIVEN_UP = and_(job.c.state.in_(("failed", "ignored")), job.c.kind != jobs.TEXT)
+
 
 def shot_of(relative_path: str | os.PathLike[str]) -> int:
     """A number that files of one shot below a root have in common: their folder and stem, hashed to 64 bits."""
@@ -84,8 +87,7 @@ def release(connection: Connection, main_ids: Sequence[int]) -> None:
 
 def release_failed(connection: Connection) -> None:
     """Release the companions of all files that are in the failure ledger for good."""
-    given_up = select(job.c.file_id).where(job.c.state.in_(("failed", "ignored")))
-    _release(connection, file.c.main_id.in_(given_up))
+    _release(connection, file.c.main_id.in_(select(job.c.file_id).where(_GIVEN_UP)))
 
 
 def forget_companions(connection: Connection, file_ids: Sequence[int]) -> None:
@@ -173,7 +175,7 @@ def _failed(connection: Connection, file_ids: Iterable[int]) -> set[int]:
     """Those of these files that are in the failure ledger for good."""
     found: set[int] = set()
     for chunk in chunks(file_ids):
-        given_up = and_(job.c.file_id.in_(chunk), job.c.state.in_(("failed", "ignored")))
+        given_up = and_(job.c.file_id.in_(chunk), _GIVEN_UP)
         found.update(connection.execute(select(job.c.file_id).where(given_up)).scalars())
     return found
 

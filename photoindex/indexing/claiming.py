@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -19,7 +20,8 @@ class Claimer:
     """Takes jobs from the queue for one process and gives back those that are not done.
 
     With ``text`` they are those of reading text, which any model's process may do, else those of captions. ``refill``
-    is called, in the transaction that claims, when nothing is due; it returns whether it queued something.
+    is called, in the transaction that claims, when nothing is due. It queues jobs that are due at the time it is given
+    and returns how many; 0 asks to be called again, in a transaction of its own, and ``None`` says that there are none.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class Claimer:
         most: int = jobs.CLAIM,
         reachable: Callable[[], set[int] | None] = lambda: None,
         text: bool = False,
-        refill: Callable[[Connection], bool] = lambda _: False,
+        refill: Callable[[Connection, datetime], int | None] = lambda *_: None,
     ) -> None:
         self._database = database
         self._model_setting = model_setting
@@ -57,6 +59,7 @@ class Claimer:
 
     def claim(self, claimed: ClaimedJobs) -> list[Job]:
         """Claim due jobs and add them; return them."""
+        self.renew_when_due(claimed.jobs)  # else those that took long would be taken back here
         new = self.take(self._most // 2 if claimed else None, untried=len(claimed) > 0)
         claimed.add(new)
         return new
@@ -64,17 +67,21 @@ class Claimer:
     def take(self, most: int | None = None, *, untried: bool = False) -> list[Job]:
         """Claim due jobs, at most as many as are claimed at once or ``most``; see :func:`.jobs.claim`."""
         most = self._throttle.batch_size(self._most) if most is None else most
-        now, roots = self._now(), self._reachable()
-        # Two processes must not queue the same photos at once.
-        with self._database.write(exclusive=self._is_text) as connection:
-            batches.close(connection)
-            while True:
-                new = jobs.claim(
-                    connection, self._owner, most, now, self._model_setting, untried=untried, lease=self._lease,
-                    roots=roots, text=self._is_text,
+        roots = self._reachable()
+        while True:
+            now = self._now()
+            # Two processes must not queue the same photos at once.
+            with self._database.write(exclusive=self._is_text) as connection:
+                batches.close(connection)
+                claim = partial(
+                    jobs.claim, connection, self._owner, most, now, self._model_setting, untried=untried,
+                    lease=self._lease, roots=roots, text=self._is_text,
                 )  # fmt: skip
-                if new or untried or not self._refill(connection):
+                if (new := claim()) or untried:
                     return new
+                queued = self._refill(connection, now)
+                if queued or queued is None:
+                    return claim() if queued else []
 
     def begin(self, begun: Sequence[Job]) -> set[int]:
         """Count a try of these jobs; return the ids of files that may be of one shot with another file.

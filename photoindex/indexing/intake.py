@@ -31,9 +31,15 @@ class Intake:
         self._database = database
         self._model_identity = model_identity
 
-    def read(self, new: Sequence[Job], claimed: ClaimedJobs, stop: threading.Event) -> list[Path]:
-        """Hash the files of new jobs. Content that has a caption is linked at once; the rest is grouped by content, and
-        the paths to decode are returned.
+    def read(
+        self,
+        new: Sequence[Job],
+        claimed: ClaimedJobs,
+        stop: threading.Event,
+        working: Callable[[], None] = lambda: None,
+    ) -> list[Path]:
+        """Hash the files of new jobs, which may take long: ``working`` is called after each file. Content that has a
+        caption is linked at once; the rest is grouped by content, and the paths to decode are returned.
 
         A job of a batch needs no work when a caption was made since it was queued.
         """
@@ -42,6 +48,7 @@ class Intake:
         claimed.remove(companions)
         claimed.tally.recognised += len(companions)
         for job, ready in _hashed([job for job in new if job not in companions], stop):
+            working()
             try:
                 if isinstance(ready, Exception):
                     raise ready

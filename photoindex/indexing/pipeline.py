@@ -236,7 +236,11 @@ class Pipeline:
                 between()
         before = len(run.claimed), run.claimed.tally.done
         new = self._claimer.claim(run.claimed)
-        paths = self._intake.read(new, run.claimed, stop)
+
+        def working() -> None:
+            self._claimer.renew_when_due(run.claimed.jobs)
+
+        paths = self._intake.read(new, run.claimed, stop, working)
         # Jobs that were postponed because of those already claimed would be claimed and postponed without end.
         run.nothing_due = not new or (bool(run.claimed) and before == (len(run.claimed), run.claimed.tally.done))
         if not paths or stop.is_set():
@@ -244,6 +248,7 @@ class Pipeline:
         if run.decoding is None:
             with self._clock.paused():  # the model is loaded here
                 decoder = self.decoder
+            working()
             run.decoding = run.exits.enter_context(decoder.decoding())
             run.batch_size = self._throttle.batch_size(self.captioner.info.batch_size, seconds=1.0)
         run.siblings |= self._claimer.begin([job for job in new if job in run.claimed.jobs])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from photoindex.catalogue import batches, files, jobs, metadata, photos, raw_pairs
+from photoindex.catalogue.dialects import now_of
 from photoindex.indexing.hashing import HashedJob
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.places import Gazetteer
@@ -31,10 +32,11 @@ def sort_out(connection: Connection, results: Sequence[Result]) -> tuple[dict[in
     """Return the results to be stored, by their places. Ask it in the transaction that stores them.
 
     The first are those with files whose jobs are still this worker's, with these files alone. The second are those
-    whose files went while they were captioned: the caption stays with the content, unless somebody else has made one.
+    whose files went or changed while they were captioned: the caption stays with the content, unless somebody else has
+    made one.
     What another worker has claimed meanwhile is in neither.
     """
-    held = jobs.sort_out(connection, (ready.job for result in results for ready in result.group))
+    held = _held(connection, [ready for result in results for ready in result.group])
     own: dict[int, Result] = {}
     gone: dict[int, Result] = {}
     for place, result in enumerate(results):
@@ -49,6 +51,20 @@ def sort_out(connection: Connection, results: Sequence[Result]) -> tuple[dict[in
     met = photos.find_by_hash(connection, [result.group[0].content_hash for result in gone.values()])
     captioned = {content for content, (_, has_caption) in met.items() if has_caption}
     return own, {at: each for at, each in gone.items() if each.group[0].content_hash not in captioned}
+
+
+def _held(connection: Connection, read: Sequence[HashedJob]) -> jobs.Sorted:
+    """Sort out jobs as :func:`.jobs.sort_out` does. Those whose files somebody saw changed since they were claimed, and
+    in another state than they were read in, go back into the queue and count as gone."""
+    held = jobs.sort_out(connection, (ready.job for ready in read))
+    states = files.states(connection, [job.file_id for job in held.own])
+    changed = {
+        ready.job for ready in read
+        if ready.job in held.own and states.get(ready.job.file_id) not in (ready.job.stat, ready.stat)
+    }  # fmt: skip
+    if changed:
+        jobs.release(connection, list(changed), now_of(connection))
+    return jobs.Sorted(held.own - changed, held.gone | changed, held.taken)
 
 
 def save_contents(connection: Connection, results: Sequence[Result], gazetteer: Gazetteer) -> list[int]:
@@ -89,7 +105,7 @@ def recognise(connection: Connection, met: Sequence[tuple[HashedJob, int]]) -> t
 
     Return the ids of photos whose files came, one for each file, and how many other files were only touched.
     """
-    held = jobs.sort_out(connection, (ready.job for ready, _ in met))
+    held = _held(connection, [ready for ready, _ in met])
     known = [(ready, photo_id) for ready, photo_id in met if ready.job in held.own]
     before = files.photos_held(connection, [ready.job.file_id for ready, _ in known])
     came = [

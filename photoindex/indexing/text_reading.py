@@ -70,6 +70,7 @@ class TextReading:
         self._decoder: Decoder | None = None
         self._sieve = TextSieve(settings, notice)
         self._waiting: Iterator[int] = iter(())  # files of photos to be looked at
+        self._stop = threading.Event()  # of the run
         self._sifted = 0  # photos that needed no look, and are not counted in a tally yet
 
     @property
@@ -97,7 +98,8 @@ class TextReading:
         """
         if not self._can_read():
             return
-        self._waiting = iter(())
+        self._stop, self._waiting = stop, iter(())
+        self._claimer.give_back(())  # what it could not give back the last time
         total = 0
         while not stop.is_set() and (claimed := self._claimer.take()):
             self._count_sifted(tally)
@@ -137,26 +139,23 @@ class TextReading:
         """Return when the next job that waits can be claimed; ``None`` when there is none, or nothing is read."""
         return None if self._unusable or not is_installed() else self._claimer.next_due()
 
-    def _queue_more(self, connection: Connection) -> bool:
-        """Queue the next photos that nobody looked at; return whether there are any."""
-        new = self._next_unread(connection)
-        text.queue(connection, new, self._now())
-        return bool(new)
-
-    def _next_unread(self, connection: Connection) -> list[int]:
-        """Return files of the next photos that are to be looked at; of a list that was made for many of them at once.
-        Those of the list that need no look are done."""
+    def _queue_more(self, connection: Connection, now: datetime) -> int | None:
+        """Queue the next photos that are to be looked at, a batch of a list that is made for many of them at once;
+        return how many. 0: the list was made, and those of it that need no look are done. ``None``: there are none, or
+        the run is to stop."""
+        if self._stop.is_set():
+            return None
         unread = partial(text.unread_files, connection, TEXT_READER, closely=self._closely, roots=self._reachable())
         while some := list(islice(self._waiting, BATCH)):
             if left := unread(None, among=some):  # another process may have read some of them since
-                return left
-        while files := unread(LOOKED_UP):
-            without = {} if self._closely else self._sieve.without_text(connection, files)
-            self._store_without_text(connection, list(without.values()))
-            self._waiting = iter([number for number in files if number not in without])
-            if some := list(islice(self._waiting, BATCH)):
-                return some
-        return []
+                text.queue(connection, left, now)
+                return len(left)
+        if not (files := unread(LOOKED_UP)):
+            return None
+        without = {} if self._closely else self._sieve.without_text(connection, files)
+        self._store_without_text(connection, list(without.values()))
+        self._waiting = iter([number for number in files if number not in without])
+        return 0
 
     def _store_without_text(self, connection: Connection, photo_ids: Sequence[int]) -> None:
         text.save(connection, dict.fromkeys(photo_ids, PhotoText(closely=False)), TEXT_READER)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from photoindex.captioner import Captioner
 from photoindex.config import ENVIRONMENT_PREFIX, Settings, convert
-from photoindex.errors import CatalogueUnavailable, ConfigError, PhotoindexError, ServiceError
+from photoindex.errors import CatalogueReadOnly, CatalogueUnavailable, ConfigError, PhotoindexError, ServiceError
 from photoindex.types import Progress
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ AGAIN_SECONDS: Final = 5.0  # until a worker tries again to open a catalogue tha
 POLL_SECONDS: Final = 0.05
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0  # that an actor may take to say what it did; one that is started again says nothing
+SILENT_SECONDS: Final = 300.0  # that workers may take to start, or to be started again, all of them
 END_SECONDS: Final = 60.0  # that a worker may take for the photos at hand when it is to end
 
 LoadCaptioner = Callable[[Settings], Captioner]
@@ -72,6 +73,10 @@ class WorkerActor:
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self._thread.start()
 
+    def fits(self, settings: Settings) -> bool:
+        """Return whether this worker works, and by these settings."""
+        return self._error is None and self._settings == settings
+
     def report(self) -> tuple[int, int, str | None]:
         """Return how many photos were captioned and failed, and why the worker ended, if it did."""
         totals = self._library.worked if self._library is not None else None
@@ -91,11 +96,14 @@ class WorkerActor:
                 with Library(_settings_here(self._settings, Path(self._folder.name)), self._load) as library:
                     self._library = library
                     library.work_until(self._stop)
-            except CatalogueUnavailable:
+            except (CatalogueUnavailable, CatalogueReadOnly):  # as a server is that another takes over from
                 self._stop.wait(AGAIN_SECONDS)
             except PhotoindexError as error:
                 self._error = str(error)
                 return
+            except BaseException as error:  # else nobody would hear that this worker does nothing any more
+                self._error = f"{type(error).__name__}: {error}"
+                raise
 
 
 def _settings_here(settings: Settings, data_dir: Path) -> Settings:
@@ -109,7 +117,7 @@ def _settings_here(settings: Settings, data_dir: Path) -> Settings:
 def _check_reached(address: str | None) -> None:
     """Raise OSError when nothing answers at ``HOST:PORT``: Ray itself would try for a minute, and end the process."""
     host, _, port = (address or "").rpartition(":")
-    if host and "/" not in host and port.isdigit():
+    if host and "/" not in host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
 
 
@@ -132,7 +140,7 @@ class RayCluster:
         try:
             _check_reached(address)
             ray.init(address or "auto", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        except (OSError, OverflowError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             line = str(error).strip().partition("\n")[0]
             raise ServiceError(
                 f"no Ray cluster is reached ({line}): start one with `ray start --head`, or name it with --address"
@@ -166,11 +174,12 @@ class RayCluster:
         return int(sum(node.gpus for node in alive)) or sum(node.cpus >= 1 for node in alive) or 1
 
     def start(self, settings: Settings, count: int, load: LoadCaptioner | None = None) -> None:
-        """Have so many workers in the cluster; those that are there already stay.
+        """Have so many workers in the cluster; those that are there already and work by the same settings stay.
 
         Each takes a GPU where the cluster has some and the settings ask for no other device, and is started again by
         Ray, on another machine if need be, however often it fails.
         """
+        self._end_unfit(settings)
         has_gpus = any(node.gpus for node in self.nodes() if node.is_alive) and settings.device in ("auto", "cuda")
         made = self._ray.remote(WorkerActor)
         for number in range(1, count + 1):
@@ -178,6 +187,16 @@ class RayCluster:
                 name=f"worker-{number}", namespace=NAMESPACE, lifetime="detached", get_if_exists=True, max_restarts=-1,
                 num_gpus=1 if has_gpus else 0, num_cpus=1, max_concurrency=4, scheduling_strategy="SPREAD",
             ).remote(settings, load)  # fmt: skip
+
+    def _end_unfit(self, settings: Settings) -> None:
+        """End workers of an earlier command that have ended by an error, or caption by other settings."""
+        for handle in self._actors().values():
+            try:
+                fits = self._ray.get(handle.fits.remote(settings), timeout=ANSWER_SECONDS)
+            except self._ray.exceptions.RayError:  # Ray starts it again
+                continue
+            if not fits:
+                self._end([handle])
 
     def workers(self) -> list[RayWorker]:
         """Return the workers that have not ended, by name."""
@@ -188,15 +207,17 @@ class RayCluster:
 
     def stop(self) -> None:
         """End the workers; one that does not end by itself is ended, and others take its photos."""
-        handles = self._actors().values()
+        self._end(list(self._actors().values()))
+        ends = time.monotonic() + ANSWER_SECONDS
+        while self._actors() and time.monotonic() < ends:  # Ray ends them in its own time
+            time.sleep(POLL_SECONDS)
+
+    def _end(self, handles: Sequence[Any]) -> None:
         if handles:
             answers = [handle.stop.remote() for handle in handles]
             self._ray.wait(answers, num_returns=len(answers), timeout=END_SECONDS)
         for handle in handles:
             self._ray.kill(handle, no_restart=True)
-        ends = time.monotonic() + ANSWER_SECONDS
-        while self._actors() and time.monotonic() < ends:  # Ray ends them in its own time
-            time.sleep(POLL_SECONDS)
 
     def work_off(
         self,
@@ -206,14 +227,23 @@ class RayCluster:
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         """Wait until a batch is done or halted, or ``stop`` is set. Raises :class:`ServiceError` when no worker works
-        any more."""
+        any more, or none answers for :data:`SILENT_SECONDS`."""
+        heard_at = time.monotonic()
         while not stop.is_set():
             found = library.batches.get(batch)
             if progress is not None:
                 progress(Progress("captioning", found.total - found.left, found.total))
             if not found.left or found.state in ("paused", "cancelled"):
                 return
-            self._check(self.workers())
+            workers = self.workers()
+            self._check(workers)
+            if any(worker.state == "working" for worker in workers):
+                heard_at = time.monotonic()
+            elif time.monotonic() - heard_at > SILENT_SECONDS:
+                raise ServiceError(
+                    f"no worker has answered for {SILENT_SECONDS / 60:.0f} minutes: see `photoindex cluster status` "
+                    "and Ray's own logs; what is done is stored, and the same command goes on"
+                )
             stop.wait(LOOK_SECONDS)
 
     def _check(self, workers: Sequence[RayWorker]) -> None:

@@ -161,6 +161,22 @@ def test_who_keeps_a_copy_goes_on_where_it_was(database: Database, album: Path) 
     assert known == at(database)
 
 
+def test_photos_of_one_revision_are_not_parted(database: Database, album: Path) -> None:
+    names = [f"{number}.jpg" for number in range(6)]
+    add_files(database, album, *names)
+    ids = [add_photo(database, album / name) for name in names]
+    with database.write() as connection:  # as when a file goes from one photo to another
+        connection.execute(update(photo).values(revision=photo.c.id + photo.c.id % 2))
+        connection.exec_driver_sql("update catalogue set revision = 100")
+    known, met = Version(at(database).identity, 0), []
+    for _ in range(6):
+        with database.ask() as asker:
+            changes = changes_after(asker, known, limit=3)
+        assert changes is not None
+        met, known = met + changes.photos, changes.version
+    assert sorted(met) == ids
+
+
 @pytest.mark.sqlite
 def test_a_photo_that_is_taken_out_is_told_and_so_is_the_next_of_its_number(
     database: Database, album: Path, photo_id: int

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlalchemy import insert, select
 
 from photoindex.catalogue import files, jobs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.details import films_beside
+from photoindex.catalogue.schema import file, job
 from photoindex.library import Library
 from photoindex.types import Companion
 from tests.conftest import OpenLibrary
@@ -55,6 +57,25 @@ class TestRawAndJpeg:
         assert captioner.captions == ["a red square"]
         assert found(library) == [main]
         assert shown(library, album / main) == shown(library, album / raw) == ([main], [f"{raw} (raw)"])
+
+    @pytest.mark.parametrize("state", ["failed", "ignored"])
+    def test_text_that_cannot_be_read_parts_no_pair(
+        self, library: Library, album: Path, database: Database, state: str
+    ) -> None:
+        make_raw(album / "IMG_1.dng")
+        make_photo(album / "IMG_1.jpg")
+        library.index(album)
+        with database.write() as connection:
+            number = connection.execute(select(file.c.id).where(file.c.relative_path == Path("IMG_1.jpg"))).scalar_one()
+            connection.execute(insert(job).values(
+                file_id=number, kind=jobs.TEXT, state=state, priority=0, attempts=3, next_try_at=NOW, created_at=NOW,
+                queued_revision=0, error_kind="interrupted", error_message="",
+            ))  # fmt: skip
+        assert library.index(album).captioned == 0
+        assert found(library) == ["IMG_1.jpg"]
+        make_raw(album / "IMG_1.nef")  # nor does it keep another file of the shot out
+        assert library.index(album).captioned == 0
+        assert shown(library, album / "IMG_1.jpg") == (["IMG_1.jpg"], ["IMG_1.dng (raw)", "IMG_1.nef (raw)"])
 
     def test_the_raw_file_is_not_even_read(self, library: Library, album: Path) -> None:
         (album / "IMG_1.CR2").write_bytes(b"nothing that could be read")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.copying import copy_catalogue, differences
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import photo
@@ -65,6 +66,14 @@ def test_what_is_stored_after_a_copy_gets_numbers_of_its_own(
     with Library(settings, lambda _: FakeCaptioner()) as library:
         assert library.index(album).captioned == 1
         assert [hit.path.name for hit in library.search("black")] == ["new.jpg"]
+
+
+def test_a_copy_is_told_from_what_it_was_copied_from(filled: Library, postgres_url: str, tmp_path: Path) -> None:
+    """Else a machine that followed an earlier copy would take this one for a later state of it."""
+    copy_between(str(filled.settings.catalogue_path), postgres_url)
+    with closing(Database.open(postgres_url)) as copied, copied.ask() as there, filled.database.ask() as here:
+        assert version(there).revision == version(here).revision
+        assert version(there).identity != version(here).identity
 
 
 def test_a_difference_is_told(filled: Library, postgres_url: str) -> None:

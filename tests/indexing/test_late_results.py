@@ -9,16 +9,19 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select
 
-from photoindex.catalogue import files
+from photoindex.catalogue import files, jobs
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.jobs import LEASE
+from photoindex.catalogue.jobs import LEASE, Job
 from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.schema import caption, job
 from photoindex.config import Settings
+from photoindex.indexing import intake
+from photoindex.indexing.hashing import HashedJob
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.library import Library
 from photoindex.search import FullText
@@ -158,6 +161,93 @@ def test_a_caption_of_a_file_that_went_meanwhile_stays_with_its_content(
     assert open_library(captioner).index(album).captioned == 0
     assert texts(database) == [("a red square", True)]
     assert captioner.captions == []
+
+
+def test_a_file_that_another_process_saw_change_meanwhile_is_done_again(
+    open_library: OpenLibrary, album: Path, database: Database
+) -> None:
+    """The change was heard of while the job ran, so that no other job waits for it."""
+    path = make_photo(album / "a.jpg")
+    changes = iter(["blue"])
+
+    def change() -> None:
+        for colour in changes:
+            make_photo(path, colour)
+            with database.write() as connection:
+                files.record_files(connection, [ScannedFile(path, FileStat.of(path.stat()))])
+
+    library = open_library(FakeCaptioner(before=change))
+    assert library.index(album).captioned == 1
+    assert sorted(texts(database)) == [("a blue square", True), ("a red square", True)]
+    [hit] = library.search("square")
+    assert (hit.path, hit.caption) == (path, "a blue square")
+
+
+def test_a_file_of_known_content_that_changes_while_it_is_hashed_is_done_again(
+    open_library: OpenLibrary, album: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = open_library()
+    make_photo(album / "a.jpg")
+    library.index(album)
+    copy = album / "copy.jpg"
+    copy.write_bytes((album / "a.jpg").read_bytes())
+    hash_job, changes = intake.hash_job, iter(["blue"])
+
+    def change_afterwards(job: Job) -> HashedJob:
+        hashed = hash_job(job)
+        for colour in changes:
+            make_photo(copy, colour)
+            with database.write() as connection:
+                files.record_files(connection, [ScannedFile(copy, FileStat.of(copy.stat()))])
+        return hashed
+
+    monkeypatch.setattr(intake, "hash_job", change_afterwards)
+    library.index(album)
+    photo = library.show(copy)
+    assert photo is not None
+    assert photo.caption is not None
+    assert photo.caption.text == "a blue square"
+
+
+def test_leases_are_renewed_while_files_are_hashed_and_the_model_is_loaded(
+    album: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file takes a third of a lease, and the model half of one: another worker that looks finds none to take."""
+    clock, lease, taken = [0.0], LEASE.total_seconds(), []
+    start = utc_now() + timedelta(seconds=1)  # the jobs are due
+
+    def pass_by(share: float) -> None:
+        clock[0] += share * lease
+
+    def look() -> None:
+        with database.write() as connection:
+            taken.append(jobs.take_back_dead(connection, start + timedelta(seconds=clock[0])))
+
+    def slowly(job: Job) -> HashedJob:
+        pass_by(1 / 3)
+        look()
+        return hash_job(job)
+
+    def load(settings: Settings) -> FakeCaptioner:
+        pass_by(0.5)
+        look()
+        return FakeCaptioner()
+
+    hash_job = intake.hash_job
+    monkeypatch.setattr(intake, "hash_job", slowly)
+    monkeypatch.setattr("photoindex.indexing.claiming.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    paths = [make_photo(album / f"{number}.jpg", note=str(number)) for number in range(6)]
+    with database.write() as connection:
+        ensure_root(connection, album)
+        files.record_files(connection, [ScannedFile(path, FileStat.of(path.stat())) for path in paths])
+    settings = Settings(database.path.parent, settle_seconds=0.0, backup_days=0.0, read_text="never")
+    now: Callable[[], datetime] = lambda: start + timedelta(seconds=clock[0])  # noqa: E731
+    with (
+        closing(FullText.open(settings.index_path)) as text,
+        closing(Pipeline(database, text, settings, load, now=now)) as pipeline,
+    ):
+        assert pipeline.run().captioned == 6
+    assert taken == [0] * 7
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=365)])

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from sqlalchemy import Connection
 
 from photoindex.captioner.text_gate import GATE_FILE, TextGate, save_gate
 from photoindex.catalogue import files
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import Job
 from photoindex.errors import TextReaderUnavailable
 from photoindex.indexing import text_reading
+from photoindex.indexing.claiming import Claimer
+from photoindex.indexing.text_gate import TextSieve
 from photoindex.library import Library
 from photoindex.media.text import reader_version
 from photoindex.types import DecodedPhoto, PhotoFacts, PhotoText, Progress, TextLine
@@ -165,6 +170,52 @@ def test_a_run_that_is_stopped_goes_on_later(reading: Library, album: Path) -> N
     reading.index(album)
     assert reading.status().text.with_text == 3
     assert len(reading.search("text:closed")) == 3
+
+
+def test_a_batch_of_unread_photos_is_queued_and_claimed_at_a_time(
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but what is read next is queued, by a clock that goes on between two looks at it."""
+    monkeypatch.setattr(text_reading, "BATCH", 4)
+    for number in range(10):
+        make_photo(album / f"{number}.jpg", note=str(number))
+    open_library().index(album)
+    library, claimed = open_library(read_text="auto"), []
+    take = Claimer.take
+
+    def note(self: Claimer, *given: int | None, **more: bool) -> list[Job]:
+        new = take(self, *given, **more)
+        if self._is_text:
+            with library.database.ask() as asker:
+                claimed.append((len(new), asker.ask("select count(*) from job")[0][0]))
+        return new
+
+    monkeypatch.setattr(Claimer, "take", note)
+    library.index(album)
+    assert library.status().text.read == 10
+    assert claimed == [(4, 4), (4, 4), (2, 2), (0, 0)]
+
+
+def test_lots_that_need_no_look_are_each_a_transaction_and_a_stop_is_heard_between_them(
+    open_library: OpenLibrary, album: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_reading, "LOOKED_UP", 2)
+    for number in range(6):
+        make_photo(album / f"{number}.jpg", "blue", note=str(number))
+    open_library().index(album)
+    library, stop = open_library(read_text="auto", model=str(model)), threading.Event()
+    sift = TextSieve.without_text
+
+    def then_stop(self: TextSieve, connection: Connection, files: Sequence[int]) -> dict[int, int]:
+        stop.set()
+        return sift(self, connection, files)
+
+    monkeypatch.setattr(TextSieve, "without_text", then_stop)
+    library.index(album, stop=stop)
+    assert (library.status().text.read, library.status().text.waiting) == (2, 4)
+    monkeypatch.setattr(TextSieve, "without_text", sift)
+    library.index(album)
+    assert (library.status().text.read, library.status().text.waiting) == (6, 0)
 
 
 RED, BLUE = (220, 40, 40), (40, 40, 220)

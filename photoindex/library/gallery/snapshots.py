@@ -121,7 +121,7 @@ def _read(asker: Asker, before: Kept | None) -> _Reading:
     if before is not None and before.roots == roots:
         most = before.snapshot.count // MOST_CHANGED + change_feed.MOST
         changes = change_feed.changes_after(asker, before.version, most)
-        if changes is not None and len(changes.photos) + len(changes.removed) < most:
+        if changes is not None and changes.version == version:  # all of them, not just the first
             ids, gone, revision = changes.photos, changes.removed, version.revision
             snapshot = read_changes(asker, before.snapshot, ids, gone, revision) if ids or gone else before.snapshot
             return _Reading(Kept(snapshot, version, roots), len(ids))

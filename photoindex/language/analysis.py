@@ -199,8 +199,35 @@ def _elided(typed: str, word: str) -> tuple[str, ...]:
     return (folded[0],)
 
 
+def _divided(typed: str) -> list[str]:
+    """Return the parts of a word of any script, cut as ``_BOUNDARIES`` cuts English ones: between a small and a capital
+    letter, and between a letter and a digit. "ÉtéÀParis" has a capital word of one letter: a capital that begins a word
+    is cut off from capitals before it as well."""
+    kinds: list[str] = []
+    for letter in typed:
+        if kinds and unicodedata.category(letter).startswith(
+            "M"
+        ):  # an accent or a vowel belongs to the letter before it
+            kinds.append(kinds[-1])
+        elif letter.isdecimal():
+            kinds.append("0")
+        else:
+            kinds.append("'" if letter == "'" else "A" if letter.isupper() or letter.istitle() else "a")
+    pairs = zip(kinds, kinds[1:], [*kinds[2:], ""], strict=False)
+    cuts = [
+        place
+        for place, (before, here, behind) in enumerate(pairs, 1)
+        if before + here in ("aA", "a0", "A0", "0a", "0A") or before + here + behind == "AAa"
+    ]
+    return [typed[start:end] for start, end in zip([0, *cuts], [*cuts, len(typed)], strict=True)]
+
+
 def _parts_of(typed: str, word: str) -> tuple[str, ...]:
-    parts = _BOUNDARIES.split(typed)
+    parts = (
+        _BOUNDARIES.split(typed)
+        if typed.isascii()
+        else _divided(unicodedata.normalize("NFC", typed.translate(_APOSTROPHES)))
+    )
     if len(parts) == 1:
         return ()
     folded_parts = [folded for part in parts for folded in words(part)]

@@ -51,3 +51,47 @@ class TestOptionalMarks:
     def test_lone_ones_are_no_word(self) -> None:
         assert words("\u0640 \u05b8") == []
         assert index_places("\u0640 \u05b8") == []
+
+
+class TestPartsOfNames:
+    @pytest.mark.parametrize(
+        ("name", "parts"),
+        [
+            ("Café2019", ("cafe", "2019")),
+            ("Cafe\u03012019", ("cafe", "2019")),  # the accent as a character of its own, as macOS writes names
+            ("2019Été", ("2019", "ete")),
+            ("Отпуск2019", ("отпуск", "2019")),
+            ("НашОтпуск", ("наш", "отпуск")),
+            ("ΕλλάδαΚαλοκαίρι", ("ελλαδα", "καλοκαιρι")),
+            ("ÉtéÀParis", ("ete", "a", "paris")),
+            ("PlageÉté", ("plage", "ete")),
+            ("ÇaVa", ("ca", "va")),
+            ("Straße12b", ("strasse", "12", "b")),
+            ("हिन्दी2019", ("हिन्दी", "2019")),
+            ("صيف2019", ("صيف", "2019")),
+            ("BeachTrip2019", ("beach", "trip", "2019")),
+        ],
+    )
+    def test_words_end_at_capitals_and_digits_in_every_script(self, name: str, parts: tuple[str, ...]) -> None:
+        (token,) = tokens(name)
+        assert token.parts == tuple(fold(part) for part in parts)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Отпуск",
+            "ОТПУСК",
+            "été",
+            "Été",
+            "ÉTÉ",
+            "Cafe\u0301",
+            "हिन्दी",
+            "HTMLs",
+            "Straße",
+            "d'Été",
+            "L\u2019Île",
+            "O\u02bbAhu",
+        ],
+    )
+    def test_one_word_has_no_parts(self, name: str) -> None:
+        assert [token.parts for token in tokens(name)] == [()]

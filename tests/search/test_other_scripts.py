@@ -33,3 +33,19 @@ def test_signs_that_some_leave_out_change_no_word(index: FullText, caption: str,
     index.rebuild([document_of(photo(1, caption), [Path("/photos")]), document_of(photo(2), [Path("/photos")])])
     for query in queries:
         assert [match.photo_id for match in index.search(query, None)] == [1], query
+
+
+@pytest.mark.parametrize(
+    ("folder", "queries"),
+    [
+        ("Café2019", ["café", "cafe", "2019", "folder:Café2019", '"café 2019"']),
+        ("Отпуск2019", ["отпуск", "Отпуск", "2019", "folder:отпуск", "отпуск2019"]),
+        ("ÉtéÀParis", ["été", "paris", "ete", "folder:paris", "étéàparis"]),
+        ("ΕλλάδαΚαλοκαίρι", ["ελλάδα", "καλοκαίρι", "ΕΛΛΆΔΑ", '"ελλάδα καλοκαίρι"']),
+    ],
+)
+def test_names_are_cut_into_words_in_every_script(index: FullText, folder: str, queries: list[str]) -> None:
+    photos = [photo(1, "grass", f"/photos/{folder}/a.jpg"), photo(2, "grass", "/photos/other/b.jpg")]
+    index.rebuild([document_of(each, [Path("/photos")]) for each in photos])
+    for query in queries:
+        assert [match.photo_id for match in index.search(query, None)] == [1], query

@@ -85,6 +85,9 @@ _SHORT_FORMS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll", "em"})  #
 _SHORTEST_DATE: Final = 6  # digits: "2019-08" is 201908 as well; "1-2" is not 12
 _PLAIN: Final = re.compile("[a-z]+|[A-Z]?[a-z]*")
 _BETWEEN_WORDS: Final = re.compile(r"(?<=[^\W_])[-_.'\u2010\u2011](?=[^\W_])")
+# In a name with letters people write these or leave them out: "St. Louis", "Frankfurt (Oder)". Other signs tell names
+# apart: C#, C++.
+_LEFT_OUT: Final = frozenset(".,()")
 _SYMBOL: Final = rf"{_WORD}|[^\w\s\u200d\ufe0e\ufe0f]|_"
 _LATIN_MARKS: Final = re.compile("[\u0300-\u036f]+")
 # Some are letters to Unicode: the okina of Hawaiian, and those that stand for Arabic and Hebrew letters in Latin ones.
@@ -251,13 +254,16 @@ def content_words(text: str) -> list[str]:
 
 def value_tokens(text: str) -> list[Token]:
     """Return what the name of a thing, person or place is compared by: every word of it, common ones included, and
-    every sign that is not merely between two words."""
+    every sign that is not merely between two words. Full stops, commas and parentheses are left out beside letters."""
+    left_out = _LEFT_OUT if any(map(str.isalpha, text)) else frozenset[str]()
     result: list[Token] = []
     for chunk in text.split():
         known = {token.word: Token(token.word, token.also) for token in tokens(chunk)}
         folded = _BETWEEN_WORDS.sub(" ", fold(_INVISIBLE.sub("", chunk)))
         result += (
-            known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD])) for sign in _compiled(_SYMBOL).findall(folded)
+            known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD]))
+            for sign in _compiled(_SYMBOL).findall(folded)
+            if sign not in left_out
         )
     return result
 

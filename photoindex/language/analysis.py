@@ -67,9 +67,14 @@ _DENSE: Final = (
 # Scripts of India and South-East Asia write vowels as combining marks, which \w leaves out: they would cut words up.
 _WORD: Final = rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0900-\u0963\u0966-\u0dff])+"
 _ASCII_WORD: Final = re.compile("[a-z0-9]+")
+# Hebrew and Arabic are written with these marks or without: most are vowels, one makes an Arabic word longer.
+_OPTIONAL_MARKS: Final = (
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
+)
 _TYPED: Final = (
-    rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff]"
-    r"|(?<=\w)['\u2019\u2018\u02bc\u00b4`](?=\w))+"
+    rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff{_OPTIONAL_MARKS}]"
+    r"|(?<=\w)['\u2019\u2018\u00b4`\ua78b](?=\w))+"
 )
 _DENSE_WORD: Final = f"[{_DENSE}]"
 # Between two words without a space, these make one of them: "x-ray", "IMG_0042", "U.S.A.".
@@ -80,13 +85,20 @@ _SHORT_FORMS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll", "em"})  #
 _SHORTEST_DATE: Final = 6  # digits: "2019-08" is 201908 as well; "1-2" is not 12
 _PLAIN: Final = re.compile("[a-z]+|[A-Z]?[a-z]*")
 _BETWEEN_WORDS: Final = re.compile(r"(?<=[^\W_])[-_.'\u2010\u2011](?=[^\W_])")
+# In a name with letters people write these or leave them out: "St. Louis", "Frankfurt (Oder)". Other signs tell names
+# apart: C#, C++.
+_LEFT_OUT: Final = frozenset(".,()")
 _SYMBOL: Final = rf"{_WORD}|[^\w\s\u200d\ufe0e\ufe0f]|_"
 _LATIN_MARKS: Final = re.compile("[\u0300-\u036f]+")
-_APOSTROPHES: Final = str.maketrans("\u2019\u2018\u02bc\u00b4`", "'''''")
+# Some are letters to Unicode: the okina of Hawaiian, and those that stand for Arabic and Hebrew letters in Latin ones.
+_APOSTROPHES: Final = str.maketrans(
+    dict.fromkeys("\u2019\u2018\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u00b4`\ua78b\ua78c", "'")
+)
 _POSSESSIVE: Final = re.compile(r"(?<=\w)'(?:s\b|(?=\w))")
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufe00-\ufe0f]")  # joiners and variants of emoji, and the like
 _UNDECOMPOSED: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+    | dict.fromkeys(re.findall(f"[{_OPTIONAL_MARKS}]", "".join(map(chr, range(0x591, 0x6EE)))), "")
 )
 
 
@@ -97,7 +109,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def fold(text: str) -> str:
-    """``text`` with letter case, width, Latin accents and apostrophes levelled: "Café's" becomes "cafe"."""
+    """Return ``text`` with case, width, accents, vowel marks and apostrophes levelled: "Café's" becomes "cafe"."""
     if text.isascii():
         folded = text.translate(_APOSTROPHES).lower()
     else:
@@ -190,8 +202,35 @@ def _elided(typed: str, word: str) -> tuple[str, ...]:
     return (folded[0],)
 
 
+def _divided(typed: str) -> list[str]:
+    """Return the parts of a word of any script, cut as ``_BOUNDARIES`` cuts English ones: between a small and a capital
+    letter, and between a letter and a digit. "ÉtéÀParis" has a capital word of one letter: a capital that begins a word
+    is cut off from capitals before it as well."""
+    kinds: list[str] = []
+    for letter in typed:
+        if kinds and unicodedata.category(letter).startswith(
+            "M"
+        ):  # an accent or a vowel belongs to the letter before it
+            kinds.append(kinds[-1])
+        elif letter.isdecimal():
+            kinds.append("0")
+        else:
+            kinds.append("'" if letter == "'" else "A" if letter.isupper() or letter.istitle() else "a")
+    pairs = zip(kinds, kinds[1:], [*kinds[2:], ""], strict=False)
+    cuts = [
+        place
+        for place, (before, here, behind) in enumerate(pairs, 1)
+        if before + here in ("aA", "a0", "A0", "0a", "0A") or before + here + behind == "AAa"
+    ]
+    return [typed[start:end] for start, end in zip([0, *cuts], [*cuts, len(typed)], strict=True)]
+
+
 def _parts_of(typed: str, word: str) -> tuple[str, ...]:
-    parts = _BOUNDARIES.split(typed)
+    parts = (
+        _BOUNDARIES.split(typed)
+        if typed.isascii()
+        else _divided(unicodedata.normalize("NFC", typed.translate(_APOSTROPHES)))
+    )
     if len(parts) == 1:
         return ()
     folded_parts = [folded for part in parts for folded in words(part)]
@@ -215,13 +254,16 @@ def content_words(text: str) -> list[str]:
 
 def value_tokens(text: str) -> list[Token]:
     """Return what the name of a thing, person or place is compared by: every word of it, common ones included, and
-    every sign that is not merely between two words."""
+    every sign that is not merely between two words. Full stops, commas and parentheses are left out beside letters."""
+    left_out = _LEFT_OUT if any(map(str.isalpha, text)) else frozenset[str]()
     result: list[Token] = []
     for chunk in text.split():
         known = {token.word: Token(token.word, token.also) for token in tokens(chunk)}
         folded = _BETWEEN_WORDS.sub(" ", fold(_INVISIBLE.sub("", chunk)))
         result += (
-            known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD])) for sign in _compiled(_SYMBOL).findall(folded)
+            known.get(sign[:LONGEST_WORD], Token(sign[:LONGEST_WORD]))
+            for sign in _compiled(_SYMBOL).findall(folded)
+            if sign not in left_out
         )
     return result
 
@@ -270,7 +312,7 @@ def stem(word: str) -> str:
 def fingerprint() -> str:
     """Short name of this way of reading text: an index written under another one answers wrongly."""
     parts = [
-        "tokens 1",  # raise it when tokens(), value_tokens() or index_places() answer otherwise
+        "tokens 2",  # raise it when tokens(), value_tokens() or index_places() answer otherwise
         _WORD,
         " ".join(sorted(STOP_WORDS)),
         repr(sorted(IRREGULAR_PLURALS.items())),

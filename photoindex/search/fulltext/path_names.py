@@ -33,9 +33,12 @@ def name_text(path: Path, roots: Sequence[Path]) -> str:
 
 
 def name_parts(path: Path, roots: Sequence[Path]) -> list[str]:
-    """Return the names of a path's folders, from its root's on, and of its file."""
+    """Return the names of a path's folders, from its root's on, and of its file, whose suffix is a word of its own:
+    "x-ray.jpg" is "x-ray" and "jpg", so that "xray" finds it."""
     root = _root_of(path, roots)
-    return [readable(name) for name in (root.name, *path.relative_to(root).parts)]
+    *folders, file = (root.name, *path.relative_to(root).parts)
+    bare, suffix = os.path.splitext(file)
+    return [readable(name) for name in (*folders, f"{bare} {suffix[1:]}" if suffix else bare)]
 
 
 def with_common_words(values: Iterable[str]) -> list[list[Token]]:

@@ -237,6 +237,8 @@ def when_node(text: str, today: date) -> When | None:
         first, last = dates.days_of(text, today)
     except ValueError:
         return None
+    if first and last and first > last:
+        return None
     said = list(_plain_nodes(text, None)) or [Word(word) for word in words(text)]
     return When(Taken(first, last), said[0] if len(said) == 1 else AllOf(tuple(said)))
 

@@ -13,7 +13,7 @@ from photoindex.search.query.clauses import NAMES, TAKEN, intended_field, shown
 OPERATORS: Final = ("AND", "OR", "NOT")
 
 _QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
-_DATE: Final = rf"""(?:(?P<taken>(?i:{"|".join(TAKEN)})):|(?<![^\s(-]))(?P<when>{dates.IN_TEXT})(?![^\s)]) |"""
+_DATE: Final = rf"""(?:(?P<taken>(?i:{"|".join(TAKEN)})):|(?<![^\s(-]))(?P<when>DAYS)(?![^\s)]) |"""
 _TOKEN: Final = r"""(?x)
         (?P<space>\s+)
       | (?P<open>\() | (?P<close>\))
@@ -43,7 +43,7 @@ def scan(text: str) -> list[QueryToken]:
     tokens: list[QueryToken] = []
     depth = 0
     # The pattern of dates takes longer to compile than the rest of a search to read its query.
-    pattern = _TOKEN.replace("DATE", _DATE if re.search(dates.MAY_BE_IN_TEXT, text) else "")
+    pattern = _TOKEN.replace("DATE", _dates_in(text))
     for match in re.finditer(pattern, text):
         kind = match.lastgroup or ""
         depth += (kind == "open") - (kind == "close")
@@ -60,6 +60,13 @@ def scan(text: str) -> list[QueryToken]:
         elif kind not in ("space", "stray"):
             tokens.append(QueryToken(kind))
     return tokens
+
+
+def _dates_in(text: str) -> str:
+    """Return the pattern of those dates that may stand in ``text``."""
+    if not re.search(dates.MAY_BE_IN_TEXT, text):
+        return ""
+    return _DATE.replace("DAYS", dates.TWO_IN_TEXT if re.search(dates.MAY_BE_TWO, text) else dates.IN_TEXT)
 
 
 def _phrase(name: str | None, quoted: str) -> list[QueryToken]:

@@ -186,7 +186,7 @@ class TestFields:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "..", "june", "2023-13", "2023-02-30", "0000", "20230612", "2023-06-", "99999", "2023...2024", "\x1b[31m"],
+        ["", "..", "june", "2023-13", "2023-02-30", "0000", "20231306", "2023-06-", "99999", "2023...2024", "\x1b[31m"],
     )
     def test_a_date_that_is_none_is_refused_on_one_printable_line(self, text: str) -> None:
         with pytest.raises(QueryError, match="is not a date") as caught:
@@ -391,7 +391,7 @@ class TestAnalysis:
 @pytest.mark.parametrize("text", [
     "2008", "beach 2008", "October 2008", "12 oct 2008", "oct 12, 2008", "SUMMER 2019", "New Year's Eve 2018",
     "this week", "Last-Weekend", "past winter", "last halloween", "last monday", "past 3 months", "2 weeks ago",
-    "Yesterday", "dog today", "2001..2005", "2019-08-01", "1990s",
+    "Yesterday", "dog today", "2001..2005", "2019-08-01", "1990s", "a week ago",
 ])  # fmt: skip
 def test_every_date_that_is_read_in_a_text_has_a_sign_of_one(text: str) -> None:
     """Without such a sign the pattern of dates is not even compiled."""
@@ -402,6 +402,11 @@ def test_every_date_that_is_read_in_a_text_has_a_sign_of_one(text: str) -> None:
 @given(st.from_regex(dates.IN_TEXT, fullmatch=True))
 def test_no_date_in_a_text_goes_without_a_sign(text: str) -> None:
     assert re.search(dates.MAY_BE_IN_TEXT, text)
+
+
+@given(st.from_regex(f"(?:{dates.IN_TEXT})(?:{dates.TO})(?:{dates.IN_TEXT})", fullmatch=True))
+def test_no_two_dates_in_a_text_go_without_their_sign(text: str) -> None:
+    assert re.search(dates.MAY_BE_TWO, text)
 
 
 def test_nodes_of_two_kinds_are_never_equal() -> None:

@@ -78,7 +78,13 @@ def _text(value: Value | None, limit: int = LONGEST_NAME) -> str | None:
 
 def _raw_text(value: Value | None) -> str | None:
     """A date's or number's text, whose blanks count."""
-    return value.split(b"\0")[0].decode("latin-1") if isinstance(value, bytes) else None
+    if not isinstance(value, bytes):
+        return None
+    text = value.split(b"\0")[0]
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def _number(value: Value | None) -> float | None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import IntEnum
 from pathlib import PurePath
 from typing import Final
 
@@ -33,7 +34,8 @@ _HALF: Final = rf"(?P<half_before>{_MORNING}|{_EVENING}|[ap]\.?m\b\.?)"
 _DAY: Final = re.compile(
     r"""\s*(?:(\d{4})(\d\d)(\d\d)(?=\d{6}(?!\d)|\D|$)
           |(\d{4})\s+(\d{1,2})\s+(\d{1,2})(?![\d:])
-          |(\d{4})(?:\s?[^\d\s]\s?(\d{1,2}|[ ]{1,2})(?:\s?[^\d\s]\s?(\d{1,2}|[ ]{1,2})|\s(\d{1,2})(?![\d:]))?)?(?!\d))""",
+          |(\d{4})(?:\s?[^\d\s]\s?(\d{1,2}|[ ]{1,2})
+                   (?:\s?[^\d\s]\s?(\d{1,2}|[ ]{1,2})|\s(\d{1,2})(?![\d:]))?)?(?!\d))""",
     re.VERBOSE,
 )
 _CLOCK: Final = re.compile(
@@ -80,16 +82,27 @@ _MONTHS: Final = (
 )  # fmt: skip
 
 
+class Known(IntEnum):
+    """How much of a date was given; all that is finer is the first, or midnight."""
+
+    YEAR = 1
+    MONTH = 2
+    DAY = 3
+    CLOCK = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Local time, and minutes east of UTC where known.
-
-    ``whole`` is False where the day or the month was not given, and is the first.
-    """
+    """Local time, and minutes east of UTC where known; ``known`` says how much of it was given."""
 
     time: datetime
     offset: int | None = None
-    whole: bool = field(default=True, compare=False)
+    known: Known = field(default=Known.CLOCK, compare=False)
+
+    def refines(self, other: Moment) -> bool:
+        """Whether this is a more precise date within the year, month or day that ``other`` names."""
+        parts = [(moment.time.year, moment.time.month, moment.time.day)[: other.known] for moment in (self, other)]
+        return self.known > other.known and parts[0] == parts[1]
 
 
 def from_exif(text: str | None, subseconds: str | None = None, offset: str | None = None) -> Moment | None:
@@ -118,8 +131,10 @@ def from_iso(text: str | None, subseconds: str | None = None, offset: str | None
 
 def from_iptc(day: str | None, time: str | None) -> Moment | None:
     """``20030806`` and ``180434-0500`` (IPTC-IIM 2:55 and 2:60)."""
-    # Programs that know only the day write midnight.
-    return from_exif(f"{(day or '').strip()} {(time or '').strip()}")
+    moment = from_exif(f"{(day or '').strip()} {(time or '').strip()}")
+    if moment is not None and moment.known is Known.CLOCK and _is_midnight(moment.time):
+        return replace(moment, known=Known.DAY)  # programs that know only the day write midnight
+    return moment
 
 
 def from_name(name: str) -> Moment | None:
@@ -210,11 +225,22 @@ def believable(moment: Moment | None, now: datetime, *, clock: bool = False) -> 
     """
     if moment is None or moment.time.year < FIRST_PHOTO_YEAR or moment.time > now + CLOCK_SKEW:
         return None
-    time = moment.time
-    if clock and moment.whole and (time.month, time.day, time.hour, time.minute, time.second) == (1, 1, 0, 0, 0):
-        unset = time.year >= FIRST_CAMERA_YEAR or time.year in EPOCHS
-        return None if unset else moment
-    return moment
+    return None if clock and moment.known >= Known.DAY and _is_unset(moment.time) else moment
+
+
+def doubtful_last(moments: Iterable[Moment | None]) -> tuple[Moment, ...]:
+    """Put behind the others of a source's dates those that a clock which was never set shows."""
+    given = [moment for moment in moments if moment is not None]
+    return tuple(sorted(given, key=lambda moment: moment.known is Known.CLOCK and _is_unset(moment.time)))
+
+
+def _is_unset(time: datetime) -> bool:
+    is_start = (time.month, time.day) == (1, 1) and _is_midnight(time)
+    return is_start and (time.year >= FIRST_CAMERA_YEAR or time.year in EPOCHS)
+
+
+def _is_midnight(time: datetime) -> bool:
+    return (time.hour, time.minute, time.second) == (0, 0, 0)
 
 
 def offset_minutes(text: str | None) -> int | None:
@@ -280,7 +306,7 @@ def _moment(
 ) -> Moment | None:
     """A moment of its parts, of which those that cannot be are left out with all that is finer."""
     year, month, date = (int(part) if part and part.strip() else 0 for part in day)
-    whole = bool(month and date)
+    known = Known.YEAR if not month else Known.DAY if date else Known.MONTH
     if not month:
         date = 0
     try:
@@ -288,8 +314,8 @@ def _moment(
     except ValueError:
         return None
     hour, minute, second = (int(part or 0) for part in clock or (None, None, None))
-    if not whole or clock is None or hour > 23 or minute > 59:
-        return Moment(start, None, whole)
+    if known < Known.DAY or clock is None or hour > 23 or minute > 59:
+        return Moment(start, None, known)
     if second > 59:
         second, fraction = (59, "") if second <= LAST_LEAP_SECOND else (0, "")
     micro = int(fraction[:6].ljust(6, "0")) if fraction else 0

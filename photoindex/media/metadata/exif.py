@@ -31,9 +31,9 @@ def read_exif(exif: Exif) -> Fields:
     latitude, longitude = _position(gps)
     make, model = _text(main.get(ExifTags.Base.Make)), _text(main.get(ExifTags.Base.Model))
     return Fields(
-        original=_moment(main, details, *_ORIGINAL),
-        digitised=_moment(main, details, *_DIGITISED),
-        changed=_moment(main, details, *_CHANGED),
+        taken_dates=_moments(main, details, *_ORIGINAL),
+        digitised_dates=_moments(main, details, *_DIGITISED),
+        changed_dates=_moments(main, details, *_CHANGED),
         camera=camera_name(make, model),
         lens=_text(details.get(ExifTags.Base.LensModel)),
         latitude=latitude,
@@ -92,17 +92,17 @@ def _number(value: Value | None) -> float | None:
     return value[0] if value else None
 
 
-def _moment(
+def _moments(
     main: Mapping[int, Value], details: Mapping[int, Value], date: int, subseconds: int, offset: int
-) -> Moment | None:
+) -> tuple[Moment, ...]:
     # Some programs file the Exif dates under the main directory.
-    for directory in (details, main):
-        moment = dates.from_exif(
+    found = (
+        dates.from_exif(
             _raw_text(directory.get(date)), _raw_text(directory.get(subseconds)), _raw_text(directory.get(offset))
         )
-        if moment is not None:
-            return moment
-    return None
+        for directory in (details, main)
+    )
+    return tuple(moment for moment in found if moment is not None)
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:

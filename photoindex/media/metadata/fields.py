@@ -13,12 +13,13 @@ from photoindex.media.metadata.dates import Moment
 class Fields:
     """Each is None or empty where the source says nothing, or nothing that can be understood.
 
-    ``original`` (taken), ``digitised`` and ``changed`` are dates as they stand, believable or not.
+    ``taken_dates``, ``digitised_dates`` and ``changed_dates`` are dates as they stand, believable or not, in the order
+    in which they are believed.
     """
 
-    original: Moment | None = None
-    digitised: Moment | None = None
-    changed: Moment | None = None
+    taken_dates: tuple[Moment, ...] = ()
+    digitised_dates: tuple[Moment, ...] = ()
+    changed_dates: tuple[Moment, ...] = ()
     camera: str | None = None
     lens: str | None = None
     latitude: float | None = None  # degrees, north positive; never without a longitude

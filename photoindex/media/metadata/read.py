@@ -170,20 +170,30 @@ def _taken(
     now: datetime,
 ) -> tuple[Moment | None, TakenSource | None]:
     named = dates.from_name(path.name)
-    candidates: list[tuple[Moment | None, TakenSource]] = [
-        (exif.original, "exif"),
-        *((each.original, "xmp") for each in packets),
-        (iptc.original, "iptc"),
-        (exif.digitised, "exif"),
-        *((each.digitised, "xmp") for each in packets),
-        *((dates.in_zone_of(each.original, named), "takeout") for each in takeouts),
+    of_the_picture: list[tuple[Moment | None, TakenSource]] = [
+        *((each, "exif") for each in exif.taken_dates),
+        *((each, "xmp") for packet in packets for each in packet.taken_dates),
+        *((each, "iptc") for each in iptc.taken_dates),
+        *((each, "exif") for each in exif.digitised_dates),
+        *((each, "xmp") for packet in packets for each in packet.digitised_dates),
+        *((dates.in_zone_of(each, named), "takeout") for packet in takeouts for each in packet.taken_dates),
         (named, "name"),
-        (exif.changed, "exif"),
+    ]
+    of_the_file: list[tuple[Moment | None, TakenSource]] = [
+        *((each, "exif") for each in exif.changed_dates),
         (dates.from_folders(path.parent), "folder"),
         (dates.from_mtime(_mtime(path)), "mtime"),
     ]
-    for moment, source in candidates:
-        believed = dates.believable(moment, now, clock=source in ("exif", "takeout", "mtime"))
+    found: tuple[Moment, TakenSource] | None = None
+    for moment, source in of_the_picture:
+        believed = dates.believable(moment, now, clock=source in ("exif", "takeout"))
+        # A year alone, or a day without its hour, hides no more precise date within it.
+        if believed is not None and (found is None or believed.refines(found[0])):
+            found = believed, source
+    if found is not None:
+        return found
+    for moment, source in of_the_file:
+        believed = dates.believable(moment, now, clock=source in ("exif", "mtime"))
         if believed is not None:
             return believed, source
     return None, None

@@ -97,8 +97,12 @@ def _fields(properties: _Properties) -> Fields:
     latitude, longitude = _position(properties)
     return Fields(
         # When it was taken; programs that know no EXIF write the first.
-        original=_moment(properties, f"{_PHOTOSHOP}DateCreated") or _exif_moment(properties, "Original"),
-        digitised=_moment(properties, f"{_XMP}CreateDate") or _exif_moment(properties, "Digitized"),
+        taken_dates=dates.doubtful_last(
+            [*_moments(properties, f"{_PHOTOSHOP}DateCreated"), *_exif_moments(properties, "Original")]
+        ),
+        digitised_dates=dates.doubtful_last(
+            [*_moments(properties, f"{_XMP}CreateDate"), *_exif_moments(properties, "Digitized")]
+        ),
         camera=camera_name(make, model),
         lens=properties.text(f"{_EXIF_EX}LensModel", f"{_AUX}Lens"),
         latitude=latitude,
@@ -123,16 +127,15 @@ def _caption(properties: _Properties) -> str | None:
     return None if by_machine and text == properties.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
 
 
-def _moment(properties: _Properties, name: str, subseconds: str = "", offset: str = "") -> Moment | None:
-    """The first date of a property; what is known of its parts from properties of their own, as EXIF has them."""
+def _moments(properties: _Properties, name: str, subseconds: str = "", offset: str = "") -> list[Moment | None]:
+    """The dates of a property; what is known of their parts from properties of their own, as EXIF has them."""
     fraction, zone = (properties.text(part) if part else None for part in (subseconds, offset))
-    moments = (dates.from_iso(text, fraction, zone) for text in properties.texts(name))
-    return next((moment for moment in moments if moment is not None), None)
+    return [dates.from_iso(text, fraction, zone) for text in properties.texts(name)]
 
 
-def _exif_moment(properties: _Properties, which: str) -> Moment | None:
+def _exif_moments(properties: _Properties, which: str) -> list[Moment | None]:
     parts = f"{_EXIF}SubSecTime{which}", f"{_EXIF_EX}OffsetTime{which}"
-    return _moment(properties, f"{_EXIF}DateTime{which}", *parts)
+    return _moments(properties, f"{_EXIF}DateTime{which}", *parts)
 
 
 def _keywords(properties: _Properties) -> Iterator[str | None]:

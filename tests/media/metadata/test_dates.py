@@ -225,6 +225,9 @@ class TestOtherForms:
     def test_iptc(self) -> None:
         assert dates.from_iptc("20030806", "180434-0500") == Moment(datetime(2003, 8, 6, 18, 4, 34), -300)
         assert dates.from_iptc("20030806", None) == Moment(datetime(2003, 8, 6))
+        midnight = dates.from_iptc("20030806", "000000")
+        assert midnight is not None
+        assert midnight.known is dates.Known.DAY
         assert dates.from_iptc("00000000", "000000+0000") is None
 
 

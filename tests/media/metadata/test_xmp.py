@@ -87,8 +87,8 @@ class TestFacts:
             )
         )
 
-        assert found.original == Moment(datetime(1985, 7, 4, 12, 30, 15, 500_000), 60)
-        assert found.digitised == Moment(datetime(2019, 1, 1, 10), 0)
+        assert found.taken_dates[0] == Moment(datetime(1985, 7, 4, 12, 30, 15, 500_000), 60)
+        assert found.digitised_dates[0] == Moment(datetime(2019, 1, 1, 10), 0)
 
     @pytest.mark.parametrize(
         ("latitude", "longitude", "position"),
@@ -184,7 +184,7 @@ class TestFacts:
             )
         )
 
-        assert found.original == Moment(datetime(1985, 7, 4, 12, 30, 15, 250_000), 60)
+        assert found.taken_dates[0] == Moment(datetime(1985, 7, 4, 12, 30, 15, 250_000), 60)
 
     @pytest.mark.parametrize(
         ("altitude", "ref", "metres"), [("1234/10", "0", 123.4), ("5/1", "1", -5), ("5/0", "0", None)]

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from photoindex.media.metadata import dates, positions
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, each_once, meant, one_line
+from photoindex.media.metadata.comments import comment_in, decode_comment
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.fields import Fields
 from photoindex.media.metadata.tiff import Exif, Value, read_directories
@@ -44,6 +45,7 @@ def read_exif(exif: Exif) -> Fields:
         caption=meant(_text(main.get(ExifTags.Base.ImageDescription), LONGEST_CAPTION), make, model)
         or meant(_windows_text(main.get(ExifTags.Base.XPComment)), make, model)
         or meant(_windows_text(main.get(ExifTags.Base.XPSubject)), make, model),
+        comment=_comment(details.get(ExifTags.Base.UserComment), make, model),
         keywords=each_once(
             " ".join(word.split()) for word in (_windows_text(main.get(ExifTags.Base.XPKeywords)) or "").split(";")
         ),
@@ -119,6 +121,10 @@ def camera_name(make: str | None, model: str | None) -> str | None:
 def _windows_text(value: Value | None) -> str | None:
     """The XP fields, which the Windows Explorer writes in UTF-16."""
     return one_line(value.decode("utf-16-le", "replace"), LONGEST_CAPTION) if isinstance(value, bytes) else None
+
+
+def _comment(value: Value | None, make: str | None, model: str | None) -> str | None:
+    return comment_in(decode_comment(value), make, model) if isinstance(value, bytes) else None
 
 
 def _rating(value: float | None) -> int | None:

@@ -28,6 +28,7 @@ class Fields:
     rating: int | None = None  # 1 to 5 stars; -1: rejected
     title: str | None = None
     caption: str | None = None
+    comment: str | None = None  # a caption of last resort
     keywords: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     # Where it was taken, in words.

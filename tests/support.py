@@ -137,7 +137,8 @@ def make_photo(path: Path, colour: str = "red", *, note: str | None = None) -> P
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", (48, 32), COLOURS[colour])
-    text = path.name.encode("ascii", "backslashreplace") if note is None else note.encode()
+    # In brackets, so that nobody takes it for a caption.
+    text = b"<%s>" % (path.name.encode("ascii", "backslashreplace") if note is None else note.encode())
     part = path.with_name(path.name + ".part")
     if path.suffix == ".png":
         info = PngImagePlugin.PngInfo()

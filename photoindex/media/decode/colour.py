@@ -24,6 +24,8 @@ SAME_LEVELS = 3
 SAMPLES = 7
 BITS_PER_SAMPLE = 258
 PHOTOMETRIC = 262  # 0 in a TIFF: the lowest value is white
+SAMPLE_FORMAT = 339  # TIFF 6.0, section 19: 1 for unsigned numbers, 2 for signed ones
+MOST_GREY = 1e30  # beyond it numbers stand for no data
 
 # The colours of a profile (ICC.1:2022, 7.2.6) and the Pillow mode they are kept in while a picture is shrunk.
 _SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -92,18 +94,37 @@ def _samples(mode: str) -> Image.Image:
     )
 
 
-def levels_of(image: Image.Image) -> tuple[float, float] | None:
-    """The values that are black and white in a greyscale ``image`` deeper than 8 bits; None for all other modes."""
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The values of a greyscale picture that are black and white; ``stored`` is their type where Pillow has another."""
+
+    black: float
+    white: float
+    stored: str | None = None
+
+
+def levels_of(image: Image.Image) -> Levels | None:
+    """The levels of a greyscale ``image`` deeper than 8 bits, or of signed numbers; None for all others."""
     if image.mode.startswith("I;16"):
-        return _tiff_levels(image) or (0.0, 65535.0)
+        return Levels(*(_tiff_levels(image) or (0.0, 65535.0)))
+    if image.mode == "L" and _sample_format(image) == 2:
+        return Levels(*((127.0, -128.0) if _is_white_lowest(image) else (-128.0, 127.0)), "int8")
     if image.mode not in ("I", "F"):
         return None
+    stored = "uint32" if image.mode == "I" and _sample_format(image) == 1 else None
     # 32 bits hold 8-bit, 16-bit and 0-to-1 greys alike, and the file does not say which.
     low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
+    if stored is not None and low < 0:
+        values = np.asarray(image).view(stored)
+        low, high = float(values.min()), float(values.max())
+    elif not max(abs(low), abs(high)) <= MOST_GREY:
+        values = np.asarray(image)
+        values = values[np.abs(values) <= MOST_GREY]
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     for white in (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0):
         if low >= 0 and high <= white:
-            return 0.0, white
-    return (low, high) if math.isfinite(high - low) else (0.0, 1.0)
+            return Levels(0.0, white, stored)
+    return Levels(low, high, stored) if math.isfinite(high - low) else Levels(0.0, 1.0)
 
 
 def _tiff_levels(image: Image.Image) -> tuple[float, float] | None:
@@ -112,10 +133,21 @@ def _tiff_levels(image: Image.Image) -> tuple[float, float] | None:
         return None
     bits = image.tag_v2.get(BITS_PER_SAMPLE, (16,))[0]
     white = float(2 ** min(bits, 16) - 1)
-    return (white, 0.0) if image.tag_v2.get(PHOTOMETRIC) == 0 else (0.0, white)
+    return (white, 0.0) if _is_white_lowest(image) else (0.0, white)
 
 
-def flatten(image: Image.Image, mode: str, levels: tuple[float, float] | None) -> Image.Image:
+def _sample_format(image: Image.Image) -> int | None:
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return None
+    value = image.tag_v2.get(SAMPLE_FORMAT, (1,))
+    return int(value[0]) if isinstance(value, tuple) and value else None
+
+
+def _is_white_lowest(image: Image.Image) -> bool:
+    return isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == 0
+
+
+def flatten(image: Image.Image, mode: str, levels: Levels | None) -> Image.Image:
     """``image`` in 8 bits of ``mode`` (RGB, L or CMYK): deep greys between ``levels``, transparency on white.
 
     On white, because that is what browsers and viewers show and so what the pictures that captioners learn from lie
@@ -123,10 +155,12 @@ def flatten(image: Image.Image, mode: str, levels: tuple[float, float] | None) -
     """
     if levels is not None:
         # Pillow's convert clips these modes at 255.
-        black, white = levels
-        span = white - black
-        grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        grey = (grey - black) * (255 / (span if abs(span) > 1e-12 else 1e-12))
+        span = levels.white - levels.black
+        values = np.asarray(image)
+        values = values if levels.stored is None else values.view(levels.stored)
+        grey = np.nan_to_num(values.astype(np.float32))
+        with np.errstate(over="ignore"):  # of numbers that stand for no data
+            grey = (grey - levels.black) * (255 / (span if abs(span) > 1e-12 else 1e-12))
         image = Image.fromarray(np.rint(grey.clip(0, 255)).astype(np.uint8))
     elif image.has_transparency_data:
         backdrop = Image.new("RGBA", image.size, "white")

@@ -58,6 +58,7 @@ class Blocks:
     iptc: tuple[bytes, ...] = ()
     title: str | None = None  # what PNG keeps as plain text
     caption: str | None = None
+    comment: str | bytes | None = None  # that of a JPEG, a PNG or a GIF
 
     def __add__(self, other: Blocks) -> Blocks:
         """Both together, each packet once."""
@@ -67,6 +68,7 @@ class Blocks:
             tuple(dict.fromkeys(self.iptc + other.iptc)),
             self.title or other.title,
             self.caption or other.caption,
+            self.comment or other.comment,
         )
 
 
@@ -111,6 +113,7 @@ def _of_image(image: Image.Image) -> Blocks:
     blocks = Blocks(
         exif=_exif(exif) if isinstance(exif, bytes) else (),
         xmp=_xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
+        comment=comment if isinstance(comment := image.info.get("comment"), (str, bytes)) else None,
     )
     return blocks + _of_segments(segments) if isinstance(segments, list) else blocks
 
@@ -207,7 +210,7 @@ def _of_gif(file: BinaryIO) -> Blocks:
 
 def _of_png(file: BinaryIO) -> Blocks:
     texts = png.read_texts(file)
-    blocks = Blocks(title=texts.get("title"), caption=texts.get("description"))
+    blocks = Blocks(title=texts.get("title"), caption=texts.get("description"), comment=texts.get("comment"))
     for chunk in png.chunks(file):
         if chunk.kind == b"eXIf":
             blocks += Blocks(exif=_exif(chunk.read(file)))

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
+import unicodedata
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
+
+from photoindex.media.metadata.dates import FIRST_PHOTO_YEAR
 
 LONGEST_NAME: Final = 128  # characters; a broken length field can make a whole maker note look like a camera's name
 LONGEST_CAPTION: Final = 2000
 MOST_WORDS: Final = 200  # keywords, people or places of one photo
+
+# What makes a picture of the sign before it, such as of ‼ or a digit; and the colours of skin.
+_EMOJI_PARTS: Final = frozenset({"\ufe0f", "\u20e3", *map(chr, range(0x1F3FB, 0x1F400))})
+_NO_PICTURES: Final = frozenset("\ufffc\ufffd")  # they stand for something that was lost
 
 # Descriptions that cameras, phones and scanners fill in by themselves, compared without regard to case.
 _JUNK: Final = frozenset(
@@ -93,8 +101,11 @@ _JUNK_PATTERNS: Final = re.compile(
 )
 
 
+_YEAR: Final = re.compile(r"\d{4}")
+
+
 def one_line(value: Any, limit: int = LONGEST_NAME) -> str | None:
-    """``value`` (text, or bytes as EXIF has them) as one clean line, or None where it holds no letter or digit."""
+    """``value`` (text, or bytes as EXIF has them) as one line, or None where it holds no letter, digit or picture."""
     if isinstance(value, bytes):
         try:
             text = value.decode("utf-8")
@@ -110,17 +121,30 @@ def one_line(value: Any, limit: int = LONGEST_NAME) -> str | None:
     # Fixed-width fields end in NULs, and what follows the first one is left over from another string.
     text = text.strip("\0 ").split("\0", 1)[0]
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:limit].rstrip()
-    return text if any(c.isalnum() for c in text) else None
+    return text if any(map(_says_something, text)) else None
 
 
-def meant(text: str | None, *names: str | None) -> str | None:
-    """``text`` unless a camera wrote it by itself; ``names`` are those of the camera and its maker."""
+def _says_something(character: str) -> bool:
+    """Whether it is a letter, a digit, or a picture such as an emoji, a star or a flag; punctuation says nothing."""
+    if character.isalnum():
+        return True
+    if character in _EMOJI_PARTS:
+        return True
+    return unicodedata.category(character) == "So" and character not in _NO_PICTURES
+
+
+def meant(text: str | None, make: str | None = None, model: str | None = None) -> str | None:
+    """``text`` unless a camera wrote it by itself, such as the names of its maker and its own: ``make``, ``model``."""
     if text is None:
         return None
     folded = text.casefold()
+    if _YEAR.fullmatch(text) and FIRST_PHOTO_YEAR <= int(text) <= datetime.now().year:
+        return text  # the number of a photo has the same form
     if folded in _JUNK or _JUNK_PATTERNS.fullmatch(text):
         return None
-    return None if any(name is not None and folded in name.casefold() for name in names) else text
+    maker, name = (make or "").casefold(), (model or "").casefold()
+    # Of the maker's legal name a part is its brand, NIKON CORPORATION; a part of the model may be anybody's word: Mark.
+    return None if folded in (name, f"{maker} {name}") or f" {folded} " in f" {maker} " else text
 
 
 def each_once(texts: Iterable[str | None]) -> tuple[str, ...]:

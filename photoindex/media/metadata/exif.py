@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from photoindex.media.metadata import dates, positions
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, each_once, meant, one_line
+from photoindex.media.metadata.comments import comment_in, decode_comment
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.fields import Fields
 from photoindex.media.metadata.tiff import Exif, Value, read_directories
@@ -31,9 +32,9 @@ def read_exif(exif: Exif) -> Fields:
     latitude, longitude = _position(gps)
     make, model = _text(main.get(ExifTags.Base.Make)), _text(main.get(ExifTags.Base.Model))
     return Fields(
-        original=_moment(main, details, *_ORIGINAL),
-        digitised=_moment(main, details, *_DIGITISED),
-        changed=_moment(main, details, *_CHANGED),
+        taken_dates=_moments(main, details, *_ORIGINAL),
+        digitised_dates=_moments(main, details, *_DIGITISED),
+        changed_dates=_moments(main, details, *_CHANGED),
         camera=camera_name(make, model),
         lens=_text(details.get(ExifTags.Base.LensModel)),
         latitude=latitude,
@@ -44,6 +45,7 @@ def read_exif(exif: Exif) -> Fields:
         caption=meant(_text(main.get(ExifTags.Base.ImageDescription), LONGEST_CAPTION), make, model)
         or meant(_windows_text(main.get(ExifTags.Base.XPComment)), make, model)
         or meant(_windows_text(main.get(ExifTags.Base.XPSubject)), make, model),
+        comment=_comment(details.get(ExifTags.Base.UserComment), make, model),
         keywords=each_once(
             " ".join(word.split()) for word in (_windows_text(main.get(ExifTags.Base.XPKeywords)) or "").split(";")
         ),
@@ -78,7 +80,13 @@ def _text(value: Value | None, limit: int = LONGEST_NAME) -> str | None:
 
 def _raw_text(value: Value | None) -> str | None:
     """A date's or number's text, whose blanks count."""
-    return value.split(b"\0")[0].decode("latin-1") if isinstance(value, bytes) else None
+    if not isinstance(value, bytes):
+        return None
+    text = value.split(b"\0")[0]
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def _number(value: Value | None) -> float | None:
@@ -86,17 +94,17 @@ def _number(value: Value | None) -> float | None:
     return value[0] if value else None
 
 
-def _moment(
+def _moments(
     main: Mapping[int, Value], details: Mapping[int, Value], date: int, subseconds: int, offset: int
-) -> Moment | None:
+) -> tuple[Moment, ...]:
     # Some programs file the Exif dates under the main directory.
-    for directory in (details, main):
-        moment = dates.from_exif(
+    found = (
+        dates.from_exif(
             _raw_text(directory.get(date)), _raw_text(directory.get(subseconds)), _raw_text(directory.get(offset))
         )
-        if moment is not None:
-            return moment
-    return None
+        for directory in (details, main)
+    )
+    return tuple(moment for moment in found if moment is not None)
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:
@@ -113,6 +121,10 @@ def camera_name(make: str | None, model: str | None) -> str | None:
 def _windows_text(value: Value | None) -> str | None:
     """The XP fields, which the Windows Explorer writes in UTF-16."""
     return one_line(value.decode("utf-16-le", "replace"), LONGEST_CAPTION) if isinstance(value, bytes) else None
+
+
+def _comment(value: Value | None, make: str | None, model: str | None) -> str | None:
+    return comment_in(decode_comment(value), make, model) if isinstance(value, bytes) else None
 
 
 def _rating(value: float | None) -> int | None:

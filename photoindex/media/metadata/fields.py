@@ -13,12 +13,13 @@ from photoindex.media.metadata.dates import Moment
 class Fields:
     """Each is None or empty where the source says nothing, or nothing that can be understood.
 
-    ``original`` (taken), ``digitised`` and ``changed`` are dates as they stand, believable or not.
+    ``taken_dates``, ``digitised_dates`` and ``changed_dates`` are dates as they stand, believable or not, in the order
+    in which they are believed.
     """
 
-    original: Moment | None = None
-    digitised: Moment | None = None
-    changed: Moment | None = None
+    taken_dates: tuple[Moment, ...] = ()
+    digitised_dates: tuple[Moment, ...] = ()
+    changed_dates: tuple[Moment, ...] = ()
     camera: str | None = None
     lens: str | None = None
     latitude: float | None = None  # degrees, north positive; never without a longitude
@@ -27,6 +28,7 @@ class Fields:
     rating: int | None = None  # 1 to 5 stars; -1: rejected
     title: str | None = None
     caption: str | None = None
+    comment: str | None = None  # a caption of last resort
     keywords: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     # Where it was taken, in words.

@@ -42,8 +42,9 @@ def read_iptc(block: bytes) -> Fields:
         values = (one_line(_decoded(value, charset), limit) for key in keys for value in _values(records, key))
         return next((value for value in values if value), None)
 
+    taken = dates.from_iptc(text(_DATE_CREATED), text(_TIME_CREATED))
     return Fields(
-        original=dates.from_iptc(text(_DATE_CREATED), text(_TIME_CREATED)),
+        taken_dates=() if taken is None else (taken,),
         title=meant(text(_TITLE, _HEADLINE)),
         caption=meant(text(_CAPTION, limit=LONGEST_CAPTION)),
         keywords=each_once(one_line(_decoded(value, charset)) for value in _values(records, _KEYWORDS)),

@@ -6,6 +6,7 @@
     place, height                   EXIF, sidecar, XMP, Takeout
     title, caption, rating          sidecar, XMP, IPTC, EXIF, Takeout: a sidecar is where people's programs write last,
                                     and Takeout's JSON is what was said in Google Photos once
+    caption, where none says one    a comment in XMP, EXIF, JPEG, PNG or GIF
     keywords, people, places        all of them together
 
 ``sidecar`` means XMP.
@@ -28,6 +29,7 @@ from PIL import Image
 from photoindex.media.metadata import dates, sidecars, takeout
 from photoindex.media.metadata.blocks import Blocks, find_blocks
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
+from photoindex.media.metadata.comments import comment_in
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.exif import orientation_in, read_exif, read_orientation
 from photoindex.media.metadata.fields import Fields, first_of
@@ -82,7 +84,11 @@ def describe(
     exif = first_of([read_exif(each) for each in blocks.exif])
     iptc = first_of([read_iptc(each) for each in blocks.iptc])
     xmp = [*packets, first_of(list(_packets(blocks, path, problems)))]
-    plain = Fields(title=meant(one_line(blocks.title)), caption=meant(one_line(blocks.caption, LONGEST_CAPTION)))
+    plain = Fields(
+        title=meant(one_line(blocks.title)),
+        caption=meant(one_line(blocks.caption, LONGEST_CAPTION)),
+        comment=comment_in(blocks.comment),
+    )
     taken, source = _taken(exif, xmp, iptc, takeouts, path, now or datetime.now())
     located = next((each for each in (exif, *xmp, *takeouts) if each.latitude is not None), exif)
     facts = PhotoFacts(
@@ -154,7 +160,7 @@ def _packets(blocks: Blocks, path: Path, problems: list[str]) -> Iterator[Fields
 def _written(sources: Sequence[Fields]) -> Written:
     return Written(
         title=_first(each.title for each in sources),
-        caption=_first(each.caption for each in sources),
+        caption=_first([*(each.caption for each in sources), *(each.comment for each in sources)]),
         keywords=each_once(word for each in sources for word in each.keywords),
         people=each_once(name for each in sources for name in each.people),
         places=each_once(name for each in sources for name in (each.location, each.city, each.region, each.country)),
@@ -170,20 +176,30 @@ def _taken(
     now: datetime,
 ) -> tuple[Moment | None, TakenSource | None]:
     named = dates.from_name(path.name)
-    candidates: list[tuple[Moment | None, TakenSource]] = [
-        (exif.original, "exif"),
-        *((each.original, "xmp") for each in packets),
-        (iptc.original, "iptc"),
-        (exif.digitised, "exif"),
-        *((each.digitised, "xmp") for each in packets),
-        *((dates.in_zone_of(each.original, named), "takeout") for each in takeouts),
+    of_the_picture: list[tuple[Moment | None, TakenSource]] = [
+        *((each, "exif") for each in exif.taken_dates),
+        *((each, "xmp") for packet in packets for each in packet.taken_dates),
+        *((each, "iptc") for each in iptc.taken_dates),
+        *((each, "exif") for each in exif.digitised_dates),
+        *((each, "xmp") for packet in packets for each in packet.digitised_dates),
+        *((dates.in_zone_of(each, named), "takeout") for packet in takeouts for each in packet.taken_dates),
         (named, "name"),
-        (exif.changed, "exif"),
+    ]
+    of_the_file: list[tuple[Moment | None, TakenSource]] = [
+        *((each, "exif") for each in exif.changed_dates),
         (dates.from_folders(path.parent), "folder"),
         (dates.from_mtime(_mtime(path)), "mtime"),
     ]
-    for moment, source in candidates:
-        believed = dates.believable(moment, now, clock=source in ("exif", "takeout", "mtime"))
+    found: tuple[Moment, TakenSource] | None = None
+    for moment, source in of_the_picture:
+        believed = dates.believable(moment, now, clock=source in ("exif", "takeout"))
+        # A year alone, or a day without its hour, hides no more precise date within it.
+        if believed is not None and (found is None or believed.refines(found[0])):
+            found = believed, source
+    if found is not None:
+        return found
+    for moment, source in of_the_file:
+        believed = dates.believable(moment, now, clock=source in ("exif", "mtime"))
         if believed is not None:
             return believed, source
     return None, None

@@ -70,7 +70,7 @@ def read_takeout(data: bytes, photo_name: str, *, by_title: bool = False) -> tup
     # The camera's own first: the other may be Google's guess by where the phone was.
     latitude, longitude, altitude = get("geoDataExif", _position) or get("geoData", _position) or (None, None, None)
     fields = Fields(
-        original=get("photoTakenTime", _instant),
+        taken_dates=() if (taken := get("photoTakenTime", _instant)) is None else (taken,),
         latitude=latitude,
         longitude=longitude,
         altitude=altitude,

@@ -33,7 +33,7 @@ _BLOCKS: Final = frozenset({XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG})
 STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_BEFORE: Final = 32
 
-_BYTES: Final = frozenset({1, 2, 7})  # BYTE, ASCII, UNDEFINED
+_BYTES: Final = frozenset({1, 2, 7, 129})  # BYTE, ASCII, UNDEFINED; UTF-8 (Exif 3.0, section 4.6.2)
 _RATIONALS: Final = {5: "L", 10: "l"}
 _NUMBERS: Final = {3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 11: "f", 12: "d", 13: "L", 16: "Q", 17: "q", 18: "Q"}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from photoindex.media.metadata import dates, positions
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
+from photoindex.media.metadata.comments import comment_in
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.exif import camera_name
 from photoindex.media.metadata.fields import Fields
@@ -42,6 +43,9 @@ _MP_REGION: Final = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
 _MWG_REGIONS: Final = "{http://www.metadataworkinggroup.com/schemas/regions/}"
 _IPTC_CORE: Final = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _IPTC_EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
+_ACDSEE: Final = "{http://ns.acdsee.com/iptc/1.0/}"
+
+_LOCATION_PARTS: Final = ("Sublocation", "City", "ProvinceState", "CountryName")
 
 _PHOTOINDEX: Final = "{urn:photoindex:xmp:1.0/}"  # what photoindex itself notes of what it wrote into a sidecar
 
@@ -86,6 +90,18 @@ class _Properties:
         values = (one_line(value, limit) if limit else one_line(value) for name in names for value in self.texts(name))
         return next((value for value in values if value), None)
 
+    def parts(self, name: str, part: str) -> Iterator[str | None]:
+        """The values of a part of the structures that a property holds: attributes, elements, or items of a list."""
+        for element in self.within(name):
+            yield one_line(element.get(part))
+            for child in element.findall(part):
+                items = list(child.iter(f"{_RDF}li"))
+                items.sort(key=lambda item: item.get(_LANGUAGE) != "x-default")
+                if items and items[0].get(_LANGUAGE):
+                    items = items[:1]  # one name in several languages
+                for item in items or [child]:
+                    yield one_line("".join(item.itertext()))
+
     def within(self, name: str) -> Iterator[Element]:
         """All elements at and below the property."""
         for element in self._elements.get(name, ()):
@@ -95,25 +111,45 @@ class _Properties:
 def _fields(properties: _Properties) -> Fields:
     make, model = properties.text(f"{_TIFF}Make"), properties.text(f"{_TIFF}Model")
     latitude, longitude = _position(properties)
+    location, city, region, country = _place(properties)
     return Fields(
         # When it was taken; programs that know no EXIF write the first.
-        original=_moment(properties, f"{_PHOTOSHOP}DateCreated") or _exif_moment(properties, "Original"),
-        digitised=_moment(properties, f"{_XMP}CreateDate") or _exif_moment(properties, "Digitized"),
+        taken_dates=dates.doubtful_last(
+            [*_moments(properties, f"{_PHOTOSHOP}DateCreated"), *_exif_moments(properties, "Original")]
+        ),
+        digitised_dates=dates.doubtful_last(
+            [*_moments(properties, f"{_XMP}CreateDate"), *_exif_moments(properties, "Digitized")]
+        ),
         camera=camera_name(make, model),
         lens=properties.text(f"{_EXIF_EX}LensModel", f"{_AUX}Lens"),
         latitude=latitude,
         longitude=longitude,
         altitude=_altitude(properties),
-        rating=stars_of(properties.text(f"{_XMP}Rating")) or None,
+        rating=stars_of(properties.text(f"{_XMP}Rating")) or stars_of(properties.text(f"{_ACDSEE}rating")) or None,
         title=meant(properties.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
-        caption=meant(_caption(properties), make, model),
+        caption=meant(_caption(properties), make, model)
+        or meant(properties.text(f"{_ACDSEE}caption", limit=LONGEST_CAPTION), make, model),
+        comment=comment_in(properties.text(f"{_EXIF}UserComment", limit=LONGEST_CAPTION), make, model)
+        or comment_in(properties.text(f"{_IPTC_CORE}AltTextAccessibility", limit=LONGEST_CAPTION), make, model),
         keywords=each_once(_keywords(properties)),
         people=each_once(_people(properties)),
-        location=properties.text(f"{_IPTC_CORE}Location"),
-        city=properties.text(f"{_PHOTOSHOP}City"),
-        region=properties.text(f"{_PHOTOSHOP}State"),
-        country=properties.text(f"{_PHOTOSHOP}Country"),
+        location=location,
+        city=city,
+        region=region,
+        country=country,
     )
+
+
+def _place(properties: _Properties) -> tuple[str | None, ...]:
+    """Location, city, region and country: the plain properties, else of where the camera stood, else of what it saw."""
+    plain = f"{_IPTC_CORE}Location", f"{_PHOTOSHOP}City", f"{_PHOTOSHOP}State", f"{_PHOTOSHOP}Country"
+    names = tuple(properties.text(name) for name in plain)
+    for structure in ("LocationCreated", "LocationShown"):
+        if any(names):
+            break
+        parts = (properties.parts(f"{_IPTC_EXT}{structure}", f"{_IPTC_EXT}{part}") for part in _LOCATION_PARTS)
+        names = tuple(next(filter(None, each), None) for each in parts)
+    return names
 
 
 def _caption(properties: _Properties) -> str | None:
@@ -123,21 +159,21 @@ def _caption(properties: _Properties) -> str | None:
     return None if by_machine and text == properties.text(f"{_PHOTOINDEX}caption", limit=LONGEST_CAPTION) else text
 
 
-def _moment(properties: _Properties, name: str, subseconds: str = "", offset: str = "") -> Moment | None:
-    """The first date of a property; what is known of its parts from properties of their own, as EXIF has them."""
+def _moments(properties: _Properties, name: str, subseconds: str = "", offset: str = "") -> list[Moment | None]:
+    """The dates of a property; what is known of their parts from properties of their own, as EXIF has them."""
     fraction, zone = (properties.text(part) if part else None for part in (subseconds, offset))
-    moments = (dates.from_iso(text, fraction, zone) for text in properties.texts(name))
-    return next((moment for moment in moments if moment is not None), None)
+    return [dates.from_iso(text, fraction, zone) for text in properties.texts(name)]
 
 
-def _exif_moment(properties: _Properties, which: str) -> Moment | None:
+def _exif_moments(properties: _Properties, which: str) -> list[Moment | None]:
     parts = f"{_EXIF}SubSecTime{which}", f"{_EXIF_EX}OffsetTime{which}"
-    return _moment(properties, f"{_EXIF}DateTime{which}", *parts)
+    return _moments(properties, f"{_EXIF}DateTime{which}", *parts)
 
 
 def _keywords(properties: _Properties) -> Iterator[str | None]:
-    for text in properties.texts(f"{_DC}subject"):
-        yield one_line(text)
+    for name in (f"{_DC}subject", f"{_ACDSEE}keywords"):
+        for text in properties.texts(name):
+            yield one_line(text)
     # Hierarchies: each level is a word to be found by, Places|Portugal|Lisbon.
     for name, joint in (
         (f"{_LIGHTROOM}hierarchicalSubject", "|"),
@@ -152,6 +188,9 @@ def _keywords(properties: _Properties) -> Iterator[str | None]:
 def _people(properties: _Properties) -> Iterator[str | None]:
     for text in properties.texts(f"{_IPTC_EXT}PersonInImage"):
         yield one_line(text)
+    yield from properties.parts(f"{_IPTC_EXT}PersonInImageWDetails", f"{_IPTC_EXT}PersonName")
+    for part in ("PersonInImage", "PersonName"):  # of IPTC's regions
+        yield from properties.parts(f"{_IPTC_EXT}ImageRegion", f"{_IPTC_EXT}{part}")
     # A region's name and type stand as attributes or as elements, in the list's item or in a description within it.
     for element in properties.within(f"{_MWG_REGIONS}Regions"):
         name, kind = (_part(element, f"{_MWG_REGIONS}{part}") for part in ("Name", "Type"))

@@ -100,6 +100,11 @@ def seen_by_photoindex(photo: DecodedPhoto, tags: Tags) -> Seen:
     )
 
 
+def comments_of(tags: Tags) -> list[str | None]:
+    """The comments of a photo by exiftool's tags, which photoindex takes for captions where there are no others."""
+    return [_text(tags.get(name)) for name in ("XMP-exif:UserComment", "ExifIFD:UserComment", "File:Comment")]
+
+
 def differences(name: str, ours: Seen, theirs: Seen) -> Iterator[str]:
     """A line for each field that the two do not agree on."""
     for each in fields(Seen):

@@ -27,6 +27,7 @@ NAMESPACES = {
     "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
     "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "acdsee": "http://ns.acdsee.com/iptc/1.0/",
     "photoindex": "urn:photoindex:xmp:1.0/",
 }
 

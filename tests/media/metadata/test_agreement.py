@@ -123,9 +123,11 @@ def test_cameras_photos_are_read_as_exiftool_reads_them() -> None:
         ours = exiftool.seen_by_photoindex(describe_photo(path, 1, LIMIT), tags[path])
         theirs = exiftool.seen_by_exiftool(tags[path])
         for name, texts in NOT_MEANT.items():
-            if getattr(theirs, name) in texts:
-                assert getattr(ours, name) is None, path.name
-                theirs = exiftool.without(theirs, name)
+            if getattr(theirs, name) in texts or (name == "caption" and theirs.caption is None):
+                # A comment is a caption where there is no other.
+                comments = exiftool.comments_of(tags[path]) if name == "caption" else []
+                assert getattr(ours, name) in (None, *comments), path.name
+                ours, theirs = exiftool.without(ours, name), exiftool.without(theirs, name)
         found += exiftool.differences(path.name, ours, theirs)
 
     print(*found, sep="\n")

@@ -280,6 +280,15 @@ class TestTiff:
 
         assert len(Tiff(b"II*\0" + struct.pack("<L", 8) + empty).all()) == 1
 
+    @pytest.mark.parametrize(("tag", "text"), [(0x0110, "Câmara"), (0x010F, "写真機"), (0x010E, "Um barco na praça")])
+    def test_text_in_utf_8(self, tag: int, text: str) -> None:
+        """Type 129 of Exif 3.0."""
+        data = text.encode() + b"\0"
+        entry = struct.pack("<HHLL", tag, 129, len(data), 8 + 2 + 12 + 4)
+        found = Tiff(b"II*\0" + struct.pack("<LH", 8, 1) + entry + bytes(4) + data).main()
+
+        assert found[tag] == data
+
     def test_bigtiff(self) -> None:
         entry = struct.pack("<HHQ8s", 0x0110, 2, 6, b"Model\0")
         found = Tiff(b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + struct.pack("<Q", 1) + entry + bytes(8)).main()

@@ -72,6 +72,50 @@ def test_what_a_person_may_have_written_is_kept(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "make", "model"),
+    [
+        ("Mark", "Canon", "Canon EOS 5D Mark II"),
+        ("Rebel", "Canon", "Canon EOS Rebel T3i"),
+        ("Alpha", "SONY", "Alpha 7"),
+        ("Nova", "HUAWEI", "HUAWEI nova 5T"),
+        ("Hero", "GoPro", "HERO9 Black"),
+        ("Note", "samsung", "Galaxy Note 10"),
+        ("Star", "samsung", "Star 3 Duos"),
+        ("IX", "Canon", "Canon DIGITAL IXUS"),
+        ("on", "Canon", None),
+    ],
+)
+def test_a_word_in_the_name_of_a_camera_is_a_persons(text: str, make: str, model: str | None) -> None:
+    assert meant(text, make, model) == text
+
+
+@pytest.mark.parametrize("text", ["NIKON", "nikon corporation", "Nikon D70", "NIKON CORPORATION NIKON D70"])
+def test_the_name_of_the_camera_is_nobodys_word(text: str) -> None:
+    assert meant(text, "NIKON CORPORATION", "NIKON D70") is None
+
+
+@pytest.mark.parametrize("text", ["1826", "1984", "2001", "2024"])
+def test_a_year_is_a_persons_word(text: str) -> None:
+    assert meant(text) == text
+
+
+@pytest.mark.parametrize("text", ["0042", "1825", "9999", "12345", "IMG_2001"])
+def test_the_number_of_a_photo_is_nobodys_word(text: str) -> None:
+    assert meant(text) is None
+
+
+@pytest.mark.parametrize("text", ["❤️", "🇵🇹", "★★★", "☀", "👍🏽", "‼️", "♥ ♥", "→ ☕", "2️⃣"])
+def test_pictures_are_words(text: str) -> None:
+    assert one_line(text) == text
+    assert one_line(text.encode()) == text
+
+
+@pytest.mark.parametrize("text", ["", "  ", "---", "...", "?!", "«»", "^", "\u00a8", "\ufffd\ufffd", "_", "\0"])
+def test_blanks_and_punctuation_are_no_words(text: str) -> None:
+    assert one_line(text) is None
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [(b"manh\xe3", "manhã"), ("manhã".encode(), "manhã"), (b"\x96 sale \x96", "– sale –"), (b"a\0left over", "a"),
      (b"----", None)],

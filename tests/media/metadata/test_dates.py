@@ -75,13 +75,55 @@ class TestNames:
     def test_names_of_screenshots_and_of_clocks_with_two_halves(self, name: str, time: datetime) -> None:
         assert dates.from_name(name) == Moment(time)
 
+    @pytest.mark.parametrize(
+        ("name", "time"),
+        [
+            ("スクリーンショット 2019-07-04 午後9.05.03.png", datetime(2019, 7, 4, 21, 5, 3)),
+            ("スクリーンショット 2019-07-04 午前9.05.03.png", datetime(2019, 7, 4, 9, 5, 3)),
+            ("截屏2019-07-04 下午9.05.03.png", datetime(2019, 7, 4, 21, 5, 3)),
+            ("截屏2019-07-04 上午12.05.03.png", datetime(2019, 7, 4, 0, 5, 3)),
+            ("스크린샷 2019-07-04 오후 9.05.03.png", datetime(2019, 7, 4, 21, 5, 3)),
+            ("2019年07月04日.jpg", datetime(2019, 7, 4)),
+            ("2019年7月4日 12時34分56秒.jpg", datetime(2019, 7, 4, 12, 34, 56)),
+            ("2019年07月04日 下午9.05.03.png", datetime(2019, 7, 4, 21, 5, 3)),
+            ("2019년 7월 4일.jpg", datetime(2019, 7, 4)),
+            ("1935年8月20日.jpg", datetime(1935, 8, 20)),
+        ],
+    )
+    def test_names_in_east_asian_languages(self, name: str, time: datetime) -> None:
+        assert dates.from_name(name) == Moment(time)
+
+    @pytest.mark.parametrize(
+        ("name", "time"),
+        [
+            ("Screenshot 2019-07-04 at 9.05 PM.png", datetime(2019, 7, 4, 21, 5)),
+            ("WhatsApp Image 2019-07-04 at 18.48 (1).jpeg", datetime(2019, 7, 4, 18, 48)),
+            ("IMG_20190704_1234.jpg", datetime(2019, 7, 4, 12, 34)),
+            ("20190704_1234-edited.jpg", datetime(2019, 7, 4, 12, 34)),
+            ("20190704 0905pm.jpg", datetime(2019, 7, 4, 21, 5)),
+            ("20190704 09-05", datetime(2019, 7, 4, 9, 5)),
+            ("2019-07-04 09.05 (2).jpg", datetime(2019, 7, 4, 9, 5)),
+            ("IMG_201907041234.jpg", datetime(2019, 7, 4, 12, 34)),
+            ("2019-07-04 12.50 Rewe.jpg", datetime(2019, 7, 4)),  # a price
+            ("2019-07-04 10-12-2021.jpg", datetime(2019, 7, 4)),  # another day
+            ("2019-07-04_0112.jpg", datetime(2019, 7, 4)),  # the number of a photo
+            ("20190704_0012.jpg", datetime(2019, 7, 4)),
+            ("20190704_1920x1080.jpg", datetime(2019, 7, 4)),
+            ("20190704_1080p.jpg", datetime(2019, 7, 4)),
+            ("IMG_20190704_9999.jpg", datetime(2019, 7, 4)),
+        ],
+    )
+    def test_names_with_hours_and_minutes_alone(self, name: str, time: datetime) -> None:
+        assert dates.from_name(name) == Moment(time)
+
     def test_a_pixel_phone_names_its_photos_by_utc(self) -> None:
         assert dates.from_name("PXL_20210704_123456789.jpg") == Moment(datetime(2021, 7, 4, 12, 34, 56, 789_000), 0)
 
     @pytest.mark.parametrize(
         "name",
         ["DSC01234.jpg", "IMG_1234.jpg", "20191304_123456.jpg", "IMG_20190230_101010.jpg", "120190704.jpg",
-         "COCO_val2014_000000123456.jpg", "957682378_46c3b07bcd.webp", "19350820.jpg", "photo.jpg", "2019-07.jpg", ""],
+         "COCO_val2014_000000123456.jpg", "957682378_46c3b07bcd.webp", "19350820.jpg", "photo.jpg", "2019-07.jpg", "",
+         "IMG_201907049999.jpg", "2019年13月4日.jpg"],
     )  # fmt: skip
     def test_other_numbers_are_no_dates(self, name: str) -> None:
         assert dates.from_name(name) is None
@@ -129,6 +171,18 @@ class TestExif:
             ("2021-08-19T18:48-05:00", Moment(datetime(2021, 8, 19, 18, 48), -300)),
             ("20210819T184853Z", Moment(datetime(2021, 8, 19, 18, 48, 53), 0)),
             ("2021-08-19 18:48:53 UTC", Moment(datetime(2021, 8, 19, 18, 48, 53), 0)),
+            ("2019: 7: 4 12:34:56", Moment(datetime(2019, 7, 4, 12, 34, 56))),
+            ("2019:07: 4  9:05:03", Moment(datetime(2019, 7, 4, 9, 5, 3))),
+            ("2019 07 04 12:34:56", Moment(datetime(2019, 7, 4, 12, 34, 56))),
+            ("2019 7 4", Moment(datetime(2019, 7, 4))),
+            ("2019 12:34:56", Moment(datetime(2019, 1, 1))),
+            ("2019-07 12:34:56", Moment(datetime(2019, 7, 1))),
+            ("20190704123456", Moment(datetime(2019, 7, 4, 12, 34, 56))),
+            ("2019:07:04 下午 9:05:03", Moment(datetime(2019, 7, 4, 21, 5, 3))),
+            ("2019:07:04 上午 12:05:03", Moment(datetime(2019, 7, 4, 0, 5, 3))),
+            ("2019:07:04 午後9:05:03", Moment(datetime(2019, 7, 4, 21, 5, 3))),
+            ("2019:07:04 오후 9:05:03", Moment(datetime(2019, 7, 4, 21, 5, 3))),
+            ("2019年7月4日 下午 1:02:03", Moment(datetime(2019, 7, 4, 13, 2, 3))),
             ("2008:13:01 10:00:00", None),
             ("2008:02:30 10:00:00", None),
             ("0000:05:25 10:00:00", None),
@@ -171,6 +225,9 @@ class TestOtherForms:
     def test_iptc(self) -> None:
         assert dates.from_iptc("20030806", "180434-0500") == Moment(datetime(2003, 8, 6, 18, 4, 34), -300)
         assert dates.from_iptc("20030806", None) == Moment(datetime(2003, 8, 6))
+        midnight = dates.from_iptc("20030806", "000000")
+        assert midnight is not None
+        assert midnight.known is dates.Known.DAY
         assert dates.from_iptc("00000000", "000000+0000") is None
 
 
@@ -194,6 +251,10 @@ class TestFolders:
             ("2019/Summer", datetime(2019, 1, 1)),
             ("1931/05", datetime(1931, 5, 1)),
             ("2019/13", datetime(2019, 1, 1)),  # no month: the year alone
+            ("2019/06/31 x", datetime(2019, 6, 1)),  # no day: the month alone
+            ("2019/02/30 birthday", datetime(2019, 2, 1)),
+            ("2019-02/30 birthday", datetime(2019, 2, 1)),
+            ("2019/06/99", datetime(2019, 6, 1)),
         ],
     )
     def test_years_months_and_days(self, folder: str, time: datetime) -> None:

@@ -39,7 +39,7 @@ def test_words_date_and_place(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert found == Fields(
-        original=Moment(datetime(2002, 9, 16, 10, 15), 60),
+        taken_dates=(Moment(datetime(2002, 9, 16, 10, 15), 60),),
         title="Harvest",
         caption="A tractor on a field",
         keywords=("wheat", "tractor"),

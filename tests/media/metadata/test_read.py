@@ -102,6 +102,48 @@ class TestWhen:
         assert self.write(folder / "IMG_20190704_123456.jpg") == (datetime(2019, 7, 4, 12, 34, 56), "name")
         assert self.write(tmp_path / "2090" / "08" / "a.jpg")[1] == "mtime"  # in the future
 
+    @pytest.mark.parametrize(
+        ("exif_date", "xmp", "time", "source"),
+        [
+            (None, 'photoshop:DateCreated="2019" exif:DateTimeOriginal="2019-07-04T12:34:56"', 12, "xmp"),
+            (None, 'photoshop:DateCreated="2019-07" exif:DateTimeOriginal="2019-07-04T12:34:56"', 12, "xmp"),
+            (None, 'photoshop:DateCreated="2019-07-04" exif:DateTimeOriginal="2019-07-04T12:34:56+02:00"', 12, "xmp"),
+            (
+                None,
+                'photoshop:DateCreated="1970-01-01T00:00:00" exif:DateTimeOriginal="2019-07-04T12:34:56"',
+                12,
+                "xmp",
+            ),
+            (
+                None,
+                'photoshop:DateCreated="2090-01-01T10:00:00" exif:DateTimeOriginal="2019-07-04T12:34:56"',
+                12,
+                "xmp",
+            ),
+            (None, 'photoshop:DateCreated="2019-07-04" xmp:CreateDate="2019-07-04T12:34:56"', 12, "xmp"),
+            ("2019:00:00 00:00:00", 'xmp:CreateDate="2019-07-04T12:34:56"', 12, "xmp"),
+            ("2019 Jul 4", "", 15, "name"),
+            ("2019:07:04", "", 15, "name"),
+            ("2018 Jul 4", "", 0, "exif"),  # of another year
+            (None, 'photoshop:DateCreated="2019-07-05"', 0, "xmp"),  # of another day
+            (None, 'photoshop:DateCreated="1970-01-01T00:00:00"', 0, "xmp"),  # nothing better
+        ],
+    )
+    def test_a_coarse_or_impossible_date_hides_no_better_one(
+        self, tmp_path: Path, exif_date: str | None, xmp: str, time: int, source: str
+    ) -> None:
+        found = self.write(tmp_path / "IMG_20190704_151617.jpg", exif_dates=(exif_date, None, None), xmp=xmp)
+
+        assert found[0] is not None
+        assert (found[0].hour, found[1]) == (time, source)
+
+    def test_the_day_of_a_last_change_is_not_that_of_a_year(self, tmp_path: Path) -> None:
+        found = self.write(
+            tmp_path / "a.jpg", exif_dates=(None, None, "2019:11:02 10:00:00"), xmp='photoshop:DateCreated="2019"'
+        )
+
+        assert found == (datetime(2019, 1, 1), "xmp")
+
     def test_a_date_in_the_future_gives_way(self, tmp_path: Path) -> None:
         found = self.write(tmp_path / "a.jpg", exif_dates=("2090:01:02 03:04:05", "2004:01:02 00:00:00", None))
 

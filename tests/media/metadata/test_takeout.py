@@ -336,7 +336,7 @@ class TestHostile:
 
         assert wrong == (name,)
         assert fields.people == (() if name == "people" else ("Ana",))
-        assert fields.original == (None if name == "photoTakenTime" else Moment(datetime(2019, 7, 4, 12), 0))
+        assert fields.taken_dates == (() if name == "photoTakenTime" else (Moment(datetime(2019, 7, 4, 12), 0),))
 
     def test_such_fields_are_one_line(self, tmp_path: Path) -> None:
         path = beside(photo(tmp_path / "a.jpg"), people=5, description="A boat", geoData=True)

@@ -70,6 +70,48 @@ class TestPeople:
 
         assert read_xmp(packet(body)).people == ("Ana", "Bruno", "Carla", "Rex", "Diogo")
 
+    @pytest.mark.parametrize("name", ["PersonInImageWDetails", "ImageRegion"])
+    def test_people_with_details(self, name: str) -> None:
+        person = alt("Iptc4xmpExt:PersonName", fr="Anne", x_default="Ana")
+        inside = person if name == "PersonInImageWDetails" else bag("Iptc4xmpExt:PersonInImage", "Ana", "Rui")
+        item = f'<rdf:li rdf:parseType="Resource">{inside}</rdf:li>'
+        body = f"<Iptc4xmpExt:{name}><rdf:Bag>{item}</rdf:Bag></Iptc4xmpExt:{name}>"
+
+        assert read_xmp(packet(body)).people == (("Ana",) if name == "PersonInImageWDetails" else ("Ana", "Rui"))
+
+
+class TestPlaces:
+    def place(self, name: str, city: str, attributes: str = "") -> bytes:
+        parts = f'Iptc4xmpExt:City="{city}" Iptc4xmpExt:ProvinceState="Norte"'
+        inside = f"<rdf:li><rdf:Description {parts}><Iptc4xmpExt:CountryName>Portugal</Iptc4xmpExt:CountryName>"
+        inside += "<Iptc4xmpExt:Sublocation>Ribeira</Iptc4xmpExt:Sublocation></rdf:Description></rdf:li>"
+        return packet(f"<Iptc4xmpExt:{name}><rdf:Bag>{inside}</rdf:Bag></Iptc4xmpExt:{name}>", attributes)
+
+    @pytest.mark.parametrize("name", ["LocationCreated", "LocationShown"])
+    def test_structures(self, name: str) -> None:
+        found = read_xmp(self.place(name, "Porto"))
+
+        assert (found.location, found.city, found.region, found.country) == ("Ribeira", "Porto", "Norte", "Portugal")
+
+    def test_the_plain_properties_come_first(self) -> None:
+        found = read_xmp(self.place("LocationShown", "Porto", 'photoshop:City="Lisbon"'))
+
+        assert (found.city, found.country) == ("Lisbon", None)
+
+
+class TestAcdsee:
+    def test_words_and_stars(self) -> None:
+        body = bag("acdsee:keywords", "boat", "harbour")
+        found = read_xmp(packet(body, 'acdsee:caption="Our boat" acdsee:rating="4"'))
+
+        assert (found.caption, found.keywords, found.rating) == ("Our boat", ("boat", "harbour"), 4)
+
+    def test_the_common_properties_come_first(self) -> None:
+        body = alt("dc:description", x_default="A boat")
+        found = read_xmp(packet(body, 'acdsee:caption="Our boat" acdsee:rating="4" xmp:Rating="2"'))
+
+        assert (found.caption, found.rating) == ("A boat", 2)
+
 
 class TestFacts:
     @pytest.mark.parametrize(
@@ -87,8 +129,8 @@ class TestFacts:
             )
         )
 
-        assert found.original == Moment(datetime(1985, 7, 4, 12, 30, 15, 500_000), 60)
-        assert found.digitised == Moment(datetime(2019, 1, 1, 10), 0)
+        assert found.taken_dates[0] == Moment(datetime(1985, 7, 4, 12, 30, 15, 500_000), 60)
+        assert found.digitised_dates[0] == Moment(datetime(2019, 1, 1, 10), 0)
 
     @pytest.mark.parametrize(
         ("latitude", "longitude", "position"),
@@ -184,7 +226,7 @@ class TestFacts:
             )
         )
 
-        assert found.original == Moment(datetime(1985, 7, 4, 12, 30, 15, 250_000), 60)
+        assert found.taken_dates[0] == Moment(datetime(1985, 7, 4, 12, 30, 15, 250_000), 60)
 
     @pytest.mark.parametrize(
         ("altitude", "ref", "metres"), [("1234/10", "0", 123.4), ("5/1", "1", -5), ("5/0", "0", None)]

@@ -33,7 +33,7 @@ from photoindex.folders import (
 )
 from photoindex.folders.walk import file_stat
 from photoindex.indexing.metadata_refresh import mark_photos_of
-from photoindex.indexing.missing_photos import MissingPhotos
+from photoindex.indexing.missing_photos import NOTHING_SEEN, MissingPhotos
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
 from photoindex.media.metadata import sidecars
 from photoindex.system.file_state import Numbers, device_of
@@ -108,9 +108,11 @@ class Comparer:
         if away:
             self._notice(f"{shown(folder)} is not on the disk it was on before: its disk is away; its photos are kept")
         else:
+            # Before the transaction: a store may take long to answer, and a server ends a transaction that waits.
+            seen = NOTHING_SEEN if accept_missing else self._missing.look(place, changes.missing, self._filter)
             with self._database.write() as connection:
                 removed = self._missing.after_comparison(
-                    connection, place, changes.missing, left, changes.new, same_disk=not is_other_disk,
+                    connection, place, changes.missing, left, changes.new, seen, same_disk=not is_other_disk,
                     accept=accept_missing,
                 )  # fmt: skip
                 self.gone_photos.update(files.mark_removed(connection, removed))

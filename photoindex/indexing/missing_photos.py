@@ -22,7 +22,9 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -36,9 +38,22 @@ from photoindex.indexing.removal_history import RemovalHistory
 from photoindex.indexing.unrecorded import UnrecordedFiles
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, is_in_any, printable, root_of
-from photoindex.system.storage import gone_among, stat
+from photoindex.system.storage import are_there, gone_among, stat
 from photoindex.system.terminal import shell_quoted
+from photoindex.system.url_paths import is_url
 from photoindex.types import FileStat, ScannedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at missing files saw: those that are gone for certain, and those that may be there (``doubtful``), as
+    the store gave no answer or another one than its listing. Those are left until the next comparison."""
+
+    gone: frozenset[Path] = frozenset()
+    doubtful: frozenset[Path] = frozenset()
+
+
+NOTHING_SEEN: Final = Look()
 
 
 class MissingPhotos:
@@ -67,6 +82,17 @@ class MissingPhotos:
         self._on_disk: dict[int, tuple[float, int]] = {}  # by root id: when files were counted last, and how many
         self._noticed: set[int] = set()  # ids of roots whose suspension was announced
 
+    def look(self, place: Path, missing: Sequence[Path], photo_filter: PhotoFilter) -> Look:
+        """Look for the files that a comparison of all that lies at ``place`` did not meet. To be asked for outside
+        a transaction: a store may take long to answer.
+        """
+        gone = gone_among(missing)
+        # A folder on a disk was listed a moment ago. The listing of a store may be incomplete, so that what is not met
+        # there, not left out by a rule and not gone either is unknown.
+        spared = [path for path in missing if path not in gone and is_url(path)]
+        doubtful = frozenset(path for path in spared if not photo_filter.ignores_below(place, path))
+        return Look(frozenset(gone), doubtful)
+
     def after_comparison(
         self,
         connection: Connection,
@@ -74,15 +100,17 @@ class MissingPhotos:
         missing: Sequence[Path],
         known: Mapping[Path, FileStat],
         new: Sequence[ScannedFile],
+        seen: Look = NOTHING_SEEN,
         *,
         same_disk: bool = True,
         accept: bool = False,
     ) -> list[Path]:
         """Return those of the ``missing`` files that were removed, after a comparison of all that lies at ``place``.
 
-        ``known`` are the states the missing files were in, ``new`` the files on the disk that were not known. What lies
-        on another disk than before (not ``same_disk``) takes the place of nothing. With ``accept``, as when the user
-        says so, all were removed. Roots are suspended and resumed here.
+        ``known`` are the states the missing files were in, ``new`` the files on the disk that were not known, ``seen``
+        what :meth:`look` saw of the missing ones. What lies on another disk than before (not ``same_disk``) takes the
+        place of nothing. With ``accept``, as when the user says so, all were removed. Roots are suspended and resumed
+        here.
         """
         roots = list_roots(connection)
         self.unrecorded.sort(connection)
@@ -105,12 +133,20 @@ class MissingPhotos:
                 continue
             if not paths and root.suspended_photos is None:
                 continue
-            gone = _vanished(paths, known, arrived)
+            doubtful = len(seen.doubtful.intersection(paths))
+            paths = [path for path in paths if path not in seen.doubtful]
+            if doubtful and not paths:
+                continue
+            gone = seen.gone & _unmoved(paths, known, arrived)
             rows = files.rows_at(connection, gone)
             read = {path: rows[path].id for path in rows if rows[path].photo_id is not None and not rows[path].missing}
             lost = self._without_copies(connection, read.values())
             came = sum(root_of(roots, item.path) == root for item in new)
             left = held[root.id] - dropped[root.id] - len(paths) + came
+            if doubtful and (
+                root.suspended_photos is not None or self._is_loss(held[root.id], left - doubtful, len(lost) + doubtful)
+            ):
+                continue  # what is unknown decides, so all are left until the next comparison
             if root.suspended_photos is not None:
                 kept = lost if self._is_still_away(root, len(lost), left, whole=whole, same_disk=same_disk) else set()
                 if kept:
@@ -118,7 +154,7 @@ class MissingPhotos:
             else:
                 # A rule that leaves files out, or a copy that is left, takes nothing away.
                 spared = set(paths) - gone
-                excused = len(spared) - len(gone_among(spared)) + len(read) - len(lost)
+                excused = len(spared) - len(spared & seen.gone) + len(read) - len(lost)
                 photos = [file_id for file_id in read.values() if file_id in lost]
                 kept = self._judge(
                     connection, root, photos, self._now(), held[root.id] - excused, left,
@@ -230,11 +266,11 @@ class MissingPhotos:
         return self._is_loss(before, before - lost, lost)
 
     def _without_copies(self, connection: Connection, ids: Iterable[int]) -> set[int]:
-        """Return those of the files that vanished whose content is at no other path on the disk."""
+        """Return those of the files that vanished whose content is not known to be at another path."""
         vanished = set(ids)
         copies = files.other_holders(connection, list(vanished))
-        gone = gone_among(copy for paths in copies.values() for copy in paths)
-        return {each for each in vanished if gone.issuperset(copies.get(each, ()))}
+        there = are_there(copy for paths in copies.values() for copy in paths)
+        return {each for each in vanished if not any(there.get(copy) for copy in copies.get(each, ()))}
 
     def _is_loss(self, before: int, left: int, vanished: int) -> bool:
         """Return whether to doubt that so many photos were removed of those that were there before."""
@@ -293,10 +329,10 @@ def remedy(root: Path) -> str:
     return f"run photoindex index --accept-missing {shell_quoted(root)}"
 
 
-def _vanished(
+def _unmoved(
     paths: Sequence[Path], known: Mapping[Path, FileStat], arrived: Mapping[tuple[int, int], int]
 ) -> set[Path]:
-    """Return the files that are gone: neither left out by a rule nor moved, as far as size and time of writing tell."""
+    """Return the files that did not move, as far as size and time of writing tell."""
     moved = Counter(arrived)
     left = set()
     for path in paths:
@@ -305,4 +341,4 @@ def _vanished(
             moved[state] -= 1
         else:
             left.add(path)
-    return gone_among(left)
+    return left

@@ -154,22 +154,23 @@ class UrlStorage:
         """Return whether there is an object, or anything below. Raises :class:`StoreUnavailable`."""
         return self._info(location_of(path), folders=True) is not None
 
-    def gone(self, paths: Iterable[Path]) -> set[Path]:
-        """Return those of the paths where the store said that nothing is."""
+    def are_there(self, paths: Iterable[Path]) -> dict[Path, bool]:
+        """Return for each of the paths whether anything is there, without those for which the store gave no answer."""
         by_folder: dict[Path, list[Path]] = {}
         for path in paths:
             by_folder.setdefault(path.parent, []).append(path)
-        gone: set[Path] = set()
+        answers: dict[Path, bool] = {}
         for folder, inside in by_folder.items():
             try:
                 if len(inside) <= _LISTED_AT_ONCE:
-                    gone.update(path for path in inside if not self.exists(path))
+                    for path in inside:
+                        answers[path] = self.exists(path)
                 else:
                     names = {entry.name for entry in self._list(folder)}
-                    gone.update(path for path in inside if path.name not in names)
+                    answers.update((path, path.name in names) for path in inside)
             except OSError:
                 continue
-        return gone
+        return answers
 
     def _look(self, path: str) -> os.stat_result | OSError:
         place = location_of(path)

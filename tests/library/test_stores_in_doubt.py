@@ -1,0 +1,96 @@
+"""Stores whose answers are incomplete, late or refused, on an S3 server, with requests that fail on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from photoindex.folders import IGNORE_FILE
+from photoindex.library import Library
+from tests.s3 import Bucket, Gate, Request, refusal
+
+OpenLibrary = Callable[..., Library]
+FEW = 3  # photos whose loss at once is doubted, if they are more than half
+
+
+@pytest.fixture
+def library(open_library: OpenLibrary) -> Library:
+    return open_library(suspend_photos=FEW)
+
+
+def index_six(library: Library, bucket: Bucket) -> list[str]:
+    """Index six photos; return the keys of five."""
+    for number in range(6):
+        bucket.photo(f"photos/{number}.jpg")
+    library.index(bucket.url)
+    return [f"photos/{number}.jpg" for number in range(5)]
+
+
+def looks_again(request: Request) -> bool:
+    """Whether one object is asked for, as a second look does."""
+    return request.method == "HEAD" and request.path.endswith(".jpg")
+
+
+def test_photos_whose_second_look_is_refused_are_left_until_the_next_comparison(
+    library: Library, bucket: Bucket, gate: Gate
+) -> None:
+    bucket.remove(*index_six(library, bucket))
+    gate.trouble = lambda request: refusal(501, "NotImplemented") if looks_again(request) else None
+    notices: list[str] = []
+    assert library.index(bucket.url, notice=notices.append).missing == 0
+    assert len(library.search("red")) == 6
+    assert notices == []
+    gate.trouble = lambda request: None
+    assert library.index(bucket.url, notice=notices.append).missing == 0
+    assert any("5 photos vanished at once" in line for line in notices)
+    assert len(library.search("red")) == 6
+    gate.trouble = lambda request: refusal(501, "NotImplemented") if looks_again(request) else None
+    notices.clear()
+    library.index(bucket.url, notice=notices.append)
+    assert not any("back" in line for line in notices)
+
+
+def test_photos_that_a_listing_leaves_out_and_the_store_has_are_not_missing(
+    library: Library, bucket: Bucket, gate: Gate
+) -> None:
+    keys = index_six(library, bucket)
+    bucket.remove(*keys)
+    left = iter([True])
+
+    def put_back(request: Request) -> Any:
+        if looks_again(request) and next(left, False):
+            for key in keys:
+                bucket.photo(key)
+
+    gate.trouble = put_back
+    assert library.index(bucket.url).missing == 0
+    assert next(left, None) is None
+    report = library.index(bucket.url)
+    assert (report.seen, report.missing) == (6, 0)
+
+
+def test_photos_that_a_rule_leaves_out_go_from_a_store_as_from_a_folder(library: Library, bucket: Bucket) -> None:
+    index_six(library, bucket)
+    bucket.put(f"photos/{IGNORE_FILE}", b"[0-4].jpg\n")
+    assert library.index(bucket.url).missing == 5
+    assert len(library.search("red")) == 1
+
+
+def test_a_copy_that_a_store_gives_no_answer_for_is_none_that_is_left(
+    library: Library, bucket: Bucket, gate: Gate
+) -> None:
+    for number in range(6):
+        content = bucket.photo(f"photos/{number}.jpg")
+        bucket.put(f"copies/{number}.jpg", content)
+    library.index(bucket.url, f"s3://{bucket.name}/copies")
+    bucket.remove(*(f"photos/{number}.jpg" for number in range(5)))
+    gate.trouble = lambda request: (
+        refusal(501, "NotImplemented") if looks_again(request) and "/copies/" in request.path else None
+    )
+    notices: list[str] = []
+    assert library.index(bucket.url, notice=notices.append).missing == 0
+    assert any("5 photos vanished at once" in line for line in notices)
+    gate.trouble = lambda request: None
+    assert library.index(bucket.url, notice=notices.append).missing == 5

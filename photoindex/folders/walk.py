@@ -82,6 +82,14 @@ def check_folder(root: Path) -> os.stat_result:
     return status
 
 
+def check_place(root: Path) -> os.stat_result:
+    """Return the stat of what can be walked, a folder or a regular file. Raises :class:`FolderError` for all else."""
+    status = _check_exists(root)
+    if not (stat_bits.S_ISREG(status.st_mode) or stat_bits.S_ISDIR(status.st_mode)):
+        raise FolderError(f"{shown(root)} is neither a folder nor a regular file")
+    return status
+
+
 def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[ScannedFile]:
     """Yield every photo at or below ``root``, always in the same order for the same tree.
 
@@ -109,11 +117,9 @@ def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
 
     No objects are made: most files of most scans turn out to be known.
     """
-    status = _check_exists(root)
+    status = check_place(root)
     if stat_bits.S_ISREG(status.st_mode):
         return iter(((os.fspath(root), status, sidecars.state(sidecars.beside(root))),))
-    if not stat_bits.S_ISDIR(status.st_mode):
-        raise FolderError(f"{shown(root)} is neither a folder nor a regular file")
     try:
         with storage.storage_of(root).scan(root):
             pass

@@ -7,6 +7,7 @@ quiet for as long.
 from __future__ import annotations
 
 import os
+import stat as stat_bits
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -31,7 +32,7 @@ from photoindex.folders import (
     sift,
     walk,
 )
-from photoindex.folders.walk import file_stat
+from photoindex.folders.walk import check_place, file_stat
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.indexing.missing_photos import NOTHING_SEEN, MissingPhotos
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
@@ -87,8 +88,10 @@ class Comparer:
 
     def compare(self, place: Path, *, accept_missing: bool = False) -> Counts:
         """Compare a folder or one file. Raises :class:`FolderError` or OSError when it cannot be read."""
-        folder = place if is_folder(place) else place.parent
-        device = _device(folder)
+        # Before anything is stored: the folder around one that is away is none that the user named.
+        status = check_place(place)
+        folder = place.parent if stat_bits.S_ISREG(status.st_mode) else place
+        device = device_of(status) if folder == place else _device(folder)
         with self._database.write() as connection:
             root = ensure_root(connection, folder)
         walked = self._walks.pop(place, None) or walk_tree(self._database, self._filter, place, self._report)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE
+from photoindex.indexing.indexer import Indexer
 from photoindex.library import Library
+from photoindex.system.paths import absolute
 from tests.s3 import Bucket, Gate, Request, refusal
 
 OpenLibrary = Callable[..., Library]
@@ -94,3 +98,13 @@ def test_a_copy_that_a_store_gives_no_answer_for_is_none_that_is_left(
     assert any("5 photos vanished at once" in line for line in notices)
     gate.trouble = lambda request: None
     assert library.index(bucket.url, notice=notices.append).missing == 5
+
+
+def test_a_store_that_is_away_makes_no_bucket_a_root(library: Library, bucket: Bucket, gate: Gate) -> None:
+    bucket.photo("photos/a.jpg")
+    once = Indexer(library._database, library._pipe(), library.settings)
+    refused = iter([True])
+    gate.trouble = lambda request: refusal(501, "NotImplemented") if next(refused, False) else None
+    with pytest.raises(FolderError, match="cannot be reached"):
+        once.comparer.compare(absolute(Path(bucket.url)))
+    assert library.status().roots == ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,31 @@ def test_a_store_that_is_away_makes_no_bucket_a_root(library: Library, bucket: B
     with pytest.raises(FolderError, match="cannot be reached"):
         once.comparer.compare(absolute(Path(bucket.url)))
     assert library.status().roots == ()
+
+
+def test_a_store_is_not_asked_while_the_catalogue_is_being_written(
+    library: Library, bucket: Bucket, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = index_six(library, bucket)
+    for number in range(4):
+        bucket.put(f"photos/sub/{number}.jpg", bucket.photo(f"photos/{number}.jpg"))
+    library.index(bucket.url)
+    database = library._database
+    write, asked_within = database.write, []
+
+    @contextmanager
+    def watched(**options: Any) -> Iterator[Any]:
+        with write(**options) as connection:
+            before = len(gate.asked)
+            yield connection
+            asked_within.append(len(gate.asked) - before)
+
+    monkeypatch.setattr(database, "write", watched)
+    place = absolute(Path(bucket.url))
+    bucket.remove(*keys)
+    library._pipe().missing.after_removals([place / Path(key).name for key in keys])
+    bucket.remove(*(f"photos/sub/{number}.jpg" for number in range(4)))
+    library.index(f"{bucket.url}/sub")
+    library.index(bucket.url)
+    assert len(asked_within) > 2
+    assert not any(asked_within)

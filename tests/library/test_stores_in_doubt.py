@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,15 @@ from typing import Any
 import pytest
 
 from photoindex.errors import FolderError
-from photoindex.folders import IGNORE_FILE
+from photoindex.folders import IGNORE_FILE, PhotoFilter
+from photoindex.folders.walk import walk
+from photoindex.indexing.event_handlers import EventHandlers
 from photoindex.indexing.indexer import Indexer
 from photoindex.library import Library
+from photoindex.media.metadata import sidecars
+from photoindex.system import storage, url_contents, url_storage
 from photoindex.system.paths import absolute
+from photoindex.types import FileEvent
 from tests.s3 import Bucket, Gate, Request, refusal
 
 OpenLibrary = Callable[..., Library]
@@ -137,3 +144,23 @@ def test_a_store_is_not_asked_while_the_catalogue_is_being_written(
     library.index(bucket.url)
     assert len(asked_within) > 2
     assert not any(asked_within)
+
+
+def test_removals_that_a_store_gives_no_answer_for_are_looked_at_again(
+    library: Library, bucket: Bucket, gate: Gate
+) -> None:
+    for name in ("a", "b", "c"):
+        bucket.photo(f"photos/{name}.jpg")
+    library.index(bucket.url)
+    place = absolute(Path(bucket.url))
+    once = Indexer(library._database, library._pipe(), library.settings)
+    handlers = EventHandlers(library._database, once, lambda _: None)
+    bucket.remove("photos/a.jpg", "photos/b.jpg")
+    handlers.handle(FileEvent("removed", place / "a.jpg"))
+    handlers.handle(FileEvent("removed", place / "b.jpg"))
+    gate.trouble = lambda request: refusal(501, "NotImplemented") if "a.jpg" in request.path else None
+    handlers.caught_up()
+    gate.trouble = lambda request: None
+    assert len(library.search("red")) == 3  # both lie in one prefix, whose first object gave no answer
+    handlers.caught_up()
+    assert [hit.path for hit in library.search("red")] == [place / "c.jpg"]

@@ -146,6 +146,16 @@ def test_a_store_is_not_asked_while_the_catalogue_is_being_written(
     assert not any(asked_within)
 
 
+def test_a_walk_lists_each_prefix_once(library: Library, bucket: Bucket, gate: Gate) -> None:
+    for key in ("photos/a.jpg", "photos/sub/b.jpg"):
+        bucket.photo(key)
+    gate.asked.clear()
+    met = list(walk(absolute(Path(bucket.url)), PhotoFilter()))
+    assert len(met) == 2
+    listings = [request for request in gate.asked if request.lists and "max-keys=1" not in request.path]
+    assert len(listings) == len({request.path for request in listings}) == 2
+
+
 def test_removals_that_a_store_gives_no_answer_for_are_looked_at_again(
     library: Library, bucket: Bucket, gate: Gate
 ) -> None:

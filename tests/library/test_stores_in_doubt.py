@@ -174,3 +174,14 @@ def test_removals_that_a_store_gives_no_answer_for_are_looked_at_again(
     assert len(library.search("red")) == 3  # both lie in one prefix, whose first object gave no answer
     handlers.caught_up()
     assert [hit.path for hit in library.search("red")] == [place / "c.jpg"]
+
+
+def test_a_page_of_a_photo_does_not_ask_the_store(library: Library, bucket: Bucket, gate: Gate) -> None:
+    bucket.photo("photos/a.jpg")
+    bucket.put("photos/a.mov", b"film")
+    library.index(bucket.url)
+    gate.asked.clear()
+    photo = library.show(f"{bucket.url}/a.jpg")
+    assert photo is not None
+    assert photo.companions == ()
+    assert gate.asked == []

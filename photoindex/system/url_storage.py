@@ -10,6 +10,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import stat as stat_bits
 import threading
 import time
@@ -40,6 +41,7 @@ _GLANCE_SECONDS: Final = 10.0
 _LISTED_AT_ONCE: Final = 8  # paths of one folder that are asked for one by one; of more, the folder is listed
 _BLOCK: Final = 8 << 20  # bytes asked for at once
 _SECOND: Final = 1_000_000_000
+_OF_ALL: Final = re.compile("Throttl|SlowDown|LimitExceeded|Timeout|TimeTooSkewed|Expired|Token|AccessKey|Signature")
 _LONGEST_REASON: Final = 200  # characters
 
 
@@ -242,17 +244,25 @@ class UrlStorage:
         except PermissionError as error:
             raise self._denied(place, error) from error
         except Exception as error:
+            if _may_be_its_own(error) and self._is_above_seen(place):
+                raise OSError(errno.EIO, f"the store refuses it ({_line(error)})") from error
             raise StoreUnavailable(errno.EIO, _trouble(place, error)) from error
 
     def _denied(self, place: Location, error: Exception) -> OSError:
         """Return what a refusal means: that of one object or folder is its own when what is above it may be seen."""
-        if place.key:
-            with suppress(Exception):
-                self._fs.info(place.name.rpartition("/")[0])
-                return PermissionError(errno.EACCES, f"the store refuses it ({_line(error)})")
+        if self._is_above_seen(place):
+            return PermissionError(errno.EACCES, f"the store refuses it ({_line(error)})")
         return StoreUnavailable(
             errno.EACCES, f"{place.protocol}://{place.bucket} refuses these credentials ({_line(error)}): check them"
         )
+
+    def _is_above_seen(self, place: Location) -> bool:
+        """Return whether the store answers for what is above a key, so that an error is that of the key alone."""
+        if place.key:
+            with suppress(Exception):
+                self._fs.info(place.name.rpartition("/")[0])
+                return True
+        return False
 
     @staticmethod
     def _fresh(kept: dict[str, tuple[float, Value]], key: str) -> Value | None:
@@ -389,6 +399,19 @@ def _nanoseconds(info: Mapping[str, Any]) -> int:
         return int(value) * _SECOND
     except (ValueError, TypeError, OverflowError):
         return 0
+
+
+def _may_be_its_own(error: BaseException | None) -> bool:
+    """Return whether a store gave an error that one object may have: its request was wrong, as for an object whose key
+    of encryption is not at hand. One of too many requests, of the server or of the credentials is none."""
+    while error is not None:
+        answer = getattr(error, "response", None)
+        if isinstance(answer, dict):
+            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            code = str(answer.get("Error", {}).get("Code", ""))
+            return 400 <= status < 500 and status not in (401, 404, 408, 429) and not _OF_ALL.search(code)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _trouble(place: Location, error: Exception) -> str:

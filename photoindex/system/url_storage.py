@@ -38,6 +38,8 @@ _ENDPOINTS: Final = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")}
 _ETAGS: Final = ("ETag", "etag", "md5Hash", "crc32c", "generation", "version_id")
 _TIMES: Final = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
 _GLANCE_SECONDS: Final = 10.0
+_LISTING_TIMES: Final = 3  # a listing is kept for so many times as long as it took
+_LISTING_LOCKS: Final = 64
 _LISTED_AT_ONCE: Final = 8  # paths of one folder that are asked for one by one; of more, the folder is listed
 _BLOCK: Final = 8 << 20  # bytes asked for at once
 _SECOND: Final = 1_000_000_000
@@ -102,9 +104,11 @@ class UrlStorage:
 
     def __init__(self, file_system: Any) -> None:
         self._fs = file_system
-        self._listed: dict[str, tuple[float, dict[str, os.stat_result]]] = {}  # by folder: when, and what
+        self._listed: dict[str, tuple[float, dict[str, os.stat_result]]] = {}  # by folder: until when, and what
         self._glanced: dict[str, tuple[float, os.stat_result | OSError]] = {}
+        self._prefixes: dict[str, tuple[float, bool]] = {}  # by name: what a listing showed to be no object
         self._lock = threading.Lock()
+        self._listing = tuple(threading.Lock() for _ in range(_LISTING_LOCKS))  # by folder
 
     def stat(self, path: Path | str) -> os.stat_result:
         """Return the state of an object, or that of a folder for what is none. Raises :class:`StoreUnavailable`."""
@@ -124,7 +128,7 @@ class UrlStorage:
         state = self._fresh(self._glanced, text)
         if state is None:
             state = self._look(text)
-            self._keep(self._glanced, text, state)
+            self._keep(self._glanced, text, state, _GLANCE_SECONDS)
         if isinstance(state, OSError):
             raise state
         return state
@@ -135,8 +139,15 @@ class UrlStorage:
 
     def names(self, folder: Path | str) -> dict[str, os.stat_result]:
         """Return the names of the objects in a folder as it was some seconds ago, with their states."""
-        known = self._fresh(self._listed, os.fspath(folder))
-        return _objects(self._list(folder)) if known is None else known
+        text = os.fspath(folder)
+        known = self._fresh(self._listed, text)
+        if known is None:
+            with self._listing[hash(text) % len(self._listing)]:  # others that ask for it wait for one listing
+                known = self._fresh(self._listed, text)
+                if known is None:
+                    entries = self._list(folder)
+                    known = self._fresh(self._listed, text) or _objects(entries)
+        return known
 
     def open(self, path: Path | str) -> BinaryIO:
         """Open an object. Reading fails when it is replaced meanwhile, where the store can tell."""
@@ -203,6 +214,8 @@ class UrlStorage:
         except PermissionError:
             if not place.key:
                 raise
+            if self._fresh(self._prefixes, place.name):
+                return {"type": "directory"}
             inside: list[dict[str, Any]] = self._fs.ls(place.name, detail=True)
             itself = [each for each in inside if each["name"] == place.name and each.get("type") != "directory"]
             return itself[0] if itself else {"type": "directory"}
@@ -220,6 +233,7 @@ class UrlStorage:
 
     def _list(self, folder: Path | str) -> list[UrlEntry]:
         place = location_of(folder)
+        began = time.monotonic()
         with self.asking(place):
             try:
                 infos: list[dict[str, Any]] = self._fs.ls(place.name, detail=True)
@@ -227,7 +241,11 @@ class UrlStorage:
                 self._check_bucket(place, error)
                 infos = []
         entries = [entry for entry in (_entry(os.fspath(folder), place, info) for info in infos) if entry is not None]
-        self._keep(self._listed, os.fspath(folder), _objects(entries))
+        # What took long is kept for longer, or who asks for it again and again would do nothing else.
+        seconds = max(_GLANCE_SECONDS, _LISTING_TIMES * (time.monotonic() - began))
+        self._keep(self._listed, os.fspath(folder), _objects(entries), seconds)
+        if infos and not any(info["name"] == place.name and info.get("type") != "directory" for info in infos):
+            self._keep(self._prefixes, place.name, True, seconds)
         return entries
 
     @contextmanager
@@ -267,14 +285,14 @@ class UrlStorage:
     @staticmethod
     def _fresh(kept: dict[str, tuple[float, Value]], key: str) -> Value | None:
         entry = kept.get(key)
-        return None if entry is None or time.monotonic() - entry[0] > _GLANCE_SECONDS else entry[1]
+        return None if entry is None or time.monotonic() >= entry[0] else entry[1]
 
-    def _keep(self, kept: dict[str, tuple[float, Value]], key: str, value: Value) -> None:
+    def _keep(self, kept: dict[str, tuple[float, Value]], key: str, value: Value, seconds: float) -> None:
         now = time.monotonic()
         with self._lock:
-            for old in [old for old, (when, _) in list(kept.items()) if now - when > _GLANCE_SECONDS]:
+            for old in [old for old, (until, _) in list(kept.items()) if now >= until]:
                 kept.pop(old, None)
-            kept[key] = now, value
+            kept[key] = now + seconds, value
 
 
 class UrlFile(io.RawIOBase):

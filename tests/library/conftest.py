@@ -29,6 +29,7 @@ def gate(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": gate.url, "AWS_EC2_METADATA_DISABLED": "true"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(url_storage, "_GLANCE_SECONDS", 0.0)
+    monkeypatch.setattr(url_storage, "_LISTING_TIMES", 0)
     url_storage._store.cache_clear()
     yield gate
     url_storage._store.cache_clear()

@@ -176,6 +176,21 @@ def test_removals_that_a_store_gives_no_answer_for_are_looked_at_again(
     assert [hit.path for hit in library.search("red")] == [place / "c.jpg"]
 
 
+def test_who_asks_for_a_prefix_at_once_waits_for_one_listing(
+    bucket: Bucket, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(url_storage, "_LISTING_TIMES", 10_000)
+    bucket.photo("photos/a.jpg")
+    path = absolute(Path(bucket.url)) / "a.jpg"
+    store = storage.storage_of(path)
+    gate.asked.clear()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: store.names(path.parent), range(8)))
+    assert sum(request.lists for request in gate.asked) == 1
+    assert all(each is found[0] for each in found)
+    assert sidecars._folder(path.parent) is sidecars._folder(path.parent)
+
+
 def test_a_page_of_a_photo_does_not_ask_the_store(library: Library, bucket: Bucket, gate: Gate) -> None:
     bucket.photo("photos/a.jpg")
     bucket.put("photos/a.mov", b"film")

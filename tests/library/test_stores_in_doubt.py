@@ -228,3 +228,22 @@ def test_credentials_that_have_expired_fail_no_photo(library: Library, bucket: B
     gate.trouble = trouble
     assert library.index(bucket.url).failed == 0
     assert expired.is_set()
+
+
+def test_bytes_that_were_hashed_and_need_not_be_decoded_are_not_kept(
+    library: Library, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url_contents._kept.clear()
+    content = bucket.photo("photos/a.jpg")
+    bucket.put("photos/b.jpg", content)
+    library.index(bucket.url)
+    assert not url_contents._kept
+    bucket.put("photos/copy.jpg", content)
+    assert library.index(bucket.url).recognised == 1
+    assert not url_contents._kept
+    path = absolute(Path(bucket.url)) / "a.jpg"
+    url_contents.digest(path)
+    assert url_contents._kept
+    monkeypatch.setattr(url_contents, "_KEPT_SECONDS", -1.0)
+    url_contents.forget(path.with_name("copy.jpg"))
+    assert not url_contents._kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from photoindex.catalogue import files, photos, raw_pairs, term_vectors
 from photoindex.errors import FolderError
 from photoindex.media.formats import FILM_SUFFIXES, suffix_of
 from photoindex.system.paths import absolute
-from photoindex.system.storage import storage_of
 from photoindex.system.terminal import shell_quoted
+from photoindex.system.url_paths import is_url
 from photoindex.types import Companion, Photo
 
 
@@ -59,10 +60,15 @@ def companions_of(connection: Connection, photo: Photo) -> tuple[Companion, ...]
 
 
 def films_beside(path: Path) -> list[Path]:
-    """Return the films in a photo's folder with its stem, without regard to case: the moving part of a live photo."""
+    """Return the films in a photo's folder with its stem, without regard to case: the moving part of a live photo.
+
+    None for a photo behind a URL: a page does not wait for a store to list a folder.
+    """
+    if is_url(path):
+        return []
     stem = path.stem.casefold()
     try:
-        names = storage_of(path).names(path.parent)
+        names = os.listdir(path.parent)
     except OSError:
         return []
     beside = [path.with_name(name) for name in names]

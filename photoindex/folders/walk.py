@@ -8,6 +8,7 @@ import os
 import stat as stat_bits
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter, methodcaller
 from pathlib import Path
@@ -82,6 +83,14 @@ def check_folder(root: Path) -> os.stat_result:
     return status
 
 
+def check_place(root: Path) -> os.stat_result:
+    """Return the stat of what can be walked, a folder or a regular file. Raises :class:`FolderError` for all else."""
+    status = _check_exists(root)
+    if not (stat_bits.S_ISREG(status.st_mode) or stat_bits.S_ISDIR(status.st_mode)):
+        raise FolderError(f"{shown(root)} is neither a folder nor a regular file")
+    return status
+
+
 def scan(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = None) -> Iterator[ScannedFile]:
     """Yield every photo at or below ``root``, always in the same order for the same tree.
 
@@ -109,17 +118,15 @@ def walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem | None = N
 
     No objects are made: most files of most scans turn out to be known.
     """
-    status = _check_exists(root)
+    status = check_place(root)
     if stat_bits.S_ISREG(status.st_mode):
         return iter(((os.fspath(root), status, sidecars.state(sidecars.beside(root))),))
-    if not stat_bits.S_ISDIR(status.st_mode):
-        raise FolderError(f"{shown(root)} is neither a folder nor a regular file")
     try:
-        with storage.storage_of(root).scan(root):
-            pass
+        with storage.storage_of(root).scan(root) as iterator:
+            listed = list(iterator) if is_url(root) else None  # a store was asked for all of it
     except OSError as error:
         raise FolderError(f"cannot read the folder {shown(root)}: {error.strerror}; check its permissions") from error
-    return _walk(root, photo_filter, on_problem or _log_problem)
+    return _walk(root, photo_filter, on_problem or _log_problem, listed)
 
 
 def survey(root: Path, photo_filter: PhotoFilter) -> Survey:
@@ -140,12 +147,14 @@ def survey(root: Path, photo_filter: PhotoFilter) -> Survey:
     return Survey(folders, tuple(links))
 
 
-def _walk(root: Path, photo_filter: PhotoFilter, on_problem: OnProblem) -> Iterator[Met]:
+def _walk(
+    root: Path, photo_filter: PhotoFilter, on_problem: OnProblem, listed: list[storage.Entry] | None
+) -> Iterator[Met]:
     visited = _containing_folders(root)
     # Links wait until every real folder has been walked: a real path is the better name for a photo, and the one its
     # events come under.
     links: deque[Path] = deque()
-    yield from _walk_real(root, photo_filter, on_problem, visited, links, below_link=False)
+    yield from _walk_real(root, photo_filter, on_problem, visited, links, listed, below_link=False)
     while links:
         yield from _walk_real(links.popleft(), photo_filter, on_problem, visited, links, below_link=True)
 
@@ -156,6 +165,7 @@ def _walk_real(
     on_problem: OnProblem,
     visited: set[_Identity],
     links: deque[Path],
+    listed: list[storage.Entry] | None = None,
     *,
     below_link: bool,
 ) -> Iterator[Met]:
@@ -174,7 +184,8 @@ def _walk_real(
         if below_link and identity in visited:
             continue
         visited.add(identity)
-        listing = _list_folder(folder, above, photo_filter, on_problem)
+        listing = _list_folder(folder, above, photo_filter, on_problem, listed)
+        listed = None
         beside = sidecars.Folder(folder, listing.names)
         accompanied = bool(beside)
         for entry in listing.files:
@@ -194,21 +205,28 @@ def _walk_real(
         links.extend(path for path in listing.links if photo_filter.enters_folder(path, listing.rules))
 
 
-def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFilter, on_problem: OnProblem) -> _Listing:
-    """Return the content of a folder. ``above`` are the rules in the folder around it, where they are known."""
+def _list_folder(
+    folder: Path,
+    above: IgnoreRules | None,
+    photo_filter: PhotoFilter,
+    on_problem: OnProblem,
+    listed: list[storage.Entry] | None = None,
+) -> _Listing:
+    """Return the content of a folder. Where they are known, ``above`` are the rules in the folder around it and
+    ``listed`` is what lies in it."""
     listing = _Listing()
-    entries: list[storage.Entry] = []
-    store = storage.storage_of(folder)
+    entries: list[storage.Entry] = listed or []
     try:
-        with store.scan(folder) as iterator:
-            entries.extend(iterator)  # what was read before an error stays
+        if listed is None:
+            with storage.storage_of(folder).scan(folder) as iterator:
+                entries.extend(iterator)  # what was read before an error stays
     except OSError as error:
         listing.readable = False
         if not _is_gone(error):
             on_problem(folder, error)
     listing.rules = photo_filter.rules_in(folder, above)
     names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
-    listing.names = store.names(folder) if is_url(folder) and entries else [entry.name for entry in entries]
+    listing.names = _states(entries) if is_url(folder) else [entry.name for entry in entries]
     entries.sort(key=_name_of)
     for entry in entries:
         try:
@@ -226,6 +244,16 @@ def _list_folder(folder: Path, above: IgnoreRules | None, photo_filter: PhotoFil
             if not _is_dangling(error):
                 on_problem(Path(entry.path), error)
     return listing
+
+
+def _states(entries: list[storage.Entry]) -> dict[str, os.stat_result]:
+    """Return the states of the files in a listing of a store, which come with it."""
+    states = {}
+    for entry in entries:
+        with suppress(OSError):  # a key that is no path
+            if entry.is_file():
+                states[entry.name] = entry.stat()
+    return states
 
 
 def _state_by_path(entry: storage.Entry) -> os.stat_result:

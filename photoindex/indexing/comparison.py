@@ -7,6 +7,7 @@ quiet for as long.
 from __future__ import annotations
 
 import os
+import stat as stat_bits
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -31,9 +32,9 @@ from photoindex.folders import (
     sift,
     walk,
 )
-from photoindex.folders.walk import file_stat
+from photoindex.folders.walk import check_place, file_stat
 from photoindex.indexing.metadata_refresh import mark_photos_of
-from photoindex.indexing.missing_photos import MissingPhotos
+from photoindex.indexing.missing_photos import NOTHING_SEEN, MissingPhotos
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
 from photoindex.media.metadata import sidecars
 from photoindex.system.file_state import Numbers, device_of
@@ -87,8 +88,10 @@ class Comparer:
 
     def compare(self, place: Path, *, accept_missing: bool = False) -> Counts:
         """Compare a folder or one file. Raises :class:`FolderError` or OSError when it cannot be read."""
-        folder = place if is_folder(place) else place.parent
-        device = _device(folder)
+        # Before anything is stored: the folder around one that is away is none that the user named.
+        status = check_place(place)
+        folder = place.parent if stat_bits.S_ISREG(status.st_mode) else place
+        device = device_of(status) if folder == place else _device(folder)
         with self._database.write() as connection:
             root = ensure_root(connection, folder)
         walked = self._walks.pop(place, None) or walk_tree(self._database, self._filter, place, self._report)
@@ -108,9 +111,11 @@ class Comparer:
         if away:
             self._notice(f"{shown(folder)} is not on the disk it was on before: its disk is away; its photos are kept")
         else:
+            # Before the transaction: a store may take long to answer, and a server ends a transaction that waits.
+            seen = NOTHING_SEEN if accept_missing else self._missing.look(place, changes.missing, self._filter)
             with self._database.write() as connection:
                 removed = self._missing.after_comparison(
-                    connection, place, changes.missing, left, changes.new, same_disk=not is_other_disk,
+                    connection, place, changes.missing, left, changes.new, seen, same_disk=not is_other_disk,
                     accept=accept_missing,
                 )  # fmt: skip
                 self.gone_photos.update(files.mark_removed(connection, removed))

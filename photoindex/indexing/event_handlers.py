@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
@@ -15,7 +15,8 @@ from photoindex.indexing.indexer import Indexer
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.system.paths import root_of
-from photoindex.system.storage import is_folder, is_gone
+from photoindex.system.storage import are_there, is_folder, is_gone
+from photoindex.system.url_paths import is_url
 from photoindex.types import FileEvent, Tally
 
 Subject = Literal["folder", "rules", "sidecar", "photo"]
@@ -46,6 +47,7 @@ class EventHandlers:
         self._missing = indexer.missing
         self._compare_again = compare_again
         self._removals: list[FileEvent] = []
+        self._unanswered: list[FileEvent] = []  # removals for which a store gave no answer
         self._moves = 0  # files that were followed to other places, since they were counted last
         self._table: dict[tuple[Subject, str], Handler] = {
             ("folder", "written"): self._compare,
@@ -81,14 +83,19 @@ class EventHandlers:
             first = self._removals[0].arrived
             later = (place for place, event in enumerate(self._removals) if event.arrived - first >= TOGETHER)
             events = self._removals[: next(later, None)]
-            gone = [event for event in events if self._is_gone(event.path, root_of(roots, event.path))]
+            gone, unanswered = self._gone(events, roots)
             if gone:
                 folders = [event.path for event in gone if event.is_directory]
                 self._missing.after_removals([event.path for event in gone], first, folders=folders)
             del self._removals[: len(events)]
+            self._unanswered += unanswered
 
     def caught_up(self) -> None:
-        """Mark as missing what was removed: all events that have arrived were handled."""
+        """Mark as missing what was removed: all events that have arrived were handled.
+
+        Removals that a store gave no answer for are looked at again.
+        """
+        self._removals[:0], self._unanswered = self._unanswered, []
         self.take_removals()
         self._missing.handled_until = None
 
@@ -162,8 +169,21 @@ class EventHandlers:
         self._settler.forget(event.path)
         self._removals.append(event)
 
-    def _is_gone(self, path: Path, root: Root | None) -> bool:
-        if root is None or not is_folder(root.path):  # a disk that went away takes no photo with it
-            return False
-        # One that is there already again has an event that says so.
-        return is_gone(path) or self._filter.ignores_below(root.path, path)
+    def _gone(self, events: Sequence[FileEvent], roots: Sequence[Root]) -> tuple[list[FileEvent], list[FileEvent]]:
+        """Return those of the removals whose files are gone, and those for which a store gave no answer."""
+        owners = {event.path: root_of(roots, event.path) for event in events}
+        # A disk that went away takes no photo with it. A store says so of each path itself.
+        known = {root.path for root in owners.values() if root is not None}
+        reachable = {path for path in known if is_url(path) or is_folder(path)}
+        here = {path: root.path for path, root in owners.items() if root is not None and root.path in reachable}
+        there = are_there(here)
+        gone, unanswered = [], []
+        for event in events:
+            if event.path not in here:
+                continue
+            if event.path not in there:
+                unanswered.append(event)
+            # One that is there already again has an event that says so.
+            elif not there[event.path] or self._filter.ignores_below(here[event.path], event.path):
+                gone.append(event)
+        return gone, unanswered

@@ -17,6 +17,7 @@ from photoindex.indexing import save_results
 from photoindex.indexing.claimed_jobs import ClaimedJobs
 from photoindex.indexing.hashing import FileAbsent, FileChanging, HashedJob, hash_job, read_stat
 from photoindex.media.formats import is_raw_name
+from photoindex.system import url_contents
 from photoindex.system.paths import shown
 from photoindex.system.storage import StoreUnavailable
 from photoindex.system.url_paths import is_url
@@ -67,8 +68,14 @@ class Intake:
                 else:
                     empty = EmptyPhoto(f"{shown(job.path)} is empty: it has no bytes; copy it again")
                     claimed.fail(job, empty, ready.content_hash)
-        paths = [claimed.group(ready) for ready in self._without_known(hashed, claimed)]
-        return [path for path in paths if path is not None]
+        paths = []
+        for ready in self._without_known(hashed, claimed):
+            path = claimed.group(ready)
+            if path is not None:
+                paths.append(path)
+            else:  # decoded at another path, or later
+                url_contents.forget(ready.job.path)
+        return paths
 
     def _join_companions(self, new: Sequence[Job]) -> list[Job]:
         """Finish the jobs of raw files beside their JPEGs, which stand for both; return them."""
@@ -98,6 +105,8 @@ class Intake:
             claimed.tally.recognised += len(recognised)
             claimed.tally.verified += verified
             claimed.tally.recognised_photos += recognised
+            for ready, _ in known:
+                url_contents.forget(ready.job.path)
         claimed.remove([ready.job for ready, _ in known])
         return others
 

@@ -22,7 +22,9 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -36,9 +38,29 @@ from photoindex.indexing.removal_history import RemovalHistory
 from photoindex.indexing.unrecorded import UnrecordedFiles
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, is_in_any, printable, root_of
-from photoindex.system.storage import gone_among, stat
+from photoindex.system.storage import are_there, gone_among, stat
 from photoindex.system.terminal import shell_quoted
+from photoindex.system.url_paths import is_url
 from photoindex.types import FileStat, ScannedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at missing files saw, before a transaction: a store may take long to answer, and a server ends a
+    transaction that waits.
+
+    ``gone`` are those that are gone for certain. ``doubtful`` are those that may be there, as the store gave no answer
+    or another one than its listing; they are left until the next comparison. ``copied`` are the ids of files of whose
+    content a copy is left, ``counts`` the photo files of roots that may have to be suspended, by root id.
+    """
+
+    gone: frozenset[Path] = frozenset()
+    doubtful: frozenset[Path] = frozenset()
+    copied: frozenset[int] = frozenset()
+    counts: Mapping[int, int] = field(default_factory=dict)
+
+
+NOTHING_SEEN: Final = Look()
 
 
 class MissingPhotos:
@@ -67,6 +89,45 @@ class MissingPhotos:
         self._on_disk: dict[int, tuple[float, int]] = {}  # by root id: when files were counted last, and how many
         self._noticed: set[int] = set()  # ids of roots whose suspension was announced
 
+    def look(self, place: Path, missing: Sequence[Path], photo_filter: PhotoFilter) -> Look:
+        """Look for the files that a comparison of all that lies at ``place`` did not meet, outside a transaction."""
+        if not missing:
+            return NOTHING_SEEN
+        gone = gone_among(missing)
+        # A folder on a disk was listed a moment ago. The listing of a store may be incomplete, so that what is not met
+        # there, not left out by a rule and not gone either is unknown.
+        spared = [path for path in missing if path not in gone and is_url(path)]
+        doubtful = frozenset(path for path in spared if not photo_filter.ignores_below(place, path))
+        with self._database.read() as connection:
+            roots = list_roots(connection)
+            went: dict[int, list[int]] = {}
+            for path, row in files.rows_at(connection, gone).items():
+                owner = root_of(roots, path)
+                if owner is not None and row.photo_id is not None and not row.missing:
+                    went.setdefault(owner.id, []).append(row.id)
+            copies = files.other_holders(connection, [file_id for ids in went.values() for file_id in ids])
+            in_part = [root for root in roots if root.id in went and not is_at_or_below(root.path, place)]
+            doubted = [
+                root for root in in_part if self._may_be_loss(connection, root, len(went[root.id]), len(missing))
+            ]
+        counts = {root.id: self._count_on_disk(roots, root, self._now()) for root in doubted}
+        return Look(frozenset(gone), doubtful, _with_copies(copies), counts)
+
+    def _look_below(self, gone: Sequence[Path], arrived: float) -> Look:
+        """Look at what is left of files and folders whose removal events reported."""
+        with self._database.read() as connection:
+            by_root = files.present_below(connection, gone)
+            roots = list_roots(connection) if by_root else []
+            read = {root.id: files.read_among(connection, by_root.get(root.id, ())) for root in roots}
+            copies = files.other_holders(connection, [file_id for ids in read.values() for file_id in ids])
+            doubted = [
+                root
+                for root in roots
+                if read[root.id] and self._may_be_loss(connection, root, len(read[root.id]), len(by_root[root.id]))
+            ]
+        counts = {root.id: self._count_on_disk(roots, root, arrived) for root in doubted}
+        return Look(copied=_with_copies(copies), counts=counts)
+
     def after_comparison(
         self,
         connection: Connection,
@@ -74,15 +135,17 @@ class MissingPhotos:
         missing: Sequence[Path],
         known: Mapping[Path, FileStat],
         new: Sequence[ScannedFile],
+        seen: Look = NOTHING_SEEN,
         *,
         same_disk: bool = True,
         accept: bool = False,
     ) -> list[Path]:
         """Return those of the ``missing`` files that were removed, after a comparison of all that lies at ``place``.
 
-        ``known`` are the states the missing files were in, ``new`` the files on the disk that were not known. What lies
-        on another disk than before (not ``same_disk``) takes the place of nothing. With ``accept``, as when the user
-        says so, all were removed. Roots are suspended and resumed here.
+        ``known`` are the states the missing files were in, ``new`` the files on the disk that were not known, ``seen``
+        what :meth:`look` saw of the missing ones. What lies on another disk than before (not ``same_disk``) takes the
+        place of nothing. With ``accept``, as when the user says so, all were removed. Roots are suspended and resumed
+        here.
         """
         roots = list_roots(connection)
         self.unrecorded.sort(connection)
@@ -105,12 +168,20 @@ class MissingPhotos:
                 continue
             if not paths and root.suspended_photos is None:
                 continue
-            gone = _vanished(paths, known, arrived)
+            doubtful = len(seen.doubtful.intersection(paths))
+            paths = [path for path in paths if path not in seen.doubtful]
+            if doubtful and not paths:
+                continue
+            gone = seen.gone & _unmoved(paths, known, arrived)
             rows = files.rows_at(connection, gone)
             read = {path: rows[path].id for path in rows if rows[path].photo_id is not None and not rows[path].missing}
-            lost = self._without_copies(connection, read.values())
+            lost = set(read.values()) - seen.copied
             came = sum(root_of(roots, item.path) == root for item in new)
             left = held[root.id] - dropped[root.id] - len(paths) + came
+            if doubtful and (
+                root.suspended_photos is not None or self._is_loss(held[root.id], left - doubtful, len(lost) + doubtful)
+            ):
+                continue  # what is unknown decides, so all are left until the next comparison
             if root.suspended_photos is not None:
                 kept = lost if self._is_still_away(root, len(lost), left, whole=whole, same_disk=same_disk) else set()
                 if kept:
@@ -118,11 +189,11 @@ class MissingPhotos:
             else:
                 # A rule that leaves files out, or a copy that is left, takes nothing away.
                 spared = set(paths) - gone
-                excused = len(spared) - len(gone_among(spared)) + len(read) - len(lost)
+                excused = len(spared) - len(spared & seen.gone) + len(read) - len(lost)
                 photos = [file_id for file_id in read.values() if file_id in lost]
                 kept = self._judge(
                     connection, root, photos, self._now(), held[root.id] - excused, left,
-                    compared=True, on_disk=left if whole else None,
+                    left if whole else seen.counts.get(root.id, left), compared=True,
                 )  # fmt: skip
             removed += [path for path in paths if read.get(path) not in kept]
             if whole:
@@ -141,6 +212,8 @@ class MissingPhotos:
         ``folders`` are those of the paths that were folders. Returns how many photos were kept so.
         """
         gone, kept_photos = list(paths), 0
+        arrived = self._now(arrived)
+        seen = self._look_below(gone, arrived)
         with self._database.write() as connection:
             self.unrecorded.sort(connection)
             dropped = self.unrecorded.take(gone, folders)
@@ -151,10 +224,10 @@ class MissingPhotos:
                 read = files.read_among(connection, ids)
                 if read:
                     left = self._count_known(connection, root) - len(ids) - (root.suspended_photos or 0)
-                    lost = self._without_copies(connection, read)
+                    lost = read - seen.copied
                     photos = [file_id for file_id in ids if file_id in lost]
                     held = left + dropped[root.id] + len(ids) - (len(read) - len(lost))
-                    kept = self._judge(connection, root, photos, self._now(arrived), held, left)
+                    kept = self._judge(connection, root, photos, arrived, held, left, seen.counts.get(root.id, left))
                 files.mark_files_missing(connection, [file_id for file_id in ids if file_id not in kept])
                 kept_photos += len(kept)
         return kept_photos
@@ -187,15 +260,15 @@ class MissingPhotos:
         arrived: float,
         held: int,
         left: int,
+        on_disk: int,
         *,
         compared: bool = False,
-        on_disk: int | None = None,
     ) -> set[int]:
         """Return which of these photos' files, which went from a root that held so many files and has so many left, are
         kept as its photos are out of reach; suspend it then, and restore those that went first.
 
         A comparison (``compared``) does not know in which order files went, so it keeps all or none. ``on_disk`` is how
-        many are there, if it has met them all.
+        many are there.
         """
         if root.suspended_photos is None:  # another process may have ended it, as the user told it to
             self._kept.pop(root.id, None)
@@ -208,11 +281,9 @@ class MissingPhotos:
         fresh = [file_id for file_id in gone if file_id not in known]
         if not self._is_loss(history.peak, left, len(gone)):
             return again
-        if len(fresh) == len(gone):
-            # Events tell of a while ago; what has come since waits to be read.
-            count = self._count_on_disk(connection, root, arrived) if on_disk is None else on_disk
-            if not self._is_loss(history.peak, count, len(gone)):
-                return again
+        # Events tell of a while ago; what has come since waits to be read.
+        if len(fresh) == len(gone) and not self._is_loss(history.peak, on_disk, len(gone)):
+            return again
         # In a busy folder others have taken the place of those that went before.
         loss = max(0, history.peak - left - (len(gone) - len(fresh)))
         kept = set(fresh[len(fresh) - min(loss, len(fresh)) :])
@@ -229,18 +300,21 @@ class MissingPhotos:
         before = left + lost if same_disk else root.suspended_photos or 0
         return self._is_loss(before, before - lost, lost)
 
-    def _without_copies(self, connection: Connection, ids: Iterable[int]) -> set[int]:
-        """Return those of the files that vanished whose content is at no other path on the disk."""
-        vanished = set(ids)
-        copies = files.other_holders(connection, list(vanished))
-        gone = gone_among(copy for paths in copies.values() for copy in paths)
-        return {each for each in vanished if gone.issuperset(copies.get(each, ()))}
-
     def _is_loss(self, before: int, left: int, vanished: int) -> bool:
         """Return whether to doubt that so many photos were removed of those that were there before."""
         return vanished >= self._settings.suspend_photos and before - left > self._settings.suspend_share * before
 
-    def _count_on_disk(self, connection: Connection, root: Root, arrived: float) -> int:
+    def _may_be_loss(self, connection: Connection, root: Root, read: int, vanished: int) -> bool:
+        """Return whether :meth:`_judge` may have to know how many files of a root are on the disk, when ``vanished`` of
+        them went of which ``read`` were read. Doubts rather too often: only then they are counted."""
+        known, history = self._kept.get(root.id, set()), self._histories.get(root.id, RemovalHistory())
+        if root.suspended_photos is not None and not known.isdisjoint(history.photos):
+            return False
+        recorded = files.count_present(connection, root.id, unread=True)
+        held = max(history.peak, recorded + self.unrecorded.count(root.id))
+        return self._is_loss(held, recorded - vanished - (root.suspended_photos or 0), read + len(history.photos))
+
+    def _count_on_disk(self, roots: Sequence[Root], root: Root, arrived: float) -> int:
         """Count the photo files of a root that are there now, or were at a look after ``arrived``. A look takes one
         walk, and is needed before a suspension only."""
         looked, count = self._on_disk.get(root.id, (-math.inf, 0))
@@ -248,7 +322,7 @@ class MissingPhotos:
             return count
         looked = self._clock()
         photo_filter = PhotoFilter(self._settings.hidden_files, IgnoreFiles(lambda _: None))
-        others = {each.path for each in list_roots(connection) if each.id != root.id and root.path in each.path.parents}
+        others = {each.path for each in roots if each.id != root.id and root.path in each.path.parents}
         try:
             met = walk(root.path, photo_filter, lambda _path, _error: None)
             count = sum(1 for path, *_ in met if not (others and is_in_any(Path(path), others)))
@@ -293,10 +367,16 @@ def remedy(root: Path) -> str:
     return f"run photoindex index --accept-missing {shell_quoted(root)}"
 
 
-def _vanished(
+def _with_copies(copies: Mapping[int, Sequence[Path]]) -> frozenset[int]:
+    """Return the files of whose other paths some are known to be there."""
+    there = are_there(path for paths in copies.values() for path in paths)
+    return frozenset(file_id for file_id, paths in copies.items() if any(there.get(path) for path in paths))
+
+
+def _unmoved(
     paths: Sequence[Path], known: Mapping[Path, FileStat], arrived: Mapping[tuple[int, int], int]
 ) -> set[Path]:
-    """Return the files that are gone: neither left out by a rule nor moved, as far as size and time of writing tell."""
+    """Return the files that did not move, as far as size and time of writing tell."""
     moved = Counter(arrived)
     left = set()
     for path in paths:
@@ -305,4 +385,4 @@ def _vanished(
             moved[state] -= 1
         else:
             left.add(path)
-    return gone_among(left)
+    return left

@@ -77,8 +77,8 @@ class LentFiles:
     def exists(self, path: Path | str) -> bool:
         return os.fspath(path) in self._files
 
-    def gone(self, paths: Iterable[Path]) -> set[Path]:
-        return {path for path in paths if not self.exists(path)}
+    def are_there(self, paths: Iterable[Path]) -> dict[Path, bool]:
+        return {path: self.exists(path) for path in paths}
 
     def _file(self, path: Path | str) -> LentFile:
         try:

@@ -68,8 +68,8 @@ class Storage(Protocol):
     def exists(self, path: Path | str) -> bool:
         """Return whether anything is there; raises OSError where that cannot be known."""
 
-    def gone(self, paths: Iterable[Path]) -> set[Path]:
-        """Return those of the paths where nothing is for certain."""
+    def are_there(self, paths: Iterable[Path]) -> dict[Path, bool]:
+        """Return for each of the paths whether anything is there, without those for which that cannot be known."""
 
 
 class _Folders:
@@ -92,8 +92,8 @@ class _Folders:
     def exists(self, path: Path | str) -> bool:
         return os.path.lexists(path)
 
-    def gone(self, paths: Iterable[Path]) -> set[Path]:
-        return {path for path in paths if not os.path.lexists(path)}
+    def are_there(self, paths: Iterable[Path]) -> dict[Path, bool]:
+        return {path: os.path.lexists(path) for path in paths}
 
 
 FOLDERS: Final[Storage] = _Folders()
@@ -152,10 +152,15 @@ def is_gone(path: Path) -> bool:
 
 def gone_among(paths: Iterable[Path]) -> set[Path]:
     """Return those of the paths where nothing is for certain."""
+    return {path for path, there in are_there(paths).items() if not there}
+
+
+def are_there(paths: Iterable[Path]) -> dict[Path, bool]:
+    """Return for each of the paths whether anything is there, without those for which a store gave no answer."""
     by_url: dict[bool, list[Path]] = {True: [], False: []}
     for path in paths:
         by_url[is_url(path)].append(path)
-    gone = FOLDERS.gone(by_url[False])
+    answers = FOLDERS.are_there(by_url[False])
     by_store: dict[int, tuple[Storage, list[Path]]] = {}
     for path in by_url[True]:
         try:
@@ -163,7 +168,9 @@ def gone_among(paths: Iterable[Path]) -> set[Path]:
         except StoreUnavailable:
             continue
         by_store.setdefault(id(store), (store, []))[1].append(path)
-    return gone.union(*(store.gone(group) for store, group in by_store.values()))
+    for store, group in by_store.values():
+        answers |= store.are_there(group)
+    return answers
 
 
 def open_file(path: Path | str) -> BinaryIO:

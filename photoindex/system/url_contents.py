@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Final
@@ -20,9 +21,10 @@ from photoindex.system.storage import FileReplaced, open_file, stat, status_of
 MOST_BYTES: Final = 1 << 30  # of one file: it is held in memory, here and where it is decoded
 _KEPT_BYTES: Final = 256 << 20
 _LARGEST_KEPT: Final = 64 << 20
+_KEPT_SECONDS: Final = 300.0
 _BLOCK: Final = 8 << 20
 
-_kept: OrderedDict[str, tuple[os.stat_result, bytes]] = OrderedDict()
+_kept: OrderedDict[str, tuple[float, os.stat_result, bytes]] = OrderedDict()  # the oldest first
 _lock: Final = threading.Lock()
 
 
@@ -48,8 +50,7 @@ def digest(path: Path) -> tuple[os.stat_result, str]:
 
 def read(path: Path) -> tuple[os.stat_result, bytes]:
     """Return the state of a file and its bytes. Raises OSError, and FileTooLarge for more than 1 GiB."""
-    with _lock:
-        kept = _kept.pop(os.fspath(path), None)
+    kept = _take(path)
     if kept is not None and _tell_apart(kept[0]) == _tell_apart(stat(path)):
         return kept
     with open_file(path) as file:
@@ -59,6 +60,27 @@ def read(path: Path) -> tuple[os.stat_result, bytes]:
         content = file.read()
     _check_length(path, status, len(content))
     return status, content
+
+
+def forget(path: Path) -> None:
+    """Forget the bytes of a file that was hashed and need not be decoded."""
+    _take(path)
+
+
+def _take(path: Path) -> tuple[os.stat_result, bytes] | None:
+    with _lock:
+        kept = _kept.pop(os.fspath(path), None)
+        _drop(_KEPT_BYTES)
+    return None if kept is None else kept[1:]
+
+
+def _drop(most: int) -> None:
+    """Drop what is old, and the oldest of more than ``most`` bytes."""
+    held = sum(len(content) for *_, content in _kept.values())
+    long_ago = time.monotonic() - _KEPT_SECONDS
+    while _kept and (held > most or next(iter(_kept.values()))[0] < long_ago):
+        _, (*_, oldest) = _kept.popitem(last=False)
+        held -= len(oldest)
 
 
 def _tell_apart(status: os.stat_result) -> tuple[int, int, int]:
@@ -72,9 +94,6 @@ def _check_length(path: Path, status: os.stat_result, length: int) -> None:
 
 def _keep(path: str, status: os.stat_result, content: bytes) -> None:
     with _lock:
-        _kept[path] = status, content
+        _kept[path] = time.monotonic(), status, content
         _kept.move_to_end(path)
-        held = sum(len(each) for _, each in _kept.values())
-        while held > _KEPT_BYTES:
-            _, (_, oldest) = _kept.popitem(last=False)
-            held -= len(oldest)
+        _drop(_KEPT_BYTES)

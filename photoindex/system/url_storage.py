@@ -10,6 +10,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import stat as stat_bits
 import threading
 import time
@@ -37,9 +38,12 @@ _ENDPOINTS: Final = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")}
 _ETAGS: Final = ("ETag", "etag", "md5Hash", "crc32c", "generation", "version_id")
 _TIMES: Final = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
 _GLANCE_SECONDS: Final = 10.0
+_LISTING_TIMES: Final = 3  # a listing is kept for so many times as long as it took
+_LISTING_LOCKS: Final = 64
 _LISTED_AT_ONCE: Final = 8  # paths of one folder that are asked for one by one; of more, the folder is listed
 _BLOCK: Final = 8 << 20  # bytes asked for at once
 _SECOND: Final = 1_000_000_000
+_OF_ALL: Final = re.compile("Throttl|SlowDown|LimitExceeded|Timeout|TimeTooSkewed|Expired|Token|AccessKey|Signature")
 _LONGEST_REASON: Final = 200  # characters
 
 
@@ -100,9 +104,11 @@ class UrlStorage:
 
     def __init__(self, file_system: Any) -> None:
         self._fs = file_system
-        self._listed: dict[str, tuple[float, dict[str, os.stat_result]]] = {}  # by folder: when, and what
+        self._listed: dict[str, tuple[float, dict[str, os.stat_result]]] = {}  # by folder: until when, and what
         self._glanced: dict[str, tuple[float, os.stat_result | OSError]] = {}
+        self._prefixes: dict[str, tuple[float, bool]] = {}  # by name: what a listing showed to be no object
         self._lock = threading.Lock()
+        self._listing = tuple(threading.Lock() for _ in range(_LISTING_LOCKS))  # by folder
 
     def stat(self, path: Path | str) -> os.stat_result:
         """Return the state of an object, or that of a folder for what is none. Raises :class:`StoreUnavailable`."""
@@ -122,7 +128,7 @@ class UrlStorage:
         state = self._fresh(self._glanced, text)
         if state is None:
             state = self._look(text)
-            self._keep(self._glanced, text, state)
+            self._keep(self._glanced, text, state, _GLANCE_SECONDS)
         if isinstance(state, OSError):
             raise state
         return state
@@ -133,8 +139,15 @@ class UrlStorage:
 
     def names(self, folder: Path | str) -> dict[str, os.stat_result]:
         """Return the names of the objects in a folder as it was some seconds ago, with their states."""
-        known = self._fresh(self._listed, os.fspath(folder))
-        return _objects(self._list(folder)) if known is None else known
+        text = os.fspath(folder)
+        known = self._fresh(self._listed, text)
+        if known is None:
+            with self._listing[hash(text) % len(self._listing)]:  # others that ask for it wait for one listing
+                known = self._fresh(self._listed, text)
+                if known is None:
+                    entries = self._list(folder)
+                    known = self._fresh(self._listed, text) or _objects(entries)
+        return known
 
     def open(self, path: Path | str) -> BinaryIO:
         """Open an object. Reading fails when it is replaced meanwhile, where the store can tell."""
@@ -154,22 +167,23 @@ class UrlStorage:
         """Return whether there is an object, or anything below. Raises :class:`StoreUnavailable`."""
         return self._info(location_of(path), folders=True) is not None
 
-    def gone(self, paths: Iterable[Path]) -> set[Path]:
-        """Return those of the paths where the store said that nothing is."""
+    def are_there(self, paths: Iterable[Path]) -> dict[Path, bool]:
+        """Return for each of the paths whether anything is there, without those for which the store gave no answer."""
         by_folder: dict[Path, list[Path]] = {}
         for path in paths:
             by_folder.setdefault(path.parent, []).append(path)
-        gone: set[Path] = set()
+        answers: dict[Path, bool] = {}
         for folder, inside in by_folder.items():
             try:
                 if len(inside) <= _LISTED_AT_ONCE:
-                    gone.update(path for path in inside if not self.exists(path))
+                    for path in inside:
+                        answers[path] = self.exists(path)
                 else:
                     names = {entry.name for entry in self._list(folder)}
-                    gone.update(path for path in inside if path.name not in names)
+                    answers.update((path, path.name in names) for path in inside)
             except OSError:
                 continue
-        return gone
+        return answers
 
     def _look(self, path: str) -> os.stat_result | OSError:
         place = location_of(path)
@@ -200,6 +214,8 @@ class UrlStorage:
         except PermissionError:
             if not place.key:
                 raise
+            if self._fresh(self._prefixes, place.name):
+                return {"type": "directory"}
             inside: list[dict[str, Any]] = self._fs.ls(place.name, detail=True)
             itself = [each for each in inside if each["name"] == place.name and each.get("type") != "directory"]
             return itself[0] if itself else {"type": "directory"}
@@ -217,6 +233,7 @@ class UrlStorage:
 
     def _list(self, folder: Path | str) -> list[UrlEntry]:
         place = location_of(folder)
+        began = time.monotonic()
         with self.asking(place):
             try:
                 infos: list[dict[str, Any]] = self._fs.ls(place.name, detail=True)
@@ -224,7 +241,11 @@ class UrlStorage:
                 self._check_bucket(place, error)
                 infos = []
         entries = [entry for entry in (_entry(os.fspath(folder), place, info) for info in infos) if entry is not None]
-        self._keep(self._listed, os.fspath(folder), _objects(entries))
+        # What took long is kept for longer, or who asks for it again and again would do nothing else.
+        seconds = max(_GLANCE_SECONDS, _LISTING_TIMES * (time.monotonic() - began))
+        self._keep(self._listed, os.fspath(folder), _objects(entries), seconds)
+        if infos and not any(info["name"] == place.name and info.get("type") != "directory" for info in infos):
+            self._keep(self._prefixes, place.name, True, seconds)
         return entries
 
     @contextmanager
@@ -241,29 +262,37 @@ class UrlStorage:
         except PermissionError as error:
             raise self._denied(place, error) from error
         except Exception as error:
+            if _may_be_its_own(error) and self._is_above_seen(place):
+                raise OSError(errno.EIO, f"the store refuses it ({_line(error)})") from error
             raise StoreUnavailable(errno.EIO, _trouble(place, error)) from error
 
     def _denied(self, place: Location, error: Exception) -> OSError:
         """Return what a refusal means: that of one object or folder is its own when what is above it may be seen."""
-        if place.key:
-            with suppress(Exception):
-                self._fs.info(place.name.rpartition("/")[0])
-                return PermissionError(errno.EACCES, f"the store refuses it ({_line(error)})")
+        if self._is_above_seen(place):
+            return PermissionError(errno.EACCES, f"the store refuses it ({_line(error)})")
         return StoreUnavailable(
             errno.EACCES, f"{place.protocol}://{place.bucket} refuses these credentials ({_line(error)}): check them"
         )
 
+    def _is_above_seen(self, place: Location) -> bool:
+        """Return whether the store answers for what is above a key, so that an error is that of the key alone."""
+        if place.key:
+            with suppress(Exception):
+                self._fs.info(place.name.rpartition("/")[0])
+                return True
+        return False
+
     @staticmethod
     def _fresh(kept: dict[str, tuple[float, Value]], key: str) -> Value | None:
         entry = kept.get(key)
-        return None if entry is None or time.monotonic() - entry[0] > _GLANCE_SECONDS else entry[1]
+        return None if entry is None or time.monotonic() >= entry[0] else entry[1]
 
-    def _keep(self, kept: dict[str, tuple[float, Value]], key: str, value: Value) -> None:
+    def _keep(self, kept: dict[str, tuple[float, Value]], key: str, value: Value, seconds: float) -> None:
         now = time.monotonic()
         with self._lock:
-            for old in [old for old, (when, _) in list(kept.items()) if now - when > _GLANCE_SECONDS]:
+            for old in [old for old, (until, _) in list(kept.items()) if now >= until]:
                 kept.pop(old, None)
-            kept[key] = now, value
+            kept[key] = now + seconds, value
 
 
 class UrlFile(io.RawIOBase):
@@ -388,6 +417,19 @@ def _nanoseconds(info: Mapping[str, Any]) -> int:
         return int(value) * _SECOND
     except (ValueError, TypeError, OverflowError):
         return 0
+
+
+def _may_be_its_own(error: BaseException | None) -> bool:
+    """Return whether a store gave an error that one object may have: its request was wrong, as for an object whose key
+    of encryption is not at hand. One of too many requests, of the server or of the credentials is none."""
+    while error is not None:
+        answer = getattr(error, "response", None)
+        if isinstance(answer, dict):
+            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            code = str(answer.get("Error", {}).get("Code", ""))
+            return 400 <= status < 500 and status not in (401, 404, 408, 429) and not _OF_ALL.search(code)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _trouble(place: Location, error: Exception) -> str:

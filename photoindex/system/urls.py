@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_PASSWORD: Final = re.compile(r"(?<=:)[^:@/]*(?=@)|(?<=password=)[^&]*")
+# A password may hold what ends it elsewhere, so it is taken to end at the last @ of the word.
+_PASSWORD: Final = re.compile(r"""(//[^\s:/@'"]*:)[^\s'"]*(?=@)|(:)[^:@/]*(?=@)|(password=)[^&]*""")
 
 
 def without_password(url: str) -> str:
     """Return a URL whose password is replaced by three stars."""
-    return _PASSWORD.sub("***", url)
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2] or found[3]}***", url)

@@ -335,3 +335,13 @@ def test_an_empty_file_that_is_filled_while_others_are_waited_for_is_taken(
     once = Indexer(library._database, library._pipe(), settings, settler=settler)
     assert once.index([album], clock.stop).captioned == 2
     assert sorted(captioner.captions) == ["a blue square", "a red square"]
+
+
+def test_a_folder_that_is_away_makes_no_folder_around_it_a_root(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    shutil.rmtree(album)
+    once = Indexer(library._database, library._pipe(), library.settings)
+    with pytest.raises(FolderError, match="does not exist"):
+        once.comparer.compare(album)
+    assert [root.path for root in library.status().roots] == [album]

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from photoindex.cli.main import main
 from photoindex.errors import FolderError
 from photoindex.library import Library
 from photoindex.library.gallery import Gallery
-from photoindex.system import storage, url_storage
+from photoindex.system import storage
 from photoindex.system.paths import absolute
 from photoindex.system.url_contents import digest
 from photoindex.types import IndexReport, Tally
@@ -32,35 +32,6 @@ from tests.support import REPOSITORY, run_thread
 
 OpenLibrary = Callable[..., Library]
 PATIENCE = 120
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    reason = s3.missing()
-    if reason is not None:
-        pytest.skip(reason)
-    with s3.server() as running:
-        yield running
-
-
-@pytest.fixture
-def gate(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """What stands between photoindex and the server in this test."""
-    gate = Gate(port)
-    for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": gate.url, "AWS_EC2_METADATA_DISABLED": "true"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(url_storage, "_GLANCE_SECONDS", 0.0)
-    url_storage._store.cache_clear()
-    yield gate
-    url_storage._store.cache_clear()
-    gate.close()
-
-
-@pytest.fixture
-def bucket(gate: Gate, port: int, tmp_path: Path) -> Iterator[Bucket]:
-    made = Bucket(s3.client(port), f"photos-{os.urandom(4).hex()}", tmp_path)
-    yield made
-    made.drop()
 
 
 def run(library: Library, *arguments: str | Path) -> Result:

@@ -158,13 +158,17 @@ def photos_of(folder: Path, sidecars: Iterable[str], known: Iterable[Path]) -> I
 
 # The folder looked into last: photos come folder by folder, and listing one of 100,000 files takes as long as decoding.
 _last: tuple[tuple[Path, int, int], Folder] | None = None
+_last_of_store: tuple[Path, Mapping[str, os.stat_result] | list[str], Folder] | None = None
 
 
 def _folder(path: Path) -> Folder:
-    global _last
+    global _last, _last_of_store
     try:
         if is_url(path):  # the store remembers its listings for a while itself
-            return Folder(path, storage.storage_of(path).names(path))
+            names, last = storage.storage_of(path).names(path), _last_of_store
+            if last is None or last[0] != path or last[1] is not names:
+                _last_of_store = last = (path, names, Folder(path, names))
+            return last[2]
         status = os.stat(path)
         key = (path, status.st_ino, status.st_mtime_ns)
         if _last is not None and _last[0] == key:

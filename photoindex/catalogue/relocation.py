@@ -92,19 +92,27 @@ def move_tree(connection: Connection, old: Path, new: Path) -> int:
     """Move all files and roots at or below ``old`` to ``new``, which exists; return how many files moved.
 
     Their photos, captions, failures and batches stay with them. A file that is already known at its new place keeps
-    that row. Change times are deleted, as a copy has other ones.
+    that row. A root that comes to lie in another one becomes part of it, so that no path has two rows. Change times are
+    deleted, as a copy has other ones.
 
     Raises :class:`FolderError` when the setting ``mounts`` gives ``new`` to another folder.
     """
     check_new_root(mounts_of(connection), new)
     roots = list_roots(connection)
-    taken = {each.path: each for each in roots}
+    staying = [each for each in roots if not is_at_or_below(each.path, old)]
     moved: set[int] = set()
     count = 0
     for each in [each for each in roots if is_at_or_below(each.path, old)]:
         target = new / each.path.relative_to(old)
-        if target in taken:
-            count += _rewrite(connection, list(_files_of(connection, each)), each.path, target, moved)
+        inside_another = root_of(staying, target) is not None
+        # Of a root that does not move and lies inside the new place, the files there are that root's.
+        theirs = [
+            (path, row)
+            for path, row in _files_of(connection, each)
+            if inside_another or root_of(staying, target / path.relative_to(each.path)) is not None
+        ]
+        count += _rewrite(connection, theirs, each.path, target, moved)
+        if inside_another:
             connection.execute(delete(root).where(root.c.id == each.id))
             continue
         count += _note_moved(connection, each, moved)
@@ -116,6 +124,29 @@ def move_tree(connection: Connection, old: Path, new: Path) -> int:
             added = {"path": str(new), "device": _device(new), "added_at": utc_now()}
             connection.execute(insert(root).values(**added))
         count += _rewrite(connection, inside, old, new, moved)
+    mark_text_stale(connection, sorted(moved))
+    return count
+
+
+def has_nested_roots(connection: Connection) -> bool:
+    """Return whether a root lies inside another one."""
+    paths = {each.path for each in list_roots(connection)}
+    return any(not paths.isdisjoint(path.parents) for path in paths)
+
+
+def give_to_deepest_roots(connection: Connection) -> int:
+    """Give each file to the deepest root that it lies below; return how many files another root had.
+
+    Where both roots have a row of one path, the row of the deepest root stays: only that one is compared with the disk.
+    """
+    roots = list_roots(connection)
+    moved: set[int] = set()
+    count = 0
+    for inner in roots:
+        above = [each.id for each in roots if each.path in inner.path.parents]
+        if above:
+            theirs = list(files_below(connection, inner.path, f"root_id in ({', '.join(map(str, above))})"))
+            count += _rewrite(connection, theirs, inner.path, inner.path, moved)
     mark_text_stale(connection, sorted(moved))
     return count
 
@@ -161,8 +192,14 @@ def _rewrite(
             owner = root_of(roots, target)
             assert owner is not None, f"{target} is below no root"
             places[(owner.id, target.relative_to(owner.path).as_posix())] = row
-        known = stored_rows_at(connection, places)
-        superseded = {places[place].id: there.id for place, there in known.items() if there.id != places[place].id}
+        known = {place: there for place, there in stored_rows_at(connection, places).items() if place in places}
+        superseded = {}
+        for place, there in known.items():
+            # A file that was known there and is gone says nothing of the one that is there now.
+            replaced = there.missing_since is not None and not places[place].missing
+            superseded.update([(there.id, places[place].id) if replaced else (places[place].id, there.id)])
+            if there.photo_id is not None:
+                moved.add(there.photo_id)
         for before, after in superseded.items():
             connection.execute(update(file).where(file.c.main_id == before).values(main_id=after))
         for each in chunks(superseded):
@@ -170,7 +207,7 @@ def _rewrite(
         values = [
             {"moved_id": row.id, "owner": owner_id, "name": name, "new_shot": raw_pairs.shot_of(name)}
             for (owner_id, name), row in places.items()
-            if (owner_id, name) not in known
+            if row.id not in superseded
         ]
         if values:
             connection.execute(statement, values)

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, update
 
+from photoindex.catalogue.fast_queries import files_below
+from photoindex.catalogue.schema import file, root
 from photoindex.errors import FolderError
 from photoindex.library import Library
 from tests.support import FakeCaptioner, make_photo, names, put_on_another_disk
@@ -191,6 +194,102 @@ class TestMove:
         with pytest.raises(FolderError, match="has nothing of"):
             library.move(tmp_path / "unheard of", tmp_path / "copy")
         assert paths(library) == before
+
+
+class TestRootsInsideOthers:
+    """A path has one row, whichever roots lie around it or inside it."""
+
+    @staticmethod
+    def check(library: Library, top: Path, gone: Path, changed: Path) -> None:
+        """Check that each photo has each of its paths once, also after one was deleted and one overwritten."""
+
+        def check_paths() -> None:
+            library.index(top)
+            with library._database.read() as connection:
+                listed = [path for path, _ in files_below(connection, top)]
+            assert len(listed) == len(set(listed))
+            there = sorted(path for path in top.rglob("*.jpg"))
+            assert sorted(path for hit in library.search("square", limit=None) for path in (hit.path, *hit.other_paths)) == there
+
+        check_paths()
+        gone.unlink()
+        make_photo(changed, "blue", note="other bytes")
+        check_paths()
+        assert changed not in paths(library)
+
+    @pytest.mark.parametrize("indexed_first", [True, False])
+    @pytest.mark.parametrize("target", ["old", "far/below/old"])
+    def test_a_root_that_is_moved_into_another_becomes_part_of_it(
+        self, library: Library, captioner: FakeCaptioner, filled: Path, tmp_path: Path, target: str, indexed_first: bool
+    ) -> None:
+        pics = tmp_path / "pics"
+        make_photo(pics / "x.jpg", "blue")
+        library.index(pics)
+        new = pics / target
+        new.parent.mkdir(parents=True, exist_ok=True)
+        filled.rename(new)
+        if indexed_first:
+            library.index(pics)
+        assert library.move(filled, new) == 4
+        assert [root.path for root in library.status().roots] == [pics]
+        assert len(captioner.captions) == 5
+        self.check(library, pics, new / "a.jpg", new / "trip" / "b.jpg")
+
+    @pytest.mark.parametrize("indexed_first", [True, False])
+    def test_a_root_that_is_moved_around_another_leaves_that_one_its_files(
+        self, library: Library, filled: Path, tmp_path: Path, indexed_first: bool
+    ) -> None:
+        new = tmp_path / "new"
+        filled.rename(new)
+        if indexed_first:
+            library.index(new / "trip")
+        else:
+            make_photo(new / "trip" / "y.jpg", "green")
+            library.index(new / "trip" / "y.jpg")
+        assert library.move(filled, new) == 4
+        assert {root.path for root in library.status().roots} == {new, new / "trip"}
+        self.check(library, new, new / "trip" / "b.jpg", new / "trip" / "far" / "c.jpg")
+
+    def test_several_roots_are_moved_into_another(self, library: Library, tmp_path: Path) -> None:
+        old, pics = tmp_path / "old", tmp_path / "pics"
+        for name in ("one/a.jpg", "two/b.jpg", "two/in/c.jpg"):
+            make_photo(old / name)
+        make_photo(pics / "x.jpg", "blue")
+        for place in (old / "one", old / "two" / "in", old / "two", pics):
+            library.index(place)
+        old.rename(pics / "old")
+        library.index(pics)
+        assert library.move(old, pics / "old") == 3
+        assert [root.path for root in library.status().roots] == [pics]
+        self.check(library, pics, pics / "old" / "two" / "b.jpg", pics / "old" / "two" / "in" / "c.jpg")
+
+    def test_a_file_that_was_deleted_there_before_does_not_hide_the_one_that_comes(
+        self, library: Library, filled: Path, tmp_path: Path
+    ) -> None:
+        pics = tmp_path / "pics"
+        shutil.copytree(filled, pics / "old")
+        make_photo(pics / "x.jpg", "blue")
+        library.index(pics)
+        shutil.rmtree(pics / "old")
+        library.index(pics, accept_missing=True)
+        filled.rename(pics / "old")
+        library.move(filled, pics / "old")
+        assert paths(library) == sorted((pics / "old").rglob("*.jpg"))
+
+    def test_a_library_with_two_rows_of_a_path_is_mended_by_the_next_index(
+        self, library: Library, filled: Path, tmp_path: Path
+    ) -> None:
+        """Earlier versions made them when a root was moved into another one."""
+        pics = tmp_path / "pics"
+        make_photo(pics / "x.jpg", "blue")
+        library.index(pics)
+        filled.rename(pics / "old")
+        library.index(pics)
+        with library._database.write() as connection:
+            connection.execute(update(root).where(root.c.path == str(filled)).values(path=str(pics / "old")))
+            connection.execute(delete(file).where(file.c.relative_path == "a.jpg"))  # the outer root alone has this one
+        self.check(library, pics, pics / "old" / "a.jpg", pics / "old" / "trip" / "b.jpg")
+        assert {root.path for root in library.status().roots} == {pics, pics / "old"}
 
 
 class TestSuggestions:

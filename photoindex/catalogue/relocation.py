@@ -7,28 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from photoindex.catalogue import raw_pairs
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.column_types import PathText
-from photoindex.catalogue.fast_queries import PRESENT, FileRow, Root, files_below, known_states, list_roots
+from photoindex.catalogue.fast_queries import PRESENT, FileRow, Root, files_below, known_states, list_roots, rows_below
 from photoindex.catalogue.files import stored_rows_at
 from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import caption, catalogue, correction, file, photo, root, term
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import device_of
-from photoindex.system.paths import is_at_or_below, root_of
+from photoindex.system.paths import is_at_or_below, native_path, root_of
 from photoindex.system.storage import stat
 from photoindex.types import ForgetPlan
+
+DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A present file as it is stored: its path and its size in bytes."""
+    """A file as it is stored: its path and its size in bytes."""
 
     path: Path
     size: int
@@ -86,6 +90,20 @@ def delete_photos(connection: Connection, photo_ids: Sequence[int]) -> int:
 def present_files(connection: Connection, place: Path) -> list[StoredFile]:
     """Return the files at or below a path that were present when last seen."""
     return [StoredFile(Path(path), numbers[0]) for path, numbers in known_states(connection, place).items()]
+
+
+def files_last_gone(connection: Connection, place: Path) -> list[StoredFile]:
+    """Return the files at or below a path that are missing and went within a day of the last one.
+
+    Others were deleted long before, and are at no new place.
+    """
+    gone = [
+        (_utc(since), StoredFile(Path(start + native_path(bytes(relative))), size))
+        for start, rows in rows_below(connection, place, "relative_path, size, missing_since", f"not ({PRESENT})")
+        for relative, size, since in rows
+    ]
+    last = max((since for since, _ in gone), default=None)
+    return [each for since, each in gone if last is not None and last - since < DAY]
 
 
 def move_tree(connection: Connection, old: Path, new: Path) -> int:
@@ -239,6 +257,12 @@ def _count_by_people(connection: Connection, photo_ids: Sequence[int]) -> int:
         ):
             touched.update(connection.execute(query).scalars())
     return len(touched)
+
+
+def _utc(stored: Any) -> datetime:
+    """Return a time as plain SQL gives it: text in SQLite, a datetime in PostgreSQL."""
+    moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return moment.replace(tzinfo=None)  # both are UTC
 
 
 def _device(folder: Path) -> int | None:

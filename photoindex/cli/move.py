@@ -21,7 +21,7 @@ def move(context: Context, /, old: Path, new: Path, as_json: bool) -> None:
     """Tell the library that the photos of the folder OLD lie in the folder NEW now.
 
     Move the folder first, by whatever program; this command changes the catalogue only. Nothing is read or captioned
-    again. It refuses when NEW does not hold the files, by name and size.
+    again. It refuses when NEW does not hold the files, by name and size, also those that an index found missing.
     """
     source, target = absolute(old), absolute(new)
     with context.open() as library:

@@ -76,7 +76,8 @@ class Relocator:
         if is_at_or_below(target, source) or is_at_or_below(source, target):
             raise FolderError(f"cannot move {shown(source)} to {shown(target)}: one lies inside the other")
         with self._database.read() as connection:
-            known = relocation.present_files(connection, source)
+            # An index or a watch may have noticed before that the files went.
+            known = relocation.present_files(connection, source) or relocation.files_last_gone(connection, source)
             anything = known or not relocation.plan_forget(connection, source).is_empty
         if not anything:
             raise FolderError(f"the library has nothing of {shown(source)}: `photoindex status` lists its folders")

@@ -13,7 +13,7 @@ from photoindex.catalogue.fast_queries import files_below
 from photoindex.catalogue.schema import file, root
 from photoindex.errors import FolderError
 from photoindex.library import Library
-from tests.support import FakeCaptioner, make_photo, names, put_on_another_disk
+from tests.support import NOW, FakeCaptioner, make_photo, names, put_on_another_disk
 
 ON_BOTH = True
 
@@ -194,6 +194,42 @@ class TestMove:
         with pytest.raises(FolderError, match="has nothing of"):
             library.move(tmp_path / "unheard of", tmp_path / "copy")
         assert paths(library) == before
+
+    @pytest.mark.parametrize("part", [".", "trip", "trip/far"])
+    def test_files_that_an_index_found_missing_are_looked_for_too(
+        self, library: Library, captioner: FakeCaptioner, filled: Path, tmp_path: Path, part: str
+    ) -> None:
+        old, right, wrong = filled / part, tmp_path / "right", tmp_path / "wrong"
+        wrong.mkdir()
+        before = len(sorted(old.rglob("*.jpg")))
+        old.rename(right)
+        library.index(filled, accept_missing=True)
+        with pytest.raises(FolderError, match=f"of {before} files looked for, 0 are there"):
+            library.move(old, wrong)
+        assert library.move(old, right) == before
+        library.index(right)
+        assert len(captioner.captions) == 4
+        assert len(paths(library)) == 4
+
+    def test_files_that_were_deleted_long_before_are_not_looked_for(
+        self, library: Library, filled: Path, tmp_path: Path
+    ) -> None:
+        for name in ("a.jpg", "trip/b.jpg", "trip/far/c.jpg"):
+            (filled / name).unlink()
+        library.index(filled, accept_missing=True)
+        with library._database.write() as connection:
+            long_ago = file.c.missing_since.is_not(None)
+            connection.execute(update(file).where(long_ago).values(missing_since=NOW))
+        filled.rename(tmp_path / "new")
+        library.index(filled, accept_missing=True)
+        assert library.move(filled, tmp_path / "new") == 4
+
+    def test_a_root_without_any_file_is_moved_unseen(self, library: Library, tmp_path: Path) -> None:
+        (tmp_path / "old").mkdir()
+        library.index(tmp_path / "old")
+        (tmp_path / "old").rename(tmp_path / "new")
+        assert library.move(tmp_path / "old", tmp_path / "new") == 0
+        assert [root.path for root in library.status().roots] == [tmp_path / "new"]
 
 
 class TestRootsInsideOthers:

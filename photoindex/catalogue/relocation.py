@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, true, update
 
 from photoindex.catalogue import raw_pairs
 from photoindex.catalogue.chunks import chunks
@@ -20,7 +20,10 @@ from photoindex.catalogue.fast_queries import PRESENT, FileRow, Root, files_belo
 from photoindex.catalogue.files import stored_rows_at
 from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.photos import mark_text_stale
-from photoindex.catalogue.schema import caption, catalogue, correction, file, photo, root, term
+from photoindex.catalogue.said import TAG_SOURCE
+from photoindex.catalogue.schema import (
+    album_photo, caption, catalogue, correction, distinct_pair, file, photo, root, term,
+)  # fmt: skip
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, native_path, root_of
@@ -247,15 +250,20 @@ def _held_by_these_alone(connection: Connection, rows: Sequence[FileRow]) -> lis
 
 
 def _count_by_people(connection: Connection, photo_ids: Sequence[int]) -> int:
-    """Return how many of these photos people captioned, tagged or corrected."""
+    """Return how many of these photos have anything that people said of them or did with them."""
     touched: set[int] = set()
+    marked = or_(photo.c.own_rating.is_not(None), photo.c.favourite, photo.c.hidden, photo.c.review.is_not(None))
     for chunk in chunks(photo_ids):
-        for query in (
-            select(caption.c.photo_id).where(caption.c.source == "user", caption.c.photo_id.in_(chunk)),
-            select(term.c.photo_id).where(term.c.source == "tag", term.c.photo_id.in_(chunk)),
-            select(correction.c.photo_id).where(correction.c.photo_id.in_(chunk)),
+        for column, by_people in (
+            (caption.c.photo_id, or_(caption.c.source == "user", caption.c.locked)),
+            (term.c.photo_id, term.c.source == TAG_SOURCE),
+            (correction.c.photo_id, true()),
+            (album_photo.c.photo_id, true()),
+            (distinct_pair.c.first_id, true()),
+            (distinct_pair.c.second_id, true()),
+            (photo.c.id, marked),
         ):
-            touched.update(connection.execute(query).scalars())
+            touched.update(connection.execute(select(column).where(by_people, column.in_(chunk))).scalars())
     return len(touched)
 
 

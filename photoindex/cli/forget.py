@@ -49,8 +49,8 @@ def _lines(plan: ForgetPlan) -> list[str]:
     lines.append(f"{counted(plan.photos, 'photo')} with captions and terms leave the search{kept}")
     if plan.by_people:
         lines.append(
-            f"{plan.by_people:,} of them have captions or tags by people, which are lost: "
-            "`photoindex export` keeps them"
+            f"{plan.by_people:,} of them have what people added, such as captions, tags, stars or albums, which is "
+            "lost: `photoindex export` keeps it"
         )
     if plan.inside is not None and plan.present:
         ignore = shell_quoted(plan.inside / ".photoindexignore")

@@ -22,7 +22,15 @@ from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.said import TAG_SOURCE
 from photoindex.catalogue.schema import (
-    album_photo, caption, catalogue, correction, distinct_pair, file, photo, root, term,
+    album_photo,
+    caption,
+    catalogue,
+    correction,
+    distinct_pair,
+    file,
+    photo,
+    root,
+    term,
 )  # fmt: skip
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import device_of
@@ -42,7 +50,7 @@ class StoredFile:
 
 
 def plan_forget(connection: Connection, place: Path) -> ForgetPlan:
-    """Count what :func:`forget_files` and :func:`delete_photos` would remove."""
+    """Count what :func:`forget` would remove."""
     roots = list_roots(connection)
     rows = [row for _, row in files_below(connection, place)]
     orphans = _held_by_these_alone(connection, rows)
@@ -59,10 +67,12 @@ def plan_forget(connection: Connection, place: Path) -> ForgetPlan:
     )
 
 
-def forget_files(connection: Connection, place: Path) -> list[int]:
-    """Remove the files and roots at or below a path; return the photos that no file holds any more.
+def forget(connection: Connection, place: Path) -> int:
+    """Remove the files and roots at or below a path, and the photos that no file holds any more with all that is known
+    of them; return how many photos that were.
 
-    Their rows stay, marked for the full-text index, until :func:`delete_photos`.
+    All of it is one transaction: a photo without a file may also be one whose file was overwritten, which is kept, so
+    that none that is left over could be told apart later. The full-text index learns of it by the change feed.
     """
     rows = [row for _, row in files_below(connection, place)]
     orphans = _held_by_these_alone(connection, rows)
@@ -73,17 +83,9 @@ def forget_files(connection: Connection, place: Path) -> list[int]:
         connection.execute(delete(file).where(file.c.id.in_(chunk)))
     gone = [each.id for each in list_roots(connection) if is_at_or_below(each.path, place)]
     connection.execute(delete(root).where(root.c.id.in_(gone)))
-    return orphans
-
-
-def delete_photos(connection: Connection, photo_ids: Sequence[int]) -> int:
-    """Delete those of these photos that no file holds, with their captions and terms; return how many.
-
-    To be called when the full-text index has dropped them.
-    """
-    held = exists().where(file.c.photo_id == photo.c.id)
+    held = exists().where(file.c.photo_id == photo.c.id)  # by now: a worker elsewhere may have met a copy
     deleted = 0
-    for chunk in chunks(photo_ids):
+    for chunk in chunks(orphans):
         deleted += connection.execute(delete(photo).where(photo.c.id.in_(chunk), ~held)).rowcount
     if deleted:  # a matrix made before has terms of photos that are gone, and must not be used again
         connection.execute(update(catalogue).values(vector_revision=catalogue.c.vector_revision + 1))
@@ -214,7 +216,7 @@ def _rewrite(
             assert owner is not None, f"{target} is below no root"
             places[(owner.id, target.relative_to(owner.path).as_posix())] = row
         known = {place: there for place, there in stored_rows_at(connection, places).items() if place in places}
-        superseded = {}
+        superseded: dict[int, int] = {}  # the row that goes -> the one that stays
         for place, there in known.items():
             # A file that was known there and is gone says nothing of the one that is there now.
             replaced = there.missing_since is not None and not places[place].missing

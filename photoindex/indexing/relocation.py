@@ -49,25 +49,23 @@ class Relocator:
     def forget(self, path: Path) -> ForgetPlan:
         """Remove all that lies at or below a path from the catalogue and from the search; return what was removed.
 
-        No file on the disk is touched. Photos that files elsewhere hold stay. Raises :class:`FolderError`.
+        No file on the disk is touched. Photos that files elsewhere hold stay. Raises :class:`FolderError`, and
+        :class:`FullTextError` when all is removed but the index cannot be written now: the next index does that.
         """
         plan = self.plan_forget(path)
         with self._database.write() as connection:
-            orphans = relocation.forget_files(connection, plan.path)
-        # While their rows are there, the index can be told that they are gone; a kill in between leaves rows that no
-        # search finds.
-        self._sync()
-        with self._database.write() as connection:
-            relocation.delete_photos(connection, orphans)
-        if orphans:
+            forgotten = relocation.forget(connection, plan.path)
+        if forgotten:
             term_index.rebuild(self._database, self._settings.terms_path)
+        self._sync()
         return plan
 
     def move(self, old: Path, new: Path) -> int:
         """Let the photos of ``old`` be those of ``new``, where their files lie by now; return how many files.
 
         Nothing is read or captioned again. Raises :class:`FolderError` when ``new`` is not there or does not hold the
-        files, or when ``old`` still does.
+        files, or when ``old`` still does; and :class:`FullTextError` when all is moved but the index cannot be written
+        now: the next index does that.
         """
         source, target = absolute(old), absolute(new)
         if not (is_folder(target) and is_there(target)):

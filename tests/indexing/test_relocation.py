@@ -5,14 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
 
-from photoindex.catalogue.editor import Edit
 from photoindex.catalogue.fast_queries import files_below
-from photoindex.catalogue.schema import caption, file, metadata, photo, root
+from photoindex.catalogue.schema import file, root
 from photoindex.errors import FolderError
 from photoindex.library import Library
 from tests.support import NOW, FakeCaptioner, make_photo, names, put_on_another_disk
@@ -328,81 +326,6 @@ class TestRootsInsideOthers:
             connection.execute(delete(file).where(file.c.relative_path == "a.jpg"))  # the outer root alone has this one
         self.check(library, pics, pics / "old" / "a.jpg", pics / "old" / "trip" / "b.jpg")
         assert {root.path for root in library.status().roots} == {pics, pics / "old"}
-
-
-def do_nothing(library: Library, number: int) -> None:
-    """Leave a photo as a model left it."""
-
-
-def put_into_album(library: Library, number: int) -> None:
-    library.albums.add("Lisbon", photo_ids=[number])
-
-
-def say_no_duplicate(library: Library, number: int) -> None:
-    [other] = {photo.id for photo in library.photos(range(1, 10)) if photo.id != number}
-    library.albums.set_distinct([number, other])
-
-
-def set_without_history(column: str, value: object) -> Callable[[Library, int], None]:
-    """Return what sets a column of a photo as an import of an older library does."""
-
-    def set_it(library: Library, number: int) -> None:
-        with library._database.write() as connection:
-            connection.execute(update(photo).where(photo.c.id == number).values({column: value}))
-
-    return set_it
-
-
-def edit(**given: Any) -> Callable[[Library, int], None]:
-    """Return what makes such an edit of a photo."""
-
-    def apply(library: Library, number: int) -> None:
-        library.editor().apply([number], Edit(**given))
-
-    return apply
-
-
-def lock_without_history(library: Library, number: int) -> None:
-    with library._database.write() as connection:
-        connection.execute(update(caption).where(caption.c.photo_id == number, caption.c.rank == 0).values(locked=True))
-
-
-class TestWhatPeopleDid:
-    @pytest.mark.parametrize(
-        ("act", "count"),
-        [
-            (do_nothing, 0),
-            (put_into_album, 1),
-            (say_no_duplicate, 1),
-            (lock_without_history, 1),
-            pytest.param(set_without_history("own_rating", 3), 1, id="three stars"),
-            pytest.param(set_without_history("own_rating", 0), 1, id="no stars"),
-            pytest.param(set_without_history("favourite", True), 1, id="favourite"),
-            pytest.param(set_without_history("hidden", True), 1, id="hidden"),
-            pytest.param(set_without_history("review", "later"), 1, id="review"),
-            pytest.param(edit(caption="mine"), 1, id="caption"),
-            pytest.param(edit(tags=("Minka",)), 1, id="tag"),
-        ],
-    )
-    def test_forgetting_counts_all_that_is_lost(
-        self, library: Library, album: Path, tmp_path: Path, act: Callable[[Library, int], object], count: int
-    ) -> None:
-        here, elsewhere = make_photo(album / "a.jpg"), make_photo(tmp_path / "other" / "b.jpg", "blue")
-        library.index(album, elsewhere.parent)
-        [number] = library.editor().photos_at([here])
-        act(library, number)
-        assert library.plan_forget(album).by_people == count
-        kept = act is say_no_duplicate  # a pair is lost with either of its two photos
-        assert library.plan_forget(elsewhere.parent).by_people == int(kept)
-
-    def test_every_table_about_photos_is_known_to_be_by_people_or_not(self) -> None:
-        """A new one has to be counted by ``forget``, or to be added here."""
-        by_people = {"caption", "term", "correction", "album_photo", "distinct_pair"}
-        not_by_people = {"file", "term_vector", "text_line"}
-        about_photos = {
-            table.name for table in metadata.tables.values() for key in table.foreign_keys if key.column is photo.c.id
-        }
-        assert about_photos == by_people | not_by_people
 
 
 class TestSuggestions:

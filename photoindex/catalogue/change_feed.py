@@ -80,6 +80,18 @@ def changes_after(transaction: Asker | Connection, known: Version | None, limit:
     return PhotoChanges([row[0] for row in rows if not row[2]], [row[0] for row in rows if row[2]], reached)
 
 
+def last_removal(transaction: Asker | Connection) -> int:
+    """Return the revision at which a photo was removed last; 0: none was."""
+    [(revision,)] = ask(transaction, "select coalesce(max(revision), 0) from removed_photo")
+    return int(revision)
+
+
+def removed_after(transaction: Asker | Connection, revision: int) -> list[int]:
+    """Return the photos that were removed after a revision, by id."""
+    rows = ask(transaction, "select photo_id from removed_photo where revision > :after", after=revision)
+    return [int(number) for (number,) in rows]
+
+
 def install(connection: Connection) -> None:
     """Make the triggers, in a catalogue that has the columns for them."""
     _triggers(connection).install(connection)

@@ -6,6 +6,7 @@ Captions, places and dates are private, and the files of an index are trusted.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,11 +19,19 @@ FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _ROOT: Final = 0
-# What a library keeps, by how the names begin; of a folder that holds other things as well only these are closed.
-_OURS: Final = (
-    "catalogue", "fulltext", "terms", "thumbnails", "watchers", "models", "migrate.lock", "backup.lock", "timeline",
-    "web-", "photoindex.toml", "watch-task.xml", ".",
-)  # fmt: skip
+# What a library keeps, by its names; of a folder that holds other things as well only these are closed.
+_FOLDERS: Final = "fulltext|terms|thumbnails|watchers"
+_FILES: Final = (
+    r"(migrate|backup|fulltext)\.lock|photoindex\.toml|timeline\.columns|web-sessions\.json|web-link|watch-task\.xml"
+)
+# The catalogue, its log, its backups, and damaged ones that were put aside; half-made copies of them.
+_CATALOGUE: Final = (
+    r"catalogue(-(backup|before-upgrade(-from-\w+)?|damaged)-\d{8}T\d{6}Z)?"
+    r"(\.sqlite3(-wal|-shm|-journal)?|\.part(-wal|-shm|-journal)?|\.restoring(-wal|-shm|-journal)?)"
+)
+# A file that is being replaced (system/atomic.py), and the empty one that tells whether modes are kept.
+_PARTS: Final = rf"\.({_FILES})\.[0-9a-f]{{8}}\.new|\.modes-\w+"
+_OURS: Final = re.compile(rf"{_FOLDERS}|{_FILES}|{_CATALOGUE}|{_PARTS}")
 
 HAS_MODES: Final = os.name == "posix"
 
@@ -92,7 +101,7 @@ def close_to_others(folder: Path) -> None:
             return
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(_OURS[:-1]):
+                if _OURS.fullmatch(entry.name):
                     _close(Path(entry.path))
 
 
@@ -107,7 +116,7 @@ def _close(path: Path) -> None:
 
 def _holds_other_things(folder: Path) -> bool:
     with os.scandir(folder) as entries:
-        return any(not entry.name.startswith(_OURS) for entry in entries)
+        return any(not _OURS.fullmatch(entry.name) for entry in entries)
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from photoindex.cli.context import Context, json_option, write_json
+from photoindex.errors import FullTextError
 from photoindex.library.json_forms import forget_json
 from photoindex.system.paths import shown
 from photoindex.system.terminal import shell_quoted
@@ -36,8 +37,11 @@ def forget(context: Context, /, path: Path, yes: bool, dry_run: bool, as_json: b
                 raise click.UsageError("say --yes to forget it: nothing was changed")
             click.confirm("Forget it?", abort=True, err=True)
         if not dry_run:
-            library.forget(path)
-            context.say("forgotten")
+            try:
+                library.forget(path)
+                context.say("forgotten")
+            except FullTextError as error:
+                context.say(f"forgotten; searches know of it after the next `photoindex index`: {error}")
     if as_json:
         write_json(forget_json(plan, forgotten=not dry_run))
 
@@ -49,8 +53,8 @@ def _lines(plan: ForgetPlan) -> list[str]:
     lines.append(f"{counted(plan.photos, 'photo')} with captions and terms leave the search{kept}")
     if plan.by_people:
         lines.append(
-            f"{plan.by_people:,} of them have captions or tags by people, which are lost: "
-            "`photoindex export` keeps them"
+            f"{plan.by_people:,} of them have what people added, such as captions, tags, stars or albums, which is "
+            "lost: `photoindex export` keeps it"
         )
     if plan.inside is not None and plan.present:
         ignore = shell_quoted(plan.inside / ".photoindexignore")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from photoindex.catalogue import files, jobs
+from photoindex.catalogue import files, jobs, relocation
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import FolderError
@@ -106,6 +106,7 @@ class Indexer:
                 if not ((accept_missing or is_url(place)) and self._is_known_and_gone(place)):
                     check_exists(place)
         attempt = watch or once
+        attempt(self._give_to_deepest_roots)
         counts = Counts()
         named = dict.fromkeys(place for place in places if watch is None and not accept_missing and is_file(place))
         if named:
@@ -175,6 +176,14 @@ class Indexer:
             self.unread.add(place)
             self._notice(f"{error}; it is compared when it is back")
             return Counts()
+
+    def _give_to_deepest_roots(self) -> None:
+        """Remove the second row of a path that `photoindex move` once made in a root around another."""
+        with self._database.read() as connection:
+            nested = relocation.has_nested_roots(connection)
+        if nested:
+            with self._database.write() as connection:
+                relocation.give_to_deepest_roots(connection)
 
     def _suggest_move(self, place: Path) -> None:
         with self._database.read() as connection:

@@ -20,6 +20,7 @@ from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreFiles
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
 from photoindex.media.text.reader_version import TEXT_READER, is_installed
+from photoindex.search.fulltext.cursor import unseen_removals
 from photoindex.search.fulltext.generations import is_complete
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import absolute, root_of
@@ -49,6 +50,8 @@ class QuickCheck:
             return None
         with self._database.ask() as asker:
             if is_work_left(asker, _text_reader(self._settings), closely=self._settings.read_text == "always"):
+                return None
+            if not self._database.is_shared and unseen_removals(asker, self._settings.index_path) is not None:
                 return None
             roots = list_roots(asker)
         seen = 0

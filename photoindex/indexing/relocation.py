@@ -49,25 +49,23 @@ class Relocator:
     def forget(self, path: Path) -> ForgetPlan:
         """Remove all that lies at or below a path from the catalogue and from the search; return what was removed.
 
-        No file on the disk is touched. Photos that files elsewhere hold stay. Raises :class:`FolderError`.
+        No file on the disk is touched. Photos that files elsewhere hold stay. Raises :class:`FolderError`, and
+        :class:`FullTextError` when all is removed but the index cannot be written now: the next index does that.
         """
         plan = self.plan_forget(path)
         with self._database.write() as connection:
-            orphans = relocation.forget_files(connection, plan.path)
-        # While their rows are there, the index can be told that they are gone; a kill in between leaves rows that no
-        # search finds.
-        self._sync()
-        with self._database.write() as connection:
-            relocation.delete_photos(connection, orphans)
-        if orphans:
+            forgotten = relocation.forget(connection, plan.path)
+        if forgotten:
             term_index.rebuild(self._database, self._settings.terms_path)
+        self._sync()
         return plan
 
     def move(self, old: Path, new: Path) -> int:
         """Let the photos of ``old`` be those of ``new``, where their files lie by now; return how many files.
 
         Nothing is read or captioned again. Raises :class:`FolderError` when ``new`` is not there or does not hold the
-        files, or when ``old`` still does.
+        files, or when ``old`` still does; and :class:`FullTextError` when all is moved but the index cannot be written
+        now: the next index does that.
         """
         source, target = absolute(old), absolute(new)
         if not (is_folder(target) and is_there(target)):
@@ -76,7 +74,8 @@ class Relocator:
         if is_at_or_below(target, source) or is_at_or_below(source, target):
             raise FolderError(f"cannot move {shown(source)} to {shown(target)}: one lies inside the other")
         with self._database.read() as connection:
-            known = relocation.present_files(connection, source)
+            # An index or a watch may have noticed before that the files went.
+            known = relocation.present_files(connection, source) or relocation.files_last_gone(connection, source)
             anything = known or not relocation.plan_forget(connection, source).is_empty
         if not anything:
             raise FolderError(f"the library has nothing of {shown(source)}: `photoindex status` lists its folders")

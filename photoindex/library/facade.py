@@ -119,7 +119,7 @@ class Library(OpenLibrary):
         """Remove a folder or file, and all below it, from the catalogue and from the search; return what was removed.
 
         No file on the disk is touched, and photos that files elsewhere hold stay. Raises :class:`FolderError` when the
-        library has nothing there.
+        library has nothing there; :class:`FullTextError` when only the search index is left for the next `index`.
         """
         self._database.check_writable()
         return self._relocator().forget(Path(path))
@@ -128,7 +128,7 @@ class Library(OpenLibrary):
         """Let the photos of the folder ``old`` be those of ``new``, where their files lie now; return how many files.
 
         Nothing is read or captioned again. Raises :class:`FolderError` when ``new`` is not there or does not hold the
-        files, or when ``old`` still does.
+        files, or when ``old`` still does; :class:`FullTextError` as :meth:`forget`.
         """
         self._database.check_writable()
         return self._relocator().move(Path(old), Path(new))

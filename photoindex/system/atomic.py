@@ -20,7 +20,8 @@ _NAME_SHOWN: Final = 40  # characters of the file's own name in that of the new 
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write what ``path`` is to hold; it takes its place when the block ends, unless by an error.
 
-    What is there keeps its permissions; a new file gets those of any new file. A link is followed, so that it goes on
+    What is there keeps its owner and group, permissions, ACLs and other extended attributes, as far as the system lets
+    this user set them; a new file gets what any new file gets. A link is followed, so that it goes on
     being one. What is no regular file, such as a device or a pipe, is not replaced but written to. Raises
     :class:`OSError`, and then nothing is changed.
     """
@@ -43,7 +44,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         if status is not None:
-            os.chmod(part, stat.S_IMODE(status.st_mode))
+            _keep_rights(part, target, status)
         os.replace(part, target)
     except BaseException:
         with suppress(OSError):
@@ -56,6 +57,24 @@ def replace_file(path: Path, content: bytes | str) -> None:
     """Let ``path`` hold ``content``, a text as UTF-8, in the way of :func:`replacing`."""
     with replacing(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def _keep_rights(part: Path, target: Path, status: os.stat_result) -> None:
+    """Give the new file what the old one has besides its content. Raises :class:`OSError` when its mode cannot be set.
+
+    The mode comes last: another owner takes away the bits that run a file as its owner, and an ACL changes the group's.
+    """
+    if hasattr(os, "chown"):
+        # The administrator keeps both; others may at most give a file to another group of theirs.
+        for owner, group in ((-1, status.st_gid), (status.st_uid, -1)):
+            with suppress(OSError):
+                os.chown(part, owner, group)
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):  # a file system without them
+            for name in os.listxattr(target):
+                with suppress(OSError):  # some are the system's to set
+                    os.setxattr(part, name, os.getxattr(target, name))
+    os.chmod(part, stat.S_IMODE(status.st_mode))
 
 
 def _sync_folder(folder: Path) -> None:

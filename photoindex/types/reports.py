@@ -77,8 +77,9 @@ class Tally:
 class ForgetPlan:
     """What forgetting a path removes from the catalogue.
 
-    ``photos`` are those that no file elsewhere holds; ``by_people`` of them have captions or tags by people. ``inside``
-    is the root that the path lies below, if any, which is indexed again with all that is there.
+    ``photos`` are those that no file elsewhere holds; ``by_people`` of them have what people added: captions, tags,
+    stars and other marks, albums, or that they are no duplicates. ``inside`` is the root that the path lies below, if
+    any, which is indexed again with all that is there.
     """
 
     path: Path

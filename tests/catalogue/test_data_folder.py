@@ -81,6 +81,54 @@ def test_what_else_lies_in_the_folder_is_left_as_it_is(open_library: OpenLibrary
     assert sorted(line.split()[0] for line in reachable) == ["data", "data/holiday", "data/holiday/letter.txt"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "catalogue of stamps.pdf", "catalogue", "catalogue.pdf", "catalogue.sqlite3.txt", "terms.txt",
+        "catalogue-backup-old.sqlite3", "terms of use.md", "thumbnails.zip", "timeline", "timeline.ods", "web-site",
+        "fulltext.pdf", "watchers-of-the-sky.jpg", "models", "models.csv", "photoindex.toml.md", "migrate.lock.txt",
+        ".profile", ".git", ".modes", ".photoindex.toml.new", "notes.txt",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("with_others", [True, False], ids=["beside other files", "alone"])
+def test_a_persons_file_that_is_named_alike_keeps_its_rights(tmp_path: Path, name: str, with_others: bool) -> None:
+    mine = tmp_path / "data" / name
+    mine.mkdir(parents=True)
+    (mine / "within.txt").write_text("mine")
+    if with_others:
+        (tmp_path / "data" / "letter.txt").write_text("dear")
+    for path in (mine.parent, *mine.parent.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    before = open_to_others(mine.parent)
+    open_data_folder(mine.parent)
+    assert open_to_others(mine.parent) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "catalogue.sqlite3-wal", "catalogue.sqlite3-journal", "catalogue-backup-20240501T120000Z.sqlite3",
+        "catalogue-before-upgrade-from-0017-20240501T120000Z.sqlite3", "catalogue-backup-20240501T120000Z.part",
+        "catalogue-damaged-20240501T120000Z.sqlite3-wal", "catalogue.restoring", "fulltext", "fulltext.lock", "terms",
+        "thumbnails", "watchers", "migrate.lock", "backup.lock", "timeline.columns", "web-sessions.json", "web-link",
+        "watch-task.xml", "photoindex.toml", ".web-sessions.json.0123abcd.new", ".modes-x1_y",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("with_others", [True, False], ids=["beside other files", "alone"])
+def test_each_file_of_a_library_is_closed(tmp_path: Path, name: str, with_others: bool) -> None:
+    ours = tmp_path / "data" / name
+    ours.parent.mkdir()
+    if with_others:
+        (tmp_path / "data" / "letter.txt").write_text("dear")
+        (tmp_path / "data" / "letter.txt").chmod(0o644)
+    ours.write_text("")
+    ours.chmod(0o644)
+    ours.parent.chmod(0o755)
+    open_data_folder(ours.parent)
+    assert stat.S_IMODE(ours.stat().st_mode) == 0o600
+    assert stat.S_IMODE(ours.parent.stat().st_mode) == (0o755 if with_others else 0o700)
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o757, 0o702, 0o1777, 0o720])
 def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "data here"

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from photoindex.cli.main import main
+from photoindex.errors import FullTextError
 from photoindex.library import Library
+from photoindex.search import FullText
 from tests.support import make_photo
 
 ON_BOTH = True
@@ -71,3 +73,22 @@ def test_move_says_where_the_photos_are(data_dir_of_album: Path, album: Path) ->
     assert f"1 file of {album} are at {new} now" in result.stderr
     assert f"photoindex index '{new}'" in result.stderr
     assert run(data_dir_of_album, "search", "red", "-0").stdout.strip("\0") == str(new / "a.jpg")
+
+
+@pytest.mark.parametrize("command", ["forget", "move"])
+def test_an_index_that_cannot_be_written_is_said_and_what_was_asked_is_done(
+    data_dir_of_album: Path, album: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise FullTextError("cannot write to the full-text index: No space left on device")
+
+    new = album.with_name("new")
+    if command == "move":
+        album.rename(new)
+    with monkeypatch.context() as patch:
+        patch.setattr(FullText, "update", refuse)
+        result = run(data_dir_of_album, command, album, *(["--yes"] if command == "forget" else [new]))
+    assert result.exit_code == 0
+    assert "searches know of it after the next `photoindex index`: cannot write" in result.stderr
+    again = run(data_dir_of_album, "forget", album, "--yes")
+    assert "the library has nothing of" in again.stderr

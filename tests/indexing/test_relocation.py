@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, update
 
+from photoindex.catalogue.fast_queries import files_below
+from photoindex.catalogue.schema import file, root
 from photoindex.errors import FolderError
 from photoindex.library import Library
-from tests.support import FakeCaptioner, make_photo, names, put_on_another_disk
+from tests.support import NOW, FakeCaptioner, make_photo, names, put_on_another_disk
 
 ON_BOTH = True
 
@@ -191,6 +194,138 @@ class TestMove:
         with pytest.raises(FolderError, match="has nothing of"):
             library.move(tmp_path / "unheard of", tmp_path / "copy")
         assert paths(library) == before
+
+    @pytest.mark.parametrize("part", [".", "trip", "trip/far"])
+    def test_files_that_an_index_found_missing_are_looked_for_too(
+        self, library: Library, captioner: FakeCaptioner, filled: Path, tmp_path: Path, part: str
+    ) -> None:
+        old, right, wrong = filled / part, tmp_path / "right", tmp_path / "wrong"
+        wrong.mkdir()
+        before = len(sorted(old.rglob("*.jpg")))
+        old.rename(right)
+        library.index(filled, accept_missing=True)
+        with pytest.raises(FolderError, match=f"of {before} files looked for, 0 are there"):
+            library.move(old, wrong)
+        assert library.move(old, right) == before
+        library.index(right)
+        assert len(captioner.captions) == 4
+        assert len(paths(library)) == 4
+
+    def test_files_that_were_deleted_long_before_are_not_looked_for(
+        self, library: Library, filled: Path, tmp_path: Path
+    ) -> None:
+        for name in ("a.jpg", "trip/b.jpg", "trip/far/c.jpg"):
+            (filled / name).unlink()
+        library.index(filled, accept_missing=True)
+        with library._database.write() as connection:
+            long_ago = file.c.missing_since.is_not(None)
+            connection.execute(update(file).where(long_ago).values(missing_since=NOW))
+        filled.rename(tmp_path / "new")
+        library.index(filled, accept_missing=True)
+        assert library.move(filled, tmp_path / "new") == 4
+
+    def test_a_root_without_any_file_is_moved_unseen(self, library: Library, tmp_path: Path) -> None:
+        (tmp_path / "old").mkdir()
+        library.index(tmp_path / "old")
+        (tmp_path / "old").rename(tmp_path / "new")
+        assert library.move(tmp_path / "old", tmp_path / "new") == 0
+        assert [root.path for root in library.status().roots] == [tmp_path / "new"]
+
+
+class TestRootsInsideOthers:
+    """A path has one row, whichever roots lie around it or inside it."""
+
+    @staticmethod
+    def check(library: Library, top: Path, gone: Path, changed: Path) -> None:
+        """Check that each photo has each of its paths once, also after one was deleted and one overwritten."""
+
+        def check_paths() -> None:
+            library.index(top)
+            with library._database.read() as connection:
+                listed = [path for path, _ in files_below(connection, top)]
+            assert len(listed) == len(set(listed))
+            hits = library.search("square", limit=None)
+            assert sorted(path for hit in hits for path in (hit.path, *hit.other_paths)) == sorted(top.rglob("*.jpg"))
+
+        check_paths()
+        gone.unlink()
+        make_photo(changed, "blue", note="other bytes")
+        check_paths()
+        assert changed not in paths(library)
+
+    @pytest.mark.parametrize("indexed_first", [True, False])
+    @pytest.mark.parametrize("target", ["old", "far/below/old"])
+    def test_a_root_that_is_moved_into_another_becomes_part_of_it(
+        self, library: Library, captioner: FakeCaptioner, filled: Path, tmp_path: Path, target: str, indexed_first: bool
+    ) -> None:
+        pics = tmp_path / "pics"
+        make_photo(pics / "x.jpg", "blue")
+        library.index(pics)
+        new = pics / target
+        new.parent.mkdir(parents=True, exist_ok=True)
+        filled.rename(new)
+        if indexed_first:
+            library.index(pics)
+        assert library.move(filled, new) == 4
+        assert [root.path for root in library.status().roots] == [pics]
+        assert len(captioner.captions) == 5
+        self.check(library, pics, new / "a.jpg", new / "trip" / "b.jpg")
+
+    @pytest.mark.parametrize("indexed_first", [True, False])
+    def test_a_root_that_is_moved_around_another_leaves_that_one_its_files(
+        self, library: Library, filled: Path, tmp_path: Path, indexed_first: bool
+    ) -> None:
+        new = tmp_path / "new"
+        filled.rename(new)
+        if indexed_first:
+            library.index(new / "trip")
+        else:
+            make_photo(new / "trip" / "y.jpg", "green")
+            library.index(new / "trip" / "y.jpg")
+        assert library.move(filled, new) == 4
+        assert {root.path for root in library.status().roots} == {new, new / "trip"}
+        self.check(library, new, new / "trip" / "b.jpg", new / "trip" / "far" / "c.jpg")
+
+    def test_several_roots_are_moved_into_another(self, library: Library, tmp_path: Path) -> None:
+        old, pics = tmp_path / "old", tmp_path / "pics"
+        for name in ("one/a.jpg", "two/b.jpg", "two/in/c.jpg"):
+            make_photo(old / name)
+        make_photo(pics / "x.jpg", "blue")
+        for place in (old / "one", old / "two" / "in", old / "two", pics):
+            library.index(place)
+        old.rename(pics / "old")
+        library.index(pics)
+        assert library.move(old, pics / "old") == 3
+        assert [root.path for root in library.status().roots] == [pics]
+        self.check(library, pics, pics / "old" / "two" / "b.jpg", pics / "old" / "two" / "in" / "c.jpg")
+
+    def test_a_file_that_was_deleted_there_before_does_not_hide_the_one_that_comes(
+        self, library: Library, filled: Path, tmp_path: Path
+    ) -> None:
+        pics = tmp_path / "pics"
+        shutil.copytree(filled, pics / "old")
+        make_photo(pics / "x.jpg", "blue")
+        library.index(pics)
+        shutil.rmtree(pics / "old")
+        library.index(pics, accept_missing=True)
+        filled.rename(pics / "old")
+        library.move(filled, pics / "old")
+        assert paths(library) == sorted((pics / "old").rglob("*.jpg"))
+
+    def test_a_library_with_two_rows_of_a_path_is_mended_by_the_next_index(
+        self, library: Library, filled: Path, tmp_path: Path
+    ) -> None:
+        """Earlier versions made them when a root was moved into another one."""
+        pics = tmp_path / "pics"
+        make_photo(pics / "x.jpg", "blue")
+        library.index(pics)
+        filled.rename(pics / "old")
+        library.index(pics)
+        with library._database.write() as connection:
+            connection.execute(update(root).where(root.c.path == str(filled)).values(path=str(pics / "old")))
+            connection.execute(delete(file).where(file.c.relative_path == "a.jpg"))  # the outer root alone has this one
+        self.check(library, pics, pics / "old" / "a.jpg", pics / "old" / "trip" / "b.jpg")
+        assert {root.path for root in library.status().roots} == {pics, pics / "old"}
 
 
 class TestSuggestions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import threading
 from pathlib import Path
 
@@ -93,6 +94,57 @@ class TestWhatIsThere:
         path.chmod(0o600)
         with replacing(path):
             assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+
+    @posix
+    @pytest.mark.parametrize("mode", [0o644, 0o4755, 0o2640, 0o600])
+    @pytest.mark.parametrize(("user", "group"), [(12345, 54321), (12345, 0), (0, 54321)])
+    def test_another_users_file_stays_theirs(self, path: Path, user: int, group: int, mode: int) -> None:
+        path.write_bytes(b"old")
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file to another user")
+        os.chown(path, user, group)
+        path.chmod(mode)
+        replace_file(path, b"new")
+        status = path.stat()
+        assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (user, group, mode)
+        assert path.read_bytes() == b"new"
+
+    @posix
+    def test_an_owner_that_cannot_be_kept_is_no_error(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        path.write_bytes(b"old")
+        path.chmod(0o640)
+        monkeypatch.setattr(os, "chown", refuse)
+        if hasattr(os, "setxattr"):
+            monkeypatch.setattr(os, "listxattr", refuse)
+        replace_file(path, b"new")
+        assert path.read_bytes() == b"new"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+    @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Linux alone has these calls")
+    def test_extended_attributes_and_access_lists_stay(self, path: Path) -> None:
+        """An access list is an attribute: here user 12345 may read and write."""
+        entries = [(0x01, 6, -1), (0x02, 6, 12345), (0x04, 4, -1), (0x10, 6, -1), (0x20, 0, -1)]
+        access = struct.pack("<I", 2) + b"".join(
+            struct.pack("<HHI", tag, rights, who & 0xFFFFFFFF) for tag, rights, who in entries
+        )
+        given = {"user.comment": b"by hand", "user.empty": b"", "system.posix_acl_access": access}
+        path.write_bytes(b"old")
+        kept = {}
+        for name, value in given.items():
+            try:
+                os.setxattr(path, name, value)
+            except OSError:
+                continue
+            kept[name] = os.getxattr(path, name)
+        if not kept:
+            pytest.skip("this file system keeps no extended attributes")
+        mode = path.stat().st_mode
+        replace_file(path, b"new")
+        assert {name: os.getxattr(path, name) for name in kept} == kept
+        assert path.stat().st_mode == mode
 
     def test_a_new_one_has_the_permissions_of_any_new_file(self, path: Path) -> None:
         replace_file(path, b"new")

@@ -1,7 +1,8 @@
 """Words from the catalogue to the full-text index: those that changed, or all of them.
 
-What changed is known by marks that the photos carry, as long as one machine has the catalogue. Where many share one,
-each has an index of its own and follows the change feed, from the version that its index is at (:mod:`.cursor`).
+What changed is known by marks that the photos carry, and which photos were removed by the change feed, as long as one
+machine has the catalogue. Where many share one, each has an index of its own and follows the change feed in all, from
+the version that its index is at (:mod:`.cursor`).
 
 A lock file lets one process at a time go from reading the words to clearing the catalogue's marks: a slower one could
 otherwise write older words over newer ones.
@@ -22,7 +23,7 @@ from photoindex.catalogue.roots import list_roots
 from photoindex.config import Settings
 from photoindex.errors import FullTextError
 from photoindex.search import FullText
-from photoindex.search.fulltext.cursor import read_cursor, write_cursor
+from photoindex.search.fulltext.cursor import read_cursor, unseen_removals, write_cursor
 from photoindex.search.fulltext.document import Document, document_of
 from photoindex.system import memory
 from photoindex.types import Progress
@@ -41,6 +42,7 @@ def sync(database: Database, full_text: FullText, settings: Settings) -> int:
         return _follow(database, full_text, settings)
     written = 0
     with _lock(settings):
+        _drop_removed(database, full_text)
         while True:
             with database.read() as connection:
                 stale = photos.stale_photos(connection, BATCH)
@@ -59,6 +61,21 @@ def sync(database: Database, full_text: FullText, settings: Settings) -> int:
             with database.write(exclusive=False) as connection:
                 photos.clear_text_stale(connection, stale)
             written += len(stale)
+
+
+def _drop_removed(database: Database, full_text: FullText) -> None:
+    """Delete the photos from the index that were removed from the catalogue. They carry no mark any more."""
+    with database.ask() as asker:
+        removals = unseen_removals(asker, full_text.folder)
+    if removals is None:
+        return
+    try:
+        full_text.update([], removals.photos)
+    except FullTextError:
+        if not full_text.needs_rebuild:
+            raise
+        _rebuild(database, full_text, None)  # of the photos that there are
+    write_cursor(full_text.folder, removals.version)
 
 
 def is_followed(database: Database, full_text: FullText) -> bool:
@@ -182,7 +199,9 @@ def compare(database: Database, full_text: FullText) -> IndexAgreement:
 def _waiting(database: Database, connection: Connection, full_text: FullText) -> set[int]:
     """Return the photos whose latest words are yet to be written to the index."""
     if not database.is_shared:
-        return {photo_id for photo_id, _ in photos.stale_photos(connection, None)}
+        removals = unseen_removals(connection, full_text.folder)
+        removed = [] if removals is None else removals.photos
+        return {*removed, *(photo_id for photo_id, _ in photos.stale_photos(connection, None))}
     changes = changes_after(connection, read_cursor(full_text.folder), ALL)
     return set() if changes is None else {*changes.photos, *changes.removed}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +24,7 @@ from photoindex.catalogue import files, photos, said
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.many_rows import SET
-from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, tag_key
+from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, merged_tags, tag_key
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.system import storage
 from photoindex.system.clock import utc_now
@@ -107,14 +107,6 @@ def said_after(edit: Edit, before: Said) -> Said:
         before.hidden if edit.hidden is None else edit.hidden,
         review,
     )
-
-
-def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """``tags`` and those of ``more`` that are not among them in another spelling of case or encoding."""
-    found: dict[str, str] = {}
-    for tag in (*tags, *more):
-        found.setdefault(tag_key(tag), tag)
-    return tuple(found.values())
 
 
 def write_said(connection: Connection, changed: Changed, edit: str, now: datetime) -> None:

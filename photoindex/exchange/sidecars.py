@@ -20,8 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
-from photoindex.catalogue.editor import LONGEST_CAPTION, merged_tags
-from photoindex.catalogue.said import tag_key
+from photoindex.catalogue.editor import LONGEST_CAPTION
+from photoindex.catalogue.said import merged_tags, tag_key
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import MOST_BYTES, CaptionAuthor, Mark, XmpDocument, level
 from photoindex.media.metadata.cleaning import each_once, one_line

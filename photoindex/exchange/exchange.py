@@ -12,6 +12,7 @@ from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.indexed_files import indexed_files
 from photoindex.catalogue.said import said_of, tag_key
 from photoindex.errors import ExchangeError, FullTextError
 from photoindex.exchange import export, sidecars
@@ -154,7 +155,7 @@ class Exchange:
         report, now, behind_urls = SidecarReport(), self._now(), 0
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))
-            indexed = export.indexed_files(connection, photo_ids)
+            indexed = indexed_files(connection, photo_ids)
         for done, (photo, content) in enumerate(self._contents(photo_ids, machine), 1):
             for path in photo.paths if not content.is_empty else ():
                 if is_url(path):
@@ -236,7 +237,7 @@ class Exchange:
         with self._database.read() as connection:
             everywhere = files.present_paths(connection)
             chosen = sorted(path for path in everywhere if is_in_any(path, places))
-            indexed = export.indexed_files(connection, sorted({everywhere[path] for path in chosen}))
+            indexed = indexed_files(connection, sorted({everywhere[path] for path in chosen}))
         sidecar_files = SidecarFiles(everywhere)
         for start in range(0, len(chosen), LINES_AT_ONCE):
             try:

@@ -65,9 +65,9 @@ def import_line(
             elif isinstance(record, ModelRecord):
                 merger.merge_model(connection, record)
             elif isinstance(record, AlbumRecord):
-                report.albums += merge_album(connection, record)
+                report.albums += merge_album(connection, record, merger.matched)
             elif isinstance(record, DistinctRecord):
-                merge_distinct(connection, record)
+                merge_distinct(connection, record, merger.matched)
             else:
                 outcome = merger.merge_photo(connection, _cleaned(record))
                 report.read += 1

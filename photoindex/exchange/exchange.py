@@ -201,6 +201,9 @@ class Exchange:
                 for change in changes.get(photo.id, ()):
                     ever[change.kind] += (change.old, change.new)
                 tags = [tag for value in ever["tags"] for tag in value or ()]
+                # A caption that is said again is the one of then; what it says, it says since the last change.
+                times = [time for change in changes.get(photo.id, ()) if change.kind == "caption"
+                         for time in (change.made_at, change.undone_at) if time is not None]  # fmt: skip
                 texts = [each.text for each in (*photo.history, *photo.overruled) if each.source == "user"]
                 texts += [shown.text] if shown is not None and by_user else []
                 yield (
@@ -209,7 +212,7 @@ class Exchange:
                         None if written is None else written.text,
                         None if written is None else cast(CaptionAuthor, written.source),
                         None if written is None else written.model,
-                        None if written is None else written.created_at,
+                        None if written is None else max([written.created_at, *(times if by_user else ())]),
                         photo.tags,
                         frozenset(level(text) for text in texts),
                         frozenset(tag_key(tag) for tag in (*tags, *photo.tags)),

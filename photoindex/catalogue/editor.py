@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,16 +20,18 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from photoindex.catalogue import corrections as store
-from photoindex.catalogue import files, photos, said
+from photoindex.catalogue import files, photos, raw_pairs, said
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.indexed_files import IndexedFile, holds, indexed_files
 from photoindex.catalogue.many_rows import SET
-from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, tag_key
+from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, merged_tags, tag_key
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.system import storage
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, shown
 from photoindex.system.terminal import shell_quoted
+from photoindex.system.url_paths import is_url
 from photoindex.types import Correction
 
 LONGEST_CAPTION = 10_000  # characters
@@ -39,9 +41,10 @@ MOST_STARS = 5
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a person wants to say of photos. ``clear`` takes away caption and tags before the rest is added; ``None``
-    leaves a thing as it is. ``rating``: -1 (rejected), 0 (no stars) to 5; ``review`` of the model's caption: "wrong",
-    "later", or "" to take it back. Raises :class:`CorrectionError` for what cannot be taken."""
+    """What a person wants to say of photos. ``clear`` takes away caption and tags before the rest is added,
+    ``uncaption`` the caption alone; ``None`` leaves a thing as it is. ``rating``: -1 (rejected), 0 (no stars) to 5;
+    ``review`` of the model's caption: "wrong", "later", or "" to take it back. Raises :class:`CorrectionError` for what
+    cannot be taken."""
 
     caption: str | None = None
     tags: tuple[str, ...] = ()
@@ -52,6 +55,7 @@ class Edit:
     favourite: bool | None = None
     hidden: bool | None = None
     review: Review | Literal[""] | None = None
+    uncaption: bool = False
 
     def __post_init__(self) -> None:
         if self.rating is not None and not -1 <= self.rating <= MOST_STARS:
@@ -85,7 +89,7 @@ def clean_text(text: str, what: str, longest: int) -> str:
 
 def said_after(edit: Edit, before: Said) -> Said:
     """What is said of a photo after an edit, but for a new lock, which depends on what the photo then shows."""
-    caption = None if edit.clear else before.caption
+    caption = None if edit.clear or edit.uncaption else before.caption
     caption = edit.caption if edit.caption is not None else caption
     gone = {tag_key(tag) for tag in edit.untags}
     kept = [] if edit.clear else [tag for tag in before.tags if tag_key(tag) not in gone]
@@ -107,14 +111,6 @@ def said_after(edit: Edit, before: Said) -> Said:
         before.hidden if edit.hidden is None else edit.hidden,
         review,
     )
-
-
-def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """``tags`` and those of ``more`` that are not among them in another spelling of case or encoding."""
-    found: dict[str, str] = {}
-    for tag in (*tags, *more):
-        found.setdefault(tag_key(tag), tag)
-    return tuple(found.values())
 
 
 def write_said(connection: Connection, changed: Changed, edit: str, now: datetime) -> None:
@@ -168,6 +164,21 @@ def new_edit() -> str:
     return secrets.token_hex(16)
 
 
+def _check_unchanged(place: Path, indexed: Mapping[Path, IndexedFile]) -> None:
+    """Raise :class:`FolderError` if a file, or the JPEG beside a raw file, holds other content than was indexed. One
+    that cannot be reached now, or is behind a URL, is taken for what it was."""
+    shot = raw_pairs.shot_of(place) if place not in indexed else None
+    beside = [place] if shot is None else [each for each in indexed if raw_pairs.shot_of(each) == shot]
+    for path in (each for each in beside if not is_url(each)):
+        try:
+            unchanged = holds(path, indexed[path])
+        except OSError:
+            continue
+        if not unchanged:
+            command = f"photoindex index {shell_quoted(path.parent)}"
+            raise FolderError(f"{shown(path)} has changed since it was indexed: run {command} first")
+
+
 class Editor:
     """Changes what people say of photos. ``sync`` brings the full-text index up to date afterwards."""
 
@@ -182,8 +193,10 @@ class Editor:
         self._now = now
 
     def photos_at(self, paths: Sequence[Path | str]) -> list[int]:
-        """The photos at these paths, each once. Raises :class:`FolderError` for a path without one."""
+        """The photos at these paths, each once. Raises :class:`FolderError` for a path without one, and for one that
+        holds other content now: what is said of it would be of the old content."""
         found: dict[int, None] = {}
+        places: list[Path] = []
         with self._database.read() as connection:
             for place in map(absolute, map(Path, paths)):
                 row = files.photo_at(connection, place)
@@ -195,6 +208,10 @@ class Editor:
                     advice = "" if is_folder else f": run photoindex index {shell_quoted(place.parent)} first"
                     raise FolderError(f"{shown(place)} {what}{advice}")
                 found[row[1]] = None
+                places.append(place)
+            indexed = indexed_files(connection, list(found))
+        for place in places:
+            _check_unchanged(place, indexed)
         return list(found)
 
     def said(self, photo_ids: Sequence[int]) -> dict[int, Said]:

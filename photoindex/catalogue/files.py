@@ -14,11 +14,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from photoindex.catalogue import jobs, raw_pairs
+from photoindex.catalogue.carried_words import carry_over
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.dialects import now_of
 from photoindex.catalogue.fast_queries import PRESENT, FileRow, files_below, known_states, list_roots
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.schema import file, job, photo, root
+from photoindex.media.formats import is_raw_name
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import is_at_or_below, is_in_any, root_of
 from photoindex.types import FileStat, ScannedFile
@@ -194,11 +196,12 @@ def restore_files(connection: Connection, ids: Sequence[int]) -> int:
     return len(restored)
 
 
-def move(connection: Connection, source: Path, destination: Path) -> int:
+def move(connection: Connection, source: Path, destination: Path, words_left: list[Path] | None = None) -> int:
     """Move a file, or all files below a folder, to another path: the rows keep their photos. Return how many files
     moved.
 
-    The row of a file at the destination, which the move overwrites, is deleted.
+    The row of a file at the destination, which the move overwrites, is deleted. Where something is said of it, and the
+    file that moves is another picture, the path is added to ``words_left``.
     """
     roots = list_roots(connection)
     targets: dict[tuple[int, str], FileRow] = {}
@@ -213,7 +216,10 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
         targets[(owner.id, target.relative_to(owner.path).as_posix())] = row
         before.update((root.id, path.relative_to(root.path).as_posix()) for root in roots if root.id == row.root_id)
     mark_files_missing(connection, left)
-    _make_way(connection, targets)
+    unlike = _make_way(connection, targets)
+    if unlike and words_left is not None:
+        tops = {top.id: top.path for top in roots}
+        words_left += [tops[place[0]] / place[1] for place, row in targets.items() if row.id in unlike]
     moved = [
         {"moved_id": row.id, "root_id": root_id, "relative_path": relative, "shot": raw_pairs.shot_of(relative)}
         for (root_id, relative), row in targets.items()
@@ -227,23 +233,30 @@ def move(connection: Connection, source: Path, destination: Path) -> int:
     return len(targets)
 
 
-def _make_way(connection: Connection, targets: Mapping[tuple[int, str], FileRow]) -> None:
-    """Remove the rows of files that others are moved over; their companions are those of the others then."""
+def _make_way(connection: Connection, targets: Mapping[tuple[int, str], FileRow]) -> set[int]:
+    """Remove the rows of files that others are moved over; their companions are those of the others then, and what
+    people say of them is carried over. Return the moved files, by id, that are other pictures."""
     moving = {row.id for row in targets.values()}
     photos: list[int] = []
+    replaced: dict[int, tuple[int, int]] = {}  # photo before and now, of the files that moved
     for chunk in chunks(targets):
         overwritten = {
-            row.id: (targets[place].id, row.photo_id)
+            row.id: (targets[place].id, row.photo_id, targets[place].photo_id)
             for place, row in stored_rows_at(connection, chunk).items()
             if place in targets and row.id not in moving
         }
         if overwritten:
             connection.execute(delete(file).where(file.c.id.in_(list(overwritten))))
             follow = update(file).where(file.c.main_id == bindparam("old_main")).values(main_id=bindparam("new_main"))
-            pairs = [{"old_main": old, "new_main": new} for old, (new, _) in overwritten.items()]
+            pairs = [{"old_main": old, "new_main": new} for old, (new, _, _) in overwritten.items()]
             connection.execute(follow, pairs)
-            photos += [photo_id for _, photo_id in overwritten.values() if photo_id is not None]
+            photos += [before for _, before, _ in overwritten.values() if before is not None]
+            for moved, before, now in overwritten.values():
+                if before is not None and now is not None:
+                    replaced[moved] = before, now
     mark_text_stale(connection, photos)
+    left = carry_over(connection, replaced.values())
+    return {file_id for file_id, pair in replaced.items() if pair in left}
 
 
 def _rename(connection: Connection, moved: Sequence[Mapping[str, object]]) -> None:
@@ -273,14 +286,23 @@ def states(connection: Connection, file_ids: Sequence[int]) -> dict[int, FileSta
     return found
 
 
-def link_photos(connection: Connection, links: Sequence[Link]) -> None:
-    """Store the content of files; the photos that they held before and now are marked for the full-text index."""
+def link_photos(connection: Connection, links: Sequence[Link]) -> set[int]:
+    """Store the content of files; the photos that they held before and now are marked for the full-text index.
+
+    What people say of the photos before is carried over. Return the files, by id, that hold another picture than the
+    one of which something is said.
+    """
     if not links:
-        return
-    marked = {link.photo_id for link in links}
+        return set()
+    held: dict[int, int | None] = {}
+    raws: list[int] = []  # files that held no photo of their own
     for chunk in chunks(link.file_id for link in links):
-        held = select(file.c.photo_id).where(file.c.id.in_(chunk), file.c.photo_id.is_not(None))
-        marked.update(connection.execute(held).scalars())
+        query = select(file.c.id, file.c.photo_id, file.c.relative_path).where(file.c.id.in_(chunk))
+        for row in connection.execute(query):
+            held[row.id] = row.photo_id
+            if row.photo_id is None and is_raw_name(Path(row.relative_path)):
+                raws.append(row.id)
+    marked = {link.photo_id for link in links} | {photo_id for photo_id in held.values() if photo_id is not None}
     columns = ("photo_id", *STATE_COLUMNS)
     statement = update(file).where(file.c.id == bindparam("linked_id"))
     statement = statement.values(missing_since=None, **{name: bindparam(name) for name in columns})
@@ -291,6 +313,10 @@ def link_photos(connection: Connection, links: Sequence[Link]) -> None:
         statement = update(file).where(file.c.id == bindparam("read_id"), file.c.sidecars != bindparam("state"))
         connection.execute(statement.values(sidecars=bindparam("state")), read)
     mark_text_stale(connection, sorted(marked))
+    pairs = {link.file_id: (held.get(link.file_id) or link.photo_id, link.photo_id) for link in links}
+    of_shots = {file_id: (old, pairs[file_id][1]) for file_id, old in raw_pairs.gone_mains(connection, raws).items()}
+    left = carry_over(connection, pairs.values()) | carry_over(connection, of_shots.values(), of_one_shot=True)
+    return {file_id for file_id, pair in (*pairs.items(), *of_shots.items()) if pair in left}
 
 
 def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> None:

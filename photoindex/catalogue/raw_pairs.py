@@ -22,6 +22,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, or_, select, update
 
 from photoindex.catalogue import jobs
+from photoindex.catalogue.carried_words import Pair, carry_over
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.dialects import now_of
 from photoindex.catalogue.photos import mark_text_stale
@@ -48,7 +49,7 @@ def settle(connection: Connection, file_ids: Iterable[int]) -> set[int]:
     failed = _failed(connection, [row.id for shot in shots.values() for row in shot])
     companions: set[int] = set()
     mains: dict[int, int] = {}  # of the raw files that are joined to another, or have a photo
-    parted: list[int] = []  # photos whose files change
+    parted: list[Pair] = []  # photos whose files change, and those of their mains
     for this in these:
         name = Path(this.relative_path)
         if this.missing_since is not None or not (is_raw_name(name) or is_developed_name(name)):
@@ -61,7 +62,7 @@ def settle(connection: Connection, file_ids: Iterable[int]) -> set[int]:
         for row in raws:
             if (row.main_id != main.id or row.photo_id is not None) and row.id not in mains:
                 mains[row.id] = main.id
-                parted += [] if row.photo_id is None else [row.photo_id]
+                parted += [] if row.photo_id is None else [(row.photo_id, main.photo_id or row.photo_id)]
         if this.id != main.id and this.id in {row.id for row in raws}:
             companions.add(this.id)
     _join(connection, mains, parted)
@@ -132,6 +133,21 @@ def adoptable(connection: Connection, file_id: int) -> int | None:
     return None
 
 
+def gone_mains(connection: Connection, raw_ids: Sequence[int]) -> dict[int, int]:
+    """Return the photo of the missing main file of each of these raw files, by the raw file's id."""
+    if not raw_ids:
+        return {}
+    these = _rows(connection, file.c.id, raw_ids)
+    shots = _shots(connection, these)
+    found: dict[int, int] = {}
+    for this in these:
+        gone = [row for row in shots[_key(this)] if row.missing_since is not None and row.photo_id is not None]
+        main = _main(gone, ())
+        if main is not None:
+            found[this.id] = main.photo_id
+    return found
+
+
 def raws_of(connection: Connection, photo_id: int) -> list[Path]:
     """The raw files that are there beside the files of a photo, sorted."""
     holders = select(file.c.id).where(file.c.photo_id == photo_id, file.c.missing_since.is_(None))
@@ -186,16 +202,17 @@ def _main(shot: Sequence[Any], failed: Collection[int]) -> Any | None:
     return min(fit, key=lambda row: suffix_of(Path(row.relative_path)) in HEIC.suffixes, default=None)
 
 
-def _join(connection: Connection, mains: Mapping[int, int], parted: Sequence[int]) -> None:
-    """Make raw files the companions of their mains; ``parted`` are the photos that they were."""
+def _join(connection: Connection, mains: Mapping[int, int], parted: Sequence[Pair]) -> None:
+    """Make raw files the companions of their mains; ``parted`` are the photos that they were, with their mains'."""
     if not mains:
         return
-    mark_text_stale(connection, parted)
+    mark_text_stale(connection, [old for old, _ in parted])
     joined = update(file).where(file.c.id == bindparam("raw")).values(main_id=bindparam("main"), photo_id=None)
     connection.execute(joined, [{"raw": raw, "main": main} for raw, main in mains.items()])
     for chunk in chunks(mains):
         # Who runs one at this moment settles the file again when it is done.
         connection.execute(delete(job).where(job.c.file_id.in_(chunk), job.c.state != "running"))
+    carry_over(connection, parted, of_one_shot=True)
 
 
 def _release(connection: Connection, which: ColumnElement[bool]) -> None:

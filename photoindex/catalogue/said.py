@@ -59,6 +59,14 @@ def tag_key(tag: str) -> str:
     return unicodedata.normalize("NFC", decomposed)
 
 
+def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """``tags`` and those of ``more`` that are not among them in another spelling of case or encoding."""
+    found: dict[str, str] = {}
+    for tag in (*tags, *more):
+        found.setdefault(tag_key(tag), tag)
+    return tuple(found.values())
+
+
 def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]:
     """What people say of each of these photos."""
     captions: dict[int, str] = {}

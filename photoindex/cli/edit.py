@@ -102,7 +102,10 @@ def edit(
         if not undo and change.says_nothing:
             if len(photo_ids) != 1 or query is not None:
                 raise click.UsageError("name the change, such as --caption, --tag, --rating, --hidden or --undo")
-            change = ask_editor(paths[0], editor.said(photo_ids)[photo_ids[0]])
+            before = editor.said(photo_ids)[photo_ids[0]]
+            change = ask_editor(paths[0], before)
+            if change.uncaption and editor.said(photo_ids)[photo_ids[0]].caption != before.caption:
+                raise CorrectionError("the caption was changed meanwhile: nothing was changed; edit it again")
             if change.says_nothing:
                 context.say("nothing changed")
                 return
@@ -201,7 +204,7 @@ def ask_editor(path: Path, said: Said) -> Edit:
 
 
 def parse_answer(answer: str, said: Said) -> Edit:
-    """What the person wrote, as an edit of what was said before."""
+    """What the person changed of what was said before. Meanwhile others may have said more, which stays."""
     from photoindex.library import Edit
 
     caption, tags = "", []
@@ -215,6 +218,10 @@ def parse_answer(answer: str, said: Said) -> Edit:
             caption = f"{caption} {value}".strip()
         elif value:
             tags.append(value)
-    if (caption or None) == said.caption and tuple(tags) == said.tags:
-        return Edit()
-    return Edit(caption or None, tuple(tags), clear=True)
+    changed = (caption or None) != said.caption
+    return Edit(
+        caption or None if changed else None,
+        tuple(tag for tag in tags if tag not in said.tags),
+        tuple(tag for tag in said.tags if tag not in tags),
+        uncaption=changed and not caption,
+    )

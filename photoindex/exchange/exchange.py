@@ -12,6 +12,7 @@ from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.indexed_files import indexed_files
 from photoindex.catalogue.said import said_of, tag_key
 from photoindex.errors import ExchangeError, FullTextError
 from photoindex.exchange import export, sidecars
@@ -154,7 +155,7 @@ class Exchange:
         report, now, behind_urls = SidecarReport(), self._now(), 0
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))
-            indexed = export.indexed_files(connection, photo_ids)
+            indexed = indexed_files(connection, photo_ids)
         for done, (photo, content) in enumerate(self._contents(photo_ids, machine), 1):
             for path in photo.paths if not content.is_empty else ():
                 if is_url(path):
@@ -200,6 +201,9 @@ class Exchange:
                 for change in changes.get(photo.id, ()):
                     ever[change.kind] += (change.old, change.new)
                 tags = [tag for value in ever["tags"] for tag in value or ()]
+                # A caption that is said again is the one of then; what it says, it says since the last change.
+                times = [time for change in changes.get(photo.id, ()) if change.kind == "caption"
+                         for time in (change.made_at, change.undone_at) if time is not None]  # fmt: skip
                 texts = [each.text for each in (*photo.history, *photo.overruled) if each.source == "user"]
                 texts += [shown.text] if shown is not None and by_user else []
                 yield (
@@ -208,7 +212,7 @@ class Exchange:
                         None if written is None else written.text,
                         None if written is None else cast(CaptionAuthor, written.source),
                         None if written is None else written.model,
-                        None if written is None else written.created_at,
+                        None if written is None else max([written.created_at, *(times if by_user else ())]),
                         photo.tags,
                         frozenset(level(text) for text in texts),
                         frozenset(tag_key(tag) for tag in (*tags, *photo.tags)),
@@ -236,7 +240,7 @@ class Exchange:
         with self._database.read() as connection:
             everywhere = files.present_paths(connection)
             chosen = sorted(path for path in everywhere if is_in_any(path, places))
-            indexed = export.indexed_files(connection, sorted({everywhere[path] for path in chosen}))
+            indexed = indexed_files(connection, sorted({everywhere[path] for path in chosen}))
         sidecar_files = SidecarFiles(everywhere)
         for start in range(0, len(chosen), LINES_AT_ONCE):
             try:

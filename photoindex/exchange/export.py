@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from photoindex.catalogue.albums import album_hashes, distinct_hashes
 from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.indexed_files import IndexedFile, holds
 from photoindex.catalogue.roots import list_roots
 from photoindex.catalogue.said import TAG_SOURCE
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
@@ -32,10 +32,8 @@ from photoindex.exchange.records import (
     TextRecord,
     VectorRecord,
 )
-from photoindex.system.file_state import sha256_of
 from photoindex.system.paths import shown
 from photoindex.system.presence import is_present
-from photoindex.system.storage import stat
 from photoindex.system.url_paths import url_text
 from photoindex.types import TextLine
 
@@ -46,43 +44,6 @@ _OWN_FIELDS = (
 )  # fmt: skip
 ALBUM_PART = 10_000  # photos in a line
 FACTS = tuple(column for column in photo.columns if column.name not in _OWN_FIELDS)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedFile:
-    """A present file as it was when its content was read."""
-
-    photo_id: int
-    content_hash: str
-    size: int
-    mtime_ns: int
-
-
-def indexed_files(connection: Connection, photo_ids: Sequence[int]) -> dict[Path, IndexedFile]:
-    """Return the files of these photos that the catalogue holds to be present, by path."""
-    indexed: dict[Path, IndexedFile] = {}
-    columns = (file.c.photo_id, photo.c.content_hash, file.c.size, file.c.mtime_ns)
-    for chunk in chunks(photo_ids):
-        query = (
-            select(root.c.path, file.c.relative_path, *columns)
-            .join_from(file, root)
-            .join(photo, photo.c.id == file.c.photo_id)
-            .where(file.c.photo_id.in_(chunk), file.c.missing_since.is_(None))
-        )
-        for path, relative_path, *values in connection.execute(query):
-            indexed[Path(path, relative_path)] = IndexedFile(*values)
-    return indexed
-
-
-def holds(path: Path, indexed: IndexedFile) -> bool:
-    """Return whether a path still holds the content that was indexed there. A file that was touched since is hashed.
-
-    Raises :class:`OSError` for a path that cannot be read.
-    """
-    status = stat(path)
-    if (status.st_size, status.st_mtime_ns) == (indexed.size, indexed.mtime_ns):
-        return True
-    return sha256_of(path) == indexed.content_hash
 
 
 def is_there(path: Path, indexed: IndexedFile) -> bool:

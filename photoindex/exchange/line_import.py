@@ -9,7 +9,8 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text, merged_tags
+from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
+from photoindex.catalogue.said import merged_tags
 from photoindex.errors import AlbumError, CorrectionError, ExchangeError
 from photoindex.exchange.album_import import merge_album, merge_distinct
 from photoindex.exchange.merge import Merger
@@ -64,9 +65,9 @@ def import_line(
             elif isinstance(record, ModelRecord):
                 merger.merge_model(connection, record)
             elif isinstance(record, AlbumRecord):
-                report.albums += merge_album(connection, record)
+                report.albums += merge_album(connection, record, merger.matched)
             elif isinstance(record, DistinctRecord):
-                merge_distinct(connection, record)
+                merge_distinct(connection, record, merger.matched)
             else:
                 outcome = merger.merge_photo(connection, _cleaned(record))
                 report.read += 1

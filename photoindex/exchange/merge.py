@@ -66,6 +66,7 @@ class Merger:
     def __init__(self, now: datetime, *, replace: bool = False, match_paths: bool = False) -> None:
         self._now, self._replace, self._match_paths = now, replace, match_paths
         self._models: dict[str, tuple[int, TermVocabulary | None]] = {}
+        self.matched: dict[str, int] = {}  # the photo that a path decided on, by the hash in the record
         self.changed_files = 0  # records of unknown content that had the path of a photo that is in the catalogue
 
     def forget_models(self) -> None:
@@ -99,6 +100,7 @@ class Merger:
             return self._merge(connection, photo_id, record, same_content=True)
         at_path = _photo_at_path(connection, record)
         if at_path is not None and self._match_paths:
+            self.matched[record.sha256] = at_path
             return self._merge(connection, at_path, record, same_content=False)
         self.changed_files += at_path is not None
         if photo_id is not None:

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from photoindex.catalogue.corrections import read_tags
-from photoindex.catalogue.editor import merged_tags
-from photoindex.catalogue.said import Locked, Said, tag_key
+from photoindex.catalogue.said import Locked, Said, merged_tags, tag_key
 from photoindex.exchange.records import CorrectionRecord, PhotoRecord
 
 MARKS: Final = ("rating", "favourite", "hidden", "review")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, exists, insert, select, update
 
 from photoindex.catalogue import photos
 from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
+from photoindex.catalogue.indexed_files import IndexedFile
 from photoindex.catalogue.metadata import KEYWORD_SOURCE
 from photoindex.catalogue.said import Said, said_of, tag_key
 from photoindex.catalogue.schema import caption, term
@@ -29,7 +30,7 @@ def import_sidecars(
     merger: Merger,
     report: ImportReport,
     path: Path,
-    indexed: export.IndexedFile,
+    indexed: IndexedFile,
     existing: Sequence[Path],
     problem: Problem,
 ) -> None:

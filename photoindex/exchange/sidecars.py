@@ -20,10 +20,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
-from photoindex.catalogue.editor import LONGEST_CAPTION, merged_tags
-from photoindex.catalogue.said import tag_key
+from photoindex.catalogue.editor import LONGEST_CAPTION
+from photoindex.catalogue.said import merged_tags, tag_key
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import MOST_BYTES, CaptionAuthor, Mark, XmpDocument, level
+from photoindex.media.formats import is_raw_name
 from photoindex.media.metadata.cleaning import each_once, one_line
 from photoindex.media.metadata.sidecars import Folder, folded
 from photoindex.system.atomic import replace_file
@@ -130,12 +131,18 @@ class SidecarFiles:
             raise ExchangeError(
                 f"{photo.with_suffix('.xmp')} would be the sidecar of more than one photo: use --style a.jpg.xmp"
             )
+        if style == "a.xmp" and any(not _is_for(photo, path) for path in self._named(photo, style)):
+            raise ExchangeError(f"{photo.with_suffix('.xmp')} is the sidecar of another file: use --style a.jpg.xmp")
         for each in (style,) if style else STYLES:
             if existing := self._in_style(photo, each):
                 return existing[0]
         return photo.with_suffix(".xmp") if style == "a.xmp" else photo.with_name(photo.name + ".xmp")
 
     def _in_style(self, photo: Path, style: SidecarStyle) -> list[Path]:
+        paths = self._named(photo, style)
+        return [path for path in paths if _is_for(photo, path)] if style == "a.xmp" else paths
+
+    def _named(self, photo: Path, style: SidecarStyle) -> list[Path]:
         if style == "a.xmp" and self.shares_stem(photo):
             return []
         name = photo.name if style == "a.jpg.xmp" else photo.stem
@@ -157,6 +164,16 @@ class SidecarFiles:
                 names = []
             self._folders[path] = Folder(path, names)
         return self._folders[path]
+
+
+def _is_for(photo: Path, sidecar: Path) -> bool:
+    """Return whether an ``a.xmp`` is for a photo ``a.jpg``, or for a raw file beside it: some say that they are for
+    ``a.mov``. One that cannot be read says nothing."""
+    try:
+        suffix = read_sidecar(sidecar).suffix
+    except ExchangeError:
+        return True
+    return suffix is None or folded(suffix) == folded(photo.suffix) or is_raw_name(Path(photo.stem + suffix))
 
 
 def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run: bool = False) -> SidecarChange | None:

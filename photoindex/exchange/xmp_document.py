@@ -34,6 +34,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
 XML = "http://www.w3.org/XML/1998/namespace"
 XMP = "http://ns.adobe.com/xap/1.0/"
+PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 OURS = "urn:photoindex:xmp:1.0/"
 MOST_BYTES = 64_000_000  # the largest sidecars hold an editor's masks
 
@@ -132,6 +133,12 @@ class XmpDocument:
         texts = self._texts(_DESCRIPTION)
         texts.sort(key=lambda pair: pair[0] != "x-default")
         return next((text for _, text in texts if text.strip()), None)
+
+    @property
+    def suffix(self) -> str | None:
+        """The suffix of the file that another program wrote this sidecar for, with a dot; ``None``: it does not say."""
+        texts = (text.strip() for _, text in self._texts(f"{{{PHOTOSHOP}}}SidecarForExtension"))
+        return next((f".{text.removeprefix('.')}" for text in texts if text), None)
 
     @property
     def tags(self) -> list[str]:

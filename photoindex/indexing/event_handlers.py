@@ -49,6 +49,7 @@ class EventHandlers:
         self._removals: list[FileEvent] = []
         self._unanswered: list[FileEvent] = []  # removals for which a store gave no answer
         self._moves = 0  # files that were followed to other places, since they were counted last
+        self._words_left: list[Path] = []  # files where another picture took the place of one of words, since then
         self._table: dict[tuple[Subject, str], Handler] = {
             ("folder", "written"): self._compare,
             ("folder", "overflow"): self._compare,
@@ -102,6 +103,8 @@ class EventHandlers:
     def count_moves(self, tally: Tally) -> None:
         """Add the files that were followed to other places to a tally, once."""
         tally.moved += self._moves
+        tally.words_left += self._words_left
+        self._words_left.clear()
         self._moves = 0
 
     def _compare(self, event: FileEvent) -> None:
@@ -112,7 +115,7 @@ class EventHandlers:
         self._settler.move_below(event.path, event.destination)
         self._missing.unrecorded.note_moved_below(event.path, event.destination)
         with self._database.write() as connection:
-            self._moves += files.move(connection, event.path, event.destination)
+            self._moves += files.move(connection, event.path, event.destination, self._words_left)
         # What was in the folder and not known yet came along.
         self._compare_again(event.destination)
 
@@ -157,7 +160,7 @@ class EventHandlers:
         self._settler.move(event.path, event.destination)
         self._missing.unrecorded.note_moved(event.path, event.destination)
         with self._database.write() as connection:
-            moved = files.move(connection, event.path, event.destination)
+            moved = files.move(connection, event.path, event.destination, self._words_left)
             if moved:  # its name may be its date, and other sidecars may be beside it now
                 metadata.mark_paths(connection, [event.destination])
         self._moves += moved

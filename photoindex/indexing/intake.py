@@ -101,10 +101,11 @@ class Intake:
                     others.append(ready)
         if known:
             with self._database.write() as connection:
-                recognised, verified = save_results.recognise(connection, known)
+                recognised, verified, words_left = save_results.recognise(connection, known)
             claimed.tally.recognised += len(recognised)
             claimed.tally.verified += verified
             claimed.tally.recognised_photos += recognised
+            claimed.tally.words_left += words_left
             for ready, _ in known:
                 url_contents.forget(ready.job.path)
         claimed.remove([ready.job for ready, _ in known])

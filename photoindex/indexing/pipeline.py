@@ -178,8 +178,20 @@ class Pipeline:
                 break
         if self._problems > MOST_PROBLEMS:
             self.notice(f"{self._problems - MOST_PROBLEMS} more photos have metadata that cannot be read")
+        self.note_words_left(tally)
         self._index.finish_run()
         return tally
+
+    def note_words_left(self, tally: Tally) -> None:
+        """Say of how many files people's words stayed with the picture that was there before."""
+        if tally.words_left:
+            count = counted(len(tally.words_left), "file holds", "files hold")
+            self.notice(
+                f"{count} another picture now, and people's words stayed with the old one: {shown(tally.words_left[0])}"
+                f"{' and others' if len(tally.words_left) > 1 else ''}; put the old file back anywhere in the folder,"
+                " or say them of the new one with `photoindex edit`"
+            )
+            tally.words_left.clear()
 
     def next_due(self) -> datetime | None:
         """Return when the next job that this pipeline may do can be claimed; ``None`` when there is none."""
@@ -319,7 +331,7 @@ class Pipeline:
         self._suspects.clear(part)
 
     def _caption_part(self, run: _Run, batch: Sequence[Result]) -> None:
-        captioned, others = self._caption_and_store(batch)
+        captioned, others = self._caption_and_store(batch, run.claimed.tally.words_left)
         self._suspects.clear(batch)
         for result in batch:
             self._note_problems(result.decoded.problems)
@@ -329,7 +341,7 @@ class Pipeline:
         run.claimed.tally.captioned += captioned
         run.claimed.tally.recognised += others
 
-    def _caption_and_store(self, batch: Sequence[Result]) -> tuple[int, int]:
+    def _caption_and_store(self, batch: Sequence[Result], words_left: list[Path]) -> tuple[int, int]:
         """Caption photos and store them in one transaction; return how many, and how many more files hold them."""
         captioner = self.captioner
         info = captioner.info
@@ -343,12 +355,13 @@ class Pipeline:
             saved = save_results.save_contents(connection, list(kept.values()), self._gazetteer)
             ids = dict(zip(kept, saved, strict=True))
             by_id = {ids[place]: predictions[place] for place in kept}
-            save_results.link(connection, {ids[place]: result for place, result in own.items()})
+            unlike = save_results.link(connection, {ids[place]: result for place, result in own.items()})
             photos.save_predictions(connection, by_id, self._model_id, info.settings)
             done = [hashed for result in own.values() for hashed in result.group]
             by_batch = save_results.count_by_batch(done)
             share = by_batch.total() / len(done) if done else 0.0
             batches.add_done(connection, by_batch, self._clock.lap() * share)
+        words_left += unlike
         return len(own), len(done) - len(own)
 
     def _refresh(

@@ -9,6 +9,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -33,8 +34,7 @@ def sort_out(connection: Connection, results: Sequence[Result]) -> tuple[dict[in
 
     The first are those with files whose jobs are still this worker's, with these files alone. The second are those
     whose files went or changed while they were captioned: the caption stays with the content, unless somebody else has
-    made one.
-    What another worker has claimed meanwhile is in neither.
+    made one. What another worker has claimed meanwhile is in neither.
     """
     held = _held(connection, [ready for result in results for ready in result.group])
     own: dict[int, Result] = {}
@@ -85,8 +85,9 @@ def save_contents(connection: Connection, results: Sequence[Result], gazetteer: 
     return ids
 
 
-def link(connection: Connection, results: Mapping[int, Result]) -> None:
-    """Link files to the photos they hold, by id, and finish their jobs."""
+def link(connection: Connection, results: Mapping[int, Result]) -> list[Path]:
+    """Link files to the photos they hold, by id, and finish their jobs. Return the files that hold another picture
+    than the one of which people said something."""
     links, unread = [], []
     for photo_id, result in results.items():
         first, *others = result.group
@@ -94,16 +95,19 @@ def link(connection: Connection, results: Mapping[int, Result]) -> None:
         links += [files.Link(ready.job.file_id, photo_id, ready.stat) for ready in others]
         if any(sidecars.beside(ready.job.path) for ready in others):
             unread.append(photo_id)
-    files.link_photos(connection, links)
+    unlike = files.link_photos(connection, links)
     metadata.mark_stale(connection, unread)
-    _finish(connection, [ready for result in results.values() for ready in result.group])
+    done = [ready for result in results.values() for ready in result.group]
+    _finish(connection, done)
+    return [ready.job.path for ready in done if ready.job.file_id in unlike]
 
 
-def recognise(connection: Connection, met: Sequence[tuple[HashedJob, int]]) -> tuple[list[int], int]:
+def recognise(connection: Connection, met: Sequence[tuple[HashedJob, int]]) -> tuple[list[int], int, list[Path]]:
     """Link files to photos, by id, that have a caption already, and finish their jobs. Files whose jobs are not this
     worker's any more are left out.
 
-    Return the ids of photos whose files came, one for each file, and how many other files were only touched.
+    Return the ids of photos whose files came, one for each file, how many other files were only touched, and the files
+    that hold another picture than the one of which people said something.
     """
     held = _held(connection, [ready for ready, _ in met])
     known = [(ready, photo_id) for ready, photo_id in met if ready.job in held.own]
@@ -111,13 +115,15 @@ def recognise(connection: Connection, met: Sequence[tuple[HashedJob, int]]) -> t
     came = [
         (ready, photo_id) for ready, photo_id in known if ready.job.again or before.get(ready.job.file_id) != photo_id
     ]
-    files.link_photos(connection, [files.Link(ready.job.file_id, photo_id, ready.stat) for ready, photo_id in known])
+    links = [files.Link(ready.job.file_id, photo_id, ready.stat) for ready, photo_id in known]
+    unlike = files.link_photos(connection, links)
     with_sidecars = {photo_id for ready, photo_id in came if sidecars.beside(ready.job.path)}
     metadata.mark_stale(connection, sorted(with_sidecars))
     metadata.mark_if_named(connection, sorted({photo_id for _, photo_id in came} - with_sidecars))
     _finish(connection, [ready for ready, _ in known])
     batches.add_done(connection, count_by_batch([ready for ready, _ in known]), 0.0)
-    return [photo_id for _, photo_id in came], len(known) - len(came)
+    words_left = [ready.job.path for ready, _ in known if ready.job.file_id in unlike]
+    return [photo_id for _, photo_id in came], len(known) - len(came), words_left
 
 
 def _finish(connection: Connection, done: Sequence[HashedJob]) -> None:

@@ -156,6 +156,7 @@ class Watcher:
             self._pipeline.run(stop=self._stop, progress=self._report, between=self._between, tally=tally)
         finally:
             self._handlers.count_moves(tally)
+            self._pipeline.note_words_left(tally)
             if tally.done or tally.refreshed or tally.moved:
                 self._worked_at = time.monotonic()
                 worked(tally)

@@ -63,6 +63,7 @@ class Tally:
     verified: int = 0  # files that were touched and hold the same bytes as before
     moved: int = 0  # files that were followed to another place
     recognised_photos: list[int] = field(default_factory=list)
+    words_left: list[Path] = field(default_factory=list)  # files where another picture took the place of one of words
     errors: list[tuple[Path, PhotoError]] = field(default_factory=list)
     text_read: int = 0  # photos that were looked at for text
     with_text: int = 0  # those of them that hold some

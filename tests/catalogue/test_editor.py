@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoindex.catalogue import photos
-from photoindex.catalogue.editor import Edit, Editor, merged_tags, said_after
-from photoindex.catalogue.said import Locked, Said, tag_key
+from photoindex.catalogue.editor import Edit, Editor, said_after
+from photoindex.catalogue.said import Locked, Said, merged_tags, tag_key
 from photoindex.errors import CatalogueUnavailable, CorrectionError, FolderError, FullTextError
 from photoindex.library import Library
 from photoindex.types import Photo

@@ -120,6 +120,36 @@ def test_bad_input_is_one_line_and_changes_no_photo(indexed: Path, album: Path) 
     assert run(indexed, "search", "tag:x").exit_code == 1
 
 
+class TestChangedFiles:
+    @pytest.mark.parametrize(
+        "command", [["edit", "--tag", "x"], ["edit", "--undo"], ["edit", "--rating", "3"], ["albums", "add", "Cats"]]
+    )
+    def test_what_holds_other_content_now_is_refused(self, indexed: Path, album: Path, command: list[str]) -> None:
+        state = (album / "one.jpg").stat()
+        make_photo(album / "one.jpg", "green")
+        result = run(indexed, *command, album / "one.jpg")
+        line = f"{album / 'one.jpg'} has changed since it was indexed: run photoindex index {album} first"
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert line in result.stderr
+        make_photo(album / "one.jpg", "red")  # the bytes that were indexed
+        os.utime(album / "one.jpg", ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+        assert run(indexed, *command, album / "one.jpg").exit_code == 0
+
+    def test_files_that_are_away_are_edited(self, indexed: Path, album: Path) -> None:
+        (album / "one.jpg").unlink()
+        assert run(indexed, "edit", album / "one.jpg", "--tag", "x").exit_code == 0
+        run(indexed, "index", album)
+        assert run(indexed, "edit", album / "one.jpg", "--tag", "y").exit_code == 0
+
+    def test_of_a_raw_file_its_jpeg_is_looked_at(self, indexed: Path, album: Path) -> None:
+        (album / "one.cr2").write_bytes(b"raw")
+        run(indexed, "index", album)
+        (album / "one.cr2").write_bytes(b"another raw")
+        assert run(indexed, "edit", album / "one.cr2", "--tag", "x").exit_code == 0
+        make_photo(album / "one.jpg", "green")
+        assert run(indexed, "edit", album / "one.cr2", "--tag", "x").exit_code == 1
+
+
 class TestEditorProgram:
     @pytest.fixture
     def writes(self, tmp_path: Path) -> str:
@@ -142,8 +172,35 @@ class TestEditorProgram:
     def test_what_is_left_as_it_was_is_no_edit(self) -> None:
         said = Said("our cat", ("Minka",))
         assert parse_answer("# x\ncaption: our cat\ntag: Minka\n", said) == Edit()
-        assert parse_answer("caption:\ntag: Minka\n", said) == Edit(None, ("Minka",), clear=True)
-        assert parse_answer("caption: our cat: asleep\n", said) == Edit("our cat: asleep", clear=True)
+        assert parse_answer("caption:\ntag: Minka\n", said) == Edit(uncaption=True)
+        assert parse_answer("caption: our cat: asleep\n", said) == Edit("our cat: asleep", untags=("Minka",))
+        assert parse_answer("caption: our cat\ntag: minka\ntag: Lisbon\n", said) == Edit(
+            tags=("minka", "Lisbon"), untags=("Minka",)
+        )
+
+    @pytest.mark.parametrize(
+        ("answer", "caption", "tags"),
+        [
+            ("caption: our cat\ntag: Minka\ntag: new\n", "meanwhile", ["Minka", "Lisbon", "new"]),
+            ("caption: mine\ntag: Minka\n", "mine", ["Minka", "Lisbon"]),
+            ("caption: our cat\n", "meanwhile", ["Lisbon"]),
+            ("caption:\ntag: Minka\n", "meanwhile", ["Minka", "Lisbon"]),
+        ],
+    )
+    def test_what_was_said_while_it_was_open_stays(
+        self, indexed: Path, album: Path, monkeypatch: pytest.MonkeyPatch, answer: str, caption: str, tags: list[str]
+    ) -> None:
+        run(indexed, "edit", album / "one.jpg", "--caption", "our cat", "--tag", "Minka")
+
+        def answer_late(*_: object, **__: object) -> str:
+            run(indexed, "edit", album / "one.jpg", "--caption", "meanwhile", "--tag", "Lisbon")
+            return answer
+
+        monkeypatch.setattr("photoindex.cli.edit.click.edit", answer_late)
+        result = run(indexed, "edit", album / "one.jpg")
+        assert (result.exit_code == 1) == answer.startswith("caption:\n") == ("meanwhile" in result.stderr)
+        photo = json.loads(run(indexed, "show", album / "one.jpg", "--json").stdout)["photo"]
+        assert (photo["caption"]["text"], photo["tags"]) == (caption, tags)
 
     def test_a_line_that_is_neither_is_refused(self) -> None:
         with pytest.raises(CorrectionError, match="line 2"):

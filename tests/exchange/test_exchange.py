@@ -119,6 +119,21 @@ class TestWriting:
         export(indexed)
         assert (read(album / "a.jpg.xmp").caption, read(album / "a.jpg.xmp").tags) == (None, [])
 
+    @pytest.mark.parametrize("undo", [False, True])
+    def test_a_caption_that_is_said_again_is_of_then(self, indexed: Library, album: Path, undo: bool) -> None:
+        for text in ("Minka", "another"):
+            edit(indexed, album / "a.jpg", caption=text)
+        if undo:
+            indexed.editor().undo([show(indexed, album / "a.jpg").id])
+        else:
+            edit(indexed, album / "a.jpg", caption="Minka")
+        caption = show(indexed, album / "a.jpg").caption
+        assert caption is not None
+        export(indexed)
+        written = read(album / "a.jpg.xmp").mark.captioned_at
+        assert written is not None
+        assert (read(album / "a.jpg.xmp").caption, written > caption.created_at) == ("Minka", True)
+
     def test_a_dry_run_tells_the_same(self, indexed: Library, album: Path) -> None:
         (album / "a.xmp").write_bytes(samples.LIGHTROOM)
         edit(indexed, album / "a.jpg", caption="Minka", tags=("cat",))

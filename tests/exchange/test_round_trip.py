@@ -394,6 +394,24 @@ class TestMerging:
         assert (photo.caption.text, photo.tags, photo.caption.locked) == ("Minka", ("cat",), True)
         assert bring_in(new, exported, match_paths=True).unchanged == 1
 
+    def test_match_paths_takes_albums_and_no_duplicates_along(
+        self, two: tuple[Library, Library, Path], open_new: OpenNew
+    ) -> None:
+        one, _, path = two
+        other = make_photo(path.with_name("other.jpg"), "blue")
+        one.index(path.parent)
+        ids = one.editor().photos_at([path, other])
+        one.albums.put("Cats", ids)
+        one.albums.set_distinct(ids)
+        exported = export(one)
+        path.write_bytes(path.read_bytes().replace(b"a.jpg", b"another.jpg"))
+        new = open_new("new")
+        new.index(path.parent)
+        bring_in(new, exported, match_paths=True)
+        here = new.editor().photos_at([path, other])
+        assert sorted(new.albums.photos(new.albums.named("Cats").id)) == sorted(here)
+        assert new.albums.set_distinct(here, distinct=False) == 3
+
     def test_two_records_of_one_photo_are_merged_as_two_imports_are(
         self, two: tuple[Library, Library, Path], open_new: OpenNew
     ) -> None:

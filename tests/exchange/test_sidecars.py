@@ -263,6 +263,27 @@ class TestWhichFile:
             assert files.of(folder / photo) == [read]
             assert files.to_write(folder / photo, None) == read
 
+    @pytest.mark.parametrize(
+        ("suffix", "own"),
+        [("MOV", False), ("mp4", False), ("PNG", False), ("JPG", True), (".jpg", True), ("CR2", True)],
+    )
+    def test_one_that_says_it_is_for_another_file_is_neither_read_nor_written(
+        self, tmp_path: Path, suffix: str, own: bool
+    ) -> None:
+        sidecar = tmp_path / "a.xmp"
+        element = RATED.replace(b"STARS", b"3").replace(
+            b"xmp:Rating", b'xmlns:ps="http://ns.adobe.com/photoshop/1.0/" ps:SidecarForExtension="EXT" xmp:Rating'
+        )
+        sidecar.write_bytes(element.replace(b"EXT", suffix.encode()))
+        files = self.files_of(tmp_path, a_jpg=1)
+        assert files.of(tmp_path / "a.jpg") == ([sidecar] if own else [])
+        assert files.to_write(tmp_path / "a.jpg", None).name == ("a.xmp" if own else "a.jpg.xmp")
+        if own:
+            assert files.to_write(tmp_path / "a.jpg", "a.xmp") == sidecar
+        else:
+            with pytest.raises(ExchangeError, match="sidecar of another file"):
+                files.to_write(tmp_path / "a.jpg", "a.xmp")
+
     def test_one_that_two_photos_share_is_nobodys(self, tmp_path: Path, there: Callable[..., None]) -> None:
         there("a.xmp")
         files = self.files_of(tmp_path, a_jpg=1, a_png=2)

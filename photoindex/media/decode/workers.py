@@ -45,7 +45,7 @@ _START = (
     "import sys; sys.path[:] = sys.argv[2:]; package = type(sys)('photoindex'); package.__path__ = [sys.argv[1]];"
     " sys.modules['photoindex'] = package; from photoindex.media.decode.worker_main import main; main()"
 )
-_PACKAGE = Path(__file__).absolute().parent.parent
+_PACKAGE = Path(__file__).absolute().parents[2]
 
 
 class Decoder:

@@ -1,17 +1,18 @@
-"""Where the migrations and the shipped models are: inside the wheel, or at the top of a checkout."""
+"""Where the package itself is, and its migrations and shipped models: inside the wheel, or at the top of a checkout."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from photoindex.errors import PhotoindexError
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGE: Final = Path(__file__).resolve().parent.parent  # the folder of photoindex
 
 
 def _find(name: str) -> Path:
     # In a wheel the top-level folders are mapped into the package; an editable install runs from the checkout.
-    for candidate in (_PACKAGE / f"_{name}", _PACKAGE.parent / name):
+    for candidate in (PACKAGE / f"_{name}", PACKAGE.parent / name):
         if candidate.is_dir():
             return candidate
     raise PhotoindexError(f"photoindex is not installed completely: its {name} are missing; install it again")

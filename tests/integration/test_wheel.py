@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
+from site import getsitepackages
 
 import pytest
 import skimage.data
@@ -77,13 +79,27 @@ def test_it_holds_every_module_the_migrations_and_the_model(wheel: Path):
     assert any(name.endswith("NOTICE") for name in held)
 
 
-def test_it_captions_and_finds_a_photo(wheel: Path, tmp_path: Path):
+@pytest.fixture
+def installed(wheel: Path, tmp_path: Path) -> Path:
+    """The Python of an environment in which the wheel is installed, beside the libraries of this one.
+
+    What is installed for editing here is not: its import hook would find modules that the wheel's processes do not.
+    """
+    venv.create(tmp_path / "environment")
+    python = tmp_path / "environment" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
+        archive.extractall(site)
+    (site / "libraries.pth").write_text("\n".join(getsitepackages()), encoding="utf-8")
+    return python
+
+
+def test_it_captions_and_finds_a_photo(installed: Path, tmp_path: Path):
     (tmp_path / "photos").mkdir()
     shutil.copy(Path(skimage.data.__file__).parent / "chelsea.png", tmp_path / "photos")
-    command = [sys.executable, "-m", "photoindex", "--data-dir", str(tmp_path / "data")]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    command = [installed, "-m", "photoindex", "--data-dir", str(tmp_path / "data")]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for arguments in (["index", str(tmp_path / "photos")], ["search", "cat"]):
         done = subprocess.run(
             [*command, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

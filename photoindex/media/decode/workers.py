@@ -22,6 +22,7 @@ from photoindex.media.decode.photo import decode_photo
 from photoindex.media.decode.worker_main import DecodeFunction, read_answer
 from photoindex.system.child_process import Child
 from photoindex.system.lent_files import LentFile
+from photoindex.system.package_data import PACKAGE
 from photoindex.system.paths import shown
 from photoindex.system.url_paths import is_url
 from photoindex.types import DecodedPhoto
@@ -45,7 +46,6 @@ _START = (
     "import sys; sys.path[:] = sys.argv[2:]; package = type(sys)('photoindex'); package.__path__ = [sys.argv[1]];"
     " sys.modules['photoindex'] = package; from photoindex.media.decode.worker_main import main; main()"
 )
-_PACKAGE = Path(__file__).absolute().parents[2]
 
 
 class Decoder:
@@ -261,7 +261,7 @@ class _Worker:
         self._task = task
         self._killed = threading.Event()
         try:
-            self._child = Child(_START, [str(_PACKAGE)], capture_stderr=True, low_priority=True)
+            self._child = Child(_START, [str(PACKAGE)], capture_stderr=True, low_priority=True)
         except OSError as error:
             raise DecoderUnavailable(f"photo decoding cannot start {sys.executable}: {error.strerror}") from error
 

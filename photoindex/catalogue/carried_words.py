@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +25,7 @@ from sqlalchemy import Connection, insert, or_, select
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.dialects import insert_new
-from photoindex.catalogue.many_rows import SET, is_one_of
+from photoindex.catalogue.many_rows import SET, among, is_one_of
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.said import Locked, Said, merged_tags, put_said, said_of
 from photoindex.catalogue.schema import album_photo, caption, correction, distinct_pair, file, photo
@@ -57,13 +57,13 @@ def carry_over(connection: Connection, pairs: Iterable[Pair], *, of_one_shot: bo
     wanted = list(dict.fromkeys(pair for pair in pairs if pair[0] != pair[1]))
     if not wanted:
         return set()
-    held = _among(connection, file.c.photo_id, [old for old, _ in wanted], file.c.missing_since.is_(None))
+    held = among(connection, file.c.photo_id, [old for old, _ in wanted], file.c.missing_since.is_(None))
     wanted = [pair for pair in wanted if pair[0] not in held]
     said = said_of(connection, list(dict.fromkeys(number for pair in wanted for number in pair)))
     olds = [old for old, _ in wanted]
-    grouped = _among(connection, album_photo.c.photo_id, olds)
+    grouped = among(connection, album_photo.c.photo_id, olds)
     for column in (distinct_pair.c.first_id, distinct_pair.c.second_id):
-        grouped |= _among(connection, column, olds)
+        grouped |= among(connection, column, olds)
     wanted = [pair for pair in wanted if replace(said[pair[0]], review=None) != Said() or pair[0] in grouped]
     if not wanted:
         return set()
@@ -192,12 +192,3 @@ def _are_near(one: bytes | None, other: bytes | None) -> bool:
     if not one or not other or len(one) != len(other):
         return False
     return bin(int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).count("1") <= NEAR
-
-
-def _among(connection: Connection, column: Any, numbers: Collection[int], *conditions: Any) -> set[int]:
-    """Return those of these numbers that a column holds in a row."""
-    found: set[int] = set()
-    for chunk in chunks(dict.fromkeys(numbers), SET):
-        query = select(column).where(is_one_of(column, chunk), *conditions).distinct()
-        found.update(connection.execute(query).scalars())
-    return found

@@ -6,11 +6,11 @@ SQLAlchemy handles each parameter, and SQLite starts again for each row that has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, Table, bindparam, insert
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Dialect, Table, bindparam, insert, select
 
 from photoindex.catalogue.chunks import CHUNK, chunks
 from photoindex.catalogue.dialects import is_shared
@@ -22,6 +22,17 @@ def is_one_of(column: Column[Any], numbers: Sequence[int]) -> ColumnElement[bool
     """Return that a column holds one of these whole numbers, which become part of the statement's text."""
     # Typed as numbers: nothing else gets into the text.
     return column.in_(bindparam(None, list(numbers), BigInteger(), expanding=True, literal_execute=True))
+
+
+def among(
+    connection: Connection, column: Column[Any], numbers: Iterable[int], *conditions: ColumnElement[bool]
+) -> set[int]:
+    """Return those of these whole numbers that a column holds in a row, of those that fulfil the conditions."""
+    found: set[int] = set()
+    for chunk in chunks(dict.fromkeys(numbers), SET):
+        query = select(column).where(is_one_of(column, chunk), *conditions).distinct()
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.dialects import insert_new
 from photoindex.catalogue.facts import COLUMNS, facts_of, looks_from, looks_text, values_of
-from photoindex.catalogue.many_rows import SET, is_one_of
+from photoindex.catalogue.many_rows import SET, among, is_one_of
 from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
 from photoindex.catalogue.text_lines import text_lines
@@ -63,9 +63,7 @@ def content_hashes(connection: Connection, photo_ids: Sequence[int]) -> dict[int
 
 def known(connection: Connection, photo_ids: Sequence[int]) -> list[int]:
     """Return those of these photos that are in the catalogue, in the order given."""
-    found: set[int] = set()
-    for chunk in chunks(photo_ids, SET):
-        found.update(connection.execute(select(photo.c.id).where(is_one_of(photo.c.id, chunk))).scalars())
+    found = among(connection, photo.c.id, photo_ids)
     return [number for number in photo_ids if number in found]
 
 

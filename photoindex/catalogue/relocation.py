@@ -18,6 +18,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.column_types import PathText
 from photoindex.catalogue.fast_queries import PRESENT, FileRow, Root, files_below, known_states, list_roots, rows_below
 from photoindex.catalogue.files import stored_rows_at
+from photoindex.catalogue.many_rows import among
 from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.photos import mark_text_stale
 from photoindex.catalogue.said import TAG_SOURCE
@@ -255,17 +256,16 @@ def _count_by_people(connection: Connection, photo_ids: Sequence[int]) -> int:
     """Return how many of these photos have anything that people said of them or did with them."""
     touched: set[int] = set()
     marked = or_(photo.c.own_rating.is_not(None), photo.c.favourite, photo.c.hidden, photo.c.review.is_not(None))
-    for chunk in chunks(photo_ids):
-        for column, by_people in (
-            (caption.c.photo_id, or_(caption.c.source == "user", caption.c.locked)),
-            (term.c.photo_id, term.c.source == TAG_SOURCE),
-            (correction.c.photo_id, true()),
-            (album_photo.c.photo_id, true()),
-            (distinct_pair.c.first_id, true()),
-            (distinct_pair.c.second_id, true()),
-            (photo.c.id, marked),
-        ):
-            touched.update(connection.execute(select(column).where(by_people, column.in_(chunk))).scalars())
+    for column, by_people in (
+        (caption.c.photo_id, or_(caption.c.source == "user", caption.c.locked)),
+        (term.c.photo_id, term.c.source == TAG_SOURCE),
+        (correction.c.photo_id, true()),
+        (album_photo.c.photo_id, true()),
+        (distinct_pair.c.first_id, true()),
+        (distinct_pair.c.second_id, true()),
+        (photo.c.id, marked),
+    ):
+        touched |= among(connection, column, photo_ids, by_people)
     return len(touched)
 
 

@@ -186,16 +186,23 @@ def test_a_store_that_is_asked_too_much_is_asked_again(library: Library, bucket:
     assert counts(library.index(bucket.url)) == (1, 0, 0)
 
 
-def test_an_object_that_may_not_be_read_fails_alone(library: Library, bucket: Bucket, gate: Gate) -> None:
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(403, "InvalidObjectState"), (400, "KMS.DisabledException")],
+    ids=["moved to cold storage", "its key of encryption is not at hand"],
+)
+def test_an_object_that_may_not_be_read_fails_alone(
+    library: Library, bucket: Bucket, gate: Gate, status: int, why: str
+) -> None:
     bucket.photo("photos/a.jpg")
-    bucket.photo("photos/cold.jpg")
+    bucket.photo("photos/locked.jpg")
     gate.trouble = lambda request: (
-        refusal(403, "InvalidObjectState") if "cold.jpg" in request.path and request.method == "GET" else None
+        refusal(status, why) if "locked.jpg" in request.path and request.method == "GET" else None
     )
     report = library.index(bucket.url)
     assert (report.captioned, report.failed) == (1, 1)
     [failure] = library.failures()
-    assert failure.message.startswith(f"cannot read {bucket.url}/cold.jpg: the store refuses it")
+    assert failure.message.startswith(f"cannot read {bucket.url}/locked.jpg: the store refuses it")
 
 
 def test_jobs_wait_while_the_store_is_away(library: Library, bucket: Bucket, gate: Gate) -> None:

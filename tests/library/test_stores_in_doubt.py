@@ -202,20 +202,6 @@ def test_a_page_of_a_photo_does_not_ask_the_store(library: Library, bucket: Buck
     assert gate.asked == []
 
 
-def test_an_object_whose_key_of_encryption_is_not_at_hand_fails_alone(
-    library: Library, bucket: Bucket, gate: Gate
-) -> None:
-    bucket.photo("photos/a.jpg")
-    bucket.photo("photos/locked.jpg")
-    gate.trouble = lambda request: (
-        refusal(400, "KMS.DisabledException") if "locked.jpg" in request.path and request.method == "GET" else None
-    )
-    report = library.index(bucket.url)
-    assert (report.captioned, report.failed) == (1, 1)
-    [failure] = library.failures()
-    assert failure.message.startswith(f"cannot read {bucket.url}/locked.jpg: the store refuses it")
-
-
 def test_credentials_that_have_expired_fail_no_photo(library: Library, bucket: Bucket, gate: Gate) -> None:
     bucket.photo("photos/a.jpg")
     expired = threading.Event()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -25,12 +25,6 @@ def photo(number: int, caption: str = "a dog", path: str = "", *terms: tuple[str
     paths = (Path(path or f"/photos/{number}.jpg"),)
     known = tuple(Term(text, 1.0, kind) for kind, text in terms)
     return Photo(number, f"hash {number}", 1, facts, paths, (), Caption(caption, source, NOW), terms=known)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[FullText]:
-    with FullText.open(tmp_path / "fulltext") as index:
-        yield index
 
 
 @pytest.fixture

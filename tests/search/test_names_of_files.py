@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,6 @@ from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
 from photoindex.search.fulltext.path_names import name_parts
 from tests.search.test_as_typed import photo
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[FullText]:
-    with FullText.open(tmp_path / "fulltext") as index:
-        yield index
 
 
 @pytest.mark.parametrize(

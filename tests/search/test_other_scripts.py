@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,6 @@ import pytest
 from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
 from tests.search.test_as_typed import photo
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[FullText]:
-    with FullText.open(tmp_path / "fulltext") as index:
-        yield index
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
 from photoindex.types import PhotoFacts, Place
 from tests.search.test_as_typed import photo
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[FullText]:
-    with FullText.open(tmp_path / "fulltext") as index:
-        yield index
-
 
 PLACES = ("St. Louis", "Washington, D.C.", "Frankfurt (Oder)", "Saint Louis", "Frankfurt am Main")
 

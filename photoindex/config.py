@@ -23,6 +23,7 @@ MAX_PIXELS = 300_000_000
 LOWEST_RATE = 0.01  # photos a second; slower than this, a job's lease would run out while it waits
 LONGEST_LEASE = 7200  # seconds; see catalogue/jobs.py: one that ends much later is of a wrong clock
 MOST_DECODERS = 4  # of themselves: each may need a gigabyte for the largest photos
+MOST_BESIDE_A_GPU = 16  # where captions take nothing of the processor; and in all no more gigabytes than half of memory
 _KINDS = {
     int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path",
     Mounts: 'names with absolute paths, as {archive = "/mnt/nfs/archive"} or archive=/mnt/nfs/archive',
@@ -52,7 +53,7 @@ class Settings:
     device: str = "auto"
     engine: str = "auto"  # on the CPU: auto takes the fastest way installed, torch the reference
     beam_width: int = 3
-    batch_size: int = 0  # 0: 64
+    batch_size: int = 0  # 0: 64, or on an NVIDIA GPU what its memory holds, 512 at most
     claim: int = 0  # photos taken from the queue at once; 0: 64
     threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long
@@ -64,7 +65,7 @@ class Settings:
     suspend_photos: int = 50  # if they are at least so many
     lease_seconds: float = 600.0  # after which others may take what a worker claimed and gave no sign of since
     backup_days: float = 1.0  # between two backups of the catalogue; 0: none but before upgrades
-    decode_workers: int = 0  # processes; 0: one a core, four at most
+    decode_workers: int = 0  # processes; 0: one a core, four at most, or sixteen beside a GPU
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     caption_seconds: float = 60.0  # a watch's model that takes longer for one photo is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
@@ -79,6 +80,17 @@ class Settings:
     def decoders(self) -> int:
         """How many processes decode photos."""
         return self.decode_workers or min(MOST_DECODERS, os.cpu_count() or 1)
+
+    @property
+    def decoders_beside_gpu(self) -> int:
+        """The same where a GPU captions, which waits for them."""
+        if self.decode_workers:
+            return self.decode_workers
+        try:
+            gigabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        except (AttributeError, ValueError, OSError):  # not on Windows
+            return self.decoders
+        return max(self.decoders, min(MOST_BESIDE_A_GPU, os.cpu_count() or 1, int(gigabytes / 2)))
 
     @property
     def catalogue_path(self) -> Path:

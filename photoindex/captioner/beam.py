@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from photoindex.captioner.confidence import Signals
@@ -125,7 +126,9 @@ class _Beams:
         self._decoder, self._settings = decoder, settings
         self._state = state
         self._photos = photos  # (P,), their numbers
-        self._repeatable = repeatable  # their numbers
+        self._repeatable = (
+            repeatable  # whether each word is, up to the last one that is, and after that one that is not
+        )
         self._doubts = doubts  # (P, V)
         exact = torch.float32 if device.type == "mps" else torch.float64
         self._sequences = torch.full((len(photos), 1, 1), START, device=device)  # (P, W, L), from <start> on
@@ -145,8 +148,9 @@ class _Beams:
     ) -> _Beams:
         device = seen.regions.device
         photos = torch.arange(len(seen), device=device)
-        allowed = torch.tensor(sorted(repeatable), dtype=torch.long, device=device)
-        return cls(decoder, decoder.start(seen), photos, settings, allowed, doubts)
+        allowed = torch.zeros(max(repeatable, default=0) + 2, dtype=torch.bool)
+        allowed[sorted(repeatable)] = True
+        return cls(decoder, decoder.start(seen), photos, settings, allowed.to(device), doubts)
 
     def advance(self, length: int, *, last: bool) -> None:
         """Extend every open hypothesis by its likeliest words, the word number ``length``; ``last``: by ``<end>``."""
@@ -155,7 +159,8 @@ class _Beams:
         log_probs = self._decoder.logits(hidden).float().log_softmax(-1)  # (P W, V)
         if self._doubts is not None:
             log_probs.view(photos, width, -1).add_(self._doubts[:, None])
-        log_probs[:, [PAD, START, UNK]] = -torch.inf
+        for word in (PAD, START, UNK):  # a list of them would be sent to a GPU each time
+            log_probs[:, word].fill_(-torch.inf)
         log_probs.scatter_(1, self._banned(length), -torch.inf)
         if last:
             values, words = log_probs[:, END : END + 1], log_probs.new_full((photos * width, 1), END, dtype=torch.long)
@@ -182,7 +187,8 @@ class _Beams:
         # An empty caption is no caption, and no word follows itself ("in the the grass").
         banned = [torch.full_like(sequences[:, :1], END) if length == 1 else sequences[:, -1:]]
         if self._settings.say_once:
-            banned.append(sequences.masked_fill(torch.isin(sequences, self._repeatable), PAD))
+            may_return = self._repeatable[sequences.clamp(max=len(self._repeatable) - 1)]
+            banned.append(sequences.masked_fill(may_return, PAD))
         if 1 <= size < length:  # words that would complete an n-gram that is there
             runs = sequences.unfold(1, size, 1)[:, 1:]  # (P W, n-grams, size), without those that begin with <start>
             same = (runs[:, :, : size - 1] == sequences[:, None, length - size + 1 :]).all(2)
@@ -230,23 +236,30 @@ def _ranked(
     ended: Sequence[_Ended], photos: int, settings: SearchSettings, evidence: Tensor | None, doubts: Tensor | None
 ) -> list[list[Hypothesis]]:
     """The hypotheses of each photo with the decoder's own log-probabilities, best first."""
+    longest = max(each.words.shape[1] for each in ended)
+    kept = torch.cat([each.there for each in ended]).nonzero()[:, 0]
+    owners = torch.cat([each.photos for each in ended])[kept]
+    words = torch.cat([F.pad(each.words, (0, longest - each.words.shape[1]), value=PAD) for each in ended])[kept]
+    totals = torch.cat([each.totals for each in ended])[kept]
+    real = words != PAD
+    scores = _score(totals, real.sum(1) + 1, settings)
+    if doubts is not None:
+        totals = totals - (doubts[owners[:, None], words] * real).sum(1)
+    if evidence is not None and settings.evidence:
+        counted = real & _first_said(words)
+        scores = scores + settings.evidence * (evidence[owners[:, None], words] * counted).sum(1)
+    order = scores.sort(descending=True, stable=True).indices
+    order = order[owners[order].sort(stable=True).indices]  # photo by photo, the best of each first
+    owners = owners[order]
+    rank = torch.arange(len(owners), device=owners.device) - torch.searchsorted(owners, owners)
+    best = order[rank < settings.beam_width]
+    rows = zip(*(each[best].tolist() for each in (words, real.sum(1), totals, scores)), strict=True)
     found: list[list[Hypothesis]] = [[] for _ in range(photos)]
-    for owners, words, totals in (_those_there(each) for each in ended):
-        scores = _score(totals, words.shape[1] + 1, settings)
-        if doubts is not None:
-            totals = totals - doubts[owners[:, None], words].sum(1)
-        if evidence is not None and settings.evidence:
-            scores = scores + settings.evidence * (evidence[owners[:, None], words] * _first_said(words)).sum(1)
-        rows = zip(owners.tolist(), words.tolist(), totals.tolist(), scores.tolist(), strict=True)
-        for owner, said, log_probability, score in rows:
-            found[owner].append(Hypothesis(tuple(said), log_probability, score))
-    return [sorted(own, key=lambda h: -h.score)[: settings.beam_width] for own in found]
-
-
-def _those_there(ended: _Ended) -> tuple[Tensor, Tensor, Scores]:
-    """The photos, words and log-probabilities of those that are any."""
-    kept = ended.there.nonzero()[:, 0]
-    return ended.photos[kept], ended.words[kept], ended.totals[kept]
+    for owner, (said, length, log_probability, score) in zip(
+        owners[rank < settings.beam_width].tolist(), rows, strict=True
+    ):
+        found[owner].append(Hypothesis(tuple(said[:length]), log_probability, score))
+    return found
 
 
 def _first_said(words: Tensor) -> Tensor:
@@ -255,6 +268,6 @@ def _first_said(words: Tensor) -> Tensor:
     return ~earlier.any(2)
 
 
-def _score(log_probabilities: Scores, words: int, settings: SearchSettings) -> Scores:
+def _score(log_probabilities: Scores, words: int | Tensor, settings: SearchSettings) -> Scores:
     scores: Scores = log_probabilities / words**settings.length_penalty
     return scores

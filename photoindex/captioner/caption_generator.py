@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -94,18 +95,17 @@ class WordTerms:
     ) -> list[list[list[float]]]:
         """Captions of N photos as word numbers -> how likely each of their words is to be in the photo, of those that
         are forms of a term; words for human beings as likely as ``somebody`` (N, 1), where that is known."""
-        known, of_persons, terms = self._known.tolist(), self._of_persons.tolist(), self._terms.tolist()
-        found = []
-        for row, of_photo in enumerate(captions):
-            seen = logits[row].float().sigmoid().tolist()
-            person = None if somebody is None else float(somebody[row, 0].float().sigmoid())
-            found.append(
-                [
-                    [seen[terms[w]] if person is None or not of_persons[w] else person for w in words if known[w]]
-                    for words in of_photo
-                ]
-            )
-        return found
+        counts = [len(words) for of_photo in captions for words in of_photo]
+        rows = [row for row, of_photo in enumerate(captions) for words in of_photo for _ in words]
+        said = [word for of_photo in captions for words in of_photo for word in words]
+        # All at once, and a GPU is asked for one answer.
+        owners, numbers = torch.tensor([rows, said], dtype=torch.long).to(logits.device)
+        seen = logits[owners, self._terms[numbers]].float()
+        if somebody is not None:
+            seen = torch.where(self._of_persons[numbers], somebody[owners, 0].float(), seen)
+        answers = iter(zip(seen.sigmoid().tolist(), self._known[numbers].tolist(), strict=True))
+        told = iter([[seen for seen, known in islice(answers, count) if known] for count in counts])
+        return [list(islice(told, len(of_photo))) for of_photo in captions]
 
 
 def terms_of_words(vocabulary: Vocabulary, terms: tuple[str, ...]) -> Tensor:

@@ -31,8 +31,10 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
@@ -283,12 +285,9 @@ class TermHead(nn.Module):
         return F.softplus(logits + self.offset) * F.softplus(self.importance)
 
 
-def strongest(impacts: Tensor, config: TermHeadConfig) -> list[tuple[list[int], list[int]]]:
+def strongest(impacts: Tensor, config: TermHeadConfig) -> list[tuple[NDArray[np.uint16], NDArray[np.uint8]]]:
     """Impacts (N, terms) -> for each photo its strongest terms, ascending, and their 8-bit impacts (1 to 255)."""
     levels = (impacts / config.scale).round().clamp(max=255).to(torch.int64)
-    values, numbers = levels.topk(min(config.kept, levels.shape[1]), dim=1)
-    chosen = []
-    for photo_values, photo_numbers in zip(values.tolist(), numbers.tolist(), strict=True):
-        pairs = sorted((n, v) for n, v in zip(photo_numbers, photo_values, strict=True) if v)
-        chosen.append(([n for n, _ in pairs], [v for _, v in pairs]))
-    return chosen
+    numbers = levels.topk(min(config.kept, levels.shape[1]), dim=1).indices.sort(1).values
+    ids, values = numbers.cpu().numpy().astype(np.uint16), levels.gather(1, numbers).cpu().numpy().astype(np.uint8)
+    return [(row[there], found[there]) for row, found, there in zip(ids, values, values > 0, strict=True)]

@@ -15,6 +15,7 @@ from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.network import strongest
 from photoindex.captioner.runtime import Runtime
+from photoindex.captioner.thread_pool import Lanes
 from photoindex.language import lexicon
 from photoindex.types import Candidate, CaptionerInfo, Label, Prediction, TermVector, TermVocabulary
 
@@ -41,6 +42,7 @@ class NeuralCaptioner:
         self._checkpoint = checkpoint
         self._search = dataclasses.replace(checkpoint.search, beam_width=beam_width)
         self._runtime = Runtime(checkpoint, device, engine=engine, threads=threads)
+        self._lanes = Lanes(device)
         members = lexicon.members(checkpoint.labels)
         self._kinds = list(members)
         self._below = torch.zeros(len(checkpoint.labels), len(members), device=device)  # which classes make up a kind
@@ -58,6 +60,7 @@ class NeuralCaptioner:
             batch_size=batch_size or self._runtime.batch_size,
             device=f"{describe(device)}, {self._runtime.engine}",
             terms=terms,
+            is_on_gpu=device.type != "cpu",
         )
 
     @classmethod
@@ -83,7 +86,7 @@ class NeuralCaptioner:
         while len(predictions) < len(photos):
             batch = photos[len(predictions) : len(predictions) + self.info.batch_size]
             try:
-                predictions += self._caption_batch(batch)
+                predictions += self._lanes.map(self._caption_batch, batch)
             except torch.cuda.OutOfMemoryError:
                 if self.info.batch_size == 1:
                     raise
@@ -93,11 +96,12 @@ class NeuralCaptioner:
 
     def close(self) -> None:
         """End what runs for it. The model's memory goes with the object."""
+        self._lanes.close()
         self._runtime.close()
 
     @torch.inference_mode()
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        feature_map = self._runtime.see(np.stack(photos))
+        feature_map = self._runtime.see(self._runtime.together(photos))
         labels, kinds = self._labels(self._runtime.classify(feature_map))
         logits = self._runtime.term_logits(feature_map)
         captions = self._runtime.generate(feature_map, logits, self._search)
@@ -117,10 +121,7 @@ class NeuralCaptioner:
         head = self._checkpoint.term_head
         if head is None or logits is None:
             return [None] * photos
-        return [
-            TermVector(np.array(ids, np.uint16), np.array(levels, np.uint8))
-            for ids, levels in strongest(head.impacts(logits), head.config)
-        ]
+        return [TermVector(ids, levels) for ids, levels in strongest(head.impacts(logits), head.config)]
 
     def _labels(self, logits: Tensor) -> tuple[list[tuple[Label, ...]], list[tuple[Label, ...]]]:
         """(N, classes) -> for each photo, its labels and its kinds."""

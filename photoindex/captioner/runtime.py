@@ -1,13 +1,14 @@
 """A checkpoint as it is run on a device: pixels to feature maps, and what is seen to captions.
 
-There are two engines. ``torch`` runs both networks as they are written and is the reference. On a CPU ``auto`` takes
-what is faster there: the encoder compiled (:mod:`.compiled`), where OpenVINO is installed, and the decoder rearranged
-(:mod:`.inference`).
+There are two engines. ``torch`` runs both networks as they are written and is the reference. ``auto`` takes what is
+faster: the decoder rearranged (:mod:`.fast_decoder`), on a CPU the encoder compiled (:mod:`.openvino`), where OpenVINO
+is installed, and on an NVIDIA GPU the encoder in half precision.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -22,7 +23,11 @@ from photoindex.captioner.fast_decoder import for_inference
 from photoindex.captioner.openvino import compile_encoder
 from photoindex.captioner.thread_pool import Shares
 
-GPU_BATCH = 64
+# A GPU is not busy with less, and each step of beam search takes as long for few photos as for many. Two lanes
+# (:mod:`.thread_pool`) share it out.
+GPU_BATCH = 512
+GPU_SHARE = 0.5  # of its free memory, that a batch may take
+GPU_PHOTO_BYTES = 1000  # a pixel of the encoder's input, of a photo's activations and of all that is computed from them
 # A decoder step reads all of its weights, for one photo or for many; an encoder's larger batches fall out of the CPU's
 # caches and are no faster, or slower (benchmarks/encoder_batches.py). So photos are seen few at a time, and then spoken
 # of together.
@@ -31,24 +36,33 @@ CPU_ENCODER_BATCH = 4
 
 
 class Runtime:
-    """A checkpoint on its device, whose parts are moved there. Not safe to use from two threads at once."""
+    """A checkpoint on its device, whose parts are moved there. Only a GPU may be asked by several threads at once."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, *, engine: str = "auto", threads: int = 0) -> None:
         self._checkpoint, self._device = checkpoint, device
         self._encoder = copy.deepcopy(checkpoint.encoder)
         fold_batch_norm(self._encoder)
-        fast = engine == "auto" and device.type == "cpu"
-        self._compiled = compile_encoder(self._encoder, threads) if fast else None
-        self._encoder.to(device).to(memory_format=torch.channels_last)
+        fast = engine == "auto"
+        on_cpu = device.type == "cpu"
+        self._compiled = compile_encoder(self._encoder, threads) if fast and on_cpu else None
+        self._type = torch.float16 if fast and device.type == "cuda" else torch.float32
+        self._encoder.to(device, self._type).to(memory_format=torch.channels_last)
         for part in (checkpoint.decoder, checkpoint.term_head):
             if part is not None:
                 part.to(device)
         self._generator = CaptionGenerator(
             checkpoint, for_inference(checkpoint.decoder) if fast else checkpoint.decoder
         )
-        self._shares = Shares(threads or torch.get_num_threads()) if fast else None
-        self.batch_size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        self._shares = Shares(threads or torch.get_num_threads()) if fast and on_cpu else None
+        self.batch_size = CPU_BATCH if on_cpu else _gpu_batch(device, checkpoint.encoder.preprocessing.size)
         self.engine = "OpenVINO" if self._compiled is not None else "torch"
+
+    def together(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """uint8 (size, size, 3) each -> (N, size, size, 3), in memory that the device copies from without a detour."""
+        if self._device.type != "cuda":
+            return np.stack(photos)
+        pinned = torch.empty((len(photos), *photos[0].shape), dtype=torch.uint8, pin_memory=True)
+        return np.stack(photos, out=pinned.numpy())
 
     def see(self, photos: NDArray[np.uint8]) -> Tensor:
         """uint8 (N, size, size, 3) -> feature maps (N, C, h, w)."""
@@ -58,15 +72,14 @@ class Runtime:
     def _encode(self, photos: NDArray[np.uint8]) -> Tensor:
         if self._compiled is not None:
             return self._compiled(photos)
-        pixels = torch.from_numpy(photos).to(self._device)
-        images = self._encoder.preprocessing.normalise(pixels.permute(0, 3, 1, 2))
-        with torch.autocast("cuda", torch.float16, enabled=self._device.type == "cuda"):
-            feature_map: Tensor = self._encoder(images.contiguous(memory_format=torch.channels_last))
+        pixels = torch.from_numpy(photos).to(self._device, non_blocking=True)
+        images = self._encoder.preprocessing.normalise(pixels.permute(0, 3, 1, 2)).to(self._type)
+        feature_map: Tensor = self._encoder(images.contiguous(memory_format=torch.channels_last))
         return feature_map.float()
 
     def classify(self, feature_map: Tensor) -> Tensor:
         """Feature maps (N, C, h, w) -> ImageNet logits (N, 1000)."""
-        return self._encoder.classify(feature_map)
+        return self._encoder.classify(feature_map.to(self._type)).float()
 
     def term_logits(self, feature_map: Tensor) -> Tensor | None:
         """Feature maps -> the term head's logits (N, terms), where the model has one."""
@@ -88,3 +101,11 @@ class Runtime:
         """End the threads that it keeps; it may be used again."""
         if self._shares is not None:
             self._shares.close()
+
+
+def _gpu_batch(device: torch.device, size: int) -> int:
+    """How many photos of ``size`` pixels a side a GPU is given at once: a power of 2."""
+    if device.type != "cuda":
+        return GPU_BATCH // 4
+    fitting = int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE / (GPU_PHOTO_BYTES * size * size))
+    return 1 << max(0, min(fitting, GPU_BATCH).bit_length() - 1)

@@ -37,7 +37,7 @@ DESCRIPTIONS = {
     "suspend_photos": "if they are at least so many.",
     "lease_seconds": "Seconds after which others may take photos that a worker claimed without a sign since.",
     "backup_days": "Days between two backups of the catalogue; 0: none but before upgrades.",
-    "decode_workers": "Processes that decode photos; 0: one a core, four at most.",
+    "decode_workers": "Processes that decode photos; 0: one a core, four at most, or sixteen beside a GPU.",
     "decode_seconds": "A photo that takes longer to decode is given up.",
     "caption_seconds": "A watch starts its model again when one photo takes longer to caption; a batch has more time.",
     "max_pixels": "Photos with more pixels are refused.",

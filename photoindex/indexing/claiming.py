@@ -22,6 +22,7 @@ class Claimer:
     With ``text`` they are those of reading text, which any model's process may do, else those of captions. ``refill``
     is called, in the transaction that claims, when nothing is due. It queues jobs that are due at the time it is given
     and returns how many; 0 asks to be called again, in a transaction of its own, and ``None`` says that there are none.
+    ``most`` are claimed at once.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Claimer:
         self._throttle = throttle
         self._now = now
         self._lease = lease
-        self._most = most
+        self.most = most
         self._reachable = reachable
         self._is_text = text
         self._refill = refill
@@ -54,19 +55,19 @@ class Claimer:
         """Return whether more jobs may be claimed beside these. Suspects stay alone, and a low rate claims little."""
         if not claimed:
             return True
-        slowed = self._throttle.batch_size(self._most) < self._most
-        return not (claimed.has_suspects or slowed) and len(claimed) <= self._most * 3 // 2
+        slowed = self._throttle.batch_size(self.most) < self.most
+        return not (claimed.has_suspects or slowed) and len(claimed) <= self.most * 3 // 2
 
     def claim(self, claimed: ClaimedJobs) -> list[Job]:
         """Claim due jobs and add them; return them."""
         self.renew_when_due(claimed.jobs)  # else those that took long would be taken back here
-        new = self.take(self._most // 2 if claimed else None, untried=len(claimed) > 0)
+        new = self.take(self.most // 2 if claimed else None, untried=len(claimed) > 0)
         claimed.add(new)
         return new
 
     def take(self, most: int | None = None, *, untried: bool = False) -> list[Job]:
         """Claim due jobs, at most as many as are claimed at once or ``most``; see :func:`.jobs.claim`."""
-        most = self._throttle.batch_size(self._most) if most is None else most
+        most = self._throttle.batch_size(self.most) if most is None else most
         roots = self._reachable()
         while True:
             now = self._now()

@@ -118,7 +118,8 @@ class Pipeline:
         """The decoding workers, for the model's input size."""
         if self._decoder is None:
             function = decode_with_thumbnails if self._settings.thumbnail_megabytes else decode_photo
-            self._decoder = Decoder.by_settings(self._settings, self.captioner.info.input_size, function)
+            info = self.captioner.info
+            self._decoder = Decoder.by_settings(self._settings, info.input_size, function, beside_gpu=info.is_on_gpu)
         return self._decoder
 
     @property
@@ -262,7 +263,9 @@ class Pipeline:
                 decoder = self.decoder
             working()
             run.decoding = run.exits.enter_context(decoder.decoding())
-            run.batch_size = self._throttle.batch_size(self.captioner.info.batch_size, seconds=1.0)
+            # No more than are claimed at once: the next ones are to be decoded meanwhile.
+            most = min(self.captioner.info.batch_size, self._claimer.most)
+            run.batch_size = self._throttle.batch_size(most, seconds=1.0)
         run.siblings |= self._claimer.begin([job for job in new if job in run.claimed.jobs])
         run.decoding.add(paths)
         return True

@@ -76,6 +76,7 @@ _TYPED: Final = (
     rf"[{_DENSE}]|(?:(?![{_DENSE}])[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff{_OPTIONAL_MARKS}]"
     r"|(?<=\w)['\u2019\u2018\u00b4`\ua78b](?=\w))+"
 )
+_ASCII_TYPED: Final = re.compile(r"(?:[A-Za-z0-9]|(?<=\w)['`](?=\w))+")  # the same of such text, soon compiled
 _DENSE_WORD: Final = f"[{_DENSE}]"
 # Between two words without a space, these make one of them: "x-ray", "IMG_0042", "U.S.A.".
 _JOINT: Final = re.compile("[-_.\u2010\u2011]")
@@ -138,7 +139,7 @@ def words(text: str) -> list[str]:
 
 def typed_words(text: str) -> Iterator[tuple[int, int, list[str]]]:
     """Yield where each word of ``text`` is (start, end), and its folded words: one, but for rarities."""
-    for match in _compiled(_TYPED).finditer(text):
+    for match in (_ASCII_TYPED if text.isascii() else _compiled(_TYPED)).finditer(text):
         yield match.start(), match.end(), words(match[0])
 
 

@@ -166,7 +166,8 @@ def _decode(
 ) -> tuple[float, list[NDArray[np.uint8]], int, float]:
     """Return the rate of decoding, the decoded photos, how many failed, and their mean size in megapixels."""
     pixels, sizes, failed = [], [], 0
-    with Decoder.by_settings(settings, captioner.info.input_size) as decoder:
+    info = captioner.info
+    with Decoder.by_settings(settings, info.input_size, beside_gpu=info.is_on_gpu) as decoder:
         list(decoder.decode(photos[:1]))  # starts a worker
         started = time.perf_counter()
         for _, answer in decoder.decode(photos):

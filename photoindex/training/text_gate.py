@@ -115,7 +115,7 @@ def term_vectors(
     if head is None:
         raise TrainingError(f"the model {checkpoint.name} has no terms to guess from")
     runtime, size = Runtime(checkpoint, device), checkpoint.encoder.preprocessing.size
-    vectors: list[tuple[list[int], list[int]]] = []
+    vectors: list[tuple[NDArray[np.uint16], NDArray[np.uint8]]] = []
     for start in range(0, len(photos), runtime.batch_size):
         report("looking", start, len(photos))
         views = [load_view(path, size) for path in photos[start : start + runtime.batch_size]]
@@ -127,8 +127,8 @@ def term_vectors(
     return VectorBatch(
         np.arange(len(vectors), dtype=np.int64),
         np.array([len(ids) for ids, _ in vectors], np.intp),
-        np.array([number for ids, _ in vectors for number in ids], np.uint16),
-        np.array([impact for _, impacts in vectors for impact in impacts], np.uint8),
+        np.concatenate([np.zeros(0, np.uint16), *(ids for ids, _ in vectors)]),
+        np.concatenate([np.zeros(0, np.uint8), *(impacts for _, impacts in vectors)]),
     )
 
 

@@ -19,6 +19,7 @@ class CaptionerInfo:
     batch_size: int  # photos it likes to get at a time
     device: str  # for a person
     terms: TermVocabulary | None = None  # what the vectors of its predictions are over; None: it predicts no terms
+    is_on_gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)

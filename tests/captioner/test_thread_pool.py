@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 import torch
 
-from photoindex.captioner.thread_pool import LEAST_PHOTOS, MOST_THREADS, Shares
+from photoindex.captioner.thread_pool import LANES, LEAST_PHOTOS, MOST_THREADS, Lanes, Shares
 
 
 class Worker:
@@ -77,3 +78,32 @@ def test_an_error_in_one_part_is_an_error_of_the_whole() -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (the first part's)
         shares.map(fail, 64)
     shares.close()
+
+
+def test_on_a_cpu_there_is_one_lane_which_is_the_callers():
+    lanes = Lanes(torch.device("cpu"))
+    threads: list[str] = []
+
+    def work(some: Sequence[int]) -> list[int]:
+        threads.append(threading.current_thread().name)
+        return [2 * number for number in some]
+
+    assert lanes.map(work, range(100)) == [2 * number for number in range(100)]
+    assert threads == [threading.current_thread().name]
+    lanes.close()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
+def test_on_a_gpu_each_lane_has_a_stream_of_its_own():
+    lanes = Lanes(torch.device("cuda"))
+    both_there = threading.Barrier(LANES)
+    streams: set[int] = set()
+
+    def work(some: Sequence[int]) -> list[int]:
+        both_there.wait()
+        streams.add(torch.cuda.current_stream().cuda_stream)
+        return torch.tensor(some, device="cuda").mul(2).tolist()
+
+    assert lanes.map(work, range(100)) == [2 * number for number in range(100)]
+    assert len(streams) == LANES
+    lanes.close()

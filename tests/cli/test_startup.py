@@ -38,6 +38,7 @@ NEVER = {
     "filelock",
     "lxml",
     "scipy",
+    "numpy.ma",
     "reverse_geocode",
     "defusedxml",
     "tomlkit",

@@ -76,9 +76,12 @@ class Decoder:
         self._run: Decoding | None = None
 
     @classmethod
-    def by_settings(cls, settings: Settings, size: int, decode_function: DecodeFunction = decode_photo) -> Decoder:
+    def by_settings(
+        cls, settings: Settings, size: int, decode_function: DecodeFunction = decode_photo, *, beside_gpu: bool = False
+    ) -> Decoder:
         """One with as many workers, as much time and as large photos as the settings allow."""
-        return cls(size, settings.decoders, settings.decode_seconds, settings.max_pixels, decode_function)
+        workers = settings.decoders_beside_gpu if beside_gpu else settings.decoders
+        return cls(size, workers, settings.decode_seconds, settings.max_pixels, decode_function)
 
     def decode(self, paths: Sequence[Path]) -> Iterator[tuple[Path, DecodedPhoto | PhotoError]]:
         """Yield each of ``paths`` once, with its pixels or with what is wrong with it, in the order they are ready.

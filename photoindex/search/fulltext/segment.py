@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from photoindex.search.checked_file import CheckedFile, DamagedFile
+from photoindex.search.distinct import distinct
 from photoindex.search.fulltext.collector import FORMAT, LARGEST, LAST_PLACE, MOST_DOCUMENTS
 from photoindex.search.fulltext.reader import FORMS_FIELD
 from photoindex.search.fulltext.spaces import SLOT_OF, SPACES
@@ -124,12 +125,12 @@ class Segment:
         met: NDArray[np.int64] | None = None
         for distance, words in enumerate(wanted):
             here = [self._occurrences(each, slot) - distance for each in words]
-            keys = np.unique(np.concatenate(here)) if len(here) > 1 else here[0]
+            keys = distinct(np.concatenate(here)) if len(here) > 1 else here[0]
             met = keys if met is None else _in_both(met, keys)
             if not met.size:
                 break
         assert met is not None
-        rows: NDArray[np.intp] = np.unique(met // (LAST_PLACE + 1)).astype(np.intp)
+        rows: NDArray[np.intp] = distinct(met // (LAST_PLACE + 1)).astype(np.intp)
         return rows
 
     def _occurrences(self, placed: _Placed, slot: int) -> NDArray[np.int64]:

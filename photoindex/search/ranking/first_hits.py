@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from photoindex.search.distinct import distinct
 from photoindex.search.query.syntax import Condition, Node, Ranked, Word
 from photoindex.search.ranking.chosen import cuts, stretches
 from photoindex.search.ranking.visible import find_visible, not_hidden
@@ -79,7 +80,7 @@ class _Search:
         files = np.concatenate([_NONE, *map(self._matcher.named, self._run.files)])
         if files.size and not_hidden(self._matcher, self._run) is not None:
             return None  # what they add is told by the best photo, which may be a hidden one
-        named = np.unique(np.concatenate([files, self._matcher.told(self._run)]))
+        named = distinct(np.concatenate([files, self._matcher.told(self._run)]))
         if allowed is not None:
             named = named[allowed[named]]
             if np.count_nonzero(allowed) <= _FEW:
@@ -162,7 +163,7 @@ class _Search:
         return lowest * (1 - _CARE) / self._unit
 
     def _exactly(self, documents: Ids, named: Ids) -> FirstHits:
-        documents = np.union1d(documents, named) if named.size else documents
+        documents = distinct(np.concatenate([documents, named])) if named.size else documents
         narrowed = self._matcher.narrowed(documents)
         return FirstHits(documents, find_visible(narrowed, self._run), narrowed)
 

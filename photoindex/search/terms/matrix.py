@@ -21,6 +21,7 @@ import numpy as np
 
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
+from photoindex.search.distinct import distinct
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, Ranked, Word
 from photoindex.search.ranking.chosen import cuts
 from photoindex.search.ranking.explain import locate, place_in
@@ -258,7 +259,7 @@ class TermView:
 
     def rows_of(self, photo_ids: Sequence[int]) -> Rows:
         """Return the rows of these photos, ascending, one for each that has learned terms."""
-        wanted = np.unique(np.array(photo_ids, np.int64))
+        wanted = distinct(np.array(photo_ids, np.int64))
         rows = self._base.rows_of(wanted)
         if self._delta is not None:
             rows = np.concatenate([rows[self.photo_ids[rows] != NOBODY], len(self._base) + self._delta.rows_of(wanted)])

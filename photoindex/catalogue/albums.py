@@ -15,8 +15,8 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.editor import clean_text
 from photoindex.catalogue.many_rows import SET, insert_rows, is_one_of
 from photoindex.catalogue.raw_sql import Asker, ask
-from photoindex.catalogue.said import tag_key
 from photoindex.catalogue.schema import album, album_photo, distinct_pair, file, photo
+from photoindex.catalogue.user_metadata import tag_key
 from photoindex.errors import AlbumError, CorrectionError
 from photoindex.system.clock import utc_now
 

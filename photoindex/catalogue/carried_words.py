@@ -27,8 +27,8 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.dialects import insert_new
 from photoindex.catalogue.many_rows import SET, among, is_one_of
 from photoindex.catalogue.photos import mark_text_stale
-from photoindex.catalogue.said import Locked, Said, merged_tags, put_said, said_of
 from photoindex.catalogue.schema import album_photo, caption, correction, distinct_pair, file, photo
+from photoindex.catalogue.user_metadata import Locked, UserMetadata, merged_tags, put_user_metadata, user_metadata_of
 from photoindex.system.clock import utc_now
 
 NEAR: Final = 10  # of the 128 bits of fingerprints may differ, as docs/formats.md advises for duplicates
@@ -59,38 +59,38 @@ def carry_over(connection: Connection, pairs: Iterable[Pair], *, of_one_shot: bo
         return set()
     held = among(connection, file.c.photo_id, [old for old, _ in wanted], file.c.missing_since.is_(None))
     wanted = [pair for pair in wanted if pair[0] not in held]
-    said = said_of(connection, list(dict.fromkeys(number for pair in wanted for number in pair)))
+    by_user = user_metadata_of(connection, list(dict.fromkeys(number for pair in wanted for number in pair)))
     olds = [old for old, _ in wanted]
     grouped = among(connection, album_photo.c.photo_id, olds)
     for column in (distinct_pair.c.first_id, distinct_pair.c.second_id):
         grouped |= among(connection, column, olds)
-    wanted = [pair for pair in wanted if replace(said[pair[0]], review=None) != Said() or pair[0] in grouped]
+    wanted = [pair for pair in wanted if replace(by_user[pair[0]], review=None) != UserMetadata() or pair[0] in grouped]
     if not wanted:
         return set()
     facts = _facts(connection, wanted)
     left = {pair for pair in wanted if not _is_same(facts[pair[0]], facts[pair[1]], of_one_shot)}
     carried = [pair for pair in wanted if pair not in left]
     if carried:
-        _carry(connection, carried, said)
+        _carry(connection, carried, by_user)
         _take_places(connection, carried)
     return left
 
 
-def _carry(connection: Connection, pairs: Sequence[Pair], said: Mapping[int, Said]) -> None:
-    changes, now = _changes(connection, pairs), dict(said)
+def _carry(connection: Connection, pairs: Sequence[Pair], by_user: Mapping[int, UserMetadata]) -> None:
+    changes, now = _changes(connection, pairs), dict(by_user)
     for old, new in pairs:
         now[new] = _merged(now[old], now[new], changes[old], changes[new])
         locked = now[new].locked
-        if locked is not None and locked != said[new].locked and locked.source != "user":
+        if locked is not None and locked != by_user[new].locked and locked.source != "user":
             _copy_locked(connection, old, new)
-    changed = {new: (said[new], now[new]) for _, new in pairs if now[new] != said[new]}
+    changed = {new: (by_user[new], now[new]) for _, new in pairs if now[new] != by_user[new]}
     moment = utc_now()
-    put_said(connection, changed, moment)
+    put_user_metadata(connection, changed, moment)
     store.note(connection, changed, _CARRIED + secrets.token_hex(12), moment)
     mark_text_stale(connection, [new for _, new in pairs])
 
 
-def _merged(old: Said, new: Said, olds: _Changes, news: _Changes) -> Said:
+def _merged(old: UserMetadata, new: UserMetadata, olds: _Changes, news: _Changes) -> UserMetadata:
     """Return what is said of a photo with what was said of the one before."""
 
     def choose(kind: str, before: Any, now: Any, nothing: Any = None) -> Any:
@@ -101,7 +101,7 @@ def _merged(old: Said, new: Said, olds: _Changes, news: _Changes) -> Said:
         return before if now == nothing else now
 
     text = choose("caption", old.caption, new.caption)
-    return Said(
+    return UserMetadata(
         text,
         choose("tags", old.tags, new.tags),
         _merged_lock(choose("lock", old.locked, new.locked), new.locked, text),

@@ -16,26 +16,48 @@ from sqlalchemy import Connection, exists, func, select, update
 
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.many_rows import SET, insert_rows, is_one_of
-from photoindex.catalogue.said import REVIEWS, TAG_SOURCE, Changed, Locked, Said, put_said, said_of, tag_key
 from photoindex.catalogue.schema import caption, correction, file, photo, root
+from photoindex.catalogue.user_metadata import (
+    REVIEWS,
+    TAG_SOURCE,
+    Changed,
+    Locked,
+    UserMetadata,
+    put_user_metadata,
+    tag_key,
+    user_metadata_of,
+)
 from photoindex.types import CaptionSource, Correction, CorrectionKind
 
 __all__ = [
-    "KINDS", "TAG_SOURCE", "Locked", "Said", "captioned_files", "corrections_of", "is_value", "last_edits", "note",
-    "photos_last_edited_by", "read_lock", "read_tags", "restore_last", "said_of", "tag_key",
+    "KINDS",
+    "TAG_SOURCE",
+    "Locked",
+    "UserMetadata",
+    "captioned_files",
+    "corrections_of",
+    "is_value",
+    "last_edits",
+    "note",
+    "photos_last_edited_by",
+    "read_lock",
+    "read_tags",
+    "restore_last",
+    "tag_key",
+    "user_metadata_of",
 ]  # fmt: skip
 
 KINDS: Final[tuple[CorrectionKind, ...]] = get_args(CorrectionKind)
 _YES: Final = "yes"
 # What ``correction`` keeps of each part of what is said, and the part again.
-_TEXTS: Final[dict[CorrectionKind, Callable[[Said], str | None]]] = {
-    "caption": lambda said: said.caption,
-    "tags": lambda said: json.dumps(list(said.tags), ensure_ascii=False) if said.tags else None,
-    "lock": lambda said: _lock_text(said.locked),
-    "rating": lambda said: None if said.rating is None else str(said.rating),
-    "favourite": lambda said: _YES if said.favourite else None,
-    "hidden": lambda said: _YES if said.hidden else None,
-    "review": lambda said: said.review,
+_TEXTS: Final[dict[CorrectionKind, Callable[[UserMetadata], str | None]]] = {
+    "caption": lambda by_user: by_user.caption,
+    "tags": lambda by_user: json.dumps(list(by_user.tags), ensure_ascii=False) if by_user.tags else None,
+    "lock": lambda by_user: _lock_text(by_user.locked),
+    "rating": lambda by_user: None if by_user.rating is None else str(by_user.rating),
+    "favourite": lambda by_user: _YES if by_user.favourite else None,
+    "hidden": lambda by_user: _YES if by_user.hidden else None,
+    "review": lambda by_user: by_user.review,
 }
 
 
@@ -51,7 +73,7 @@ def note(connection: Connection, changed: Changed, edit: str, made_at: datetime)
         query = query.where(is_one_of(correction.c.photo_id, chunk), correction.c.edit != edit)
         latest.update(map(tuple, connection.execute(query.group_by(correction.c.photo_id))))
     rows = []
-    alike: dict[tuple[Said, Said], list[tuple[str, str | None, str | None]]] = {}
+    alike: dict[tuple[UserMetadata, UserMetadata], list[tuple[str, str | None, str | None]]] = {}
     for number, change in changed.items():
         known = latest.get(number)
         time = made_at if known is None or known < made_at else known + timedelta(microseconds=1)
@@ -62,7 +84,7 @@ def note(connection: Connection, changed: Changed, edit: str, made_at: datetime)
     insert_rows(connection, correction, rows)
 
 
-def _differences(before: Said, after: Said) -> list[tuple[str, str | None, str | None]]:
+def _differences(before: UserMetadata, after: UserMetadata) -> list[tuple[str, str | None, str | None]]:
     """Return (kind, text before, text after) of each part of what is said that changed."""
     texts = [(kind, text(before), text(after)) for kind, text in _TEXTS.items()]
     return [each for each in texts if each[1] != each[2]]
@@ -99,33 +121,32 @@ def restore_last(
             if row.edit == last[row.photo_id]:
                 undone.setdefault(row.photo_id, []).append(row)
     changed = {}
-    for number, before in said_of(connection, list(undone)).items():
+    for number, before in user_metadata_of(connection, list(undone)).items():
         after = before
         for row in reversed(undone[number]):
             after = _with(after, row.kind, row.old)
         changed[number] = before, after
-    put_said(connection, changed, now)
+    put_user_metadata(connection, changed, now)
     for chunk in chunks([row.id for rows in undone.values() for row in rows], SET):
         connection.execute(update(correction).where(is_one_of(correction.c.id, chunk)).values(undone_at=now))
     return {number: [read_correction(row) for row in rows] for number, rows in undone.items()}
 
 
-def _with(said: Said, kind: CorrectionKind, text: str | None) -> Said:
+def _with(by_user: UserMetadata, kind: CorrectionKind, text: str | None) -> UserMetadata:
     """Return what is said with one part of it as a ``correction`` has it."""
     if kind == "caption":
-        return dataclasses.replace(said, caption=text)
+        return dataclasses.replace(by_user, caption=text)
     if kind == "tags":
-        return dataclasses.replace(said, tags=read_tags(text))
+        return dataclasses.replace(by_user, tags=read_tags(text))
     if kind == "lock":
-        return dataclasses.replace(said, locked=read_lock(text))
+        return dataclasses.replace(by_user, locked=read_lock(text))
     if kind == "rating":
-        return dataclasses.replace(said, rating=None if text is None else int(text))
+        return dataclasses.replace(by_user, rating=None if text is None else int(text))
     if kind == "review":
-        return dataclasses.replace(said, review=text if text in REVIEWS else None)
-    value = text is not None
-    return (
-        dataclasses.replace(said, favourite=value) if kind == "favourite" else dataclasses.replace(said, hidden=value)
-    )
+        return dataclasses.replace(by_user, review=text if text in REVIEWS else None)
+    if kind == "favourite":
+        return dataclasses.replace(by_user, favourite=text is not None)
+    return dataclasses.replace(by_user, hidden=text is not None)
 
 
 def is_value(kind: str, text: str) -> bool:
@@ -170,8 +191,8 @@ def captioned_files(connection: Connection) -> list[tuple[Path, str, str | None]
         .order_by(photo.c.content_hash, file.c.id)
     )
     rows = {row.id: row for row in reversed(connection.execute(query).all())}
-    said = select(caption.c.photo_id, caption.c.text).where(caption.c.source == "user", caption.c.current)
-    texts = {row.photo_id: row.text for row in connection.execute(said)}
+    by_user = select(caption.c.photo_id, caption.c.text).where(caption.c.source == "user", caption.c.current)
+    texts = {row.photo_id: row.text for row in connection.execute(by_user)}
     return [(Path(row.path, row.relative_path), row.content_hash, texts.get(row.id)) for row in rows.values()]
 
 

@@ -20,12 +20,12 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from photoindex.catalogue import corrections as store
-from photoindex.catalogue import files, photos, raw_pairs, said
+from photoindex.catalogue import files, photos, raw_pairs, user_metadata
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.indexed_files import IndexedFile, holds, indexed_files
 from photoindex.catalogue.many_rows import SET
-from photoindex.catalogue.said import REVIEWS, Changed, Review, Said, merged_tags, tag_key
+from photoindex.catalogue.user_metadata import REVIEWS, Changed, Review, UserMetadata, merged_tags, tag_key
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.system import storage
 from photoindex.system.clock import utc_now
@@ -87,7 +87,7 @@ def clean_text(text: str, what: str, longest: int) -> str:
     return cleaned
 
 
-def said_after(edit: Edit, before: Said) -> Said:
+def said_after(edit: Edit, before: UserMetadata) -> UserMetadata:
     """What is said of a photo after an edit, but for a new lock, which depends on what the photo then shows."""
     caption = None if edit.clear or edit.uncaption else before.caption
     caption = edit.caption if edit.caption is not None else caption
@@ -98,11 +98,11 @@ def said_after(edit: Edit, before: Said) -> Said:
     if locked is not None and locked.source == "user" and caption is None:
         locked = None  # what it kept was taken away
     elif locked is not None and edit.caption is not None:
-        locked = said.Locked("user", edit.caption)
+        locked = user_metadata.Locked("user", edit.caption)
     review = before.review if edit.review is None else edit.review or None
     if caption is not None or edit.lock:
         review = None  # the caption that is shown is the person's, or right
-    return Said(
+    return UserMetadata(
         caption,
         tags,
         None if edit.lock is False else locked,
@@ -115,16 +115,16 @@ def said_after(edit: Edit, before: Said) -> Said:
 
 def write_said(connection: Connection, changed: Changed, edit: str, now: datetime) -> None:
     """Store what is now said of photos, note what changed, and mark the photos for the full-text index."""
-    said.put_said(connection, changed, now)
+    user_metadata.put_user_metadata(connection, changed, now)
     store.note(connection, changed, edit, now)
     photos.mark_text_stale(connection, list(changed))
 
 
-def _differing(before: dict[int, Said], after: dict[int, Said]) -> Changed:
+def _differing(before: dict[int, UserMetadata], after: dict[int, UserMetadata]) -> Changed:
     return {number: (before[number], now) for number, now in after.items() if now != before[number]}
 
 
-def _locked(now: dict[int, Said], shown: dict[int, said.Locked]) -> dict[int, Said]:
+def _locked(now: dict[int, UserMetadata], shown: dict[int, user_metadata.Locked]) -> dict[int, UserMetadata]:
     """Return what is said with a lock on the caption that each photo shows."""
     if now.keys() - shown.keys():
         raise CorrectionError("a photo without a caption cannot be locked: give it one with --caption")
@@ -135,13 +135,13 @@ def _apply(connection: Connection, photo_ids: Sequence[int], edit: Edit, name: s
     """Make an edit of photos in one transaction; return how many it changed. Photos that were removed from the
     catalogue since they were chosen are left out."""
     photo_ids = photos.known(connection, photo_ids)
-    before = said.said_of(connection, photo_ids)
+    before = user_metadata.user_metadata_of(connection, photo_ids)
     afterwards = {one: said_after(edit, one) for one in set(before.values())}  # of most photos the same is said
     after = {number: afterwards[one] for number, one in before.items()}
     write_said(connection, _differing(before, after), name, now)
     changed = {number for number, one in after.items() if one != before[number]}
     if edit.lock:
-        locked = _locked(after, said.shown(connection, photo_ids))
+        locked = _locked(after, user_metadata.shown(connection, photo_ids))
         write_said(connection, _differing(after, locked), name, now)
         changed |= {number for number, one in locked.items() if one != after[number]}
     return len(changed)
@@ -214,10 +214,10 @@ class Editor:
             _check_unchanged(place, indexed)
         return list(found)
 
-    def said(self, photo_ids: Sequence[int]) -> dict[int, Said]:
+    def said(self, photo_ids: Sequence[int]) -> dict[int, UserMetadata]:
         """What people say of each of these photos now."""
         with self._database.read() as connection:
-            return said.said_of(connection, photo_ids)
+            return user_metadata.user_metadata_of(connection, photo_ids)
 
     def apply(self, photo_ids: Sequence[int], edit: Edit, name: str | None = None) -> int:
         """Make one edit of all these photos; returns how many it changed. ``name``, by :func:`new_edit`, is what
@@ -245,7 +245,7 @@ class Editor:
         if edit.caption is None:
             with self._database.read() as connection:
                 known = photos.known(connection, photo_ids)
-                _locked(dict.fromkeys(known, Said()), said.shown(connection, known))
+                _locked(dict.fromkeys(known, UserMetadata()), user_metadata.shown(connection, known))
 
     def undo(self, photo_ids: Sequence[int]) -> dict[int, list[Correction]]:
         """Undo the last edit of each of these photos that is not undone yet; returns what each had changed.

@@ -21,7 +21,6 @@ from photoindex.catalogue.files import stored_rows_at
 from photoindex.catalogue.many_rows import among
 from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.photos import mark_text_stale
-from photoindex.catalogue.said import TAG_SOURCE
 from photoindex.catalogue.schema import (
     album_photo,
     caption,
@@ -33,6 +32,7 @@ from photoindex.catalogue.schema import (
     root,
     term,
 )  # fmt: skip
+from photoindex.catalogue.user_metadata import TAG_SOURCE
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, native_path, root_of

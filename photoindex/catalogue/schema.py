@@ -129,7 +129,7 @@ photo = Table(
     Column("country", PlainText),
     Column("country_code", ShortText(2)),
     Column("metropolis", PlainText),  # a large city around there
-    # What a person says of it besides words: see catalogue/said.py.
+    # What a person says of it besides words: see catalogue/user_metadata.py.
     Column("own_rating", Whole),  # instead of ``rating``; 0: none; null: as it was read
     Column("favourite", Boolean, nullable=False, server_default=false()),
     Column("hidden", Boolean, nullable=False, server_default=false()),  # shown only to who asks for hidden photos

@@ -16,7 +16,7 @@ from photoindex.system.terminal import visible
 from photoindex.system.units import counted
 
 if TYPE_CHECKING:
-    from photoindex.library import Edit, Editor, Library, Said
+    from photoindex.library import Edit, Editor, Library, UserMetadata
     from photoindex.types import Correction, Photo
 
 SHOWN = 5  # of the photos that a query matches
@@ -186,7 +186,7 @@ def _plain(value: str | tuple[str, ...] | None) -> str:
     return repr(value) if isinstance(value, str) else ", ".join(value)
 
 
-def ask_editor(path: Path, said: Said) -> Edit:
+def ask_editor(path: Path, said: UserMetadata) -> Edit:
     """Have the person change the caption and the tags in their editor; an edit that says nothing when they did not.
 
     Raises :class:`CorrectionError` for lines that cannot be understood.
@@ -203,7 +203,7 @@ def ask_editor(path: Path, said: Said) -> Edit:
     return Edit() if answer is None else parse_answer(answer, said)
 
 
-def parse_answer(answer: str, said: Said) -> Edit:
+def parse_answer(answer: str, said: UserMetadata) -> Edit:
     """What the person changed of what was said before. Meanwhile others may have said more, which stays."""
     from photoindex.library import Edit
 

@@ -13,7 +13,7 @@ from photoindex.catalogue import files, photos
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.indexed_files import indexed_files
-from photoindex.catalogue.said import said_of, tag_key
+from photoindex.catalogue.user_metadata import tag_key, user_metadata_of
 from photoindex.errors import ExchangeError, FullTextError
 from photoindex.exchange import export, sidecars
 from photoindex.exchange.line_import import LINES_AT_ONCE, batches, import_line, lines_of
@@ -192,7 +192,7 @@ class Exchange:
             with self._database.read() as connection:
                 loaded = photos.load_photos(connection, ids, files.paths_of(connection, ids))
                 changes = store.corrections_of(connection, ids)
-                said = said_of(connection, ids)
+                of_user = user_metadata_of(connection, ids)
             for photo in loaded:
                 shown = photo.caption
                 by_user = shown is not None and shown.source == "user"
@@ -216,8 +216,8 @@ class Exchange:
                         photo.tags,
                         frozenset(level(text) for text in texts),
                         frozenset(tag_key(tag) for tag in (*tags, *photo.tags)),
-                        said[photo.id].rating,
-                        said[photo.id].favourite,
+                        of_user[photo.id].rating,
+                        of_user[photo.id].favourite,
                         frozenset(int(stars) for stars in ever["rating"] if isinstance(stars, str)),
                         photo.favourite or any(ever["favourite"]),
                     ),

@@ -13,10 +13,10 @@ from photoindex.catalogue.albums import album_hashes, distinct_hashes
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.indexed_files import IndexedFile, holds
 from photoindex.catalogue.roots import list_roots
-from photoindex.catalogue.said import TAG_SOURCE
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
 from photoindex.catalogue.term_encoding import unpack_words
 from photoindex.catalogue.text_lines import text_lines
+from photoindex.catalogue.user_metadata import TAG_SOURCE
 from photoindex.errors import ExchangeError
 from photoindex.exchange.records import (
     AlbumRecord,

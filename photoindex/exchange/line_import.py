@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
-from photoindex.catalogue.said import merged_tags
+from photoindex.catalogue.user_metadata import merged_tags
 from photoindex.errors import AlbumError, CorrectionError, ExchangeError
 from photoindex.exchange.album_import import merge_album, merge_distinct
 from photoindex.exchange.merge import Merger

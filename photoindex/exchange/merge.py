@@ -28,9 +28,9 @@ from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos, term_vectors
 from photoindex.catalogue.editor import new_edit
 from photoindex.catalogue.fast_queries import vocabularies
-from photoindex.catalogue.said import TAG_SOURCE, Said, put_said, said_of
 from photoindex.catalogue.schema import caption, correction, file, model, photo, term
 from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_vector
+from photoindex.catalogue.user_metadata import TAG_SOURCE, UserMetadata, put_user_metadata, user_metadata_of
 from photoindex.errors import ExchangeError
 from photoindex.exchange.export import FACTS
 from photoindex.exchange.precedence import DatedWords, newest, with_dates, words_of_record
@@ -129,8 +129,8 @@ class Merger:
         self._insert_terms(connection, photo_id, record, set())
         self._save_vector(connection, photo_id, record)
         merge_text(connection, photo_id, record)
-        said = replace(words_of_record(record).words, caption=None, locked=None)  # those came with the captions
-        put_said(connection, {photo_id: (Said(), said)}, self._now)
+        by_user = replace(words_of_record(record).words, caption=None, locked=None)  # those came with the captions
+        put_user_metadata(connection, {photo_id: (UserMetadata(), by_user)}, self._now)
         _insert_corrections(connection, photo_id, record.corrections)
         photos.mark_text_stale(connection, [photo_id])
 
@@ -244,7 +244,7 @@ class Merger:
     ) -> bool:
         """Merge the user's words, their history (``changes``) and earlier ``captions``; return whether that changed
         anything. The caller marks the photo for the full-text index."""
-        before = said_of(connection, [photo_id])[photo_id]
+        before = user_metadata_of(connection, [photo_id])[photo_id]
         mine = _dated(connection, photo_id, before)
         after = theirs.words if self._replace else newest(mine, theirs)
         known = set(
@@ -275,14 +275,14 @@ class Merger:
         if after != before:
             moment = max(theirs.times(), default=self._now)
             changed = {photo_id: (before, after)}
-            put_said(connection, changed, theirs.captioned_at or moment)
-            if before != Said() or not changes:
+            put_user_metadata(connection, changed, theirs.captioned_at or moment)
+            if before != UserMetadata() or not changes:
                 # Words of this library were replaced, or the new ones have no history: record a change to undo.
                 store.note(connection, changed, new_edit(), moment)
         return after != before or bool(earlier or added or undone)
 
 
-def _dated(connection: Connection, photo_id: int, words: Said) -> DatedWords:
+def _dated(connection: Connection, photo_id: int, words: UserMetadata) -> DatedWords:
     rows = connection.execute(
         select(correction).where(correction.c.photo_id == photo_id).order_by(correction.c.made_at, correction.c.id)
     ).all()
@@ -308,7 +308,7 @@ def _changed(row: CaptionRecord, *, current: bool, locked: bool) -> CaptionRecor
     return dataclasses.replace(row, current=current, locked=locked)
 
 
-def _exists(connection: Connection, photo_id: int, words: Said) -> bool:
+def _exists(connection: Connection, photo_id: int, words: UserMetadata) -> bool:
     """Return whether the catalogue has, or will have, the caption to lock."""
     if words.locked is None or (words.locked.source == "user" and words.locked.text == words.caption):
         return True

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from photoindex.catalogue.corrections import read_tags
-from photoindex.catalogue.said import Locked, Said, merged_tags, tag_key
+from photoindex.catalogue.user_metadata import Locked, UserMetadata, merged_tags, tag_key
 from photoindex.exchange.records import CorrectionRecord, PhotoRecord
 
 MARKS: Final = ("rating", "favourite", "hidden", "review")
@@ -22,7 +22,7 @@ class DatedWords:
     that are neither caption nor tags nor lock, by their names.
     """
 
-    words: Said
+    words: UserMetadata
     captioned_at: datetime | None = None
     tagged_at: datetime | None = None
     locked_at: datetime | None = None
@@ -38,14 +38,14 @@ def words_of_record(record: PhotoRecord) -> DatedWords:
     """Return what a record of an export holds of the user's words."""
     own = next((each for each in record.captions if each.source == "user" and each.current), None)
     locked = next((Locked(each.source, each.text) for each in record.captions if each.locked), None)
-    words = Said(
+    words = UserMetadata(
         None if own is None else own.text, merged_tags((), record.tags), locked,
         record.own_rating, record.favourite, record.hidden, record.review,
     )  # fmt: skip
     return with_dates(words, record.corrections, None if own is None else own.created_at)
 
 
-def with_dates(words: Said, changes: Sequence[CorrectionRecord], captioned_at: datetime | None) -> DatedWords:
+def with_dates(words: UserMetadata, changes: Sequence[CorrectionRecord], captioned_at: datetime | None) -> DatedWords:
     """Date words by their history, oldest change first, and by the time the caption was made."""
     latest: dict[str, datetime] = {}
     untagged: dict[str, datetime] = {}
@@ -70,7 +70,7 @@ def with_dates(words: Said, changes: Sequence[CorrectionRecord], captioned_at: d
     )
 
 
-def newest(mine: DatedWords, theirs: DatedWords) -> Said:
+def newest(mine: DatedWords, theirs: DatedWords) -> UserMetadata:
     """Merge two states of a photo: of caption, lock, stars and the like the newer one each, and the tags of both that
     were not removed since.
 
@@ -94,7 +94,7 @@ def newest(mine: DatedWords, theirs: DatedWords) -> Said:
         before, after = getattr(mine.words, name), getattr(theirs.words, name)
         unsaid = not before and name not in mine.marked_at
         marks[name] = after if unsaid or _after(theirs.marked_at.get(name), mine.marked_at.get(name)) else before
-    return Said(text, tags, locked, **marks)
+    return UserMetadata(text, tags, locked, **marks)
 
 
 def _after(one: datetime | None, other: datetime | None) -> bool:

@@ -8,7 +8,7 @@ import math
 from datetime import datetime, timezone
 from typing import Any, Final, cast
 
-from photoindex.catalogue.said import REVIEWS, Review
+from photoindex.catalogue.user_metadata import REVIEWS, Review
 from photoindex.errors import ExchangeError
 
 MOST_TEXT: Final = 1_000_000  # characters of one caption, tag or name

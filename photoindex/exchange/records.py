@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any, Final, cast, get_args
 
 from photoindex.catalogue.corrections import KINDS, is_value
-from photoindex.catalogue.said import Review
+from photoindex.catalogue.user_metadata import Review
 from photoindex.errors import ExchangeError
 from photoindex.exchange.record_fields import Fields, short
 from photoindex.types import CaptionSource

@@ -13,8 +13,8 @@ from photoindex.catalogue import photos
 from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
 from photoindex.catalogue.indexed_files import IndexedFile
 from photoindex.catalogue.metadata import KEYWORD_SOURCE
-from photoindex.catalogue.said import Said, said_of, tag_key
 from photoindex.catalogue.schema import caption, term
+from photoindex.catalogue.user_metadata import UserMetadata, tag_key, user_metadata_of
 from photoindex.errors import CorrectionError, ExchangeError
 from photoindex.exchange import export, sidecars
 from photoindex.exchange.merge import Merger
@@ -41,7 +41,7 @@ def import_sidecars(
             return
         modified = {each: datetime.fromtimestamp(stat(each).st_mtime, timezone.utc) for each in existing}
         words = sidecars.read_words(existing, modified)
-        dated = _dated_words(words, said_of(connection, [photo_id])[photo_id])
+        dated = _dated_words(words, user_metadata_of(connection, [photo_id])[photo_id])
     except (ExchangeError, CorrectionError, OSError, OverflowError, ValueError) as error:
         report.bad += 1
         problem(str(error) if isinstance(error, ExchangeError) else f"{shown(path)}: {error}")
@@ -56,17 +56,17 @@ def import_sidecars(
     report.unchanged += not changed
 
 
-def _dated_words(words: SidecarWords, mine: Said) -> DatedWords:
+def _dated_words(words: SidecarWords, mine: UserMetadata) -> DatedWords:
     """Return the user's words in a sidecar. What it does not hold, such as a lock, stays as it is."""
     text = clean_text(words.caption, "caption", LONGEST_CAPTION) if words.ours and words.caption else None
     tags = tuple(clean_text(tag, "tag", LONGEST_TAG) for tag in words.our_tags)
-    said = replace(
+    by_user = replace(
         mine, caption=text if text is not None else mine.caption, tags=tags,
         rating=mine.rating if words.rating is None else words.rating, favourite=mine.favourite or words.favourite,
     )  # fmt: skip
     marked = [name for name, there in (("rating", words.rating is not None), ("favourite", words.favourite)) if there]
     return DatedWords(
-        said,
+        by_user,
         words.captioned_at if text is not None else None,
         words.tagged_at,
         marked_at=dict.fromkeys(marked, words.marked_at) if words.marked_at else {},

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import get_args
 
 from photoindex.catalogue.editor import LONGEST_CAPTION
-from photoindex.catalogue.said import merged_tags, tag_key
+from photoindex.catalogue.user_metadata import merged_tags, tag_key
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import MOST_BYTES, CaptionAuthor, Mark, XmpDocument, level
 from photoindex.media.formats import is_raw_name

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from photoindex.captioner.device import choose_device, describe
     from photoindex.captioner.model_files import inspect_folder
     from photoindex.catalogue.batches import Batch, Batches
-    from photoindex.catalogue.corrections import Said
+    from photoindex.catalogue.corrections import UserMetadata
     from photoindex.catalogue.database import Database
     from photoindex.catalogue.editor import Edit, Editor
     from photoindex.catalogue.jobs import Priority
@@ -54,11 +54,11 @@ __all__ = [
     "Reader",
     "RememberingCaptioner",
     "RootStatus",
-    "Said",
     "SidecarChange",
     "SidecarReport",
     "Stats",
     "Status",
+    "UserMetadata",
     "WatcherStatus",
     "caption_files",
     "choose_device",
@@ -99,7 +99,7 @@ _HOMES = {
         "Batch",
         "Batches",
     ),
-    "photoindex.catalogue.corrections": ("Said",),
+    "photoindex.catalogue.corrections": ("UserMetadata",),
     "photoindex.catalogue.database": ("Database", "open_catalogue"),
     "photoindex.catalogue.editor": (
         "Edit",

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 from sqlalchemy import Connection
 
-from photoindex.catalogue import files, metadata, said
+from photoindex.catalogue import files, metadata, user_metadata
 from photoindex.catalogue.backup_files import BACKUPS_KEPT, BEFORE_UPGRADE, DAILY, backups, newest_whole
 from photoindex.catalogue.backups import LOOK_SECONDS, DailyBackup, restore_backup
 from photoindex.catalogue.database import Database
@@ -299,7 +299,7 @@ def test_backups_by_a_clock_that_was_ahead_push_no_other_out(
         lambda c: metadata.save_written(c, {1: Written(keywords=("tea",))}),
         lambda c: metadata.save_facts(c, {1: PhotoFacts("JPEG", 48, 32, rating=5)}),
         lambda c: metadata.save_facts(c, {1: PhotoFacts("JPEG", 48, 32, taken_at=datetime(2020, 1, 2))}),
-        lambda c: said.put_locks(c, {1: said.Locked("model", "a red square")}),
+        lambda c: user_metadata.put_locks(c, {1: user_metadata.Locked("model", "a red square")}),
     ],
     ids=["keywords", "rating", "date", "lock"],
 )

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, delete, insert
 
-from photoindex.catalogue import files, photos, said, stats
+from photoindex.catalogue import files, photos, stats, user_metadata
 from photoindex.catalogue.captions import SOURCE_ORDER, shown_captions
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.editor import Edit, Editor
 from photoindex.catalogue.fast_queries import find_photos
-from photoindex.catalogue.said import Locked
 from photoindex.catalogue.schema import caption
+from photoindex.catalogue.user_metadata import Locked
 from photoindex.types import Candidate, Prediction
 from tests.support import NOW, add_files, add_photo
 
@@ -32,7 +32,7 @@ def answers(database: Database, photo_id: int) -> set[str | None]:
     with database.read() as connection:
         [whole] = photos.load_photos(connection, [photo_id], files.paths_of(connection, [photo_id]))
         hit = find_photos(connection, [photo_id]).get(photo_id)
-        editor = said.shown(connection, [photo_id]).get(photo_id)
+        editor = user_metadata.shown(connection, [photo_id]).get(photo_id)
         counted = stats.count(connection)
         rule = shown_captions(connection).get(photo_id)
         searchable = photo_id in photos.searchable_ids(connection)
@@ -119,7 +119,7 @@ def test_a_lock_that_is_undone_after_the_model_changed_its_mind(database: Databa
     editor.undo([photo_id])
     assert answers(database, photo_id) == {"a blue circle"}
     with database.write() as connection:
-        said.put_locks(connection, {photo_id: Locked("model", "a red square")})
+        user_metadata.put_locks(connection, {photo_id: Locked("model", "a red square")})
     say("a green star")
     assert answers(database, photo_id) == {"a red square"}
 

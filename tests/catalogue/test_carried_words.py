@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from photoindex.catalogue import files
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.editor import Edit
-from photoindex.catalogue.said import Locked, Said
+from photoindex.catalogue.user_metadata import Locked, UserMetadata
 from photoindex.library import Library
 from photoindex.types import IndexReport
 from tests.catalogue.test_companions import make_raw
@@ -21,7 +21,7 @@ from tests.support import make_photo
 ON_BOTH = True
 
 ALL = Edit("Minka on the sofa", ("Minka", "Lisbon"), rating=5, favourite=True, hidden=True)
-SAID = Said("Minka on the sofa", ("Minka", "Lisbon"), None, 5, True, True)
+SAID = UserMetadata("Minka on the sofa", ("Minka", "Lisbon"), None, 5, True, True)
 
 Change = Callable[[Path], object]
 
@@ -56,7 +56,7 @@ def smaller(path: Path) -> None:
     save(path, stripes().resize((48, 32)), None)
 
 
-def said(library: Library, path: Path) -> Said:
+def said(library: Library, path: Path) -> UserMetadata:
     [number] = library.editor().photos_at([path])
     return library.editor().said([number])[number]
 
@@ -112,9 +112,9 @@ class TestSavedInPlace:
         kinds = {change.kind for change in library.editor().history([number])[number]}
         assert kinds == {"caption", "tags", "rating", "favourite", "hidden"}
         library.editor().undo([number])
-        assert said(library, photo) == Said()
+        assert said(library, photo) == UserMetadata()
         library.index(album)
-        assert said(library, photo) == Said()
+        assert said(library, photo) == UserMetadata()
 
     def test_a_locked_caption_of_the_model_stays(self, library: Library, album: Path, photo: Path) -> None:
         edit(library, photo, Edit(lock=True))
@@ -128,13 +128,13 @@ class TestSavedInPlace:
         assert after.caption is not None
         assert (after.caption.text, after.caption.locked) == (before.caption.text, True)
         library.editor().undo([after.id])
-        assert said(library, photo) == Said()
+        assert said(library, photo) == UserMetadata()
 
     def test_a_review_stays_with_the_caption_that_it_is_of(self, library: Library, album: Path, photo: Path) -> None:
         edit(library, photo, Edit(review="wrong", tags=("x",)))
         rotated(photo)
         library.index(album)
-        assert said(library, photo) == Said(None, ("x",))
+        assert said(library, photo) == UserMetadata(None, ("x",))
 
     def test_what_is_said_of_the_new_content_stays(self, library: Library, album: Path, photo: Path) -> None:
         copy = save(album / "copy.jpg", stripes().transpose(Image.Transpose.ROTATE_180))
@@ -143,7 +143,7 @@ class TestSavedInPlace:
         edit(library, photo)
         copy.replace(photo)
         library.index(album)
-        assert said(library, photo) == Said("upside down", ("copy", "Minka", "Lisbon"), None, 1, True, True)
+        assert said(library, photo) == UserMetadata("upside down", ("copy", "Minka", "Lisbon"), None, 1, True, True)
 
     def test_a_photo_that_another_file_holds_keeps_its_words_there(
         self, library: Library, album: Path, photo: Path
@@ -153,7 +153,7 @@ class TestSavedInPlace:
         edit(library, photo)
         rotated(photo)
         library.index(album)
-        assert said(library, photo) == Said()
+        assert said(library, photo) == UserMetadata()
         assert said(library, album / "copy.jpg") == SAID
 
     def test_two_files_of_one_photo_saved_at_once_both_have_them(
@@ -180,11 +180,11 @@ class TestSavedInPlace:
         edit(library, photo, Edit("later", untags=("Lisbon",)))
         shutil.copy(first, photo)
         library.index(album)
-        assert said(library, photo) == Said("later", ("Minka",), None, 5, True, True)
+        assert said(library, photo) == UserMetadata("later", ("Minka",), None, 5, True, True)
         edit(library, photo, Edit(caption, clear=True))
         shutil.copy(second, photo)
         library.index(album)
-        assert said(library, photo) == Said(caption, (), None, 5, True, True)
+        assert said(library, photo) == UserMetadata(caption, (), None, 5, True, True)
 
     def test_a_file_that_was_moved_over_another_while_it_was_watched(
         self, library: Library, database: Database, album: Path, photo: Path
@@ -199,7 +199,7 @@ class TestSavedInPlace:
             with database.write() as connection:
                 files.move(connection, source, photo, left)
             assert left == expected
-        assert said(library, photo) == Said()
+        assert said(library, photo) == UserMetadata()
 
 
 class TestAnotherPicture:
@@ -211,7 +211,7 @@ class TestAnotherPicture:
         old = photo.read_bytes()
         save(photo, stripes(11).transpose(Image.Transpose.ROTATE_90), taken, "other")
         _, lines = notices(library, album)
-        assert said(library, photo) == Said()
+        assert said(library, photo) == UserMetadata()
         [line] = [line for line in lines if "another picture" in line]
         assert line.startswith("1 file holds another picture now, and people's words stayed with the old one: ")
         assert f"{photo};" in line
@@ -229,7 +229,7 @@ class TestAnotherPicture:
         edit(library, photo)
         make_photo(photo, "green")
         assert [line for line in notices(library, album)[1] if "another picture" in line]
-        assert said(library, photo) == Said()
+        assert said(library, photo) == UserMetadata()
 
 
 class TestRawFiles:
@@ -249,7 +249,7 @@ class TestRawFiles:
         edit(library, raw, Edit("of the raw file", rating=2))
         main.write_bytes(old)
         library.index(album)
-        assert said(library, main) == Said("of the raw file", ("Minka", "Lisbon"), None, 2, True, True)
+        assert said(library, main) == UserMetadata("of the raw file", ("Minka", "Lisbon"), None, 2, True, True)
         edit(library, main, Edit("of the pair"))
         main.unlink()
         library.index(album)
@@ -262,7 +262,7 @@ class TestRawFiles:
         edit(library, elsewhere, Edit(tags=("jpeg",)))
         shutil.copy(elsewhere, album / "m.jpg")
         library.index(album)
-        words = Said("of the raw file", ("jpeg", "raw"), Locked("user", "of the raw file"))
+        words = UserMetadata("of the raw file", ("jpeg", "raw"), Locked("user", "of the raw file"))
         assert said(library, album / "m.jpg") == said(library, raw) == words
         assert photo_of(library, raw) in library.albums.photos(made.id)
 
@@ -273,5 +273,5 @@ class TestRawFiles:
         edit(library, raw)
         shutil.copy(elsewhere, album / "m.jpg")
         library.index(album)
-        assert said(library, album / "m.jpg") == Said()
+        assert said(library, album / "m.jpg") == UserMetadata()
         assert said(library, album / "copy.dng") == SAID

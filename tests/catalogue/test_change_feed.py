@@ -27,8 +27,8 @@ from photoindex.catalogue import fingerprints as alike
 from photoindex.catalogue.backups import restore_backup
 from photoindex.catalogue.change_feed import Version, changes_after, version
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.said import Locked, Said
 from photoindex.catalogue.schema import caption, job, photo, term
+from photoindex.catalogue.user_metadata import Locked, UserMetadata
 from photoindex.errors import DamagedPhoto
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, TermVocabulary, Written
 from tests.support import NOW, add_files, add_photo, downgrade, migrate, scanned
@@ -60,7 +60,7 @@ MATTERS: dict[str, Change] = {
     "a person's caption": lambda c, i, a: said.put_captions(c, {i: "mine"}, NOW),
     "tags": lambda c, i, a: said.put_tags(c, {i: ["garden"]}),
     "a lock": lambda c, i, a: said.put_locks(c, {i: Locked("model", "a red square")}),
-    "a correction's note": lambda c, i, a: corrections.note(c, {i: (Said(), Said("x"))}, "e", NOW),
+    "a correction's note": lambda c, i, a: corrections.note(c, {i: (UserMetadata(), UserMetadata("x"))}, "e", NOW),
     "a new caption": lambda c, i, a: photos.save_predictions(c, {i: SAID}, 1, "none"),
     "a fingerprint": lambda c, i, a: alike.save_fingerprints(c, [(i, bytes(16))]),
     "another content": lambda c, i, a: photos.change_content(c, i, "f" * 64, 7),

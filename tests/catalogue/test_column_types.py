@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from photoindex.catalogue import files, metadata, photos, said
+from photoindex.catalogue import files, metadata, photos, user_metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import known_states
 from photoindex.catalogue.roots import ensure_root, list_roots
@@ -114,8 +114,8 @@ def test_text_costs_no_neighbour(database: Database, album: Path, text: str) -> 
     written = Written(title=text, caption=text, keywords=(text, "tea"), people=(text,), places=(text,))
     with database.write() as connection:
         metadata.save_written(connection, {first: written, second: Written(keywords=("cup",))})
-        said.put_tags(connection, {first: [text, "garden"]})
-        said.put_captions(connection, {first: text}, NOW)
+        user_metadata.put_tags(connection, {first: [text, "garden"]})
+        user_metadata.put_captions(connection, {first: text}, NOW)
         predicted = Prediction((Candidate(text, -1.0, -1.0),), (Label(text, 0.5),), (Label(text, 0.5),))
         photos.save_predictions(connection, {first: predicted}, 1, text)
     with database.read() as connection:
@@ -152,5 +152,5 @@ def test_a_time_at_the_end_of_the_calendar_is_kept(
     photo_id = add_photo(database, album / "a.jpg")
     made = moment.replace(tzinfo=timezone(timedelta(hours=hours)))
     with database.write() as connection:
-        said.put_captions(connection, {photo_id: "mine"}, made)
+        user_metadata.put_captions(connection, {photo_id: "mine"}, made)
         assert connection.execute(select(caption.c.created_at).where(caption.c.text == "mine")).scalar() is not None

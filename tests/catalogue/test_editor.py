@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from photoindex.catalogue import photos
 from photoindex.catalogue.editor import Edit, Editor, said_after
-from photoindex.catalogue.said import Locked, Said, merged_tags, tag_key
+from photoindex.catalogue.user_metadata import Locked, UserMetadata, merged_tags, tag_key
 from photoindex.errors import CatalogueUnavailable, CorrectionError, FolderError, FullTextError
 from photoindex.library import Library
 from photoindex.types import Photo
@@ -266,12 +266,14 @@ class TestUndo:
 
 class TestSaidAfter:
     def test_clear_comes_before_what_is_added(self) -> None:
-        before = Said("old", ("one", "two"), Locked("user", "old"))
-        assert said_after(Edit("new", ("three",), clear=True), before) == Said("new", ("three",), Locked("user", "new"))
+        before = UserMetadata("old", ("one", "two"), Locked("user", "old"))
+        assert said_after(Edit("new", ("three",), clear=True), before) == UserMetadata(
+            "new", ("three",), Locked("user", "new")
+        )
 
     def test_a_lock_on_the_models_caption_stays_when_tags_are_cleared(self) -> None:
-        before = Said(None, ("one",), Locked("model", "a dog"))
-        assert said_after(Edit(clear=True), before) == Said(None, (), Locked("model", "a dog"))
+        before = UserMetadata(None, ("one",), Locked("model", "a dog"))
+        assert said_after(Edit(clear=True), before) == UserMetadata(None, (), Locked("model", "a dog"))
 
 
 class TestPhotosAt:

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from photoindex.catalogue.editor import Edit
-from photoindex.catalogue.said import Said
+from photoindex.catalogue.user_metadata import UserMetadata
 from photoindex.cli.edit import parse_answer
 from photoindex.cli.main import main
 from photoindex.errors import CorrectionError
@@ -170,7 +170,7 @@ class TestEditorProgram:
         assert run(indexed, "search", "minka cat").stdout == f"{album / 'one.jpg'}\tour cat\n"
 
     def test_what_is_left_as_it_was_is_no_edit(self) -> None:
-        said = Said("our cat", ("Minka",))
+        said = UserMetadata("our cat", ("Minka",))
         assert parse_answer("# x\ncaption: our cat\ntag: Minka\n", said) == Edit()
         assert parse_answer("caption:\ntag: Minka\n", said) == Edit(uncaption=True)
         assert parse_answer("caption: our cat: asleep\n", said) == Edit("our cat: asleep", untags=("Minka",))
@@ -204,4 +204,4 @@ class TestEditorProgram:
 
     def test_a_line_that_is_neither_is_refused(self) -> None:
         with pytest.raises(CorrectionError, match="line 2"):
-            parse_answer("caption: x\nMinka\n", Said())
+            parse_answer("caption: x\nMinka\n", UserMetadata())

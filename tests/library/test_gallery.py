@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from photoindex.catalogue import editor, gallery_queries, said
+from photoindex.catalogue import editor, gallery_queries, user_metadata
 from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.schema import photo
 from photoindex.errors import CatalogueError, CorrectionError, FolderError, FullTextError, ResultSetGone
@@ -248,14 +248,14 @@ def test_an_edit_that_fails_half_way_reaches_the_index_as_far_as_it_came(
     gallery: Gallery, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(editor, "SET", 2)
-    real, calls = said.put_said, itertools.count(1)
+    real, calls = user_metadata.put_user_metadata, itertools.count(1)
 
     def fail_the_third_time(*given: Any) -> None:
         if next(calls) == 3:
             raise CatalogueError("the disk is full")
         real(*given)
 
-    monkeypatch.setattr(said, "put_said", fail_the_third_time)
+    monkeypatch.setattr(user_metadata, "put_user_metadata", fail_the_third_time)
     with pytest.raises(CatalogueError, match="4 of 6 photos"):
         gallery.edit([1, 2, 3, 4, 5, 6], Edit(tags=("rhinoceros",)))
     assert sorted(ids(gallery, "rhinoceros")) == [1, 2, 3, 4]

@@ -36,7 +36,7 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class UserMetadata:
     """What people say of a photo now. ``rating``: -1 (rejected) to 5, 0 for no stars whatever the file says, ``None``
     when nobody said."""
 
@@ -49,7 +49,7 @@ class Said:
     review: Review | None = None
 
 
-Changed = Mapping[int, tuple[Said, Said]]  # photo id -> what was said before, and what is said now
+Changed = Mapping[int, tuple[UserMetadata, UserMetadata]]  # photo id -> what was said before, and what is said now
 
 
 def tag_key(tag: str) -> str:
@@ -67,7 +67,7 @@ def merged_tags(tags: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]:
+def user_metadata_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, UserMetadata]:
     """What people say of each of these photos."""
     captions: dict[int, str] = {}
     tags: dict[int, list[str]] = {}
@@ -92,24 +92,24 @@ def said_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Said]
         for number, *values in connection.execute(select(*columns).where(is_one_of(photo.c.id, chunk))):
             marks[number] = tuple(values)
     nothing = (None, False, False, None)
-    alike: dict[tuple[Any, ...], Said] = {}  # of most photos the same is said: nothing
+    alike: dict[tuple[Any, ...], UserMetadata] = {}  # of most photos the same is said: nothing
     found = {}
     for number in photo_ids:
         key = (captions.get(number), tuple(tags.get(number, ())), locks.get(number), *marks.get(number, nothing))
-        found[number] = alike.get(key) or alike.setdefault(key, Said(*key))
+        found[number] = alike.get(key) or alike.setdefault(key, UserMetadata(*key))
     return found
 
 
-def put_said(connection: Connection, changed: Changed, made_at: datetime) -> None:
+def put_user_metadata(connection: Connection, changed: Changed, made_at: datetime) -> None:
     """Store what is said of photos now. What is equal before and after is not touched."""
 
-    def those(value: Callable[[Said], Any]) -> dict[int, Any]:
+    def those(value: Callable[[UserMetadata], Any]) -> dict[int, Any]:
         return {number: value(now) for number, (before, now) in changed.items() if value(before) != value(now)}
 
-    put_captions(connection, those(lambda said: said.caption), made_at)
-    put_tags(connection, those(lambda said: said.tags))
-    put_locks(connection, those(lambda said: said.locked))
-    put_marks(connection, those(lambda said: (said.rating, said.favourite, said.hidden, said.review)))
+    put_captions(connection, those(lambda by_user: by_user.caption), made_at)
+    put_tags(connection, those(lambda by_user: by_user.tags))
+    put_locks(connection, those(lambda by_user: by_user.locked))
+    put_marks(connection, those(lambda by_user: (by_user.rating, by_user.favourite, by_user.hidden, by_user.review)))
 
 
 def put_captions(connection: Connection, texts: Mapping[int, str | None], made_at: datetime) -> None:
@@ -117,7 +117,7 @@ def put_captions(connection: Connection, texts: Mapping[int, str | None], made_a
 
     A text that the person said before is that caption again, with the time it was made at.
     """
-    said = {number: plain_text(text) for number, text in texts.items() if text is not None}
+    by_user = {number: plain_text(text) for number, text in texts.items() if text is not None}
     known: dict[tuple[int, str], int] = {}
     for chunk in chunks(texts, SET):
         of_person = is_one_of(caption.c.photo_id, chunk) & (caption.c.source == "user")
@@ -125,13 +125,13 @@ def put_captions(connection: Connection, texts: Mapping[int, str | None], made_a
         query = select(caption.c.photo_id, caption.c.text, func.max(caption.c.id)).where(of_person)
         rows = connection.execute(query.group_by(caption.c.photo_id, caption.c.text))
         known.update({(photo_id, text): number for photo_id, text, number in rows})
-    again = [{"one": known[pair]} for pair in said.items() if pair in known]
+    again = [{"one": known[pair]} for pair in by_user.items() if pair in known]
     if again:
         connection.execute(update(caption).where(caption.c.id == bindparam("one")).values(current=True), again)
     new = [
         {"photo_id": number, "text": text, "source": "user", "rank": 0, "current": True, "locked": False,
          "created_at": made_at}
-        for number, text in said.items()
+        for number, text in by_user.items()
         if (number, text) not in known
     ]  # fmt: skip
     insert_rows(connection, caption, new)

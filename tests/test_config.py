@@ -148,3 +148,17 @@ def test_mounts_are_a_table_that_is_changed_like_other_settings(tmp_path: Path) 
     file = tmp_path / "c.toml"
     file.write_text(config_file.change(text, "mounts", "archive=/mnt/b", FILE))
     assert load_settings(file, {}).mounts == {"archive": "/mnt/b"}
+
+
+def test_beside_a_gpu_there_are_as_many_decoders_as_cores_and_memory_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(tmp_path)
+    for cores, gigabytes, usual, beside_gpu in [
+        (2, 24, 2, 2), (16, 128, 4, 16), (64, 512, 4, 16), (16, 16, 4, 8), (16, 4, 4, 4), (1, 64, 1, 1)
+    ]:  # fmt: skip
+        values = {"SC_PHYS_PAGES": gigabytes * 2**18, "SC_PAGE_SIZE": 4096}
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(os, "sysconf", lambda name, values=values: values[name])
+        assert (settings.decoders, settings.decoders_beside_gpu) == (usual, beside_gpu)
+    assert Settings(tmp_path, decode_workers=3).decoders_beside_gpu == 3

@@ -130,14 +130,15 @@ def test_copies_that_are_claimed_later_are_captioned_once_too(
     assert len(captioner.captions) == 3
 
 
+@pytest.mark.parametrize("batch_size", [4, 512], ids=["as many as are claimed", "more, as a GPU takes"])
 def test_the_next_photos_are_claimed_and_decoded_while_those_before_are_captioned(
-    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int
 ) -> None:
     monkeypatch.setattr(jobs, "CLAIM", 4)
     for number in range(12):
         make_photo(album / f"{number}.jpg", note=str(number))
     running: list[int] = []
-    captioner = FakeCaptioner(batch_size=4, before=lambda: running.append(library.status().jobs["running"]))
+    captioner = FakeCaptioner(batch_size=batch_size, before=lambda: running.append(library.status().jobs["running"]))
     library = open_library(captioner)
     assert library.index(album).captioned == 12
     # Four at first, and two more as long as there are six or fewer.

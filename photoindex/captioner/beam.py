@@ -126,9 +126,7 @@ class _Beams:
         self._decoder, self._settings = decoder, settings
         self._state = state
         self._photos = photos  # (P,), their numbers
-        self._repeatable = (
-            repeatable  # whether each word is, up to the last one that is, and after that one that is not
-        )
+        self._repeatable = repeatable  # whether each word is; all words from the last one on are not
         self._doubts = doubts  # (P, V)
         exact = torch.float32 if device.type == "mps" else torch.float64
         self._sequences = torch.full((len(photos), 1, 1), START, device=device)  # (P, W, L), from <start> on
@@ -248,18 +246,21 @@ def _ranked(
     if evidence is not None and settings.evidence:
         counted = real & _first_said(words)
         scores = scores + settings.evidence * (evidence[owners[:, None], words] * counted).sum(1)
+    best = _first_of_each(owners.cpu(), scores.cpu(), settings.beam_width).to(owners.device)
+    columns = (each[best].tolist() for each in (owners, words, real.sum(1), totals, scores))
+    ranked: list[list[Hypothesis]] = [[] for _ in range(photos)]
+    for owner, said, length, log_probability, score in zip(*columns, strict=True):
+        ranked[owner].append(Hypothesis(tuple(said[:length]), log_probability, score))
+    return ranked
+
+
+def _first_of_each(owners: Tensor, scores: Tensor, count: int) -> Tensor:
+    """The places of the ``count`` greatest scores (H,) of each owner (H,), owner by owner, the greatest first."""
     order = scores.sort(descending=True, stable=True).indices
-    order = order[owners[order].sort(stable=True).indices]  # photo by photo, the best of each first
+    order = order[owners[order].sort(stable=True).indices]
     owners = owners[order]
-    rank = torch.arange(len(owners), device=owners.device) - torch.searchsorted(owners, owners)
-    best = order[rank < settings.beam_width]
-    rows = zip(*(each[best].tolist() for each in (words, real.sum(1), totals, scores)), strict=True)
-    found: list[list[Hypothesis]] = [[] for _ in range(photos)]
-    for owner, (said, length, log_probability, score) in zip(
-        owners[rank < settings.beam_width].tolist(), rows, strict=True
-    ):
-        found[owner].append(Hypothesis(tuple(said[:length]), log_probability, score))
-    return found
+    rank = torch.arange(len(owners)) - torch.searchsorted(owners, owners)
+    return order[rank < count]
 
 
 def _first_said(words: Tensor) -> Tensor:

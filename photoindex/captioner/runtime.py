@@ -106,6 +106,6 @@ class Runtime:
 def _gpu_batch(device: torch.device, size: int) -> int:
     """How many photos of ``size`` pixels a side a GPU is given at once: a power of 2."""
     if device.type != "cuda":
-        return GPU_BATCH // 4
+        return CPU_BATCH
     fitting = int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE / (GPU_PHOTO_BYTES * size * size))
     return 1 << max(0, min(fitting, GPU_BATCH).bit_length() - 1)

@@ -21,7 +21,7 @@ from photoindex.catalogue import (
     photos,
     raw_pairs,
     roots,
-    said,
+    user_metadata,
 )
 from photoindex.catalogue import fingerprints as alike
 from photoindex.catalogue.backups import restore_backup
@@ -57,9 +57,9 @@ MATTERS: dict[str, Change] = {
     "a rating": lambda c, i, a: metadata.save_facts(c, {i: PhotoFacts("JPEG", 48, 32, rating=4)}),
     "a date": lambda c, i, a: metadata.save_facts(c, {i: PhotoFacts("JPEG", 48, 32, taken_at=LOCAL)}),
     "a position": lambda c, i, a: metadata.save_facts(c, {i: PhotoFacts("JPEG", 48, 32, latitude=1.0, longitude=2.0)}),
-    "a person's caption": lambda c, i, a: said.put_captions(c, {i: "mine"}, NOW),
-    "tags": lambda c, i, a: said.put_tags(c, {i: ["garden"]}),
-    "a lock": lambda c, i, a: said.put_locks(c, {i: Locked("model", "a red square")}),
+    "a person's caption": lambda c, i, a: user_metadata.put_captions(c, {i: "mine"}, NOW),
+    "tags": lambda c, i, a: user_metadata.put_tags(c, {i: ["garden"]}),
+    "a lock": lambda c, i, a: user_metadata.put_locks(c, {i: Locked("model", "a red square")}),
     "a correction's note": lambda c, i, a: corrections.note(c, {i: (UserMetadata(), UserMetadata("x"))}, "e", NOW),
     "a new caption": lambda c, i, a: photos.save_predictions(c, {i: SAID}, 1, "none"),
     "a fingerprint": lambda c, i, a: alike.save_fingerprints(c, [(i, bytes(16))]),

@@ -16,8 +16,6 @@ and the most memory of a GPU that it took. --compare N captions the first N phot
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import sys
 import time
@@ -29,17 +27,15 @@ import numpy as np
 import skimage.data
 import torch
 from numpy.typing import NDArray
+from side_by_side import machine
+from throughput import NAMES
 
-import photoindex
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.device import choose_device, describe
 from photoindex.captioner.neural import NeuralCaptioner
 from photoindex.captioner.runtime import Runtime
 from photoindex.media.decode import decode_photo
-
-Photos = Sequence[NDArray[np.uint8]]
-NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
 
 
 def read(folder: Path | None, size: int, count: int) -> tuple[list[NDArray[np.uint8]], int]:
@@ -117,8 +113,7 @@ def main() -> None:
         print(f"captions equal to the CPU's: {equal} of {len(pairs)}")
     print(
         f"\n{len(photos)} photos, {different} different ones, batches of {batch}, {options.rounds} rounds; "
-        f"{describe(device)}; {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, photoindex {photoindex.__version__}"
+        f"{describe(device)}; {machine('torch', 'photoindex')}"
     )
 
 

@@ -189,7 +189,7 @@ def test_a_store_that_is_asked_too_much_is_asked_again(library: Library, bucket:
 @pytest.mark.parametrize(
     ("status", "why"),
     [(403, "InvalidObjectState"), (400, "KMS.DisabledException")],
-    ids=["moved to cold storage", "its key of encryption is not at hand"],
+    ids=["moved to cold storage", "its encryption key is not available"],
 )
 def test_an_object_that_may_not_be_read_fails_alone(
     library: Library, bucket: Bucket, gate: Gate, status: int, why: str

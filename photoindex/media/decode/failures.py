@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +62,18 @@ def failure_of(path: Path, error: BaseException) -> PhotoError:
     if known and not _BROKEN.search(reason):
         return unsupported(path, f"in a variant that cannot be read here ({reason})")
     return damaged(path, reason)
+
+
+@contextmanager
+def of_conversion(path: Path) -> Iterator[None]:
+    """Tell of a picture that cannot be made RGB: its colours are of a kind that Pillow reads but cannot convert, or
+    make no sense. Like the decoders, what converts them raises nearly everything."""
+    try:
+        yield
+    except (MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception as error:
+        raise failure_of(path, error) from error
 
 
 def reason_of(error: BaseException) -> str:

@@ -123,10 +123,8 @@ def _upright_picture(
         extent = draft[1][2:] if draft else image.size
         scale = min(1.0, longest / max(extent))
         size = max(1, round(extent[0] * scale)), max(1, round(extent[1] * scale))
-        try:
+        with failures.of_conversion(path):
             return _shrunk(image, extent, size, turn)
-        except (ValueError, OSError) as error:  # a colour model that Pillow reads but cannot convert
-            raise failures.failure_of(path, error) from error
 
 
 def _decode_file(path: Path, size: int, max_pixels: int, sides: tuple[int, ...]) -> DecodedPhoto:
@@ -254,11 +252,9 @@ def _finish(
         turn = _UPRIGHT.get(orientation)
         if size and max(box[2:]) < min(max(sides, default=0), max(full_width, full_height)):
             sides = ()  # it was decoded too small for them, and the pixels do not depend on whether they are wanted
-        try:
+        with failures.of_conversion(path):
             square = _shrunk(image, (box[2], box[3]), (size, size), turn) if size else None
             thumbnails = _thumbnails(image, (box[2], box[3]), (full_width, full_height), sides, turn)
-        except (ValueError, OSError) as error:  # a colour model that Pillow reads but cannot convert
-            raise failures.failure_of(path, error) from error
         facts = dataclasses.replace(found.facts, width=upright[0], height=upright[1])
         looks = looks_of(square, facts, path, blocks) if square is not None and size >= LEAST_SIDE else None
         return DecodedPhoto(
@@ -405,7 +401,8 @@ def _is_whole_tiff(file: BinaryIO) -> bool:
         directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
         file.seek(directory.next)
         directory.load(file)
-        return all(tag in directory for tag in (256, 257, 258, 262))
+        needed = (256, 257, 258, 262) + ((320,) if directory.get(262) == 3 else ())  # a palette, where it is used
+        return all(tag in directory for tag in needed)
     except Exception:
         return False
 
@@ -421,6 +418,8 @@ def _load(image: Image.Image, path: Path, file: BinaryIO | None) -> None:
         if image.format == "JPEG" and file is not None and lossless_jpeg(file):
             raise failures.unsupported(path, "a JPEG of a kind that cannot be read here, such as lossless") from error
         raise failures.failure_of(path, error) from error
+    if image.mode in ("P", "PA") and image.palette is None:
+        raise failures.damaged(path, "its pixels are numbers in a palette, which is missing")
 
 
 def _shrunk(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -102,6 +103,50 @@ class TestTheRule:
 
     def test_what_is_no_file_says_so(self) -> None:
         assert "it is a folder" in str(failures.unreadable(PATH, NotRegularFile(errno.EINVAL, "it is a folder")))
+
+
+class TestPalettes:
+    """Pillow opens some pictures whose pixels are numbers in a palette that is not there, and fails as it converts."""
+
+    @pytest.fixture
+    def indexed(self, picture: Image.Image) -> Image.Image:
+        return picture.quantize(16)
+
+    @pytest.mark.parametrize("size", [(64, 48), (900, 700)])
+    @pytest.mark.parametrize("renamed", [b"pLTE", b"tEXt"])
+    def test_a_png_without_one_is_damaged(
+        self, tmp_path: Path, indexed: Image.Image, size: tuple[int, int], renamed: bytes
+    ) -> None:
+        content = saved(indexed.resize(size), "PNG")
+        place = content.index(b"PLTE")
+        (length,) = struct.unpack(">I", content[place - 4 : place])
+        body = renamed + content[place + 4 : place + 4 + length]
+        crc = struct.pack(">I", zlib.crc32(body))
+        path = write(tmp_path / "a.png", content[:place] + body + crc + content[place + 8 + length :])
+
+        for decode in (decode_photo, photo_module.decode_with_thumbnails, photo_module.make_thumbnails):
+            with pytest.raises(DamagedPhoto, match="palette"):
+                decode(path, SIZE, LIMIT)
+        with pytest.raises(DamagedPhoto, match="palette"):
+            photo_module.picture_of(path, 32, LIMIT)
+
+    def test_a_tiff_without_one_is_damaged(self, tmp_path: Path, indexed: Image.Image) -> None:
+        content = saved(indexed, "TIFF")
+        place = content.index(struct.pack("<HH", 320, SHORT))
+        path = write(tmp_path / "a.tif", content[:place] + struct.pack("<HH", 60000, SHORT) + content[place + 4 :])
+
+        with pytest.raises(DamagedPhoto):
+            decode_photo(path, SIZE, LIMIT)
+
+    def test_what_a_conversion_raises_is_damage(self) -> None:
+        for error in (AssertionError(), AttributeError("getdata"), KeyError("icc"), struct.error("bad"), OSError("?")):
+            with pytest.raises(DamagedPhoto, match=re.escape(str(PATH))), failures.of_conversion(PATH):
+                raise error
+
+    @pytest.mark.parametrize("error", [MemoryError(), Image.DecompressionBombError("large")])
+    def test_memory_that_ends_is_not_told_there(self, error: Exception) -> None:
+        with pytest.raises(type(error)), failures.of_conversion(PATH):
+            raise error
 
 
 class TestPngTexts:

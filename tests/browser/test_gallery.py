@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -305,13 +306,20 @@ def test_the_map_by_keyboard_and_pointer(look: Looker) -> None:
     page.wait_for_selector("#map[data-ready]")
     look.until("document.querySelectorAll('.spot').length > 0")
     page.locator("#map").focus()
+
+    def redrawn(act: Callable[[], None]) -> None:
+        page.evaluate("document.querySelectorAll('.spot').forEach((each) => { each.dataset.before = 'yes'; })")
+        with page.expect_response("**/api/v1/map?*"):
+            act()
+        look.until("!document.querySelector('.spot[data-before]')")
+
     for key in ("+", "+", "ArrowLeft", "ArrowUp", "-", "0"):
-        page.keyboard.press(key)
+        redrawn(lambda key=key: page.keyboard.press(key))
     largest = page.locator(".spot").first
     total = int(largest.locator("span").inner_text())
     before = page.evaluate("location.hash")
-    largest.click()
-    look.until(f"location.hash !== '{before}'")
+    redrawn(largest.click)
+    assert page.evaluate("location.hash") != before
     look.until("[...document.querySelectorAll('.spot span')].length > 1")
     assert sum(map(int, page.locator(".spot span").all_inner_texts())) <= total
     page.mouse.move(500, 400)

@@ -56,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> Iterator[None]:
-    """Decoding workers are lent from test to test; see :mod:`tests.warm`."""
+    """Decoding workers and the statements of tables are kept from test to test; see :mod:`tests.warm`."""
     with pytest.MonkeyPatch.context() as patch, closing(Pool()) as pool:
         warm_up(patch, pool)
         yield
@@ -64,7 +64,7 @@ def warm() -> Iterator[None]:
 
 @pytest.fixture
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This test's decoding workers start and end as a user's do."""
+    """This test's decoding workers start and end, and its catalogue's tables are made, as a user's."""
     cool_down(monkeypatch)
 
 

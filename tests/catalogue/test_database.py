@@ -61,6 +61,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monk
     return monkeypatch
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_catalogue_is_made_where_there_is_none_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "catalogue.sqlite3"
     Database.open(path).close()
@@ -93,6 +94,7 @@ def plain(found: Any) -> Any:
     return str(found) if isinstance(found, ClauseElement) else found
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_new_catalogue_is_as_the_migrations_make_it(database: Database, migrated: Engine) -> None:
     ours, expected = inspect(database.engine), inspect(migrated)
     assert sorted(ours.get_table_names()) == sorted(expected.get_table_names())

@@ -4,29 +4,25 @@ Starting two processes that decode takes half a second, which was most of what a
 closed whole waits for the next Decoder with the same task. They are real; tests of how they start and end ask for the
 fixture ``cold``.
 
-SQLAlchemy writes the statements that make a catalogue's tables anew each time, which takes five times as long as SQLite
-needs to run them. So those of the first catalogue are kept, and run for the others.
+SQLAlchemy compiles the statements that make a catalogue's tables each time anew. Those of the first catalogue are kept,
+and run for the others.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
 from collections import defaultdict
+from functools import partial
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, MetaData
 
-from photoindex.catalogue import migration
-from photoindex.catalogue.database import Database
-from photoindex.catalogue.schema import catalogue
-from photoindex.catalogue.sqlite_database import SqliteDatabase
+from photoindex.catalogue.schema import metadata
 from photoindex.media.decode import workers
 
 KEPT = 4  # idle workers for each kind of task: as many as one Decoder has at most
 
 _Worker = workers._Worker
-_make_tables = migration._make
 
 
 class Pool:
@@ -79,37 +75,30 @@ class _Lent(_Worker):
 
 
 class Tables:
-    """The statements that made the tables, indexes and triggers of the first catalogue in SQLite, for the next ones."""
+    """The statements that made the tables and indexes of the first catalogue in SQLite, for the next ones."""
 
     def __init__(self) -> None:
         self._statements: list[str] = []
 
-    def make(self, database: Database) -> None:
-        if not isinstance(database, SqliteDatabase):
-            _make_tables(database)
-            return
-        if not self._statements:
-            _make_tables(database)
-            with database.read() as connection:
-                written = connection.exec_driver_sql(
-                    "select sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by rowid"
-                )
-                self._statements = [sql for (sql,) in written]
-            return
-        with database.write() as connection:
+    def create_all(self, connection: Connection) -> None:
+        if connection.dialect.name != "sqlite":
+            MetaData.create_all(metadata, connection)
+        elif self._statements:
             for statement in self._statements:
                 connection.exec_driver_sql(statement)
-            connection.execute(insert(catalogue).values(id=1, identity=secrets.token_hex(16), vector_revision=0))
-            connection.exec_driver_sql("insert into alembic_version values (?)", (migration.HEAD,))
+        else:
+            MetaData.create_all(metadata, connection)
+            made = "select sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by rowid"
+            self._statements = [sql for (sql,) in connection.exec_driver_sql(made)]
 
 
 def warm_up(patch: pytest.MonkeyPatch, pool: Pool) -> None:
     """Have every Decoder's workers come from the pool, and make catalogues by kept statements."""
     patch.setattr(workers, "_Worker", pool.lend)
-    patch.setattr(migration, "_make", Tables().make)
+    patch.setattr(metadata, "create_all", Tables().create_all)
 
 
 def cool_down(patch: pytest.MonkeyPatch) -> None:
     """Have each start workers of its own, and end them."""
     patch.setattr(workers, "_Worker", _Worker)
-    patch.setattr(migration, "_make", _make_tables)
+    patch.setattr(metadata, "create_all", partial(MetaData.create_all, metadata))

@@ -136,16 +136,27 @@ def until_done(url: str, photos: int) -> None:
         time.sleep(0.1)
 
 
+def idle_seconds() -> float:
+    """Seconds that all cores of this machine have idled, also while they waited for a disk."""
+    idle, waited = Path("/proc/stat").read_text().split(maxsplit=6)[4:6]
+    return (int(idle) + int(waited)) / os.sysconf("SC_CLK_TCK")
+
+
 def captions_per_second(server: postgres.Server, folder: Path, album: Path, photos: int) -> None:
-    for workers in (1, 2, 4):
-        with catalogue(server) as url:
-            processes = [start_worker(folder / f"w{number}", url) for number in range(workers)]
-            queue(folder / "node", url, album)
-            before, started = counts(url)[0], time.monotonic()
-            until_done(url, photos)
-            seconds = time.monotonic() - started
-            end(processes)
-        print(f"captions, {workers} workers: {(photos - before) / seconds:.1f}/s", flush=True)
+    """Caption with one, two and four workers: with a captioner that takes so little that the cores are the limit, and
+    with one that takes ten times as long, where they are not."""
+    for wait in (WAIT, 10 * WAIT):
+        for workers in (1, 2, 4):
+            with catalogue(server) as url:
+                processes = [start_worker(folder / f"w{number}", url, wait=wait) for number in range(workers)]
+                queue(folder / "node", url, album)
+                before, started, idle = counts(url)[0], time.monotonic(), idle_seconds()
+                until_done(url, photos)
+                seconds = time.monotonic() - started
+                busy = 1 - (idle_seconds() - idle) / seconds / (os.cpu_count() or 1)
+                end(processes)
+            print(f"captions, {workers} workers, {1000 * wait:.0f} ms a photo: {(photos - before) / seconds:.1f}/s, "
+                  f"cores busy {busy:.0%}", flush=True)  # fmt: skip
 
 
 def claim_all(url: str, times: list[float], taken: list[int]) -> None:

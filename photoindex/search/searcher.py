@@ -90,9 +90,9 @@ class Finder:
                 fulltext.sync(self._database, self._full_text, self._settings)
             return self._full_text
 
-    def sync(self) -> None:
-        """Write what changed in the catalogue into the full-text index."""
-        fulltext.sync(self._database, self.full_text(), self._settings)
+    def sync(self, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Write what changed in the catalogue into the full-text index, as long as it is wanted."""
+        fulltext.sync(self._database, self.full_text(), self._settings, is_wanted)
 
     def rebuild(self, progress: Callable[[Progress], None] | None = None) -> int:
         """Rebuild the full-text index and the impact matrix; return how many photos were indexed."""

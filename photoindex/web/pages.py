@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 PAGE: Final = 60
+TYPED_PAGE: Final = 24  # what a window holds; the rest follows when no further letter does
 REVIEWED: Final = 100
 GROUPS: Final = 60  # of duplicates on a page
 BARS: Final = 12
@@ -134,10 +135,11 @@ class Pages:
         order = cast(SetOrder, call.choice("sort", ORDERS, "best"))
         view = call.choice("view", ("grid", "list"), "grid")
         first = call.whole("from", 0, 0, 2**31)
+        typing = call.query.get("typing", "")
         values: dict[str, Any] = {
             "page": "search", "title": query or "Search", "query": query, "order": order, "orders": ORDER_NAMES,
-            "view": view, "first": first, "found": None, "hits": [], "problem": "", "suggestions": [], "facets": {},
-            "after": None, "chips": chips(query, self._gallery.common_words),
+            "typed": query, "view": view, "first": first, "found": None, "hits": [], "problem": "", "suggestions": [],
+            "facets": {}, "after": None, "chips": chips(query, self._gallery.common_words),
         }  # fmt: skip
         if not query:
             return "search.html", values
@@ -145,12 +147,16 @@ class Pages:
             found = self._set(call, query)
         except QueryError as error:
             return "search.html", {**values, "problem": str(error)}
-        hits = [self.hit(photo, query) for photo in self._gallery.page(found, order, first, PAGE)]
-        following = first + PAGE
+        if typing and not found.said_total:
+            found = self._begun(query) or found
+        size = TYPED_PAGE if typing == "first" else PAGE
+        hits = [self.hit(photo, found.query) for photo in self._gallery.page(found, order, first, size)]
+        following = first + size
         return "search.html", {
-            **values, "found": found, "hits": hits, "facets": self._gallery.facets(found) if found.total else {},
+            **values, "query": found.query, "typed": query, "found": found, "hits": hits,
+            "facets": self._gallery.facets(found) if found.total else {},
             # Half a word is no mistake.
-            "suggestions": [] if found.said_total or "typing" in call.query else self._gallery.suggest(query),
+            "suggestions": [] if found.said_total or typing else self._gallery.suggest(query),
             "after": following if following < found.total else None,
         }  # fmt: skip
 
@@ -163,6 +169,17 @@ class Pages:
             except ResultSetGone:
                 pass
         return self._gallery.find(query)
+
+    def _begun(self, query: str) -> ResultSet | None:
+        """Return what is found by words that begin as the last one does; ``None`` where no photo says such, where that
+        one is no plain word, or stands for too many."""
+        if not query.rpartition(" ")[2].isalpha():
+            return None
+        try:
+            found = self._gallery.find(f"{query}*")
+        except QueryError:
+            return None
+        return found if found.said_total else None
 
     def hit(self, photo: ShownPhoto, query: str) -> dict[str, Any]:
         """Return what a list shows of a photo, as a query found it."""

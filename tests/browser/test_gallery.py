@@ -11,6 +11,7 @@ from photoindex.catalogue import text
 from photoindex.library.gallery import Edit, Snapshot
 from photoindex.media.text.reader_version import TEXT_READER
 from photoindex.types import PhotoText, TextLine
+from photoindex.web.pages import TYPED_PAGE
 from tests.browser.conftest import LOOKS, PHOTOS, Looker, Shown, faults
 
 
@@ -196,6 +197,33 @@ def test_results_follow_what_is_typed(look: Looker) -> None:
     page.locator(".word summary").first.click()
     page.locator(".menu a", has_text="Without").first.click()
     page.wait_for_selector("text=-giraffes")
+
+
+def test_half_a_word_finds_what_begins_so_until_it_is_sent_off(look: Looker) -> None:
+    page = look.open("/search")
+    page.locator("#q").type("giraf", delay=20)
+    page.wait_for_selector("#results[data-typed=giraf] .hit")
+    page.locator("#q").press("Enter")
+    page.wait_for_selector("text=Nothing matches")
+
+
+def test_what_no_window_holds_follows_when_typing_rests(look: Looker) -> None:
+    page = look.open("/search")
+    with page.expect_response(lambda answer: "typing=first" in answer.url) as first:
+        page.locator("#q").fill("taken:2000..")
+    assert first.value.text().count('class="hit"') == TYPED_PAGE
+    page.wait_for_selector(f".hit:nth-child({TYPED_PAGE + 1})")
+    assert page.url.endswith("/search?q=taken%3A2000..")
+
+
+def test_results_that_stay_keep_their_pictures(look: Looker) -> None:
+    page = look.open("/search")
+    page.locator("#q").fill("giraffes")
+    page.wait_for_selector("#results[data-typed=giraffes] .hit")
+    page.locator(".hit img").first.evaluate("async (image) => { await image.decode(); window.picture_ = image; }")
+    page.locator("#q").fill("giraffes grass")
+    page.wait_for_selector("#results[data-typed='giraffes grass'] .hit")
+    assert page.evaluate("window.picture_.isConnected")
 
 
 def test_all_results_are_tagged_and_it_is_undone(look: Looker) -> None:

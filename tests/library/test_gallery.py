@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -189,7 +189,7 @@ def test_an_index_that_cannot_be_written_is_tried_again(monkeypatch: pytest.Monk
     monkeypatch.setattr("photoindex.library.gallery.background.RETRY_SECONDS", 0.01)
     tries: list[int] = []
 
-    def work() -> None:
+    def work(_: object) -> None:
         tries.append(1)
         if len(tries) < 3:
             raise FullTextError("busy")
@@ -205,7 +205,7 @@ def test_every_edit_reaches_the_index_whoever_asks_when() -> None:
     """Threads that edit ask while the index is being written: what they asked last must be in what is written last."""
     edited, last, written = itertools.count(1), 0, 0
 
-    def work() -> None:
+    def work(_: object) -> None:
         nonlocal written
         written = last
 
@@ -233,7 +233,7 @@ def test_a_fault_while_the_index_is_written_does_not_end_writing(
     monkeypatch.setattr("photoindex.library.gallery.background.RETRY_SECONDS", 0.01)
     faults = [RuntimeError("never expected")]
 
-    def work() -> None:
+    def work(_: object) -> None:
         if faults:
             raise faults.pop()
 
@@ -242,6 +242,40 @@ def test_a_fault_while_the_index_is_written_does_not_end_writing(
     assert sync.wait(30)
     assert "never expected" in caplog.text
     sync.close()
+
+
+def test_nothing_is_written_into_the_index_while_many_photos_are_edited() -> None:
+    """Writing that is under way stops between two commits, and goes on when the edit is done."""
+    left, wrote, go_on = 5, threading.Event(), threading.Event()
+
+    def work(is_wanted: Callable[[], bool]) -> None:
+        nonlocal left
+        while left:
+            left -= 1
+            wrote.set()
+            assert go_on.wait(30)
+            if not is_wanted():
+                return
+
+    sync = BackgroundSync(work)
+    sync.request()
+    assert wrote.wait(30)
+    with sync.held():
+        go_on.set()
+        assert not sync.wait(0.1)
+        assert left == 4
+    assert sync.wait(30)
+    assert left == 0
+    sync.close()
+
+
+def test_what_is_held_is_written_when_the_gallery_closes() -> None:
+    done = []
+    sync = BackgroundSync(lambda _: done.append(1))
+    with sync.held():
+        sync.request()
+        sync.close()
+        assert done
 
 
 def test_an_edit_that_fails_half_way_reaches_the_index_as_far_as_it_came(

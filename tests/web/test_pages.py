@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 from html.parser import HTMLParser
@@ -102,6 +103,20 @@ def test_all_links_of_all_pages_lead_somewhere(reader: httpx.Client) -> None:
             ]
             waiting += [one["src"] for one in page.all("script") + page.all("img")]
     assert len(seen) > 40
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [("squ", "squ*"), ("red squ", "red squ*"), ("square", "square"), ("s", "s"), ("name:squ", "name:squ"),
+     ("xyloph", "xyloph"), ("red -squ", "red -squ")],
+)  # fmt: skip
+def test_while_a_word_is_typed_what_begins_so_is_found(reader: httpx.Client, typed: str, asked: str) -> None:
+    """And no other spelling is offered. A page that nobody types at asks for the word itself."""
+    results = next(one for one in Page(reader.get("/search", params={"q": typed, "typing": "first"}).text).all("div")
+                   if one.get("id") == "results")  # fmt: skip
+    assert (results["data-typed"], results["data-query"]) == (typed, asked)
+    at_rest = reader.get("/search", params={"q": typed}).text
+    assert f'data-query="{html.escape(typed).replace("&quot;", "&#34;")}"' in at_rest
 
 
 def test_a_search_shows_its_reasons_without_scripts(reader: httpx.Client) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from photoindex.errors import PhotoindexError
@@ -20,11 +21,13 @@ class BackgroundSync:
     """Writes what was edited into the full-text index, in a thread of its own. An edit that it cannot write now keeps
     its mark in the catalogue, and is tried again. Safe between threads."""
 
-    def __init__(self, sync: Callable[[], object]) -> None:
+    def __init__(self, sync: Callable[[Callable[[], bool]], object]) -> None:
+        """``sync`` is given what says whether it is still wanted: when it is not, it ends soon, in the middle."""
         self._sync = sync
         self._changed = threading.Condition()
         self._asked = 0  # how often it was asked
         self._done = 0  # how many of these are in the index
+        self._holders = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
 
@@ -36,6 +39,18 @@ class BackgroundSync:
                 self._thread = threading.Thread(target=self._work, name="index-sync", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Write nothing meanwhile: beside it, an edit of many photos takes three times as long."""
+        with self._changed:
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holders -= 1
+                self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
         """Wait until nothing is to be written; returns whether that is so."""
@@ -53,22 +68,26 @@ class BackgroundSync:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._done != self._asked or self._stopped)
+                self._changed.wait_for(lambda: self._stopped or (self._done != self._asked and self._is_wanted()))
                 if self._done == self._asked:
                     return
                 asked = self._asked
             if self._synced():
                 with self._changed:
-                    self._done = asked
-                    self._changed.notify_all()
+                    if self._is_wanted():  # else it may have ended in the middle
+                        self._done = asked
+                        self._changed.notify_all()
                 continue
             with self._changed:
                 if self._changed.wait_for(lambda: self._stopped, RETRY_SECONDS):
                     return
 
+    def _is_wanted(self) -> bool:
+        return self._stopped or not self._holders
+
     def _synced(self) -> bool:
         try:
-            self._sync()
+            self._sync(self._is_wanted)
         except PhotoindexError as error:
             _log.warning("%s", error)
         except Exception:  # a fault of ours: without this thread no edit would ever be found again

@@ -76,7 +76,7 @@ class Gallery:
         self._counted: tuple[Snapshot, LibraryCounts] | None = None
         self._unsure = Unsure(self._database)
         self.readable = ReadableWords(self.settings)
-        self._sync = BackgroundSync(lambda: library.finder.sync())
+        self._sync = BackgroundSync(lambda is_wanted: library.finder.sync(is_wanted))
         self.changes = Changes(self._snapshots)
         limit = self.settings.thumbnail_megabytes * 1_000_000
         self._thumbnails = ThumbnailPool(self.settings.data_dir / "thumbnails", limit, self.settings)
@@ -347,14 +347,16 @@ class Gallery:
             raise CorrectionError(f"{len(photo_ids):,} photos at once: at most {MOST_EDITED:,}")
         name = editor.new_edit()
         try:
-            return name, self._editor.apply(list(dict.fromkeys(photo_ids)), change, name)
+            with self._sync.held():
+                return name, self._editor.apply(list(dict.fromkeys(photo_ids)), change, name)
         finally:  # also when it failed half way
             self._sync.request()
 
     def undo(self, edit: str) -> list[int]:
         """Undo an edit; returns the photos that it was undone of. Those that were edited again since keep it."""
         try:
-            return list(self._editor.undo_edit(edit))
+            with self._sync.held():
+                return list(self._editor.undo_edit(edit))
         finally:
             self._sync.request()
 

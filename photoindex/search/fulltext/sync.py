@@ -33,13 +33,16 @@ ALL = 1 << 62  # changes, however many there are
 REBUILD_CHUNK = 500  # photos read from the catalogue at once
 
 
-def sync(database: Database, full_text: FullText, settings: Settings) -> int:
-    """Write the words of every photo that changed into the index; return how many photos that were.
+def sync(
+    database: Database, full_text: FullText, settings: Settings, is_wanted: Callable[[], bool] = lambda: True
+) -> int:
+    """Write the words of every photo that changed into the index; return how many photos that were. Stops between two
+    commits when it is not wanted any more, and leaves the rest to the next time.
 
     An index that turns out to be damaged is rebuilt. Raises :class:`FullTextError` when it cannot be written.
     """
     if database.is_shared:
-        return _follow(database, full_text, settings)
+        return _follow(database, full_text, settings, is_wanted)
     written = 0
     with _lock(settings):
         _drop_removed(database, full_text)
@@ -47,7 +50,7 @@ def sync(database: Database, full_text: FullText, settings: Settings) -> int:
             with database.read() as connection:
                 stale = photos.stale_photos(connection, BATCH)
                 documents = load_documents(connection, [photo_id for photo_id, _ in stale])
-            if not stale:
+            if not stale or not is_wanted():
                 if written:
                     memory.give_back()
                 return written
@@ -84,7 +87,7 @@ def is_followed(database: Database, full_text: FullText) -> bool:
         return read_cursor(full_text.folder) == version(asker)
 
 
-def _follow(database: Database, full_text: FullText, settings: Settings) -> int:
+def _follow(database: Database, full_text: FullText, settings: Settings, is_wanted: Callable[[], bool]) -> int:
     """Write what changed in a shared catalogue since the version that the index is at."""
     if is_followed(database, full_text):
         return 0
@@ -109,7 +112,7 @@ def _follow(database: Database, full_text: FullText, settings: Settings) -> int:
             if changes.version != known:
                 write_cursor(full_text.folder, changes.version)
             written += len(changes.photos)
-            if len(changes.photos) + len(changes.removed) < BATCH:
+            if len(changes.photos) + len(changes.removed) < BATCH or not is_wanted():
                 return written
 
 

@@ -130,12 +130,24 @@ function changeable(part) {
 const state = (element) => [element.value, element.checked, element.hidden, element.open];
 const stateOf = (part) => new Map([...changeable(part)].map(([name, element]) => [name, state(element)]));
 
+/** Have the results that stay keep their pictures, which would be drawn anew. */
+function keepPictures(old, fresh) {
+  const drawn = new Map([...old.querySelectorAll(".hit img")].map((image) => [image.getAttribute("src"), image]));
+  for (const image of fresh.querySelectorAll(".hit img")) {
+    const kept = drawn.get(image.getAttribute("src"));
+    if (!kept?.naturalWidth) continue;
+    kept.alt = image.alt;
+    image.replaceWith(kept);
+  }
+}
+
 function replace(old, fresh, before) {
   const had = changeable(old), has = changeable(fresh);
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   if (!before) {
     for (const kept of old.querySelectorAll("[data-kept]")) fresh.querySelector(`#${kept.id}`)?.replaceWith(kept);
   }
+  keepPictures(old, fresh);
   old.replaceWith(fresh);
   for (const [name, element] of had) {
     const next = has.get(name), was = before ? before.get(name) : [element.defaultValue, element.defaultChecked];
@@ -153,6 +165,12 @@ function replace(old, fresh, before) {
   }
 }
 
+// Made once: making one takes longer than all that it then writes on a page.
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const DAY = { weekday: "long", day: "numeric", month: "long" };
+const [THIS_YEARS_DAY, YEARS_DAY] = [new Intl.DateTimeFormat(undefined, DAY), new Intl.DateTimeFormat(undefined, { ...DAY, year: "numeric" })];
+
 /** Dates in the reader's own language. */
 export function localise(within = document) {
   for (const time of within.querySelectorAll("time[datetime]")) {
@@ -161,8 +179,8 @@ export function localise(within = document) {
     const date = new Date(day ? `${text}T12:00:00` : text);
     if (Number.isNaN(date.valueOf())) continue;
     if (day) time.textContent = dayName(text);
-    else if (time.closest(".when")) time.textContent = date.toLocaleDateString(undefined, { dateStyle: "medium" });
-    else time.textContent = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+    else if (time.closest(".when")) time.textContent = DATE.format(date);
+    else time.textContent = MOMENT.format(date);
   }
 }
 
@@ -170,8 +188,7 @@ export function localise(within = document) {
 export function dayName(day) {
   if (!day) return "Without a date";
   const date = new Date(`${day}T12:00:00`);
-  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
-  return date.toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long", year });
+  return (date.getFullYear() === new Date().getFullYear() ? THIS_YEARS_DAY : YEARS_DAY).format(date);
 }
 
 // ---- keys
@@ -250,16 +267,23 @@ if (helpButton) {
 // ---- completions
 
 const box = document.getElementById("q");
+const HESITATION = 120; // milliseconds; what is found goes before what the word could become
 let completing = null;
-box?.addEventListener("input", () => {
-  completing?.abort();
-  if (box.value.length < 2) return;
+let hesitates = 0;
+
+function complete() {
   completing = new AbortController();
   api(`complete?q=${encodeURIComponent(box.value)}`, { signal: completing.signal })
     .then(({ items }) => {
       document.getElementById("completions").replaceChildren(...items.map((value) => make("option", { value })));
     })
     .catch(() => {});
+}
+
+box?.addEventListener("input", () => {
+  completing?.abort();
+  clearTimeout(hesitates);
+  if (box.value.length >= 2) hesitates = setTimeout(complete, HESITATION);
 });
 
 // ---- events: one tab holds the stream and tells the others, as browsers open six connections to a host

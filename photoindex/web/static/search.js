@@ -4,9 +4,12 @@ import { letChoose, mark } from "./choose.js";
 import { api, edit, load, localise, make, onChange, onKey, readOnly, root, toast } from "./app.js";
 
 const PAUSE = 60; // milliseconds for a next letter, while the results of the one before are still on their way
+const REST = 350; // milliseconds without a letter, after which the results that no window holds are loaded as well
 const box = document.getElementById("q");
 let running = null;
 let timer = 0;
+let rest = 0;
+let typed = ""; // what stands in the box and was not sent off: its last word may be half of one
 
 function address(query) {
   const url = new URL(`${root}/search`, location.href);
@@ -18,18 +21,21 @@ function address(query) {
   return url;
 }
 
-async function showAt(url, { push = true, focus = false, typing = false, unasked = false } = {}) {
+async function showAt(url, { push = true, focus = false, typing = "", unasked = false } = {}) {
   running?.abort();
+  clearTimeout(rest);
   const mine = new AbortController();
   running = mine;
   document.body.classList.add("searching");
   try {
     const asked = new URL(url, location.href);
-    if (typing) asked.searchParams.set("typing", "1"); // other spellings of half a word are not wanted
+    // While a word is typed, what begins so is wanted and other spellings are not; first as much as is seen.
+    if (typing) asked.searchParams.set("typing", typing);
     await load(asked, ["results"], { signal: mine.signal, unasked });
     if (push) history.replaceState(null, "", url);
     arrange();
     if (focus) document.querySelector("#results h1")?.focus({ preventScroll: true });
+    if (typing === "first") rest = setTimeout(() => showAt(url, { typing: "all", unasked: true }), REST);
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message, { bad: true });
   } finally {
@@ -50,14 +56,17 @@ function arrange() {
 }
 
 box.addEventListener("input", () => {
-  clearTimeout(timer);
   const query = box.value.trim();
-  timer = setTimeout(() => { if (query) showAt(address(query), { typing: true }); }, running ? PAUSE : 0);
+  if (query === typed) return; // a space changes nothing
+  clearTimeout(timer);
+  typed = query;
+  timer = setTimeout(() => { if (query) showAt(address(query), { typing: "first" }); }, running ? PAUSE : 0);
 });
 
 box.form.addEventListener("submit", (event) => {
   event.preventDefault();
   clearTimeout(timer);
+  typed = "";
   const query = box.value.trim();
   if (!query) return;
   const url = address(query);
@@ -73,12 +82,14 @@ document.getElementById("main").addEventListener("click", (event) => {
   if (url.pathname !== `${root}/search`) return;
   event.preventDefault();
   box.value = url.searchParams.get("q") ?? "";
+  typed = "";
   history.pushState(null, "", url);
   showAt(url, { push: false, focus: true }).then(() => { if (url.searchParams.has("from")) scrollTo(0, 0); });
 });
 
 addEventListener("popstate", () => {
   box.value = new URL(location.href).searchParams.get("q") ?? "";
+  typed = "";
   showAt(location.href, { push: false });
 });
 
@@ -118,7 +129,7 @@ document.getElementById("main").addEventListener("submit", (event) => {
 function reload({ unasked = false } = {}) {
   const url = new URL(location.href);
   url.searchParams.delete("set");
-  return showAt(url, { push: false, unasked });
+  return showAt(url, { push: false, unasked, typing: typed && url.searchParams.get("q") === typed ? "all" : "" });
 }
 
 onKey("reload", () => reload());

@@ -97,7 +97,7 @@ def test_photos_that_come_and_go_and_grow_fewer_over_minutes_were_removed(
     assert (root_of(library).present, root_of(library).missing) == (0, 20)
 
 
-@pytest.mark.parametrize("churn", [0, 100, 1000])
+@pytest.mark.parametrize("churn", [0, 100, 200])  # that take less than the longest burst, and more
 @pytest.mark.parametrize("every", [0.0, 0.5])
 def test_photos_that_vanish_at_once_are_kept_whatever_went_before(
     library: Library, watcher: Watcher, album: Path, known: list[Path], churn: int, every: float
@@ -113,7 +113,7 @@ def test_photos_that_vanish_at_once_are_kept_whatever_went_before(
     assert root_of(library).missing == 0
 
 
-@pytest.mark.parametrize("busy", [0, 30, 300])
+@pytest.mark.parametrize("busy", [0, 30, 60])
 def test_a_suspension_in_a_busy_folder_keeps_no_more_than_were_lost_and_ends_when_they_are_replaced(
     library: Library, watcher: Watcher, album: Path, known: list[Path], busy: int
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_suspension_in_a_busy_folder_keeps_no_more_than_were_lost_and_ends_whe
             path = album / f"busy-{number}.jpg"
             add_files(library._database, album, path.name)
             add_photo(library._database, path)
-            clock += 0.1
+            clock += 0.5
             judge.after_removals([path], clock)
 
     come_and_go(0)

@@ -4,8 +4,8 @@ Starting two processes that decode takes half a second, which was most of what a
 closed whole waits for the next Decoder with the same task. They are real; tests of how they start and end ask for the
 fixture ``cold``.
 
-SQLAlchemy compiles the statements that make a catalogue's tables each time anew. Those of the first catalogue are kept,
-and run for the others.
+SQLAlchemy compiles the statements that make a catalogue's tables again for each catalogue. Those of the first one are
+kept and run for the others.
 """
 
 from __future__ import annotations

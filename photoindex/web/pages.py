@@ -153,7 +153,7 @@ class Pages:
         hits = [self.hit(photo, found.query) for photo in self._gallery.page(found, order, first, size)]
         following = first + size
         return "search.html", {
-            **values, "query": found.query, "typed": query, "found": found, "hits": hits,
+            **values, "query": found.query, "found": found, "hits": hits,
             "facets": self._gallery.facets(found) if found.total else {},
             # Half a word is no mistake.
             "suggestions": [] if found.said_total or typing else self._gallery.suggest(query),

@@ -50,10 +50,8 @@ def sync(
             with database.read() as connection:
                 stale = photos.stale_photos(connection, BATCH)
                 documents = load_documents(connection, [photo_id for photo_id, _ in stale])
-            if not stale or not is_wanted():
-                if written:
-                    memory.give_back()
-                return written
+            if not stale:
+                break
             present = {document.photo_id for document in documents}
             try:
                 full_text.update(documents, [photo_id for photo_id, _ in stale if photo_id not in present])
@@ -64,6 +62,11 @@ def sync(
             with database.write(exclusive=False) as connection:
                 photos.clear_text_stale(connection, stale)
             written += len(stale)
+            if not is_wanted():
+                break
+    if written:
+        memory.give_back()
+    return written
 
 
 def _drop_removed(database: Database, full_text: FullText) -> None:

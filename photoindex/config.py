@@ -29,7 +29,7 @@ _KINDS = {
     Mounts: 'names with absolute paths, as {archive = "/mnt/nfs/archive"} or archive=/mnt/nfs/archive',
 }  # fmt: skip
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ENGINES = ("auto", "torch")
+ENGINES = ("auto", "float", "torch")
 READ_TEXT = ("auto", "always", "never")
 CATALOGUE_URLS = ("postgresql+psycopg://", "postgresql://")
 WATCH_MODES = ("auto", "events", "polling")

@@ -7,6 +7,7 @@
     vocabulary.txt       one word a line
     terms.txt            the term head's terms, one a line; only for a model that has one
     labels.txt           the names of the encoder's object classes, one a line
+    encoder_8bit.safetensors  the encoder in 8 bits (:mod:`.eight_bits`); only for a model that has one
     training.json        data, recipe, seed, figures epoch by epoch
     MODEL_CARD.md        the same for people
 
@@ -29,6 +30,13 @@ from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.confidence import Calibration
+from photoindex.captioner.eight_bits import (
+    EIGHT_BITS_FILE,
+    EightBitWeights,
+    digest_of,
+    load_eight_bits,
+    save_eight_bits,
+)
 from photoindex.captioner.encoders import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.model_files import (
     FORMAT,
@@ -80,6 +88,7 @@ class Checkpoint:
     term_head: TermHead | None = None
     terms: tuple[str, ...] = ()
     calibration: Calibration | None = None
+    eight_bits: EightBitWeights | None = None  # of an encoder that may have learned on since: see save_checkpoint
 
     def parts(self) -> dict[str, nn.Module]:
         """The networks it is made of, by the names their weights have in the file."""
@@ -102,8 +111,13 @@ def look(feature_map: Tensor, grid: int, term_head: TermHead | None) -> PhotoFea
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) -> None:
-    """Write the folder; each file is replaced whole, the weights last. ``half`` stores float16."""
+    """Write the folder; each file is replaced whole, the weights last. ``half`` stores float16.
+
+    An encoder in 8 bits is left out, and one that is there deleted, where the encoder is no longer the one that it was
+    made for.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / EIGHT_BITS_FILE).unlink(missing_ok=True)
     tensors = {}
     for part, module in checkpoint.parts().items():
         for key, value in module.state_dict().items():
@@ -135,6 +149,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
     save_file(tensors, temporary, metadata={"format": "pt", "name": checkpoint.name})
     make_shareable(temporary)
     os.replace(temporary, folder / WEIGHTS_FILE)
+    if checkpoint.eight_bits is not None and checkpoint.eight_bits.digest == digest_of(checkpoint.encoder):
+        save_eight_bits(checkpoint.eight_bits, folder)
 
 
 def save_calibration(folder: Path, calibration: Calibration) -> None:
@@ -198,6 +214,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         term_head=term_head,
         terms=terms,
         calibration=calibration,
+        eight_bits=load_eight_bits(folder, encoder),
     )
 
 

@@ -73,6 +73,10 @@ class SamePaddingConv2d(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight)
+
+    def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        """As :meth:`forward`, with ``weight`` in place of its own."""
         height, width = (
             max((math.ceil(length / stride) - 1) * stride + kernel - length, 0)
             for length, kernel, stride in zip(x.shape[-2:], self.kernel_size, self.stride, strict=True)
@@ -80,7 +84,7 @@ class SamePaddingConv2d(nn.Conv2d):
         if height % 2 or width % 2:
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
             height = width = 0
-        return F.conv2d(x, self.weight, self.bias, self.stride, (height // 2, width // 2), self.dilation, self.groups)
+        return F.conv2d(x, weight, self.bias, self.stride, (height // 2, width // 2), self.dilation, self.groups)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

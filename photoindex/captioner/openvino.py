@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from photoindex.captioner.eight_bits import EightBitWeights, convolutions, levels
 from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual
 
 # Imported by `import openvino` when it is there; it imports openvino_telemetry, which sends as soon as it is imported.
@@ -39,10 +40,13 @@ class CompiledEncoder:
         return torch.from_numpy(self._compiled(photos, share_inputs=True)[0].copy())
 
 
-def compile_encoder(encoder: Encoder, threads: int = 0) -> CompiledEncoder | None:
-    """A folded encoder (:func:`.encoder.fold_batch_norm`) compiled; None where that cannot be done.
+def compile_encoder(
+    encoder: Encoder, threads: int = 0, eight_bits: EightBitWeights | None = None
+) -> CompiledEncoder | None:
+    """A folded encoder (:func:`.encoders.fold_batch_norm`) compiled; None where that cannot be done.
 
-    ``threads`` 0 leaves OpenVINO's choice. The encoder itself is left as it is.
+    With ``eight_bits`` those are its weights. ``threads`` 0 leaves OpenVINO's choice. The encoder itself is left as it
+    is.
     """
     if not isinstance(encoder, EfficientNetLite2):
         return None
@@ -59,7 +63,7 @@ def compile_encoder(encoder: Encoder, threads: int = 0) -> CompiledEncoder | Non
     }
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
-    graph = _Graph(openvino, opset13)
+    graph = _Graph(openvino, opset13) if eight_bits is None else _EightBitGraph(openvino, opset13, eight_bits)
     try:
         return CompiledEncoder(openvino.Core().compile_model(graph.of(encoder), "CPU", options))
     except RuntimeError:  # all that OpenVINO raises, e.g. for a processor it has no plugin for
@@ -84,9 +88,11 @@ class _Graph:
 
     def __init__(self, openvino: Any, operations: Any) -> None:
         self._openvino, self._operations = openvino, operations
+        self._names: dict[nn.Conv2d, str] = {}
 
     def of(self, encoder: EfficientNetLite2) -> Any:
         ops, size = self._operations, encoder.preprocessing.size
+        self._names = {encoder.stem: "stem"} | {module: name for name, module in convolutions(encoder)}
         photos = ops.parameter([-1, size, size, 3], np.uint8)
         x = ops.convert(ops.transpose(photos, np.array([0, 3, 1, 2])), "f32")
         shift, scale = (
@@ -94,28 +100,64 @@ class _Graph:
             for values in (encoder.preprocessing.mean, encoder.preprocessing.std)
         )
         x = ops.divide(ops.subtract(x, shift), scale)
-        x = self._convolution(x, encoder.stem, clamped=True)
+        x = self._passed_on(ops.clamp(self._convolution(x, encoder.stem), 0.0, 6.0), encoder.stem)
         for block in encoder.blocks:
             assert isinstance(block, InvertedResidual)
             x = self._block(x, block)
-        return self._openvino.Model([self._convolution(x, encoder.head, clamped=True)], [photos], "encoder")
+        x = ops.clamp(self._convolution(x, encoder.head), 0.0, 6.0)
+        return self._openvino.Model([x], [photos], "encoder")
 
     def _block(self, x: Any, block: InvertedResidual) -> Any:
-        h = x if block.expand is None else self._convolution(x, block.expand, clamped=True)
-        h = self._convolution(h, block.depthwise, clamped=True)
-        h = self._convolution(h, block.project, clamped=False)
-        return self._operations.add(x, h) if block.shortcut else h
+        h = x
+        for module in (block.expand, block.depthwise):
+            if module is not None:
+                h = self._passed_on(self._operations.clamp(self._convolution(h, module), 0.0, 6.0), module)
+        h = self._convolution(h, block.project)
+        return self._passed_on(self._operations.add(x, h) if block.shortcut else h, block.project)
 
-    def _convolution(self, x: Any, module: nn.Conv2d, *, clamped: bool) -> Any:
-        """With TensorFlow's SAME padding, which is what :class:`.encoder.SamePaddingConv2d` pads by; a 1 x 1
+    def _convolution(self, x: Any, module: nn.Conv2d) -> Any:
+        """With TensorFlow's SAME padding, which is what :class:`.encoders.SamePaddingConv2d` pads by; a 1 x 1
         convolution needs none."""
         ops, stride = self._operations, list(module.stride)
-        weight = module.weight.detach().numpy()
-        if module.groups == 1:
-            x = ops.convolution(x, np.ascontiguousarray(weight), stride, [0, 0], [0, 0], [1, 1], "same_upper")
-        else:
-            grouped = np.ascontiguousarray(weight.reshape(module.groups, -1, *weight.shape[1:]))
-            x = ops.group_convolution(x, grouped, stride, [0, 0], [0, 0], [1, 1], "same_upper")
-        if module.bias is not None:
-            x = ops.add(x, module.bias.detach().numpy().reshape(1, -1, 1, 1))
-        return ops.clamp(x, 0.0, 6.0) if clamped else x
+        shape = list(module.weight.shape)
+        weight = self._weight(module, shape if module.groups == 1 else [module.groups, -1, *shape[1:]])
+        convolve = ops.convolution if module.groups == 1 else ops.group_convolution
+        x = convolve(x, weight, stride, [0, 0], [0, 0], [1, 1], "same_upper")
+        bias = self._bias(module)
+        return x if bias is None else ops.add(x, bias.numpy().reshape(1, -1, 1, 1))
+
+    def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
+        return np.ascontiguousarray(module.weight.detach().numpy().reshape(shape))
+
+    def _bias(self, module: nn.Conv2d) -> Tensor | None:
+        return None if module.bias is None else module.bias.detach()
+
+    def _passed_on(self, x: Any, module: nn.Conv2d) -> Any:
+        """What the next convolution gets of what ``module`` gave."""
+        return x
+
+
+class _EightBitGraph(_Graph):
+    """The same with the weights of :mod:`.eight_bits`: OpenVINO finds by the grids what it can compute in 8 bits."""
+
+    def __init__(self, openvino: Any, operations: Any, weights: EightBitWeights) -> None:
+        super().__init__(openvino, operations)
+        self._tensors = weights.tensors
+
+    def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
+        ops, name = self._operations, self._names[module]
+        weight = self._tensors[f"{name}.weight"].numpy().reshape(shape)
+        if name == "stem":
+            return np.ascontiguousarray(weight)
+        steps = self._tensors[f"{name}.step"].numpy().reshape(len(weight), *(1 for _ in weight.shape[1:]))
+        return ops.multiply(ops.convert(ops.constant(np.ascontiguousarray(weight)), "f32"), steps)
+
+    def _bias(self, module: nn.Conv2d) -> Tensor | None:
+        return self._tensors[f"{self._names[module]}.bias"]
+
+    def _passed_on(self, x: Any, module: nn.Conv2d) -> Any:
+        name = self._names[module]
+        lowest, highest = levels(name)
+        step = float(self._tensors[f"passed.{name}"])
+        edges = np.float32(lowest * step), np.float32(highest * step)
+        return self._operations.fake_quantize(x, *edges, *edges, highest - lowest + 1)

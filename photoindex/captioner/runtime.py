@@ -42,9 +42,10 @@ class Runtime:
         self._checkpoint, self._device = checkpoint, device
         self._encoder = copy.deepcopy(checkpoint.encoder)
         fold_batch_norm(self._encoder)
-        fast = engine == "auto"
+        fast = engine != "torch"
         on_cpu = device.type == "cpu"
-        self._compiled = compile_encoder(self._encoder, threads) if fast and on_cpu else None
+        eight_bits = checkpoint.eight_bits if engine == "auto" else None
+        self._compiled = compile_encoder(self._encoder, threads, eight_bits) if fast and on_cpu else None
         self._type = torch.float16 if fast and device.type == "cuda" else torch.float32
         self._encoder.to(device, self._type).to(memory_format=torch.channels_last)
         for part in (checkpoint.decoder, checkpoint.term_head):

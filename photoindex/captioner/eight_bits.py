@@ -1,10 +1,14 @@
 """The encoder in 8 bits: weights and what passes between its convolutions are whole numbers on fixed grids.
 
-A processor multiplies four 8-bit numbers in the time of one of 32 bits. EfficientNet-Lite2 was made for it (ReLU6 bounds
-what passes on); still, rounding a network that did not learn with it moves its features by a sixth. So it learns with
-it (:mod:`photoindex.training.eight_bits`; Jacob et al. 2018, arXiv:1712.05877): weights have a grid for each output
-channel, symmetric about 0; what a convolution passes on has one grid, 0 to 255 behind ReLU6 and -128 to 127 behind the
-projections. The first convolution stays as it is, and what the last one gives is not rounded.
+A processor multiplies four 8-bit numbers in the time of one of 32 bits. EfficientNet-Lite2 was made for it (ReLU6
+bounds what passes on); still, rounding a network that did not learn with it moves its features by a sixth. So it learns
+with it (:mod:`photoindex.training.eight_bits`; Jacob et al. 2018, arXiv:1712.05877): weights have a grid for each
+output channel, symmetric about 0; what a convolution passes on has one grid, 0 to 255 behind ReLU6 and -128 to 127
+behind the projections. The first convolution stays as it is, and what the last one gives is not rounded.
+
+Processors without instructions for it (VNNI) add up pairs of products in 16 bits, which overflow: the features are then
+a quarter off. So what a compiled network makes of a test picture is compared with what it should (:func:`is_right`).
+Two right ones differ, too, as the last bit of a number decides now and then how the next is rounded: by a twentieth.
 
 :class:`EightBitEncoder` computes with rounded floating-point numbers, for learning and as the reference;
 :mod:`.openvino` compiles the same network for a CPU. In a model's folder it is ``encoder_8bit.safetensors``.
@@ -18,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -30,6 +36,7 @@ from photoindex.system.atomic import replace_file
 
 EIGHT_BITS_FILE: Final = "encoder_8bit.safetensors"
 WEIGHT_LEVELS: Final = 127  # on either side of 0
+MOST_OFF: Final = 0.03  # of the features of the test picture
 SMALLEST: Final = 1e-8  # distance on a grid: some channels have no weights left
 
 
@@ -38,7 +45,8 @@ class EightBitWeights:
     """An encoder's weights in 8 bits, made for the one with this ``digest`` (:func:`digest_of`).
 
     ``tensors``: for each convolution ``NAME.weight`` (int8, but of the ``stem``), ``NAME.bias`` and ``NAME.step``, the
-    distances (O,) on its output channels' grids; for each of :func:`places` ``passed.PLACE``, the distance there.
+    distances (O,) on its output channels' grids; for each of :func:`places` ``passed.PLACE``, the distance there; and
+    ``test``, the features (C,) of :func:`test_picture`, averaged over the photo.
     """
 
     digest: str
@@ -77,14 +85,23 @@ class EightBitEncoder(nn.Module):
         return torch.fake_quantize_per_tensor_affine(x, self.step(place), zero, *levels(place))
 
 
+@torch.no_grad()
 def weights_of(student: EightBitEncoder, digest: str) -> EightBitWeights:
     """What an encoder that has learned is, to be stored."""
+    preprocessing = student.encoder.preprocessing
+    picture = torch.from_numpy(test_picture(preprocessing.size)[None]).permute(0, 3, 1, 2)
+    images = preprocessing.normalise(picture.to(student.encoder.stem.weight.device))
     tensors = {f"stem.{name}": value for name, value in student.encoder.stem.state_dict().items()}
     for name, module in convolutions(student.encoder):
         steps = weight_steps(module.weight)
         assert module.bias is not None
-        tensors |= {f"{name}.weight": _numbers(module.weight, steps), f"{name}.step": steps, f"{name}.bias": module.bias}
+        tensors |= {
+            f"{name}.weight": _numbers(module.weight, steps),
+            f"{name}.step": steps,
+            f"{name}.bias": module.bias,
+        }
     tensors |= {f"passed.{place}": student.step(place) for place in places(student.encoder)}
+    tensors["test"] = student(images)[0].mean((1, 2))
     return EightBitWeights(digest, {name: value.detach().cpu().clone() for name, value in tensors.items()})
 
 
@@ -100,6 +117,20 @@ def encoder_of(weights: EightBitWeights, encoder: EfficientNetLite2) -> EightBit
         for place in places(encoder):
             rounded.step(place).copy_(tensors[f"passed.{place}"])
     return rounded
+
+
+def test_picture(size: int) -> NDArray[np.uint8]:
+    """A picture of waves, edges and colours, uint8 (size, size, 3)."""
+    down, across = np.mgrid[:size, :size] / size
+    waves = [np.sin(2 * np.pi * (across * 3 + down * down * channel * 9)) for channel in (1, 2, 3)]
+    edges = np.where(((across * 7).astype(int) + (down * 5).astype(int)) % 2, 1, -1)
+    return (127.5 + 70 * np.stack(waves, 2) + 57 * edges[:, :, None]).clip(0, 255).astype(np.uint8)
+
+
+def is_right(weights: EightBitWeights, maps: Tensor) -> bool:
+    """Whether feature maps (1, C, h, w) of :func:`test_picture` are what these weights should make of it."""
+    wanted = weights.tensors["test"]
+    return float((maps[0].mean((1, 2)) - wanted).norm() / wanted.norm()) <= MOST_OFF
 
 
 def save_eight_bits(weights: EightBitWeights, folder: Path) -> None:
@@ -188,7 +219,7 @@ def _shapes(encoder: EfficientNetLite2) -> dict[str, tuple[int, ...]]:
     for name, module in convolutions(encoder):
         channels = (module.out_channels,)
         shapes |= {f"{name}.weight": tuple(module.weight.shape), f"{name}.step": channels, f"{name}.bias": channels}
-    return shapes | {f"passed.{place}": () for place in places(encoder)}
+    return shapes | {f"passed.{place}": () for place in places(encoder)} | {"test": (encoder.feature_dim,)}
 
 
 def _buffer(place: str) -> str:

@@ -13,15 +13,56 @@ Products of 8-bit weights and activations halved the time once more, and changed
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from photoindex.captioner.network import AttentionDecoder, CaptionDecoder, PhotoFeatures, State, WordSteps
 
 VECTOR = 16  # numbers of 32 bits in a processor's widest vectors
+
+Module = TypeVar("Module", bound=nn.Module)
+Product = Callable[[Tensor], Tensor]  # rows (N, K) -> (N, O)
+Compile = Callable[[Sequence[tuple[Tensor, Tensor | None]]], Sequence[Product]]  # of weights (O, K) and biases (O,)
+
+
+def products(weights: Sequence[tuple[Tensor, Tensor | None]]) -> list[Product]:
+    """Products by torch, on whatever device the weights (O, K) and biases (O,) are."""
+
+    def product(weight: Tensor, bias: Tensor | None) -> Product:
+        turned = weight.t().contiguous()
+        return lambda rows: rows @ turned if bias is None else torch.addmm(bias, rows, turned)
+
+    return [product(*each) for each in weights]
+
+
+class _Multiply(nn.Module):
+    """A product in the place of a linear layer."""
+
+    def __init__(self, product: Product) -> None:
+        super().__init__()
+        self._product = product
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer = self._product(x.flatten(0, -2))
+        return answer.view(*x.shape[:-1], answer.shape[1])
+
+
+def with_products(module: Module, compile: Compile) -> Module:
+    """A twin of ``module`` that shares all with it but the linear layers that are its own children: those are products
+    that ``compile`` made."""
+    layers = [(name, child) for name, child in module.named_children() if isinstance(child, nn.Linear)]
+    compiled = compile([(layer.weight, layer.bias) for _, layer in layers])
+    twin = copy.copy(module)
+    twin._modules = dict(module._modules)
+    for (name, _), product in zip(layers, compiled, strict=True):
+        twin._modules[name] = _Multiply(product)
+    return twin
 
 
 @dataclass(frozen=True)
@@ -46,39 +87,41 @@ class RowState(State):
 class InferenceDecoder:
     """A trained attention decoder for beam search."""
 
-    def __init__(self, decoder: AttentionDecoder) -> None:
-        self._decoder, self._heads = decoder, decoder.config.heads
+    def __init__(self, decoder: AttentionDecoder, compile: Compile) -> None:
+        self._decoder, self._heads = with_products(decoder, compile), decoder.config.heads
         first, second = decoder.attention_lstm, decoder.language_lstm
         with torch.no_grad():
             of_h2, of_gist, of_word = first.weight_ih.chunk(3, 1)  # as the decoder concatenates them
             embedded = decoder.embed.weight * decoder.config.hidden_size**0.5
             self._word_gates = F.linear(embedded, of_word, first.bias_ih + first.bias_hh)  # (V, 4 D)
-            self._gist_gates = of_gist.contiguous()
-            self._first = torch.cat((of_h2, first.weight_hh), 1)  # (4 D, 2 D)
-            self._second = torch.cat((second.weight_ih, second.weight_hh), 1)  # (4 D, 3 D)
-            self._second_bias = second.bias_ih + second.bias_hh
             self._words = len(decoder.embed.weight)
             filling = -self._words % VECTOR
-            self._output = F.pad(decoder.embed.weight, (0, 0, 0, filling)).t().contiguous()  # (D, V and filling)
-            self._output_bias = F.pad(decoder.output_bias, (0, filling))
+            self._gist_gates, self._first, self._second, self._output = compile(
+                [
+                    (of_gist.contiguous(), None),  # (4 D, D)
+                    (torch.cat((of_h2, first.weight_hh), 1), None),  # (4 D, 2 D)
+                    (torch.cat((second.weight_ih, second.weight_hh), 1), second.bias_ih + second.bias_hh),  # (4 D, 3 D)
+                    (F.pad(decoder.embed.weight, (0, 0, 0, filling)), F.pad(decoder.output_bias, (0, filling))),
+                ]
+            )
 
     def start(self, seen: PhotoFeatures) -> State:
         h1, c1, h2, c2, gist, values, keys = self._decoder.start(seen).tensors
-        return RowState((h1, c1, h2, c2), F.linear(gist, self._gist_gates), values, keys)
+        return RowState((h1, c1, h2, c2), self._gist_gates(gist), values, keys)
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
         assert isinstance(state, RowState)
         h1, c1, h2, c2 = state.tensors
         photos = len(state.gist)
-        gates = F.linear(torch.cat((h2, h1), 1), self._first) + self._word_gates[words]
+        gates = self._first(torch.cat((h2, h1), 1)) + self._word_gates[words]
         gates.view(photos, -1, gates.shape[1]).add_(state.gist[:, None])
         h1, c1 = _lstm(gates, c1)
         looked = self._look(self._decoder.query(h1), state)
-        h2, c2 = _lstm(F.linear(torch.cat((looked, h1, h2), 1), self._second, self._second_bias), c2)
+        h2, c2 = _lstm(self._second(torch.cat((looked, h1, h2), 1)), c2)
         return h2, RowState((h1, c1, h2, c2), state.gist, state.values, state.keys)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return torch.addmm(self._output_bias, hidden, self._output)[:, : self._words]
+        return self._output(hidden)[:, : self._words]
 
     def _look(self, query: Tensor, state: RowState) -> Tensor:
         """Queries (N, D) of rows -> what each attends to, (N, D). One product serves all rows of a photo."""
@@ -88,9 +131,9 @@ class InferenceDecoder:
         return looked
 
 
-def for_inference(decoder: CaptionDecoder) -> WordSteps:
-    """``decoder`` as beam search should have it."""
-    return InferenceDecoder(decoder) if isinstance(decoder, AttentionDecoder) else decoder
+def for_inference(decoder: CaptionDecoder, compile: Compile = products) -> WordSteps:
+    """``decoder`` as beam search should have it, ``compile`` making its products."""
+    return InferenceDecoder(decoder, compile) if isinstance(decoder, AttentionDecoder) else decoder
 
 
 def _lstm(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:

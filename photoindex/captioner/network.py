@@ -216,8 +216,27 @@ def build_decoder(config: DecoderConfig) -> CaptionDecoder:
 def regions_of(feature_map: Tensor, grid: int) -> Tensor:
     """Feature map (N, C, h, w) -> region features (N, R, C), row by row; a finer map is averaged to grid x grid."""
     if min(feature_map.shape[2:]) > grid:
-        feature_map = F.adaptive_avg_pool2d(feature_map, grid)
+        return averaged(feature_map, grid).transpose(1, 2)
     return feature_map.flatten(2).transpose(1, 2)
+
+
+def averaged(feature_map: Tensor, grid: int) -> Tensor:
+    """Feature map (N, C, h, w) -> the means of grid x grid parts of it, (N, C, grid grid), row by row.
+
+    They are those of ``torch.nn.functional.adaptive_avg_pool2d``, whose loops take five times as long on a CPU as a
+    product.
+    """
+    down, across = (_parts(length, grid) for length in feature_map.shape[2:])
+    return feature_map.flatten(2) @ torch.kron(down, across).t().to(feature_map)
+
+
+def _parts(length: int, grid: int) -> Tensor:
+    """What each of ``length`` counts in the mean of each of ``grid`` parts, which overlap where they do not fit."""
+    places = torch.arange(length)
+    starts = torch.arange(grid) * length // grid
+    ends = -(-(torch.arange(grid) + 1) * length // grid)
+    inside = ((places >= starts[:, None]) & (places < ends[:, None])).float()
+    return inside / inside.sum(1, keepdim=True)
 
 
 def start_words(count: int, device: torch.device) -> Tensor:
@@ -275,7 +294,7 @@ class TermHead(nn.Module):
     def logits(self, feature_map: Tensor, summary: Tensor) -> Tensor:
         """Logits (N, terms) where the summary (N, hidden_size) of the maps is at hand."""
         whole: Tensor = self.whole_terms(self.dropout(summary))
-        cells = F.adaptive_avg_pool2d(feature_map, GRID).flatten(2).transpose(1, 2)  # (N, 9, C)
+        cells = averaged(feature_map, GRID).transpose(1, 2)  # (N, 9, C)
         parts = self.part_terms(self.dropout(F.gelu(self.part(self.dropout(cells)))))  # (N, 9, terms)
         logits: Tensor = whole + parts.logsumexp(1) - math.log(GRID * GRID)
         return logits

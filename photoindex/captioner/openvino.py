@@ -1,4 +1,4 @@
-"""The encoder as OpenVINO compiles it for a CPU: the same features in well under half of torch's time.
+"""Networks as OpenVINO compiles them for a CPU: the encoder in well under half of torch's time, the decoder's products.
 
 torch runs a network as written, an operation at a time, each through memory; OpenVINO joins convolution, bias and
 ReLU6, lays weights out for the processor at hand and needs no compiler on the user's machine. torch stays the
@@ -12,7 +12,8 @@ and it brings along a module that reports usage to its makers over the network. 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from photoindex.captioner.eight_bits import EightBitWeights, convolutions, levels
+from photoindex.captioner.eight_bits import EightBitWeights, convolutions, is_right, levels, test_picture
 from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual
 
 # Imported by `import openvino` when it is there; it imports openvino_telemetry, which sends as soon as it is imported.
@@ -31,13 +32,20 @@ _CONVERTER = "openvino.tools.ovc"
 class CompiledEncoder:
     """Photos in, feature maps out, on the CPU."""
 
-    def __init__(self, compiled: Any) -> None:
-        self._compiled = compiled
+    def __init__(self, compiled: Any, openvino: Any, shape: tuple[int, ...]) -> None:
+        self._openvino, self._shape = openvino, shape
+        self._request = compiled.create_infer_request()
 
-    def __call__(self, photos: NDArray[np.uint8]) -> Tensor:
-        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w)."""
-        # Copied: the result's memory belongs to the request and is written again by the next one.
-        return torch.from_numpy(self._compiled(photos, share_inputs=True)[0].copy())
+    def __call__(self, photos: NDArray[np.uint8], at_once: int) -> Tensor:
+        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w), computed of so many photos ``at_once``."""
+        maps = torch.empty(len(photos), *self._shape)
+        tensor, answers = self._openvino.Tensor, maps.numpy()
+        for start in range(0, len(photos), at_once):
+            some = slice(start, start + at_once)
+            self._request.set_input_tensor(tensor(np.ascontiguousarray(photos[some]), shared_memory=True))
+            self._request.set_output_tensor(tensor(answers[some], shared_memory=True))
+            self._request.infer()
+        return maps
 
 
 def compile_encoder(
@@ -45,16 +53,13 @@ def compile_encoder(
 ) -> CompiledEncoder | None:
     """A folded encoder (:func:`.encoders.fold_batch_norm`) compiled; None where that cannot be done.
 
-    With ``eight_bits`` those are its weights. ``threads`` 0 leaves OpenVINO's choice. The encoder itself is left as it
+    With ``eight_bits`` those are its weights, where this processor computes rightly with them. ``threads`` 0 leaves OpenVINO's choice. The encoder itself is left as it
     is.
     """
     if not isinstance(encoder, EfficientNetLite2):
         return None
-    try:
-        with _without_converter():
-            import openvino
-            from openvino import opset13
-    except ImportError:
+    openvino = _import()
+    if openvino is None:
         return None
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -63,11 +68,82 @@ def compile_encoder(
     }
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
-    graph = _Graph(openvino, opset13) if eight_bits is None else _EightBitGraph(openvino, opset13, eight_bits)
+    size = encoder.preprocessing.size
+    graph = _Graph(openvino) if eight_bits is None else _EightBitGraph(openvino, eight_bits)
     try:
-        return CompiledEncoder(openvino.Core().compile_model(graph.of(encoder), "CPU", options))
+        compiled = openvino.Core().compile_model(graph.of(encoder), "CPU", options)
+        shape = tuple(side.get_length() for side in list(compiled.output(0).partial_shape)[1:])
+        found = CompiledEncoder(compiled, openvino, shape)
+        if eight_bits is not None and not is_right(eight_bits, found(test_picture(size)[None], 1)):
+            del found, compiled
+            return compile_encoder(encoder, threads)
+        return found
     except RuntimeError:  # all that OpenVINO raises, e.g. for a processor it has no plugin for
         return None
+
+
+class CompiledProduct:
+    """``x @ weight.T + bias`` for rows x, in float32. Threads may ask at the same time.
+
+    torch multiplies by Intel's MKL, which takes more than twice the time on other makers' processors.
+    """
+
+    def __init__(self, compiled: Any, openvino: Any, width: int) -> None:
+        self._compiled, self._openvino, self._width = compiled, openvino, width
+        self._of_thread = threading.local()
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """(N, K) -> (N, O)."""
+        request = getattr(self._of_thread, "request", None)
+        if request is None:
+            request = self._of_thread.request = self._compiled.create_infer_request()
+        answer = torch.empty(len(rows), self._width)
+        request.set_input_tensor(self._openvino.Tensor(rows.contiguous().numpy(), shared_memory=True))
+        request.set_output_tensor(self._openvino.Tensor(answer.numpy(), shared_memory=True))
+        request.infer()
+        return answer
+
+
+def compile_products(
+    weights: Sequence[tuple[Tensor, Tensor | None]], threads: int, streams: int
+) -> list[CompiledProduct] | None:
+    """Products with each weight (O, K) and bias (O,) compiled; None where that cannot be done.
+
+    As many threads as ``streams`` may ask at once; all together they get ``threads`` cores.
+    """
+    openvino = _import()
+    if openvino is None:
+        return None
+    options = {
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    products = []
+    try:
+        core = openvino.Core()
+        for weight, bias in weights:
+            ops = openvino.opset13
+            rows = ops.parameter([-1, weight.shape[1]], np.float32)
+            answer = ops.matmul(rows, ops.constant(weight.detach().numpy()), False, True)
+            if bias is not None:
+                answer = ops.add(answer, bias.detach().numpy().reshape(1, -1))
+            compiled = core.compile_model(openvino.Model([answer], [rows], "product"), "CPU", options)
+            products.append(CompiledProduct(compiled, openvino, len(weight)))
+    except RuntimeError:
+        return None
+    return products
+
+
+def _import() -> Any | None:
+    """OpenVINO, without its converter; None where it is not installed."""
+    try:
+        with _without_converter():
+            import openvino
+            import openvino.opset13
+    except ImportError:
+        return None
+    return openvino
 
 
 @contextmanager
@@ -86,8 +162,8 @@ def _without_converter() -> Iterator[None]:
 class _Graph:
     """Our modules as OpenVINO's operations."""
 
-    def __init__(self, openvino: Any, operations: Any) -> None:
-        self._openvino, self._operations = openvino, operations
+    def __init__(self, openvino: Any) -> None:
+        self._openvino, self._operations = openvino, openvino.opset13
         self._names: dict[nn.Conv2d, str] = {}
 
     def of(self, encoder: EfficientNetLite2) -> Any:
@@ -140,8 +216,8 @@ class _Graph:
 class _EightBitGraph(_Graph):
     """The same with the weights of :mod:`.eight_bits`: OpenVINO finds by the grids what it can compute in 8 bits."""
 
-    def __init__(self, openvino: Any, operations: Any, weights: EightBitWeights) -> None:
-        super().__init__(openvino, operations)
+    def __init__(self, openvino: Any, weights: EightBitWeights) -> None:
+        super().__init__(openvino)
         self._tensors = weights.tensors
 
     def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:

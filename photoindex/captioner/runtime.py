@@ -17,11 +17,11 @@ from torch import Tensor
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings
 from photoindex.captioner.caption_generator import CaptionGenerator
-from photoindex.captioner.checkpoint import Checkpoint
+from photoindex.captioner.checkpoint import Checkpoint, look
 from photoindex.captioner.encoders import fold_batch_norm
-from photoindex.captioner.fast_decoder import for_inference
-from photoindex.captioner.openvino import compile_encoder
-from photoindex.captioner.thread_pool import Shares
+from photoindex.captioner.fast_decoder import Product, for_inference, products, with_products
+from photoindex.captioner.openvino import compile_encoder, compile_products
+from photoindex.captioner.thread_pool import Shares, shared_among
 
 # A GPU is not busy with less, and each step of beam search takes as long for few photos as for many. Two lanes
 # (:mod:`.thread_pool`) share it out.
@@ -51,10 +51,18 @@ class Runtime:
         for part in (checkpoint.decoder, checkpoint.term_head):
             if part is not None:
                 part.to(device)
+        cores = threads or torch.get_num_threads()
+        self._shares = Shares(cores) if fast and on_cpu else None
+
+        def compile(weights: Sequence[tuple[Tensor, Tensor | None]]) -> Sequence[Product]:
+            compiled = compile_products(weights, cores, shared_among(cores)) if on_cpu else None
+            return products(weights) if compiled is None else compiled
+
         self._generator = CaptionGenerator(
-            checkpoint, for_inference(checkpoint.decoder) if fast else checkpoint.decoder
+            checkpoint, for_inference(checkpoint.decoder, compile) if fast else checkpoint.decoder
         )
-        self._shares = Shares(threads or torch.get_num_threads()) if fast and on_cpu else None
+        head = checkpoint.term_head
+        self._term_head = with_products(head, compile) if fast and head is not None else head
         self.batch_size = CPU_BATCH if on_cpu else _gpu_batch(device, checkpoint.encoder.preprocessing.size)
         self.engine = "OpenVINO" if self._compiled is not None else "torch"
 
@@ -67,12 +75,12 @@ class Runtime:
 
     def see(self, photos: NDArray[np.uint8]) -> Tensor:
         """uint8 (N, size, size, 3) -> feature maps (N, C, h, w)."""
+        if self._compiled is not None:
+            return self._compiled(photos, CPU_ENCODER_BATCH)
         size = CPU_ENCODER_BATCH if self._device.type == "cpu" else len(photos)
         return torch.cat([self._encode(photos[start : start + size]) for start in range(0, len(photos), size)])
 
     def _encode(self, photos: NDArray[np.uint8]) -> Tensor:
-        if self._compiled is not None:
-            return self._compiled(photos)
         pixels = torch.from_numpy(photos).to(self._device, non_blocking=True)
         images = self._encoder.preprocessing.normalise(pixels.permute(0, 3, 1, 2)).to(self._type)
         feature_map: Tensor = self._encoder(images.contiguous(memory_format=torch.channels_last))
@@ -84,14 +92,16 @@ class Runtime:
 
     def term_logits(self, feature_map: Tensor) -> Tensor | None:
         """Feature maps -> the term head's logits (N, terms), where the model has one."""
-        head = self._checkpoint.term_head
-        return None if head is None else head(feature_map)
+        head = self._term_head
+        if head is None or self._shares is None:
+            return None if head is None else head(feature_map)
+        return torch.cat(self._shares.map(lambda some: [head(feature_map[some])], len(feature_map)))
 
     def generate(self, feature_map: Tensor, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
         """Feature maps of N photos and their term logits -> what to say of each, best first."""
 
         def generate_some(some: slice) -> list[list[Hypothesis]]:
-            seen = self._checkpoint.look(feature_map[some])
+            seen = look(feature_map[some], self._checkpoint.decoder.config.grid, self._term_head)
             return self._generator.generate(seen, None if logits is None else logits[some], settings)
 
         if self._shares is None:

@@ -28,7 +28,7 @@ class Shares:
 
     def __init__(self, cores: int) -> None:
         self._cores = cores
-        self._threads = min(cores, MOST_THREADS)
+        self._threads = shared_among(cores)
         self._pool: ThreadPoolExecutor | None = None
 
     def map(self, work: Callable[[slice], list[Item]], photos: int) -> list[Item]:
@@ -48,6 +48,11 @@ class Shares:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+
+def shared_among(cores: int) -> int:
+    """How many threads :class:`Shares` shares the work of so many cores out among."""
+    return min(cores, MOST_THREADS)
 
 
 class Lanes:

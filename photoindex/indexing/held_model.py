@@ -16,6 +16,7 @@ from photoindex.catalogue.jobs import LONE_TRIES
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, CaptionerHung
 from photoindex.indexing.save_results import Result
+from photoindex.system import memory
 
 CPU_SECONDS = 3600.0  # for so long the CPU captions in the place of a GPU that hung
 
@@ -53,6 +54,7 @@ class HeldModel:
                     raise
                 self._captioner = self._load(self._chosen())
             self._device = self._captioner.info.device
+            memory.keep_for_good()
         return self._captioner
 
     def close(self) -> None:

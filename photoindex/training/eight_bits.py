@@ -5,15 +5,14 @@ Three steps, none of which needs captions:
 1. channels that pass over a shared grid are brought to like ranges (Nagel et al. 2019, arXiv:1906.04721), which changes
    nothing of what the network computes;
 2. the grids are fixed where rounding some photos' activations loses least;
-3. the rounded network learns to give the features and the term head's logits of the one that it was, with straight-through
-   gradients: what was rounded counts as if it had not been.
+3. the rounded network learns to give the features and the term head's logits of the one that it was, with
+   straight-through gradients: what was rounded counts as if it had not been.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -51,8 +50,8 @@ def distil(
 ) -> None:
     """Step 3: learn from ``steps`` batches of normalised images what ``teacher``, a folded encoder, sees in them.
 
-    ``logits_of`` gives a feature map's logits, a batch each; ``report`` receives, after each step, its number, the squared
-    error of the features and that of the logits, as shares of their squares.
+    ``logits_of`` gives the logits of feature maps; ``report`` receives, after each step, its number, the squared error of
+    the features and that of the logits, as shares of their squares.
     """
     parameters = [(name, each) for name, each in student.encoder.named_parameters() if "classifier" not in name]
     groups = [{"params": [each], "size": _rms(each)} for _, each in parameters]
@@ -82,32 +81,28 @@ def _rms(weights: Tensor) -> float:
 def _greatest(encoder: EfficientNetLite2, samples: list[Tensor]) -> dict[str, Tensor]:
     """The greatest absolute value of each channel at each of the places, (C,), as the encoder is."""
     found: dict[str, Tensor] = {}
-
-    def note(place: str, x: Tensor) -> Tensor:
-        peak = x.abs().amax((0, 2, 3))
-        found[place] = torch.maximum(found.get(place, peak), peak)
-        return x
-
-    with _looking(note) as run:
-        for images in samples:
-            run(encoder, images)
+    for images in samples:
+        for place, x in _passed_on(encoder, images):
+            peak = x.abs().amax((0, 2, 3))
+            found[place] = torch.maximum(found.get(place, peak), peak)
     return found
 
 
-@contextmanager
-def _looking(note: Callable[[str, Tensor], Tensor]) -> Iterator[Callable[[EfficientNetLite2, Tensor], None]]:
-    def run(encoder: EfficientNetLite2, images: Tensor) -> None:
-        x = note("stem", F.relu6(encoder.stem(images)))
-        for number, block in enumerate(encoder.blocks):
-            assert isinstance(block, InvertedResidual)
-            h = x
-            if block.expand is not None:
-                h = note(f"{number}.expand", F.relu6(block.expand(h)))
-            h = note(f"{number}.depthwise", F.relu6(block.depthwise(h)))
-            h = block.project(h)
-            x = note(f"{number}.project", x + h if block.shortcut else h)
-
-    yield run
+def _passed_on(encoder: EfficientNetLite2, images: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """What passes at each of the places, not rounded."""
+    x = F.relu6(encoder.stem(images))
+    yield "stem", x
+    for number, block in enumerate(encoder.blocks):
+        assert isinstance(block, InvertedResidual)
+        h = x
+        if block.expand is not None:
+            h = F.relu6(block.expand(h))
+            yield f"{number}.expand", h
+        h = F.relu6(block.depthwise(h))
+        yield f"{number}.depthwise", h
+        h = block.project(h)
+        x = x + h if block.shortcut else h
+        yield f"{number}.project", x
 
 
 @torch.no_grad()
@@ -157,20 +152,15 @@ def _choose_grids(student: EightBitEncoder, samples: list[Tensor]) -> None:
     """Set each step to the one of some that loses least of the values that pass there."""
     peaks = {place: peak.max() for place, peak in _greatest(student.encoder, samples).items()}
     losses: dict[str, Tensor] = {}
-    shares = torch.linspace(0.3, 1.0, 15)
-
-    def note(place: str, x: Tensor) -> Tensor:
-        lowest, highest = levels(place)
-        lost = []
-        for share in shares:
-            step = share * peaks[place] / highest
-            lost.append(((x / step).round().clamp(lowest, highest) * step - x).square().mean())
-        losses[place] = losses.get(place, torch.zeros(len(shares), device=x.device)) + torch.stack(lost)
-        return x
-
-    with _looking(note) as run:
-        for images in samples:
-            run(student.encoder, images)
+    shares = torch.linspace(0.3, 1.0, 15).tolist()
+    for images in samples:
+        for place, x in _passed_on(student.encoder, images):
+            lowest, highest = levels(place)
+            lost = []
+            for share in shares:
+                step = share * peaks[place] / highest
+                lost.append(((x / step).round().clamp(lowest, highest) * step - x).square().mean())
+            losses[place] = losses.get(place, torch.zeros(len(shares), device=x.device)) + torch.stack(lost)
     for place in places(student.encoder):
         _, highest = levels(place)
         student.step(place).copy_(shares[int(losses[place].argmin())] * peaks[place] / highest)

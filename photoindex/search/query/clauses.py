@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -345,6 +346,7 @@ def path_node(text: str) -> Below:
     return Below(path_key(_expanded(text)))
 
 
+@lru_cache(maxsize=4096)  # photos side by side have their folders in common
 def path_key(path: str) -> str:
     """Return what the index knows a path by: a digest of it, as a path may be long and may hold anything.
 

@@ -124,7 +124,8 @@ def test_picture(size: int) -> NDArray[np.uint8]:
     down, across = np.mgrid[:size, :size] / size
     waves = [np.sin(2 * np.pi * (across * 3 + down * down * channel * 9)) for channel in (1, 2, 3)]
     edges = np.where(((across * 7).astype(int) + (down * 5).astype(int)) % 2, 1, -1)
-    return (127.5 + 70 * np.stack(waves, 2) + 57 * edges[:, :, None]).clip(0, 255).astype(np.uint8)
+    picture: NDArray[np.float64] = 127.5 + 70 * np.stack(waves, 2) + 57 * edges[:, :, None]
+    return picture.clip(0, 255).astype(np.uint8)
 
 
 def is_right(weights: EightBitWeights, maps: Tensor) -> bool:

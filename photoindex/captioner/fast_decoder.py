@@ -87,7 +87,7 @@ class RowState(State):
 class InferenceDecoder:
     """A trained attention decoder for beam search."""
 
-    def __init__(self, decoder: AttentionDecoder, compile: Compile) -> None:
+    def __init__(self, decoder: AttentionDecoder, compile: Compile = products) -> None:
         self._decoder, self._heads = with_products(decoder, compile), decoder.config.heads
         first, second = decoder.attention_lstm, decoder.language_lstm
         with torch.no_grad():

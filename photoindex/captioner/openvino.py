@@ -30,19 +30,21 @@ _CONVERTER = "openvino.tools.ovc"
 
 
 class CompiledEncoder:
-    """Photos in, feature maps out, on the CPU."""
+    """Photos in, feature maps out, on the CPU; computed in so many ``bits``."""
 
-    def __init__(self, compiled: Any, openvino: Any, shape: tuple[int, ...]) -> None:
+    def __init__(self, compiled: Any, openvino: Any, shape: tuple[int, ...], bits: int) -> None:
+        self.bits = bits
         self._openvino, self._shape = openvino, shape
         self._request = compiled.create_infer_request()
 
     def __call__(self, photos: NDArray[np.uint8], at_once: int) -> Tensor:
         """uint8 (N, size, size, 3) -> feature maps (N, C, h, w), computed of so many photos ``at_once``."""
+        photos = np.ascontiguousarray(photos)  # OpenVINO keeps the memory of neither alive
         maps = torch.empty(len(photos), *self._shape)
         tensor, answers = self._openvino.Tensor, maps.numpy()
         for start in range(0, len(photos), at_once):
             some = slice(start, start + at_once)
-            self._request.set_input_tensor(tensor(np.ascontiguousarray(photos[some]), shared_memory=True))
+            self._request.set_input_tensor(tensor(photos[some], shared_memory=True))
             self._request.set_output_tensor(tensor(answers[some], shared_memory=True))
             self._request.infer()
         return maps
@@ -53,8 +55,8 @@ def compile_encoder(
 ) -> CompiledEncoder | None:
     """A folded encoder (:func:`.encoders.fold_batch_norm`) compiled; None where that cannot be done.
 
-    With ``eight_bits`` those are its weights, where this processor computes rightly with them. ``threads`` 0 leaves OpenVINO's choice. The encoder itself is left as it
-    is.
+    With ``eight_bits`` those are its weights, where this processor computes rightly with them. ``threads`` 0 leaves
+    OpenVINO's choice. The encoder itself is left as it is.
     """
     if not isinstance(encoder, EfficientNetLite2):
         return None
@@ -73,7 +75,7 @@ def compile_encoder(
     try:
         compiled = openvino.Core().compile_model(graph.of(encoder), "CPU", options)
         shape = tuple(side.get_length() for side in list(compiled.output(0).partial_shape)[1:])
-        found = CompiledEncoder(compiled, openvino, shape)
+        found = CompiledEncoder(compiled, openvino, shape, 32 if eight_bits is None else 8)
         if eight_bits is not None and not is_right(eight_bits, found(test_picture(size)[None], 1)):
             del found, compiled
             return compile_encoder(encoder, threads)
@@ -98,7 +100,8 @@ class CompiledProduct:
         if request is None:
             request = self._of_thread.request = self._compiled.create_infer_request()
         answer = torch.empty(len(rows), self._width)
-        request.set_input_tensor(self._openvino.Tensor(rows.contiguous().numpy(), shared_memory=True))
+        rows = rows.contiguous()  # OpenVINO keeps the memory of neither alive
+        request.set_input_tensor(self._openvino.Tensor(rows.numpy(), shared_memory=True))
         request.set_output_tensor(self._openvino.Tensor(answer.numpy(), shared_memory=True))
         request.infer()
         return answer

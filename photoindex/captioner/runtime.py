@@ -1,8 +1,10 @@
 """A checkpoint as it is run on a device: pixels to feature maps, and what is seen to captions.
 
-There are two engines. ``torch`` runs both networks as they are written and is the reference. ``auto`` takes what is
-faster: the decoder rearranged (:mod:`.fast_decoder`), on a CPU the encoder compiled (:mod:`.openvino`), where OpenVINO
-is installed, and on an NVIDIA GPU the encoder in half precision.
+There are three engines. ``torch`` runs both networks as they are written and is the reference. ``float`` takes what is
+faster and says the same: the decoder rearranged (:mod:`.fast_decoder`), on a CPU the encoder and the decoder's products
+compiled (:mod:`.openvino`), where OpenVINO is installed, and on an NVIDIA GPU the encoder in half precision. ``auto``
+has the encoder in 8 bits besides (:mod:`.eight_bits`), on a CPU, for a model that has one and a processor that computes
+rightly with it: one caption in nine is another one, none better or worse.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ class Runtime:
         head = checkpoint.term_head
         self._term_head = with_products(head, compile) if fast and head is not None else head
         self.batch_size = CPU_BATCH if on_cpu else _gpu_batch(device, checkpoint.encoder.preprocessing.size)
-        self.engine = "OpenVINO" if self._compiled is not None else "torch"
+        self.engine = "torch"
+        if self._compiled is not None:
+            self.engine = "OpenVINO in 8 bits" if self._compiled.bits == 8 else "OpenVINO"
 
     def together(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """uint8 (size, size, 3) each -> (N, size, size, 3), in memory that the device copies from without a detour."""

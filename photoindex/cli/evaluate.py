@@ -24,6 +24,7 @@ from photoindex.cli.context import (
     threads_option,
     write_json,
 )
+from photoindex.cli.eight_bits import evaluate_eight_bits
 from photoindex.cli.output_files import check_replaceable
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
@@ -50,6 +51,7 @@ def evaluate() -> None:
 
 
 evaluate.add_command(evaluate_confidence)
+evaluate.add_command(evaluate_eight_bits)
 evaluate.add_command(evaluate_text_gate)
 
 

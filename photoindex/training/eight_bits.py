@@ -11,23 +11,110 @@ Three steps, none of which needs captions:
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photoindex.captioner.eight_bits import EightBitEncoder, levels, places
-from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual
+from photoindex.captioner.checkpoint import Checkpoint
+from photoindex.captioner.eight_bits import (
+    EightBitEncoder,
+    EightBitWeights,
+    digest_of,
+    encoder_of,
+    levels,
+    places,
+    weights_of,
+)
+from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, fold_batch_norm
+from photoindex.errors import CheckpointError
+from photoindex.training.device_augmentation import Augmentation, varied
 
 RELU_LIMIT = 6.0
 SHARE = 0.5  # of the differences between channels, where to even them out makes those between weights greater
 MARGIN = 0.7  # of ReLU6's limit, that a channel's peak in some photos may reach: others may have greater ones
 LARGEST_CHANGE = 8.0  # of a channel: those that are nearly always 0 are left small
+VIEWS = Augmentation(smallest_area=0.3, colour=0.3, degrees=0, erased=0)
+MOST_SHARPENED = 2.5  # times the difference to the mean around: photos of many megapixels are sharper than these are
+SAMPLE_BATCH, SAMPLE_BATCHES = 32, 8
 LOGITS_WEIGHT = 1.0
 RATE = 1e-3  # the greatest change of a weight in a step, as a share of its tensor's root mean square
 WARM_UP = 100  # steps
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far what is seen in 8 bits is from what is seen in 32, as shares: of the features, and of the term head's
+    logits about their mean."""
+
+    features: float
+    logits: float
+
+
+def learn(
+    checkpoint: Checkpoint,
+    photos: Tensor,
+    device: torch.device,
+    steps: int,
+    batch: int,
+    report: Callable[[int, float, float], None] = lambda *_: None,
+) -> EightBitWeights:
+    """All three steps for a model, from photos uint8 (N, 3, S, S); S had better not be below the model's size."""
+    teacher, logits_of, views = _parts(checkpoint, photos, device)
+    samples = [views(SAMPLE_BATCH) for _ in range(SAMPLE_BATCHES)]
+    student = prepare(copy.deepcopy(teacher), samples).to(device)
+    student.encoder.requires_grad_(True)
+    distil(student, teacher, logits_of, (views(batch) for _ in range(steps)), steps, report=report)
+    return weights_of(student, digest_of(checkpoint.encoder))
+
+
+@torch.no_grad()
+def compare(checkpoint: Checkpoint, weights: EightBitWeights, photos: Tensor, device: torch.device) -> Difference:
+    """Compare both encoders of a model on photos uint8 (N, 3, S, S)."""
+    teacher, logits_of, _ = _parts(checkpoint, photos, device)
+    rounded = encoder_of(weights, copy.deepcopy(teacher).cpu()).to(device)
+    preprocessing = checkpoint.encoder.preprocessing
+    off, whole, logits_off, logits = 0.0, 0.0, 0.0, []
+    for start in range(0, len(photos), SAMPLE_BATCH):
+        some = photos[start : start + SAMPLE_BATCH]
+        images = preprocessing.normalise(_of_size(some.to(device).float(), preprocessing.size))
+        wanted, found = teacher(images), rounded(images)
+        off += float((found - wanted).square().sum())
+        whole += float(wanted.square().sum())
+        logits.append(logits_of(wanted))
+        logits_off += float((logits_of(found) - logits[-1]).square().sum())
+    every = torch.cat(logits)
+    return Difference((off / whole) ** 0.5, (logits_off / float((every - every.mean()).square().sum())) ** 0.5)
+
+
+def _parts(
+    checkpoint: Checkpoint, photos: Tensor, device: torch.device
+) -> tuple[EfficientNetLite2, Callable[[Tensor], Tensor], Callable[[int], Tensor]]:
+    """The folded encoder on its device; what gives a feature map's logits; and what gives views of so many photos."""
+    if not isinstance(checkpoint.encoder, EfficientNetLite2) or checkpoint.term_head is None:
+        raise CheckpointError(f"{checkpoint.name} cannot learn it: that takes an EfficientNet-Lite2 and a term head")
+    teacher = copy.deepcopy(checkpoint.encoder).eval()
+    fold_batch_norm(teacher)
+    teacher.to(device).requires_grad_(False)
+    head = copy.deepcopy(checkpoint.term_head).eval().to(device).requires_grad_(False)
+    preprocessing = teacher.preprocessing
+
+    def views(count: int) -> Tensor:
+        some = photos[torch.randint(len(photos), (count,))].to(device)
+        images = varied(some, preprocessing.size, VIEWS)
+        softer = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        sharper = torch.empty(count, 1, 1, 1, device=device).uniform_(-0.5, MOST_SHARPENED).clamp(min=0)
+        return preprocessing.normalise((images + sharper * (images - softer)).clamp(0, 255).round())
+
+    return teacher, head, views
+
+
+def _of_size(images: Tensor, size: int) -> Tensor:
+    return F.interpolate(images, size=(size, size), mode="bicubic", align_corners=False).clamp(0, 255).round()
 
 
 def prepare(encoder: EfficientNetLite2, samples: Iterable[Tensor]) -> EightBitEncoder:
@@ -50,8 +137,8 @@ def distil(
 ) -> None:
     """Step 3: learn from ``steps`` batches of normalised images what ``teacher``, a folded encoder, sees in them.
 
-    ``logits_of`` gives the logits of feature maps; ``report`` receives, after each step, its number, the squared error of
-    the features and that of the logits, as shares of their squares.
+    ``logits_of`` gives the logits of feature maps; ``report`` receives, after each step, its number, the squared error
+    of the features and that of the logits, as shares of their squares.
     """
     parameters = [(name, each) for name, each in student.encoder.named_parameters() if "classifier" not in name]
     groups = [{"params": [each], "size": _rms(each)} for _, each in parameters]
@@ -137,7 +224,7 @@ def _even_out(encoder: EfficientNetLite2, peaks: dict[str, Tensor]) -> None:
 
 
 def _enlargement(peak: Tensor) -> Tensor:
-    """By how much each channel may grow for its peak (C,) to stay within ReLU6's limit. Those that reach it must not."""
+    """By how much each channel may grow for its peak (C,) to stay within ReLU6's limit; those that reach it may not."""
     return (MARGIN * RELU_LIMIT / peak.clamp(min=1e-6)).clamp(min=1.0, max=LARGEST_CHANGE)
 
 

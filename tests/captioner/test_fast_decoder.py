@@ -1,13 +1,15 @@
 """The rearranged decoder says what the decoder it is made from says."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from photoindex.captioner.beam import SearchSettings, search
-from photoindex.captioner.fast_decoder import InferenceDecoder, RowState, for_inference
+from photoindex.captioner.fast_decoder import InferenceDecoder, RowState, for_inference, products
 from photoindex.captioner.network import DecoderConfig, PhotoFeatures, build_decoder
+from photoindex.captioner.openvino import compile_products
 
 CONFIG = DecoderConfig("attention", vocabulary_size=40, feature_dim=12, summary_dim=6, hidden_size=16, heads=4, grid=3)
 
@@ -59,3 +61,43 @@ def test_a_decoder_it_does_not_know_stays_as_it_is():
     pooled = model(kind="pooled")
     assert for_inference(pooled) is pooled
     assert isinstance(for_inference(model()), InferenceDecoder)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 33])
+@pytest.mark.parametrize("lies", ["row by row", "column by column", "apart"])
+def test_products_that_openvino_makes_are_those_of_torch(rows: int, lies: str):
+    torch.manual_seed(7)
+    weights = [(torch.randn(24, 40), torch.randn(24)), (torch.randn(5, 40), None)]
+    compiled = compile_products(weights, threads=1, streams=1)
+    if compiled is None:
+        pytest.skip("OpenVINO is not installed")
+    given = torch.randn(rows, 40)
+    if lies == "column by column":
+        given = given.t().contiguous().t()
+    elif lies == "apart":
+        given = torch.randn(rows, 80)[:, ::2]
+    for product, plain in zip(compiled, products(weights), strict=True):
+        for _ in range(3):
+            torch.testing.assert_close(product(given), plain(given), rtol=1e-4, atol=1e-5)
+
+
+def test_what_was_answered_stays_when_more_is_asked():
+    compiled = compile_products([(torch.eye(3), None)], threads=1, streams=1)
+    if compiled is None:
+        pytest.skip("OpenVINO is not installed")
+    first = compiled[0](torch.ones(2, 3))
+    compiled[0](torch.zeros(2, 3))
+    assert first.tolist() == torch.ones(2, 3).tolist()
+
+
+def test_threads_get_their_own_answers():
+    compiled = compile_products([(torch.eye(64), None)], threads=2, streams=2)
+    if compiled is None:
+        pytest.skip("OpenVINO is not installed")
+
+    def ask(number: int) -> bool:
+        given = torch.full((17, 64), float(number))
+        return all(torch.equal(compiled[0](given), given) for _ in range(50))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(8)))

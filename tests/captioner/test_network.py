@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from photoindex.captioner.network import CaptionDecoder, DecoderConfig, PhotoFeatures, build_decoder, regions_of
+from photoindex.captioner.network import (
+    CaptionDecoder,
+    DecoderConfig,
+    PhotoFeatures,
+    averaged,
+    build_decoder,
+    regions_of,
+)
 from photoindex.captioner.vocabulary import END, PAD, START
 
 KINDS = ("attention", "pooled")
@@ -92,3 +99,11 @@ def test_a_decoder_can_learn_to_say_its_captions(kind: str):
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.2
+
+
+@pytest.mark.parametrize(("height", "width", "grid"), [(10, 10, 6), (9, 9, 3), (7, 11, 2), (6, 6, 6), (16, 10, 3)])
+def test_a_map_is_averaged_in_parts_as_torch_does_it(height: int, width: int, grid: int):
+    torch.manual_seed(2)
+    maps = torch.randn(3, 5, height, width)
+    wanted = torch.nn.functional.adaptive_avg_pool2d(maps, grid).flatten(2)
+    torch.testing.assert_close(averaged(maps, grid), wanted, rtol=1e-5, atol=1e-6)

@@ -35,7 +35,7 @@ def photos() -> list[NDArray[np.uint8]]:
 def fast() -> NeuralCaptioner:
     if find_spec("openvino") is None:  # found and not imported, which is what the last test is about
         pytest.skip("OpenVINO is not installed: there is one engine only")
-    return NeuralCaptioner.load(model_folder("default"), device="cpu")
+    return NeuralCaptioner.load(model_folder("default"), device="cpu", engine="float")
 
 
 def torch_captioner() -> NeuralCaptioner:
@@ -77,7 +77,7 @@ def test_many_photos_are_shared_out_and_captioned_like_few(fast: NeuralCaptioner
 
 def test_without_openvino_torch_does_all(photos: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    alone = NeuralCaptioner.load(model_folder("default"), device="cpu")
+    alone = NeuralCaptioner.load(model_folder("default"), device="cpu", engine="auto")
     assert alone.info.device.endswith(", torch")
     same(alone.caption(photos[:2]), torch_captioner().caption(photos[:2]))
 

@@ -1,0 +1,128 @@
+"""``photoindex evaluate eight-bits``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import click
+
+from photoindex.cli.context import Context, device_option, json_option, threads_option, write_json
+from photoindex.cli.progress import ProgressDisplay
+from photoindex.cli.terminal import print_line
+from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
+from photoindex.errors import CheckpointError, PhotoError
+from photoindex.types import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SEED = 7  # of the choice of photos: the same ones each time
+PIXELS = 320  # of a side of the photos that views are taken from
+
+
+@click.command("eight-bits")
+@data_option
+@images_option
+@hold_out_option
+@click.option("--model", metavar="NAME", default="default", help="A shipped model or a model folder.")
+@click.option("--learn", is_flag=True,
+              help="Learn to see in 8 bits from photos of the split `train`, and write that into the model's "
+                   "folder.")  # fmt: skip
+@click.option("--steps", type=click.IntRange(1), default=8000, show_default=True, metavar="N",
+              help="How many batches to learn from.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, metavar="N", help="Photos in a batch.")
+@click.option("--photos", "most", type=click.IntRange(1), default=200, show_default=True, metavar="N",
+              help="Of each data set, so many `val` photos, at random, to measure by.")  # fmt: skip
+@device_option
+@threads_option
+@json_option
+@click.pass_obj
+def evaluate_eight_bits(
+    context: Context,
+    /,
+    data: tuple[Path, ...],
+    images: Path | None,
+    hold_out: int,
+    model: str,
+    learn: bool,
+    steps: int,
+    batch: int,
+    most: int,
+    device: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """How far what a model sees in 8 bits, as processors do, is from what it sees in 32.
+
+    A row for each data set: how far the features are, and the term head's logits, as shares of what they are. What
+    captions and searches lose by it say `photoindex evaluate captions` and `evaluate search` with --engine float
+    and without.
+    """
+    import torch
+
+    from photoindex.captioner.eight_bits import save_eight_bits
+    from photoindex.library import choose_device, load_checkpoint, model_folder
+    from photoindex.training import eight_bits
+
+    if threads:
+        torch.set_num_threads(threads)
+    folder, chosen = model_folder(model), choose_device(device or "auto")
+    checkpoint = load_checkpoint(folder)
+    sets = {path.name: load_photos((path,), images, hold_out) for path in data}
+
+    def of_split(name: str, split: str, count: int | None) -> list[Path]:
+        paths = sorted({photo.path for photo in sets[name] if photo.split == split})
+        Random(SEED).shuffle(paths)
+        return paths[:count]
+
+    rows = []
+    with ProgressDisplay(context.quiet) as display:
+
+        def report(stage: str, done: int, total: int) -> None:
+            display(Progress(stage, done, total))
+
+        weights = checkpoint.eight_bits
+        if learn:
+            training = [path for name in sets for path in of_split(name, "train", None)]
+            photos = _decoded(context, training, report)
+            weights = eight_bits.learn(
+                checkpoint, photos, chosen, steps, batch, lambda number, *_: report("learning", number + 1, steps)
+            )
+            save_eight_bits(weights, folder)
+            context.say(f"wrote the encoder of {checkpoint.name} in 8 bits into {folder}")
+        if weights is None:
+            raise CheckpointError(f"{folder} has no encoder in 8 bits: make one with --learn")
+        for name in sets:
+            if chosen_photos := of_split(name, "val", most):
+                found = eight_bits.compare(checkpoint, weights, _decoded(context, chosen_photos, report), chosen)
+                rows.append({"data": name, "model": checkpoint.name, "photos": len(chosen_photos),
+                             **dataclasses.asdict(found)})  # fmt: skip
+    if as_json:
+        write_json(rows)
+        return
+    for row in rows:
+        print_line(
+            f"{row['data']:<12}{row['photos']:>5} photos: features {row['features']:.1%} off, logits "
+            f"{row['logits']:.1%}"
+        )
+
+
+def _decoded(context: Context, paths: Sequence[Path], report: Callable[[str, int, int], None]) -> Tensor:
+    """The photos as uint8 (N, 3, PIXELS, PIXELS). Raises the first error of a photo."""
+    import numpy as np
+    import torch
+
+    from photoindex.media.decode import Decoder
+
+    pixels = np.empty((len(paths), PIXELS, PIXELS, 3), np.uint8)
+    with Decoder.by_settings(context.settings(), PIXELS) as decoder:
+        for number, (_, answer) in enumerate(decoder.decode(paths)):
+            if isinstance(answer, PhotoError):
+                raise answer
+            pixels[number] = answer.pixels
+            report("decoding", number + 1, len(paths))
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)

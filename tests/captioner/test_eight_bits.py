@@ -1,0 +1,215 @@
+"""The encoder in 8 bits: near the one it is made from, only used where a processor computes rightly, and its file."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from numpy.typing import NDArray
+
+from photoindex.captioner import model_folder
+from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from photoindex.captioner.eight_bits import (
+    EIGHT_BITS_FILE,
+    EightBitWeights,
+    digest_of,
+    encoder_of,
+    is_right,
+    load_eight_bits,
+    save_eight_bits,
+    weights_of,
+)
+from photoindex.captioner.eight_bits import (
+    test_picture as picture_for_tests,
+)
+from photoindex.captioner.encoders import EfficientNetLite2, build_encoder, fold_batch_norm
+from photoindex.captioner.openvino import CompiledEncoder, compile_encoder
+from photoindex.captioner.runtime import Runtime
+from photoindex.errors import CheckpointError
+from photoindex.media.decode import decode_photo
+
+NEAR = 0.1  # what features may differ by, as a share
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Checkpoint:
+    return load_checkpoint(model_folder("default"))
+
+
+@pytest.fixture(scope="module")
+def weights(shipped: Checkpoint) -> EightBitWeights:
+    assert shipped.eight_bits is not None
+    return shipped.eight_bits
+
+
+@pytest.fixture(scope="module")
+def photos(shipped: Checkpoint) -> NDArray[np.uint8]:
+    folder = Path(skimage.data.__file__).parent
+    size = shipped.encoder.preprocessing.size
+    names = ("chelsea.png", "coffee.png", "astronaut.png")
+    return np.stack([decode_photo(folder / name, size, 10**9).pixels for name in names])
+
+
+def folded(checkpoint: Checkpoint) -> EfficientNetLite2:
+    encoder = copy.deepcopy(checkpoint.encoder)
+    assert isinstance(encoder, EfficientNetLite2)
+    fold_batch_norm(encoder)
+    return encoder
+
+
+def compiled(checkpoint: Checkpoint, weights: EightBitWeights | None) -> CompiledEncoder:
+    found = compile_encoder(folded(checkpoint), eight_bits=weights)
+    if found is None:
+        pytest.skip("OpenVINO is not installed")
+    return found
+
+
+def distance(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    return float((found - wanted).norm() / wanted.norm())
+
+
+def test_it_sees_nearly_what_the_encoder_sees(
+    shipped: Checkpoint, weights: EightBitWeights, photos: NDArray[np.uint8]
+) -> None:
+    plain = folded(shipped)
+    images = plain.preprocessing.normalise(torch.from_numpy(photos).permute(0, 3, 1, 2))
+    with torch.inference_mode():
+        wanted = plain(images)
+        assert 0 < distance(encoder_of(weights, folded(shipped))(images), wanted) < NEAR
+
+
+def test_compiled_it_sees_nearly_the_same(
+    shipped: Checkpoint, weights: EightBitWeights, photos: NDArray[np.uint8]
+) -> None:
+    in_eight, in_full = compiled(shipped, weights), compiled(shipped, None)
+    assert in_full.bits == 32
+    wanted = in_full(photos, 2)
+    found = in_eight(photos, 2)
+    assert found.shape == wanted.shape
+    assert distance(found, wanted) < NEAR
+    assert (distance(found, wanted) > 0) == (in_eight.bits == 8)
+
+
+def test_alone_or_together_a_photo_looks_the_same(
+    shipped: Checkpoint, weights: EightBitWeights, photos: NDArray[np.uint8]
+) -> None:
+    encoder = compiled(shipped, weights)
+    together = encoder(photos, 3)
+    assert all(torch.equal(encoder(photos[n : n + 1], 1)[0], together[n]) for n in range(len(photos)))
+
+
+@pytest.mark.parametrize(
+    ("instructions", "bits"),
+    [("AVX2_VNNI", 8), ("AVX2", 32)],
+    ids=["with instructions for 8 bits", "with others, that overflow"],
+)
+def test_a_processor_that_does_not_compute_rightly_uses_the_encoder_as_it_is(instructions: str, bits: int) -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    if bits == 8 and "avx_vnni" not in flags:
+        pytest.skip("this processor has no such instructions")
+    if " avx2 " not in flags:
+        pytest.skip("this is another kind of processor")
+    script = (
+        "import torch\n"
+        "from photoindex.captioner import model_folder\n"
+        "from photoindex.captioner.checkpoint import load_checkpoint\n"
+        "from photoindex.captioner.runtime import Runtime\n"
+        "print(Runtime(load_checkpoint(model_folder('default')), torch.device('cpu')).engine)"
+    )
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": instructions}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ("OpenVINO in 8 bits" if bits == 8 else "OpenVINO")
+
+
+def test_what_it_should_see_is_told_from_what_is_off(shipped: Checkpoint, weights: EightBitWeights) -> None:
+    picture = torch.from_numpy(picture_for_tests(shipped.encoder.preprocessing.size)[None]).permute(0, 3, 1, 2)
+    rounded = encoder_of(weights, folded(shipped))
+    with torch.inference_mode():
+        maps = rounded(shipped.encoder.preprocessing.normalise(picture))
+    assert is_right(weights, maps)
+    assert not is_right(weights, maps * 0.95)
+    assert not is_right(weights, maps + 0.1)
+    other = EightBitWeights(weights.digest, {**weights.tensors, "test": weights.tensors["test"] * 1.2})
+    assert compiled(shipped, other).bits == 32
+
+
+@pytest.mark.parametrize(("engine", "has"), [("float", False), ("torch", False)])
+def test_who_asks_for_32_bits_gets_them(shipped: Checkpoint, engine: str, has: bool) -> None:
+    assert ("8 bits" in Runtime(shipped, torch.device("cpu"), engine=engine).engine) == has
+
+
+def test_what_was_stored_is_read_again(shipped: Checkpoint, weights: EightBitWeights, tmp_path: Path) -> None:
+    again = weights_of(encoder_of(weights, folded(shipped)), weights.digest)
+    assert again.tensors.keys() == weights.tensors.keys()
+    assert distance(again.tensors["test"], weights.tensors["test"]) < 0.03  # as other threads add up in another order
+    for name, value in weights.tensors.items():
+        if name == "test":
+            continue
+        torch.testing.assert_close(again.tensors[name].float(), value.float(), rtol=1e-5, atol=1e-6)
+    save_eight_bits(again, tmp_path)
+    found = load_eight_bits(tmp_path, shipped.encoder)
+    assert found is not None
+    assert found.digest == weights.digest == digest_of(shipped.encoder)
+    assert all(torch.equal(found.tensors[name], again.tensors[name]) for name in again.tensors)
+
+
+def test_a_model_without_one_has_none(shipped: Checkpoint, tmp_path: Path) -> None:
+    assert load_eight_bits(tmp_path, shipped.encoder) is None
+
+
+def test_that_of_another_encoder_is_refused(weights: EightBitWeights, tmp_path: Path) -> None:
+    save_eight_bits(weights, tmp_path)
+    torch.manual_seed(1)
+    with pytest.raises(CheckpointError, match="made for another encoder; delete it"):
+        load_eight_bits(tmp_path, build_encoder("efficientnet_lite2"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "lacking", "shape", "not finite", "pickle"])
+def test_a_damaged_file_is_refused_in_one_line(
+    shipped: Checkpoint, weights: EightBitWeights, tmp_path: Path, damage: str
+) -> None:
+    tensors = dict(weights.tensors)
+    if damage == "lacking":
+        del tensors["3.project.bias"]
+    elif damage == "shape":
+        tensors["3.project.weight"] = tensors["3.project.weight"][:-1]
+    elif damage == "not finite":
+        tensors["passed.stem"] = torch.tensor(float("nan"))
+    save_eight_bits(EightBitWeights(weights.digest, tensors), tmp_path)
+    path = tmp_path / EIGHT_BITS_FILE
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "pickle":
+        torch.save(tensors, path)
+    with pytest.raises(CheckpointError, match=EIGHT_BITS_FILE) as caught:
+        load_eight_bits(tmp_path, shipped.encoder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_learned_on_elsewhere_keeps_it(shipped: Checkpoint, tmp_path: Path) -> None:
+    save_checkpoint(dataclasses.replace(shipped, name="other"), tmp_path)
+    assert load_checkpoint(tmp_path).eight_bits is not None
+
+
+def test_a_model_whose_encoder_learned_on_loses_it(shipped: Checkpoint, tmp_path: Path) -> None:
+    shutil.copy(model_folder("default") / EIGHT_BITS_FILE, tmp_path)
+    encoder = copy.deepcopy(shipped.encoder)
+    with torch.no_grad():
+        encoder.get_parameter("head.weight").mul_(1.01)
+    save_checkpoint(dataclasses.replace(shipped, encoder=encoder), tmp_path)
+    assert not (tmp_path / EIGHT_BITS_FILE).exists()
+    assert load_checkpoint(tmp_path).eight_bits is None

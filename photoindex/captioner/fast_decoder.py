@@ -93,6 +93,8 @@ class InferenceDecoder:
         with torch.no_grad():
             of_h2, of_gist, of_word = first.weight_ih.chunk(3, 1)  # as the decoder concatenates them
             embedded = decoder.embed.weight * decoder.config.hidden_size**0.5
+            for name in ("embed", "attention_lstm", "language_lstm"):  # what follows is in their place
+                del self._decoder._modules[name]
             self._word_gates = F.linear(embedded, of_word, first.bias_ih + first.bias_hh)  # (V, 4 D)
             self._words = len(decoder.embed.weight)
             filling = -self._words % VECTOR

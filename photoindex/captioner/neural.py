@@ -39,7 +39,8 @@ class NeuralCaptioner:
         engine: str = "auto",
         threads: int = 0,
     ) -> None:
-        self._checkpoint = checkpoint
+        self._vocabulary, self._class_names = checkpoint.vocabulary, checkpoint.labels
+        self._term_head = checkpoint.term_head
         self._search = dataclasses.replace(checkpoint.search, beam_width=beam_width)
         self._runtime = Runtime(checkpoint, device, engine=engine, threads=threads)
         self._lanes = Lanes(device)
@@ -106,7 +107,7 @@ class NeuralCaptioner:
         logits = self._runtime.term_logits(feature_map)
         captions = self._runtime.generate(feature_map, logits, self._search)
         terms = self._terms(logits, len(photos))
-        decode = self._checkpoint.vocabulary.decode
+        decode = self._vocabulary.decode
         return [
             Prediction(
                 tuple(Candidate(decode(h.words), h.log_probability, h.score, h.confidence) for h in hypotheses),
@@ -118,14 +119,14 @@ class NeuralCaptioner:
         ]
 
     def _terms(self, logits: Tensor | None, photos: int) -> list[TermVector | None]:
-        head = self._checkpoint.term_head
+        head = self._term_head
         if head is None or logits is None:
             return [None] * photos
         return [TermVector(ids, levels) for ids, levels in strongest(head.impacts(logits), head.config)]
 
     def _labels(self, logits: Tensor) -> tuple[list[tuple[Label, ...]], list[tuple[Label, ...]]]:
         """(N, classes) -> for each photo, its labels and its kinds."""
-        names = self._checkpoint.labels
+        names = self._class_names
         if not names:
             return [()] * len(logits), [()] * len(logits)
         probabilities = logits.float().softmax(1)

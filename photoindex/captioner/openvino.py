@@ -128,7 +128,7 @@ def compile_products(
         for weight, bias in weights:
             ops = openvino.opset13
             rows = ops.parameter([-1, weight.shape[1]], np.float32)
-            answer = ops.matmul(rows, ops.constant(weight.detach().numpy()), False, True)
+            answer = ops.matmul(rows, ops.constant(weight.detach().numpy(), shared_memory=True), False, True)
             if bias is not None:
                 answer = ops.add(answer, bias.detach().numpy().reshape(1, -1))
             compiled = core.compile_model(openvino.Model([answer], [rows], "product"), "CPU", options)

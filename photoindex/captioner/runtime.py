@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings
 from photoindex.captioner.caption_generator import CaptionGenerator
@@ -38,16 +38,23 @@ CPU_ENCODER_BATCH = 4
 
 
 class Runtime:
-    """A checkpoint on its device, whose parts are moved there. Only a GPU may be asked by several threads at once."""
+    """A checkpoint on its device, whose parts are moved there. Only a GPU may be asked by several threads at once.
+
+    It holds what it runs, and not the checkpoint: whoever does not either has the memory of all else back.
+    """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, *, engine: str = "auto", threads: int = 0) -> None:
-        self._checkpoint, self._device = checkpoint, device
+        self._device, self._grid = device, checkpoint.decoder.config.grid
         self._encoder = copy.deepcopy(checkpoint.encoder)
         fold_batch_norm(self._encoder)
         fast = engine != "torch"
         on_cpu = device.type == "cpu"
         eight_bits = checkpoint.eight_bits if engine == "auto" else None
         self._compiled = compile_encoder(self._encoder, threads, eight_bits) if fast and on_cpu else None
+        if self._compiled is not None:  # whose weights need not be held twice
+            for name, _ in list(self._encoder.named_children()):
+                if name != "classifier":
+                    setattr(self._encoder, name, nn.Identity())
         self._type = torch.float16 if fast and device.type == "cuda" else torch.float32
         self._encoder.to(device, self._type).to(memory_format=torch.channels_last)
         for part in (checkpoint.decoder, checkpoint.term_head):
@@ -105,7 +112,7 @@ class Runtime:
         """Feature maps of N photos and their term logits -> what to say of each, best first."""
 
         def generate_some(some: slice) -> list[list[Hypothesis]]:
-            seen = look(feature_map[some], self._checkpoint.decoder.config.grid, self._term_head)
+            seen = look(feature_map[some], self._grid, self._term_head)
             return self._generator.generate(seen, None if logits is None else logits[some], settings)
 
         if self._shares is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -14,14 +14,13 @@ from photoindex.cli.context import Context, device_option, json_option, threads_
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
-from photoindex.errors import CheckpointError, PhotoError
+from photoindex.errors import CheckpointError
 from photoindex.types import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SEED = 7  # of the choice of photos: the same ones each time
-PIXELS = 320  # of a side of the photos that views are taken from
 
 
 @click.command("eight-bits")
@@ -64,7 +63,6 @@ def evaluate_eight_bits(
     """
     import torch
 
-    from photoindex.captioner.eight_bits import save_eight_bits
     from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training import eight_bits
 
@@ -85,20 +83,22 @@ def evaluate_eight_bits(
         def report(stage: str, done: int, total: int) -> None:
             display(Progress(stage, done, total))
 
+        def decoded(paths: Sequence[Path]) -> Tensor:
+            return eight_bits.decoded(paths, context.settings(), report)
+
         weights = checkpoint.eight_bits
         if learn:
             training = [path for name in sets for path in of_split(name, "train", None)]
-            photos = _decoded(context, training, report)
-            weights = eight_bits.learn(
-                checkpoint, photos, chosen, steps, batch, lambda number, *_: report("learning", number + 1, steps)
-            )
-            save_eight_bits(weights, folder)
+            weights = eight_bits.learn_model(
+                folder, checkpoint, decoded(training), chosen, steps, batch,
+                lambda number, *_: report("learning", number + 1, steps),
+            )  # fmt: skip
             context.say(f"wrote the encoder of {checkpoint.name} in 8 bits into {folder}")
         if weights is None:
             raise CheckpointError(f"{folder} has no encoder in 8 bits: make one with --learn")
         for name in sets:
             if chosen_photos := of_split(name, "val", most):
-                found = eight_bits.compare(checkpoint, weights, _decoded(context, chosen_photos, report), chosen)
+                found = eight_bits.compare(checkpoint, weights, decoded(chosen_photos), chosen)
                 rows.append({"data": name, "model": checkpoint.name, "photos": len(chosen_photos),
                              **dataclasses.asdict(found)})  # fmt: skip
     if as_json:
@@ -109,20 +109,3 @@ def evaluate_eight_bits(
             f"{row['data']:<12}{row['photos']:>5} photos: features {row['features']:.1%} off, logits "
             f"{row['logits']:.1%}"
         )
-
-
-def _decoded(context: Context, paths: Sequence[Path], report: Callable[[str, int, int], None]) -> Tensor:
-    """The photos as uint8 (N, 3, PIXELS, PIXELS). Raises the first error of a photo."""
-    import numpy as np
-    import torch
-
-    from photoindex.media.decode import Decoder
-
-    pixels = np.empty((len(paths), PIXELS, PIXELS, 3), np.uint8)
-    with Decoder.by_settings(context.settings(), PIXELS) as decoder:
-        for number, (_, answer) in enumerate(decoder.decode(paths)):
-            if isinstance(answer, PhotoError):
-                raise answer
-            pixels[number] = answer.pixels
-            report("decoding", number + 1, len(paths))
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2)

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -28,12 +30,16 @@ from photoindex.captioner.eight_bits import (
     encoder_of,
     levels,
     places,
+    save_eight_bits,
     weights_of,
 )
 from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, fold_batch_norm
-from photoindex.errors import CheckpointError
+from photoindex.config import Settings
+from photoindex.errors import CheckpointError, PhotoError
+from photoindex.media.decode import Decoder
 from photoindex.training.device_augmentation import Augmentation, varied
 
+PIXELS = 320  # of a side of the photos that views are taken from
 RELU_LIMIT = 6.0
 SHARE = 0.5  # of the differences between channels, where to even them out makes those between weights greater
 MARGIN = 0.7  # of ReLU6's limit, that a channel's peak in some photos may reach: others may have greater ones
@@ -53,6 +59,21 @@ class Difference:
 
     features: float
     logits: float
+
+
+def learn_model(
+    folder: Path,
+    checkpoint: Checkpoint,
+    photos: Tensor,
+    device: torch.device,
+    steps: int,
+    batch: int,
+    report: Callable[[int, float, float], None] = lambda *_: None,
+) -> EightBitWeights:
+    """As :func:`learn`, and write what was learned into the model's folder."""
+    weights = learn(checkpoint, photos, device, steps, batch, report)
+    save_eight_bits(weights, folder)
+    return weights
 
 
 def learn(
@@ -89,6 +110,19 @@ def compare(checkpoint: Checkpoint, weights: EightBitWeights, photos: Tensor, de
         logits_off += float((logits_of(found) - logits[-1]).square().sum())
     every = torch.cat(logits)
     return Difference((off / whole) ** 0.5, (logits_off / float((every - every.mean()).square().sum())) ** 0.5)
+
+
+def decoded(paths: Sequence[Path], settings: Settings, report: Callable[[str, int, int], None]) -> Tensor:
+    """The photos as uint8 (N, 3, PIXELS, PIXELS), in any order. Raises the :class:`.errors.PhotoError` of one that
+    cannot be read."""
+    pixels = np.empty((len(paths), PIXELS, PIXELS, 3), np.uint8)
+    with Decoder.by_settings(settings, PIXELS) as decoder:
+        for number, (_, answer) in enumerate(decoder.decode(paths)):
+            if isinstance(answer, PhotoError):
+                raise answer
+            pixels[number] = answer.pixels
+            report("decoding", number + 1, len(paths))
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
 def _parts(

@@ -248,7 +248,7 @@ def test_some_results_are_chosen_and_tagged_and_it_is_undone(look: Looker) -> No
     page.keyboard.press("x")
     page.locator(".choose").nth(2).check()
     page.locator(".choose").nth(2).uncheck()
-    assert page.locator(".choosing output").inner_text() == "2 photos chosen"
+    look.until("document.querySelector('.choosing output').innerText === '2 photos chosen'")
     assert faults(page) == []
     page.locator(".choosing input").fill("picked")
     page.keyboard.press("Enter")

@@ -25,6 +25,7 @@ SHARED = {
     "evaluate captions",
     "evaluate search",
     "evaluate confidence",
+    "evaluate eight-bits",
     "evaluate text-gate",
     "reindex",
     "config show",

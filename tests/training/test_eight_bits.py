@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -137,6 +138,11 @@ def test_the_command_compares_and_says_what_is_missing(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "few" in done.output
     assert "2 photos: features" in done.output
+    done = CliRunner().invoke(main, ["evaluate", "eight-bits", "--data", str(data), "--json"])
+    [row] = json.loads(done.stdout)
+    assert (row["data"], row["photos"]) == ("few", 2)
+    assert 0 < row["features"] < 0.15
+    assert 0 < row["logits"] < 0.15
     model = tmp_path / "model"
     shutil.copytree(model_folder("default"), model)
     (model / EIGHT_BITS_FILE).unlink()

@@ -26,7 +26,7 @@ from photoindex.indexing.text_reading import BATCH
 from photoindex.library import Library
 from tests.support import FakeCaptioner
 
-PHOTOS = 1000
+PHOTOS = 2500  # a fast machine reads 17 between two kills
 PATIENCE = 120.0
 
 

@@ -3,7 +3,8 @@
     python benchmarks/index_memory.py [--photos 384]
 
 Makes JPEGs of 12 megapixels and indexes them in a process of its own. Memory is that of /proc, so this runs on Linux:
-what processes have in common counts once. Text is not read.
+what processes have in common counts once, and with other programs that have torch loaded a part of it counts for those.
+Text is not read.
 """
 
 from __future__ import annotations
@@ -15,14 +16,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 
-import torch
 from footprint import command, memory_mb
-from throughput import make_photos
 
 import photoindex
 
+# In a process of its own, as this one is not to have torch in common with what is measured.
+MAKE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from throughput import make_photos
+make_photos(Path(sys.argv[2]), int(sys.argv[3]), mixed=False)
+"""
 ALONE = "import torch, time; print('ready', flush=True); time.sleep(60)"
 
 
@@ -58,12 +66,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         photos = Path(name) / "photos"
         photos.mkdir()
-        make_photos(photos, options.photos, mixed=False)
+        here = str(Path(__file__).parent)
+        subprocess.run([sys.executable, "-c", MAKE, here, str(photos), str(options.photos)], check=True)
         most, seconds = peak(Path(name) / "library", photos)
     print(f"photoindex index, {options.photos} photos in {seconds:.0f} s: {most:.0f} MB at most, all processes")
     print(f"import torch alone: {torch_alone():.0f} MB")
     print(
-        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__},"
+        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {version('torch')},"
         f" photoindex {photoindex.__version__}"
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING
 
 import click
@@ -13,14 +12,12 @@ import click
 from photoindex.cli.context import Context, device_option, json_option, threads_option, write_json
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
-from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
+from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos
 from photoindex.errors import CheckpointError
 from photoindex.types import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-SEED = 7  # of the choice of photos: the same ones each time
 
 
 @click.command("eight-bits")
@@ -72,11 +69,6 @@ def evaluate_eight_bits(
     checkpoint = load_checkpoint(folder)
     sets = {path.name: load_photos((path,), images, hold_out) for path in data}
 
-    def of_split(name: str, split: str, count: int | None) -> list[Path]:
-        paths = sorted({photo.path for photo in sets[name] if photo.split == split})
-        Random(SEED).shuffle(paths)
-        return paths[:count]
-
     rows = []
     with ProgressDisplay(context.quiet) as display:
 
@@ -88,18 +80,18 @@ def evaluate_eight_bits(
 
         weights = checkpoint.eight_bits
         if learn:
-            training = [path for name in sets for path in of_split(name, "train", None)]
-            weights = eight_bits.learn_model(
-                folder, checkpoint, decoded(training), chosen, steps, batch,
-                lambda number, *_: report("learning", number + 1, steps),
+            training = [path for photos in sets.values() for path in drawn_photos(photos, "train")]
+            weights = eight_bits.learn(
+                checkpoint, decoded(training), chosen, steps, batch,
+                lambda number, *_: report("learning", number + 1, steps), folder=folder,
             )  # fmt: skip
             context.say(f"wrote the encoder of {checkpoint.name} in 8 bits into {folder}")
         if weights is None:
             raise CheckpointError(f"{folder} has no encoder in 8 bits: make one with --learn")
-        for name in sets:
-            if chosen_photos := of_split(name, "val", most):
-                found = eight_bits.compare(checkpoint, weights, decoded(chosen_photos), chosen)
-                rows.append({"data": name, "model": checkpoint.name, "photos": len(chosen_photos),
+        for name, photos in sets.items():
+            if drawn := drawn_photos(photos, "val", most):
+                found = eight_bits.compare(checkpoint, weights, decoded(drawn), chosen)
+                rows.append({"data": name, "model": checkpoint.name, "photos": len(drawn),
                              **dataclasses.asdict(found)})  # fmt: skip
     if as_json:
         write_json(rows)

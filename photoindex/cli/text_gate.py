@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
-from random import Random
-from typing import TYPE_CHECKING
 
 import click
 
 from photoindex.cli.context import Context, device_option, json_option, threads_option, write_json
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
-from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
+from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos
 from photoindex.types import Progress
-
-if TYPE_CHECKING:
-    from photoindex.training.datasets import CaptionedPhoto
-
-SEED = 7  # of the choice of photos: the same ones each time
 
 
 @click.command("text-gate")
@@ -79,11 +71,11 @@ def evaluate_text_gate(
             display(Progress(stage, done, total))
 
         if fit:
-            training = [path for photos in sets.values() for path in _drawn(photos, "train", fit_photos)]
+            training = [path for photos in sets.values() for path in drawn_photos(photos, "train", fit_photos)]
             text_gate.fit_model(folder, checkpoint, training, readings, chosen, report)
             context.say(f"wrote the gate of {checkpoint.name} into {folder}")
         for name, photos in sets.items():
-            if drawn := _drawn(photos, "val", most):
+            if drawn := drawn_photos(photos, "val", most):
                 found = text_gate.measure(folder, checkpoint, drawn, readings, chosen, report)
                 for way in found:
                     rows.append(
@@ -99,10 +91,3 @@ def evaluate_text_gate(
             f"text: precision {row['precision']:.0%}, recall {row['recall']:.0%}, ranking {row['ranking']:.2f}, "
             f"{row['milliseconds']:.2f} ms a photo"
         )
-
-
-def _drawn(photos: Sequence[CaptionedPhoto], split: str, count: int) -> list[Path]:
-    """Return so many photos of a split, at random; the same ones each time, and fewer are the first of more."""
-    paths = sorted({photo.path for photo in photos if photo.split == split})
-    Random(SEED).shuffle(paths)
-    return paths[:count]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,7 @@ hold_out_option = click.option(
     help="Of a data set without photos of the split `val`, this many training photos (those whose names have the "
          "smallest SHA-256) are `val`.",
 )  # fmt: skip
+SEED = 7  # of drawn photos
 FIXED_BY_START = {"encoder", "word_epochs", "language_epochs", "hidden_size"}
 
 
@@ -296,6 +298,13 @@ def _report(context: Context, display: ProgressDisplay, progress: TrainingProgre
         detail["stage:"] = f"{human_seconds(progress.remaining)} left"
     stage = f"{progress.stage} {progress.epoch}/{progress.epochs}" if progress.epochs else progress.stage
     display(Progress(stage, progress.done, progress.total, detail=detail))
+
+
+def drawn_photos(photos: Sequence[CaptionedPhoto], split: str, count: int | None = None) -> list[Path]:
+    """Return so many photos of a split, at random; the same ones each time, and fewer are the first of more."""
+    paths = sorted({photo.path for photo in photos if photo.split == split})
+    Random(SEED).shuffle(paths)
+    return paths[:count]
 
 
 def load_photos(data: Iterable[Path], images: Path | None, held_out: int = 0) -> list[CaptionedPhoto]:

@@ -61,21 +61,6 @@ class Difference:
     logits: float
 
 
-def learn_model(
-    folder: Path,
-    checkpoint: Checkpoint,
-    photos: Tensor,
-    device: torch.device,
-    steps: int,
-    batch: int,
-    report: Callable[[int, float, float], None] = lambda *_: None,
-) -> EightBitWeights:
-    """As :func:`learn`, and write what was learned into the model's folder."""
-    weights = learn(checkpoint, photos, device, steps, batch, report)
-    save_eight_bits(weights, folder)
-    return weights
-
-
 def learn(
     checkpoint: Checkpoint,
     photos: Tensor,
@@ -83,14 +68,20 @@ def learn(
     steps: int,
     batch: int,
     report: Callable[[int, float, float], None] = lambda *_: None,
+    *,
+    folder: Path | None = None,
 ) -> EightBitWeights:
-    """All three steps for a model, from photos uint8 (N, 3, S, S); S had better not be below the model's size."""
+    """All three steps for a model, from photos uint8 (N, 3, S, S); S had better not be below the model's size. What was
+    learned is written into the model's ``folder``, where that is given."""
     teacher, logits_of, views = _parts(checkpoint, photos, device)
     samples = [views(SAMPLE_BATCH) for _ in range(SAMPLE_BATCHES)]
     student = prepare(copy.deepcopy(teacher), samples).to(device)
     student.encoder.requires_grad_(True)
     distil(student, teacher, logits_of, (views(batch) for _ in range(steps)), steps, report=report)
-    return weights_of(student, digest_of(checkpoint.encoder))
+    weights = weights_of(student, digest_of(checkpoint.encoder))
+    if folder is not None:
+        save_eight_bits(weights, folder)
+    return weights
 
 
 @torch.no_grad()

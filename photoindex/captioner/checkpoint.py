@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.confidence import Calibration
 from photoindex.captioner.eight_bits import (
-    EIGHT_BITS_FILE,
     EightBitWeights,
     digest_of,
     load_eight_bits,
@@ -39,6 +38,7 @@ from photoindex.captioner.eight_bits import (
 )
 from photoindex.captioner.encoders import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.model_files import (
+    EIGHT_BITS_FILE,
     FORMAT,
     LABELS_FILE,
     TERMS_FILE,

@@ -31,10 +31,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual, SamePaddingConv2d
+from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 
-EIGHT_BITS_FILE: Final = "encoder_8bit.safetensors"
 WEIGHT_LEVELS: Final = 127  # on either side of 0
 MOST_OFF: Final = 0.03  # of the features of the test picture
 SMALLEST: Final = 1e-8  # distance on a grid: some channels have no weights left

@@ -20,6 +20,7 @@ FORMAT = 3  # 1: before the term head; 2: before doubts in the search
 OLDEST_FORMAT = 2
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 WEIGHTS_FILE = "model.safetensors"
+EIGHT_BITS_FILE = "encoder_8bit.safetensors"  # not in every model
 VOCABULARY_FILE = "vocabulary.txt"
 TERMS_FILE = "terms.txt"
 LABELS_FILE = "labels.txt"
@@ -65,6 +66,8 @@ def inspect_folder(folder: Path) -> ModelFiles:
     weights = folder / WEIGHTS_FILE
     try:
         _check_safetensors(weights)
+        if (folder / EIGHT_BITS_FILE).exists():
+            _check_safetensors(folder / EIGHT_BITS_FILE)
         digest = sha256_of(weights)
         size = weights.stat().st_size
     except FileNotFoundError as error:

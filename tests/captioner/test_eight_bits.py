@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.eight_bits import (
-    EIGHT_BITS_FILE,
     EightBitWeights,
     digest_of,
     encoder_of,
@@ -33,6 +32,7 @@ from photoindex.captioner.eight_bits import (
     test_picture as picture_for_tests,
 )
 from photoindex.captioner.encoders import EfficientNetLite2, build_encoder, fold_batch_norm
+from photoindex.captioner.model_files import EIGHT_BITS_FILE, inspect_folder
 from photoindex.captioner.openvino import CompiledEncoder, compile_encoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.errors import CheckpointError
@@ -213,3 +213,12 @@ def test_a_model_whose_encoder_learned_on_loses_it(shipped: Checkpoint, tmp_path
     save_checkpoint(dataclasses.replace(shipped, encoder=encoder), tmp_path)
     assert not (tmp_path / EIGHT_BITS_FILE).exists()
     assert load_checkpoint(tmp_path).eight_bits is None
+
+
+def test_a_cut_file_is_seen_without_loading_the_model(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(model_folder("default"), model)
+    assert inspect_folder(model).identity == inspect_folder(model_folder("default")).identity
+    (model / EIGHT_BITS_FILE).write_bytes((model / EIGHT_BITS_FILE).read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=EIGHT_BITS_FILE):
+        inspect_folder(model)

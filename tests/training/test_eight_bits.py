@@ -18,8 +18,9 @@ from torch import Tensor
 
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
-from photoindex.captioner.eight_bits import EIGHT_BITS_FILE, EightBitEncoder, digest_of, encoder_of, levels, places
+from photoindex.captioner.eight_bits import EightBitEncoder, digest_of, encoder_of, levels, places
 from photoindex.captioner.encoders import EfficientNetLite2, build_encoder, fold_batch_norm
+from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.cli.main import main
 from photoindex.errors import CheckpointError
 from photoindex.training import eight_bits

@@ -17,7 +17,7 @@ Two right ones differ, too, as the last bit of a number decides now and then how
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -69,20 +69,31 @@ class EightBitEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) -> feature map (N, feature_dim, h, w)."""
-        x = self._passed_on(self.encoder.stem(images), "stem")
-        for number, block in enumerate(self.encoder.blocks):
-            assert isinstance(block, InvertedResidual)
-            h = x
-            if block.expand is not None:
-                h = self._passed_on(_convolve(block.expand, h), f"{number}.expand")
-            h = self._passed_on(_convolve(block.depthwise, h), f"{number}.depthwise")
-            h = _convolve(block.project, h)
-            x = self._passed_on(x + h if block.shortcut else h, f"{number}.project")
-        return F.relu6(_convolve(self.encoder.head, x))
+        return run(self.encoder, images, _convolve, self._passed_on)
 
-    def _passed_on(self, x: Tensor, place: str) -> Tensor:
+    def _passed_on(self, place: str, x: Tensor) -> Tensor:
         zero = torch.zeros((), dtype=torch.int32, device=x.device)
         return torch.fake_quantize_per_tensor_affine(x, self.step(place), zero, *levels(place))
+
+
+def run(
+    encoder: EfficientNetLite2,
+    images: Tensor,
+    convolve: Callable[[nn.Conv2d, Tensor], Tensor],
+    pass_on: Callable[[str, Tensor], Tensor],
+) -> Tensor:
+    """Normalised images -> the feature map of a folded encoder, with ``convolve`` in the place of all its convolutions
+    but the first, and ``pass_on`` of each of :func:`places` and what comes there in that of ReLU6."""
+    x = pass_on("stem", encoder.stem(images))
+    for number, block in enumerate(encoder.blocks):
+        assert isinstance(block, InvertedResidual)
+        h = x
+        if block.expand is not None:
+            h = pass_on(f"{number}.expand", convolve(block.expand, h))
+        h = pass_on(f"{number}.depthwise", convolve(block.depthwise, h))
+        h = convolve(block.project, h)
+        x = pass_on(f"{number}.project", x + h if block.shortcut else h)
+    return F.relu6(convolve(encoder.head, x))
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ There are three engines. ``torch`` runs both networks as they are written and is
 faster and says the same: the decoder rearranged (:mod:`.fast_decoder`), on a CPU the encoder and the decoder's products
 compiled (:mod:`.openvino`), where OpenVINO is installed, and on an NVIDIA GPU the encoder in half precision. ``auto``
 has the encoder in 8 bits besides (:mod:`.eight_bits`), on a CPU, for a model that has one and a processor that computes
-rightly with it: one caption in nine is another one, none better or worse.
+rightly with it: one caption in nine is another one, on average as good.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CPU_ENCODER_BATCH = 4
 class Runtime:
     """A checkpoint on its device, whose parts are moved there. Only a GPU may be asked by several threads at once.
 
-    It holds what it runs, and not the checkpoint: whoever does not either has the memory of all else back.
+    It holds only what it runs: the memory of the rest is free once nobody else holds the checkpoint.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, *, engine: str = "auto", threads: int = 0) -> None:

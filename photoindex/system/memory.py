@@ -10,9 +10,8 @@ from functools import cache
 from typing import Any, Final
 
 SHARE: Final = 50  # a collection waits until this many times as long as the last one took has gone by
-LARGE: Final = (
-    1 << 20
-)  # bytes; glibc's own limit rises to 32 MB with what is freed, and a tenth of a model's room is lost
+# Bytes. glibc's own limit rises to 32 MB with what is freed, and a tenth of a model's room is lost.
+LARGE: Final = 1 << 20
 M_TRIM_THRESHOLD: Final = -1  # mallopt(3), malloc.h
 M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from photoindex.captioner.eight_bits import (
     encoder_of,
     levels,
     places,
+    run,
     save_eight_bits,
     weights_of,
 )
@@ -165,8 +166,8 @@ def distil(
     ``logits_of`` gives the logits of feature maps; ``report`` receives, after each step, its number, the squared error
     of the features and that of the logits, as shares of their squares.
     """
-    parameters = [(name, each) for name, each in student.encoder.named_parameters() if "classifier" not in name]
-    groups = [{"params": [each], "size": _rms(each)} for _, each in parameters]
+    parameters = [each for name, each in student.encoder.named_parameters() if "classifier" not in name]
+    groups = [{"params": [each], "size": _rms(each)} for each in parameters]
     optimiser = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99))
     for number, images in zip(range(steps), batches, strict=False):
         warm = min(1.0, (number + 1) / WARM_UP)
@@ -193,28 +194,25 @@ def _rms(weights: Tensor) -> float:
 def _greatest(encoder: EfficientNetLite2, samples: list[Tensor]) -> dict[str, Tensor]:
     """The greatest absolute value of each channel at each of the places, (C,), as the encoder is."""
     found: dict[str, Tensor] = {}
+
+    def note(place: str, x: Tensor) -> None:
+        peak = x.abs().amax((0, 2, 3))
+        found[place] = torch.maximum(found.get(place, peak), peak)
+
     for images in samples:
-        for place, x in _passed_on(encoder, images):
-            peak = x.abs().amax((0, 2, 3))
-            found[place] = torch.maximum(found.get(place, peak), peak)
+        _look(encoder, images, note)
     return found
 
 
-def _passed_on(encoder: EfficientNetLite2, images: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """What passes at each of the places, not rounded."""
-    x = F.relu6(encoder.stem(images))
-    yield "stem", x
-    for number, block in enumerate(encoder.blocks):
-        assert isinstance(block, InvertedResidual)
-        h = x
-        if block.expand is not None:
-            h = F.relu6(block.expand(h))
-            yield f"{number}.expand", h
-        h = F.relu6(block.depthwise(h))
-        yield f"{number}.depthwise", h
-        h = block.project(h)
-        x = x + h if block.shortcut else h
-        yield f"{number}.project", x
+def _look(encoder: EfficientNetLite2, images: Tensor, note: Callable[[str, Tensor], None]) -> None:
+    """Give ``note`` what passes at each of the places, not rounded."""
+
+    def pass_on(place: str, x: Tensor) -> Tensor:
+        x = x if levels(place)[0] else F.relu6(x)
+        note(place, x)
+        return x
+
+    run(encoder, images, lambda module, x: module(x), pass_on)
 
 
 @torch.no_grad()
@@ -265,14 +263,17 @@ def _choose_grids(student: EightBitEncoder, samples: list[Tensor]) -> None:
     peaks = {place: peak.max() for place, peak in _greatest(student.encoder, samples).items()}
     losses: dict[str, Tensor] = {}
     shares = torch.linspace(0.3, 1.0, 15).tolist()
+
+    def note(place: str, x: Tensor) -> None:
+        lowest, highest = levels(place)
+        lost = []
+        for share in shares:
+            step = share * peaks[place] / highest
+            lost.append(((x / step).round().clamp(lowest, highest) * step - x).square().mean())
+        losses[place] = losses.get(place, torch.zeros(len(shares), device=x.device)) + torch.stack(lost)
+
     for images in samples:
-        for place, x in _passed_on(student.encoder, images):
-            lowest, highest = levels(place)
-            lost = []
-            for share in shares:
-                step = share * peaks[place] / highest
-                lost.append(((x / step).round().clamp(lowest, highest) * step - x).square().mean())
-            losses[place] = losses.get(place, torch.zeros(len(shares), device=x.device)) + torch.stack(lost)
+        _look(student.encoder, images, note)
     for place in places(student.encoder):
         _, highest = levels(place)
         student.step(place).copy_(shares[int(losses[place].argmin())] * peaks[place] / highest)

@@ -7,9 +7,13 @@ them made. Their words and terms are those of the shipped model, as often as Zip
 vocabulary; queries are drawn from the same words, so that common ones, which cost most, come often. Index and matrix
 are written and asked the way photoindex does it, each in a process of its own, whose memory is the peak reported. Times
 are of the processor, so that other work on the machine does not count. "3 words, all" has every photo that is found, in
-order and counted, as a page of the gallery needs them; the other rows the first 20. Prints one table a COUNT, with
-what it was measured on; --plot draws how the medians grow (it needs matplotlib). Where tantivy is installed, the same
-words are asked of an index of its own.
+order and counted, as a page of the gallery needs them; the other rows the first 20. At last photos are added, and how
+long it takes until a reader that was open before finds them is told by the clock. Prints one table a COUNT, with
+what it was measured on; --plot draws how the medians grow (it needs matplotlib).
+
+Where tantivy is installed, the same words are asked of an index of its own; so with Lucene where pyjnius is and
+--lucene names its jars, such as those that pyserini has in pyserini/resources/jars. Both rank by BM25 alone. Lucene's
+times are of the thread that asks: Java compiles and collects in others.
 """
 
 from __future__ import annotations
@@ -51,12 +55,15 @@ from photoindex.types import TermVocabulary, VectorBatch
 
 BATCH = 5000  # photos
 CAPTION_WORDS = 11
+ADDED = 64  # photos, as many as a batch of captions has
 DRAWS = 3  # terms drawn for each that is kept: most draws repeat a common one
 VOCABULARY_SIZE = 6000
 QUERIES = 60  # of each kind
 REPEATS = 3  # of each query
 FIRST_DAY = datetime(2010, 1, 1)
 Ask = Callable[[str, "TermIndex | None"], None]
+PLAIN_KINDS = ("1 word", "3 words", "5 words")  # what other indexes are asked as well
+OTHER_FIELDS = ("caption", "beams", "labels", "names", "camera")  # what they hold
 KINDS = ("1 word", "3 words", "5 words", "phrase", "-word", "prefix", "fuzzy", "date")
 
 
@@ -248,46 +255,120 @@ def compare(folder: Path, each: int, repeats: int) -> dict[str, list[tuple[float
     return times
 
 
-def tantivy_of(folder: Path, count: int, each: int, repeats: int) -> dict[str, Any]:
-    """The same words in tantivy: seconds, bytes, and milliseconds of the queries that are plain words. tantivy is not
-    installed with photoindex; it has no learned terms and no synonyms."""
-    import tantivy
+def add(folder: Path, count: int) -> dict[str, Any]:
+    """Seconds, by the clock, to write some more photos, and until an open reader has found them. They are taken out
+    again."""
+    number = count + 1
+    some = [Document(number + n, "an unheardof word", names=f"img {number + n}") for n in range(ADDED)]
+    with FullText.open(folder / "fulltext") as reader, FullText.open(folder / "fulltext") as writer:
+        reader.search("unheardof", 20, Ranking(), None)
+        before = time.perf_counter()
+        writer.update(some)
+        written = time.perf_counter() - before
+        found = len(reader.search("unheardof", 20, Ranking(), None))
+        seconds = time.perf_counter() - before
+        writer.update([], [document.photo_id for document in some])
+    return {"written": written, "found": seconds, "hits": found}
 
-    home = folder / "tantivy"
+
+def plain_queries(each: int) -> dict[str, list[str]]:
+    """The queries of plain words; "'s" is an error elsewhere."""
+    asked = queries(each)
+    return {kind: [" ".join(filter(str.isalnum, query.split())) for query in asked[kind]] for kind in PLAIN_KINDS}
+
+
+def measured_elsewhere(
+    home: Path,
+    count: int,
+    asked: dict[str, list[Any]],
+    repeats: int,
+    write: Callable[[Iterator[Document]], Callable[[Any], object]],
+    clock: Callable[[], float],
+) -> dict[str, Any]:
+    """Seconds, bytes, and milliseconds of queries in another index, once all is warm. ``write`` makes it of documents
+    and returns what asks it."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    names = ("caption", "beams", "labels", "names", "camera")
-    builder = tantivy.SchemaBuilder()
-    for name in names:
-        builder.add_text_field(name, stored=False, tokenizer_name="en_stem")
-    index = tantivy.Index(builder.build(), path=str(home))
     started = time.process_time()
     for _ in Maker().documents(count):
         pass
     inventing = time.process_time() - started
     started = time.process_time()
-    writer = index.writer(256_000_000, 1)
-    for document in Maker().documents(count):
-        writer.add_document(tantivy.Document(**{name: [getattr(document, name)] for name in names}))
-    writer.commit()
-    writer.wait_merging_threads()
+    search = write(Maker().documents(count))
     seconds = time.process_time() - started - inventing
-    index.reload()
-    searcher = index.searcher()
     times: dict[str, list[float]] = {}
-    for kind, asked in queries(each).items():
-        if not kind.endswith(("word", "words")) or kind.startswith("-"):
-            continue
-        plain = (" ".join(word for word in query.split() if word.isalnum()) for query in asked)  # "'s" is an error
-        parsed = [index.parse_query(query, list(names)) for query in plain]
-        for query in parsed:
-            searcher.search(query, 20, count=False)
+    for kind, some in asked.items():
+        for query in some:
+            search(query)
         times[kind] = []
-        for query in parsed * repeats:
-            before = time.process_time()
-            searcher.search(query, 20, count=False)
-            times[kind].append((time.process_time() - before) * 1e3)
+        for query in some * repeats:
+            before = clock()
+            search(query)
+            times[kind].append((clock() - before) * 1e3)
     return {"seconds": seconds, "bytes": folder_bytes(home), "times": times}
+
+
+def tantivy_of(folder: Path, count: int, each: int, repeats: int) -> dict[str, Any]:
+    """The same words in tantivy, which is not installed with photoindex."""
+    import tantivy
+
+    home = folder / "tantivy"
+    builder = tantivy.SchemaBuilder()
+    for name in OTHER_FIELDS:
+        builder.add_text_field(name, stored=False, tokenizer_name="en_stem")
+    schema = builder.build()
+    opened: list[Any] = []
+
+    def write(documents: Iterator[Document]) -> Callable[[Any], object]:
+        index = tantivy.Index(schema, path=str(home))
+        writer = index.writer(256_000_000, 1)
+        for document in documents:
+            writer.add_document(tantivy.Document(**{name: [getattr(document, name)] for name in OTHER_FIELDS}))
+        writer.commit()
+        writer.wait_merging_threads()
+        index.reload()
+        searcher = index.searcher()
+        opened.append(index)
+        return lambda query: searcher.search(index.parse_query(query, list(OTHER_FIELDS)), 20, count=False)
+
+    return measured_elsewhere(home, count, plain_queries(each), repeats, write, time.process_time)
+
+
+def lucene_of(folder: Path, count: int, each: int, repeats: int, jars: str) -> dict[str, Any]:
+    """The same words in Lucene, asked in Java's virtual machine by pyjnius."""
+    import jnius_config
+
+    jnius_config.set_classpath(*jars.split(os.pathsep))
+    jnius_config.add_options("-Xmx2g", "--add-modules=jdk.incubator.vector")
+    from jnius import autoclass
+
+    lucene = "org.apache.lucene."
+    home = folder / "lucene"
+    analyzer = autoclass(lucene + "analysis.en.EnglishAnalyzer")()
+    store = autoclass(lucene + "store.MMapDirectory")(autoclass("java.nio.file.Paths").get(str(home)))
+    parser = autoclass(lucene + "queryparser.classic.MultiFieldQueryParser")(list(OTHER_FIELDS), analyzer)
+    document_class, text_field = (autoclass(lucene + f"document.{name}") for name in ("Document", "TextField"))
+    unstored = autoclass(lucene + "document.Field$Store").NO
+
+    def write(documents: Iterator[Document]) -> Callable[[Any], object]:
+        configuration = autoclass(lucene + "index.IndexWriterConfig")(analyzer)
+        configuration.setRAMBufferSizeMB(256.0)
+        writer = autoclass(lucene + "index.IndexWriter")(store, configuration)
+        for document in documents:
+            row = document_class()
+            for name in OTHER_FIELDS:
+                row.add(text_field(name, getattr(document, name), unstored))
+            writer.addDocument(row)
+        writer.forceMerge(1)
+        writer.close()
+        reader = autoclass(lucene + "index.DirectoryReader").open(store)
+        searcher = autoclass(lucene + "search.IndexSearcher")(reader.getContext())
+        search = lambda query: searcher.search(parser.parse(query), 20)  # noqa: E731
+        for query in [query for some in plain_queries(each).values() for query in some] * 5:
+            search(query)  # Java compiles what was run often
+        return search
+
+    return measured_elsewhere(home, count, plain_queries(each), repeats, write, time.thread_time)
 
 
 def in_a_process(step: str, folder: Path, count: int, kept: int, *more: str) -> dict[str, Any]:
@@ -309,12 +390,21 @@ def made(folder: Path, count: int, kept: int) -> dict[str, Any]:
     return found
 
 
+def installed_others(asked: Sequence[str]) -> list[str]:
+    """Which other indexes can be asked here."""
+    found = ["tantivy"] if importlib.util.find_spec("tantivy") else []
+    return [*found, "lucene"] if "--lucene" in asked and importlib.util.find_spec("jnius") else found
+
+
 def report(count: int, kept: int, keep: Path | None, asked: Sequence[str]) -> dict[str, float]:
     """Print one table; returns the median milliseconds of each kind of query, with terms."""
     with tempfile.TemporaryDirectory() as name:
         folder = keep / f"{count}-{kept}" if keep else Path(name)
         words, terms = made(folder, count, kept).values()
-        off, on, times = (in_a_process(step, folder, count, kept, *asked) for step in ("off", "on", "compare"))
+        off, on, times, added = (
+            in_a_process(step, folder, count, kept, *asked) for step in ("off", "on", "compare", "add")
+        )
+        others = {name: in_a_process(name, folder, count, kept, *asked) for name in installed_others(asked)}
     print(f"\n{count:,} photos, {kept} terms each")
     for what, part in (("words index", words), ("impact matrix", terms)):
         print(
@@ -327,16 +417,21 @@ def report(count: int, kept: int, keep: Path | None, asked: Sequence[str]) -> di
         words_alone, with_terms = zip(*pairs, strict=True)
         cells = "".join(f"{statistics.median(each):8.1f}/{p95(each):6.1f}" for each in (words_alone, with_terms))
         print(f"  {kind:<15}{cells}{statistics.median(two - one for one, two in pairs):+12.2f}")
-    if importlib.util.find_spec("tantivy"):
-        other = in_a_process("tantivy", folder, count, kept, *asked)
-        print(f"  tantivy: {other['bytes'] / 1e6:.1f} MB, built in {other['seconds']:.1f} s; words alone:")
-        for kind, values in other["times"].items():
-            print(f"  {kind:<15}{statistics.median(values):8.1f}/{p95(values):6.1f}")
     print(f"  {'first query':<15}{off['first']:15.1f}{on['first']:15.1f}{on['first'] - off['first']:+12.2f}")
     print(
         f"  {'peak MB':<15}{off['memory']:15.0f}{on['memory']:15.0f}{on['memory'] - off['memory']:+12.0f}", flush=True
     )
-    return {kind: statistics.median(with_terms for _, with_terms in pairs) for kind, pairs in times.items()}
+    print(
+        f"  {ADDED} photos added: written after {added['written']:.2f} s, found by an open reader after"
+        f" {added['found']:.2f} s ({added['hits']} of the first 20)"
+    )
+    medians = {kind: statistics.median(with_terms for _, with_terms in pairs) for kind, pairs in times.items()}
+    for name, other in others.items():
+        print(f"  {name}: {other['bytes'] / 1e6:.1f} MB, built in {other['seconds']:.1f} s; words alone:", flush=True)
+        for kind, values in other["times"].items():
+            print(f"  {kind:<15}{statistics.median(values):8.1f}/{p95(values):6.1f}", flush=True)
+            medians[f"{name}, {kind}"] = statistics.median(values)
+    return medians
 
 
 def plot(medians: dict[int, dict[str, float]], file: Path) -> None:
@@ -347,11 +442,13 @@ def plot(medians: dict[int, dict[str, float]], file: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
     for kind in KINDS:
         axes.plot(counts, [medians[count][kind] for count in counts], marker="o", label=kind)
-    first = min(medians[counts[0]].values())
+    for name in [name for name in medians[counts[0]] if name.endswith(PLAIN_KINDS[-1]) and name not in KINDS]:
+        axes.plot(counts, [medians[count][name] for count in counts], marker="x", linestyle=":", label=name)
+    first = min(medians[counts[0]][kind] for kind in KINDS)
     axes.plot(counts, [first * count / counts[0] for count in counts], "k--", label="linear growth")
     axes.set(xscale="log", yscale="log", xlabel="photos", ylabel="ms of processor time a query, median")
     axes.grid(which="both", alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(file, bbox_inches="tight")
 
 
@@ -365,6 +462,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=REPEATS, metavar="N", help="of each [default: %(default)s]")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the libraries here, and ask those already made")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the growth of the medians: SVG, PNG")
+    parser.add_argument("--lucene", metavar="JARS", help="the class path of Lucene's jars")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -375,12 +473,18 @@ def main() -> None:
         json.dump(make_terms(options.folder, count, kept), sys.stdout)
     elif options.step == "tantivy":
         json.dump(tantivy_of(options.folder, count, options.queries, options.repeats), sys.stdout)
+    elif options.step == "lucene":
+        json.dump(lucene_of(options.folder, count, options.queries, options.repeats, options.lucene), sys.stdout)
+    elif options.step == "add":
+        json.dump(add(options.folder, count), sys.stdout)
     elif options.step == "compare":
         json.dump(compare(options.folder, options.queries, options.repeats), sys.stdout)
     elif options.step:
         json.dump(ask(options.folder, options.queries, with_terms=options.step == "on"), sys.stdout)
     else:
         asked = ["--queries", str(options.queries), "--repeats", str(options.repeats)]
+        if options.lucene:
+            asked += ["--lucene", options.lucene]
         medians = {each: report(each, kept, options.keep, asked) for each in options.counts}
         print(f"\non {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
         if options.plot:

@@ -6,12 +6,17 @@ quote a name out of the statement.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced, CatalogueUnavailable
+from photoindex.system.lazy_imports import lazily
+
+if TYPE_CHECKING:
+    import shutil
+else:
+    shutil = lazily("shutil")
 
 FULL_BYTES: Final = 1 << 16  # a disk with less room than this is full
 

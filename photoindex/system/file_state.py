@@ -6,12 +6,17 @@ than 64 bits. Whatever is stored or compared goes through :func:`numbers_of`, so
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from photoindex.system.lazy_imports import lazily
 from photoindex.system.storage import open_file
+
+if TYPE_CHECKING:
+    import hashlib
+else:
+    hashlib = lazily("hashlib")  # it loads OpenSSL, which a search does not need
 
 LARGEST: Final = 2**63 - 1  # of a signed 64-bit column
 _READ_BYTES: Final = 1 << 20

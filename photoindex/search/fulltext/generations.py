@@ -14,16 +14,21 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from photoindex.errors import FullTextError
 from photoindex.system.atomic import replace_file
 from photoindex.system.json_files import read_json
+from photoindex.system.lazy_imports import lazily
+
+if TYPE_CHECKING:
+    import shutil
+else:
+    shutil = lazily("shutil")
 
 REMEDY: Final = "run photoindex reindex --fulltext"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from photoindex.errors import QueryError
 from photoindex.language.analysis import STOP_WORDS, Token, fold, is_dense, tokens, value_tokens, words
@@ -32,8 +31,14 @@ from photoindex.search.query.syntax import (
     When,
     Word,
 )
+from photoindex.system.lazy_imports import lazily
 from photoindex.system.url_paths import path_text
 from photoindex.types.looks import LOOKS, SHAPES
+
+if TYPE_CHECKING:
+    import hashlib
+else:
+    hashlib = lazily("hashlib")  # it loads OpenSSL, which most queries do not need
 
 SHORTEST_PREFIX: Final = 2  # characters before the *
 SHORTEST_FUZZY: Final = 3  # characters; every two-letter word is near every other

@@ -22,6 +22,7 @@ from photoindex.captioner.caption_generator import CaptionGenerator
 from photoindex.captioner.checkpoint import Checkpoint, look
 from photoindex.captioner.encoders import fold_batch_norm
 from photoindex.captioner.fast_decoder import Product, for_inference, products, with_products
+from photoindex.captioner.half_precision import in_half_precision
 from photoindex.captioner.openvino import compile_encoder, compile_products
 from photoindex.captioner.thread_pool import Shares, shared_among
 
@@ -55,8 +56,10 @@ class Runtime:
             for name, _ in list(self._encoder.named_children()):
                 if name != "classifier":
                     setattr(self._encoder, name, nn.Identity())
+        self._encoder.to(device).to(memory_format=torch.channels_last)
         self._type = torch.float16 if fast and device.type == "cuda" else torch.float32
-        self._encoder.to(device, self._type).to(memory_format=torch.channels_last)
+        if self._type is torch.float16:
+            self._encoder = in_half_precision(self._encoder)
         for part in (checkpoint.decoder, checkpoint.term_head):
             if part is not None:
                 part.to(device)

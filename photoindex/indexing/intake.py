@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,8 @@ from photoindex.system.paths import shown
 from photoindex.system.storage import StoreUnavailable
 from photoindex.system.url_paths import is_url
 
-READ_AT_ONCE = 8  # objects of a store, which answers each after a while and all of them side by side
+OBJECTS_AT_ONCE = 8  # of a store, which answers each after a while and all of them side by side
+FILES_AT_ONCE = 4  # but no more than there are cores; hashing leaves Python's lock alone
 
 
 class Intake:
@@ -117,13 +119,8 @@ class Intake:
 
 def _hashed(new: Sequence[Job], stop: threading.Event) -> Iterator[tuple[Job, HashedJob | Exception]]:
     """Hash the files of jobs until stopped, in their order; yield for each what was found, or why it cannot be read."""
-    if not any(is_url(job.path) for job in new):
-        for job in new:
-            if stop.is_set():
-                return
-            yield job, _hash(job)
-        return
-    with ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="reading") as readers:
+    at_once = OBJECTS_AT_ONCE if any(is_url(job.path) for job in new) else min(FILES_AT_ONCE, os.cpu_count() or 1)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="reading") as readers:
         for job, ready in zip(new, readers.map(lambda job: None if stop.is_set() else _hash(job), new), strict=True):
             if ready is None:
                 return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,6 +53,8 @@ class _Run:
     decoding: Decoding | None = None  # none before there is something to decode, which loads the model
     batch_size: int = 1  # photos that are captioned together
     batch: list[Result] = field(default_factory=list)  # decoded, to be captioned together
+    keeper: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="thumbnails"))
+    kept: Future[None] | None = None  # the thumbnails of the last batch
     siblings: set[int] = field(default_factory=set)  # ids of files that may be of one shot with another
     nothing_due: bool = False  # when last asked, since the last batch
     waiting: int = 0  # jobs that nobody had claimed, when last counted
@@ -237,6 +240,7 @@ class Pipeline:
                 self._caption(run, stop)
                 report()
         finally:
+            run.keeper.shutdown()
             self._claimer.give_back(run.claimed.jobs)
         with self._database.write() as connection:
             batches.close(connection)
@@ -338,11 +342,17 @@ class Pipeline:
         self._suspects.clear(batch)
         for result in batch:
             self._note_problems(result.decoded.problems)
-            # What people look at stays; what nobody has asked for yet only fills what room there is.
-            self._thumbnails.keep(result.group[0].content_hash, result.decoded.thumbnails, make_room=False)
+        if run.kept is not None:
+            run.kept.result()  # those of the batch before: no more than two batches are held
+        run.kept = run.keeper.submit(self._keep_thumbnails, batch)
         run.claimed.remove([hashed.job for result in batch for hashed in result.group])
         run.claimed.tally.captioned += captioned
         run.claimed.tally.recognised += others
+
+    def _keep_thumbnails(self, batch: Sequence[Result]) -> None:
+        for result in batch:
+            # What people look at stays; what nobody has asked for yet only fills what room there is.
+            self._thumbnails.keep(result.group[0].content_hash, result.decoded.thumbnails, make_room=False)
 
     def _caption_and_store(self, batch: Sequence[Result], words_left: list[Path]) -> tuple[int, int]:
         """Caption photos and store them in one transaction; return how many, and how many more files hold them."""

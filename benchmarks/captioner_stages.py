@@ -90,7 +90,7 @@ def main() -> None:
     @torch.inference_mode()
     def say(maps: Sequence[torch.Tensor]) -> None:
         for some in maps:
-            runtime.generate(some, runtime.term_logits(some), checkpoint.search)
+            runtime.generate(runtime.look(some), runtime.term_logits(some), checkpoint.search)
 
     maps = see()
     rows = {

@@ -105,7 +105,9 @@ class NeuralCaptioner:
         feature_map = self._runtime.see(self._runtime.together(photos))
         labels, kinds = self._labels(self._runtime.classify(feature_map))
         logits = self._runtime.term_logits(feature_map)
-        captions = self._runtime.generate(feature_map, logits, self._search)
+        seen = self._runtime.look(feature_map)
+        del feature_map  # the most of a batch's memory
+        captions = self._runtime.generate(seen, logits, self._search)
         terms = self._terms(logits, len(photos))
         decode = self._vocabulary.decode
         return [

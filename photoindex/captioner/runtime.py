@@ -23,6 +23,7 @@ from photoindex.captioner.checkpoint import Checkpoint, look
 from photoindex.captioner.encoders import fold_batch_norm
 from photoindex.captioner.fast_decoder import Product, for_inference, products, with_products
 from photoindex.captioner.half_precision import in_half_precision
+from photoindex.captioner.network import PhotoFeatures
 from photoindex.captioner.openvino import compile_encoder, compile_products
 from photoindex.captioner.thread_pool import Shares, shared_among
 
@@ -111,16 +112,27 @@ class Runtime:
             return None if head is None else head(feature_map)
         return torch.cat(self._shares.map(lambda some: [head(feature_map[some])], len(feature_map)))
 
-    def generate(self, feature_map: Tensor, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
-        """Feature maps of N photos and their term logits -> what to say of each, best first."""
+    def look(self, feature_map: Tensor) -> PhotoFeatures:
+        """Feature maps (N, C, h, w) -> what the decoder is given of these photos, in a third of the memory."""
 
-        def generate_some(some: slice) -> list[list[Hypothesis]]:
-            seen = look(feature_map[some], self._grid, self._term_head)
-            return self._generator.generate(seen, None if logits is None else logits[some], settings)
+        def look_at(some: slice) -> list[PhotoFeatures]:
+            return [look(feature_map[some], self._grid, self._term_head)]
 
         if self._shares is None:
-            return generate_some(slice(0, len(feature_map)))
-        return self._shares.map(generate_some, len(feature_map))
+            return look_at(slice(0, len(feature_map)))[0]
+        parts = self._shares.map(look_at, len(feature_map))
+        return PhotoFeatures(torch.cat([part.regions for part in parts]), torch.cat([part.summary for part in parts]))
+
+    def generate(self, seen: PhotoFeatures, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
+        """What was looked at of N photos and their term logits -> what to say of each, best first."""
+
+        def generate_some(some: slice) -> list[list[Hypothesis]]:
+            part = PhotoFeatures(seen.regions[some], seen.summary[some])
+            return self._generator.generate(part, None if logits is None else logits[some], settings)
+
+        if self._shares is None:
+            return generate_some(slice(0, len(seen)))
+        return self._shares.map(generate_some, len(seen))
 
     def close(self) -> None:
         """End the threads that it keeps; it may be used again."""

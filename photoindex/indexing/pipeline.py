@@ -8,7 +8,7 @@ continues from there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -343,16 +343,17 @@ class Pipeline:
         for result in batch:
             self._note_problems(result.decoded.problems)
         if run.kept is not None:
-            run.kept.result()  # those of the batch before: no more than two batches are held
-        run.kept = run.keeper.submit(self._keep_thumbnails, batch)
+            run.kept.result()  # those of the batch before: no more than two batches' are held
+        made = [(result.group[0].content_hash, result.decoded.thumbnails) for result in batch]
+        run.kept = run.keeper.submit(self._keep_thumbnails, made)
         run.claimed.remove([hashed.job for result in batch for hashed in result.group])
         run.claimed.tally.captioned += captioned
         run.claimed.tally.recognised += others
 
-    def _keep_thumbnails(self, batch: Sequence[Result]) -> None:
-        for result in batch:
+    def _keep_thumbnails(self, made: Sequence[tuple[str, Mapping[int, bytes]]]) -> None:
+        for content_hash, thumbnails in made:
             # What people look at stays; what nobody has asked for yet only fills what room there is.
-            self._thumbnails.keep(result.group[0].content_hash, result.decoded.thumbnails, make_room=False)
+            self._thumbnails.keep(content_hash, thumbnails, make_room=False)
 
     def _caption_and_store(self, batch: Sequence[Result], words_left: list[Path]) -> tuple[int, int]:
         """Caption photos and store them in one transaction; return how many, and how many more files hold them."""

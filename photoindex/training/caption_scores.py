@@ -103,7 +103,7 @@ def caption_photos(
             logits = runtime.term_logits(feature_map)
         for collected, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            generated = runtime.generate(feature_map, logits, settings)
+            generated = runtime.generate(runtime.look(feature_map), logits, settings)
             collected += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in generated]
         if progress:
             progress(min(start + runtime.batch_size, len(photos)), len(photos))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # the workers import this module as well, and need no setting
 
 Answer = tuple[Path, "DecodedPhoto | PhotoError"]
 
-PHOTOS_AHEAD = 32  # per worker, decoded or in decoding before the caller asks; 300 kB each at 320 x 320 pixels
+PHOTOS_AHEAD = 16  # per worker, decoded or in decoding before the caller asks; 300 kB each at 320 x 320 pixels
 START_SECONDS = 120.0  # Python and Pillow from a cold, slow disk
 START_ATTEMPTS = 3
 

@@ -9,10 +9,11 @@ of 1 to 24 megapixels. Each way takes them all, in turns, so that a machine that
   vector, a greedy LSTM; nothing is stored;
 - as CLIP tools do: open_clip's ViT-B/32 image tower (of random weights; it takes no less time for that), one photo at a
   time, decoded whole by Pillow; left out where open_clip is not installed;
-- photoindex index, with everything it stores; and what its parts take by themselves.
+- photoindex index, with everything it stores; what its parts take by themselves; and what is left, hashing, storing and
+  the index of words: the time of the process that indexes, with captions that are given at once.
 
 Models are loaded and warm before the clock starts. Slow ways get fewer photos. Shown are photos a second, median and
-range of the rounds, and processor time a photo.
+range of the rounds, and processor time a photo; and how busy the cores are meanwhile.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ import torch
 from PIL import Image
 
 import photoindex
-from photoindex.captioner import load_captioner, model_folder
+from photoindex.captioner import Captioner, load_captioner, model_folder
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.encoders import build_encoder
@@ -46,10 +47,12 @@ from photoindex.captioner.runtime import Runtime
 from photoindex.config import load_settings
 from photoindex.library import Library
 from photoindex.media.decode import Decoder
+from photoindex.types import Prediction
 
 Way = Callable[[Sequence[Path]], object]
 NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
 CAPTION_WORDS = 11
+LEFT = "  all else"
 MIXED = (1, 2, 8, 12, 12, 12, 16, 24)  # megapixels
 
 
@@ -107,16 +110,31 @@ def clip_tower() -> Way | None:
     return run
 
 
+class GivenCaptions:
+    """Says of all photos what a model says of a few pictures, at once."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        self.info = captioner.info
+        size = captioner.info.input_size
+        pictures = np.random.default_rng(1).integers(0, 256, (16, size, size, 3), np.uint8)
+        self._said = captioner.caption(list(pictures))
+
+    def caption(self, photos: Sequence[Any]) -> list[Prediction]:
+        return [self._said[number % len(self._said)] for number in range(len(photos))]
+
+    def close(self) -> None:
+        pass
+
+
 class Indexing:
     """``photoindex index`` of a folder into an empty library, with a model that stays loaded."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._runs = folder, 0
-        self._captioner = load_captioner(load_settings(data_dir=folder))
+    def __init__(self, folder: Path, captioner: Captioner) -> None:
+        self._folder, self._runs, self._captioner = folder, 0, captioner
 
     def __call__(self, paths: Sequence[Path]) -> None:
         self._runs += 1
-        settings = load_settings(data_dir=self._folder / f"library-{self._runs}")
+        settings = load_settings(data_dir=self._folder / f"library-{id(self)}-{self._runs}")
         with Library(settings, lambda _: self._captioner) as library:
             report = library.index(paths[0].parent)
         assert report.captioned == len(paths), report
@@ -153,18 +171,15 @@ def parts(folder: Path, workers: int) -> dict[str, Way]:
 
 
 @contextmanager
-def measured(times: list[tuple[float, float]], photos: int) -> Iterator[None]:
-    """Adds (seconds, processor seconds) a photo, of this process and of children that have ended."""
-    wall, own = time.perf_counter(), processor()
+def measured(times: list[tuple[float, float]], photos: int, whose: Sequence[int]) -> Iterator[None]:
+    """Adds (seconds, processor seconds) a photo, of this process and, if asked, of children that have ended."""
+    wall, own = time.perf_counter(), processor(whose)
     yield
-    times.append(((time.perf_counter() - wall) / photos, (processor() - own) / photos))
+    times.append(((time.perf_counter() - wall) / photos, (processor(whose) - own) / photos))
 
 
-def processor() -> float:
-    return sum(
-        usage.ru_utime + usage.ru_stime
-        for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
-    )
+def processor(whose: Sequence[int]) -> float:
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, whose))
 
 
 def main() -> None:
@@ -179,18 +194,22 @@ def main() -> None:
         (folder / "photos").mkdir()
         photos = make_photos(folder / "photos", options.photos, options.mixed)
         few = photos[: max(4, options.photos // 8)]
+        captioner = load_captioner(load_settings(data_dir=folder))
+        indexing = Indexing(folder, captioner)
         rows: list[tuple[str, Way | None, Sequence[Path]]] = [
             ("ResNet-152, the tutorial's way", tutorial(), few),
             ("CLIP ViT-B/32 tower, Pillow", clip_tower(), few),
-            ("photoindex index", Indexing(folder), photos),
+            ("photoindex index", indexing, photos),
             *((name, way, photos) for name, way in parts(folder, load_settings(data_dir=folder).decoders).items()),
+            (LEFT, Indexing(folder, GivenCaptions(captioner)), photos),
         ]
         times: dict[str, list[tuple[float, float]]] = {}
         for number in range(options.rounds + 1):
             for name, way, given in rows:
                 if way is None:
                     continue
-                with measured(times.setdefault(name, []), len(given)):
+                whose = (resource.RUSAGE_SELF, *([] if name == LEFT else [resource.RUSAGE_CHILDREN]))
+                with measured(times.setdefault(name, []), len(given), whose):
                     way(given)
                 if number == 0:  # the first round is for warming up
                     times[name].clear()
@@ -205,6 +224,8 @@ def main() -> None:
         # Workers that decode go on living: their time is not in this process's account.
         shown = "" if "decoding" in name else f"{cpu:.0f}"
         print(f"{name:34}{1 / middle:9.1f}{span:>15}{shown:>8}{first / middle:12.1f}")
+    busy = statistics.median(cpu / seconds for seconds, cpu in times["photoindex index"]) / (os.cpu_count() or 1)
+    print(f"\nphotoindex index keeps the cores {busy:.0%} busy")
     sizes = "1 to 24" if options.mixed else "12"
     print(
         f"\n{options.photos} JPEGs of {megabytes:.1f} MB on average ({sizes} megapixels), "

@@ -251,12 +251,15 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A field that was asked for by its button is where one writes next.
-document.addEventListener("toggle", ({ target }) => {
-  if (target.matches?.("details.pop[open]") && target.querySelector("summary") === document.activeElement) {
-    target.querySelector("input, select")?.focus();
-  }
-}, true);
+// A field that was asked for by its button is where one writes next. It has the focus before the next key is pressed, as until
+// then letters are shortcuts; a browser says that a sheet has opened ("toggle") only after a while.
+document.addEventListener("click", (event) => {
+  const sheet = event.target.closest?.("details.pop > summary")?.parentElement;
+  if (!sheet || sheet.open || event.defaultPrevented) return;
+  event.preventDefault();
+  sheet.open = true;
+  sheet.querySelector("input, select")?.focus();
+});
 
 const helpButton = document.getElementById("help-button");
 if (helpButton) {

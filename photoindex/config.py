@@ -66,6 +66,7 @@ class Settings:
     lease_seconds: float = 600.0  # after which others may take what a worker claimed and gave no sign of since
     backup_days: float = 1.0  # between two backups of the catalogue; 0: none but before upgrades
     decode_workers: int = 0  # processes; 0: one a core, four at most, or sixteen beside a GPU
+    decode_on_gpu: bool = False  # JPEGs on the NVIDIA GPU that captions, beside the processes
     decode_seconds: float = 60.0  # a decoder that takes longer is killed
     caption_seconds: float = 60.0  # a watch's model that takes longer for one photo is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused

@@ -107,6 +107,7 @@ def test_every_setting_is_read_from_the_environment(name: str, tmp_path: Path) -
         "catalogue": "postgresql+psycopg://archive/photos",
         "device": "cpu",
         "engine": "torch",
+        "decode_on_gpu": "true",
         "hidden_files": "true",
         "model": "mine",
         "mounts": "archive=/mnt/archive;/photos=/mnt/photos",

@@ -38,6 +38,7 @@ DESCRIPTIONS = {
     "lease_seconds": "Seconds after which others may take photos that a worker claimed without a sign since.",
     "backup_days": "Days between two backups of the catalogue; 0: none but before upgrades.",
     "decode_workers": "Processes that decode photos; 0: one a core, four at most, or sixteen beside a GPU.",
+    "decode_on_gpu": "JPEGs are decoded on the NVIDIA GPU that captions, too; not measured yet.",
     "decode_seconds": "A photo that takes longer to decode is given up.",
     "caption_seconds": "A watch starts its model again when one photo takes longer to caption; a batch has more time.",
     "max_pixels": "Photos with more pixels are refused.",

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from photoindex.captioner import Captioner
+from photoindex.captioner.jpeg_drafts import DraftProcess
 from photoindex.captioner.registry import model_setting
 from photoindex.catalogue import batches, jobs, photos
 from photoindex.catalogue.database import Database
@@ -100,6 +101,8 @@ class Pipeline:
         self._model = HeldModel(load, settings, lambda line: self.notice(line))
         self._suspects = Suspects()
         self._decoder: Decoder | None = None
+        self._drafts: DraftProcess | None = None  # decodes beside it, on a GPU
+        self._decodes_on_gpu = settings.decode_on_gpu
         self._model_id: int | None = None
         self._gazetteer = Gazetteer()
         self._thumbnails = ThumbnailFiles(settings.data_dir / "thumbnails", settings.thumbnail_megabytes * 1_000_000)
@@ -122,7 +125,10 @@ class Pipeline:
         if self._decoder is None:
             function = decode_with_thumbnails if self._settings.thumbnail_megabytes else decode_photo
             info = self.captioner.info
-            self._decoder = Decoder.by_settings(self._settings, info.input_size, function, beside_gpu=info.is_on_gpu)
+            self._drafts = DraftProcess() if info.is_on_gpu and self._decodes_on_gpu else None
+            self._decoder = Decoder.by_settings(
+                self._settings, info.input_size, function, beside_gpu=info.is_on_gpu, drafts=self._drafts
+            )
         return self._decoder
 
     @property
@@ -183,6 +189,7 @@ class Pipeline:
         if self._problems > MOST_PROBLEMS:
             self.notice(f"{self._problems - MOST_PROBLEMS} more photos have metadata that cannot be read")
         self.note_words_left(tally)
+        self._note_drafts()
         self._index.finish_run()
         return tally
 
@@ -196,6 +203,12 @@ class Pipeline:
                 " or say them of the new one with `photoindex edit`"
             )
             tally.words_left.clear()
+
+    def _note_drafts(self) -> None:
+        """Say why photos are no longer decoded on the GPU, once."""
+        if self._drafts is not None and self._drafts.problem:
+            self.notice(f"photos are not decoded on the GPU (decode_on_gpu), but as without it: {self._drafts.problem}")
+            self._drafts, self._decodes_on_gpu = None, False
 
     def next_due(self) -> datetime | None:
         """Return when the next job that this pipeline may do can be claimed; ``None`` when there is none."""

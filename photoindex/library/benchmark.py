@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
+from photoindex.captioner.jpeg_drafts import DraftProcess
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.folders import PhotoFilter, scan
@@ -167,7 +168,8 @@ def _decode(
     """Return the rate of decoding, the decoded photos, how many failed, and their mean size in megapixels."""
     pixels, sizes, failed = [], [], 0
     info = captioner.info
-    with Decoder.by_settings(settings, info.input_size, beside_gpu=info.is_on_gpu) as decoder:
+    drafts = DraftProcess() if info.is_on_gpu and settings.decode_on_gpu else None
+    with Decoder.by_settings(settings, info.input_size, beside_gpu=info.is_on_gpu, drafts=drafts) as decoder:
         list(decoder.decode(photos[:1]))  # starts a worker
         started = time.perf_counter()
         for _, answer in decoder.decode(photos):

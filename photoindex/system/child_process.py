@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
@@ -62,8 +62,11 @@ class Child:
             self._requests.write(json.dumps(request).encode("ascii") + b"\n" + content)
             self._requests.flush()
 
-    def exchange(self, request: Any, content: bytes = b"", *, seconds: float) -> bytes:
-        """Send a request and return the line that answers it; shorter, without its end, when the child died.
+    def exchange(
+        self, request: Any, content: bytes = b"", *, seconds: float, behind: Callable[[bytes], int] = lambda _: 0
+    ) -> bytes:
+        """Send a request and return the line that answers it, and the bytes behind that line, as many as ``behind``
+        says of it; shorter when the child died.
 
         Raises TimeoutError when there is none in time; the child is to be closed then. Not for a child whose
         ``answers`` are read by others as well.
@@ -77,8 +80,12 @@ class Child:
                 left = memoryview(json.dumps(request).encode("ascii") + b"\n" + content)
                 while left:
                     left = left[os.write(self._requests.fileno(), left) :]
-                while not answer.endswith(b"\n") and (part := os.read(self.answers.fileno(), 1 << 16)):
+                wanted = sys.maxsize  # until there is a whole line
+                while len(answer) < wanted and (part := os.read(self.answers.fileno(), 1 << 16)):
                     answer.extend(part)
+                    if wanted == sys.maxsize and b"\n" in part:
+                        end = answer.index(b"\n") + 1
+                        wanted = end + behind(bytes(answer[:end]))
             except (OSError, ValueError):  # it died; or this end was closed meanwhile
                 pass
 

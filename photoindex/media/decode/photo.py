@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from photoindex.errors import DamagedPhoto, EmptyPhoto, OversizedPhoto
-from photoindex.media.decode import failures, psd
+from photoindex.media.decode import drafts, failures, psd
 from photoindex.media.decode.colour import BITS_PER_SAMPLE, flatten, levels_of, profile_of
 from photoindex.media.decode.fingerprint import fingerprint_of
 from photoindex.media.decode.looks import LEAST_SIDE, looks_of
@@ -245,7 +245,8 @@ def _finish(
         draft = image.draft(None, _draft_size(image.size, size, max(sides, default=0) if not size else 0))
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
         found = describe(image, image.format or "", image.size, path, blocks=blocks) if size else NOT_DESCRIBED
-        _load(image, path, file)
+        if file is None or not drafts.put_into(image):
+            _load(image, path, file)
         orientation = 1 if _lies_upright(image) else orientation_of(image, blocks)
         box = draft[1] if draft else (0, 0, *image.size)
         full_width, full_height = (width, height) if draft else image.size
@@ -284,6 +285,13 @@ def _draft_size(extent: tuple[int, int], size: int, side: int) -> tuple[int, int
     least = math.ceil(size * DRAFT_GAP)
     scale = side / max(extent)
     return max(least, math.ceil(extent[0] * scale), 1), max(least, math.ceil(extent[1] * scale), 1)
+
+
+def draft_scale(extent: tuple[int, int], size: int) -> int:
+    """Return to what part of its size, one in 1, 2, 4 or 8, a JPEG of this extent is decoded for ``size`` pixels."""
+    least = _draft_size(extent, size, 0)
+    room = min(extent[0] // least[0], extent[1] // least[1])
+    return max(scale for scale in (1, 2, 4, 8) if scale <= max(1, room))
 
 
 def _thumbnails(

@@ -2,7 +2,8 @@
 
 A worker lives on its standard input and output. The first line it gets is a JSON object with ``function``
 (``module:name``), ``size``, ``max_pixels`` and ``room``; it answers with a line ``{"ready": true}``. Then each line in
-is the path of one photo (a JSON string), or of one behind a URL ``path`` and ``files``, whose bytes follow the line.
+is the path of one photo (a JSON string), or ``path``, ``files`` and perhaps ``draft``: files behind URLs and the height
+and width of the photo decoded small (:mod:`.drafts`), whose bytes follow the line in this order.
 Each answer is a line of JSON, followed by the pixels and the thumbnails where there are some. No pickles: a decoder
 that was taken over by a crafted photo must not be able to make its parent run anything.
 """
@@ -25,6 +26,7 @@ import numpy as np
 
 from photoindex import errors
 from photoindex.errors import DecoderCrashed, PhotoError, TextReaderUnavailable
+from photoindex.media.decode import drafts
 from photoindex.media.metadata import json_form
 from photoindex.system.lent_files import LentFiles
 from photoindex.system.memory import keep_freed
@@ -33,6 +35,7 @@ from photoindex.system.storage import use_lent
 from photoindex.types import DecodedPhoto, PhotoText, TextLine
 from photoindex.types.text import BOX_UNITS
 
+_Request = tuple[str, LentFiles, "drafts.Draft | None"]
 DecodeFunction = Callable[[Path, int, int], DecodedPhoto]
 
 NICENESS = 5  # the person at the machine comes first
@@ -67,8 +70,9 @@ def main() -> None:
     _answer(answers, {"ready": True})
     waiting = _listen(requests)
     while True:
-        path, lent = waiting.get()
+        path, lent, draft = waiting.get()
         use_lent(lent)
+        drafts.lend(draft)
         _serve(answers, function, Path(path), task["size"], task["max_pixels"])
 
 
@@ -207,9 +211,9 @@ def _to_nowhere(descriptor: int, flags: int) -> None:
     os.close(nowhere)
 
 
-def _listen(requests: BinaryIO) -> queue.SimpleQueue[tuple[str, LentFiles]]:
+def _listen(requests: BinaryIO) -> queue.SimpleQueue[_Request]:
     """Paths as they come, read by a thread, so that the end of the parent ends us also in the middle of a photo."""
-    waiting: queue.SimpleQueue[tuple[str, LentFiles]] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[_Request] = queue.SimpleQueue()
 
     def listen() -> None:
         try:
@@ -223,13 +227,16 @@ def _listen(requests: BinaryIO) -> queue.SimpleQueue[tuple[str, LentFiles]]:
     return waiting
 
 
-def _received(request: Any, requests: BinaryIO) -> tuple[str, LentFiles]:
-    """Return the path that is asked for, and the files that were sent with it."""
+def _received(request: Any, requests: BinaryIO) -> _Request:
+    """Return the path that is asked for, the files that were sent with it, and its draft."""
     if isinstance(request, str):
-        return request, LentFiles()
-    headers = request["files"]
-    _make_room(sum(int(length) for _, length, *_ in headers))
-    return request["path"], LentFiles.receive(headers, requests)
+        return request, LentFiles(), None
+    headers, (height, width) = request["files"], request.get("draft", (0, 0))
+    _make_room(sum(int(length) for _, length, *_ in headers) + height * width * 3)
+    lent = LentFiles.receive(headers, requests)
+    if not height:
+        return request["path"], lent, None
+    return request["path"], lent, np.frombuffer(_read(requests, height * width * 3), np.uint8).reshape(height, width, 3)
 
 
 if __name__ == "__main__":

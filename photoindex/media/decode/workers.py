@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from photoindex.errors import DecoderCrashed, DecoderUnavailable, PhotoError
 from photoindex.media.decode import failures
+from photoindex.media.decode.drafts import Draft, DraftMaker, DraftThread, PlainJpeg, Waiting
 from photoindex.media.decode.lending import lend
-from photoindex.media.decode.photo import decode_photo
+from photoindex.media.decode.photo import decode_photo, draft_scale
 from photoindex.media.decode.worker_main import DecodeFunction, read_answer
 from photoindex.system.child_process import Child
 from photoindex.system.lent_files import LentFile
@@ -54,7 +55,8 @@ class Decoder:
     A photo that takes longer than ``seconds``, or that ends its worker in any way, comes back as
     :class:`DecoderCrashed`; its worker is replaced. ``max_pixels`` is the largest photo taken. ``decode_function`` is
     what runs in the workers, a function of (path, size, max_pixels) that its module can be asked for by name;
-    ``room`` is how many bytes it may need besides those of decoding.
+    ``room`` is how many bytes it may need besides those of decoding. ``drafts`` decodes JPEGs beside them, and is
+    this Decoder's to close.
 
     One thread at a time may use a Decoder. Close it, or use it as a context manager.
     """
@@ -68,20 +70,28 @@ class Decoder:
         decode_function: DecodeFunction = decode_photo,
         *,
         room: int = 0,
+        drafts: DraftMaker | None = None,
     ) -> None:
         if size < 1 or workers < 1 or seconds <= 0:
             raise ValueError("size, workers and seconds must be above zero")
+        self._drafts, self._size = drafts, size
         task = {"function": _name_of(decode_function), "size": size, "max_pixels": max_pixels, "room": room}
         self._slots = [_Slot(task, size, seconds) for _ in range(workers)]
         self._run: Decoding | None = None
 
     @classmethod
     def by_settings(
-        cls, settings: Settings, size: int, decode_function: DecodeFunction = decode_photo, *, beside_gpu: bool = False
+        cls,
+        settings: Settings,
+        size: int,
+        decode_function: DecodeFunction = decode_photo,
+        *,
+        beside_gpu: bool = False,
+        drafts: DraftMaker | None = None,
     ) -> Decoder:
         """One with as many workers, as much time and as large photos as the settings allow."""
         workers = settings.decoders_beside_gpu if beside_gpu else settings.decoders
-        return cls(size, workers, settings.decode_seconds, settings.max_pixels, decode_function)
+        return cls(size, workers, settings.decode_seconds, settings.max_pixels, decode_function, drafts=drafts)
 
     def decode(self, paths: Sequence[Path]) -> Iterator[tuple[Path, DecodedPhoto | PhotoError]]:
         """Yield each of ``paths`` once, with its pixels or with what is wrong with it, in the order they are ready.
@@ -102,7 +112,7 @@ class Decoder:
         """For a caller who finds more photos to decode while the first are decoded; as :meth:`decode` otherwise."""
         if self._run is not None:
             raise RuntimeError("this Decoder is decoding already; finish or close that first")
-        self._run = run = Decoding(self._slots)
+        self._run = run = Decoding(self._slots, self._drafts, lambda photo: draft_scale(photo, self._size))
         try:
             yield run
         finally:
@@ -117,6 +127,8 @@ class Decoder:
             run.stop()
         for slot in self._slots:
             slot.retire()
+        if self._drafts is not None:
+            self._drafts.close()
 
     def __enter__(self) -> Decoder:
         return self
@@ -134,21 +146,24 @@ class _Stopped(Exception):
 class Decoding:
     """Hands out paths to the slots' threads and collects their answers, in the order they are ready."""
 
-    def __init__(self, slots: Sequence[_Slot]) -> None:
+    def __init__(self, slots: Sequence[_Slot], drafts: DraftMaker | None, scale_of: Callable[[PlainJpeg], int]) -> None:
         self._slots = slots
         self._stopped = threading.Event()
-        self._todo: queue.SimpleQueue[Path | None] = queue.SimpleQueue()  # None wakes a thread that is to end
+        self._waiting = Waiting()
         self._done: queue.SimpleQueue[Answer | BaseException | None] = queue.SimpleQueue()  # None: it was stopped
         self._ahead = threading.Semaphore(PHOTOS_AHEAD * len(slots))
         self._threads: list[threading.Thread] = []
+        self._drafts = None if drafts is None else DraftThread(drafts, self._waiting, len(slots), scale_of)
         self.left = 0  # photos that were added and not handed back yet
 
     def add(self, paths: Sequence[Path]) -> None:
         """Have these decoded as well. Raises :class:`DecoderUnavailable`."""
-        for path in paths:
-            self._todo.put(path)
+        self._waiting.add(paths)
+        first = not self._threads
         self.left += len(paths)
         try:
+            if first and self.left and self._drafts is not None:
+                self._drafts.start()
             for slot in self._slots[len(self._threads) : self.left]:
                 # Daemons, so that an iterator somebody forgot cannot keep the program from ending.
                 thread = threading.Thread(target=self._feed, args=(slot,), name="decoder", daemon=True)
@@ -174,22 +189,25 @@ class Decoding:
         if self._stopped.is_set():
             return
         self._stopped.set()
+        self._waiting.end()
         for slot in self._slots:
             slot.interrupt()
             self._ahead.release()
-            self._todo.put(None)
         for thread in self._threads:
             thread.join()
+        if self._drafts is not None:
+            self._drafts.join()
         self._done.put(None)  # wakes a caller who waits in another thread
 
     def _feed(self, slot: _Slot) -> None:
         try:
             while True:
                 self._ahead.acquire()
-                path = self._todo.get()
-                if path is None or self._stopped.is_set():
+                taken = self._waiting.take()
+                if taken is None or self._stopped.is_set():
                     return
-                answer = slot.decode(path, self._stopped)
+                path, draft = taken
+                answer = slot.decode(path, draft, self._stopped)
                 if self._stopped.is_set():
                     return
                 self._done.put((path, answer))
@@ -213,7 +231,7 @@ class _Slot:
         self._lock = threading.Lock()
         self._busy = False
 
-    def decode(self, path: Path, stopped: threading.Event) -> DecodedPhoto | PhotoError:
+    def decode(self, path: Path, draft: Draft | None, stopped: threading.Event) -> DecodedPhoto | PhotoError:
         """Raises :class:`_Stopped`, or :class:`DecoderUnavailable` where no worker can be started."""
         try:
             lent = lend(path) if is_url(path) else ()
@@ -221,7 +239,7 @@ class _Slot:
             return failures.unreadable(path, error)
         try:
             worker = self._ready_worker(stopped)
-            return worker.decode(path, self._size, self._seconds, lent)
+            return worker.decode(path, self._size, self._seconds, lent, draft)
         finally:
             with self._lock:
                 self._busy = False
@@ -285,10 +303,12 @@ class _Worker:
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"not ready after {START_SECONDS:g} s" if too_late.is_set() else last or self._child.end()
 
-    def decode(self, path: Path, size: int, seconds: float, lent: Sequence[LentFile] = ()) -> DecodedPhoto | PhotoError:
+    def decode(
+        self, path: Path, size: int, seconds: float, lent: Sequence[LentFile] = (), draft: Draft | None = None
+    ) -> DecodedPhoto | PhotoError:
         """The photo, or what is wrong with it, which includes the death of this worker."""
         with self._killed_after(seconds) as too_late:
-            self._child.ask(*_request(path, lent))
+            self._child.ask(*_request(path, lent, draft))
             try:
                 return read_answer(self._child.answers, size)
             except (EOFError, OSError):
@@ -340,11 +360,16 @@ class _Worker:
             timer.join()
 
 
-def _request(path: Path, lent: Sequence[LentFile]) -> tuple[object, bytes]:
+def _request(path: Path, lent: Sequence[LentFile], draft: Draft | None) -> tuple[object, bytes]:
     """Return what a worker is asked, and the bytes behind it."""
-    if not lent:
+    if not lent and draft is None:
         return str(path), b""
-    return {"path": str(path), "files": [file.header for file in lent]}, b"".join(file.content for file in lent)
+    request: dict[str, object] = {"path": str(path), "files": [file.header for file in lent]}
+    content = b"".join(file.content for file in lent)
+    if draft is not None:
+        request["draft"] = draft.shape[:2]
+        content += draft.tobytes()
+    return request, content
 
 
 def _name_of(function: DecodeFunction) -> str:

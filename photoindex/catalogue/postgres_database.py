@@ -242,7 +242,7 @@ class PostgresDatabase(Database):
         with self.ask() as asker:
             roots = list_roots(asker)
         tops = {folder if (root := root_of(roots, folder)) is None else root.path for folder in folders}
-        with self._reported(), connect(self._url) as holder:
+        with self._reported(), connect(self._url) as holder, _locks_of(holder):
             holder.autocommit = True
             for top in sorted(tops):
                 # By what all machines know it: its path may be another one elsewhere.
@@ -321,3 +321,14 @@ def _is_of_database(error: BaseException) -> bool:
     import psycopg
 
     return isinstance(error, psycopg.Error) or isinstance(getattr(error, "orig", None), psycopg.Error)
+
+
+@contextmanager
+def _locks_of(holder: psycopg.Connection[Any]) -> Iterator[None]:
+    """Free a session's locks at the end: of a connection that is closed the server frees them a moment later, when
+    whoever comes next may have been refused already."""
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # the session has ended, and its locks with it
+            holder.execute("select pg_advisory_unlock_all()")

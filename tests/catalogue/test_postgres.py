@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.migration import HEAD
 from photoindex.catalogue.postgres import MOST_CONNECTIONS
 from photoindex.catalogue.postgres_database import PostgresDatabase
-from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueUnavailable
+from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueUnavailable, FolderError
 from photoindex.system.package_data import migrations_dir
 from tests import postgres
 from tests.catalogue.test_database import NEXT_MIGRATION
@@ -145,3 +146,33 @@ def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(postgres_url: str,
         with old.ask() as asker:
             assert asker.ask("select count(*) from file") == [(1,)]
             assert not asker.ask("select 1 from information_schema.columns where column_name = 'stars'")
+
+
+def test_a_folder_that_was_compared_is_free_at_once(
+    postgres_url: str, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may notice only later that a connection was closed: here it never does."""
+    left_open = []
+
+    def connect(url: str) -> Any:
+        connection = postgres_catalogue.connect(url)
+        monkeypatch.setattr(connection, "close", lambda: None)
+        left_open.append(connection)
+        return connection
+
+    with closing(PostgresDatabase(postgres_url)) as database:
+        monkeypatch.setattr("photoindex.catalogue.postgres_database.connect", connect)
+        for _ in range(2):
+            with database.sole_comparer([album, album / "within"]):
+                pass
+        with pytest.raises(KeyError), database.sole_comparer([album]):
+            raise KeyError
+        with database.sole_comparer([album]):
+            with pytest.raises(FolderError, match="compared by another"), database.sole_comparer([album / "a", album]):
+                pass
+            with database.sole_comparer([album / "a"]):  # which was got before the other was refused
+                pass
+    assert len(left_open) >= 6
+    monkeypatch.undo()
+    for connection in left_open:
+        connection.close()

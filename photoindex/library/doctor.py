@@ -107,7 +107,7 @@ def examine(
     yield from _guarded("formats", check_formats)
     yield from _guarded("text", partial(check_text, settings))
     if deep:
-        yield from _guarded("device", check_device)
+        yield from _guarded("device", partial(check_device, settings))
         yield from _guarded("captioning", partial(check_captioning, settings, load_captioner))
 
 

@@ -6,11 +6,13 @@ torch is imported by :func:`check_device` and :func:`check_captioning` alone.
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final, Literal
 
@@ -116,10 +118,29 @@ def check_formats() -> Finding:
     )
 
 
-def check_device() -> Finding:
+def check_device(settings: Settings) -> Finding:
+    """Check what torch can use, and that it decodes a JPEG where the settings ask for that."""
     from photoindex.captioner.device import installed  # imports torch
 
-    return Finding("device", "ok", installed())
+    if not settings.decode_on_gpu:
+        return Finding("device", "ok", installed())
+    problem = _problem_of_decoding_on_gpu()
+    if problem:
+        advice = "photos are decoded as without it: set decode_on_gpu to false"
+        return Finding("device", "warning", f"{installed()}; decode_on_gpu does nothing: {problem}", advice)
+    return Finding("device", "ok", f"{installed()}, which decodes JPEGs")
+
+
+def _problem_of_decoding_on_gpu() -> str:
+    from PIL import Image
+
+    from photoindex.captioner.jpeg_drafts import DraftProcess
+
+    made = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(made, "JPEG")
+    with closing(DraftProcess()) as process:
+        [draft] = process.make([made.getvalue()], [8])
+        return process.problem or ("a photo made for it was not decoded" if draft is None else "")
 
 
 def check_captioning(settings: Settings, load: Callable[[Settings], Captioner]) -> Finding:

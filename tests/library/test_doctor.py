@@ -15,13 +15,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from packaging.requirements import Requirement
 from sqlalchemy import update
 
+from photoindex.captioner import jpeg_drafts
 from photoindex.catalogue import backup_files, files
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import list_roots, note_mode
@@ -30,7 +33,7 @@ from photoindex.config import Settings
 from photoindex.errors import CatalogueError, DeviceUnavailable
 from photoindex.library import Library, doctor, installation
 from photoindex.library.doctor import Machine, examine, restore
-from photoindex.library.installation import check_text
+from photoindex.library.installation import check_device, check_text
 from photoindex.media.decode import list_readers
 from photoindex.media.text import engine, reader_version
 from photoindex.media.text.engine import NETWORKS
@@ -285,6 +288,19 @@ class TestDeep:
 
         finding = findings(settings, deep=True, load_captioner=refuse)["captioning"]
         assert (finding.level, finding.message) == ("problem", "no CUDA GPU")
+
+    def test_decoding_on_a_gpu_is_tried_where_it_is_asked_for(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = dataclasses.replace(settings, decode_on_gpu=True)
+        if not torch.cuda.is_available():
+            finding = check_device(asked)
+            assert (finding.level, "set decode_on_gpu to false" in finding.advice) == ("warning", True)
+            assert "decode_on_gpu does nothing: no CUDA GPU" in finding.message
+        monkeypatch.setattr(jpeg_drafts, "DraftProcess", partial(jpeg_drafts.DraftProcess, "cpu"))
+        finding = check_device(asked)
+        assert finding.level == "ok"
+        assert finding.message.endswith("which decodes JPEGs")
 
 
 class TestDataFolder:

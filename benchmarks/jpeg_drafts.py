@@ -28,8 +28,9 @@ from photoindex.captioner.jpeg_drafts import DraftProcess
 from photoindex.config import load_settings
 from photoindex.errors import PhotoError
 from photoindex.media.decode import Decoder, decode_with_thumbnails, drafts
-from photoindex.media.decode.drafts import AT_ONCE, read_plain
-from photoindex.media.decode.photo import draft_scale
+from photoindex.media.decode.draft_thread import AT_ONCE
+from photoindex.media.decode.drafts import draft_scale
+from photoindex.media.decode.plain_jpeg import read_plain
 from photoindex.types import DecodedPhoto
 
 LONGER_SIDE = 4000

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from photoindex.captioner import Captioner
-from photoindex.captioner.jpeg_drafts import DraftProcess
 from photoindex.captioner.registry import model_setting
 from photoindex.catalogue import batches, jobs, photos
 from photoindex.catalogue.database import Database
@@ -26,6 +25,7 @@ from photoindex.indexing import save_results
 from photoindex.indexing.claimed_jobs import ClaimedJobs
 from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
+from photoindex.indexing.held_decoder import HeldDecoder
 from photoindex.indexing.held_model import HeldModel, Suspects
 from photoindex.indexing.index_sync import IndexSync
 from photoindex.indexing.intake import Intake
@@ -36,7 +36,7 @@ from photoindex.indexing.save_results import Result
 from photoindex.indexing.text_reading import TextReading
 from photoindex.indexing.throttle import Throttle
 from photoindex.indexing.work_clock import WorkClock
-from photoindex.media.decode import Decoder, Decoding, decode_photo, decode_with_thumbnails
+from photoindex.media.decode import Decoder, Decoding
 from photoindex.media.metadata.places import Gazetteer
 from photoindex.media.thumbnail_files import ThumbnailFiles
 from photoindex.search import FullText
@@ -100,9 +100,7 @@ class Pipeline:
         self._index = IndexSync(database, full_text, settings)
         self._model = HeldModel(load, settings, lambda line: self.notice(line))
         self._suspects = Suspects()
-        self._decoder: Decoder | None = None
-        self._drafts: DraftProcess | None = None  # decodes beside it, on a GPU
-        self._decodes_on_gpu = settings.decode_on_gpu
+        self._decoder = HeldDecoder(settings, lambda line: self.notice(line))
         self._model_id: int | None = None
         self._gazetteer = Gazetteer()
         self._thumbnails = ThumbnailFiles(settings.data_dir / "thumbnails", settings.thumbnail_megabytes * 1_000_000)
@@ -122,27 +120,18 @@ class Pipeline:
     @property
     def decoder(self) -> Decoder:
         """The decoding workers, for the model's input size."""
-        if self._decoder is None:
-            function = decode_with_thumbnails if self._settings.thumbnail_megabytes else decode_photo
-            info = self.captioner.info
-            self._drafts = DraftProcess() if info.is_on_gpu and self._decodes_on_gpu else None
-            self._decoder = Decoder.by_settings(
-                self._settings, info.input_size, function, beside_gpu=info.is_on_gpu, drafts=self._drafts
-            )
-        return self._decoder
+        return self._decoder.get(self.captioner.info)
 
     @property
     def at_rest(self) -> bool:
         """Whether neither the model nor worker processes are held."""
-        return self._decoder is None and self._text.at_rest and not self._model.is_loaded
+        return not self._decoder.is_held and self._text.at_rest and not self._model.is_loaded
 
     def close(self) -> None:
         """Release the model and stop the decoding workers; both are made again when there is work."""
         self._gazetteer.close()
         self._text.close()
-        if self._decoder is not None:
-            self._decoder.close()
-            self._decoder = None
+        self._decoder.close()
         self._release_model()
 
     def _release_model(self) -> None:
@@ -189,7 +178,7 @@ class Pipeline:
         if self._problems > MOST_PROBLEMS:
             self.notice(f"{self._problems - MOST_PROBLEMS} more photos have metadata that cannot be read")
         self.note_words_left(tally)
-        self._note_drafts()
+        self._decoder.note_problem()
         self._index.finish_run()
         return tally
 
@@ -203,12 +192,6 @@ class Pipeline:
                 " or say them of the new one with `photoindex edit`"
             )
             tally.words_left.clear()
-
-    def _note_drafts(self) -> None:
-        """Say why photos are no longer decoded on the GPU, once."""
-        if self._drafts is not None and self._drafts.problem:
-            self.notice(f"photos are not decoded on the GPU (decode_on_gpu), but as without it: {self._drafts.problem}")
-            self._drafts, self._decodes_on_gpu = None, False
 
     def next_due(self) -> datetime | None:
         """Return when the next job that this pipeline may do can be claimed; ``None`` when there is none."""

@@ -39,10 +39,6 @@ from photoindex.types import DecodedPhoto, PhotoFacts, Written
 # A photo is first brought cheaply to no less than this many times the size asked for, and from there by the bicubic
 # filter; Pillow's Image.thumbnail uses the same factor.
 REDUCING_GAP = 2
-# A JPEG is decoded small: each of its pixels is then the mean of a square of the photo's. From 1.15 times the size on
-# the result is within 1.5 grey levels of what it is from 2 times on; and an eighth of a photo of 12 megapixels, 4 by 3,
-# is 1.17 times the size that the shipped model sees.
-DRAFT_GAP = 1.15
 BAND_PIXELS = 4_000_000
 VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be too little for some formats
 
@@ -118,7 +114,7 @@ def _upright_picture(
     with image:
         if width * height > max_pixels:
             raise failures.oversized(path, width, height, max_pixels)
-        draft = image.draft(None, _draft_size(image.size, 0, longest))
+        draft = image.draft(None, drafts.draft_size(image.size, 0, longest))
         _load(image, path, file)
         turn = None if _lies_upright(image) else _UPRIGHT.get(orientation_of(image, blocks))
         extent = draft[1][2:] if draft else image.size
@@ -242,7 +238,7 @@ def _finish(
             raise failures.oversized(path, width, height, max_pixels)
         # JPEGs can be decoded small, and a HEIC may bring a small copy; then image.size shrinks, and the box is the
         # photo's exact extent within it.
-        draft = image.draft(None, _draft_size(image.size, size, max(sides, default=0) if not size else 0))
+        draft = image.draft(None, drafts.draft_size(image.size, size, max(sides, default=0) if not size else 0))
         # Before loading, since Pillow turns a TIFF upright as it loads and forgets how it lay.
         found = describe(image, image.format or "", image.size, path, blocks=blocks) if size else NOT_DESCRIBED
         if file is None or not drafts.put_into(image):
@@ -278,20 +274,6 @@ def _finish(
         ) from error
     finally:
         image.close()
-
-
-def _draft_size(extent: tuple[int, int], size: int, side: int) -> tuple[int, int]:
-    """Return the least width and height that a JPEG is decoded to: for ``size`` pixels, or a thumbnail of ``side``."""
-    least = math.ceil(size * DRAFT_GAP)
-    scale = side / max(extent)
-    return max(least, math.ceil(extent[0] * scale), 1), max(least, math.ceil(extent[1] * scale), 1)
-
-
-def draft_scale(extent: tuple[int, int], size: int) -> int:
-    """Return to what part of its size, one in 1, 2, 4 or 8, a JPEG of this extent is decoded for ``size`` pixels."""
-    least = _draft_size(extent, size, 0)
-    room = min(extent[0] // least[0], extent[1] // least[1])
-    return max(scale for scale in (1, 2, 4, 8) if scale <= max(1, room))
 
 
 def _thumbnails(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 from photoindex.errors import DecoderCrashed, DecoderUnavailable, PhotoError
 from photoindex.media.decode import failures
-from photoindex.media.decode.drafts import Draft, DraftMaker, DraftThread, PlainJpeg, Waiting
+from photoindex.media.decode.draft_thread import DraftThread, Waiting
+from photoindex.media.decode.drafts import Draft, DraftMaker
 from photoindex.media.decode.lending import lend
-from photoindex.media.decode.photo import decode_photo, draft_scale
+from photoindex.media.decode.photo import decode_photo
 from photoindex.media.decode.worker_main import DecodeFunction, read_answer
 from photoindex.system.child_process import Child
 from photoindex.system.lent_files import LentFile
@@ -112,7 +113,7 @@ class Decoder:
         """For a caller who finds more photos to decode while the first are decoded; as :meth:`decode` otherwise."""
         if self._run is not None:
             raise RuntimeError("this Decoder is decoding already; finish or close that first")
-        self._run = run = Decoding(self._slots, self._drafts, lambda photo: draft_scale(photo, self._size))
+        self._run = run = Decoding(self._slots, self._drafts, self._size)
         try:
             yield run
         finally:
@@ -146,14 +147,14 @@ class _Stopped(Exception):
 class Decoding:
     """Hands out paths to the slots' threads and collects their answers, in the order they are ready."""
 
-    def __init__(self, slots: Sequence[_Slot], drafts: DraftMaker | None, scale_of: Callable[[PlainJpeg], int]) -> None:
+    def __init__(self, slots: Sequence[_Slot], drafts: DraftMaker | None, size: int) -> None:
         self._slots = slots
         self._stopped = threading.Event()
         self._waiting = Waiting()
         self._done: queue.SimpleQueue[Answer | BaseException | None] = queue.SimpleQueue()  # None: it was stopped
         self._ahead = threading.Semaphore(PHOTOS_AHEAD * len(slots))
         self._threads: list[threading.Thread] = []
-        self._drafts = None if drafts is None else DraftThread(drafts, self._waiting, len(slots), scale_of)
+        self._drafts = None if drafts is None else DraftThread(drafts, self._waiting, len(slots), size)
         self.left = 0  # photos that were added and not handed back yet
 
     def add(self, paths: Sequence[Path]) -> None:

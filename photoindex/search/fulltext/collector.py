@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from photoindex.search.fulltext.reader import BETWEEN, FORMS_FIELD, PHOTO_FIELD
+from photoindex.search.fulltext.fields import BETWEEN, FORMS_FIELD, PHOTO_FIELD
 from photoindex.search.fulltext.spaces import (
     KEYWORDS,
     NUMBERS,

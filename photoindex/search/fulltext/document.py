@@ -22,15 +22,7 @@ from photoindex.language.analysis import (
 )
 from photoindex.language.misread import readings
 from photoindex.language.place_names import words_of
-from photoindex.search.fulltext.path_names import (
-    file_keys,
-    name_parts,
-    name_text,
-    places_of,
-    readable,
-    with_common_words,
-)
-from photoindex.search.fulltext.reader import (
+from photoindex.search.fulltext.fields import (
     BETWEEN,
     COMMON_FIELDS,
     FILES_FIELD,
@@ -41,6 +33,14 @@ from photoindex.search.fulltext.reader import (
     READ_FIELDS,
     TAKEN_FIELD,
     VALUE_FIELDS,
+)
+from photoindex.search.fulltext.path_names import (
+    file_keys,
+    name_parts,
+    name_text,
+    places_of,
+    readable,
+    with_common_words,
 )
 from photoindex.search.query import numbers, positions
 from photoindex.search.query.clauses import FORMAT, HIDDEN, LOOK, path_key

@@ -22,7 +22,7 @@ import numpy as np
 from photoindex.search.checked_file import CheckedFile, DamagedFile
 from photoindex.search.distinct import distinct
 from photoindex.search.fulltext.collector import FORMAT, LARGEST, LAST_PLACE, MOST_DOCUMENTS
-from photoindex.search.fulltext.reader import FORMS_FIELD
+from photoindex.search.fulltext.fields import FORMS_FIELD
 from photoindex.search.fulltext.spaces import SLOT_OF, SPACES
 from photoindex.search.fulltext.tallies import Tallies
 from photoindex.search.fulltext.vocabulary import Vocabulary, encode

@@ -8,13 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from photoindex.search.fulltext.reader import (
-    FILES_FIELD,
-    HAS_FIELD,
-    PATHS_FIELD,
-    TAKEN_FIELD,
-    WRITTEN_FIELDS,
-)
+from photoindex.search.fulltext.fields import FILES_FIELD, HAS_FIELD, PATHS_FIELD, TAKEN_FIELD, WRITTEN_FIELDS
 from photoindex.search.query import numbers, positions
 from photoindex.search.ranking.weights import FIELD_WEIGHTS
 

@@ -39,8 +39,7 @@ import numpy as np
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
 from photoindex.language.forms import word_of
-from photoindex.search.fulltext.photo_ids import Terms
-from photoindex.search.fulltext.reader import (
+from photoindex.search.fulltext.fields import (
     BETWEEN,
     FILES_FIELD,
     FORMS_FIELD,
@@ -50,6 +49,7 @@ from photoindex.search.fulltext.reader import (
     VALUE_FIELDS,
     WRITTEN_FIELDS,
 )
+from photoindex.search.fulltext.photo_ids import Terms
 from photoindex.search.query import numbers
 from photoindex.search.query.syntax import (
     AllOf,

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from photoindex.language.analysis import index_places, stem
 from photoindex.language.misread import readings
-from photoindex.search.fulltext.reader import READ_FIELDS
+from photoindex.search.fulltext.fields import READ_FIELDS
 from photoindex.types.hit import Matched
 from photoindex.types.text import TextLine
 

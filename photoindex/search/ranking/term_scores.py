@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from photoindex.search.fulltext.reader import PERSON_FIELD
+from photoindex.search.fulltext.fields import PERSON_FIELD
 from photoindex.search.query.syntax import Ranked
 from photoindex.search.terms.matrix import TERMS_LAYER, stand_ins_of_run, terms_of_run
 

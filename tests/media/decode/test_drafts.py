@@ -20,8 +20,8 @@ from PIL import Image, ImageCms
 from photoindex.captioner.jpeg_drafts import MOST_LOSSES, DraftProcess, decode_small
 from photoindex.errors import PhotoError
 from photoindex.media.decode import Decoder, decode_with_thumbnails, drafts
-from photoindex.media.decode.drafts import Draft, PlainJpeg, plain_jpeg, put_into
-from photoindex.media.decode.photo import draft_scale
+from photoindex.media.decode.drafts import Draft, draft_scale, put_into
+from photoindex.media.decode.plain_jpeg import PlainJpeg, plain_jpeg, read_plain
 from photoindex.types import DecodedPhoto
 
 SIZE = 64
@@ -89,13 +89,13 @@ class TestWhichJpegs:
     def test_what_is_no_jpeg_is_not_taken(self, tmp_path: Path) -> None:
         path = tmp_path / "photo.jpg"
         scene(640, 427).save(path, "PNG")
-        assert drafts.read_plain(path) is None
-        assert drafts.read_plain(tmp_path) is None
-        assert drafts.read_plain(tmp_path / "gone.jpg") is None
+        assert read_plain(path) is None
+        assert read_plain(tmp_path) is None
+        assert read_plain(tmp_path / "gone.jpg") is None
         path.write_bytes(b"")
-        assert drafts.read_plain(path) is None
+        assert read_plain(path) is None
         path.write_bytes(jpeg())
-        assert drafts.read_plain(path) == (path.read_bytes(), PlainJpeg(640, 427))
+        assert read_plain(path) == (path.read_bytes(), PlainJpeg(640, 427))
 
 
 class TestDrafts:
@@ -205,7 +205,7 @@ def decoded(photos: Sequence[Path], maker: drafts.DraftMaker | None) -> dict[str
 
 def with_draft(path: Path) -> DecodedPhoto | PhotoError:
     """The photo as a worker decodes it that was given its draft, if there is one."""
-    found = drafts.read_plain(path)
+    found = read_plain(path)
     if found is not None and (scale := draft_scale(found[1], SIZE)) > 1:
         [draft] = decode_small([found[0]], [scale], "cpu")
         drafts.lend(None if draft is None else draft.numpy())

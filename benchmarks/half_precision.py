@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from side_by_side import machine
+from side_by_side import machine, photos_below
 from torch import Tensor
 
 from photoindex.captioner import model_folder
@@ -29,7 +29,6 @@ from photoindex.captioner.neural import NeuralCaptioner
 from photoindex.media.decode import decode_photo
 
 BATCH = 8
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def seer(encoder: Encoder, kind: torch.dtype) -> Callable[[NDArray[np.uint8]], Tensor]:
@@ -55,8 +54,7 @@ def main() -> None:
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("--count", type=int, default=400)
     options = parser.parse_args()
-    paths = sorted(path for folder in options.photos for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    paths = paths[:: max(1, len(paths) // options.count)][: options.count]
+    paths = photos_below(options.photos, options.count)
     checkpoint = load_checkpoint(model_folder("default"))
     exact = copy.deepcopy(checkpoint.encoder)
     fold_batch_norm(exact)

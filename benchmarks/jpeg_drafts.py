@@ -11,7 +11,6 @@ code through libjpeg, the comparison shows what averaging whole pictures changes
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from side_by_side import machine
+from side_by_side import machine, photos_below, spread
 
 from photoindex.captioner import load_captioner
 from photoindex.captioner.jpeg_drafts import DraftProcess
@@ -34,7 +33,6 @@ from photoindex.media.decode.plain_jpeg import read_plain
 from photoindex.types import DecodedPhoto
 
 LONGER_SIDE = 4000
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def enlarge(photos: Sequence[Path], folder: Path) -> list[Path]:
@@ -78,11 +76,6 @@ def drafted_by(process: DraftProcess, paths: Sequence[Path], size: int) -> dict[
     return found
 
 
-def rate(times: Sequence[float], count: int) -> str:
-    rates = sorted(count / each for each in times)
-    return f"{statistics.median(rates):8.1f}   ({rates[0]:.1f} to {rates[-1]:.1f})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="+", type=Path)
@@ -91,8 +84,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes that decode; 0: as beside a GPU")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    paths = sorted(path for folder in options.photos for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    paths = paths[:: max(1, len(paths) // options.count)][: options.count]
+    paths = photos_below(options.photos, options.count)
     with tempfile.TemporaryDirectory() as name:
         settings = load_settings(data_dir=Path(name), device=options.device, engine="float")
         photos = enlarge(paths, Path(name))
@@ -127,7 +119,7 @@ def main() -> None:
                 [each.candidates[0].text for each in captioner.caption(pixels)] for pixels in zip(*pairs, strict=True)
             ]
     for way, taken in times.items():
-        print(f"{way:<34}{rate(taken, len(photos))} photos a second")
+        print(f"{way:<34}{spread([len(photos) / each for each in taken], '.1f')} photos a second")
     differences = [float(np.abs(pixels.astype(int) - other).mean()) for pixels, other in pairs]
     equal = sum(map(str.__eq__, *captions))
     drafted = sum(not np.array_equal(*pair) for pair in pairs)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -83,6 +84,12 @@ def in_turns(subjects: Mapping[str, Callable[[], Spent]], runs: int) -> dict[str
             if number:
                 found[name].append(spent)
     return found
+
+
+def photos_below(folders: Sequence[Path], count: int) -> list[Path]:
+    """Every so many of the photos below folders, ``count`` of them at most."""
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    return paths[:: max(1, len(paths) // count)][:count]
 
 
 def spread(values: Sequence[float], form: str = ".2f") -> str:

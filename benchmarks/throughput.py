@@ -46,8 +46,8 @@ from photoindex.captioner.network import DecoderConfig, PhotoFeatures, build_dec
 from photoindex.captioner.runtime import Runtime
 from photoindex.config import load_settings
 from photoindex.library import Library
+from photoindex.library.benchmark import Repeater
 from photoindex.media.decode import Decoder
-from photoindex.types import Prediction
 
 Way = Callable[[Sequence[Path]], object]
 NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
@@ -110,20 +110,11 @@ def clip_tower() -> Way | None:
     return run
 
 
-class GivenCaptions:
+def given_captions(captioner: Captioner) -> Repeater:
     """Says of all photos what a model says of a few pictures, at once."""
-
-    def __init__(self, captioner: Captioner) -> None:
-        self.info = captioner.info
-        size = captioner.info.input_size
-        pictures = np.random.default_rng(1).integers(0, 256, (16, size, size, 3), np.uint8)
-        self._said = captioner.caption(list(pictures))
-
-    def caption(self, photos: Sequence[Any]) -> list[Prediction]:
-        return [self._said[number % len(self._said)] for number in range(len(photos))]
-
-    def close(self) -> None:
-        pass
+    size = captioner.info.input_size
+    pictures = np.random.default_rng(1).integers(0, 256, (16, size, size, 3), np.uint8)
+    return Repeater(captioner, captioner.caption(list(pictures)))
 
 
 class Indexing:
@@ -195,13 +186,12 @@ def main() -> None:
         photos = make_photos(folder / "photos", options.photos, options.mixed)
         few = photos[: max(4, options.photos // 8)]
         captioner = load_captioner(load_settings(data_dir=folder))
-        indexing = Indexing(folder, captioner)
         rows: list[tuple[str, Way | None, Sequence[Path]]] = [
             ("ResNet-152, the tutorial's way", tutorial(), few),
             ("CLIP ViT-B/32 tower, Pillow", clip_tower(), few),
-            ("photoindex index", indexing, photos),
+            ("photoindex index", Indexing(folder, captioner), photos),
             *((name, way, photos) for name, way in parts(folder, load_settings(data_dir=folder).decoders).items()),
-            (LEFT, Indexing(folder, GivenCaptions(captioner)), photos),
+            (LEFT, Indexing(folder, given_captions(captioner)), photos),
         ]
         times: dict[str, list[tuple[float, float]]] = {}
         for number in range(options.rounds + 1):

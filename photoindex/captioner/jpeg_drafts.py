@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photoindex.config import Settings
 from photoindex.errors import DeviceUnavailable
-from photoindex.system.child_process import Child
+from photoindex.system.child_process import Child, own_streams, send
+from photoindex.types import CaptionerInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,11 +85,11 @@ class DraftProcess:
             self._child = Child(_START)
             answer = json.loads(self._child.exchange({"device": self._device}, seconds=START_SECONDS))
             self.problem = str(answer.get("error", ""))
-        except OSError as error:
-            self.problem = f"its process cannot be started: {error.strerror or error}"
-        except (TimeoutError, ValueError):
+        except (TimeoutError, ValueError):  # the first is an OSError
             self._lose()
             return None
+        except OSError as error:
+            self.problem = f"its process cannot be started: {error.strerror or error}"
         if self.problem:
             self.close()
         return self._child
@@ -98,6 +99,11 @@ class DraftProcess:
         self._losses += not self._interrupted
         if self._losses >= MOST_LOSSES:
             self.problem = f"its process ended {MOST_LOSSES} times"
+
+
+def drafts_of(settings: Settings, model: CaptionerInfo) -> DraftProcess | None:
+    """What decodes on the GPU of a model, where the settings ask for it."""
+    return DraftProcess() if settings.decode_on_gpu and model.is_on_gpu else None
 
 
 def _length(line: bytes) -> int:
@@ -112,8 +118,8 @@ def _drafts(answer: bytes, count: int) -> list[NDArray[np.uint8] | None]:
     """An answer's pictures. Raises ValueError, KeyError or TypeError for one that is cut off or nonsense."""
     end = answer.index(b"\n") + 1
     sizes = json.loads(answer[:end])["drafts"]
-    if len(sizes) != count or len(answer) != end + _length(answer[:end]):
-        raise ValueError(len(answer))
+    if len(sizes) != count:
+        raise ValueError(sizes)
     found: list[NDArray[np.uint8] | None] = []
     for size in sizes:
         if size is None:
@@ -122,6 +128,8 @@ def _drafts(answer: bytes, count: int) -> list[NDArray[np.uint8] | None]:
         height, width = map(int, size)
         found.append(np.frombuffer(answer, np.uint8, height * width * 3, end).reshape(height, width, 3))
         end += height * width * 3
+    if end != len(answer):
+        raise ValueError(len(answer))
     return found
 
 
@@ -129,11 +137,10 @@ def decode_small(jpegs: Sequence[bytes], scales: Sequence[int], device: str) -> 
     """JPEGs -> uint8 (height, width, 3) each, on the CPU, each pixel the mean of ``scale`` x ``scale``."""
     import torch
 
-    pictures: list[Tensor | None] = []
     given = [torch.from_numpy(np.frombuffer(jpeg, np.uint8).copy()) for jpeg in jpegs]
-    for picture, scale in zip(_decoded(given, device), scales, strict=True):
-        pictures.append(None if picture is None else _reduced(picture, scale))
-    return [None if picture is None else picture.cpu() for picture in pictures]
+    pictures = zip(_decoded(given, device), scales, strict=True)
+    reduced = [None if picture is None else _reduced(picture, scale) for picture, scale in pictures]
+    return [None if picture is None else picture.cpu() for picture in reduced]  # a GPU is not waited for before
 
 
 def _decoded(given: list[Tensor], device: str) -> list[Tensor | None]:
@@ -163,29 +170,22 @@ def _reduced(picture: Tensor, scale: int) -> Tensor:
 
 def serve() -> None:
     """The process's side: find the device, then decode until standard input ends."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not be taken for an answer
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    requests, answers = own_streams()
     warnings.simplefilter("ignore")  # torchvision's, that its decoders will be elsewhere one day
-
-    def answer(value: dict[str, Any], *parts: bytes) -> None:
-        answers.write(b"".join((json.dumps(value).encode("ascii"), b"\n", *parts)))
-        answers.flush()
-
     with suppress(BrokenPipeError):
         device = json.loads(requests.readline())["device"]
         problem = _problem_of(device)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)  # from now on decoders would only write their warnings into somebody's terminal
-        answer({"error": problem} if problem else {})
+        send(answers, {"error": problem} if problem else {})
         while not problem and (line := requests.readline()):
             photos = json.loads(line)["photos"]
             jpegs = [requests.read(length) for length, _ in photos]
             if len(jpegs[-1]) < photos[-1][0]:
                 return  # the parent died in the middle of it
             drafts = decode_small(jpegs, [scale for _, scale in photos], device)
-            answer(
+            send(
+                answers,
                 {"drafts": [None if draft is None else list(draft.shape[:2]) for draft in drafts]},
                 *(draft.numpy().tobytes() for draft in drafts if draft is not None),
             )

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from photoindex import errors
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, CaptionerHung, ModelError
-from photoindex.system.child_process import Child
+from photoindex.system.child_process import Child, own_streams, send
 from photoindex.system.units import human_seconds
 from photoindex.types import Candidate, CaptionerInfo, Label, Prediction, TermVector, TermVocabulary
 
@@ -112,24 +111,15 @@ def serve() -> None:
     """The child's side: load the model that the first line names, then caption until standard input ends."""
     from photoindex.captioner.registry import load_captioner
 
-    requests = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not be taken for an answer
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-    def answer(value: dict[str, Any]) -> None:
-        answers.write(json.dumps(value).encode("ascii") + b"\n")
-        answers.flush()
-
+    requests, answers = own_streams()
     with suppress(BrokenPipeError):
         task = json.loads(requests.readline())
         try:
             captioner = load_captioner(Settings(**{**task, "data_dir": Path(task["data_dir"])}))
         except ModelError as error:
-            answer({"error": type(error).__name__, "message": str(error)})
+            send(answers, {"error": type(error).__name__, "message": str(error)})
             return
-        answer(dataclasses.asdict(captioner.info))
+        send(answers, dataclasses.asdict(captioner.info))
         size = captioner.info.input_size
         while line := requests.readline():
             count = json.loads(line)["photos"]
@@ -138,4 +128,4 @@ def serve() -> None:
                 return  # the parent died in the middle of it
             photos = np.frombuffer(pixels, np.uint8).reshape(count, size, size, 3)
             predictions = captioner.caption([photo.copy() for photo in photos])
-            answer({"predictions": [_to_json(prediction) for prediction in predictions]})
+            send(answers, {"predictions": [_to_json(prediction) for prediction in predictions]})

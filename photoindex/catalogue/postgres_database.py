@@ -325,8 +325,8 @@ def _is_of_database(error: BaseException) -> bool:
 
 @contextmanager
 def _locks_of(holder: psycopg.Connection[Any]) -> Iterator[None]:
-    """Free a session's locks at the end: of a connection that is closed the server frees them a moment later, when
-    whoever comes next may have been refused already."""
+    """Release a session's locks at the end: those of a connection that is closed last a moment longer, in which the
+    server refuses them to the next process."""
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from photoindex.captioner.jpeg_drafts import DraftProcess
+from photoindex.captioner.jpeg_drafts import DraftProcess, drafts_of
 from photoindex.config import Settings
 from photoindex.media.decode import Decoder, decode_photo, decode_with_thumbnails
 from photoindex.types import CaptionerInfo
@@ -18,7 +18,7 @@ class HeldDecoder:
         self._notice = notice
         self._decoder: Decoder | None = None
         self._drafts: DraftProcess | None = None
-        self._on_gpu = settings.decode_on_gpu
+        self._gave_up = False  # decoding on the GPU
 
     @property
     def is_held(self) -> bool:
@@ -28,7 +28,7 @@ class HeldDecoder:
         """Return the workers, which decode to what a model takes."""
         if self._decoder is None:
             function = decode_with_thumbnails if self._settings.thumbnail_megabytes else decode_photo
-            self._drafts = DraftProcess() if model.is_on_gpu and self._on_gpu else None
+            self._drafts = None if self._gave_up else drafts_of(self._settings, model)
             self._decoder = Decoder.by_settings(
                 self._settings, model.input_size, function, beside_gpu=model.is_on_gpu, drafts=self._drafts
             )
@@ -46,4 +46,4 @@ class HeldDecoder:
             self._notice(
                 f"photos are not decoded on the GPU (decode_on_gpu), but as without it: {self._drafts.problem}"
             )
-            self._drafts, self._on_gpu = None, False
+            self._drafts, self._gave_up = None, True

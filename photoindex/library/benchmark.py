@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
-from photoindex.captioner.jpeg_drafts import DraftProcess
+from photoindex.captioner.jpeg_drafts import drafts_of
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.folders import PhotoFilter, scan
@@ -168,7 +168,7 @@ def _decode(
     """Return the rate of decoding, the decoded photos, how many failed, and their mean size in megapixels."""
     pixels, sizes, failed = [], [], 0
     info = captioner.info
-    drafts = DraftProcess() if info.is_on_gpu and settings.decode_on_gpu else None
+    drafts = drafts_of(settings, info)
     with Decoder.by_settings(settings, info.input_size, beside_gpu=info.is_on_gpu, drafts=drafts) as decoder:
         list(decoder.decode(photos[:1]))  # starts a worker
         started = time.perf_counter()
@@ -194,7 +194,7 @@ def _caption(captioner: Captioner, pixels: Sequence[NDArray[np.uint8]]) -> tuple
     return len(pixels) / (time.perf_counter() - started), predictions
 
 
-class _Repeater:
+class Repeater:
     """A captioner that repeats predictions of other photos, at no cost."""
 
     def __init__(self, captioner: Captioner, predictions: Sequence[Prediction]) -> None:
@@ -214,7 +214,7 @@ def _store(folder: Path, captioner: Captioner, predictions: Sequence[Prediction]
     small.mkdir()
     for number in range(STORED):
         (small / f"{number}.ppm").write_bytes(b"P6 1 1 255\n" + number.to_bytes(3, "big"))
-    quick = _Repeater(captioner, predictions)
+    quick = Repeater(captioner, predictions)
     with Library(dataclasses.replace(settings, data_dir=folder / "data-small"), lambda _: quick) as library:
         library.index(small / "0.ppm")  # starts a worker
         started = time.perf_counter()

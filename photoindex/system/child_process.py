@@ -125,3 +125,22 @@ class Child:
         except ValueError:
             name = f"signal {-status}"
         return f"{name}, perhaps for want of memory" if name == "SIGKILL" else name
+
+
+def own_streams() -> tuple[BinaryIO, BinaryIO]:
+    """In a child: return what it reads requests from and what it writes answers to.
+
+    A library that prints must not be taken for an answer: what is printed goes to standard error. The parent decides
+    when to stop, also when a terminal signals the whole group.
+    """
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    return requests, answers
+
+
+def send(answers: BinaryIO, value: Any, *content: bytes) -> None:
+    """In a child: answer with a line of JSON, and ``content`` behind it. Raises BrokenPipeError."""
+    answers.write(b"".join((json.dumps(value).encode("ascii"), b"\n", *content)))
+    answers.flush()

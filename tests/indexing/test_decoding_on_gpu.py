@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from photoindex.captioner import jpeg_drafts
 from photoindex.captioner.jpeg_drafts import DraftProcess
 from photoindex.catalogue import files
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import ensure_root
 from photoindex.config import Settings
-from photoindex.indexing import held_decoder
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.types import CaptionerInfo, FileStat, ScannedFile
 from tests.support import COLOURS, FakeCaptioner
@@ -73,7 +73,7 @@ def run(database: Database, album: Path, captioner: FakeCaptioner, *, on_gpu: bo
 def test_photos_decoded_on_the_gpu_are_captioned_as_all_others(
     database: Database, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_decoder, "DraftProcess", Drafts)
+    monkeypatch.setattr(jpeg_drafts, "DraftProcess", Drafts)
     monkeypatch.setattr(Drafts, "made", 0)
     captions, lines = run(database, album, OnGpu(), on_gpu=True)
     assert Drafts.made > 0
@@ -94,6 +94,6 @@ def test_where_there_is_none_it_is_said_once_and_all_are_captioned(database: Dat
 def test_it_is_not_tried_without_being_asked_for_nor_for_a_model_that_is_not_on_a_gpu(
     database: Database, album: Path, monkeypatch: pytest.MonkeyPatch, on_gpu: bool
 ) -> None:
-    monkeypatch.setattr(held_decoder, "DraftProcess", lambda: pytest.fail("it was started"))
+    monkeypatch.setattr(jpeg_drafts, "DraftProcess", lambda: pytest.fail("it was started"))
     _, lines = run(database, album, FakeCaptioner() if on_gpu else OnGpu(), on_gpu=on_gpu)
     assert lines == []

@@ -41,7 +41,7 @@ class DraftMaker(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what it holds. It may be asked again."""
+        """Release what it holds. It may be asked again."""
         ...
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from photoindex.media.decode.signatures import FRAMES, SCAN, jpeg_segments
 from photoindex.system.regular_files import read_up_to
 from photoindex.system.storage import open_file
 from photoindex.system.url_paths import is_url
 
 LARGEST_FILE: Final = 64 << 20  # bytes
 _START_OF_IMAGE, _END_OF_IMAGE = b"\xff\xd8", b"\xff\xd9"
-# ITU-T T.81, table B.1
-_BASELINE, _EXTENDED = 0xC0, 0xC1
-_OTHER_FRAMES = {*range(0xC2, 0xD0)} - {0xC4, 0xC8, 0xCC}  # progressive, lossless, arithmetic; the others are none
-_SCAN, _ADOBE = 0xDA, 0xEE
-_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
+_SEQUENTIAL = {0xC0, 0xC1}  # ITU-T T.81, table B.1: baseline and extended
+_ADOBE = 0xEE
 
 
 class PlainJpeg(NamedTuple):
@@ -34,32 +33,21 @@ def plain_jpeg(content: bytes) -> PlainJpeg | None:
     """
     if not content.startswith(_START_OF_IMAGE):
         return None
-    place, size = 2, None
-    while place + 4 <= len(content) and content[place] == 0xFF:
-        marker = content[place + 1]
-        if marker == 0xFF:  # filling
-            place += 1
-            continue
-        if marker in _ALONE:
-            place += 2
-            continue
-        length = int.from_bytes(content[place + 2 : place + 4], "big")
-        segment = content[place + 4 : place + 2 + length]
-        if marker in _OTHER_FRAMES or length < 2:
-            return None
-        if marker in (_BASELINE, _EXTENDED):
+    size = None
+    file = io.BytesIO(content)
+    for marker, segment in jpeg_segments(file):
+        if marker in _SEQUENTIAL:
             if size is not None or len(segment) < 15 or segment[0] != 8 or segment[5] != 3:
                 return None
             if [segment[6], segment[9], segment[12]] != [1, 2, 3]:  # "RGB" has been seen
                 return None
             size = PlainJpeg(int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big"))
-        elif marker == _ADOBE and segment[:5] == b"Adobe" and segment[11:12] != b"\x01":
+        elif marker in FRAMES or (marker == _ADOBE and segment[:5] == b"Adobe" and segment[11:12] != b"\x01"):
             return None
-        elif marker == _SCAN:
+        elif marker == SCAN:
             # Within a scan no byte 0xFF is followed by that of a marker but where the scan ends.
-            whole = segment[:1] == b"\x03" and content.find(_END_OF_IMAGE, place + 2 + length) >= 0
+            whole = segment[:1] == b"\x03" and content.find(_END_OF_IMAGE, file.tell()) >= 0
             return size if whole and size is not None and min(size) > 0 else None
-        place += 2 + length
     return None
 
 

@@ -3,6 +3,7 @@ without one it is no photo."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -32,9 +33,12 @@ _HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"h
 _AVIF_BRANDS: Final = (b"avif", b"avis")
 _WEAK: Final = {b"BM": "BMP", b"\x01\xda": "SGI"}  # two bytes: they count where the name says the same
 
-# ITU-T T.81, table B.1: frames that libjpeg does not decode (lossless, hierarchical).
+# ITU-T T.81, table B.1: markers without a segment, the one of a scan, and frames that libjpeg does not decode
+# (lossless, hierarchical).
+_ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
+SCAN: Final = 0xDA
 _OTHER_FRAMES: Final = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7})
-_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA}) | _OTHER_FRAMES
+FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA}) | _OTHER_FRAMES
 MOST_SEGMENTS: Final = 1000
 
 
@@ -55,15 +59,30 @@ def claimed_format(head: bytes, path: Path) -> PhotoFormat | None:
     return named if named is not None and suffix in named.suffixes else None
 
 
-def lossless_jpeg(file: BinaryIO) -> bool:
-    """Whether a JPEG's picture is of a kind that nothing here decodes: its frame's marker says so."""
+def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The markers of a JPEG from its beginning, each with the bytes of its segment, up to and with that of the first
+    scan, as far as they are well-formed."""
     place = 2
     for _ in range(MOST_SEGMENTS):
         file.seek(place)
         head = file.read(4)
         if len(head) < 4 or head[0] != 0xFF:
-            return False
-        if head[1] in _FRAMES:
-            return head[1] in _OTHER_FRAMES
-        place += 2 + int.from_bytes(head[2:], "big")
-    return False
+            return
+        length = int.from_bytes(head[2:], "big")
+        if head[1] == 0xFF:  # filling
+            place += 1
+        elif head[1] in _ALONE:
+            place += 2
+        elif length < 2:
+            return
+        else:
+            yield head[1], file.read(length - 2)
+            if head[1] == SCAN:
+                return
+            place += 2 + length
+
+
+def lossless_jpeg(file: BinaryIO) -> bool:
+    """Whether a JPEG's picture is of a kind that nothing here decodes: its frame's marker says so."""
+    frame = next((marker for marker, _ in jpeg_segments(file) if marker in FRAMES), None)
+    return frame in _OTHER_FRAMES

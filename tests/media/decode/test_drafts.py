@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from photoindex.captioner import jpeg_drafts
 from photoindex.captioner.jpeg_drafts import MOST_LOSSES, DraftProcess, decode_small
 from photoindex.errors import PhotoError
 from photoindex.media.decode import Decoder, decode_with_thumbnails, drafts
@@ -176,26 +177,15 @@ def photos(tmp_path: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-class Counting:
-    """A maker of drafts that counts those of another."""
+class Counting(DraftProcess):
+    """Counts the drafts that it makes."""
 
-    def __init__(self, maker: DraftProcess) -> None:
-        self._maker, self.count = maker, 0
-
-    @property
-    def works(self) -> bool:
-        return self._maker.works
+    count = 0
 
     def make(self, jpegs: Sequence[bytes], scales: Sequence[int]) -> Sequence[Draft | None]:
-        made = self._maker.make(jpegs, scales)
+        made = super().make(jpegs, scales)
         self.count += sum(draft is not None for draft in made)
         return made
-
-    def interrupt(self) -> None:
-        self._maker.interrupt()
-
-    def close(self) -> None:
-        self._maker.close()
 
 
 def decoded(photos: Sequence[Path], maker: drafts.DraftMaker | None) -> dict[str, DecodedPhoto | PhotoError]:
@@ -246,7 +236,7 @@ def test_photos_are_the_same_with_drafts_and_without(photos: list[Path]) -> None
 
 
 def test_photos_are_the_same_where_a_process_makes_drafts(photos: list[Path]) -> None:
-    maker = Counting(DraftProcess("cpu"))
+    maker = Counting("cpu")
     maker.make([jpeg()], [8])  # its start takes longer than all the photos
     check_alike(decoded(photos, None), decoded(photos, maker))
     assert maker.works
@@ -288,6 +278,15 @@ class TestTheProcess:
             threading.Timer(0.2, process.interrupt).start()
             assert process.make([jpeg()], [8]) == [None]
         assert process.works
+
+    def test_one_that_does_not_start_in_time_is_tried_again(
+        self, process: DraftProcess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jpeg_drafts, "START_SECONDS", 0.0)
+        for loss in range(MOST_LOSSES):
+            assert process.make([jpeg()], [8]) == [None]
+            assert process.works == (loss < MOST_LOSSES - 1)
+        assert process.problem == "its process ended 3 times"
 
     def test_a_device_that_is_not_there_is_told_once(self) -> None:
         torch = pytest.importorskip("torch")

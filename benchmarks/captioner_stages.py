@@ -1,6 +1,7 @@
 """What captioning takes by itself, from pixels to predictions, on a device; and whether it says what the CPU says.
 
     python benchmarks/captioner_stages.py [--device cuda] [--photos FOLDER] [--count 1024] [--rounds 5] [--compare 1000]
+        [--engine graphs]
 
 Photos are read before the clock starts: those of FOLDER, repeated where there are fewer than --count, or parts of the
 photos that scikit-image carries. Shown are photos a second, median and range of the rounds, of
@@ -32,9 +33,10 @@ from throughput import NAMES
 
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.captioner.device import choose_device, describe
+from photoindex.captioner.device import choose_device
 from photoindex.captioner.neural import NeuralCaptioner
 from photoindex.captioner.runtime import Runtime
+from photoindex.config import ENGINES
 from photoindex.media.decode import decode_photo
 
 
@@ -68,6 +70,7 @@ def rates(way: Callable[[], object], device: torch.device, photos: int, rounds: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--engine", choices=ENGINES, default="auto")
     parser.add_argument("--photos", type=Path, metavar="FOLDER")
     parser.add_argument("--count", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
@@ -77,10 +80,10 @@ def main() -> None:
     device = choose_device(options.device)
     folder = model_folder("default")
     checkpoint = load_checkpoint(folder)
-    runtime = Runtime(checkpoint, device)
+    runtime = Runtime(checkpoint, device, engine=options.engine)
     batch = options.batch_size or runtime.batch_size
     photos, different = read(options.photos, checkpoint.encoder.preprocessing.size, options.count)
-    captioner = NeuralCaptioner.load(folder, device=options.device, batch_size=batch)
+    captioner = NeuralCaptioner.load(folder, device=options.device, batch_size=batch, engine=options.engine)
     batches = [np.stack(photos[start : start + batch]) for start in range(0, len(photos), batch)]
 
     @torch.inference_mode()
@@ -113,7 +116,7 @@ def main() -> None:
         print(f"captions equal to the CPU's: {equal} of {len(pairs)}")
     print(
         f"\n{len(photos)} photos, {different} different ones, batches of {batch}, {options.rounds} rounds; "
-        f"{describe(device)}; {machine('torch', 'photoindex')}"
+        f"{captioner.info.device}; {machine('torch', 'photoindex')}"
     )
 
 

@@ -29,7 +29,7 @@ _KINDS = {
     Mounts: 'names with absolute paths, as {archive = "/mnt/nfs/archive"} or archive=/mnt/nfs/archive',
 }  # fmt: skip
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ENGINES = ("auto", "float", "torch")
+ENGINES = ("auto", "float", "torch", "graphs")
 READ_TEXT = ("auto", "always", "never")
 CATALOGUE_URLS = ("postgresql+psycopg://", "postgresql://")
 WATCH_MODES = ("auto", "events", "polling")
@@ -51,7 +51,7 @@ class Settings:
     catalogue: str = ""  # the URL of a database of PostgreSQL; empty: a file in the data folder
     mounts: Mounts = NO_MOUNTS  # where folders lie on this machine that the catalogue knows by a name or another path
     device: str = "auto"
-    engine: str = "auto"  # auto: the fastest way there is; float: the fastest in 32 bits; torch: the reference
+    engine: str = "auto"  # auto: the fastest way there is; others: captioner/runtime.py
     beam_width: int = 3
     batch_size: int = 0  # 0: 64, or on an NVIDIA GPU what its memory holds, 512 at most
     claim: int = 0  # photos taken from the queue at once; 0: 64

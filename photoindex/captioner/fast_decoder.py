@@ -83,6 +83,13 @@ class RowState(State):
         memory = super().keep(photos, width).tensors
         return RowState(memory, *(each.index_select(0, photos) for each in (self.gist, self.values, self.keys)))
 
+    def parts(self) -> tuple[Tensor, ...]:
+        return *self.tensors, self.gist, self.values, self.keys
+
+    def from_parts(self, parts: Sequence[Tensor]) -> RowState:
+        *tensors, gist, values, keys = parts
+        return RowState(tuple(tensors), gist, values, keys)
+
 
 class InferenceDecoder:
     """A trained attention decoder for beam search."""

@@ -28,6 +28,7 @@ A term is a stem of the search index ("dog"), or two that follow each other in c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,6 +83,14 @@ class State:
         """The memory of some photos (P,), in ascending order, where each has ``width`` rows, side by side."""
         rows = photos[:, None] * width + torch.arange(width, device=photos.device)
         return self.select(rows.flatten())
+
+    def parts(self) -> tuple[Tensor, ...]:
+        """All that it is made of; the first dimension of each is a multiple of the photos there are."""
+        return self.tensors
+
+    def from_parts(self, parts: Sequence[Tensor]) -> State:
+        """Another one, made of what :meth:`parts` gives."""
+        return State(tuple(parts))
 
 
 class WordSteps(Protocol):

@@ -1,10 +1,11 @@
 """A checkpoint as it is run on a device: pixels to feature maps, and what is seen to captions.
 
-There are three engines. ``torch`` runs both networks as they are written and is the reference. ``float`` takes what is
+There are four engines. ``torch`` runs both networks as they are written and is the reference. ``float`` takes what is
 faster and says the same: the decoder rearranged (:mod:`.fast_decoder`), on a CPU the encoder and the decoder's products
 compiled (:mod:`.openvino`), where OpenVINO is installed, and on an NVIDIA GPU the encoder in half precision. ``auto``
 has the encoder in 8 bits besides (:mod:`.eight_bits`), on a CPU, for a model that has one and a processor that computes
-rightly with it: one caption in nine is another one, on average as good.
+rightly with it: one caption in nine is another one, on average as good. ``graphs`` is ``auto`` with the decoder's steps
+recorded (:mod:`.recorded_decoder`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from photoindex.captioner.fast_decoder import Product, for_inference, products, 
 from photoindex.captioner.half_precision import in_half_precision
 from photoindex.captioner.network import PhotoFeatures
 from photoindex.captioner.openvino import compile_encoder, compile_products
+from photoindex.captioner.recorded_decoder import RecordedDecoder
 from photoindex.captioner.thread_pool import LEAST_PHOTOS, Shares, shared_among
 
 # A GPU is not busy with less, and each step of beam search takes as long for few photos as for many. Two lanes
@@ -51,7 +53,7 @@ class Runtime:
         fold_batch_norm(self._encoder)
         fast = engine != "torch"
         on_cpu = device.type == "cpu"
-        eight_bits = checkpoint.eight_bits if engine == "auto" else None
+        eight_bits = checkpoint.eight_bits if engine in ("auto", "graphs") else None
         self._compiled = compile_encoder(self._encoder, threads, eight_bits) if fast and on_cpu else None
         if self._compiled is not None:  # whose weights need not be held twice
             for name, _ in list(self._encoder.named_children()):
@@ -71,15 +73,18 @@ class Runtime:
             compiled = compile_products(weights, cores, shared_among(cores)) if on_cpu else None
             return products(weights) if compiled is None else compiled
 
-        self._generator = CaptionGenerator(
-            checkpoint, for_inference(checkpoint.decoder, compile) if fast else checkpoint.decoder
-        )
+        decoder = for_inference(checkpoint.decoder, compile) if fast else checkpoint.decoder
+        recorded = RecordedDecoder(decoder, device) if engine == "graphs" else None
+        self._generator = CaptionGenerator(checkpoint, recorded or decoder)
         head = checkpoint.term_head
         self._term_head = with_products(head, compile) if fast and head is not None else head
         self.batch_size = _batch(device, cores, checkpoint.encoder.preprocessing.size)
         self.engine = "torch"
         if self._compiled is not None:
             self.engine = "OpenVINO in 8 bits" if self._compiled.bits == 8 else "OpenVINO"
+        if recorded is not None:
+            problem = recorded.examine(checkpoint.decoder.config)
+            self.engine += f", steps cannot be recorded: {problem}" if problem else ", steps recorded"
 
     def together(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """uint8 (size, size, 3) each -> (N, size, size, 3), in memory that the device copies from without a detour."""

@@ -23,7 +23,7 @@ DESCRIPTIONS = {
     "catalogue": "For many machines: the URL of a PostgreSQL database. Empty: a file in the data folder.",
     "mounts": "For many machines: where folders lie on this one, by their names or paths in the catalogue.",
     "device": "Where the model runs: auto (a GPU when there is one), cpu, cuda, mps.",
-    "engine": "How the CPU runs the model: auto takes the fastest way that is installed, torch the reference.",
+    "engine": "How the model is run: auto takes the fastest way that is installed, torch the reference.",
     "beam_width": "Captions considered at each word, 1 to 20; 1 is fastest, 3 is as good as more.",
     "batch_size": "Photos captioned at once; 0 chooses by the device.",
     "claim": "Photos taken from the queue at once; 0: 64.",

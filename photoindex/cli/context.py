@@ -35,10 +35,11 @@ EXIT_INTERRUPTED = 130
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), help="Where the model runs. [default: auto: a GPU when there is one]"
 )
-engine_option = click.option(
-    "--engine", type=click.Choice(ENGINES), help="How the model is run: auto, the fastest way that is installed, on "
-    "CPUs that can in 8 bits; float, the fastest in 32; torch, the reference. [default: auto]"
-)  # fmt: skip
+ENGINES_HELP = (
+    "How the model is run: auto, the fastest way that is installed, on CPUs that can in 8 bits; float, the fastest in "
+    "32; torch, the reference; graphs, auto with steps recorded for an NVIDIA GPU, not yet tried on one"
+)
+engine_option = click.option("--engine", type=click.Choice(ENGINES), help=f"{ENGINES_HELP}. [default: auto]")
 beam_option = click.option(
     "--beam-width", type=click.IntRange(1, 20), help="Captions considered at each word; 1 is fastest. [default: 3]"
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photoindex.cli.context import (
+    ENGINES_HELP,
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     Context,
@@ -47,8 +48,8 @@ RAY = "ray"
 )
 @json_option
 @click.option("--engine", type=click.Choice([*ENGINES, RAY]),
-              help="How the CPU runs the model: auto, the fastest way that is installed; torch, the reference. ray: "
-                   "workers of a Ray cluster caption, by the shared catalogue. [default: auto]")  # fmt: skip
+              help=f"{ENGINES_HELP}; ray: workers of a Ray cluster caption, by the shared catalogue. "
+                   "[default: auto]")  # fmt: skip
 @address_option
 @click.option("--workers", type=click.IntRange(1), metavar="N",
               help="How many workers Ray runs. [default: one a GPU, or one a machine without any]")  # fmt: skip

@@ -380,8 +380,13 @@ def in_a_process(step: str, folder: Path, count: int, kept: int, *more: str) -> 
 
 
 def made(folder: Path, count: int, kept: int) -> dict[str, Any]:
-    """What making the library took; of one that lies there whole, what it took then."""
+    """What making the library took; of one that lies there whole and can be asked, what it took then."""
     note = folder / "made.json"
+    if note.exists():
+        with FullText.open(folder / "fulltext") as index:
+            usable = not index.needs_rebuild
+        if not usable:  # of another version
+            shutil.rmtree(folder)
     if not note.exists():
         folder.mkdir(parents=True, exist_ok=True)
         steps = {step: in_a_process(step, folder, count, kept) for step in ("words", "terms")}

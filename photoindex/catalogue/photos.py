@@ -326,11 +326,11 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
     """For each photo: the caption to show, its history (newest first), the model's other candidates, and the captions
     that the first one is shown instead of."""
     columns: tuple[Any, ...] = (
-        caption.c.photo_id, caption.c.text, caption.c.source, caption.c.rank, caption.c.current,
-        caption.c.log_probability, caption.c.settings, caption.c.created_at, caption.c.locked, caption.c.confidence,
-        model.c.identity,
-        literal_column(MAY_SHOW).label("may_show"),
+        caption.c.photo_id, caption.c.current, literal_column(MAY_SHOW).label("may_show"),
         literal_column(f"row_number() over (partition by caption.photo_id order by {PRECEDENCE})").label("place"),
+        # As Caption has them:
+        caption.c.text, caption.c.source, caption.c.created_at, model.c.identity, caption.c.log_probability,
+        caption.c.settings, caption.c.locked, caption.c.confidence,
     )  # fmt: skip
     now: dict[int, list[tuple[int, Caption]]] = {}
     history: dict[int, list[Caption]] = {}
@@ -342,17 +342,14 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
             .where(caption.c.photo_id.in_(chunk))
             .order_by(caption.c.id)
         )
-        for row in connection.execute(query):
-            value = Caption(
-                row.text, row.source, row.created_at, row.identity, row.log_probability, row.settings, row.locked,
-                row.confidence,
-            )  # fmt: skip
-            if row.may_show:
-                now.setdefault(row.photo_id, []).append((row.place, value))
-            elif row.current:
-                others.setdefault(row.photo_id, []).append(value)
+        for photo_id, is_current, may_show, place, *words in connection.execute(query):
+            value = Caption(*words)
+            if may_show:
+                now.setdefault(photo_id, []).append((place, value))
+            elif is_current:
+                others.setdefault(photo_id, []).append(value)
             else:
-                history.setdefault(row.photo_id, []).append(value)
+                history.setdefault(photo_id, []).append(value)
     found: dict[int, _Captions] = {}
     for photo_id in now.keys() | history.keys():
         ranked = [value for _, value in sorted(now.get(photo_id, ()), key=itemgetter(0))]
@@ -368,10 +365,9 @@ def _captions(connection: Connection, photo_ids: Sequence[int]) -> dict[int, _Ca
 def _terms(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Term, ...]]:
     found: dict[int, list[Term]] = {}
     for chunk in chunks(photo_ids):
-        query = select(term).where(term.c.photo_id.in_(chunk))
-        query = query.order_by(term.c.weight.desc(), term.c.id)
-        for row in connection.execute(query):
-            found.setdefault(row.photo_id, []).append(Term(row.text, row.weight, row.source))
+        query = select(term.c.photo_id, term.c.text, term.c.weight, term.c.source).where(term.c.photo_id.in_(chunk))
+        for photo_id, *words in connection.execute(query.order_by(term.c.weight.desc(), term.c.id)):
+            found.setdefault(photo_id, []).append(Term(*words))
     return {photo_id: tuple(terms) for photo_id, terms in found.items()}
 
 

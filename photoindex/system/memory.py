@@ -6,12 +6,15 @@ import ctypes
 import gc
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
 SHARE: Final = 50  # a collection waits until this many times as long as the last one took has gone by
 # Bytes. glibc's own limit rises to 32 MB with what is freed, and a tenth of a model's room is lost.
 LARGE: Final = 1 << 20
+MANY_OBJECTS: Final = 50_000
 M_TRIM_THRESHOLD: Final = -1  # mallopt(3), malloc.h
 M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
@@ -49,6 +52,18 @@ def give_back() -> None:
     trim = from_glibc("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for reference cycles more rarely in this block, which makes many objects that stay and few cycles: Python
+    looks each time a few hundred more have been made, and through all that stay now and then."""
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], MANY_OBJECTS) if before[0] else 0, *before[1:])  # 0: never
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def keep_for_good() -> None:

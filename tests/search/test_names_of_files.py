@@ -8,7 +8,7 @@ import pytest
 
 from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
-from photoindex.search.fulltext.path_names import name_parts
+from photoindex.search.fulltext.path_names import name_parts, places_of
 from tests.search.test_as_typed import photo
 
 
@@ -46,3 +46,25 @@ def test_the_suffix_is_a_word_of_its_own(path: str, parts: list[str]) -> None:
 
 def test_a_file_that_was_indexed_alone_has_its_suffix_apart_too() -> None:
     assert name_parts(Path("/photos/x-ray.jpg"), [Path("/photos/x-ray.jpg")]) == ["x-ray jpg"]
+
+
+@pytest.mark.parametrize(
+    ("path", "roots", "places"),
+    [
+        ("/a/b/c.jpg", ["/a/b"], {"/a/b/c.jpg", "/a/b", "/a", "/", "c.jpg", "b/c.jpg", "b"}),
+        ("/a/b/c.jpg", ["/a", "/a/b"], {"/a/b/c.jpg", "/a/b", "/a", "/", "c.jpg", "b/c.jpg", "b"}),
+        ("/a/b/c.jpg", ["/a"], {"/a/b/c.jpg", "/a/b", "/a", "/", "b/c.jpg", "b", "a/b/c.jpg", "a/b", "a"}),
+        ("/a/b/c.jpg", ["/"], {"/a/b/c.jpg", "/a/b", "/a", "/", "a/b/c.jpg", "a/b", "a"}),
+        ("/a/b/c.jpg", ["/x"], {"/a/b/c.jpg", "/a/b", "/a", "/", "c.jpg", "b/c.jpg", "b"}),
+        ("/a/b/c.jpg", ["/a", "/a/b/c.jpg"], {"/a/b/c.jpg", "/a/b", "/a", "/", "c.jpg"}),
+        ("/c.jpg", [], {"/c.jpg", "/", "c.jpg"}),
+    ],
+)
+def test_the_places_that_a_photo_is_found_at(path: str, roots: list[str], places: set[str]) -> None:
+    assert set(places_of(Path(path), [Path(root) for root in roots])) == places
+    # Another file of the folder, which is remembered.
+    beside = {place.replace("c.jpg", "d.jpg") for place in places}
+    assert (
+        set(places_of(Path(path.replace("c.jpg", "d.jpg")), [Path(r.replace("c.jpg", "d.jpg")) for r in roots]))
+        == beside
+    )

@@ -36,6 +36,19 @@ def test_what_nobody_can_reach_is_dropped() -> None:
         gc.enable()
 
 
+@pytest.mark.parametrize(("before", "within"), [((700, 10, 10), 50_000), ((90_000, 10, 10), 90_000), ((0, 10, 10), 0)])
+def test_collections_are_rare_in_a_block_alone(before: tuple[int, int, int], within: int) -> None:
+    ours = gc.get_threshold()
+    try:
+        gc.set_threshold(*before)
+        with pytest.raises(KeyError), memory.rare_collections():
+            assert gc.get_threshold()[0] == within
+            raise KeyError
+        assert gc.get_threshold() == before
+    finally:
+        gc.set_threshold(*ours)
+
+
 def touched_pages(kept: str) -> int:
     """How many pages a process asks the system for while it takes and frees two megabytes fifty times."""
     code = (

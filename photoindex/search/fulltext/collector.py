@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.checked_file import Writer
+    from photoindex.search.fulltext.tallies import Codes
 
 MOST_DOCUMENTS = 1 << 16  # of a segment: the number of one within it takes two bytes
 LAST_PLACE = (1 << 16) - 1  # of a word in a document; what is behind it is in no phrase
 NO_NUMBER = 0  # in a column of numbers, which so are one more than they are
 FORMAT = 1
+_AT_ONCE = 1 << 18  # values that are sorted at once
 
 
 class Occurrences(NamedTuple):
@@ -71,7 +73,7 @@ class Collector:
         self._words = _Numbered()
         self._forms: dict[str, int] = {}
         self._word, self._place = array("I"), array("H")
-        self._fields: list[int] = []  # (row, slot, how many occurrences), flattened
+        self._fields = array("I")  # (row, slot, how many occurrences), flattened
         self._keyword, self._keyword_row = array("I"), array("H")
 
     def __len__(self) -> int:
@@ -111,26 +113,30 @@ class Collector:
                 if word != BETWEEN or slot == OWN_SLOT:  # nobody can ask a text field for what is between
                     add_word(word_numbers[space + word])
                     add_place(here)
-        self._fields += (row, slot, len(self._word) - before)
+        self._fields.extend((row, slot, len(self._word) - before))
         return base + len(places) + 1
 
     def content(self) -> Content:
-        """Return what was collected."""
-        rows, slots, counts = np.array(self._fields, np.int64).reshape(-1, 3).T
+        """Return what was collected. Its arrays are this one's own: nothing may be added any more."""
+        rows, slots, counts = _numbers(self._fields).reshape(-1, 3).T
         occurrences = Occurrences(
-            np.array(self._word, np.uint32),
+            _numbers(self._word),
             np.repeat(rows.astype(np.uint16), counts),
             np.repeat(slots.astype(np.uint8), counts),
-            np.array(self._place, np.uint16),
+            np.frombuffer(self._place, np.uint16),
         )
         return Content(
             np.fromiter(self._photo_ids, np.int64, len(self._photo_ids)),
             [*map(encode, self._words)],
             occurrences,
-            (np.array(self._keyword, np.uint32), np.array(self._keyword_row, np.uint16)),
+            (_numbers(self._keyword), np.frombuffer(self._keyword_row, np.uint16)),
             {encode(form): count for form, count in self._forms.items()},
-            {name: np.array(values, np.uint32) for name, values in self._numbers_of.items()},
+            {name: _numbers(values) for name, values in self._numbers_of.items()},
         )
+
+
+def _numbers(values: array[int]) -> NDArray[np.uint32]:
+    return np.frombuffer(values, np.uint32)
 
 
 def stored_number(value: int) -> int:
@@ -183,21 +189,28 @@ def _write_entries(
     keywords: tuple[NDArray[np.uint32], NDArray[np.uint16]],
     ranks: NDArray[np.uint32],
 ) -> None:
-    kept = _countable(occurrences)
-    words_met, rows_met, slots_met, places_met = occurrences
-    occurrences = Occurrences(words_met[kept], rows_met[kept], slots_met[kept], places_met[kept])
-    starts, counted = _counted(occurrences)
+    occurrences, starts, counted = _counted(occurrences)
     entry_words = np.concatenate([occurrences.words[starts], ranks[keywords[0]]])
     entry_rows = np.concatenate([occurrences.rows[starts], keywords[1]])
+    del starts
     counted = np.concatenate([counted, np.zeros(len(keywords[0]), np.uint64)])
     order = _stable_order(entry_words)
-    kinds, codes = np.unique(counted[order], return_inverse=True)
+    kinds, codes = _told_apart(counted)
     writer.add("tallies", kinds)
     writer.add("pointers", _pointers(entry_words, words))
     writer.add("rows", entry_rows[order])
-    writer.add("codes", small(codes.reshape(-1), len(kinds)))
+    writer.add("codes", codes[order])
     writer.add("place pointers", _pointers(occurrences.words, words))
     writer.add("places", occurrences.places)
+
+
+def _told_apart(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Codes]:
+    """Return the different values in order, and which of them each is; a part at a time, as ``unique`` would take
+    five times the memory of all."""
+    parts = [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
+    kinds = np.unique(np.concatenate([values[:0], *map(np.unique, parts)]))
+    codes = [small(np.searchsorted(kinds, part), len(kinds)) for part in parts]
+    return kinds, np.concatenate([small(np.zeros(0, np.intp), len(kinds)), *codes])
 
 
 def _pointers(numbers: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
@@ -207,23 +220,24 @@ def _pointers(numbers: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
     return pointers
 
 
-def _countable(occurrences: Occurrences) -> NDArray[np.bool_]:
-    """Return which occurrences are counted: not those beyond the most that can be, of a word in one field."""
-    starts = _starts(occurrences.words, occurrences.rows, occurrences.slots)
-    sizes = np.diff(np.append(starts, len(occurrences.words)))
-    number_in_field = np.arange(len(occurrences.words)) - np.repeat(starts, sizes)
-    return number_in_field < most_in(occurrences.slots)
-
-
-def _counted(occurrences: Occurrences) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
-    """Return where the entries begin, each of a word and a document, and the counts of each, packed."""
+def _counted(occurrences: Occurrences) -> tuple[Occurrences, NDArray[np.intp], NDArray[np.uint64]]:
+    """Return the occurrences that are counted, not those beyond the most that can be of a word in one field; where the
+    entries begin, each of a word and a document; and the counts of each, packed."""
     in_field = _starts(occurrences.words, occurrences.rows, occurrences.slots)
-    sizes = np.diff(np.append(in_field, len(occurrences.words)))
+    sizes = np.diff(in_field, append=len(occurrences.words))
+    most = most_in(occurrences.slots[in_field])
+    if (sizes > most).any():
+        kept = np.arange(len(occurrences.words)) - np.repeat(in_field, sizes) < np.repeat(most, sizes)
+        words, rows, slots, places = occurrences
+        occurrences = Occurrences(words[kept], rows[kept], slots[kept], places[kept])
+        sizes = np.minimum(sizes, most)
+        in_field = np.cumsum(sizes) - sizes
     counts = packed(occurrences.slots[in_field], sizes)
+    del sizes, most
     first = _starts(occurrences.words[in_field], occurrences.rows[in_field])
     if not first.size:
-        return first, np.zeros(0, np.uint64)
-    return in_field[first], np.add.reduceat(counts, first)
+        return occurrences, first, np.zeros(0, np.uint64)
+    return occurrences, in_field[first], np.add.reduceat(counts, first)
 
 
 def _starts(*parts: NDArray[Any]) -> NDArray[np.intp]:

@@ -37,7 +37,6 @@ from photoindex.search.fulltext.fields import (
 from photoindex.search.fulltext.path_names import (
     file_keys,
     name_parts,
-    name_text,
     places_of,
     readable,
     with_common_words,
@@ -94,18 +93,23 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
     assert photo.caption is not None
     facts = photo.facts
 
-    def terms(*sources: str) -> str:
-        return _parts(term.text for term in photo.terms if term.source in sources)
+    by_source: dict[str, list[str]] = {}
+    for term in photo.terms:
+        by_source.setdefault("tag" if term.source == "keyword" else term.source, []).append(term.text)
+
+    def terms(source: str) -> str:
+        return _parts(by_source.get(source, ()))
 
     by_person = photo.caption.source in ("user", "sidecar")
     # The model's caption is searched below a sidecar's, but is no help where a person had to correct it.
     corrected = photo.caption.source == "user"
     model_says = [one for one in photo.overruled if one.source == "model"]
-    tags, title, people = terms("tag", "keyword"), terms("title"), terms("person")
+    tags, title, people = terms("tag"), terms("title"), terms("person")
     places = [words_of(facts.place)] if facts and facts.place else []
     # The words that were read are searched as such; its caption says besides what it is: a sign, a receipt.
     shown = photo.caption.text.partition(' "')[0] if photo.caption.source == "text" else photo.caption.text
     text, rest = _shortened(shown)
+    named = [name_parts(path, roots) for path in photo.paths]
     known = {"caption": by_person, "keywords": bool(tags), "rating": facts is not None and facts.rating is not None,
              "favourite": photo.favourite, HIDDEN: photo.hidden}  # fmt: skip
     return Document(
@@ -115,8 +119,8 @@ def document_of(photo: Photo, roots: Sequence[Path]) -> Document:
         beams="" if corrected else _parts(one.text for one in (*model_says, *photo.candidates)),
         labels=terms("label"),
         kinds=terms("kind"),
-        names=_parts(name_text(path, roots) for path in photo.paths),
-        parts=tuple(dict.fromkeys(part for path in photo.paths for part in name_parts(path, roots))),
+        names=_parts(map(" ".join, named)),
+        parts=tuple(dict.fromkeys(part for parts in named for part in parts)),
         camera=(facts.camera or "") if facts else "",
         lens=(facts.lens or "") if facts else "",
         tags=tags,
@@ -195,23 +199,26 @@ def fields_of(document: Document) -> dict[str, Any]:
     fields: dict[str, Any] = {PHOTO_FIELD: document.photo_id}
     forms: set[str] = set()
     for name in FIELD_WEIGHTS:
+        text = getattr(document, name)
         places: list[tuple[str, ...]] = []
-        for part in sentences(getattr(document, name)):
-            if here := _places_read(part) if name in READ_FIELDS else index_places(part):
-                places += [(BETWEEN,), *here] if places else here  # nobody can ask for what is between
+        for part in sentences(text) if text else ():
+            here, written = _stemmed(_places_read(part)) if name in READ_FIELDS else _indexed(part)
+            if here:
+                places += (_BETWEEN_PARTS, *here) if places else here
                 if name != "unsure_text":  # no spelling to suggest
-                    forms.update(*here)
+                    forms.update(written)
         if places:
-            fields[name] = list(map(_stems, places))
+            fields[name] = places
     if forms:
         fields[FORMS_FIELD] = " ".join(sorted(forms))
     for name, field_name in VALUE_FIELDS.items():
         text = getattr(document, name)
-        values = [value_tokens(value) for value in sentences(text)] if text else []
+        values = [_value_tokens(value) for value in sentences(text)] if text else []
         if any(values):
             fields[field_name] = _places_of_values(values)
     for name, field_name in COMMON_FIELDS.items():
-        if values := _with_common_words(document.parts if name == "names" else (getattr(document, name),)):
+        named = document.parts if name == "names" else filter(None, (getattr(document, name),))
+        if values := [value for each in named for value in _with_common_words(each)]:
             fields[field_name] = _places_of_values(values)
     if facts := _facts(document):
         fields[HAS_FIELD] = " ".join(facts)
@@ -226,6 +233,33 @@ def fields_of(document: Document) -> dict[str, Any]:
     if document.taken_at is not None:
         fields[TAKEN_FIELD] = document.taken_at.toordinal()
     return fields
+
+
+_BETWEEN_PARTS: Final = (BETWEEN,)  # nobody can ask for it, nor for what is on both sides of it
+_Places = Sequence[tuple[str, ...]]  # at each place of a text the words that stand there
+
+_value_tokens = lru_cache(maxsize=1 << 13)(value_tokens)
+_with_common_words = lru_cache(maxsize=1 << 13)(lambda value: with_common_words([value]))
+
+
+def _indexed(text: str) -> tuple[_Places, set[str]]:
+    """Return the stems at each place of a text, and the words that they come from."""
+    places: list[tuple[str, ...]] = []
+    forms: set[str] = set()
+    for chunk in text.split():
+        here, written = _chunk(chunk)
+        places += here
+        forms.update(written)
+    return places, forms
+
+
+@lru_cache(maxsize=1 << 14)
+def _chunk(chunk: str) -> tuple[_Places, set[str]]:
+    return _stemmed(index_places(chunk))
+
+
+def _stemmed(places: _Places) -> tuple[_Places, set[str]]:
+    return [*map(_stems, places)], set().union(*places)
 
 
 def _places_read(text: str) -> list[tuple[str, ...]]:
@@ -245,12 +279,6 @@ def _places_read(text: str) -> list[tuple[str, ...]]:
 @lru_cache(maxsize=1 << 16)
 def _stems(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(stem, words)))
-
-
-@lru_cache(maxsize=1 << 12)
-def _with_common_words(values: tuple[str, ...]) -> list[list[Token]]:
-    """Remember the names of cameras and folders, which many photos share."""
-    return with_common_words(values) if any(values) else []
 
 
 def _places_of_values(values: Iterable[Sequence[Token]]) -> list[tuple[str, ...]]:

@@ -6,25 +6,59 @@ The index and the query take a path apart by these functions.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from photoindex.language.analysis import STOP_WORDS, Token, name_key, value_tokens
 from photoindex.system.paths import is_at_or_below
 
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_. -]*")
+_LETTERS: Final = re.compile("[a-z]+")
 
-def _root_of(path: Path, roots: Sequence[Path]) -> Path:
-    above = [root for root in roots if is_at_or_below(path, root)]
-    return max(above, key=lambda root: len(root.parts), default=path.parent)
+
+class _Folder(NamedTuple):
+    """What all photos of a folder have in common."""
+
+    names: tuple[str, ...]  # of the folders from the root on
+    places: tuple[str, ...]  # itself and the folders above it, as photos are found by
+    starts: tuple[str, ...]  # what a photo's path begins with, from its root on with and without the root's own name
+    roots: frozenset[str]  # files in it that are roots themselves
+
+
+@lru_cache(maxsize=1024)
+def _folder(path: str, roots: tuple[Path, ...]) -> _Folder:
+    folder = Path(path)
+    above = [root for root in roots if is_at_or_below(folder, root)]
+    root = max(above, key=lambda root: len(root.parts), default=folder)
+    relative = [folder.relative_to(start) for start in (root, root.parent)]
+    places = [*_and_above(folder), *(place for part in relative for place in _and_above(part) if place)]
+    return _Folder(
+        tuple(readable(name) for name in (root.name, *relative[0].parts)),
+        tuple(places),
+        tuple(os.path.join(part, "") if part.parts else "" for part in relative),
+        frozenset(str(root) for root in roots if root.parent == folder),
+    )
+
+
+def _and_above(path: Path) -> list[str]:
+    """Return a folder and those above it; "" for a relative path's beginning."""
+    return [str(place) if place.parts else "" for place in (path, *path.parents)]
 
 
 def places_of(path: Path, roots: Sequence[Path]) -> Iterator[str]:
     """Yield a path and all folders above it; and the same from its root on, with and without the root's own name."""
-    root = _root_of(path, roots)
-    yield from (str(place) for place in (path, *path.parents))
-    for start in (root, root.parent):
-        relative = path.relative_to(start)
-        yield from (str(place) for place in (relative, *relative.parents) if place.parts)
+    text = str(path)
+    above, name = os.path.split(text)
+    folder = _folder(above, tuple(roots))
+    yield text
+    if text in folder.roots:
+        yield from (*_and_above(path.parent), name)
+        return
+    yield from folder.places
+    yield from (start + name for start in folder.starts)
 
 
 def name_text(path: Path, roots: Sequence[Path]) -> str:
@@ -35,16 +69,23 @@ def name_text(path: Path, roots: Sequence[Path]) -> str:
 def name_parts(path: Path, roots: Sequence[Path]) -> list[str]:
     """Return the names of a path's folders, from its root's on, and of its file, whose suffix is a word of its own:
     "x-ray.jpg" is "x-ray" and "jpg", so that "xray" finds it."""
-    root = _root_of(path, roots)
-    *folders, file = (root.name, *path.relative_to(root).parts)
-    bare, suffix = os.path.splitext(file)
-    return [readable(name) for name in (*folders, f"{bare} {suffix[1:]}" if suffix else bare)]
+    text = str(path)
+    above, name = os.path.split(text)
+    folder = _folder(above, tuple(roots))
+    bare, suffix = os.path.splitext(name)
+    file = readable(f"{bare} {suffix[1:]}" if suffix else bare)
+    return [file] if text in folder.roots else [*folder.names, file]
 
 
 def with_common_words(values: Iterable[str]) -> list[list[Token]]:
     """Return those of these values that have common words in them, as they are compared."""
-    found = map(value_tokens, values)
+    found = (value_tokens(value) for value in values if not _has_plainly_none(value))
     return [value for value in found if any(token.word in STOP_WORDS for token in value)]
+
+
+def _has_plainly_none(value: str) -> bool:
+    """Return whether a value has no common word, as most names of files show at once: "IMG_0042 jpg"."""
+    return _PLAIN_NAME.fullmatch(value) is not None and STOP_WORDS.isdisjoint(_LETTERS.findall(value.lower()))
 
 
 def readable(name: str) -> str:

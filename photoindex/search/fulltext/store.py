@@ -171,8 +171,9 @@ class IndexWriter:
 
     def _flush(self) -> None:
         if len(self._collected):
-            self._parts.append(self._written(self._collected.content()))
-            self._collected = collector.Collector()
+            content = self._collected.content()
+            self._collected = collector.Collector()  # the words of the one before need not be there twice
+            self._parts.append(self._written(content))
 
     def _one_of(self, parts: Sequence[tuple[Segment, Alive]]) -> tuple[Segment, Alive]:
         if len(parts) == 1 and parts[0][1].all():

@@ -158,7 +158,9 @@ def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progre
 
     if ids:
         report(0)
-    full_text.rebuild(documents(), report)
+    with memory.rare_collections():
+        full_text.rebuild(documents(), report)
+    memory.give_back()
     if database.is_shared:
         write_cursor(full_text.folder, reached)
     if stale:

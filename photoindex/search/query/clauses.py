@@ -357,7 +357,8 @@ def path_key(path: str) -> str:
 
     Case, Unicode's ways to write a letter and the kind of slash do not matter.
     """
-    level = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", path).casefold()).replace("\\", "/")
+    folded = path.lower() if path.isascii() else unicodedata.normalize("NFKD", path).casefold()
+    level = unicodedata.normalize("NFC", folded).replace("\\", "/")
     parts = [part for part in level.split("/") if part not in ("", ".")]
     text = ("/" if level.startswith("/") else "") + "/".join(parts)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -19,7 +19,7 @@ from photoindex.errors import FullTextError
 from photoindex.language.analysis import stem
 from photoindex.search import Document, FullText
 from photoindex.search.checked_file import DamagedFile
-from photoindex.search.fulltext import collector, merging, store
+from photoindex.search.fulltext import collector, merging, spaces, store
 from photoindex.search.fulltext.document import fields_of
 from photoindex.search.fulltext.segment import Segment
 from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS
@@ -49,6 +49,7 @@ def tiny_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merging, "MOST_DOCUMENTS", 5)
     monkeypatch.setattr(merging, "TOGETHER", 3)
     monkeypatch.setattr(merging, "_SMALLEST", 2)
+    monkeypatch.setattr(collector, "_AT_ONCE", 7)
 
 
 class Plain:
@@ -309,6 +310,29 @@ def test_an_index_of_before_is_rebuilt_once(tmp_path: Path) -> None:
         assert not index.needs_rebuild
         assert [match.photo_id for match in index.search("dog")] == [1]
     assert [path.name for path in tmp_path.glob("index-*")] == ["index-2"]
+
+
+def test_a_word_counts_so_often_and_no_more(tmp_path: Path) -> None:
+    slot = spaces.TEXT_FIELDS.index("caption")
+    most = spaces.MOST[slot]
+    said = {1: "dog", 2: "dog " * most, 3: "ball " + "dog " * (most + 5) + "cat", 4: "dog cat " * (most + 1)}
+    store.create(tmp_path)
+    with store.writer(tmp_path) as writer:
+        for number, caption in said.items():
+            writer.add(fields_of(Document(number, caption)))
+    reader = store.SegmentIndex(tmp_path).reader()
+    ids, counts = reader.postings("caption", "dog")
+    assert dict(zip(reader.photo_ids()[ids].tolist(), counts.tolist(), strict=True)) == {
+        1: 1,
+        2: most,
+        3: most,
+        4: most,
+    }
+    # What is counted still stands where it stood, and so do the other words.
+    assert reader.adjacent(["caption"], [["ball"], ["dog"]])["caption"].tolist() == [2]
+    assert reader.adjacent(["caption"], [["dog"], ["cat"]])["caption"].tolist() == [3]
+    ids, counts = reader.postings("caption", "cat")
+    assert dict(zip(reader.photo_ids()[ids].tolist(), counts.tolist(), strict=True)) == {3: 1, 4: most}
 
 
 def test_merged_segments_hold_what_they_were_made_of(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any, Final
 
 from photoindex.types.hit import PhotoFacts, Place
@@ -10,6 +11,8 @@ from photoindex.types.looks import LOOKS
 
 _OF_PHOTO: Final = tuple(field.name for field in fields(PhotoFacts) if field.name != "place")
 _OF_PLACE: Final = tuple(field.name for field in fields(Place))
+_photo_values = attrgetter(*_OF_PHOTO)
+_place_values = attrgetter(*_OF_PLACE)
 
 # The columns of ``photo`` that hold what decoding learned, and those that :func:`facts_of` reads.
 COLUMNS: Final = _OF_PHOTO + _OF_PLACE
@@ -31,8 +34,8 @@ def facts_of(row: Any) -> PhotoFacts | None:
         return None
     place = None
     if row.country is not None:
-        place = Place(**{name: getattr(row, name) or "" for name in _OF_PLACE})
-    facts = PhotoFacts(place=place, **{name: getattr(row, name) for name in _OF_PHOTO})
+        place = Place(*(text or "" for text in _place_values(row)))
+    facts = PhotoFacts(place=place, **dict(zip(_OF_PHOTO, _photo_values(row), strict=True)))
     return facts if row.own_rating is None else replace(facts, rating=row.own_rating or None)
 
 

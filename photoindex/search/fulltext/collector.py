@@ -57,10 +57,16 @@ class Content(NamedTuple):
 
 
 class _Numbered(dict[str, int]):
-    """Numbers things in the order in which they are first asked for."""
+    """Numbers the words of a space in the order in which they are first asked for, as those of all spaces together;
+    ``known`` gets them with their space."""
 
-    def __missing__(self, key: str) -> int:
-        self[key] = number = len(self)
+    def __init__(self, space: str, known: list[bytes]) -> None:
+        super().__init__()
+        self._space, self._known = space, known
+
+    def __missing__(self, word: str) -> int:
+        self[word] = number = len(self._known)
+        self._known.append(encode(self._space + word))
         return number
 
 
@@ -70,7 +76,8 @@ class Collector:
     def __init__(self) -> None:
         self._photo_ids: dict[int, None] = {}
         self._numbers_of = {name: array("I") for name in NUMBERS}
-        self._words = _Numbered()
+        self._words: list[bytes] = []
+        self._numbered = {space: _Numbered(space, self._words) for space in SPACES.values()}
         self._forms: dict[str, int] = {}
         self._word, self._place = array("I"), array("H")
         self._fields = array("I")  # (row, slot, how many occurrences), flattened
@@ -92,8 +99,9 @@ class Collector:
                 base = self._add_places(row, OWN_SLOT, SPACES[name], places, base)
         for name in KEYWORDS:
             if text := fields.get(name):
+                numbers = self._numbered[SPACES[name]]
                 for word in set(text.split(" ")):
-                    self._keyword.append(self._words[SPACES[name] + word])
+                    self._keyword.append(numbers[word])
                     self._keyword_row.append(row)
         forms = self._forms
         if text := fields.get(FORMS_FIELD):
@@ -105,13 +113,13 @@ class Collector:
 
     def _add_places(self, row: int, slot: int, space: str, places: Sequence[Sequence[str]], base: int) -> int:
         """Add a field; return the place behind it. Nothing is next to what is in another field."""
-        word_numbers, before = self._words, len(self._word)
+        numbers, before = self._numbered[space], len(self._word)
         add_word, add_place = self._word.append, self._place.append
         for place, words in enumerate(places, base):
             here = place if place < LAST_PLACE else LAST_PLACE
             for word in words:
                 if word != BETWEEN or slot == OWN_SLOT:  # nobody can ask a text field for what is between
-                    add_word(word_numbers[space + word])
+                    add_word(numbers[word])
                     add_place(here)
         self._fields.extend((row, slot, len(self._word) - before))
         return base + len(places) + 1
@@ -127,7 +135,7 @@ class Collector:
         )
         return Content(
             np.fromiter(self._photo_ids, np.int64, len(self._photo_ids)),
-            [*map(encode, self._words)],
+            self._words,
             occurrences,
             (_numbers(self._keyword), np.frombuffer(self._keyword_row, np.uint16)),
             {encode(form): count for form, count in self._forms.items()},
@@ -193,9 +201,9 @@ def _write_entries(
     entry_words = np.concatenate([occurrences.words[starts], ranks[keywords[0]]])
     entry_rows = np.concatenate([occurrences.rows[starts], keywords[1]])
     del starts
-    counted = np.concatenate([counted, np.zeros(len(keywords[0]), np.uint64)])
+    kinds, codes = _told_apart(np.concatenate([counted, np.zeros(len(keywords[0]), np.uint64)]))
+    del counted
     order = _stable_order(entry_words)
-    kinds, codes = _told_apart(counted)
     writer.add("tallies", kinds)
     writer.add("pointers", _pointers(entry_words, words))
     writer.add("rows", entry_rows[order])
@@ -225,15 +233,15 @@ def _counted(occurrences: Occurrences) -> tuple[Occurrences, NDArray[np.intp], N
     entries begin, each of a word and a document; and the counts of each, packed."""
     in_field = _starts(occurrences.words, occurrences.rows, occurrences.slots)
     sizes = np.diff(in_field, append=len(occurrences.words))
-    most = most_in(occurrences.slots[in_field])
-    if (sizes > most).any():
+    if (sizes > most_in(occurrences.slots[in_field])).any():
+        most = most_in(occurrences.slots[in_field])
         kept = np.arange(len(occurrences.words)) - np.repeat(in_field, sizes) < np.repeat(most, sizes)
         words, rows, slots, places = occurrences
         occurrences = Occurrences(words[kept], rows[kept], slots[kept], places[kept])
         sizes = np.minimum(sizes, most)
         in_field = np.cumsum(sizes) - sizes
     counts = packed(occurrences.slots[in_field], sizes)
-    del sizes, most
+    del sizes
     first = _starts(occurrences.words[in_field], occurrences.rows[in_field])
     if not first.size:
         return occurrences, first, np.zeros(0, np.uint64)

@@ -10,6 +10,7 @@ otherwise write older words over newer ones.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,12 +146,12 @@ def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progre
     with database.read() as connection:
         reached = version(connection)
         stale = photos.stale_photos(connection, None)
-        ids = photos.all_photo_ids(connection)
+        ids = array("q", photos.all_photo_ids(connection))  # a fourth of the memory of a list
 
     def documents() -> Iterator[Document]:
         for start in range(0, len(ids), REBUILD_CHUNK):
             with database.read() as connection:
-                yield from load_documents(connection, ids[start : start + REBUILD_CHUNK])
+                yield from load_documents(connection, ids[start : start + REBUILD_CHUNK].tolist())
 
     def report(done: int) -> None:
         if progress is not None:

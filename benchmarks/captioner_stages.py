@@ -28,7 +28,7 @@ import numpy as np
 import skimage.data
 import torch
 from numpy.typing import NDArray
-from side_by_side import machine
+from side_by_side import PHOTO_SUFFIXES, machine
 from throughput import NAMES
 
 from photoindex.captioner import model_folder
@@ -46,7 +46,7 @@ def read(folder: Path | None, size: int, count: int) -> tuple[list[NDArray[np.ui
         source = Path(skimage.data.__file__).parent
         paths = [source / name for name in NAMES if (source / name).exists()]
     else:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
     different = [decode_photo(path, size, 10**9).pixels for path in paths[:count]]
     if folder is None:  # each moved a little: no two are alike
         moved = (np.roll(photo, 7 * n, axis=n % 2) for n, photo in enumerate(cycle(different)))

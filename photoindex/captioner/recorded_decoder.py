@@ -25,7 +25,8 @@ Work = Callable[[], tuple[Tensor, ...]]  # returns what it computes, always from
 class RecordedDecoder:
     """``decoder`` on its device, with its steps recorded on an NVIDIA GPU.
 
-    On another device a step is computed anew and put where a graph would put it, so that all else is the same there.
+    Other devices have no graphs: a step is computed each time, and its results are copied to where a graph writes them,
+    so that all else is the same there.
     What a step returns holds until the next one of the same thread. Where a step cannot be recorded, this one and all
     later ones are computed as ``decoder`` does, and ``problem`` says why; else it is empty.
     """

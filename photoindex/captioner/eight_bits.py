@@ -1,14 +1,15 @@
-"""The encoder in 8 bits: weights and what passes between its convolutions are whole numbers on fixed grids.
+"""The encoder in 8 bits: what most convolutions are given, and their weights, are whole numbers on fixed grids.
 
 A processor multiplies four 8-bit numbers in the time of one of 32 bits. EfficientNet-Lite2 was made for it (ReLU6
-bounds what passes on); still, rounding a network that did not learn with it moves its features by a sixth. So it learns
-with it (:mod:`photoindex.training.eight_bits`; Jacob et al. 2018, arXiv:1712.05877): weights have a grid for each
-output channel, symmetric about 0; what a convolution passes on has one grid, 0 to 255 behind ReLU6 and -128 to 127
-behind the projections. The first convolution stays as it is, and what the last one gives is not rounded.
+bounds what passes on); still, rounding a network that was not made ready for it moves its features by a sixth. So
+weights are chosen for it (:mod:`photoindex.training.eight_bits`). They have a grid for each output channel, symmetric
+about 0. What passes behind ReLU6 has one grid, 0 to 255; what a shortcut carries stays as it is, and is rounded only
+where a convolution takes it up, on a grid of each channel's own range, -128 to 127. The convolutions where rounding
+does the most harm for the time that it saves, the first and the last ones, stay in 32 bits.
 
 Processors without instructions for it (VNNI) add up pairs of products in 16 bits, which overflow: the features are then
 a quarter off. So what a compiled network makes of a test picture is compared with what it should (:func:`is_right`).
-Two right ones differ, too, as the last bit of a number decides now and then how the next is rounded: by a twentieth.
+Two right ones differ, too, as the last bit of a number decides now and then how the next is rounded.
 
 :class:`EightBitEncoder` computes with rounded floating-point numbers, for learning and as the reference;
 :mod:`.openvino` compiles the same network for a CPU. In a model's folder it is ``encoder_8bit.safetensors``.
@@ -16,11 +17,12 @@ Two right ones differ, too, as the last bit of a number decides now and then how
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -35,99 +37,131 @@ from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 
-WEIGHT_LEVELS: Final = 127  # on either side of 0
+FORMAT: Final = "2"
+WEIGHT_LEVELS: Final = -127, 127
 MOST_OFF: Final = 0.03  # of the features of the test picture
-SMALLEST: Final = 1e-8  # distance on a grid: some channels have no weights left
+_GRIDS: Final = "step", "given_step", "given_middle"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EightBitWeights:
     """An encoder's weights in 8 bits, made for the one with this ``digest`` (:func:`digest_of`).
 
-    ``tensors``: for each convolution ``NAME.weight`` (int8, but of the ``stem``), ``NAME.bias`` and ``NAME.step``, the
-    distances (O,) on its output channels' grids; for each of :func:`places` ``passed.PLACE``, the distance there; and
-    ``test``, the features (C,) of :func:`test_picture`, averaged over the photo.
+    ``tensors``: for each convolution in 8 bits ``NAME.weight`` (int8), ``NAME.bias``, ``NAME.step``, the distances (O,)
+    on its output channels' grids, and ``NAME.given_step`` and ``NAME.given_middle``, the distances and the middles of
+    the grids of what it is given: one for all channels behind ReLU6, else (I,). Its weights multiply numbers of levels,
+    so ``step`` holds ``given_step``, too. For each other convolution ``NAME.weight`` (half precision) and
+    ``NAME.bias``; and ``test``, the features (C,) of :func:`test_picture`, averaged over the photo.
     """
 
     digest: str
     tensors: Mapping[str, Tensor]
 
+    def holds(self, name: str) -> bool:
+        """Whether that convolution is in 8 bits."""
+        return f"{name}.step" in self.tensors
+
 
 class EightBitEncoder(nn.Module):
-    """A folded encoder (:func:`.encoders.fold_batch_norm`), which it works on, rounded; normalised images in, feature
-    maps out. The distances on the grids of what is passed on are 1 at first; see :meth:`step`."""
+    """A folded encoder (:func:`.encoders.fold_batch_norm`), which it works on, with the convolutions of these ``names``
+    rounded; normalised images in, feature maps out. All distances on their grids are 1 at first and middles 0: see
+    :meth:`grid`."""
 
-    def __init__(self, encoder: EfficientNetLite2) -> None:
+    def __init__(self, encoder: EfficientNetLite2, names: Iterable[str]) -> None:
         super().__init__()
         self.encoder = encoder
-        for place in places(encoder):
-            self.register_buffer(_buffer(place), torch.ones(()))
+        self.names = tuple(names)
+        modules = dict(convolutions(encoder))
+        for name in self.names:
+            given = (modules[name].in_channels,) if is_signed(name) else ()
+            self.register_parameter(_key(name, "step"), nn.Parameter(torch.ones(modules[name].out_channels), False))
+            self.register_buffer(_key(name, "given_step"), torch.ones(given))
+            self.register_buffer(_key(name, "given_middle"), torch.zeros(given))
 
-    def step(self, place: str) -> Tensor:
-        """The distance between two neighbours on the grid of one of :func:`places`, to be read or written."""
-        return self.get_buffer(_buffer(place))
+    def grid(self, name: str, kind: str) -> Tensor:
+        """The ``step``, ``given_step`` or ``given_middle`` of a convolution, as in :class:`EightBitWeights`, to be read
+        or written."""
+        found: Tensor = getattr(self, _key(name, kind))
+        return found
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) -> feature map (N, feature_dim, h, w)."""
-        return run(self.encoder, images, _convolve, self._passed_on)
+        return run(self.encoder, images, self.convolve)
 
-    def _passed_on(self, place: str, x: Tensor) -> Tensor:
-        zero = torch.zeros((), dtype=torch.int32, device=x.device)
-        return torch.fake_quantize_per_tensor_affine(x, self.step(place), zero, *levels(place))
+    def convolve(self, name: str, module: nn.Conv2d, x: Tensor) -> Tensor:
+        """What a convolution makes of what comes to it."""
+        if name not in self.names:
+            output: Tensor = module(x)
+            return output
+        steps = self.grid(name, "step")[:, None, None, None]
+        return convolved(module, self.given(name, x), rounded(module.weight / steps, *WEIGHT_LEVELS) * steps)
+
+    def given(self, name: str, x: Tensor) -> Tensor:
+        """What comes to a convolution -> the whole numbers that it is given."""
+        step, middle = (_by_channel(self.grid(name, kind)) for kind in ("given_step", "given_middle"))
+        return rounded((x - middle) / step, *levels(name))
 
 
-def run(
-    encoder: EfficientNetLite2,
-    images: Tensor,
-    convolve: Callable[[nn.Conv2d, Tensor], Tensor],
-    pass_on: Callable[[str, Tensor], Tensor],
-) -> Tensor:
+def run(encoder: EfficientNetLite2, images: Tensor, convolve: Callable[[str, nn.Conv2d, Tensor], Tensor]) -> Tensor:
     """Normalised images -> the feature map of a folded encoder, with ``convolve`` in the place of all its convolutions
-    but the first, and ``pass_on`` of each of :func:`places` and what comes there in that of ReLU6."""
-    x = pass_on("stem", encoder.stem(images))
-    for number, block in enumerate(encoder.blocks):
-        assert isinstance(block, InvertedResidual)
-        h = x
-        if block.expand is not None:
-            h = pass_on(f"{number}.expand", convolve(block.expand, h))
-        h = pass_on(f"{number}.depthwise", convolve(block.depthwise, h))
-        h = convolve(block.project, h)
-        x = pass_on(f"{number}.project", x + h if block.shortcut else h)
-    return F.relu6(convolve(encoder.head, x))
+    but the first; it receives their names."""
+    x = F.relu6(encoder.stem(images))
+    for number in range(len(encoder.blocks)):
+        x = run_block(encoder, number, x, convolve)
+    return F.relu6(convolve("head", encoder.head, x))
+
+
+def run_block(
+    encoder: EfficientNetLite2, number: int, x: Tensor, convolve: Callable[[str, nn.Conv2d, Tensor], Tensor]
+) -> Tensor:
+    """The same with one of its blocks alone."""
+    block = encoder.blocks[number]
+    assert isinstance(block, InvertedResidual)
+    h = x
+    if block.expand is not None:
+        h = F.relu6(convolve(f"{number}.expand", block.expand, h))
+    h = F.relu6(convolve(f"{number}.depthwise", block.depthwise, h))
+    h = convolve(f"{number}.project", block.project, h)
+    return x + h if block.shortcut else h
 
 
 @torch.no_grad()
 def weights_of(student: EightBitEncoder, digest: str) -> EightBitWeights:
     """What an encoder that has learned is, to be stored."""
-    preprocessing = student.encoder.preprocessing
-    picture = torch.from_numpy(test_picture(preprocessing.size)[None]).permute(0, 3, 1, 2)
-    images = preprocessing.normalise(picture.to(student.encoder.stem.weight.device))
     tensors = {f"stem.{name}": value for name, value in student.encoder.stem.state_dict().items()}
     for name, module in convolutions(student.encoder):
-        steps = weight_steps(module.weight)
         assert module.bias is not None
-        tensors |= {
-            f"{name}.weight": _numbers(module.weight, steps),
-            f"{name}.step": steps,
-            f"{name}.bias": module.bias,
-        }
-    tensors |= {f"passed.{place}": student.step(place) for place in places(student.encoder)}
-    tensors["test"] = student(images)[0].mean((1, 2))
-    return EightBitWeights(digest, {name: value.detach().cpu().clone() for name, value in tensors.items()})
+        tensors[f"{name}.bias"] = module.bias
+        if name not in student.names:
+            tensors[f"{name}.weight"] = module.weight.half()
+            continue
+        steps = student.grid(name, "step")
+        tensors[f"{name}.weight"] = rounded(module.weight / steps[:, None, None, None], *WEIGHT_LEVELS).to(torch.int8)
+        tensors |= {f"{name}.{kind}": student.grid(name, kind) for kind in _GRIDS}
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+    }
+    reference = encoder_of(EightBitWeights(digest, tensors), copy.deepcopy(student.encoder).cpu())
+    preprocessing = student.encoder.preprocessing
+    picture = torch.from_numpy(test_picture(preprocessing.size)[None]).permute(0, 3, 1, 2)
+    return EightBitWeights(digest, tensors | {"test": reference(preprocessing.normalise(picture))[0].mean((1, 2))})
 
 
 def encoder_of(weights: EightBitWeights, encoder: EfficientNetLite2) -> EightBitEncoder:
     """The rounded encoder of these weights. ``encoder`` is a folded one of the same sizes, which is written into."""
-    rounded, tensors = EightBitEncoder(encoder), weights.tensors
+    names = [name for name, _ in convolutions(encoder) if weights.holds(name)]
+    student, tensors = EightBitEncoder(encoder, names), weights.tensors
     with torch.no_grad():
         encoder.stem.load_state_dict({name: tensors[f"stem.{name}"] for name in ("weight", "bias")})
         for name, module in convolutions(encoder):
             assert module.bias is not None
-            module.weight.copy_(tensors[f"{name}.weight"] * tensors[f"{name}.step"][:, None, None, None])
             module.bias.copy_(tensors[f"{name}.bias"])
-        for place in places(encoder):
-            rounded.step(place).copy_(tensors[f"passed.{place}"])
-    return rounded
+            module.weight.copy_(tensors[f"{name}.weight"])
+            if weights.holds(name):
+                module.weight.mul_(tensors[f"{name}.step"][:, None, None, None])
+                for kind in _GRIDS:
+                    student.grid(name, kind).copy_(tensors[f"{name}.{kind}"])
+    return student
 
 
 def test_picture(size: int) -> NDArray[np.uint8]:
@@ -147,7 +181,7 @@ def is_right(weights: EightBitWeights, maps: Tensor) -> bool:
 
 def save_eight_bits(weights: EightBitWeights, folder: Path) -> None:
     """Write them into a model's folder; the file is replaced whole."""
-    replace_file(folder / EIGHT_BITS_FILE, save(dict(weights.tensors), {"encoder": weights.digest}))
+    replace_file(folder / EIGHT_BITS_FILE, save(dict(weights.tensors), {"encoder": weights.digest, "format": FORMAT}))
 
 
 def load_eight_bits(folder: Path, encoder: Encoder) -> EightBitWeights | None:
@@ -160,17 +194,23 @@ def load_eight_bits(folder: Path, encoder: Encoder) -> EightBitWeights | None:
         return None
     try:
         with safe_open(path, "pt") as file:
-            digest = (file.metadata() or {})["encoder"]
+            metadata = file.metadata() or {}
+            digest = metadata["encoder"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged or is no encoder in 8 bits: {error}") from error
     if digest != digest_of(encoder) or not isinstance(encoder, EfficientNetLite2):
         raise CheckpointError(f"{path} was made for another encoder; delete it, the model works without it")
-    for name, shape in _shapes(encoder).items():
-        found = tensors.get(name)
-        if found is None or tuple(found.shape) != shape or not torch.isfinite(found.float()).all():
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} was made by another version of photoindex; delete it, the model works without it"
+        )
+    found = EightBitWeights(digest, tensors)
+    for name, (shape, kind) in _shapes(encoder, found).items():
+        value = tensors.get(name)
+        if value is None or tuple(value.shape) != shape or value.dtype != kind or not _is_usable(name, value):
             raise CheckpointError(f"{path} is damaged: {name} is not what it should be; delete it or copy it again")
-    return EightBitWeights(digest, tensors)
+    return found
 
 
 def digest_of(encoder: Encoder) -> str:
@@ -181,14 +221,6 @@ def digest_of(encoder: Encoder) -> str:
             digest.update(name.encode())
             digest.update(value.detach().cpu().half().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def places(encoder: EfficientNetLite2) -> Iterator[str]:
-    """The names of where something passes from one convolution to the next, in order."""
-    yield "stem"
-    for name, _ in convolutions(encoder):
-        if name != "head":
-            yield name
 
 
 def convolutions(encoder: EfficientNetLite2) -> Iterator[tuple[str, nn.Conv2d]]:
@@ -202,37 +234,60 @@ def convolutions(encoder: EfficientNetLite2) -> Iterator[tuple[str, nn.Conv2d]]:
     yield "head", encoder.head
 
 
-def levels(place: str) -> tuple[int, int]:
-    """The lowest and the highest number that passes there."""
-    return (-128, 127) if place.endswith("project") else (0, 255)
+def is_signed(name: str) -> bool:
+    """Whether what that convolution is given may be negative: what comes from a shortcut, not from ReLU6."""
+    return name.endswith("expand") or name == "head"
 
 
-def weight_steps(weight: Tensor) -> Tensor:
-    """Weights (O, …) -> the distance between neighbours on the grid of each output channel, (O,)."""
-    return weight.detach().flatten(1).abs().amax(1).clamp(min=SMALLEST) / WEIGHT_LEVELS
+def levels(name: str) -> tuple[int, int]:
+    """The lowest and the highest number that a convolution is given."""
+    return (-128, 127) if is_signed(name) else (0, 255)
 
 
-def _convolve(module: nn.Conv2d, x: Tensor) -> Tensor:
-    steps = weight_steps(module.weight)
-    zeros = torch.zeros(len(steps), dtype=torch.int32, device=x.device)
-    weight = torch.fake_quantize_per_channel_affine(module.weight, steps, zeros, 0, -WEIGHT_LEVELS, WEIGHT_LEVELS)
+def rounded(x: Tensor, lowest: int, highest: int) -> Tensor:
+    """The nearest whole number from ``lowest`` to ``highest``; in learning, as if it had only been bounded."""
+    nearest: Tensor = _Round.apply(F.hardtanh(x, lowest, highest))
+    return nearest
+
+
+def convolved(module: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
+    """As ``module`` does, with ``weight`` in place of its own."""
     if isinstance(module, SamePaddingConv2d):
         return module.convolve(x, weight)
     return F.conv2d(x, weight, module.bias)
 
 
-def _numbers(weight: Tensor, steps: Tensor) -> Tensor:
-    return (weight / steps[:, None, None, None]).round().clamp(-WEIGHT_LEVELS, WEIGHT_LEVELS).to(torch.int8)
+class _Round(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        return x.round()
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return gradient
 
 
-def _shapes(encoder: EfficientNetLite2) -> dict[str, tuple[int, ...]]:
+def _by_channel(values: Tensor) -> Tensor:
+    return values[:, None, None] if values.ndim else values
+
+
+def _shapes(encoder: EfficientNetLite2, weights: EightBitWeights) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    full, half, whole = torch.float32, torch.float16, torch.int8
     stem = encoder.stem.weight
-    shapes: dict[str, tuple[int, ...]] = {"stem.weight": tuple(stem.shape), "stem.bias": (len(stem),)}
+    shapes = {"stem.weight": (tuple(stem.shape), full), "stem.bias": ((len(stem),), full)}
     for name, module in convolutions(encoder):
-        channels = (module.out_channels,)
-        shapes |= {f"{name}.weight": tuple(module.weight.shape), f"{name}.step": channels, f"{name}.bias": channels}
-    return shapes | {f"passed.{place}": () for place in places(encoder)} | {"test": (encoder.feature_dim,)}
+        channels, given = (module.out_channels,), (module.in_channels,) if is_signed(name) else ()
+        shapes[f"{name}.weight"] = (tuple(module.weight.shape), whole if weights.holds(name) else half)
+        shapes[f"{name}.bias"] = (channels, full)
+        if weights.holds(name):
+            shapes |= {f"{name}.step": (channels, full)}
+            shapes |= {f"{name}.{kind}": (given, full) for kind in ("given_step", "given_middle")}
+    return shapes | {"test": ((encoder.feature_dim,), full)}
 
 
-def _buffer(place: str) -> str:
-    return "step_" + place.replace(".", "_")
+def _is_usable(name: str, value: Tensor) -> bool:
+    return bool(torch.isfinite(value).all()) and not (name.endswith("step") and bool((value <= 0).any()))
+
+
+def _key(name: str, kind: str) -> str:
+    return f"{name}_{kind}".replace(".", "_")

@@ -179,7 +179,7 @@ class _Graph:
             for values in (encoder.preprocessing.mean, encoder.preprocessing.std)
         )
         x = ops.divide(ops.subtract(x, shift), scale)
-        x = self._passed_on(ops.clamp(self._convolution(x, encoder.stem), 0.0, 6.0), encoder.stem)
+        x = ops.clamp(self._convolution(x, encoder.stem), 0.0, 6.0)
         for block in encoder.blocks:
             assert isinstance(block, InvertedResidual)
             x = self._block(x, block)
@@ -190,9 +190,9 @@ class _Graph:
         h = x
         for module in (block.expand, block.depthwise):
             if module is not None:
-                h = self._passed_on(self._operations.clamp(self._convolution(h, module), 0.0, 6.0), module)
+                h = self._operations.clamp(self._convolution(h, module), 0.0, 6.0)
         h = self._convolution(h, block.project)
-        return self._passed_on(self._operations.add(x, h) if block.shortcut else h, block.project)
+        return self._operations.add(x, h) if block.shortcut else h
 
     def _convolution(self, x: Any, module: nn.Conv2d) -> Any:
         """With TensorFlow's SAME padding, which is what :class:`.encoders.SamePaddingConv2d` pads by; a 1 x 1
@@ -211,32 +211,33 @@ class _Graph:
     def _bias(self, module: nn.Conv2d) -> Tensor | None:
         return None if module.bias is None else module.bias.detach()
 
-    def _passed_on(self, x: Any, module: nn.Conv2d) -> Any:
-        """What the next convolution gets of what ``module`` gave."""
-        return x
-
 
 class _EightBitGraph(_Graph):
     """The same with the weights of :mod:`.eight_bits`: OpenVINO finds by the grids what it can compute in 8 bits."""
 
     def __init__(self, openvino: Any, weights: EightBitWeights) -> None:
         super().__init__(openvino)
-        self._tensors = weights.tensors
+        self._weights, self._tensors = weights, weights.tensors
+
+    def _convolution(self, x: Any, module: nn.Conv2d) -> Any:
+        name = self._names[module]
+        return super()._convolution(self._given(name, x) if self._weights.holds(name) else x, module)
+
+    def _given(self, name: str, x: Any) -> Any:
+        lowest, highest = levels(name)
+        step, middle = (self._tensors[f"{name}.{kind}"].numpy() for kind in ("given_step", "given_middle"))
+        edges = [(middle + level * step).astype(np.float32).reshape(-1, 1, 1) for level in (lowest, highest)]
+        return self._operations.fake_quantize(
+            x, edges[0][None], edges[1][None], np.float32(lowest), np.float32(highest), highest - lowest + 1
+        )
 
     def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
         ops, name = self._operations, self._names[module]
         weight = self._tensors[f"{name}.weight"].numpy().reshape(shape)
-        if name == "stem":
-            return np.ascontiguousarray(weight)
+        if not self._weights.holds(name):
+            return np.ascontiguousarray(weight, np.float32)
         steps = self._tensors[f"{name}.step"].numpy().reshape(len(weight), *(1 for _ in weight.shape[1:]))
         return ops.multiply(ops.convert(ops.constant(np.ascontiguousarray(weight)), "f32"), steps)
 
     def _bias(self, module: nn.Conv2d) -> Tensor | None:
         return self._tensors[f"{self._names[module]}.bias"]
-
-    def _passed_on(self, x: Any, module: nn.Conv2d) -> Any:
-        name = self._names[module]
-        lowest, highest = levels(name)
-        step = float(self._tensors[f"passed.{name}"])
-        edges = np.float32(lowest * step), np.float32(highest * step)
-        return self._operations.fake_quantize(x, *edges, *edges, highest - lowest + 1)

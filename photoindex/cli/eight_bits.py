@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @click.option("--learn", is_flag=True,
               help="Learn to see in 8 bits from photos of the split `train`, and write that into the model's "
                    "folder.")  # fmt: skip
-@click.option("--steps", type=click.IntRange(1), default=8000, show_default=True, metavar="N",
-              help="How many batches to learn from.")  # fmt: skip
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, metavar="N", help="Photos in a batch.")
+@click.option("--steps", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+              help="How many batches to learn from after its weights were fitted; for a GPU.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1), default=32, show_default=True, metavar="N", help="Photos in a batch.")
 @click.option("--photos", "most", type=click.IntRange(1), default=200, show_default=True, metavar="N",
               help="Of each data set, so many `val` photos, at random, to measure by.")  # fmt: skip
 @device_option
@@ -80,10 +80,10 @@ def evaluate_eight_bits(
 
         weights = checkpoint.eight_bits
         if learn:
-            training = [path for photos in sets.values() for path in drawn_photos(photos, "train")]
+            every = [photo for photos in sets.values() for photo in photos]
+            training = drawn_photos(every, "train", eight_bits.photos_for(steps, batch))
             weights = eight_bits.learn(
-                checkpoint, decoded(training), chosen, steps, batch,
-                lambda number, *_: report("learning", number + 1, steps), folder=folder,
+                checkpoint, decoded(training), chosen, steps, batch, report, folder=folder,
             )  # fmt: skip
             context.say(f"wrote the encoder of {checkpoint.name} in 8 bits into {folder}")
         if weights is None:

@@ -43,16 +43,15 @@ class CompiledEncoder:
         self._openvino, self._shape = openvino, shape
         self._requests = [compiled.create_infer_request() for _ in range(streams)]
 
-    def __call__(self, photos: NDArray[np.uint8], at_once: int) -> Tensor:
-        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w), computed of so many photos ``at_once``, or of one in
-        each stream."""
+    def __call__(self, photos: NDArray[np.uint8], at_once: int = 1) -> Tensor:
+        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w), each stream computing so many photos ``at_once``: more
+        than one take as long each, and more memory."""
         photos = np.ascontiguousarray(photos)  # OpenVINO keeps the memory of neither alive
         maps = torch.empty(len(photos), *self._shape)
         tensor, answers = self._openvino.Tensor, maps.numpy()
-        each = max(1, at_once // len(self._requests))
         try:
-            for start, request in zip(range(0, len(photos), each), itertools.cycle(self._requests)):
-                some = slice(start, start + each)
+            for start, request in zip(range(0, len(photos), at_once), itertools.cycle(self._requests)):
+                some = slice(start, start + at_once)
                 request.wait()
                 request.set_input_tensor(tensor(photos[some], shared_memory=True))
                 request.set_output_tensor(tensor(answers[some], shared_memory=True))

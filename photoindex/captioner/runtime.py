@@ -96,7 +96,7 @@ class Runtime:
     def see(self, photos: NDArray[np.uint8]) -> Tensor:
         """uint8 (N, size, size, 3) -> feature maps (N, C, h, w)."""
         if self._compiled is not None:
-            return self._compiled(photos, CPU_ENCODER_BATCH)
+            return self._compiled(photos)
         size = CPU_ENCODER_BATCH if self._device.type == "cpu" else len(photos)
         return torch.cat([self._encode(photos[start : start + size]) for start in range(0, len(photos), size)])
 

@@ -11,6 +11,7 @@ and it brings along a module that reports usage to its makers over the network. 
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -27,27 +28,37 @@ from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedRe
 
 # Imported by `import openvino` when it is there; it imports openvino_telemetry, which sends as soon as it is imported.
 _CONVERTER = "openvino.tools.ovc"
+MOST_STREAMS = 4  # each has memory of its own
 
 
 class CompiledEncoder:
-    """Photos in, feature maps out, on the CPU; computed in so many ``bits``."""
+    """Photos in, feature maps out, on the CPU; computed in so many ``bits``.
 
-    def __init__(self, compiled: Any, openvino: Any, shape: tuple[int, ...], bits: int) -> None:
+    Each of its ``streams`` computes photos of its own, in threads of its own: none waits for another after every layer,
+    which takes long where something else is at work on the same cores.
+    """
+
+    def __init__(self, compiled: Any, openvino: Any, shape: tuple[int, ...], bits: int, streams: int) -> None:
         self.bits = bits
         self._openvino, self._shape = openvino, shape
-        self._request = compiled.create_infer_request()
+        self._requests = [compiled.create_infer_request() for _ in range(streams)]
 
     def __call__(self, photos: NDArray[np.uint8], at_once: int = 1) -> Tensor:
-        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w), computed of so many photos ``at_once``: two take as
-        long each, and more memory."""
+        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w), each stream computing so many photos ``at_once``: more
+        than one take as long each, and more memory."""
         photos = np.ascontiguousarray(photos)  # OpenVINO keeps the memory of neither alive
         maps = torch.empty(len(photos), *self._shape)
         tensor, answers = self._openvino.Tensor, maps.numpy()
-        for start in range(0, len(photos), at_once):
-            some = slice(start, start + at_once)
-            self._request.set_input_tensor(tensor(photos[some], shared_memory=True))
-            self._request.set_output_tensor(tensor(answers[some], shared_memory=True))
-            self._request.infer()
+        try:
+            for start, request in zip(range(0, len(photos), at_once), itertools.cycle(self._requests)):
+                some = slice(start, start + at_once)
+                request.wait()
+                request.set_input_tensor(tensor(photos[some], shared_memory=True))
+                request.set_output_tensor(tensor(answers[some], shared_memory=True))
+                request.start_async()
+        finally:
+            for request in self._requests:
+                request.wait()
         return maps
 
 
@@ -64,8 +75,9 @@ def compile_encoder(
     openvino = _import()
     if openvino is None:
         return None
+    streams = min(threads or torch.get_num_threads(), MOST_STREAMS)
     options: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": streams,
         # Where a processor has matrix units for 16 bits OpenVINO would use them: other features, other captions.
         "INFERENCE_PRECISION_HINT": "f32",
     }
@@ -76,7 +88,7 @@ def compile_encoder(
     try:
         compiled = openvino.Core().compile_model(graph.of(encoder), "CPU", options)
         shape = tuple(side.get_length() for side in list(compiled.output(0).partial_shape)[1:])
-        found = CompiledEncoder(compiled, openvino, shape, 32 if eight_bits is None else 8)
+        found = CompiledEncoder(compiled, openvino, shape, 32 if eight_bits is None else 8, streams)
         if eight_bits is not None and not is_right(eight_bits, found(test_picture(size)[None], 1)):
             del found, compiled
             return compile_encoder(encoder, threads)

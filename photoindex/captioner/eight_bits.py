@@ -38,6 +38,7 @@ from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 
 FORMAT: Final = "2"
+KINDS: Final = "expand", "depthwise", "project"  # of a block's convolutions, in order
 WEIGHT_LEVELS: Final = -127, 127
 MOST_OFF: Final = 0.03  # of the features of the test picture
 _GRIDS: Final = "step", "given_step", "given_middle"
@@ -105,10 +106,17 @@ class EightBitEncoder(nn.Module):
 def run(encoder: EfficientNetLite2, images: Tensor, convolve: Callable[[str, nn.Conv2d, Tensor], Tensor]) -> Tensor:
     """Normalised images -> the feature map of a folded encoder, with ``convolve`` in the place of all its convolutions
     but the first; it receives their names."""
+    return F.relu6(convolve("head", encoder.head, before_block(encoder, len(encoder.blocks), images, convolve)))
+
+
+def before_block(
+    encoder: EfficientNetLite2, number: int, images: Tensor, convolve: Callable[[str, nn.Conv2d, Tensor], Tensor]
+) -> Tensor:
+    """The same up to what comes to a block."""
     x = F.relu6(encoder.stem(images))
-    for number in range(len(encoder.blocks)):
-        x = run_block(encoder, number, x, convolve)
-    return F.relu6(convolve("head", encoder.head, x))
+    for earlier in range(number):
+        x = run_block(encoder, earlier, x, convolve)
+    return x
 
 
 def run_block(
@@ -117,12 +125,23 @@ def run_block(
     """The same with one of its blocks alone."""
     block = encoder.blocks[number]
     assert isinstance(block, InvertedResidual)
-    h = x
-    if block.expand is not None:
-        h = F.relu6(convolve(f"{number}.expand", block.expand, h))
-    h = F.relu6(convolve(f"{number}.depthwise", block.depthwise, h))
-    h = convolve(f"{number}.project", block.project, h)
+    h = convolve(f"{number}.project", block.project, before_convolution(encoder, number, "project", x, convolve))
     return x + h if block.shortcut else h
+
+
+def before_convolution(
+    encoder: EfficientNetLite2,
+    number: int,
+    kind: str,
+    x: Tensor,
+    convolve: Callable[[str, nn.Conv2d, Tensor], Tensor],
+) -> Tensor:
+    """What comes to a convolution, one of :data:`KINDS`, of a block that is given ``x``."""
+    for earlier in KINDS[: KINDS.index(kind)]:
+        module = getattr(encoder.blocks[number], earlier)
+        if module is not None:
+            x = F.relu6(convolve(f"{number}.{earlier}", module, x))
+    return x
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 Three steps, none of which needs captions:
 
 1. the grids of what convolutions are given are set to what some photos make of it;
-2. one convolution after the other, weights are set anew by least squares, to give of what the rounded ones before it
+2. one convolution after the other, weights are fitted by least squares, to give of what the rounded ones before it
    give what the network gave, and rounded one input at a time, those not yet rounded making up for it (Frantar et al.
    2022, arXiv:2210.17323). Filters whose weights nearly cancel out need it most: rounding each of the first depthwise
    convolution's to the nearest moves the last features by a tenth;
@@ -27,14 +27,18 @@ from torch import Tensor, nn
 
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.eight_bits import (
+    KINDS,
     WEIGHT_LEVELS,
     EightBitEncoder,
     EightBitWeights,
+    before_block,
+    before_convolution,
     convolutions,
     digest_of,
     encoder_of,
     is_signed,
     levels,
+    rounded,
     run,
     run_block,
     save_eight_bits,
@@ -50,7 +54,6 @@ PIXELS = 320  # of a side of the photos that views are taken from
 # Where rounding does most harm for the time that it saves. As only what convolutions are given is rounded, the features
 # are 6.9 % off without these and 3.1 % with them, and a photo takes some 5.5 and 7.2 ms of processor.
 IN_32_BITS = ("0.depthwise", "0.project", "1.expand", "1.depthwise", "1.project", "20.expand", "head")
-KINDS = ("expand", "depthwise", "project")  # of a block's convolutions, in order
 RELU_LIMIT = 6.0
 MARGIN = 1.1  # of the range of all channels behind ReLU6 in some photos, within its limit: others may have a wider one
 SIGNED_MARGIN = 0.9  # of a channel's range elsewhere: rounding all values less is worth more than the outermost ones
@@ -198,7 +201,7 @@ def fit(
     many there are."""
     whole = len(teacher.blocks) + 1
     first = min(int(name.split(".")[0]) for name in student.names if name != "head")
-    wanted = [_up_to(teacher, first, images) for images in samples]
+    wanted = [before_block(teacher, first, images, _as_it_is) for images in samples]
     found = list(wanted)
     for number in range(first, len(teacher.blocks)):
         for kind in KINDS:
@@ -269,14 +272,6 @@ def _rms(weights: Tensor) -> float:
     return max(float(weights.detach().square().mean().sqrt()), 1e-9)
 
 
-def _up_to(encoder: EfficientNetLite2, block: int, images: Tensor) -> Tensor:
-    """What comes to a block."""
-    x = F.relu6(encoder.stem(images))
-    for number in range(block):
-        x = run_block(encoder, number, x, _as_it_is)
-    return x
-
-
 def _as_it_is(name: str, module: nn.Conv2d, x: Tensor) -> Tensor:
     output: Tensor = module(x)
     return output
@@ -329,28 +324,13 @@ def _fit_in_block(
     off = ((b - a) if kind == "project" and block.shortcut else None for a, b in zip(found, wanted, strict=True))
     given = (
         (
-            _before(student.encoder, number, kind, a, student.convolve),
-            _before(teacher, number, kind, b, _as_it_is),
+            before_convolution(student.encoder, number, kind, a, student.convolve),
+            before_convolution(teacher, number, kind, b, _as_it_is),
             shortcut,
         )
         for a, b, shortcut in zip(found, wanted, off, strict=True)
     )
     _fit(student, f"{number}.{kind}", module, given)
-
-
-def _before(
-    encoder: EfficientNetLite2,
-    number: int,
-    kind: str,
-    x: Tensor,
-    convolve: Callable[[str, nn.Conv2d, Tensor], Tensor],
-) -> Tensor:
-    """What comes to a convolution of a block that is given ``x``."""
-    for earlier in KINDS[: KINDS.index(kind)]:
-        module = getattr(encoder.blocks[number], earlier)
-        if module is not None:
-            x = F.relu6(convolve(f"{number}.{earlier}", module, x))
-    return x
 
 
 def _fit(
@@ -484,7 +464,7 @@ def _round_in_turn(weight: Tensor, square: Tensor, steps: Tensor) -> Tensor:
     shares = torch.linalg.cholesky(inverse).mT
     found = torch.empty_like(left)
     for number in range(left.shape[-1]):
-        found[:, :, number] = (left[:, :, number] / steps).round().clamp(*WEIGHT_LEVELS)
+        found[:, :, number] = rounded(left[:, :, number] / steps, *WEIGHT_LEVELS)
         change = (left[:, :, number] - found[:, :, number] * steps) / shares[:, number, number][:, None]
         left[:, :, number + 1 :] -= change[:, :, None] * shares[:, None, number, number + 1 :]
     return torch.empty_like(found).scatter_(2, order[:, None, :].expand_as(found), found)

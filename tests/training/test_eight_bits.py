@@ -162,7 +162,7 @@ def test_it_learns_to_see_what_it_saw(small: Checkpoint, encoder: EfficientNetLi
         student, encoder, small.term_head.requires_grad_(False), [given] * 40, 40, 3e-4,
         lambda number, *_: reports.append(number),
     )  # fmt: skip
-    assert off(student(given).detach(), wanted) < 0.9 * before
+    assert off(student(given).detach(), wanted) < 0.8 * before
     assert reports == list(range(40))
     # What comes before the first rounded convolution is as it was.
     assert torch.equal(dict(convolutions(student.encoder))["1.expand"].weight, encoder.blocks[1].expand.weight)

@@ -77,14 +77,18 @@ class SamePaddingConv2d(nn.Conv2d):
 
     def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
         """As :meth:`forward`, with ``weight`` in place of its own."""
-        height, width = (
-            max((math.ceil(length / stride) - 1) * stride + kernel - length, 0)
-            for length, kernel, stride in zip(x.shape[-2:], self.kernel_size, self.stride, strict=True)
-        )
-        if height % 2 or width % 2:
-            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-            height = width = 0
-        return F.conv2d(x, weight, self.bias, self.stride, (height // 2, width // 2), self.dilation, self.groups)
+        (above, below), (left, right) = (same_padding(self, length) for length in x.shape[-2:])
+        if above != below or left != right:
+            x = F.pad(x, (left, right, above, below))
+            above = left = 0
+        return F.conv2d(x, weight, self.bias, self.stride, (above, left), self.dilation, self.groups)
+
+
+def same_padding(module: nn.Conv2d, length: int) -> tuple[int, int]:
+    """What TensorFlow's SAME puts before and behind so many pixels, for a square convolution."""
+    kernel, stride = module.kernel_size[0], module.stride[0]
+    padding = max((math.ceil(length / stride) - 1) * stride + kernel - length, 0)
+    return padding // 2, padding - padding // 2
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

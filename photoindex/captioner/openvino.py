@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from photoindex.captioner.eight_bits import EightBitWeights, convolutions, is_right, levels, test_picture
-from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual
+from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual, Preprocessing, same_padding
 
 # Imported by `import openvino` when it is there; it imports openvino_telemetry, which sends as soon as it is imported.
 _CONVERTER = "openvino.tools.ovc"
 MOST_STREAMS = 4  # each has memory of its own
+STRIPS = 4  # of a photo, for what comes first
 
 
 class CompiledEncoder:
@@ -43,15 +44,15 @@ class CompiledEncoder:
         self._openvino, self._shape = openvino, shape
         self._requests = [compiled.create_infer_request() for _ in range(streams)]
 
-    def __call__(self, photos: NDArray[np.uint8], at_once: int = 1) -> Tensor:
-        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w), each stream computing so many photos ``at_once``: more
-        than one take as long each, and more memory."""
+    def __call__(self, photos: NDArray[np.uint8]) -> Tensor:
+        """uint8 (N, size, size, 3) -> feature maps (N, C, h, w). Each stream computes one photo at a time: several take
+        as long each, and more memory."""
         photos = np.ascontiguousarray(photos)  # OpenVINO keeps the memory of neither alive
         maps = torch.empty(len(photos), *self._shape)
         tensor, answers = self._openvino.Tensor, maps.numpy()
         try:
-            for start, request in zip(range(0, len(photos), at_once), itertools.cycle(self._requests)):
-                some = slice(start, start + at_once)
+            for number, request in zip(range(len(photos)), itertools.cycle(self._requests)):
+                some = slice(number, number + 1)
                 request.wait()
                 request.set_input_tensor(tensor(photos[some], shared_memory=True))
                 request.set_output_tensor(tensor(answers[some], shared_memory=True))
@@ -89,7 +90,7 @@ def compile_encoder(
         compiled = openvino.Core().compile_model(graph.of(encoder), "CPU", options)
         shape = tuple(side.get_length() for side in list(compiled.output(0).partial_shape)[1:])
         found = CompiledEncoder(compiled, openvino, shape, 32 if eight_bits is None else 8, streams)
-        if eight_bits is not None and not is_right(eight_bits, found(test_picture(size)[None], 1)):
+        if eight_bits is not None and not is_right(eight_bits, found(test_picture(size)[None])):
             del found, compiled
             return compile_encoder(encoder, threads)
         return found
@@ -176,7 +177,7 @@ def _without_converter() -> Iterator[None]:
 
 
 class _Graph:
-    """Our modules as OpenVINO's operations."""
+    """Our modules as OpenVINO's operations, for one photo."""
 
     def __init__(self, openvino: Any) -> None:
         self._openvino, self._operations = openvino, openvino.opset13
@@ -185,44 +186,85 @@ class _Graph:
     def of(self, encoder: EfficientNetLite2) -> Any:
         ops, size = self._operations, encoder.preprocessing.size
         self._names = {encoder.stem: "stem"} | {module: name for name, module in convolutions(encoder)}
-        photos = ops.parameter([-1, size, size, 3], np.uint8)
-        x = ops.convert(ops.transpose(photos, np.array([0, 3, 1, 2])), "f32")
+        photos = ops.parameter([1, size, size, 3], np.uint8)
+        blocks = list(encoder.blocks)
+        first = next(number for number, block in enumerate(blocks) if block.shortcut)
+        x = self._in_strips(photos, [(encoder.stem, True), *itertools.chain(*map(_modules, blocks[:first]))], encoder)
+        for block in blocks[first:]:
+            h = x
+            for module, is_bounded in _modules(block):
+                h = self._convolution(h, module, is_bounded)
+            x = ops.add(x, h) if block.shortcut else h
+        return self._openvino.Model([self._convolution(x, encoder.head, True)], [photos], "encoder")
+
+    def _in_strips(self, photos: Any, chain: Sequence[tuple[nn.Conv2d, bool]], encoder: EfficientNetLite2) -> Any:
+        """What a chain of convolutions gives, a strip of its rows after the other: whole, what the first ones pass on
+        is larger than the caches of a processor."""
+        ops, heights = self._operations, [encoder.preprocessing.size]
+        for module, _ in chain:
+            heights.append(-(-heights[-1] // module.stride[0]))
+        edges = [heights[-1] * strip // STRIPS for strip in range(STRIPS + 1)]
+        strips = []
+        for start, end in itertools.pairwise(edges):
+            paddings = []
+            for (module, _), height in zip(reversed(chain), reversed(heights[:-1]), strict=True):
+                start, end, padding = _rows_for(module, height, start, end)
+                paddings.append(padding)
+            x = self._normalised(ops.slice(photos, *(np.array([n]) for n in (start, end, 1, 1))), encoder.preprocessing)
+            for (module, is_bounded), padding in zip(chain, reversed(paddings), strict=True):
+                x = self._convolution(x, module, is_bounded, padding)
+            strips.append(x)
+        return ops.concat(strips, 2)
+
+    def _normalised(self, photos: Any, preprocessing: Preprocessing) -> Any:
+        """uint8 (1, H, W, 3) -> (1, 3, H, W)."""
+        ops, x = self._operations, self._operations.convert(photos, "f32")
         shift, scale = (
-            255 * np.array(values, np.float32).reshape(1, 3, 1, 1)
-            for values in (encoder.preprocessing.mean, encoder.preprocessing.std)
+            255 * np.array(values if len(set(values)) > 1 else values[:1], np.float32)
+            for values in (preprocessing.mean, preprocessing.std)
         )
-        x = ops.divide(ops.subtract(x, shift), scale)
-        x = ops.clamp(self._convolution(x, encoder.stem), 0.0, 6.0)
-        for block in encoder.blocks:
-            assert isinstance(block, InvertedResidual)
-            x = self._block(x, block)
-        x = ops.clamp(self._convolution(x, encoder.head), 0.0, 6.0)
-        return self._openvino.Model([x], [photos], "encoder")
+        return ops.transpose(ops.divide(ops.subtract(x, shift), scale), np.array([0, 3, 1, 2]))
 
-    def _block(self, x: Any, block: InvertedResidual) -> Any:
-        h = x
-        for module in (block.expand, block.depthwise):
-            if module is not None:
-                h = self._operations.clamp(self._convolution(h, module), 0.0, 6.0)
-        h = self._convolution(h, block.project)
-        return self._operations.add(x, h) if block.shortcut else h
-
-    def _convolution(self, x: Any, module: nn.Conv2d) -> Any:
-        """With TensorFlow's SAME padding, which is what :class:`.encoders.SamePaddingConv2d` pads by; a 1 x 1
-        convolution needs none."""
-        ops, stride = self._operations, list(module.stride)
-        shape = list(module.weight.shape)
+    def _convolution(self, x: Any, module: nn.Conv2d, is_bounded: bool, padding: tuple[int, int] | None = None) -> Any:
+        """With as many rows of zeros above and below as ``padding`` says, else as many as TensorFlow's SAME; and with
+        ReLU6 behind it where what it gives ``is_bounded``."""
+        ops, stride, shape = self._operations, list(module.stride), list(module.weight.shape)
+        height, width = x.shape[2:]
+        (above, below), (left, right) = padding or same_padding(module, height), same_padding(module, width)
         weight = self._weight(module, shape if module.groups == 1 else [module.groups, -1, *shape[1:]])
         convolve = ops.convolution if module.groups == 1 else ops.group_convolution
-        x = convolve(x, weight, stride, [0, 0], [0, 0], [1, 1], "same_upper")
+        x = convolve(self._given(x, module), weight, stride, [above, left], [below, right], [1, 1])
         bias = self._bias(module)
-        return x if bias is None else ops.add(x, bias.numpy().reshape(1, -1, 1, 1))
+        if bias is not None:
+            x = ops.add(x, bias.numpy().reshape(1, -1, 1, 1))
+        return ops.clamp(x, 0.0, 6.0) if is_bounded else x
+
+    def _given(self, x: Any, module: nn.Conv2d) -> Any:
+        return x
 
     def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
         return np.ascontiguousarray(module.weight.detach().numpy().reshape(shape))
 
     def _bias(self, module: nn.Conv2d) -> Tensor | None:
         return None if module.bias is None else module.bias.detach()
+
+
+def _modules(block: nn.Module) -> Iterator[tuple[nn.Conv2d, bool]]:
+    """The convolutions of a block, and whether what they give is bounded."""
+    assert isinstance(block, InvertedResidual)
+    for module in (block.expand, block.depthwise):
+        if module is not None:
+            yield module, True
+    yield block.project, False
+
+
+def _rows_for(module: nn.Conv2d, height: int, start: int, end: int) -> tuple[int, int, tuple[int, int]]:
+    """Which of so many rows a convolution takes to give those from ``start`` to ``end``, and how many rows of zeros
+    above and below them."""
+    stride = module.stride[0]
+    first = start * stride - same_padding(module, height)[0]
+    last = (end - 1) * stride + module.kernel_size[0] - same_padding(module, height)[0]
+    return max(first, 0), min(last, height), (max(-first, 0), max(last - height, 0))
 
 
 class _EightBitGraph(_Graph):
@@ -232,11 +274,10 @@ class _EightBitGraph(_Graph):
         super().__init__(openvino)
         self._weights, self._tensors = weights, weights.tensors
 
-    def _convolution(self, x: Any, module: nn.Conv2d) -> Any:
+    def _given(self, x: Any, module: nn.Conv2d) -> Any:
         name = self._names[module]
-        return super()._convolution(self._given(name, x) if self._weights.holds(name) else x, module)
-
-    def _given(self, name: str, x: Any) -> Any:
+        if not self._weights.holds(name):
+            return x
         lowest, highest = levels(name)
         step, middle = (self._tensors[f"{name}.{kind}"].numpy() for kind in ("given_step", "given_middle"))
         edges = [(middle + level * step).astype(np.float32).reshape(-1, 1, 1) for level in (lowest, highest)]

@@ -44,7 +44,7 @@ from photoindex.captioner.eight_bits import (
     save_eight_bits,
     weights_of,
 )
-from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, fold_batch_norm
+from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, fold_batch_norm, same_padding
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError, PhotoError
 from photoindex.media.decode import Decoder
@@ -424,9 +424,7 @@ def _rows(module: nn.Conv2d, x: Tensor, positions: Tensor) -> Tensor:
     if kernel == 1:
         return x.flatten(2)[:, :, positions].permute(0, 2, 1).reshape(1, -1, x.shape[1])
     side = -(-x.shape[-1] // stride)
-    padding = max((side - 1) * stride + kernel - x.shape[-1], 0)
-    before = padding // 2
-    x = F.pad(x, (before, padding - before, before, padding - before))
+    x = F.pad(x, same_padding(module, x.shape[-1]) * 2)
     offsets = torch.arange(kernel, device=x.device)
     down = (positions // side * stride)[:, None, None] + offsets[None, :, None]
     across = (positions % side * stride)[:, None, None] + offsets[None, None, :]

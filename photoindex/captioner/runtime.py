@@ -22,7 +22,7 @@ from photoindex.captioner.beam import Hypothesis, SearchSettings
 from photoindex.captioner.caption_generator import CaptionGenerator
 from photoindex.captioner.checkpoint import Checkpoint, look
 from photoindex.captioner.encoders import fold_batch_norm
-from photoindex.captioner.fast_decoder import Product, for_inference, products, with_products
+from photoindex.captioner.fast_decoder import TERM_HEAD_LAYERS, Product, for_inference, products, with_products
 from photoindex.captioner.half_precision import in_half_precision
 from photoindex.captioner.network import PhotoFeatures
 from photoindex.captioner.openvino import compile_encoder, compile_products
@@ -77,7 +77,7 @@ class Runtime:
         recorded = RecordedDecoder(decoder, device) if engine == "graphs" else None
         self._generator = CaptionGenerator(checkpoint, recorded or decoder)
         head = checkpoint.term_head
-        self._term_head = with_products(head, compile) if fast and head is not None else head
+        self._term_head = with_products(head, compile, TERM_HEAD_LAYERS) if fast and head is not None else head
         self.batch_size = _batch(device, cores, checkpoint.encoder.preprocessing.size)
         self.engine = "torch"
         if self._compiled is not None:

@@ -203,7 +203,8 @@ class _Graph:
         ops, heights = self._operations, [encoder.preprocessing.size]
         for module, _ in chain:
             heights.append(-(-heights[-1] // module.stride[0]))
-        edges = [heights[-1] * strip // STRIPS for strip in range(STRIPS + 1)]
+        count = min(STRIPS, heights[-1])
+        edges = [heights[-1] * strip // count for strip in range(count + 1)]
         strips = []
         for start, end in itertools.pairwise(edges):
             paddings = []

@@ -36,8 +36,8 @@ GPU_SHARE = 0.5  # of its free memory, that a batch may take
 GPU_PHOTO_BYTES = 1000  # a pixel of the encoder's input, of a photo's activations and of all that is computed from them
 # A decoder step reads all of its weights, for one photo or for many; an encoder's larger batches fall out of the CPU's
 # caches and are no faster, or slower (benchmarks/encoder_batches.py). So photos are seen few at a time, and then spoken
-# of together: 48 on two cores, where 64 take one part in a hundred less time and 20 MB more.
-CPU_SHARES = 3  # of LEAST_PHOTOS, or as many as there are threads
+# of together: 32 on two cores, where 48 take one part in a hundred less time and 30 MB more.
+CPU_SHARES = 2  # of LEAST_PHOTOS, or as many as there are threads
 CPU_ENCODER_BATCH = 4
 
 

@@ -93,8 +93,8 @@ def test_compiled_it_sees_nearly_the_same(
 ) -> None:
     in_eight, in_full = compiled(shipped, weights), compiled(shipped, None)
     assert in_full.bits == 32
-    wanted = in_full(photos, 2)
-    found = in_eight(photos, 2)
+    wanted = in_full(photos)
+    found = in_eight(photos)
     assert found.shape == wanted.shape
     assert distance(found, wanted) < NEAR
     assert (distance(found, wanted) > 0) == (in_eight.bits == 8)
@@ -104,8 +104,8 @@ def test_alone_or_together_a_photo_looks_the_same(
     shipped: Checkpoint, weights: EightBitWeights, photos: NDArray[np.uint8]
 ) -> None:
     encoder = compiled(shipped, weights)
-    together = encoder(photos, 3)
-    assert all(torch.equal(encoder(photos[n : n + 1], 1)[0], together[n]) for n in range(len(photos)))
+    together = encoder(photos)
+    assert all(torch.equal(encoder(photos[n : n + 1])[0], together[n]) for n in range(len(photos)))
 
 
 @pytest.mark.parametrize(

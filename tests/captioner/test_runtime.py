@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from photoindex.captioner import model_folder
 from photoindex.captioner.checkpoint import load_checkpoint
-from photoindex.captioner.encoders import build_encoder
+from photoindex.captioner.encoders import Preprocessing, build_encoder, fold_batch_norm
 from photoindex.captioner.neural import NeuralCaptioner
 from photoindex.captioner.openvino import compile_encoder
 from photoindex.captioner.runtime import CPU_ENCODER_BATCH, Runtime
@@ -84,6 +84,20 @@ def test_without_openvino_torch_does_all(photos: list[NDArray[np.uint8]], monkey
 
 def test_another_encoder_is_left_to_torch():
     assert compile_encoder(build_encoder("resnet50").eval()) is None
+
+
+@pytest.mark.parametrize("size", [320, 257, 70, 33, 5])
+def test_in_strips_a_photo_is_seen_as_it_is_whole(fast: NeuralCaptioner, size: int):
+    assert fast.info.device.endswith("OpenVINO")
+    encoder = load_checkpoint(model_folder("default")).encoder
+    fold_batch_norm(encoder)
+    encoder.preprocessing = Preprocessing(size, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))  # other encoders have one for all
+    photos = np.random.default_rng(size).integers(0, 256, (3, size, size, 3), np.uint8)
+    compiled = compile_encoder(encoder)
+    assert compiled is not None
+    with torch.inference_mode():
+        wanted = encoder(encoder.preprocessing.normalise(torch.from_numpy(photos).permute(0, 3, 1, 2)))
+    torch.testing.assert_close(compiled(photos), wanted, rtol=1e-3, atol=1e-3)
 
 
 def test_the_checkpoint_keeps_its_own_encoder():

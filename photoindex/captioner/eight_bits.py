@@ -300,7 +300,7 @@ def _shapes(encoder: EfficientNetLite2, weights: EightBitWeights) -> dict[str, t
         shapes[f"{name}.bias"] = (channels, full)
         if weights.holds(name):
             shapes |= {f"{name}.step": (channels, full)}
-            shapes |= {f"{name}.{kind}": (given, full) for kind in ("given_step", "given_middle")}
+            shapes |= {f"{name}.{kind}": (given, full) for kind in _GRIDS[1:]}
     return shapes | {"test": ((encoder.feature_dim,), full)}
 
 

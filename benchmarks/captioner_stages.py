@@ -93,7 +93,7 @@ def main() -> None:
     @torch.inference_mode()
     def say(maps: Sequence[torch.Tensor]) -> None:
         for some in maps:
-            runtime.generate(runtime.look(some), runtime.term_logits(some), checkpoint.search)
+            runtime.generate(*runtime.look(some), checkpoint.search)
 
     maps = see()
     rows = {

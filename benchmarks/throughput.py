@@ -156,7 +156,7 @@ def parts(folder: Path, workers: int) -> dict[str, Way]:
             maps = seen[len(paths)]
             for start in range(0, len(maps), runtime.batch_size):
                 batch = maps[start : start + runtime.batch_size]
-                runtime.generate(runtime.look(batch), runtime.term_logits(batch), checkpoint.search)
+                runtime.generate(*runtime.look(batch), checkpoint.search)
 
     return {"  decoding": decode, f"  encoder ({runtime.engine})": see, "  beam search": say}
 

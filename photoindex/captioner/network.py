@@ -68,6 +68,11 @@ class PhotoFeatures:
     def __len__(self) -> int:
         return len(self.regions)
 
+    @classmethod
+    def joined(cls, parts: Sequence[PhotoFeatures]) -> PhotoFeatures:
+        """Those of the photos of all parts, in order."""
+        return cls(torch.cat([part.regions for part in parts]), torch.cat([part.summary for part in parts]))
+
 
 @dataclass(frozen=True)
 class State:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint
 from photoindex.captioner.device import choose_device, describe
-from photoindex.captioner.network import strongest
+from photoindex.captioner.network import PhotoFeatures, strongest
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.thread_pool import Lanes
 from photoindex.language import lexicon
@@ -24,6 +26,18 @@ LABELS_KEPT = 5
 # kind in 41 of 100, of the kinds in 46; and captions leave out much that is there. Search did best near it, too.
 LABEL_THRESHOLD = 0.15
 KIND_THRESHOLD = 0.15  # on the sum over the classes of a kind
+
+
+Labels = tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What is known of some photos before they are spoken of; of each its labels, kinds and terms."""
+
+    seen: PhotoFeatures
+    logits: Tensor | None
+    photos: list[tuple[Labels, Labels, TermVector | None]]
 
 
 class NeuralCaptioner:
@@ -102,23 +116,34 @@ class NeuralCaptioner:
 
     @torch.inference_mode()
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        feature_map = self._runtime.see(self._runtime.together(photos))
-        labels, kinds = self._labels(self._runtime.classify(feature_map))
-        logits = self._runtime.term_logits(feature_map)
-        seen = self._runtime.look(feature_map)
-        del feature_map  # the most of a batch's memory
-        captions = self._runtime.generate(seen, logits, self._search)
-        terms = self._terms(logits, len(photos))
+        parts = self._look_at(photos)
+        seen = PhotoFeatures.joined([part.seen for part in parts])
+        logits = [part.logits for part in parts if part.logits is not None]
+        captions = self._runtime.generate(seen, torch.cat(logits) if logits else None, self._search)
         decode = self._vocabulary.decode
         return [
             Prediction(
                 tuple(Candidate(decode(h.words), h.log_probability, h.score, h.confidence) for h in hypotheses),
-                labels[number],
-                kinds[number],
-                terms[number],
+                labels,
+                kinds,
+                terms,
             )
-            for number, hypotheses in enumerate(captions)
+            for hypotheses, (labels, kinds, terms) in zip(
+                captions, itertools.chain.from_iterable(part.photos for part in parts), strict=True
+            )
         ]
+
+    def _look_at(self, photos: Sequence[NDArray[np.uint8]]) -> list[_Looked]:
+        """All but the captions of some photos. Their feature maps, the most of a batch's memory, end here."""
+        feature_map = self._runtime.see(self._runtime.together(photos))
+
+        def look(some: slice) -> list[_Looked]:
+            part = feature_map[some]
+            seen, logits = self._runtime.look(part)
+            labels, kinds = self._labels(self._runtime.classify(part))
+            return [_Looked(seen, logits, list(zip(labels, kinds, self._terms(logits, len(seen)), strict=True)))]
+
+        return self._runtime.shared(look, len(photos))
 
     def _terms(self, logits: Tensor | None, photos: int) -> list[TermVector | None]:
         head = self._term_head
@@ -126,7 +151,7 @@ class NeuralCaptioner:
             return [None] * photos
         return [TermVector(ids, levels) for ids, levels in strongest(head.impacts(logits), head.config)]
 
-    def _labels(self, logits: Tensor) -> tuple[list[tuple[Label, ...]], list[tuple[Label, ...]]]:
+    def _labels(self, logits: Tensor) -> tuple[list[Labels], list[Labels]]:
         """(N, classes) -> for each photo, its labels and its kinds."""
         names = self._class_names
         if not names:
@@ -136,7 +161,7 @@ class NeuralCaptioner:
         return labels, _most_probable(probabilities @ self._below, self._kinds, len(self._kinds), KIND_THRESHOLD)
 
 
-def _most_probable(probabilities: Tensor, names: Sequence[str], kept: int, threshold: float) -> list[tuple[Label, ...]]:
+def _most_probable(probabilities: Tensor, names: Sequence[str], kept: int, threshold: float) -> list[Labels]:
     """(N, names) -> for each row its names of at least ``threshold``, at most ``kept``, the most probable first."""
     values, places = probabilities.topk(min(kept, len(names)), dim=1)
     return [

@@ -11,7 +11,7 @@ recorded (:mod:`.recorded_decoder`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from photoindex.captioner.half_precision import in_half_precision
 from photoindex.captioner.network import PhotoFeatures
 from photoindex.captioner.openvino import compile_encoder, compile_products
 from photoindex.captioner.recorded_decoder import RecordedDecoder
-from photoindex.captioner.thread_pool import LEAST_PHOTOS, Shares, shared_among
+from photoindex.captioner.thread_pool import LEAST_PHOTOS, Item, Shares, shared_among
 
 # A GPU is not busy with less, and each step of beam search takes as long for few photos as for many. Two lanes
 # (:mod:`.thread_pool`) share it out.
@@ -110,23 +110,22 @@ class Runtime:
         """Feature maps (N, C, h, w) -> ImageNet logits (N, 1000)."""
         return self._encoder.classify(feature_map.to(self._type)).float()
 
-    def term_logits(self, feature_map: Tensor) -> Tensor | None:
-        """Feature maps -> the term head's logits (N, terms), where the model has one."""
-        head = self._term_head
-        if head is None or self._shares is None:
-            return None if head is None else head(feature_map)
-        return torch.cat(self._shares.map(lambda some: [head(feature_map[some])], len(feature_map)))
+    def look(self, feature_map: Tensor) -> tuple[PhotoFeatures, Tensor | None]:
+        """Feature maps (N, C, h, w) -> what the decoder is given of these photos, in a third of the memory; and the
+        term head's logits (N, terms), where the model has one."""
 
-    def look(self, feature_map: Tensor) -> PhotoFeatures:
-        """Feature maps (N, C, h, w) -> what the decoder is given of these photos, in a third of the memory."""
+        def look_at(some: slice) -> list[tuple[PhotoFeatures, Tensor | None]]:
+            part = feature_map[some]
+            seen = look(part, self._grid, self._term_head)
+            return [(seen, None if self._term_head is None else self._term_head.logits(part, seen.summary))]
 
-        def look_at(some: slice) -> list[PhotoFeatures]:
-            return [look(feature_map[some], self._grid, self._term_head)]
+        parts = self.shared(look_at, len(feature_map))
+        logits = [each for _, each in parts if each is not None]
+        return PhotoFeatures.joined([seen for seen, _ in parts]), torch.cat(logits) if logits else None
 
-        if self._shares is None:
-            return look_at(slice(0, len(feature_map)))[0]
-        parts = self._shares.map(look_at, len(feature_map))
-        return PhotoFeatures(torch.cat([part.regions for part in parts]), torch.cat([part.summary for part in parts]))
+    def shared(self, work: Callable[[slice], list[Item]], photos: int) -> list[Item]:
+        """What ``work`` returns for all of so many photos, in order, shared out among threads on a CPU."""
+        return work(slice(0, photos)) if self._shares is None else self._shares.map(work, photos)
 
     def generate(self, seen: PhotoFeatures, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
         """What was looked at of N photos and their term logits -> what to say of each, best first."""
@@ -135,9 +134,7 @@ class Runtime:
             part = PhotoFeatures(seen.regions[some], seen.summary[some])
             return self._generator.generate(part, None if logits is None else logits[some], settings)
 
-        if self._shares is None:
-            return generate_some(slice(0, len(seen)))
-        return self._shares.map(generate_some, len(seen))
+        return self.shared(generate_some, len(seen))
 
     def close(self) -> None:
         """End the threads that it keeps; it may be used again."""

@@ -19,6 +19,8 @@ MOST_THREADS = 4  # Python runs the code between the operations for one thread a
 LANES = 2
 LEAST_PHOTOS = 16  # for a thread: with fewer the small operations get too small
 
+_here = threading.local()
+
 Item = TypeVar("Item")
 Photo = TypeVar("Photo")
 
@@ -33,9 +35,9 @@ class Shares:
 
     def map(self, work: Callable[[slice], list[Item]], photos: int) -> list[Item]:
         """What ``work`` returns for all of so many photos, in order. It is given some of them at a time, by their
-        numbers, from several threads, in inference mode."""
+        numbers, from several threads, in inference mode; what it shares out itself stays in its thread."""
         parts = min(self._threads, photos // LEAST_PHOTOS)
-        if parts < 2:
+        if parts < 2 or getattr(_here, "is_share", False):
             return work(slice(0, photos))
         if self._pool is None:
             self._pool = _pool(self._threads, self._cores // self._threads)
@@ -93,6 +95,7 @@ def _pool(threads: int, cores: int) -> ThreadPoolExecutor:
     def begin() -> None:
         torch.get_num_threads()  # a thread's first question sets its number to the program's, whatever was set before
         torch.set_num_threads(cores)
+        _here.is_share = True
 
     pool = ThreadPoolExecutor(threads, "shares", begin)
     all_there = threading.Barrier(threads)

@@ -100,10 +100,9 @@ def caption_photos(
         views = [load_view(photo.path, size) for photo in photos[start : start + runtime.batch_size]]
         with torch.inference_mode():
             feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
-            logits = runtime.term_logits(feature_map)
         for collected, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            generated = runtime.generate(runtime.look(feature_map), logits, settings)
+            generated = runtime.generate(*runtime.look(feature_map), settings)
             collected += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in generated]
         if progress:
             progress(min(start + runtime.batch_size, len(photos)), len(photos))

@@ -115,7 +115,7 @@ def judge(
         views = [load_view(photo.path, size) for photo in some]
         with torch.inference_mode():
             feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
-            found = runtime.generate(runtime.look(feature_map), runtime.term_logits(feature_map), settings)
+            found = runtime.generate(*runtime.look(feature_map), settings)
         for photo, (best, *_) in zip(some, found, strict=True):
             assert best.signals is not None
             signals.append(tuple(best.signals))

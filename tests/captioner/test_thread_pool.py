@@ -61,6 +61,19 @@ def test_each_thread_has_its_share_of_the_cores_and_the_others_keep_theirs() -> 
     shares.close()
 
 
+def test_what_a_part_shares_out_itself_stays_in_its_thread() -> None:
+    shares, both = Shares(2), threading.Barrier(2, timeout=60)
+
+    def work(some: slice) -> list[tuple[int, bool]]:
+        inner = Worker()
+        both.wait()  # no thread is left for what is shared out
+        count = len(shares.map(inner, 2 * LEAST_PHOTOS))
+        return [(count, inner.threads == {threading.get_ident()})]
+
+    assert shares.map(work, 2 * LEAST_PHOTOS) == [(2 * LEAST_PHOTOS, True)] * 2
+    shares.close()
+
+
 def test_after_closing_it_may_be_used_again_and_no_thread_is_left() -> None:
     before, shares = threading.active_count(), Shares(2)
     for _ in range(2):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,10 +115,8 @@ class NeuralCaptioner:
 
     @torch.inference_mode()
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        parts = self._look_at(photos)
-        seen = PhotoFeatures.joined([part.seen for part in parts])
-        logits = [part.logits for part in parts if part.logits is not None]
-        captions = self._runtime.generate(seen, torch.cat(logits) if logits else None, self._search)
+        looked = self._look_at(photos)
+        captions = self._runtime.generate(looked.seen, looked.logits, self._search)
         decode = self._vocabulary.decode
         return [
             Prediction(
@@ -128,12 +125,10 @@ class NeuralCaptioner:
                 kinds,
                 terms,
             )
-            for hypotheses, (labels, kinds, terms) in zip(
-                captions, itertools.chain.from_iterable(part.photos for part in parts), strict=True
-            )
+            for hypotheses, (labels, kinds, terms) in zip(captions, looked.photos, strict=True)
         ]
 
-    def _look_at(self, photos: Sequence[NDArray[np.uint8]]) -> list[_Looked]:
+    def _look_at(self, photos: Sequence[NDArray[np.uint8]]) -> _Looked:
         """All but the captions of some photos. Their feature maps, the most of a batch's memory, end here."""
         feature_map = self._runtime.see(self._runtime.together(photos))
 
@@ -143,7 +138,13 @@ class NeuralCaptioner:
             labels, kinds = self._labels(self._runtime.classify(part))
             return [_Looked(seen, logits, list(zip(labels, kinds, self._terms(logits, len(seen)), strict=True)))]
 
-        return self._runtime.shared(look, len(photos))
+        parts = self._runtime.shared(look, len(photos))
+        logits = [part.logits for part in parts if part.logits is not None]
+        return _Looked(
+            PhotoFeatures.joined([part.seen for part in parts]),
+            torch.cat(logits) if logits else None,
+            [photo for part in parts for photo in part.photos],
+        )
 
     def _terms(self, logits: Tensor | None, photos: int) -> list[TermVector | None]:
         head = self._term_head

@@ -31,7 +31,7 @@ from photoindex.captioner.eight_bits import (
 from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, same_padding
 
 # Where rounding does most harm for the time that it saves. As only what convolutions are given is rounded, the features
-# are 6.9 % off without these and 3.1 % with them, and a photo takes some 5.5 and 7.2 ms of processor.
+# are 6.9 % off without these and 3.1 % with them, and a photo takes some 5.3 and 6.2 ms of processor.
 IN_32_BITS = ("0.depthwise", "0.project", "1.expand", "1.depthwise", "1.project", "20.expand", "head")
 RELU_LIMIT = 6.0
 MARGIN = 1.1  # of the range of all channels behind ReLU6 in some photos, within its limit: others may have a wider one

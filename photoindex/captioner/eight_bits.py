@@ -38,7 +38,6 @@ from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 
 FORMAT: Final = "2"
-KINDS: Final = "expand", "depthwise", "project"  # of a block's convolutions, in order
 WEIGHT_LEVELS: Final = -127, 127
 MOST_OFF: Final = 0.03  # of the features of the test picture
 _GRIDS: Final = "step", "given_step", "given_middle"
@@ -136,11 +135,13 @@ def before_convolution(
     x: Tensor,
     convolve: Callable[[str, nn.Conv2d, Tensor], Tensor],
 ) -> Tensor:
-    """What comes to a convolution, one of :data:`KINDS`, of a block that is given ``x``."""
-    for earlier in KINDS[: KINDS.index(kind)]:
-        module = getattr(encoder.blocks[number], earlier)
-        if module is not None:
-            x = F.relu6(convolve(f"{number}.{earlier}", module, x))
+    """What comes to a convolution, by its name in the block, of a block that is given ``x``."""
+    block = encoder.blocks[number]
+    assert isinstance(block, InvertedResidual)
+    for earlier, module in block.convolutions():
+        if earlier == kind:
+            break
+        x = F.relu6(convolve(f"{number}.{earlier}", module, x))
     return x
 
 
@@ -246,10 +247,8 @@ def convolutions(encoder: EfficientNetLite2) -> Iterator[tuple[str, nn.Conv2d]]:
     """Those with weights of 8 bits, and their names, in order."""
     for number, block in enumerate(encoder.blocks):
         assert isinstance(block, InvertedResidual)
-        if block.expand is not None:
-            yield f"{number}.expand", block.expand
-        yield f"{number}.depthwise", block.depthwise
-        yield f"{number}.project", block.project
+        for kind, module in block.convolutions():
+            yield f"{number}.{kind}", module
     yield "head", encoder.head
 
 

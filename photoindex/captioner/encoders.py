@@ -12,7 +12,7 @@ ImageNet. ``resnet50`` and ``resnet152`` are torchvision's, for training the way
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -109,6 +109,13 @@ class InvertedResidual(nn.Module):
         self.project = nn.Conv2d(hidden, outputs, 1, bias=False)
         self.project_norm = _norm(outputs)
         self.drop_path = 0.0  # how likely the branch of a photo is left out in training
+
+    def convolutions(self) -> Iterator[tuple[str, nn.Conv2d]]:
+        """Those that it has, in order, and their names; ReLU6 comes behind all but the last, ``project``."""
+        if self.expand is not None:
+            yield "expand", self.expand
+        yield "depthwise", self.depthwise
+        yield "project", self.project
 
     def forward(self, x: Tensor) -> Tensor:
         h = x

@@ -257,18 +257,16 @@ class _Graph:
 def _modules(block: nn.Module) -> Iterator[tuple[nn.Conv2d, bool]]:
     """The convolutions of a block, and whether what they give is bounded."""
     assert isinstance(block, InvertedResidual)
-    for module in (block.expand, block.depthwise):
-        if module is not None:
-            yield module, True
-    yield block.project, False
+    for kind, module in block.convolutions():
+        yield module, kind != "project"
 
 
 def _rows_for(module: nn.Conv2d, height: int, start: int, end: int) -> tuple[int, int, tuple[int, int]]:
     """Which of so many rows a convolution takes to give those from ``start`` to ``end``, and how many rows of zeros
     above and below them."""
-    stride = module.stride[0]
-    first = start * stride - same_padding(module, height)[0]
-    last = (end - 1) * stride + module.kernel_size[0] - same_padding(module, height)[0]
+    stride, (above, _) = module.stride[0], same_padding(module, height)
+    first = start * stride - above
+    last = (end - 1) * stride + module.kernel_size[0] - above
     return max(first, 0), min(last, height), (max(-first, 0), max(last - height, 0))
 
 

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photoindex.captioner.eight_bits import (
-    KINDS,
     WEIGHT_LEVELS,
     EightBitEncoder,
     before_block,
@@ -76,7 +75,9 @@ def fit(
     wanted = [before_block(teacher, first, images, _as_it_is) for images in samples]
     found = list(wanted)
     for number in range(first, len(teacher.blocks)):
-        for kind in KINDS:
+        block = teacher.blocks[number]
+        assert isinstance(block, InvertedResidual)
+        for kind, _ in block.convolutions():
             _fit_in_block(student, teacher, number, kind, found, wanted)
         for place, (a, b) in enumerate(zip(found, wanted, strict=True)):
             found[place] = run_block(student.encoder, number, a, student.convolve)
@@ -132,9 +133,6 @@ def _fit_in_block(
     """Fit a convolution of a block that is given ``found`` in the student and ``wanted`` in the teacher."""
     block = teacher.blocks[number]
     assert isinstance(block, InvertedResidual)
-    module = getattr(block, kind)
-    if module is None:
-        return
     off = ((b - a) if kind == "project" and block.shortcut else None for a, b in zip(found, wanted, strict=True))
     given = (
         (
@@ -144,7 +142,7 @@ def _fit_in_block(
         )
         for a, b, shortcut in zip(found, wanted, off, strict=True)
     )
-    _fit(student, f"{number}.{kind}", module, given)
+    _fit(student, f"{number}.{kind}", dict(block.convolutions())[kind], given)
 
 
 def _fit(

@@ -82,9 +82,8 @@ def test_rows_are_what_is_multiplied_with_the_weights(encoder: EfficientNetLite2
     x = torch.rand(2, module.in_channels, 12, 12)
     wanted = module(x)
     positions = torch.tensor([0, 5, 7, 30, wanted.shape[-1] ** 2 - 1])
-    found = weight_rounding._product(
-        module, weight_rounding._rows(module, x, positions)
-    )  # (G, photos x positions, outputs)
+    rows = weight_rounding._rows(module, x, positions)
+    found = weight_rounding._product(module, rows)  # (G, photos x positions, outputs)
     found = found.permute(1, 0, 2).reshape(2, 5, -1)
     torch.testing.assert_close(found, wanted.flatten(2)[:, :, positions].permute(0, 2, 1), rtol=1e-4, atol=1e-4)
 

@@ -7,9 +7,12 @@ about 0. What passes behind ReLU6 has one grid, 0 to 255; what a shortcut carrie
 where a convolution takes it up, on a grid of each channel's own range, -128 to 127. The convolutions where rounding
 does the most harm for the time that it saves, the first and the last ones, stay in 32 bits.
 
-Processors without instructions for it (VNNI) add up pairs of products in 16 bits, which overflow: the features are then
-a quarter off. So what a compiled network makes of a test picture is compared with what it should (:func:`is_right`).
-Two right ones differ, too, as the last bit of a number decides now and then how the next is rounded.
+Processors without instructions for it (VNNI) add up the products of two neighbouring inputs in 16 bits, where a
+convolution takes all channels. The weights of such a pair are kept so small that this never overflows
+(:func:`limits_beside`), for one set of weights to serve both kinds: with any weights of 8 bits the features would be a
+quarter off there. For what no one has foreseen, what a compiled network makes of a test picture is compared with what
+it should (:func:`is_right`). Two right ones differ, too, as the last bit of a number decides now and then how the next
+is rounded.
 
 :class:`EightBitEncoder` computes with rounded floating-point numbers, for learning and as the reference;
 :mod:`.openvino` compiles the same network for a CPU. In a model's folder it is ``encoder_8bit.safetensors``.
@@ -39,6 +42,7 @@ from photoindex.system.atomic import replace_file
 
 FORMAT: Final = "2"
 WEIGHT_LEVELS: Final = -127, 127
+PAIR_LIMIT: Final = 128  # the sum of a pair's weights, where both are above 0 or both below: 255 * 128 < 2 ** 15
 MOST_OFF: Final = 0.03  # of the features of the test picture
 _GRIDS: Final = "step", "given_step", "given_middle"
 
@@ -94,7 +98,7 @@ class EightBitEncoder(nn.Module):
             output: Tensor = module(x)
             return output
         steps = self.grid(name, "step")[:, None, None, None]
-        return convolved(module, self.given(name, x), rounded(module.weight / steps, *WEIGHT_LEVELS) * steps)
+        return convolved(module, self.given(name, x), whole_weights(module, module.weight / steps) * steps)
 
     def given(self, name: str, x: Tensor) -> Tensor:
         """What comes to a convolution -> the whole numbers that it is given."""
@@ -156,7 +160,7 @@ def weights_of(student: EightBitEncoder, digest: str) -> EightBitWeights:
             tensors[f"{name}.weight"] = module.weight.half()
             continue
         steps = student.grid(name, "step")
-        tensors[f"{name}.weight"] = rounded(module.weight / steps[:, None, None, None], *WEIGHT_LEVELS).to(torch.int8)
+        tensors[f"{name}.weight"] = whole_weights(module, module.weight / steps[:, None, None, None]).to(torch.int8)
         tensors |= {f"{name}.{kind}": student.grid(name, kind) for kind in _GRIDS}
     tensors = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
@@ -266,6 +270,28 @@ def rounded(x: Tensor, lowest: int, highest: int) -> Tensor:
     """The nearest whole number from ``lowest`` to ``highest``; in learning, as if it had only been bounded."""
     nearest: Tensor = _Round.apply(F.hardtanh(x, lowest, highest))
     return nearest
+
+
+def has_pairs(module: nn.Conv2d) -> bool:
+    """Whether a convolution's neighbouring inputs may be added up in 16 bits: the first with the second, the third with
+    the fourth and so on. Where each output is of one channel they are not."""
+    return module.groups == 1
+
+
+def limits_beside(other: Tensor) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest whole numbers for weights whose pairs have ``other`` ones, whole numbers, too."""
+    return -PAIR_LIMIT - other.clamp(max=0), PAIR_LIMIT - other.clamp(min=0)
+
+
+def whole_weights(module: nn.Conv2d, weight: Tensor) -> Tensor:
+    """A convolution's weights (O, I, k, k), in steps -> the whole numbers that they are on their grids."""
+    if not has_pairs(module):
+        return rounded(weight, *WEIGHT_LEVELS)
+    first, second = rounded(weight[:, ::2], *WEIGHT_LEVELS), weight[:, 1::2]
+    second = second.clamp(*limits_beside(first[:, : second.shape[1]].detach()))
+    whole = torch.empty_like(weight)
+    whole[:, ::2], whole[:, 1::2] = first, rounded(second, *WEIGHT_LEVELS)
+    return whole
 
 
 def convolved(module: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:

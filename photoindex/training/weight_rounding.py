@@ -16,13 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photoindex.captioner.eight_bits import (
+    PAIR_LIMIT,
     WEIGHT_LEVELS,
     EightBitEncoder,
     before_block,
     before_convolution,
     convolutions,
+    has_pairs,
     is_signed,
     levels,
+    limits_beside,
     rounded,
     run,
     run_block,
@@ -57,7 +60,7 @@ def prepare(teacher: EfficientNetLite2, samples: Sequence[Tensor]) -> EightBitEn
         if is_signed(name):
             module.bias.add_(module.weight.flatten(1) @ middle)
         module.weight.mul_(step[:, None, None] if step.ndim else step)
-        student.grid(name, "step").copy_(_steps(module.weight.flatten(1)))
+        student.grid(name, "step").copy_(_steps(module.weight.flatten(1), has_pairs(module)))
     return student.to(next(teacher.parameters()).device)
 
 
@@ -174,9 +177,9 @@ def _fit(
     change = torch.linalg.solve(_damped(square, DAMPING), product.mT).mT
     fitted = weight + change
     if rounds:
-        steps = _steps(fitted)
+        steps = _steps(fitted, has_pairs(module))
         student.grid(name, "step").copy_(steps.view(outputs))
-        fitted = _round_in_turn(fitted, square, steps) * steps[:, :, None]
+        fitted = _round_in_turn(fitted, square, steps, has_pairs(module)) * steps[:, :, None]
     assert module.bias is not None
     module.bias.add_((sums.mean_lacking() - ((fitted - weight) @ sums.mean()[:, :, None])[:, :, 0]).view(outputs))
     module.weight.copy_(fitted.view(module.weight.shape))
@@ -250,9 +253,16 @@ def _product(module: nn.Conv2d, rows: Tensor) -> Tensor:
     return rows @ module.weight.view(shape).mT + module.bias.view(shape[0], 1, shape[1])
 
 
-def _steps(weight: Tensor) -> Tensor:
-    """Weights (…, K) -> the distance between neighbours on the grid of each output, (…)."""
-    return weight.abs().amax(-1).clamp(min=1e-9) / WEIGHT_LEVELS[1]
+def _steps(weight: Tensor, pairs: bool) -> Tensor:
+    """Weights (…, K) -> the distance between neighbours on the grid of each output, (…), that puts none of them out of
+    reach. Finer ones that cut off a few are no better."""
+    reach = weight.abs().amax(-1).clamp(min=1e-9) / WEIGHT_LEVELS[1]
+    if not pairs:
+        return reach
+    both = F.pad(weight, (0, weight.shape[-1] % 2))
+    first, second = both[..., ::2], both[..., 1::2]
+    above, below = first.clamp(min=0) + second.clamp(min=0), -first.clamp(max=0) - second.clamp(max=0)
+    return torch.maximum(reach, torch.maximum(above, below).amax(-1) / PAIR_LIMIT)
 
 
 def _damped(square: Tensor, share: float) -> Tensor:
@@ -260,21 +270,26 @@ def _damped(square: Tensor, share: float) -> Tensor:
     return square + more[:, None, None] * torch.eye(square.shape[-1], dtype=square.dtype, device=square.device)
 
 
-def _round_in_turn(weight: Tensor, square: Tensor, steps: Tensor) -> Tensor:
+def _round_in_turn(weight: Tensor, square: Tensor, steps: Tensor, pairs: bool) -> Tensor:
     """Weights (G, O, K) -> whole numbers of ``steps`` (G, O), such that what they give changes least.
 
     ``square`` (G, K, K) are the mean products of what is given, about its mean. What rounding one weight changes is
-    made up for, as far as it can be, by the weights that come after it; the inputs that vary most come first.
+    made up for, as far as it can be, by the weights that come after it; the inputs that vary most come first. ``pairs``
+    of neighbouring inputs stay within :func:`.limits_beside`.
     """
     order = square.diagonal(dim1=-2, dim2=-1).argsort(-1, descending=True)  # (G, K)
-    groups = torch.arange(len(order), device=order.device)[:, None, None]
-    square = square[groups, order[:, :, None], order[:, None, :]]
+    group = torch.arange(len(order), device=order.device)
+    square = square[group[:, None, None], order[:, :, None], order[:, None, :]]
     left = weight.gather(2, order[:, None, :].expand_as(weight))
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(_damped(square, ROUNDING_DAMPING)))
     shares = torch.linalg.cholesky(inverse).mT
-    found = torch.empty_like(left)
-    for number in range(left.shape[-1]):
-        found[:, :, number] = rounded(left[:, :, number] / steps, *WEIGHT_LEVELS)
-        change = (left[:, :, number] - found[:, :, number] * steps) / shares[:, number, number][:, None]
+    found = torch.zeros_like(left)
+    for number, inputs in enumerate(order.T):
+        here = left[:, :, number] / steps
+        if pairs:  # what is not found yet is 0, and limits nothing
+            here = here.clamp(*limits_beside(found[group, :, (inputs ^ 1).clamp(max=order.shape[1] - 1)]))
+        whole = rounded(here, *WEIGHT_LEVELS)
+        found[group, :, inputs] = whole
+        change = (left[:, :, number] - whole * steps) / shares[:, number, number][:, None]
         left[:, :, number + 1 :] -= change[:, :, None] * shares[:, None, number, number + 1 :]
-    return torch.empty_like(found).scatter_(2, order[:, None, :].expand_as(found), found)
+    return found

@@ -21,12 +21,14 @@ from photoindex.captioner import eight_bits, model_folder
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from photoindex.captioner.eight_bits import (
     EightBitWeights,
+    convolutions,
     digest_of,
     encoder_of,
     is_right,
     load_eight_bits,
     save_eight_bits,
     weights_of,
+    whole_weights,
 )
 from photoindex.captioner.eight_bits import (
     test_picture as picture_for_tests,
@@ -38,7 +40,32 @@ from photoindex.captioner.runtime import Runtime
 from photoindex.errors import CheckpointError
 from photoindex.media.decode import decode_photo
 
+FLAGS = {"AVX2_VNNI": "avx_vnni", "AVX512_CORE": "avx512bw", "AVX2": "avx2"}  # as Linux names them
+ROOT = Path(__file__).parents[2]
 NEAR = 0.06  # what features may differ by, as a share
+
+SEE_BY_SHIPPED = """
+import sys
+import numpy as np
+from photoindex.captioner import model_folder
+from photoindex.captioner.checkpoint import load_checkpoint
+from photoindex.captioner.encoders import fold_batch_norm
+from photoindex.captioner.openvino import compile_encoder
+checkpoint = load_checkpoint(model_folder("default"))
+fold_batch_norm(checkpoint.encoder)
+compiled = compile_encoder(checkpoint.encoder, eight_bits=checkpoint.eight_bits)
+np.save(f"{sys.argv[1]}/maps.npy", compiled(np.load(f"{sys.argv[1]}/photos.npy")).numpy())
+print(compiled.bits)
+"""
+SEE_BY_NEAREST = """
+from photoindex.captioner import eight_bits, openvino
+from photoindex.training import weight_rounding
+from tests.training.small_encoder import SIZE, folded, pictures, small_checkpoint
+eight_bits.PAIR_LIMIT = weight_rounding.PAIR_LIMIT = LIMIT
+encoder = folded(small_checkpoint())
+student = weight_rounding.prepare(encoder, [encoder.preprocessing.normalise(pictures(SIZE).float())])
+print(openvino.compile_encoder(encoder, eight_bits=eight_bits.weights_of(student, "")).bits)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +99,18 @@ def compiled(checkpoint: Checkpoint, weights: EightBitWeights | None) -> Compile
     if found is None:
         pytest.skip("OpenVINO is not installed")
     return found
+
+
+def seen_with(instructions: str, script: str, folder: Path) -> str:
+    """What a script prints on a processor that has no later instructions than these."""
+    if find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    if f" {FLAGS[instructions]} " not in flags:
+        pytest.skip("this processor has no such instructions")
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": instructions}
+    command = [sys.executable, "-c", script, os.fspath(folder)]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def distance(found: torch.Tensor, wanted: torch.Tensor) -> float:
@@ -108,29 +147,50 @@ def test_alone_or_together_a_photo_looks_the_same(
     assert all(torch.equal(encoder(photos[n : n + 1])[0], together[n]) for n in range(len(photos)))
 
 
-@pytest.mark.parametrize(
-    ("instructions", "bits"),
-    [("AVX2_VNNI", 8), ("AVX2", 32)],
-    ids=["with instructions for 8 bits", "with others, that overflow"],
-)
-def test_a_processor_that_does_not_compute_rightly_uses_the_encoder_as_it_is(instructions: str, bits: int) -> None:
-    if find_spec("openvino") is None:
-        pytest.skip("OpenVINO is not installed")
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    if bits == 8 and "avx_vnni" not in flags:
-        pytest.skip("this processor has no such instructions")
-    if " avx2 " not in flags:
-        pytest.skip("this is another kind of processor")
-    script = (
-        "import torch\n"
-        "from photoindex.captioner import model_folder\n"
-        "from photoindex.captioner.checkpoint import load_checkpoint\n"
-        "from photoindex.captioner.runtime import Runtime\n"
-        "print(Runtime(load_checkpoint(model_folder('default')), torch.device('cpu')).engine)"
+@pytest.mark.parametrize("instructions", ["AVX2_VNNI", "AVX512_CORE", "AVX2"])
+def test_processors_with_and_without_instructions_for_it_see_the_same(
+    instructions: str, shipped: Checkpoint, weights: EightBitWeights, photos: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "photos.npy", photos)
+    assert seen_with(instructions, SEE_BY_SHIPPED, tmp_path) == "8"
+    found = torch.from_numpy(np.load(tmp_path / "maps.npy"))
+    plain = folded(shipped)
+    with torch.inference_mode():
+        images = plain.preprocessing.normalise(torch.from_numpy(photos).permute(0, 3, 1, 2))
+        assert distance(found, plain(images)) < NEAR
+        assert distance(found, encoder_of(weights, plain)(images)) < NEAR
+
+
+def test_weights_stay_within_their_limits(shipped: Checkpoint, weights: EightBitWeights) -> None:
+    for name, module in convolutions(folded(shipped)):
+        if weights.holds(name):
+            stored = weights.tensors[f"{name}.weight"].float()
+            assert torch.equal(whole_weights(module, stored), stored), name
+
+
+@pytest.mark.parametrize("inputs", [4, 5])
+def test_the_second_of_a_pair_is_bounded_by_the_first(inputs: int) -> None:
+    module = torch.nn.Conv2d(inputs, 3, 1)
+    given = torch.tensor(
+        [[100.4, 50.0, 100.0, -60.0, 200.0], [-100.0, -50.0, -0.6, -140.0, -3.5], [1.2, 127.3, 0.0, 3.0, 0.4]]
     )
-    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": instructions}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ("OpenVINO in 8 bits" if bits == 8 else "OpenVINO")
+    wanted = torch.tensor(
+        [[100.0, 28.0, 100.0, -60.0, 127.0], [-100.0, -28.0, -1.0, -127.0, -4.0], [1.0, 127.0, 0.0, 3.0, 0.0]]
+    )
+    weight = given[:, :inputs, None, None].requires_grad_()
+    found = whole_weights(module, weight)
+    assert torch.equal(found[:, :, 0, 0], wanted[:, :inputs])
+    found.sum().backward()
+    learns = torch.ones(3, 5)
+    learns[0, 1] = learns[0, 4] = learns[1, 1] = learns[1, 3] = learns[2, 1] = 0  # beyond their limits
+    assert weight.grad is not None
+    assert torch.equal(weight.grad[:, :, 0, 0], learns[:, :inputs])
+
+
+@pytest.mark.parametrize(("limit", "bits"), [("128", "8"), ("254", "32")], ids=["within it", "beyond it"])
+def test_weights_that_overflow_are_not_used(limit: str, bits: str, tmp_path: Path) -> None:
+    """Small pictures and weights rounded to the nearest will do here."""
+    assert seen_with("AVX2", SEE_BY_NEAREST.replace("= LIMIT", f"= {limit}"), tmp_path) == bits
 
 
 def test_what_it_should_see_is_told_from_what_is_off(shipped: Checkpoint, weights: EightBitWeights) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photoindex.captioner.eight_bits import convolutions, is_signed, run
+from photoindex.captioner.eight_bits import PAIR_LIMIT, convolutions, is_signed, limits_beside, run
 from photoindex.captioner.encoders import EfficientNetLite2
 from photoindex.training import weight_rounding
 from tests.training.small_encoder import SIZE, folded, off, pictures, small_checkpoint
@@ -21,6 +22,12 @@ def encoder() -> EfficientNetLite2:
 def given(encoder: EfficientNetLite2) -> Tensor:
     """Normalised pictures."""
     return encoder.preprocessing.normalise(pictures(SIZE).float())
+
+
+def greatest_sum(weight: Tensor) -> float:
+    """The greatest sum, whatever its sign, of one or both of neighbouring weights (…, K)."""
+    both = F.pad(weight, (0, weight.shape[-1] % 2)).unflatten(-1, (-1, 2))
+    return float(torch.cat([both, both.sum(-1, keepdim=True)], -1).abs().max())
 
 
 def test_grids_hold_what_convolutions_are_given(encoder: EfficientNetLite2, given: Tensor) -> None:
@@ -58,8 +65,9 @@ def test_weights_are_only_written_otherwise_before_they_are_rounded(encoder: Eff
     assert off(run(student.encoder, given, unrounded), encoder(given)) < 1e-3
 
 
+@pytest.mark.parametrize("pairs", [False, True], ids=["alone", "in pairs"])
 @pytest.mark.parametrize("shape", [(1, 8, 20), (6, 1, 9)], ids=["of all inputs", "of a channel each"])
-def test_rounding_in_turn_changes_less_than_to_the_nearest(shape: tuple[int, int, int]) -> None:
+def test_rounding_in_turn_changes_less_than_to_the_nearest(shape: tuple[int, int, int], pairs: bool) -> None:
     torch.manual_seed(5)
     groups, outputs, inputs = shape
     mixed = torch.randn(groups, inputs, inputs, dtype=torch.float64) * 0.3 + 1  # so inputs go up and down together
@@ -70,9 +78,43 @@ def test_rounding_in_turn_changes_less_than_to_the_nearest(shape: tuple[int, int
     def changed(rounded: Tensor) -> float:
         return float((rows @ (rounded * steps[:, :, None] - weight).mT).square().mean())
 
-    found = weight_rounding._round_in_turn(weight, rows.mT @ rows / 400, steps)
+    found = weight_rounding._round_in_turn(weight, rows.mT @ rows / 400, steps, pairs)
     assert torch.equal(found, found.round())
     assert changed(found) < 0.2 * changed((weight / steps[:, :, None]).round())
+
+
+@pytest.mark.parametrize("inputs", [20, 21])
+def test_rounding_in_turn_keeps_pairs_within_their_limit(inputs: int) -> None:
+    """On a grid that is too fine for them, where other inputs have to make up for what they cannot be."""
+    torch.manual_seed(7)
+    rows = torch.randn(1, 400, inputs, dtype=torch.float64) @ torch.randn(inputs, inputs, dtype=torch.float64)
+    weight = torch.randn(1, 50, inputs, dtype=torch.float64) * 60
+    one = torch.ones(1, 50, dtype=torch.float64)
+    square = rows.mT @ rows / 400
+    assert greatest_sum(weight_rounding._round_in_turn(weight, square, one, False)) > PAIR_LIMIT
+    found = weight_rounding._round_in_turn(weight, square, one, True)
+    assert greatest_sum(found) == PAIR_LIMIT
+    within = weight.clone()  # to the nearest within their limits
+    within[..., 1::2] = within[..., 1::2].clamp(*limits_beside(within[..., : inputs // 2 * 2 : 2].round()))
+
+    def changed(rounded: Tensor) -> float:
+        return float((rows @ (rounded - weight).mT).square().mean())
+
+    assert changed(found) < changed(within.round())
+
+
+@pytest.mark.parametrize("inputs", [6, 7])
+def test_a_grid_reaches_all_weights_and_pairs(inputs: int) -> None:
+    torch.manual_seed(8)
+    weight = torch.randn(1, 200, inputs)
+    alone, in_pairs = weight_rounding._steps(weight, False), weight_rounding._steps(weight, True)
+    torch.testing.assert_close((weight / alone[..., None]).abs().amax(-1), torch.full((1, 200), 127.0))
+    assert bool((in_pairs >= alone).all())
+    assert bool((in_pairs == alone).any())  # where the other of the pair has another sign, or is small
+    for one, step, alone_is_enough in zip(weight[0], in_pairs[0], (in_pairs == alone)[0], strict=True):
+        greatest = greatest_sum(one / step)
+        assert greatest <= PAIR_LIMIT + 0.01
+        assert alone_is_enough or greatest == pytest.approx(PAIR_LIMIT)
 
 
 @pytest.mark.parametrize("name", ["3.depthwise", "4.depthwise", "4.expand"])
@@ -100,3 +142,5 @@ def test_fitted_weights_see_more_than_the_nearest_ones(encoder: EfficientNetLite
     for name in student.names:
         levels = dict(convolutions(student.encoder))[name].weight / student.grid(name, "step")[:, None, None, None]
         torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-3)
+        if not name.endswith("depthwise"):
+            assert greatest_sum(levels.round().flatten(1)) <= PAIR_LIMIT

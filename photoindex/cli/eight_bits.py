@@ -19,6 +19,8 @@ from photoindex.types import Progress
 if TYPE_CHECKING:
     from torch import Tensor
 
+UNITS = {"rounding": "block", "learning": "step"}  # what is counted then
+
 
 @click.command("eight-bits")
 @data_option
@@ -73,7 +75,7 @@ def evaluate_eight_bits(
     with ProgressDisplay(context.quiet) as display:
 
         def report(stage: str, done: int, total: int) -> None:
-            display(Progress(stage, done, total))
+            display(Progress(stage, done, total, unit=UNITS.get(stage, "")))
 
         def decoded(paths: Sequence[Path]) -> Tensor:
             return eight_bits.decoded(paths, context.settings(), report)

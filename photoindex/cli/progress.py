@@ -62,8 +62,8 @@ class ProgressDisplay:
     def _line(self, progress: Progress, now: float) -> str:
         done = progress.done - self._first
         if progress.counting:
-            return f"{progress.stage}: {counted(progress.done, self._unit)}"
-        line = f"{progress.stage}: {progress.done:,} of {counted(progress.total, self._unit)}"
+            return f"{progress.stage}: {counted(progress.done, progress.unit or self._unit)}"
+        line = f"{progress.stage}: {progress.done:,} of {counted(progress.total, progress.unit or self._unit)}"
         if done and now > self._started:
             rate = done / (now - self._started)
             left = (progress.total - progress.done) / rate

@@ -98,7 +98,10 @@ class ForgetPlan:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """State of long work. ``total`` may grow while it runs; when ``counting``, it is only what was met so far."""
+    """State of long work. ``total`` may grow while it runs; when ``counting``, it is only what was met so far.
+
+    ``unit`` says what is counted, in the singular, where that differs from the rest of the work.
+    """
 
     stage: str
     done: int
@@ -106,3 +109,4 @@ class Progress:
     current: Path | None = None
     detail: dict[str, Any] = field(default_factory=dict)
     counting: bool = False
+    unit: str = ""

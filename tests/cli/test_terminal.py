@@ -229,6 +229,12 @@ class TestProgress:
             "captioning: 0 of 1 photo", "captioning: 1 of 1 photo",
         ]  # fmt: skip
 
+    def test_what_is_counted_may_differ_from_stage_to_stage(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with ProgressDisplay(unit="query") as display:
+            display(Progress("rounding", 0, 22, unit="block"))
+            display(Progress("searching", 0, 3))
+        assert capsys.readouterr().err.splitlines() == ["rounding: 0 of 22 blocks", "searching: 0 of 3 queries"]
+
 
 def _read_all(descriptor: int) -> bytes:
     written = b""

@@ -8,19 +8,21 @@ where a convolution takes it up, on a grid of each channel's own range, -128 to 
 does the most harm for the time that it saves, the first and the last ones, stay in 32 bits.
 
 Processors without instructions for it (VNNI) add up the products of two neighbouring inputs in 16 bits, where a
-convolution takes all channels. The weights of such a pair are kept so small that this never overflows
-(:func:`limits_beside`), for one set of weights to serve both kinds: with any weights of 8 bits the features would be a
-quarter off there. For what no one has foreseen, what a compiled network makes of a test picture is compared with what
-it should (:func:`is_right`). Two right ones differ, too, as the last bit of a number decides now and then how the next
-is rounded.
+convolution takes all channels; with any weights of 8 bits that overflows, and features are a quarter off. So a model
+has two sets of them: one for processors with VNNI, and a slightly coarser one for any, in which the weights of such
+pairs are kept so small that they never overflow (:func:`limits_beside`). Which one a processor computes rightly with
+is told by what it makes of a test picture (:func:`is_right`). Two right ones differ, too, as the last bit of a number
+decides now and then how the next is rounded.
 
 :class:`EightBitEncoder` computes with rounded floating-point numbers, for learning and as the reference;
-:mod:`.openvino` compiles the same network for a CPU. In a model's folder it is ``encoder_8bit.safetensors``.
+:mod:`.openvino` compiles the same network for a CPU. In a model's folder they are ``encoder_8bit.safetensors`` and
+``encoder_8bit_any_cpu.safetensors``.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual, SamePaddingConv2d
-from photoindex.captioner.model_files import EIGHT_BITS_FILE
+from photoindex.captioner.model_files import ANY_CPU_FILE, EIGHT_BITS_FILE
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 
@@ -49,7 +51,8 @@ _GRIDS: Final = "step", "given_step", "given_middle"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EightBitWeights:
-    """An encoder's weights in 8 bits, made for the one with this ``digest`` (:func:`digest_of`).
+    """An encoder's weights in 8 bits, made for the one with this ``digest`` (:func:`digest_of`); either ``for_any_cpu``
+    or for those with VNNI.
 
     ``tensors``: for each convolution in 8 bits ``NAME.weight`` (int8), ``NAME.bias``, ``NAME.step``, the distances (O,)
     on its output channels' grids, and ``NAME.given_step`` and ``NAME.given_middle``, the distances and the middles of
@@ -60,6 +63,7 @@ class EightBitWeights:
 
     digest: str
     tensors: Mapping[str, Tensor]
+    for_any_cpu: bool = False
 
     def holds(self, name: str) -> bool:
         """Whether that convolution is in 8 bits."""
@@ -68,13 +72,14 @@ class EightBitWeights:
 
 class EightBitEncoder(nn.Module):
     """A folded encoder (:func:`.encoders.fold_batch_norm`), which it works on, with the convolutions of these ``names``
-    rounded; normalised images in, feature maps out. All distances on their grids are 1 at first and middles 0: see
-    :meth:`grid`."""
+    rounded, as any processor computes with them or as those with VNNI do; normalised images in, feature maps out. All
+    distances on their grids are 1 at first and middles 0: see :meth:`grid`."""
 
-    def __init__(self, encoder: EfficientNetLite2, names: Iterable[str]) -> None:
+    def __init__(self, encoder: EfficientNetLite2, names: Iterable[str], for_any_cpu: bool) -> None:
         super().__init__()
         self.encoder = encoder
         self.names = tuple(names)
+        self.for_any_cpu = for_any_cpu
         modules = dict(convolutions(encoder))
         for name in self.names:
             given = (modules[name].in_channels,) if is_signed(name) else ()
@@ -98,7 +103,13 @@ class EightBitEncoder(nn.Module):
             output: Tensor = module(x)
             return output
         steps = self.grid(name, "step")[:, None, None, None]
-        return convolved(module, self.given(name, x), whole_weights(module, module.weight / steps) * steps)
+        whole = whole_weights(module.weight / steps, self.limits_pairs(module))
+        return convolved(module, self.given(name, x), whole * steps)
+
+    def limits_pairs(self, module: nn.Conv2d) -> bool:
+        """Whether a convolution's products of neighbouring inputs, the first and the second, the third and the fourth
+        and so on, may be added up in 16 bits. Where each output is of one channel they are not."""
+        return self.for_any_cpu and module.groups == 1
 
     def given(self, name: str, x: Tensor) -> Tensor:
         """What comes to a convolution -> the whole numbers that it is given."""
@@ -160,21 +171,24 @@ def weights_of(student: EightBitEncoder, digest: str) -> EightBitWeights:
             tensors[f"{name}.weight"] = module.weight.half()
             continue
         steps = student.grid(name, "step")
-        tensors[f"{name}.weight"] = whole_weights(module, module.weight / steps[:, None, None, None]).to(torch.int8)
+        whole = whole_weights(module.weight / steps[:, None, None, None], student.limits_pairs(module))
+        tensors[f"{name}.weight"] = whole.to(torch.int8)
         tensors |= {f"{name}.{kind}": student.grid(name, kind) for kind in _GRIDS}
     tensors = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
     }
-    reference = encoder_of(EightBitWeights(digest, tensors), copy.deepcopy(student.encoder).cpu())
+    weights = EightBitWeights(digest, tensors, student.for_any_cpu)
+    reference = encoder_of(weights, copy.deepcopy(student.encoder).cpu())
     preprocessing = student.encoder.preprocessing
     picture = torch.from_numpy(test_picture(preprocessing.size)[None]).permute(0, 3, 1, 2)
-    return EightBitWeights(digest, tensors | {"test": reference(preprocessing.normalise(picture))[0].mean((1, 2))})
+    test = reference(preprocessing.normalise(picture))[0].mean((1, 2))
+    return dataclasses.replace(weights, tensors=tensors | {"test": test})
 
 
 def encoder_of(weights: EightBitWeights, encoder: EfficientNetLite2) -> EightBitEncoder:
     """The rounded encoder of these weights. ``encoder`` is a folded one of the same sizes, which is written into."""
     names = [name for name, _ in convolutions(encoder) if weights.holds(name)]
-    student, tensors = EightBitEncoder(encoder, names), weights.tensors
+    student, tensors = EightBitEncoder(encoder, names, weights.for_any_cpu), weights.tensors
     with torch.no_grad():
         encoder.stem.load_state_dict({name: tensors[f"stem.{name}"] for name in ("weight", "bias")})
         for name, module in convolutions(encoder):
@@ -205,17 +219,20 @@ def is_right(weights: EightBitWeights, maps: Tensor) -> bool:
 
 def save_eight_bits(weights: EightBitWeights, folder: Path) -> None:
     """Write them into a model's folder; the file is replaced whole."""
-    replace_file(folder / EIGHT_BITS_FILE, save(dict(weights.tensors), {"encoder": weights.digest, "format": FORMAT}))
+    name = ANY_CPU_FILE if weights.for_any_cpu else EIGHT_BITS_FILE
+    replace_file(folder / name, save(dict(weights.tensors), {"encoder": weights.digest, "format": FORMAT}))
 
 
-def load_eight_bits(folder: Path, encoder: Encoder) -> EightBitWeights | None:
-    """Those of a model with this encoder (before it is folded); ``None`` where there are none.
+def load_eight_bits(folder: Path, encoder: Encoder) -> tuple[EightBitWeights, ...]:
+    """Those of a model with this encoder (before it is folded), the finer ones first, as far as there are such.
 
     Raises :class:`CheckpointError` for a file that is damaged or was made for another encoder.
     """
-    path = folder / EIGHT_BITS_FILE
-    if not path.is_file():
-        return None
+    files = (folder / EIGHT_BITS_FILE, False), (folder / ANY_CPU_FILE, True)
+    return tuple(_load(path, encoder, for_any_cpu) for path, for_any_cpu in files if path.is_file())
+
+
+def _load(path: Path, encoder: Encoder, for_any_cpu: bool) -> EightBitWeights:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -229,7 +246,7 @@ def load_eight_bits(folder: Path, encoder: Encoder) -> EightBitWeights | None:
         raise CheckpointError(
             f"{path} was made by another version of photoindex; delete it, the model works without it"
         )
-    found = EightBitWeights(digest, tensors)
+    found = EightBitWeights(digest, tensors, for_any_cpu)
     for name, (shape, kind) in _shapes(encoder, found).items():
         value = tensors.get(name)
         if value is None or tuple(value.shape) != shape or value.dtype != kind or not _is_usable(name, value):
@@ -272,20 +289,14 @@ def rounded(x: Tensor, lowest: int, highest: int) -> Tensor:
     return nearest
 
 
-def has_pairs(module: nn.Conv2d) -> bool:
-    """Whether a convolution's neighbouring inputs may be added up in 16 bits: the first with the second, the third with
-    the fourth and so on. Where each output is of one channel they are not."""
-    return module.groups == 1
-
-
 def limits_beside(other: Tensor) -> tuple[Tensor, Tensor]:
     """The lowest and the highest whole numbers for weights whose pairs have ``other`` ones, whole numbers, too."""
     return -PAIR_LIMIT - other.clamp(max=0), PAIR_LIMIT - other.clamp(min=0)
 
 
-def whole_weights(module: nn.Conv2d, weight: Tensor) -> Tensor:
+def whole_weights(weight: Tensor, limits_pairs: bool) -> Tensor:
     """A convolution's weights (O, I, k, k), in steps -> the whole numbers that they are on their grids."""
-    if not has_pairs(module):
+    if not limits_pairs:
         return rounded(weight, *WEIGHT_LEVELS)
     first, second = rounded(weight[:, ::2], *WEIGHT_LEVELS), weight[:, 1::2]
     second = second.clamp(*limits_beside(first[:, : second.shape[1]].detach()))

@@ -64,12 +64,12 @@ class CompiledEncoder:
 
 
 def compile_encoder(
-    encoder: Encoder, threads: int = 0, eight_bits: EightBitWeights | None = None
+    encoder: Encoder, threads: int = 0, eight_bits: Sequence[EightBitWeights] = ()
 ) -> CompiledEncoder | None:
     """A folded encoder (:func:`.encoders.fold_batch_norm`) compiled; None where that cannot be done.
 
-    With ``eight_bits`` those are its weights, where this processor computes rightly with them. ``threads`` 0 leaves
-    OpenVINO's choice. The encoder itself is left as it is.
+    Of ``eight_bits`` the first with which this processor computes rightly are its weights, if there are such.
+    ``threads`` 0 leaves OpenVINO's choice. The encoder itself is left as it is.
     """
     if not isinstance(encoder, EfficientNetLite2):
         return None
@@ -82,21 +82,22 @@ def compile_encoder(
         # Where a processor has matrix units for 16 bits OpenVINO would use them: other features, other captions.
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    if eight_bits is not None:
+    weights = eight_bits[0] if eight_bits else None
+    if weights is not None:
         # What OpenVINO's snippets make of an addition and rounding behind it rounds a little elsewhere, which is no
         # faster here, and would change what a model has said of some photos before.
         options["SNIPPETS_MODE"] = "DISABLE"
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     size = encoder.preprocessing.size
-    graph = _Graph(openvino) if eight_bits is None else _EightBitGraph(openvino, eight_bits)
+    graph = _Graph(openvino) if weights is None else _EightBitGraph(openvino, weights)
     try:
         compiled = openvino.Core().compile_model(graph.of(encoder), "CPU", options)
         shape = tuple(side.get_length() for side in list(compiled.output(0).partial_shape)[1:])
-        found = CompiledEncoder(compiled, openvino, shape, 32 if eight_bits is None else 8, streams)
-        if eight_bits is not None and not is_right(eight_bits, found(test_picture(size)[None])):
+        found = CompiledEncoder(compiled, openvino, shape, 32 if weights is None else 8, streams)
+        if weights is not None and not is_right(weights, found(test_picture(size)[None])):
             del found, compiled
-            return compile_encoder(encoder, threads)
+            return compile_encoder(encoder, threads, eight_bits[1:])
         return found
     except RuntimeError:  # all that OpenVINO raises, e.g. for a processor it has no plugin for
         return None

@@ -22,7 +22,6 @@ from photoindex.captioner.eight_bits import (
     before_block,
     before_convolution,
     convolutions,
-    has_pairs,
     is_signed,
     levels,
     limits_beside,
@@ -46,10 +45,12 @@ ROUNDING_DAMPING = 0.001
 
 
 @torch.no_grad()
-def prepare(teacher: EfficientNetLite2, samples: Sequence[Tensor]) -> EightBitEncoder:
-    """Step 1 for a folded encoder, with batches of normalised images (N, 3, H, W): a rounded copy."""
+def prepare(teacher: EfficientNetLite2, samples: Sequence[Tensor], for_any_cpu: bool) -> EightBitEncoder:
+    """Step 1 for a folded encoder, with batches of normalised images (N, 3, H, W): a rounded copy, for any processor or
+    for those with VNNI."""
     ranges = _ranges(teacher, samples)
-    student = EightBitEncoder(copy.deepcopy(teacher), [name for name in ranges if name not in IN_32_BITS])
+    names = [name for name in ranges if name not in IN_32_BITS]
+    student = EightBitEncoder(copy.deepcopy(teacher), names, for_any_cpu)
     for name, module in convolutions(student.encoder):
         if name not in student.names:
             continue
@@ -60,7 +61,7 @@ def prepare(teacher: EfficientNetLite2, samples: Sequence[Tensor]) -> EightBitEn
         if is_signed(name):
             module.bias.add_(module.weight.flatten(1) @ middle)
         module.weight.mul_(step[:, None, None] if step.ndim else step)
-        student.grid(name, "step").copy_(_steps(module.weight.flatten(1), has_pairs(module)))
+        student.grid(name, "step").copy_(_steps(module.weight.flatten(1), student.limits_pairs(module)))
     return student.to(next(teacher.parameters()).device)
 
 
@@ -177,9 +178,10 @@ def _fit(
     change = torch.linalg.solve(_damped(square, DAMPING), product.mT).mT
     fitted = weight + change
     if rounds:
-        steps = _steps(fitted, has_pairs(module))
+        limits_pairs = student.limits_pairs(module)
+        steps = _steps(fitted, limits_pairs)
         student.grid(name, "step").copy_(steps.view(outputs))
-        fitted = _round_in_turn(fitted, square, steps, has_pairs(module)) * steps[:, :, None]
+        fitted = _round_in_turn(fitted, square, steps, limits_pairs) * steps[:, :, None]
     assert module.bias is not None
     module.bias.add_((sums.mean_lacking() - ((fitted - weight) @ sums.mean()[:, :, None])[:, :, 0]).view(outputs))
     module.weight.copy_(fitted.view(module.weight.shape))
@@ -253,11 +255,11 @@ def _product(module: nn.Conv2d, rows: Tensor) -> Tensor:
     return rows @ module.weight.view(shape).mT + module.bias.view(shape[0], 1, shape[1])
 
 
-def _steps(weight: Tensor, pairs: bool) -> Tensor:
+def _steps(weight: Tensor, limits_pairs: bool) -> Tensor:
     """Weights (…, K) -> the distance between neighbours on the grid of each output, (…), that puts none of them out of
     reach. Finer ones that cut off a few are no better."""
     reach = weight.abs().amax(-1).clamp(min=1e-9) / WEIGHT_LEVELS[1]
-    if not pairs:
+    if not limits_pairs:
         return reach
     both = F.pad(weight, (0, weight.shape[-1] % 2))
     first, second = both[..., ::2], both[..., 1::2]
@@ -270,12 +272,12 @@ def _damped(square: Tensor, share: float) -> Tensor:
     return square + more[:, None, None] * torch.eye(square.shape[-1], dtype=square.dtype, device=square.device)
 
 
-def _round_in_turn(weight: Tensor, square: Tensor, steps: Tensor, pairs: bool) -> Tensor:
+def _round_in_turn(weight: Tensor, square: Tensor, steps: Tensor, limits_pairs: bool) -> Tensor:
     """Weights (G, O, K) -> whole numbers of ``steps`` (G, O), such that what they give changes least.
 
     ``square`` (G, K, K) are the mean products of what is given, about its mean. What rounding one weight changes is
-    made up for, as far as it can be, by the weights that come after it; the inputs that vary most come first. ``pairs``
-    of neighbouring inputs stay within :func:`.limits_beside`.
+    made up for, as far as it can be, by the weights that come after it; the inputs that vary most come first. With
+    ``limits_pairs`` neighbours stay within :func:`.limits_beside`.
     """
     order = square.diagonal(dim1=-2, dim2=-1).argsort(-1, descending=True)  # (G, K)
     group = torch.arange(len(order), device=order.device)
@@ -286,7 +288,7 @@ def _round_in_turn(weight: Tensor, square: Tensor, steps: Tensor, pairs: bool) -
     found = torch.zeros_like(left)
     for number, inputs in enumerate(order.T):
         here = left[:, :, number] / steps
-        if pairs:  # what is not found yet is 0, and limits nothing
+        if limits_pairs:  # what is not found yet is 0, and limits nothing
             here = here.clamp(*limits_beside(found[group, :, (inputs ^ 1).clamp(max=order.shape[1] - 1)]))
         whole = rounded(here, *WEIGHT_LEVELS)
         found[group, :, inputs] = whole

@@ -34,7 +34,7 @@ from photoindex.captioner.eight_bits import (
     test_picture as picture_for_tests,
 )
 from photoindex.captioner.encoders import EfficientNetLite2, build_encoder, fold_batch_norm
-from photoindex.captioner.model_files import EIGHT_BITS_FILE, inspect_folder
+from photoindex.captioner.model_files import ANY_CPU_FILE, EIGHT_BITS_FILE, inspect_folder
 from photoindex.captioner.openvino import CompiledEncoder, compile_encoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.errors import CheckpointError
@@ -61,10 +61,9 @@ SEE_BY_NEAREST = """
 from photoindex.captioner import eight_bits, openvino
 from photoindex.training import weight_rounding
 from tests.training.small_encoder import SIZE, folded, pictures, small_checkpoint
-eight_bits.PAIR_LIMIT = weight_rounding.PAIR_LIMIT = LIMIT
 encoder = folded(small_checkpoint())
-student = weight_rounding.prepare(encoder, [encoder.preprocessing.normalise(pictures(SIZE).float())])
-print(openvino.compile_encoder(encoder, eight_bits=eight_bits.weights_of(student, "")).bits)
+student = weight_rounding.prepare(encoder, [encoder.preprocessing.normalise(pictures(SIZE).float())], FOR_ANY)
+print(openvino.compile_encoder(encoder, eight_bits=[eight_bits.weights_of(student, "")]).bits)
 """
 
 
@@ -73,10 +72,10 @@ def shipped() -> Checkpoint:
     return load_checkpoint(model_folder("default"))
 
 
-@pytest.fixture(scope="module")
-def weights(shipped: Checkpoint) -> EightBitWeights:
-    assert shipped.eight_bits is not None
-    return shipped.eight_bits
+@pytest.fixture(scope="module", params=[False, True], ids=["for VNNI", "for any"])
+def weights(shipped: Checkpoint, request: pytest.FixtureRequest) -> EightBitWeights:
+    [found] = [each for each in shipped.eight_bits if each.for_any_cpu == request.param]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +94,7 @@ def folded(checkpoint: Checkpoint) -> EfficientNetLite2:
 
 
 def compiled(checkpoint: Checkpoint, weights: EightBitWeights | None) -> CompiledEncoder:
-    found = compile_encoder(folded(checkpoint), eight_bits=weights)
+    found = compile_encoder(folded(checkpoint), eight_bits=() if weights is None else (weights,))
     if found is None:
         pytest.skip("OpenVINO is not installed")
     return found
@@ -111,6 +110,11 @@ def seen_with(instructions: str, script: str, folder: Path) -> str:
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": instructions}
     command = [sys.executable, "-c", script, os.fspath(folder)]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def off(weights: EightBitWeights) -> EightBitWeights:
+    """Weights that no processor computes rightly with."""
+    return dataclasses.replace(weights, tensors={**weights.tensors, "test": weights.tensors["test"] * 1.2})
 
 
 def distance(found: torch.Tensor, wanted: torch.Tensor) -> float:
@@ -147,9 +151,9 @@ def test_alone_or_together_a_photo_looks_the_same(
     assert all(torch.equal(encoder(photos[n : n + 1])[0], together[n]) for n in range(len(photos)))
 
 
-@pytest.mark.parametrize("instructions", ["AVX2_VNNI", "AVX512_CORE", "AVX2"])
-def test_processors_with_and_without_instructions_for_it_see_the_same(
-    instructions: str, shipped: Checkpoint, weights: EightBitWeights, photos: NDArray[np.uint8], tmp_path: Path
+@pytest.mark.parametrize(("instructions", "for_any"), [("AVX2_VNNI", False), ("AVX512_CORE", True), ("AVX2", True)])
+def test_processors_with_and_without_instructions_for_it_see_nearly_the_same(
+    instructions: str, for_any: bool, shipped: Checkpoint, photos: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     np.save(tmp_path / "photos.npy", photos)
     assert seen_with(instructions, SEE_BY_SHIPPED, tmp_path) == "8"
@@ -157,20 +161,21 @@ def test_processors_with_and_without_instructions_for_it_see_the_same(
     plain = folded(shipped)
     with torch.inference_mode():
         images = plain.preprocessing.normalise(torch.from_numpy(photos).permute(0, 3, 1, 2))
-        assert distance(found, plain(images)) < NEAR
-        assert distance(found, encoder_of(weights, plain)(images)) < NEAR
+        wanted = plain(images)
+        finer, coarser = (encoder_of(weights, plain)(images) for weights in shipped.eight_bits)
+    assert distance(found, wanted) < NEAR
+    assert (distance(found, finer) > distance(found, coarser)) == for_any
 
 
 def test_weights_stay_within_their_limits(shipped: Checkpoint, weights: EightBitWeights) -> None:
     for name, module in convolutions(folded(shipped)):
         if weights.holds(name):
             stored = weights.tensors[f"{name}.weight"].float()
-            assert torch.equal(whole_weights(module, stored), stored), name
+            assert torch.equal(whole_weights(stored, weights.for_any_cpu and module.groups == 1), stored), name
 
 
 @pytest.mark.parametrize("inputs", [4, 5])
 def test_the_second_of_a_pair_is_bounded_by_the_first(inputs: int) -> None:
-    module = torch.nn.Conv2d(inputs, 3, 1)
     given = torch.tensor(
         [[100.4, 50.0, 100.0, -60.0, 200.0], [-100.0, -50.0, -0.6, -140.0, -3.5], [1.2, 127.3, 0.0, 3.0, 0.4]]
     )
@@ -178,7 +183,7 @@ def test_the_second_of_a_pair_is_bounded_by_the_first(inputs: int) -> None:
         [[100.0, 28.0, 100.0, -60.0, 127.0], [-100.0, -28.0, -1.0, -127.0, -4.0], [1.0, 127.0, 0.0, 3.0, 0.0]]
     )
     weight = given[:, :inputs, None, None].requires_grad_()
-    found = whole_weights(module, weight)
+    found = whole_weights(weight, True)
     assert torch.equal(found[:, :, 0, 0], wanted[:, :inputs])
     found.sum().backward()
     learns = torch.ones(3, 5)
@@ -187,10 +192,10 @@ def test_the_second_of_a_pair_is_bounded_by_the_first(inputs: int) -> None:
     assert torch.equal(weight.grad[:, :, 0, 0], learns[:, :inputs])
 
 
-@pytest.mark.parametrize(("limit", "bits"), [("128", "8"), ("254", "32")], ids=["within it", "beyond it"])
-def test_weights_that_overflow_are_not_used(limit: str, bits: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("for_any", "bits"), [(True, "8"), (False, "32")], ids=["for any", "for VNNI"])
+def test_weights_that_overflow_are_not_used(for_any: bool, bits: str, tmp_path: Path) -> None:
     """Small pictures and weights rounded to the nearest will do here."""
-    assert seen_with("AVX2", SEE_BY_NEAREST.replace("= LIMIT", f"= {limit}"), tmp_path) == bits
+    assert seen_with("AVX2", SEE_BY_NEAREST.replace("FOR_ANY", str(for_any)), tmp_path) == bits
 
 
 def test_what_it_should_see_is_told_from_what_is_off(shipped: Checkpoint, weights: EightBitWeights) -> None:
@@ -201,8 +206,16 @@ def test_what_it_should_see_is_told_from_what_is_off(shipped: Checkpoint, weight
     assert is_right(weights, maps)
     assert not is_right(weights, maps * 0.95)
     assert not is_right(weights, maps + 0.1)
-    other = EightBitWeights(weights.digest, {**weights.tensors, "test": weights.tensors["test"] * 1.2})
-    assert compiled(shipped, other).bits == 32
+
+
+def test_the_first_that_is_computed_rightly_is_used(shipped: Checkpoint, photos: NDArray[np.uint8]) -> None:
+    finer, for_any = shipped.eight_bits
+    wanted = compiled(shipped, for_any)(photos)
+    for weights, bits in (((off(finer), for_any), 8), ((off(finer), off(for_any)), 32)):
+        found = compile_encoder(folded(shipped), eight_bits=weights)
+        assert found is not None
+        assert found.bits == bits
+        assert torch.equal(found(photos), wanted) == (bits == 8)
 
 
 @pytest.mark.parametrize(("engine", "has"), [("float", False), ("torch", False)])
@@ -222,14 +235,14 @@ def test_what_was_stored_is_read_again(shipped: Checkpoint, weights: EightBitWei
             continue
         torch.testing.assert_close(again.tensors[name].float(), value.float(), rtol=1e-5, atol=1e-6)
     save_eight_bits(again, tmp_path)
-    found = load_eight_bits(tmp_path, shipped.encoder)
-    assert found is not None
+    [found] = load_eight_bits(tmp_path, shipped.encoder)
+    assert found.for_any_cpu == again.for_any_cpu == weights.for_any_cpu
     assert found.digest == weights.digest == digest_of(shipped.encoder)
     assert all(torch.equal(found.tensors[name], again.tensors[name]) for name in again.tensors)
 
 
 def test_a_model_without_one_has_none(shipped: Checkpoint, tmp_path: Path) -> None:
-    assert load_eight_bits(tmp_path, shipped.encoder) is None
+    assert load_eight_bits(tmp_path, shipped.encoder) == ()
 
 
 def test_that_of_another_encoder_is_refused(weights: EightBitWeights, tmp_path: Path) -> None:
@@ -264,38 +277,41 @@ def test_a_damaged_file_is_refused_in_one_line(
         tensors["3.project.weight"] = tensors["3.project.weight"].float()
     elif damage == "step":
         tensors["3.project.step"] = -tensors["3.project.step"]
-    save_eight_bits(EightBitWeights(weights.digest, tensors), tmp_path)
-    path = tmp_path / EIGHT_BITS_FILE
+    save_eight_bits(dataclasses.replace(weights, tensors=tensors), tmp_path)
+    [path] = tmp_path.iterdir()
+    assert path.name == (ANY_CPU_FILE if weights.for_any_cpu else EIGHT_BITS_FILE)
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "empty":
         path.write_bytes(b"")
     elif damage == "pickle":
         torch.save(tensors, path)
-    with pytest.raises(CheckpointError, match=EIGHT_BITS_FILE) as caught:
+    with pytest.raises(CheckpointError, match=path.name) as caught:
         load_eight_bits(tmp_path, shipped.encoder)
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_that_learned_on_elsewhere_keeps_it(shipped: Checkpoint, tmp_path: Path) -> None:
+def test_a_model_that_learned_on_elsewhere_keeps_them(shipped: Checkpoint, tmp_path: Path) -> None:
     save_checkpoint(dataclasses.replace(shipped, name="other"), tmp_path)
-    assert load_checkpoint(tmp_path).eight_bits is not None
+    assert [each.for_any_cpu for each in load_checkpoint(tmp_path).eight_bits] == [False, True]
 
 
-def test_a_model_whose_encoder_learned_on_loses_it(shipped: Checkpoint, tmp_path: Path) -> None:
-    shutil.copy(model_folder("default") / EIGHT_BITS_FILE, tmp_path)
+def test_a_model_whose_encoder_learned_on_loses_them(shipped: Checkpoint, tmp_path: Path) -> None:
+    for name in (EIGHT_BITS_FILE, ANY_CPU_FILE):
+        shutil.copy(model_folder("default") / name, tmp_path)
     encoder = copy.deepcopy(shipped.encoder)
     with torch.no_grad():
         encoder.get_parameter("head.weight").mul_(1.01)
     save_checkpoint(dataclasses.replace(shipped, encoder=encoder), tmp_path)
-    assert not (tmp_path / EIGHT_BITS_FILE).exists()
-    assert load_checkpoint(tmp_path).eight_bits is None
+    assert not list(tmp_path.glob("encoder_8bit*"))
+    assert load_checkpoint(tmp_path).eight_bits == ()
 
 
-def test_a_cut_file_is_seen_without_loading_the_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [EIGHT_BITS_FILE, ANY_CPU_FILE])
+def test_a_cut_file_is_seen_without_loading_the_model(name: str, tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(model_folder("default"), model)
     assert inspect_folder(model).identity == inspect_folder(model_folder("default")).identity
-    (model / EIGHT_BITS_FILE).write_bytes((model / EIGHT_BITS_FILE).read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match=EIGHT_BITS_FILE):
+    (model / name).write_bytes((model / name).read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=name):
         inspect_folder(model)

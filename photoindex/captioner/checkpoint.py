@@ -39,8 +39,7 @@ from photoindex.captioner.eight_bits import (
 )
 from photoindex.captioner.encoders import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.model_files import (
-    ANY_CPU_FILE,
-    EIGHT_BITS_FILE,
+    EIGHT_BITS_FILES,
     FORMAT,
     LABELS_FILE,
     TERMS_FILE,
@@ -119,7 +118,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
     were made for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (EIGHT_BITS_FILE, ANY_CPU_FILE):
+    for name in EIGHT_BITS_FILES.values():
         (folder / name).unlink(missing_ok=True)
     tensors = {}
     for part, module in checkpoint.parts().items():
@@ -152,8 +151,9 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
     save_file(tensors, temporary, metadata={"format": "pt", "name": checkpoint.name})
     make_shareable(temporary)
     os.replace(temporary, folder / WEIGHTS_FILE)
+    digest = digest_of(checkpoint.encoder) if checkpoint.eight_bits else ""
     for weights in checkpoint.eight_bits:
-        if weights.digest == digest_of(checkpoint.encoder):
+        if weights.digest == digest:
             save_eight_bits(weights, folder)
 
 

@@ -38,7 +38,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual, SamePaddingConv2d
-from photoindex.captioner.model_files import ANY_CPU_FILE, EIGHT_BITS_FILE
+from photoindex.captioner.model_files import EIGHT_BITS_FILES
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 
@@ -103,8 +103,11 @@ class EightBitEncoder(nn.Module):
             output: Tensor = module(x)
             return output
         steps = self.grid(name, "step")[:, None, None, None]
-        whole = whole_weights(module.weight / steps, self.limits_pairs(module))
-        return convolved(module, self.given(name, x), whole * steps)
+        return convolved(module, self.given(name, x), self.whole_weights(name, module) * steps)
+
+    def whole_weights(self, name: str, module: nn.Conv2d) -> Tensor:
+        """The whole numbers that a convolution's weights are on their grids."""
+        return whole_weights(module.weight / self.grid(name, "step")[:, None, None, None], self.limits_pairs(module))
 
     def limits_pairs(self, module: nn.Conv2d) -> bool:
         """Whether a convolution's products of neighbouring inputs, the first and the second, the third and the fourth
@@ -170,9 +173,7 @@ def weights_of(student: EightBitEncoder, digest: str) -> EightBitWeights:
         if name not in student.names:
             tensors[f"{name}.weight"] = module.weight.half()
             continue
-        steps = student.grid(name, "step")
-        whole = whole_weights(module.weight / steps[:, None, None, None], student.limits_pairs(module))
-        tensors[f"{name}.weight"] = whole.to(torch.int8)
+        tensors[f"{name}.weight"] = student.whole_weights(name, module).to(torch.int8)
         tensors |= {f"{name}.{kind}": student.grid(name, kind) for kind in _GRIDS}
     tensors = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
@@ -219,8 +220,8 @@ def is_right(weights: EightBitWeights, maps: Tensor) -> bool:
 
 def save_eight_bits(weights: EightBitWeights, folder: Path) -> None:
     """Write them into a model's folder; the file is replaced whole."""
-    name = ANY_CPU_FILE if weights.for_any_cpu else EIGHT_BITS_FILE
-    replace_file(folder / name, save(dict(weights.tensors), {"encoder": weights.digest, "format": FORMAT}))
+    path = folder / EIGHT_BITS_FILES[weights.for_any_cpu]
+    replace_file(path, save(dict(weights.tensors), {"encoder": weights.digest, "format": FORMAT}))
 
 
 def load_eight_bits(folder: Path, encoder: Encoder) -> tuple[EightBitWeights, ...]:
@@ -228,11 +229,12 @@ def load_eight_bits(folder: Path, encoder: Encoder) -> tuple[EightBitWeights, ..
 
     Raises :class:`CheckpointError` for a file that is damaged or was made for another encoder.
     """
-    files = (folder / EIGHT_BITS_FILE, False), (folder / ANY_CPU_FILE, True)
-    return tuple(_load(path, encoder, for_any_cpu) for path, for_any_cpu in files if path.is_file())
+    paths = {kind: folder / name for kind, name in EIGHT_BITS_FILES.items() if (folder / name).is_file()}
+    expected = digest_of(encoder) if paths else ""
+    return tuple(_load(path, encoder, expected, for_any_cpu) for for_any_cpu, path in paths.items())
 
 
-def _load(path: Path, encoder: Encoder, for_any_cpu: bool) -> EightBitWeights:
+def _load(path: Path, encoder: Encoder, expected: str, for_any_cpu: bool) -> EightBitWeights:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -240,7 +242,7 @@ def _load(path: Path, encoder: Encoder, for_any_cpu: bool) -> EightBitWeights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged or is no encoder in 8 bits: {error}") from error
-    if digest != digest_of(encoder) or not isinstance(encoder, EfficientNetLite2):
+    if digest != expected or not isinstance(encoder, EfficientNetLite2):
         raise CheckpointError(f"{path} was made for another encoder; delete it, the model works without it")
     if metadata.get("format") != FORMAT:
         raise CheckpointError(

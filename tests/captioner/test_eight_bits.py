@@ -34,7 +34,7 @@ from photoindex.captioner.eight_bits import (
     test_picture as picture_for_tests,
 )
 from photoindex.captioner.encoders import EfficientNetLite2, build_encoder, fold_batch_norm
-from photoindex.captioner.model_files import ANY_CPU_FILE, EIGHT_BITS_FILE, inspect_folder
+from photoindex.captioner.model_files import EIGHT_BITS_FILES, inspect_folder
 from photoindex.captioner.openvino import CompiledEncoder, compile_encoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.errors import CheckpointError
@@ -279,7 +279,7 @@ def test_a_damaged_file_is_refused_in_one_line(
         tensors["3.project.step"] = -tensors["3.project.step"]
     save_eight_bits(dataclasses.replace(weights, tensors=tensors), tmp_path)
     [path] = tmp_path.iterdir()
-    assert path.name == (ANY_CPU_FILE if weights.for_any_cpu else EIGHT_BITS_FILE)
+    assert path.name == EIGHT_BITS_FILES[weights.for_any_cpu]
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "empty":
@@ -297,7 +297,7 @@ def test_a_model_that_learned_on_elsewhere_keeps_them(shipped: Checkpoint, tmp_p
 
 
 def test_a_model_whose_encoder_learned_on_loses_them(shipped: Checkpoint, tmp_path: Path) -> None:
-    for name in (EIGHT_BITS_FILE, ANY_CPU_FILE):
+    for name in EIGHT_BITS_FILES.values():
         shutil.copy(model_folder("default") / name, tmp_path)
     encoder = copy.deepcopy(shipped.encoder)
     with torch.no_grad():
@@ -307,7 +307,7 @@ def test_a_model_whose_encoder_learned_on_loses_them(shipped: Checkpoint, tmp_pa
     assert load_checkpoint(tmp_path).eight_bits == ()
 
 
-@pytest.mark.parametrize("name", [EIGHT_BITS_FILE, ANY_CPU_FILE])
+@pytest.mark.parametrize("name", EIGHT_BITS_FILES.values())
 def test_a_cut_file_is_seen_without_loading_the_model(name: str, tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(model_folder("default"), model)

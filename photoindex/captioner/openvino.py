@@ -196,11 +196,11 @@ class _Graph:
         first = next(number for number, block in enumerate(blocks) if block.shortcut)
         x = self._in_strips(photos, [(encoder.stem, True), *itertools.chain(*map(_modules, blocks[:first]))], encoder)
         for block in blocks[first:]:
-            h = x
+            h = x if block.shortcut else self._apart(x)
             for module, is_bounded in _modules(block):
                 h = self._convolution(h, module, is_bounded)
             x = ops.add(x, h) if block.shortcut else h
-        return self._openvino.Model([self._convolution(x, encoder.head, True)], [photos], "encoder")
+        return self._openvino.Model([self._convolution(self._apart(x), encoder.head, True)], [photos], "encoder")
 
     def _in_strips(self, photos: Any, chain: Sequence[tuple[nn.Conv2d, bool]], encoder: EfficientNetLite2) -> Any:
         """What a chain of convolutions gives, a strip of its rows after the other: whole, what the first ones pass on
@@ -248,6 +248,10 @@ class _Graph:
     def _given(self, x: Any, module: nn.Conv2d) -> Any:
         return x
 
+    def _apart(self, x: Any) -> Any:
+        """A map that nothing but a block without a shortcut is given."""
+        return x
+
     def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
         return np.ascontiguousarray(module.weight.detach().numpy().reshape(shape))
 
@@ -288,6 +292,11 @@ class _EightBitGraph(_Graph):
         return self._operations.fake_quantize(
             x, edges[0][None], edges[1][None], np.float32(lowest), np.float32(highest), highest - lowest + 1
         )
+
+    def _apart(self, x: Any) -> Any:
+        # The maximum of each number alone. OpenVINO would have the convolution before round what it gives, and matrix
+        # units (AMX) then round a little elsewhere than other processors do.
+        return self._operations.max_pool(x, [1, 1], [1, 1], [0, 0], [0, 0], [1, 1]).output(0)
 
     def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
         ops, name = self._operations, self._names[module]

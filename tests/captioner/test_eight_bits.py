@@ -40,7 +40,13 @@ from photoindex.captioner.runtime import Runtime
 from photoindex.errors import CheckpointError
 from photoindex.media.decode import decode_photo
 
-FLAGS = {"AVX2_VNNI": "avx_vnni", "AVX512_CORE": "avx512bw", "AVX2": "avx2"}  # as Linux names them
+FLAGS = {  # as Linux names them
+    "AVX512_CORE_AMX": "amx_int8",
+    "AVX512_CORE_VNNI": "avx512_vnni",
+    "AVX2_VNNI": "avx_vnni",
+    "AVX512_CORE": "avx512bw",
+    "AVX2": "avx2",
+}
 ROOT = Path(__file__).parents[2]
 NEAR = 0.06  # what features may differ by, as a share
 
@@ -165,6 +171,22 @@ def test_processors_with_and_without_instructions_for_it_see_nearly_the_same(
         finer, coarser = (encoder_of(weights, plain)(images) for weights in shipped.eight_bits)
     assert distance(found, wanted) < NEAR
     assert (distance(found, finer) > distance(found, coarser)) == for_any
+
+
+@pytest.mark.parametrize(
+    ("some", "others"), [("AVX512_CORE_AMX", "AVX512_CORE_VNNI"), ("AVX512_CORE_VNNI", "AVX2_VNNI")]
+)
+def test_a_photo_looks_the_same_to_all_processors_with_instructions_for_it(
+    some: str, others: str, photos: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    seen = []
+    for instructions in (some, others):
+        folder = tmp_path / instructions
+        folder.mkdir()
+        np.save(folder / "photos.npy", photos)
+        assert seen_with(instructions, SEE_BY_SHIPPED, folder) == "8"
+        seen.append(np.load(folder / "maps.npy"))
+    assert np.array_equal(*seen)
 
 
 def test_weights_stay_within_their_limits(shipped: Checkpoint, weights: EightBitWeights) -> None:

@@ -118,6 +118,14 @@ def seen_with(instructions: str, script: str, folder: Path) -> str:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def maps_with(instructions: str, photos: NDArray[np.uint8], folder: Path) -> NDArray[np.float32]:
+    """What the shipped encoder in 8 bits sees there."""
+    np.save(folder / "photos.npy", photos)
+    assert seen_with(instructions, SEE_BY_SHIPPED, folder) == "8"
+    maps: NDArray[np.float32] = np.load(folder / "maps.npy")
+    return maps
+
+
 def off(weights: EightBitWeights) -> EightBitWeights:
     """Weights that no processor computes rightly with."""
     return dataclasses.replace(weights, tensors={**weights.tensors, "test": weights.tensors["test"] * 1.2})
@@ -161,9 +169,7 @@ def test_alone_or_together_a_photo_looks_the_same(
 def test_processors_with_and_without_instructions_for_it_see_nearly_the_same(
     instructions: str, for_any: bool, shipped: Checkpoint, photos: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    np.save(tmp_path / "photos.npy", photos)
-    assert seen_with(instructions, SEE_BY_SHIPPED, tmp_path) == "8"
-    found = torch.from_numpy(np.load(tmp_path / "maps.npy"))
+    found = torch.from_numpy(maps_with(instructions, photos, tmp_path))
     plain = folded(shipped)
     with torch.inference_mode():
         images = plain.preprocessing.normalise(torch.from_numpy(photos).permute(0, 3, 1, 2))
@@ -179,14 +185,7 @@ def test_processors_with_and_without_instructions_for_it_see_nearly_the_same(
 def test_a_photo_looks_the_same_to_all_processors_with_instructions_for_it(
     some: str, others: str, photos: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    seen = []
-    for instructions in (some, others):
-        folder = tmp_path / instructions
-        folder.mkdir()
-        np.save(folder / "photos.npy", photos)
-        assert seen_with(instructions, SEE_BY_SHIPPED, folder) == "8"
-        seen.append(np.load(folder / "maps.npy"))
-    assert np.array_equal(*seen)
+    assert np.array_equal(maps_with(some, photos, tmp_path), maps_with(others, photos, tmp_path))
 
 
 def test_weights_stay_within_their_limits(shipped: Checkpoint, weights: EightBitWeights) -> None:

@@ -7,8 +7,7 @@
     vocabulary.txt       one word a line
     terms.txt            the term head's terms, one a line; only for a model that has one
     labels.txt           the names of the encoder's object classes, one a line
-    encoder_8bit.safetensors  the encoder in 8 bits (:mod:`.eight_bits`) for processors with VNNI, and
-    encoder_8bit_any_cpu.safetensors  for all; only for a model that has them
+    encoder_8bit.safetensors  the encoder in 8 bits (:mod:`.eight_bits`); only for a model that has it
     training.json        data, recipe, seed, figures epoch by epoch
     MODEL_CARD.md        the same for people
 
@@ -39,7 +38,7 @@ from photoindex.captioner.eight_bits import (
 )
 from photoindex.captioner.encoders import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.model_files import (
-    EIGHT_BITS_FILES,
+    EIGHT_BITS_FILE,
     FORMAT,
     LABELS_FILE,
     TERMS_FILE,
@@ -89,7 +88,7 @@ class Checkpoint:
     term_head: TermHead | None = None
     terms: tuple[str, ...] = ()
     calibration: Calibration | None = None
-    eight_bits: tuple[EightBitWeights, ...] = ()  # of an encoder that may have learned on since: see save_checkpoint
+    eight_bits: EightBitWeights | None = None  # of an encoder that may have learned on since: see save_checkpoint
 
     def parts(self) -> dict[str, nn.Module]:
         """The networks it is made of, by the names their weights have in the file."""
@@ -114,12 +113,11 @@ def look(feature_map: Tensor, grid: int, term_head: TermHead | None) -> PhotoFea
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) -> None:
     """Write the folder; each file is replaced whole, the weights last. ``half`` stores float16.
 
-    Encoders in 8 bits are left out, and those that are there deleted, where the encoder is no longer the one that they
-    were made for.
+    The encoder in 8 bits is left out, and one that is there deleted, where the encoder is no longer the one that it was
+    made for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in EIGHT_BITS_FILES.values():
-        (folder / name).unlink(missing_ok=True)
+    (folder / EIGHT_BITS_FILE).unlink(missing_ok=True)
     tensors = {}
     for part, module in checkpoint.parts().items():
         for key, value in module.state_dict().items():
@@ -151,10 +149,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
     save_file(tensors, temporary, metadata={"format": "pt", "name": checkpoint.name})
     make_shareable(temporary)
     os.replace(temporary, folder / WEIGHTS_FILE)
-    digest = digest_of(checkpoint.encoder) if checkpoint.eight_bits else ""
-    for weights in checkpoint.eight_bits:
-        if weights.digest == digest:
-            save_eight_bits(weights, folder)
+    if checkpoint.eight_bits is not None and checkpoint.eight_bits.digest == digest_of(checkpoint.encoder):
+        save_eight_bits(checkpoint.eight_bits, folder)
 
 
 def save_calibration(folder: Path, calibration: Calibration) -> None:

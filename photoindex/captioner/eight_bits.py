@@ -5,18 +5,17 @@ bounds what passes on); still, rounding a network that was not made ready for it
 weights are chosen for it (:mod:`photoindex.training.eight_bits`). They have a grid for each output channel, symmetric
 about 0. What passes behind ReLU6 has one grid, 0 to 255; what a shortcut carries stays as it is, and is rounded only
 where a convolution takes it up, on a grid of each channel's own range, -128 to 127. The convolutions where rounding
-does the most harm for the time that it saves, the first and the last ones, stay in 32 bits.
+does the most harm for the time that it saves stay in 32 bits.
 
 Processors without instructions for it (VNNI) add up the products of two neighbouring inputs in 16 bits, where a
-convolution takes all channels; with any weights of 8 bits that overflows, and features are a quarter off. So a model
-has two sets of them: one for processors with VNNI, and a slightly coarser one for any, in which the weights of such
-pairs are kept so small that they never overflow (:func:`limits_beside`). Which one a processor computes rightly with
-is told by what it makes of a test picture (:func:`is_right`). Two right ones differ, too, as the last bit of a number
-decides now and then how the next is rounded.
+convolution takes all channels; with any weights of 8 bits that overflows, and features are a quarter off. So the
+weights of such pairs are kept so small that they never do (:func:`limits_beside`), which makes grids a little coarser,
+and all processors can take the same ones. Whether one computes rightly with them is told by what it makes of a test
+picture (:func:`is_right`). Two right ones may differ, too, as the last bit of a number decides now and then how the
+next is rounded.
 
 :class:`EightBitEncoder` computes with rounded floating-point numbers, for learning and as the reference;
-:mod:`.openvino` compiles the same network for a CPU. In a model's folder they are ``encoder_8bit.safetensors`` and
-``encoder_8bit_any_cpu.safetensors``.
+:mod:`.openvino` compiles the same network for a CPU. In a model's folder it is ``encoder_8bit.safetensors``.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual, SamePaddingConv2d
-from photoindex.captioner.model_files import EIGHT_BITS_FILES
+from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 WEIGHT_LEVELS: Final = -127, 127
 PAIR_LIMIT: Final = 128  # the sum of a pair's weights, where both are above 0 or both below: 255 * 128 < 2 ** 15
 MOST_OFF: Final = 0.03  # of the features of the test picture
@@ -51,8 +50,7 @@ _GRIDS: Final = "step", "given_step", "given_middle"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EightBitWeights:
-    """An encoder's weights in 8 bits, made for the one with this ``digest`` (:func:`digest_of`); either ``for_any_cpu``
-    or for those with VNNI.
+    """An encoder's weights in 8 bits, made for the one with this ``digest`` (:func:`digest_of`).
 
     ``tensors``: for each convolution in 8 bits ``NAME.weight`` (int8), ``NAME.bias``, ``NAME.step``, the distances (O,)
     on its output channels' grids, and ``NAME.given_step`` and ``NAME.given_middle``, the distances and the middles of
@@ -63,7 +61,6 @@ class EightBitWeights:
 
     digest: str
     tensors: Mapping[str, Tensor]
-    for_any_cpu: bool = False
 
     def holds(self, name: str) -> bool:
         """Whether that convolution is in 8 bits."""
@@ -72,14 +69,13 @@ class EightBitWeights:
 
 class EightBitEncoder(nn.Module):
     """A folded encoder (:func:`.encoders.fold_batch_norm`), which it works on, with the convolutions of these ``names``
-    rounded, as any processor computes with them or as those with VNNI do; normalised images in, feature maps out. All
-    distances on their grids are 1 at first and middles 0: see :meth:`grid`."""
+    rounded; normalised images in, feature maps out. All distances on their grids are 1 at first and middles 0: see
+    :meth:`grid`."""
 
-    def __init__(self, encoder: EfficientNetLite2, names: Iterable[str], for_any_cpu: bool) -> None:
+    def __init__(self, encoder: EfficientNetLite2, names: Iterable[str]) -> None:
         super().__init__()
         self.encoder = encoder
         self.names = tuple(names)
-        self.for_any_cpu = for_any_cpu
         modules = dict(convolutions(encoder))
         for name in self.names:
             given = (modules[name].in_channels,) if is_signed(name) else ()
@@ -107,12 +103,7 @@ class EightBitEncoder(nn.Module):
 
     def whole_weights(self, name: str, module: nn.Conv2d) -> Tensor:
         """The whole numbers that a convolution's weights are on their grids."""
-        return whole_weights(module.weight / self.grid(name, "step")[:, None, None, None], self.limits_pairs(module))
-
-    def limits_pairs(self, module: nn.Conv2d) -> bool:
-        """Whether a convolution's products of neighbouring inputs, the first and the second, the third and the fourth
-        and so on, may be added up in 16 bits. Where each output is of one channel they are not."""
-        return self.for_any_cpu and module.groups == 1
+        return whole_weights(module.weight / self.grid(name, "step")[:, None, None, None], adds_pairs(module))
 
     def given(self, name: str, x: Tensor) -> Tensor:
         """What comes to a convolution -> the whole numbers that it is given."""
@@ -178,7 +169,7 @@ def weights_of(student: EightBitEncoder, digest: str) -> EightBitWeights:
     tensors = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
     }
-    weights = EightBitWeights(digest, tensors, student.for_any_cpu)
+    weights = EightBitWeights(digest, tensors)
     reference = encoder_of(weights, copy.deepcopy(student.encoder).cpu())
     preprocessing = student.encoder.preprocessing
     picture = torch.from_numpy(test_picture(preprocessing.size)[None]).permute(0, 3, 1, 2)
@@ -189,7 +180,7 @@ def weights_of(student: EightBitEncoder, digest: str) -> EightBitWeights:
 def encoder_of(weights: EightBitWeights, encoder: EfficientNetLite2) -> EightBitEncoder:
     """The rounded encoder of these weights. ``encoder`` is a folded one of the same sizes, which is written into."""
     names = [name for name, _ in convolutions(encoder) if weights.holds(name)]
-    student, tensors = EightBitEncoder(encoder, names, weights.for_any_cpu), weights.tensors
+    student, tensors = EightBitEncoder(encoder, names), weights.tensors
     with torch.no_grad():
         encoder.stem.load_state_dict({name: tensors[f"stem.{name}"] for name in ("weight", "bias")})
         for name, module in convolutions(encoder):
@@ -220,21 +211,18 @@ def is_right(weights: EightBitWeights, maps: Tensor) -> bool:
 
 def save_eight_bits(weights: EightBitWeights, folder: Path) -> None:
     """Write them into a model's folder; the file is replaced whole."""
-    path = folder / EIGHT_BITS_FILES[weights.for_any_cpu]
+    path = folder / EIGHT_BITS_FILE
     replace_file(path, save(dict(weights.tensors), {"encoder": weights.digest, "format": FORMAT}))
 
 
-def load_eight_bits(folder: Path, encoder: Encoder) -> tuple[EightBitWeights, ...]:
-    """Those of a model with this encoder (before it is folded), the finer ones first, as far as there are such.
+def load_eight_bits(folder: Path, encoder: Encoder) -> EightBitWeights | None:
+    """Those of a model with this encoder (before it is folded), if it has any.
 
     Raises :class:`CheckpointError` for a file that is damaged or was made for another encoder.
     """
-    paths = {kind: folder / name for kind, name in EIGHT_BITS_FILES.items() if (folder / name).is_file()}
-    expected = digest_of(encoder) if paths else ""
-    return tuple(_load(path, encoder, expected, for_any_cpu) for for_any_cpu, path in paths.items())
-
-
-def _load(path: Path, encoder: Encoder, expected: str, for_any_cpu: bool) -> EightBitWeights:
+    path = folder / EIGHT_BITS_FILE
+    if not path.is_file():
+        return None
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -242,13 +230,13 @@ def _load(path: Path, encoder: Encoder, expected: str, for_any_cpu: bool) -> Eig
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged or is no encoder in 8 bits: {error}") from error
-    if digest != expected or not isinstance(encoder, EfficientNetLite2):
+    if not isinstance(encoder, EfficientNetLite2) or digest != digest_of(encoder):
         raise CheckpointError(f"{path} was made for another encoder; delete it, the model works without it")
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} was made by another version of photoindex; delete it, the model works without it"
         )
-    found = EightBitWeights(digest, tensors, for_any_cpu)
+    found = EightBitWeights(digest, tensors)
     for name, (shape, kind) in _shapes(encoder, found).items():
         value = tensors.get(name)
         if value is None or tuple(value.shape) != shape or value.dtype != kind or not _is_usable(name, value):
@@ -273,6 +261,12 @@ def convolutions(encoder: EfficientNetLite2) -> Iterator[tuple[str, nn.Conv2d]]:
         for kind, module in block.convolutions():
             yield f"{number}.{kind}", module
     yield "head", encoder.head
+
+
+def adds_pairs(module: nn.Conv2d) -> bool:
+    """Whether a convolution's products of neighbouring inputs, the first and the second, the third and the fourth and
+    so on, may be added up in 16 bits. Where each output is of one channel they are not."""
+    return module.groups == 1
 
 
 def is_signed(name: str) -> bool:

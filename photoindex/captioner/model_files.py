@@ -20,8 +20,7 @@ FORMAT = 3  # 1: before the term head; 2: before doubts in the search
 OLDEST_FORMAT = 2
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 WEIGHTS_FILE = "model.safetensors"
-# By whether they are for any CPU; the finer ones first. Not every model has them.
-EIGHT_BITS_FILES = {False: "encoder_8bit.safetensors", True: "encoder_8bit_any_cpu.safetensors"}
+EIGHT_BITS_FILE = "encoder_8bit.safetensors"  # not every model has one
 VOCABULARY_FILE = "vocabulary.txt"
 TERMS_FILE = "terms.txt"
 LABELS_FILE = "labels.txt"
@@ -67,9 +66,8 @@ def inspect_folder(folder: Path) -> ModelFiles:
     weights = folder / WEIGHTS_FILE
     try:
         _check_safetensors(weights)
-        for name in EIGHT_BITS_FILES.values():
-            if (folder / name).exists():
-                _check_safetensors(folder / name)
+        if (folder / EIGHT_BITS_FILE).exists():
+            _check_safetensors(folder / EIGHT_BITS_FILE)
         digest = sha256_of(weights)
         size = weights.stat().st_size
     except FileNotFoundError as error:

@@ -64,12 +64,12 @@ class CompiledEncoder:
 
 
 def compile_encoder(
-    encoder: Encoder, threads: int = 0, eight_bits: Sequence[EightBitWeights] = ()
+    encoder: Encoder, threads: int = 0, eight_bits: EightBitWeights | None = None
 ) -> CompiledEncoder | None:
     """A folded encoder (:func:`.encoders.fold_batch_norm`) compiled; None where that cannot be done.
 
-    Of ``eight_bits`` the first with which this processor computes rightly are its weights, if there are such.
-    ``threads`` 0 leaves OpenVINO's choice. The encoder itself is left as it is.
+    Its weights are ``eight_bits`` where this processor computes rightly with them. ``threads`` 0 leaves OpenVINO's
+    choice. The encoder itself is left as it is.
     """
     if not isinstance(encoder, EfficientNetLite2):
         return None
@@ -82,22 +82,21 @@ def compile_encoder(
         # Where a processor has matrix units for 16 bits OpenVINO would use them: other features, other captions.
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    weights = eight_bits[0] if eight_bits else None
-    if weights is not None:
+    if eight_bits is not None:
         # What OpenVINO's snippets make of an addition and rounding behind it rounds a little elsewhere, which is no
         # faster here, and would change what a model has said of some photos before.
         options["SNIPPETS_MODE"] = "DISABLE"
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     size = encoder.preprocessing.size
-    graph = _Graph(openvino) if weights is None else _EightBitGraph(openvino, weights)
+    graph = _Graph(openvino) if eight_bits is None else _EightBitGraph(openvino, eight_bits)
     try:
         compiled = openvino.Core().compile_model(graph.of(encoder), "CPU", options)
         shape = tuple(side.get_length() for side in list(compiled.output(0).partial_shape)[1:])
-        found = CompiledEncoder(compiled, openvino, shape, 32 if weights is None else 8, streams)
-        if weights is not None and not is_right(weights, found(test_picture(size)[None])):
+        found = CompiledEncoder(compiled, openvino, shape, 32 if eight_bits is None else 8, streams)
+        if eight_bits is not None and not is_right(eight_bits, found(test_picture(size)[None])):
             del found, compiled
-            return compile_encoder(encoder, threads, eight_bits[1:])
+            return compile_encoder(encoder, threads)
         return found
     except RuntimeError:  # all that OpenVINO raises, e.g. for a processor it has no plugin for
         return None
@@ -196,11 +195,11 @@ class _Graph:
         first = next(number for number, block in enumerate(blocks) if block.shortcut)
         x = self._in_strips(photos, [(encoder.stem, True), *itertools.chain(*map(_modules, blocks[:first]))], encoder)
         for block in blocks[first:]:
-            h = x if block.shortcut else self._apart(x)
+            h = x
             for module, is_bounded in _modules(block):
                 h = self._convolution(h, module, is_bounded)
             x = ops.add(x, h) if block.shortcut else h
-        return self._openvino.Model([self._convolution(self._apart(x), encoder.head, True)], [photos], "encoder")
+        return self._openvino.Model([self._convolution(x, encoder.head, True)], [photos], "encoder")
 
     def _in_strips(self, photos: Any, chain: Sequence[tuple[nn.Conv2d, bool]], encoder: EfficientNetLite2) -> Any:
         """What a chain of convolutions gives, a strip of its rows after the other: whole, what the first ones pass on
@@ -248,10 +247,6 @@ class _Graph:
     def _given(self, x: Any, module: nn.Conv2d) -> Any:
         return x
 
-    def _apart(self, x: Any) -> Any:
-        """A map that nothing but a block without a shortcut is given."""
-        return x
-
     def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
         return np.ascontiguousarray(module.weight.detach().numpy().reshape(shape))
 
@@ -292,11 +287,6 @@ class _EightBitGraph(_Graph):
         return self._operations.fake_quantize(
             x, edges[0][None], edges[1][None], np.float32(lowest), np.float32(highest), highest - lowest + 1
         )
-
-    def _apart(self, x: Any) -> Any:
-        # The maximum of each number alone. OpenVINO would have the convolution before round what it gives, and matrix
-        # units (AMX) then round a little elsewhere than other processors do.
-        return self._operations.max_pool(x, [1, 1], [1, 1], [0, 0], [0, 0], [1, 1]).output(0)
 
     def _weight(self, module: nn.Conv2d, shape: list[int]) -> Any:
         ops, name = self._operations, self._names[module]

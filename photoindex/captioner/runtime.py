@@ -53,7 +53,7 @@ class Runtime:
         fold_batch_norm(self._encoder)
         fast = engine != "torch"
         on_cpu = device.type == "cpu"
-        eight_bits = checkpoint.eight_bits if engine in ("auto", "graphs") else ()
+        eight_bits = checkpoint.eight_bits if engine in ("auto", "graphs") else None
         self._compiled = compile_encoder(self._encoder, threads, eight_bits) if fast and on_cpu else None
         if self._compiled is not None:  # whose weights need not be held twice
             for name, _ in list(self._encoder.named_children()):

@@ -19,7 +19,6 @@ from photoindex.types import Progress
 if TYPE_CHECKING:
     from torch import Tensor
 
-CPUS = {False: "CPUs with VNNI", True: "any CPU"}
 UNITS = {"rounding": "block", "learning": "step"}  # what is counted then
 
 
@@ -57,9 +56,9 @@ def evaluate_eight_bits(
 ) -> None:
     """How far what a model sees in 8 bits, as processors do, is from what it sees in 32.
 
-    A row for each data set and each set of weights, for CPUs with VNNI and for any: how far the features are, and
-    the term head's logits, as shares of what they are. What captions and searches lose by it say `photoindex
-    evaluate captions` and `evaluate search` with --engine float and without.
+    A row for each data set: how far the features are, and the term head's logits, as shares of what they are. What
+    captions and searches lose by it say `photoindex evaluate captions` and `evaluate search` with --engine float and
+    without.
     """
     import torch
 
@@ -86,26 +85,20 @@ def evaluate_eight_bits(
             every = [photo for photos in sets.values() for photo in photos]
             training = drawn_photos(every, "train", eight_bits.photos_for(steps, batch))
             pixels = decoded(training)
-            weights = ()
-            for for_any_cpu in (False, True):
-                weights += (eight_bits.learn(checkpoint, pixels, chosen, steps, batch, report,
-                                             for_any_cpu=for_any_cpu, folder=folder),)  # fmt: skip
-                context.say(f"wrote the encoder of {checkpoint.name} in 8 bits for {CPUS[for_any_cpu]} into {folder}")
-        if not weights:
+            weights = eight_bits.learn(checkpoint, pixels, chosen, steps, batch, report, folder=folder)
+            context.say(f"wrote the encoder of {checkpoint.name} in 8 bits into {folder}")
+        if weights is None:
             raise CheckpointError(f"{folder} has no encoder in 8 bits: make one with --learn")
         for name, photos in sets.items():
             if not (drawn := drawn_photos(photos, "val", most)):
                 continue
-            pixels = decoded(drawn)
-            for each in weights:
-                found = eight_bits.compare(checkpoint, each, pixels, chosen)
-                rows.append({"data": name, "model": checkpoint.name, "for": CPUS[each.for_any_cpu],
-                             "photos": len(drawn), **dataclasses.asdict(found)})  # fmt: skip
+            found = eight_bits.compare(checkpoint, weights, decoded(drawn), chosen)
+            rows.append({"data": name, "model": checkpoint.name, "photos": len(drawn), **dataclasses.asdict(found)})
     if as_json:
         write_json(rows)
         return
     for row in rows:
         print_line(
-            f"{row['data']:<12}{row['for']:<16}{row['photos']:>5} photos: features {row['features']:.1%} off, "
+            f"{row['data']:<12}{row['photos']:>5} photos: features {row['features']:.1%} off, "
             f"logits {row['logits']:.1%}"
         )

@@ -66,15 +66,14 @@ def learn(
     batch: int,
     report: Callable[[str, int, int], None] = lambda *_: None,
     *,
-    for_any_cpu: bool,
     folder: Path | None = None,
 ) -> EightBitWeights:
     """All three steps for a model, from photos uint8 (N, 3, S, S); S had better not be below the model's size. What was
-    learned, for any processor or for those with VNNI, is written into the model's ``folder``, where that is given.
-    ``report`` receives what is being done, how much of it is and how much there is."""
+    learned is written into the model's ``folder``, where that is given. ``report`` receives what is being done, how
+    much of it is and how much there is."""
     teacher, logits_of, views = _parts(checkpoint, photos, device)
     samples = [views(SAMPLE_BATCH) for _ in range(SAMPLE_BATCHES)]
-    student = prepare(teacher, samples, for_any_cpu)
+    student = prepare(teacher, samples)
     fit(student, teacher, samples, lambda done, whole: report("rounding", done, whole))
     del samples
     distil(

@@ -23,6 +23,7 @@ from photoindex.captioner.eight_bits import (
     load_eight_bits,
 )
 from photoindex.captioner.encoders import build_encoder
+from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.cli.main import main
 from photoindex.errors import CheckpointError
 from photoindex.training import eight_bits
@@ -47,7 +48,7 @@ def test_it_learns_to_see_what_it_saw(small: Checkpoint) -> None:
     assert small.term_head is not None
     encoder = folded(small)
     given = encoder.preprocessing.normalise(pictures(SIZE).float())
-    student = prepare(encoder, [given], True)
+    student = prepare(encoder, [given])
     wanted = encoder(given)
     before = off(student(given).detach(), wanted)
     reports: list[int] = []
@@ -61,19 +62,17 @@ def test_it_learns_to_see_what_it_saw(small: Checkpoint) -> None:
     assert torch.equal(dict(convolutions(student.encoder))["1.expand"].weight, encoder.blocks[1].expand.weight)
 
 
-@pytest.mark.parametrize("for_any_cpu", [False, True])
 def test_what_is_learned_is_stored_and_compared(
-    small: Checkpoint, photos: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, for_any_cpu: bool
+    small: Checkpoint, photos: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(eight_bits, "SAMPLE_BATCH", 4)
     monkeypatch.setattr(eight_bits, "SAMPLE_BATCHES", 2)
     reports: set[tuple[str, int, int]] = set()
-    weights = eight_bits.learn(small, photos, CPU, 2, 2, lambda *report: reports.add(report),
-                               for_any_cpu=for_any_cpu, folder=tmp_path)  # fmt: skip
+    weights = eight_bits.learn(small, photos, CPU, 2, 2, lambda *report: reports.add(report), folder=tmp_path)
     assert {("rounding", 22, 22), ("learning", 2, 2)} <= reports
     assert weights.digest == digest_of(small.encoder)
-    [stored] = load_eight_bits(tmp_path, small.encoder)
-    assert stored.for_any_cpu == for_any_cpu
+    stored = load_eight_bits(tmp_path, small.encoder)
+    assert stored is not None
     assert all(torch.equal(stored.tensors[name], value) for name, value in weights.tensors.items())
     found = eight_bits.compare(small, weights, photos, CPU)
     assert 0 < found.features < 1  # four photos are too few for it to learn from
@@ -84,7 +83,7 @@ def test_what_is_learned_is_stored_and_compared(
 def test_another_encoder_cannot(small: Checkpoint, photos: Tensor) -> None:
     other = dataclasses.replace(small, encoder=build_encoder("resnet50"))
     with pytest.raises(CheckpointError, match="EfficientNet-Lite2"):
-        eight_bits.learn(other, photos, CPU, steps=1, batch=1, for_any_cpu=True)
+        eight_bits.learn(other, photos, CPU, steps=1, batch=1)
 
 
 def test_the_command_compares_and_says_what_is_missing(tmp_path: Path) -> None:
@@ -101,17 +100,13 @@ def test_the_command_compares_and_says_what_is_missing(tmp_path: Path) -> None:
     assert "few" in done.output
     assert "2 photos: features" in done.output
     done = CliRunner().invoke(main, ["evaluate", "eight-bits", "--data", str(data), "--json"])
-    rows = json.loads(done.stdout)
-    assert [(row["data"], row["for"], row["photos"]) for row in rows] == [
-        ("few", "CPUs with VNNI", 2), ("few", "any CPU", 2),
-    ]  # fmt: skip
-    for row in rows:
-        assert 0 < row["features"] < 0.15
-        assert 0 < row["logits"] < 0.15
+    [row] = json.loads(done.stdout)
+    assert (row["data"], row["photos"]) == ("few", 2)
+    assert 0 < row["features"] < 0.15
+    assert 0 < row["logits"] < 0.15
     model = tmp_path / "model"
     shutil.copytree(model_folder("default"), model)
-    for file in model.glob("encoder_8bit*"):
-        file.unlink()
+    (model / EIGHT_BITS_FILE).unlink()
     done = CliRunner().invoke(main, ["evaluate", "eight-bits", "--data", str(data), "--model", str(model)])
     assert done.exit_code != 0
     assert "--learn" in done.output

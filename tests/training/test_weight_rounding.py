@@ -31,7 +31,7 @@ def greatest_sum(weight: Tensor) -> float:
 
 
 def test_grids_hold_what_convolutions_are_given(encoder: EfficientNetLite2, given: Tensor) -> None:
-    student = weight_rounding.prepare(encoder, [given], False)
+    student = weight_rounding.prepare(encoder, [given])
     assert set(student.names) == {name for name, _ in convolutions(encoder)} - set(weight_rounding.IN_32_BITS)
     seen = []
 
@@ -53,7 +53,7 @@ def test_grids_hold_what_convolutions_are_given(encoder: EfficientNetLite2, give
 
 def test_weights_are_only_written_otherwise_before_they_are_rounded(encoder: EfficientNetLite2, given: Tensor) -> None:
     """What the grids of what is given come with goes into weights and biases."""
-    student = weight_rounding.prepare(encoder, [given], False)
+    student = weight_rounding.prepare(encoder, [given])
 
     def unrounded(name: str, module: nn.Conv2d, x: Tensor) -> Tensor:
         if name in student.names:
@@ -130,12 +130,9 @@ def test_rows_are_what_is_multiplied_with_the_weights(encoder: EfficientNetLite2
     torch.testing.assert_close(found, wanted.flatten(2)[:, :, positions].permute(0, 2, 1), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("for_any_cpu", [False, True])
-def test_fitted_weights_see_more_than_the_nearest_ones(
-    encoder: EfficientNetLite2, given: Tensor, for_any_cpu: bool
-) -> None:
+def test_fitted_weights_see_more_than_the_nearest_ones(encoder: EfficientNetLite2, given: Tensor) -> None:
     torch.manual_seed(4)
-    student = weight_rounding.prepare(encoder, [given], for_any_cpu)
+    student = weight_rounding.prepare(encoder, [given])
     wanted = encoder(given)
     before = off(student(given), wanted)
     reports: list[tuple[int, int]] = []
@@ -146,4 +143,4 @@ def test_fitted_weights_see_more_than_the_nearest_ones(
         levels = dict(convolutions(student.encoder))[name].weight / student.grid(name, "step")[:, None, None, None]
         torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-3)
         if not name.endswith("depthwise"):
-            assert (greatest_sum(levels.round().flatten(1)) <= PAIR_LIMIT) == for_any_cpu, name
+            assert greatest_sum(levels.round().flatten(1)) <= PAIR_LIMIT, name

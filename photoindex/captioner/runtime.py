@@ -4,7 +4,7 @@ There are four engines. ``torch`` runs both networks as they are written and is 
 faster and says the same: the decoder rearranged (:mod:`.fast_decoder`), on a CPU the encoder and the decoder's products
 compiled (:mod:`.openvino`), where OpenVINO is installed, and on an NVIDIA GPU the encoder in half precision. ``auto``
 has the encoder in 8 bits besides (:mod:`.eight_bits`), on a CPU, for a model that has one and a processor that computes
-rightly with it: one caption in fifteen is another one, on average as good. ``graphs`` is ``auto`` with the decoder's
+rightly with it: one caption in twenty is another one, on average as good. ``graphs`` is ``auto`` with the decoder's
 steps recorded (:mod:`.recorded_decoder`).
 """
 

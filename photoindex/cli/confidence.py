@@ -11,7 +11,7 @@ import click
 from photoindex.cli.context import Context, device_option, engine_option, json_option, threads_option, write_json
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
-from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
+from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos, torch_device
 from photoindex.errors import ConfigError
 from photoindex.types import Progress
 
@@ -62,21 +62,17 @@ def evaluate_confidence(
     their mean confidence, the expected calibration error (ECE), how well confidence puts right captions before wrong
     ones (ranking; 0.5 is chance), and a table of ten bins. Photos that the model learned from would flatter it.
     """
-    import torch
-
-    from photoindex.library import choose_device, load_checkpoint, model_folder
+    from photoindex.library import load_checkpoint, model_folder
     from photoindex.training import confidence
 
-    if threads:
-        torch.set_num_threads(threads)
-    folder = model_folder(model)
+    folder, chosen = model_folder(model), torch_device(device, threads)
     checkpoint = load_checkpoint(folder)
     if checkpoint.calibration is None and not fit:
         raise ConfigError(f"the model {checkpoint.name} has no confidence: fit it with --fit")
     photos = _photos(data, images, hold_out, split)
     with ProgressDisplay(context.quiet) as display:
         judged = confidence.judge(
-            checkpoint, photos, choose_device(device or "auto"), beam_width=beam_width, engine=engine or "auto",
+            checkpoint, photos, chosen, beam_width=beam_width, engine=engine or "auto",
             threads=threads or 0,
             progress=lambda done, total: display(Progress(f"captioning by {checkpoint.name}", done, total)),
         )  # fmt: skip

@@ -29,7 +29,7 @@ from photoindex.cli.output_files import check_replaceable
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.text_gate import evaluate_text_gate
-from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
+from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos, torch_device
 from photoindex.errors import ConfigError, FolderError
 from photoindex.system.paths import printable
 from photoindex.types import Prediction, Progress
@@ -95,14 +95,10 @@ def evaluate_captions(
     how many of the photos in which they named somebody got one that names nobody. Less is better. "distinct" is how
     many different captions there are, "commonest" how many percent of the photos got the most frequent one.
     """
-    import torch
-
-    from photoindex.library import choose_device, load_checkpoint, model_folder
+    from photoindex.library import load_checkpoint, model_folder
     from photoindex.training.caption_scores import caption_photos, score_captions
 
-    if threads:
-        torch.set_num_threads(threads)
-    chosen = choose_device(device or "auto")
+    chosen = torch_device(device, threads)
     if captions_to is not None:
         check_replaceable(captions_to, CAPTIONS_HEAD.encode(), "a list of captions")
     rows: list[dict[str, Any]] = []
@@ -338,13 +334,13 @@ def _photo_id(library: Library, path: Path) -> int | None:
 
 
 def _greedy(context: Context, photos: Sequence[CaptionedPhoto], model: str, device: str | None) -> list[str]:
-    from photoindex.library import choose_device, load_checkpoint, model_folder
+    from photoindex.library import load_checkpoint, model_folder
     from photoindex.training.caption_scores import caption_photos
 
     checkpoint = load_checkpoint(model_folder(model))
     with ProgressDisplay(context.quiet) as display:
         report = partial(_show_progress, display, f"captioning by {checkpoint.name}")
-        [captions] = caption_photos(checkpoint, photos, (1,), choose_device(device or "auto"), progress=report)
+        [captions] = caption_photos(checkpoint, photos, (1,), torch_device(device, None), progress=report)
     return captions
 
 

@@ -34,7 +34,8 @@ from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, s
 
 # Where rounding does most harm for the time that it saves: in blocks without a shortcut, which all that is seen passes
 # through, and at both ends. As only what convolutions are given is rounded, features are 2.0 % off with these in 32
-# bits, 2.9 % with the blocks 0, 1 and the last two convolutions alone, and 6.9 % without any.
+# bits, 2.9 % with the blocks 0, 1 and the last two convolutions alone, and 6.9 % without any. OpenVINO would also have
+# the convolution before such a block round what the block is given, which not all processors do alike.
 _WHOLE_BLOCKS = 1, 4, 7, 11, 15
 IN_32_BITS = (
     *("0.depthwise", "0.project", "2.expand", "20.expand", "20.depthwise", "head"),

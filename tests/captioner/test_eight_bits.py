@@ -128,6 +128,11 @@ def maps_with(instructions: str, photos: NDArray[np.uint8], folder: Path) -> NDA
     return maps
 
 
+@pytest.fixture(scope="module")
+def with_avx2(photos: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.float32]:
+    return maps_with("AVX2", photos, tmp_path_factory.mktemp("AVX2"))
+
+
 def off(weights: EightBitWeights) -> EightBitWeights:
     """Weights that no processor computes rightly with."""
     return dataclasses.replace(weights, tensors={**weights.tensors, "test": weights.tensors["test"] * 1.2})
@@ -169,9 +174,18 @@ def test_alone_or_together_a_photo_looks_the_same(
 
 @pytest.mark.parametrize("instructions", ["AVX512_CORE_AMX", "AVX512_CORE_VNNI", "AVX2_VNNI", "AVX512_CORE"])
 def test_a_photo_looks_the_same_with_and_without_instructions_for_it(
-    instructions: str, photos: NDArray[np.uint8], tmp_path: Path
+    instructions: str, photos: NDArray[np.uint8], with_avx2: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    assert np.array_equal(maps_with(instructions, photos, tmp_path), maps_with("AVX2", photos, tmp_path))
+    assert np.array_equal(maps_with(instructions, photos, tmp_path), with_avx2)
+
+
+def test_without_instructions_for_it_a_photo_looks_nearly_as_in_32_bits(
+    shipped: Checkpoint, photos: NDArray[np.uint8], with_avx2: NDArray[np.float32]
+) -> None:
+    plain = folded(shipped)
+    with torch.inference_mode():
+        wanted = plain(plain.preprocessing.normalise(torch.from_numpy(photos).permute(0, 3, 1, 2)))
+    assert distance(torch.from_numpy(with_avx2), wanted) < NEAR
 
 
 def test_weights_stay_within_their_limits(shipped: Checkpoint, weights: EightBitWeights) -> None:

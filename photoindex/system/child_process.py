@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
+from photoindex.system.processes import lower_session
+
 LEAVE_SECONDS = 5.0  # in which a process that was killed is expected to end
 _left_behind: list[Child] = []  # so that nothing closes their pipes
 
@@ -131,8 +133,10 @@ def own_streams() -> tuple[BinaryIO, BinaryIO]:
     """In a child: return what it reads requests from and what it writes answers to.
 
     A library that prints must not be taken for an answer: what is printed goes to standard error. The parent decides
-    when to stop, also when a terminal signals the whole group.
+    when to stop, also when a terminal signals the whole group. The child gives way to other programs as far as its
+    parent does.
     """
+    lower_session()
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,17 +1,25 @@
-"""Whether a process of this machine still runs."""
+"""Whether a process of this machine still runs, and how far this one gives way to others."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 # https://learn.microsoft.com/windows/win32/api/processthreadsapi/
 _QUERY_LIMITED_INFORMATION = 0x1000
 _STILL_ACTIVE = 259
 _ACCESS_DENIED = 5
+
+_SESSION: Final = Path("/proc/self/autogroup")
+# Linux changes the priority of one session in a tenth of a second for all users but root, and refuses the others.
+_TRY_AGAIN_SECONDS: Final = 0.15
+_MOST_TRIES: Final = 200
 
 
 def is_running(pid: int) -> bool:
@@ -50,13 +58,44 @@ def give_way(nice: int) -> None:
 
     One that is lower already stays. Windows knows no steps: any ``nice`` is "below normal" there.
     """
-    if not nice:
-        return
     if sys.platform == "win32":
-        import ctypes
-
-        below_normal = 0x4000
-        kernel = ctypes.windll.kernel32
-        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
-    elif os.getpriority(os.PRIO_PROCESS, 0) < nice:
+        if nice:
+            below_normal = 0x4000
+            kernel = ctypes.windll.kernel32
+            kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+        return
+    if os.getpriority(os.PRIO_PROCESS, 0) < nice:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
+    lower_session()
+
+
+def lower_session() -> None:
+    """Give the session of this process, if it is the session's first one, the priority that the process has.
+
+    Linux shares processors out among sessions before it looks at the priorities within one (sched(7), autogroup): a
+    process in a session of its own gives way to its own children alone, until its session has a priority as well.
+    What a terminal runs is of the terminal's session, which is left as it is.
+    """
+    if not sys.platform.startswith("linux") or os.getsid(0) != os.getpid():
+        return
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    if nice > 0 and not _lower(nice):
+        threading.Thread(target=_lower_in_time, args=(nice,), name="priority", daemon=True).start()
+
+
+def _lower_in_time(nice: int) -> None:
+    for _ in range(_MOST_TRIES):
+        time.sleep(_TRY_AGAIN_SECONDS)
+        if _lower(nice):
+            return
+
+
+def _lower(nice: int) -> bool:
+    """Whether there is nothing left to try."""
+    try:
+        _SESSION.write_text(str(nice))
+    except BlockingIOError:
+        return False
+    except OSError:  # a kernel without them
+        pass
+    return True

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -121,8 +122,24 @@ with Decoder(16, workers=1, seconds=60, max_pixels=10**6) as decoder:
             with suppress(FileNotFoundError):
                 found.update((task / "children").read_text().split())
     [worker] = found
-    print(os.getpriority(os.PRIO_PROCESS, 0), os.getpriority(os.PRIO_PROCESS, int(worker)))
+    print(os.getpriority(os.PRIO_PROCESS, 0), os.getpriority(os.PRIO_PROCESS, int(worker)), worker)
+    sys.stdout.flush()
+    sys.stdin.read()  # the worker is looked at meanwhile
 """
+SESSION = Path("/proc/self/autogroup")
+
+
+def session_priority(pid: int) -> int:
+    """Of the session of a process, by which Linux shares processors out before it looks at the process's own."""
+    return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
+
+
+def session_priority_of(pid: int, expected: int) -> int:
+    """The same, when it is as expected or does not become so: Linux changes few at once."""
+    patience = time.monotonic() + 30
+    while session_priority(pid) != expected and time.monotonic() < patience:
+        os.sched_yield()
+    return session_priority(pid)
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a process's children are looked up in /proc")
@@ -130,13 +147,45 @@ with Decoder(16, workers=1, seconds=60, max_pixels=10**6) as decoder:
 def test_helper_processes_give_way_as_well(album: Path, before: int, nice: int, after: int) -> None:
     own = os.getpriority(os.PRIO_PROCESS, 0)
     photo = make_photo(album / "a.jpg")
-    done = subprocess.run(
+    terminal = session_priority(os.getpid()) if SESSION.exists() else None
+    with subprocess.Popen(
         [sys.executable, "-c", PRIORITIES, str(photo), str(max(own, before)), str(nice)],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    this, worker = map(int, done.stdout.split())
-    assert this == max(own, after)
-    assert worker >= this  # which gives way a little more still
+        cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        this, worker, pid = map(int, process.stdout.readline().split())
+        assert this == max(own, after)
+        assert worker >= this  # which gives way a little more still
+        if terminal is not None:  # a kernel with priorities of sessions
+            assert session_priority_of(pid, worker) == worker
+            assert session_priority(process.pid) == terminal  # what else runs in it goes on as before
+        process.communicate()
+    assert process.returncode == 0
+
+
+LOWERED = """
+import os, sys
+from photoindex.system.child_process import Child
+os.setpriority(os.PRIO_PROCESS, 0, 12)
+child = Child(
+    "import os, sys; sys.path[:] = sys.argv[1:]; from photoindex.system.child_process import own_streams, send;"
+    " requests, answers = own_streams(); requests.readline(); send(answers, os.getpid()); requests.readline()"
+)
+print(child.exchange({}, seconds=60).decode(), flush=True)
+sys.stdin.read()
+child.close()
+"""
+
+
+@pytest.mark.skipif(not SESSION.exists(), reason="sessions have no priorities here")
+def test_the_session_of_a_child_gives_way_as_far_as_its_parent() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", LOWERED], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert session_priority_of(int(process.stdout.readline()), 12) == 12
+        process.communicate()
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="priorities are read as POSIX has them")

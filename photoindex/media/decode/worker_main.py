@@ -31,6 +31,7 @@ from photoindex.media.metadata import json_form
 from photoindex.system.lent_files import LentFiles
 from photoindex.system.memory import keep_freed
 from photoindex.system.paths import shown
+from photoindex.system.processes import lower_session
 from photoindex.system.storage import use_lent
 from photoindex.types import DecodedPhoto, PhotoText, TextLine
 from photoindex.types.text import BOX_UNITS
@@ -59,6 +60,7 @@ def main() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+    lower_session()
     task = json.loads(requests.readline())
     module, _, name = task["function"].partition(":")
     function: DecodeFunction = getattr(importlib.import_module(module), name)

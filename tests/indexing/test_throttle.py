@@ -167,7 +167,7 @@ def test_helper_processes_give_way_as_well(album: Path, before: int, nice: int, 
 LOWERED = """
 import os, sys
 from photoindex.system.child_process import Child
-os.setpriority(os.PRIO_PROCESS, 0, 12)
+os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[1]))
 child = Child(
     "import os, sys; sys.path[:] = sys.argv[1:]; from photoindex.system.child_process import own_streams, send;"
     " requests, answers = own_streams(); requests.readline(); send(answers, os.getpid()); requests.readline()"
@@ -180,11 +180,13 @@ child.close()
 
 @pytest.mark.skipif(not HAS_SESSIONS, reason="sessions have no priorities here")
 def test_the_session_of_a_child_gives_way_as_far_as_its_parent() -> None:
+    nice = max(os.getpriority(os.PRIO_PROCESS, 0), 12)
     with subprocess.Popen(
-        [sys.executable, "-c", LOWERED], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+        [sys.executable, "-c", LOWERED, str(nice)],
+        cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         assert process.stdout is not None
-        assert session_priority_of(int(process.stdout.readline()), 12) == 12
+        assert session_priority_of(int(process.stdout.readline()), nice) == nice
         process.communicate()
     assert process.returncode == 0
 

@@ -56,7 +56,7 @@ def beside(way: tuple[str, ...], photos: Path, seconds: float) -> tuple[int, int
         data_dir = Path(name)
         environment = {**os.environ, "PHOTOINDEX_READ_TEXT": "never"}
         process = subprocess.Popen(
-            command(data_dir, way[0], *way[1:], photos), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command(data_dir, *way, photos), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=environment,
         )  # fmt: skip
         try:

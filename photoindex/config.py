@@ -53,7 +53,7 @@ class Settings:
     device: str = "auto"
     engine: str = "auto"  # auto: the fastest way there is; others: captioner/runtime.py
     beam_width: int = 3
-    batch_size: int = 0  # 0: 64, or on an NVIDIA GPU what its memory holds, 512 at most
+    batch_size: int = 0  # 0: 32 to 64, by the cores, or on an NVIDIA GPU what its memory holds, 512 at most
     claim: int = 0  # photos taken from the queue at once; 0: 64
     threads: int = 0  # 0: the engine decides
     settle_seconds: float = 2.0  # a file is taken when it has been quiet for this long

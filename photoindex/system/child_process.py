@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import BufferedReader
 from typing import Any, BinaryIO, cast
 
 from photoindex.system.processes import lower_session
@@ -50,7 +51,7 @@ class Child:
             creationflags=creation_flags,
         )
         self._requests = cast(BinaryIO, self._process.stdin)
-        self.answers = cast(BinaryIO, self._process.stdout)
+        self.answers = cast(BufferedReader, self._process.stdout)
         self.stderr = self._process.stderr
         self._waiting: threading.Thread | None = None  # for an answer that did not come in time
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from photoindex.media.metadata.blocks import Blocks
 from photoindex.types import PhotoFacts
@@ -190,10 +190,9 @@ def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _ink(grey: Image.Image) -> tuple[float, float]:
     """How much what is darker than its surroundings changes from row to row of eight columns, and the other way."""
-    around = np.asarray(grey.filter(ImageFilter.BoxBlur(12)), np.int16)
-    ink = np.clip(around - np.asarray(grey), 0, None).astype(np.float32)
-    rows = ink.reshape(SIDE, 8, SIDE // 8).mean(2)
-    columns = ink.reshape(8, SIDE // 8, SIDE).mean(1)
+    ink = np.asarray(ImageChops.subtract(grey.filter(ImageFilter.BoxBlur(12)), grey))  # 0 where it is lighter
+    rows = ink.reshape(SIDE, 8, SIDE // 8).mean(2, dtype=np.float32)
+    columns = ink.reshape(8, SIDE // 8, SIDE).mean(1, dtype=np.float32)
     return float(np.abs(np.diff(rows, axis=0)).mean()), float(np.abs(np.diff(columns, axis=1)).mean())
 
 

@@ -435,6 +435,7 @@ def _shrunk(
             small.paste(flatten(band, mode, levels).reduce((across, down)), (0, top // down))
     # The last column and row of averages may stand for fewer pixels; the fractional box keeps the proportions exact.
     box = (0.0, 0.0, extent[0] / across, extent[1] / down)
-    shrunk = small.resize(size, Image.Resampling.BICUBIC, box=box)
+    is_of_size = small.size == size and box == (0.0, 0.0, *size)  # Pillow would copy it
+    shrunk = small if is_of_size else small.resize(size, Image.Resampling.BICUBIC, box=box)
     shrunk = shrunk if profile is None else profile.to_srgb(shrunk)
     return shrunk if turn is None else shrunk.transpose(turn)

@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -111,7 +112,7 @@ def _make_room(length: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
-def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
+def read_answer(stream: BufferedReader, size: int) -> DecodedPhoto | PhotoError:
     """The next answer of a worker that decodes to ``size`` x ``size`` pixels.
 
     Raises :class:`EOFError` when the worker is gone, ValueError, KeyError or TypeError when it talks nonsense, and
@@ -130,8 +131,9 @@ def read_answer(stream: BinaryIO, size: int) -> DecodedPhoto | PhotoError:
     facts, written = json_form.facts_from(answer["facts"]), json_form.written_from(answer["written"])
     sidecars, problems = str(answer["sidecars"]), tuple(map(str, answer["problems"]))
     side = size if answer["pixels"] else 0
-    pixels = _read(stream, side * side * 3)
-    square = np.frombuffer(pixels, np.uint8).reshape(side, side, 3).copy()
+    square = np.empty((side, side, 3), np.uint8)
+    if side and stream.readinto(square.data) < square.nbytes:
+        raise EOFError
     thumbnails = {}
     for longest, length in answer["thumbnails"]:
         if not 0 < int(length) <= MOST_THUMBNAIL_BYTES:
@@ -188,12 +190,14 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
             "looks": None if photo.looks is None else sorted(photo.looks),
             "text": None if photo.text is None else dataclasses.asdict(photo.text),
         }
-        _answer(answers, header, np.ascontiguousarray(photo.pixels).tobytes(), *photo.thumbnails.values())
+        _answer(answers, header, np.ascontiguousarray(photo.pixels).data, *photo.thumbnails.values())
 
 
-def _answer(answers: BinaryIO, header: dict[str, Any], *parts: bytes) -> None:
+def _answer(answers: BinaryIO, header: dict[str, Any], *parts: bytes | memoryview) -> None:
     try:
-        answers.write(b"".join((json.dumps(header).encode("ascii"), b"\n", *parts)))
+        answers.write(json.dumps(header).encode("ascii") + b"\n")
+        for part in parts:
+            answers.write(part)
         answers.flush()
     except OSError:
         os._exit(0)  # nobody is listening any more

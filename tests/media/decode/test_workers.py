@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import select
 import signal
@@ -29,7 +30,9 @@ from photoindex.errors import (
     PhotoError,
     UnreadablePhoto,
 )
-from photoindex.media.decode import Decoder, decode_photo
+from photoindex.media.decode import Decoder, decode_photo, worker_main
+from photoindex.media.decode.photo import decode_with_thumbnails
+from photoindex.media.decode.worker_main import read_answer
 from photoindex.types import DecodedPhoto
 
 SIZE = 24
@@ -194,6 +197,20 @@ class TestBadPhotos:
         assert "KeyError" in str(answers[paths[0]])
         assert "\n" not in str(answers[paths[0]])
         assert isinstance(answers[paths[1]], DecodedPhoto)
+
+    def test_an_answer_that_breaks_off_anywhere_is_none(self, photos: list[Path]) -> None:
+        written = io.BytesIO()
+        worker_main._serve(written, decode_with_thumbnails, photos[1], SIZE, PIXELS)
+        answer = written.getvalue()
+        pixels = answer.index(b"\n") + 1
+        thumbnails = pixels + SIZE * SIZE * 3
+
+        whole = read_answer(io.BufferedReader(io.BytesIO(answer)), SIZE)
+        assert isinstance(whole, DecodedPhoto)
+        assert whole.thumbnails
+        for length in (0, pixels - 1, pixels, pixels + 1, thumbnails - 1, thumbnails, len(answer) - 1):
+            with pytest.raises(EOFError):
+                read_answer(io.BufferedReader(io.BytesIO(answer[:length])), SIZE)
 
     def test_pixels_of_another_size_are_not_taken(self, photos: list[Path]) -> None:
         with Decoder(SIZE, 1, PLENTY, PIXELS, wrong_shape) as decoder:

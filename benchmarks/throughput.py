@@ -117,7 +117,10 @@ def given_captions(captioner: Captioner) -> Repeater:
 
 
 class Indexing:
-    """``photoindex index`` of a folder into an empty library, with a model that stays loaded."""
+    """``photoindex index`` of a folder into an empty library, with a model that stays loaded.
+
+    The libraries stay until the end: files are slower to make just after many others went.
+    """
 
     def __init__(self, folder: Path, captioner: Captioner) -> None:
         self._folder, self._runs, self._captioner = folder, 0, captioner
@@ -127,7 +130,6 @@ class Indexing:
         settings = load_settings(data_dir=self._folder / f"library-{id(self)}-{self._runs}")
         with Library(settings, lambda _: self._captioner) as library:
             report = library.index(paths[0].parent)
-        # It stays until the end: files are slower to make just after many others went.
         assert report.captioned == len(paths), report
 
 

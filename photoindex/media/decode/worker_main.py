@@ -132,7 +132,7 @@ def read_answer(stream: BufferedReader, size: int) -> DecodedPhoto | PhotoError:
     sidecars, problems = str(answer["sidecars"]), tuple(map(str, answer["problems"]))
     side = size if answer["pixels"] else 0
     square = np.empty((side, side, 3), np.uint8)
-    if side and stream.readinto(square.data) < square.nbytes:
+    if stream.readinto(square.data) < square.nbytes:
         raise EOFError
     thumbnails = {}
     for longest, length in answer["thumbnails"]:

@@ -6,6 +6,7 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,15 @@ from photoindex.errors import CatalogueError, CorrectionError, FolderError, Full
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
 from photoindex.library.gallery.background import BackgroundSync
-from photoindex.library.gallery.result_sets import KEPT_SECONDS, LEAST_KEPT, MOST_KEPT, MOST_PHOTOS, ResultSets
+from photoindex.library.gallery.result_sets import (
+    KEPT_SECONDS,
+    LEAST_KEPT,
+    MOST_KEPT,
+    MOST_PHOTOS,
+    ResultSet,
+    ResultSets,
+)
+from photoindex.library.gallery.snapshot import UNKNOWN, Codes, Marks
 from tests.support import COLOURS, make_photo
 
 ON_BOTH = True
@@ -83,6 +92,23 @@ def test_the_order_of_the_timeline(gallery: Gallery, library: Library) -> None:
     assert found.ids[found.places(snapshot, "newest")].tolist() == [6, 5, 2, 1, 4, 3]
     assert found.ids[found.places(snapshot, "rating")].tolist()[0] == 6
     assert found.facets(snapshot)["years"][-3:] == [("2024", 1), ("2023", 2), ("1999", 1)]
+
+
+def test_a_set_is_counted_by_its_values_in_whatever_order_it_is(gallery: Gallery) -> None:
+    snapshot = gallery._snapshots.latest(now=True)
+    assert snapshot.ids.tolist() == [6, 5, 4, 3, 2, 1]
+    shown = replace(
+        snapshot,
+        cameras=Codes(("A", "B", "C"), np.array([0, UNKNOWN, 2, 0, 1, 0], np.int32)),
+        tags=Marks(("sea", "cake"), np.array([5, 1, 0, 5, 4], np.int32), np.array([1, 0, 0, 0, 1], np.int32)),
+    )
+    found = ResultSet("", "", np.array([3, 77, 1, 5, 4, -1]), np.zeros(6, np.float32), np.zeros(6, np.bool_))
+    facets = found.facets(shown)
+    assert facets["cameras"] == [("A", 2), ("C", 1)]
+    assert facets["tags"] == [("sea", 2), ("cake", 1)]
+    assert sum(count for _, count in facets["folders"]) == 4
+    none = ResultSet("", "", *NOTHING)
+    assert none.facets(shown) == {"years": [], "places": [], "cameras": [], "folders": [], "tags": []}
 
 
 def test_a_photo_without_a_file_is_in_no_list(gallery: Gallery, library: Library, album: Path) -> None:

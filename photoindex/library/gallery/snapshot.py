@@ -63,12 +63,13 @@ class Marks:
 
     def counts(self, chosen: NDArray[np.bool_] | None, most: int | None = None) -> list[tuple[str, int]]:
         """Return how many photos have each text, the most frequent first; of those rows alone where a mask is true."""
-        return _frequent(self.names, self.codes if chosen is None else self.codes[chosen[self.rows]], most)
+        codes = self.codes if chosen is None else self.codes[np.flatnonzero(chosen[self.rows])]
+        return _frequent(self.names, codes, most)
 
 
 def _frequent(names: tuple[str, ...], codes: NDArray[np.int32], most: int | None) -> list[tuple[str, int]]:
     # One more, so that UNKNOWN is counted too, and left out.
-    counted = np.bincount(codes + 1, minlength=len(names) + 1)[1:]
+    counted = np.bincount(np.add(codes, 1, dtype=np.intp), minlength=len(names) + 1)[1:]
     order = np.argsort(-counted, kind="stable")[:most]
     return [(names[place], int(counted[place])) for place in order if counted[place]]
 
@@ -152,7 +153,7 @@ class Snapshot:
         wanted = np.asarray(photo_ids, np.int64)
         table = self._row_of
         known = (wanted >= 0) & (wanted < table.size)
-        rows = table[np.where(known, wanted, 0)] if table.size else np.full(wanted.size, NO_ROW, np.int32)
+        rows = table.take(wanted, mode="clip") if table.size else np.full(wanted.size, NO_ROW, np.int32)
         places = np.flatnonzero(known & (rows != NO_ROW))
         return rows[places].astype(np.intp), places
 

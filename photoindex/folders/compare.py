@@ -93,7 +93,7 @@ def sift(
     other_beside: list[Path] = []
     for path, status, beside in met:
         seen += 1
-        before = known.get(path)
+        before = known.pop(path, None)
         if (sidecars or beside) and before is not None and sidecars.get(path, "") != beside:
             other_beside.append(Path(path))
         # Most files are exactly as they were; the rule itself is asked about the others alone.
@@ -101,9 +101,10 @@ def sift(
             before == (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
             or (before[3] is not None and are_unchanged(before, numbers_of(status)))
         ):
-            del known[path]
             unchanged += 1
         else:
+            if before is not None:
+                known[path] = before
             others.append(make(path, status, beside))
         if seen % TELL_EVERY == 0:
             each(seen, path)

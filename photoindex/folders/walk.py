@@ -53,7 +53,7 @@ class _Listing:
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
     rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
     readable: bool = True
-    names: Mapping[str, os.stat_result] | list[str] = field(default_factory=list)  # of all in it, or of all its files
+    others: Mapping[str, os.stat_result] | list[str] = field(default_factory=list)  # files that are no photos to it
 
 
 def file_stat(path: Path) -> FileStat | None:
@@ -186,7 +186,7 @@ def _walk_real(
         visited.add(identity)
         listing = _list_folder(folder, above, photo_filter, on_problem, listed)
         listed = None
-        beside = sidecars.Folder(folder, listing.names)
+        beside = sidecars.Folder(folder, listing.others)
         accompanied = bool(beside)
         for entry in listing.files:
             try:
@@ -226,7 +226,7 @@ def _list_folder(
             on_problem(folder, error)
     listing.rules = photo_filter.rules_in(folder, above)
     names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
-    listing.names = _states(entries) if is_url(folder) else [entry.name for entry in entries]
+    others: list[str] = []
     entries.sort(key=_name_of)
     for entry in entries:
         try:
@@ -240,9 +240,12 @@ def _list_folder(
                     continue
             if names_photo(entry.name) and not (ruled and listing.rules.leave_out(Path(entry.path), is_folder=False)):
                 listing.files.append(entry)
+            else:
+                others.append(entry.name)
         except OSError as error:
             if not _is_dangling(error):
                 on_problem(Path(entry.path), error)
+    listing.others = _states(entries) if is_url(folder) else others
     return listing
 
 

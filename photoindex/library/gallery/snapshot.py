@@ -24,6 +24,7 @@ else:
 
 UNKNOWN: Final = -1  # a code: the photo has no such value
 NO_ROW: Final = -1
+NO_YEAR: Final = -(2**15)  # the least of 16 bits
 SHAPE_STEPS: Final = 48  # of a shape to each doubling of width to height
 SQUARE: Final = 128
 
@@ -114,9 +115,9 @@ class Snapshot:
 
     @cached_property
     def years(self) -> NDArray[np.int16]:
-        """The year of each row, of those without a date the least number there is."""
+        """The year of each row, ``NO_YEAR`` of those without a date."""
         years = self.taken.astype("datetime64[Y]").view(np.int64) + 1970
-        return np.maximum(years, np.iinfo(np.int16).min).astype(np.int16)
+        return np.maximum(years, NO_YEAR).astype(np.int16)
 
     @cached_property
     def last_added(self) -> NDArray[np.intp]:
@@ -152,10 +153,10 @@ class Snapshot:
         """Return the rows of those of these photos that are here, in their order, and their places among them all."""
         wanted = np.asarray(photo_ids, np.int64)
         table = self._row_of
-        known = (wanted >= 0) & (wanted < table.size)
         rows = table.take(wanted, mode="clip") if table.size else np.full(wanted.size, NO_ROW, np.int32)
-        places = np.flatnonzero(known & (rows != NO_ROW))
-        return rows[places].astype(np.intp), places
+        rows[(wanted < 0) | (wanted >= table.size)] = NO_ROW
+        places = np.flatnonzero(rows != NO_ROW)
+        return (rows if places.size == rows.size else rows[places]).astype(np.intp), places
 
     def content_hash(self, row: int) -> str:
         """Return the SHA-256 of a photo."""
@@ -175,12 +176,20 @@ class Snapshot:
 
     def year_counts(self, rows: NDArray[np.intp] | None = None) -> list[tuple[str, int]]:
         """Return (year, number of these photos, or of all), earliest first."""
-        return _dated(self.years if rows is None else self.years[rows], lambda year: f"{year:04}")
+        years = self.years if rows is None else self.years[rows]
+        counted = np.bincount(np.subtract(years, NO_YEAR, dtype=np.intp))
+        return [(f"{NO_YEAR + place:04}", int(counted[place])) for place in np.flatnonzero(counted).tolist() if place]
 
     def month_counts(self) -> list[tuple[str, int]]:
         """Return (month in ISO form, number of photos), earliest first."""
-        months = self.taken.astype("datetime64[M]").view(np.int64)
-        return _dated(months, lambda month: str(np.datetime64(month, "M")))
+        months = self.taken[~np.isnat(self.taken)].astype("datetime64[M]").view(np.int64)
+        if not months.size:
+            return []
+        first = int(months.min())
+        counted = np.bincount(months - first)
+        return [
+            (str(np.datetime64(first + place, "M")), int(counted[place])) for place in np.flatnonzero(counted).tolist()
+        ]
 
     @cached_property
     def _shapes(self) -> bytes:
@@ -210,13 +219,3 @@ def count_days(taken: NDArray[np.datetime64]) -> list[tuple[str | None, int]]:
     counts = np.diff(starts, append=taken.size)
     names = [None if np.isnat(day) else str(day) for day in days[starts]]
     return list(zip(names, counts.tolist(), strict=True))
-
-
-def _dated(numbers: NDArray[Any], name: Any) -> list[tuple[str, int]]:
-    """Count numbers of years or months, without the least number of their type, which stands for no date."""
-    known = numbers[numbers != np.iinfo(numbers.dtype).min].astype(np.int64)
-    if not known.size:
-        return []
-    first = int(known.min())
-    counted = np.bincount(known - first)
-    return [(name(first + place), int(counted[place])) for place in np.flatnonzero(counted).tolist()]

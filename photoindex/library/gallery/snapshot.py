@@ -151,12 +151,18 @@ class Snapshot:
         self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows of those of these photos that are here, in their order, and their places among them all."""
-        wanted = np.asarray(photo_ids, np.int64)
+        rows = self._rows(photo_ids)
+        places = np.flatnonzero(rows != NO_ROW)
+        return rows[places].astype(np.intp), places
+
+    def _rows(self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the row of each of these photos, ``NO_ROW`` of those that are not here."""
+        wanted = photo_ids if isinstance(photo_ids, np.ndarray) else np.asarray(photo_ids, np.int64)
         table = self._row_of
         rows = table.take(wanted, mode="clip") if table.size else np.full(wanted.size, NO_ROW, np.int32)
-        rows[(wanted < 0) | (wanted >= table.size)] = NO_ROW
-        places = np.flatnonzero(rows != NO_ROW)
-        return (rows if places.size == rows.size else rows[places]).astype(np.intp), places
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= table.size):
+            rows[(wanted < 0) | (wanted >= table.size)] = NO_ROW
+        return rows
 
     def content_hash(self, row: int) -> str:
         """Return the SHA-256 of a photo."""
@@ -174,11 +180,23 @@ class Snapshot:
         """Return (day in ISO form, or ``None``; number of its photos) in the order of the rows."""
         return self._days
 
-    def year_counts(self, rows: NDArray[np.intp] | None = None) -> list[tuple[str, int]]:
-        """Return (year, number of these photos, or of all), earliest first."""
-        years = self.years if rows is None else self.years[rows]
-        counted = np.bincount(np.subtract(years, NO_YEAR, dtype=np.intp))
-        return [(f"{NO_YEAR + place:04}", int(counted[place])) for place in np.flatnonzero(counted).tolist() if place]
+    @cached_property
+    def _year_starts(self) -> list[int]:
+        """The first row of each year, earliest first, before them that of the photos without a date."""
+        starts: list[int] = np.flatnonzero(np.diff(self.years, prepend=~self.years[:1]))[::-1].tolist()
+        return starts
+
+    def year_counts(self, chosen: NDArray[np.bool_] | None = None) -> list[tuple[str, int]]:
+        """Return (year, number of its photos), earliest first; of those rows alone where a mask is true."""
+        counts, end = [], self.count
+        for start in self._year_starts:
+            year, photos = int(self.years[start]), end - start
+            if chosen is not None:
+                photos = int(np.count_nonzero(chosen[start:end]))
+            if year != NO_YEAR and photos:
+                counts.append((f"{year:04}", photos))
+            end = start
+        return counts
 
     def month_counts(self) -> list[tuple[str, int]]:
         """Return (month in ISO form, number of photos), earliest first."""
@@ -207,6 +225,12 @@ class Snapshot:
         chosen = np.zeros(self.count, np.bool_)
         chosen[rows] = True
         return chosen
+
+    def mask_of(self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return for each row whether it is that of one of these photos."""
+        chosen = np.zeros(self.count + 1, np.bool_)  # the last one is that of NO_ROW
+        chosen[self._rows(photo_ids)] = True
+        return chosen[:-1]
 
 
 def count_days(taken: NDArray[np.datetime64]) -> list[tuple[str | None, int]]:

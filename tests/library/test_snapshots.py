@@ -127,5 +127,10 @@ def test_rows_are_located_sorted_and_counted_rightly() -> None:
     assert (rows.tolist(), places.tolist()) == ([7, 0], [0, 3])
     years = [str(time)[:4] for time in taken[:-10]]
     assert snapshot.year_counts() == [(year, years.count(year)) for year in sorted(set(years))]
+    chosen = snapshot.mask_of([*asked, int(ids[-1])])  # the last one has no date
+    assert np.flatnonzero(chosen).tolist() == [0, 7, count - 1]
+    assert snapshot.year_counts(chosen) == [("2019", 1), ("2020", 1)]
+    assert snapshot.year_counts(snapshot.mask_of([])) == []
+    assert snapshot.taking(np.arange(0)).year_counts() == []
     assert sum(number for _, number in snapshot.month_counts()) == count - 10
     assert snapshot.days()[-1] == (None, 10)

@@ -53,7 +53,7 @@ class _Listing:
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
     rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
     readable: bool = True
-    others: Mapping[str, os.stat_result] | list[str] = field(default_factory=list)  # files that are no photos to it
+    others: Mapping[str, os.stat_result] | list[str] = field(default_factory=list)  # no photos; of a store, all files
 
 
 def file_stat(path: Path) -> FileStat | None:

@@ -53,7 +53,7 @@ class _Listing:
     links: list[Path] = field(default_factory=list)  # links whose target is a folder
     rules: IgnoreRules = field(default_factory=IgnoreRules)  # for all of these
     readable: bool = True
-    others: Mapping[str, os.stat_result] | list[str] = field(default_factory=list)  # no photos; of a store, all files
+    others: Mapping[str, os.stat_result] | list[str] = field(default_factory=list)  # not named as photos; a store: all
 
 
 def file_stat(path: Path) -> FileStat | None:
@@ -229,6 +229,9 @@ def _list_folder(
     others: list[str] = []
     entries.sort(key=_name_of)
     for entry in entries:
+        is_photo = names_photo(entry.name)
+        if not is_photo:
+            others.append(entry.name)
         try:
             # Most entries are plain files, which are told by one question.
             if not entry.is_file(follow_symlinks=False):
@@ -238,10 +241,8 @@ def _list_folder(
                 if entry.is_symlink() and entry.is_dir():
                     listing.links.append(Path(entry.path))
                     continue
-            if names_photo(entry.name) and not (ruled and listing.rules.leave_out(Path(entry.path), is_folder=False)):
+            if is_photo and not (ruled and listing.rules.leave_out(Path(entry.path), is_folder=False)):
                 listing.files.append(entry)
-            else:
-                others.append(entry.name)
         except OSError as error:
             if not _is_dangling(error):
                 on_problem(Path(entry.path), error)

@@ -80,8 +80,10 @@ def test_a_year_in_a_million_photos_is_jumped_to(look: Looker, million: Snapshot
         link.click()
         look.until(f"document.querySelector('.years .thumb').dataset.label.includes('{year}')")
         look.until(f"document.querySelector('#timeline a[data-photo=\"{first}\"]')")  # it may come after those above it
+        look.until("document.querySelectorAll('#timeline img').length > 5")
         shown = "[...document.querySelectorAll('#timeline a')].map(a => Number(a.dataset.photo))"
         years = {str(million.taken[photo])[:4] for photo in page.evaluate(shown)}
+        assert year in years
         assert years <= {str(int(year) - 1), year, str(int(year) + 1)}
         assert page.evaluate("document.querySelectorAll('#timeline *').length") < 600
     page.mouse.move(500, 400)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from photoindex.system.lazy_imports import lazily
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
+    PhotoIds = Sequence[int] | Integers | NDArray[np.int32]
 else:
     np = lazily("numpy")  # it is imported behind the first answer
 
 UNKNOWN: Final = -1  # a code: the photo has no such value
 NO_ROW: Final = -1
-NO_YEAR: Final = -(2**15)  # the least of 16 bits
 SHAPE_STEPS: Final = 48  # of a shape to each doubling of width to height
 SQUARE: Final = 128
 
@@ -114,12 +114,6 @@ class Snapshot:
         return table
 
     @cached_property
-    def years(self) -> NDArray[np.int16]:
-        """The year of each row, ``NO_YEAR`` of those without a date."""
-        years = self.taken.astype("datetime64[Y]").view(np.int64) + 1970
-        return np.maximum(years, NO_YEAR).astype(np.int16)
-
-    @cached_property
     def last_added(self) -> NDArray[np.intp]:
         """The rows, last added first."""
         return np.argsort(-self.added.view(np.int64), kind="stable")
@@ -143,19 +137,17 @@ class Snapshot:
             columns[name] = Marks(marks.names, places[kept], marks.codes[kept])
         return replace(self, **columns)
 
-    def rows_of(self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]) -> NDArray[np.intp]:
+    def rows_of(self, photo_ids: PhotoIds) -> NDArray[np.intp]:
         """Return the rows of those of these photos that are here, in their order."""
         return self.locate(photo_ids)[0]
 
-    def locate(
-        self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def locate(self, photo_ids: PhotoIds) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows of those of these photos that are here, in their order, and their places among them all."""
         rows = self._rows(photo_ids)
         places = np.flatnonzero(rows != NO_ROW)
         return rows[places].astype(np.intp), places
 
-    def _rows(self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]) -> NDArray[np.int32]:
+    def _rows(self, photo_ids: PhotoIds) -> NDArray[np.int32]:
         """Return the row of each of these photos, ``NO_ROW`` of those that are not here."""
         wanted = photo_ids if isinstance(photo_ids, np.ndarray) else np.asarray(photo_ids, np.int64)
         table = self._row_of
@@ -174,40 +166,29 @@ class Snapshot:
 
     @cached_property
     def _days(self) -> list[tuple[str | None, int]]:
-        return count_days(self.taken)
+        return count_dates(self.taken, "D")
 
     def days(self) -> list[tuple[str | None, int]]:
         """Return (day in ISO form, or ``None``; number of its photos) in the order of the rows."""
         return self._days
 
     @cached_property
-    def _year_starts(self) -> list[int]:
-        """The first row of each year, earliest first, before them that of the photos without a date."""
-        starts: list[int] = np.flatnonzero(np.diff(self.years, prepend=~self.years[:1]))[::-1].tolist()
-        return starts
+    def _years(self) -> list[tuple[str | None, int]]:
+        return count_dates(self.taken, "Y")
 
     def year_counts(self, chosen: NDArray[np.bool_] | None = None) -> list[tuple[str, int]]:
         """Return (year, number of its photos), earliest first; of those rows alone where a mask is true."""
-        counts, end = [], self.count
-        for start in self._year_starts:
-            year, photos = int(self.years[start]), end - start
-            if chosen is not None:
-                photos = int(np.count_nonzero(chosen[start:end]))
-            if year != NO_YEAR and photos:
-                counts.append((f"{year:04}", photos))
-            end = start
-        return counts
+        counts, start = [], 0
+        for year, photos in self._years:
+            held = photos if chosen is None else int(np.count_nonzero(chosen[start : start + photos]))
+            if year is not None and held:
+                counts.append((year, held))
+            start += photos
+        return counts[::-1]
 
     def month_counts(self) -> list[tuple[str, int]]:
         """Return (month in ISO form, number of photos), earliest first."""
-        months = self.taken[~np.isnat(self.taken)].astype("datetime64[M]").view(np.int64)
-        if not months.size:
-            return []
-        first = int(months.min())
-        counted = np.bincount(months - first)
-        return [
-            (str(np.datetime64(first + place, "M")), int(counted[place])) for place in np.flatnonzero(counted).tolist()
-        ]
+        return [(month, photos) for month, photos in reversed(count_dates(self.taken, "M")) if month is not None]
 
     @cached_property
     def _shapes(self) -> bytes:
@@ -220,26 +201,25 @@ class Snapshot:
         """Return a byte a photo: 128 for a square, 48 more for each doubling of width to height."""
         return self._shapes
 
-    def mask(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Return for each row whether it is one of these."""
-        chosen = np.zeros(self.count, np.bool_)
-        chosen[rows] = True
-        return chosen
-
-    def mask_of(self, photo_ids: Sequence[int] | Integers | NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return for each row whether it is that of one of these photos."""
+    def mask(self, rows: NDArray[np.intp] | NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return for each row whether it is one of these, of which ``NO_ROW`` is none."""
         chosen = np.zeros(self.count + 1, np.bool_)  # the last one is that of NO_ROW
-        chosen[self._rows(photo_ids)] = True
+        chosen[rows] = True
         return chosen[:-1]
 
+    def mask_of(self, photo_ids: PhotoIds) -> NDArray[np.bool_]:
+        """Return for each row whether it is that of one of these photos."""
+        return self.mask(self._rows(photo_ids))
 
-def count_days(taken: NDArray[np.datetime64]) -> list[tuple[str | None, int]]:
-    """Return (day in ISO form, or ``None``; how many of these times), in their order, which is that of days."""
+
+def count_dates(taken: NDArray[np.datetime64], unit: Literal["D", "M", "Y"]) -> list[tuple[str | None, int]]:
+    """Return (day, month or year in ISO form, or ``None``; how many of these times), in their order, which is that of
+    time."""
     if not taken.size:
         return []
-    days = taken.astype("datetime64[D]")
-    numbers = days.view(np.int64)
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    dates = taken.astype(f"datetime64[{unit}]")
+    numbers = dates.view(np.int64)
+    starts = np.flatnonzero(np.diff(numbers, prepend=~numbers[:1]))  # another number than the first, whatever it is
     counts = np.diff(starts, append=taken.size)
-    names = [None if np.isnat(day) else str(day) for day in days[starts]]
+    names = [None if np.isnat(date) else str(date) for date in dates[starts]]
     return list(zip(names, counts.tolist(), strict=True))

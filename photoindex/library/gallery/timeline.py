@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from photoindex.library.gallery.snapshot import Codes, Marks, Snapshot, count_days
+from photoindex.library.gallery.snapshot import Codes, Marks, Snapshot, count_dates
 from photoindex.system.lazy_imports import lazily
 from photoindex.system.paths import is_text_below, printable
 
@@ -88,7 +88,7 @@ class Timeline:
 
     @cached_property
     def _days(self) -> list[tuple[str | None, int]]:
-        return count_days(self.snapshot.taken[self._rows])
+        return count_dates(self.snapshot.taken[self._rows], "D")
 
     def days(self) -> list[tuple[str | None, int]]:
         """Return (day in ISO form, or ``None``; number of its photos) in the order of the photos."""

@@ -47,6 +47,7 @@ LOGITS_WEIGHT = 1.0
 RATE = 1e-4  # the greatest change of a weight in a step, as a share of its tensor's root mean square
 GRID_RATE = 0.3  # the same of distances on grids, for their mean, as a share of that
 WARM_UP = 10  # steps
+SEED = 1  # of the views that photos are taken in, so that the same photos give the same weights again
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def learn(
     """All three steps for a model, from photos uint8 (N, 3, S, S); S had better not be below the model's size. What was
     learned is written into the model's ``folder``, where that is given. ``report`` receives what is being done, how
     much of it is and how much there is."""
+    torch.manual_seed(SEED)
     teacher, logits_of, views = _parts(checkpoint, photos, device)
     samples = [views(SAMPLE_BATCH) for _ in range(SAMPLE_BATCHES)]
     student = prepare(teacher, samples)

@@ -32,14 +32,15 @@ from photoindex.captioner.eight_bits import (
 )
 from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, same_padding
 
-# Where rounding does most harm for the time that it saves: in blocks without a shortcut, which all that is seen passes
-# through, and at both ends. As only what convolutions are given is rounded, features are 2.0 % off with these in 32
-# bits, 2.9 % with the blocks 0, 1 and the last two convolutions alone, and 6.9 % without any. OpenVINO would also have
-# the convolution before such a block round what the block is given, which not all processors do alike.
-_WHOLE_BLOCKS = 1, 4, 7, 11, 15
+# Where rounding does most harm for the time that it saves (docs/training.md has the figures): in the first blocks, in
+# those without a shortcut, which all that is seen passes through, and in the last ones, as nothing behind them makes up
+# for it. OpenVINO would also have the convolution before a block without a shortcut round what the block is given,
+# which not all processors do alike.
+_WHOLE_BLOCKS = 0, 1, 4, 7, 11, *range(15, 21)
 IN_32_BITS = (
-    *("0.depthwise", "0.project", "2.expand", "20.expand", "20.depthwise", "head"),
     *(f"{number}.{kind}" for number in _WHOLE_BLOCKS for kind in ("expand", "depthwise", "project")),
+    "2.expand",
+    "head",
 )
 RELU_LIMIT = 6.0
 MARGIN = 1.1  # of the range of all channels behind ReLU6 in some photos, within its limit: others may have a wider one

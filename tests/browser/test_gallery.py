@@ -167,12 +167,13 @@ def test_search_why_correct_find_undo(look: Looker) -> None:
     page.keyboard.press("/")
     page.keyboard.type("giraffes in grass")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=say it")
+    page.wait_for_selector("#results[data-typed='']:has-text('say it')")  # those of what was typed are replaced
     first = page.locator(".hit").first
     assert first.locator("mark").all_inner_texts() == ["giraffes", "grass"]
     assert "Found by giraffes (learned word)" in (first.locator(".bar").get_attribute("aria-label") or "")
     first.locator(".picture").click()
     page.wait_for_selector("text=Why “giraffes in grass” finds it")
+    page.wait_for_selector("#edit")  # which is shown when keys are listened for
     page.keyboard.press("e")
     page.locator("#words").fill("a zebra on the savanna")
     page.keyboard.press("Enter")

@@ -80,6 +80,17 @@ def test_what_is_learned_is_stored_and_compared(
     assert isinstance(encoder_of(weights, folded(small)), EightBitEncoder)
 
 
+def test_the_same_photos_make_the_same_weights_again(
+    small: Checkpoint, photos: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eight_bits, "SAMPLE_BATCH", 4)
+    monkeypatch.setattr(eight_bits, "SAMPLE_BATCHES", 1)
+    first = eight_bits.learn(small, photos, CPU, steps=0, batch=1).tensors
+    torch.rand(1)
+    again = eight_bits.learn(small, photos, CPU, steps=0, batch=1).tensors
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
 def test_another_encoder_cannot(small: Checkpoint, photos: Tensor) -> None:
     other = dataclasses.replace(small, encoder=build_encoder("resnet50"))
     with pytest.raises(CheckpointError, match="EfficientNet-Lite2"):

@@ -49,7 +49,7 @@ FLAGS = {  # as Linux names them
     "AVX2": "avx2",
 }
 ROOT = Path(__file__).parents[2]
-NEAR = 0.045  # what features may differ by, as a share
+NEAR = 0.03  # what features may differ by, as a share
 
 SEE_BY_SHIPPED = """
 import sys

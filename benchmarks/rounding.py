@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from side_by_side import machine, photos_below
@@ -28,7 +27,6 @@ from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.eight_bits import (
     EightBitEncoder,
     before_block,
-    convolutions,
     run_block,
     test_picture,
     weights_of,
@@ -36,20 +34,13 @@ from photoindex.captioner.eight_bits import (
 from photoindex.captioner.encoders import EfficientNetLite2
 from photoindex.config import Settings
 from photoindex.training import eight_bits, weight_rounding
+from photoindex.training.weight_rounding import _as_it_is
 
 BATCH = 8
 ROUNDS = 30
 
 
-def as_it_is(name: str, module: nn.Conv2d, x: Tensor) -> Tensor:
-    found: Tensor = module(x)
-    return found
-
-
-def rounded_alone(teacher: EfficientNetLite2, names: Sequence[str], samples: Sequence[Tensor]) -> EightBitEncoder:
-    """A copy with these convolutions rounded, and no others."""
-    weight_rounding.IN_32_BITS = tuple(name for name, _ in convolutions(teacher) if name not in names)
-    return weight_rounding.prepare(teacher, samples)
+Convolve = Callable[[str, nn.Conv2d, Tensor], Tensor]
 
 
 @torch.no_grad()
@@ -57,47 +48,46 @@ def harm(teacher: EfficientNetLite2, samples: Sequence[Tensor], judged: Sequence
     """The squared change of the features of the ``judged`` images by rounding what each convolution is given, and by
     rounding its weights as well."""
     ranges = weight_rounding._ranges(teacher, samples)
-    weight_rounding._ranges = lambda *_: ranges  # they are the same each time
-    blocks = len(teacher.blocks)
     wanted = [teacher(images) for images in judged]
     squares = sum(float(maps.square().sum()) for maps in wanted)
 
-    def change(student: EightBitEncoder, number: int, given: Sequence[Tensor], inputs_alone: str = "") -> float:
-        def convolve(name: str, module: nn.Conv2d, x: Tensor) -> Tensor:
-            if not inputs_alone:
-                return student.convolve(name, module, x)
-            if name != inputs_alone:
-                return as_it_is(name, module, x)
-            step, middle = (student.grid(name, kind).view(-1, 1, 1) for kind in ("given_step", "given_middle"))
-            return as_it_is(name, module, student.given(name, x) * step + middle)
-
+    def change(number: int, encoder: EfficientNetLite2, convolve: Convolve) -> float:
+        """By what that block of ``encoder`` gives, convolved so, behind the teacher's blocks and before them."""
         off = 0.0
-        for x, maps in zip(given, wanted, strict=True):
-            x = run_block(teacher if inputs_alone else student.encoder, number, x, convolve)
-            for later in range(number + 1, blocks):
-                x = run_block(teacher, later, x, as_it_is)
+        for x, maps in zip(shown, wanted, strict=True):
+            x = run_block(encoder, number, x, convolve)
+            for later in range(number + 1, len(teacher.blocks)):
+                x = run_block(teacher, later, x, _as_it_is)
             off += float((F.relu6(teacher.head(x)) - maps).square().sum())
         return off / squares
 
     found = {}
-    fitted = [before_block(teacher, 0, images, as_it_is) for images in samples]
-    shown = [before_block(teacher, 0, images, as_it_is) for images in judged]
+    fitted, shown = ([before_block(teacher, 0, x, _as_it_is) for x in each] for each in (samples, judged))
     for number, block in enumerate(teacher.blocks):
         for kind, _ in block.convolutions():
             name = f"{number}.{kind}"
-            student = rounded_alone(teacher, [name], samples)
-            by_inputs = change(student, number, shown, name)
+            student = weight_rounding.rounded_copy(teacher, {name: ranges[name]})
+            by_inputs = change(number, teacher, _with_inputs_rounded(student, name))
             weight_rounding._fit_in_block(student, teacher, number, kind, fitted, fitted)
-            found[name] = [by_inputs, change(student, number, shown)]
-        fitted, shown = ([run_block(teacher, number, x, as_it_is) for x in each] for each in (fitted, shown))
+            found[name] = [by_inputs, change(number, student.encoder, student.convolve)]
+        fitted, shown = ([run_block(teacher, number, x, _as_it_is) for x in each] for each in (fitted, shown))
     return found
+
+
+def _with_inputs_rounded(student: EightBitEncoder, rounded: str) -> Convolve:
+    step, middle = (student.grid(rounded, kind).view(-1, 1, 1) for kind in ("given_step", "given_middle"))
+
+    def convolve(name: str, module: nn.Conv2d, x: Tensor) -> Tensor:
+        return _as_it_is(name, module, student.given(name, x) * step + middle if name == rounded else x)
+
+    return convolve
 
 
 def times(teacher: EfficientNetLite2, samples: Sequence[Tensor]) -> list[dict[str, float]]:
     """Milliseconds of each convolution, with the rounding of what it is given, in 32 and in 8 bits."""
     library = openvino._import()
     assert library is not None, "OpenVINO is not installed"
-    student = rounded_alone(teacher, [name for name, _ in convolutions(teacher) if name != "head"], samples)
+    student = weight_rounding.rounded_copy(teacher, weight_rounding._ranges(teacher, samples))
     eight = openvino._EightBitGraph(library, weights_of(student, ""))
     return [_times_of(graph, teacher, library) for graph in (openvino._Graph(library), eight)]
 
@@ -155,7 +145,7 @@ def main() -> None:
     print(f"{'':<16}{'inputs':>8}{'all':>8}{'32 bits':>10}{'8 bits':>8}")
     for name, (by_inputs, by_all) in moved.items():
         print(f"{name:<16}{by_inputs * 1e4:>8.3f}{by_all * 1e4:>8.3f}{full[name]:>10.3f}{eight[name]:>8.3f}")
-    total = [1e4 * float(np.sum([each[column] for each in moved.values()])) for column in (0, 1)]
+    total = [1e4 * sum(each[column] for each in moved.values()) for column in (0, 1)]
     print(f"{'together':<16}{total[0]:>8.3f}{total[1]:>8.3f}{sum(full.values()):>10.3f}{sum(eight.values()):>8.3f}")
     print(f"\n{machine('torch', 'openvino')}")
 

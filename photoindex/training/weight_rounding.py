@@ -9,7 +9,7 @@ convolution's to the nearest moves the last features by a tenth.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -56,10 +56,16 @@ ROUNDING_DAMPING = 0.001
 def prepare(teacher: EfficientNetLite2, samples: Sequence[Tensor]) -> EightBitEncoder:
     """Step 1 for a folded encoder, with batches of normalised images (N, 3, H, W): a rounded copy."""
     ranges = _ranges(teacher, samples)
-    names = [name for name in ranges if name not in IN_32_BITS]
-    student = EightBitEncoder(copy.deepcopy(teacher), names)
+    return rounded_copy(teacher, {name: ranges[name] for name in ranges if name not in IN_32_BITS})
+
+
+@torch.no_grad()
+def rounded_copy(teacher: EfficientNetLite2, ranges: Mapping[str, tuple[Tensor, Tensor]]) -> EightBitEncoder:
+    """The same with the convolutions that are named rounded, where these are the lowest and the highest values (I,) of
+    what each is given."""
+    student = EightBitEncoder(copy.deepcopy(teacher), ranges)
     for name, module in convolutions(student.encoder):
-        if name not in student.names:
+        if name not in ranges:
             continue
         middle, step = _grid(name, *ranges[name])
         student.grid(name, "given_middle").copy_(middle)

@@ -113,14 +113,15 @@ def compare(checkpoint: Checkpoint, weights: EightBitWeights, photos: Tensor, de
 
 
 def decoded(paths: Sequence[Path], settings: Settings, report: Callable[[str, int, int], None]) -> Tensor:
-    """The photos as uint8 (N, 3, PIXELS, PIXELS), in any order. Raises the :class:`.errors.PhotoError` of one that
+    """The photos as uint8 (N, 3, PIXELS, PIXELS), in their order. Raises the :class:`.errors.PhotoError` of one that
     cannot be read."""
+    places = {path: place for place, path in enumerate(paths)}
     pixels = np.empty((len(paths), PIXELS, PIXELS, 3), np.uint8)
     with Decoder.by_settings(settings, PIXELS) as decoder:
-        for number, (_, answer) in enumerate(decoder.decode(paths)):
+        for number, (path, answer) in enumerate(decoder.decode(paths)):
             if isinstance(answer, PhotoError):
                 raise answer
-            pixels[number] = answer.pixels
+            pixels[places[path]] = answer.pixels
             report("decoding", number + 1, len(paths))
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 

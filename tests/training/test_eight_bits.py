@@ -25,6 +25,7 @@ from photoindex.captioner.eight_bits import (
 from photoindex.captioner.encoders import build_encoder
 from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.cli.main import main
+from photoindex.config import Settings
 from photoindex.errors import CheckpointError
 from photoindex.training import eight_bits
 from photoindex.training.weight_rounding import prepare
@@ -89,6 +90,15 @@ def test_the_same_photos_make_the_same_weights_again(
     torch.rand(1)
     again = eight_bits.learn(small, photos, CPU, steps=0, batch=1).tensors
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_photos_keep_their_order_whichever_is_decoded_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(skimage.data.__file__).parent
+    paths = [folder / name for name in ("chelsea.png", "coffee.png", "astronaut.png")]
+    alone = [eight_bits.decoded([path], Settings(data_dir=tmp_path), lambda *_: None) for path in paths]
+    decode = eight_bits.Decoder.decode
+    monkeypatch.setattr(eight_bits.Decoder, "decode", lambda *given: sorted(decode(*given), key=lambda each: each[0]))
+    assert torch.equal(eight_bits.decoded(paths, Settings(data_dir=tmp_path), lambda *_: None), torch.cat(alone))
 
 
 def test_another_encoder_cannot(small: Checkpoint, photos: Tensor) -> None:

@@ -115,7 +115,10 @@ class NeuralCaptioner:
 
     @torch.inference_mode()
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        looked = self._look_at(photos)
+        predictions = self._runtime.each(self._speak_of, self._look_at(photos))
+        return [prediction for part in predictions for prediction in part]
+
+    def _speak_of(self, looked: _Looked) -> list[Prediction]:
         captions = self._runtime.generate(looked.seen, looked.logits, self._search)
         decode = self._vocabulary.decode
         return [
@@ -128,8 +131,9 @@ class NeuralCaptioner:
             for hypotheses, (labels, kinds, terms) in zip(captions, looked.photos, strict=True)
         ]
 
-    def _look_at(self, photos: Sequence[NDArray[np.uint8]]) -> _Looked:
-        """All but the captions of some photos. Their feature maps, the most of a batch's memory, end here."""
+    def _look_at(self, photos: Sequence[NDArray[np.uint8]]) -> list[_Looked]:
+        """All but the captions of some photos, in the parts that threads looked at. Their feature maps, the most of a
+        batch's memory, end here."""
         feature_map = self._runtime.see(self._runtime.together(photos))
 
         def look(some: slice) -> list[_Looked]:
@@ -138,13 +142,7 @@ class NeuralCaptioner:
             labels, kinds = self._labels(self._runtime.classify(part))
             return [_Looked(seen, logits, list(zip(labels, kinds, self._terms(logits, len(seen)), strict=True)))]
 
-        parts = self._runtime.shared(look, len(photos))
-        logits = [part.logits for part in parts if part.logits is not None]
-        return _Looked(
-            PhotoFeatures.joined([part.seen for part in parts]),
-            torch.cat(logits) if logits else None,
-            [photo for part in parts for photo in part.photos],
-        )
+        return self._runtime.shared(look, len(photos))
 
     def _terms(self, logits: Tensor | None, photos: int) -> list[TermVector | None]:
         head = self._term_head

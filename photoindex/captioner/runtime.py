@@ -27,7 +27,7 @@ from photoindex.captioner.half_precision import in_half_precision
 from photoindex.captioner.network import PhotoFeatures
 from photoindex.captioner.openvino import compile_encoder, compile_products
 from photoindex.captioner.recorded_decoder import RecordedDecoder
-from photoindex.captioner.thread_pool import LEAST_PHOTOS, Item, Shares, shared_among
+from photoindex.captioner.thread_pool import LEAST_PHOTOS, Item, Part, Shares, shared_among
 
 # A GPU is not busy with less, and each step of beam search takes as long for few photos as for many. Two lanes
 # (:mod:`.thread_pool`) share it out.
@@ -120,12 +120,19 @@ class Runtime:
             return [(seen, None if self._term_head is None else self._term_head.logits(part, seen.summary))]
 
         parts = self.shared(look_at, len(feature_map))
+        if len(parts) == 1:
+            return parts[0]
         logits = [each for _, each in parts if each is not None]
         return PhotoFeatures.joined([seen for seen, _ in parts]), torch.cat(logits) if logits else None
 
     def shared(self, work: Callable[[slice], list[Item]], photos: int) -> list[Item]:
         """What ``work`` returns for all of so many photos, in order, shared out among threads on a CPU."""
         return work(slice(0, photos)) if self._shares is None else self._shares.map(work, photos)
+
+    def each(self, work: Callable[[Part], Item], parts: Sequence[Part]) -> list[Item]:
+        """The same for the parts that :meth:`shared` made of a batch. Joining them first would copy them by all of
+        torch's threads, which then wait for more by spinning: 0.5 ms of processor a photo."""
+        return list(map(work, parts)) if self._shares is None else self._shares.each(work, parts)
 
     def generate(self, seen: PhotoFeatures, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
         """What was looked at of N photos and their term logits -> what to say of each, best first."""

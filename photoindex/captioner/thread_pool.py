@@ -22,6 +22,7 @@ LEAST_PHOTOS = 16  # for a thread: with fewer the small operations get too small
 _here = threading.local()
 
 Item = TypeVar("Item")
+Part = TypeVar("Part")
 Photo = TypeVar("Photo")
 
 
@@ -39,11 +40,16 @@ class Shares:
         parts = min(self._threads, photos // LEAST_PHOTOS)
         if parts < 2 or getattr(_here, "is_share", False):
             return work(slice(0, photos))
+        edges = [photos * part // parts for part in range(parts + 1)]
+        return [item for share in self.each(work, list(map(slice, edges, edges[1:]))) for item in share]
+
+    def each(self, work: Callable[[Part], Item], parts: Sequence[Part]) -> list[Item]:
+        """What ``work`` returns for each of some parts of a batch, in order; otherwise as :meth:`map`."""
+        if len(parts) < 2 or getattr(_here, "is_share", False):
+            return list(map(work, parts))
         if self._pool is None:
             self._pool = _pool(self._threads, self._cores // self._threads)
-        edges = [photos * part // parts for part in range(parts + 1)]
-        shares = self._pool.map(torch.inference_mode()(work), map(slice, edges, edges[1:]))
-        return [item for share in shares for item in share]
+        return list(self._pool.map(torch.inference_mode()(work), parts))
 
     def close(self) -> None:
         """End the threads; others are started when there is more to do."""

@@ -74,6 +74,30 @@ def test_what_a_part_shares_out_itself_stays_in_its_thread() -> None:
     shares.close()
 
 
+def test_each_part_has_a_thread_of_its_own_and_answers_come_in_order() -> None:
+    shares, both = Shares(2), threading.Barrier(2, timeout=60)
+
+    def work(part: str) -> tuple[str, int]:
+        assert torch.is_inference_mode_enabled()
+        both.wait()  # the other part is in work, too
+        return part, threading.get_ident()
+
+    with torch.inference_mode():
+        (first, one), (second, other) = shares.each(work, ["first", "second"])
+    shares.close()
+    assert (first, second) == ("first", "second")
+    assert len({one, other, threading.get_ident()}) == 3
+
+
+@pytest.mark.parametrize("parts", [[], ["only"]])
+def test_for_a_single_part_no_thread_is_started(parts: list[str]) -> None:
+    before, shares = threading.active_count(), Shares(2)
+    assert shares.each(lambda part: (part, threading.get_ident()), parts) == [
+        (part, threading.get_ident()) for part in parts
+    ]
+    assert threading.active_count() == before
+
+
 def test_after_closing_it_may_be_used_again_and_no_thread_is_left() -> None:
     before, shares = threading.active_count(), Shares(2)
     for _ in range(2):

@@ -133,16 +133,27 @@ class Child:
 def own_streams() -> tuple[BinaryIO, BinaryIO]:
     """In a child: return what it reads requests from and what it writes answers to.
 
-    A library that prints must not be taken for an answer: what is printed goes to standard error. The parent decides
-    when to stop, also when a terminal signals the whole group. The child gives way to other programs as far as its
+    A library that prints must not be taken for an answer: what is printed goes to standard error; nor may one read the
+    requests. The parent decides when to stop, also when a terminal or a service manager signals the whole group: a
+    child that went first would look as if its work had killed it. The child gives way to other programs as far as its
     parent does.
     """
     lower_session()
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    to_nowhere(0)
     os.dup2(2, 1)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     return requests, answers
+
+
+def to_nowhere(*descriptors: int) -> None:
+    """Have nothing read from these of this process's files, and nothing written to them."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in descriptors:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def send(answers: BinaryIO, value: Any, *content: bytes) -> None:

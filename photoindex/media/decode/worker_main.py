@@ -15,7 +15,6 @@ import importlib
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -29,10 +28,10 @@ from photoindex import errors
 from photoindex.errors import DecoderCrashed, PhotoError, TextReaderUnavailable
 from photoindex.media.decode import drafts
 from photoindex.media.metadata import json_form
+from photoindex.system.child_process import own_streams, to_nowhere
 from photoindex.system.lent_files import LentFiles
 from photoindex.system.memory import keep_freed
 from photoindex.system.paths import shown
-from photoindex.system.processes import lower_session
 from photoindex.system.storage import use_lent
 from photoindex.types import DecodedPhoto, PhotoText, TextLine
 from photoindex.types.text import BOX_UNITS
@@ -53,15 +52,9 @@ MOST_KEPT = 16 << 20  # bytes that were freed, for the next photo: a tenth of de
 
 def main() -> None:
     """Decode what standard input asks for until it ends; never returns."""
-    requests, answers = _take_over_streams()
-    # The parent decides when to stop, also when a terminal or a service manager signals the whole group: a worker that
-    # went first would look as if its photo had killed it.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    lower_session()
+    requests, answers = own_streams()  # by which the session has that priority, too
     task = json.loads(requests.readline())
     module, _, name = task["function"].partition(":")
     function: DecodeFunction = getattr(importlib.import_module(module), name)
@@ -69,7 +62,7 @@ def main() -> None:
     keep_freed(MOST_KEPT)
     # Before it was ready the parent listened here, to say why it could not start. From now on C libraries would only
     # mix their warnings into the terminal of whoever runs photoindex.
-    _to_nowhere(2, os.O_WRONLY)
+    to_nowhere(1, 2)
     _answer(answers, {"ready": True})
     waiting = _listen(requests)
     while True:
@@ -201,20 +194,6 @@ def _answer(answers: BinaryIO, header: dict[str, Any], *parts: bytes | memoryvie
         answers.flush()
     except OSError:
         os._exit(0)  # nobody is listening any more
-
-
-def _take_over_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Keep standard input and output to ourselves: a library that prints must not be taken for an answer."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    _to_nowhere(0, os.O_RDONLY)
-    _to_nowhere(1, os.O_WRONLY)
-    return requests, answers
-
-
-def _to_nowhere(descriptor: int, flags: int) -> None:
-    nowhere = os.open(os.devnull, flags)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
 
 
 def _listen(requests: BinaryIO) -> queue.SimpleQueue[_Request]:

@@ -1,0 +1,65 @@
+"""Processes that work for this one: what they print, read and are signalled does not come between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from photoindex.system.child_process import Child
+
+# Answers each request with the code that it holds, run.
+CODE = """
+import sys; sys.path[:] = sys.argv[1:]
+import json, os, signal
+from photoindex.system.child_process import own_streams, send, to_nowhere
+requests, answers = own_streams()
+for line in requests:
+    send(answers, repr(eval(json.loads(line))))
+"""
+SECONDS = 60.0
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    child = Child(CODE, capture_stderr=True)
+    yield child
+    child.close()
+
+
+def answer(child: Child, code: str) -> object:
+    return json.loads(child.exchange(code, seconds=SECONDS))
+
+
+@pytest.mark.parametrize(
+    "output", ["print('printed', flush=True)", "os.write(1, b'printed')", "os.system('echo printed')"]
+)
+def test_what_it_prints_is_no_answer(child: Child, output: str) -> None:
+    assert answer(child, f"({output}, 7)[1]") == "7"
+    assert child.stderr is not None
+    assert os.read(child.stderr.fileno(), 7) == b"printed"
+
+
+@pytest.mark.parametrize("reading", ["sys.stdin.read()", "os.read(0, 100)", "os.popen('cat').read()"])
+def test_nothing_else_reads_its_requests(child: Child, reading: str) -> None:
+    child.ask(f"len({reading})")
+    assert answer(child, "'the next one'") == "0"
+    assert json.loads(child.answers.readline()) == repr("the next one")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_meant_for_the_program_do_not_end_it(child: Child, name: str) -> None:
+    pid = int(str(answer(child, "os.getpid()")))
+    os.killpg(os.getpgid(pid), getattr(signal, name))
+    assert answer(child, "'still there'") == repr("still there")
+
+
+def test_what_goes_nowhere_is_not_read_by_the_parent(child: Child) -> None:
+    assert answer(child, "(print('heard', flush=True), to_nowhere(1, 2), print('lost', flush=True), 7)[3]") == "7"
+    child.kill()
+    assert child.stderr is not None
+    assert child.stderr.read() == b"heard\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,7 +19,7 @@ from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import READ_COLUMNS, facts_of, looks_from
 from photoindex.catalogue.mounted import check_root, mounts_of, root_path
-from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed, run
+from photoindex.catalogue.raw_sql import Asker, ask, each, listed, run
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import Numbers, signed, wrapped
@@ -209,16 +209,17 @@ def known_states(transaction: Transaction, below: Path) -> dict[str, Numbers]:
         start + (relative.decode(encoding, errors) if native else native_path(relative)): (
             size, mtime_ns, inode if inode >= 0 else inode + _UNSIGNED, ctime_ns,
         )
-        for start, rows in rows_below(transaction, below, columns, PRESENT)
+        for start, rows in rows_below(transaction, below, columns, PRESENT, each)
         for relative, size, mtime_ns, inode, ctime_ns in rows
     }  # fmt: skip
 
 
 def sidecar_states(transaction: Transaction, below: Path) -> dict[str, str]:
     """Return the states of the sidecars that those files were read with, of files that had some, by path."""
+    beside = f"{PRESENT} and sidecars != ''"
     return {
         start + _path(relative_path): state
-        for start, rows in rows_below(transaction, below, "relative_path, sidecars", f"{PRESENT} and sidecars != ''")
+        for start, rows in rows_below(transaction, below, "relative_path, sidecars", beside, each)
         for relative_path, state in rows
     }
 
@@ -231,8 +232,15 @@ def files_below(transaction: Transaction, below: Path, condition: str = "1 = 1")
             yield Path(start + _path(relative_path)), FileRow(number, root_id, photo_id, main_id, bool(missing))
 
 
-def rows_below(transaction: Transaction, below: Path, columns: str, condition: str) -> Iterator[tuple[str, Rows]]:
-    """Give for each root what begins the paths of its files, and the rows of those at or below a path."""
+def rows_below(
+    transaction: Transaction,
+    below: Path,
+    columns: str,
+    condition: str,
+    read: Callable[..., Iterable[tuple[Any, ...]]] = ask,
+) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+    """Give for each root what begins the paths of its files, and the rows of those at or below a path, as ``read``
+    gives them: :func:`.ask` or :func:`.each`."""
     place = os.fspath(below)
     for root_id, stored in ask(transaction, "select id, path from root"):
         root = root_path(transaction, stored)
@@ -246,7 +254,7 @@ def rows_below(transaction: Transaction, below: Path, columns: str, condition: s
             # A range instead of LIKE: bytes compare the same everywhere. "0" is the character after "/".
             values |= {"name": relative, "low": relative + b"/", "high": relative + b"0"}
         sql = f"select {columns} from file where root_id = :root and {condition}{inside}"
-        yield os.path.join(root, ""), ask(transaction, sql, **values)
+        yield os.path.join(root, ""), read(transaction, sql, **values)
 
 
 def _path(stored: bytes) -> str:

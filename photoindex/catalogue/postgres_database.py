@@ -58,6 +58,9 @@ class PostgresAsker(Asker):
     def ask(self, sql: str, **values: object) -> Rows:
         return self._execute(sql, values).fetchall()
 
+    def each(self, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
+        return iter(self._execute(sql, values))
+
     def run(self, sql: str, **values: object) -> None:
         self._execute(sql, values)
 

@@ -7,7 +7,7 @@ any database understands, with parameters called ``:name``, and goes straight to
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from photoindex.system.mount_names import NO_MOUNTS, Mounts
@@ -28,6 +28,10 @@ class Asker(ABC):
         """All rows that answer ``sql``, its parameters filled with ``values``."""
 
     @abstractmethod
+    def each(self, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
+        """The same rows one by one, without holding them all."""
+
+    @abstractmethod
     def run(self, sql: str, **values: object) -> None:
         """Do what ``sql``, which gives no rows, says."""
 
@@ -46,6 +50,16 @@ def ask(transaction: Asker | Connection, sql: str, **values: object) -> Rows:
     from sqlalchemy import text
 
     return [tuple(row) for row in transaction.execute(text(sql), values)]
+
+
+def each(transaction: Asker | Connection, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
+    """The same rows one by one, without holding them all: half of the memory where something is made of each of a
+    million. Nothing may be written before the last one was read."""
+    if isinstance(transaction, Asker):
+        return transaction.each(sql, **values)
+    from sqlalchemy import text
+
+    return map(tuple, transaction.execute(text(sql), values))
 
 
 def run(transaction: Asker | Connection, sql: str, **values: object) -> None:

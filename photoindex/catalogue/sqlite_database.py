@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from photoindex.catalogue import migration
 from photoindex.catalogue.data_folder import close_to_others, make_private_file, open_data_folder
@@ -49,6 +49,9 @@ class SqliteAsker(Asker):
 
     def ask(self, sql: str, **values: object) -> Rows:
         return self.connection.execute(sql, values).fetchall()
+
+    def each(self, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
+        return self.connection.execute(sql, values)
 
     def run(self, sql: str, **values: object) -> None:
         self.connection.execute(sql, values)

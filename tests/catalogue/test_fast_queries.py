@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sqlalchemy import insert, update
 from photoindex.catalogue import files, metadata, photos
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import find_photos, known_states, sidecar_states
-from photoindex.catalogue.raw_sql import ask, listed
+from photoindex.catalogue.raw_sql import ask, each, listed
 from photoindex.catalogue.schema import caption, photo, term
 from photoindex.errors import CatalogueError
 from photoindex.types import FileStat, PhotoFacts, Place, ScannedFile, Term, Written
@@ -55,6 +56,32 @@ def ids(database: Database, album: Path) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize("way", ["ask", "read"])
+def test_rows_come_one_by_one_as_they_come_all_together(database: Database, ids: list[int], way: str) -> None:
+    sql = "select id, text from caption where photo_id != :other order by id"
+    with getattr(database, way)() as transaction:
+        together = ask(transaction, sql, other=ids[1])
+        one_by_one = each(transaction, sql, other=ids[1])
+        assert not isinstance(one_by_one, list)
+        assert list(one_by_one) == together
+        assert len(together) > 2
+        assert {type(row) for row in together} == {tuple}
+
+
+def test_the_states_of_files_are_read_without_holding_the_rows_as_well(database: Database, album: Path) -> None:
+    add_files(database, album, *(f"{number}.jpg" for number in range(2_000)))
+    with database.ask() as asker:
+        known_states(asker, album)
+        tracemalloc.start()
+        try:
+            known = known_states(asker, album)
+            kept, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert len(known) == 2_000
+    assert most < 1.2 * kept, (most, kept)
+
+
 def test_it_finds_what_a_hit_shows(database: Database, album: Path, ids: list[int]) -> None:
     with database.ask() as asker:
         found = find_photos(asker, ids)
@@ -78,12 +105,12 @@ def test_it_agrees_with_the_queries_of_photos(database: Database, ids: list[int]
         assert find_photos(asker, ids) == found
     shown = {p.id: p for p in known if p.caption is not None and p.paths}
     assert set(found) == set(shown)
-    for photo_id, each in found.items():
+    for photo_id, quick in found.items():
         whole = shown[photo_id]
         assert whole.caption is not None
         shown_caption = (whole.caption.text, whole.caption.source, whole.caption.locked)
-        assert (each.caption, each.source, each.locked) == shown_caption
-        assert (tuple(each.paths), tuple(each.terms), each.facts) == (whole.paths, whole.terms, whole.facts)
+        assert (quick.caption, quick.source, quick.locked) == shown_caption
+        assert (tuple(quick.paths), tuple(quick.terms), quick.facts) == (whole.paths, whole.terms, whole.facts)
 
 
 def test_a_name_that_is_no_text_comes_back(database: Database, album: Path, ids: list[int]) -> None:

@@ -58,6 +58,10 @@ class Listening(Asker):
         self._asked.append(sql)
         return self._asker.ask(sql, **values)
 
+    def each(self, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
+        self._asked.append(sql)
+        return self._asker.each(sql, **values)
+
     def run(self, sql: str, **values: object) -> None:
         self._asker.run(sql, **values)
 

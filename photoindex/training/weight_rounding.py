@@ -34,12 +34,15 @@ from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual, s
 
 # Where rounding does most harm for the time that it saves (docs/training.md has the figures): in the first blocks, in
 # those without a shortcut, which all that is seen passes through, and in the last ones, as nothing behind them makes up
-# for it. OpenVINO would also have the convolution before a block without a shortcut round what the block is given,
-# which not all processors do alike.
-_WHOLE_BLOCKS = 0, 1, 4, 7, 11, *range(15, 21)
+# for it; and in depthwise convolutions, which multiply little. OpenVINO would also have the convolution before a block
+# without a shortcut round what the block is given, which not all processors do alike.
+_BLOCKS = 21
+_WHOLE_BLOCKS = 0, 1, 4, 7, 11, *range(15, _BLOCKS)
 IN_32_BITS = (
-    *(f"{number}.{kind}" for number in _WHOLE_BLOCKS for kind in ("expand", "depthwise", "project")),
+    *(f"{number}.{kind}" for number in _WHOLE_BLOCKS for kind in ("expand", "project")),
+    *(f"{number}.depthwise" for number in range(_BLOCKS)),
     "2.expand",
+    "3.expand",
     "head",
 )
 RELU_LIMIT = 6.0

@@ -275,7 +275,7 @@ def count_vectors(transaction: Transaction, *, after: int = 0) -> int:
 
 def vectors_after(transaction: Transaction, revision: int) -> list[StoredVector]:
     """Vectors with a higher revision, lowest first."""
-    rows = ask(
+    rows = each(
         transaction,
         "select photo_id, model_id, entries from term_vector where revision > :revision order by revision",
         revision=revision,

@@ -53,8 +53,8 @@ def ask(transaction: Asker | Connection, sql: str, **values: object) -> Rows:
 
 
 def each(transaction: Asker | Connection, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
-    """The same rows one by one, without holding them all: half of the memory where something is made of each of a
-    million. Nothing may be written before the last one was read."""
+    """The same rows one by one, without holding them all, as where something is made of each of a million.
+    Nothing may be written before the last one was read."""
     if isinstance(transaction, Asker):
         return transaction.each(sql, **values)
     from sqlalchemy import text

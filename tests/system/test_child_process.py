@@ -15,7 +15,7 @@ from photoindex.system.child_process import Child
 # Answers each request with the code that it holds, run.
 CODE = """
 import sys; sys.path[:] = sys.argv[1:]
-import json, os, signal
+import json, os
 from photoindex.system.child_process import own_streams, send, to_nowhere
 requests, answers = own_streams()
 for line in requests:

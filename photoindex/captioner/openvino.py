@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,7 +29,8 @@ from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedRe
 # Imported by `import openvino` when it is there; it imports openvino_telemetry, which sends as soon as it is imported.
 _CONVERTER = "openvino.tools.ovc"
 MOST_STREAMS = 4  # each has memory of its own
-STRIPS = 4  # of a photo, for what comes first
+LARGE = 3_000_000  # bytes that one convolution passes on to the next: more than the caches of a core hold
+STRIPS = 4  # of a photo, for what is as large
 
 
 class CompiledEncoder:
@@ -193,41 +194,58 @@ class _Graph:
         photos = ops.parameter([1, size, size, 3], np.uint8)
         blocks = list(encoder.blocks)
         first = next(number for number, block in enumerate(blocks) if block.shortcut)
-        x = self._in_strips(photos, [(encoder.stem, True), *itertools.chain(*map(_modules, blocks[:first]))], encoder)
+        chain = [(encoder.stem, True), *itertools.chain(*map(_modules, blocks[:first]))]
+        x = self._in_strips(lambda *rows: self._normalised(photos, rows, encoder.preprocessing), size, chain)
         for block in blocks[first:]:
-            h = x
-            for module, is_bounded in _modules(block):
-                h = self._convolution(h, module, is_bounded)
-            x = ops.add(x, h) if block.shortcut else h
+            x = self._block(x, block)
         return self._openvino.Model([self._convolution(x, encoder.head, True)], [photos], "encoder")
 
-    def _in_strips(self, photos: Any, chain: Sequence[tuple[nn.Conv2d, bool]], encoder: EfficientNetLite2) -> Any:
-        """What a chain of convolutions gives, a strip of its rows after the other: whole, what the first ones pass on
-        is larger than the caches of a processor."""
-        ops, heights = self._operations, [encoder.preprocessing.size]
+    def _block(self, x: Any, block: nn.Module) -> Any:
+        ops, (height, width) = self._operations, list(x.shape)[2:]
+        chain, shortcut = list(_modules(block)), x if block.shortcut else None
+        if 4 * chain[0][0].out_channels * height * width > LARGE:
+            return self._in_strips(lambda *rows: self._rows(x, 2, rows), height, chain, shortcut)
+        h = x
+        for module, is_bounded in chain:
+            h = self._convolution(h, module, is_bounded)
+        return h if shortcut is None else ops.add(shortcut, h)
+
+    def _in_strips(
+        self,
+        rows_of: Callable[[int, int], Any],
+        height: int,
+        chain: Sequence[tuple[nn.Conv2d, bool]],
+        shortcut: Any = None,
+    ) -> Any:
+        """What a chain of convolutions gives, a strip of its rows after the other: whole, what they pass on is larger
+        than the caches of a processor. ``rows_of`` has rows of what the chain is given, of ``height`` in all."""
+        ops, heights = self._operations, [height]
         for module, _ in chain:
             heights.append(-(-heights[-1] // module.stride[0]))
         count = min(STRIPS, heights[-1])
         edges = [heights[-1] * strip // count for strip in range(count + 1)]
         strips = []
-        for start, end in itertools.pairwise(edges):
-            paddings = []
-            for (module, _), height in zip(reversed(chain), reversed(heights[:-1]), strict=True):
-                start, end, padding = _rows_for(module, height, start, end)
+        for edge in itertools.pairwise(edges):
+            rows, paddings = edge, []
+            for (module, _), given in zip(reversed(chain), reversed(heights[:-1]), strict=True):
+                first, last, padding = _rows_for(module, given, *rows)
+                rows = first, last
                 paddings.append(padding)
-            x = self._normalised(ops.slice(photos, *(np.array([n]) for n in (start, end, 1, 1))), encoder.preprocessing)
+            x = rows_of(*rows)
             for (module, is_bounded), padding in zip(chain, reversed(paddings), strict=True):
                 x = self._convolution(x, module, is_bounded, padding)
-            strips.append(x)
+            strips.append(x if shortcut is None else ops.add(self._rows(shortcut, 2, edge), x))
         return ops.concat(strips, 2)
 
-    def _normalised(self, photos: Any, preprocessing: Preprocessing) -> Any:
-        """uint8 (1, H, W, 3) -> (1, 3, H, W)."""
-        ops, x = self._operations, self._operations.convert(photos, "f32")
-        shift, scale = (
-            255 * np.array(values if len(set(values)) > 1 else values[:1], np.float32)
-            for values in (preprocessing.mean, preprocessing.std)
-        )
+    def _rows(self, x: Any, axis: int, rows: tuple[int, int]) -> Any:
+        start, end = rows
+        return self._operations.slice(x, *(np.array([number]) for number in (start, end, 1, axis)))
+
+    def _normalised(self, photos: Any, rows: tuple[int, int], preprocessing: Preprocessing) -> Any:
+        """uint8 (1, H, W, 3) -> (1, 3, rows, W)."""
+        ops, x = self._operations, self._operations.convert(self._rows(photos, 1, rows), "f32")
+        # By channel though all may have the same: with one number for all, OpenVINO would turn first, and copy twice.
+        shift, scale = (255 * np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
         return ops.transpose(ops.divide(ops.subtract(x, shift), scale), np.array([0, 3, 1, 2]))
 
     def _convolution(self, x: Any, module: nn.Conv2d, is_bounded: bool, padding: tuple[int, int] | None = None) -> Any:

@@ -10,7 +10,7 @@ import skimage.data
 import torch
 from numpy.typing import NDArray
 
-from photoindex.captioner import model_folder
+from photoindex.captioner import model_folder, openvino
 from photoindex.captioner.checkpoint import load_checkpoint
 from photoindex.captioner.encoders import Preprocessing, build_encoder, fold_batch_norm
 from photoindex.captioner.neural import NeuralCaptioner
@@ -87,7 +87,12 @@ def test_another_encoder_is_left_to_torch():
 
 
 @pytest.mark.parametrize("size", [320, 257, 70, 33, 5])
-def test_in_strips_a_photo_is_seen_as_it_is_whole(fast: NeuralCaptioner, size: int):
+@pytest.mark.parametrize("all_blocks", [False, True])
+def test_in_strips_a_photo_is_seen_as_it_is_whole(
+    fast: NeuralCaptioner, size: int, all_blocks: bool, monkeypatch: pytest.MonkeyPatch
+):
+    if all_blocks:
+        monkeypatch.setattr(openvino, "LARGE", 0)
     assert fast.info.device.endswith("OpenVINO")
     encoder = load_checkpoint(model_folder("default")).encoder
     fold_batch_norm(encoder)

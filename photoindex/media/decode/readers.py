@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,6 +54,8 @@ def _reader(photo_format: PhotoFormat) -> Reader:
 
 def _version(photo_format: PhotoFormat) -> str:
     """``13.0.0, libwebp 1.6.0``"""
+    import importlib.metadata  # a tenth of a decoding process's start, which never asks
+
     try:
         version = importlib.metadata.version(photo_format.package)
     except importlib.metadata.PackageNotFoundError:

@@ -15,7 +15,9 @@ import math
 from dataclasses import replace
 from typing import Any, Final
 
-from photoindex.system.globe import kilometres
+import numpy as np
+
+from photoindex.system.globe import kilometres, on_ball
 from photoindex.types import PhotoFacts, Place
 
 NEAR: Final = 40.0  # km; a photo farther from the next town was not taken in it
@@ -27,8 +29,8 @@ class Gazetteer:
     """Places by their position. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._towns: Any = None
-        self._cities: Any = None
+        self._towns: _Towns | None = None
+        self._cities: _Towns | None = None
 
     def close(self) -> None:
         """Let go of the tables; they come back when they are needed."""
@@ -43,12 +45,12 @@ class Gazetteer:
 
     def place_at(self, latitude: float, longitude: float) -> Place | None:
         """The place at a position in degrees; None far from every town."""
-        if self._towns is None:
+        if self._towns is None or self._cities is None:
             package = importlib.import_module("reverse_geocode")
             # Past its metaclass, which would keep both tables for as long as the process lives.
-            self._cities = type.__call__(package.GeocodeData, LARGE)
-            self._towns = type.__call__(package.GeocodeData)
-        town, distance = _nearest(self._towns, latitude, longitude)
+            self._cities = _Towns(type.__call__(package.GeocodeData, LARGE))
+            self._towns = _Towns(type.__call__(package.GeocodeData))
+        town, distance = self._towns.nearest(latitude, longitude)
         if distance > FAR:
             return None
         near = distance <= NEAR
@@ -58,16 +60,29 @@ class Gazetteer:
             region=str(town.get("state", "")),
             country=str(town["country"]),
             country_code=str(town["country_code"]),
-            metropolis=self._metropolis(latitude, longitude, str(town["country_code"])),
+            metropolis=_metropolis(self._cities, latitude, longitude, str(town["country_code"])),
         )
 
-    def _metropolis(self, latitude: float, longitude: float, country_code: str) -> str:
-        city, distance = _nearest(self._cities, latitude, longitude)
-        around = city["country_code"] == country_code and distance <= math.sqrt(city["population"]) / 100
-        return str(city["city"]) if around else ""
+
+def _metropolis(cities: _Towns, latitude: float, longitude: float, country_code: str) -> str:
+    city, distance = cities.nearest(latitude, longitude)
+    around = city["country_code"] == country_code and distance <= math.sqrt(city["population"]) / 100
+    return str(city["city"]) if around else ""
 
 
-def _nearest(table: Any, latitude: float, longitude: float) -> tuple[dict[str, Any], float]:
-    """The nearest place of a table, and how far it is (km)."""
-    town: dict[str, Any] = table.query([(latitude, longitude)])[0]
-    return town, float(kilometres(latitude, longitude, float(town["latitude"]), float(town["longitude"])))
+class _Towns:
+    """A table of the package, asked by ways along the globe. It compares degrees, as if those of longitude were as long
+    everywhere and the map ended at the date line: one in seven positions between 45 and 55 degrees got another town."""
+
+    def __init__(self, table: Any) -> None:
+        spatial = importlib.import_module("scipy.spatial")
+        self._table = table
+        self._degrees = np.asarray(table._tree.data)  # (N, 2), latitudes and longitudes
+        self._tree = spatial.cKDTree(on_ball(self._degrees))
+
+    def nearest(self, latitude: float, longitude: float) -> tuple[dict[str, Any], float]:
+        """The nearest town, and how far it is (km)."""
+        _, number = self._tree.query(on_ball(np.array([latitude, longitude])))
+        there = self._degrees[number]
+        town: dict[str, Any] = self._table.query([there])[0]
+        return town, float(kilometres(latitude, longitude, *map(float, there)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from photoindex.language.place_names import words_of
@@ -28,6 +29,9 @@ def gazetteer() -> Gazetteer:
         (40.6892, -74.0445, "New York", "United States", "US"),
         (48.8584, 2.2945, "near Paris", "France", "FR"),  # the Eiffel Tower, by the table in Vanves
         (51.0504, 13.7373, "Dresden", "Germany", "DE"),
+        (64.1466, -21.9426, "Reykjav", "Iceland", "IS"),  # by degrees alone it would be in Kópavogur
+        (-16.79, -179.99, "Northern", "Fiji", "FJ"),  # across the date line from every town
+        (-16.79, 179.98, "Northern", "Fiji", "FJ"),
     ],
 )
 def test_positions_have_names(
@@ -38,6 +42,17 @@ def test_positions_have_names(
     assert place is not None
     assert part in str(place)
     assert (place.country, place.country_code) == (country, code)
+
+
+@pytest.mark.parametrize("latitude", [-89.9, -54.8, -17.0, 0.0, 41.0, 52.0, 65.0, 69.6, 78.2])
+def test_the_nearest_town_is_so_along_the_globe(gazetteer: Gazetteer, latitude: float) -> None:
+    gazetteer.place_at(0, 0)  # loads the tables
+    assert gazetteer._towns is not None
+    towns = gazetteer._towns._degrees
+    for longitude in np.random.default_rng(int(latitude) % 100).uniform(-180, 180, 40).tolist() + [-180.0, 180.0]:
+        nearest = kilometres(latitude, longitude, towns[:, 0], towns[:, 1]).min()
+        _, distance = gazetteer._towns.nearest(latitude, longitude)
+        assert distance == pytest.approx(nearest, rel=1e-6, abs=1e-6)
 
 
 def test_far_from_every_town_there_is_no_place(gazetteer: Gazetteer) -> None:

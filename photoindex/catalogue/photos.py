@@ -276,6 +276,12 @@ def searchable_ids(connection: Connection) -> set[int]:
     return set(all_photo_ids(connection))
 
 
+def read_with_stars(connection: Connection, photo_ids: Sequence[int]) -> set[int]:
+    """Which of these photos have stars in their files or sidecars, whatever a person says of them."""
+    query = select(photo.c.id).where(photo.c.rating.is_not(None))
+    return {number for ids in chunks(photo_ids) for number in connection.scalars(query.where(photo.c.id.in_(ids)))}
+
+
 def load_photos(
     connection: Connection, photo_ids: Sequence[int], paths: dict[int, tuple[list[Path], list[Path]]]
 ) -> list[Photo]:

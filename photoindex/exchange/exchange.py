@@ -193,6 +193,7 @@ class Exchange:
                 loaded = photos.load_photos(connection, ids, files.paths_of(connection, ids))
                 changes = store.corrections_of(connection, ids)
                 of_user = user_metadata_of(connection, ids)
+                rated = photos.read_with_stars(connection, ids)
             for photo in loaded:
                 shown = photo.caption
                 by_user = shown is not None and shown.source == "user"
@@ -220,6 +221,7 @@ class Exchange:
                         of_user[photo.id].favourite,
                         frozenset(int(stars) for stars in ever["rating"] if isinstance(stars, str)),
                         photo.favourite or any(ever["favourite"]),
+                        photo.id in rated,
                     ),
                 )
 

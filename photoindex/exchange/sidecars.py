@@ -43,6 +43,7 @@ class SidecarContent:
 
     ``known`` are all texts that the catalogue ever had as the user's caption of the photo, ``known_tags`` the keys of
     all tags it ever had, ``known_ratings`` all stars; ``known_favourite``: the photo is a favourite, or was one.
+    ``rated``: stars were read with the photo, so that a user's none is known elsewhere only where a sidecar says 0.
     """
 
     caption: str | None
@@ -56,11 +57,17 @@ class SidecarContent:
     favourite: bool = False
     known_ratings: frozenset[int] = frozenset()
     known_favourite: bool = False
+    rated: bool = False
 
     @property
     def says_nothing(self) -> bool:
         """Whether there is nothing to write into a new sidecar."""
-        return self.caption is None and not self.tags and not self.rating and not self.favourite
+        return self.caption is None and not self.tags and not self.says_stars and not self.favourite
+
+    @property
+    def says_stars(self) -> bool:
+        """Whether a sidecar is to name the user's stars, though there is nothing in it yet."""
+        return bool(self.rating) or (self.rating is not None and self.rated)
 
     @property
     def is_empty(self) -> bool:
@@ -267,7 +274,8 @@ def _with_rating(document: XmpDocument, content: SidecarContent, mark: Mark) -> 
             return mark, None
         document.set_rating(mark.rating_before)
         return replace(mark, rating=None, rating_before=None), mark.rating_before or 0
-    if (present or 0) == wanted or not (is_ours or mark.rating is None):
+    is_there = present == wanted or (present is None and not content.says_stars)
+    if is_there or not (is_ours or mark.rating is None):
         return mark, None
     document.set_rating(wanted)
     return replace(mark, rating=wanted, rating_before=mark.rating_before if is_ours else present), wanted

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ExifTags, Image
 
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
@@ -63,6 +64,12 @@ def bring_in(library: Library, *paths: Path, **options: Any) -> ImportReport:
     report = library.exchange().read_sidecars(paths, problem=problems.append, **options)
     assert problems == []
     return report
+
+
+def stars(library: Library, path: Path) -> int | None:
+    facts = show(library, path).facts
+    assert facts is not None
+    return facts.rating
 
 
 def show(library: Library, path: Path) -> Photo:
@@ -253,6 +260,21 @@ class TestReading:
         assert export(another)[0] == SidecarReport(written=1, unchanged=1)
         assert (read(album / "a.jpg.xmp").rating, read(album / "a.jpg.xmp").mark.favourite) == (0, False)
         assert bring_in(another, album).changed == 0
+
+    def test_no_stars_count_elsewhere_over_those_in_the_photo(self, album: Path, new: Callable[[], Library]) -> None:
+        album.mkdir(exist_ok=True)
+        path, exif = album / "rated.jpg", Image.Exif()
+        exif[ExifTags.Base.Rating] = 3
+        Image.new("RGB", (64, 48), "red").save(path, exif=exif)
+        mine, another = new(), new()
+        mine.index(album)
+        assert stars(mine, path) == 3
+        edit(mine, path, rating=0)
+        assert export(mine)[0] == SidecarReport(written=1)
+        assert export(mine)[0] == SidecarReport(unchanged=1)
+        another.index(album)
+        bring_in(another, album)
+        assert stars(another, path) is None
 
     def test_what_others_wrote_is_the_files_own(self, indexed: Library, album: Path) -> None:
         (album / "a.xmp").write_bytes(samples.LIGHTROOM)

@@ -14,7 +14,7 @@ import pytest
 
 from photoindex.errors import ExchangeError
 from photoindex.exchange import sidecars
-from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles, write_sidecar
+from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles, read_words, write_sidecar
 from photoindex.exchange.xmp_document import MOST_BYTES, XmpDocument
 from photoindex.media.metadata.sidecars import beside
 from photoindex.types import SidecarStyle
@@ -82,6 +82,18 @@ class TestWhatIsWritten:
         assert write(path, replace(NOTHING, rating=-1)).rating == -1
         assert write(path, replace(NOTHING, rating=0)).rating == 0
         assert read(path).rating == 0
+
+    def test_no_stars_are_written_over_those_within_the_photo(self, path: Path) -> None:
+        none = replace(NOTHING, rating=0, known_ratings=frozenset({0}), rated=True)
+        assert write(path, none).rating == 0
+        assert (read(path).rating, read(path).mark.rating) == (0, 0)
+        assert not write(path, none).changes
+        assert read_words([path], {path: NOW}).rating == 0
+        assert write(path, replace(none, rating=None)).rating == 0
+        assert read(path).rating is None
+        assert read(path).mark.is_empty
+        path.write_bytes(RATED.replace(b"STARS", b"many"))  # nor by what is no number of stars
+        assert write(path, none).rating == 0
 
     def test_a_favourite_comes_and_goes(self, path: Path) -> None:
         assert write(path, replace(NOTHING, favourite=True, known_favourite=True)).favourite is True

@@ -110,6 +110,16 @@ class Settings:
     def terms_path(self) -> Path:
         return self.data_dir / "terms"
 
+    @property
+    def thumbnails_path(self) -> Path:
+        return self.data_dir / "thumbnails"
+
+    @property
+    def own_folders(self) -> tuple[Path, ...]:
+        """Where no photos are looked for: each that is captioned puts a thumbnail there. The second counts where photos
+        lie in the data folder itself."""
+        return self.data_dir, self.thumbnails_path
+
 
 class Origin(NamedTuple):
     """Where a setting's value comes from; ``where`` names the file, variable or flag, and is empty for a default."""

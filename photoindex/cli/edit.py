@@ -177,7 +177,7 @@ def _name(photo: Photo) -> str:
 def history_line(change: Correction) -> str:
     """A change as one line: when, what, from what, to what, and whether it was undone."""
     undone = f" (undone {change.undone_at:%Y-%m-%d %H:%M})" if change.undone_at else ""
-    return f"{change.made_at:%Y-%m-%d %H:%M}  {change.kind:<8}{_plain(change.old)} -> {_plain(change.new)}{undone}"
+    return f"{change.made_at:%Y-%m-%d %H:%M}  {change.kind:<9} {_plain(change.old)} -> {_plain(change.new)}{undone}"
 
 
 def _plain(value: str | tuple[str, ...] | None) -> str:

@@ -104,8 +104,12 @@ def search(
             library.search(text, most, sort=sort, reverse=reverse) if like is None else library.like(like, most, text)
         )
         shown_query = text if like is None else f"{text} like {like}".strip()
-        hits = hits[offset:]
-        advice = _advice(library, text, shown_query, hits, like is not None)
+        found, hits = len(hits), hits[offset:]
+        if found and not hits:
+            matching = counted(found, "photo matches", "photos match")
+            advice: str | None = f"{matching} {shown_query!r}: --offset {offset} leaves them out"
+        else:
+            advice = _advice(library, text, shown_query, hits, like is not None)
         thumbnails = list(library.thumbnails(hits)) if html is not None or pictures is not None else []
     if html is not None:
         from photoindex.cli.contactsheet import write_contact_sheet

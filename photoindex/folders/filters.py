@@ -7,11 +7,13 @@ later, when it is decoded. Unfinished downloads and backups (.part, .crdownload,
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoindex.folders.ignore import IgnoreFiles, IgnoreRules
 from photoindex.media.formats import PHOTO_SUFFIXES
+from photoindex.system.url_paths import is_url
 
 # Compared without regard to case; kept out even where hidden files are wanted.
 _REFUSED_FOLDERS = frozenset(
@@ -43,11 +45,20 @@ class PhotoFilter:
     (``.git``, ``.thumbnails``, ``._*`` of macOS and the like) stay out. The filter says nothing of a root or of a file
     that the user named: those are taken as they are. Calling the filter is :meth:`accepts_file`.
 
+    ``own_folders`` are photoindex's own, which are entered by no way.
+
     Who judges many paths of one folder looks up its ``rules`` once, with :meth:`rules_in`.
     """
 
     hidden_files: bool = False
+    own_folders: tuple[Path, ...] = ()
     ignore_files: IgnoreFiles = field(default_factory=IgnoreFiles, repr=False, compare=False)
+    _own_names: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A folder that is no link has its own name: no other needs a look at the disk.
+        names = (os.path.basename(os.path.realpath(folder)).casefold() for folder in self.own_folders)
+        object.__setattr__(self, "_own_names", frozenset(names))
 
     def __call__(self, path: Path) -> bool:
         return self.accepts_file(path)
@@ -101,14 +112,27 @@ class PhotoFilter:
         stem, _, suffix = name.rpartition(".")
         return stem != "" and (suffix in _AS_WRITTEN or f".{suffix.lower()}" in PHOTO_SUFFIXES)
 
+    def is_own(self, path: Path) -> bool:
+        """Whether a folder, or what a link leads to, is one of photoindex's own."""
+        return not is_url(path) and any(_are_same(path, folder) for folder in self.own_folders)
+
     def _names_folder(self, path: Path) -> bool:
         name = path.name
         if name.startswith(".") and not self.hidden_files:
             return False
         name = name.casefold()
+        if name in self._own_names and self.is_own(path):
+            return False
         return not (
             name in _REFUSED_FOLDERS or name.startswith(_REFUSED_FOLDER_STARTS) or name.endswith(_REFUSED_FOLDER_ENDS)
         )
+
+
+def _are_same(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:  # gone, or not there yet
+        return False
 
 
 def _between(root: Path, path: Path) -> list[Path] | None:

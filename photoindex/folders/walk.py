@@ -239,7 +239,8 @@ def _list_folder(
                     listing.folders.append(Path(entry.path))
                     continue
                 if entry.is_symlink() and entry.is_dir():
-                    listing.links.append(Path(entry.path))
+                    if not photo_filter.is_own(Path(entry.path)):
+                        listing.links.append(Path(entry.path))
                     continue
             if is_photo and not (ruled and listing.rules.leave_out(Path(entry.path), is_folder=False)):
                 listing.files.append(entry)

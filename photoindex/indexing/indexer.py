@@ -63,7 +63,11 @@ class Indexer:
     ) -> None:
         self.missing = pipeline.missing
         self.settler = settler or Settler(settings.settle_seconds)
-        self.filter = check.photo_filter if check else PhotoFilter(settings.hidden_files, IgnoreFiles(notice))
+        self.filter = (
+            check.photo_filter
+            if check
+            else PhotoFilter(settings.hidden_files, settings.own_folders, IgnoreFiles(notice))
+        )
         self.comparer = Comparer(
             database, settings, pipeline.missing, self.settler, self.filter, report=report, notice=notice,
             walks=check.walks if check else {},

@@ -321,7 +321,7 @@ class MissingPhotos:
         if arrived < looked:
             return count
         looked = self._clock()
-        photo_filter = PhotoFilter(self._settings.hidden_files, IgnoreFiles(lambda _: None))
+        photo_filter = PhotoFilter(self._settings.hidden_files, self._settings.own_folders, IgnoreFiles(lambda _: None))
         others = {each.path for each in roots if each.id != root.id and root.path in each.path.parents}
         try:
             met = walk(root.path, photo_filter, lambda _path, _error: None)

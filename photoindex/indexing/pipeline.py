@@ -103,7 +103,7 @@ class Pipeline:
         self._decoder = HeldDecoder(settings, lambda line: self.notice(line))
         self._model_id: int | None = None
         self._gazetteer = Gazetteer()
-        self._thumbnails = ThumbnailFiles(settings.data_dir / "thumbnails", settings.thumbnail_megabytes * 1_000_000)
+        self._thumbnails = ThumbnailFiles(settings.thumbnails_path, settings.thumbnail_megabytes * 1_000_000)
         self._intake = Intake(database, lambda: self.captioner.info.identity)
         self._refresher = Refresher(database, settings, self._gazetteer)
         self._text = TextReading(

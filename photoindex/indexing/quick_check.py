@@ -34,7 +34,7 @@ class QuickCheck:
 
     def __init__(self, database: Database, settings: Settings, notice: Callable[[str], None] = lambda _: None) -> None:
         self.walks: dict[Path, TreeWalk] = {}
-        self.photo_filter = PhotoFilter(settings.hidden_files, IgnoreFiles(self._warn))
+        self.photo_filter = PhotoFilter(settings.hidden_files, settings.own_folders, IgnoreFiles(self._warn))
         self._database = database
         self._settings = settings
         self._notice = notice

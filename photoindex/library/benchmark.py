@@ -131,7 +131,7 @@ def _find(paths: Sequence[Path], settings: Settings) -> list[Path]:
     places = [absolute(path) for path in paths]
     for place in places:
         check_exists(place)
-    photo_filter = PhotoFilter(settings.hidden_files)
+    photo_filter = PhotoFilter(settings.hidden_files, settings.own_folders)
     files = dict.fromkeys(file.path for place in places for file in scan(place, photo_filter))
     if not files:
         raise FolderError(f"no photos in {', '.join(map(str, places))}")

@@ -309,7 +309,9 @@ def check_roots(database: Database, settings: Settings, machine: Machine) -> Ite
         if is_url(root.path):  # it takes no watches
             continue
         with suppress(FolderError, OSError):  # what is wrong with it has just been said
-            folders[Path(os.path.realpath(root.path))] = survey(root.path, PhotoFilter(settings.hidden_files)).folders
+            folders[Path(os.path.realpath(root.path))] = survey(
+                root.path, PhotoFilter(settings.hidden_files, settings.own_folders)
+            ).folders
     if folders:
         # A root inside another takes no watches of its own.
         needed = sum(count for path, count in folders.items() if folders.keys().isdisjoint(path.parents))

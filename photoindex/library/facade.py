@@ -185,7 +185,7 @@ class Library(OpenLibrary):
         with self._database.read() as connection:
             contents = photos.content_hashes(connection, [hit.photo_id for hit in hits])
         limit = self.settings.thumbnail_megabytes * 1_000_000
-        kept = Thumbnails(self.settings.data_dir / "thumbnails", limit, self.settings)
+        kept = Thumbnails(self.settings.thumbnails_path, limit, self.settings)
         return kept.of([(contents.get(hit.photo_id, ""), hit.path) for hit in hits])
 
     def match(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_an_edit_is_found_by_the_next_search_and_shown_with_its_source(indexed: 
     assert " UTC, locked\n" in shown
     assert "overruled   a red square (fake-1)\n" in shown
     assert "tags        Minka\n" in shown
-    assert "caption nothing -> 'Minka on the sofa'\n" in shown
+    assert "caption   nothing -> 'Minka on the sofa'\n" in shown
     photo = json.loads(run(indexed, "show", album / "one.jpg", "--json", "--history").stdout)
     assert (photo["photo"]["tags"], photo["photo"]["caption"]["locked"]) == (["Minka"], True)
     assert [change["kind"] for change in photo["corrections"]] == ["caption", "tags", "lock"]
@@ -56,7 +57,14 @@ def test_undo_and_history_say_what_they_did(indexed: Path, album: Path) -> None:
     assert run(indexed, "edit", album / "one.jpg", "--undo").stderr == "1 undone\n"
     assert run(indexed, "edit", album / "one.jpg", "--undo").stderr == "nothing to undo\n"
     history = run(indexed, "edit", album / "one.jpg", "--history").stdout
-    assert "tags    nothing -> Lisbon, 2019 (undone " in history
+    assert "tags      nothing -> Lisbon, 2019 (undone " in history
+
+
+def test_history_keeps_what_was_changed_apart_from_how(indexed: Path, album: Path) -> None:
+    run(indexed, "edit", album / "one.jpg", "--favourite", "--rating", "4", "--hidden")
+    history = run(indexed, "edit", album / "one.jpg", "--history").stdout
+    for kind in ("favourite", "rating", "hidden"):
+        assert re.search(rf"^[-\d]+ [:\d]+  {kind} +nothing -> '", history, re.MULTILINE)
 
 
 class TestWhere:

@@ -85,6 +85,12 @@ class TestMetadata:
         assert (shown["keywords"], shown["rating"]) == ("Sea", "\u2605" * 4)
         assert shown["place"].endswith("Portugal")
 
+    def test_beyond_the_last_hit_it_is_said_how_many_there_are(self, tagged: Path) -> None:
+        count = len(run(tagged, "width:1..").stdout.splitlines())
+        result = run(tagged, "width:1..", "--offset", str(count))
+        assert (count > 1, result.stdout, result.exit_code) == (True, "", 1)
+        assert result.stderr == f"{count} photos match 'width:1..': --offset {count} leaves them out\n"
+
     def test_an_order_does_not_go_with_likeness(self, tagged: Path) -> None:
         result = run(tagged, "--like", str(tagged.with_name("album") / "one.jpg"), "--sort", "taken")
 

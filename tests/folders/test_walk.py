@@ -63,6 +63,23 @@ def test_refused_folders_are_not_entered(tmp_path: Path) -> None:
     assert names(tmp_path, PhotoFilter(hidden_files=True)) == [".hidden/a.jpg", "2024/.a.jpg"]
 
 
+def test_our_own_folders_are_entered_by_no_way(tmp_path: Path) -> None:
+    data = tmp_path / "real" / "Data"
+    put(data / "thumbnails/6d/a-240.jpg")
+    put(data / "b.jpg")
+    put(tmp_path / "real/other/data/thumbnails/c.jpg")
+    (tmp_path / "link").symlink_to(data)
+    (tmp_path / "outer").symlink_to(tmp_path / "real")
+    for spelt in (data, tmp_path / "link", tmp_path / "outer/Data"):
+        own = PhotoFilter(hidden_files=True, own_folders=(spelt, spelt / "thumbnails"))
+        assert names(tmp_path, own) == ["real/other/data/thumbnails/c.jpg"]
+        assert names(data, own) == ["b.jpg"]
+        assert not own.accepts_below(tmp_path, data / "thumbnails/6d/a-240.jpg")
+        assert own.accepts_below(tmp_path, tmp_path / "real/other/data/thumbnails/c.jpg")
+        assert survey(tmp_path, own).links == (tmp_path / "outer",)
+    assert names(tmp_path, PhotoFilter(own_folders=(tmp_path / "not there yet",))) != []
+
+
 def test_a_refused_name_does_not_matter_for_the_root_itself(tmp_path: Path) -> None:
     put(tmp_path / ".hidden/a.jpg")
     assert names(tmp_path / ".hidden") == ["a.jpg"]

@@ -53,6 +53,17 @@ def test_a_second_index_does_nothing(library: Library, captioner: FakeCaptioner,
     assert report.failures[0].attempts == 1
 
 
+def test_a_data_folder_among_the_photos_is_left_alone(library: Library, album: Path, data_dir: Path) -> None:
+    make_photo(album / "a.jpg")
+    make_photo(data_dir / "b.jpg")  # where photos lie in the data folder, that is the root
+    for root in (data_dir.parent, data_dir):
+        for _ in range(3):
+            assert library.index(root).recognised == 0
+            assert list((data_dir / "thumbnails").rglob("*.jpg"))
+    assert library.status().photos == 2
+    assert names(library.search("red")) == ["a.jpg", "b.jpg"]
+
+
 def test_a_path_that_does_not_exist_is_an_error_before_anything_is_done(library: Library, album: Path) -> None:
     make_photo(album / "a.jpg")
     with pytest.raises(FolderError, match="no such file or folder") as caught:

@@ -116,6 +116,19 @@ def test_a_fresh_empty_file_does_not_hold_up_the_start_of_a_watch_and_is_taken_w
     assert not [notice for notice in watching.notices.queue if "empty" in notice]
 
 
+def test_a_watch_takes_nothing_from_a_data_folder_among_the_photos(
+    watch: Callable[..., Watch], album: Path, data_dir: Path
+) -> None:
+    watching = watch(data_dir.parent)
+    for name in ("a.jpg", "b.jpg"):
+        make_photo(album / name)
+        worked = watching.worked.get(timeout=PATIENCE)
+        assert (worked.captioned, worked.recognised) == (1, 0)
+        assert list((data_dir / "thumbnails").rglob("*.jpg"))
+    watching.end()
+    assert watching.library.index(data_dir.parent).seen == 2
+
+
 def test_a_new_photo_is_found_by_another_process(
     watch: Callable[..., Watch], open_library: OpenLibrary, album: Path
 ) -> None:

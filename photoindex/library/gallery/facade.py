@@ -79,7 +79,7 @@ class Gallery:
         self._sync = BackgroundSync(lambda is_wanted: library.finder.sync(is_wanted))
         self.changes = Changes(self._snapshots)
         limit = self.settings.thumbnail_megabytes * 1_000_000
-        self._thumbnails = ThumbnailPool(self.settings.data_dir / "thumbnails", limit, self.settings)
+        self._thumbnails = ThumbnailPool(self.settings.thumbnails_path, limit, self.settings)
         self._opening = threading.Lock()
         self._opened: threading.Thread | None = None
 

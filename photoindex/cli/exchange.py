@@ -93,7 +93,7 @@ def export(
             context.say(f"{counted(count, 'photo')} exported")
             return
         report = exchange.write_sidecars(
-            photo_ids, style=style, machine=machine, dry_run=dry_run, problem=warn, progress=display,
+            photo_ids, below=paths, style=style, machine=machine, dry_run=dry_run, problem=warn, progress=display,
             on_change=lambda change: print_change(context, change, dry_run),
         )  # fmt: skip
     would = "would be " if dry_run else ""

@@ -24,7 +24,7 @@ from photoindex.exchange.sidecar_import import import_sidecars
 from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
 from photoindex.exchange.xmp_document import CaptionAuthor, level
 from photoindex.system.clock import utc_now
-from photoindex.system.paths import absolute, check_exists, is_in_any
+from photoindex.system.paths import absolute, check_exists, is_in_any, shown
 from photoindex.system.units import counted
 from photoindex.system.url_paths import is_url
 from photoindex.types import Caption, Photo, Progress, SidecarStyle
@@ -139,6 +139,7 @@ class Exchange:
         self,
         photo_ids: Sequence[int],
         *,
+        below: Sequence[Path | str] = (),
         style: SidecarStyle | None = None,
         machine: bool = False,
         dry_run: bool = False,
@@ -147,17 +148,20 @@ class Exchange:
         progress: Report = lambda _: None,
     ) -> SidecarReport:
         """Write the user's captions, tags, stars and favourites into sidecars of these photos, with ``machine`` also
-        captions by models and of text in the photos.
+        captions by models and of text in the photos. Where ``below`` names folders or files, copies elsewhere get none.
 
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.
         """
         report, now, behind_urls = SidecarReport(), self._now(), 0
+        places = {absolute(Path(place)) for place in below}
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))
             indexed = indexed_files(connection, photo_ids)
         for done, (photo, content) in enumerate(self._contents(photo_ids, machine), 1):
             for path in photo.paths if not content.is_empty else ():
+                if places and not is_in_any(path, places):
+                    continue
                 if is_url(path):
                     behind_urls += 1
                     continue
@@ -255,6 +259,9 @@ class Exchange:
             except _DryRun:
                 pass
             progress(Progress("reading sidecars", min(start + LINES_AT_ONCE, len(chosen)), len(chosen)))
+        for folder, error in sidecar_files.unreadable.items():
+            report.bad += 1
+            problem(f"cannot read the folder {shown(folder)}: {error.strerror or error}")
         if not dry_run:
             report.not_indexed = self._index_problem()
         return report

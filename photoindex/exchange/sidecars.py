@@ -111,6 +111,7 @@ class SidecarFiles:
         stems: dict[tuple[Path, str], int] = {}
         self._shared: set[tuple[Path, str]] = set()
         self._folders: dict[Path, Folder] = {}
+        self.unreadable: dict[Path, OSError] = {}  # folders; those that are gone hold nothing
         for path, photo_id in photos.items():
             name, stem = (path.parent, folded(path.name)), (path.parent, folded(path.stem))
             self._names[name] = self._names.get(name, 0) + 1
@@ -167,8 +168,10 @@ class SidecarFiles:
         if path not in self._folders:
             try:
                 names = storage_of(path).names(path)
-            except OSError:
+            except OSError as error:
                 names = []
+                if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                    self.unreadable[path] = error
             self._folders[path] = Folder(path, names)
         return self._folders[path]
 
@@ -192,7 +195,11 @@ def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run
         raise ExchangeError(f"{shown(path)} is behind a URL, where nothing is written: use export --jsonl")
     if Path(os.path.realpath(path)).suffix.lower() != ".xmp":
         raise ExchangeError(f"{path} is a link to a file that is no sidecar: it is not written")
-    if path.is_symlink() and not path.exists():
+    try:
+        is_broken = path.is_symlink() and not path.exists()
+    except OSError as error:  # a photo's name that is nearly as long as names may be
+        raise ExchangeError(f"cannot write {shown(path)}: {error.strerror or error}; try --style a.xmp") from error
+    if is_broken:
         raise ExchangeError(f"{path} is a broken link: remove it, or restore the file it names")
     for _ in range(ATTEMPTS):
         before = _state(path)

@@ -113,6 +113,35 @@ class TestWriting:
         export(indexed)
         assert sorted(path.name for path in album.glob("*.xmp")) == ["a.jpg.xmp", "copy.jpg.xmp"]
 
+    def test_copies_elsewhere_get_none_where_a_folder_is_named(
+        self, library: Library, album: Path, tmp_path: Path
+    ) -> None:
+        for place in (album, tmp_path / "backup", tmp_path / "backup/inner"):
+            make_photo(place / "a.jpg", note="the same")
+        library.index(album, tmp_path / "backup")
+        edit(library, album / "a.jpg", tags=("cat",))
+        exchange = library.exchange()
+        written = []
+        for below in ([album], [tmp_path / "backup/inner"], [tmp_path / "backup/a.jpg"], []):
+            ids = exchange.photos_below(below)
+            exchange.write_sidecars(ids, below=below, on_change=lambda change: written.append(change.sidecar))
+        assert written == [
+            album / "a.jpg.xmp", tmp_path / "backup/inner/a.jpg.xmp", tmp_path / "backup/a.jpg.xmp"
+        ]  # fmt: skip
+
+    def test_a_name_too_long_for_a_sidecar_is_one_line_and_the_others_are_written(
+        self, library: Library, album: Path
+    ) -> None:
+        for short, name in zip("abcd", ("a", "m" * 251, "m\u00e9" * 83 + "mm", "z"), strict=True):
+            make_photo(album / f"{short}.jpg").rename(album / f"{name}.jpg")
+        library.index(album)
+        edit(library, *album.iterdir(), tags=("cat",))
+        for dry_run in (True, False):
+            report, _, problems = export(library, dry_run=dry_run)
+            assert (report.written, report.failed, len(problems)) == (2, 2, 2)
+            assert all(line.endswith(".jpg.xmp: File name too long; try --style a.xmp") for line in problems)
+        assert export(library, style="a.xmp")[0].written == 4
+
     def test_the_sidecar_follows_what_the_person_says(self, indexed: Library, album: Path) -> None:
         edit(indexed, album / "a.jpg", caption="Minka", tags=("cat", "sofa"))
         export(indexed)
@@ -275,6 +304,21 @@ class TestReading:
         another.index(album)
         bring_in(another, album)
         assert stars(another, path) is None
+
+    def test_a_folder_that_cannot_be_read_is_said(self, indexed: Library, album: Path) -> None:
+        edit(indexed, album / "a.jpg", tags=("cat",))
+        export(indexed)
+        problems: list[str] = []
+        for mode in (0o311, 0):
+            album.chmod(mode)
+            try:
+                if os.access(album, os.R_OK):
+                    pytest.skip("this user reads everything")
+                report = indexed.exchange().read_sidecars((), problem=problems.append)
+            finally:
+                album.chmod(0o755)
+            assert (report.read, report.bad) == (0, 1)
+        assert problems == 2 * [f"cannot read the folder {album}: Permission denied"]
 
     def test_what_others_wrote_is_the_files_own(self, indexed: Library, album: Path) -> None:
         (album / "a.xmp").write_bytes(samples.LIGHTROOM)

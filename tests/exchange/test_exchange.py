@@ -314,7 +314,7 @@ class TestReading:
             try:
                 if os.access(album, os.R_OK):
                     pytest.skip("this user reads everything")
-                report = indexed.exchange().read_sidecars((), problem=problems.append)
+                report = indexed.exchange().read_sidecars([album], problem=problems.append)
             finally:
                 album.chmod(0o755)
             assert (report.read, report.bad) == (0, 1)

@@ -306,19 +306,21 @@ class TestReading:
         assert stars(another, path) is None
 
     def test_a_folder_that_cannot_be_read_is_said(self, indexed: Library, album: Path) -> None:
-        edit(indexed, album / "a.jpg", tags=("cat",))
+        inner = make_photo(album / "inner/c.jpg", "green").parent
+        indexed.index(album)
+        edit(indexed, inner / "c.jpg", tags=("cat",))
         export(indexed)
         problems: list[str] = []
         for mode in (0o311, 0):
-            album.chmod(mode)
+            inner.chmod(mode)
             try:
-                if os.access(album, os.R_OK):
+                if os.access(inner, os.R_OK):
                     pytest.skip("this user reads everything")
                 report = indexed.exchange().read_sidecars([album], problem=problems.append)
             finally:
-                album.chmod(0o755)
+                inner.chmod(0o755)
             assert (report.read, report.bad) == (0, 1)
-        assert problems == 2 * [f"cannot read the folder {album}: Permission denied"]
+        assert problems == 2 * [f"cannot read the folder {inner}: Permission denied"]
 
     def test_what_others_wrote_is_the_files_own(self, indexed: Library, album: Path) -> None:
         (album / "a.xmp").write_bytes(samples.LIGHTROOM)

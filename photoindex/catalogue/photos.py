@@ -19,6 +19,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.dialects import insert_new
 from photoindex.catalogue.facts import COLUMNS, facts_of, looks_from, looks_text, values_of
 from photoindex.catalogue.many_rows import SET, among, is_one_of
+from photoindex.catalogue.roots import reachable_file
 from photoindex.catalogue.schema import caption, file, model, photo, root, term
 from photoindex.catalogue.term_encoding import pack_words
 from photoindex.catalogue.text_lines import text_lines
@@ -211,10 +212,11 @@ def clear_text_stale(connection: Connection, indexed: Sequence[tuple[int, int]])
 
 
 def captioned_before(connection: Connection, identity: str | None, photo_ids: Sequence[int] | None = None) -> list[int]:
-    """One present file of each photo whose current model caption is by another model than ``identity``; of each
-    captioned photo when that is ``None``. Of these photos, in their order, when ``photo_ids`` are given."""
+    """One present file, one that can be reached if there is any, of each photo whose current model caption is by
+    another model than ``identity``; of each captioned photo when that is ``None``. Of these photos, in their order, if
+    ``photo_ids`` are given."""
     query = (
-        select(caption.c.photo_id, func.min(file.c.id).label("file_id"))
+        select(caption.c.photo_id, reachable_file(connection).label("file_id"))
         .join_from(caption, file, file.c.photo_id == caption.c.photo_id)
         .join(model, model.c.id == caption.c.model_id)
         .where(caption.c.source == "model", caption.c.rank == 0, caption.c.current, file.c.missing_since.is_(None))

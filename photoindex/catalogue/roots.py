@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, select, update
 
 from photoindex.catalogue.column_types import UtcTime
 from photoindex.catalogue.fast_queries import Root, list_roots, note_reconciled
 from photoindex.catalogue.mounted import check_new_root, mounts_of
-from photoindex.catalogue.schema import root
+from photoindex.catalogue.schema import file, root
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import root_of
-from photoindex.system.storage import stat
+from photoindex.system.storage import is_there, stat
 
 __all__ = [
     "Root",
@@ -29,6 +29,7 @@ __all__ = [
     "note_reconciled",
     "note_suspended",
     "note_watcher",
+    "reachable_file",
     "watch_notes",
 ]
 
@@ -105,3 +106,9 @@ def watch_notes(connection: Connection) -> dict[int, WatchNote]:
     columns = (root.c.mode_reason, root.c.watcher, root.c.watcher_seen_at, root.c.watches, root.c.settling,
                root.c.last_event_at)  # fmt: skip
     return {row[0]: WatchNote(*row[1:]) for row in connection.execute(select(root.c.id, *columns))}
+
+
+def reachable_file(connection: Connection) -> ColumnElement[int]:
+    """The id of one file of a group: the first whose root can be reached now, or else the first."""
+    there = [each.id for each in list_roots(connection) if is_there(each.path)]
+    return func.coalesce(func.min(case((file.c.root_id.in_(there), file.c.id))), func.min(file.c.id))

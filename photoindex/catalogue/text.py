@@ -18,6 +18,7 @@ from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.facts import looks_from
 from photoindex.catalogue.jobs import PRIORITIES, TEXT
 from photoindex.catalogue.photos import mark_text_stale
+from photoindex.catalogue.roots import reachable_file
 from photoindex.catalogue.schema import caption, file, job, model, photo, term_vector, text_line
 from photoindex.catalogue.term_encoding import vector_batch
 from photoindex.catalogue.text_lines import box_text
@@ -82,7 +83,7 @@ def _as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:
 def files_of(connection: Connection, photo_ids: Sequence[int] | None) -> list[int]:
     """Return one present file of each of these photos, in their order; of all, the newest first, for ``None``."""
     query = (
-        select(photo.c.id, func.min(file.c.id).label("file_id"))
+        select(photo.c.id, reachable_file(connection).label("file_id"))
         .join_from(file, photo)
         .where(file.c.missing_since.is_(None))
         .group_by(photo.c.id, photo.c.taken_at, photo.c.added_at)

@@ -145,10 +145,14 @@ def _summarise(context: Context, library: Library, number: int | None, tally: Ta
     context.say(f"{tally.captioned:,} captioned" + (f", {tally.failed:,} failed" if tally.failed else ""))
     for _, error in tally.errors[:FAILURES_SHOWN]:
         context.say(f"  {error}")
-    if number is None and not tally.done:
-        for paused in (batch for batch in library.batches.find() if batch.state == "paused"):
+    paused_ones = [batch for batch in library.batches.find() if batch.state == "paused"] if number is None else []
+    if not tally.done:
+        for paused in paused_ones:
             context.say(f"batch {paused.id} has {paused.left} to do and is paused: photoindex jobs resume {paused.id}")
     if number is None:
+        waiting = library.status().jobs
+        if (left := waiting["queued"] + waiting["retrying"]) and not paused_ones:
+            context.say(f"{left:,} wait, for a file that cannot be reached now or for another try: photoindex status")
         return
     batch = library.batches.get(number)
     if batch.state == "done":

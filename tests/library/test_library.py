@@ -125,3 +125,17 @@ def test_the_status_counts_the_matrix(indexed: Library) -> None:
     term_index.rebuild(indexed._database, indexed.settings.terms_path)
     [matrix] = indexed.settings.terms_path.iterdir()
     assert indexed.status().index_bytes == before + matrix.stat().st_size
+
+
+def test_a_photo_is_captioned_again_by_a_copy_that_is_there(
+    library: Library, open_library: OpenLibrary, album: Path, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup"
+    for place in (album, backup):
+        make_photo(place / "a.jpg", note="the same")
+    make_photo(album / "b.jpg", "blue")
+    library.index(album, backup)
+    album.rename(tmp_path / "away")
+    with open_library(FakeCaptioner("fake-2")) as other:
+        assert other.recaption().captioned == 1
+        assert other.status().jobs["queued"] + other.status().jobs["retrying"] == 1  # the photo without a copy waits

@@ -173,7 +173,7 @@ class _Clauses:
 
 
 class _Parser:
-    """Recursive descent: either := all (OR all)*; all := run (AND run)*; run := ([-|NOT] (clause | group))*."""
+    """Recursive descent: either := all (OR all)*; all := run (AND run)*; run := ((-|NOT)* (clause | group))*."""
 
     def __init__(self, tokens: list[QueryToken], today: date) -> None:
         self._tokens = tokens
@@ -210,24 +210,27 @@ class _Parser:
 
     def _run(self, depth: int) -> _Part:
         run = _Clauses()
-        negative = False
+        negations = 0
         while (kind := self._peek()) not in ("end", "close", "AND", "OR"):
             token = self._tokens[self._at]
             self._at += 1
             if kind in ("minus", "NOT"):
-                negative = True
+                negations += 1
                 continue
             known = len(self.plain)
             nodes = self._group(depth) if kind == "open" else self._clauses(token)
-            if negative:
+            if negations:
                 del self.plain[known:]
                 if not nodes:
                     raise _nothing_to_search(token.text, f"-{token}")
-                run.excluded[nodes[0] if len(nodes) == 1 else AllOf(tuple(nodes))] = None
+                excluded = nodes[0] if len(nodes) == 1 else AllOf(tuple(nodes))
+                if negations % 2 == 0:  # "NOT NOT dog" is what "NOT (NOT dog)" is: a dog is required
+                    excluded = Ranked(excluded=(excluded,))
+                run.excluded[excluded] = None
             else:
                 _add(run, token, nodes)
-            run.follow([] if negative else nodes)
-            negative = False
+            run.follow([] if negations else nodes)
+            negations = 0
         return run.part()
 
     def _group(self, depth: int) -> list[Node]:

@@ -57,6 +57,8 @@ def scan(text: str) -> list[QueryToken]:
             tokens.append(
                 QueryToken("chunk", match["when"], TAKEN[0]) if match["taken"] else QueryToken("when", match["when"])
             )
+        elif kind == "minus":
+            tokens += [QueryToken(kind)] * len(match["minus"])  # "--dog" negates twice
         elif kind not in ("space", "stray"):
             tokens.append(QueryToken(kind))
     return tokens

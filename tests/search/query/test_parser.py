@@ -87,6 +87,24 @@ class TestOperators:
         expected = Ranked(wanted=(Word("dog"),), excluded=(Word("cat"),))
         assert run_of("dog -cat") == run_of("dog NOT cat") == run_of("-cat dog") == expected
 
+    @pytest.mark.parametrize(
+        "twice", ["NOT NOT cat", "--cat", "NOT -cat", "-NOT cat", "NOT NOT NOT NOT cat", "----cat"]
+    )
+    def test_what_is_negated_twice_is_required(self, twice: str) -> None:
+        assert run_of(f"dog {twice}") == Ranked(wanted=(Word("dog"),), excluded=(Ranked(excluded=(Word("cat"),)),))
+        assert parse_query(f"dog {twice}").words == ("dog",)
+
+    @pytest.mark.parametrize("query", ["dog NOT NOT (NOT cat)", "dog NOT NOT NOT cat", "dog ---cat", "dog -(NOT -cat)"])
+    def test_what_is_negated_three_times_is_excluded(self, query: str) -> None:
+        [excluded] = run_of(query).excluded
+        for _ in range(2 if isinstance(excluded, Ranked) else 0):
+            assert isinstance(excluded, Ranked)
+            [excluded] = excluded.excluded
+        assert excluded == Word("cat")
+
+    def test_negations_hold_for_one_clause(self) -> None:
+        assert run_of("NOT NOT cat dog -bird").wanted == (Word("dog"),)
+
     def test_a_hyphen_inside_a_word_excludes_nothing(self) -> None:
         assert run_of("short-haired").excluded == ()
 

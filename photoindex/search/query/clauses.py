@@ -297,10 +297,13 @@ def intended_look(text: str) -> str | None:
 
 
 def number_node(name: str, text: str) -> Number:
-    """Return the clause of ``rating:`` and the like. Raises QueryError for what is no number."""
+    """Return the clause of ``rating:`` and the like. Raises QueryError for what is no number, and for a range that ends
+    before it begins."""
     field = numbers.NUMBERS[name]
     try:
         low, high = numbers.bounds_of(field, text)
+    except numbers.BackwardsRange:
+        raise QueryError(f"{name}:{shown(text)} ends before it begins") from None
     except ValueError:
         raise QueryError(
             f"{name}:{shown(text)} is not a number: write {name}:4, {name}:>=4, {name}:<4, {name}:3..5 or {name}:3.."

@@ -35,16 +35,22 @@ def stored(field: str, value: float) -> int:
     return min(max(math.floor(value * _SCALE.get(field, 1) + 1e-6) + _SHIFT.get(field, 0), 0), MOST)
 
 
+class BackwardsRange(ValueError):
+    """A range whose end is less than its beginning: no number is in it."""
+
+
 def bounds_of(field: str, text: str) -> tuple[int, int]:
     """Return the smallest and the largest stored number that ``text`` asks for; the first may be the larger.
 
     ``4``, ``>=4``, ``>3``, ``3..5``, ``3..``. A number alone means itself, of megapixels all that begin so: ``mp:12``
-    is 12.0 to 12.9. Raises ValueError when it asks for no number.
+    is 12.0 to 12.9. Raises ValueError when it asks for no number, BackwardsRange for ``5..3``.
     """
     text = text.strip().replace("\u2265", ">=").replace("\u2264", "<=")
     if match := _RANGE.fullmatch(text):
         if match[1] is None and match[2] is None:
             raise ValueError("no number")
+        if match[1] is not None and match[2] is not None and float(match[1]) > float(match[2]):
+            raise BackwardsRange(text)
         return (
             0 if match[1] is None else _first(field, float(match[1])),
             MOST if match[2] is None else _last(field, float(match[2]), whole="." not in match[2]),

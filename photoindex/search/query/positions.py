@@ -60,9 +60,24 @@ def distanced(text: str) -> Distanced:
     name, comma, last = text.rpartition(",")
     km = _DISTANCE.fullmatch(last) if comma else None
     place = (name if km else text).strip()
-    if not any(letter.isalpha() for letter in place):
+    if not any(letter.isalpha() for letter in place) or any(map(_is_number, place.split(","))):
         raise ValueError("no place")
+    if any(map(_reads_as_number, place.split(",")[1:])):  # Nan is a town in Thailand: it may come first
+        raise ValueError("no distance")
     return Distanced(None, place, _kilometres(last) if km else DEFAULT_KM)
+
+
+def _is_number(text: str) -> bool:
+    return any(map(str.isdecimal, text)) and _reads_as_number(text)
+
+
+def _reads_as_number(text: str) -> bool:
+    """Whether a program would write a number so: ``1e5``, ``nan`` and ``inf``, too."""
+    try:
+        float(text.replace("°", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def box(text: str) -> tuple[float, float, float, float]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from photoindex.errors import QueryError
 from photoindex.search.query import numbers
 from photoindex.search.query.numbers import MOST
+from photoindex.search.query.parser import parse_query
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,25 @@ def test_what_is_asked_for(field: str, text: str, bounds: tuple[int, int]) -> No
 def test_what_asks_for_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         numbers.bounds_of("rating", text)
+
+
+@pytest.mark.parametrize("name", sorted(numbers.NUMBERS))
+@pytest.mark.parametrize("text", ["5..3", "1..0.9", "0..-1", "0.75..0.5"])
+def test_a_range_that_ends_before_it_begins_is_refused(name: str, text: str) -> None:
+    with pytest.raises(QueryError, match=f"^{name}:{re.escape(text)} ends before it begins$"):
+        parse_query(f"dog {name}:{text}")
+
+
+@pytest.mark.parametrize("text", ["3..3", "-1..-1", "3..3.0", "3.2..3.8", ">5", "<-1", "5..", "..3"])
+def test_a_range_that_ends_where_it_begins_or_has_no_photos_is_none(text: str) -> None:
+    parse_query(f"rating:{text}")
+
+
+@pytest.mark.parametrize("name", sorted(numbers.NUMBERS))
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1..inf", "nan..2", ">=infinity", "<nan"])
+def test_what_is_not_finite_is_no_number(name: str, text: str) -> None:
+    with pytest.raises(QueryError, match="is not a number"):
+        parse_query(f"{name}:{text}")
 
 
 @given(st.sampled_from(numbers.FIELDS), st.floats(-1, 1e9))

@@ -85,6 +85,9 @@ def test_photos_are_found_after_an_update(tmp_path: Path) -> None:
         "near:12", "near:91,0", "near:0,181", "near:1,2,3,4", "near:1,2,-3", "near:1,2,0", "near:1,2,x", "near:,",
         'near:""', "bbox:1,2,3", "bbox:1,2,3,x", "bbox:-181,0,0,0", "bbox:0,10,10,0", "bbox:nan,0,0,0",
         "bbox:inf,0,0,0", "bbox:lisbon", "bbox:1,2,3,4,5",
+        "near:nan,nan", "near:inf,-inf", "near:38.7,nan", "near:NaN,-9.1", "near:nan,nan,5", "near:38.7,-9.1,nan",
+        "near:38.7,-9.1,inf", "near:lisbon,nan", "near:lisbon,inf", "near:lisbon,1e5", "near:1e1,2e1",
+        "near:38.7,lisbon", 'near:"new york, infinity"',
     ],
 )  # fmt: skip
 def test_what_is_no_place_is_refused(index: FullText, query: str) -> None:
@@ -96,6 +99,10 @@ def test_how_a_distance_is_read() -> None:
     assert positions.distanced("38.7,-9.1") == Distanced((38.7, -9.1), "", positions.DEFAULT_KM)
     assert positions.distanced("38.7,-9.1,250m") == Distanced((38.7, -9.1), "", 0.25)
     assert positions.distanced("new york, 5 km") == Distanced(None, "new york", 5.0)
+    assert positions.distanced("nan") == Distanced(None, "nan", positions.DEFAULT_KM)  # a town in Thailand
+    assert positions.distanced("nan,5") == Distanced(None, "nan", 5.0)
+    assert positions.distanced("nan, thailand, 5") == Distanced(None, "nan, thailand", 5.0)
+    assert positions.distanced("paris, 8th arrondissement").place == "paris, 8th arrondissement"
     assert positions.distanced("paris, texas") == Distanced(None, "paris, texas", positions.DEFAULT_KM)
 
 

@@ -285,15 +285,19 @@ def index_places(text: str) -> list[tuple[str, ...]]:
 @lru_cache(maxsize=1 << 14)
 def _chunk_places(chunk: str) -> list[tuple[str, ...]]:
     places: list[tuple[str, ...]] = []
-    for word, also, parts in content_tokens(chunk):
-        whole = (word, *also)
-        inside = [part for part in parts if part not in STOP_WORDS]
-        if not inside:
-            places.append(whole)
-        # The whole word stands at both ends, so that it is the neighbour of what is before it and behind it.
-        for number, part in enumerate(inside):
-            places.append((*whole, part) if number in (0, len(inside) - 1) else (part,))
+    for token in content_tokens(chunk):
+        places += places_of(token)
     return places
+
+
+def places_of(token: Token) -> list[tuple[str, ...]]:
+    """Return what is indexed at each place of a word: one place, or one for each of its parts."""
+    whole = (token.word, *token.also)
+    inside = [part for part in token.parts if part not in STOP_WORDS]
+    # The whole word stands at both ends, so that it is the neighbour of what is before it and behind it. A phrase with
+    # words on both sides of it asks for its parts: ranking/phrases.py.
+    ends = (0, len(inside) - 1)
+    return [(*whole, part) if number in ends else (part,) for number, part in enumerate(inside)] or [whole]
 
 
 def name_key(text: str) -> str:

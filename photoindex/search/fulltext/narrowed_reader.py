@@ -13,7 +13,7 @@ from photoindex.search.ranking.chosen import Chosen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from photoindex.search.fulltext.reader import Column, Frequencies, Ids, IndexReader
+    from photoindex.search.fulltext.reader import Asked, Column, Frequencies, Ids, IndexReader
     from photoindex.search.fulltext.tallies import MergedTallies
 
 
@@ -57,7 +57,7 @@ class NarrowedReader:
         here, places = self._chosen.among_all(ids)
         return here, frequencies[places]
 
-    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
+    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[Asked]]) -> dict[str, Ids]:
         found = self._reader.adjacent(fields, places)
         narrowed = {name: self._chosen.among_all(ids)[0] for name, ids in found.items()}
         return {name: ids for name, ids in narrowed.items() if ids.size}

@@ -35,6 +35,7 @@ class ColumnPart(NamedTuple):
 
 
 Column = list[ColumnPart]
+Asked = str | tuple[tuple[str, ...], ...]  # a word; or a run of places, with the words of which any one stands at each
 
 
 class IndexReader(Protocol):
@@ -69,9 +70,10 @@ class IndexReader(Protocol):
     def postings(self, field: str, word: str) -> tuple[Ids, Frequencies]:
         """Return the documents that hold a word in a field, ascending, and how often each does."""
 
-    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
+    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[Asked]]) -> dict[str, Ids]:
         """Return for each field the documents, ascending, where words follow one another in it: at each place any one
-        of those given. The fields are text fields, or one other; those without such documents are left out."""
+        of those given, which may be a run of several places itself. The fields are text fields, or one other; those
+        without such documents are left out."""
 
     def with_prefix(self, field: str, prefix: str) -> Iterator[str]:
         """Yield the words of a field that begin with ``prefix``; one of several segments may come several times."""

@@ -14,6 +14,7 @@ taken, …     uint32, of each document a number, plus one; 0 for none
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,7 @@ from photoindex.search.fulltext.vocabulary import Vocabulary, encode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from photoindex.search.fulltext.reader import Asked
     from photoindex.search.fulltext.tallies import Codes
 
     Rows = NDArray[np.uint16]
@@ -86,23 +88,37 @@ class Segment:
 
     # ---- words one after another -----------------------------------------------------------------
 
-    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, NDArray[np.intp]]:
+    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[Asked]]) -> dict[str, NDArray[np.intp]]:
         """Return for each of these fields, which share a space, the rows where words follow one another in it: at each
-        place any one of those given. Fields without any are left out."""
+        place any one of those given, which may take several places itself. Fields without any are left out."""
+        entries: dict[int, Entries] = {}
         wanted = []
-        for words in places:
-            wanted.append([found for word in words if (found := self._placed_entries(fields[0], word))])
+        for asked in places:
+            wanted.append([way for each in _ways(asked) if (way := self._known_way(fields[0], each, entries))])
             if not wanted[-1]:
                 return {}
         if not wanted:
             return {}
-        rows = _common_rows([np.concatenate([entries.rows for entries, _ in each]) for each in wanted])
+        starts = [{word for way in ways for word in way[0]} for ways in wanted]
+        rows = _common_rows([np.concatenate([entries[word].rows for word in words]) for words in starts])
         if not rows.size:
             return {}
-        narrowed = [[self._narrowed(*each, rows) for each in words] for words in wanted]
+        narrowed = {word: self._narrowed(each, word, rows) for word, each in entries.items()}
         there = [name for name in fields if self.tallies.has(SLOT_OF[name])]
-        met = {name: self._adjacent_in(SLOT_OF[name], narrowed) for name in there}
+        met = {name: self._adjacent_in(SLOT_OF[name], wanted, narrowed) for name in there}
         return {name: found for name, found in met.items() if found.size}
+
+    def _known_way(self, field: str, way: Sequence[Sequence[str]], entries: dict[int, Entries]) -> list[list[int]]:
+        """Return the places in the vocabulary of the words at each place of a way, and note their entries; nothing
+        where none of the words at one place is in the vocabulary."""
+        places: list[list[int]] = []
+        for words in way:
+            found = [each for word in words if (each := self._placed_entries(field, word))]
+            if not found:
+                return []
+            places.append([place for _, place in found])
+            entries.update({place: each for each, place in found})
+        return places
 
     def _placed_entries(self, field: str, word: str) -> tuple[Entries, int] | None:
         """Return the entries of a word, and its place in the vocabulary."""
@@ -121,16 +137,25 @@ class Segment:
             entries.rows[kept].astype(np.intp), entries.codes[kept], begins, self._file["places"].cut(start, end)
         )
 
-    def _adjacent_in(self, slot: int, wanted: Sequence[Sequence[_Placed]]) -> NDArray[np.intp]:
-        met: NDArray[np.int64] | None = None
-        for distance, words in enumerate(wanted):
-            here = [self._occurrences(each, slot) - distance for each in words]
-            keys = distinct(np.concatenate(here)) if len(here) > 1 else here[0]
-            met = keys if met is None else _in_both(met, keys)
-            if not met.size:
+    def _adjacent_in(
+        self, slot: int, wanted: Sequence[Sequence[Sequence[Sequence[int]]]], placed: Mapping[int, _Placed]
+    ) -> NDArray[np.intp]:
+        occurrences = cache(lambda word: self._occurrences(placed[word], slot))
+        behind: NDArray[np.int64] | None = None  # the places behind what was met so far
+        for ways in wanted:
+            ends = []
+            for way in ways:
+                met = behind
+                for words in way:
+                    keys = _any_of([occurrences(word) for word in words])
+                    met = (keys if met is None else _in_both(met, keys)) + 1
+                assert met is not None
+                ends.append(met)
+            behind = _any_of(ends)
+            if not behind.size:
                 break
-        assert met is not None
-        rows: NDArray[np.intp] = distinct(met // (LAST_PLACE + 1)).astype(np.intp)
+        assert behind is not None
+        rows: NDArray[np.intp] = distinct((behind - 1) // (LAST_PLACE + 1)).astype(np.intp)
         return rows
 
     def _occurrences(self, placed: _Placed, slot: int) -> NDArray[np.int64]:
@@ -187,6 +212,17 @@ class _Placed(NamedTuple):
     codes: Codes
     begins: NDArray[np.int64]
     places: NDArray[np.uint16]
+
+
+def _ways(asked: Sequence[Asked]) -> list[Sequence[Sequence[str]]]:
+    """Return what is asked for at one place as ways, each of which has some words at each of its places."""
+    words = [each for each in asked if isinstance(each, str)]
+    return [[words], *(each for each in asked if not isinstance(each, str))]
+
+
+def _any_of(lists: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the numbers that are in any of the lists, each of which ascends."""
+    return distinct(np.concatenate(lists)) if len(lists) > 1 else lists[0]
 
 
 def _common_rows(lists: Sequence[Rows]) -> NDArray[np.intp]:

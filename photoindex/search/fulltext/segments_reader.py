@@ -17,7 +17,7 @@ from photoindex.search.recent import Recent
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from photoindex.search.fulltext.reader import Column, Frequencies, Ids
+    from photoindex.search.fulltext.reader import Asked, Column, Frequencies, Ids
     from photoindex.search.fulltext.segment import Entries, Segment
     from photoindex.search.fulltext.tallies import MergedTallies
 
@@ -125,7 +125,7 @@ class SegmentsReader:
             frequencies.append(counts.astype(np.float32))
         return np.concatenate(ids), np.concatenate(frequencies)
 
-    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
+    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[Asked]]) -> dict[str, Ids]:
         key = tuple(fields), tuple(map(tuple, places))
         if (known := self._together.get(key)) is None:
             known = self._adjacent(fields, places)
@@ -133,7 +133,7 @@ class SegmentsReader:
                 self._together.keep(key, known)
         return known
 
-    def _adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> dict[str, Ids]:
+    def _adjacent(self, fields: Sequence[str], places: Sequence[Sequence[Asked]]) -> dict[str, Ids]:
         found: dict[str, list[Ids]] = {}
         for segment, first, alive in self._parts:
             for name, rows in segment.adjacent(fields, places).items():

@@ -201,8 +201,9 @@ def phrase_nodes(text: str, field: str | None) -> list[Node]:
     if has_common and (common := _common_nodes(text, field)):
         return common
     if len(content) > 1:
-        also = tuple(token.also for token in content)
-        return [Phrase(tuple(token.word for token in content), field, also if any(also) else ())]
+        also, parts = tuple(token.also for token in content), tuple(token.parts for token in content)
+        known = also if any(also) else (), parts if any(parts) else ()
+        return [Phrase(tuple(token.word for token in content), field, *known)]
     return [Word(token.word, field, exact=True, also=token.also) for token in content]
 
 

@@ -65,11 +65,13 @@ class Fuzzy(NamedTuple):
 
 @_node
 class Phrase(NamedTuple):
-    """Two or more folded words next to each other in one field; ``also`` are other spellings of each."""
+    """Two or more folded words next to each other in one field; ``also`` are other spellings of each, and ``parts``
+    the words within it, as those of :class:`.analysis.Token`; both are empty where no word has any."""
 
     words: tuple[str, ...]
     field: str | None = None
     also: tuple[tuple[str, ...], ...] = ()
+    parts: tuple[tuple[str, ...], ...] = ()
 
 
 @_node

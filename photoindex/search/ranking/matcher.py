@@ -72,6 +72,7 @@ from photoindex.search.query.syntax import (
 from photoindex.search.ranking.around import documents_at
 from photoindex.search.ranking.expansions import expanded
 from photoindex.search.ranking.explain import Account, Ground
+from photoindex.search.ranking.phrases import Way, ways_of
 from photoindex.search.ranking.postings import Postings
 from photoindex.search.ranking.spellings import Spellings
 from photoindex.search.ranking.term_scores import TermScorer
@@ -83,7 +84,7 @@ from photoindex.search.ranking.word_scores import AskedWord, idf
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from photoindex.search.fulltext.reader import IndexReader
+    from photoindex.search.fulltext.reader import Asked, IndexReader
     from photoindex.search.ranking.explain import Ids, Scores
 
     Mask = NDArray[np.bool_]
@@ -363,15 +364,23 @@ class Matcher:
         return expanded(self._reader, node, field, shortened, self._ranking.near_miss)
 
     def _find_phrase(self, phrase: Phrase) -> Answer:
-        also = phrase.also or ((),) * len(phrase.words)
-        spellings = [(word, *others) for word, others in zip(phrase.words, also, strict=True)]
-        places = [list(dict.fromkeys(map(self._stem, each))) for each in spellings]
+        asked = dict.fromkeys(map(self._stem, phrase.words))
+        places = [list(self._stemmed(ways)) for ways in ways_of(phrase, self._reader.form_count)]
         x = np.zeros(self._size, np.float32)
         for name, ids in self._scorer.adjacent(self._ranking.searched(phrase.field), places).items():
             x[ids] += self._ranking.fields[name]
-            for words in dict.fromkeys(each[0] for each in places):
+            for words in asked:
                 self._account.note(name, words, ids, np.full(ids.size, self._ranking.fields[name], np.float32))
         return self._scored(x, phrase)
+
+    def _stemmed(self, ways: Iterable[Way]) -> Iterator[Asked]:
+        """Yield the ways to write a word as the reader takes them: words for one place, and runs of places."""
+        for way in ways:
+            stems = tuple(tuple(dict.fromkeys(map(self._stem, words))) for words in way)
+            if len(stems) == 1:
+                yield from stems[0]
+            else:
+                yield stems
 
     def _find_value(self, node: Value) -> Answer:
         places = [((BETWEEN,) if node.whole else ()), *node.places, ((BETWEEN,) if node.whole else ())]

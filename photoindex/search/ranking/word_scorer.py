@@ -22,7 +22,7 @@ from photoindex.search.ranking.word_scores import (
 )
 
 if TYPE_CHECKING:
-    from photoindex.search.fulltext.reader import IndexReader
+    from photoindex.search.fulltext.reader import Asked, IndexReader
     from photoindex.search.ranking.explain import Account, Ids
     from photoindex.search.ranking.postings import Postings
     from photoindex.search.ranking.whole_index import WholeIndex
@@ -66,7 +66,7 @@ class WordScorer:
         """Return how many documents of the index hold a word; ``count`` counts them, where that is not known yet."""
         return self._whole.word_holders(asked.key, asked.stems, count)
 
-    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[str]]) -> Mapping[str, Ids]:
+    def adjacent(self, fields: Sequence[str], places: Sequence[Sequence[Asked]]) -> Mapping[str, Ids]:
         """Return for each field the documents where stems follow one another in it; see the reader's."""
         return self._reader.adjacent(fields, places) if fields else {}
 

@@ -13,6 +13,7 @@ from photoindex.cli.command import DashWords
 from photoindex.cli.context import Context, write_json
 from photoindex.cli.terminal import print_path, stderr_is_terminal, stdout_is_terminal
 from photoindex.library.json_forms import hit_json
+from photoindex.library.quoting import quoted
 from photoindex.system.units import counted
 from photoindex.system.url_paths import is_url, url_text
 from photoindex.types.hit import SortKey
@@ -239,4 +240,4 @@ def _requoted(query: tuple[str, ...]) -> list[str]:
 
 
 def _phrase(words: str) -> str:
-    return f'-"{words[1:]}"' if words.startswith("-") else f'"{words}"'
+    return f"-{quoted(words[1:])}" if words.startswith("-") else quoted(words)

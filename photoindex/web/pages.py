@@ -24,6 +24,7 @@ from photoindex.library.gallery import (
     TimelineFilter,
     caption_pieces,
 )
+from photoindex.library.quoting import parts_of
 from photoindex.system.paths import printable, shown
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types.hit import Matched
@@ -32,7 +33,7 @@ from photoindex.web.access import Access
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
 from photoindex.web.problems import Problem, bad_value
-from photoindex.web.query_parts import chips, filter_of, filter_values, parts_of, query_of
+from photoindex.web.query_parts import chips, filter_of, filter_values, query_of
 from photoindex.web.settings_page import setting_rows
 from photoindex.web.static import StaticFiles
 

@@ -6,6 +6,7 @@ from collections.abc import Container
 from typing import Final
 
 from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter
+from photoindex.library.quoting import parts_of
 from photoindex.web.calls import Call, whole
 
 LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
@@ -14,24 +15,6 @@ LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
 def query_of(call: Call) -> str:
     """Return the query of a request, with one space between its parts."""
     return " ".join(call.query.get("q", "").split())[:1000]
-
-
-def parts_of(query: str) -> list[str]:
-    """Return the parts of a query between spaces that are not quoted."""
-    parts: list[str] = []
-    quoted, word = False, ""
-    for letter in query + " ":
-        if letter == '"':
-            quoted = not quoted
-        if letter == " " and not quoted:
-            if word:
-                parts.append(word)
-            word = ""
-        else:
-            word += letter
-    if word:
-        parts.append(word.strip())
-    return parts
 
 
 def chips(query: str, common: Container[str]) -> list[tuple[str, str]]:

@@ -9,16 +9,16 @@ from typing import Final, NamedTuple
 from photoindex.errors import QueryError
 from photoindex.search.query import dates
 from photoindex.search.query.clauses import NAMES, TAKEN, intended_field, shown
+from photoindex.search.query.quoting import BETWEEN_QUOTES, levelled, quoted, unquoted
 
 OPERATORS: Final = ("AND", "OR", "NOT")
 
-_QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'))
 _DATE: Final = rf"""(?:(?P<taken>(?i:{"|".join(TAKEN)})):|(?<![^\s(-]))(?P<when>DAYS)(?![^\s)]) |"""
-_TOKEN: Final = r"""(?x)
+_TOKEN: Final = rf"""(?x)
         (?P<space>\s+)
       | (?P<open>\() | (?P<close>\))
       | (?P<minus>(?<![^\s(])-+(?=[^\s)-])) | DATE
-        (?:(?P<field>[A-Za-z]+):)? "(?P<phrase>[^"]*)"
+        (?:(?P<field>[A-Za-z]+):)? "(?P<phrase>{BETWEEN_QUOTES})"
       | (?P<chunk>[^\s()"]+)
       | (?P<stray>")"""
 
@@ -32,14 +32,14 @@ class QueryToken(NamedTuple):
 
     def __str__(self) -> str:
         """Return the token as it may have been typed."""
-        quoted = f'"{self.text}"' if self.kind == "phrase" else self.text
-        return f"{self.field}:{quoted}" if self.field else quoted
+        typed = quoted(self.text) if self.kind == "phrase" else self.text
+        return f"{self.field}:{typed}" if self.field else typed
 
 
 def scan(text: str) -> list[QueryToken]:
     """Return the tokens of a query. Raises QueryError for a misspelt field, and for one without a value."""
     # NFKC first, so that full-width colons, quotes and digits mean what they look like.
-    text = unicodedata.normalize("NFKC", text.translate(_QUOTES)).translate(_QUOTES)
+    text = levelled(unicodedata.normalize("NFKC", levelled(text)))
     tokens: list[QueryToken] = []
     depth = 0
     # The pattern of dates takes longer to compile than the rest of a search to read its query.
@@ -50,7 +50,7 @@ def scan(text: str) -> list[QueryToken]:
         if depth < 0:  # closes nothing: a smiley, not logic
             depth = 0
         elif kind == "phrase":
-            tokens += _phrase(match["field"], match["phrase"])
+            tokens += _phrase(match["field"], unquoted(match["phrase"]))
         elif kind == "chunk":
             tokens.append(_chunk(match["chunk"]))
         elif kind == "when":
@@ -71,13 +71,13 @@ def _dates_in(text: str) -> str:
     return _DATE.replace("DAYS", dates.TWO_IN_TEXT if re.search(dates.MAY_BE_TWO, text) else dates.IN_TEXT)
 
 
-def _phrase(name: str | None, quoted: str) -> list[QueryToken]:
+def _phrase(name: str | None, value: str) -> list[QueryToken]:
     if name is None:
-        return [QueryToken("phrase", quoted)]
+        return [QueryToken("phrase", value)]
     if name.lower() in NAMES:
-        return [QueryToken("phrase", quoted, name.lower())]
+        return [QueryToken("phrase", value, name.lower())]
     _check_name(name)
-    return [QueryToken("chunk", name), QueryToken("phrase", quoted)]
+    return [QueryToken("chunk", name), QueryToken("phrase", value)]
 
 
 def _chunk(chunk: str) -> QueryToken:

@@ -28,7 +28,7 @@ TAKEN = (
 )  # fmt: skip
 TERMS = (
     ("label", "dog"), ("kind", "animal"), ("tag", "Holiday"), ("tag", "Black & White"), ("tag", "It"),
-    ("keyword", "🔒"),
+    ("keyword", "🔒"), ("tag", 'say "hi"'),
     ("person", "Anna Sousa"), ("title", "The harvest"),
 )  # fmt: skip
 

@@ -1,0 +1,48 @@
+r"""Quotes in queries: what stands between two of them, and how a value that holds some is written.
+
+``tag:"say \"hi\""`` asks for the tag ``say "hi"``. A backslash means itself, as in ``path:"C:\photos"``, unless it
+stands before a quote: then ``\"`` is a quote, and ``\\"`` a backslash at the end of the value.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_CURLED: Final = "\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02"  # quotes as programs write them for "
+_ESCAPED: Final = r"(?<!\\)(?:\\\\)*\\"  # before a quote that is one of the value
+_LEVELLED: Final = rf'(?s)({_ESCAPED}[{_CURLED}](?=.*["{_CURLED}]))|[{_CURLED}]'
+# A path of Windows ends with a backslash, and holds no quotes: path:"C:\photos\" "brown dog".
+_OF_PATHS: Final = "|".join(rf'(?<=(?i:{name}):")' for name in ("path", "folder", "file", "name"))
+_PATH: Final = r'(?:[^"]*\\[^"]*[^"\\]|[A-Za-z]:)\\(?="(?:[\s)]|$))'
+# Between two quotes. Where an escaped quote is the last one, it ends the value after all: "C:\photos\".
+BETWEEN_QUOTES: Final = rf'(?:(?:{_OF_PATHS}){_PATH}|(?:[^"\\]|{_ESCAPED}["{_CURLED}]|\\)*)'
+
+
+def levelled(text: str) -> str:
+    """Return a query with ``"`` for quotes of every other kind, but for those that are escaped."""
+    return re.sub(_LEVELLED, lambda match: match[1] or '"', text)
+
+
+def unquoted(between: str) -> str:
+    """Return the value that is meant by what stands between two quotes."""
+    return re.sub(
+        rf'(\\+)(["{_CURLED}]|$)',
+        lambda match: "\\" * ((len(match[1]) + (not match[2])) // 2) + match[2],
+        between,
+    )
+
+
+def quoted(value: str) -> str:
+    """Return ``value`` in quotes, as a query asks for it: put it behind a field's name and a colon."""
+    return '"' + re.sub(rf'(\\*)(["{_CURLED}])', r"\1\1\\\2", _at_end_twice(value)) + '"'
+
+
+def parts_of(query: str) -> list[str]:
+    """Return the parts of a query between spaces that are not quoted."""
+    parts: list[str] = re.findall(rf'(?:"{BETWEEN_QUOTES}"|[^ ])+', levelled(query))
+    return parts
+
+
+def _at_end_twice(value: str) -> str:
+    return value + "\\" * (len(value) - len(value.rstrip("\\")))

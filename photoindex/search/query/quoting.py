@@ -16,16 +16,24 @@ _LEVELLED: Final = rf'(?s)({_ESCAPED}[{_CURLED}](?=.*["{_CURLED}]))|[{_CURLED}]'
 _OF_PATHS: Final = "|".join(rf'(?<=(?i:{name}):")' for name in ("path", "folder", "file", "name"))
 _PATH: Final = r'(?:[^"]*\\[^"]*[^"\\]|[A-Za-z]:)\\(?="(?:[\s)]|$))'
 # Between two quotes. Where an escaped quote is the last one, it ends the value after all: "C:\photos\".
-BETWEEN_QUOTES: Final = rf'(?:(?:{_OF_PATHS}){_PATH}|(?:[^"\\]|{_ESCAPED}["{_CURLED}]|\\)*)'
+_BETWEEN: Final = rf'(?:(?:{_OF_PATHS}){_PATH}|(?:[^"\\]|{_ESCAPED}["{_CURLED}]|\\)*)'
+
+
+def between_quotes(text: str) -> str:
+    """Return the pattern of what may stand between two quotes in ``text``; where nothing is escaped, one that is soon
+    compiled."""
+    return _BETWEEN if "\\" in text else '[^"]*'
 
 
 def levelled(text: str) -> str:
     """Return a query with ``"`` for quotes of every other kind, but for those that are escaped."""
-    return re.sub(_LEVELLED, lambda match: match[1] or '"', text)
+    return text if text.isascii() else re.sub(_LEVELLED, lambda match: match[1] or '"', text)
 
 
 def unquoted(between: str) -> str:
     """Return the value that is meant by what stands between two quotes."""
+    if "\\" not in between:
+        return between
     return re.sub(
         rf'(\\+)(["{_CURLED}]|$)',
         lambda match: "\\" * ((len(match[1]) + (not match[2])) // 2) + match[2],
@@ -40,7 +48,8 @@ def quoted(value: str) -> str:
 
 def parts_of(query: str) -> list[str]:
     """Return the parts of a query between spaces that are not quoted."""
-    parts: list[str] = re.findall(rf'(?:"{BETWEEN_QUOTES}"|[^ ])+', levelled(query))
+    level = levelled(query)
+    parts: list[str] = re.findall(rf'(?:"{between_quotes(level)}"|[^ ])+', level)
     return parts
 
 

@@ -9,16 +9,16 @@ from typing import Final, NamedTuple
 from photoindex.errors import QueryError
 from photoindex.search.query import dates
 from photoindex.search.query.clauses import NAMES, TAKEN, intended_field, shown
-from photoindex.search.query.quoting import BETWEEN_QUOTES, levelled, quoted, unquoted
+from photoindex.search.query.quoting import between_quotes, levelled, quoted, unquoted
 
 OPERATORS: Final = ("AND", "OR", "NOT")
 
 _DATE: Final = rf"""(?:(?P<taken>(?i:{"|".join(TAKEN)})):|(?<![^\s(-]))(?P<when>DAYS)(?![^\s)]) |"""
-_TOKEN: Final = rf"""(?x)
+_TOKEN: Final = r"""(?x)
         (?P<space>\s+)
       | (?P<open>\() | (?P<close>\))
       | (?P<minus>(?<![^\s(])-+(?=[^\s)-])) | DATE
-        (?:(?P<field>[A-Za-z]+):)? "(?P<phrase>{BETWEEN_QUOTES})"
+        (?:(?P<field>[A-Za-z]+):)? "(?P<phrase>QUOTED)"
       | (?P<chunk>[^\s()"]+)
       | (?P<stray>")"""
 
@@ -43,7 +43,7 @@ def scan(text: str) -> list[QueryToken]:
     tokens: list[QueryToken] = []
     depth = 0
     # The pattern of dates takes longer to compile than the rest of a search to read its query.
-    pattern = _TOKEN.replace("DATE", _dates_in(text))
+    pattern = _TOKEN.replace("DATE", _dates_in(text)).replace("QUOTED", between_quotes(text))
     for match in re.finditer(pattern, text):
         kind = match.lastgroup or ""
         depth += (kind == "open") - (kind == "close")

@@ -21,6 +21,7 @@ from photoindex.search import Document, FullText
 from photoindex.search.checked_file import DamagedFile
 from photoindex.search.fulltext import collector, merging, spaces, store
 from photoindex.search.fulltext.document import fields_of
+from photoindex.search.fulltext.reader import Asked
 from photoindex.search.fulltext.segment import Segment
 from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS
 
@@ -349,3 +350,25 @@ def test_merged_segments_hold_what_they_were_made_of(tmp_path: Path) -> None:
     assert {word: after.postings("caption", word)[0].tolist() for word in expected} == expected
     assert after.adjacent(["tags_as_written"], [["red"], ["ball"]])["tags_as_written"].tolist() == [0, 1, 2]
     assert collector.MOST_DOCUMENTS == 1 << 16
+
+
+def test_a_word_may_be_a_run_of_places_between_others(tmp_path: Path) -> None:
+    said = {0: "ball dog cat", 1: "ball red dog cat", 2: "ball red big dog cat", 3: "ball big red cat", 4: "red dog"}
+    store.create(tmp_path)
+    with store.writer(tmp_path) as writer:
+        for number, caption in said.items():
+            writer.add(fields_of(Document(number, caption)))
+    reader = store.SegmentIndex(tmp_path).reader()
+    run = (("red", "nowhere"), ("dog",))
+    cases: list[tuple[list[list[Asked]], list[int]]] = [
+        ([["ball"], ["dog", run], ["cat"]], [0, 1]),
+        ([["ball"], [run], ["cat"]], [1]),
+        ([["ball"], ["nowhere", run]], [1]),
+        ([[run], ["cat"]], [1]),
+        ([[run]], [1, 4]),
+        ([["ball"], [(("red",), ("big",), ("dog",)), (("big",), ("red",))], ["cat"]], [2, 3]),
+        ([["ball"], [(("nowhere",), ("dog",))], ["cat"]], []),
+    ]
+    for places, expected in cases:
+        found = reader.adjacent(["caption"], places).get("caption")
+        assert ([] if found is None else reader.photo_ids()[found].tolist()) == expected, places

@@ -2,8 +2,8 @@
 
 import { api, load, localise, make, onChange, onKey, readOnly, toast } from "./app.js";
 
-async function refresh({ unasked = false } = {}) {
-  await load(location.href, ["live"], { unasked }).catch(() => {});
+async function refresh() {
+  await load(location.href, ["live"], { again: true }).catch(() => {});
   arrange();
 }
 
@@ -50,12 +50,14 @@ async function queue(body) {
   try {
     const { photos } = await api("jobs", { method: "POST", body });
     toast(`${photos.toLocaleString()} queued: a watch, or the next index or reindex, works them off`);
+    document.getElementById("batch").reset();
+    document.getElementById("plan").replaceChildren();
   } catch (error) {
     toast(error.message, { bad: true });
   }
   await refresh();
 }
 
-onKey("reload", () => refresh());
-onChange(() => refresh({ unasked: true }));
+onKey("reload", refresh);
+onChange(refresh);
 arrange();

@@ -6,8 +6,8 @@ import { api, load, localise, onChange, readOnly, root, toast } from "./app.js";
 const live = () => document.getElementById("live");
 const gone = new AbortController(); // the album was deleted: what is still on its way must not show it again
 
-async function refresh({ unasked = false } = {}) {
-  await load(location.href, ["live"], { signal: gone.signal, unasked }).catch(() => {});
+async function refresh() {
+  await load(location.href, ["live"], { signal: gone.signal, again: true }).catch(() => {});
   arrange();
 }
 
@@ -55,12 +55,13 @@ document.addEventListener("submit", async (event) => {
     const name = document.getElementById("newname").value.trim();
     await api(`albums/${live().dataset.id}`, { method: "POST", body: { name } });
     toast("Renamed");
+    document.getElementById("renamer").hidden = true;
     await refresh();
   } catch (error) {
     toast(error.message, { bad: true });
   }
 });
 
-onChange(() => { if (scrollY < 200 && live().children.length) refresh({ unasked: true }); });
+onChange(() => { if (scrollY < 200 && live().children.length) refresh(); });
 letChoose(refresh);
 arrange();

@@ -25,7 +25,7 @@ export async function api(path, { method = "GET", body, signal } = {}) {
     signal,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
-  });
+  }).catch((error) => { throw error.name === "AbortError" ? error : new Error("the server does not answer"); });
   const found = await answer.json();
   if (!answer.ok) {
     const { message, advice, code } = found.error;
@@ -53,16 +53,22 @@ function remember(name) {
   sessionStorage.setItem("last-edit", name);
 }
 
-/** Say something of photos; `done` is called when it is stored, and after it was undone. */
-export async function edit(change, text, done) {
+/**
+ * Say something of photos; `done` is called when it is stored or refused, and after it was undone.
+ *
+ * `stored` is called before it where the server has it, to take away what was typed; `refused` where it has not, with why.
+ */
+export async function edit(change, text, done, { stored = null, refused = null } = {}) {
   try {
     const made = await api("photos", { method: "PATCH", body: change });
     remember(made.edit);
+    stored?.();
     toast(typeof text === "function" ? text(made.changed) : text, { undo: () => undo(made.edit, done) });
     await done?.();
     return made;
   } catch (error) {
     toast(error.message, { bad: true });
+    refused?.(error);
     await done?.();
     return null;
   }
@@ -88,11 +94,12 @@ export async function undo(name, done) {
 /**
  * Load another state of this page. The parts of it with these ids take the places of those that are shown.
  *
- * What someone typed, opened or chose while it was loaded stays, and so does the focus. With `unasked`, where the page
- * only keeps up with changes, all of it stays that the page did not come with, and so do the elements with `data-kept`.
+ * What someone typed, opened or chose while it was loaded stays, and so does the focus. With `again`, where it is the
+ * same page as before, all of it stays that the page did not come with, and so do the elements with `data-kept`: who
+ * typed what is stored by now takes it away.
  */
-export function load(url, ids, { signal, unasked = false } = {}) {
-  const before = new Map(ids.map((id) => [id, unasked ? null : stateOf(document.getElementById(id))]));
+export function load(url, ids, { signal, again = false } = {}) {
+  const before = new Map(ids.map((id) => [id, again ? null : stateOf(document.getElementById(id))]));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", url);

@@ -28,16 +28,17 @@ async function act(event) {
     return;
   }
   const text = count();
-  clear();
-  if (what === "tag") await edit({ ids, tags: [word] }, `Tagged ${text} “${word}”`, reload);
-  if (what === "favourite") await edit({ ids, favourite: true }, `${text}: favourite`, reload);
-  if (what === "hide") await edit({ ids, hidden: true }, `${text} hidden`, reload);
+  // They stay chosen, and the word stays written, until the server has it.
+  if (what === "tag") await edit({ ids, tags: [word] }, `Tagged ${text} “${word}”`, reload, { stored: clear });
+  if (what === "favourite") await edit({ ids, favourite: true }, `${text}: favourite`, reload, { stored: clear });
+  if (what === "hide") await edit({ ids, hidden: true }, `${text} hidden`, reload, { stored: clear });
   if (what === "album") await addToAlbum(word, ids);
 }
 
 async function addToAlbum(name, ids) {
   try {
     const { changed } = await api("albums/fill", { method: "POST", body: { name, ids } });
+    clear();
     toast(`${changed.toLocaleString()} added to “${name}”`);
   } catch (error) {
     toast(error.message, { bad: true });

@@ -3,7 +3,7 @@
 import { api, load, readOnly, toast } from "./app.js";
 
 async function refresh() {
-  await load(location.href, ["live"]).catch(() => {});
+  await load(location.href, ["live"], { again: true }).catch(() => {});
   arrange();
 }
 

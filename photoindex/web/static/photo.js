@@ -8,7 +8,7 @@ const id = () => Number(stage().dataset.id);
 const find = (selector) => stage().querySelector(selector);
 
 function reload() {
-  return load(location.href.split("#")[0], ["photo"]).then(arrange).catch((error) => toast(error.message, { bad: true }));
+  return load(location.href.split("#")[0], ["photo"], { again: true }).then(arrange).catch((error) => toast(error.message, { bad: true }));
 }
 
 function arrange() {
@@ -35,23 +35,46 @@ function markFound() {
 function openEditor() {
   if (readOnly) return;
   const editor = find("#editor");
-  editor.hidden = false;
   const words = find("#words");
+  if (!editor.hidden) { // with what is half written
+    words.focus();
+    return;
+  }
+  editor.hidden = false;
   words.value = find("#caption").textContent === "No caption yet" ? "" : find("#caption").textContent;
   words.focus();
   words.select();
 }
 
 function closeEditor() {
-  find("#editor").hidden = true;
-  find("#edit")?.focus();
+  const editor = find("#editor");
+  const wrote = editor.contains(document.activeElement);
+  editor.hidden = true;
+  editor.reset();
+  find("#unsaved").textContent = "";
+  if (wrote) find("#edit")?.focus();
 }
 
 function say(caption) {
-  if (!caption || readOnly) return;
-  find("#caption").textContent = caption; // before it is stored; what the server says comes behind
-  find("#editor").hidden = true;
-  edit({ ids: [id()], caption }, "Caption changed", reload);
+  if (caption && !readOnly) edit({ ids: [id()], caption }, "Caption changed", reload);
+}
+
+let saving = false;
+
+/** Save what is written. The editor stays open until the server has it, and keeps what was written since. */
+async function save() {
+  const caption = find("#words").value.trim();
+  if (!caption || saving || readOnly) return;
+  saving = true;
+  const stored = () => { if (find("#words").value.trim() === caption) closeEditor(); };
+  const refused = (error) => { find("#unsaved").textContent = `Not saved: ${error.message}`; };
+  await edit({ ids: [id()], caption }, "Caption changed", reload, { stored, refused });
+  saving = false;
+}
+
+/** Take away what was typed into a field and is stored, unless something else is there by now. */
+function taken(field, text) {
+  if (find(field).value.trim() === text) find(field).value = "";
 }
 
 const one = () => ({ ids: [id()] });
@@ -74,6 +97,7 @@ function hide() {
 async function putIntoAlbum(name) {
   try {
     const { id: album } = await api("albums/fill", { method: "POST", body: { name, ...one() } });
+    taken("#albumname", name);
     toast(`Added to “${name}”`, { undo: () => takeFromAlbum(album, name) });
   } catch (error) {
     toast(error.message, { bad: true });
@@ -112,21 +136,21 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (!stage().contains(event.target)) return;
   event.preventDefault();
-  if (event.target.id === "editor") say(find("#words").value.trim());
+  if (event.target.id === "editor") save();
   if (event.target.id === "albumadder") {
     const name = find("#albumname").value.trim();
-    if (name) putIntoAlbum(name).then(() => find("#albumname").focus());
+    if (name) putIntoAlbum(name);
   }
   if (event.target.id === "tagger") {
     const tag = find("#tag").value.trim();
-    if (tag) edit({ ids: [id()], tags: [tag] }, `Tagged “${tag}”`, reload).then(() => find("#tag").focus());
+    if (tag) edit({ ids: [id()], tags: [tag] }, `Tagged “${tag}”`, reload, { stored: () => taken("#tag", tag) });
   }
 });
 
 stage().parentElement.addEventListener("keydown", (event) => {
   if (event.target.id === "words" && event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
-    say(event.target.value.trim());
+    save();
   }
   if (event.target.id === "words" && event.key === "Escape") closeEditor();
 });

@@ -46,7 +46,9 @@ if (place) {
     event.preventDefault();
     const [words, tag] = [find("#words").value.trim(), find("#tag").value.trim()];
     if (event.target.id === "editor" && words) say({ caption: words }, "Caption changed");
-    if (event.target.id === "tagger" && tag) edit({ ids: [id], tags: [tag] }, `Tagged “${tag}”`).then(() => { find("#tagger").hidden = true; find("#tag").value = ""; });
+    if (event.target.id === "tagger" && tag) edit({ ids: [id], tags: [tag] }, `Tagged “${tag}”`, null, {
+      stored: () => { find("#tagger").hidden = true; find("#tag").value = ""; },
+    });
   });
   place.addEventListener("keydown", (event) => {
     if (event.target.id === "words" && event.key === "Enter" && !event.shiftKey) {

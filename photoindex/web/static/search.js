@@ -21,7 +21,7 @@ function address(query) {
   return url;
 }
 
-async function showAt(url, { push = true, focus = false, typing = "", unasked = false } = {}) {
+async function showAt(url, { push = true, focus = false, typing = "", again = false } = {}) {
   running?.abort();
   clearTimeout(rest);
   const mine = new AbortController();
@@ -31,11 +31,11 @@ async function showAt(url, { push = true, focus = false, typing = "", unasked = 
     const asked = new URL(url, location.href);
     // While a word is typed, what begins so is wanted and other spellings are not; first as much as is seen.
     if (typing) asked.searchParams.set("typing", typing);
-    await load(asked, ["results"], { signal: mine.signal, unasked });
+    await load(asked, ["results"], { signal: mine.signal, again });
     if (push) history.replaceState(null, "", url);
     arrange();
     if (focus) document.querySelector("#results h1")?.focus({ preventScroll: true });
-    if (typing === "first") rest = setTimeout(() => showAt(url, { typing: "all", unasked: true }), REST);
+    if (typing === "first") rest = setTimeout(() => showAt(url, { typing: "all", again: true }), REST);
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message, { bad: true });
   } finally {
@@ -99,6 +99,7 @@ async function keepAsAlbum(name, how) {
   try {
     const made = await api(search ? "albums" : "albums/fill", { method: "POST", body: search ? { name, query } : { name, set } });
     const link = make("a", { href: `${root}/album/${made.id}` }, name);
+    document.getElementById("keep")?.reset();
     toast(search ? "Saved as " : `${made.changed.toLocaleString()} added to `, { link });
   } catch (error) {
     toast(error.message, { bad: true });
@@ -122,20 +123,22 @@ document.getElementById("main").addEventListener("submit", (event) => {
   const { set } = document.getElementById("results").dataset;
   if (tag && set) {
     toast(`Tagging all photos “${tag}”…`);
-    edit({ set, tags: [tag] }, (changed) => `Tagged ${changed.toLocaleString()} photos “${tag}”`, reload);
+    edit({ set, tags: [tag] }, (changed) => `Tagged ${changed.toLocaleString()} photos “${tag}”`, reload, {
+      stored: () => document.getElementById("tagall")?.reset(),
+    });
   }
 });
 
-function reload({ unasked = false } = {}) {
+function reload() {
   const url = new URL(location.href);
   url.searchParams.delete("set");
-  return showAt(url, { push: false, unasked, typing: typed && url.searchParams.get("q") === typed ? "all" : "" });
+  return showAt(url, { push: false, again: true, typing: typed && url.searchParams.get("q") === typed ? "all" : "" });
 }
 
-onKey("reload", () => reload());
+onKey("reload", reload);
 let known = null;
 onChange(({ revision }) => {
-  if (known !== null && known !== revision && scrollY < 200) reload({ unasked: true });
+  if (known !== null && known !== revision && scrollY < 200) reload();
   known = revision;
 });
 

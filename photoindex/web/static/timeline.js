@@ -331,7 +331,7 @@ async function refresh() {
   if (String(fresh.filter) !== String(narrowedBy(location.href))) return; // it was narrowed meanwhile
   const more = fresh.total - library.total;
   if (offset < innerHeight / 2 || more <= 0) {
-    await beside(location.href, { unasked: true });
+    await beside(location.href, { again: true });
     show(fresh);
     waiting = null;
     pill.hidden = true;
@@ -346,7 +346,7 @@ pill?.addEventListener("click", async () => {
   pill.hidden = true;
   const fresh = waiting;
   waiting = null;
-  await beside(location.href, { unasked: true }).catch(() => {});
+  await beside(location.href, { again: true }).catch(() => {});
   show(fresh);
   jumpTo(0);
 });

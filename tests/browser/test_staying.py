@@ -1,0 +1,99 @@
+"""What someone does on a page leaves what they typed, and the focus, where it was; and is undone, or says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from tests.browser.conftest import Looker, Shown
+
+
+def replaced(look: Looker, part: str, act: Callable[[], object]) -> None:
+    """Do something, and wait until another state of a page's part is shown."""
+    look.page.evaluate(f"document.getElementById('{part}').old = true")
+    act()
+    look.until(f"!document.getElementById('{part}').old")
+
+
+@pytest.mark.parametrize(
+    "control", [".star >> nth=2", "#favourite", "#hide", ".candidates button >> nth=0", "a new tag", "undo", "u"]
+)
+def test_a_half_written_caption_stays_when_something_else_of_the_photo_is_changed(look: Looker, control: str) -> None:
+    page = look.open("/photo/20")
+    page.wait_for_selector("#edit")
+    if control in ("undo", "u"):
+        replaced(look, "photo", lambda: page.keyboard.press("f"))
+    page.keyboard.press("e")
+    page.keyboard.type("half a caption")
+    page.locator("#albumname").fill("half an album")
+
+    def act() -> None:
+        if control == "a new tag":
+            page.locator("#tag").fill("whole")
+            page.keyboard.press("Enter")
+        elif control == "undo":
+            page.locator(".toast button").click()
+        elif control == "u":
+            page.locator("#main").focus()
+            page.keyboard.press("u")
+        else:
+            page.locator(control).click()
+
+    replaced(look, "photo", act)
+    assert page.locator("#words").is_visible()
+    assert page.locator("#words").input_value() == "half a caption"
+    assert page.locator("#albumname").input_value() == "half an album"
+    assert page.locator("#tag").input_value() == ""  # which is stored
+    page.locator("#main").focus()
+    page.keyboard.press("e")
+    page.keyboard.press("End")
+    page.keyboard.type(" more")
+    assert page.locator("#words").input_value() == "half a caption more"
+    if control not in ("undo", "u"):
+        replaced(look, "photo", lambda: page.locator(".toast button").click())
+
+
+@pytest.mark.parametrize("fault", ["refused", "no answer"])
+def test_a_caption_that_is_not_saved_stays_in_its_editor(look: Looker, fault: str) -> None:
+    page = look.open("/photo/21")
+    page.wait_for_selector("#edit")
+    before = page.locator("#caption").inner_text()
+    page.keyboard.press("e")
+    page.locator("#words").fill("a word\u0001 that is refused" if fault == "refused" else "a word on its way")
+    if fault == "no answer":
+        page.route("**/api/v1/photos", lambda route: route.abort())
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#unsaved:has-text('Not saved: ')")
+    page.wait_for_selector(".toast.bad")
+    assert page.locator("#words").input_value().startswith("a word")
+    assert page.locator("#caption").inner_text() == before
+    assert len(look.problems) == 1  # the browser's own line about the answer
+    look.problems.clear()
+    page.unroute_all()
+    page.locator("#words").fill("a word that is saved")
+    page.locator("#editor .primary").click()
+    page.wait_for_selector("#caption:has-text('a word that is saved')")
+    assert page.locator("#editor").is_hidden()
+    replaced(look, "photo", lambda: page.locator(".toast button").click())
+
+
+@pytest.fixture
+def batch(drawn: Shown, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A batch that goes on until it is paused."""
+    batch = SimpleNamespace(
+        id=1, kind="stale", query=None, state="running", total=9, done=3, failed=0, left=6, rate=None, seconds_left=None
+    )
+    states = {"pause": "paused", "resume": "running", "cancel": "cancelled"}
+    monkeypatch.setattr(drawn.gallery, "batches", lambda: [batch])
+    monkeypatch.setattr(drawn.gallery, "change_batch", lambda _, action: setattr(batch, "state", states[action]))
+    return batch
+
+
+def test_the_query_of_a_batch_stays_when_another_is_paused(look: Looker, batch: SimpleNamespace) -> None:
+    page = look.open("/jobs")
+    page.locator("#batchquery").fill("half a")
+    replaced(look, "live", lambda: page.locator("[data-action=pause]").click())
+    assert batch.state == "paused"
+    assert page.locator("#batchquery").input_value() == "half a"

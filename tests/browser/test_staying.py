@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from photoindex.library.gallery import Edit
 from tests.browser.conftest import Looker, Shown
 
 
@@ -97,3 +98,91 @@ def test_the_query_of_a_batch_stays_when_another_is_paused(look: Looker, batch: 
     replaced(look, "live", lambda: page.locator("[data-action=pause]").click())
     assert batch.state == "paused"
     assert page.locator("#batchquery").input_value() == "half a"
+
+
+def focused(look: Looker, selector: str) -> bool:
+    return bool(look.page.evaluate("(selector) => document.activeElement.matches(selector)", selector))
+
+
+@pytest.mark.parametrize(
+    ("control", "then"),
+    [
+        ("[aria-label='3 stars']", "[aria-label='3 stars']"),
+        ("#favourite", "#favourite"),
+        ("#hide", "#hide"),
+        (".candidates li:nth-child(2) button", ".candidates li:nth-child(2) button"),
+        ("[data-untag=first]", "[data-untag=second]"),
+        ("[data-untag=second]", "[data-untag=first]"),
+        ("#history button", "#history button, #history h2"),
+    ],
+)
+def test_the_focus_stays_with_what_was_pressed_on_a_photo(look: Looker, drawn: Shown, control: str, then: str) -> None:
+    edits = drawn.gallery.edit([22], Edit(tags=("first", "second")))
+    page = look.open("/photo/22")
+    page.wait_for_selector("#edit")
+    page.locator(control).first.focus()
+    replaced(look, "photo", lambda: page.keyboard.press("Space"))
+    assert focused(look, then)
+    if control != "#history button":
+        replaced(look, "photo", lambda: page.keyboard.press("u"))
+        assert focused(look, then)
+    drawn.gallery.undo(edits[0])
+
+
+def test_the_focus_goes_to_the_pen_when_a_caption_is_saved_and_to_a_heading_when_no_tag_is_left(
+    look: Looker, drawn: Shown
+) -> None:
+    drawn.gallery.edit([23], Edit(tags=("only",)))
+    page = look.open("/photo/23")
+    page.wait_for_selector("#edit")
+    page.keyboard.press("e")
+    page.keyboard.type("words of the test")
+    replaced(look, "photo", lambda: page.keyboard.press("Enter"))
+    assert focused(look, "#edit")
+    page.locator(".toast button").focus()
+    replaced(look, "photo", lambda: page.keyboard.press("Enter"))
+    assert focused(look, "#edit")
+    page.locator("[data-untag=only]").focus()
+    replaced(look, "photo", lambda: page.keyboard.press("Enter"))
+    assert page.evaluate("document.activeElement.textContent") == "Tags"
+
+
+def test_the_focus_stays_on_failures_and_jobs(look: Looker, batch: SimpleNamespace) -> None:
+    page = look.open("/failures")
+    retry = page.locator("li:has-text('broken.jpg') button", has_text="Retry")
+    retry.focus()
+    replaced(look, "live", lambda: page.keyboard.press("Enter"))
+    assert page.evaluate("document.activeElement.textContent") == "Retry"
+    look.open("/jobs")
+    page.locator("[data-action=pause]").focus()
+    replaced(look, "live", lambda: page.keyboard.press("Enter"))
+    assert focused(look, "[data-action=resume]")
+    replaced(look, "live", lambda: page.keyboard.press("Enter"))
+    assert focused(look, "[data-action=pause]")
+    assert batch.state == "running"
+    page.locator("#what").select_option("all")
+    page.locator("#batchquery").fill("giraffes")
+    page.keyboard.press("Enter")
+    page.locator("#plan button").focus()
+    replaced(look, "live", lambda: page.keyboard.press("Enter"))
+    assert page.evaluate("document.activeElement.textContent") == "Plan"
+    assert page.locator("#batchquery").input_value() == ""
+
+
+@pytest.mark.parametrize("control", [".picture", ".choose"])
+def test_the_focus_stays_at_its_photo_when_the_results_keep_up(look: Looker, drawn: Shown, control: str) -> None:
+    page = look.open("/search?q=giraffes")
+    look.until("document.documentElement.dataset.revision")
+    for _ in range(2):
+        page.keyboard.press("j")
+    page.locator(".hit").nth(1).locator(control).focus()
+    at = "document.activeElement.closest('.hit').dataset.id"
+    photo = page.evaluate(at)
+    edits: list[str] = []
+    replaced(look, "results", lambda: edits.extend(drawn.gallery.edit([7], Edit(tags=(f"kept {control}",)))[:1]))
+    assert focused(look, control)
+    assert page.evaluate(at) == photo
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    assert page.evaluate(at) == photo
+    drawn.gallery.undo(edits[0])

@@ -2,10 +2,7 @@
 
 import { api, load, localise, make, onChange, onKey, readOnly, toast } from "./app.js";
 
-async function refresh() {
-  await load(location.href, ["live"], { again: true }).catch(() => {});
-  arrange();
-}
+const refresh = () => load(location.href, ["live"], { again: true, arrange }).catch(() => {});
 
 function arrange() {
   const live = document.getElementById("live");
@@ -13,11 +10,13 @@ function arrange() {
   if (!readOnly) for (const button of live.querySelectorAll("button:disabled")) button.disabled = false;
 }
 
+const asked = new WeakSet(); // buttons whose answer is on its way; disabled they would lose the focus
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-post]");
-  if (!button) return;
+  if (!button || asked.has(button)) return;
   const { post, ids, action } = button.dataset;
-  button.disabled = true;
+  asked.add(button);
   try {
     const body = ids ? { ids: ids.split(",").map(Number) } : { action };
     const { changed } = await api(post, { method: "POST", body });
@@ -26,6 +25,7 @@ document.addEventListener("click", async (event) => {
     toast(error.message, { bad: true });
   }
   await refresh();
+  asked.delete(button);
 });
 
 // ---- a batch: first the plan, then the queue
@@ -50,8 +50,10 @@ async function queue(body) {
   try {
     const { photos } = await api("jobs", { method: "POST", body });
     toast(`${photos.toLocaleString()} queued: a watch, or the next index or reindex, works them off`);
-    document.getElementById("batch").reset();
-    document.getElementById("plan").replaceChildren();
+    const form = document.getElementById("batch"), plan = document.getElementById("plan");
+    form.reset();
+    if (plan.contains(document.activeElement)) form.querySelector("button").focus();
+    plan.replaceChildren();
   } catch (error) {
     toast(error.message, { bad: true });
   }

@@ -6,10 +6,7 @@ import { api, load, localise, onChange, readOnly, root, toast } from "./app.js";
 const live = () => document.getElementById("live");
 const gone = new AbortController(); // the album was deleted: what is still on its way must not show it again
 
-async function refresh() {
-  await load(location.href, ["live"], { signal: gone.signal, again: true }).catch(() => {});
-  arrange();
-}
+const refresh = () => load(location.href, ["live"], { signal: gone.signal, again: true, arrange }).catch(() => {});
 
 function arrange() {
   localise(live());
@@ -55,7 +52,9 @@ document.addEventListener("submit", async (event) => {
     const name = document.getElementById("newname").value.trim();
     await api(`albums/${live().dataset.id}`, { method: "POST", body: { name } });
     toast("Renamed");
-    document.getElementById("renamer").hidden = true;
+    const form = document.getElementById("renamer");
+    if (form.contains(document.activeElement)) document.querySelector("[data-do=rename]").focus();
+    form.hidden = true;
     await refresh();
   } catch (error) {
     toast(error.message, { bad: true });

@@ -1,5 +1,7 @@
 // What every page shares: requests, messages with undo, keys, completions, and one stream of events for all tabs.
 
+import { hold } from "./focus.js";
+
 export const page = document.documentElement.dataset.page;
 export const root = document.documentElement.dataset.root;
 export const readOnly = "readOnly" in document.documentElement.dataset;
@@ -34,14 +36,24 @@ export async function api(path, { method = "GET", body, signal } = {}) {
   return found;
 }
 
+let takeAway = () => {};
+
 /** Show a message for some seconds; `undo` gives it a button, `done` is called when nobody pressed it. */
 export function toast(text, { undo = null, bad = false, done = null, link = "" } = {}) {
   const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text, link));
-  const remove = () => shown.remove();
+  let came = null; // what had the focus before the message's button
+  shown.addEventListener("focusin", (event) => { came ??= event.relatedTarget; });
+  const remove = () => {
+    const had = shown.contains(document.activeElement);
+    shown.remove();
+    if (had) (came?.isConnected ? came : document.getElementById("main")).focus({ preventScroll: true });
+  };
   if (undo) {
     shown.append(make("button", { type: "button", click: () => { remove(); clearTimeout(timer); undo(); } }, "Undo"));
   }
-  document.getElementById("toasts").replaceChildren(shown);
+  takeAway();
+  takeAway = remove;
+  document.getElementById("toasts").append(shown);
   const timer = setTimeout(() => { remove(); done?.(); }, (undo ? UNDO_SECONDS : 5) * 1000);
 }
 
@@ -94,11 +106,12 @@ export async function undo(name, done) {
 /**
  * Load another state of this page. The parts of it with these ids take the places of those that are shown.
  *
- * What someone typed, opened or chose while it was loaded stays, and so does the focus. With `again`, where it is the
- * same page as before, all of it stays that the page did not come with, and so do the elements with `data-kept`: who
- * typed what is stored by now takes it away.
+ * What someone typed, opened or chose while it was loaded stays, and so does the focus; `arrange` is called before the
+ * focus is given back, to show what takes it. With `again`, where it is the
+ * same page as before, all of it stays that the page did not come with, and so do the elements with `data-kept`: what
+ * is stored by now is taken away by who asked for it.
  */
-export function load(url, ids, { signal, again = false } = {}) {
+export function load(url, ids, { signal, again = false, arrange = null } = {}) {
   const before = new Map(ids.map((id) => [id, again ? null : stateOf(document.getElementById(id))]));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -109,10 +122,18 @@ export function load(url, ids, { signal, again = false } = {}) {
         reject(new Error("the page could not be loaded"));
         return;
       }
+      let giveBack = () => {};
       for (const id of ids) {
         const [old, fresh] = [document.getElementById(id), request.responseXML.getElementById(id)];
-        if (old && fresh) replace(old, document.adoptNode(fresh), before.get(id));
+        if (!old || !fresh) continue;
+        if (old.contains(document.activeElement)) {
+          const give = hold(old);
+          giveBack = () => give(fresh);
+        }
+        replace(old, document.adoptNode(fresh), before.get(id));
       }
+      arrange?.();
+      giveBack();
       document.title = request.responseXML.title;
       resolve(request.responseXML);
     };
@@ -150,7 +171,6 @@ function keepPictures(old, fresh) {
 
 function replace(old, fresh, before) {
   const had = changeable(old), has = changeable(fresh);
-  const focused = old.contains(document.activeElement) ? document.activeElement : null;
   if (!before) {
     for (const kept of old.querySelectorAll("[data-kept]")) fresh.querySelector(`#${kept.id}`)?.replaceWith(kept);
   }
@@ -165,10 +185,6 @@ function replace(old, fresh, before) {
     if (!before || now[2] !== was[2]) next.hidden = now[2];
     // What hangs over the page is open as long as someone wants it to be.
     if ("open" in next && (!before || now[3] !== was[3] || element.matches(".pop"))) next.open = now[3];
-    if (element === focused) {
-      next.focus({ preventScroll: true });
-      if (typeof element.selectionStart === "number") next.setSelectionRange(element.selectionStart, element.selectionEnd);
-    }
   }
 }
 

@@ -52,8 +52,10 @@ function show() {
 }
 
 function clear() {
+  const first = bar.contains(document.activeElement) && document.querySelector(".hit:has(.choose:checked) .picture");
   chosen.clear();
   field().value = "";
+  if (first) first.focus(); // the bar, which had it, is hidden
   mark();
 }
 

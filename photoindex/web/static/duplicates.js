@@ -2,10 +2,8 @@
 
 import { api, load, readOnly, toast } from "./app.js";
 
-async function refresh() {
-  await load(location.href, ["live"], { again: true }).catch(() => {});
-  arrange();
-}
+const asked = new WeakSet(); // buttons whose answer is on its way; disabled they would lose the focus
+const refresh = () => load(location.href, ["live"], { again: true, arrange }).catch(() => {});
 
 function arrange() {
   if (!readOnly) for (const button of document.querySelectorAll("#live button:disabled")) button.disabled = false;
@@ -23,9 +21,9 @@ async function decide(ids, distinct) {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-distinct]");
-  if (!button) return;
-  button.disabled = true;
-  decide(button.dataset.ids.split(",").map(Number), button.dataset.distinct === "true");
+  if (!button || asked.has(button)) return;
+  asked.add(button);
+  decide(button.dataset.ids.split(",").map(Number), button.dataset.distinct === "true").then(() => asked.delete(button));
 });
 
 arrange();

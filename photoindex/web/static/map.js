@@ -97,7 +97,7 @@ async function fetchSpots() {
     const focused = document.activeElement?.dataset?.spot;
     found = items.map((item) => ({ ...item, element: spotOf(item) }));
     spots.replaceChildren(...found.map(({ element }) => element));
-    if (focused) [...spots.children].find((each) => each.dataset.spot === focused)?.focus({ preventScroll: true });
+    if (focused) ([...spots.children].find((each) => each.dataset.spot === focused) ?? map).focus({ preventScroll: true });
     here.textContent = `Show the ${photos.toLocaleString()} of this view`;
     here.hidden = !photos;
     draw();

@@ -8,7 +8,7 @@ const id = () => Number(stage().dataset.id);
 const find = (selector) => stage().querySelector(selector);
 
 function reload() {
-  return load(location.href.split("#")[0], ["photo"], { again: true }).then(arrange).catch((error) => toast(error.message, { bad: true }));
+  return load(location.href.split("#")[0], ["photo"], { again: true, arrange }).catch((error) => toast(error.message, { bad: true }));
 }
 
 function arrange() {

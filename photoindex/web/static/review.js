@@ -47,7 +47,7 @@ if (place) {
     const [words, tag] = [find("#words").value.trim(), find("#tag").value.trim()];
     if (event.target.id === "editor" && words) say({ caption: words }, "Caption changed");
     if (event.target.id === "tagger" && tag) edit({ ids: [id], tags: [tag] }, `Tagged “${tag}”`, null, {
-      stored: () => { find("#tagger").hidden = true; find("#tag").value = ""; },
+      stored: () => { find("#tag").value = ""; find("[data-do=tag]").focus(); find("#tagger").hidden = true; },
     });
   });
   place.addEventListener("keydown", (event) => {

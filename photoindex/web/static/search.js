@@ -31,9 +31,8 @@ async function showAt(url, { push = true, focus = false, typing = "", again = fa
     const asked = new URL(url, location.href);
     // While a word is typed, what begins so is wanted and other spellings are not; first as much as is seen.
     if (typing) asked.searchParams.set("typing", typing);
-    await load(asked, ["results"], { signal: mine.signal, again });
+    await load(asked, ["results"], { signal: mine.signal, again, arrange });
     if (push) history.replaceState(null, "", url);
-    arrange();
     if (focus) document.querySelector("#results h1")?.focus({ preventScroll: true });
     if (typing === "first") rest = setTimeout(() => showAt(url, { typing: "all", again: true }), REST);
   } catch (error) {

@@ -186,3 +186,40 @@ def test_the_focus_stays_at_its_photo_when_the_results_keep_up(look: Looker, dra
     page.keyboard.press("k")
     assert page.evaluate(at) == photo
     drawn.gallery.undo(edits[0])
+
+
+def test_an_album_that_cannot_be_brought_back_says_why_and_can_later(look: Looker, drawn: Shown) -> None:
+    first = drawn.gallery.albums.put("Twice", [1, 2])[0]
+    page = look.open(f"/album/{first.id}")
+    page.locator("button[data-do=delete]").click()
+    page.wait_for_selector(".toast:has-text('is gone')")
+    second = drawn.gallery.albums.put("Twice", [3])[0]
+    page.locator(".toast button").click()
+    page.wait_for_selector(".toast.bad:has-text('there is an album')")
+    assert page.locator(".hit").count() == 2
+    [problem] = look.problems  # the browser's own line about the answer
+    assert "409" in problem or "400" in problem
+    look.problems.clear()
+    drawn.gallery.albums.delete(second.id)
+    page.locator(".toast button").click()
+    page.wait_for_selector("#live:not([inert]) .hit >> nth=1")
+    number = page.locator("#live").get_attribute("data-id")
+    drawn.gallery.albums.delete(int(number or ""))
+
+
+def test_u_undoes_the_last_change_of_albums_and_duplicates_as_well(look: Looker, drawn: Shown) -> None:
+    page = look.open("/photo/24")
+    page.wait_for_selector("#edit")
+    replaced(look, "photo", lambda: page.keyboard.press("f"))
+    page.locator("#albumname").fill("For the key")
+    replaced(look, "photo", lambda: page.keyboard.press("Enter"))
+    page.locator("#albums a:has-text('For the key')").wait_for()
+    page.locator("#main").focus()
+    replaced(look, "photo", lambda: page.keyboard.press("u"))
+    assert page.locator("#albums a:has-text('For the key')").count() == 0
+    page.wait_for_selector("#favourite[aria-pressed=true]")
+    page.keyboard.press("u")  # there is nothing more that it knows of
+    page.locator("#favourite").click()
+    page.wait_for_selector("#favourite[aria-pressed=false]")
+    [album] = [each for each in drawn.gallery.albums.all() if each.name == "For the key"]
+    drawn.gallery.albums.delete(album.id)

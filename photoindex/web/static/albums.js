@@ -1,7 +1,7 @@
 // Albums: rename, delete and bring back; the page keeps up with changes.
 
 import { letChoose, mark } from "./choose.js";
-import { api, load, localise, onChange, readOnly, root, toast } from "./app.js";
+import { api, load, localise, onChange, onKey, readOnly, remember, root, toast, undo } from "./app.js";
 
 const live = () => document.getElementById("live");
 const gone = new AbortController(); // the album was deleted: what is still on its way must not show it again
@@ -19,12 +19,14 @@ async function remove() {
     const kept = await api(`albums/${live().dataset.id}/delete`, { method: "POST", body: {} });
     const body = kept.query === null ? { name: kept.name, ids: kept.ids } : { name: kept.name, query: kept.query };
     gone.abort();
-    live().replaceChildren();
+    live().inert = true; // what it showed stays on the screen, also when it cannot be brought back
+    document.getElementById("main").focus({ preventScroll: true });
+    const undoing = { path: "albums", body };
+    const back = (made) => location.replace(`${root}/album/${made.id}`);
+    remember(undoing);
+    onKey("reload", back);
     toast(`The album “${kept.name}” is gone; its photos stay`, {
-      undo: async () => {
-        const made = await api("albums", { method: "POST", body });
-        location.replace(`${root}/album/${made.id}`);
-      },
+      undo: () => undo(undoing, back),
       done: () => location.replace(`${root}/albums`),
     });
   } catch (error) {
@@ -50,8 +52,11 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     const name = document.getElementById("newname").value.trim();
-    await api(`albums/${live().dataset.id}`, { method: "POST", body: { name } });
-    toast("Renamed");
+    const path = `albums/${live().dataset.id}`;
+    const undoing = { path, body: { name: live().dataset.name } };
+    await api(path, { method: "POST", body: { name } });
+    remember(undoing);
+    toast("Renamed", { undo: () => undo(undoing, refresh) });
     const form = document.getElementById("renamer");
     if (form.contains(document.activeElement)) document.querySelector("[data-do=rename]").focus();
     form.hidden = true;
@@ -61,6 +66,7 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-onChange(() => { if (scrollY < 200 && live().children.length) refresh(); });
+onChange(() => { if (scrollY < 200 && !gone.signal.aborted) refresh(); });
+onKey("reload", refresh);
 letChoose(refresh);
 arrange();

@@ -57,13 +57,16 @@ export function toast(text, { undo = null, bad = false, done = null, link = "" }
   const timer = setTimeout(() => { remove(); done?.(); }, (undo ? UNDO_SECONDS : 5) * 1000);
 }
 
-let lastEdit = sessionStorage.getItem("last-edit");
+let last = sessionStorage.getItem("last-change"); // as JSON: what undoes the last change
 
-/** Have the key for it undo this edit. */
-function remember(name) {
-  lastEdit = name;
-  sessionStorage.setItem("last-edit", name);
+/** Have the key for it undo a change: by asking `path` for `body`, or by saying why this can `not` be. */
+export function remember(undoing) {
+  last = JSON.stringify(undoing);
+  sessionStorage.setItem("last-change", last);
 }
+
+/** What undoes an edit of this name. */
+export const ofEdit = (name) => ({ path: "edits/undo", body: { edit: name } });
 
 /**
  * Say something of photos; `done` is called when it is stored or refused, and after it was undone.
@@ -73,9 +76,10 @@ function remember(name) {
 export async function edit(change, text, done, { stored = null, refused = null } = {}) {
   try {
     const made = await api("photos", { method: "PATCH", body: change });
-    remember(made.edit);
+    const undoing = ofEdit(made.edit);
+    remember(undoing);
     stored?.();
-    toast(typeof text === "function" ? text(made.changed) : text, { undo: () => undo(made.edit, done) });
+    toast(typeof text === "function" ? text(made.changed) : text, { undo: () => undo(undoing, done) });
     await done?.();
     return made;
   } catch (error) {
@@ -86,20 +90,24 @@ export async function edit(change, text, done, { stored = null, refused = null }
   }
 }
 
-/** Undo an edit. */
-export async function undo(name, done) {
-  if (lastEdit === name) {
-    lastEdit = null; // a key that is held down asks once
-    sessionStorage.removeItem("last-edit");
+/** Undo a change; `done` is given the answer. What fails can be tried again. */
+export async function undo(undoing, done) {
+  if (undoing.not) {
+    toast(undoing.not);
+    return;
+  }
+  if (last === JSON.stringify(undoing)) {
+    last = null; // a key that is held down asks once
+    sessionStorage.removeItem("last-change");
   }
   try {
-    const undone = await api("edits/undo", { method: "POST", body: { edit: name } });
-    toast(undone.changed ? "Undone" : "Nothing to undo: it was changed again since");
-    if (done) await done();
+    const undone = await api(undoing.path, { method: "POST", body: undoing.body });
+    toast(undone.changed === 0 ? "Nothing to undo: it was changed again since" : "Undone");
+    if (done) await done(undone);
     else location.reload();
   } catch (error) {
-    remember(lastEdit ?? name);
-    toast(error.message, { bad: true });
+    if (!last) remember(undoing);
+    toast(error.message, { bad: true, undo: () => undo(undoing, done) });
   }
 }
 
@@ -260,8 +268,8 @@ document.addEventListener("keydown", (event) => {
     box.select();
   } else if (event.key === "?") {
     document.getElementById("help").showModal();
-  } else if (event.key === "u" && lastEdit && !readOnly) {
-    undo(lastEdit, keys.get("reload") ?? null);
+  } else if (event.key === "u" && last && !readOnly) {
+    undo(JSON.parse(last), keys.get("reload") ?? null);
   } else if (keys.has(event.key)) {
     keys.get(event.key)(event);
   }

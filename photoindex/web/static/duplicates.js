@@ -1,9 +1,9 @@
 // Duplicates: a group is called none, and that is undone.
 
-import { api, load, readOnly, toast } from "./app.js";
+import { api, load, onKey, readOnly, remember, toast, undo } from "./app.js";
 
 const asked = new WeakSet(); // buttons whose answer is on its way; disabled they would lose the focus
-const refresh = () => load(location.href, ["live"], { again: true, arrange }).catch(() => {});
+const refresh = () => load(location.href, ["counted", "live"], { again: true, arrange }).catch(() => {});
 
 function arrange() {
   if (!readOnly) for (const button of document.querySelectorAll("#live button:disabled")) button.disabled = false;
@@ -12,7 +12,9 @@ function arrange() {
 async function decide(ids, distinct) {
   try {
     await api("duplicates/decide", { method: "POST", body: { ids, distinct } });
-    toast(distinct ? "Kept apart" : "Together again", { undo: () => decide(ids, !distinct) });
+    const undoing = { path: "duplicates/decide", body: { ids, distinct: !distinct } };
+    remember(undoing);
+    toast(distinct ? "Kept apart" : "Together again", { undo: () => undo(undoing, refresh) });
   } catch (error) {
     toast(error.message, { bad: true });
   }
@@ -26,4 +28,5 @@ document.addEventListener("click", (event) => {
   decide(button.dataset.ids.split(",").map(Number), button.dataset.distinct === "true").then(() => asked.delete(button));
 });
 
+onKey("reload", refresh);
 arrange();

@@ -1,6 +1,6 @@
 // One photo: correcting it in place, with undo, and the keys.
 
-import { api, edit, load, localise, onKey, readOnly, toast, undo } from "./app.js";
+import { api, edit, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
 import { reset as shrink } from "./pinch.js";
 
 const stage = () => document.getElementById("photo");
@@ -94,11 +94,17 @@ function hide() {
   if (!readOnly) edit({ ...one(), hidden: !isOn("#hide") }, isOn("#hide") ? "Shown again" : "Hidden from timeline and searches", reload);
 }
 
+function undoable(text, undoing) {
+  remember(undoing);
+  toast(text, { undo: () => undo(undoing, reload) });
+}
+
 async function putIntoAlbum(name) {
   try {
-    const { id: album } = await api("albums/fill", { method: "POST", body: { name, ...one() } });
+    const { id: album, changed } = await api("albums/fill", { method: "POST", body: { name, ...one() } });
     taken("#albumname", name);
-    toast(`Added to “${name}”`, { undo: () => takeFromAlbum(album, name) });
+    if (changed) undoable(`Added to “${name}”`, { path: `albums/${album}`, body: one() });
+    else toast(`It is in “${name}” already`);
   } catch (error) {
     toast(error.message, { bad: true });
   }
@@ -108,7 +114,7 @@ async function putIntoAlbum(name) {
 async function takeFromAlbum(album, name) {
   try {
     await api(`albums/${album}`, { method: "POST", body: one() });
-    toast(`Taken out of “${name}”`, { undo: () => putIntoAlbum(name) });
+    undoable(`Taken out of “${name}”`, { path: "albums/fill", body: { name, ...one() } });
   } catch (error) {
     toast(error.message, { bad: true });
   }
@@ -126,7 +132,7 @@ document.addEventListener("click", (event) => {
   else if (button.id === "cancel") closeEditor();
   else if (caption) say(caption);
   else if (untag) edit({ ids: [id()], untags: [untag] }, `Took away “${untag}”`, reload);
-  else if (name) undo(name, reload);
+  else if (name) undo(ofEdit(name), reload);
   else if (button.id === "favourite") favourite();
   else if (button.id === "hide") hide();
   else if (button.dataset.album) takeFromAlbum(button.dataset.album, button.dataset.name);

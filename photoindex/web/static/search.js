@@ -1,7 +1,7 @@
 // Search as you type: the newest query wins, older ones are aborted, and the address is the query.
 
-import { letChoose, mark } from "./choose.js";
-import { api, edit, load, localise, make, onChange, onKey, readOnly, root, toast } from "./app.js";
+import { TOGETHER, letChoose, mark } from "./choose.js";
+import { api, edit, load, localise, make, onChange, onKey, readOnly, remember, root, toast } from "./app.js";
 
 const PAUSE = 60; // milliseconds for a next letter, while the results of the one before are still on their way
 const REST = 350; // milliseconds without a letter, after which the results that no window holds are loaded as well
@@ -99,6 +99,8 @@ async function keepAsAlbum(name, how) {
     const made = await api(search ? "albums" : "albums/fill", { method: "POST", body: search ? { name, query } : { name, set } });
     const link = make("a", { href: `${root}/album/${made.id}` }, name);
     document.getElementById("keep")?.reset();
+    const undoing = search ? { path: `albums/${made.id}/delete`, body: {} } : { not: TOGETHER };
+    if (search || made.changed) remember(undoing);
     toast(search ? "Saved as " : `${made.changed.toLocaleString()} added to `, { link });
   } catch (error) {
     toast(error.message, { bad: true });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -223,3 +224,21 @@ def test_u_undoes_the_last_change_of_albums_and_duplicates_as_well(look: Looker,
     page.wait_for_selector("#favourite[aria-pressed=false]")
     [album] = [each for each in drawn.gallery.albums.all() if each.name == "For the key"]
     drawn.gallery.albums.delete(album.id)
+
+
+def test_copies_that_are_wanted_are_counted_no_more_and_u_brings_them_back(look: Looker, drawn: Shown) -> None:
+    copied = sorted(drawn.album.rglob("*.jpg"))[3]
+    copy = copied.with_name("a copy.jpg")
+    shutil.copy2(copied, copy)
+    look.open("/duplicates")
+    look.until("fetch(location.href).then((page) => page.text()).then((text) => text.includes('data-distinct'))")
+    page = look.open("/duplicates")
+    page.wait_for_selector("#counted:has-text('1 group.')")
+    page.locator("[data-distinct]:enabled").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#counted:has-text('0 groups.')")
+    assert page.locator("#live").inner_text().startswith("None")
+    assert focused(look, "#live h2, .resulthead h1")
+    page.keyboard.press("u")
+    page.wait_for_selector("#counted:has-text('1 group.')")
+    copy.unlink()

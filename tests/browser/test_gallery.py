@@ -358,6 +358,10 @@ def test_the_map_by_keyboard_and_pointer(look: Looker) -> None:
     assert page.evaluate("location.hash") != before
     look.until("[...document.querySelectorAll('.spot span')].length > 1")
     assert sum(map(int, page.locator(".spot span").all_inner_texts())) <= total
+    view = "location.hash.slice(1).split(',').map(Number)"
+    longitude, latitude, scale = page.evaluate(view)
+    page.locator("[data-zoom='2']").dblclick()  # which is none on the map
+    assert page.evaluate(view) == pytest.approx([longitude, latitude, 4 * scale], rel=1e-3)
     page.mouse.move(500, 400)
     page.mouse.down()
     page.mouse.move(560, 430, steps=4)

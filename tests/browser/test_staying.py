@@ -242,3 +242,23 @@ def test_copies_that_are_wanted_are_counted_no_more_and_u_brings_them_back(look:
     page.keyboard.press("u")
     page.wait_for_selector("#counted:has-text('1 group.')")
     copy.unlink()
+
+
+def test_keys_that_are_pressed_quickly_each_count(look: Looker) -> None:
+    page = look.open("/photo/25")
+    page.wait_for_selector("#edit")
+    for key in "+++":
+        page.keyboard.press(key)
+    page.wait_for_selector(".marks[data-rating='3']")
+    page.keyboard.press("-")
+    page.keyboard.press("u")
+    page.wait_for_selector("#history .undone")
+    assert page.locator("#marks").get_attribute("data-rating") == "3"
+    for key in "fff":
+        page.keyboard.press(key)
+    page.wait_for_selector("#history li >> nth=6")
+    assert page.locator("#favourite").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("f")
+    page.locator("[aria-label='3 stars']").click()  # takes them away
+    page.wait_for_selector(".marks[data-rating='0']")
+    assert page.locator("#favourite").get_attribute("aria-pressed") == "false"

@@ -65,6 +65,14 @@ export function remember(undoing) {
   sessionStorage.setItem("last-change", last);
 }
 
+let turn = Promise.resolve();
+
+/** Do something when what was asked for before it is done and shown, as it goes by what is shown. */
+export function inTurn(act) {
+  turn = turn.then(act).catch((error) => toast(error.message, { bad: true }));
+  return turn;
+}
+
 /** What undoes an edit of this name. */
 export const ofEdit = (name) => ({ path: "edits/undo", body: { edit: name } });
 
@@ -125,11 +133,8 @@ export function load(url, ids, { signal, again = false, arrange = null } = {}) {
     const request = new XMLHttpRequest();
     request.open("GET", url);
     request.responseType = "document";
-    request.onload = () => {
-      if (!request.responseXML || request.status >= 400) {
-        reject(new Error("the page could not be loaded"));
-        return;
-      }
+    const show = () => {
+      if (!request.responseXML || request.status >= 400) throw new Error("the page could not be loaded");
       let giveBack = () => {};
       for (const id of ids) {
         const [old, fresh] = [document.getElementById(id), request.responseXML.getElementById(id)];
@@ -143,7 +148,14 @@ export function load(url, ids, { signal, again = false, arrange = null } = {}) {
       arrange?.();
       giveBack();
       document.title = request.responseXML.title;
-      resolve(request.responseXML);
+      return request.responseXML;
+    };
+    request.onload = () => {
+      try {
+        resolve(show());
+      } catch (error) {
+        reject(error);
+      }
     };
     request.onerror = () => reject(new Error("the server does not answer"));
     signal?.addEventListener("abort", () => { request.abort(); reject(new DOMException("aborted", "AbortError")); });
@@ -268,8 +280,8 @@ document.addEventListener("keydown", (event) => {
     box.select();
   } else if (event.key === "?") {
     document.getElementById("help").showModal();
-  } else if (event.key === "u" && last && !readOnly) {
-    undo(JSON.parse(last), keys.get("reload") ?? null);
+  } else if (event.key === "u" && !readOnly) {
+    inTurn(() => last && undo(JSON.parse(last), keys.get("reload") ?? null));
   } else if (keys.has(event.key)) {
     keys.get(event.key)(event);
   }

@@ -177,6 +177,7 @@ map.addEventListener("wheel", (event) => {
   zoom(2 ** clamp(-event.deltaY / 240, -1, 1), event.clientX - edge.left, event.clientY - edge.top);
 }, { passive: false });
 map.addEventListener("dblclick", (event) => {
+  if (event.target.closest(".mapbuttons")) return;
   const edge = map.getBoundingClientRect();
   zoom(2, event.clientX - edge.left, event.clientY - edge.top);
 });

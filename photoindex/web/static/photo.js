@@ -1,6 +1,6 @@
 // One photo: correcting it in place, with undo, and the keys.
 
-import { api, edit, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
+import { api, edit, inTurn, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
 import { reset as shrink } from "./pinch.js";
 
 const stage = () => document.getElementById("photo");
@@ -81,18 +81,23 @@ const one = () => ({ ids: [id()] });
 const stars = () => Number(find("#marks").dataset.rating);
 const isOn = (selector) => find(selector).getAttribute("aria-pressed") === "true";
 
-function rate(rating) {
-  if (readOnly || rating < -1 || rating > 5) return;
-  edit({ ...one(), rating }, rating > 0 ? "★".repeat(rating) : rating < 0 ? "Rejected" : "No stars", reload);
+// These go by what is shown, and so wait for one another: keys are pressed faster than the page is shown anew.
+
+function rate(to) {
+  return inTurn(() => {
+    const rating = to();
+    if (readOnly || rating < -1 || rating > 5) return null;
+    return edit({ ...one(), rating }, rating > 0 ? "★".repeat(rating) : rating < 0 ? "Rejected" : "No stars", reload);
+  });
 }
 
-function favourite() {
-  if (!readOnly) edit({ ...one(), favourite: !isOn("#favourite") }, isOn("#favourite") ? "No longer a favourite" : "Favourite", reload);
+function toggle(name, button, [turnedOn, turnedOff]) {
+  if (readOnly) return null;
+  return inTurn(() => edit({ ...one(), [name]: !isOn(button) }, isOn(button) ? turnedOff : turnedOn, reload));
 }
 
-function hide() {
-  if (!readOnly) edit({ ...one(), hidden: !isOn("#hide") }, isOn("#hide") ? "Shown again" : "Hidden from timeline and searches", reload);
-}
+const favourite = () => toggle("favourite", "#favourite", ["Favourite", "No longer a favourite"]);
+const hide = () => toggle("hidden", "#hide", ["Hidden from timeline and searches", "Shown again"]);
 
 function undoable(text, undoing) {
   remember(undoing);
@@ -136,7 +141,10 @@ document.addEventListener("click", (event) => {
   else if (button.id === "favourite") favourite();
   else if (button.id === "hide") hide();
   else if (button.dataset.album) takeFromAlbum(button.dataset.album, button.dataset.name);
-  else if (button.dataset.rating) rate(Number(button.dataset.rating));
+  else if (button.dataset.rating) {
+    const rating = Number(button.dataset.rating);
+    rate(() => rating);
+  }
 });
 
 document.addEventListener("submit", (event) => {
@@ -196,10 +204,10 @@ document.addEventListener("touchend", (event) => {
 const follow = (selector) => () => { const link = find(selector); if (link?.href) location.href = link.href; };
 onKey("e", (event) => { event.preventDefault(); openEditor(); });
 onKey("z", () => zoom());
-onKey("f", favourite);
-onKey("h", hide);
-onKey("+", () => rate(stars() + 1));
-onKey("-", () => rate(stars() - 1));
+onKey("f", (event) => { if (!event.repeat) favourite(); });
+onKey("h", (event) => { if (!event.repeat) hide(); });
+onKey("+", () => rate(() => stars() + 1));
+onKey("-", () => rate(() => stars() - 1));
 onKey("s", follow("#similar"));
 onKey("ArrowLeft", follow(".prev"));
 onKey("ArrowRight", follow(".next"));

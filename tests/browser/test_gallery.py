@@ -207,6 +207,14 @@ def test_results_follow_what_is_typed(look: Looker) -> None:
     page.wait_for_selector("text=-giraffes")
 
 
+def test_the_orders_are_shut_when_one_was_chosen(look: Looker) -> None:
+    page = look.open("/search?q=giraffes")
+    page.locator("#order summary").click()
+    page.locator("#order a", has_text="Newest").click()
+    page.wait_for_selector("#order summary:has-text('Newest')")
+    assert page.locator("#order ul").is_hidden()
+
+
 def test_half_a_word_finds_what_begins_so_until_it_is_sent_off(look: Looker) -> None:
     page = look.open("/search")
     page.locator("#q").type("giraf", delay=20)

@@ -80,6 +80,8 @@ document.getElementById("main").addEventListener("click", (event) => {
   const url = new URL(link.href);
   if (url.pathname !== `${root}/search`) return;
   event.preventDefault();
+  const opener = link.closest("details.pop"); // what was chosen in it is done
+  if (opener) opener.open = false;
   box.value = url.searchParams.get("q") ?? "";
   typed = "";
   history.pushState(null, "", url);

@@ -262,3 +262,38 @@ def test_keys_that_are_pressed_quickly_each_count(look: Looker) -> None:
     page.locator("[aria-label='3 stars']").click()  # takes them away
     page.wait_for_selector(".marks[data-rating='0']")
     assert page.locator("#favourite").get_attribute("aria-pressed") == "false"
+
+
+LONG = "kilometrelangeswortdasnirgendsgetrenntwerdenkann"  # 48 letters
+
+
+@pytest.mark.parametrize(
+    "look", [{"viewport": {"width": 360, "height": 740}}, {}], ids=["phone", "desktop"], indirect=True
+)
+def test_a_word_without_an_end_fits_on_every_page(look: Looker, drawn: Shown) -> None:
+    longest = LONG * 4
+    edits = [drawn.gallery.edit([26], each)[0] for each in (Edit(tags=(LONG, longest)), Edit(caption=longest))]
+    picked = drawn.gallery.albums.put(longest, [26])[0]
+    saved = drawn.gallery.albums.add(f"{LONG} too", longest)
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    paths = ("/photo/26", f"/photo/26?q={longest}", "/albums", f"/album/{picked.id}", f"/album/{saved.id}")
+    for path in (*paths, f"/search?q={longest}", f"/search?q=tag:{longest}", f"/review?queue=search&q={longest}"):
+        look.open(path)
+        assert look.page.evaluate(wide) <= 0, path
+    page = look.open("/photo/26")
+    page.wait_for_selector("#edit")
+    page.locator("#albumname").fill(longest)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".toast")
+    page.locator(f"[data-untag={LONG}]").click()
+    toast = page.locator(".toast:has-text('Took away')").bounding_box()
+    page.locator(".toast button").click()
+    page.wait_for_selector(".toast:has-text('Undone')")
+    assert page.evaluate(wide) <= 0
+    assert toast
+    assert toast["x"] >= 0
+    assert toast["x"] + toast["width"] <= page.evaluate("innerWidth")
+    for album in (picked, saved):
+        drawn.gallery.albums.delete(album.id)
+    for edit in reversed(edits):
+        drawn.gallery.undo(edit)

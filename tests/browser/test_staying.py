@@ -297,3 +297,35 @@ def test_a_word_without_an_end_fits_on_every_page(look: Looker, drawn: Shown) ->
         drawn.gallery.albums.delete(album.id)
     for edit in reversed(edits):
         drawn.gallery.undo(edit)
+
+
+def test_photos_stay_chosen_until_their_album_has_them_and_u_takes_them_out(look: Looker, drawn: Shown) -> None:
+    page = look.open("/search?q=giraffes")
+    page.wait_for_selector(".choose")
+    page.locator(".hit .picture").first.focus()
+    for key in "xjx":
+        page.keyboard.press(key)
+    page.locator(".choosing input").fill("Chosen ones")
+    page.route("**/api/v1/albums/fill", lambda route: route.abort())
+    page.locator(".choosing button[value=album]").click()
+    page.wait_for_selector(".toast.bad:has-text('the server does not answer')")
+    assert page.locator(".choosing input").input_value() == "Chosen ones"
+    assert page.locator(".choose:checked").count() == 2
+    assert len(look.problems) == 1  # the browser's own line about the answer
+    look.problems.clear()
+    page.unroute_all()
+    page.locator(".choosing button[value=album]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".toast:has-text('2 added to “Chosen ones”')")
+    assert focused(look, ".hit .picture")
+    page.keyboard.press("u")
+    page.wait_for_selector(".toast:has-text('Undone')")
+    [album] = [each for each in drawn.gallery.albums.all() if each.name == "Chosen ones"]
+    assert album.photos == 0
+    page.locator("#keeping summary").click()
+    page.locator("#keep input").fill("Chosen ones")
+    page.locator("#keep button[value=photos]").click()
+    page.wait_for_selector(".toast:has-text('added to')")
+    page.keyboard.press("u")
+    page.wait_for_selector(".toast:has-text('take them out on their own pages')")
+    drawn.gallery.albums.delete(album.id)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 # Of a Term: what people, and the files themselves, say.
 PERSON_SOURCE = "person"
-WRITTEN_SOURCES = ("tag", "keyword", PERSON_SOURCE)
+WRITTEN_SOURCES = ("tag", "keyword")
 LABEL_SOURCE = "label"
 _SHOWN_TERMS = (
     "select photo_id, text, source from term"
-    f" where source in ({', '.join(repr(source) for source in (*WRITTEN_SOURCES, LABEL_SOURCE))})"
+    f" where source in ({', '.join(repr(source) for source in (*WRITTEN_SOURCES, PERSON_SOURCE, LABEL_SOURCE))})"
 )
 
 
@@ -54,7 +54,8 @@ def present_photos(
 ) -> Rows:
     """Return a row for each photo that has a present file, by id: id, content hash, width, height, when it was taken,
     camera, rating, when it was added, format, country, city, bytes, of its first file the root's id and relative path,
-    whether it is a favourite, whether it is hidden, latitude, longitude.
+    whether it is a favourite, whether it is hidden, latitude, longitude, whether its date is only the
+    time of its file, district, region, code of the country, metropolis.
 
     ``after`` is an id, ``most`` a number of rows; ``among``: of these photos alone.
     """
@@ -64,7 +65,8 @@ def present_photos(
         "select photo.id, photo.content_hash, photo.width, photo.height, photo.taken_at, photo.camera,"
         f" {SHOWN_RATING},"
         " photo.added_at, photo.format, photo.country, photo.city, photo.size, file.root_id, file.relative_path,"
-        " photo.favourite, photo.hidden, photo.latitude, photo.longitude"
+        " photo.favourite, photo.hidden, photo.latitude, photo.longitude, photo.taken_source = 'mtime',"
+        " photo.district, photo.region, photo.country_code, photo.metropolis"
         " from photo join file on file.id = (select min(held.id) from file as held where held.photo_id = photo.id"
         f" and held.missing_since is null) where {condition} order by photo.id" + ("" if most < 0 else " limit :most"),
         after=after,

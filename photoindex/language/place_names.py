@@ -36,8 +36,11 @@ SPOKEN: Final = {
 }
 
 
+BETWEEN_PARTS: Final = " . "
+
+
 def words_of(place: Place) -> str:
     """The words a place is found by: its parts, and what people call its country."""
     spoken = SPOKEN.get(place.country_code, "")
     parts = dict.fromkeys((place.city, place.district, place.region, place.country, place.metropolis, spoken))
-    return " . ".join(part for part in parts if part)
+    return BETWEEN_PARTS.join(part for part in parts if part)

@@ -1,5 +1,5 @@
-"""What commands and the gallery need to write queries: quotes around a value, and the parts of what was typed."""
+"""What commands and the gallery need to write queries: quotes around a value."""
 
-from photoindex.search.query.quoting import parts_of, quoted
+from photoindex.search.query.quoting import quoted
 
-__all__ = ["parts_of", "quoted"]
+__all__ = ["quoted"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PAGE: Final = 60
 MOST_ITEMS: Final = 500
 LONGEST_QUERY: Final = 1000
-TERM_SOURCES: Final = ("tags", "labels")
+TERM_SOURCES: Final = ("tags", "people", "labels")
 JOBS: Final = ("stale", "all", "failed")  # what a batch captions again
 EDIT_FIELDS: Final = frozenset(
     ("ids", "set", "caption", "tags", "untags", "lock", "clear", "rating", "favourite", "hidden", "review")
@@ -180,9 +180,15 @@ class Api:
         return {"edit": name, "changed": changed}
 
     def _chosen(self, call: Call) -> list[int]:
-        """Return the photos that a body names, by ids or by the set of a search."""
+        """Return the photos that a body names, by ids or by the set of a search. Raises :class:`.problems.Problem` for
+        both: which of them is meant, nobody knows."""
         token = calls.text(call.body, "set")
-        return calls.numbers(call.body, "ids") if token is None else self._gallery.result_set(token).ids.tolist()
+        if token is None:
+            return calls.numbers(call.body, "ids")
+        if "ids" in call.body:
+            raise bad_value("ids", "left out with a set: name photos by ids or by the set of a search")
+        found: list[int] = self._gallery.result_set(token).ids.tolist()
+        return found
 
     def undo(self, call: Call) -> Any:
         name = calls.text(call.body, "edit")
@@ -300,11 +306,12 @@ class Api:
         counts = self._gallery.counts()
         return {
             "photos": counts.photos,
+            "hidden": counts.hidden,
             "bytes": counts.bytes,
             "undated": counts.undated,
             **{
                 name: forms.counted(getattr(counts, name))
-                for name in ("years", "months", "cameras", "formats", "places", "folders", "tags", "labels")
+                for name in ("years", "months", "cameras", "formats", "places", "folders", "tags", "people", "labels")
             },
         }
 
@@ -333,7 +340,7 @@ class Api:
     def make_album(self, call: Call) -> Any:
         name, query = calls.text(call.body, "name") or "", calls.text(call.body, "query")
         ids = self._chosen(call)
-        if query is not None and ids:
+        if query is not None and (ids or call.body.get("set") is not None):
             raise bad_value("query", "left out with ids or a set: an album holds picked photos or what a query finds")
         if query is not None:
             self._gallery.find(query)  # raises for one that asks for nothing
@@ -347,6 +354,8 @@ class Api:
     def change_album(self, call: Call) -> Any:
         number, name = call.number("id"), calls.text(call.body, "name")
         if name is not None:
+            if call.body.get("ids") or call.body.get("set") is not None:
+                raise bad_value("name", "left out with ids or a set: an album is renamed, or photos are taken out")
             self._gallery.albums.rename(number, name)
             return {"changed": 1}
         return {"changed": self._gallery.albums.remove(number, self._chosen(call))}

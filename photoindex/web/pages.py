@@ -24,7 +24,6 @@ from photoindex.library.gallery import (
     TimelineFilter,
     caption_pieces,
 )
-from photoindex.library.quoting import parts_of
 from photoindex.system.paths import printable, shown
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types.hit import Matched
@@ -33,7 +32,7 @@ from photoindex.web.access import Access
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
 from photoindex.web.problems import Problem, bad_value
-from photoindex.web.query_parts import chips, filter_of, filter_values, query_of
+from photoindex.web.query_parts import chips, condition, filter_of, filter_values, parts_of, query_of, with_more
 from photoindex.web.settings_page import setting_rows
 from photoindex.web.static import StaticFiles
 
@@ -67,6 +66,8 @@ LAYERS: Final = {
     "text": ("text in the photo", "written"),
     "unsure_text": ("text in the photo, perhaps", "written"),
 }
+# What the file says, and the field of a query for it.
+WRITTEN: Final = {"keyword": "tag", "person": "person", "place": "place", "title": "title"}
 NAVIGATION: Final = (
     ("timeline", "", "Timeline"),
     ("albums", "albums", "Albums"),
@@ -110,6 +111,7 @@ class Pages:
             root=self._site.root, static=self._files.address, navigation=NAVIGATION, read_only=self._site.read_only,
             layers=LAYERS, version=__version__, thumb=self._thumb, day_text=day_text, moment=moment,
             size_text=human_size, near_below=NEAR, box_text=forms.box_text, seconds_text=human_seconds, url=self._url,
+            condition=condition, with_more=with_more,
         )  # fmt: skip
         return made
 
@@ -215,7 +217,7 @@ class Pages:
             ],
             "found_lines": lines_with(photo.text, read_words(matched)),
             "labels": [(term.text, round(100 * term.weight)) for term in photo.terms if term.source == "label"][:6],
-            "written": [term.text for term in photo.terms if term.source in ("keyword", "person", "place", "title")],
+            "written": [(WRITTEN[term.source], term.text) for term in photo.terms if term.source in WRITTEN],
             "history": list(reversed(self._gallery.history(photo.id))),
             "files": [(path.name, printable(path.parent)) for path in photo.paths],
             "taken_source": TAKEN_SOURCES.get((photo.facts and photo.facts.taken_source) or "", ""),
@@ -329,7 +331,7 @@ class Pages:
             most = max((count for _, count in pairs), default=1)
             return [
                 {"name": name, "count": count, "share": max(1, round(100 * count / most)),
-                 "query": f'{field}:"{name}"' if " " in name else f"{field}:{name}"}
+                 "query": condition(field, name)}
                 for name, count in pairs
             ]  # fmt: skip
 
@@ -338,7 +340,8 @@ class Pages:
             "headings": [
                 ("Years", bars(counts.years, "taken")), ("Labels", bars(counts.labels[:BARS], "label")),
                 ("Cameras", bars(counts.cameras[:BARS], "camera")), ("Places", bars(counts.places[:BARS], "place")),
-                ("Tags", bars(counts.tags[:BARS], "tag")), ("Folders", bars(counts.folders[:BARS], "path")),
+                ("Tags", bars(counts.tags[:BARS], "tag")), ("People", bars(counts.people[:BARS], "person")),
+                ("Folders", bars(counts.folders[:BARS], "path")),
                 ("Formats", bars(counts.formats, "format")),
             ],
         }  # fmt: skip

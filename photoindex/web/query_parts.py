@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from typing import Final
 
-from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter
-from photoindex.library.quoting import parts_of
+from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter, place_parts
+from photoindex.library.quoting import quoted
 from photoindex.web.calls import Call, whole
 
 LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
+BARE: Final = ("taken", "format")  # fields whose values need no quotes
+# What the query language takes for quotes and for parentheses.
+QUOTES: Final = tuple('"\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02')
+OPENING: Final = ("(", "\uff08")
+CLOSING: Final = (")", "\uff09")
+OPERATORS: Final = ("AND", "OR", "NOT")
+_QUOTE, _BRACKET = "".join(QUOTES), re.escape("".join((*OPENING, *CLOSING)))
+# A quote behind a backslash is one of the value.
+_QUOTED: Final = rf"[{_QUOTE}](?:[^{_QUOTE}\\]|\\[{_QUOTE}]|\\)*[{_QUOTE}]"
+PIECE: Final = re.compile(rf"\s+|{_QUOTED}|[{_BRACKET}]|[^\s{_QUOTE}{_BRACKET}]+|[{_QUOTE}]")
 
 
 def query_of(call: Call) -> str:
@@ -17,14 +28,86 @@ def query_of(call: Call) -> str:
     return " ".join(call.query.get("q", "").split())[:1000]
 
 
+def condition(field: str, value: str) -> str:
+    """Return the query for a value of a field, or, without a field, for a phrase. All links to a search are made of it.
+    A place is asked for part by part, as its parts are indexed apart."""
+    if field == "place":
+        return " ".join(f"place:{quoted(part)}" for part in place_parts(value))
+    if field in BARE and value.isalnum():
+        return f"{field}:{value}"
+    return f"{field}:{quoted(value)}" if field else quoted(value)
+
+
+def with_more(query: str, more: str) -> str:
+    """Return a query with one more condition, which holds for all that it finds: what OR joins, or what has no end,
+    gets parentheses."""
+    pieces = [" " if piece in QUOTES else piece for piece in _pieces(query)]  # a quote that ends nothing means nothing
+    closed = "".join(pieces).strip() + ")" * _depths(pieces)[-1]
+    tops = _at_top(pieces)
+    is_open = bool(tops) and tops[-1] in OPERATORS
+    return f"({closed}) {more}" if "OR" in tops or is_open else f"{closed} {more}".strip()
+
+
+def parts_of(query: str) -> list[str]:
+    """Return the parts of a query that each ask for something: a group in parentheses is one, NOT goes with what it
+    excludes."""
+    return [part for run in _runs(query) for part in run]
+
+
 def chips(query: str, common: Container[str]) -> list[tuple[str, str]]:
-    """Return (clause, the query without it) for each part of a query that a person can take away."""
-    parts = parts_of(query)
-    if len(parts) < 2:
+    """Return (clause, the query without it) for each part of a query that a person can take away: none of what OR
+    joins, as the rest would ask for something else."""
+    runs = _runs(query)
+    if sum(map(len, runs)) < 2 or "OR" in _at_top(_pieces(query)):
         return []
     return [
-        (part, " ".join(parts[:place] + parts[place + 1 :])) for place, part in enumerate(parts) if part not in common
+        (part, _joined([*runs[:place], run[:inner] + run[inner + 1 :], *runs[place + 1 :]]))
+        for place, run in enumerate(runs)
+        for inner, part in enumerate(run)
+        if part not in common
     ]
+
+
+def _joined(runs: list[list[str]]) -> str:
+    return " AND ".join(" ".join(run) for run in runs if run)
+
+
+def _runs(query: str) -> list[list[str]]:
+    """Return the parts of a query, run by run as AND and OR divide it."""
+    pieces = _pieces(query)
+    runs: list[list[str]] = [[]]
+    part = ""
+    for piece, depth in zip([*pieces, " "], [*_depths(pieces)[1:], 0], strict=True):
+        if depth or not (piece.isspace() or piece in ("AND", "OR")):
+            part += piece
+        elif part == "NOT":
+            part = "NOT "
+        elif part:
+            runs[-1].append(part)
+            part = ""
+        if piece in ("AND", "OR") and not depth:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def _pieces(query: str) -> list[str]:
+    """Return a query cut where spaces, quoted texts and parentheses begin and end."""
+    return PIECE.findall(query)
+
+
+def _depths(pieces: list[str]) -> list[int]:
+    """Return how many parentheses are open before the first piece, and behind each. One that closes nothing does not
+    count: it is a smiley."""
+    depths = [0]
+    for piece in pieces:
+        depths.append(max(depths[-1] + (piece in OPENING) - (piece in CLOSING), 0))
+    return depths
+
+
+def _at_top(pieces: list[str]) -> list[str]:
+    """Return the pieces that stand in no parentheses, without spaces."""
+    depths = _depths(pieces)
+    return [piece for piece, depth in zip(pieces, depths, strict=False) if depth == 0 and not piece.isspace()]
 
 
 def filter_of(call: Call) -> TimelineFilter:

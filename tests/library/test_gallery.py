@@ -83,7 +83,7 @@ def test_the_order_of_the_timeline(gallery: Gallery, library: Library) -> None:
     }
     with library.database.write() as connection:
         for number, time in times.items():
-            connection.execute(update(photo).where(photo.c.id == number).values(taken_at=time))
+            connection.execute(update(photo).where(photo.c.id == number).values(taken_at=time, taken_source="exif"))
         connection.execute(update(photo).where(photo.c.id == 6).values(width=0, height=0, rating=4))
     snapshot = gallery._snapshots.latest(now=True)
     assert snapshot.ids.tolist() == [6, 5, 2, 1, 4, 3]
@@ -95,7 +95,29 @@ def test_the_order_of_the_timeline(gallery: Gallery, library: Library) -> None:
     assert found.ids[found.places(snapshot, "oldest")].tolist() == [4, 1, 2, 5, 6, 3]
     assert found.ids[found.places(snapshot, "newest")].tolist() == [6, 5, 2, 1, 4, 3]
     assert found.ids[found.places(snapshot, "rating")].tolist()[0] == 6
-    assert found.facets(snapshot)["years"][-3:] == [("2024", 1), ("2023", 2), ("1999", 1)]
+    assert found.facets(snapshot)["years"] == [("2024", 1), ("2023", 2), ("1999", 1)]
+
+
+def test_a_date_that_is_only_the_files_is_counted_as_none(gallery: Gallery, library: Library) -> None:
+    said = {1: ("2023-05-01", "exif"), 2: ("2023-05-02", "name"), 3: ("2023-05-03", "mtime"), 4: (None, None),
+            5: ("2021-12-31", "mtime"), 6: ("2020-01-01", None)}  # fmt: skip
+    with library.database.write() as connection:
+        for number, (day, source) in said.items():
+            time = datetime.fromisoformat(day) if day else None
+            connection.execute(update(photo).where(photo.c.id == number).values(taken_at=time, taken_source=source))
+    library.rebuild_full_text()
+    snapshot = gallery._snapshots.latest(now=True)
+    counts = gallery.counts()
+    assert (counts.years, counts.undated) == ([("2020", 1), ("2023", 2)], 3)
+    assert counts.months == [("2020-01", 1), ("2023-05", 2)]
+    assert library.stats().undated == 3
+    assert library.stats().years == dict(counts.years)
+    assert gallery.find("square").facets(snapshot)["years"] == [("2023", 2), ("2020", 1)]
+    assert {year: len(ids(gallery, f"taken:{year}")) for year, _ in counts.years} == dict(counts.years)
+    # They are shown and sorted by it all the same.
+    assert [day for day, _ in snapshot.days()] == [
+        "2023-05-03", "2023-05-02", "2023-05-01", "2021-12-31", "2020-01-01", None
+    ]  # fmt: skip
 
 
 def test_a_set_is_counted_by_its_values_in_whatever_order_it_is(gallery: Gallery) -> None:
@@ -112,7 +134,7 @@ def test_a_set_is_counted_by_its_values_in_whatever_order_it_is(gallery: Gallery
     assert facets["tags"] == [("sea", 2), ("cake", 1)]
     assert sum(count for _, count in facets["folders"]) == 4
     none = ResultSet("", "", *NOTHING)
-    assert none.facets(shown) == {"years": [], "places": [], "cameras": [], "folders": [], "tags": []}
+    assert none.facets(shown) == {"years": [], "places": [], "cameras": [], "folders": [], "tags": [], "people": []}
 
 
 def test_a_photo_without_a_file_is_in_no_list(gallery: Gallery, library: Library, album: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from photoindex.catalogue.database import Database
 from photoindex.library import Library
 from photoindex.library.gallery import Snapshot, kept_snapshot, snapshots
+from photoindex.library.gallery.found_counts import marks_found
 from photoindex.library.gallery.snapshot import CODED, MARKED, PLAIN, Codes, Marks
 from photoindex.library.gallery.snapshots import Snapshots
 from tests.support import COLOURS, make_photo
@@ -46,8 +48,13 @@ CHANGES = [
     "update photo set hidden = true where id = 3",
     "update photo set taken_at = '1999-12-31 10:00:00.000000' where id in (4, 6)",
     "update photo set taken_at = null where id = 2",
+    "update photo set taken_source = 'exif' where id in (3, 5)",
+    "update photo set taken_source = 'mtime' where id = 5",
     "insert into term (photo_id, text, weight, source) values (5, 'garden', 1.0, 'tag'), (1, 'garden', 1.0, 'keyword')",
+    "insert into term (photo_id, text, weight, source) values (5, 'Garden', 1, 'keyword'), (5, 'Anna', 1, 'person')",
     "delete from term where text = 'garden' and photo_id = 5",
+    "update photo set city = 'Vanves', region = 'Île-de-France', country = 'France', metropolis = 'Paris' where id = 5",
+    "update photo set metropolis = null where id = 5",
     "update file set missing_since = '2024-01-01 00:00:00' where photo_id = 1",
     "update file set missing_since = null where photo_id = 1",
     "update file set relative_path = :file where photo_id = 2",
@@ -71,6 +78,23 @@ def test_following_what_changes_gives_what_reading_all_gives(database: Database,
         assert described(now.visible()) == described(whole.visible()), sql
         assert (now is before) == sql.startswith(("update caption", "delete from photo")), sql
         before = now
+
+
+def test_a_tag_that_is_a_keyword_too_is_one(database: Database, tmp_path: Path) -> None:
+    terms = [(1, "sea", "tag"), (1, "sea", "keyword"), (1, "Sea", "keyword"), (2, "Sea", "keyword"),
+             (1, "sea", "person"), (1, "sea", "label")]  # fmt: skip
+    with database.write() as connection:
+        for number, said, source in terms:
+            connection.execute(
+                text("insert into term (photo_id, text, weight, source) values (:number, :said, 1.0, :source)"),
+                {"number": number, "said": said, "source": source},
+            )
+    found = Snapshots(database, tmp_path).latest()
+    assert sum(count for _, count in found.tags.counts(None)) == 2
+    assert marks_found(found.tags, None, 9) in ([("sea", 2)], [("Sea", 2)])
+    assert found.people.counts(None) == [("sea", 1)]
+    assert ("sea", 1) in found.labels.counts(None)
+    assert [count for _, count in found.tags.counts(found.mask_of([1]))] == [1]
 
 
 def test_a_kept_snapshot_is_taken_up_and_brought_up_to_date(
@@ -133,4 +157,9 @@ def test_rows_are_located_sorted_and_counted_rightly() -> None:
     assert snapshot.year_counts(snapshot.mask_of([])) == []
     assert snapshot.taking(np.arange(0)).year_counts() == []
     assert sum(number for _, number in snapshot.month_counts()) == count - 10
+    assert snapshot.undated == 10
+    some = replace(snapshot, file_times=np.arange(count) % 2 == 0)  # NaT of a file's time counts once
+    assert some.undated == count // 2 + 5
+    assert some.year_counts(chosen) == [("2019", 1)]  # the first is of the file's time
+    assert sum(number for _, number in some.month_counts()) == sum(n for _, n in some.year_counts()) == count // 2 - 5
     assert snapshot.days()[-1] == (None, 10)

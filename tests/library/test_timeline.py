@@ -55,11 +55,46 @@ def test_places_rows_and_neighbours_are_those_of_what_is_left(gallery: Gallery, 
     assert timeline.place_of(10_000) is None
     assert gallery.neighbours(ids[0], chosen) == (None, ids[1])
     assert gallery.neighbours(ids[-1], chosen) == (ids[-2], None)
-    assert gallery.neighbours(others.pop(), chosen) == (None, None)
+    assert gallery.neighbours(10_000, chosen) == (None, None)
     assert sum(count for _, count in timeline.days()) == len(timeline.shapes()) == timeline.count
     # What a folder would leave beside the other parts of the filter, of which there are none.
     assert timeline.choices["folder"] == [(str(album), 6), (str(album / "0"), 3), (str(album / "1"), 3)]
     assert timeline.choices["camera"] == []
+    gallery.close()
+
+
+def set_marks(gallery: Gallery, marks: str, photo_id: int) -> None:
+    with gallery.library.database.write() as connection:
+        connection.exec_driver_sql(f"update photo set {marks} where id = {photo_id}")
+    gallery._snapshots.latest(now=True)
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize(
+    ("chosen", "marks"),
+    [
+        (TimelineFilter(), "hidden = true"),
+        (TimelineFilter(rating=5), "own_rating = 4"),
+        (TimelineFilter(rating=5), "hidden = true"),
+        (TimelineFilter(camera="Canon"), "camera = 'Nikon'"),
+    ],
+)
+def test_a_photo_that_leaves_the_timeline_keeps_its_neighbours(
+    gallery: Gallery, chosen: TimelineFilter, marks: str, place: int
+) -> None:
+    with gallery.library.database.write() as connection:
+        connection.exec_driver_sql("update photo set own_rating = 5, camera = 'Canon'")
+    ids = gallery._snapshots.latest(now=True).ids.tolist()
+    around = gallery.neighbours(ids[place], chosen)
+    assert around == (ids[place - 1] if place else None, ids[place + 1] if place < 5 else None)
+    set_marks(gallery, marks, ids[place])
+    assert gallery.narrowed(chosen).place_of(ids[place]) is None
+    assert gallery.neighbours(ids[place], chosen) == around
+    # Its neighbours pass over it, and it passes over one that leaves behind it.
+    if place and place < 5:
+        assert gallery.neighbours(ids[place - 1], chosen)[1] == ids[place + 1]
+        set_marks(gallery, marks, ids[place + 1])
+        assert gallery.neighbours(ids[place], chosen) == (ids[place - 1], ids[place + 2] if place < 4 else None)
     gallery.close()
 
 

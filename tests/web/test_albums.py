@@ -31,8 +31,16 @@ def total(client: httpx.Client) -> int:
     return int(client.get(f"{API}/timeline").json()["total"])
 
 
+def steps_from(client: httpx.Client, photo: int) -> list[str | None]:
+    """The links of a photo's page to the photos before and after it."""
+    links = Page(client.get(f"/photo/{photo}").text).all("a")
+    return [one.get("href") for one in links if one.get("rel") in ("prev", "next")]
+
+
 def test_a_hidden_photo_leaves_timeline_and_searches_and_comes_back(served: Served, client: httpx.Client) -> None:
     before = total(client)
+    steps = steps_from(client, 1)
+    assert steps
     made = edit(client, ids=[1], hidden=True)
     served.gallery._snapshots.latest(now=True)
     assert total(client) == before - 1
@@ -40,7 +48,7 @@ def test_a_hidden_photo_leaves_timeline_and_searches_and_comes_back(served: Serv
     assert 1 not in ids_of(client, "square")
     assert ids_of(client, "is:hidden") == [1]
     assert "hidden" in Page(client.get("/search?q=is:hidden").text).text
-    assert client.get("/photo/1").status_code == 200
+    assert steps_from(client, 1) == steps
     check(client.post(f"{API}/edits/undo", json={"edit": made["edit"]}), "post", "/edits/undo")
     served.gallery._snapshots.latest(now=True)
     assert total(client) == before

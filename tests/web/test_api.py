@@ -269,6 +269,32 @@ def test_an_edit_is_found_and_undone(client: httpx.Client) -> None:
     assert client.post("/api/v1/edits/undo", json={"edit": made["edit"]}).json()["changed"] == 0
 
 
+@pytest.mark.parametrize("ids", [[1], []])
+@pytest.mark.parametrize("address", ["photos", "albums", "albums/fill", "albums/1"])
+def test_photos_are_named_by_ids_or_by_a_set(client: httpx.Client, address: str, ids: list[int]) -> None:
+    client.post("/api/v1/albums", json={"name": "Squares", "ids": [1, 2]})
+    token = client.get("/api/v1/search", params={"q": "blue"}).json()["set"]
+    more = {"rating": 5} if address == "photos" else {} if address == "albums/1" else {"name": "Others"}
+    method = "PATCH" if address == "photos" else "POST"
+    answer = client.request(method, f"/api/v1/{address}", json={"ids": ids, "set": token, **more})
+    assert answer.status_code == 400
+    assert "by ids or by the set" in answer.text
+    assert client.get("/api/v1/search", params={"q": "rating:5"}).json()["total"] == 0
+    [album] = client.get("/api/v1/albums").json()["items"]
+    assert (album["name"], client.get("/api/v1/albums/1").json()["total"]) == ("Squares", 2)
+
+
+@pytest.mark.parametrize("photos", ["ids", "set"])
+def test_an_album_is_renamed_or_photos_are_taken_out(client: httpx.Client, photos: str) -> None:
+    client.post("/api/v1/albums", json={"name": "Squares", "ids": [1, 2]})
+    token = client.get("/api/v1/search", params={"q": "blue"}).json()["set"]
+    body = {"name": "Others", photos: token if photos == "set" else [1]}
+    answer = client.post("/api/v1/albums/1", json=body)
+    assert answer.status_code == 400, answer.text
+    [album] = client.get("/api/v1/albums").json()["items"]
+    assert (album["name"], client.get("/api/v1/albums/1").json()["total"]) == ("Squares", 2)
+
+
 def test_an_edit_that_was_edited_over_is_not_undone(client: httpx.Client) -> None:
     first = client.patch("/api/v1/photos", json={"ids": [1, 2], "caption": "one"}).json()["edit"]
     client.patch("/api/v1/photos", json={"ids": [1], "caption": "two"})

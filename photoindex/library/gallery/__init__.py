@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from photoindex.catalogue.editor import Edit
     from photoindex.library.gallery.batch_plans import WHATS, What
     from photoindex.library.gallery.facade import QUEUES, Gallery, ReviewQueue
+    from photoindex.library.gallery.found_counts import place_parts
     from photoindex.library.gallery.map import Cluster
     from photoindex.library.gallery.result_sets import ORDERS, ResultSet, SetOrder
     from photoindex.library.gallery.shown_photo import ShownPhoto, caption_pieces
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILTER_FIELDS", "MOST_STARS", "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album", "Cluster",
     "Dropped", "Edit", "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot", "Timeline",
-    "TimelineFilter", "What", "caption_pieces",
+    "TimelineFilter", "What", "caption_pieces", "place_parts",
 ]  # fmt: skip
 
 _HOMES = {
@@ -33,6 +34,7 @@ _HOMES = {
     "photoindex.catalogue.albums": ("Album",),
     "photoindex.library.gallery.batch_plans": ("WHATS", "What"),
     "photoindex.library.gallery.facade": ("QUEUES", "Gallery", "ReviewQueue"),
+    "photoindex.library.gallery.found_counts": ("place_parts",),
     "photoindex.library.gallery.map": ("Cluster",),
     "photoindex.library.gallery.result_sets": ("ORDERS", "ResultSet", "SetOrder"),
     "photoindex.library.gallery.shown_photo": ("ShownPhoto", "caption_pieces"),

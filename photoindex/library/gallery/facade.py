@@ -213,7 +213,7 @@ class Gallery:
         return shown
 
     def facets(self, found: ResultSet) -> dict[str, list[tuple[str, int]]]:
-        """Years, places, cameras, folders and tags of a set, each with its number of photos."""
+        """Years, places, cameras, folders, tags and people of a set, each with its number of photos."""
         return found.facets(self.snapshot())
 
     def suggest(self, query: str) -> list[str]:
@@ -260,15 +260,9 @@ class Gallery:
     def neighbours(
         self, photo_id: int, chosen: TimelineFilter = EVERY_PHOTO
     ) -> tuple[int | None, int | None]:  # fmt: skip
-        """The photos before and after one in the timeline, of those that a filter wants."""
-        timeline = self.narrowed(chosen)
-        place = timeline.place_of(photo_id)
-        if place is None:
-            return None, None
-        ids = timeline.snapshot.ids
-        before = [int(ids[row]) for row in timeline.rows(place - 1, 1)] if place else []
-        after = [int(ids[row]) for row in timeline.rows(place + 1, 1)]
-        return next(iter(before), None), next(iter(after), None)
+        """The photos before and after one in the timeline, of those that a filter wants; of one that it does not want,
+        or that is hidden, around the place that it would have."""
+        return self.narrowed(chosen).around(photo_id, self.snapshot())
 
     def row_of(self, photo_id: int) -> int | None:
         """The place of a photo in the timeline."""

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from photoindex.library.gallery.found_counts import (
+    cameras_found,
+    folders_found,
+    labels_found,
+    marks_found,
+    places_found,
+)
 from photoindex.library.gallery.snapshot import Snapshot
 from photoindex.system.lazy_imports import lazily
 
@@ -18,9 +25,11 @@ MOST: Final = 20  # values of a kind, the most frequent ones
 
 @dataclass(frozen=True, slots=True)
 class LibraryCounts:
-    """What a library holds, counted. Years come first to last, the rest most frequent first."""
+    """What a library holds, counted. Years come first to last, the rest most frequent first, each with how many photos
+    a query for it finds. Hidden photos, which no such query finds, are counted apart."""
 
     photos: int
+    hidden: int
     bytes: int
     undated: int
     years: list[tuple[str, int]]
@@ -30,21 +39,25 @@ class LibraryCounts:
     places: list[tuple[str, int]]
     folders: list[tuple[str, int]]
     tags: list[tuple[str, int]]
+    people: list[tuple[str, int]]
     labels: list[tuple[str, int]]
 
 
 def count_library(snapshot: Snapshot) -> LibraryCounts:
-    """Count the photos of a snapshot."""
+    """Count the photos of a snapshot, which holds hidden ones too."""
+    hidden, snapshot = int(np.count_nonzero(snapshot.hidden)), snapshot.visible()
     return LibraryCounts(
         photos=snapshot.count,
+        hidden=hidden,
         bytes=int(snapshot.sizes.sum()),
-        undated=int(np.count_nonzero(np.isnat(snapshot.taken))),
+        undated=snapshot.undated,
         years=snapshot.year_counts(),
         months=snapshot.month_counts(),
-        cameras=snapshot.cameras.counts(None, MOST),
+        cameras=cameras_found(snapshot.cameras, None, MOST),
         formats=snapshot.formats.counts(None),
-        places=snapshot.places.counts(None, MOST),
-        folders=snapshot.folders.counts(None, MOST),
-        tags=snapshot.tags.counts(None, MOST),
-        labels=snapshot.labels.counts(None, MOST),
+        places=places_found(snapshot, None, MOST),
+        folders=folders_found(snapshot.folders, None, MOST),
+        tags=marks_found(snapshot.tags, None, MOST),
+        people=marks_found(snapshot.people, None, MOST),
+        labels=labels_found(snapshot, MOST),
     )

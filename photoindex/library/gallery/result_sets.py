@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from photoindex.errors import ResultSetGone
+from photoindex.library.gallery.found_counts import cameras_found, folders_found, marks_found, places_found
 from photoindex.library.gallery.snapshot import Snapshot
 from photoindex.system.lazy_imports import lazily
 from photoindex.types.hit import Matched
@@ -64,15 +65,17 @@ class ResultSet:
         return found[found >= 0]
 
     def facets(self, snapshot: Snapshot) -> dict[str, list[tuple[str, int]]]:
-        """Return the years, places, cameras, folders and tags of the set, each with its number of photos."""
+        """Return the years, places, cameras, folders, tags and people of the set, each with how many of its photos a
+        query for it finds."""
         chosen = snapshot.mask_of(self.ids)
         rows = np.flatnonzero(chosen)  # in their order: a column is read from its start to its end, in half the time
         return {
             "years": snapshot.year_counts(chosen)[::-1],
-            "places": snapshot.places.counts(rows, FACET_VALUES),
-            "cameras": snapshot.cameras.counts(rows, FACET_VALUES),
-            "folders": snapshot.folders.counts(rows, FACET_VALUES),
-            "tags": snapshot.tags.counts(chosen, FACET_VALUES),
+            "places": places_found(snapshot, rows, FACET_VALUES),
+            "cameras": cameras_found(snapshot.cameras, rows, FACET_VALUES),
+            "folders": folders_found(snapshot.folders, rows, FACET_VALUES),
+            "tags": marks_found(snapshot.tags, chosen, FACET_VALUES),
+            "people": marks_found(snapshot.people, chosen, FACET_VALUES),
         }
 
 

@@ -28,12 +28,14 @@ NO_ROW: Final = -1
 SHAPE_STEPS: Final = 48  # of a shape to each doubling of width to height
 SQUARE: Final = 128
 
-# The columns of one value a photo, with their types; ``taken`` is local time, without a date it is NaT.
+# The columns of one value a photo, with their types; ``taken`` is local time, without a date it is NaT. Where there is
+# only the file's own time, ``file_times`` is true: photos are shown and sorted by it, and counted as without a date.
 PLAIN: Final = {
     "ids": "<i8", "hashes": "32u1", "widths": "<i4", "heights": "<i4", "taken": "<M8[s]", "added": "<M8[s]",
-    "ratings": "i1", "sizes": "<i8", "favourites": "?", "hidden": "?", "latitudes": "<f4", "longitudes": "<f4",
+    "file_times": "?", "ratings": "i1", "sizes": "<i8", "favourites": "?", "hidden": "?", "latitudes": "<f4",
+    "longitudes": "<f4",
 }  # fmt: skip
-CODED: Final = ("cameras", "formats", "places", "folders")
+CODED: Final = ("cameras", "formats", "places", "wheres", "folders")
 MARKED: Final = ("tags", "labels", "people")
 
 
@@ -51,7 +53,11 @@ class Codes:
 
     def counts(self, rows: NDArray[np.intp] | None, most: int | None = None) -> list[tuple[str, int]]:
         """Return how many of these rows, or of all, have each value, the most frequent first."""
-        return _frequent(self.names, self.codes if rows is None else self.codes[rows], most)
+        return most_frequent(self.names, self.totals(rows), most)
+
+    def totals(self, rows: NDArray[np.intp] | None) -> NDArray[np.intp]:
+        """Return how many of these rows, or of all, have each of the names."""
+        return _totals(self.names, self.codes if rows is None else self.codes[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,13 +70,20 @@ class Marks:
 
     def counts(self, chosen: NDArray[np.bool_] | None, most: int | None = None) -> list[tuple[str, int]]:
         """Return how many photos have each text, the most frequent first; of those rows alone where a mask is true."""
-        codes = self.codes if chosen is None else self.codes[np.flatnonzero(chosen[self.rows])]
-        return _frequent(self.names, codes, most)
+        return most_frequent(self.names, self.totals(chosen), most)
+
+    def totals(self, chosen: NDArray[np.bool_] | None) -> NDArray[np.intp]:
+        """Return how many photos have each of the names; of those rows alone where a mask is true."""
+        return _totals(self.names, self.codes if chosen is None else self.codes[np.flatnonzero(chosen[self.rows])])
 
 
-def _frequent(names: tuple[str, ...], codes: NDArray[np.int32], most: int | None) -> list[tuple[str, int]]:
+def _totals(names: tuple[str, ...], codes: NDArray[np.int32]) -> NDArray[np.intp]:
     # One more, so that UNKNOWN is counted too, and left out.
-    counted = np.bincount(np.add(codes, 1, dtype=np.intp), minlength=len(names) + 1)[1:]
+    return np.bincount(np.add(codes, 1, dtype=np.intp), minlength=len(names) + 1)[1:]
+
+
+def most_frequent(names: tuple[str, ...], counted: NDArray[np.intp], most: int | None) -> list[tuple[str, int]]:
+    """Return the names that were counted, the most frequent first."""
     order = np.argsort(-counted, kind="stable")[:most]
     return [(names[place], int(counted[place])) for place in order if counted[place]]
 
@@ -87,6 +100,7 @@ class Snapshot:
     heights: NDArray[np.int32]
     taken: NDArray[np.datetime64]
     added: NDArray[np.datetime64]
+    file_times: NDArray[np.bool_]
     ratings: NDArray[np.int8]  # 0: none
     sizes: Integers  # bytes
     favourites: NDArray[np.bool_]
@@ -95,16 +109,25 @@ class Snapshot:
     longitudes: NDArray[np.float32]
     cameras: Codes
     formats: Codes
-    places: Codes
+    places: Codes  # city and country
+    wheres: Codes  # all that a place is found by
     folders: Codes
-    tags: Marks  # keywords and names of people too
+    tags: Marks  # keywords too
     labels: Marks
-    people: Marks  # names of people alone
+    people: Marks
 
     @property
     def count(self) -> int:
         """How many photos there are."""
         return int(self.ids.size)
+
+    @cached_property
+    def label_of_where(self) -> NDArray[np.int32]:
+        """For each name of ``wheres``, where in ``places`` the label of photos there is; ``UNKNOWN`` without one."""
+        labels = np.full(len(self.wheres.names), UNKNOWN, np.int32)
+        rows = np.flatnonzero((self.wheres.codes != UNKNOWN) & (self.places.codes != UNKNOWN))
+        labels[self.wheres.codes[rows]] = self.places.codes[rows]
+        return labels
 
     @cached_property
     def _row_of(self) -> NDArray[np.int32]:
@@ -177,18 +200,30 @@ class Snapshot:
         return count_dates(self.taken, "Y")
 
     def year_counts(self, chosen: NDArray[np.bool_] | None = None) -> list[tuple[str, int]]:
-        """Return (year, number of its photos), earliest first; of those rows alone where a mask is true."""
+        """Return (year, number of its photos), earliest first; of those rows alone where a mask is true. Without those
+        that have the file's time alone, which ``taken:`` does not find."""
+        return self._dated(self._years, chosen)
+
+    def month_counts(self) -> list[tuple[str, int]]:
+        """Return (month in ISO form, number of photos), earliest first; counted as years are."""
+        return self._dated(count_dates(self.taken, "M"), None)
+
+    def _dated(
+        self, dates: list[tuple[str | None, int]], chosen: NDArray[np.bool_] | None
+    ) -> list[tuple[str, int]]:  # fmt: skip
+        wanted = ~self.file_times if chosen is None else chosen & ~self.file_times
         counts, start = [], 0
-        for year, photos in self._years:
-            held = photos if chosen is None else int(np.count_nonzero(chosen[start : start + photos]))
-            if year is not None and held:
-                counts.append((year, held))
+        for date, photos in dates:
+            held = int(np.count_nonzero(wanted[start : start + photos]))
+            if date is not None and held:
+                counts.append((date, held))
             start += photos
         return counts[::-1]
 
-    def month_counts(self) -> list[tuple[str, int]]:
-        """Return (month in ISO form, number of photos), earliest first."""
-        return [(month, photos) for month, photos in reversed(count_dates(self.taken, "M")) if month is not None]
+    @property
+    def undated(self) -> int:
+        """How many photos have no date, or only the file's time."""
+        return int(np.count_nonzero(np.isnat(self.taken) | self.file_times))
 
     @cached_property
     def _shapes(self) -> bytes:

@@ -6,15 +6,18 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from photoindex.catalogue import gallery_queries
 from photoindex.catalogue.gallery_queries import LABEL_SOURCE, PERSON_SOURCE, WRITTEN_SOURCES
 from photoindex.catalogue.raw_sql import Asker
+from photoindex.language.place_names import words_of
 from photoindex.library.gallery.snapshot import CODED, MARKED, NO_ROW, PLAIN, UNKNOWN, Codes, Marks, Snapshot
 from photoindex.system.lazy_imports import lazily
 from photoindex.system.url_paths import url_text
+from photoindex.types.hit import Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,9 +170,10 @@ def _arrays(
     """Return rows of the catalogue as arrays by column, and (photo ids, codes) of tags and of labels."""
     rows = [row for row in rows if _is_hash(row[1])]
     count = len(rows)
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 18
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 23
     (ids, hashes, widths, heights, taken, cameras, ratings, added, formats, countries, cities, sizes, root_ids,
-     relatives, favourites, hidden, latitudes, longitudes) = columns  # fmt: skip
+     relatives, favourites, hidden, latitudes, longitudes, file_times, districts, regions,
+     country_codes, metropoles) = columns  # fmt: skip
     positions = _positions(latitudes, longitudes)
     found: Arrays = {
         "ids": np.array(ids, np.int64),
@@ -178,6 +182,7 @@ def _arrays(
         "heights": _numbers(heights, np.int32),
         "taken": _times(taken),
         "added": _times(added),
+        "file_times": _numbers(file_times, np.bool_),
         "ratings": _numbers(ratings, np.int8),
         "sizes": _numbers(sizes, np.int64),
         "favourites": _numbers(favourites, np.bool_),
@@ -187,14 +192,25 @@ def _arrays(
         "cameras": names.code("cameras", cameras, count),
         "formats": names.code("formats", formats, count),
         "places": names.code("places", map(_place, cities, countries), count),
+        "wheres": names.code(
+            "wheres", map(_where, cities, districts, regions, countries, country_codes, metropoles), count
+        ),
         "folders": names.code("folders", _folders(roots, root_ids, relatives), count),
     }  # fmt: skip
     held = set(ids)
     for name in MARKED:
-        pairs = [(one, text) for one, text, source in terms if source in SOURCES[name] and one in held]
+        pairs = _each_once((one, text) for one, text, source in terms if source in SOURCES[name] and one in held)
         owners = np.array([one for one, _ in pairs], np.int64)
         found[name] = owners, names.code(name, (text for _, text in pairs), len(pairs))
     return found
+
+
+def _each_once(pairs: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return (photo, text) without those that differ by capitals alone: a tag may be a keyword of the file, too."""
+    found: dict[tuple[int, str], str] = {}
+    for one, text in pairs:
+        found.setdefault((one, text.casefold()), text)
+    return [(one, text) for (one, _), text in found.items()]
 
 
 def _positions(latitudes: Sequence[float | None], longitudes: Sequence[float | None]) -> NDArray[np.float32]:
@@ -206,6 +222,11 @@ def _positions(latitudes: Sequence[float | None], longitudes: Sequence[float | N
 
 def _place(city: str | None, country: str | None) -> str:
     return ", ".join(part for part in (city, country) if part)
+
+
+@lru_cache(maxsize=1 << 14)
+def _where(*parts: str | None) -> str:
+    return words_of(Place(*(part or "" for part in parts)))
 
 
 def _folders(roots: Mapping[int, Path], root_ids: Sequence[int], relatives: Sequence[bytes]) -> Iterator[str]:

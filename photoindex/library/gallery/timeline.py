@@ -86,6 +86,24 @@ class Timeline:
         place = int(np.searchsorted(self._rows, rows[0]))
         return place if place < self.count and self._rows[place] == rows[0] else None
 
+    def around(self, photo_id: int, whole: Snapshot) -> tuple[int | None, int | None]:
+        """Return the photos before and after one. A photo that is not here, as it was hidden or got fewer stars a
+        moment ago, has the place that it would have: its own in ``whole``, which holds hidden photos too."""
+        ids, rows = self.snapshot.ids, self._rows
+        place = self.place_of(photo_id)
+        if place is not None:
+            before, after = self.rows(place - 1, 1) if place else [], self.rows(place + 1, 1)
+            return next((int(ids[row]) for row in before), None), next((int(ids[row]) for row in after), None)
+        wanted = whole.rows_of([photo_id])
+        if not wanted.size:
+            return None, None
+        held = whole.mask_of(ids if rows is None else ids[rows])
+        earlier, later = np.flatnonzero(held[: wanted[0]]), np.flatnonzero(held[wanted[0] + 1 :])
+        return (
+            int(whole.ids[earlier[-1]]) if earlier.size else None,
+            int(whole.ids[wanted[0] + 1 + later[0]]) if later.size else None,
+        )
+
     @cached_property
     def _days(self) -> list[tuple[str | None, int]]:
         return count_dates(self.snapshot.taken[self._rows], "D")

@@ -46,12 +46,5 @@ def quoted(value: str) -> str:
     return '"' + re.sub(rf'(\\*)(["{_CURLED}])', r"\1\1\\\2", _at_end_twice(value)) + '"'
 
 
-def parts_of(query: str) -> list[str]:
-    """Return the parts of a query between spaces that are not quoted."""
-    level = levelled(query)
-    parts: list[str] = re.findall(rf'(?:"{between_quotes(level)}"|[^ ])+', level)
-    return parts
-
-
 def _at_end_twice(value: str) -> str:
     return value + "\\" * (len(value) - len(value.rstrip("\\")))

@@ -13,7 +13,7 @@ from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
 from photoindex.search.query.clauses import path_key
 from photoindex.search.query.parser import LONGEST_QUERY, parse_query
-from photoindex.search.query.quoting import parts_of, quoted
+from photoindex.search.query.quoting import quoted
 from photoindex.search.query.scanner import QueryToken, scan
 from photoindex.search.query.syntax import Below, Phrase, Ranked
 from tests.search.test_as_typed import photo
@@ -90,16 +90,3 @@ def test_no_text_takes_long_to_read(piece: str) -> None:
     scan(text)
     scan('"' + text[1:])
     assert time.process_time() - start < 1
-
-
-@pytest.mark.parametrize(
-    ("query", "parts"),
-    [
-        ('dog "brown dog" -cat', ["dog", '"brown dog"', "-cat"]), ("  dog   cat ", ["dog", "cat"]), ("", []),
-        ('dog tag:"say \\"hi there\\" now" cat', ["dog", 'tag:"say \\"hi there\\" now"', "cat"]),
-        ('path:"C:\\my photos\\" dog', ['path:"C:\\my photos\\"', "dog"]), ('dog "cat', ["dog", '"cat']),
-        ("\u201cbrown dog\u201d cat", ['"brown dog"', "cat"]), ('-"a b"(c d)', ['-"a b"(c', "d)"]),
-    ],
-)  # fmt: skip
-def test_the_parts_of_a_query(query: str, parts: list[str]) -> None:
-    assert parts_of(query) == parts

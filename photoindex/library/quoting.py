@@ -1,5 +1,5 @@
-"""What commands and the gallery need to write queries: quotes around a value."""
+"""What commands and the gallery need to write queries: quotes around a value, and all that stands for quotes."""
 
-from photoindex.search.query.quoting import quoted
+from photoindex.search.query.quoting import QUOTES, quoted
 
-__all__ = ["quoted"]
+__all__ = ["QUOTES", "quoted"]

@@ -7,20 +7,19 @@ from collections.abc import Container
 from typing import Final
 
 from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter, place_parts
-from photoindex.library.quoting import quoted
+from photoindex.library.quoting import QUOTES, quoted
 from photoindex.web.calls import Call, whole
 
 LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
 BARE: Final = ("taken", "format")  # fields whose values need no quotes
-# What the query language takes for quotes and for parentheses.
-QUOTES: Final = tuple('"\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02')
+# What the query language takes for parentheses.
 OPENING: Final = ("(", "\uff08")
 CLOSING: Final = (")", "\uff09")
 OPERATORS: Final = ("AND", "OR", "NOT")
-_QUOTE, _BRACKET = "".join(QUOTES), re.escape("".join((*OPENING, *CLOSING)))
+_BRACKET = re.escape("".join((*OPENING, *CLOSING)))
 # A quote behind a backslash is one of the value.
-_QUOTED: Final = rf"[{_QUOTE}](?:[^{_QUOTE}\\]|\\[{_QUOTE}]|\\)*[{_QUOTE}]"
-PIECE: Final = re.compile(rf"\s+|{_QUOTED}|[{_BRACKET}]|[^\s{_QUOTE}{_BRACKET}]+|[{_QUOTE}]")
+_QUOTED: Final = rf"[{QUOTES}](?:[^{QUOTES}\\]|\\[{QUOTES}]|\\)*[{QUOTES}]"
+PIECE: Final = re.compile(rf"\s+|{_QUOTED}|[{_BRACKET}]|[^\s{QUOTES}{_BRACKET}]+|[{QUOTES}]")
 
 
 def query_of(call: Call) -> str:
@@ -41,7 +40,8 @@ def condition(field: str, value: str) -> str:
 def with_more(query: str, more: str) -> str:
     """Return a query with one more condition, which holds for all that it finds: what OR joins, or what has no end,
     gets parentheses."""
-    pieces = [" " if piece in QUOTES else piece for piece in _pieces(query)]  # a quote that ends nothing means nothing
+    lone = frozenset(QUOTES)  # a quote that ends nothing means nothing
+    pieces = [" " if piece in lone else piece for piece in _pieces(query)]
     closed = "".join(pieces).strip() + ")" * _depths(pieces)[-1]
     tops = _at_top(pieces)
     is_open = bool(tops) and tops[-1] in OPERATORS

@@ -30,7 +30,11 @@ EXIT_PROBLEM = 1
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="Also load the model and caption a test photo; takes some seconds.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also run what reads text, load the model and caption a test photo; takes some seconds.",
+)
 @click.option("--restore-backup", is_flag=True,
               help="Replace a damaged catalogue by the newest backup; the damaged one is kept beside it.")  # fmt: skip
 @device_option

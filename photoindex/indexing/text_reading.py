@@ -163,7 +163,7 @@ class TextReading:
         self._sifted += len(photo_ids)
 
     def _read(self, claimed: Sequence[Job], tally: Tally, stop: threading.Event) -> None:
-        started, left = time.monotonic(), set(claimed)
+        started, left, wait = time.monotonic(), set(claimed), LATER
         try:
             ready = self._ready(claimed, left)
             read: dict[Job, PhotoText] = {}
@@ -181,9 +181,12 @@ class TextReading:
                     break
             self._store(read, time.monotonic() - started, tally)
             left -= read.keys()
+        except TextReaderUnavailable:
+            wait = timedelta(0)  # nothing is wrong with the files: whoever can read is to have them
+            raise
         finally:
             if left:
-                self._claimer.give_back(left, LATER if not stop.is_set() else timedelta(0))
+                self._claimer.give_back(left, timedelta(0) if stop.is_set() else wait)
 
     def _ready(self, claimed: Sequence[Job], left: set[Job]) -> dict[Path, tuple[Job, FileStat]]:
         """Count a try of each job whose file holds the content that it held; return them by path, with the state of the

@@ -86,7 +86,8 @@ def examine(
 ) -> Iterator[Finding]:
     """Check everything; yield each finding as soon as it is known. Raises nothing.
 
-    ``deep`` loads the model onto its device and captions a photo made for it, which takes seconds and imports torch.
+    ``deep`` also runs what reads text, loads the model onto its device and captions a photo made for it, which takes
+    seconds and imports torch.
     """
     machine = machine or Machine(InotifyLimits())
     yield from _guarded("python", check_python)
@@ -105,7 +106,7 @@ def examine(
             yield from _guarded("folders", partial(check_roots, database, settings, machine))
     yield from _guarded("model", partial(check_model, settings.model))
     yield from _guarded("formats", check_formats)
-    yield from _guarded("text", partial(check_text, settings))
+    yield from _guarded("text", partial(check_text, settings, deep))
     if deep:
         yield from _guarded("device", partial(check_device, settings))
         yield from _guarded("captioning", partial(check_captioning, settings, load_captioner))

@@ -21,7 +21,7 @@ from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
 from photoindex.captioner.model_files import inspect_folder
 from photoindex.config import Settings
-from photoindex.errors import ModelError, PhotoError
+from photoindex.errors import ModelError, PhotoError, TextReaderUnavailable
 from photoindex.media.decode import list_readers
 from photoindex.media.formats import OPTIONAL_FORMATS
 from photoindex.system.units import human_size
@@ -34,7 +34,7 @@ HAS_OPENVINO: Final = sys.version_info < (3, 15) and (
 )
 # What setup.cfg asks for; a test holds the two equal.
 LIBRARIES: Final = {
-    **({"openvino": "2024.2"} if HAS_OPENVINO else {}),
+    **({"openvino": "2025.4"} if HAS_OPENVINO else {}),
     "torch": "2.4",
     "torchvision": "0.19",
     "safetensors": "0.4.3",
@@ -177,9 +177,9 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def check_text(settings: Settings) -> Finding:
-    """Check whether text in photos is read, and by what."""
-    from photoindex.media.text.engine import NETWORKS, networks_folder
+def check_text(settings: Settings, deep: bool = False) -> Finding:
+    """Check whether text in photos is read, and by what; ``deep``, by running the networks that read it."""
+    from photoindex.media.text.engine import NETWORKS, Engine, networks_folder
     from photoindex.media.text.reader_version import INSTALL, PACKAGE, is_installed
 
     if settings.read_text == "never":
@@ -192,4 +192,9 @@ def check_text(settings: Settings) -> Finding:
     missing = [name for name in NETWORKS.values() if folder is None or not os.path.isfile(folder / name)]
     if missing:
         return Finding("text", "warning", f"text in photos is not read: {PACKAGE} lacks {missing[0]}", INSTALL)
+    if deep:
+        try:
+            Engine(threads=1).try_out()
+        except TextReaderUnavailable as error:
+            return Finding("text", "warning", f"text in photos is not read: {error}")
     return Finding("text", "ok", f"text in photos is read by {PACKAGE} {importlib.metadata.version(PACKAGE)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.text_gate import TextSieve
 from photoindex.library import Library
 from photoindex.media.text import reader_version
+from photoindex.media.text.engine import NETWORKS, networks_folder
 from photoindex.types import DecodedPhoto, PhotoFacts, PhotoText, Progress, TextLine
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo
@@ -113,6 +115,31 @@ def test_without_the_library_all_goes_on_and_says_what_to_install(
     assert open_library(read_text="auto").index(album).unchanged == 1
     with pytest.raises(TextReaderUnavailable, match=r"pip install 'photoindex\[text\]'"):
         library.reread_text()
+
+
+@pytest.mark.usefixtures("cold")
+def test_networks_that_do_not_run_fail_no_photo(
+    open_library: OpenLibrary, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = networks_folder()
+    assert found is not None
+    package = tmp_path / "lib" / "rapidocr"  # the workers import this one
+    shutil.copytree(found.parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "models" / NETWORKS["Rec"]).write_bytes(b"cut off")
+    sign(album / "a.jpg", "Mind the gap")
+    sign(album / "b.jpg", "Platform nine")
+    said: list[str] = []
+    library = open_library(read_text="auto")
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(package.parent)
+        report = library.index(album, notice=said.append)
+    assert (report.captioned, report.failed) == (2, 0)
+    [line] = [each for each in said if "text" in each]
+    assert line.startswith("text in photos is not read: the library that reads text, rapidocr, does not start")
+    assert library.status().text.waiting == 2
+    mended = open_library(read_text="auto")
+    mended.index(album)
+    assert [hit.path.name for hit in mended.search('text:"mind the gap"')] == ["a.jpg"]
 
 
 def test_an_existing_library_is_filled_later(open_library: OpenLibrary, album: Path) -> None:

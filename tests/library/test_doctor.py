@@ -267,6 +267,13 @@ class TestText:
         assert (finding.level, finding.advice) == ("warning", reader_version.INSTALL)
         assert "lacks" in finding.message
 
+    def test_networks_that_do_not_run_are_found_by_trying(self, tmp_path: Path) -> None:
+        pytest.importorskip("rapidocr")
+        settings = Settings(tmp_path, read_text="auto")
+        assert check_text(settings).level == "ok"
+        finding = check_text(settings, deep=True)
+        assert (finding.level, "does not start" in finding.message) == ("warning", True)
+
     def test_a_network_that_is_gone_is_named(self, tmp_path: Path, networks: Path) -> None:
         gone = networks / next(iter(NETWORKS.values()))
         gone.unlink()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import textwrap
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -29,6 +30,7 @@ LEAST_CONFIDENCE: Final = 0.5  # of a line that is kept
 UPRIGHT: Final = 0.85  # a line that is read with less is also tried upside down
 UPRIGHT_SHAPE: Final = 1.5  # what is so many times as high as wide is read from the bottom up, by the library
 MOST_TURNED: Final = 40  # lines of one picture that are tried so
+LONGEST_REASON: Final = 200  # characters of what a library says; some tell their whole call stack
 NETWORKS: Final = {
     "Det": "PP-OCRv6_det_small.onnx",
     "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
@@ -55,13 +57,25 @@ class Engine:
         except TextReaderUnavailable:
             raise
         except Exception as error:
-            raise TextReaderUnavailable(
-                f"the library that reads text, {PACKAGE}, does not start ({type(error).__name__}: {error}): {INSTALL}"
-            ) from error
+            raise _does_not_start(error) from error
+
+    def try_out(self) -> None:
+        """Load the networks, which otherwise happens when they are first needed, and run them on a blank picture.
+
+        Raises :class:`TextReaderUnavailable` when they do not run.
+        """
+        blank = np.full((SIDE_STEP, SIDE_STEP, 3), 255, np.uint8)
+        try:
+            self._ocr(blank, use_det=True, use_cls=False, use_rec=False)
+            self._ocr(blank, use_det=False, use_cls=False, use_rec=True, text_score=0.0)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _does_not_start(error) from error
 
     def read(self, picture: Image.Image) -> list[Piece]:
         """Return the lines of text in an RGB picture."""
-        found = self._ocr(_padded(picture), use_det=True, use_cls=False, use_rec=True, text_score=0.0)
+        found = self._ask(_padded(picture), use_det=True, use_cls=False, use_rec=True, text_score=0.0)
         if getattr(found, "txts", None) is None or found.boxes is None:
             return []
         rows = zip(found.boxes, found.txts, found.scores, strict=True)
@@ -75,7 +89,16 @@ class Engine:
 
     def has_text(self, picture: Image.Image) -> bool:
         """Return whether detection finds anything in an RGB picture, without reading it."""
-        return bool(len(self._ocr(_padded(picture), use_det=True, use_cls=False, use_rec=False)))
+        return bool(len(self._ask(_padded(picture), use_det=True, use_cls=False, use_rec=False)))
+
+    def _ask(self, pixels: NDArray[np.uint8], **wanted: Any) -> Any:
+        try:
+            return self._ocr(pixels, **wanted)
+        except MemoryError:
+            raise
+        except Exception:
+            self.try_out()  # if no picture can be read, it is not this one's fault
+            raise
 
     def _read_turned(self, picture: Image.Image, piece: Piece) -> Piece:
         """Read a line as if it stood upside down. The library's own network for that takes half of the long lines that
@@ -89,10 +112,15 @@ class Engine:
         line = line.transpose(
             Image.Transpose.ROTATE_270 if size[1] >= UPRIGHT_SHAPE * size[0] else Image.Transpose.ROTATE_180
         )
-        found = self._ocr(np.asarray(line)[:, :, ::-1], use_det=False, use_cls=False, use_rec=True, text_score=0.0)
+        found = self._ask(np.asarray(line)[:, :, ::-1], use_det=False, use_cls=False, use_rec=True, text_score=0.0)
         if getattr(found, "txts", None):
             return Piece(piece.quad, str(found.txts[0]), float(found.scores[0]))
         return Piece(piece.quad, "", 0.0)
+
+
+def _does_not_start(error: Exception) -> TextReaderUnavailable:
+    reason = textwrap.shorten(f"{type(error).__name__}: {error}", LONGEST_REASON, placeholder=" …")
+    return TextReaderUnavailable(f"the library that reads text, {PACKAGE}, does not start ({reason}): {INSTALL}")
 
 
 def _padded(picture: Image.Image) -> NDArray[np.uint8]:

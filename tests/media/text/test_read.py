@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from photoindex.errors import DamagedPhoto
+from photoindex.errors import DamagedPhoto, TextReaderUnavailable
 from photoindex.media.decode import Decoder
+from photoindex.media.text import engine
+from photoindex.media.text.engine import NETWORKS, Engine
 from photoindex.media.text.read import ROOM, read_text, read_text_closely
 from photoindex.types import DecodedPhoto, PhotoText
 from photoindex.types.text import BOX_UNITS
@@ -101,3 +103,38 @@ def test_a_worker_answers_with_the_text(tmp_path: Path) -> None:
     assert first.text is not None
     assert [line.text for line in first.text.lines] == ["PLATFORM NINE"]
     assert second.text == PhotoText(closely=False)
+
+
+class TestNetworks:
+    """They are loaded when the first picture needs them."""
+
+    @pytest.fixture(params=["Det", "Rec"])
+    def broken(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+        """An engine one of whose networks is cut off."""
+        whole = engine.networks_folder()
+        assert whole is not None
+        for part, name in NETWORKS.items():
+            content = (whole / name).read_bytes()
+            (tmp_path / name).write_bytes(content[:1000] if part == request.param else content)
+        monkeypatch.setattr(engine, "networks_folder", lambda: tmp_path)
+        return Engine(1)
+
+    def test_one_that_does_not_run_is_no_fault_of_the_picture(self, broken: Engine, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.png", ("PLATFORM NINE", 90, 300, 60))
+        with Image.open(path) as picture, pytest.raises(TextReaderUnavailable, match="does not start") as raised:
+            broken.read(picture)
+        assert len(str(raised.value)) < 400
+        assert "\n" not in str(raised.value)
+
+    def test_trying_out_finds_it(self, broken: Engine) -> None:
+        with pytest.raises(TextReaderUnavailable):
+            broken.try_out()
+
+    def test_a_picture_that_cannot_be_read_is_at_fault_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = Engine(1)
+        whole.try_out()
+        picture = Image.new("RGB", (320, 320), "white")
+        monkeypatch.setattr(engine, "_padded", lambda _: np.zeros((0, 0, 3), np.uint8))
+        with pytest.raises(Exception) as raised:  # noqa: PT011  # whatever the library raises
+            whole.read(picture)
+        assert not isinstance(raised.value, TextReaderUnavailable)

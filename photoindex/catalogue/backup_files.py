@@ -14,13 +14,13 @@ from photoindex.catalogue.integrity import faults_of_copy
 from photoindex.catalogue.sqlite import connect, connect_as_is, connect_untouched
 from photoindex.catalogue.sqlite_errors import explained
 from photoindex.errors import CatalogueDamaged
+from photoindex.system.atomic import new_file
 from photoindex.system.clock import utc_now
 
 BACKUPS_KEPT: Final = 3  # of each kind
 BEFORE_UPGRADE, DAILY = "before-upgrade", "backup"  # the kinds, as they are named
 BACKUP_SUFFIX, PART = ".sqlite3", ".part"  # of a whole one, and while it is being made
 DAY: Final = 86_400.0  # seconds
-PRIVATE: Final = 0o600
 
 
 def back_up(source: Path, destination: Path) -> None:
@@ -31,7 +31,7 @@ def back_up(source: Path, destination: Path) -> None:
     """
     part = destination.with_suffix(PART)
     try:
-        os.close(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, PRIVATE))
+        new_file(part).close()
         # For reading alone: otherwise a catalogue that was deleted would be created again, and backed up empty.
         with closing(connect_as_is(source)) as original, closing(connect(part)) as copy:
             original.backup(copy)

@@ -16,7 +16,6 @@ from typing import Final
 from photoindex.catalogue.backup_files import (
     DAILY,
     PART,
-    PRIVATE,
     backup_path,
     backups,
     is_backed_up,
@@ -31,6 +30,8 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.integrity import faults_of_copy
 from photoindex.catalogue.sqlite import BUSY_SECONDS, connect
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced
+from photoindex.system.atomic import new_file
+from photoindex.system.regular_files import open_regular
 from photoindex.system.units import human_size
 
 LOOK_SECONDS: Final = 3600.0  # how often a program that runs for long looks whether a backup is due
@@ -175,7 +176,7 @@ def _put_in_place(backup: Path, path: Path) -> Path | None:
     copy = path.with_suffix(".restoring")
     aside = path.with_name(f"{path.stem}-damaged-{stamp()}{path.suffix}")
     try:
-        with backup.open("rb") as source, open(copy, "wb", opener=_private) as target:
+        with open_regular(backup) as source, new_file(copy) as target:
             shutil.copyfileobj(source, target)
         _renew_identity(copy)
         to_disk(copy)
@@ -212,7 +213,3 @@ def _renew_identity(copy: Path) -> None:
             connection.commit()
     except sqlite3.DatabaseError as error:
         raise CatalogueError(f"cannot restore {copy}: {error}") from error
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, PRIVATE)

@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photoindex.catalogue.sqlite_errors import is_refused
+from photoindex.catalogue.sqlite_errors import NotSqlite, is_refused
+from photoindex.system.regular_files import NotRegularFile, check_regular
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+FILES = ("", "-wal", "-shm", "-journal")  # of a database, by the ends of their names
 BUSY_SECONDS = 30  # that a lock is waited for
 
 
@@ -23,6 +25,7 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises sqlite3.DatabaseError, as the others do, also when the file turns out to be no database.
     """
     # Absolute, as SQLite takes ":memory:" and "file:" at the start of a name for more than a name.
+    _check_regular(path, *FILES)
     return _connected(os.path.abspath(path), uri=False)
 
 
@@ -30,6 +33,7 @@ def connect_as_is(path: Path) -> sqlite3.Connection:
     """Return a connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, and
     nobody has left a log there, the file can be read by itself."""
     try:
+        _check_regular(path, *FILES)
         return _connected(_uri(path), uri=True)
     except sqlite3.OperationalError as error:
         if not is_refused(error) or _has_log(path):
@@ -39,6 +43,7 @@ def connect_as_is(path: Path) -> sqlite3.Connection:
 
 def connect_untouched(path: Path) -> sqlite3.Connection:
     """Return a connection for reading a file that nobody writes to meanwhile; SQLite keeps nothing beside it then."""
+    _check_regular(path, "")
     return _connected(_uri(path) + "&immutable=1", uri=True)
 
 
@@ -93,6 +98,17 @@ def make_engine(path: Path, read_by: Callable[[Path], sqlite3.Connection] | None
         connection.exec_driver_sql("begin immediate" if write else "begin")
 
     return engine
+
+
+def _check_regular(path: Path, *ends: str) -> None:
+    """Raises :class:`NotSqlite` for what SQLite would wait for, or would call an error of the disk."""
+    for end in ends:
+        try:
+            check_regular(f"{path}{end}")
+        except NotRegularFile as error:
+            raise NotSqlite(f"{path}{end} should be a file; {error.strerror}") from error
+        except OSError:
+            pass  # mostly because there is none; SQLite tells others
 
 
 def _connected(place: str, *, uri: bool) -> sqlite3.Connection:

@@ -43,6 +43,12 @@ _MESSAGES: Final = {
 }
 
 
+class NotSqlite(sqlite3.OperationalError):
+    """A folder, a pipe, a socket or a device in the place of the catalogue or of a file that SQLite keeps beside it."""
+
+    sqlite_errorcode = CANTOPEN
+
+
 def code_of(error: BaseException) -> int | None:
     """Return SQLite's extended result code of an error, SQLAlchemy's wrapping taken off; ``None`` when it has none."""
     original = getattr(error, "orig", None) or error
@@ -66,7 +72,10 @@ def explained(path: Path, error: BaseException) -> CatalogueError:
     """
     if isinstance(error, OSError):
         return CatalogueUnavailable(f"the catalogue {path} cannot be reached: {error.strerror or error}")
-    reason = next(iter(str(getattr(error, "orig", None) or error).splitlines()), "no reason given")
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, NotSqlite):
+        return CatalogueUnavailable(f"cannot use the catalogue {path}: {original}: move it away")
+    reason = next(iter(str(original).splitlines()), "no reason given")
     code = code_of(error)
     if code == READONLY_DBMOVED:
         return CatalogueReplaced(f"the catalogue {path} was deleted or moved while it was in use: start again")

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from photoindex.errors import FolderError
+from photoindex.system.atomic import new_file
 from photoindex.system.json_files import read_json
 from photoindex.system.paths import shown
 
@@ -43,8 +44,8 @@ def held(folder: Path, where: Path) -> Iterator[None]:
             f"cannot lock {shown(folder)} in {where}: {error.strerror or error}; check its disk"
         ) from error
     try:
-        with suppress(OSError):  # a full disk costs the name, not the watch
-            owner.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+        with suppress(OSError), new_file(owner) as file:  # a full disk costs the name, not the watch
+            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         yield
     finally:
         with suppress(OSError):

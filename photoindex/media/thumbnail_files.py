@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from photoindex.system.regular_files import open_regular
+
 LIST_SIDES: Final = (480, 240)  # pixels, of the longer sides of the thumbnails that lists show: made together
 LEAST_FREE: Final = 1_000_000_000  # bytes of the disk that are not ours to fill
 ROOM_LEFT: Final = 0.9  # of the limit, after making room: not one file at a time
@@ -33,7 +35,8 @@ class ThumbnailFiles:
         """Return the thumbnail of the photo with this SHA-256, ``side`` pixels on its longer side, if it is kept."""
         place = self._place(content, side)
         try:
-            picture = place.read_bytes()
+            with open_regular(place) as file:
+                picture = file.read()
         except OSError:
             return None
         if not (picture.startswith(b"\xff\xd8") and picture.endswith(b"\xff\xd9")):

@@ -26,6 +26,8 @@ from weakref import WeakSet
 
 import numpy as np
 
+from photoindex.system.regular_files import NotRegularFile, open_regular
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -83,7 +85,7 @@ class CheckedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with path.open("rb") as file:
+        with _opened(path) as file:
             size = _size(path, file)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         with _lock:
@@ -125,13 +127,21 @@ def release_pages() -> None:
 
 def read_meta(path: Path) -> dict[str, Any]:
     """Return what a file was written with besides its arrays, reading its end alone. Raises DamagedFile and OSError."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         size = _size(path, file)
         file.seek(size - _END.size)
         start, length, check = _end(path, file.read(_END.size), size)
         file.seek(start)
         meta: dict[str, Any] = _parsed(path, file.read(length), check)["meta"]
         return meta
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file. Whatever else has its name is no whole file: a pipe would be waited for."""
+    try:
+        return open_regular(path)
+    except NotRegularFile as error:
+        raise DamagedFile(f"{path} is damaged: {error.strerror}") from error
 
 
 def _size(path: Path, file: BinaryIO) -> int:

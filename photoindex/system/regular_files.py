@@ -36,7 +36,7 @@ def open_regular(path: Path | str) -> BinaryIO:
 
     Raises :class:`NotRegularFile` for everything else, without opening it, and OSError as ``open`` does.
     """
-    _check(os.stat(path), path)  # opening a device can already do something
+    check_regular(path)  # opening a device can already do something
     descriptor = os.open(path, _FLAGS)
     try:
         _check(os.fstat(descriptor), path)  # it may have been replaced since
@@ -44,6 +44,11 @@ def open_regular(path: Path | str) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def check_regular(path: Path | str) -> None:
+    """Raises :class:`NotRegularFile` for what is no regular file, and OSError as ``stat`` does."""
+    _check(os.stat(path), path)
 
 
 def read_regular(path: Path | str, most: int) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.system.atomic import replace_file
-from photoindex.system.json_files import parse_json
+from photoindex.system.json_files import read_json
 from photoindex.web.problems import Problem
 
 TRIES_A_MINUTE: Final = 5
@@ -123,7 +122,7 @@ class Access:
 
     def _load(self) -> dict[str, float]:
         try:
-            found = parse_json(self._file.read_text("utf-8")) if self._file else {}
+            found = read_json(self._file) if self._file else {}
             kept = {str(key): float(began) for key, began in found.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
@@ -133,9 +132,7 @@ class Access:
         if self._file is None:
             return
         with suppress(OSError):  # a data folder that may not be written: sessions end with the server
-            if not self._file.exists():
-                os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
-            replace_file(self._file, json.dumps(self._sessions))
+            replace_file(self._file, json.dumps(self._sessions), own=True)
 
 
 def _bytes(text: str) -> bytes:

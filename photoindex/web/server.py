@@ -21,6 +21,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from photoindex.errors import ServiceError
 from photoindex.library.gallery import Gallery
+from photoindex.system.atomic import new_file
+from photoindex.system.regular_files import read_regular
 from photoindex.web.access import Access
 from photoindex.web.app import Application, host_of
 from photoindex.web.guard import MOST_HEADER_BYTES, Site
@@ -32,6 +34,7 @@ KEEP_ALIVE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 200
 TIDY_SECONDS: Final = 5.0
 THREADS: Final = 8  # that answer; few processors do no more at once, and some wait for the catalogue
+_LINK_BYTES: Final = 10_000
 END_SECONDS: Final = 5  # that answers under way may take when the server ends
 
 
@@ -157,10 +160,8 @@ class GalleryServer:
     def _write_link(self, token: str) -> None:
         """Write the address with a link for the next browser, for :func:`running_link` and this user alone."""
         if self._link_file is not None:
-            with suppress(OSError):
-                descriptor = os.open(self._link_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(f"{self.address}login?link={token}\n")
+            with suppress(OSError), new_file(self._link_file) as file:
+                file.write(f"{self.address}login?link={token}\n".encode())
 
     def wait(self, seconds: float) -> bool:
         """Wait for the server to end by itself; returns whether it has."""
@@ -201,7 +202,7 @@ def running_link(data_dir: Path) -> str:
     Raises :class:`ServiceError` when none runs, or another user's.
     """
     try:
-        found = (data_dir / LINK_FILE).read_text("utf-8").strip()
+        found = read_regular(data_dir / LINK_FILE, _LINK_BYTES).decode("utf-8").strip()
         address = urlsplit(found)
         socket.create_connection((address.hostname or "", address.port or 80), timeout=2).close()
     except (OSError, ValueError) as error:

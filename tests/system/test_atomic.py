@@ -6,11 +6,13 @@ import os
 import stat
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from photoindex.system.atomic import replace_file, replacing
+from photoindex.system.atomic import new_file, replace_file, replacing
+from photoindex.system.regular_files import NotRegularFile
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, and no named pipes of this kind")
 
@@ -175,3 +177,39 @@ class TestWhatIsThere:
         with pytest.raises(OSError, match=r"directory|denied"):
             replace_file(path.parent, b"new")
         assert path.parent.is_dir()
+
+
+@posix
+class TestOwn:
+    """Files that photoindex alone keeps."""
+
+    def test_a_new_one_is_its_owners_alone(self, path: Path) -> None:
+        replace_file(path, b"new", own=True)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.chmod(0o640)
+        replace_file(path, b"newer", own=True)
+        assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"newer", 0o640)
+        with new_file(path) as file:
+            file.write(b"newest")
+        assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"newest", 0o600)
+
+    def test_what_a_link_leads_to_is_replaced_and_the_link_stays(self, path: Path) -> None:
+        target = path.with_name("target")
+        target.write_bytes(b"old")
+        path.symlink_to(target)
+        replace_file(path, b"new", own=True)
+        assert path.is_symlink()
+        assert target.read_bytes() == b"new"
+
+    @pytest.mark.parametrize("write", [lambda path: replace_file(path, b"new", own=True), lambda path: new_file(path)])
+    def test_a_folder_stays(self, path: Path, write: Callable[[Path], object]) -> None:
+        path.mkdir()
+        with pytest.raises(NotRegularFile, match="it is a folder"):
+            write(path)
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_device_that_a_link_leads_to_is_left_alone(self, path: Path) -> None:
+        path.symlink_to(os.devnull)
+        replace_file(path, b"new", own=True)
+        assert (path.read_bytes(), path.is_symlink()) == (b"new", False)
+        assert stat.S_ISCHR(os.stat(os.devnull).st_mode)

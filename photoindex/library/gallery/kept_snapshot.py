@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from photoindex.catalogue.change_feed import Version
-from photoindex.catalogue.data_folder import make_private_file
 from photoindex.library.gallery.snapshot import CODED, MARKED, PLAIN, Codes, Marks, Snapshot
 from photoindex.system.atomic import replacing
 from photoindex.system.json_files import parse_json
 from photoindex.system.lazy_imports import lazily
+from photoindex.system.regular_files import open_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,8 +66,7 @@ def save(path: Path, kept: Kept) -> None:
     check = 0
     for piece in pieces:
         check = zlib.crc32(piece.data, check)
-    make_private_file(path)
-    with replacing(path) as file:
+    with replacing(path, own=True) as file:
         file.write(_HEADER.pack(_MAGIC, FORMAT, len(head), zlib.crc32(head), check))
         file.write(head)
         file.write(bytes(-(_HEADER.size + len(head)) % 8))
@@ -79,7 +78,8 @@ def save(path: Path, kept: Kept) -> None:
 def load(path: Path) -> Kept | None:
     """Return the snapshot in a file; ``None`` when there is none that is whole and of this format."""
     try:
-        return _parsed(path.read_bytes())
+        with open_regular(path) as file:
+            return _parsed(file.read())
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error):
         return None
 

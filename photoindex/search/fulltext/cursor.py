@@ -55,7 +55,7 @@ def read_cursor(folder: Path) -> Version | None:
 def write_cursor(folder: Path, version: Version) -> None:
     """Store the version that the index has come to. Raises :class:`FullTextError`."""
     try:
-        replace_file(folder / _NAME, json.dumps(version._asdict()))
+        replace_file(folder / _NAME, json.dumps(version._asdict()), own=True)
     except OSError as error:
         reason = error.strerror or error
         raise FullTextError(f"cannot write {folder / _NAME}: {reason}; make room on its disk") from error

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from photoindex.errors import FullTextError
-from photoindex.system.atomic import replace_file
+from photoindex.system.atomic import new_file, replace_file
 from photoindex.system.json_files import read_json
 from photoindex.system.lazy_imports import lazily
 
@@ -93,7 +93,7 @@ class Generations:
             if file.is_file():
                 _to_disk(file)
         stamp = {"index": path.name, "complete": complete, "as": self._expected}
-        replace_file(self._stamp, json.dumps(stamp, indent=1))
+        replace_file(self._stamp, json.dumps(stamp, indent=1), own=True)
         for other in self._generations():
             if other != path:
                 discard(other)
@@ -116,7 +116,8 @@ class Generations:
             ) from None
         owner = self.folder / "writer.pid"
         try:
-            owner.write_text(json.dumps({"pid": os.getpid(), "doing": doing, "since": time.time()}), encoding="utf-8")
+            with suppress(OSError), new_file(owner) as file:  # a full disk costs the name, not the right to write
+                file.write(json.dumps({"pid": os.getpid(), "doing": doing, "since": time.time()}).encode())
             yield
         finally:
             with suppress(OSError):

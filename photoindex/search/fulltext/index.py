@@ -39,6 +39,7 @@ from photoindex.search.ranking.visible import find_visible
 from photoindex.search.ranking.weights import DEFAULT_RANKING, FIELD_WEIGHTS, Ranking
 from photoindex.search.ranking.whole_index import WholeIndex
 from photoindex.search.terms.matrix import TermSource, stand_ins_of, terms_of
+from photoindex.system.regular_files import NotRegularFile
 from photoindex.types.hit import Match
 
 if TYPE_CHECKING:
@@ -354,6 +355,10 @@ def _keep_freed_memory(documents: int) -> None:
 
 
 def _cannot(do: str, folder: Path, error: OSError) -> str:
+    if isinstance(error, NotRegularFile | IsADirectoryError):
+        return f"cannot {do} the full-text index in {folder}: move {error.filename} away, which should be a file"
+    if isinstance(error, FileExistsError):
+        return f"cannot {do} the full-text index in {folder}: move {error.filename} away, which should be a folder"
     return f"cannot {do} the full-text index in {folder}: {error.strerror or error}"
 
 

@@ -24,7 +24,7 @@ from photoindex.search.fulltext.collector import MOST_DOCUMENTS
 from photoindex.search.fulltext.reader import NoIndex
 from photoindex.search.fulltext.segment import Segment
 from photoindex.search.fulltext.segments_reader import SegmentsReader
-from photoindex.system.atomic import replacing
+from photoindex.system.atomic import new_file, replacing
 from photoindex.system.lazy_imports import lazily
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read_commit(folder: Path) -> Commit:
 
 def _write_commit(folder: Path, commit: Commit) -> None:
     alive = np.concatenate([np.zeros(0, np.bool_), *commit.alive])
-    with replacing(folder / COMMIT) as file:
+    with replacing(folder / COMMIT, own=True) as file:
         writer = Writer(file)
         writer.add("alive", np.packbits(alive))
         sizes = [len(each) for each in commit.alive]
@@ -183,7 +183,7 @@ class IndexWriter:
     def _written(self, content: Content) -> tuple[Segment, Alive]:
         path = self._folder / f"words-{self._next}.segment"
         self._next += 1
-        with path.open("wb") as file:
+        with new_file(path) as file:
             collector.write_segment(Writer(file), content)
             file.flush()
             os.fsync(file.fileno())

@@ -43,6 +43,8 @@ def index(
     Photos that are gone leave the search. When more than half of a folder's photos (and at least 50) vanish at once,
     as when a disk is not mounted, they are kept until they are back; --accept-missing says that they were removed.
     When it is interrupted, the same command goes on where it stopped.
+
+    Exit status: 0 done; 1 an error; 2 wrong usage; 4 some photos failed, or a folder could not be read.
     """
     with context.work(create=True, **flags) as library, stop_on_signals() as stop:
         with ProgressDisplay(context.quiet) as display:
@@ -59,7 +61,7 @@ def index(
             left = counted(library.status().jobs["queued"], "photo")
             context.say(f"stopped; {left} left: run the same command to go on")
             raise SystemExit(EXIT_INTERRUPTED)
-    if report.failed:
+    if report.failed or report.unreadable:
         raise SystemExit(EXIT_SOME_FAILED)
 
 
@@ -127,4 +129,6 @@ def _summarise(context: Context, report: IndexReport) -> None:
         parts.append(f"{report.missing - report.moved:,} gone")
     if report.failed:
         parts.append(f"{report.failed:,} failed (photoindex failures list)")
+    if report.unreadable:
+        parts.append(f"{counted(len(report.unreadable), 'folder or file', 'folders or files')} could not be looked at")
     context.say(f"{counted(report.seen, 'photo')} in {human_seconds(report.seconds)}: " + ", ".join(parts))

@@ -173,7 +173,8 @@ def main(
       photoindex search giraffes in grass      find photos
       photoindex serve                         look at them in a browser
 
-    Exit status: 0 done; 1 an error, or a search that found nothing; 2 wrong usage; 4 finished, but some photos failed.
+    Exit status: 0 done; 1 an error, or a search that found nothing; 2 wrong usage; 4 finished, but some photos failed
+    or a folder could not be read.
     """
     level = logging.DEBUG if verbose > 1 else logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(level=level, format="photoindex: %(message)s", handlers=[LogHandler()])

@@ -10,7 +10,7 @@ import os
 import stat as stat_bits
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -47,14 +47,21 @@ RECORD_CHUNK = 1000  # files stored in one transaction
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many files a comparison met, how many of them unchanged, and how many known ones were gone."""
+    """How many files a comparison met, how many of them unchanged, how many known ones were gone, and the folders and
+    files that could not be looked at."""
 
     seen: int = 0
     unchanged: int = 0
     missing: int = 0
+    unreadable: tuple[Path, ...] = ()
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(self.seen + other.seen, self.unchanged + other.unchanged, self.missing + other.missing)
+        return Counts(
+            self.seen + other.seen,
+            self.unchanged + other.unchanged,
+            self.missing + other.missing,
+            self.unreadable + other.unreadable,
+        )
 
 
 class Comparer:
@@ -95,14 +102,13 @@ class Comparer:
         with self._database.write() as connection:
             root = ensure_root(connection, folder)
         walked = self._walks.pop(place, None) or walk_tree(self._database, self._filter, place, self._report)
-        problems = [path for path, _ in walked.problems]
-        for path, error in walked.problems:
-            self._notice(
-                f"cannot read the folder {shown(path)}: {error.strerror or error}; its photos are left as they were"
-            )
+        problems = list(walked.problems)
         sifted, left = walked.sifted, _stats(walked.left)  # what differs, and what was not met
         named = self._named_by_user(place, left.keys() - {item.path for item in sifted.others}, problems)
-        changes = compare([*sifted.others, *named], left, unreadable=problems)
+        for line in _problem_lines(problems):
+            self._notice(line)
+        unreadable = tuple(dict.fromkeys(path for path, _ in problems))
+        changes = compare([*sifted.others, *named], left, unreadable=unreadable)
         # A disk that goes away in the middle of the walk takes its photos out of sight, not out of the library.
         is_other_disk = device != root.device
         emptied = not walked.was_empty and not sifted.seen and is_other_disk and not accept_missing
@@ -125,7 +131,7 @@ class Comparer:
             with self._database.write() as connection:
                 note_reconciled(connection, root.id, device)
                 jobs.expedite(connection, root.id, now_of(connection))
-        return Counts(sifted.seen + len(named), sifted.unchanged + changes.unchanged, len(removed))
+        return Counts(sifted.seen + len(named), sifted.unchanged + changes.unchanged, len(removed), unreadable)
 
     def compare_files(self, named: Collection[Path]) -> Counts:
         """Compare files that the user named one by one, all of them at once. None of them can be missing."""
@@ -188,7 +194,9 @@ class Comparer:
             if is_folder(folder):
                 self._notice(str(error))
 
-    def _named_by_user(self, place: Path, unseen: Iterable[Path], problems: list[Path]) -> list[ScannedFile]:
+    def _named_by_user(
+        self, place: Path, unseen: Iterable[Path], problems: list[tuple[Path, OSError]]
+    ) -> list[ScannedFile]:
         """Return those of the unseen files that are there and that a walk passes by: the user named them by themselves.
 
         What a rule of an ignore file leaves out, which the user wrote as well, is not among them.
@@ -201,8 +209,8 @@ class Comparer:
                 continue
             try:
                 stat = file_stat(path)
-            except OSError:
-                problems.append(path)
+            except OSError as error:
+                problems.append((path, error))
             else:
                 named += [ScannedFile(path, stat, sidecars.state(sidecars.beside(path)))] if stat is not None else []
         return named
@@ -225,6 +233,21 @@ class Comparer:
         for start in range(0, len(at_rest), RECORD_CHUNK):
             with self._database.write() as connection:
                 files.record_files(connection, at_rest[start : start + RECORD_CHUNK])
+
+
+def _problem_lines(problems: Iterable[tuple[Path, OSError]]) -> Iterator[str]:
+    """Yield a line for each folder that cannot be read, and one for all files of a folder that cannot be looked at for
+    one reason: a folder that may be listed and not entered has as many as it has photos."""
+    files: dict[tuple[Path, str], list[Path]] = {}
+    for path, error in problems:
+        reason = str(error.strerror or error)
+        if is_folder(path):
+            yield f"cannot read the folder {shown(path)}: {reason}; its photos are left as they were"
+        else:
+            files.setdefault((path.parent, reason), []).append(path)
+    for (_, reason), paths in files.items():
+        more = f" and {len(paths) - 1:,} more there" if len(paths) > 1 else ""
+        yield f"cannot read {shown(paths[0])}{more}: {reason}; what is known of them stays"
 
 
 def _device(folder: Path) -> int:

@@ -146,6 +146,7 @@ class Indexer:
             refreshed=tally.refreshed,
             moved=moved,
             refreshed_only=tally.refreshed_only,
+            unreadable=counts.unreadable,
         )
 
     def job_due_in(self) -> float | None:

@@ -210,6 +210,7 @@ def index_json(report: IndexReport) -> dict[str, Any]:
         "failed": report.failed,
         "seconds": round(report.seconds, 3),
         "failures": [{"path": each.path, "kind": each.kind, "message": each.message} for each in report.failures],
+        "unreadable": list(report.unreadable),
     }
 
 

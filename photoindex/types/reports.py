@@ -49,6 +49,7 @@ class IndexReport:
     refreshed: int = 0  # photos whose metadata, in them or in sidecars, was read again
     moved: int = 0  # of the recognised photos, those whose files went from another place
     refreshed_only: int = 0  # of the refreshed photos, those that were neither moved nor copied
+    unreadable: tuple[Path, ...] = ()  # folders and files that could not be looked at: what is known of them stays
 
 
 @dataclass(slots=True)

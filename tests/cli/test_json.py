@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from photoindex import captioner as captioning
 from photoindex.cli.main import COMMANDS, main
 from photoindex.library import Library, benchmark
-from tests.support import REPOSITORY, FakeCaptioner, make_photo
+from tests.support import REPOSITORY, FakeCaptioner, make_photo, refuse
 
 ON_BOTH = True
 
@@ -76,6 +76,22 @@ def test_every_command_with_json_is_on_the_page() -> None:
     assert missing == set()
     for name in SHARED:
         assert f"`{name}" in DOCUMENT or f"## {name}" in DOCUMENT
+
+
+def test_an_index_that_could_not_read_a_folder_says_so_by_its_status(
+    data_dir_with_photos: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = make_photo(album / "shut" / "one.jpg").parent
+    for photo in [path for path in album.iterdir() if path.stat().st_size < 100]:
+        photo.unlink()  # what cannot be captioned
+    command = ["--data-dir", str(data_dir_with_photos), "index", str(album), "--json"]
+    with monkeypatch.context() as patch:
+        refuse(patch, shut)
+        result = CliRunner().invoke(main, command)
+    assert (result.exit_code, json.loads(result.stdout)["unreadable"]) == (4, [str(shut)])
+    assert "1 folder or file could not be looked at" in result.stderr
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, json.loads(result.stdout)["unreadable"]) == (0, [])
 
 
 def test_every_command_with_json_prints_the_documented_fields(data_dir_with_photos: Path, album: Path) -> None:

@@ -7,7 +7,9 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, Writer, add_files, make_photo, names, put_on_another_disk, refuse
 
 ON_BOTH = True
+walking = import_module("photoindex.folders.walk")  # the package has a function of this name
 
 OpenLibrary = Callable[..., Library]
 
@@ -51,6 +54,53 @@ def test_a_second_index_does_nothing(library: Library, captioner: FakeCaptioner,
     assert len(captioner.captions) == given
     assert report.failed == 1  # it still has no caption, and the report says so
     assert report.failures[0].attempts == 1
+
+
+def test_an_index_reports_the_folders_that_it_could_not_read(
+    library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_photo(album / "a.jpg")
+    shut = make_photo(album / "shut" / "b.jpg").parent
+    library.index(album)
+    for more in (0, 1):
+        notices: list[str] = []
+        with monkeypatch.context() as patch:
+            refuse(patch, shut)
+            report = library.index(album, notice=notices.append)
+        assert (report.seen, report.captioned, report.missing, report.unreadable) == (1 + more, more, 0, (shut,))
+        assert [line for line in notices if str(shut) in line] == [
+            f"cannot read the folder {shut}: Permission denied; its photos are left as they were"
+        ]
+        make_photo(album / "c.jpg", "blue")
+    report = library.index(album)
+    assert (report.seen, report.missing, report.unreadable) == (3, 0, ())
+
+
+def test_files_that_cannot_be_looked_at_are_one_line_for_their_folder(
+    library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a folder that may be listed and not entered."""
+    listed = [make_photo(album / "listed" / f"{number}.jpg", note=str(number)) for number in range(5)]
+    one = make_photo(album / "one" / "a.jpg")
+    library.index(album)
+    state = walking._state
+
+    def refused(entry: Any) -> os.stat_result:
+        if Path(entry.path) in [*listed, one]:
+            raise PermissionError(13, "Permission denied", entry.path)
+        return state(entry)
+
+    make_photo(album / "new.jpg", "blue")
+    notices: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(walking, "_state", refused)
+        report = library.index(album, notice=notices.append)
+    assert (report.seen, report.captioned, report.missing) == (1, 1, 0)
+    assert report.unreadable == (*listed, one)
+    assert [line for line in notices if "cannot" in line] == [
+        f"cannot read {listed[0]} and 4 more there: Permission denied; what is known of them stays",
+        f"cannot read {one}: Permission denied; what is known of them stays",
+    ]
 
 
 def test_a_data_folder_among_the_photos_is_left_alone(library: Library, album: Path, data_dir: Path) -> None:

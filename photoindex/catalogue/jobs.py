@@ -251,6 +251,32 @@ def release(connection: Connection, claimed: Sequence[Job], next_try_at: datetim
     _set_attempts(connection, claimed, -1, state="queued", next_try_at=next_try_at, **_NO_LEASE)
 
 
+def pass_on(connection: Connection, claimed: Iterable[Job], now: datetime) -> set[Job]:
+    """Give the jobs of photos that are known already, captioning them again and reading their text, to another present
+    file of the photo: their own cannot be read. Return those that were given; others have none that was not tried.
+
+    Files are tried in the order of their ids, the first that can be reached first, so that no job comes back.
+    """
+    given = set()
+    for each in sorted(claimed, key=_by_id):
+        waiting = job.alias()
+        other = file.alias()
+        of_its_kind = waiting.c.kind == job.c.kind
+        is_free = ~select(waiting.c.id).where(waiting.c.file_id == other.c.id, of_its_kind).exists()
+        next_file = connection.execute(
+            select(func.min(other.c.id))
+            .select_from(job)
+            .join(file, file.c.id == job.c.file_id)
+            .join(other, and_(other.c.photo_id == file.c.photo_id, other.c.id > file.c.id))
+            .where(_are([each]), job.c.kind.in_((AGAIN, TEXT)), other.c.missing_since.is_(None), is_free)
+        ).scalar()
+        if next_file is not None:
+            again = {"state": "queued", "attempts": 0, "next_try_at": now, "error_kind": None, "error_message": None}
+            connection.execute(update(job).where(_are([each])).values(file_id=next_file, **again, **_NO_LEASE))
+            given.add(each)
+    return given
+
+
 def expedite(connection: Connection, root_id: int, now: datetime) -> None:
     """Make the jobs of a root due that wait for the root to come back; those that wait after a failure stay."""
     its_files = select(file.c.id).where(file.c.root_id == root_id)

@@ -10,7 +10,7 @@ from photoindex.catalogue import files, jobs, raw_pairs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
-from photoindex.errors import PhotoError
+from photoindex.errors import PhotoError, UnreadablePhoto
 from photoindex.indexing.hashing import HashedJob
 from photoindex.indexing.missing_photos import MissingPhotos
 from photoindex.types import Tally
@@ -85,17 +85,21 @@ class ClaimedJobs:
             self._remove(job)
 
     def give_up_absent(self, job: Job) -> None:
-        """Mark the file of a job missing; if its whole root is away, only release the job until later."""
+        """Mark the file of a job missing; if its whole root is away, only release the job until later. Another file of
+        a known photo takes the job over."""
+        passed_on = self._pass_on(job)
         away = self._missing.is_away(job.root) or self._missing.after_removals([job.path]) > 0
         with self._database.write() as connection:
             # A file that was renamed meanwhile still has its job, under the new name.
-            jobs.release(connection, [job], self._now() + ROOT_AWAY if away else self._now())
+            if not passed_on:
+                jobs.release(connection, [job], self._now() + ROOT_AWAY if away else self._now())
         self._remove(job)
 
     def put_off(self, job: Job, reason: str) -> None:
         """Release a job until later, as nobody can tell now what its file holds."""
-        with self._database.write() as connection:
-            jobs.release(connection, [job], self._now() + ROOT_AWAY)
+        if not self._pass_on(job):
+            with self._database.write() as connection:
+                jobs.release(connection, [job], self._now() + ROOT_AWAY)
         self._remove(job)
         if reason not in self._reasons:
             self._reasons.add(reason)
@@ -114,6 +118,9 @@ class ClaimedJobs:
             if job not in jobs.sort_out(connection, [job]).own:
                 self._remove(job)  # it is another worker's, or its file went
                 return
+            if isinstance(error, UnreadablePhoto) and jobs.pass_on(connection, [job], self._now()):
+                self._remove(job)
+                return
             if not jobs.fail(connection, job, error, self._now()):
                 raw_pairs.release(connection, [job.file_id])
             if content_hash is not None:
@@ -121,6 +128,13 @@ class ClaimedJobs:
         self._remove(job)
         self.tally.failed += 1
         self.tally.errors.append((job.path, error))
+
+    def _pass_on(self, job: Job) -> bool:
+        """Give the job of a photo that is known to another file that holds it; return whether there is one."""
+        if not job.again:
+            return False
+        with self._database.write() as connection:
+            return bool(jobs.pass_on(connection, [job], self._now()))
 
     def _remove(self, job: Job) -> None:
         self.jobs.discard(job)

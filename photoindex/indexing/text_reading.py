@@ -25,7 +25,7 @@ from photoindex.catalogue.facts import looks_from
 from photoindex.catalogue.jobs import Job
 from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
-from photoindex.errors import PhotoError, TextReaderUnavailable
+from photoindex.errors import PhotoError, TextReaderUnavailable, UnreadablePhoto
 from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
 from photoindex.indexing.text_gate import TextSieve
@@ -197,6 +197,7 @@ class TextReading:
         there = {job.path: (job, stat) for job, stat in stats.items() if stat is not None}
         gone = [job for job in claimed if job not in stats]
         with self._database.write() as connection:
+            left -= jobs.pass_on(connection, [job for job, stat in stats.items() if stat is None], self._now())
             jobs.finish(connection, gone)
             jobs.begin(connection, [job for job, _ in there.values()])
             batches.close(connection)
@@ -229,6 +230,8 @@ class TextReading:
     def _fail(self, job: Job, error: PhotoError, tally: Tally) -> None:
         with self._database.write() as connection:
             if job not in jobs.sort_out(connection, [job]).own:
+                return
+            if isinstance(error, UnreadablePhoto) and jobs.pass_on(connection, [job], self._now()):
                 return
             jobs.fail(connection, job, type(error)(f"its text cannot be read: {error}"), self._now())
         tally.text_failed += 1

@@ -183,6 +183,17 @@ def test_a_photo_is_read_again_as_a_batch(reading: Library, album: Path) -> None
     assert [batch.state for batch in reading.batches.find(ended=True)] == ["done"]
 
 
+def test_text_is_read_again_in_a_copy_that_is_there(reading: Library, album: Path) -> None:
+    for folder in ("one", "two"):
+        (album / folder).mkdir()
+        sign(album / folder / "a.jpg", "PLATFORM NINE")
+    reading.index(album)
+    (album / "one" / "a.jpg").unlink()
+    tally = reading.reread_text()
+    assert (tally.text_read, tally.text_failed) == (1, 0)
+    assert [batch.left for batch in reading.batches.find(ended=True)] == [0]
+
+
 def test_a_run_that_is_stopped_goes_on_later(reading: Library, album: Path) -> None:
     for number in range(3):
         sign(album / f"{number}.jpg", f"Gate {number} closed")

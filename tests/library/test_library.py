@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from photoindex.catalogue.schema import caption
 from photoindex.errors import FolderError, QueryError
+from photoindex.indexing import hashing
 from photoindex.library import Library
 from photoindex.search.terms import index as term_index
 from tests.conftest import OpenLibrary
@@ -139,3 +140,54 @@ def test_a_photo_is_captioned_again_by_a_copy_that_is_there(
     with open_library(FakeCaptioner("fake-2")) as other:
         assert other.recaption().captioned == 1
         assert other.status().jobs["queued"] + other.status().jobs["retrying"] == 1  # the photo without a copy waits
+
+
+def refuse_to_read(patch: pytest.MonkeyPatch, *closed: Path) -> None:
+    real = hashing.sha256_of
+
+    def sha256_of(path: Path) -> str:
+        if path in closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    patch.setattr(hashing, "sha256_of", sha256_of)
+
+
+@pytest.mark.parametrize("trouble", ["unreadable", "removed", "a folder now"])
+@pytest.mark.parametrize("bad", [(0,), (1,), (0, 1), (0, 1, 2)], ids=str)
+def test_a_photo_is_captioned_again_by_whichever_copy_can_be_read(
+    library: Library,
+    open_library: OpenLibrary,
+    album: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: str,
+    bad: tuple[int, ...],
+) -> None:
+    copies = [make_photo(album / folder / "a.jpg", note="the same") for folder in ("one", "two", "three")]
+    library.index(album)
+    for path in [copies[number] for number in bad]:
+        if trouble == "unreadable":
+            refuse_to_read(monkeypatch, *[copies[number] for number in bad])
+        else:
+            path.unlink()
+        if trouble == "a folder now":
+            path.mkdir()
+    all_bad = len(bad) == len(copies)
+    with open_library(FakeCaptioner("fake-2")) as other:
+        tally = other.recaption()
+        assert (tally.captioned, tally.failed) == (not all_bad, all_bad and trouble == "unreadable")
+        assert len(other.failures()) == tally.failed
+        jobs = other.status().jobs
+        assert (jobs["queued"], jobs["running"], jobs["retrying"]) == (0, 0, tally.failed)
+        (batch,) = other.batches.find(ended=True)
+        assert (batch.done, batch.left) == (not all_bad, tally.failed)
+
+
+def test_a_new_copy_that_cannot_be_read_is_a_failure_of_its_own(
+    library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_photo(album / "a.jpg", note="the same")
+    library.index(album)
+    copy = make_photo(album / "b.jpg", note="the same")
+    refuse_to_read(monkeypatch, copy)
+    assert [failure.path for failure in library.index(album).failures] == [copy]

@@ -9,7 +9,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   ├── LibraryNotFound        there is no library in that data folder
     │   ├── CatalogueTooNew        a newer photoindex wrote it
     │   ├── CatalogueOutdated      on a server: it is empty or older, and nothing upgrades it by itself
-    │   ├── CatalogueDamaged       its file is damaged, or is no database
+    │   ├── CatalogueDamaged       its file is damaged, no database, or lost
     │   ├── CatalogueReadOnly      it can be read, and may not be written
     │   ├── CatalogueReplaced      its file was deleted, moved or replaced while it was open
     │   └── CatalogueUnavailable   not now: its disk is full or fails, or another program keeps it locked
@@ -73,7 +73,7 @@ class CatalogueOutdated(CatalogueError):
 
 
 class CatalogueDamaged(CatalogueError):
-    """The catalogue's file is damaged, or is no database at all."""
+    """The catalogue's file is damaged, or is no database at all, or it is gone and its backup is there."""
 
 
 class CatalogueReadOnly(CatalogueError):

@@ -11,6 +11,7 @@ from typing import Final
 
 from photoindex.catalogue.change_feed import Version
 from photoindex.catalogue.integrity import faults_of_copy
+from photoindex.catalogue.open_file import holds_bytes
 from photoindex.catalogue.sqlite import connect, connect_as_is, connect_untouched
 from photoindex.catalogue.sqlite_errors import explained
 from photoindex.errors import CatalogueDamaged
@@ -77,6 +78,21 @@ def backups(path: Path, *kinds: str) -> list[Path]:
 def newest_whole(path: Path) -> Path | None:
     """Return the newest backup of the catalogue at ``path`` without faults. Reads all of each that has some."""
     return next((backup for backup in backups(path) if not _faults(backup)), None)
+
+
+def check_not_lost(path: Path) -> None:
+    """Raises :class:`CatalogueDamaged` when the catalogue at ``path`` is gone or empty and has a whole backup.
+
+    A new one in its place would caption every photo again, without what people said of them, and nobody would notice.
+    """
+    if holds_bytes(path):
+        return
+    backup = newest_whole(path)
+    if backup is not None:
+        raise CatalogueDamaged(
+            f"the catalogue {path} is {'empty' if path.exists() else 'gone'}, and {backup.name} beside it is a backup: "
+            "photoindex doctor --restore-backup puts that back; to begin without it, move the backups away"
+        )
 
 
 def is_backed_up(path: Path, days: float) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photoindex.catalogue.fast_queries import list_roots
+from photoindex.catalogue.open_file import holds_bytes
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.config import Settings
 from photoindex.errors import PhotoindexError
@@ -142,13 +143,18 @@ class Database(ABC):
 def open_catalogue(settings: Settings) -> Database:
     """Open the catalogue that the settings name, by :meth:`Database.open`, in a data folder that is there and private.
 
-    Its roots lie where the setting ``mounts`` says. Raises :class:`CatalogueError`, and :class:`ConfigError` when that
+    Its roots lie where the setting ``mounts`` says. Raises :class:`CatalogueError`, also for a file that is gone or
+    empty and has a backup, and :class:`ConfigError` when that
     setting does not fit the catalogue.
     """
     if isinstance(settings.catalogue_place, str):
         from photoindex.catalogue.data_folder import open_data_folder
 
         open_data_folder(settings.data_dir)
+    elif not holds_bytes(settings.catalogue_place):
+        from photoindex.catalogue.backup_files import check_not_lost
+
+        check_not_lost(settings.catalogue_place)
     database = Database.open(settings.catalogue_place)
     database.mounts = settings.mounts
     if settings.mounts:

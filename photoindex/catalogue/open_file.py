@@ -42,6 +42,19 @@ class OpenFile:
         )
 
 
+def holds_bytes(path: Path) -> bool:
+    """Return whether there is anything in the catalogue's file or in its log, or something that is not known."""
+    for place in (path, f"{path}{LOG}"):
+        try:
+            if os.stat(place).st_size:
+                return True
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True
+    return False
+
+
 def _identity(place: str) -> _Identity | None:
     try:
         status = os.stat(place)

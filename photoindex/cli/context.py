@@ -101,6 +101,9 @@ class Context:
         """Open the library that is there, with these flags over the settings. Raises :class:`LibraryNotFound`."""
         settings = self.settings(**flags)
         if not settings.catalogue and not settings.catalogue_path.exists():
+            from photoindex.library import check_not_lost
+
+            check_not_lost(settings.catalogue_path)
             option = f" --data-dir {shell_quoted(self.data_dir)}" if self.data_dir is not None else ""
             raise LibraryNotFound(
                 f"there is no library in {settings.data_dir}; to make one: photoindex{option} index FOLDER"

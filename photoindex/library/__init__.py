@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from photoindex.captioner.checkpoint import load_checkpoint
     from photoindex.captioner.device import choose_device, describe
     from photoindex.captioner.model_files import inspect_folder
+    from photoindex.catalogue.backup_files import check_not_lost
     from photoindex.catalogue.batches import Batch, Batches
     from photoindex.catalogue.corrections import UserMetadata
     from photoindex.catalogue.database import Database
@@ -61,6 +62,7 @@ __all__ = [
     "UserMetadata",
     "WatcherStatus",
     "caption_files",
+    "check_not_lost",
     "choose_device",
     "describe",
     "inspect_folder",
@@ -95,6 +97,7 @@ _HOMES = {
         "describe",
     ),
     "photoindex.captioner.model_files": ("inspect_folder",),
+    "photoindex.catalogue.backup_files": ("check_not_lost",),
     "photoindex.catalogue.batches": (
         "Batch",
         "Batches",

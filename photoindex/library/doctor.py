@@ -187,6 +187,8 @@ def check_catalogue(path: Path, machine: Machine) -> Finding:
         age = max(0.0, (machine.now() - _made_at(kept[0])).total_seconds())
         backup = f"the newest backup is {human_seconds(age)} old"
     message = f"{human_size(path.stat().st_size)}, no faults; {backup}"
+    if revision is None and kept:
+        return Finding("catalogue", "problem", f"{path} is empty", _remedy(path))
     if revision is None:
         return Finding("catalogue", "ok", "empty; the next command makes its tables")
     if revision == HEAD:

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from sqlalchemy import update
 
@@ -29,6 +30,7 @@ from photoindex.catalogue import backup_files, files
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.catalogue.schema import job, root
+from photoindex.cli.main import main
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, DeviceUnavailable
 from photoindex.library import Library, doctor, installation
@@ -454,6 +456,32 @@ class TestRestore:
         settings.catalogue_path.unlink()
         assert restore(settings).moved_to is None
         assert problems(settings) == []
+
+    @pytest.mark.parametrize("empty", [True, False], ids=["empty", "gone"])
+    def test_no_new_library_takes_the_place_of_one_that_is_lost(
+        self, settings: Settings, open_library: OpenLibrary, album: Path, empty: bool
+    ) -> None:
+        backup = add_backup(settings)
+        settings.catalogue_path.unlink()
+        for left in settings.data_dir.glob("catalogue.sqlite3-*"):
+            left.unlink()
+        if empty:
+            settings.catalogue_path.touch()
+        lost = (
+            f"is {'empty' if empty else 'gone'}, and {backup.name} beside it is a backup: photoindex doctor --restore-"
+        )
+        for command in (["index", str(album)], ["search", "red"], ["status"]):
+            result = CliRunner().invoke(main, ["--data-dir", str(settings.data_dir), *command])
+            assert (result.exit_code, lost in result.stderr) == (1, True), result.stderr
+        assert problems(settings) == ["catalogue"]
+        restore(settings)
+        assert problems(settings) == []
+        assert names(open_library().search("red")) != []
+
+    def test_a_new_library_begins_where_no_backup_is_whole(self, settings: Settings, open_library: OpenLibrary) -> None:
+        damage(add_backup(settings))
+        settings.catalogue_path.unlink()
+        assert open_library().status().photos == 0
 
     def test_a_damaged_backup_is_passed_over(self, settings: Settings) -> None:
         older, newer = add_backup(settings, 1), add_backup(settings, 2)

@@ -24,6 +24,7 @@ from photoindex.indexing.quick_check import QuickCheck
 from photoindex.indexing.relocation import suggest_forget, suggest_move
 from photoindex.system.paths import absolute, check_exists, is_in_any, shown
 from photoindex.system.storage import is_file, is_folder, is_gone
+from photoindex.system.units import counted
 from photoindex.system.url_paths import is_url
 from photoindex.types import Failure, IndexReport, Progress, Tally
 
@@ -129,6 +130,11 @@ class Indexer:
         if watch is None and not stop.is_set() and (empty := self.settler.only_empty()):
             others = f" and {len(empty) - 1} more files are" if len(empty) > 1 else " is"
             self._notice(f"{shown(empty[0])}{others} empty: left for the next run, which takes what is there then")
+        if watch is None and caption and not stop.is_set() and (elsewhere := self._at_work_elsewhere()):
+            is_captioning = counted(elsewhere, "photo is", "photos are")
+            self._notice(
+                f"{is_captioning} being captioned by another process: photoindex status says how many are left"
+            )
         if watch is None and tally.recognised and not self._moves_suggested:
             self._suggest_forget(places)
         failures = attempt(partial(self._failures, places)) or ()
@@ -148,6 +154,11 @@ class Indexer:
             refreshed_only=tally.refreshed_only,
             unreadable=counts.unreadable,
         )
+
+    def _at_work_elsewhere(self) -> int:
+        """Return how many photos other processes have claimed: this one has ended its own."""
+        with self._database.read() as connection:
+            return jobs.counts(connection)["running"]
 
     def job_due_in(self) -> float | None:
         """Return the seconds until the next job may be claimed, below zero when one may be; ``None`` without any."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from photoindex.catalogue import files
+from photoindex.catalogue import files, jobs
+from photoindex.catalogue.database import Database
 from photoindex.errors import FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.walk import file_stat
@@ -74,6 +75,26 @@ def test_an_index_reports_the_folders_that_it_could_not_read(
         make_photo(album / "c.jpg", "blue")
     report = library.index(album)
     assert (report.seen, report.missing, report.unreadable) == (3, 0, ())
+
+
+def test_an_index_says_what_another_process_is_captioning(
+    library: Library, database: Database, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    make_photo(album / "b.jpg", "blue")
+    notices: list[str] = []
+    library.index(album, queue_only=True, notice=notices.append)
+    with database.write() as connection:
+        claimed = jobs.claim(connection, jobs.owner_name(), 2, database.now())
+        jobs.release(connection, claimed[1:], database.now())
+    report = library.index(album, notice=notices.append)
+    assert (report.captioned, len(captioner.captions)) == (1, 1)
+    line = "1 photo is being captioned by another process: photoindex status says how many are left"
+    assert notices == [line]
+    with database.write() as connection:
+        jobs.release(connection, claimed[:1], database.now())
+    assert library.index(album, notice=notices.append).captioned == 1
+    assert notices == [line]
 
 
 def test_files_that_cannot_be_looked_at_are_one_line_for_their_folder(

@@ -51,6 +51,11 @@ def test_a_caption_is_found_by_each_of_its_phrases(index: FullText, word: str, f
         ("trip 20190704 lisbon", "trip 2019-07-04 lisbon"), ("trip 2019-07-04 lisbon", "trip 20190704 lisbon"),
         ("droid r2d2 rolls", "droid R2-D2 rolls"), ("lens 50mm sharp", "lens 50 mm sharp"),
         ("the iphone 14 pro", "the iPhone 14 Pro"), ("near orsay museum", "near d'Orsay museum"),
+        ("photo oldbigtrip here", "photo OldBigTrip here"), ("photo mybigtrip here", "photo MyBigTrip here"),
+        ("photo mytrip here", "photo MyTrip here"), ("photo daybythesea here", "photo DayByTheSea here"),
+        ("photo oldbigtrip2019 here", "photo OldBigTrip2019 here"), ("a bigredboatday here", "a BigRedBoatDay here"),
+        ("photo bigtrip201907 here", "photo BigTrip-2019-07 here"), ("photo étéàparis here", "photo ÉtéÀParis here"),
+        ("camera d3x100m7 here", "camera D3X100M7 here"), ("photo mayflower here", "photo MayFlower here"),
     ],
 )  # fmt: skip
 def test_a_word_that_is_joined_otherwise(index: FullText, asked: str, written: str) -> None:

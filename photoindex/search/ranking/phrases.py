@@ -12,10 +12,10 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Final
 
-from photoindex.language.analysis import Token, is_dense, places_of
+from photoindex.language.analysis import STOP_WORDS, Token, is_dense, places_of
 from photoindex.search.query.syntax import Phrase
 
-MOST_PIECES: Final = 3  # of a word that is typed as one and joined elsewhere: 20190704 is 2019-07-04
+MOST_PIECES: Final = 6  # of a word that is typed as one and written in pieces elsewhere: 20190704 is 2019-07-04
 
 Way = tuple[tuple[str, ...], ...]  # at each place the words of which any one stands there
 
@@ -37,8 +37,8 @@ def ways_of(phrase: Phrase, known: Callable[[str], int]) -> list[list[Way]]:
         ]
         if len(group) > 1:
             ways.append(((group[0].also[0],),))
-        elif pieces := _pieces(group[0].word, known, MOST_PIECES):  # "mcdonald" stands at two places of McDonald
-            ways += [ways[0] * places for places in range(2, pieces + 1)]
+        else:
+            ways += _in_pieces(group[0], known)
         steps.append(list(dict.fromkeys(ways)))
     return steps
 
@@ -66,16 +66,39 @@ def _joined(tokens: list[Token]) -> int:
     return 1
 
 
-def _pieces(word: str, known: Callable[[str], int], most: int) -> int:
-    """Return into how many words of the index a word can be cut, ``most`` at most; 0 where it cannot."""
-    if is_dense(word):
-        return 0
-    found = 0
-    for place in range(1, len(word)):
-        if not known(word[:place]):
-            continue
-        rest = _pieces(word[place:], known, most - 1) if most > 2 else 0
-        found = max(found, rest + 1 if rest else 0, 2 if known(word[place:]) else 0)
-        if found == most:
-            break
-    return found
+def _in_pieces(token: Token, known: Callable[[str], int]) -> list[Way]:
+    """Return the ways in which a text has a word in pieces, or joined of them, that is typed as one.
+
+    The whole stands at the first and the last of its places, and at those between them it or a piece: "oldbigtrip" is
+    ``oldbigtrip old``, ``big``, ``oldbigtrip trip`` where it is written OldBigTrip.
+    """
+    if is_dense(token.word):
+        return []
+    whole = (token.word, *token.also)
+    by_count = sorted(_pieces(token.word, known).items())
+    return [
+        (whole, *((*whole, *sorted(pieces)) for pieces in places[1:-1]), whole)
+        for count, places in by_count
+        if count > 1
+    ]
+
+
+def _pieces(word: str, known: Callable[[str], int]) -> dict[int, tuple[frozenset[str], ...]]:
+    """Return for each number of words of the index that a word can be cut into, ``MOST_PIECES`` at most, those that may
+    stand at each place. A common word among them has no place."""
+    behind: dict[int, dict[int, tuple[frozenset[str], ...]]] = {len(word): {0: ()}}  # by where the rest begins
+    for start in reversed(range(len(word))):
+        here: dict[int, tuple[frozenset[str], ...]] = {}
+        for end in range(start + 1, len(word) + 1):
+            piece = word[start:end]
+            is_common = piece in STOP_WORDS
+            if end not in behind or not (is_common or known(piece)):
+                continue
+            for rest in behind[end].values():
+                places = rest if is_common else (frozenset([piece]), *rest)
+                if len(places) <= MOST_PIECES:
+                    others = here.get(len(places), places)
+                    here[len(places)] = tuple(one | other for one, other in zip(places, others, strict=True))
+        if here:
+            behind[start] = here
+    return behind.get(0, {})

@@ -248,7 +248,7 @@ class Albums:
         with self._database.write() as connection:
             made = add_album(connection, name, query, self._now())
             add_photos(connection, made.id, photo_ids, self._now())
-        return made
+            return next(each for each in list_albums(connection) if each.id == made.id) if photo_ids else made
 
     def put(self, name: str, photo_ids: Sequence[int]) -> tuple[Album, int]:
         """Add photos to the album of a name, which is made if there is none; return it, and how many were not in it.
@@ -262,9 +262,9 @@ class Albums:
             return found, add_photos(connection, found.id, photo_ids, self._now())
 
     def remove(self, number: int, photo_ids: Sequence[int]) -> int:
-        """Take photos out of an album; return how many were in it."""
+        """Take photos out of an album; return how many were in it. Raises :class:`AlbumError`."""
         with self._database.write() as connection:
-            return remove_photos(connection, number, photo_ids)
+            return remove_photos(connection, album_by_id(connection, number).id, photo_ids)
 
     def rename(self, number: int, name: str) -> None:
         """Give an album another name. Raises :class:`AlbumError`."""

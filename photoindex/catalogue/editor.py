@@ -37,6 +37,7 @@ from photoindex.types import Correction
 LONGEST_CAPTION = 10_000  # characters
 LONGEST_TAG = 200
 MOST_STARS = 5
+_CLEAR = ", or clear what you said"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class Edit:
         if self.review and self.review not in REVIEWS:
             raise CorrectionError(f"a review is one of {', '.join(REVIEWS)}")
         if self.caption is not None:
-            object.__setattr__(self, "caption", clean_text(self.caption, "caption", LONGEST_CAPTION))
+            object.__setattr__(self, "caption", clean_text(self.caption, "caption", LONGEST_CAPTION, _CLEAR))
         for name in ("tags", "untags"):
-            cleaned = tuple(clean_text(tag, "tag", LONGEST_TAG) for tag in getattr(self, name))
+            cleaned = tuple(clean_text(tag, "tag", LONGEST_TAG, _CLEAR) for tag in getattr(self, name))
             object.__setattr__(self, name, cleaned)
 
     @property
@@ -73,11 +74,12 @@ class Edit:
         return self == Edit()
 
 
-def clean_text(text: str, what: str, longest: int) -> str:
-    """One line in composed form (Unicode's NFC), without spaces around it. Raises :class:`CorrectionError`."""
+def clean_text(text: str, what: str, longest: int, or_else: str = "") -> str:
+    """One line in composed form (Unicode's NFC), without spaces around it. Raises :class:`CorrectionError`; ``or_else``
+    is what else can be done than to give words."""
     cleaned = " ".join(unicodedata.normalize("NFC", text).split())
     if not cleaned:
-        raise CorrectionError(f"an empty {what}: give it some words, or take away what you said with --clear")
+        raise CorrectionError(f"an empty {what}: give it some words{or_else}")
     if len(cleaned) > longest:
         raise CorrectionError(f"a {what} of {len(cleaned):,} characters: at most {longest:,} are taken")
     # What no XML may hold, and so no sidecar.

@@ -33,9 +33,6 @@ MOST_ITEMS: Final = 500
 LONGEST_QUERY: Final = 1000
 TERM_SOURCES: Final = ("tags", "people", "labels")
 JOBS: Final = ("stale", "all", "failed")  # what a batch captions again
-EDIT_FIELDS: Final = frozenset(
-    ("ids", "set", "caption", "tags", "untags", "lock", "clear", "rating", "favourite", "hidden", "review")
-)
 
 
 class Api:
@@ -110,11 +107,9 @@ class Api:
         return self._gallery.find(self._query(call))
 
     def _query(self, call: Call) -> str:
-        query = call.query.get("q", "").strip()
+        query = _whole_query("q", call.query.get("q", ""))
         if not query:
             raise QueryError("name something to search for")
-        if len(query) > LONGEST_QUERY:
-            raise bad_value("q", f"at most {LONGEST_QUERY} characters")
         return query
 
     def terms(self, call: Call) -> Any:
@@ -139,7 +134,7 @@ class Api:
         return forms.whole_photo(self._root, self._gallery.photo(call.number("id")))
 
     def why(self, call: Call) -> Any:
-        query, photo = call.query.get("q", "")[:LONGEST_QUERY], self._gallery.photo(call.number("id"))
+        query, photo = self._query(call), self._gallery.photo(call.number("id"))
         caption = photo.caption.text if photo.caption else ""
         matched = self._gallery.why(photo.id, query) or ()
         sure = self._gallery.sureness(query, {photo.id: matched}).get(photo.id) if matched else None
@@ -160,9 +155,6 @@ class Api:
         ids = self._chosen(call)
         if not ids:
             raise bad_value("ids", "a list of photos' ids, or set the token of a search")
-        unknown = call.body.keys() - EDIT_FIELDS
-        if unknown:
-            raise bad_value(sorted(unknown)[0], "left out: it is no field of an edit")
         from photoindex.library.gallery import Edit  # it needs SQLAlchemy, which is imported behind the first answer
 
         change = Edit(
@@ -278,7 +270,7 @@ class Api:
         what = calls.text(call.body, "what")
         if what not in JOBS:
             raise bad_value("what", f"one of {', '.join(JOBS)}")
-        query = (calls.text(call.body, "query") or "").strip()[:LONGEST_QUERY]
+        query = _whole_query("query", calls.text(call.body, "query") or "")
         if query and what == "failed":
             raise bad_value("query", "left out: failed photos have no captions to find them by")
         return cast("What", what), query or None
@@ -375,3 +367,12 @@ class Api:
 
     def health(self, _call: Call) -> Any:
         return {"status": "ok", "version": __version__, "python": platform.python_version()}
+
+
+def _whole_query(name: str, text: str) -> str:
+    """Return a query as it was given, without blanks around it. Raises :class:`.problems.Problem` for one that is too
+    long: what is behind its end may leave photos out."""
+    query = text.strip()
+    if len(query) > LONGEST_QUERY:
+        raise bad_value(name, f"at most {LONGEST_QUERY} characters")
+    return query

@@ -86,7 +86,7 @@ class Application:
         assert operation.handler is not None
         if operation.by_revision:
             return calls.endpoint(operation.handler(api), _json, self._refuse, self._revision_tag)
-        return calls.endpoint(operation.handler(api), _tagged_json, self._refuse)
+        return calls.endpoint(operation.handler(api), _tagged_json, self._refuse, fields=operation.fields)
 
     def _revision_tag(self) -> str:
         """An ETag of the library's state, and of what else an answer depends on."""

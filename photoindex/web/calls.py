@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -128,11 +128,13 @@ def endpoint(
     respond: Callable[[Any], Response],
     refuse: Callable[[Request, Problem], Response],
     make_tag: Callable[[], str] | None = None,
+    fields: Collection[str] | None = None,
 ) -> Endpoint:
     """Return what Starlette calls. The handler runs in a thread, as the catalogue and the disk make it wait.
 
     ``make_tag`` returns an ETag that is another one whenever the handler may find something else; with it, what the
-    client has already is not worked out again.
+    client has already is not worked out again. ``fields`` are all that a body may have: one that is misspelt would
+    leave out what was asked for.
     """
 
     def run(call: Call) -> Response:
@@ -147,6 +149,8 @@ def endpoint(
     async def answer(request: Request) -> Response:
         try:
             body = await _body(request)
+            if fields is not None and (unknown := sorted(body.keys() - fields)):
+                raise bad_value(unknown[0], "left out: it is no field of this request")
             call = Call(request.path_params, request.query_params, request.headers, body)
             response = await run_in_threadpool(run, call)
             tag = response.headers.get("etag")

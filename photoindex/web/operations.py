@@ -87,7 +87,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
 }  # fmt: skip
 _CHANGED: Final = _object(changed=_INTEGER)
-_IDS: Final = {"type": "object", "properties": {"ids": _array(_INTEGER)}, "required": ["ids"]}
+_IDS: Final = _object(ids=_array(_INTEGER))
+_NOTHING: Final = _object()
 _EDIT: Final[Schema] = {
     "type": "object",
     "description": "Photos by ids, or all of a search by its set, and what is to be said of them.",
@@ -102,6 +103,12 @@ _ALBUM: Final[Schema] = {
     "type": "object",
     "description": "A name, and a query, or photos by ids or by the set of a search.",
     "properties": {"name": _TEXT, "query": _TEXT, "ids": _array(_INTEGER), "set": _TEXT},
+    "additionalProperties": False,
+}
+_PHOTOS_OF_ALBUM: Final[Schema] = {
+    "type": "object",
+    "description": "A name, or photos by ids or by the set of a search; to fill an album, both.",
+    "properties": {"name": _TEXT, "ids": _array(_INTEGER), "set": _TEXT},
     "additionalProperties": False,
 }
 _BATCH: Final[Schema] = {
@@ -136,6 +143,11 @@ class Operation:
     body: Schema | None = None
     media: str = "application/json"
     by_revision: bool = False
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that a body may have; others are refused."""
+        return frozenset(self.body["properties"]) if self.body is not None else frozenset()
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -220,7 +232,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("POST", "/albums", lambda api: api.make_album, "Make an album", _ref("Album"), body=_ALBUM),
     Operation("POST", "/albums/fill", lambda api: api.fill_album,
               "Add photos to the album of a name, which is made if there is none",
-              _object(id=_INTEGER, changed=_INTEGER), body=_ALBUM),
+              _object(id=_INTEGER, changed=_INTEGER), body=_PHOTOS_OF_ALBUM),
     Operation("GET", "/albums/{id}", lambda api: api.album, "The photos of an album",
               _list_of(_ref("Hit"), id=_INTEGER, name=_TEXT, query=_TEXT_OR_NONE, set=_TEXT),
               (("cursor", _TEXT, "`next` of a page."), _LIMIT)),
@@ -228,10 +240,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               "The contact sheet of an album: its first 5,000 photos with their pictures, as one HTML file", {},
               media="text/html"),
     Operation("POST", "/albums/{id}", lambda api: api.change_album, "Rename an album, or take photos out of it",
-              _CHANGED, body=_ALBUM),
+              _CHANGED, body=_PHOTOS_OF_ALBUM),
     Operation("POST", "/albums/{id}/delete", lambda api: api.delete_album,
               "Take an album away; its photos stay, and the answer is what makes it again",
-              _object(name=_TEXT, query=_TEXT_OR_NONE, ids=_array(_INTEGER)), body={"type": "object"}),
+              _object(name=_TEXT, query=_TEXT_OR_NONE, ids=_array(_INTEGER)), body=_NOTHING),
     Operation("GET", "/map", lambda api: api.map, "Photos with a position, those near each other together",
               _list_of(_ref("Cluster"), photos=_INTEGER, located=_INTEGER),
               (("box", _TEXT, "west,south,east,north in degrees; the world by default."),
@@ -247,7 +259,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               _object(status=_TEXT, version=_TEXT, python=_TEXT)),
     Operation("POST", "/login", None, "Begin a session by the password", _object(status=_TEXT),
               body=_object(password=_TEXT)),
-    Operation("POST", "/logout", None, "End the session", _object(status=_TEXT), body={"type": "object"}),
+    Operation("POST", "/logout", None, "End the session", _object(status=_TEXT), body=_NOTHING),
 )  # fmt: skip
 
 

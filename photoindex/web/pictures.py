@@ -24,7 +24,8 @@ MOST_SHEETS: Final = 2  # contact sheets at once
 
 _making: Final = threading.BoundedSemaphore(MOST_SHEETS)
 _NAME: Final = re.compile(r"([0-9a-f]{64})-(\d{2,4})\.jpg")
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE: Final = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
+_MOST_DIGITS: Final = 18  # of a file's size: a longer number is beyond any end
 
 
 async def thumbnail(gallery: Gallery, request: Request) -> Response:
@@ -116,9 +117,13 @@ def _range(asked: str | None, size: int) -> tuple[int, int] | None:
     if match is None or (not match[1] and not match[2]):
         return None  # several ranges, or another unit: the whole file is a right answer
     if match[1]:
-        first, last = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
+        first, last = _byte(match[1]), min(_byte(match[2]) if match[2] else size - 1, size - 1)
     else:
-        first, last = max(0, size - int(match[2])), size - 1
+        first, last = max(0, size - _byte(match[2])), size - 1
     if first > last or first >= size:
         raise Problem(416, "range", "the file does not have these bytes", headers={"Content-Range": f"bytes */{size}"})
     return first, last
+
+
+def _byte(digits: str) -> int:
+    return int(digits) if len(digits.lstrip("0")) <= _MOST_DIGITS else 10**_MOST_DIGITS

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from photoindex.library.gallery import Edit
-from photoindex.web.operations import OPERATIONS, openapi
+from photoindex.web.operations import OPERATIONS, Operation, openapi
 from tests.support import REPOSITORY, make_photo
 from tests.web.conftest import Served
 
@@ -245,6 +245,8 @@ def test_did_you_mean(reader: httpx.Client) -> None:
         ("review?queue=x", 400),
         ("nothing", 404),
         ("photos/1/why?q=the", 400),
+        (f"photos/1/why?q=blue{'%20' * 1000}red", 400),
+        ("photos/99/history", 404),
     ],
 )
 def test_what_cannot_be_answered_says_why(reader: httpx.Client, address: str, status: int) -> None:
@@ -293,6 +295,52 @@ def test_an_album_is_renamed_or_photos_are_taken_out(client: httpx.Client, photo
     assert answer.status_code == 400, answer.text
     [album] = client.get("/api/v1/albums").json()["items"]
     assert (album["name"], client.get("/api/v1/albums/1").json()["total"]) == ("Squares", 2)
+
+
+def test_a_new_album_says_how_many_photos_it_holds(client: httpx.Client) -> None:
+    made = check(client.post("/api/v1/albums", json={"name": "Squares", "ids": [1, 2, 99]}), "post", "/albums")
+    [listed] = client.get("/api/v1/albums").json()["items"]
+    assert made == listed
+    assert (made["photos"], bool(made["thumb"])) == (2, True)
+
+
+@pytest.mark.parametrize("body", [{"ids": [1]}, {"name": "Others"}, {}])
+def test_an_album_that_is_not_there_is_not_changed(client: httpx.Client, body: dict[str, object]) -> None:
+    assert client.post("/api/v1/albums/99", json=body).status_code == 409
+
+
+CHANGES = [each for each in OPERATIONS if each.body is not None and not each.path.startswith("/log")]
+
+
+@pytest.mark.parametrize("operation", CHANGES, ids=lambda each: each.path)
+def test_a_field_that_is_misspelt_is_not_left_out(client: httpx.Client, operation: Operation) -> None:
+    whole = {
+        "name": "Others",
+        "ids": [1],
+        "what": "stale",
+        "edit": "x",
+        "distinct": True,
+        "action": "pause",
+        "tags": ["a"],
+    }
+    body = {name: value for name, value in whole.items() if name in operation.fields}
+    before = client.get("/api/v1/timeline").json()["revision"]
+    answer = client.request(operation.method, f"/api/v1{operation.path.format(id=1)}", json={**body, "querry": "blue"})
+    assert (answer.status_code, answer.json()["error"]["message"].partition(" must")[0]) == (400, "querry")
+    assert client.get("/api/v1/timeline").json()["revision"] == before
+    assert client.get("/api/v1/albums").json()["items"] == client.get("/api/v1/jobs").json()["items"] == []
+
+
+def test_an_album_is_not_filled_by_a_query_that_is_left_out(client: httpx.Client) -> None:
+    assert client.post("/api/v1/albums/fill", json={"name": "Blue", "query": "blue"}).status_code == 400
+    assert client.get("/api/v1/albums").json()["items"] == []
+
+
+@pytest.mark.parametrize("address", ["jobs/plan", "jobs"])
+def test_a_batch_is_of_the_whole_query(client: httpx.Client, address: str) -> None:
+    query = "blue".ljust(1_000, " ") + "-blue"  # cut off, it would ask for what is excluded
+    assert client.post(f"/api/v1/{address}", json={"what": "all", "query": query}).status_code == 400
+    assert client.get("/api/v1/jobs").json()["items"] == []
 
 
 def test_an_edit_that_was_edited_over_is_not_undone(client: httpx.Client) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from photoindex.catalogue import details, editor, jobs, term_vectors
+    from photoindex.catalogue import details, editor, jobs, photos, term_vectors
     from photoindex.catalogue.albums import Album, Albums
     from photoindex.catalogue.batches import Batch
     from photoindex.catalogue.editor import Edit, Editor
@@ -52,6 +52,7 @@ else:
     np = lazily("numpy")  # it is imported behind the first answer; so is SQLAlchemy, which the others need
     details, jobs = lazily("photoindex.catalogue.details"), lazily("photoindex.catalogue.jobs")
     editor, term_vectors = lazily("photoindex.catalogue.editor"), lazily("photoindex.catalogue.term_vectors")
+    photos = lazily("photoindex.catalogue.photos")
 
 FIRST_PAGE: Final = 60  # photos whose reasons are worked out with the search itself
 SIMILAR: Final = 60
@@ -270,7 +271,11 @@ class Gallery:
         return int(rows[0]) if rows.size else None
 
     def history(self, photo_id: int) -> tuple[Correction, ...]:
-        """All that people changed of a photo, oldest first."""
+        """All that people changed of a photo, oldest first. Raises :class:`FolderError` when there is none with this
+        id."""
+        with self._database.read() as connection:
+            if not photos.known(connection, [photo_id]):
+                raise FolderError(f"there is no photo {photo_id}")
         return self._editor.history([photo_id]).get(photo_id, ())
 
     def original(self, photo_id: int) -> Original:

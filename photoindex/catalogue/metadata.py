@@ -139,6 +139,13 @@ def mark_if_named(connection: Connection, photo_ids: Sequence[int]) -> None:
         connection.execute(update(photo).where(named).values(metadata_stale=new_token()))
 
 
+def mark_beside(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Mark those of these photos that were read with sidecars: of what stands there, more is the user's own now."""
+    beside = exists().where(file.c.photo_id == photo.c.id, file.c.sidecars != "")
+    for chunk in chunks(photo_ids):
+        connection.execute(update(photo).where(photo.c.id.in_(chunk), beside).values(metadata_stale=new_token()))
+
+
 def stale_photos(connection: Connection) -> list[tuple[int, int]]:
     """(photo id, token) of photos to be read again that have a file to be read."""
     return _to_be_read(connection, photo.c.metadata_stale != 0)

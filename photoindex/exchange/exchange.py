@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, photos
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.ever_said import ever_said
 from photoindex.catalogue.indexed_files import indexed_files
 from photoindex.catalogue.user_metadata import tag_key, user_metadata_of
 from photoindex.errors import ExchangeError, FullTextError
@@ -198,19 +198,15 @@ class Exchange:
                 changes = store.corrections_of(connection, ids)
                 of_user = user_metadata_of(connection, ids)
                 rated = photos.read_with_stars(connection, ids)
+                ever = ever_said(connection, ids)
             for photo in loaded:
                 shown = photo.caption
                 by_user = shown is not None and shown.source == "user"
                 written = shown if shown is not None and _is_written(shown, machine) else None
-                ever: defaultdict[str, list[str | tuple[str, ...] | None]] = defaultdict(list)
-                for change in changes.get(photo.id, ()):
-                    ever[change.kind] += (change.old, change.new)
-                tags = [tag for value in ever["tags"] for tag in value or ()]
                 # A caption that is said again is the one of then; what it says, it says since the last change.
                 times = [time for change in changes.get(photo.id, ()) if change.kind == "caption"
                          for time in (change.made_at, change.undone_at) if time is not None]  # fmt: skip
-                texts = [each.text for each in (*photo.history, *photo.overruled) if each.source == "user"]
-                texts += [shown.text] if shown is not None and by_user else []
+                known = ever[photo.id]
                 yield (
                     photo,
                     SidecarContent(
@@ -219,12 +215,12 @@ class Exchange:
                         None if written is None else written.model,
                         None if written is None else max([written.created_at, *(times if by_user else ())]),
                         photo.tags,
-                        frozenset(level(text) for text in texts),
-                        frozenset(tag_key(tag) for tag in (*tags, *photo.tags)),
+                        frozenset(map(level, known.captions)),
+                        frozenset(map(tag_key, known.tags)),
                         of_user[photo.id].rating,
                         of_user[photo.id].favourite,
-                        frozenset(int(stars) for stars in ever["rating"] if isinstance(stars, str)),
-                        photo.favourite or any(ever["favourite"]),
+                        frozenset(known.ratings),
+                        known.favourite,
                         photo.id in rated,
                     ),
                 )

@@ -25,7 +25,7 @@ import numpy as np
 from sqlalchemy import Connection, exists, insert, select, update
 
 from photoindex.catalogue import corrections as store
-from photoindex.catalogue import files, photos, term_vectors
+from photoindex.catalogue import files, metadata, photos, term_vectors
 from photoindex.catalogue.editor import new_edit
 from photoindex.catalogue.fast_queries import vocabularies
 from photoindex.catalogue.schema import caption, correction, file, model, photo, term
@@ -279,7 +279,9 @@ class Merger:
             if before != UserMetadata() or not changes:
                 # Words of this library were replaced, or the new ones have no history: record a change to undo.
                 store.note(connection, changed, new_edit(), moment)
-        return after != before or bool(earlier or added or undone)
+        if is_changed := after != before or bool(earlier or added or undone):
+            metadata.mark_beside(connection, [photo_id])
+        return is_changed
 
 
 def _dated(connection: Connection, photo_id: int, words: UserMetadata) -> DatedWords:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from photoindex.catalogue import files, metadata
+from sqlalchemy import Connection
+
+from photoindex.catalogue import ever_said, files, metadata
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
@@ -104,6 +106,8 @@ class Refresher:
             paths_of = files.paths_of(connection, [photo_id for photo_id, _ in batch])
         wanted = {pair: _worth_reading(paths_of[pair[0]][0]) for pair in batch}
         answers = dict(decoder.decode([path for paths in wanted.values() for path in paths]))
+        with self._database.read() as connection:
+            answers |= _without_own_words(connection, wanted, answers)
         problems: list[str] = []
         facts: dict[int, PhotoFacts] = {}
         words: dict[int, Written] = {}
@@ -147,6 +151,22 @@ def _worth_reading(paths: Sequence[Path]) -> list[Path]:
     """Return the files of one content that must be read: those with sidecars, or else any one of them."""
     with_sidecars = [path for path in paths if sidecars.beside(path)][:MOST_COPIES]
     return with_sidecars or list(paths[:1])
+
+
+def _without_own_words(
+    connection: Connection,
+    wanted: Mapping[tuple[int, int], Sequence[Path]],
+    answers: Mapping[Path, DecodedPhoto | PhotoError],
+) -> dict[Path, DecodedPhoto]:
+    """Return what was read at each path without the words of this library's user."""
+    held = [
+        (photo_id, path, answer)
+        for (photo_id, _), paths in wanted.items()
+        for path in paths
+        if isinstance(answer := answers[path], DecodedPhoto)
+    ]
+    found = ever_said.without_own_words(connection, [(photo_id, answer) for photo_id, _, answer in held])
+    return {path: photo for (_, path, _), photo in zip(held, found, strict=True)}
 
 
 def _joined(read: Sequence[DecodedPhoto]) -> tuple[PhotoFacts, Written]:

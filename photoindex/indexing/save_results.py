@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from photoindex.catalogue import batches, files, jobs, metadata, photos, raw_pairs
+from photoindex.catalogue import batches, ever_said, files, jobs, metadata, photos, raw_pairs
 from photoindex.catalogue.dialects import now_of
 from photoindex.indexing.hashing import HashedJob
 from photoindex.media.metadata import sidecars
@@ -69,20 +69,30 @@ def _held(connection: Connection, read: Sequence[HashedJob]) -> jobs.Sorted:
 
 def save_contents(connection: Connection, results: Sequence[Result], gazetteer: Gazetteer) -> list[int]:
     """Store the facts and the metadata of photos, without captions; return their ids. All must differ in content."""
+    read = _without_own_words(connection, results)
     contents = [
         photos.Content(
             result.group[0].content_hash,
             result.group[0].stat.size,
-            gazetteer.placed(result.decoded.facts),
-            result.decoded.fingerprint,
-            result.decoded.looks,
+            gazetteer.placed(decoded.facts),
+            decoded.fingerprint,
+            decoded.looks,
         )
-        for result in results
+        for result, decoded in zip(results, read, strict=True)
     ]
     ids = photos.save_photos(connection, contents)
-    written = {photo_id: result.decoded.written for photo_id, result in zip(ids, results, strict=True)}
+    written = {photo_id: decoded.written for photo_id, decoded in zip(ids, read, strict=True)}
     metadata.save_written(connection, written)
     return ids
+
+
+def _without_own_words(connection: Connection, results: Sequence[Result]) -> list[DecodedPhoto]:
+    """Return what was read of each without the words of this library's user."""
+    exported = [result.group[0].content_hash for result in results if result.decoded.unexported is not None]
+    known = {content: photo_id for content, (photo_id, _) in photos.find_by_hash(connection, exported).items()}
+    nobody = 0  # a photo that is new here, of which nothing was said
+    read = [(known.get(result.group[0].content_hash, nobody), result.decoded) for result in results]
+    return ever_said.without_own_words(connection, read)
 
 
 def link(connection: Connection, results: Mapping[int, Result]) -> list[Path]:
@@ -95,8 +105,11 @@ def link(connection: Connection, results: Mapping[int, Result]) -> list[Path]:
         links += [files.Link(ready.job.file_id, photo_id, ready.stat) for ready in others]
         if any(sidecars.beside(ready.job.path) for ready in others):
             unread.append(photo_id)
+    exported = [photo_id for photo_id, result in results.items() if result.decoded.unexported is not None]
+    said = ever_said.ever_said(connection, exported)
     unlike = files.link_photos(connection, links)
-    metadata.mark_stale(connection, unread)
+    now_said = ever_said.ever_said(connection, exported)  # also what is carried over from what the file held before
+    metadata.mark_stale(connection, [*unread, *(number for number in exported if now_said[number] != said[number])])
     done = [ready for result in results.values() for ready in result.group]
     _finish(connection, done)
     return [ready.job.path for ready in done if ready.job.file_id in unlike]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Duplicate,
         Photo,
         SidecarStyle,
+        Unexported,
         Written,
     )
     from photoindex.types.prediction import Candidate, CaptionerInfo, Label, Prediction
@@ -64,6 +65,7 @@ __all__ = [
     "TermVector",
     "TermVocabulary",
     "TextLine",
+    "Unexported",
     "VectorBatch",
     "Written",
 ]
@@ -90,6 +92,7 @@ _HOMES = {
         "Duplicate",
         "Photo",
         "SidecarStyle",
+        "Unexported",
         "Written",
     ),
     "photoindex.types.prediction": ("Candidate", "CaptionerInfo", "Label", "Prediction"),

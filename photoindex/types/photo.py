@@ -32,6 +32,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Unexported:
+    """What is written of a photo, and its stars, without the words in its sidecars that photoindex wrote for a user."""
+
+    written: Written
+    rating: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedPhoto:
     """An upright photo resized to the captioner's square: ``pixels`` is uint8 (size, size, 3), RGB."""
 
@@ -44,6 +52,7 @@ class DecodedPhoto:
     thumbnails: Mapping[int, bytes] = field(default_factory=dict)  # JPEGs, by the pixels of their longer side
     looks: frozenset[str] | None = None  # of types/looks.py; None: the pixels were not decoded
     text: PhotoText | None = None  # None: nobody looked for text
+    unexported: Unexported | None = None  # None: photoindex wrote none of what was read
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,9 @@ def describe_photo(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
             if width * height > max_pixels:
                 raise failures.oversized(path, width, height, max_pixels)
             found = describe(image, image.format or "", _upright_size(image, blocks), path, blocks=blocks)
-        return DecodedPhoto(found.facts, pixels, found.written, found.sidecars, found.problems)
+        return DecodedPhoto(
+            found.facts, pixels, found.written, found.sidecars, found.problems, unexported=found.unexported
+        )
 
 
 @contextmanager
@@ -264,6 +266,7 @@ def _finish(
             fingerprint=b"" if square is None else fingerprint_of(square),
             looks=looks,
             thumbnails=thumbnails,
+            unexported=found.unexported,
         )
     except DamagedPhoto as error:
         # Decoders that get no more memory say no more than that they failed.

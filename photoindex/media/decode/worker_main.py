@@ -136,8 +136,9 @@ def read_answer(stream: BufferedReader, size: int) -> DecodedPhoto | PhotoError:
     fingerprint = bytes.fromhex(answer["fingerprint"])
     text = None if answer["text"] is None else text_from(answer["text"])
     return DecodedPhoto(
-        facts, square, written, sidecars, problems, fingerprint, looks=looks, thumbnails=thumbnails, text=text
-    )
+        facts, square, written, sidecars, problems, fingerprint, looks=looks, thumbnails=thumbnails, text=text,
+        unexported=json_form.unexported_from(answer["unexported"]),
+    )  # fmt: skip
 
 
 def text_from(value: dict[str, Any]) -> PhotoText:
@@ -182,6 +183,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
             "thumbnails": [[side, len(picture)] for side, picture in photo.thumbnails.items()],
             "looks": None if photo.looks is None else sorted(photo.looks),
             "text": None if photo.text is None else dataclasses.asdict(photo.text),
+            "unexported": None if photo.unexported is None else dataclasses.asdict(photo.unexported),
         }
         _answer(answers, header, np.ascontiguousarray(photo.pixels).data, *photo.thumbnails.values())
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from photoindex.types import PhotoFacts, Place, Written
+from photoindex.types import PhotoFacts, Place, Unexported, Written
 
 
 def facts_dict(facts: PhotoFacts) -> dict[str, Any]:
@@ -32,3 +32,11 @@ def written_from(fields: Mapping[str, Any]) -> Written:
     for name in ("keywords", "people", "places"):
         values[name] = tuple(map(str, values[name]))
     return Written(**values)
+
+
+def unexported_from(fields: Mapping[str, Any] | None) -> Unexported | None:
+    """What ``dataclasses.asdict`` was given, or None. Raises LookupError, ValueError or TypeError for anything else."""
+    if fields is None:
+        return None
+    rating = fields["rating"]
+    return Unexported(written_from(fields["written"]), None if rating is None else int(rating))

@@ -37,11 +37,11 @@ from photoindex.media.metadata.iptc import read_iptc
 from photoindex.media.metadata.sidecars import Sidecar
 from photoindex.media.metadata.takeout import TakeoutError, read_takeout
 from photoindex.media.metadata.takeoutnames import title_decides
-from photoindex.media.metadata.xmp import MOST_BYTES, XmpError, read_xmp
+from photoindex.media.metadata.xmp import MOST_BYTES, XmpError, read_sidecar, read_xmp
 from photoindex.system import storage
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import read_up_to
-from photoindex.types import PhotoFacts, Place, TakenSource, Written
+from photoindex.types import PhotoFacts, Place, TakenSource, Unexported, Written
 
 # A JPEG with a second picture or a gain map behind it is still what its owner calls a JPEG.
 _FORMAT_NAMES = {"MPO": "JPEG"}
@@ -59,6 +59,7 @@ class Description:
     written: Written
     sidecars: str = ""
     problems: tuple[str, ...] = ()
+    unexported: Unexported | None = None  # without what photoindex wrote into sidecars; None: nothing of it
 
 
 def describe(
@@ -79,11 +80,13 @@ def describe(
     blocks = find_blocks(image) if blocks is None else blocks
     problems: list[str] = []
     beside = sidecars.beside(path)
-    packets = [fields for each in beside if each.is_xmp and (fields := _read_sidecar(each, problems)) is not None]
+    both = [found for each in beside if each.is_xmp and (found := _read_sidecar(each, problems)) is not None]
+    packets = [fields for fields, _ in both]
     takeouts = [fields for each in beside if not each.is_xmp and (fields := _read_json(each, path, problems))]
     exif = first_of([read_exif(each) for each in blocks.exif])
     iptc = first_of([read_iptc(each) for each in blocks.iptc])
-    xmp = [*packets, first_of(list(_packets(blocks, path, problems)))]
+    embedded = first_of(list(_packets(blocks, path, problems)))
+    xmp = [*packets, embedded]
     plain = Fields(
         title=meant(one_line(blocks.title)),
         caption=meant(one_line(blocks.caption, LONGEST_CAPTION)),
@@ -107,12 +110,19 @@ def describe(
         rating=_first(each.rating for each in (*xmp, exif)),
         place=_place([*xmp, iptc]),
     )
-    return Description(facts, _written([*xmp, iptc, exif, plain, *takeouts]), sidecars.state(beside), tuple(problems))
+    unexported = None
+    if any(others is not None for _, others in both):
+        by_others = [*(fields if others is None else others for fields, others in both), embedded]
+        unexported = Unexported(
+            _written([*by_others, iptc, exif, plain, *takeouts]), _first(each.rating for each in (*by_others, exif))
+        )
+    written = _written([*xmp, iptc, exif, plain, *takeouts])
+    return Description(facts, written, sidecars.state(beside), tuple(problems), unexported)
 
 
-def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> Fields | None:
+def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> tuple[Fields, Fields | None] | None:
     try:
-        return read_xmp(_bytes(sidecar, MOST_BYTES))
+        return read_sidecar(_bytes(sidecar, MOST_BYTES))
     except (XmpError, OSError) as error:
         problems.append(f"{_unreadable(sidecar, error)}; write it again with its program")
         return None

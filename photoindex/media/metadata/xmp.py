@@ -16,13 +16,13 @@ from photoindex.media.metadata.comments import comment_in
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.exif import camera_name
 from photoindex.media.metadata.fields import Fields
-from photoindex.media.metadata.packet import XmpError, parse_packet
+from photoindex.media.metadata.packet import NOT_IN_XML, XmpError, parse_packet
 from photoindex.types.hit import MACHINES
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["MOST_BYTES", "XmpError", "read_xmp"]
+__all__ = ["MOST_BYTES", "XmpError", "caption_as_read", "keyword_as_read", "read_sidecar", "read_xmp"]
 
 MOST_BYTES: Final = 10_000_000  # retouching steps can make a packet of megabytes; words are never as long
 
@@ -63,6 +63,28 @@ def read_xmp(packet: bytes) -> Fields:
     return _fields(_Properties(parse_packet(packet)))
 
 
+def read_sidecar(packet: bytes) -> tuple[Fields, Fields | None]:
+    """What a sidecar says, and what it says without the words that photoindex wrote into it for a user; ``None`` where
+    it wrote none. Raises as :func:`read_xmp` does."""
+    if len(packet) > MOST_BYTES:
+        raise XmpError(f"it has more than {MOST_BYTES // 1_000_000} MB")
+    root = parse_packet(packet)
+    properties = _Properties(root)
+    fields = _fields(properties)
+    others = _fields(_Unexported(root)) if properties.has_any_of(_PHOTOINDEX) else fields
+    return fields, None if fields == others else others
+
+
+def caption_as_read(caption: str) -> str | None:
+    """A caption as it is read from the sidecar into which it was written."""
+    return one_line(NOT_IN_XML.sub("\ufffd", caption), LONGEST_CAPTION)
+
+
+def keyword_as_read(tag: str) -> str | None:
+    """A tag as it is read from the sidecar into which it was written."""
+    return one_line(NOT_IN_XML.sub("\ufffd", tag))
+
+
 class _Properties:
     """The properties of all descriptions of a packet, by their full names."""
 
@@ -75,6 +97,10 @@ class _Properties:
                     self._simple.setdefault(name, value)
                 for child in description:
                     self._elements.setdefault(child.tag, []).append(child)
+
+    def has_any_of(self, space: str) -> bool:
+        """Whether there is a property of a namespace, given in braces."""
+        return any(name.startswith(space) for name in (*self._simple, *self._elements))
 
     def texts(self, name: str) -> list[str]:
         """The values of a property; of one in several languages the default comes first."""
@@ -106,6 +132,30 @@ class _Properties:
         """All elements at and below the property."""
         for element in self._elements.get(name, ()):
             yield from element.iter()
+
+
+class _Unexported(_Properties):
+    """The properties without those values that photoindex notes as written by it, and that nobody has changed since.
+
+    A word that stands in another property as well, such as a hierarchy of keywords, is another program's there.
+    """
+
+    def __init__(self, root: Element) -> None:
+        super().__init__(root)
+        captions = {_levelled(text) for text in super().texts(f"{_PHOTOINDEX}caption")}
+        tags = {_levelled(text) for text in super().texts(f"{_PHOTOINDEX}tags")}
+        self._ours = {f"{_DC}description": captions, f"{_DC}subject": tags}
+        self._rated = stars_of(next(iter(super().texts(f"{_PHOTOINDEX}rating")), None))
+
+    def texts(self, name: str) -> list[str]:
+        found = super().texts(name)
+        if name == f"{_XMP}Rating" and self._rated is not None and self._rated in map(stars_of, found):
+            return super().texts(f"{_PHOTOINDEX}ratingBefore")
+        return [text for text in found if _levelled(text) not in self._ours.get(name, ())]
+
+
+def _levelled(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _fields(properties: _Properties) -> Fields:

@@ -239,6 +239,8 @@ def convert(name: str, value: Any, where: str) -> Any:
         if isinstance(value, bool) or (kind in (str, Path) and not isinstance(value, str | Path)):
             raise TypeError
         if kind is Path:
+            if value == "":  # it would be the folder that the program runs in
+                raise ValueError
             return Path(value).expanduser().absolute()
         if kind is Mounts:
             return _mounts(value, where)

@@ -29,7 +29,7 @@ from photoindex.catalogue.user_metadata import REVIEWS, Changed, Review, UserMet
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
 from photoindex.system import storage
 from photoindex.system.clock import utc_now
-from photoindex.system.paths import absolute, shown
+from photoindex.system.paths import absolute, all_named, shown
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.url_paths import is_url
 from photoindex.types import Correction
@@ -66,7 +66,9 @@ class Edit:
         if self.caption is not None:
             object.__setattr__(self, "caption", clean_text(self.caption, "caption", LONGEST_CAPTION, _CLEAR))
         for name in ("tags", "untags"):
-            cleaned = tuple(clean_text(tag, "tag", LONGEST_TAG, _CLEAR) for tag in getattr(self, name))
+            tags = getattr(self, name)
+            tags = (tags,) if isinstance(tags, str) else tags  # one alone is one, and not its letters
+            cleaned = tuple(clean_text(tag, "tag", LONGEST_TAG, _CLEAR) for tag in tags)
             object.__setattr__(self, name, cleaned)
 
     @property
@@ -200,7 +202,7 @@ class Editor:
         found: dict[int, None] = {}
         places: list[Path] = []
         with self._database.read() as connection:
-            for place in map(absolute, map(Path, paths)):
+            for place in map(absolute, all_named(paths)):
                 row = files.photo_at(connection, place)
                 if row is None or row[1] is None:
                     is_folder = storage.is_folder(place) and storage.is_there(place)

@@ -24,7 +24,7 @@ from photoindex.exchange.sidecar_import import import_sidecars
 from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
 from photoindex.exchange.xmp_document import CaptionAuthor, level
 from photoindex.system.clock import utc_now
-from photoindex.system.paths import absolute, check_exists, is_in_any, shown
+from photoindex.system.paths import absolute, all_named, check_exists, is_in_any, shown
 from photoindex.system.units import counted
 from photoindex.system.url_paths import is_url
 from photoindex.types import Caption, Photo, Progress, SidecarStyle
@@ -65,7 +65,7 @@ class Exchange:
             if not paths:
                 return export.ids_by_content(connection, None)
             photo_ids: dict[int, None] = {}
-            for place in map(absolute, map(Path, paths)):
+            for place in map(absolute, all_named(paths)):
                 check_exists(place)
                 photo_ids.update(dict.fromkeys(files.photos_below(connection, place)))
         return list(photo_ids)
@@ -154,7 +154,7 @@ class Exchange:
         could not be written. A photo gets none where its path holds nothing now, or another content.
         """
         report, now, behind_urls = SidecarReport(), self._now(), 0
-        places = {absolute(Path(place)) for place in below}
+        places = set(map(absolute, all_named(below)))
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))
             indexed = indexed_files(connection, photo_ids)
@@ -236,7 +236,7 @@ class Exchange:
     ) -> ImportReport:
         """Import the sidecars of the library's photos at or below these paths."""
         report, merger = ImportReport(), Merger(self._now(), replace=replace)
-        places = [absolute(Path(path)) for path in paths]
+        places = list(map(absolute, all_named(paths)))
         for place in places:
             check_exists(place)
         with self._database.read() as connection:

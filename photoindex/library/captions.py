@@ -11,7 +11,7 @@ from photoindex.captioner import Captioner
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.media.decode import Decoder
-from photoindex.system.paths import absolute, check_exists, shown
+from photoindex.system.paths import absolute, all_named, check_exists, shown
 from photoindex.system.storage import is_folder
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def caption_files(
 
 def checked_files(paths: Sequence[Path | str]) -> list[Path]:
     """Return the absolute paths. Raises :class:`FolderError` for one where there is nothing, or a folder."""
-    places = [absolute(Path(path)) for path in paths]
+    places = list(map(absolute, all_named(paths)))
     for place in places:
         check_exists(place)
         if is_folder(place):

@@ -15,7 +15,7 @@ from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo
 from photoindex.library.opened import OpenLibrary
 from photoindex.system.lazy_imports import importing, lazily
-from photoindex.system.paths import absolute, check_exists
+from photoindex.system.paths import absolute, all_named, check_exists, named
 from photoindex.system.storage import is_there
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Library(OpenLibrary):
 
         self._database.check_writable()
         stop = stop or threading.Event()
-        places = list(dict.fromkeys(absolute(Path(path)) for path in paths))
+        places = list(dict.fromkeys(map(absolute, all_named(paths))))
         check = QuickCheck(self._database, self.settings, notice)
         report = check.nothing_to_do(places, stop, progress)
         if report is None:
@@ -103,7 +103,7 @@ class Library(OpenLibrary):
         self._database.check_writable()
         # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
         pipeline = self._pipe(captioning.start_captioner)
-        places = [Path(path) for path in paths]
+        places = all_named(paths)
         watcher = Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice)
         with self._database.sole_comparer(map(absolute, places)):
             watcher.run(ready, worked)
@@ -113,7 +113,7 @@ class Library(OpenLibrary):
 
         Raises :class:`FolderError` when the library has nothing at or below the path.
         """
-        return self._relocator().plan_forget(Path(path))
+        return self._relocator().plan_forget(named(path))
 
     def forget(self, path: Path | str) -> ForgetPlan:
         """Remove a folder or file, and all below it, from the catalogue and from the search; return what was removed.
@@ -122,7 +122,7 @@ class Library(OpenLibrary):
         library has nothing there; :class:`FullTextError` when only the search index is left for the next `index`.
         """
         self._database.check_writable()
-        return self._relocator().forget(Path(path))
+        return self._relocator().forget(named(path))
 
     def move(self, old: Path | str, new: Path | str) -> int:
         """Let the photos of the folder ``old`` be those of ``new``, where their files lie now; return how many files.
@@ -131,7 +131,7 @@ class Library(OpenLibrary):
         files, or when ``old`` still does; :class:`FullTextError` as :meth:`forget`.
         """
         self._database.check_writable()
-        return self._relocator().move(Path(old), Path(new))
+        return self._relocator().move(named(old), named(new))
 
     def caption(self, *paths: Path | str) -> Iterator[tuple[Path, Prediction | PhotoError]]:
         """Caption files without storing anything.
@@ -170,10 +170,10 @@ class Library(OpenLibrary):
         :class:`FolderError` when there is no such file or the model predicts no terms, :class:`PhotoError` for a file
         that is no picture, and :class:`photoindex.errors.QueryError`.
         """
-        hits = self._like(Path(path), limit, query)
+        hits = self._like(named(path), limit, query)
         if hits is None:
             raise FolderError(
-                f"nothing is known of {absolute(Path(path))} to compare it by: run `photoindex index` or `photoindex "
+                f"nothing is known of {absolute(named(path))} to compare it by: run `photoindex index` or `photoindex "
                 "reindex --stale` with a model that predicts terms"
             )
         return located(hits)
@@ -217,7 +217,7 @@ class Library(OpenLibrary):
         Raises :class:`FolderError` when the library never met that path.
         """
         with self._database.read() as connection:
-            photo = details.photo_at(connection, Path(path))
+            photo = details.photo_at(connection, named(path))
         return None if photo is None else located_photo(photo)
 
     def duplicates(
@@ -239,7 +239,7 @@ class Library(OpenLibrary):
         """
         from photoindex.library import duplicates
 
-        places = [absolute(Path(path)) for path in paths]
+        places = list(map(absolute, all_named(paths)))
         for place in places:
             check_exists(place)
         if near is not None:
@@ -260,7 +260,7 @@ class Library(OpenLibrary):
 
     def failure_at(self, path: Path | str) -> Failure | None:
         """Return why the photo at a path has no caption; ``None`` when it did not fail."""
-        place = absolute(Path(path))
+        place = absolute(named(path))
         return next((failure for failure in self.failures(include_ignored=True) if failure.path == place), None)
 
     def status(self) -> Status:
@@ -311,13 +311,13 @@ class Library(OpenLibrary):
         """Queue failed files again (all when none is named) for the next index or watch. Return how many."""
         now = self._database.now()
         with self._database.write() as connection:
-            chosen = details.file_ids_at(connection, map(Path, paths)) if paths else None
+            chosen = details.file_ids_at(connection, all_named(paths)) if paths else None
             return jobs.retry_failures(connection, chosen, now)
 
     def ignore_failures(self, *paths: Path | str) -> int:
         """Stop reporting these files until they change. Return how many had failed."""
         with self._database.write() as connection:
-            return jobs.ignore_failures(connection, details.file_ids_at(connection, map(Path, paths)))
+            return jobs.ignore_failures(connection, details.file_ids_at(connection, all_named(paths)))
 
     def rebuild_full_text(self, progress: Callable[[Progress], None] | None = None) -> int:
         """Rebuild the full-text index and the impact matrix from the catalogue; the old ones answer until then.

@@ -26,6 +26,20 @@ _Root = TypeVar("_Root", bound=_Rooted)
 CASE_DOES_NOT_MATTER = sys.platform in ("win32", "darwin")
 
 
+def named(path: Path | str) -> Path:
+    """Return a path as a program was given it. Raises :class:`FolderError` for an empty text, which would be the folder
+    that the program runs in."""
+    if path == "":
+        raise FolderError("a path cannot be empty; for this folder give '.'")
+    return Path(path)
+
+
+def all_named(paths: Iterable[Path | str] | Path) -> list[Path]:
+    """Return several paths as :func:`named` does. One alone is a list of one: a text would be one of its letters, "/"
+    among them."""
+    return [named(path) for path in ((paths,) if isinstance(paths, (str, Path)) else paths)]
+
+
 def absolute(path: Path) -> Path:
     """An absolute path without ``.`` and ``..``, as it is spelt on disk; links are kept as the user wrote them.
 

@@ -96,6 +96,8 @@ def search(
         raise click.UsageError("--like puts the most alike first: leave --sort and --reverse out")
     if columns is not None and style != "csv":
         raise click.UsageError("--columns names the columns of --csv: add --csv, or use --format")
+    if template is not None and style is not None:
+        raise click.UsageError(f"--format prints lines of its own, and --{style} others: leave one of them out")
     if template is not None:
         output.check_template(template)
     most = None if everything else offset + limit

@@ -177,3 +177,10 @@ def test_every_command_is_in_the_readme() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     for name in COMMANDS:
         assert f"| `photoindex {name}" in readme, name
+
+
+@pytest.mark.parametrize("style", ["--json", "--jsonl", "--csv", "--print0"])
+def test_a_template_is_not_left_out_for_another_form(data_dir_with_photos: Path, style: str) -> None:
+    result = run(data_dir_with_photos, "search", "red", "--format", "{path}", style)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert style in result.stderr

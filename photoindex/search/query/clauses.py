@@ -94,6 +94,11 @@ _LOOKS: Final = {
     "receipt": "document", "letter": "document", "pano": "panorama", "panoramic": "panorama", "wide": "landscape",
     "horizontal": "landscape", "tall": "portrait", "upright": "portrait", "vertical": "portrait",
 }  # fmt: skip
+# What may stand behind a field, for messages; behind all others a word.
+_EXAMPLES: Final = {
+    **dict.fromkeys(numbers.NUMBERS, "4"), "confidence": "0.4", "has": "gps", "is": "screenshot", "format": "jpeg",
+    "path": "/photos", "near": "lisbon", "bbox": "-9.3,38.6,-9.0,38.8",
+}  # fmt: skip
 # Names of formats as suffixes have them -> as decoders do.
 _FORMATS: Final = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "j2k": "jpeg2000"}
 # Names that other programs have for fields -> ours.
@@ -111,6 +116,11 @@ _FUZZY: Final = re.compile(r"(?P<text>.*[^~])~+(?P<distance>[12]?)")
 def shown(text: str) -> str:
     """Return ``text`` for a message: short, and without control characters."""
     return ascii(text)[1:-1][:40]
+
+
+def example_of(name: str) -> str:
+    """Return a condition on a field, as it may be written: ``rating:4``."""
+    return f"{name}:{_EXAMPLES.get(name, 'word')}"
 
 
 def intended_field(name: str) -> str | None:
@@ -306,8 +316,10 @@ def number_node(name: str, text: str) -> Number:
     except numbers.BackwardsRange:
         raise QueryError(f"{name}:{shown(text)} ends before it begins") from None
     except ValueError:
+        few, more = ("0.4", "0.8") if field == "confidence" else ("4", "5")
         raise QueryError(
-            f"{name}:{shown(text)} is not a number: write {name}:4, {name}:>=4, {name}:<4, {name}:3..5 or {name}:3.."
+            f"{name}:{shown(text)} is not a number: write {name}:{few}, {name}:>={few}, {name}:<{few},"
+            f" {name}:{few}..{more} or {name}:{few}.."
         ) from None
     return Number(field, low, high)
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from photoindex.errors import QueryError
 from photoindex.search.query import dates
-from photoindex.search.query.clauses import NAMES, TAKEN, intended_field, shown
+from photoindex.search.query.clauses import NAMES, TAKEN, example_of, intended_field
 from photoindex.search.query.quoting import between_quotes, levelled, quoted, unquoted
 
 OPERATORS: Final = ("AND", "OR", "NOT")
@@ -88,7 +88,7 @@ def _chunk(chunk: str) -> QueryToken:
         return QueryToken("chunk", chunk)
     if name.lower() in NAMES:
         if not value and name.lower() not in TAKEN:
-            raise QueryError(f"nothing stands behind {shown(name)}: write {shown(name)}:word, without a space")
+            raise QueryError(f"nothing stands behind {name}: write {example_of(name.lower())}, without a space")
         return QueryToken("chunk", value, name.lower())
     if value and not value.startswith("//"):  # http://...
         _check_name(name)

@@ -1,0 +1,37 @@
+"""What a message tells people to write can be written."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from photoindex.errors import QueryError
+from photoindex.search.query.clauses import NAMES
+from photoindex.search.query.parser import parse_query
+
+
+@pytest.mark.parametrize("value", ["", "..", ">", "%%", "nothing-of-this-kind"])
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_what_is_advised_for_a_field_can_be_asked_for(name: str, value: str) -> None:
+    for query in advised(f"{name}:{value}"):
+        parse_query(query)
+
+
+def advised(query: str) -> list[str]:
+    """Return the conditions that the message about a query says to write; none when it can be searched."""
+    try:
+        parse_query(query)
+    except QueryError as error:
+        _, written, advice = str(error).partition("write ")
+        found = re.findall(r'[a-z]+:(?:"[^"]*"|[^\s,]+(?:,[^\s,]+)*)', advice)
+        if written and not found:
+            raise
+        return found
+    return []
+
+
+def test_a_confidence_that_is_advised_is_one() -> None:
+    with pytest.raises(QueryError) as caught:
+        parse_query("confidence:..")
+    assert all(float(number) <= 1 for number in re.findall(r"[0-9]+(?:[.][0-9]+)?", str(caught.value)))

@@ -135,6 +135,14 @@ class Database(ABC):
         """
         yield
 
+    def judges(self, root: Path) -> bool:
+        """Return whether this process may say that a file below a root is gone.
+
+        In a catalogue of one machine every process may. Else only one that compares the folder may, within
+        :meth:`sole_comparer`: on other machines a file may be there that this one does not see.
+        """
+        return True
+
     @abstractmethod
     def backup(self, destination: Path) -> None:
         """Copy the catalogue as of now to a file. Raises :class:`CatalogueError` where its server has better ways."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, true, update
 
 from photoindex.catalogue import jobs, raw_pairs
 from photoindex.catalogue.carried_words import carry_over
@@ -329,14 +329,18 @@ def unlink_photo(connection: Connection, file_id: int, content_hash: str) -> Non
         mark_text_stale(connection, [row.id])
 
 
-def paths_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[list[Path], list[Path]]]:
-    """Return for each photo its present paths and its missing paths, each sorted."""
+def paths_of(
+    connection: Connection, photo_ids: Sequence[int], roots: Collection[int] | None = None
+) -> dict[int, tuple[list[Path], list[Path]]]:
+    """Return for each photo its present paths and its missing paths, each sorted; only those below ``roots``, by id,
+    when they are given."""
+    below = true() if roots is None else file.c.root_id.in_(roots)
     by_photo: dict[int, tuple[list[Path], list[Path]]] = {photo_id: ([], []) for photo_id in photo_ids}
     for chunk in chunks(photo_ids):
         rows = connection.execute(
             select(file.c.photo_id, file.c.relative_path, file.c.missing_since, root.c.path)
             .join_from(file, root)
-            .where(file.c.photo_id.in_(chunk))
+            .where(file.c.photo_id.in_(chunk), below)
         )
         for row in rows:
             by_photo[row.photo_id][row.missing_since is not None].append(Path(row.path, row.relative_path))

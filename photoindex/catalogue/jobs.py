@@ -148,6 +148,11 @@ def _may_be_done(model: str | None) -> ColumnElement[bool]:
     return or_(job.c.batch_id.is_(None), job.c.batch_id.in_(going_on))
 
 
+def _is_below(roots: Collection[int] | None) -> ColumnElement[bool]:
+    """Return the condition that a job's file lies below one of these ``roots``, by id (``None``: any)."""
+    return true() if roots is None else job.c.file_id.in_(select(file.c.id).where(file.c.root_id.in_(roots)))
+
+
 def _is_of(*, text: bool) -> ColumnElement[bool]:
     """Return the condition that a job is about the text in a photo, or about its caption."""
     return job.c.kind == TEXT if text else job.c.kind != TEXT
@@ -167,8 +172,7 @@ def claim(
     """
     _take_back(connection, _has_run_out(now), now)
     due = and_(job.c.state == "queued", _is_of(text=text), _is_due(now), _may_be_done(model))
-    if roots is not None:
-        due = and_(due, job.c.file_id.in_(select(file.c.id).where(file.c.root_id.in_(roots))))
+    due = and_(due, _is_below(roots))
     oldest = (job.c.priority, job.c.next_try_at, job.c.id)
     first = select(job.c.attempts).where(due).order_by(*oldest).limit(1)
     tried = connection.execute(first.with_for_update(skip_locked=True)).scalar()
@@ -417,18 +421,21 @@ def counts_by_root(connection: Connection) -> dict[int, dict[str, int]]:
     return found
 
 
-def count_due(connection: Connection, now: datetime, model: str | None = None) -> int:
-    """Return how many queued captions a process with this ``model`` setting may claim now."""
-    due = and_(job.c.state == "queued", _is_of(text=False), _is_due(now), _may_be_done(model))
+def count_due(
+    connection: Connection, now: datetime, model: str | None = None, roots: Collection[int] | None = None
+) -> int:
+    """Return how many queued captions of these ``roots`` a process with this ``model`` setting may claim now."""
+    due = and_(job.c.state == "queued", _is_of(text=False), _is_due(now), _may_be_done(model), _is_below(roots))
     return connection.execute(select(func.count()).select_from(job).where(due)).scalar_one()
 
 
-def next_due(connection: Connection, model: str | None = None, *, text: bool = False) -> datetime | None:
-    """Return when a process with this ``model`` setting may claim the next queued caption; with ``text``, the next text
-    to read."""
-    due: datetime | None = connection.execute(
-        select(func.min(job.c.next_try_at)).where(job.c.state == "queued", _is_of(text=text), _may_be_done(model))
-    ).scalar()
+def next_due(
+    connection: Connection, model: str | None = None, *, text: bool = False, roots: Collection[int] | None = None
+) -> datetime | None:
+    """Return when a process with this ``model`` setting may claim the next queued caption of these ``roots``; with
+    ``text``, the next text to read."""
+    which = and_(job.c.state == "queued", _is_of(text=text), _may_be_done(model), _is_below(roots))
+    due: datetime | None = connection.execute(select(func.min(job.c.next_try_at)).where(which)).scalar()
     return due
 
 

@@ -7,11 +7,11 @@ the transaction that stores what was read, and only if it still is the token tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, insert, or_, select, true, update
 
 from photoindex.catalogue import files
 from photoindex.catalogue.chunks import chunks
@@ -146,18 +146,23 @@ def mark_beside(connection: Connection, photo_ids: Sequence[int]) -> None:
         connection.execute(update(photo).where(photo.c.id.in_(chunk), beside).values(metadata_stale=new_token()))
 
 
-def stale_photos(connection: Connection) -> list[tuple[int, int]]:
-    """(photo id, token) of photos to be read again that have a file to be read."""
-    return _to_be_read(connection, photo.c.metadata_stale != 0)
+def stale_photos(connection: Connection, roots: Collection[int] | None = None) -> list[tuple[int, int]]:
+    """(photo id, token) of photos to be read again that have a file to be read, below one of these ``roots``, by id
+    (``None``: any)."""
+    return _to_be_read(connection, photo.c.metadata_stale != 0, roots)
 
 
-def read_by_older(connection: Connection) -> list[tuple[int, int]]:
-    """(photo id, 0) of photos without a mark that an older version read, and that have a file to be read."""
-    return _to_be_read(connection, and_(photo.c.metadata_reader < READER_VERSION, photo.c.metadata_stale == 0))
+def read_by_older(connection: Connection, roots: Collection[int] | None = None) -> list[tuple[int, int]]:
+    """(photo id, 0) of photos without a mark that an older version read, and that have a file to be read, below one of
+    these ``roots``."""
+    return _to_be_read(connection, and_(photo.c.metadata_reader < READER_VERSION, photo.c.metadata_stale == 0), roots)
 
 
-def _to_be_read(connection: Connection, which: ColumnElement[bool]) -> list[tuple[int, int]]:
-    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None))
+def _to_be_read(
+    connection: Connection, which: ColumnElement[bool], roots: Collection[int] | None
+) -> list[tuple[int, int]]:
+    below = true() if roots is None else file.c.root_id.in_(roots)
+    present = exists().where(file.c.photo_id == photo.c.id, file.c.missing_since.is_(None), below)
     query = select(photo.c.id, photo.c.metadata_stale).where(which, present)
     return [(row.id, row.metadata_stale) for row in connection.execute(query.order_by(photo.c.id))]
 

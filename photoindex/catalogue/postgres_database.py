@@ -39,7 +39,7 @@ from photoindex.errors import (
     CatalogueUnavailable,
     FolderError,
 )
-from photoindex.system.paths import root_of, shown
+from photoindex.system.paths import is_in_any, root_of, shown
 from photoindex.system.urls import without_password
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class PostgresDatabase(Database):
         self._engine: Engine | None = None
         self._asker: PostgresAsker | None = None
         self._asked_at = 0.0
+        self._compared: list[Path] = []  # the roots, or folders above them, that this process compares
 
     @classmethod
     def open(cls, url: str) -> PostgresDatabase:  # type: ignore[override]
@@ -256,7 +257,16 @@ class PostgresDatabase(Database):
                         f"{shown(top)} is compared by another process already: stop that one, or leave it to it "
                         "(photoindex worker captions beside it)"
                     )
-            yield
+            self._compared += tops
+            try:
+                yield
+            finally:
+                for top in tops:
+                    self._compared.remove(top)
+
+    def judges(self, root: Path) -> bool:
+        """Return whether this process compares the folder of a root."""
+        return is_in_any(root, list(self._compared))
 
     def backup(self, destination: Path) -> None:
         """Raise :class:`CatalogueError`: backups are the server's matter."""

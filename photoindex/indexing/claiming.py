@@ -129,10 +129,12 @@ class Claimer:
 
     def count_waiting(self) -> int:
         """Return how many due jobs nobody has claimed. Takes milliseconds when there are many."""
+        roots = self._reachable()
         with self._database.read() as connection:
-            return jobs.count_due(connection, self._now(), self._model_setting)
+            return jobs.count_due(connection, self._now(), self._model_setting, roots)
 
     def next_due(self) -> datetime | None:
         """Return when the next job that this process may do can be claimed; ``None`` when there is none."""
+        roots = self._reachable()
         with self._database.read() as connection:
-            return jobs.next_due(connection, self._model_setting, text=self._is_text)
+            return jobs.next_due(connection, self._model_setting, text=self._is_text, roots=roots)

@@ -19,6 +19,7 @@ from photoindex.catalogue import ever_said, files, metadata
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
 from photoindex.errors import PhotoError
+from photoindex.indexing.reachable_roots import all_roots
 from photoindex.media.decode import Decoder, describe_photo
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.cleaning import each_once
@@ -31,10 +32,17 @@ MOST_PROBLEMS = 10  # reported in one run, a line each
 
 
 class Refresher:
-    """Reads the metadata of marked photos again."""
+    """Reads the metadata of marked photos again, in the files below ``reachable`` roots."""
 
-    def __init__(self, database: Database, settings: Settings, gazetteer: Gazetteer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        gazetteer: Gazetteer,
+        reachable: Callable[[], set[int] | None] = all_roots,
+    ) -> None:
         self._database = database
+        self._reachable = reachable
         self._settings = settings
         self._gazetteer = gazetteer
         self._unreadable: set[tuple[int, int]] = set()  # (photo id, token) not to be tried again by this process
@@ -49,8 +57,9 @@ class Refresher:
     ) -> list[int]:
         """Read every marked photo that has a file again; return their ids. ``between`` is called between batches, and
         ``notice`` receives what could not be read, a line each."""
+        roots = self._reachable()
         with self._database.read() as connection:
-            todo = [pair for pair in metadata.stale_photos(connection) if pair not in self._unreadable]
+            todo = [pair for pair in metadata.stale_photos(connection, roots) if pair not in self._unreadable]
         return self._read_all(todo, "reading metadata", stop, progress, between, notice)
 
     def run_older(
@@ -68,8 +77,9 @@ class Refresher:
         It ends after a batch when ``give_way`` says so, as there is work that is waited for. ``announce`` is told how
         many photos there are.
         """
+        roots = self._reachable()
         with self._database.read() as connection:
-            todo = [pair for pair in metadata.read_by_older(connection) if pair not in self._unreadable]
+            todo = [pair for pair in metadata.read_by_older(connection, roots) if pair not in self._unreadable]
         if todo:
             announce(len(todo))
         return self._read_all(todo, "reading metadata again", stop, progress, between, notice, give_way)
@@ -102,8 +112,9 @@ class Refresher:
     def _read(
         self, decoder: Decoder, batch: Sequence[tuple[int, int]], notice: Callable[[Sequence[str]], None]
     ) -> list[int]:
+        roots = self._reachable()
         with self._database.read() as connection:
-            paths_of = files.paths_of(connection, [photo_id for photo_id, _ in batch])
+            paths_of = files.paths_of(connection, [photo_id for photo_id, _ in batch], roots)
         wanted = {pair: _worth_reading(paths_of[pair[0]][0]) for pair in batch}
         answers = dict(decoder.decode([path for paths in wanted.values() for path in paths]))
         with self._database.read() as connection:
@@ -114,6 +125,8 @@ class Refresher:
         states: dict[Path, str] = {}
         done: list[tuple[int, int]] = []
         for (photo_id, token), paths in wanted.items():
+            if not paths:  # they went, or their folder did, since the list was made
+                continue
             read = {path: answer for path in paths if isinstance(answer := answers[path], DecodedPhoto)}
             errors = [answer for path in paths if isinstance(answer := answers[path], PhotoError)]
             problems += [f"the metadata of a photo is left as it was: {error}" for error in errors]

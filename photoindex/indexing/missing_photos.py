@@ -233,7 +233,10 @@ class MissingPhotos:
         return kept_photos
 
     def is_away(self, path: Path) -> bool:
-        """Return whether the root at ``path`` is suspended, not there, or on another disk than when last compared."""
+        """Return whether the root at ``path`` is suspended, not there, on another disk than when last compared, or for
+        another process to judge, which may see its files."""
+        if not self._database.judges(path):
+            return True
         with self._database.read() as connection:
             root = next((each for each in list_roots(connection) if each.path == path), None)
         try:

@@ -105,7 +105,7 @@ class Pipeline:
         self._gazetteer = Gazetteer()
         self._thumbnails = ThumbnailFiles(settings.thumbnails_path, settings.thumbnail_megabytes * 1_000_000)
         self._intake = Intake(database, lambda: self.captioner.info.identity)
-        self._refresher = Refresher(database, settings, self._gazetteer)
+        self._refresher = Refresher(database, settings, self._gazetteer, reachable)
         self._text = TextReading(
             database, settings, self._throttle, lambda: self._now(), lambda line: self.notice(line), reachable
         )

@@ -1,60 +1,25 @@
 """Work off the queue until stopped, on any machine that reaches the catalogue and the photos.
 
 A worker compares no folders, keeps no index and judges nothing: a file that is not here may be there for others, so its
-job goes back into the queue. Of folders that this machine does not reach it takes no jobs at all.
+job goes back into the queue. Of folders that this machine does not reach it takes no jobs (:mod:`.reachable_roots`).
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from photoindex.catalogue import migration
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.fast_queries import list_roots
 from photoindex.errors import CatalogueOutdated
-from photoindex.indexing.missing_photos import MissingPhotos
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.retry import Retry
-from photoindex.system.storage import is_there
-from photoindex.system.url_paths import is_url
 from photoindex.types import Progress, Tally
 
 LOOK_SECONDS: Final = 1.0  # between two looks for jobs that others queued
-REACH_SECONDS: Final = 30.0  # between two looks which folders are there
-
-
-class NoJudge(MissingPhotos):
-    """Judges no file that is gone: that is for the process that compares its folder."""
-
-    def is_away(self, path: Path) -> bool:
-        """Return that the root at ``path`` is away, as far as this machine can tell."""
-        return True
-
-
-class ReachableRoots:
-    """The roots whose folders this machine sees, looked at now and then."""
-
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        self._database = database
-        self._clock = clock
-        self._looked_at: float | None = None
-        self._found: set[int] | None = None
-
-    def __call__(self) -> set[int] | None:
-        """Return the ids of the roots that are here; ``None`` for all."""
-        now = self._clock()
-        if self._looked_at is None or now - self._looked_at > REACH_SECONDS:
-            with self._database.ask() as asker:
-                roots = list_roots(asker)
-            here = {root.id for root in roots if _is_here(root.path)}
-            self._looked_at, self._found = now, None if len(here) == len(roots) else here
-        return self._found
 
 
 class Worker:
@@ -123,14 +88,3 @@ class Worker:
                 worked(tally)
         if time.monotonic() - self._worked_at >= self._unload_seconds and not self._pipeline.at_rest:
             self._pipeline.close()
-
-
-def _is_here(folder: Path) -> bool:
-    """Return whether a folder is there and not empty, as a mount point without its disk is."""
-    if is_url(folder):
-        return is_there(folder)
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except OSError:
-        return False

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
@@ -74,14 +74,13 @@ class OpenLibrary:
         for what does not pass, such as an upgrade of the catalogue, and :class:`ServiceError` when that port cannot be
         had.
         """
-        from photoindex.indexing.worker import NoJudge, ReachableRoots, Worker
+        from photoindex.indexing.reachable_roots import ReachableRoots
+        from photoindex.indexing.worker import Worker
 
         self._database.check_writable()
-        judge = NoJudge(self._database, self.settings) if self._database.is_shared else None
-        reachable = ReachableRoots(self._database)
         index = None if self._database.is_shared else self._text()
         assert self._pipeline is None, "a library that captions otherwise is no worker"
-        self._pipeline = self._new_pipeline(index, captioning.start_captioner, missing=judge, reachable=reachable)
+        self._pipeline = self._new_pipeline(index, captioning.start_captioner, ReachableRoots(self._database))
         self._worker = worker = Worker(
             self._database, self._pipeline, self.settings.unload_seconds, stop, report=progress, notice=notice
         )
@@ -121,14 +120,21 @@ class OpenLibrary:
 
     def _pipe(self, load: Callable[[Settings], Captioner] | None = None) -> Pipeline:
         if self._pipeline is None:
-            self._pipeline = self._new_pipeline(self._text(), load)
+            from photoindex.indexing.reachable_roots import ReachableRoots, all_roots
+
+            # A catalogue of one machine has no folders of others: what is away here is judged here.
+            reachable = ReachableRoots(self._database) if self._database.is_shared else all_roots
+            self._pipeline = self._new_pipeline(self._text(), load, reachable)
         return self._pipeline
 
     def _new_pipeline(
-        self, index: FullText | None, load: Callable[[Settings], Captioner] | None, **given: Any
+        self,
+        index: FullText | None,
+        load: Callable[[Settings], Captioner] | None,
+        reachable: Callable[[], set[int] | None],
     ) -> Pipeline:
-        """Return a pipeline that writes to an index, if to any. ``given`` are more of its arguments."""
+        """Return a pipeline that writes to an index, if to any, and does what lies below ``reachable`` roots."""
         from photoindex.indexing.pipeline import Pipeline
 
         loader = self._load_captioner or load or captioning.load_captioner
-        return Pipeline(self._database, index, self.settings, loader, **given)
+        return Pipeline(self._database, index, self.settings, loader, reachable=reachable)

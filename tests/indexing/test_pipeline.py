@@ -244,7 +244,8 @@ def test_a_photo_that_is_overwritten_by_a_damaged_file_leaves_the_search(library
 def test_a_photo_that_is_removed_before_it_is_read_is_no_failure(library: Library, album: Path) -> None:
     add_files(library._database, album, "a.jpg", "b.jpg")
     make_photo(album / "b.jpg")
-    tally = library.work_off()
+    with library._database.sole_comparer([album]):  # who else may not say that a photo is gone
+        tally = library.work_off()
     assert (tally.captioned, tally.failed) == (1, 0)
     assert names(library.search("red")) == ["b.jpg"]
     assert library.status().roots[0].missing == 1

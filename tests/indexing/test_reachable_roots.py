@@ -1,0 +1,181 @@
+"""What a process does with folders of a shared catalogue that it does not compare, or does not reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from photoindex.catalogue.schema import file, job, photo
+from photoindex.config import Settings
+from photoindex.indexing.reachable_roots import LOOK_SECONDS, ReachableRoots
+from photoindex.library import Library
+from photoindex.system.mount_names import Mounts
+from tests.support import FakeCaptioner, make_photo, names
+
+Node = Callable[..., Library]
+BEGINNINGS: dict[str, Callable[[Path], object]] = {
+    "of other photos": lambda place: make_photo(place / "another.jpg", "black"),
+    "of nothing": Path.mkdir,
+    "that is not there": lambda _: None,
+}
+
+
+@pytest.fixture
+def node(tmp_path: Path, postgres_url: str) -> Iterator[Node]:
+    """Opens the shared catalogue as another machine does, on which folders may lie elsewhere."""
+    opened: list[Library] = []
+
+    def open_one(name: str, **mounts: str) -> Library:
+        settings = Settings(
+            tmp_path / "nodes" / name, catalogue=postgres_url, mounts=Mounts(mounts), settle_seconds=0.0
+        )
+        opened.append(Library(settings, lambda _: FakeCaptioner()))
+        return opened[-1]
+
+    yield open_one
+    for library in opened:
+        library.close()
+
+
+def counted(library: Library) -> tuple[int, int, int]:
+    """(files that are present, files that are missing, jobs that are due now)."""
+    with library.database.read() as connection:
+        present, missing = connection.execute(
+            select(func.count().filter(file.c.missing_since.is_(None)), func.count(file.c.missing_since))
+        ).one()
+        due = job.c.next_try_at <= library.database.now()
+        return present, missing, connection.execute(select(func.count()).select_from(job).where(due)).scalar_one()
+
+
+@pytest.fixture(params=BEGINNINGS)
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """What another machine has in the place of a folder."""
+    place = tmp_path / "elsewhere"
+    BEGINNINGS[request.param](place)
+    return place
+
+
+@pytest.fixture
+def queued(node: Node, album: Path) -> Library:
+    """The machine that compares a folder: one photo is captioned and is to be captioned again, another is new."""
+    make_photo(album / "red.jpg", "red")
+    library = node("comparer", album=str(album))
+    library.index(album)
+    make_photo(album / "green.jpg", "green")
+    library.index(album, queue_only=True)
+    library.queue_recaption(everything=True)
+    return library
+
+
+def test_who_works_on_another_folder_judges_no_photo_of_this_one(
+    queued: Library, node: Node, elsewhere: Path, tmp_path: Path
+) -> None:
+    before = counted(queued)
+    other = node("other", album=str(elsewhere))
+    make_photo(tmp_path / "mine" / "blue.jpg", "blue")
+    assert other.index(tmp_path / "mine").captioned == 1
+    present, missing, _ = before
+    assert counted(queued)[:2] == (present + 1, 0) == (present + 1, missing)
+    assert names(other.search("red")) == ["red.jpg"]
+    other.work_off()
+    assert counted(queued)[1] == 0
+
+
+@pytest.mark.parametrize("elsewhere", ["of nothing", "that is not there"], indirect=True)
+def test_photos_of_a_folder_that_is_not_here_wait_for_others_alone(
+    queued: Library, node: Node, elsewhere: Path
+) -> None:
+    before = counted(queued)
+    other = node("other", album=str(elsewhere))
+    assert other.work_off().done == 0
+    assert counted(queued) == before
+    assert before[2] == 2
+    # A watch would look again and again for what is due and nobody takes.
+    assert other._pipe().next_due() is None
+    assert other._pipe()._claimer.count_waiting() == 0
+    queued.work_off()
+    assert counted(queued) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("elsewhere", ["of nothing", "that is not there"], indirect=True)
+def test_metadata_of_a_folder_that_is_not_here_are_left_to_be_read(
+    queued: Library, node: Node, elsewhere: Path, tmp_path: Path
+) -> None:
+    with queued.database.write() as connection:
+        connection.execute(update(photo).values(metadata_stale=7, metadata_reader=0))
+    other = node("other", album=str(elsewhere))
+    make_photo(tmp_path / "mine" / "blue.jpg", "blue")
+    notices: list[str] = []
+    other.index(tmp_path / "mine", notice=notices.append)
+    assert notices == []
+    with queued.database.read() as connection:
+        marks = select(photo.c.metadata_stale).order_by(photo.c.id)
+        assert connection.execute(marks).scalars().all() == [7, 0]
+    queued.work_off()
+    with queued.database.read() as connection:
+        assert connection.execute(marks).scalars().all() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("elsewhere", ["of nothing", "that is not there"], indirect=True)
+def test_a_copy_that_is_here_is_read_for_one_that_is_not(
+    node: Node, album: Path, elsewhere: Path, tmp_path: Path
+) -> None:
+    """Whichever path comes first."""
+    make_photo(album / "red.jpg", "red")
+    library = node("comparer", album=str(album))
+    library.index(album)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "red.jpg").write_bytes((album / "red.jpg").read_bytes())
+    other = node("other", album=str(elsewhere))
+    other.index(mine)
+    with library.database.write() as connection:
+        connection.execute(update(photo).values(metadata_stale=7))
+    notices: list[str] = []
+    other.index(mine, notice=notices.append)
+    assert not [line for line in notices if "metadata" in line]
+    with library.database.read() as connection:
+        assert connection.execute(select(photo.c.metadata_stale)).scalars().all() == [0]
+
+
+def test_a_folder_is_worked_on_as_soon_as_it_is_known(node: Node, album: Path, tmp_path: Path) -> None:
+    """Also when another one is away, so that not all are here."""
+    make_photo(album / "red.jpg", "red")
+    library = node("one")
+    library.index(album)
+    album.rename(tmp_path / "away")
+    for colour in ("green", "blue"):
+        make_photo(tmp_path / colour / "a.jpg", colour)
+        assert library.index(tmp_path / colour).captioned == 1
+
+
+def test_folders_are_looked_at_again_after_a_while(node: Node, album: Path, tmp_path: Path) -> None:
+    make_photo(album / "red.jpg", "red")
+    library = node("one")
+    library.index(album)
+    seconds = 0.0
+    reachable = ReachableRoots(library.database, lambda: seconds)
+    assert reachable() is None
+    album.rename(tmp_path / "away")
+    assert reachable() is None
+    seconds = LOOK_SECONDS + 1
+    assert reachable() == set()
+    (tmp_path / "away").rename(album)
+    seconds += LOOK_SECONDS + 1
+    assert reachable() is None
+
+
+def test_the_process_that_compares_a_folder_judges_it_alone(node: Node, album: Path, tmp_path: Path) -> None:
+    library, other = node("one"), node("other")
+    make_photo(album / "2024" / "red.jpg", "red")
+    library.index(album)
+    assert not library.database.judges(album)
+    with library.database.sole_comparer([album / "2024", tmp_path / "new"]):
+        assert library.database.judges(album)
+        assert library.database.judges(tmp_path / "new" / "below")
+        assert not library.database.judges(tmp_path)
+        assert not other.database.judges(album)
+    assert not library.database.judges(album)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from photoindex.errors import CatalogueError
+from photoindex.system.urls import passwords_in, without_password
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,7 +30,8 @@ _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
 
 def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Return a connection. Raises psycopg.Error, and :class:`CatalogueError` where psycopg is not installed."""
+    """Return a connection. Raises psycopg.Error, and :class:`CatalogueError` where psycopg is not installed or cannot
+    read the URL."""
     try:
         import psycopg
     except ImportError as error:
@@ -36,14 +39,46 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
             "a catalogue in PostgreSQL needs psycopg: pip install 'photoindex[cluster]' (or correct the setting "
             f"catalogue): {error}"
         ) from error
+    _check_url(url)
     return psycopg.connect(
-        url.replace("+psycopg", "", 1),
+        _of_libpq(url),
         connect_timeout=CONNECT_SECONDS,
         fallback_application_name="photoindex",
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,
     )
+
+
+def _of_libpq(url: str) -> str:
+    return url.replace("+psycopg", "", 1)
+
+
+def _check_url(url: str) -> None:
+    """Raise :class:`CatalogueError` for a URL that libpq cannot read, or whose password it takes in part for something
+    else, which its messages would show."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    hidden = [unquote(text) for text in passwords_in(url)]
+    reason = ""
+    try:
+        read = conninfo_to_dict(_of_libpq(url))
+    except psycopg.ProgrammingError as error:
+        reason = "" if hidden else f" ({str(error).strip()})"
+    else:
+        found = [read.get(name) or "" for name in ("password", "sslpassword")]
+        if all(text in found for text in hidden) or (not any(found) and _has_port_alone(read)):
+            return
+    raise CatalogueError(
+        f"the URL of the catalogue {without_password(url)} cannot be read{reason}: write % as %25, @ as %40, / as %2F "
+        "and a blank as %20 in names and passwords, or leave the password to ~/.pgpass"
+    )
+
+
+def _has_port_alone(read: dict[str, Any]) -> bool:
+    """Return whether what stands behind a colon in a URL is a port, as in ``//a.example:5432/db?options=x@y``."""
+    return str(read.get("port") or "0").replace(",", "").isdigit() and "@" not in str(read.get("dbname"))
 
 
 def make_engine(url: str) -> Engine:

@@ -12,3 +12,8 @@ _PASSWORD: Final = re.compile(r"""(//[^\s:/@'"]*:)[^\s'"]*(?=@)|(:)[^:@/]*(?=@)|
 def without_password(url: str) -> str:
     """Return a URL whose password is replaced by three stars."""
     return _PASSWORD.sub(lambda found: f"{found[1] or found[2] or found[3]}***", url)
+
+
+def passwords_in(url: str) -> list[str]:
+    """Return what :func:`without_password` hides, as it stands in the URL."""
+    return [found[0].removeprefix(found[1] or found[2] or found[3]) for found in _PASSWORD.finditer(url)]

@@ -60,6 +60,40 @@ def test_what_cannot_be_opened_is_one_clear_line(postgres_server: postgres.Serve
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "password", ["se%cret", "se@cret", "se/cret", "12/cret", "se cret", "cret@", "%cret", "a:b/cret", "x@y@cret"]
+)
+def test_no_part_of_a_password_is_shown_that_has_to_be_quoted(password: str) -> None:
+    for url in (f"postgresql+psycopg://me:{password}@127.0.0.1:1/photos", f"postgresql://:{password}@127.0.0.1:1/x"):
+        with pytest.raises(CatalogueError) as caught:
+            Database.open(url)
+        assert "cret" not in str(caught.value)
+        assert "%40" in str(caught.value)
+        assert not isinstance(caught.value, CatalogueUnavailable)  # which a watch would wait for
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me:se%25cr%40et@/x?host=/nonexistent",
+        "postgresql://me:p:q#r?s@127.0.0.1:1/x",
+        "postgresql://me:@127.0.0.1:1/x",
+        "postgresql://me:p@127.0.0.1:1,127.0.0.1:2/x",
+        "postgresql:///x?host=/nonexistent&password=a+b%25&sslpassword=c",
+        "postgresql://127.0.0.1:1/x?application_name=a@b",
+        "postgresql://me@127.0.0.1:1/x?application_name=a@b",
+    ],
+)
+def test_a_url_that_the_driver_can_read_is_tried(url: str) -> None:
+    with pytest.raises(CatalogueUnavailable, match="cannot be reached"):
+        Database.open(url)
+
+
+def test_what_is_wrong_with_a_url_without_a_password_is_said() -> None:
+    with pytest.raises(CatalogueError, match='invalid URI query parameter: "nonsense"'):
+        Database.open("postgresql://me@127.0.0.1:1/x?nonsense=1")
+
+
 def test_a_session_that_the_server_ended_is_replaced(postgres_server: postgres.Server, postgres_url: str) -> None:
     with closing(Database.open(postgres_url)) as database:
         with pytest.raises(CatalogueUnavailable), database.write() as connection:

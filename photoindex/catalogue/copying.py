@@ -13,7 +13,7 @@ from photoindex.catalogue import change_feed, migration
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.dialects import continue_numbers
-from photoindex.catalogue.schema import catalogue, metadata, photo, root
+from photoindex.catalogue.schema import catalogue, metadata
 from photoindex.errors import CatalogueError
 from photoindex.types import Progress
 
@@ -32,11 +32,10 @@ def copy_catalogue(
 
     Raises :class:`CatalogueError` when the target holds something already or when a row is not the same after it.
     """
-    for database in (source, target):
-        if database.revision() != migration.HEAD:
-            raise CatalogueError(f"the catalogue {database.place} is of another version: upgrade it first")
+    check_current(source)
+    check_current(target)
     with source.read() as reading, target.write() as writing:
-        if any(_count(writing, table) for table in (root, photo)):
+        if not _is_empty(writing):
             raise CatalogueError(f"the catalogue {target.place} is not empty: name an empty one to copy to")
         total = sum(_count(reading, table) for table in metadata.sorted_tables)
         change_feed.drop(writing)  # the rows keep the revisions that they have
@@ -59,6 +58,29 @@ def copy_catalogue(
             f"the copy {target.place} differs from {source.place} ({wrong[0]}): empty it and try again"
         )
     return counts
+
+
+def check_current(database: Database) -> None:
+    """Raise :class:`CatalogueError` unless a catalogue is of this version."""
+    revision = database.revision()
+    if revision != migration.HEAD:
+        state = "holds no catalogue" if revision is None else f"is of version {revision}, not {migration.HEAD}"
+        raise CatalogueError(
+            f"{database.place} {state}: name another, or run photoindex catalogue upgrade for it first"
+        )
+
+
+def is_empty(database: Database) -> bool:
+    """Return whether a database holds nothing, or a catalogue of this version without a row."""
+    revision = database.revision()
+    if revision != migration.HEAD:
+        return revision is None
+    with database.read() as connection:
+        return _is_empty(connection)
+
+
+def _is_empty(connection: Connection) -> bool:
+    return not any(_count(connection, table) for table in metadata.sorted_tables if table is not catalogue)
 
 
 def differences(one: Database, other: Database) -> list[str]:

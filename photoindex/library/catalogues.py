@@ -47,23 +47,17 @@ def upgrade_catalogue(settings: Settings) -> bool:
 def copy_between(source: str, target: str, progress: Callable[[Progress], None] | None = None) -> dict[str, int]:
     """Copy a catalogue to an empty one, each named by a path or a URL; return the number of rows of each table.
 
-    A file that is not there, and an empty database, are made into one first. Raises :class:`CatalogueError`, and
-    :class:`ConfigError` for a URL of another kind.
+    A file that is not there, and an empty database, are made into one first; what a copy that was stopped has left is
+    filled. Raises :class:`CatalogueError`, and :class:`ConfigError` for a URL of another kind.
     """
-    from photoindex.catalogue.copying import copy_catalogue
-    from photoindex.catalogue.postgres_database import PostgresDatabase
+    from photoindex.catalogue.copying import check_current, copy_catalogue
 
     origin, destination = _place(source), _place(target)
-    if isinstance(destination, Path) and destination.exists():
-        raise CatalogueError(f"{destination} is there already: name a file that is not")
+    if isinstance(origin, Path) and not origin.exists():
+        raise CatalogueError(f"there is no catalogue {origin}: name the file of one, or its URL")
     with closing(Database.open_as_is(origin)) as opened:
-        if isinstance(destination, str):
-            made: Database = PostgresDatabase.open_as_is(destination, read_only=False)
-            assert isinstance(made, PostgresDatabase)
-            made.upgrade()
-        else:
-            made = Database.open(destination)
-        with closing(made):
+        check_current(opened)  # before anything is made of the other
+        with closing(_to_be_filled(destination)) as made:
             return copy_catalogue(opened, made, progress)
 
 
@@ -75,6 +69,31 @@ def check_catalogue(settings: Settings) -> CatalogueCheck:
         return CatalogueCheck(database.place, version, migration.HEAD, database.size(), faults)
 
 
+def _to_be_filled(place: Path | str) -> Database:
+    """Open a catalogue to copy to, made where there is none. One that is there is not upgraded."""
+    from photoindex.catalogue.copying import is_empty
+    from photoindex.catalogue.postgres_database import PostgresDatabase
+
+    if isinstance(place, str):
+        made = PostgresDatabase.open_as_is(place, read_only=False)
+        try:
+            if made.revision() is None:
+                made.upgrade()
+        except CatalogueError:
+            made.close()
+            raise
+        return made
+    if place.exists():
+        try:
+            with closing(Database.open_as_is(place)) as there:
+                free = is_empty(there)
+        except CatalogueError:  # another program's file, or a folder
+            free = False
+        if not free:
+            raise CatalogueError(f"{place} is there already: name a file that is not")
+    return Database.open(place)
+
+
 def _version(path: Path) -> str | None:
     with closing(Database.open_as_is(path)) as database:
         return database.revision()
@@ -83,6 +102,6 @@ def _version(path: Path) -> str | None:
 def _place(text: str) -> Path | str:
     if text.startswith(CATALOGUE_URLS):
         return text
-    if "://" in text:
+    if "://" in text or not text:
         raise ConfigError(f"a catalogue is a file, or a URL that begins with {CATALOGUE_URLS[0]}")
     return Path(text).absolute()

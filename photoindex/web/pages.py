@@ -107,6 +107,7 @@ class Pages:
             loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )  # fmt: skip
+        made.filters["sentence"] = sentence
         made.globals.update(
             root=self._site.root, static=self._files.address, navigation=NAVIGATION, read_only=self._site.read_only,
             layers=LAYERS, version=__version__, thumb=self._thumb, day_text=day_text, moment=moment,
@@ -388,6 +389,11 @@ def day_text(day: str | None) -> str:
         return "Without a date"
     found = date.fromisoformat(day[:10])
     return f"{found:%A}, {found.day} {found:%B %Y}"
+
+
+def sentence(text: str) -> str:
+    """Return a line that begins with a capital, and is otherwise as it was: there may be names and paths in it."""
+    return text[:1].upper() + text[1:]
 
 
 def moment(time: datetime | None) -> str:

@@ -11,11 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
 from photoindex.system.paths import printable
 from photoindex.web.server import GalleryServer, ServeOptions
-from tests.support import make_photo
+from tests import postgres
+from tests.support import FakeCaptioner, make_photo
 from tests.web.conftest import Served
 
 PAGES = [
@@ -221,3 +223,17 @@ def test_the_timeline_in_pages_and_by_day(unchanged: Served, reader: httpx.Clien
     assert len(page.all("img")) == 3
     for day in ("2000-01-01", "2999", "2999-01", "nonsense"):
         assert reader.get("/", params={"day": day}).status_code == 200
+
+
+def test_a_problem_is_shown_with_its_names_as_they_are(tmp_path: Path, postgres_server: postgres.Server) -> None:
+    url = postgres_server.create(f"Fotos_ÄÖ_{tmp_path.name}", template=postgres.TEMPLATE)
+    with Library(Settings(tmp_path / "data", catalogue=url), lambda _: FakeCaptioner()) as library:
+        gallery = Gallery(library)
+        server = GalleryServer(gallery, ServeOptions(port=0))
+        server.start()
+        postgres_server.drop(url)
+        with Served(server, gallery, library, tmp_path).client() as client:
+            shown = html.unescape(client.get("/").text)
+        server.stop()
+        gallery.close()
+    assert f"<h1>The catalogue {library.database.place} cannot be reached" in shown

@@ -68,7 +68,7 @@ def too_new(place: str, revision: str) -> CatalogueTooNew:
     """Return the error for a catalogue of a migration that this photoindex does not know."""
     return CatalogueTooNew(
         f"the catalogue {place} was written by a newer photoindex (its version is {revision}, this one knows up to "
-        f"{HEAD}): upgrade photoindex, or name another --data-dir"
+        f"{HEAD}): upgrade photoindex, or name another {'catalogue' if '://' in place else '--data-dir'}"
     )
 
 

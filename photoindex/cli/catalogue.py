@@ -9,7 +9,7 @@ import click
 from photoindex.cli.context import Context, json_option, write_json
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
-from photoindex.system.units import human_size
+from photoindex.system.units import counted, human_size
 
 
 @click.group()
@@ -65,8 +65,10 @@ def check(context: Context, /, as_json: bool) -> None:
     else:
         version = f"version {found.version}" if found.version else "empty"
         if found.version != found.needed:
-            version += f", and {found.needed} is needed: run photoindex catalogue upgrade"
-        print_line(f"{found.place}: {version}; {human_size(found.bytes)}; {len(found.faults) or 'no'} faults")
+            remedy = "install a newer photoindex" if found.is_newer else "run photoindex catalogue upgrade"
+            version += f", and {found.needed} is needed: {remedy}"
+        faults = counted(len(found.faults), "fault") if found.faults else "no faults"
+        print_line(f"{found.place}: {version}; {human_size(found.bytes)}; {faults}")
         for fault in found.faults:
             print_line(f"  {fault}")
     if not found.is_usable:

@@ -28,6 +28,11 @@ class CatalogueCheck:
     def is_usable(self) -> bool:
         return self.version == self.needed and not self.faults
 
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer photoindex made it, whose versions this one does not know."""
+        return self.version is not None and not migration.knows(self.version)
+
 
 def upgrade_catalogue(settings: Settings) -> bool:
     """Make the tables of an empty catalogue, or bring an older one to this version; return whether that was needed.

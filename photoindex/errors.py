@@ -142,11 +142,13 @@ class TextReaderUnavailable(PhotoindexError):
 class PhotoError(PhotoindexError):
     """One photo cannot be captioned; the others go on.
 
-    ``kind`` is the stable word the failure ledger stores; ``retryable`` says whether the same bytes may work later.
+    ``kind`` is the stable word the failure ledger stores; ``retryable`` says whether the same bytes may work later,
+    ``of_machine`` whether they may work on another machine.
     """
 
     kind = "photo"
     retryable = False
+    of_machine = False
 
 
 class UnreadablePhoto(PhotoError):
@@ -154,6 +156,7 @@ class UnreadablePhoto(PhotoError):
 
     kind = "unreadable"
     retryable = True
+    of_machine = True
 
 
 class EmptyPhoto(PhotoError):
@@ -178,6 +181,7 @@ class MissingPlugin(UnsupportedPhoto):
     """A photo that a plugin reads which is not installed."""
 
     kind = "missing-plugin"
+    of_machine = True
 
 
 class DamagedPhoto(PhotoError):

@@ -322,16 +322,25 @@ def _has_run_out(now: datetime) -> ColumnElement[bool]:
     return or_(job.c.lease_until < now, job.c.lease_until > later(now, LONGEST_WAIT))
 
 
-def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime) -> bool:
-    """Store why a file cannot be captioned or read. Return whether it will be tried again automatically."""
-    again = error.retryable and claimed.attempts < MAX_ATTEMPTS
-    delay = BACKOFF[min(claimed.attempts, len(BACKOFF)) - 1] if again else timedelta(0)
+def fail(connection: Connection, claimed: Job, error: PhotoError, now: datetime, *, may_be_last: bool = True) -> bool:
+    """Store why a file cannot be captioned or read. Return whether it will be tried again automatically.
+
+    In a shared catalogue what is for want of a plugin is tried again, too, as another machine may have it. Without
+    ``may_be_last`` there is another try of what cannot be read, however often it was tried: the file may be
+    readable elsewhere.
+    """
+    again = error.retryable or (error.of_machine and is_shared(connection))
+    attempts = claimed.attempts
+    if isinstance(error, UnreadablePhoto) and not may_be_last:
+        attempts = min(attempts, MAX_ATTEMPTS - 1)
+    again = again and attempts < MAX_ATTEMPTS
+    delay = BACKOFF[min(attempts, len(BACKOFF)) - 1] if again else timedelta(0)
     connection.execute(
         update(job)
         .where(_are([claimed]))
         .values(
             state="queued" if again else "failed",
-            attempts=claimed.attempts,
+            attempts=attempts,
             next_try_at=later(now, delay),
             error_kind=error.kind,
             # A name that is no valid text may be part of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,9 @@ class ClaimedJobs:
 
     def fail(self, job: Job, error: PhotoError, content_hash: str | None = None) -> None:
         """Store why a job failed. ``content_hash`` is that of the file's bytes, when they could be read."""
+        judged = self._database.judges(job.root)
+        if error.of_machine and not judged:  # who looks at the failures may be at another one
+            error = type(error)(f"{error} (on {socket.gethostname()})")
         with self._database.write() as connection:
             if job not in jobs.sort_out(connection, [job]).own:
                 self._remove(job)  # it is another worker's, or its file went
@@ -121,7 +125,7 @@ class ClaimedJobs:
             if isinstance(error, UnreadablePhoto) and jobs.pass_on(connection, [job], self._now()):
                 self._remove(job)
                 return
-            if not jobs.fail(connection, job, error, self._now()):
+            if not jobs.fail(connection, job, error, self._now(), may_be_last=judged):
                 raw_pairs.release(connection, [job.file_id])
             if content_hash is not None:
                 files.unlink_photo(connection, job.file_id, content_hash)

@@ -28,7 +28,7 @@ from photoindex.catalogue.jobs import (
     MAX_INTERRUPTIONS,
     Job,
 )
-from photoindex.errors import DamagedPhoto, PhotoError, UnreadablePhoto
+from photoindex.errors import DamagedPhoto, MissingPlugin, PhotoError, UnreadablePhoto
 from photoindex.types import Failure
 from tests.support import NOW, add_files, add_photo, run_thread, scanned
 
@@ -78,11 +78,11 @@ def finish(database: Database, jobs: Sequence[Job]) -> None:
             jobqueue.finish(connection, [job])
 
 
-def fail(database: Database, error: PhotoError, now: datetime = NOW) -> bool:
+def fail(database: Database, error: PhotoError, now: datetime = NOW, *, may_be_last: bool = True) -> bool:
     """Claim the one job there is and fail it."""
     [job] = claim(database, now=now)
     with database.write() as connection:
-        return jobqueue.fail(connection, job, error, now)
+        return jobqueue.fail(connection, job, error, now, may_be_last=may_be_last)
 
 
 def take_back(database: Database, now: datetime = NOW) -> int:
@@ -329,6 +329,28 @@ def test_a_failure_that_may_pass_is_tried_again_later_and_later_and_then_kept(da
     [failure] = failures(database)
     assert (failure.state, failure.attempts, failure.next_try_at) == ("failed", MAX_ATTEMPTS, None)
     assert claim(database, now=now + timedelta(days=999)) == []
+
+
+def test_for_want_of_a_plugin_other_machines_try(database: Database, file_id: int, catalogue: str) -> None:
+    now, tries = NOW, 1
+    while fail(database, MissingPlugin("no plugin"), now):
+        [failure] = failures(database)
+        assert failure.state == "retrying"
+        now, tries = failure.next_try_at or now, tries + 1
+    assert tries == (jobqueue.MAX_ATTEMPTS if catalogue else 1)
+    assert [failure.state for failure in failures(database)] == ["failed"]
+
+
+def test_what_others_may_read_is_tried_without_end(database: Database, file_id: int) -> None:
+    now = NOW
+    for _ in range(2 * jobqueue.MAX_INTERRUPTIONS):
+        assert fail(database, UnreadablePhoto("no permission"), now, may_be_last=False)
+        [failure] = failures(database)
+        assert failure.state == "retrying"
+        assert failure.next_try_at is not None
+        assert failure.next_try_at - now <= jobqueue.BACKOFF[-1]
+        now = failure.next_try_at
+    assert not fail(database, DamagedPhoto("damaged"), now, may_be_last=False)
 
 
 def test_a_damaged_photo_is_not_tried_again(database: Database, album: Path, file_id: int) -> None:

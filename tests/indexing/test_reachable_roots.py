@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
+from photoindex.catalogue import jobs
 from photoindex.catalogue.schema import file, job, photo
 from photoindex.config import Settings
+from photoindex.indexing import hashing
 from photoindex.indexing.reachable_roots import LOOK_SECONDS, ReachableRoots
 from photoindex.library import Library
+from photoindex.system.file_state import sha256_of
 from photoindex.system.mount_names import Mounts
 from tests.support import FakeCaptioner, make_photo, names
 
@@ -179,3 +185,52 @@ def test_the_process_that_compares_a_folder_judges_it_alone(node: Node, album: P
         assert not library.database.judges(tmp_path)
         assert not other.database.judges(album)
     assert not library.database.judges(album)
+
+
+@pytest.fixture
+def forbidden(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """Folders whose files this process may not read: root may read all."""
+    folders: set[Path] = set()
+
+    def refusing(path: Path) -> str:
+        if path.parent in folders:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return sha256_of(path)
+
+    monkeypatch.setattr(hashing, "sha256_of", refusing)
+    return folders
+
+
+def test_a_photo_that_one_machine_cannot_read_fails_on_none(
+    queued: Library, node: Node, album: Path, tmp_path: Path, forbidden: set[Path]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(album, elsewhere)
+    forbidden.add(elsewhere)
+    other = node("other", album=str(elsewhere))
+    for _ in range(jobs.MAX_ATTEMPTS + 1):
+        assert other.work_off().failed > 0
+        make_due(other)
+    assert {(each.kind, each.state) for each in queued.failures()} == {("unreadable", "retrying")}
+    assert all(each.message.endswith(f"(on {socket.gethostname()})") for each in queued.failures())
+    queued.work_off()
+    assert queued.failures() == []
+    assert counted(queued) == (2, 0, 0)
+
+
+def test_what_the_process_that_compares_a_folder_cannot_read_fails_at_last(
+    queued: Library, album: Path, forbidden: set[Path]
+) -> None:
+    forbidden.add(album)
+    with queued.database.sole_comparer([album]):
+        for _ in range(jobs.MAX_ATTEMPTS):
+            queued.work_off()
+            make_due(queued)
+    assert {(each.kind, each.state) for each in queued.failures()} == {("unreadable", "failed")}
+    assert not any("(on " in each.message for each in queued.failures())
+
+
+def make_due(library: Library) -> None:
+    """Have the time come at which what failed is tried again."""
+    with library.database.write() as connection:
+        connection.execute(update(job).values(next_try_at=library.database.now()))

@@ -87,6 +87,11 @@ class Server:
         self._run(f'drop database if exists "{name}" with (force)')
         self._made.discard(name)
 
+    def set_default(self, url: str, name: str, value: str) -> None:
+        """Have the sessions of a database begin with another value of a setting."""
+        database = url.partition("@/")[2].partition("?")[0]
+        self._run(f'alter database "{database}" set {name} = {value}')
+
     def lend(self) -> tuple[str, str]:
         """Return the URL of an empty catalogue, and the state of its tables for :meth:`take_back`."""
         if self._free:

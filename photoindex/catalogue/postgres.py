@@ -91,6 +91,12 @@ def make_engine(url: str) -> Engine:
     # Many rows in one statement: the triggers of the change feed run once for each.
     engine.dialect.use_insertmanyvalues_wo_returning = True
 
+    @event.listens_for(engine, "checkout")
+    def _on_checkout(connection: psycopg.Connection[Any], *_: object) -> None:
+        # After a read SQLAlchemy asks for transactions that write, which a standby refuses as a feature it has not.
+        # Whether one may write is for the server to say.
+        connection.read_only = None
+
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         how = connection.get_execution_options().get("photoindex_write")

@@ -15,11 +15,13 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.migration import HEAD
 from photoindex.catalogue.postgres import MOST_CONNECTIONS
 from photoindex.catalogue.postgres_database import PostgresDatabase
-from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueUnavailable, FolderError
+from photoindex.config import Settings
+from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly, CatalogueUnavailable, FolderError
+from photoindex.library import Library
 from photoindex.system.package_data import migrations_dir
 from tests import postgres
 from tests.catalogue.test_database import NEXT_MIGRATION
-from tests.support import add_files, add_photo
+from tests.support import FakeCaptioner, add_files, add_photo, make_photo, names
 
 
 def test_an_empty_database_is_refused_until_it_is_upgraded(postgres_server: postgres.Server) -> None:
@@ -112,6 +114,25 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(migration, "migrations_dir", lambda: folder)
     monkeypatch.setattr(migration, "HEAD", "9999")
     return folder
+
+
+def test_a_server_that_can_only_be_read_is_read_and_says_so(
+    postgres_server: postgres.Server, data_dir: Path, album: Path
+) -> None:
+    url = postgres_server.create(template=postgres.TEMPLATE)
+    make_photo(album / "red.jpg", "red")
+    settings = Settings(data_dir, catalogue=url, settle_seconds=0.0)
+    with Library(settings, lambda _: FakeCaptioner()) as library:
+        library.index(album)
+    postgres_server.set_default(url, "default_transaction_read_only", "on")
+    make_photo(album / "green.jpg", "green")
+    with Library(settings, lambda _: FakeCaptioner()) as library:
+        assert names(library.search("red")) == ["red.jpg"]
+        for _ in range(2):  # behind reads of the same connections, too
+            with pytest.raises(CatalogueReadOnly, match="standby or read-only"):
+                library.index(album)
+            assert library.status().photos == 1
+    postgres_server.drop(url)
 
 
 def test_an_older_catalogue_is_upgraded_when_somebody_says_so(postgres_url: str, album: Path, later: Path) -> None:

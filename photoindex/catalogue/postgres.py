@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS: Final = 30  # that a lock is waited for
 CONNECT_SECONDS: Final = 10
+# Until a server whose machine does not answer any more is given up, where the system can do that. Keepalives do that
+# for a connection that waits; with a question under way the system would try for a quarter of an hour.
+LOST_SECONDS: Final = 60
 MOST_CONNECTIONS: Final = 16  # of a process: a server's answering threads, and those that work behind them
 # A process that stops in the middle of a transaction holds up those that wait for it: the server ends its session.
 IDLE_SECONDS: Final = {"shared": 60, "exclusive": 600}
@@ -47,6 +50,7 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,
+        tcp_user_timeout=LOST_SECONDS * 1000,
     )
 
 

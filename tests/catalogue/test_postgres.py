@@ -91,6 +91,14 @@ def test_a_url_that_the_driver_can_read_is_tried(url: str) -> None:
         Database.open(url)
 
 
+def test_a_server_that_is_gone_with_its_machine_is_given_up_after_a_minute(postgres_url: str) -> None:
+    with closing(postgres_catalogue.connect(postgres_url)) as connection:
+        said = connection.info.get_parameters()
+    assert said["tcp_user_timeout"] == "60000"
+    waited = int(said["keepalives_idle"]) + int(said["keepalives_interval"]) * int(said["keepalives_count"])
+    assert waited == 60
+
+
 def test_what_is_wrong_with_a_url_without_a_password_is_said() -> None:
     with pytest.raises(CatalogueError, match='invalid URI query parameter: "nonsense"'):
         Database.open("postgresql://me@127.0.0.1:1/x?nonsense=1")

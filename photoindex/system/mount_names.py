@@ -81,12 +81,13 @@ def place_of(name: str) -> str:
 
 def mounts_in(text: str) -> Mounts:
     """Return what ``NAME=PATH;NAME=PATH`` says, as an environment variable has it. Raises :class:`ValueError`."""
-    named = {}
+    named: dict[str, str] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
         name, equals, folder = part.partition("=")
         if not equals:
             raise ValueError(f"{part!r} has no =")
-        named[name.strip()] = folder.strip()
+        if named.setdefault(name.strip(), folder.strip()) != folder.strip():
+            raise ValueError(f"{name.strip()!r} is said to lie in two folders")
     return Mounts(named)
 
 

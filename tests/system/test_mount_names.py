@@ -74,3 +74,10 @@ def test_what_cannot_be_is_refused(named: dict[str, str]) -> None:
 def test_without_mounts_all_paths_stay() -> None:
     assert not NO_MOUNTS
     assert NO_MOUNTS.here(b"/a") == NO_MOUNTS.everywhere(b"/a") == b"/a"
+
+
+@pytest.mark.parametrize("text", ["a=/x;a=/y", "a=/x; b=/z ; a = /y"])
+def test_a_name_lies_in_one_folder(text: str) -> None:
+    with pytest.raises(ValueError, match="'a' is said to lie in two folders"):
+        mounts_in(text)
+    assert mounts_in(text.replace("/y", "/x"))["a"] == "/x"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from photoindex.library.gallery import Gallery
 from photoindex.web.calls import Call
+from photoindex.web.opened_from import OpenedFrom
 from photoindex.web.pages import PAGE, Pages
 from photoindex.web.static import StaticFiles
 
@@ -34,8 +35,10 @@ class AlbumPages:
         album, found = self._gallery.album(call.number("id"))
         first = call.whole("from", 0, 0, 2**31)
         hits = [self._pages.hit(photo, found.query) for photo in self._gallery.page(found, "best", first, PAGE)]
+        opened = OpenedFrom(found.query, token=found.token, album=0 if found.query else album.id)
         return "album.html", {
             "page": "albums", "title": album.name, "album": album, "found": found, "hits": hits, "first": first,
+            "opened": opened.address,
             "after": first + PAGE if first + PAGE < found.total else None,
         }  # fmt: skip
 

@@ -21,18 +21,18 @@ from photoindex.library.gallery import (
     ReviewQueue,
     SetOrder,
     ShownPhoto,
-    TimelineFilter,
     caption_pieces,
 )
 from photoindex.system.paths import printable, shown
 from photoindex.system.units import human_seconds, human_size
 from photoindex.types.hit import Matched
-from photoindex.web import forms
+from photoindex.web import forms, opened_from
 from photoindex.web.access import Access
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
+from photoindex.web.opened_from import OpenedFrom
 from photoindex.web.problems import Problem, bad_value
-from photoindex.web.query_parts import chips, condition, filter_of, filter_values, parts_of, query_of, with_more
+from photoindex.web.query_parts import chips, condition, parts_of, query_of, with_more
 from photoindex.web.settings_page import setting_rows
 from photoindex.web.static import StaticFiles
 
@@ -159,6 +159,7 @@ class Pages:
         return "search.html", {
             **values, "query": found.query, "found": found, "hits": hits,
             "facets": self._gallery.facets(found) if found.total else {},
+            "opened": OpenedFrom(found.query, order, found.token).address,
             # Half a word is no mistake.
             "suggestions": [] if found.said_total or typing else self._gallery.suggest(query),
             "after": following if following < found.total else None,
@@ -203,16 +204,16 @@ class Pages:
 
     def photo(self, call: Call) -> tuple[str, dict[str, Any]]:
         photo = self._gallery.photo(call.number("id"))
-        query, token = query_of(call), call.query.get("set", "")
+        opened = opened_from.of(call).kept(self._gallery)
+        query = opened.query
         caption = photo.caption.text if photo.caption else ""
         matched, found = self._found_by(photo.id, query, caption)
-        chosen = filter_of(call)
-        before, after = self._around(photo.id, token, chosen)
+        before, after = opened.around(self._gallery, photo.id)
         learned = [term for term in photo.terms if term.source == "model"][:BARS]
         most = max((term.weight for term in learned), default=1.0)
         return "photo.html", {
             "page": "photo", "title": caption or "Photo", "query": query, "photo": photo, "facts": photo.facts,
-            **found, "set": token, "before": before, "after": after, "narrowed": filter_values(chosen),
+            **found, "opened": opened.address, "before": before, "after": after,
             "learned": [
                 (self._gallery.readable.word(term.text, caption), round(100 * term.weight / most)) for term in learned
             ],
@@ -252,27 +253,17 @@ class Pages:
                 continue
         return held
 
-    def _around(self, photo_id: int, token: str, chosen: TimelineFilter) -> tuple[int | None, int | None]:
-        """The photos before and after one, in the results it was opened from or else in the timeline, as narrowed."""
-        if token:
-            try:
-                ids = self._gallery.result_set(token).ids.tolist()
-                place = ids.index(photo_id)
-            except (ResultSetGone, ValueError):
-                return self._gallery.neighbours(photo_id, chosen)
-            return ids[place - 1] if place else None, ids[place + 1] if place + 1 < len(ids) else None
-        return self._gallery.neighbours(photo_id, chosen)
-
     def similar(self, call: Call) -> tuple[str, dict[str, Any]]:
         photo = self._gallery.photo(call.number("id"))
         try:
             found = self._gallery.find_similar(photo.id)
             hits = [self.hit(one, "") for one in self._gallery.page(found, "best", 0, PAGE)]
-            problem = ""
+            token, problem = found.token, ""
         except FolderError as error:
-            hits, problem = [], str(error)
+            hits, token, problem = [], "", str(error)
         return "similar.html", {
-            "page": "photo", "title": "Similar photos", "photo": photo, "hits": hits, "problem": problem
+            "page": "photo", "title": "Similar photos", "photo": photo, "hits": hits, "problem": problem,
+            "opened": OpenedFrom(token=token, like=photo.id).address,
         }  # fmt: skip
 
     # ---- putting right -------------------------------------------------------------------------------

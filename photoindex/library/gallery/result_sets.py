@@ -64,6 +64,17 @@ class ResultSet:
         found = place_of[_rows_in(snapshot, order)]
         return found[found >= 0]
 
+    def around(self, photo_id: int, snapshot: Snapshot, order: SetOrder) -> tuple[int | None, int | None] | None:
+        """Return the photos before and after one in an order, of those that still have a file; ``None`` when the set
+        does not hold this one."""
+        ids = self.ids[self.places(snapshot, order)]
+        at = np.flatnonzero(ids == photo_id)
+        if not at.size:
+            return None
+        _, held = snapshot.locate(ids)
+        earlier, later = held[held < at[0]], held[held > at[0]]
+        return int(ids[earlier[-1]]) if earlier.size else None, int(ids[later[0]]) if later.size else None
+
     def facets(self, snapshot: Snapshot) -> dict[str, list[tuple[str, int]]]:
         """Return the years, places, cameras, folders, tags and people of the set, each with how many of its photos a
         query for it finds."""

@@ -144,6 +144,7 @@ class Pages:
             "page": "search", "title": query or "Search", "query": query, "order": order, "orders": ORDER_NAMES,
             "typed": query, "view": view, "first": first, "found": None, "hits": [], "problem": "", "suggestions": [],
             "facets": {}, "after": None, "chips": chips(query, self._gallery.common_words),
+            "revision": self._gallery.snapshot().revision,  # what is found is no older
         }  # fmt: skip
         if not query:
             return "search.html", values

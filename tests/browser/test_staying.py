@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -329,3 +330,135 @@ def test_photos_stay_chosen_until_their_album_has_them_and_u_takes_them_out(look
     page.keyboard.press("u")
     page.wait_for_selector(".toast:has-text('take them out on their own pages')")
     drawn.gallery.albums.delete(album.id)
+
+
+def test_what_changes_nothing_is_not_what_u_undoes(look: Looker) -> None:
+    page = look.open("/photo/27")
+    page.wait_for_selector("#edit")
+    for text in ("Tagged “same”", "Nothing to change: it is so already"):
+        page.locator("#tag").fill("same")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f".toast:has-text('{text}')")
+        look.until("document.getElementById('tag').value === ''")
+    assert page.locator(".toast button").count() == 0
+    page.locator("#main").focus()
+    page.keyboard.press("u")
+    page.wait_for_selector("[data-untag=same]", state="detached")
+
+
+def test_what_another_tab_did_to_an_album_and_the_same_name_are_not_what_u_undoes(look: Looker, drawn: Shown) -> None:
+    album = drawn.gallery.albums.put("Twice", [28])[0]
+    page = look.open("/photo/28")
+    page.wait_for_selector("#edit")
+    replaced(look, "photo", lambda: page.keyboard.press("f"))
+    drawn.gallery.albums.remove(album.id, [28])
+    replaced(look, "photo", lambda: page.locator(f"[data-album='{album.id}']").click())
+    page.wait_for_selector(".toast:has-text('It is not in “Twice” any more')")
+    look.open(f"/album/{album.id}")
+    page.locator("[data-do=rename]").click()
+    page.keyboard.press("Enter")
+    look.until("document.getElementById('renamer').hidden")
+    page = look.open("/photo/28")
+    page.wait_for_selector("#edit")
+    replaced(look, "photo", lambda: page.keyboard.press("u"))
+    assert page.locator("#favourite").get_attribute("aria-pressed") == "false"
+    drawn.gallery.albums.delete(album.id)
+
+
+def test_keys_change_no_photo_that_is_left(look: Looker) -> None:
+    """They are pressed for the next one, which is on its way."""
+    page = look.open("/photo/30")
+    page.wait_for_selector("#edit")
+    changed, held = [], []
+    page.on("request", lambda request: request.method == "PATCH" and changed.append(request.post_data))
+    following = page.locator(".next").get_attribute("href")
+    look.context.route(f"**{following}", lambda route: held.append(route))
+    with page.expect_event("request", lambda request: request.url.endswith(str(following))):
+        page.keyboard.press("ArrowRight")
+    for key in ("f", "ArrowRight", "h", "1"):
+        page.keyboard.press(key)
+    held[0].abort("aborted")
+    page.keyboard.press("Escape")  # it is not waited for any more
+    page.keyboard.press("+")
+    page.wait_for_selector(".toast:has-text('★')")
+    assert changed == ['{"ids":[30],"rating":1}']
+    look.context.unroute_all()
+    page.keyboard.press("u")
+    page.wait_for_selector(".toast:has-text('Undone')")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(f"**{following}")
+    page.wait_for_selector("#edit")
+    replaced(look, "photo", lambda: page.keyboard.press("f"))
+    replaced(look, "photo", lambda: page.keyboard.press("u"))
+
+
+def test_a_verdict_is_of_one_photo(look: Looker, drawn: Shown) -> None:
+    page = look.open("/review?queue=newest")
+    page.wait_for_selector("#review[data-ready]")
+    number = int(page.locator("#review").get_attribute("data-id"))
+    changed, held = [], []
+    page.on("request", lambda request: request.method == "PATCH" and changed.append(request.post_data))
+    page.route("**/api/v1/photos", lambda route: held.append(route))
+    page.keyboard.press("y")
+    page.keyboard.press("w")
+    page.locator("[data-do=later]").click()
+    held[0].abort()
+    page.wait_for_selector(".toast.bad")
+    look.problems.clear()  # the browser's own line about the answer
+    held.clear()
+    page.keyboard.press("l")
+    page.locator("[data-do=wrong]").click()
+    held[0].continue_()
+    page.unroute_all()
+    look.until(f"document.querySelector('#review[data-ready]')?.dataset.id !== '{number}'")
+    assert changed == [f'{{"ids":[{number}],"lock":true}}', f'{{"ids":[{number}],"review":"later"}}']
+    page.keyboard.press("u")
+    look.until("!sessionStorage.getItem('last-change')")
+
+
+def test_half_a_word_finds_the_same_when_one_comes_back(look: Looker) -> None:
+    page = look.open("/search")
+    page.locator("#q").type("giraf", delay=20)
+    page.wait_for_selector("#results[data-typed=giraf] .hit")
+    look.until("location.search === '?q=giraf*'")
+    assert page.locator("#q").input_value() == "giraf"
+    found = page.locator("h1").first.inner_text()
+    page.locator(".hit .picture").first.click()
+    page.wait_for_selector("#photo")
+    page.go_back()
+    page.wait_for_selector(".hit")
+    assert page.locator("h1").first.inner_text() == found
+    page.locator("#q").fill("giraffe")
+    page.wait_for_selector("#results[data-query=giraffe] .hit")
+    assert page.url.endswith("?q=giraffe")
+
+
+def test_a_map_says_that_the_server_does_not_answer(look: Looker) -> None:
+    page = look.open("/map")
+    page.wait_for_selector("#map[data-ready]")
+    page.route("**/api/v1/map?*", lambda route: route.abort())
+    page.locator("[data-zoom='2']").click()
+    page.wait_for_selector(".toast.bad:has-text('the server does not answer')")
+    assert all("Failed to load resource" in each for each in look.problems)
+    look.problems.clear()
+    page.unroute_all()
+    page.route(
+        "**/api/v1/map?*", lambda route: route.fulfill(status=502, content_type="text/html", body="<p>Bad gateway")
+    )
+    page.locator("[data-zoom='2']").click()
+    page.wait_for_selector(".toast.bad:has-text('status 502')")
+    look.problems.clear()
+
+
+def test_the_timeline_is_printed_on_as_much_paper_as_it_has_rows(look: Looker) -> None:
+    page = look.open("/")
+    page.wait_for_selector("#timeline a[data-photo]")
+    page.emulate_media(media="print")
+    rows = (
+        "[...document.querySelectorAll('#timeline .row, #timeline .dayname')].map((row) => row.getBoundingClientRect())"
+    )
+    boxes = page.evaluate(f"{rows}.map(({{ top, bottom }}) => [top, bottom])")
+    assert all(above[1] <= below[0] + 1 for above, below in itertools.pairwise(boxes))
+    tall = page.evaluate("document.getElementById('timeline').getBoundingClientRect().height")
+    assert tall <= sum(bottom - top for top, bottom in boxes) + 40 * len(boxes)
+    page.emulate_media(media="screen")

@@ -52,11 +52,13 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     const name = document.getElementById("newname").value.trim();
-    const path = `albums/${live().dataset.id}`;
-    const undoing = { path, body: { name: live().dataset.name } };
-    await api(path, { method: "POST", body: { name } });
-    remember(undoing);
-    toast("Renamed", { undo: () => undo(undoing, refresh) });
+    const path = `albums/${live().dataset.id}`, before = live().dataset.name;
+    if (name !== before) {
+      const undoing = { path, body: { name: before } };
+      await api(path, { method: "POST", body: { name } });
+      remember(undoing);
+      toast("Renamed", { undo: () => undo(undoing, refresh) });
+    }
     const form = document.getElementById("renamer");
     if (form.contains(document.activeElement)) document.querySelector("[data-do=rename]").focus();
     form.hidden = true;

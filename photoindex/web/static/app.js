@@ -28,7 +28,9 @@ export async function api(path, { method = "GET", body, signal } = {}) {
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   }).catch((error) => { throw error.name === "AbortError" ? error : new Error("the server does not answer"); });
-  const found = await answer.json();
+  const found = await answer.json().catch((error) => { // what stands between may answer for the server, with a page
+    throw error.name === "AbortError" ? error : new Error(`the server does not answer (status ${answer.status})`);
+  });
   if (!answer.ok) {
     const { message, advice, code } = found.error;
     throw Object.assign(new Error(advice ? `${message}: ${advice}` : message), { code, status: answer.status });
@@ -77,17 +79,20 @@ export function inTurn(act) {
 export const ofEdit = (name) => ({ path: "edits/undo", body: { edit: name } });
 
 /**
- * Say something of photos; `done` is called when it is stored or refused, and after it was undone.
+ * Say something of photos; `done` is called when it is stored or refused, and after it was undone. What was so already
+ * is no change: the key for it undoes what was done before.
  *
  * `stored` is called before it where the server has it, to take away what was typed; `refused` where it has not, with why.
  */
 export async function edit(change, text, done, { stored = null, refused = null } = {}) {
   try {
     const made = await api("photos", { method: "PATCH", body: change });
-    const undoing = ofEdit(made.edit);
-    remember(undoing);
     stored?.();
-    toast(typeof text === "function" ? text(made.changed) : text, { undo: () => undo(undoing, done) });
+    if (made.changed) {
+      const undoing = ofEdit(made.edit);
+      remember(undoing);
+      toast(typeof text === "function" ? text(made.changed) : text, { undo: () => undo(undoing, done) });
+    } else toast("Nothing to change: it is so already");
     await done?.();
     return made;
   } catch (error) {
@@ -243,11 +248,30 @@ export function onKey(key, act) {
   keys.set(key, act);
 }
 
+// From when another page was asked for until it is there keys do nothing: they would change the photo that is left, while
+// who presses them looks for the next one; and one that is held down would ask again and again.
+let leaving = false;
+
+/** Go to another page of the gallery; with `instead`, as if this one had not been. */
+export function leave(address, { instead = false } = {}) {
+  leaving = true;
+  if (instead) location.replace(address);
+  else location.href = address;
+}
+
+// Someone is here still, or again: the page was kept whole, or the other one is not waited for.
+addEventListener("pageshow", () => { leaving = false; });
+addEventListener("pointerdown", () => { leaving = false; });
+
 let waitsForSecond = false;
 const places = { t: "", m: "about", r: "review", f: "failures", j: "jobs", d: "duplicates", s: "stats", a: "albums", p: "map" };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (leaving) {
+    leaving = event.key !== "Escape"; // it stops the browser
+    return;
+  }
   const target = event.target;
   const writes = target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
   if (event.key === "Escape") {
@@ -266,7 +290,7 @@ document.addEventListener("keydown", (event) => {
     waitsForSecond = false;
     if (event.key in places) {
       event.preventDefault();
-      location.href = `${root}/${places[event.key]}`;
+      leave(`${root}/${places[event.key]}`);
     }
     return;
   }
@@ -337,9 +361,14 @@ box?.addEventListener("input", () => {
 const listeners = new Set();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("photoindex-events") : null;
 
+const ASKS = "which state?"; // of the tab that has the stream, by one that came later
 let latest = null;
+let listens = false; // to the stream
 
-/** Call something with {revision, total} of the library: as it is when this is known, and whenever it has changed. */
+/**
+ * Call something with {revision, total, opened} of the library: as it is when this is known, and whenever it has changed.
+ * `opened`: the stream was just opened, also after the server was away.
+ */
 export function onChange(listener) {
   listeners.add(listener);
   if (latest) listener(latest); // the stream was open before this script was there
@@ -351,12 +380,15 @@ function tell(state) {
   for (const listener of listeners) listener(state);
 }
 
-if (channel) channel.onmessage = (event) => tell(event.data);
+if (channel) channel.onmessage = ({ data }) => {
+  if (data !== ASKS) tell(data);
+  else if (listens && latest) channel.postMessage(latest);
+};
 
 function listen() {
   const source = new EventSource(`${root}/api/v1/events`);
   const heard = (event) => {
-    const state = JSON.parse(event.data);
+    const state = { ...JSON.parse(event.data), opened: event.type === "hello" };
     tell(state);
     channel?.postMessage(state);
   };
@@ -367,10 +399,12 @@ function listen() {
 
 function listenAlone() {
   if (navigator.locks) {
+    channel?.postMessage(ASKS);
     navigator.locks.request("photoindex-events", () => {
       const source = listen();
+      listens = true;
       return new Promise((release) => {
-        addEventListener("pagehide", () => { source.close(); release(); });
+        addEventListener("pagehide", () => { listens = false; source.close(); release(); }, { once: true });
       });
     });
   } else {

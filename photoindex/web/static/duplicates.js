@@ -11,10 +11,10 @@ function arrange() {
 
 async function decide(ids, distinct) {
   try {
-    await api("duplicates/decide", { method: "POST", body: { ids, distinct } });
+    const { changed } = await api("duplicates/decide", { method: "POST", body: { ids, distinct } });
     const undoing = { path: "duplicates/decide", body: { ids, distinct: !distinct } };
-    remember(undoing);
-    toast(distinct ? "Kept apart" : "Together again", { undo: () => undo(undoing, refresh) });
+    if (changed) remember(undoing);
+    toast(distinct ? "Kept apart" : "Together again", { undo: changed ? () => undo(undoing, refresh) : null });
   } catch (error) {
     toast(error.message, { bad: true });
   }

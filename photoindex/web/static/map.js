@@ -1,7 +1,7 @@
 // The map: land from a file of the gallery's own, drawn on a canvas, and over it links to the photos of each place.
 // Degrees are drawn as they are (equirectangular), narrower by the cosine of the latitude in the middle.
 
-import { api, make, onChange, root } from "./app.js";
+import { api, make, onChange, root, toast } from "./app.js";
 
 const map = document.getElementById("map");
 const canvas = document.getElementById("land");
@@ -103,7 +103,7 @@ async function fetchSpots() {
     draw();
     map.dataset.ready = "yes";
   } catch (error) {
-    if (error.name !== "AbortError") throw error;
+    if (error.name !== "AbortError") toast(error.message, { bad: true });
   }
 }
 
@@ -201,8 +201,7 @@ map.addEventListener("keydown", (event) => {
 // ---- beginning
 
 async function loadLand() {
-  const answer = await fetch(map.dataset.land);
-  const { scale, rings } = await answer.json();
+  const { scale, rings } = await (await fetch(map.dataset.land)).json();
   land = new Path2D();
   for (const ring of rings) {
     let [x, y] = [0, 0];
@@ -224,5 +223,9 @@ new ResizeObserver(() => show(view.longitude, view.latitude, view.scale)).observ
 const [longitude, latitude, scale] = location.hash.slice(1).split(",").map(Number);
 if (scale > 0) show(longitude, latitude, scale);
 else world();
-loadLand();
-onChange(() => { clearTimeout(timer); timer = setTimeout(fetchSpots, 90); });
+loadLand().catch(() => {}); // there are photos without it
+onChange(({ opened }) => {
+  if (opened && !land) loadLand().catch(() => {});
+  clearTimeout(timer);
+  timer = setTimeout(fetchSpots, 90);
+});

@@ -1,6 +1,6 @@
 // One photo: correcting it in place, with undo, and the keys.
 
-import { api, edit, inTurn, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
+import { api, edit, inTurn, leave, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
 import { reset as shrink } from "./pinch.js";
 
 const stage = () => document.getElementById("photo");
@@ -118,8 +118,9 @@ async function putIntoAlbum(name) {
 
 async function takeFromAlbum(album, name) {
   try {
-    await api(`albums/${album}`, { method: "POST", body: one() });
-    undoable(`Taken out of “${name}”`, { path: "albums/fill", body: { name, ...one() } });
+    const { changed } = await api(`albums/${album}`, { method: "POST", body: one() });
+    if (changed) undoable(`Taken out of “${name}”`, { path: "albums/fill", body: { name, ...one() } });
+    else toast(`It is not in “${name}” any more`);
   } catch (error) {
     toast(error.message, { bad: true });
   }
@@ -198,10 +199,10 @@ document.addEventListener("touchend", (event) => {
   began = null;
   if (Math.abs(x) < SWIPE || Math.abs(x) < 2 * Math.abs(y)) return;
   const link = find(x < 0 ? ".next" : ".prev");
-  if (link.href) location.href = link.href;
+  if (link.href) leave(link.href);
 }, { passive: true });
 
-const follow = (selector) => () => { const link = find(selector); if (link?.href) location.href = link.href; };
+const follow = (selector) => () => { const link = find(selector); if (link?.href) leave(link.href); };
 onKey("e", (event) => { event.preventDefault(); openEditor(); });
 onKey("z", () => zoom());
 onKey("f", (event) => { if (!event.repeat) favourite(); });

@@ -1,6 +1,6 @@
 // Review by keyboard: y right, w wrong, 1 2 3 another caption, e write one, t tag, l later, k go on without a word.
 
-import { edit, onKey, readOnly, root } from "./app.js";
+import { edit, leave, onKey, readOnly, root } from "./app.js";
 
 const place = document.getElementById("review");
 
@@ -13,13 +13,17 @@ if (place) {
     next.searchParams.set("queue", place.dataset.queue);
     if (place.dataset.query) next.searchParams.set("q", place.dataset.query);
     if (place.dataset.next) next.searchParams.set("id", place.dataset.next);
-    location.replace(next);
+    leave(next, { instead: true });
   };
 
+  let said = false; // one verdict a photo: what comes before the next one is shown is meant for none
+
   const say = async (change, text) => {
-    if (readOnly) return;
+    if (readOnly || said) return;
+    said = true;
     const made = await edit({ ids: [id], ...change }, text);
     if (made) goOn();
+    else said = false;
   };
 
   const open = (form, field) => {

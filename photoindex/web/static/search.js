@@ -21,6 +21,14 @@ function address(query) {
   return url;
 }
 
+/** The address of what is shown: half a word stands for all that begins so, which is asked for by another query. */
+function withFound(url) {
+  const shown = new URL(url, location.href);
+  const { query } = document.getElementById("results").dataset;
+  if (query) shown.searchParams.set("q", query);
+  return shown;
+}
+
 async function showAt(url, { push = true, focus = false, typing = "", again = false } = {}) {
   running?.abort();
   clearTimeout(rest);
@@ -32,7 +40,7 @@ async function showAt(url, { push = true, focus = false, typing = "", again = fa
     // While a word is typed, what begins so is wanted and other spellings are not; first as much as is seen.
     if (typing) asked.searchParams.set("typing", typing);
     await load(asked, ["results"], { signal: mine.signal, again, arrange });
-    if (push) history.replaceState(null, "", url);
+    if (push) history.replaceState(null, "", withFound(url));
     if (focus) document.querySelector("#results h1")?.focus({ preventScroll: true });
     if (typing === "first") rest = setTimeout(() => showAt(url, { typing: "all", again: true }), REST);
   } catch (error) {
@@ -139,10 +147,8 @@ function reload() {
 }
 
 onKey("reload", reload);
-let known = null;
 onChange(({ revision }) => {
-  if (known !== null && known !== revision && scrollY < 200) reload();
-  known = revision;
+  if (revision !== Number(document.getElementById("results").dataset.revision) && scrollY < 200) reload();
 });
 
 // j and k, and the arrows, go from photo to photo.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from photoindex.library.gallery import Edit
-from tests.browser.conftest import Looker, Shown
+from photoindex.library.gallery import Edit, Snapshot
+from photoindex.web.server import GalleryServer, ServeOptions
+from tests.browser.conftest import Looker, Shown, many
 from tests.drawn import draw_album
 
 TYPED = {
@@ -87,3 +90,149 @@ def test_a_photo_that_is_dropped_into_the_folder_appears(look: Looker, drawn: Sh
         image.resize((600, 450)).save(tmp_path / "new.jpg", exif=exif)
     (tmp_path / "new.jpg").rename(drawn.album / "new.jpg")
     look.until("document.querySelector('.dayname')?.textContent.includes('January')")
+
+
+def test_a_tab_that_is_opened_beside_another_hears_of_the_first_change(look: Looker, drawn: Shown) -> None:
+    """One tab has the stream of events; the other knows of which state its results are, and what the state is."""
+    look.open("/")
+    look.until("document.documentElement.dataset.revision")
+    beside = look.context.new_page()
+    beside.goto(look.base + "/search?q=balloons")
+    beside.wait_for_selector("html[data-revision]")
+    number = int(beside.locator(".hit").first.get_attribute("data-id"))
+    name, _ = drawn.gallery.edit([number], Edit(favourite=True))
+    beside.wait_for_selector(f".hit[data-id='{number}']:has-text('favourite')")
+    drawn.gallery.undo(name)
+    beside.wait_for_selector(f".hit[data-id='{number}']:not(:has-text('favourite'))")
+    beside.close()
+
+
+FOCUSED = "document.activeElement.pathname ?? document.activeElement.id"
+
+
+@pytest.mark.parametrize("change", ["another photo gets stars", "a photo before it goes", "it goes itself"])
+def test_the_focus_stays_with_its_photo_of_the_timeline(look: Looker, drawn: Shown, change: str) -> None:
+    page = look.open("/")
+    page.wait_for_selector("#timeline a[data-photo]")
+    links = page.locator("#timeline a[data-photo]")
+    numbers = [int(link.get_attribute("href").rpartition("/")[2]) for link in links.all()[:5]]
+    links.nth(3).focus()
+    edited, change_of = {
+        "another photo gets stars": (numbers[0], Edit(rating=4)),
+        "a photo before it goes": (numbers[1], Edit(hidden=True)),
+        "it goes itself": (numbers[3], Edit(hidden=True)),
+    }[change]
+    page.evaluate("document.querySelector('#timeline .row').old = true")
+    name, _ = drawn.gallery.edit([edited], change_of)
+    look.until("document.querySelector('#timeline .row') && !document.querySelector('#timeline .row').old")
+    wanted = numbers[4 if change == "it goes itself" else 3]
+    look.until(f"({FOCUSED}) === '/photo/{wanted}'")
+    page.keyboard.press("ArrowLeft")
+    look.until(f"({FOCUSED}) === '/photo/{numbers[2]}'")
+    drawn.gallery.undo(name)
+
+
+NEW = 30
+SHOWN = """[...document.querySelectorAll("#timeline li")].filter((item) => {
+  const box = item.getBoundingClientRect();
+  return box.bottom > 0 && box.top < innerHeight;
+})"""
+FILLED = f"{SHOWN}.length > 3 && {SHOWN}.every((item) => item.querySelector('img')?.naturalWidth)"
+# The first photo below the search box, and where it is.
+LOOKED_AT = f"""(() => {{
+  const first = {SHOWN}.find((item) => item.getBoundingClientRect().top > 80);
+  return [first.firstChild.pathname, Math.round(first.getBoundingClientRect().top)];
+}})()"""
+
+
+@pytest.fixture
+def growing(drawn: Shown, monkeypatch: pytest.MonkeyPatch) -> dict[str, Snapshot]:
+    """Three thousand photos, a dozen each day, before and after newer ones came; ``now`` is what the gallery shows."""
+    days = (np.arange(3_000 + NEW) // 12).astype("timedelta64[D]")
+    after = dataclasses.replace(
+        many(drawn.gallery.snapshot(), days.size),
+        revision=10**9 + 1,
+        taken=np.datetime64("2024-12-31T12:00:00", "s") - days,
+    )
+    before = dataclasses.replace(after.taking(np.arange(NEW, 3_000 + NEW)), revision=10**9)
+    states = {"before": before, "after": after, "now": before}
+    monkeypatch.setattr(drawn.gallery, "timeline", lambda: states["now"])
+    monkeypatch.setattr(drawn.gallery, "snapshot", lambda: states["now"])
+    return states
+
+
+def scrolled_to(look: Looker, height: int) -> Any:
+    look.page.evaluate(f"scrollTo(0, {height})")
+    look.until(FILLED)
+    return look.page.evaluate(LOOKED_AT)
+
+
+def test_photos_are_shown_wherever_one_scrolls_while_new_ones_come(
+    look: Looker, drawn: Shown, growing: dict[str, Snapshot]
+) -> None:
+    page = look.open("/")
+    place = scrolled_to(look, 9_000)
+    growing["now"] = growing["after"]
+    name, _ = drawn.gallery.edit([50], Edit(tags=("a change",)))
+    page.wait_for_selector(f"#fresh:has-text('{NEW} new')")
+    assert page.evaluate(LOOKED_AT) == place
+    # Photos that are not there yet are those of the new state, which is taken over where one is.
+    scrolled_to(look, 60_000)
+    assert page.locator("#fresh").inner_text() == f"{NEW} new"
+    deep = page.evaluate(LOOKED_AT)
+    growing["now"] = growing["before"]
+    drawn.gallery.undo(name)
+    page.wait_for_selector("#fresh", state="hidden")
+    look.until(FILLED)
+    assert page.evaluate(LOOKED_AT) == deep
+    growing["now"] = growing["after"]
+    drawn.gallery.edit([50], Edit(tags=("another change",)))
+    page.wait_for_selector(f"#fresh:has-text('{NEW} new')")
+    page.locator("#fresh").focus()
+    page.keyboard.press("Enter")
+    look.until(f"scrollY === 0 && {FILLED}")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.locator("#fresh").is_hidden()
+    drawn.gallery.edit([50], Edit(untags=("another change",)))
+
+
+def test_what_one_looks_at_stays_when_the_window_gets_another_shape(look: Looker, growing: dict[str, Snapshot]) -> None:
+    page = look.open("/")
+    scrolled_to(look, 20_000)
+    # The heading of a day is at the top: what is looked at is the row below it.
+    page.evaluate("scrollBy(0, document.querySelectorAll('.dayname')[1].getBoundingClientRect().top + 10)")
+    look.until(FILLED)
+    number, _ = page.evaluate(LOOKED_AT)
+    page.set_viewport_size({"width": 900, "height": 1100})
+    look.until(f"innerWidth === 900 && {FILLED}")
+    assert number in page.evaluate(f"{SHOWN}.map((item) => item.firstChild.pathname)")
+    headings = page.evaluate(
+        "[...document.querySelectorAll('.dayname')].map((each) => each.getBoundingClientRect().top)"
+    )
+    assert any(abs(top + 10) < 3 for top in headings)
+
+
+def test_a_timeline_that_was_scrolled_while_the_server_was_away_is_filled_when_it_is_back(
+    look: Looker, drawn: Shown, growing: dict[str, Snapshot]
+) -> None:
+    server = GalleryServer(drawn.gallery, ServeOptions(port=0))
+    server.start()
+    port, base = server.port, server.address.rstrip("/")
+    look.base = base
+    look.context.add_cookies(
+        [{"name": server.site.cookie, "value": server.access._begin(), "url": base, "sameSite": "Strict"}]
+    )
+    page = look.open("/")
+    look.until("document.documentElement.dataset.revision")
+    server.stop()
+    with page.expect_event("requestfailed", lambda request: "/api/v1/timeline/" in request.url):
+        page.evaluate("scrollTo(0, 60000)")
+    look.until(f"{SHOWN}.length > 3 && !{SHOWN}.some((item) => item.firstChild)")
+    server = GalleryServer(drawn.gallery, ServeOptions(port=port))
+    server.start()
+    look.until(FILLED)
+    look.open("/about")  # the stream is left
+    server.stop()
+    refused = [each for each in look.problems if "Failed to load resource" in each]
+    assert refused == look.problems
+    look.problems.clear()

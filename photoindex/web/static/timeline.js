@@ -23,6 +23,7 @@ let lastScroll = 0;
 let flies = false;
 let calmed = 0;
 let waiting = null; // a newer library, not shown yet
+let seen = 0; // photos that there were when the first ones were looked at; what came since is new
 
 const narrow = () => innerWidth <= 720;
 const gap = () => (narrow() ? 3 : 6);
@@ -61,6 +62,7 @@ function show(found, photo = null, within = 0) {
 }
 
 function relayout(photo = null, within = 0) {
+  const giveBack = holdFocus();
   layout = pack(library.shapes, library.days, place.clientWidth, target(), gap());
   for (const element of shown.values()) element.remove();
   shown.clear();
@@ -68,6 +70,54 @@ function relayout(photo = null, within = 0) {
   layoutYears();
   if (photo !== null) jumpTo(layout.top[rowOf(layout, photo)] - within);
   else sync();
+  giveBack();
+}
+
+/** What one looks at: the first photo on the screen, and how far below the top its row is. */
+function lookedAt() {
+  if (!library.total) return [null, 0];
+  let row = rowAt(layout, offset);
+  while (!layout.count[row]) row += 1; // behind each heading is a row of photos
+  return [layout.first[row], layout.top[row] - offset];
+}
+
+/** The same of another state of the library, by day, and by the number within it. */
+function lookedAtIn(fresh) {
+  const [photo, within] = lookedAt();
+  if (photo === null || !fresh.total) return [null, 0];
+  let [at, number] = [0, photo]; // the day's place among all, the photo's number within it
+  while (number >= library.days[at].photos) {
+    number -= library.days[at].photos;
+    at += 1;
+  }
+  const { day } = library.days[at];
+  let first = 0;
+  for (const each of fresh.days) {
+    if (each.day === day) return [first + Math.min(number, each.photos - 1), within];
+    if (day !== null && (each.day === null || each.day < day)) break; // that day has no photos any more
+    first += each.photos;
+  }
+  return [Math.min(first, fresh.total - 1), within];
+}
+
+const linkOf = (photo) => place.querySelector(`a[data-photo="${photo}"]`);
+
+/** Focus what `find` returns, once it does. */
+function focusOnce(find, tries = 20) {
+  const link = find();
+  if (link) link.focus({ preventScroll: true });
+  else if (tries) setTimeout(() => { if (document.activeElement === document.body) focusOnce(find, tries - 1); }, 50);
+}
+
+/** Remember which photo has the focus; what is returned gives it to the same one, or the one in its place. */
+function holdFocus() {
+  const had = place.contains(document.activeElement) && document.activeElement.closest("a[data-photo]");
+  if (!had) return () => {};
+  const photo = Number(had.dataset.photo);
+  const same = () => [...place.querySelectorAll("a[data-photo]")].find((link) => link.pathname === had.pathname);
+  const isFilled = () => [...shown.values()].every((row) => row.dataset.filled || !row.matches(".row"));
+  const near = () => isFilled() && (linkOf(Math.min(photo, library.total - 1)) ?? document.getElementById("main"));
+  return () => focusOnce(() => same() ?? near());
 }
 
 // ---- scrolling
@@ -111,9 +161,7 @@ let width = 0;
 new ResizeObserver(() => {
   if (!layout || place.clientWidth === width) return;
   width = place.clientWidth;
-  const row = rowAt(layout, offset);
-  const photo = layout.count[row] ? layout.first[row] : null;
-  relayout(offset > 0 ? photo : null);
+  relayout(...(offset > 0 ? lookedAt() : []));
 }).observe(place);
 
 // ---- drawing
@@ -227,7 +275,7 @@ function ask(start, given = null) {
     .catch((error) => {
       if (library !== asked) return;
       chunks.delete(start);
-      if (error.status === 409) refresh();
+      if (error.status === 409) refresh({ wanted: true }).catch(() => {});
     });
   chunks.set(start, answer);
 }
@@ -313,12 +361,7 @@ place.addEventListener("keydown", (event) => {
   else if (layout.top[row] + layout.height[row] > offset + innerHeight - 100) {
     jumpTo(layout.top[row] + layout.height[row] - innerHeight + 160);
   }
-  const focus = (tries) => {
-    const link = place.querySelector(`a[data-photo="${to}"]`);
-    if (link) link.focus({ preventScroll: true });
-    else if (tries) setTimeout(() => focus(tries - 1), 50);
-  };
-  focus(20);
+  focusOnce(() => linkOf(to));
 });
 
 // ---- keeping up
@@ -326,33 +369,53 @@ place.addEventListener("keydown", (event) => {
 // What the page says beside the photos: what it can be narrowed to, and the years.
 const beside = (url, options) => load(url, ["narrowing", "yearlist"], options);
 
-async function refresh() {
+/**
+ * Take over what the library is now. Where the first photos are looked at, it is shown at once; elsewhere what is new is
+ * counted, and shown when someone asks for it, or when photos are `wanted` that only the new state has.
+ */
+async function refresh({ wanted = false } = {}) {
   const fresh = await fetchLibrary();
-  if (String(fresh.filter) !== String(narrowedBy(location.href))) return; // it was narrowed meanwhile
-  const more = fresh.total - library.total;
-  if (offset < innerHeight / 2 || more <= 0) {
-    await beside(location.href, { again: true });
-    show(fresh);
-    waiting = null;
-    pill.hidden = true;
+  const isOther = () => String(fresh.filter) !== String(narrowedBy(location.href)); // it was narrowed meanwhile
+  if (isOther() || fresh.revision === library.revision) return;
+  const isFirst = offset < innerHeight / 2;
+  if (isFirst || fresh.total < seen) seen = fresh.total;
+  pill.textContent = `${(fresh.total - seen).toLocaleString()} new`;
+  pill.hidden = fresh.total === seen;
+  if (!wanted && !pill.hidden) {
+    waiting = fresh;
     return;
   }
-  waiting = fresh;
-  pill.textContent = `${more.toLocaleString()} new`;
-  pill.hidden = false;
+  await beside(location.href, { again: true }).catch(() => {});
+  if (isOther()) return;
+  waiting = null;
+  show(fresh, ...(isFirst ? [] : lookedAtIn(fresh)));
 }
 
 pill?.addEventListener("click", async () => {
+  if (document.activeElement === pill) document.getElementById("main").focus({ preventScroll: true });
   pill.hidden = true;
-  const fresh = waiting;
+  const fresh = waiting ?? library;
   waiting = null;
+  seen = fresh.total;
   await beside(location.href, { again: true }).catch(() => {});
   show(fresh);
   jumpTo(0);
 });
 
-onChange(({ revision }) => {
-  if (library && revision !== (waiting ?? library).revision) refresh().catch(() => {});
+/** Ask once more for what the server did not give while it was away. */
+function askAgain() {
+  for (const picture of place.querySelectorAll("img")) {
+    if (!picture.complete || picture.naturalWidth) continue;
+    const { src } = picture;
+    picture.src = src;
+  }
+  render();
+}
+
+onChange(({ revision, opened }) => {
+  if (!library) return;
+  if (revision !== (waiting ?? library).revision) refresh().catch(() => {});
+  if (opened) askAgain();
 });
 
 // ---- narrowing
@@ -368,6 +431,7 @@ async function narrowTo(url, { push = true } = {}) {
   try {
     const [fresh] = await Promise.all([fetchLibrary(url, { signal: mine.signal, head: true }), beside(url, { signal: mine.signal })]);
     waiting = null;
+    seen = fresh.total;
     pill.hidden = true;
     show(fresh);
     jumpTo(0);
@@ -414,6 +478,7 @@ document.querySelector(".pager").remove();
 place.replaceChildren();
 place.classList.add("live");
 width = place.clientWidth;
+seen = found.total;
 show(found);
 const back = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
 if (asked) jumpTo(layout.top[rowOf(layout, Math.min(asked, found.total - 1))] - HEADING);

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from photoindex.config import Settings
 from photoindex.errors import DeviceUnavailable
 from photoindex.system.child_process import Child, own_streams, send
+from photoindex.system.error_lines import in_one_line
 from photoindex.types import CaptionerInfo
 
 if TYPE_CHECKING:
@@ -205,5 +206,5 @@ def _problem_of(device: str) -> str:
     except DeviceUnavailable as error:
         return str(error)
     except Exception as error:  # torchvision without it, or without these functions, or a driver that is too old
-        return " ".join(f"torchvision cannot: {error}".split())
+        return f"torchvision cannot: {in_one_line(error)}"
     return ""

@@ -30,6 +30,7 @@ from photoindex.folders.mounts import file_system, mounted_below, read_mountinfo
 from photoindex.folders.polling import PolledTree
 from photoindex.folders.walk import Survey, check_folder, survey
 from photoindex.folders.watchdog_events import respelt, translated
+from photoindex.system.error_lines import in_one_line
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.paths import is_at_or_below, shown
 from photoindex.system.storage import is_folder
@@ -346,7 +347,7 @@ class FolderObserver:
                 self._on_event(event)
             except Exception as error:  # it would end watchdog's thread, and with it all events
                 logger.exception("an event of %s was lost", event.path)
-                self._notices["lost", None] = f"an event of {event.path} was lost: {type(error).__name__}: {error}"
+                self._notices["lost", None] = f"an event of {event.path} was lost: {in_one_line(error)}"
 
     # ---- the keeper's thread
 
@@ -375,7 +376,7 @@ class FolderObserver:
             step()
         except Exception as error:  # one root's trouble must not end the care for the others
             logger.exception("cannot look after %s", root)
-            self._note("care", root, f"the last look failed: {type(error).__name__}: {error}")
+            self._note("care", root, f"the last look failed: {in_one_line(error)}")
         else:
             self._note("care", root, None)
 

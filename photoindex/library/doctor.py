@@ -52,6 +52,7 @@ from photoindex.search.fulltext.generations import REMEDY
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
 from photoindex.system.clock import utc_now
+from photoindex.system.error_lines import in_one_line
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.paths import shown
 from photoindex.system.storage import StoreUnavailable, storage_of
@@ -393,5 +394,4 @@ def _guarded(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> Ite
     except PhotoindexError as error:
         yield Finding(name, "problem", str(error))
     except Exception as error:  # whatever is broken here, the rest is examined
-        line = " ".join(str(error).split())
-        yield Finding(name, "problem", f"could not be examined: {type(error).__name__}: {line}")
+        yield Finding(name, "problem", f"could not be examined: {in_one_line(error)}")

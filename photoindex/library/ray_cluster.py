@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from photoindex.captioner import Captioner
 from photoindex.config import ENVIRONMENT_PREFIX, Settings, convert
 from photoindex.errors import CatalogueReadOnly, CatalogueUnavailable, ConfigError, PhotoindexError, ServiceError
+from photoindex.system.error_lines import in_one_line
 from photoindex.types import Progress
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class WorkerActor:
                 self._error = str(error)
                 return
             except BaseException as error:  # else nobody would hear that this worker does nothing any more
-                self._error = f"{type(error).__name__}: {error}"
+                self._error = in_one_line(error)
                 raise
 
 

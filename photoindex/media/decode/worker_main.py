@@ -29,6 +29,7 @@ from photoindex.errors import DecoderCrashed, PhotoError, TextReaderUnavailable
 from photoindex.media.decode import drafts
 from photoindex.media.metadata import json_form
 from photoindex.system.child_process import own_streams, to_nowhere
+from photoindex.system.error_lines import in_one_line
 from photoindex.system.lent_files import LentFiles
 from photoindex.system.memory import keep_freed
 from photoindex.system.paths import shown
@@ -170,7 +171,7 @@ def _serve(answers: BinaryIO, function: DecodeFunction, path: Path, size: int, m
         _answer(answers, {"error": type(error).__name__, "message": str(error)})
     except Exception as error:
         # A mistake of ours or of a plugin, not of the photo; the parent names the file.
-        message = f"{shown(path)} could not be decoded: {type(error).__name__}: {error}"
+        message = f"{shown(path)} could not be decoded: {in_one_line(error)}"
         _answer(answers, {"error": DecoderCrashed.__name__, "message": " ".join(message.split())})
     else:
         header = {

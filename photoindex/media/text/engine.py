@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import textwrap
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,6 +17,7 @@ from PIL import Image
 
 from photoindex.errors import TextReaderUnavailable
 from photoindex.media.text.reader_version import INSTALL, PACKAGE
+from photoindex.system.error_lines import in_one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,6 @@ LEAST_CONFIDENCE: Final = 0.5  # of a line that is kept
 UPRIGHT: Final = 0.85  # a line that is read with less is also tried upside down
 UPRIGHT_SHAPE: Final = 1.5  # what is so many times as high as wide is read from the bottom up, by the library
 MOST_TURNED: Final = 40  # lines of one picture that are tried so
-LONGEST_REASON: Final = 200  # characters of what a library says; some tell their whole call stack
 NETWORKS: Final = {
     "Det": "PP-OCRv6_det_small.onnx",
     "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
@@ -119,8 +118,9 @@ class Engine:
 
 
 def _does_not_start(error: Exception) -> TextReaderUnavailable:
-    reason = textwrap.shorten(f"{type(error).__name__}: {error}", LONGEST_REASON, placeholder=" …")
-    return TextReaderUnavailable(f"the library that reads text, {PACKAGE}, does not start ({reason}): {INSTALL}")
+    return TextReaderUnavailable(
+        f"the library that reads text, {PACKAGE}, does not start ({in_one_line(error)}): {INSTALL}"
+    )
 
 
 def _padded(picture: Image.Image) -> NDArray[np.uint8]:

@@ -29,6 +29,17 @@ class OpenedFrom(NamedTuple):
         named = {"sort": order, "set": self.token, "album": self.album or "", "like": self.like or ""}
         return {"q": self.query, **named, **filter_values(self.chosen)}
 
+    @property
+    def page(self) -> tuple[str, dict[str, Any]]:
+        """The path of the page that shows the list, and its query."""
+        if self.album:
+            return f"album/{self.album}", {}
+        if self.like:
+            return f"photo/{self.like}/similar", {}
+        if self.query:
+            return "search", {"q": self.query, "sort": "" if self.order == "best" else self.order}
+        return "", filter_values(self.chosen)
+
     def kept(self, gallery: Gallery) -> OpenedFrom:
         """Return the list with a token of what it shows, which is found again if it is no longer kept."""
         found = self._found(gallery)

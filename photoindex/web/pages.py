@@ -24,7 +24,7 @@ from photoindex.library.gallery import (
     caption_pieces,
 )
 from photoindex.system.paths import printable, shown
-from photoindex.system.units import human_seconds, human_size
+from photoindex.system.units import counted, human_seconds, human_size
 from photoindex.types.hit import Matched
 from photoindex.web import forms, opened_from
 from photoindex.web.access import Access
@@ -112,7 +112,7 @@ class Pages:
             root=self._site.root, static=self._files.address, navigation=NAVIGATION, read_only=self._site.read_only,
             layers=LAYERS, version=__version__, thumb=self._thumb, day_text=day_text, moment=moment,
             size_text=human_size, near_below=NEAR, box_text=forms.box_text, seconds_text=human_seconds, url=self._url,
-            condition=condition, with_more=with_more,
+            condition=condition, with_more=with_more, counted=counted,
         )  # fmt: skip
         return made
 
@@ -214,7 +214,7 @@ class Pages:
         most = max((term.weight for term in learned), default=1.0)
         return "photo.html", {
             "page": "photo", "title": caption or "Photo", "query": query, "photo": photo, "facts": photo.facts,
-            **found, "opened": opened.address, "before": before, "after": after,
+            **found, "opened": opened.address, "list": opened.page, "before": before, "after": after,
             "learned": [
                 (self._gallery.readable.word(term.text, caption), round(100 * term.weight / most)) for term in learned
             ],

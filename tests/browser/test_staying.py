@@ -6,6 +6,7 @@ import itertools
 import shutil
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -462,3 +463,51 @@ def test_the_timeline_is_printed_on_as_much_paper_as_it_has_rows(look: Looker) -
     tall = page.evaluate("document.getElementById('timeline').getBoundingClientRect().height")
     assert tall <= sum(bottom - top for top, bottom in boxes) + 40 * len(boxes)
     page.emulate_media(media="screen")
+
+
+def steps(page: Any, how: str) -> None:
+    """Go on to the next photo."""
+    before = page.url
+    if how == "key":
+        page.keyboard.press("ArrowRight")
+    else:
+        page.locator("a.next").click()
+    page.wait_for_url(lambda url: url != before)
+    page.wait_for_load_state("load")  # its scripts have run
+
+
+@pytest.mark.parametrize("how", ["key", "click"])
+@pytest.mark.parametrize("back", ["Escape", "the browser"])
+@pytest.mark.parametrize("path", ["/", "/search?q=giraffe&sort=oldest"])
+def test_back_leads_to_the_list_from_whichever_of_its_photos(look: Looker, path: str, how: str, back: str) -> None:
+    page = look.open(path)
+    page.locator(".hit .picture, #timeline a[data-photo]").first.click()
+    page.wait_for_url("**/photo/*")
+    page.wait_for_load_state("load")
+    for _ in range(3):
+        steps(page, how)
+    if back == "Escape":
+        page.keyboard.press("Escape")
+    else:
+        page.go_back()
+    look.until(f"location.pathname + location.search === '{path}'")
+
+
+@pytest.mark.parametrize(
+    ("photo", "path"),
+    [
+        ("20?q=giraffe&sort=oldest", "/search?q=giraffe&sort=oldest"),
+        ("20?like=21", "/photo/21/similar"),
+        ("20", "/"),
+    ],
+)
+def test_escape_leads_to_the_list_of_a_photo_that_was_opened_in_a_tab_of_its_own(
+    look: Looker, photo: str, path: str
+) -> None:
+    page = look.page.context.new_page()
+    page.goto(f"{look.base}/photo/{photo}")
+    page.wait_for_load_state("load")
+    steps(page, "key")
+    page.keyboard.press("Escape")
+    page.wait_for_url(look.base + path)
+    page.close()

@@ -213,9 +213,28 @@ def test_names_that_are_no_text_are_shown_with_marks(library: Library, album: Pa
         folder = printable(album / "caf\udce9")
         assert client.get("/api/v1/timeline/choices").json()["folder"] == [{"value": folder, "photos": 1}]
         assert client.get("/api/v1/timeline", params={"folder": folder}).json()["total"] == 1
-        assert "1 of 1 photos" in client.get("/", params={"folder": folder}).text
+        assert "1 of 1 photo<" in client.get("/", params={"folder": folder}).text
     server.stop()
     gallery.close()
+
+
+def test_one_photo_is_counted_as_one(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    gallery = Gallery(library)
+    gallery.albums.put("Mine", [1])
+    server = GalleryServer(gallery, ServeOptions(port=0))
+    server.start()
+    try:
+        with Served(server, gallery, library, album).client() as client:
+            for address in ("/stats", "/jobs", "/about", "/albums", "/album/1", "/map", "/search?q=photo", "/?stars=1"):
+                page = client.get(address)
+                assert page.status_code == 200
+                said = re.sub(r"<[^>]+>", "", page.text)
+                assert not re.search(r"(?<![\d,.])1 photos\b", said), address
+    finally:
+        server.stop()
+        gallery.close()
 
 
 def test_the_timeline_in_pages_and_by_day(unchanged: Served, reader: httpx.Client) -> None:

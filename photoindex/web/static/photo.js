@@ -198,21 +198,35 @@ document.addEventListener("touchend", (event) => {
   const [x, y] = [finger.clientX - began[0], finger.clientY - began[1]];
   began = null;
   if (Math.abs(x) < SWIPE || Math.abs(x) < 2 * Math.abs(y)) return;
-  const link = find(x < 0 ? ".next" : ".prev");
-  if (link.href) leave(link.href);
+  step(find(x < 0 ? ".next" : ".prev"));
 }, { passive: true });
 
-const follow = (selector) => () => { const link = find(selector); if (link?.href) leave(link.href); };
+// From photo to photo no page is left behind: Back leads to the list that the first one was opened from.
+const step = (link) => { if (link.href) leave(link.href, { instead: true }); };
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.step");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  step(link);
+});
+
+function goBack() {
+  // Where the browser cannot tell, the page before may be another site's.
+  if (window.navigation?.canGoBack ?? history.length > 1) history.back();
+  else leave(stage().dataset.list);
+}
+
 onKey("e", (event) => { event.preventDefault(); openEditor(); });
 onKey("z", () => zoom());
 onKey("f", (event) => { if (!event.repeat) favourite(); });
 onKey("h", (event) => { if (!event.repeat) hide(); });
 onKey("+", () => rate(() => stars() + 1));
 onKey("-", () => rate(() => stars() - 1));
-onKey("s", follow("#similar"));
-onKey("ArrowLeft", follow(".prev"));
-onKey("ArrowRight", follow(".next"));
-onKey("Escape", () => { if (find("#canvas").matches(".zoomed, .enlarged")) zoom(); else history.back(); });
+onKey("s", () => leave(find("#similar").href));
+onKey("ArrowLeft", () => step(find(".prev")));
+onKey("ArrowRight", () => step(find(".next")));
+onKey("Escape", () => { if (find("#canvas").matches(".zoomed, .enlarged")) zoom(); else goBack(); });
 onKey("reload", reload);
 for (const number of ["1", "2", "3"]) {
   onKey(number, () => say(stage().querySelectorAll(".candidates button")[Number(number) - 1]?.dataset.caption));

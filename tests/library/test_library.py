@@ -178,9 +178,13 @@ def test_a_photo_is_captioned_again_by_whichever_copy_can_be_read(
         assert (tally.captioned, tally.failed) == (not all_bad, all_bad and trouble == "unreadable")
         assert len(other.failures()) == tally.failed
         jobs = other.status().jobs
-        assert (jobs["queued"], jobs["running"], jobs["retrying"]) == (0, 0, tally.failed)
+        # In a catalogue of many machines a photo that is gone waits for the process that compares its folder to say so.
+        waits = all_bad and trouble != "unreadable" and other._database.is_shared
+        assert (jobs["queued"], jobs["running"], jobs["retrying"]) == (waits, 0, tally.failed)
         (batch,) = other.batches.find(ended=True)
-        assert (batch.done, batch.left) == (not all_bad, tally.failed)
+        assert (batch.done, batch.left) == (not all_bad, tally.failed + waits)
+    library.index(album)
+    assert library.status().jobs["queued"] == 0
 
 
 def test_a_new_copy_that_cannot_be_read_is_a_failure_of_its_own(

@@ -36,8 +36,7 @@ def test_the_timeline_is_narrowed_and_its_address_holds_that(look: Looker, drawn
     page.wait_for_selector("#photo")
     page.locator("a.next").click()  # the next of those
     page.wait_for_url(f"**{photos[1]}?*")
-    page.go_back()
-    page.go_back()
+    page.go_back()  # to the list, from whichever of its photos
     page.wait_for_selector("#timeline[data-ready]")
     look.until(f"{alts}.length === 3")
     page.locator(".chips a[aria-label='Any folder']").click()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from photoindex.library.gallery import Edit
-from tests.browser.conftest import Looker, Shown
+from tests.browser.conftest import SECONDS, Looker, Shown
 
 
 def replaced(look: Looker, part: str, act: Callable[[], object]) -> None:
@@ -104,7 +106,10 @@ def test_the_query_of_a_batch_stays_when_another_is_paused(look: Looker, batch: 
 
 
 def focused(look: Looker, selector: str) -> bool:
-    return bool(look.page.evaluate("(selector) => document.activeElement.matches(selector)", selector))
+    """Return that an element has the focus, or gets it: what keeps up with the library may be shown before an answer
+    is."""
+    look.until(f"document.activeElement.matches({json.dumps(selector)})")
+    return True
 
 
 @pytest.mark.parametrize(
@@ -378,7 +383,7 @@ def test_keys_change_no_photo_that_is_left(look: Looker) -> None:
         page.keyboard.press("ArrowRight")
     for key in ("f", "ArrowRight", "h", "1"):
         page.keyboard.press(key)
-    held[0].abort("aborted")
+    arrived(look, held).abort("aborted")
     page.keyboard.press("Escape")  # it is not waited for any more
     page.keyboard.press("+")
     page.wait_for_selector(".toast:has-text('★')")
@@ -393,6 +398,15 @@ def test_keys_change_no_photo_that_is_left(look: Looker) -> None:
     replaced(look, "photo", lambda: page.keyboard.press("u"))
 
 
+def arrived(look: Looker, held: list[Any]) -> Any:
+    """Wait for a request that is held back, and return it."""
+    deadline = time.monotonic() + SECONDS
+    while not held:
+        assert time.monotonic() < deadline
+        look.page.wait_for_timeout(20)
+    return held.pop(0)
+
+
 def test_a_verdict_is_of_one_photo(look: Looker, drawn: Shown) -> None:
     page = look.open("/review?queue=newest")
     page.wait_for_selector("#review[data-ready]")
@@ -403,15 +417,14 @@ def test_a_verdict_is_of_one_photo(look: Looker, drawn: Shown) -> None:
     page.keyboard.press("y")
     page.keyboard.press("w")
     page.locator("[data-do=later]").click()
-    held[0].abort()
+    arrived(look, held).abort()
     page.wait_for_selector(".toast.bad")
     look.problems.clear()  # the browser's own line about the answer
-    held.clear()
     page.keyboard.press("l")
     page.locator("[data-do=wrong]").click()
-    held[0].continue_()
+    arrived(look, held).continue_()
     page.unroute_all()
-    look.until(f"document.querySelector('#review[data-ready]')?.dataset.id !== '{number}'")
+    look.until(f"!!document.querySelector('#review[data-ready]:not([data-id=\"{number}\"])')")
     assert changed == [f'{{"ids":[{number}],"lock":true}}', f'{{"ids":[{number}],"review":"later"}}']
     page.keyboard.press("u")
     look.until("!sessionStorage.getItem('last-change')")

@@ -1,5 +1,6 @@
-"""What commands and the gallery need to write queries: quotes around a value, and all that stands for quotes."""
+"""What commands and the gallery need to write queries: quotes around a value, all that stands for quotes, and the words
+that mean more than themselves without them."""
 
-from photoindex.search.query.quoting import QUOTES, quoted
+from photoindex.search.query.quoting import OPERATORS, QUOTES, quoted
 
-__all__ = ["QUOTES", "quoted"]
+__all__ = ["OPERATORS", "QUOTES", "quoted"]

@@ -7,7 +7,7 @@ from collections.abc import Container
 from typing import Final
 
 from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter, place_parts
-from photoindex.library.quoting import QUOTES, quoted
+from photoindex.library.quoting import OPERATORS, QUOTES, quoted
 from photoindex.web.calls import Call, whole
 
 LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
@@ -15,7 +15,6 @@ BARE: Final = ("taken", "format")  # fields whose values need no quotes
 # What the query language takes for parentheses.
 OPENING: Final = ("(", "\uff08")
 CLOSING: Final = (")", "\uff09")
-OPERATORS: Final = ("AND", "OR", "NOT")
 _BRACKET = re.escape("".join((*OPENING, *CLOSING)))
 # A quote behind a backslash is one of the value.
 _QUOTED: Final = rf"[{QUOTES}](?:[^{QUOTES}\\]|\\[{QUOTES}]|\\)*[{QUOTES}]"

@@ -48,7 +48,8 @@ from photoindex.search.query.clauses import (
     when_node,
     word_nodes,
 )
-from photoindex.search.query.scanner import OPERATORS, QueryToken, scan
+from photoindex.search.query.quoting import OPERATORS
+from photoindex.search.query.scanner import QueryToken, scan
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, ParsedQuery, Phrase, Ranked, Word
 
 LONGEST_QUERY: Final = 1000  # characters

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 _CURLED: Final = "\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02"  # quotes as programs write them for "
+OPERATORS: Final = "AND", "OR", "NOT"  # words that join what is asked for, unless they stand in quotes
 QUOTES: Final = f'"{_CURLED}'  # all that a query takes for quotes
 _ESCAPED: Final = r"(?<!\\)(?:\\\\)*\\"  # before a quote that is one of the value
 _LEVELLED: Final = rf'(?s)({_ESCAPED}[{_CURLED}](?=.*["{_CURLED}]))|[{_CURLED}]'

@@ -9,9 +9,7 @@ from typing import Final, NamedTuple
 from photoindex.errors import QueryError
 from photoindex.search.query import dates
 from photoindex.search.query.clauses import NAMES, TAKEN, example_of, intended_field
-from photoindex.search.query.quoting import between_quotes, levelled, quoted, unquoted
-
-OPERATORS: Final = ("AND", "OR", "NOT")
+from photoindex.search.query.quoting import OPERATORS, between_quotes, levelled, quoted, unquoted
 
 _DATE: Final = rf"""(?:(?P<taken>(?i:{"|".join(TAKEN)})):|(?<![^\s(-]))(?P<when>DAYS)(?![^\s)]) |"""
 _TOKEN: Final = r"""(?x)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from photoindex.catalogue import files, jobs, raw_pairs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
@@ -88,7 +90,8 @@ class ClaimedJobs:
     def give_up_absent(self, job: Job) -> None:
         """Mark the file of a job missing; if its whole root is away, only release the job until later. Another file of
         a known photo takes the job over."""
-        passed_on = self._pass_on(job)
+        with self._database.write() as connection:
+            passed_on = self._pass_on(connection, job)
         away = self._missing.is_away(job.root) or self._missing.after_removals([job.path]) > 0
         with self._database.write() as connection:
             # A file that was renamed meanwhile still has its job, under the new name.
@@ -98,8 +101,8 @@ class ClaimedJobs:
 
     def put_off(self, job: Job, reason: str) -> None:
         """Release a job until later, as nobody can tell now what its file holds."""
-        if not self._pass_on(job):
-            with self._database.write() as connection:
+        with self._database.write() as connection:
+            if not self._pass_on(connection, job):
                 jobs.release(connection, [job], self._now() + ROOT_AWAY)
         self._remove(job)
         if reason not in self._reasons:
@@ -122,7 +125,7 @@ class ClaimedJobs:
             if job not in jobs.sort_out(connection, [job]).own:
                 self._remove(job)  # it is another worker's, or its file went
                 return
-            if isinstance(error, UnreadablePhoto) and jobs.pass_on(connection, [job], self._now()):
+            if isinstance(error, UnreadablePhoto) and self._pass_on(connection, job):
                 self._remove(job)
                 return
             if not jobs.fail(connection, job, error, self._now(), may_be_last=judged):
@@ -133,12 +136,9 @@ class ClaimedJobs:
         self.tally.failed += 1
         self.tally.errors.append((job.path, error))
 
-    def _pass_on(self, job: Job) -> bool:
+    def _pass_on(self, connection: Connection, job: Job) -> bool:
         """Give the job of a photo that is known to another file that holds it; return whether there is one."""
-        if not job.again:
-            return False
-        with self._database.write() as connection:
-            return bool(jobs.pass_on(connection, [job], self._now()))
+        return job.again and bool(jobs.pass_on(connection, [job], self._now()))
 
     def _remove(self, job: Job) -> None:
         self.jobs.discard(job)

@@ -182,7 +182,7 @@ class TextReading:
             self._store(read, time.monotonic() - started, tally)
             left -= read.keys()
         except TextReaderUnavailable:
-            wait = timedelta(0)  # nothing is wrong with the files: whoever can read is to have them
+            wait = timedelta(0)  # the files are all right: another machine may read them now
             raise
         finally:
             if left:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,6 @@ def path(library: Library, album: Path) -> Path:
     make_photo(album / "b.jpg", "blue")
     library.index(album)
     return found
-
-
-@pytest.fixture
-def new(tmp_path: Path) -> Iterator[Callable[[], Library]]:
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(
-            Library(Settings(tmp_path / "new", settle_seconds=0.0), lambda _: FakeCaptioner())
-        )
 
 
 def edit(library: Library, path: Path, **what: Any) -> None:
@@ -162,26 +153,24 @@ def test_stars_that_stood_there_before_are_shown_again(library: Library, path: P
     assert shown(library, path)[3] == 2
 
 
-def test_in_a_library_that_never_had_them_they_are_the_sidecars(
-    library: Library, path: Path, new: Callable[[], Library]
-) -> None:
+@pytest.fixture
+def other(library: Library, path: Path, tmp_path: Path) -> Iterator[Library]:
+    """A new library of the same photos, whose sidecars hold what was said in the first one."""
     edit(library, path, caption="Minka asleep", tags=("Lisbon",), rating=4)
     export(library, path)
-    other = new()
-    other.index(path.parent)
+    with Library(Settings(tmp_path / "new", settle_seconds=0.0), lambda _: FakeCaptioner()) as new:
+        new.index(path.parent)
+        yield new
+
+
+def test_in_a_library_that_never_had_them_they_are_the_sidecars(other: Library, path: Path) -> None:
     assert shown(other, path) == ("Minka asleep", "sidecar", ["Lisbon"], 4)
     edit(other, path, tags=("Anna",))
     other.index(path.parent)
     assert shown(other, path)[2] == ["Lisbon"]
 
 
-def test_words_that_were_imported_from_a_sidecar_are_the_users_alone(
-    library: Library, path: Path, new: Callable[[], Library]
-) -> None:
-    edit(library, path, caption="Minka asleep", tags=("Lisbon",), rating=4)
-    export(library, path)
-    other = new()
-    other.index(path.parent)
+def test_words_that_were_imported_from_a_sidecar_are_the_users_alone(other: Library, path: Path) -> None:
     other.exchange().read_sidecars([path.parent])
     assert other.index(path.parent).refreshed == 1
     edit(other, path, clear=True, rating=0)

@@ -110,7 +110,7 @@ class TestNetworks:
 
     @pytest.fixture(params=["Det", "Rec"])
     def broken(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-        """An engine one of whose networks is cut off."""
+        """An engine with one network that is cut off."""
         whole = engine.networks_folder()
         assert whole is not None
         for part, name in NETWORKS.items():

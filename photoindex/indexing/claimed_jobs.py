@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
 from photoindex.errors import PhotoError, UnreadablePhoto
+from photoindex.indexing import failed_jobs
 from photoindex.indexing.hashing import HashedJob
 from photoindex.indexing.missing_photos import MissingPhotos
 from photoindex.types import Tally
@@ -118,9 +118,6 @@ class ClaimedJobs:
 
     def fail(self, job: Job, error: PhotoError, content_hash: str | None = None) -> None:
         """Store why a job failed. ``content_hash`` is that of the file's bytes, when they could be read."""
-        judged = self._database.judges(job.root)
-        if error.of_machine and not judged:  # who looks at the failures may be at another one
-            error = type(error)(f"{error} (on {socket.gethostname()})")
         with self._database.write() as connection:
             if job not in jobs.sort_out(connection, [job]).own:
                 self._remove(job)  # it is another worker's, or its file went
@@ -128,7 +125,7 @@ class ClaimedJobs:
             if isinstance(error, UnreadablePhoto) and self._pass_on(connection, job):
                 self._remove(job)
                 return
-            if not jobs.fail(connection, job, error, self._now(), may_be_last=judged):
+            if not failed_jobs.fail(self._database, connection, job, error, self._now()):
                 raw_pairs.release(connection, [job.file_id])
             if content_hash is not None:
                 files.unlink_photo(connection, job.file_id, content_hash)

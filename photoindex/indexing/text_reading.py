@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -26,6 +25,7 @@ from photoindex.catalogue.jobs import Job
 from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
 from photoindex.errors import PhotoError, TextReaderUnavailable, UnreadablePhoto
+from photoindex.indexing import failed_jobs
 from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
 from photoindex.indexing.text_gate import TextSieve
@@ -233,18 +233,19 @@ class TextReading:
                 return
             if isinstance(error, UnreadablePhoto) and jobs.pass_on(connection, [job], self._now()):
                 return
-            jobs.fail(connection, job, type(error)(f"its text cannot be read: {error}"), self._now())
+            told = type(error)(f"its text cannot be read: {error}")
+            failed_jobs.fail(self._database, connection, job, told, self._now())
         tally.text_failed += 1
         tally.errors.append((job.path, error))
 
 
 def _state(job: Job, content_hash: str) -> FileStat | None:
-    """Return the state of a job's file; ``None`` when it is gone or may hold another content. A file whose time of
-    change alone is another, as after a rename, is read to see."""
+    """Return the state of a job's file; ``None`` when it is gone or holds another content. Where only its size is what
+    it was, as after a rename, or on a machine whose file system numbers files otherwise, it is read to see."""
     found = read_stat(job.path)
     if found is None or job.stat.is_unchanged(found):
         return found
-    if replace(found, ctime_ns=job.stat.ctime_ns) != job.stat:
+    if found.size != job.stat.size:
         return None
     try:
         return found if sha256_of(job.path) == content_hash else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from sqlalchemy import func, select, update
 from photoindex.catalogue import jobs
 from photoindex.catalogue.schema import file, job, photo
 from photoindex.config import Settings
-from photoindex.indexing import hashing
+from photoindex.errors import UnreadablePhoto
+from photoindex.indexing import hashing, text_reading
 from photoindex.indexing.reachable_roots import LOOK_SECONDS, ReachableRoots
 from photoindex.library import Library
 from photoindex.system.file_state import sha256_of
@@ -34,10 +35,11 @@ def node(tmp_path: Path, postgres_url: str) -> Iterator[Node]:
     """Opens the shared catalogue as another machine does, on which folders may lie elsewhere."""
     opened: list[Library] = []
 
-    def open_one(name: str, **mounts: str) -> Library:
+    def open_one(name: str, read_text: str = "never", **mounts: str) -> Library:
         settings = Settings(
-            tmp_path / "nodes" / name, catalogue=postgres_url, mounts=Mounts(mounts), settle_seconds=0.0
-        )
+            tmp_path / "nodes" / name, catalogue=postgres_url, mounts=Mounts(mounts), settle_seconds=0.0,
+            read_text=read_text,
+        )  # fmt: skip
         opened.append(Library(settings, lambda _: FakeCaptioner()))
         return opened[-1]
 
@@ -228,6 +230,40 @@ def test_what_the_process_that_compares_a_folder_cannot_read_fails_at_last(
             make_due(queued)
     assert {(each.kind, each.state) for each in queued.failures()} == {("unreadable", "failed")}
     assert not any("(on " in each.message for each in queued.failures())
+
+
+def test_text_that_one_machine_cannot_read_is_left_to_others(
+    node: Node, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rapidocr")
+    make_photo(album / "red.jpg", "red")
+    library = node("comparer", album=str(album))
+    library.index(album)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(album, elsewhere)
+    with monkeypatch.context() as there:
+        there.setattr(text_reading, "Decoder", Refusing)
+        other = node("other", read_text="auto", album=str(elsewhere))
+        for _ in range(jobs.MAX_ATTEMPTS + 1):
+            assert other.work_off().text_failed == 1
+            make_due(other)
+    [failure] = library.failures()
+    assert (failure.kind, failure.state) == ("unreadable", "retrying")
+    assert failure.message.endswith(f"(on {socket.gethostname()})")
+    node("third", read_text="auto", album=str(album)).work_off()
+    assert library.failures() == []
+    assert library.status().text.read == 1
+
+
+class Refusing:
+    """A decoder that may read no file."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def decode(self, paths: Sequence[Path]) -> Iterator[tuple[Path, UnreadablePhoto]]:
+        yield from ((path, UnreadablePhoto("Permission denied")) for path in paths)
+
+    def close(self) -> None: ...
 
 
 def make_due(library: Library) -> None:

@@ -3,4 +3,4 @@
 from typing import Final
 
 # Raise it when more is read of a photo, a sidecar or a name than before, or otherwise.
-READER_VERSION: Final = 4
+READER_VERSION: Final = 5

@@ -28,11 +28,11 @@ MOST: Final = 46  # UTF-16 units of a JSON's name before its number and suffix
 MOST_OF_PHOTO: Final = 51  # the same of a photo's name
 
 _WORD: Final = "supplemental-metadata"
-# Edited and effects, in the languages of accounts.
 # Files of an archive that speak of albums and accounts.
 _OF_ALBUMS: Final = frozenset(
     {"metadata", "print-subscriptions", "shared_album_comments", "user-generated-memory-titles"}
 )
+# Edited and effects, in the languages of accounts.
 _EDITED: Final = tuple(
     "-edited -effects -smile -mix -bearbeitet -bewerkt -modifié -modificato -modificado -editado -editada -editat"
     " -edytowane -redigerad -redigeret -redigert -muokattu -düzenlendi -изменено -編集済み -已修改 -수정됨".split()
@@ -85,7 +85,11 @@ class TakeoutNames:
         plain = (photo_name.casefold(), "")
         if plain in self._whole and not self._cut:  # nearly always
             return self._whole[plain]
-        keys = [plain, *_photo_keys(photo_name)]
+        keys = list(_photo_keys(photo_name))
+        if plain not in keys:
+            # A number may be the photo's own, or tell it from one of the same title, whose JSON then has it, too. What
+            # is cut does not say which, so one with the number goes before one without.
+            keys = [plain, *keys] if plain in self._whole else [*keys, plain]
         return next((names for find in (self._at, self._by_stem) for key in keys if (names := find(key))), [])
 
     def _at(self, key: Key) -> list[str]:

@@ -138,6 +138,24 @@ class TestNames:
         assert TakeoutNames(names).of("IMG_1234.jpg") == ["IMG_1234.jpg.json"]
         assert TakeoutNames(names).of("IMG_1234.png") == ["IMG_1234.json"]
 
+    @pytest.mark.parametrize("number", ["", "(1)", "(2)"])
+    def test_of_cut_names_with_one_title_each_has_that_with_its_number(self, tmp_path: Path, number: str) -> None:
+        title = "Backyard ceremony wedding photography by the oldest studio of the town.jpg"
+        cut, of = title[:46], title[:47]
+        for each in ("", "(1)", "(2)"):
+            (tmp_path / f"{cut}{each}.json").write_bytes(takeout(title=title, description=f"Guests {each}"))
+
+        assert read(photo(tmp_path / f"{of}{number}.jpg")).written.caption == f"Guests {number}".strip()
+        edited = photo(tmp_path / f"{of}-edited{number}.jpg")
+        assert read(edited).written.caption == f"Guests {number}".strip()
+
+    def test_of_cut_names_a_number_may_be_the_photos_own(self) -> None:
+        cut = "Backyard_ceremony_wedding_photography_xxxxxxx_"
+        names = TakeoutNames([f"{cut}.json", f"{cut}(1).json"])
+
+        assert names.of(f"{cut}(494).jpg") == [f"{cut}.json"]
+        assert names.of(f"{cut}m(1).jpg") == [f"{cut}(1).json"]
+
     def test_of_names_cut_alike_the_title_tells_whose_it_is(self, tmp_path: Path) -> None:
         one, other = LONG, LONG.replace("android", "androit")
         for name in (one, other):

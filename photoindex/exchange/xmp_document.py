@@ -26,7 +26,7 @@ from typing import Any, Literal, get_args
 from lxml import etree
 
 from photoindex.errors import ExchangeError
-from photoindex.media.metadata.packet import NOT_IN_XML
+from photoindex.media.metadata.packet import NOT_IN_XML, holder_of, text_of
 from photoindex.media.metadata.xmp import stars_of
 from photoindex.types.hit import MACHINES
 
@@ -190,9 +190,9 @@ class XmpDocument:
             for value in node.iterchildren(name):
                 items = list(value.iter(_LI))
                 if items:
-                    texts += [(item.get(_LANG, ""), "".join(item.itertext())) for item in items]
+                    texts += [(item.get(_LANG, ""), text_of(item)) for item in items]
                 else:
-                    texts.append(("x-default", "".join(value.itertext())))
+                    texts.append(("x-default", text_of(value)))
         return texts
 
     def _simple(self, name: str) -> str | None:
@@ -218,23 +218,18 @@ class XmpDocument:
                 _remove(value)
             return
         if item is None:
-            holder = next(value.iterchildren(*_CONTAINERS), None)
-            if holder is None:
-                value.text = None
-                holder = etree.SubElement(value, _ALT)
+            holder, _ = _container(value, _ALT)
             item = etree.Element(_LI)
             item.set(_LANG, "x-default")
             holder.insert(0, item)  # the specification wants "x-default" first
-        for child in list(item):
-            item.remove(child)
-        item.text = xml_text(text)
+        _set_text(item, text)
 
     def change_tags(self, added: list[str], removed: list[str]) -> None:
         """Append subjects, and remove those equal to one of ``removed``."""
         value = self._property(_SUBJECT, {"dc": DC}, create=bool(added))
         if value is None:
             return
-        for item in [item for item in value.iter(_LI) if level("".join(item.itertext())) in removed]:
+        for item in [item for item in value.iter(_LI) if level(text_of(item)) in removed]:
             _remove(item)
         if added:
             self._bag(value, added)
@@ -257,9 +252,7 @@ class XmpDocument:
         if stars is None:
             _remove(value)
             return
-        for child in list(value):
-            value.remove(child)
-        value.text = str(stars)
+        _set_text(value, str(stars))
 
     def set_mark(self, mark: Mark) -> None:
         """Replace the record of what photoindex wrote."""
@@ -308,13 +301,33 @@ class XmpDocument:
         return _append(node, name, prefix)
 
     def _bag(self, value: Any, items: list[str]) -> None:
-        holder = next(value.iterchildren(*_CONTAINERS), None)
-        if holder is None:
-            before, value.text = (value.text or "").strip(), None
-            holder = etree.SubElement(value, _BAG)
-            items = [before, *items] if before else items
-        for text in items:
+        holder, before = _container(value, _BAG)
+        for text in [before, *items] if before else items:
             _append(holder, _LI, {}).text = xml_text(text)
+
+
+def _set_text(element: Any, text: str) -> None:
+    """Replace the text of a property or an item; what another program says about it stays, as a part of it."""
+    holder, attribute = holder_of(element)
+    if attribute:
+        holder.set(attribute, xml_text(text))
+        return
+    for child in list(holder):
+        holder.remove(child)
+    holder.text = xml_text(text)
+
+
+def _container(value: Any, kind: str) -> tuple[Any, str]:
+    """Return the list of a property, and the text that stood in its place, which goes when the list is made."""
+    holder, attribute = holder_of(value)
+    container = next(holder.iterchildren(*_CONTAINERS), None)
+    if container is not None:
+        return container, ""
+    text = holder.attrib.pop(attribute) if attribute else holder.text or ""
+    if attribute:
+        holder = etree.SubElement(holder, attribute)
+    holder.text = None
+    return etree.SubElement(holder, kind), text.strip()
 
 
 def _append(parent: Any, name: str, prefixes: dict[str, str]) -> Any:

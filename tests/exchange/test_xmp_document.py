@@ -12,7 +12,9 @@ from lxml import etree
 
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import DC, OURS, RDF, Mark, XmpDocument, level
+from photoindex.media.metadata.xmp import read_xmp
 from tests.exchange import samples
+from tests.media.metadata.samples import QUALIFIED, packet
 
 WHEN = datetime(2024, 5, 1, 12, 30, 15, 123456, timezone.utc)
 WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"]), min_size=1).filter(
@@ -160,6 +162,34 @@ def test_a_new_sidecar_is_what_other_programs_expect() -> None:
     assert (item.text, item.get("{http://www.w3.org/XML/1998/namespace}lang")) == ("Minka", "x-default")
     (item,) = root.xpath("rdf:RDF/rdf:Description/dc:subject/rdf:Bag/rdf:li", namespaces=names)
     assert item.text == "cat"
+
+
+@pytest.mark.parametrize("form", QUALIFIED)
+@pytest.mark.parametrize("lists", [True, False])
+def test_what_a_program_says_about_a_value_stays_when_it_changes(form: str, lists: bool) -> None:
+    item = f"<rdf:li{form}</rdf:li>".replace("VALUE", "old")
+    alt, bag = (f"<rdf:{kind}>{item}</rdf:{kind}>" for kind in ("Alt", "Bag"))
+    plain = form.replace("VALUE", "old")
+    body = f"<xmp:Rating{form.replace('VALUE', '2')}</xmp:Rating>"
+    body += f"<dc:description>{alt}</dc:description>" if lists else f"<dc:description{plain}</dc:description>"
+    body += f"<dc:subject>{bag}</dc:subject>" if lists else f"<dc:subject{plain}</dc:subject>"
+    sidecar = parse(packet(body))
+    assert (sidecar.caption, sidecar.tags, sidecar.rating) == ("old", ["old"], 2)
+
+    sidecar.set_caption("Minka")
+    sidecar.change_tags(["cat"], [])
+    sidecar.set_rating(4)
+
+    data = sidecar.to_bytes()
+    again, found = parse(data), read_xmp(data)
+    assert (again.caption, again.tags, again.rating) == ("Minka", ["old", "cat"], 4)
+    assert (found.caption, found.keywords, found.rating) == ("Minka", ("old", "cat"), 4)
+    assert data.count(b"Flash") == packet(body).count(b"Flash")
+    for structure in etree.fromstring(data).iter():  # RDF allows no text beside the parts of a structure
+        if structure.get(f"{{{RDF}}}parseType") or structure.tag == f"{{{RDF}}}Description":
+            assert not (structure.text or "").strip()
+    sidecar.change_tags([], ["old"])
+    assert sidecar.tags == ["cat"]
 
 
 @given(caption=WORDS, tags=st.lists(WORDS, unique=True, max_size=4))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -26,6 +26,9 @@ _BOMS: Final = (
 _BARE: Final = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 _NAMED: Final = re.compile(rb"""<\?xml[^>]{0,99}\bencoding\s*=\s*["']([\w.-]{1,40})["']""")
 _MOST_BEFORE: Final = 256  # bytes before the packet among which its encoding is looked for
+
+_RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_VALUE: Final = f"{_RDF}value"
 
 _START: Final = re.compile(r"<(?P<name>(?:[\w.-]+:)?(?:xmpmeta|xapmeta|RDF))(?=[\s>])")
 _DOCTYPE: Final = re.compile(r"<!(?:DOCTYPE|ENTITY)")
@@ -74,6 +77,28 @@ def parse_packet(packet: bytes) -> Element:
             return _parsed(mended)
         except XmpError:
             raise error from None
+
+
+def text_of(element: Element) -> str:
+    """The text of a property or of one of its items, without what some programs say about it (:func:`holder_of`)."""
+    holder, attribute = holder_of(element)
+    return holder.get(attribute, "") if attribute else "".join(holder.itertext())
+
+
+def holder_of(element: Any) -> tuple[Any, str | None]:
+    """The element that holds the text of ``element``, and the attribute of it that does; ``None``: it is its text.
+
+    A value with qualifiers, such as how sure a program is of a keyword, is a structure, and the text is its rdf:value
+    (XMP part 1, section 7.8). ``element`` is of ElementTree or of lxml.
+    """
+    inner = element.find(f"{_RDF}Description")
+    for each in (element,) if inner is None else (element, inner):
+        value = each.find(_VALUE)
+        if value is not None:
+            return value, None
+        if each.get(_VALUE) is not None:
+            return each, _VALUE
+    return element, None
 
 
 def _parsed(packet: str | bytes) -> Element:

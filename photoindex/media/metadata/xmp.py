@@ -16,7 +16,7 @@ from photoindex.media.metadata.comments import comment_in
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.exif import camera_name
 from photoindex.media.metadata.fields import Fields
-from photoindex.media.metadata.packet import NOT_IN_XML, XmpError, parse_packet
+from photoindex.media.metadata.packet import NOT_IN_XML, XmpError, parse_packet, text_of
 from photoindex.types.hit import MACHINES
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class _Properties:
         for element in self._elements.get(name, ()):
             items = list(element.iter(f"{_RDF}li"))
             items.sort(key=lambda item: item.get(_LANGUAGE) != "x-default")
-            result += ["".join(item.itertext()) for item in items] if items else ["".join(element.itertext())]
+            result += [text_of(item) for item in items or [element]]
         return result
 
     def text(self, *names: str, limit: int | None = None) -> str | None:
@@ -126,7 +126,7 @@ class _Properties:
                 if items and items[0].get(_LANGUAGE):
                     items = items[:1]  # one name in several languages
                 for item in items or [child]:
-                    yield one_line("".join(item.itertext()))
+                    yield one_line(text_of(item))
 
     def within(self, name: str) -> Iterator[Element]:
         """All elements at and below the property."""
@@ -252,7 +252,7 @@ def _people(properties: _Properties) -> Iterator[str | None]:
 
 def _part(element: Element, name: str) -> str | None:
     child = element.find(name)
-    return element.get(name) or (child.text if child is not None else None)
+    return element.get(name) or (text_of(child) if child is not None else None)
 
 
 def stars_of(text: str | None) -> int | None:

@@ -31,6 +31,14 @@ NAMESPACES = {
     "photoindex": "urn:photoindex:xmp:1.0/",
 }
 
+# A value with qualifiers, in the forms that XMP part 1, section 7.8 and RDF have for it.
+QUALIFIED = [
+    ' rdf:parseType="Resource"><rdf:value>VALUE</rdf:value><exif:Flash>0.9</exif:Flash>',
+    "><rdf:Description><rdf:value>VALUE</rdf:value><exif:Flash>0.9</exif:Flash></rdf:Description>",
+    '><rdf:Description rdf:value="VALUE" exif:Flash="0.9"/>',
+    ' rdf:value="VALUE" exif:Flash="0.9">',
+]
+
 
 def packet(body: str = "", attributes: str = "") -> bytes:
     """An XMP packet whose one description has these child elements and attributes."""

@@ -10,7 +10,7 @@ import pytest
 from photoindex.media.metadata import xmp
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.xmp import XmpError, read_xmp
-from tests.media.metadata.samples import alt, bag, described, packet
+from tests.media.metadata.samples import QUALIFIED, alt, bag, described, packet
 
 
 class TestWords:
@@ -36,6 +36,27 @@ class TestWords:
         body += bag("digiKam:TagsList", "Animals/Dog", kind="Seq") + bag("MicrosoftPhoto:LastKeywordXMP", "animals/cat")
 
         assert read_xmp(packet(body)).keywords == ("Lisbon", "Places", "Portugal", "Animals", "Dog", "cat")
+
+    @pytest.mark.parametrize("form", QUALIFIED)
+    def test_what_a_program_says_about_a_value_is_no_part_of_it(self, form: str) -> None:
+        items = "".join(f"<rdf:li{form.replace('VALUE', text)}</rdf:li>" for text in ("A boat", "Un bateau"))
+        body = f"<dc:description><rdf:Alt>{items}</rdf:Alt></dc:description><dc:subject><rdf:Bag>{items}</rdf:Bag>"
+        body += f"</dc:subject><xmp:Rating{form.replace('VALUE', '4')}</xmp:Rating>"
+        body += f"<photoshop:City{form.replace('VALUE', 'Porto')}</photoshop:City>"
+
+        found = read_xmp(packet(body))
+
+        assert (found.caption, found.keywords, found.rating) == ("A boat", ("A boat", "Un bateau"), 4)
+        assert found.city == "Porto"
+
+    @pytest.mark.parametrize("form", QUALIFIED)
+    def test_the_name_of_a_face_may_have_something_said_about_it(self, form: str) -> None:
+        name = f"<mwg-rs:Name{form.replace('VALUE', 'Anna')}</mwg-rs:Name>"
+        region = f"<rdf:Bag><rdf:li rdf:parseType='Resource'>{name}</rdf:li></rdf:Bag>"
+
+        found = read_xmp(packet(f"<mwg-rs:Regions><mwg-rs:RegionList>{region}</mwg-rs:RegionList></mwg-rs:Regions>"))
+
+        assert found.people == ("Anna",)
 
     def test_text_is_brought_to_one_clean_line(self) -> None:
         assert read_xmp(described("  A boat\n\tat   &lt;dawn&gt; ", " ", "x" * 500)).caption == "A boat at <dawn>"

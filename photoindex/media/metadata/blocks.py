@@ -109,13 +109,20 @@ def image_resources(data: bytes) -> dict[int, bytes]:
 
 def _of_image(image: Image.Image) -> Blocks:
     exif = image.info.get("exif")
-    segments = getattr(image, "applist", None)
+    segments: list[tuple[str, bytes]] = getattr(image, "applist", [])  # of a JPEG
+    # Of several packets in a JPEG, Pillow hands out the last alone.
+    packets = [
+        packet
+        for name, data in segments
+        if name == "APP1" and data.startswith(_XMP_SEGMENT)
+        for packet in _xmp(data[len(_XMP_SEGMENT) :])
+    ]
     blocks = Blocks(
         exif=_exif(exif) if isinstance(exif, bytes) else (),
-        xmp=_xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
+        xmp=tuple(packets) or _xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
         comment=comment if isinstance(comment := image.info.get("comment"), (str, bytes)) else None,
     )
-    return blocks + _of_segments(segments) if isinstance(segments, list) else blocks
+    return blocks + _of_segments(segments)
 
 
 def _of_file(file: BinaryIO) -> Blocks:

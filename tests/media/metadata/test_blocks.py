@@ -239,6 +239,16 @@ class TestJpeg:
 
         assert (found.facts.rating, found.written.caption, found.written.keywords) == (4, "A boat", ("sea", "wind"))
 
+    def test_several_packets(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.jpg")
+        packets = described("A boat", "sea"), packet(attributes='xmp:Rating="4"'), described("A ship", "wind", "sea")
+        for each in reversed(packets):  # each is put before all others
+            add_segment(path, 0xFFE1, b"http://ns.adobe.com/xap/1.0/\0" + each)
+
+        found = read(path)
+
+        assert (found.facts.rating, found.written.caption, found.written.keywords) == (4, "A boat", ("sea", "wind"))
+
     def test_resources_that_go_on_in_the_next_segment(self, tmp_path: Path) -> None:
         path = photo(tmp_path / "a.jpg")
         resources = resource(0x03ED, bytes(16)) + resource(0x0404, IPTC)

@@ -24,9 +24,8 @@ from photoindex.catalogue.editor import LONGEST_CAPTION
 from photoindex.catalogue.user_metadata import merged_tags, tag_key
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import MOST_BYTES, CaptionAuthor, Mark, XmpDocument, level
-from photoindex.media.formats import is_raw_name
 from photoindex.media.metadata.cleaning import each_once, one_line
-from photoindex.media.metadata.sidecars import Folder, folded
+from photoindex.media.metadata.sidecars import Folder, folded, is_for
 from photoindex.system.atomic import replace_file
 from photoindex.system.paths import shown
 from photoindex.system.storage import read_file, storage_of
@@ -180,10 +179,9 @@ def _is_for(photo: Path, sidecar: Path) -> bool:
     """Return whether an ``a.xmp`` is for a photo ``a.jpg``, or for a raw file beside it: some say that they are for
     ``a.mov``. One that cannot be read says nothing."""
     try:
-        suffix = read_sidecar(sidecar).suffix
+        return is_for(photo, sidecar, read_sidecar(sidecar).suffix)
     except ExchangeError:
         return True
-    return suffix is None or folded(suffix) == folded(photo.suffix) or is_raw_name(Path(photo.stem + suffix))
 
 
 def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run: bool = False) -> SidecarChange | None:

@@ -136,9 +136,9 @@ class XmpDocument:
 
     @property
     def suffix(self) -> str | None:
-        """The suffix of the file that another program wrote this sidecar for, with a dot; ``None``: it does not say."""
+        """The suffix of the file that another program wrote this sidecar for; ``None``: it does not say."""
         texts = (text.strip() for _, text in self._texts(f"{{{PHOTOSHOP}}}SidecarForExtension"))
-        return next((f".{text.removeprefix('.')}" for text in texts if text), None)
+        return next(filter(None, texts), None)
 
     @property
     def tags(self) -> list[str]:

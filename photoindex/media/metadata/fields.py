@@ -36,6 +36,7 @@ class Fields:
     city: str | None = None
     region: str | None = None
     country: str | None = None
+    suffix: str | None = None  # of the file that a sidecar says it is for
 
 
 _PLACE: Final = ("latitude", "longitude", "altitude")

@@ -80,7 +80,7 @@ def describe(
     blocks = find_blocks(image) if blocks is None else blocks
     problems: list[str] = []
     beside = sidecars.beside(path)
-    both = [found for each in beside if each.is_xmp and (found := _read_sidecar(each, problems)) is not None]
+    both = [found for each in beside if each.is_xmp and (found := _read_sidecar(each, path, problems)) is not None]
     packets = [fields for fields, _ in both]
     takeouts = [fields for each in beside if not each.is_xmp and (fields := _read_json(each, path, problems))]
     exif = first_of([read_exif(each) for each in blocks.exif])
@@ -120,9 +120,10 @@ def describe(
     return Description(facts, written, sidecars.state(beside), tuple(problems), unexported)
 
 
-def _read_sidecar(sidecar: Sidecar, problems: list[str]) -> tuple[Fields, Fields | None] | None:
+def _read_sidecar(sidecar: Sidecar, photo: Path, problems: list[str]) -> tuple[Fields, Fields | None] | None:
     try:
-        return read_sidecar(_bytes(sidecar, MOST_BYTES))
+        fields, others = read_sidecar(_bytes(sidecar, MOST_BYTES))
+        return (fields, others) if sidecars.is_for(photo, sidecar.path, fields.suffix) else None
     except (XmpError, OSError) as error:
         problems.append(f"{_unreadable(sidecar, error)}; write it again with its program")
         return None

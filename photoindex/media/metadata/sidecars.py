@@ -18,10 +18,11 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
+from photoindex.media.formats import is_raw_name
 from photoindex.media.metadata.takeoutnames import SUFFIX as JSON_SUFFIX
 from photoindex.media.metadata.takeoutnames import TakeoutNames, names_json
 from photoindex.system import storage
@@ -120,6 +121,18 @@ class Folder:
 def folded(name: str) -> str:
     """A name as it is compared with others."""
     return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def is_for(photo: Path, sidecar: Path, suffix: str | None) -> bool:
+    """Whether one of the sidecars of a photo speaks of it: some ``a.xmp`` say that they are for ``a.mov``.
+
+    ``suffix`` is what the sidecar names (photoshop:SidecarForExtension), with or without a dot; ``None``: nothing. What
+    is for a raw file is for its JPEG as well.
+    """
+    if suffix is None or folded(sidecar.stem) == folded(photo.name):
+        return True
+    suffix = f".{suffix.removeprefix('.')}"
+    return folded(suffix) == folded(photo.suffix) or is_raw_name(PurePath(f"a{suffix}"))
 
 
 def beside(photo: Path) -> list[Sidecar]:

@@ -187,6 +187,7 @@ def _fields(properties: _Properties) -> Fields:
         city=city,
         region=region,
         country=country,
+        suffix=properties.text(f"{_PHOTOSHOP}SidecarForExtension"),
     )
 
 

@@ -195,6 +195,26 @@ class TestWords:
 
         assert (read(path).facts.latitude, read(path).facts.longitude) == (38.72, -9.14)
 
+    @pytest.mark.parametrize(
+        ("suffix", "own"),
+        [("MOV", False), (".mp4", False), ("PNG", False), ("JPG", True), (".jpg", True), ("CR2", True), (" ", True)],
+    )
+    @pytest.mark.parametrize("name", ["a.xmp", "A.XMP", "a.jpg.xmp"])
+    def test_a_sidecar_that_says_it_is_for_another_file_says_nothing(
+        self, tmp_path: Path, name: str, suffix: str, own: bool
+    ) -> None:
+        path = photo(tmp_path / "a.jpg")
+        words = alt("dc:description", x_default="The film") + bag("dc:subject", "film")
+        attributes = f'photoshop:SidecarForExtension="{suffix}" xmp:Rating="4" xmp:CreateDate="2019-07-04"'
+        (tmp_path / name).write_bytes(packet(words, attributes))
+
+        found = read(path)
+
+        is_read = own or name == "a.jpg.xmp"
+        assert (found.written.caption, found.written.keywords) == (("The film", ("film",)) if is_read else (None, ()))
+        assert (found.facts.rating, found.facts.taken_source) == ((4, "xmp") if is_read else (None, "mtime"))
+        assert found.sidecars.startswith(f"{name}:")  # so that it is read again when it says something else
+
 
 class TestBrokenSidecars:
     @pytest.mark.parametrize("content", [b"", b"\xff\xd8 no xml", described("x")[:200], b"<!DOCTYPE x><x/>"])

@@ -20,7 +20,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
-from photoindex.catalogue.editor import LONGEST_CAPTION
 from photoindex.catalogue.user_metadata import merged_tags, tag_key
 from photoindex.errors import ExchangeError
 from photoindex.exchange.xmp_document import MOST_BYTES, CaptionAuthor, Mark, XmpDocument, level
@@ -343,7 +342,7 @@ def read_words(paths: Iterable[Path], modified_at: Mapping[Path, datetime]) -> S
         mark = document.mark
         caption = None if document.caption_is_machine_made else document.caption
         ours = mark.source == "user"
-        text = None if caption is None else (level(caption) if ours else one_line(caption, LONGEST_CAPTION))
+        text = None if caption is None else (level(caption) if ours else document.meant_caption)
         if words.caption is None and text is not None:
             unchanged = document.caption_is_ours
             words = replace(

@@ -26,8 +26,9 @@ from typing import Any, Literal, get_args
 from lxml import etree
 
 from photoindex.errors import ExchangeError
+from photoindex.media.metadata.cleaning import meant, one_line
 from photoindex.media.metadata.packet import NOT_IN_XML, holder_of, text_of
-from photoindex.media.metadata.xmp import stars_of
+from photoindex.media.metadata.xmp import caption_as_read, stars_of
 from photoindex.types.hit import MACHINES
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -35,12 +36,14 @@ DC = "http://purl.org/dc/elements/1.1/"
 XML = "http://www.w3.org/XML/1998/namespace"
 XMP = "http://ns.adobe.com/xap/1.0/"
 PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
+TIFF = "http://ns.adobe.com/tiff/1.0/"
 OURS = "urn:photoindex:xmp:1.0/"
 MOST_BYTES = 64_000_000  # the largest sidecars hold an editor's masks
 
 _DESCRIPTION, _SUBJECT, _RATING = f"{{{DC}}}description", f"{{{DC}}}subject", f"{{{XMP}}}Rating"
 _NODE, _ABOUT, _LI = f"{{{RDF}}}Description", f"{{{RDF}}}about", f"{{{RDF}}}li"
 _ALT, _BAG = f"{{{RDF}}}Alt", f"{{{RDF}}}Bag"
+_MAKE, _MODEL = f"{{{TIFF}}}Make", f"{{{TIFF}}}Model"
 _CONTAINERS = (_ALT, _BAG, f"{{{RDF}}}Seq")
 _LANG = f"{{{XML}}}lang"
 _EMPTY = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -139,6 +142,12 @@ class XmpDocument:
         """The suffix of the file that another program wrote this sidecar for; ``None``: it does not say."""
         texts = (text.strip() for _, text in self._texts(f"{{{PHOTOSHOP}}}SidecarForExtension"))
         return next(filter(None, texts), None)
+
+    @property
+    def meant_caption(self) -> str | None:
+        """The description as it counts when a photo is read: cut off, and none where a camera filled it in."""
+        make, model = (next((text for _, text in self._texts(name)), None) for name in (_MAKE, _MODEL))
+        return None if self.caption is None else meant(caption_as_read(self.caption), one_line(make), one_line(model))
 
     @property
     def tags(self) -> list[str]:

@@ -24,6 +24,7 @@ from photoindex.exchange.xmp_document import XmpDocument, level
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.exchange import samples
+from tests.media.metadata.samples import alt, packet
 from tests.support import FakeCaptioner, make_photo, names
 
 
@@ -331,6 +332,30 @@ class TestReading:
         assert [term.text for term in photo.terms if term.source == "keyword"] == ["beach", "Portugal"]
         assert names(indexed.search("holiday")) == ["a.jpg"]
         assert bring_in(indexed, album).changed == 0
+
+    @pytest.mark.parametrize(
+        ("words", "attributes"),
+        [
+            ("OLYMPUS DIGITAL CAMERA         ", ""),
+            ("DSC00019", ""),
+            ("Created with GIMP", ""),
+            ("NIKON Z 6", 'tiff:Make="NIKON CORPORATION" tiff:Model="NIKON Z 6"'),
+            ("NIKON", 'tiff:Make="NIKON CORPORATION"'),
+            ("-", ""),
+            ("A boat " * 500, ""),
+            ("NIKON Z 6", ""),
+        ],
+    )
+    def test_a_description_counts_as_it_does_when_the_photo_is_read(
+        self, indexed: Library, album: Path, words: str, attributes: str
+    ) -> None:
+        sidecar = album / "b.jpg.xmp"
+        sidecar.write_bytes(packet(alt("dc:description", x_default=words), attributes))
+        indexed.index(album)
+        before = show(indexed, album / "b.jpg").caption
+
+        assert bring_in(indexed, album).changed == 0
+        assert show(indexed, album / "b.jpg").caption == before
 
     def test_a_caption_changed_by_another_program_is_the_persons_newest(self, indexed: Library, album: Path) -> None:
         edit(indexed, album / "a.jpg", caption="Minka")

@@ -81,7 +81,7 @@ def _without(photo: DecodedPhoto, said: EverSaid) -> DecodedPhoto:
     own = {word for word in {*written.keywords} - {*others.written.keywords} if tag_key(word) in tags}
     own_captions = map(caption_as_read, said.captions)
     is_own_caption = written.caption != others.written.caption and written.caption in own_captions
-    is_own_rating = facts.rating != others.rating and facts.rating in said.ratings
+    is_own_rating = facts.rating != others.rating and (facts.rating or 0) in said.ratings
     kept = (word for word in written.keywords if word not in own)
     return dataclasses.replace(
         photo,

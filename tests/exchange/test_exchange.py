@@ -303,6 +303,7 @@ class TestReading:
         assert export(mine)[0] == SidecarReport(written=1)
         assert export(mine)[0] == SidecarReport(unchanged=1)
         another.index(album)
+        assert stars(another, path) is None
         bring_in(another, album)
         assert stars(another, path) is None
 

@@ -143,6 +143,21 @@ def test_what_stands_in_the_photo_itself_stays(library: Library, album: Path) ->
     assert shown(library, path) == before
 
 
+def test_stars_in_the_photo_itself_come_back_when_none_is_taken_back(library: Library, album: Path) -> None:
+    path, exif = album / "a.jpg", Image.Exif()
+    exif[0x4746] = 3
+    Image.new("RGB", (64, 64), "red").save(path, exif=exif)
+    library.index(album)
+    edit(library, path, rating=0)
+    sidecar = export(library, path)
+    assert library.search("rating:3") == []
+    undo(library, path)
+    assert shown(library, path)[3] == 3
+    change(sidecar, "<rdf:RDF", "<!-- seen --><rdf:RDF")
+    assert library.index(album).refreshed == 1
+    assert shown(library, path)[3] == 3
+
+
 def test_stars_that_stood_there_before_are_shown_again(library: Library, path: Path) -> None:
     path.with_name("a.jpg.xmp").write_bytes(packet(attributes='xmp:Rating="2"'))
     library.index(path.parent)

@@ -26,6 +26,7 @@ class Fields:
     longitude: float | None = None  # degrees, east positive
     altitude: float | None = None  # metres above the sea
     rating: int | None = None  # 1 to 5 stars; -1: rejected
+    unrated: bool = False  # it says that there are none
     title: str | None = None
     caption: str | None = None
     comment: str | None = None  # a caption of last resort

@@ -19,7 +19,7 @@ kind in the photo the first that says something counts; blocks.py finds them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -107,14 +107,14 @@ def describe(
         altitude=located.altitude if located.latitude is not None else None,
         taken_source=source,
         taken_offset=taken.offset if taken else None,
-        rating=_first(each.rating for each in (*xmp, exif)),
+        rating=_stars(packets, embedded, exif),
         place=_place([*xmp, iptc]),
     )
     unexported = None
     if any(others is not None for _, others in both):
-        by_others = [*(fields if others is None else others for fields, others in both), embedded]
+        by_others = [fields if others is None else others for fields, others in both]
         unexported = Unexported(
-            _written([*by_others, iptc, exif, plain, *takeouts]), _first(each.rating for each in (*by_others, exif))
+            _written([*by_others, embedded, iptc, exif, plain, *takeouts]), _stars(by_others, embedded, exif)
         )
     written = _written([*xmp, iptc, exif, plain, *takeouts])
     return Description(facts, written, sidecars.state(beside), tuple(problems), unexported)
@@ -123,7 +123,11 @@ def describe(
 def _read_sidecar(sidecar: Sidecar, photo: Path, problems: list[str]) -> tuple[Fields, Fields | None] | None:
     try:
         fields, others = read_sidecar(_bytes(sidecar, MOST_BYTES))
-        return (fields, others) if sidecars.is_for(photo, sidecar.path, fields.suffix) else None
+        if not sidecars.is_for(photo, sidecar.path, fields.suffix):
+            return None
+        if not sidecars.names_all_of(sidecar.path, photo):  # what has no stars may be the raw file of this name
+            fields = replace(fields, unrated=False)
+        return fields, others
     except (XmpError, OSError) as error:
         problems.append(f"{_unreadable(sidecar, error)}; write it again with its program")
         return None
@@ -214,6 +218,14 @@ def _taken(
         if believed is not None:
             return believed, source
     return None, None
+
+
+def _stars(packets: Sequence[Fields], *of_the_photo: Fields) -> int | None:
+    """Those of a sidecar, else those in the photo; none where a sidecar says so, as people took them off there."""
+    stars = _first(each.rating for each in packets)
+    if stars is not None or any(each.unrated for each in packets):
+        return stars
+    return _first(each.rating for each in of_the_photo)
 
 
 def _place(sources: Sequence[Fields]) -> Place | None:

@@ -129,10 +129,15 @@ def is_for(photo: Path, sidecar: Path, suffix: str | None) -> bool:
     ``suffix`` is what the sidecar names (photoshop:SidecarForExtension), with or without a dot; ``None``: nothing. What
     is for a raw file is for its JPEG as well.
     """
-    if suffix is None or folded(sidecar.stem) == folded(photo.name):
+    if suffix is None or names_all_of(sidecar, photo):
         return True
     suffix = f".{suffix.removeprefix('.')}"
     return folded(suffix) == folded(photo.suffix) or is_raw_name(PurePath(f"a{suffix}"))
+
+
+def names_all_of(sidecar: Path, photo: Path) -> bool:
+    """Whether a sidecar is named ``a.jpg.xmp``, by all of a photo's name, and so speaks of that file alone."""
+    return folded(sidecar.stem) == folded(photo.name)
 
 
 def beside(photo: Path) -> list[Sidecar]:

@@ -162,6 +162,7 @@ def _fields(properties: _Properties) -> Fields:
     make, model = properties.text(f"{_TIFF}Make"), properties.text(f"{_TIFF}Model")
     latitude, longitude = _position(properties)
     location, city, region, country = _place(properties)
+    stars, rating = (stars_of(properties.text(name)) for name in (f"{_XMP}Rating", f"{_ACDSEE}rating"))
     return Fields(
         # When it was taken; programs that know no EXIF write the first.
         taken_dates=dates.doubtful_last(
@@ -175,7 +176,8 @@ def _fields(properties: _Properties) -> Fields:
         latitude=latitude,
         longitude=longitude,
         altitude=_altitude(properties),
-        rating=stars_of(properties.text(f"{_XMP}Rating")) or stars_of(properties.text(f"{_ACDSEE}rating")) or None,
+        rating=stars or rating or None,
+        unrated=stars == 0 and not rating,
         title=meant(properties.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
         caption=meant(_caption(properties), make, model)
         or meant(properties.text(f"{_ACDSEE}caption", limit=LONGEST_CAPTION), make, model),

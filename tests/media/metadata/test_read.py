@@ -215,6 +215,42 @@ class TestWords:
         assert (found.facts.rating, found.facts.taken_source) == ((4, "xmp") if is_read else (None, "mtime"))
         assert found.sidecars.startswith(f"{name}:")  # so that it is read again when it says something else
 
+    @pytest.mark.parametrize(
+        ("sidecars", "stars"),
+        [
+            ({}, 3),
+            ({"a.jpg.xmp": 'xmp:Rating="5"'}, 5),
+            ({"a.jpg.xmp": 'xmp:Rating="0"'}, None),
+            ({"A.JPG.XMP": 'xmp:Rating="0"'}, None),
+            ({"a.jpg.xmp": 'xmp:Rating="0.0"'}, None),
+            ({"a.jpg.xmp": 'xmp:Rating="-1"'}, -1),
+            ({"a.jpg.xmp": 'xmp:Rating="many"'}, 3),
+            ({"a.jpg.xmp": 'xmp:Rating=""'}, 3),
+            ({"a.jpg.xmp": 'xmp:Label="Red"'}, 3),
+            ({"a.jpg.xmp": 'xmp:Rating="0" acdsee:rating="4"'}, 4),
+            ({"a.jpg.xmp": 'xmp:Rating="0"', "a.xmp": 'xmp:Rating="4"'}, 4),
+            ({"a.xmp": 'xmp:Rating="0"'}, 3),  # it may speak of a raw file
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["exif", "xmp"])
+    def test_stars_that_were_taken_off_in_a_sidecar_are_gone(
+        self, tmp_path: Path, kind: str, sidecars: dict[str, str], stars: int | None
+    ) -> None:
+        path, tags = tmp_path / "a.jpg", Image.Exif()
+        tags[0x4746] = 3  # Rating
+        photo(path, exif=tags) if kind == "exif" else photo(path, xmp=packet(attributes='xmp:Rating="3"'))
+        for name, attributes in sidecars.items():
+            (tmp_path / name).write_bytes(packet(attributes=attributes))
+
+        assert read(path).facts.rating == stars
+
+    def test_a_camera_that_writes_no_stars_takes_none_off(self, tmp_path: Path) -> None:
+        tags = Image.Exif()
+        tags[0x4746] = 3
+        path = photo(tmp_path / "a.jpg", exif=tags, xmp=packet(attributes='xmp:Rating="0"'))
+
+        assert read(path).facts.rating == 3
+
 
 class TestBrokenSidecars:
     @pytest.mark.parametrize("content", [b"", b"\xff\xd8 no xml", described("x")[:200], b"<!DOCTYPE x><x/>"])

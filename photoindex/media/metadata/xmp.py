@@ -180,7 +180,8 @@ def _fields(properties: _Properties) -> Fields:
         unrated=stars == 0 and not rating,
         title=meant(properties.text(f"{_DC}title", f"{_PHOTOSHOP}Headline"), make, model),
         caption=meant(_caption(properties), make, model)
-        or meant(properties.text(f"{_ACDSEE}caption", limit=LONGEST_CAPTION), make, model),
+        or meant(properties.text(f"{_ACDSEE}caption", limit=LONGEST_CAPTION), make, model)
+        or meant(properties.text(f"{_TIFF}ImageDescription", limit=LONGEST_CAPTION), make, model),
         comment=comment_in(properties.text(f"{_EXIF}UserComment", limit=LONGEST_CAPTION), make, model)
         or comment_in(properties.text(f"{_IPTC_CORE}AltTextAccessibility", limit=LONGEST_CAPTION), make, model),
         keywords=each_once(_keywords(properties)),

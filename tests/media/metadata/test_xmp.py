@@ -58,6 +58,19 @@ class TestWords:
 
         assert found.people == ("Anna",)
 
+    @pytest.mark.parametrize(
+        ("body", "caption"),
+        [
+            (alt("tiff:ImageDescription", x_default="A boat"), "A boat"),
+            ("<tiff:ImageDescription>A boat</tiff:ImageDescription>", "A boat"),
+            (alt("tiff:ImageDescription", x_default="A boat") + alt("dc:description", x_default="A ship"), "A ship"),
+            (alt("tiff:ImageDescription", x_default="A boat") + "<acdsee:caption>A ship</acdsee:caption>", "A ship"),
+            ("<tiff:ImageDescription>OLYMPUS DIGITAL CAMERA</tiff:ImageDescription>", None),
+        ],
+    )
+    def test_a_copy_of_exifs_description_counts_where_there_is_no_other(self, body: str, caption: str | None) -> None:
+        assert read_xmp(packet(body)).caption == caption
+
     def test_text_is_brought_to_one_clean_line(self) -> None:
         assert read_xmp(described("  A boat\n\tat   &lt;dawn&gt; ", " ", "x" * 500)).caption == "A boat at <dawn>"
         assert read_xmp(described("é", "x" * 500)).keywords == ("x" * 128,)

@@ -107,9 +107,8 @@ _YEAR: Final = re.compile(r"\d{4}")
 def one_line(value: Any, limit: int = LONGEST_NAME) -> str | None:
     """``value`` (text, or bytes as EXIF has them) as one line, or None where it holds no letter, digit or picture."""
     if isinstance(value, bytes):
-        try:
-            text = value.decode("utf-8")
-        except UnicodeDecodeError:  # what is not valid as UTF-8 is nearly always Windows' Western set
+        text = in_utf_8(value)
+        if text is None:  # then it is nearly always Windows' Western set
             text = value.decode("cp1252", "replace")
     elif isinstance(value, str):
         text = value
@@ -122,6 +121,21 @@ def one_line(value: Any, limit: int = LONGEST_NAME) -> str | None:
     text = text.strip("\0 ").split("\0", 1)[0]
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:limit].rstrip()
     return text if any(map(_says_something, text)) else None
+
+
+def in_utf_8(value: bytes) -> str | None:
+    """The text of bytes in UTF-8; None where they are something else.
+
+    Fields of a fixed or limited size are often cut off within a letter, which is left out. Other letters beyond ASCII
+    have to stand before it: alone, it may be the last letter of a word in another character set.
+    """
+    value = value.strip(b"\0 ").split(b"\0", 1)[0]
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        whole = value[: error.start]
+        is_cut = error.reason == "unexpected end of data" and not whole.isascii()
+        return whole.decode("utf-8") if is_cut else None
 
 
 def _says_something(character: str) -> bool:

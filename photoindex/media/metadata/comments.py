@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from photoindex.media.metadata.cleaning import LONGEST_CAPTION, meant, one_line
+from photoindex.media.metadata.cleaning import LONGEST_CAPTION, in_utf_8, meant, one_line
 
 _PREFIX: Final = 8  # bytes: the name of the character code (Exif 2.32, section 4.6.5, UserComment)
 LONGEST_SIGN: Final = 4  # letters of the abbreviations by which programs sign
@@ -45,10 +45,7 @@ def decode_comment(value: bytes) -> str | bytes | None:
             return rest.decode("cp932", "replace")
     if code in (b"ASCII", b""):
         return rest
-    try:
-        return value.decode("utf-8")  # some programs write the text alone
-    except UnicodeDecodeError:
-        return None
+    return in_utf_8(value)  # some programs write the text alone
 
 
 def _utf_16(data: bytes) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from photoindex.media.metadata import dates
-from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, each_once, meant, one_line
+from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, each_once, in_utf_8, meant, one_line
 from photoindex.media.metadata.fields import Fields
 
 # IIM 4.2, sections 5 and 6; (record, data set).
@@ -84,9 +84,9 @@ def _values(records: Mapping[Key, list[bytes]], key: Key) -> list[bytes]:
 
 def _decoded(value: bytes, charset: list[bytes]) -> str:
     if not any(name.startswith(_LATIN) for name in charset):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            if any(name.startswith(_UTF8) for name in charset):
-                return value.decode("utf-8", "replace")
+        text = in_utf_8(value)
+        if text is not None:
+            return text
+        if any(name.startswith(_UTF8) for name in charset):
+            return value.decode("utf-8", "replace")
     return value.decode("cp1252", "replace")

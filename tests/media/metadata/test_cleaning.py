@@ -115,6 +115,16 @@ def test_blanks_and_punctuation_are_no_words(text: str) -> None:
     assert one_line(text) is None
 
 
+@pytest.mark.parametrize("text", ["Москва и Санкт-Петербург", "京都の紅葉と寺院", "größere Überraschung", "é🐈🐕🐈"])
+@pytest.mark.parametrize("behind", [b"", b"\0\0", b"  ", b"\0left over"])
+def test_bytes_that_are_cut_off_within_a_letter_lose_that_alone(text: str, behind: bytes) -> None:
+    data = text.encode()
+    first = next(place for place, letter in enumerate(text) if not letter.isascii())  # before it nothing tells them
+    for cut in range(len(text[: first + 1].encode()), len(data)):
+        whole = data[:cut].decode(errors="ignore")
+        assert one_line(data[:cut] + behind) == whole.strip()
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(b"manh\xe3", "manhã"), ("manhã".encode(), "manhã"), (b"\x96 sale \x96", "– sale –"), (b"a\0left over", "a"),

@@ -59,6 +59,21 @@ def test_the_character_set_is_told_or_guessed(tmp_path: Path, charset: bytes | N
     assert read(tmp_path, {**({CHARSET: charset} if charset else {}), CAPTION: text}).caption == "manhã"
 
 
+@pytest.mark.parametrize("charset", [b"\x1b%G", None])
+@pytest.mark.parametrize("limit", [32, 33, 34, 63, 64, 65])
+@pytest.mark.parametrize(
+    "text", ["Москва и Санкт-Петербург летом и осенью", "京都の紅葉と寺院と庭園と秋の夕暮れの写真です", "größte Ü" * 9]
+)
+def test_text_that_is_cut_off_at_the_limit_loses_a_part_of_a_letter_alone(
+    tmp_path: Path, charset: bytes | None, limit: int, text: str
+) -> None:
+    part = text.encode()[:limit]
+    found = read(tmp_path, {**({CHARSET: charset} if charset else {}), KEYWORDS: part, CAPTION: part, (2, 90): part})
+
+    whole = part.decode(errors="ignore").strip()
+    assert (found.keywords, found.caption, found.city) == ((whole,), whole, whole)
+
+
 def test_text_that_is_not_what_it_is_said_to_be_costs_only_its_letters(tmp_path: Path) -> None:
     found = read(tmp_path, {CHARSET: b"\x1b%G", CAPTION: b"manh\xe3", KEYWORDS: b"praia"})
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from PIL import ExifTags, Image
 
 from photoindex.media.metadata import dates, positions
-from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, each_once, meant, one_line
+from photoindex.media.metadata.cleaning import LONGEST_CAPTION, LONGEST_NAME, MOST_WORDS, each_once, meant, one_line
 from photoindex.media.metadata.comments import comment_in, decode_comment
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.fields import Fields
@@ -24,6 +24,8 @@ from photoindex.media.metadata.tiff import Exif, Value, read_directories
 _ORIGINAL = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.SubsecTimeOriginal, ExifTags.Base.OffsetTimeOriginal)
 _DIGITISED = (ExifTags.Base.DateTimeDigitized, ExifTags.Base.SubsecTimeDigitized, ExifTags.Base.OffsetTimeDigitized)
 _CHANGED = (ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime)
+# Characters of the one field that holds all keywords of a photo, with a semicolon and a blank behind each.
+_LONGEST_KEYWORDS = MOST_WORDS * (LONGEST_NAME + 2)
 
 
 def read_exif(exif: Exif) -> Fields:
@@ -47,7 +49,8 @@ def read_exif(exif: Exif) -> Fields:
         or meant(_windows_text(main.get(ExifTags.Base.XPSubject)), make, model),
         comment=_comment(details.get(ExifTags.Base.UserComment), make, model),
         keywords=each_once(
-            " ".join(word.split()) for word in (_windows_text(main.get(ExifTags.Base.XPKeywords)) or "").split(";")
+            one_line(word)
+            for word in (_windows_text(main.get(ExifTags.Base.XPKeywords), _LONGEST_KEYWORDS) or "").split(";")
         ),
     )
 
@@ -118,9 +121,9 @@ def camera_name(make: str | None, model: str | None) -> str | None:
     return f"{make} {model}"
 
 
-def _windows_text(value: Value | None) -> str | None:
+def _windows_text(value: Value | None, limit: int = LONGEST_CAPTION) -> str | None:
     """The XP fields, which the Windows Explorer writes in UTF-16."""
-    return one_line(value.decode("utf-16-le", "replace"), LONGEST_CAPTION) if isinstance(value, bytes) else None
+    return one_line(value.decode("utf-16-le", "replace"), limit) if isinstance(value, bytes) else None
 
 
 def _comment(value: Value | None, make: str | None, model: str | None) -> str | None:

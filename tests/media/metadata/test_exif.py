@@ -115,6 +115,14 @@ class TestWords:
 
         assert written == Written(title="Férias", caption="Um barco", keywords=("mar", "barco"))
 
+    @pytest.mark.parametrize("behind", [";", "; ", " ; "])
+    def test_as_many_keywords_as_a_photo_may_have_are_read_whole(
+        self, written_in: Callable[..., Written], behind: str
+    ) -> None:
+        words = [f"number {number} of the regatta in the harbour of Porto" for number in range(200)]
+
+        assert written_in({0x9C9E: f"{behind.join(words)}\0".encode("utf-16-le")}).keywords == tuple(words)
+
     def test_the_description_comes_before_the_comment(self, written_in: Callable[..., Written]) -> None:
         assert written_in({0x010E: "A boat", 0x9C9C: "else\0".encode("utf-16-le")}).caption == "A boat"
 

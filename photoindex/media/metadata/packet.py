@@ -27,6 +27,8 @@ _BARE: Final = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "
 _NAMED: Final = re.compile(rb"""<\?xml[^>]{0,99}\bencoding\s*=\s*["']([\w.-]{1,40})["']""")
 _MOST_BEFORE: Final = 256  # bytes before the packet among which its encoding is looked for
 
+MOST_LEVELS: Final = 250  # of elements within each other; programs write some ten, and what is in each is looked for
+
 _RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _VALUE: Final = f"{_RDF}value"
 
@@ -79,6 +81,16 @@ def parse_packet(packet: bytes) -> Element:
             raise error from None
 
 
+def refuse_deep(element: Element) -> None:
+    """Raise :class:`XmpError` where elements are nested so deep that to look for what is in each would take hours."""
+    level = [element]
+    for _ in range(MOST_LEVELS):
+        level = [child for each in level for child in each]
+        if not level:
+            return
+    raise XmpError("it is nested too deep")
+
+
 def text_of(element: Element) -> str:
     """The text of a property or of one of its items, without what some programs say about it (:func:`holder_of`)."""
     holder, attribute = holder_of(element)
@@ -91,6 +103,8 @@ def holder_of(element: Any) -> tuple[Any, str | None]:
     A value with qualifiers, such as how sure a program is of a keyword, is a structure, and the text is its rdf:value
     (XMP part 1, section 7.8). ``element`` is of ElementTree or of lxml.
     """
+    if not len(element) and element.get(_VALUE) is None:
+        return element, None
     inner = element.find(f"{_RDF}Description")
     for each in (element,) if inner is None else (element, inner):
         value = each.find(_VALUE)

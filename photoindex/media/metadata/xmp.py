@@ -16,7 +16,7 @@ from photoindex.media.metadata.comments import comment_in
 from photoindex.media.metadata.dates import Moment
 from photoindex.media.metadata.exif import camera_name
 from photoindex.media.metadata.fields import Fields
-from photoindex.media.metadata.packet import NOT_IN_XML, XmpError, parse_packet, text_of
+from photoindex.media.metadata.packet import NOT_IN_XML, XmpError, parse_packet, refuse_deep, text_of
 from photoindex.types.hit import MACHINES
 
 if TYPE_CHECKING:
@@ -86,12 +86,16 @@ def keyword_as_read(tag: str) -> str | None:
 
 
 class _Properties:
-    """The properties of all descriptions of a packet, by their full names."""
+    """The properties of all descriptions of a packet, by their full names.
+
+    Raises :class:`XmpError` where they are nested too deep.
+    """
 
     def __init__(self, root: Element) -> None:
         self._simple: dict[str, str] = {}
         self._elements: dict[str, list[Element]] = {}
         for rdf in root.iter(f"{_RDF}RDF"):
+            refuse_deep(rdf)
             for description in rdf:
                 for name, value in description.attrib.items():
                     self._simple.setdefault(name, value)

@@ -252,8 +252,11 @@ class TestWords:
         assert read(path).facts.rating == 3
 
 
+DEEP = packet(f"<dc:subject>{'<rdf:li>' * 100_000}{'</rdf:li>' * 100_000}</dc:subject>")
+
+
 class TestBrokenSidecars:
-    @pytest.mark.parametrize("content", [b"", b"\xff\xd8 no xml", described("x")[:200], b"<!DOCTYPE x><x/>"])
+    @pytest.mark.parametrize("content", [b"", b"\xff\xd8 no xml", described("x")[:200], b"<!DOCTYPE x><x/>", DEEP])
     def test_one_is_told_in_a_line_and_costs_nothing_else(self, tmp_path: Path, content: bytes) -> None:
         path = photo(tmp_path / "a.jpg", xmp=described("A boat"))
         (tmp_path / "a.xmp").write_bytes(content)

@@ -353,6 +353,22 @@ class TestHostile:
 
         assert read_xmp(b"<a>" * depth + b"</a>" * depth).caption is None
 
+    @pytest.mark.parametrize("name", ["rdf:li", "rdf:RDF", "dc:subject", "Iptc4xmpExt:PersonName", "mwg-rs:Name"])
+    @pytest.mark.parametrize(
+        "within", ["dc:subject", "Iptc4xmpExt:PersonInImageWDetails", "mwg-rs:Regions", "lr:hierarchicalSubject"]
+    )
+    def test_properties_that_are_nested_too_deep_are_refused(self, within: str, name: str) -> None:
+        depth = 3_000  # a second, without the limit; a packet of 10 MB would take hours
+        deep = f"<{name}>" * depth + "A boat" + f"</{name}>" * depth
+
+        with pytest.raises(XmpError, match="nested too deep"):
+            read_xmp(packet(f"<{within}>{deep}</{within}>"))
+
+    def test_properties_may_be_nested_as_deep_as_programs_write_them(self) -> None:
+        deep = "<rdf:li><rdf:Bag>" * 100 + "<rdf:li>A boat</rdf:li>" + "</rdf:Bag></rdf:li>" * 100
+
+        assert read_xmp(packet(f"<dc:subject><rdf:Bag>{deep}</rdf:Bag></dc:subject>")).keywords == ("A boat",)
+
     def test_other_encodings_that_xml_names_are_read(self) -> None:
         text = described("Praia da Ursa, manhã").decode().split("?>", 1)[1].rsplit("<?", 1)[0]
 

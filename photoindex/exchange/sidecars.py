@@ -353,7 +353,7 @@ def read_words(paths: Iterable[Path], modified_at: Mapping[Path, datetime]) -> S
             )
         our_keys = {tag_key(tag) for tag in mark.tags}
         our_tags = [tag for tag in document.tags if tag_key(tag) in our_keys]
-        other_tags = each_once(one_line(tag) for tag in document.tags if tag_key(tag) not in our_keys)
+        other_tags = each_once(one_line(tag) for tag in document.tags_by_people if tag_key(tag) not in our_keys)
         times = [time for time in (words.tagged_at, mark.written_at) if time is not None]
         words = replace(
             words,

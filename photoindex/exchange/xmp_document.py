@@ -28,7 +28,7 @@ from lxml import etree
 from photoindex.errors import ExchangeError
 from photoindex.media.metadata.cleaning import meant, one_line
 from photoindex.media.metadata.packet import NOT_IN_XML, holder_of, text_of
-from photoindex.media.metadata.xmp import caption_as_read, stars_of
+from photoindex.media.metadata.xmp import caption_as_read, is_of_program, stars_of, words_of_programs
 from photoindex.types.hit import MACHINES
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -153,6 +153,12 @@ class XmpDocument:
     def tags(self) -> list[str]:
         """The subjects, in document order."""
         return [level(text) for _, text in self._texts(_SUBJECT) if text.strip()]
+
+    @property
+    def tags_by_people(self) -> list[str]:
+        """The subjects without those that a program keeps its books in."""
+        ignored = words_of_programs(lambda name: [text for _, text in self._texts(name)])
+        return [tag for tag in self.tags if not is_of_program(tag, ignored)]
 
     @property
     def rating(self) -> int | None:

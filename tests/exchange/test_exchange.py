@@ -24,7 +24,7 @@ from photoindex.exchange.xmp_document import XmpDocument, level
 from photoindex.library import Library
 from photoindex.types import Photo
 from tests.exchange import samples
-from tests.media.metadata.samples import alt, packet
+from tests.media.metadata.samples import alt, bag, packet
 from tests.support import FakeCaptioner, make_photo, names
 
 
@@ -357,6 +357,16 @@ class TestReading:
 
         assert bring_in(indexed, album).changed == 0
         assert show(indexed, album / "b.jpg").caption == before
+
+    def test_keywords_in_which_darktable_keeps_its_books_are_nobodys(self, indexed: Library, album: Path) -> None:
+        path, sidecar = album / "b.jpg", album / "b.jpg.xmp"
+        subjects = bag("dc:subject", "cat", "darktable", "format", "jpg")
+        sidecar.write_bytes(packet(subjects + bag("lr:hierarchicalSubject", "darktable|format|jpg")))
+        bring_in(indexed, album)
+        assert [term.text for term in show(indexed, path).terms if term.source == "keyword"] == ["cat"]
+        edit(indexed, path, tags=("Minka",))
+        export(indexed)
+        assert read(sidecar).tags == ["cat", "darktable", "format", "jpg", "Minka"]
 
     def test_a_caption_changed_by_another_program_is_the_persons_newest(self, indexed: Library, album: Path) -> None:
         edit(indexed, album / "a.jpg", caption="Minka")

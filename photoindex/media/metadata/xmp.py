@@ -7,7 +7,7 @@ xmp:Rating (stars) and MicrosoftPhoto:Rating (percent). The form is RDF/XML as t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from photoindex.media.metadata import dates, positions
@@ -22,7 +22,7 @@ from photoindex.types.hit import MACHINES
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["MOST_BYTES", "XmpError", "caption_as_read", "keyword_as_read", "read_sidecar", "read_xmp"]
+__all__ = ["MOST_BYTES", "XmpError", "caption_as_read", "is_of_program", "keyword_as_read", "read_sidecar", "read_xmp"]
 
 MOST_BYTES: Final = 10_000_000  # retouching steps can make a packet of megabytes; words are never as long
 
@@ -44,6 +44,13 @@ _MWG_REGIONS: Final = "{http://www.metadataworkinggroup.com/schemas/regions/}"
 _IPTC_CORE: Final = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _IPTC_EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 _ACDSEE: Final = "{http://ns.acdsee.com/iptc/1.0/}"
+
+_HIERARCHIES: Final = (
+    (f"{_LIGHTROOM}hierarchicalSubject", "|"),
+    (f"{_DIGIKAM}TagsList", "/"),
+    (f"{_MICROSOFT}LastKeywordXMP", "/"),
+)
+_PROGRAMS: Final = frozenset({"darktable"})  # first levels of hierarchies that no person wrote
 
 _LOCATION_PARTS: Final = ("Sublocation", "City", "ProvinceState", "CountryName")
 
@@ -229,18 +236,47 @@ def _exif_moments(properties: _Properties, which: str) -> list[Moment | None]:
 
 
 def _keywords(properties: _Properties) -> Iterator[str | None]:
+    ignored = words_of_programs(properties.texts)
     for name in (f"{_DC}subject", f"{_ACDSEE}keywords"):
         for text in properties.texts(name):
-            yield one_line(text)
-    # Hierarchies: each level is a word to be found by, Places|Portugal|Lisbon.
-    for name, joint in (
-        (f"{_LIGHTROOM}hierarchicalSubject", "|"),
-        (f"{_DIGIKAM}TagsList", "/"),
-        (f"{_MICROSOFT}LastKeywordXMP", "/"),
-    ):
-        for text in properties.texts(name):
-            for level in text.split(joint):
-                yield one_line(level)
+            word = one_line(text)
+            if word is not None and not is_of_program(word, ignored):
+                yield word
+    # Each level is a word to be found by, Places|Portugal|Lisbon.
+    for path in _hierarchies(properties.texts):
+        if not _is_of_program(path):
+            yield from map(one_line, path)
+
+
+def words_of_programs(texts: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """The keywords, in folded case, that a program keeps its books in, such as ``darktable|format|jpg``.
+
+    ``texts`` gives the values of a property, by its full name. darktable writes each level among the other keywords
+    as well; one that stands in a hierarchy of people is theirs.
+    """
+    paths = list(_hierarchies(texts))
+    of_programs = [path for path in paths if _is_of_program(path)]
+    if not of_programs:
+        return frozenset()
+    of_people = {_folded(level) for path in paths if not _is_of_program(path) for level in path}
+    return frozenset({_folded(level) for path in of_programs for level in path} - of_people)
+
+
+def is_of_program(word: str, words: Container[str]) -> bool:
+    """Whether a keyword is one of ``words``, those of programs, or stands for a whole hierarchy of theirs."""
+    return _folded(word) in words or _is_of_program(word.split("|"))
+
+
+def _hierarchies(texts: Callable[[str], Iterable[str]]) -> Iterator[list[str]]:
+    return (text.split(joint) for name, joint in _HIERARCHIES for text in texts(name))
+
+
+def _is_of_program(path: Sequence[str]) -> bool:
+    return len(path) > 1 and _folded(path[0]) in _PROGRAMS
+
+
+def _folded(word: str) -> str:
+    return _levelled(word).casefold()
 
 
 def _people(properties: _Properties) -> Iterator[str | None]:

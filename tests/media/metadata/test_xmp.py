@@ -71,6 +71,29 @@ class TestWords:
     def test_a_copy_of_exifs_description_counts_where_there_is_no_other(self, body: str, caption: str | None) -> None:
         assert read_xmp(packet(body)).caption == caption
 
+    @pytest.mark.parametrize(
+        ("subjects", "hierarchies", "keywords"),
+        [
+            (["darktable", "format", "jpg"], ["darktable|format|jpg"], ()),
+            (["changed", "Darktable", "format", "NEF"], ["Darktable|changed", "darktable|format|nef"], ()),
+            (["cat", "format", "jpg"], ["darktable|format|jpg", "Animals|cat"], ("cat", "Animals")),
+            (["format", "jpg"], ["darktable|format|jpg", "Words|Format"], ("format", "Words")),
+            (["darktable|format|orf", "wedding"], [], ("wedding",)),
+            (["darktable", "format"], [], ("darktable", "format")),
+            (["darktable"], ["darktable", "Programs|darktable"], ("darktable", "Programs")),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("name", "joint"),
+        [("lr:hierarchicalSubject", "|"), ("digiKam:TagsList", "/"), ("MicrosoftPhoto:LastKeywordXMP", "/")],
+    )
+    def test_keywords_in_which_darktable_keeps_its_books_are_nobodys(
+        self, name: str, joint: str, subjects: list[str], hierarchies: list[str], keywords: tuple[str, ...]
+    ) -> None:
+        paths = [path.replace("|", joint) for path in hierarchies]
+
+        assert read_xmp(packet(bag("dc:subject", *subjects) + bag(name, *paths))).keywords == keywords
+
     def test_text_is_brought_to_one_clean_line(self) -> None:
         assert read_xmp(described("  A boat\n\tat   &lt;dawn&gt; ", " ", "x" * 500)).caption == "A boat at <dawn>"
         assert read_xmp(described("é", "x" * 500)).keywords == ("x" * 128,)

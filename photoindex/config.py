@@ -36,10 +36,20 @@ WATCH_MODES = ("auto", "events", "polling")
 
 
 def default_data_dir() -> Path:
-    """The platform's folder for user data, e.g. ``~/.local/share/photoindex`` on Linux."""
+    """The platform's folder for user data, e.g. ``~/.local/share/photoindex`` on Linux.
+
+    Raises :class:`ConfigError` where nothing says which folder is the user's, as for a user of a container alone.
+    """
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("photoindex", appauthor=False))
+    try:
+        folder = Path(platformdirs.user_data_dir("photoindex", appauthor=False))
+    except RuntimeError:
+        folder = Path()
+    if not folder.is_absolute():  # older versions leave the ~ in it
+        variable = ENVIRONMENT_PREFIX + "DATA_DIR"
+        raise ConfigError(f"your home folder is not known (HOME): name a data folder with --data-dir or {variable}")
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +188,23 @@ def config_path(
     if config_file is not None:
         return config_file
     environment = os.environ if environment is None else environment
-    folder = data_dir or environment.get(ENVIRONMENT_PREFIX + "DATA_DIR") or default_data_dir()
-    return Path(folder).expanduser().absolute() / CONFIG_FILE
+    variable = ENVIRONMENT_PREFIX + "DATA_DIR"
+    if data_dir:
+        folder = _folder(data_dir, "--data-dir")
+    elif environment.get(variable):
+        folder = _folder(environment[variable], variable)
+    else:
+        folder = default_data_dir()
+    return folder / CONFIG_FILE
+
+
+def _folder(path: Path | str, where: str) -> Path:
+    """A path with the home folder in the place of ``~``, absolute. Raises :class:`ConfigError` for a user who has none,
+    as it would be a folder called ``~`` where the program happens to run."""
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise ConfigError(f"{where} is {os.fspath(path)!r}, and there is no such home folder: give the whole path")
+    return Path(expanded).absolute()
 
 
 def strange_variables(environment: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -241,7 +266,7 @@ def convert(name: str, value: Any, where: str) -> Any:
         if kind is Path:
             if value == "":  # it would be the folder that the program runs in
                 raise ValueError
-            return Path(value).expanduser().absolute()
+            return _folder(value, where)
         if kind is Mounts:
             return _mounts(value, where)
         converted = kind(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def model_folder(name: str) -> Path:
     shipped = models_dir() / name
     if shipped.is_dir() and shipped.parent == models_dir():
         return shipped
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.exists():
         return path
     known = ", ".join(shipped_models())

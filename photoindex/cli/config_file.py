@@ -58,10 +58,18 @@ def template() -> str:
         "# `photoindex config show` lists what is in force, and where it comes from.",
     ]
     for field in dataclasses.fields(Settings):
-        default = default_data_dir() if field.name == "data_dir" else field.default
+        default = _usual_data_dir() if field.name == "data_dir" else field.default
         described = textwrap.wrap(DESCRIPTIONS.get(field.name, ""), WIDTH - 2)
         lines += ["", *(f"# {line}" for line in described), f"# {field.name} = {toml_value(default)}"]
     return "\n".join(lines) + "\n"
+
+
+def _usual_data_dir() -> Path | str:
+    """The data folder of who names none, empty where the home folder is not known."""
+    try:
+        return default_data_dir()
+    except ConfigError:
+        return ""
 
 
 def toml_value(value: Any) -> str:
@@ -96,7 +104,7 @@ def change(text: str, name: str, value: Any, path: Path) -> str:
     except UnicodeEncodeError as error:
         raise ConfigError(f"{name}: {str(value)!r} is no text, and the config file holds text alone") from error
     after = {**before, name: convert(name, value, name)}
-    check(Settings(**{"data_dir": default_data_dir(), **after}), {name: str(path)})
+    check(Settings(**{"data_dir": path.parent, **after}), {name: str(path)})
     written = after[name]
     if name not in before:
         line = f"{name} = {toml_value(written)}"

@@ -92,7 +92,7 @@ def mounts_in(text: str) -> Mounts:
 
 
 def _checked(name: str, folder: str) -> str:
-    place = Path(folder).expanduser()
+    place = Path(os.path.expanduser(folder))
     if not name.strip("/") or "\0" in name or ".." in name.split("/"):
         raise ValueError(f"{name!r} is no name of a folder")
     try:

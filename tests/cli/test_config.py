@@ -68,3 +68,64 @@ def test_editing_begins_with_an_explained_file_and_says_what_is_wrong(
     text = (data_dir / "photoindex.toml").read_text()
     assert text.startswith("# Settings of photoindex.")
     assert text.endswith("beam_widht = 4\n")
+
+
+@pytest.fixture
+def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where the program runs, for a user without a home folder, as in a container."""
+    import pwd
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for variable in ("HOME", "XDG_DATA_HOME", "PHOTOINDEX_DATA_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows every user's home folder")
+class TestWithoutAHome:
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "search x", "index .", "status", "config path", "config set nice 3", "doctor", "service status",
+            "models list",
+        ],
+    )  # fmt: skip
+    def test_a_data_folder_is_asked_for(self, homeless: Path, command: str) -> None:
+        result = CliRunner().invoke(main, command.split())
+        assert (result.exit_code, result.stderr) == (
+            1,
+            "photoindex: your home folder is not known (HOME): name a data folder with --data-dir or "
+            "PHOTOINDEX_DATA_DIR\n",
+        )
+        assert list(homeless.iterdir()) == []
+
+    def test_nothing_is_missed_where_one_is_named(self, homeless: Path, tmp_path: Path) -> None:
+        data_dir = tmp_path / "data"
+        assert run(data_dir, "config", "set", "nice", "3").exit_code == 0
+        assert run(data_dir, "config", "get", "nice").stdout == "3\n"
+        assert '# data_dir = ""\n' in (data_dir / "photoindex.toml").read_text()
+        assert "home folder is not known" in run(data_dir, "service", "status").stderr
+
+    @pytest.mark.parametrize("path", ["~/data", "~nobody-of-this-name/data"])
+    def test_no_folder_with_a_tilde_is_made(
+        self, homeless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+    ) -> None:
+        refused = f"is '{path}', and there is no such home folder: give the whole path\n"
+        result = CliRunner().invoke(main, ["--data-dir", path, "index", "."])
+        assert (result.exit_code, result.stderr) == (1, f"photoindex: --data-dir {refused}")
+        monkeypatch.setenv("PHOTOINDEX_DATA_DIR", path)
+        assert CliRunner().invoke(main, ["status"]).stderr == f"photoindex: PHOTOINDEX_DATA_DIR {refused}"
+        file = tmp_path / "settings.toml"
+        file.write_text(f'data_dir = "{path}"\n')
+        monkeypatch.delenv("PHOTOINDEX_DATA_DIR")
+        result = CliRunner().invoke(main, ["--config", str(file), "status"])
+        assert result.stderr == f"photoindex: data_dir in {file} {refused}"
+        assert f"no model '{path}'" in run(tmp_path, "models", "info", path).stderr
+        assert "no absolute path" in run(tmp_path, "--set", f"mounts=a={path}", "config", "show").stderr
+        assert list(homeless.iterdir()) == []

@@ -230,7 +230,7 @@ class Albums:
         with self._database.read() as connection:
             found = find_album(connection, name)
         if found is None:
-            raise AlbumError(f"there is no album {name!r}: photoindex albums lists them")
+            raise AlbumError(f"there is no album {name!r}: photoindex albums list")
         return found
 
     def photos(self, number: int, *, hidden: bool = True) -> list[int]:

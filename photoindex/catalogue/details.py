@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from photoindex.catalogue import files, photos, raw_pairs, term_vectors
 from photoindex.errors import FolderError
 from photoindex.media.formats import FILM_SUFFIXES, suffix_of
-from photoindex.system.paths import absolute
+from photoindex.system import storage
+from photoindex.system.paths import absolute, shown
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.url_paths import is_url
 from photoindex.types import Companion, Photo
@@ -26,12 +27,22 @@ def photo_at(connection: Connection, path: Path) -> Photo | None:
     place = absolute(path)
     ids = files.photo_at(connection, place)
     if ids is None:
-        raise FolderError(f"{place} is not in the library: add it with: photoindex index {shell_quoted(place.parent)}")
+        raise unknown(place)
     if ids[1] is None:
         return None
     photo = photos.load_photos(connection, [ids[1]], files.paths_of(connection, [ids[1]]))[0]
     terms = photo.terms + term_vectors.terms_of(connection, photo.id)
     return dataclasses.replace(photo, terms=terms, companions=companions_of(connection, photo))
+
+
+def unknown(place: Path, instead_of_folder: str = "name photos") -> FolderError:
+    """Return the error for a path that the library knows nothing of, by what is there: nothing, a folder, or a file."""
+    if storage.is_folder(place) and storage.is_there(place):
+        return FolderError(f"{shown(place)} is a folder: {instead_of_folder}")
+    if storage.is_gone(place):
+        return FolderError(f"{shown(place)} is not in the library, and there is no such file")
+    command = f"photoindex index {shell_quoted(place.parent)}"
+    return FolderError(f"{shown(place)} is not in the library: add it with: {command}")
 
 
 def photos_by_id(connection: Connection, photo_ids: Sequence[int]) -> list[Photo]:
@@ -45,7 +56,7 @@ def file_ids_at(connection: Connection, paths: Iterable[Path]) -> list[int]:
     known = files.rows_at(connection, places)
     for place in places:
         if place not in known:
-            raise FolderError(f"{place} is not in the library")
+            raise unknown(place)
     return [known[place].id for place in places]
 
 

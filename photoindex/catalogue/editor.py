@@ -20,14 +20,13 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from photoindex.catalogue import corrections as store
-from photoindex.catalogue import files, photos, raw_pairs, user_metadata
+from photoindex.catalogue import details, files, photos, raw_pairs, user_metadata
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.indexed_files import IndexedFile, holds, indexed_files
 from photoindex.catalogue.many_rows import SET
 from photoindex.catalogue.user_metadata import REVIEWS, Changed, Review, UserMetadata, merged_tags, tag_key
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
-from photoindex.system import storage
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, all_named, shown
 from photoindex.system.terminal import shell_quoted
@@ -204,13 +203,11 @@ class Editor:
         with self._database.read() as connection:
             for place in map(absolute, all_named(paths)):
                 row = files.photo_at(connection, place)
-                if row is None or row[1] is None:
-                    is_folder = storage.is_folder(place) and storage.is_there(place)
-                    what = "is a folder: name photos, or use --where" if is_folder else "is not in the library"
-                    if row is not None:
-                        what = "has not been captioned yet"
-                    advice = "" if is_folder else f": run photoindex index {shell_quoted(place.parent)} first"
-                    raise FolderError(f"{shown(place)} {what}{advice}")
+                if row is None:
+                    raise details.unknown(place, "name photos, or use --where")
+                if row[1] is None:
+                    command = f"photoindex index {shell_quoted(place.parent)}"
+                    raise FolderError(f"{shown(place)} has not been captioned yet: run {command} first")
                 found[row[1]] = None
                 places.append(place)
             indexed = indexed_files(connection, list(found))

@@ -29,7 +29,8 @@ Protocol = Literal["auto", "kitty", "iterm2"]
 @click.command(cls=DashWords)
 @click.argument("query", nargs=-1, metavar="QUERY…")
 @click.option("--like", type=click.Path(path_type=Path), metavar="FILE",
-              help="Find photos like this one, or any picture; with a QUERY, among those that answer it.")  # fmt: skip
+              help="Find photos like this one, in the library or not; with a QUERY, among those that "
+                   "answer it.")  # fmt: skip
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out this many, as for the next page.")
 @click.option("--sort", type=click.Choice(get_args(SortKey)), default="score", show_default=True,

@@ -117,6 +117,32 @@ def test_photos_like_another_are_found_with_and_without_words(indexed: Path, alb
     assert nothing.stderr == f"no photo matches 'red like {one}'\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["show"], ["search", "--like"], ["edit", "--favourite"], ["edit", "--undo"], ["albums", "add", "name"],
+        ["failures", "retry"], ["failures", "ignore"],
+    ],
+)  # fmt: skip
+def test_a_path_that_is_not_in_the_library_is_called_what_it_is(indexed: Path, album: Path, command: list[str]):
+    gone, new = album / "gone.jpg", make_photo(album / "new one.jpg", "green")
+    assert run(indexed, *command, gone).stderr == (
+        f"photoindex: {gone} is not in the library, and there is no such file\n"
+    )
+    folder = run(indexed, *command, album / "holiday")
+    assert (folder.exit_code, f"{album / 'holiday'} is a folder: name photos" in folder.stderr) == (1, True)
+    if "--like" not in command:  # which takes any picture
+        assert run(indexed, *command, new).stderr == (
+            f"photoindex: {new} is not in the library: add it with: photoindex index {album}\n"
+        )
+
+
+def test_an_album_that_is_not_there_is_said_with_a_command_that_lists_them(indexed: Path):
+    result = run(indexed, "albums", "show", "Nope")
+    command = result.stderr.rpartition(": photoindex ")[2].split()
+    assert (result.exit_code, run(indexed, *command).exit_code, command) == (1, 0, ["albums", "list"])
+
+
 def test_a_photo_to_compare_with_must_be_in_the_library(indexed: Path, tmp_path: Path):
     result = run(indexed, "search", "--like", tmp_path / "other.jpg")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
@@ -152,7 +178,7 @@ def test_a_file_name_that_is_no_text_survives_every_format(library: Library, alb
 
 
 def test_show_of_a_stranger_says_what_to_do(indexed: Path, tmp_path: Path):
-    result = run(indexed, "show", tmp_path / "other.jpg")
+    result = run(indexed, "show", make_photo(tmp_path / "other.jpg", "green"))
     assert result.exit_code == 1
     assert "photoindex index" in result.stderr
 

@@ -15,6 +15,7 @@ import click
 from photoindex.cli.context import Context
 from photoindex.cli.terminal import print_line
 from photoindex.errors import FolderError, LibraryNotFound, ServiceError
+from photoindex.library import DEFAULT_MODEL, model_folder, shipped_models
 from photoindex.system.paths import absolute
 from photoindex.system.service import ServicePlan, plan, watch_command
 from photoindex.system.storage import is_folder
@@ -57,6 +58,7 @@ def install(context: Context, /, folders: tuple[Path, ...], serve: bool, port: i
         raise ServiceError("the library has no folders yet: name those to watch")
     made = _plan(context, chosen, ["--port", str(port)] if serve else None)
     _show(made.file, made.content, made.install)
+    _say_what_it_lacks(context)
     if dry_run:
         return
     _check(made.install)
@@ -104,7 +106,8 @@ def uninstall(context: Context, /, dry_run: bool, yes: bool) -> None:
     except OSError as error:
         raise ServiceError(f"cannot remove {path}: {error.strerror or error}") from error
     for command in made.after_removal:
-        _run(command)
+        with suppress(ServiceError):  # the file is gone; a session that does not run has nothing to read again
+            _run(command)
     context.say("removed")
 
 
@@ -126,13 +129,30 @@ def status(context: Context, /) -> None:
 
 
 def _plan(context: Context, folders: Sequence[Path], serve: Sequence[str] | None = None) -> ServicePlan:
-    data_dir = context.settings().data_dir
+    settings = context.settings()
     config = None if context.config is None else absolute(context.config)
-    command = watch_command(sys.executable, sys.platform, data_dir, config, folders, serve=serve)
-    user_id = os.getuid() if hasattr(os, "getuid") else 0
-    return plan(
-        sys.platform, command, home=Path.home(), data_dir=data_dir, environment=os.environ, user_id=user_id
+    overrides = {name: value for name, value in context.overrides.items() if name != "data_dir"}
+    if overrides.get("model", DEFAULT_MODEL) not in (DEFAULT_MODEL, *shipped_models()):
+        overrides["model"] = str(model_folder(settings.model).absolute())  # the service runs in another folder
+    command = watch_command(
+        sys.executable, sys.platform, settings.data_dir, config, folders, serve=serve, settings=overrides
     )  # fmt: skip
+    user_id = os.getuid() if hasattr(os, "getuid") else 0
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise ServiceError("your home folder is not known (HOME): the service's file lies there") from error
+    return plan(
+        sys.platform, command, home=home, data_dir=settings.data_dir, environment=os.environ, user_id=user_id
+    )  # fmt: skip
+
+
+def _say_what_it_lacks(context: Context) -> None:
+    """Say which settings hold in this shell alone: a service is started without its variables."""
+    _, origins = context.resolve()
+    for name, (kind, where) in origins.items():
+        if kind == "environment" and name != "data_dir":
+            context.say(f"{where} does not reach the service: photoindex config set {name} … does")
 
 
 def _show(file: object, content: bytes, commands: Sequence[Sequence[str]]) -> None:

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from photoindex.errors import ServiceError
 
-UNIT = "photoindex.system.service"
+UNIT = "photoindex.service"
 LABEL = "org.photoindex.watch"
 TASK = "photoindex watch"
 DESCRIPTION = "photoindex: captions photos as they come"
@@ -92,7 +92,9 @@ def _systemd(command: Sequence[str], home: PurePath, environment: Mapping[str, s
         f"[Service]\nExecStart={line}\nRestart=on-failure\nRestartSec=30\nNice=10\nIOSchedulingClass=idle\n\n"
         "[Install]\nWantedBy=default.target\n"
     )
-    folder = PurePosixPath(environment.get("XDG_CONFIG_HOME") or home / ".config")
+    folder = PurePosixPath(environment.get("XDG_CONFIG_HOME", ""))
+    if not folder.is_absolute():  # such are to be ignored: XDG Base Directory Specification, "Basics"
+        folder = PurePosixPath(home / ".config")
     user = ("systemctl", "--user")
     return ServicePlan(
         file=folder / "systemd" / "user" / UNIT,
@@ -192,15 +194,17 @@ def _nested(parent: ElementTree.Element, name: str, texts: Mapping[str, str]) ->
 
 def watch_command(
     executable: str, platform: str, data_dir: PurePath, config: PurePath | None, folders: Sequence[PurePath],
-    *, serve: Sequence[str] | None = None,
+    *, serve: Sequence[str] | None = None, settings: Mapping[str, str] | None = None,
 ) -> list[str]:  # fmt: skip
     """The watch, or with ``serve``, its options, the gallery, as a service runs it: by this Python, whatever the user's
-    PATH is then, and without a window."""
+    PATH is then, and without a window. ``settings`` are those of ``--set``."""
     python = PureWindowsPath(executable) if platform == "win32" else PurePosixPath(executable)
     windowless = python.with_name("pythonw.exe")
     if platform == "win32" and os.path.exists(windowless):
         python = windowless
     given = [] if config is None else ["--config", str(config)]
+    for name, value in (settings or {}).items():
+        given += ["--set", f"{name}={value}"]
     action = ["watch"] if serve is None else ["serve", "--no-browser", *serve]
     # What follows -- is a folder, whatever its name begins with.
     return [str(python), "-m", "photoindex", "--data-dir", str(data_dir), *given, *action, "--", *map(str, folders)]

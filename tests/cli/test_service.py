@@ -24,7 +24,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    for variable in ("XDG_CONFIG_HOME", "PHOTOINDEX_READ_TEXT"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     return noted
 
@@ -38,20 +39,37 @@ def test_the_gallery_can_be_kept_running(told: Path, data_dir: Path, album: Path
     assert f'"serve" "--no-browser" "--port" "8421" "--" "{album}"' in shown
 
 
+def test_settings_of_the_command_are_the_services(
+    told: Path, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PHOTOINDEX_NICE", "7")
+    for given, there in [
+        ("max-rate=2", "max_rate=2"), ("model=own", f"model={own}"), ("model=default", "model=default"),
+    ]:  # fmt: skip
+        result = CliRunner().invoke(main, ["--set", given, "service", "install", "--dry-run", str(album)])
+        assert f'"--set" "{there}" "watch" "--" "{album}"' in result.stdout
+    assert result.stderr == "PHOTOINDEX_NICE does not reach the service: photoindex config set nice … does\n"
+    refused = CliRunner().invoke(main, ["--set", "model=none", "service", "install", "--dry-run", str(album)])
+    assert (refused.exit_code, "no model 'none'" in refused.stderr) == (1, True)
+
+
 def test_it_is_shown_asked_for_written_and_removed(told: Path, data_dir: Path, album: Path, tmp_path: Path) -> None:
-    unit = tmp_path / "home/.config/systemd/user/photoindex.system.service"
+    unit = tmp_path / "home/.config/systemd/user/photoindex.service"
     assert run(data_dir, "status").stdout == "not installed\n"
     shown = run(data_dir, "install", "--dry-run", str(album)).stdout
     assert f"write {unit}:" in shown
     assert f'"watch" "--" "{album}"' in shown
-    assert "run systemctl --user enable photoindex.system.service" in shown
+    assert "run systemctl --user enable photoindex.service" in shown
     assert run(data_dir, "install", str(album), answer="n\n").exit_code == 1
     assert not unit.exists()
     assert told.read_text() == ""
     assert run(data_dir, "install", str(album), answer="y\n").exit_code == 0
     assert f'"{album}"' in unit.read_text()
     assert told.read_text().splitlines() == [
-        "--user daemon-reload", "--user enable photoindex.system.service", "--user restart photoindex.system.service",
+        "--user daemon-reload", "--user enable photoindex.service", "--user restart photoindex.service",
     ]  # fmt: skip
     assert run(data_dir, "status").stdout == f"installed: {unit}\nactive\n"
     assert run(data_dir, "uninstall", "--dry-run").exit_code == 0
@@ -59,7 +77,7 @@ def test_it_is_shown_asked_for_written_and_removed(told: Path, data_dir: Path, a
     assert run(data_dir, "uninstall", "--yes").exit_code == 0
     assert not unit.exists()
     assert told.read_text().splitlines()[-2:] == [
-        "--user disable --now photoindex.system.service", "--user daemon-reload",
+        "--user disable --now photoindex.service", "--user daemon-reload",
     ]  # fmt: skip
     assert run(data_dir, "uninstall").stderr == "not installed\n"
 
@@ -70,6 +88,14 @@ def test_what_systemd_refuses_is_one_line(told: Path, data_dir: Path, album: Pat
     assert (result.exit_code, result.stderr) == (
         1, "photoindex: systemctl --user daemon-reload failed: no bus\n",
     )  # fmt: skip
+
+
+def test_it_is_removed_where_systemd_does_not_answer(told: Path, data_dir: Path, album: Path, tmp_path: Path) -> None:
+    assert run(data_dir, "install", "--yes", str(album)).exit_code == 0
+    (tmp_path / "bin" / "systemctl").write_text("#!/bin/sh\necho no bus >&2\nexit 1\n")
+    result = run(data_dir, "uninstall", "--yes")
+    assert (result.exit_code, result.stderr) == (0, "removed\n")
+    assert run(data_dir, "status").stdout == "not installed\n"
 
 
 def test_without_a_folder_there_is_nothing_to_watch(told: Path, data_dir: Path, tmp_path: Path) -> None:

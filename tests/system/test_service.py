@@ -65,12 +65,14 @@ class TestSystemd:
 
     def test_the_unit_is_the_users_and_comes_back_after_a_failure(self) -> None:
         found = made("linux", ["a"])
-        assert found.file == HOME / ".config/systemd/user/photoindex.system.service"
+        assert found.file == HOME / ".config/systemd/user/photoindex.service"
         unit = parsed_unit(found.content)
         assert (unit["Service"]["Restart"], unit["Install"]["WantedBy"]) == ("on-failure", "default.target")
         assert made("linux", ["a"], {"XDG_CONFIG_HOME": "/cfg"}).file == PurePosixPath(
-            "/cfg/systemd/user/photoindex.system.service"
+            "/cfg/systemd/user/photoindex.service"
         )
+        for odd in ("", "cfg", "~/cfg"):
+            assert made("linux", ["a"], {"XDG_CONFIG_HOME": odd}).file == found.file
         assert all(command[:2] == ("systemctl", "--user") for command in (*found.install, *found.remove, found.status))
 
     @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
@@ -78,13 +80,13 @@ class TestSystemd:
         folders = [PurePosixPath(f"/home/anna b/{name}") for name in NASTY]
         command = watch_command("/bin/true", "linux", HOME / "data", None, folders)
         found = plan("linux", command, home=HOME, data_dir=HOME / "data", environment={})
-        unit = tmp_path / "photoindex.system.service"
+        unit = tmp_path / "photoindex.service"
         unit.write_bytes(found.content)
         done = subprocess.run(
             ["systemd-analyze", "verify", "--user", str(unit)], capture_output=True, text=True, check=False,
             env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
         )  # fmt: skip
-        assert [line for line in done.stderr.splitlines() if "photoindex.system.service" in line] == []
+        assert [line for line in done.stderr.splitlines() if "photoindex.service" in line] == []
 
 
 class TestLaunchd:

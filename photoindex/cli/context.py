@@ -43,7 +43,10 @@ engine_option = click.option("--engine", type=click.Choice(ENGINES), help=f"{ENG
 beam_option = click.option(
     "--beam-width", type=click.IntRange(1, 20), help="Captions considered at each word; 1 is fastest. [default: 3]"
 )
-batch_option = click.option("--batch-size", type=click.IntRange(1), help="Photos captioned at once. [default: 64]")
+batch_option = click.option(
+    "--batch-size", type=click.IntRange(1),
+    help="Photos captioned at once. [default: as suits the device: 32 to 64 on a CPU, up to 512 on an NVIDIA GPU]",
+)  # fmt: skip
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads the model may use. [default: all cores]"
 )

@@ -13,7 +13,7 @@ import click
 from photoindex.cli.context import Context, device_option, model_option, threads_option
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.system.terminal import shell_quoted
-from photoindex.system.units import human_seconds
+from photoindex.system.units import counted, human_seconds
 from photoindex.types import Progress
 
 if TYPE_CHECKING:
@@ -169,7 +169,10 @@ def train(
 
     chosen = torch_device(device, threads)
     photos = load_photos(data, images, hold_out)
-    context.say(f"training on {len(photos)} photos ({describe(chosen)})")
+    learned = sum(photo.split == "train" for photo in photos)
+    judged = sum(photo.split == "val" for photo in photos)
+    shown = f"{counted(learned, 'photo')}, and choosing by {counted(judged, 'other')}"
+    context.say(f"training on {shown} ({describe(chosen)})")
     with ProgressDisplay(context.quiet, unit="step") as display:
         record = run_training(
             photos,

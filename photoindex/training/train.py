@@ -97,7 +97,8 @@ def train(
     Without validation photos the last epochs are kept.
     ``checkpoint_seconds`` is the most work a kill can cost.
     Returns the training record. Raises :class:`TrainingError` for an unknown encoder, no training photos, a folder that
-    already holds a run when ``resume`` is not given, or a run made with another recipe or other data when it is.
+    already holds a run when ``resume`` is not given, or a run made with another recipe or other data when it is, and
+    :class:`DatasetError` for ``texts`` that cannot be read.
     """
     if recipe.encoder not in ENCODERS:
         raise TrainingError(f"unknown encoder {recipe.encoder!r}: choose {', '.join(ENCODERS)}")
@@ -111,6 +112,8 @@ def train(
         check_nothing_is_replaced(output)
     if resume and not runs:
         raise TrainingError(f"nothing to resume in {output}: there is no *{RUN_SUFFIX}")
+    for _ in read_texts(texts):  # they are needed hours later: one that cannot be read is said now
+        pass
     run = _Training(sets, recipe, output, name, device)
     run.start = start
     run.record["data"]["sources"] = list(sources)

@@ -224,8 +224,10 @@ def test_terms_that_keep_the_same_company_begin_as_kin():
 def test_a_file_of_captions_that_cannot_be_read_is_named(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
     with pytest.raises(DatasetError, match=r"cannot read the captions .*missing.txt"):
         run(
-            photos, tmp_path / "model", cache, changed(TINY, words=1, captions=1, reward=0), texts=[Path("missing.txt")]
-        )
+            photos, tmp_path / "model", tmp_path / "features", changed(TINY, words=1, captions=1, reward=0),
+            texts=[Path("missing.txt")],
+        )  # fmt: skip
+    assert not (tmp_path / "features").exists()  # nothing was computed before
 
 
 class Stop(Exception):

@@ -215,6 +215,17 @@ def fill(path: Path) -> Path:
     return path
 
 
+def fill_with_files(folder: Path) -> list[Path]:
+    """Make as many empty files beside ``folder`` as its disk can hold; return them."""
+    made: list[Path] = []
+    with pytest.raises(OSError, match="No space left"):
+        while True:
+            path = folder.with_name(f"{folder.name}-{len(made)}")
+            path.touch()
+            made.append(path)
+    return made
+
+
 def many_photos(folder: Path, count: int = 40, colour: str = "green") -> list[Path]:
     """Photos whose names alone are more than fits into what a catalogue has allotted already."""
     return [make_photo(folder / f"{number:0200}.jpg", colour) for number in range(count)]

@@ -18,18 +18,24 @@ _Identity = tuple[int, int]
 
 
 class OpenFile:
-    """The catalogue at ``path`` as it is now, just opened. ``log``: its log is to stay as well."""
+    """The catalogue at ``path`` as it is now, just opened. ``log``: its log is to stay as well. ``still``: nobody is to
+    write to the file meanwhile, as it is read without what SQLite's users share."""
 
-    def __init__(self, path: Path, *, log: bool) -> None:
+    def __init__(self, path: Path, *, log: bool, still: bool = False) -> None:
         self._path = path
         self._file = _identity(os.fspath(path))
         self._log = _identity(f"{path}{LOG}") if log else None
+        self._state = _state(path) if still else None
 
     def check(self) -> None:
         """Raises :class:`CatalogueReplaced` when the file at the path is another, or none, by now."""
         self._check(os.fspath(self._path), self._file, "catalogue")
         if self._log is not None:
             self._check(f"{self._path}{LOG}", self._log, "catalogue's log")
+        if self._state is not None and self._state != _state(self._path):
+            raise CatalogueUnavailable(
+                f"the catalogue {self._path}, whose disk was full, was changed since it was opened: start again"
+            )
 
     def _check(self, place: str, expected: _Identity | None, what: str) -> None:
         present = _identity(place)
@@ -53,6 +59,11 @@ def holds_bytes(path: Path) -> bool:
         except OSError:
             return True
     return False
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _identity(place: str) -> _Identity | None:

@@ -30,13 +30,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_as_is(path: Path) -> sqlite3.Connection:
-    """Return a connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, and
-    nobody has left a log there, the file can be read by itself."""
+    """Return a connection that writes nothing. SQLite keeps its shared memory beside the file; where it may not, or the
+    disk has no room for it, and nobody has left a log there, the file can be read by itself."""
     try:
         _check_regular(path, *FILES)
         return _connected(_uri(path), uri=True)
     except sqlite3.OperationalError as error:
-        if not is_refused(error) or _has_log(path):
+        if not is_refused(path, error) or _has_log(path):
             raise
     return connect_untouched(path)
 
@@ -55,7 +55,7 @@ def needs_copy(path: Path) -> bool:
     try:
         _connected(_uri(path), uri=True).close()
     except sqlite3.OperationalError as error:
-        return is_refused(error)
+        return is_refused(path, error)
     except sqlite3.DatabaseError:
         return False  # told better by whoever reads it next
     return False

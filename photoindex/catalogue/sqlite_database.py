@@ -32,8 +32,9 @@ from photoindex.catalogue.sqlite import (
 )
 from photoindex.catalogue.sqlite_errors import explained
 from photoindex.catalogue.turns import Turns
-from photoindex.errors import CatalogueError, CatalogueReadOnly
+from photoindex.errors import CatalogueError, CatalogueReadOnly, CatalogueUnavailable
 from photoindex.system.clock import utc_now
+from photoindex.system.room import is_full
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -74,6 +75,7 @@ class SqliteDatabase(Database):
         self.path = path
         self.place = str(path)
         self.read_only = read_by is not None
+        self._full = False  # its disk, so that it is open for reading alone
         self._read_by = read_by
         self._place = path  # where it is read: elsewhere when it had to be copied
         self._snapshot: CatalogueCopy | None = None
@@ -87,7 +89,8 @@ class SqliteDatabase(Database):
     def open(cls, path: Path) -> SqliteDatabase:  # type: ignore[override]
         """Open the catalogue, creating or upgrading it as needed; an upgrade makes a backup beside it first.
 
-        Where it may not be written, it is opened for reading alone, if it is of this version.
+        Where it may not be written, or where its disk is full, it is opened for reading alone, if it is of this
+        version.
 
         Raises :class:`CatalogueTooNew` when a newer photoindex wrote it; :class:`CatalogueUnavailable` when its disk is
         full or it is locked, which may pass; and else :class:`CatalogueError` when its folder is not safe, or when it
@@ -96,6 +99,15 @@ class SqliteDatabase(Database):
         open_data_folder(path.parent)
         if path.exists() and not may_write(path):
             return cls._open_read_only(path)
+        try:
+            return cls._open_to_write(path)
+        except CatalogueUnavailable as error:
+            if not is_full(path.parent):
+                raise
+            return cls._open_on_full_disk(path, error)
+
+    @classmethod
+    def _open_to_write(cls, path: Path) -> SqliteDatabase:
         database = cls(path)
         with database._opening():
             make_private_file(path)  # before SQLite makes one that others may read
@@ -139,6 +151,22 @@ class SqliteDatabase(Database):
             )
         raise migration.too_new(str(path), revision)
 
+    @classmethod
+    def _open_on_full_disk(cls, path: Path, error: CatalogueUnavailable) -> SqliteDatabase:
+        """Open the catalogue for reading alone: who makes room wants to see first what there is. Raises ``error`` when
+        it cannot be read so."""
+        try:
+            database = cls.open_as_is(path)
+        except CatalogueError:
+            raise error from None
+        if database.revision() != migration.HEAD:
+            database.close()
+            raise error
+        database._full = True
+        if database._snapshot is None:  # else what is read is a copy
+            database._open_file = OpenFile(path, log=False, still=True)
+        return database
+
     @contextmanager
     def _opening(self) -> Iterator[None]:
         """Close the catalogue when it cannot be opened, and raise the error as a :class:`CatalogueError`."""
@@ -178,7 +206,13 @@ class SqliteDatabase(Database):
                 self._asker = None
 
     def check_writable(self) -> None:
-        """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone."""
+        """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone, and
+        :class:`CatalogueUnavailable` when that was because its disk was full."""
+        if self._full:
+            raise CatalogueUnavailable(
+                f"the disk that holds the catalogue {self.path} is full, so that photos can be searched and shown, but "
+                "nothing can be changed: make room there, and start again"
+            )
         if self.read_only:
             raise CatalogueReadOnly(
                 f"cannot write the catalogue {self.path}: the folder or its disk is read-only, so that photos can be "

@@ -8,17 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced, CatalogueUnavailable
-from photoindex.system.lazy_imports import lazily
-
-if TYPE_CHECKING:
-    import shutil
-else:
-    shutil = lazily("shutil")
-
-FULL_BYTES: Final = 1 << 16  # a disk with less room than this is full
+from photoindex.system.room import is_full
 
 BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT = 5, 6, 7, 8, 9, 10, 11
 FULL, CANTOPEN, PROTOCOL, TOOBIG, NOTADB = 13, 14, 15, 18, 26
@@ -58,10 +51,22 @@ def code_of(error: BaseException) -> int | None:
     return code
 
 
-def is_refused(error: BaseException) -> bool:
-    """Return whether the system did not let SQLite open or write a file."""
+def is_refused(path: Path, error: BaseException) -> bool:
+    """Return whether the system did not let SQLite open or write a file of the catalogue ``path``, or had no room for
+    it."""
     code = code_of(error)
-    return code is not None and code & 0xFF in (CANTOPEN, READONLY)
+    return code is not None and (code & 0xFF in (CANTOPEN, READONLY) or lacks_room(path, error))
+
+
+def lacks_room(path: Path, error: BaseException) -> bool:
+    """Return whether a database error means that the disk of the catalogue ``path`` is full.
+
+    SQLite says "disk I/O error" when there is no room for the little file that its users share, and "unable to open"
+    when the disk can hold no more files.
+    """
+    code = code_of(error)
+    kind = None if code is None else code & 0xFF
+    return kind == FULL or (kind in (IOERR, CANTOPEN) and is_full(path.parent))
 
 
 def explained(path: Path, error: BaseException) -> CatalogueError:
@@ -90,8 +95,7 @@ def explained(path: Path, error: BaseException) -> CatalogueError:
         )
     if kind in (BUSY, LOCKED, PROTOCOL):
         return CatalogueUnavailable(f"the catalogue {path} was busy for too long: another program keeps it locked")
-    # SQLite says "disk I/O error" when there is no room for the little file that its users share.
-    if kind == FULL or (kind == IOERR and _free(path.parent) < FULL_BYTES):
+    if lacks_room(path, error):
         return CatalogueUnavailable(f"the disk that holds the catalogue {path} is full: make room there")
     if kind == IOERR:
         return CatalogueUnavailable(f"the catalogue {path} cannot be read or written ({reason}): check its disk")
@@ -102,10 +106,3 @@ def explained(path: Path, error: BaseException) -> CatalogueError:
     if kind in (NOMEM, INTERRUPT):
         return CatalogueUnavailable(f"the catalogue {path} could not be asked ({reason}): try again")
     return CatalogueError(f"photoindex asked the catalogue {path} wrongly ({reason}): please report this as a bug")
-
-
-def _free(folder: Path) -> float:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return float("inf")  # whatever is wrong there, it is not known to be full

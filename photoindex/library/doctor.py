@@ -7,6 +7,7 @@ that the rest is examined whatever is broken. Nothing is changed, made or upgrad
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -61,6 +62,7 @@ from photoindex.system.url_paths import is_url
 from photoindex.system.urls import without_password
 from photoindex.types import Finding
 
+ROOM: Final = "make room on that disk"
 FULL_BYTES: Final = 50_000_000  # with less the catalogue's log, or the next rebuild of the index, may find no room
 SCARCE_BYTES: Final = 500_000_000
 REASONS_SHOWN: Final = 3
@@ -153,16 +155,18 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
             pass
     except OSError as error:
         advice = "give yourself the right to write there, or name another --data-dir"
+        if error.errno == errno.ENOSPC:  # also where there is room, but for no other file
+            advice = ROOM
         return Finding("data folder", "problem", f"{message} cannot be written: {error.strerror or error}", advice)
     free = shutil.disk_usage(folder).free
     message += f", {human_size(free)} free"
     if free < FULL_BYTES:
-        return Finding("data folder", "problem", message, "make room on that disk")
+        return Finding("data folder", "problem", message, ROOM)
     if mounts.is_network(kind):
         advice = "keep it on a disk of this machine (--data-dir): SQLite's log is not safe on a network file system"
         return Finding("data folder", "warning", message, advice)
     if free < SCARCE_BYTES:
-        return Finding("data folder", "warning", message, "make room on that disk")
+        return Finding("data folder", "warning", message, ROOM)
     return Finding("data folder", "ok", message)
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from photoindex.library import Library
 from tests.support import REPOSITORY, make_photo
 
-SIZE = "8m"
+SIZE, FILES = "8m", 1000
 PATIENCE = 120  # seconds until a process that says nothing has failed
 
 # Watches the album with its data on the small disk, or with what is linked to there, and says what it saw.
@@ -71,7 +75,7 @@ def may_mount() -> None:
 def on_a_small_disk(small: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python with a small file system at ``small``, which nobody else sees and which goes with the process."""
     small.mkdir(exist_ok=True)
-    mount = f'mount -t tmpfs -o size={SIZE} tmpfs "$0" && exec "$@"'
+    mount = f'mount -t tmpfs -o size={SIZE},nr_inodes={FILES} tmpfs "$0" && exec "$@"'
     return subprocess.run(
         ["unshare", "-m", "sh", "-c", mount, small, sys.executable, *arguments],
         cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True, timeout=PATIENCE,
@@ -143,3 +147,162 @@ def test_an_index_ends_with_one_line_and_goes_on_next_time(tmp_path: Path, album
     assert first.startswith("photoindex: the disk that holds the catalogue")
     assert "1 photo in" in rest[-1]
     assert "1 captioned" in rest[-1]
+
+
+# Runs commands with a copy of a library on the small disk, which has no room for bytes or for files; once more when
+# there is room.
+COMMANDS = """
+import json
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+
+from photoindex.cli import main
+from tests.support import fill, fill_with_files
+
+small, data_dir, how = map(Path, sys.argv[1:4])
+data = small / "data"
+shutil.copytree(data_dir, data)
+if how.name == "log":
+    connection = sqlite3.connect(data / "catalogue.sqlite3")
+    connection.execute("update caption set text = 'a purple square'")
+    connection.commit()
+    for end in ("", "-wal"):  # as they are when a process is killed
+        shutil.copyfile(data / f"catalogue.sqlite3{end}", small / f"kept{end}")
+    connection.close()
+    for end in ("", "-wal"):
+        shutil.move(small / f"kept{end}", data / f"catalogue.sqlite3{end}")
+fillers = fill_with_files(small / "filler") if how.name == "files" else [fill(small / "filler")]
+for command in sys.argv[4:]:
+    try:
+        main(["--data-dir", str(data), *json.loads(command)])
+    except SystemExit as end:
+        print("status", end.code, flush=True)
+for filler in fillers:
+    filler.unlink()
+main(["--data-dir", str(data), "edit", json.loads(sys.argv[-1])[1], "--caption", "a quagga"])
+"""
+
+
+def commands_on_full_disk(tmp_path: Path, data_dir: Path, how: str, *commands: list[str]) -> tuple[str, list[str]]:
+    """Run commands of the program; return what they printed, and their lines on stderr."""
+    small = tmp_path / "small"
+    done = on_a_small_disk(small, "-c", COMMANDS, small, data_dir, how, *map(json.dumps, commands))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "1 edited"  # there is room again
+    return done.stdout, done.stderr.splitlines()[:-1]
+
+
+@pytest.fixture
+def photo(library: Library, album: Path) -> Path:
+    """One that the library knows, with an edit that is not in the index yet; nobody has it open."""
+    path = make_photo(album / "a.jpg")
+    library.index(album)
+    with library.database.write() as connection:
+        connection.execute(text("update photo set text_stale = 1"))
+    library.close()
+    return path
+
+
+@pytest.mark.usefixtures("may_mount")
+@pytest.mark.parametrize(("how", "caption"), [("bytes", "red"), ("files", "red"), ("log", "purple")])
+def test_a_library_on_a_full_disk_is_searched_shown_and_exported(
+    tmp_path: Path, data_dir: Path, photo: Path, how: str, caption: str
+) -> None:
+    export = tmp_path / "export.jsonl"
+    printed, lines = commands_on_full_disk(
+        tmp_path, data_dir, how, ["search", "square"], ["status"], ["catalogue", "check"],
+        ["export", "--jsonl", str(export)], ["show", str(photo)],
+    )  # fmt: skip
+    assert printed.count("status 0") == 5, lines
+    assert not [line for line in lines if line.startswith("photoindex:")]
+    assert printed.splitlines()[0] == f"{photo}\ta {caption} square"
+    assert "no faults" in printed
+    assert f"a {caption} square" in export.read_text()
+
+
+@pytest.mark.usefixtures("may_mount")
+@pytest.mark.parametrize("how", ["bytes", "files", "log"])
+def test_what_would_write_to_a_full_disk_says_in_one_line_that_it_is_full(
+    tmp_path: Path, data_dir: Path, photo: Path, how: str
+) -> None:
+    commands = [["index", str(photo.parent)], ["watch", str(photo.parent)], ["serve", "--no-browser", "--port", "0"],
+                ["albums", "add", "Trip", str(photo)], ["edit", str(photo), "--tag", "x"]]  # fmt: skip
+    printed, lines = commands_on_full_disk(tmp_path, data_dir, how, *commands)
+    assert printed.splitlines() == ["status 1"] * len(commands)
+    assert len(lines) == len(commands)
+    for line in lines:
+        assert line.startswith("photoindex: the disk that holds the catalogue")
+        assert "is full" in line
+        assert "make room there" in line
+
+
+@pytest.mark.usefixtures("may_mount")
+@pytest.mark.parametrize("how", ["bytes", "files"])
+def test_the_doctor_advises_to_make_room(tmp_path: Path, data_dir: Path, photo: Path, how: str) -> None:
+    printed, _ = commands_on_full_disk(tmp_path, data_dir, how, ["doctor"], ["show", str(photo)])
+    [problem] = [line for line in printed.splitlines() if line.startswith("problem")]
+    assert "data folder" in problem
+    assert problem.endswith("make room on that disk")
+
+
+CHANGED = """
+import shutil
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from photoindex.config import Settings
+from photoindex.errors import CatalogueUnavailable
+from photoindex.library import Library
+from tests.support import fill
+
+small, data_dir = map(Path, sys.argv[1:])
+data = small / "data"
+shutil.copytree(data_dir, data)
+filler = fill(small / "filler")
+with Library(Settings(data)) as library:
+    print([hit.caption for hit in library.search("square")])
+    filler.unlink()
+    with closing(sqlite3.connect(data / "catalogue.sqlite3")) as connection:
+        connection.execute("update caption set text = 'a purple square'")
+        connection.commit()
+    try:
+        library.search("square")
+    except CatalogueUnavailable as error:
+        print(error)
+with Library(Settings(data)) as library:
+    print([hit.caption for hit in library.search("square")])
+"""
+
+
+@pytest.mark.usefixtures("may_mount")
+def test_what_was_opened_on_a_full_disk_is_not_read_on_when_another_writes_to_it(
+    tmp_path: Path, data_dir: Path, photo: Path
+) -> None:
+    small = tmp_path / "small"
+    done = on_a_small_disk(small, "-c", CHANGED, small, data_dir)
+    assert done.returncode == 0, done.stderr
+    before, refusal, after = done.stdout.splitlines()
+    assert before == "['a red square']"
+    assert "was changed since it was opened: start again" in refusal
+    assert after == "['a purple square']"
+
+
+@pytest.mark.usefixtures("may_mount")
+def test_an_older_catalogue_on_a_full_disk_waits_for_room_to_be_upgraded(tmp_path: Path, data_dir: Path) -> None:
+    small = tmp_path / "small"
+    data_dir.mkdir(mode=0o700)
+    with closing(sqlite3.connect(data_dir / "catalogue.sqlite3")) as connection:
+        connection.executescript(
+            "pragma journal_mode = wal; create table photo (id integer primary key);"
+            "create table alembic_version (version_num varchar(32)); insert into alembic_version values ('0001')"
+        )
+    script = COMMANDS[: COMMANDS.index("for filler in")]
+    done = on_a_small_disk(small, "-c", script, small, data_dir, "bytes", json.dumps(["status"]))
+    assert done.stdout == "status 1\n"
+    [line] = done.stderr.splitlines()
+    assert line.startswith("photoindex: the disk that holds the catalogue")
+    assert line.endswith("is full: make room there")

@@ -16,7 +16,7 @@ from photoindex.catalogue import change_feed, gallery_queries
 from photoindex.catalogue.captions import shown_captions
 from photoindex.catalogue.fast_queries import Found, find_photos
 from photoindex.catalogue.gallery_queries import FailedFile
-from photoindex.errors import CorrectionError, FolderError, PhotoindexError
+from photoindex.errors import CatalogueReadOnly, CorrectionError, FolderError, PhotoindexError
 from photoindex.language.analysis import STOP_WORDS, words
 from photoindex.library.facade import Library
 from photoindex.library.gallery.background import BackgroundSync, Changes
@@ -65,12 +65,17 @@ MOST_EDITED: Final = 100_000  # photos in one edit
 
 
 class Gallery:
-    """One library, to look at and to correct. Close it before the library. Safe to share between threads."""
+    """One library, to look at and to correct. Close it before the library. Safe to share between threads.
+
+    Raises :class:`CatalogueUnavailable` when its disk is full: it would run on, without a change, when there is room.
+    """
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self.settings = library.settings
         self._database = library.database
+        with suppress(CatalogueReadOnly):  # it can be looked at
+            self._database.check_writable()
         self._snapshots = Snapshots(self._database, self.settings.data_dir)
         self._sets = ResultSets()
         self._timelines = Timelines()

@@ -23,6 +23,7 @@ EPOCHS: Final = frozenset({1904, 1970, 1980})  # at whose beginning the clocks o
 MOST_OFFSET: Final = 15 * 60  # minutes; the easternmost clocks are at +14:00
 LAST_LEAP_SECOND: Final = 61  # as far as C's tm_sec goes
 ZONE_STEP: Final = 15 * 60  # seconds; all clocks are at a multiple of it from UTC
+ROUNDED: Final = timedelta(seconds=1)  # by which programs differ that leave parts of a second out
 
 # The halves of a day that stand before the hour: Chinese, Japanese, Korean.
 _MORNING: Final = "上午|午前|오전|凌晨|清晨|早上"
@@ -101,8 +102,21 @@ class Moment:
 
     def refines(self, other: Moment) -> bool:
         """Whether this is a more precise date within the year, month or day that ``other`` names."""
-        parts = [(moment.time.year, moment.time.month, moment.time.day)[: other.known] for moment in (self, other)]
-        return self.known > other.known and parts[0] == parts[1]
+        return self.known > other.known and self._day_as_of(other.known) == other._day_as_of(other.known)
+
+    def agrees(self, other: Moment) -> bool:
+        """Whether both may be the same moment: as far as both are known, but for a second, and for the zone where one
+        of them is in UTC, as programs write it, and the other is local time."""
+        known = min(self.known, other.known)
+        if known is not Known.CLOCK:
+            return self._day_as_of(known) == other._day_as_of(known)
+        apart = abs(self.time - other.time)
+        zones, rest = divmod(apart + ROUNDED, timedelta(seconds=ZONE_STEP))
+        in_utc = self.offset == 0 or other.offset == 0
+        return rest <= 2 * ROUNDED and (zones == 0 or (in_utc and apart <= timedelta(minutes=MOST_OFFSET) + ROUNDED))
+
+    def _day_as_of(self, known: Known) -> tuple[int, ...]:
+        return (self.time.year, self.time.month, self.time.day)[:known]
 
 
 def from_exif(text: str | None, subseconds: str | None = None, offset: str | None = None) -> Moment | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from photoindex.media.metadata.dates import Moment
+from photoindex.media.metadata.positions import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Fields:
     region: str | None = None
     country: str | None = None
     suffix: str | None = None  # of the file that a sidecar says it is for
+
+    @property
+    def position(self) -> Position:
+        """Degrees north and east; both or none."""
+        return (None, None) if self.latitude is None or self.longitude is None else (self.latitude, self.longitude)
 
 
 _PLACE: Final = ("latitude", "longitude", "altitude")

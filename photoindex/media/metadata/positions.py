@@ -13,6 +13,8 @@ from typing import Final
 
 HIGHEST: Final = 100_000  # metres; what is above that was not photographed with a camera that writes metadata
 
+NEAR: Final = 0.001  # degrees, a hundred metres: by as much a position changes that is written in minutes, rounded
+
 Position = tuple[float, float] | tuple[None, None]
 
 # 38  38.72  38,43.2  38,43,12  38 deg 43' 12.00"  38/1 43/1 1234/100, with a sign or a letter on either side
@@ -31,6 +33,11 @@ def pair(latitude: float | None, longitude: float | None) -> Position:
     if latitude is None or longitude is None or (latitude == 0 and longitude == 0):
         return None, None
     return latitude, longitude
+
+
+def are_near(one: Position, other: Position) -> bool:
+    """Whether both are positions, and one may be the other in fewer digits."""
+    return all(a is not None and b is not None and abs(a - b) <= NEAR for a, b in zip(one, other, strict=True))
 
 
 def degrees(parts: Sequence[float], side: str, signs: str, limit: float) -> float | None:

@@ -1,9 +1,9 @@
 """All that is known of one photo besides its pixels, from every source, each where it is most trusted.
 
-    when        EXIF taken, XMP created, IPTC created, EXIF digitised, XMP digitised, Takeout, file's name,
-                EXIF changed, folders' names, file changed
+    when        sidecar where it says otherwise than EXIF, EXIF taken, XMP created, IPTC created, EXIF digitised,
+                XMP digitised, Takeout, file's name, EXIF changed, folders' names, file changed
     camera, lens                    EXIF, sidecar, XMP
-    place, height                   EXIF, sidecar, XMP, Takeout
+    place, height                   sidecar where it says otherwise than the photo, EXIF, XMP, Takeout
     title, caption, rating          sidecar, XMP, IPTC, EXIF, Takeout: a sidecar is where people's programs write last,
                                     and Takeout's JSON is what was said in Google Photos once
     caption, where none says one    a comment in XMP, EXIF, JPEG, PNG or GIF
@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from PIL import Image
 
-from photoindex.media.metadata import dates, sidecars, takeout
+from photoindex.media.metadata import dates, positions, sidecars, takeout
 from photoindex.media.metadata.blocks import Blocks, find_blocks
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
 from photoindex.media.metadata.comments import comment_in
@@ -92,8 +92,8 @@ def describe(
         caption=meant(one_line(blocks.caption, LONGEST_CAPTION)),
         comment=comment_in(blocks.comment),
     )
-    taken, source = _taken(exif, xmp, iptc, takeouts, path, now or datetime.now())
-    located = next((each for each in (exif, *xmp, *takeouts) if each.latitude is not None), exif)
+    taken, source = _taken(exif, packets, embedded, iptc, takeouts, path, now or datetime.now())
+    located = _located(packets, [exif, embedded, *takeouts]) or exif
     facts = PhotoFacts(
         format=_FORMAT_NAMES.get(format_name, format_name),
         width=upright_size[0],
@@ -182,21 +182,40 @@ def _written(sources: Sequence[Fields]) -> Written:
     )
 
 
+def _located(packets: Sequence[Fields], others: Sequence[Fields]) -> Fields | None:
+    """What says where a photo was taken: a sidecar, where people's programs correct that, unless it only repeats what
+    the photo says, perhaps in fewer digits."""
+    beside = next((each for each in packets if each.latitude is not None), None)
+    own = next((each for each in others if each.latitude is not None), None)
+    if beside is None or own is None:
+        return beside or own
+    return own if positions.are_near(beside.position, own.position) else beside
+
+
 def _taken(
     exif: Fields,
     packets: Sequence[Fields],
+    embedded: Fields,
     iptc: Fields,
     takeouts: Sequence[Fields],
     path: Path,
     now: datetime,
 ) -> tuple[Moment | None, TakenSource | None]:
     named = dates.from_name(path.name)
+    xmp = [*packets, embedded]
+    beside = [
+        dates.believable(each, now, clock=True)
+        for each in next((packet.taken_dates for packet in packets if packet.taken_dates), ())
+        if not any(map(each.agrees, exif.taken_dates))
+    ]
     of_the_picture: list[tuple[Moment | None, TakenSource]] = [
+        # A clock that was wrong is corrected there; a date that only repeats the camera's may have lost its zone.
+        *((each, "xmp") for each in beside),
         *((each, "exif") for each in exif.taken_dates),
-        *((each, "xmp") for packet in packets for each in packet.taken_dates),
+        *((each, "xmp") for packet in xmp for each in packet.taken_dates),
         *((each, "iptc") for each in iptc.taken_dates),
         *((each, "exif") for each in exif.digitised_dates),
-        *((each, "xmp") for packet in packets for each in packet.digitised_dates),
+        *((each, "xmp") for packet in xmp for each in packet.digitised_dates),
         *((dates.in_zone_of(each, named), "takeout") for packet in takeouts for each in packet.taken_dates),
         (named, "name"),
     ]

@@ -64,6 +64,9 @@ def test_decoding_and_describing_say_the_same(tmp_path: Path) -> None:
     assert (said.facts.width, said.facts.height, said.facts.rating) == (32, 48, 3)
 
 
+BY_CAMERA = datetime(2019, 7, 4, 12, 34, 56)
+
+
 class TestWhen:
     """The order in which sources are believed: each test takes the first of the list away."""
 
@@ -93,6 +96,49 @@ class TestWhen:
         assert self.write(named, exif_dates=rest) == (datetime(2019, 7, 4, 12, 34, 56), "name")
         assert self.write(plain, exif_dates=rest) == (datetime(2006, 1, 2), "exif")
         assert self.write(plain) == (datetime.fromtimestamp(1_200_000_000), "mtime")
+
+    @pytest.mark.parametrize(
+        ("beside", "taken", "source"),
+        [
+            # A clock that was an hour, or years, off; a scan of an old print.
+            ('exif:DateTimeOriginal="2019-07-04T13:34:56"', datetime(2019, 7, 4, 13, 34, 56), "xmp"),
+            ('exif:DateTimeOriginal="2019-07-04T14:34:56+02:00"', datetime(2019, 7, 4, 14, 34, 56), "xmp"),
+            ('photoshop:DateCreated="2004-07-04T12:34:56"', datetime(2004, 7, 4, 12, 34, 56), "xmp"),
+            ('photoshop:DateCreated="1987"', datetime(1987, 1, 1), "xmp"),
+            ('photoshop:DateCreated="2019-07-03"', datetime(2019, 7, 3), "xmp"),
+            # The camera's own, with less of it, or in another zone.
+            ('exif:DateTimeOriginal="2019-07-04T12:34:57"', BY_CAMERA, "exif"),
+            ('photoshop:DateCreated="2019-07-04"', BY_CAMERA, "exif"),
+            ('photoshop:DateCreated="2019"', BY_CAMERA, "exif"),
+            ('exif:DateTimeOriginal="2019-07-04T10:34:56Z"', BY_CAMERA, "exif"),
+            ('exif:DateTimeOriginal="2019-07-04T18:04:56+00:00"', BY_CAMERA, "exif"),
+            # No date at all: a clock that was never set, and what is only when a file was made.
+            ('exif:DateTimeOriginal="1970-01-01T00:00:00Z"', BY_CAMERA, "exif"),
+            ('exif:DateTimeOriginal="2000-01-01T00:00:00"', BY_CAMERA, "exif"),
+            ('exif:DateTimeOriginal="2190-01-01T00:00:00"', BY_CAMERA, "exif"),
+            ('xmp:CreateDate="2022-07-04T13:34:56"', BY_CAMERA, "exif"),
+        ],
+    )
+    def test_a_sidecar_corrects_the_cameras_clock(
+        self, tmp_path: Path, beside: str, taken: datetime, source: str
+    ) -> None:
+        path = photo(tmp_path / "a.jpg", exif=exif("2019:07:04 12:34:56"))
+        (tmp_path / "a.xmp").write_bytes(packet(attributes=beside))
+
+        assert (read(path).facts.taken_at, read(path).facts.taken_source) == (taken, source)
+
+    def test_of_two_sidecars_the_one_that_names_the_whole_file_corrects_alone(self, tmp_path: Path) -> None:
+        path = photo(tmp_path / "a.jpg", exif=exif("2019:07:04 12:34:56"))
+        (tmp_path / "a.xmp").write_bytes(packet(attributes='exif:DateTimeOriginal="2020-07-04T12:34:56"'))
+        assert read(path).facts.taken_at == datetime(2020, 7, 4, 12, 34, 56)
+
+        (tmp_path / "a.jpg.xmp").write_bytes(packet(attributes='exif:DateTimeOriginal="2019-07-04T12:34:56"'))
+        assert read(path).facts.taken_at == BY_CAMERA
+
+    def test_xmp_within_the_photo_corrects_no_clock(self, tmp_path: Path) -> None:
+        """Programs that write into the photo write EXIF as well."""
+        xmp = 'exif:DateTimeOriginal="2019-07-04T13:34:56"'
+        assert self.write(tmp_path / "a.jpg", exif_dates=("2019:07:04 12:34:56", None, None), xmp=xmp)[0] == BY_CAMERA
 
     def test_folders_date_what_has_no_date_of_its_own(self, tmp_path: Path) -> None:
         folder = tmp_path / "2019" / "08 Portugal"
@@ -194,6 +240,27 @@ class TestWords:
         (tmp_path / "a.xmp").write_bytes(packet(attributes='exif:GPSLatitude="38,43.2N" exif:GPSLongitude="9,8.4W"'))
 
         assert (read(path).facts.latitude, read(path).facts.longitude) == (38.72, -9.14)
+
+    @pytest.mark.parametrize(
+        ("beside", "position"),
+        [
+            ('exif:GPSLatitude="38,43.2N" exif:GPSLongitude="9,8.4W"', (38.72, -9.14, None)),
+            ('exif:GPSLatitude="38,43.2N" exif:GPSLongitude="9,8.4W" exif:GPSAltitude="9/1"', (38.72, -9.14, 9.0)),
+            # The photo's own, in fewer digits; half a position.
+            ('exif:GPSLatitude="48,51.4N" exif:GPSLongitude="2,17.7E"', (48.8566, 2.295, 35.0)),
+            ('exif:GPSLatitude="38,43.2N"', (48.8566, 2.295, 35.0)),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["a.xmp", "a.jpg.xmp"])
+    def test_a_sidecar_corrects_the_position(
+        self, tmp_path: Path, name: str, beside: str, position: tuple[float, float, float | None]
+    ) -> None:
+        own = 'exif:GPSLatitude="48,51.396N" exif:GPSLongitude="2,17.7E" exif:GPSAltitude="35/1"'
+        path = photo(tmp_path / "a.jpg", xmp=packet(attributes=own))
+        (tmp_path / name).write_bytes(packet(attributes=beside))
+
+        facts = read(path).facts
+        assert (facts.latitude, facts.longitude, facts.altitude) == position
 
     @pytest.mark.parametrize(
         ("suffix", "own"),

@@ -19,6 +19,7 @@ from io import BufferedReader
 from typing import Any, BinaryIO, cast
 
 from photoindex.system.processes import lower_session
+from photoindex.system.running_time import within
 
 LEAVE_SECONDS = 5.0  # in which a process that was killed is expected to end
 _left_behind: list[Child] = []  # so that nothing closes their pipes
@@ -71,8 +72,8 @@ class Child:
         """Send a request and return the line that answers it, and the bytes behind that line, as many as ``behind``
         says of it; shorter when the child died.
 
-        Raises TimeoutError when there is none in time; the child is to be closed then. Not for a child whose
-        ``answers`` are read by others as well.
+        Raises TimeoutError when there is none in time (:mod:`.running_time`); the child is to be closed then. Not for a
+        child whose ``answers`` are read by others as well.
         """
         # A thread, and no buffers: a child that a driver holds cannot be killed, nor can who waits for its pipe, and
         # the locks of Python's buffers must not be held then when this process ends.
@@ -94,8 +95,12 @@ class Child:
 
         thread = threading.Thread(target=talk, name="photoindex-child", daemon=True)
         thread.start()
-        thread.join(seconds)
-        if thread.is_alive():
+
+        def talked(seconds: float) -> bool:
+            thread.join(seconds)
+            return not thread.is_alive()
+
+        if not within(seconds, talked):
             self._waiting = thread
             raise TimeoutError
         return bytes(answer)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from photoindex.system.child_process import Child
+from tests.support import REPOSITORY
 
 # Answers each request with the code that it holds, run.
 CODE = """
@@ -61,6 +64,21 @@ def test_signals_meant_for_the_program_do_not_end_it(child: Child, name: str) ->
     pid = int(str(answer(child, "os.getpid()")))
     os.killpg(os.getpgid(pid), getattr(signal, name))
     assert answer(child, "'still there'") == repr("still there")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_program_that_is_stopped_meanwhile_waits_on() -> None:
+    script = (
+        "from tests.system.test_child_process import *\n"
+        "child = Child(CODE)\n"
+        "stop, go_on = (f'os.kill(os.getppid(), {number})' for number in map(int, (signal.SIGSTOP, signal.SIGCONT)))\n"
+        "wait = '__import__(\"threading\").Event().wait(2.5)'\n"
+        "answer(child, '0')\n"
+        "print(json.loads(child.exchange(f'({stop}, {wait}, {go_on}, 7)[3]', seconds=2.0)))\n"
+        "child.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "7", done.stderr[-2000:]
 
 
 def test_what_goes_nowhere_is_not_read_by_the_parent(child: Child) -> None:

@@ -26,6 +26,7 @@ from photoindex.system.child_process import Child
 from photoindex.system.lent_files import LentFile
 from photoindex.system.package_data import PACKAGE
 from photoindex.system.paths import shown
+from photoindex.system.running_time import within
 from photoindex.system.url_paths import is_url
 from photoindex.types import DecodedPhoto
 
@@ -340,15 +341,15 @@ class _Worker:
     @contextmanager
     def _killed_after(self, seconds: float) -> Iterator[threading.Event]:
         """Kill the worker unless the block ends in time; the event says whether that happened."""
-        too_late = threading.Event()
+        too_late, ended = threading.Event(), threading.Event()
 
-        def give_up() -> None:
-            too_late.set()
-            self.kill()
+        def watch() -> None:
+            if not within(seconds, ended.wait):
+                too_late.set()
+                self.kill()
 
-        # A timer rather than a wait with a timeout, because pipes cannot be waited on everywhere.
-        timer = threading.Timer(seconds, give_up)
-        timer.daemon = True
+        # A thread rather than a wait with a timeout, because pipes cannot be waited on everywhere.
+        timer = threading.Thread(target=watch, name="decoder-timer", daemon=True)
         try:
             timer.start()
         except RuntimeError as error:  # the system has no thread to spare
@@ -357,7 +358,7 @@ class _Worker:
         try:
             yield too_late
         finally:
-            timer.cancel()
+            ended.set()
             timer.join()
 
 

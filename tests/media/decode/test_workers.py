@@ -39,6 +39,7 @@ SIZE = 24
 PIXELS = 1_000_000
 pytestmark = pytest.mark.usefixtures("cold")
 PLENTY = 300.0  # seconds; only tests of a decoder that hangs wait for less
+LIMIT = 3.0
 
 
 def misbehave(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
@@ -59,6 +60,10 @@ def misbehave(path: Path, size: int, max_pixels: int) -> DecodedPhoto:
     if path.stem.startswith("signals"):
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(os.getpid(), number)
+    if path.stem.startswith("pause"):
+        os.kill(os.getppid(), signal.SIGSTOP)
+        threading.Event().wait(LIMIT + 0.5)
+        os.kill(os.getppid(), signal.SIGCONT)
     if path.stem.startswith("mark"):
         path.with_suffix(".marked").touch()
     return decode_photo(path, size, max_pixels)
@@ -258,6 +263,23 @@ class TestCrashes:
         assert isinstance(dict(answers)[hang], DecoderCrashed)
         assert "within 3 s" in str(dict(answers)[hang])
         assert sum(isinstance(answer, DecodedPhoto) for _, answer in answers) == 4
+
+    @pytest.mark.skipif(os.name != "posix", reason="signals")
+    def test_a_program_that_is_stopped_meanwhile_gives_up_no_photo(self, tmp_path: Path) -> None:
+        (pause,) = troubled(tmp_path, "pause")
+        script = (
+            "import sys; from pathlib import Path; from tests.media.decode.test_workers import *\n"
+            "with Decoder(SIZE, 1, LIMIT, PIXELS, misbehave) as decoder:\n"
+            "    print(kinds(decoder.decode([Path(sys.argv[1])])))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, pause],
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.strip() == str({"pause": DecodedPhoto}), done.stderr[-2000:]
 
     def test_what_a_library_prints_is_not_taken_for_an_answer(self, tmp_path: Path) -> None:
         paths = troubled(tmp_path, "noise1", "noise2")

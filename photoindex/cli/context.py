@@ -148,7 +148,10 @@ class Context:
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Return an event that SIGINT and SIGTERM set. A second SIGINT stops at once."""
+    """Return an event that SIGINT, SIGTERM and SIGHUP set. A second SIGINT stops at once.
+
+    Those that are ignored, as ``nohup`` and a script's ``&`` have it, stay ignored.
+    """
     stop = threading.Event()
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -159,7 +162,10 @@ def stop_on_signals() -> Iterator[threading.Event]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     if sys.platform == "win32":
         numbers.append(signal.SIGBREAK)  # Ctrl-Break, and what a console that is closed sends
-    before = {number: signal.signal(number, handle) for number in numbers}
+    else:
+        numbers.append(signal.SIGHUP)  # what a terminal that is closed sends
+    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield stop
     finally:

@@ -78,7 +78,7 @@ def watch(context: Context, /, paths: tuple[Path, ...], **flags: Any) -> None:
     """Caption the photos in folders, then keep up with them until stopped. A PATH may be a URL such as s3://bucket/prefix.
 
     New photos are captioned as they come, renamed and moved ones are followed, removed ones leave the search. Stop it
-    with Ctrl-C or SIGTERM; when it starts again, it compares the folders with what it knew.
+    with Ctrl-C, SIGTERM or by closing its terminal; when it starts again, it compares the folders with what it knew.
     """
     with (
         context.work(create=True, **flags) as library,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +19,8 @@ DRAW_SECONDS = 0.1
 class ProgressDisplay:
     """Shows each :class:`Progress` that it is called with; use it in a ``with`` block.
 
-    The bar leaves the terminal when its work is done, and while another line is written.
+    The bar leaves the terminal when its work is done, and while another line is written. A terminal that is gone,
+    as that of a process which outlives it, is no reason to stop.
     """
 
     def __init__(self, quiet: bool = False, unit: str = "photo") -> None:
@@ -106,5 +108,6 @@ class ProgressDisplay:
         """Take the bar off the terminal; the next progress draws it again."""
         if self._bar is not None:
             set_bar(None)
-            self._bar.stop()
-            self._bar = None
+            bar, self._bar = self._bar, None
+            with suppress(OSError):  # the terminal is gone
+                bar.stop()

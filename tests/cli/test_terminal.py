@@ -214,6 +214,29 @@ class TestProgress:
         assert written.rstrip().endswith("END")
         assert "captioning" not in written[written.rindex("\x1b[2K") :]
 
+    @POSIX
+    def test_a_terminal_that_is_gone_ends_no_work(self) -> None:
+        pty = pytest.importorskip("pty")
+        ours, theirs = pty.openpty()
+        script = (
+            f"{self.PREPARE}with ProgressDisplay() as display:\n"
+            "    display(Progress('captioning', 1, 9))\n"
+            "    print('begun', flush=True); sys.stdin.readline()\n"
+            "    for done in range(2, 10): display(Progress('captioning', done, 9)); terminal.print_error('a line')\n"
+            "    display(Progress('refreshing', 1, 2))\n"
+            "print('done')\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", script], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=theirs, text=True,
+        ) as process:  # fmt: skip
+            os.close(theirs)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            os.close(ours)
+            assert process.communicate("go on\n")[0] == "done\n"
+        assert process.returncode == 0
+
     def test_a_count_without_an_end_is_no_share_of_itself(self, capsys: pytest.CaptureFixture[str]) -> None:
         with ProgressDisplay() as display:
             for seen in (1_000, 2_000, 3_000):

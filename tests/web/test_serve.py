@@ -51,8 +51,8 @@ def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[tup
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to another process")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_one_line_and_ends_in_order(library: Library, data_dir: Path, album: Path, number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_it_prints_one_line_and_ends_in_order(library: Library, data_dir: Path, album: Path, name: str) -> None:
     make_photo(album / "a.jpg")
     library.index(album)
     with serving(data_dir) as (process, line):
@@ -60,7 +60,7 @@ def test_it_prints_one_line_and_ends_in_order(library: Library, data_dir: Path, 
         assert link is not None, line
         with httpx.Client(follow_redirects=True) as browser:
             assert "a red square" in browser.get(link[1]).text
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "", "stopped\n")
 

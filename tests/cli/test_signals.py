@@ -1,0 +1,110 @@
+"""Signals: each that asks for an end is followed in order, and one that is ignored stays ignored."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from photoindex.library import Library
+from tests.support import REPOSITORY, make_photo
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to another process")
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def handled(*ignored: str) -> Callable[[], None]:
+    """What a process does first: it ignores these signals, and has the others as a terminal's programs have them."""
+
+    def prepare() -> None:
+        for name in ENDING:
+            signal.signal(getattr(signal, name), signal.SIG_IGN if name in ignored else signal.SIG_DFL)
+
+    return prepare
+
+
+def run(script: str, *ignored: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False,
+        preexec_fn=handled(*ignored),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize("command", ["watch", "worker"])
+def test_what_runs_until_it_is_stopped_ends_in_order(
+    library: Library, data_dir: Path, album: Path, command: str, name: str
+) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    arguments = [command, album] if command == "watch" else [command]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "photoindex", "--data-dir", data_dir, *arguments], cwd=REPOSITORY,
+        stderr=subprocess.PIPE, text=True, preexec_fn=handled(),
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert any("Ctrl-C stops" in line for line in process.stderr)
+        process.send_signal(getattr(signal, name))
+        last = process.stderr.readlines()[-1]
+    assert (process.returncode, last.split(";")[0].strip()) == (0, "stopped")
+
+
+@pytest.mark.parametrize("ignored", [(), ("SIGINT",), ("SIGHUP",), ("SIGTERM",), ENDING])
+def test_a_signal_that_is_ignored_stays_ignored(ignored: tuple[str, ...]) -> None:
+    script = (
+        "import os, signal\n"
+        "from photoindex.cli.context import stop_on_signals\n"
+        f"for name in {ENDING}:\n"
+        "    with stop_on_signals() as stop:\n"
+        "        os.kill(os.getpid(), getattr(signal, name)); print(stop.is_set())\n"
+    )
+    done = run(script, *ignored)
+    assert (done.stdout.split(), done.stderr) == ([str(name not in ignored) for name in ENDING], "")
+
+
+# Ctrl-C while a module is imported, as a command begins.
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            print("importing", flush=True)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+{before}
+import photoindex.cli
+print("imported", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+@pytest.mark.parametrize("module", ["photoindex.cli.main", "click", "photoindex.cli.terminal", "photoindex.errors"])
+def test_ctrl_c_before_a_command_begins_ends_it_without_a_word(module: str) -> None:
+    done = run(INTERRUPTED.format(module=module, before=""))
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "importing\n", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "ignored", "said"),
+    [
+        ("", ("SIGINT",), "importing imported False"),
+        ("signal.signal(signal.SIGINT, lambda *_: print('handled'))", (), "importing handled imported False"),
+        ("del sys.meta_path[0]", (), "imported True"),
+    ],
+)
+def test_how_a_program_handles_ctrl_c_is_left_alone(before: str, ignored: tuple[str, ...], said: str) -> None:
+    done = run(INTERRUPTED.format(module="click", before=before), *ignored)
+    assert (done.stdout.split(), done.stderr) == (said.split(), "")
+
+
+def test_a_thread_may_import_the_commands() -> None:
+    done = run(
+        "import threading; t = threading.Thread(target=__import__, args=['photoindex.cli']); t.start(); t.join()"
+    )
+    assert (done.returncode, done.stderr) == (0, "")

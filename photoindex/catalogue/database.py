@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from photoindex.catalogue.fast_queries import list_roots
 from photoindex.catalogue.open_file import holds_bytes
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.config import Settings
-from photoindex.errors import PhotoindexError
+from photoindex.errors import CatalogueError, PhotoindexError
 from photoindex.system.mount_names import NO_MOUNTS, Mounts
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+
+CLOSED: Final = "this library is closed: open it again"
 
 
 class Database(ABC):
@@ -34,6 +36,7 @@ class Database(ABC):
     place: str
     read_only: bool
     mounts: Mounts = NO_MOUNTS  # as of the setting; without them roots are as the catalogue has them
+    _is_closed = False
 
     @staticmethod
     def open(place: Path | str) -> Database:
@@ -77,7 +80,12 @@ class Database(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Each later transaction raises :class:`CatalogueError`."""
+
+    def check_open(self) -> None:
+        """Raises :class:`CatalogueError` once this is closed."""
+        if self._is_closed:
+            raise CatalogueError(CLOSED)
 
     @abstractmethod
     def check_writable(self) -> None:

@@ -146,20 +146,23 @@ class PostgresDatabase(Database):
     def engine(self) -> Engine:
         """SQLAlchemy's, made when first needed."""
         with self._lock:
+            self.check_open()
             if self._engine is None:
                 self._engine = make_engine(self._url)
             use_mounts(self._engine, self.mounts)
             return self._engine
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Each later transaction raises :class:`CatalogueError`."""
         with self._lock:
+            self._is_closed = True
             if self._engine is not None:
                 self._engine.dispose()
             self._drop_asker()
 
     def check_writable(self) -> None:
         """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone."""
+        self.check_open()
         if self.read_only:
             raise CatalogueReadOnly(f"the catalogue {self.place} was opened for reading alone")
 
@@ -167,6 +170,7 @@ class PostgresDatabase(Database):
     def ask(self) -> Iterator[PostgresAsker]:
         """A read transaction without SQLAlchemy, of one consistent state. One thread at a time has it."""
         with self._lock, self._reported():
+            self.check_open()
             asker = self._usable_asker()
             try:
                 yield asker

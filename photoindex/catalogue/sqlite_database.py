@@ -183,13 +183,16 @@ class SqliteDatabase(Database):
     def engine(self) -> Engine:
         """SQLAlchemy's, made when first needed."""
         with self._lock:
+            self.check_open()
             if self._engine is None:
                 self._engine = make_engine(self._place, self._read_by)
             use_mounts(self._engine, self.mounts)
             return self._engine
 
     def close(self) -> None:
-        """Close all connections, and to others what was made meanwhile."""
+        """Close all connections, and to others what was made meanwhile. Each later transaction raises
+        :class:`CatalogueError`."""
+        self._is_closed = True
         self._disconnect()
         if not self.read_only:
             close_to_others(self.path.parent)
@@ -208,6 +211,7 @@ class SqliteDatabase(Database):
     def check_writable(self) -> None:
         """Raises :class:`CatalogueReadOnly` when the catalogue was opened for reading alone, and
         :class:`CatalogueUnavailable` when that was because its disk was full."""
+        self.check_open()
         if self._full:
             raise CatalogueUnavailable(
                 f"the disk that holds the catalogue {self.path} is full, so that photos can be searched and shown, but "
@@ -229,6 +233,7 @@ class SqliteDatabase(Database):
         """A read transaction without SQLAlchemy, for :mod:`.fast_queries`. One thread at a time has it."""
         self.check_in_place()
         with self._lock:
+            self.check_open()
             try:
                 if self._asker is None:
                     connection = self._read_by(self._place) if self._read_by else connect(self._place)

@@ -37,7 +37,8 @@ class OpenLibrary:
         self._worker: Worker | None = None
 
     def close(self) -> None:
-        """Stop helper processes and close the files."""
+        """Stop helper processes and close the files. May be called again; all else raises CatalogueError from then
+        on."""
         if self._pipeline is not None:
             self._pipeline.close()
         if "_finder" in vars(self):
@@ -119,6 +120,7 @@ class OpenLibrary:
     # Imported where they are used: a search needs neither watching nor decoding.
 
     def _pipe(self, load: Callable[[Settings], Captioner] | None = None) -> Pipeline:
+        self._database.check_open()
         if self._pipeline is None:
             from photoindex.indexing.reachable_roots import ReachableRoots, all_roots
 

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.database import CLOSED, Database
 from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, hidden_photos, list_roots
 from photoindex.catalogue.text_lines import text_lines
 from photoindex.config import Settings
@@ -80,7 +80,7 @@ class Finder:
         """
         with self._lock:
             if self._closed:
-                raise CatalogueError("this library is closed: open it again")
+                raise CatalogueError(CLOSED)
             if self._full_text is None:
                 full_text = FullText.open(self._settings.index_path)
                 if full_text.needs_rebuild:

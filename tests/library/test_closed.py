@@ -1,0 +1,83 @@
+"""A library that was closed does nothing any more and says so, whatever it is asked."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from photoindex.catalogue.editor import Edit
+from photoindex.errors import CatalogueError
+from photoindex.library import Library
+from tests.conftest import OpenLibrary
+from tests.support import FakeCaptioner, make_photo
+
+STOPPED = threading.Event()
+STOPPED.set()
+# Made while the library is open, and called when it is closed.
+QUESTIONS: dict[str, Callable[[Library, Path], Callable[[], object]]] = {
+    "index": lambda library, album: lambda: library.index(album),
+    "watch": lambda library, album: lambda: library.watch(album, stop=STOPPED),
+    "work_off": lambda library, album: library.work_off,
+    "work_until": lambda library, album: lambda: library.work_until(STOPPED),
+    "recaption": lambda library, album: lambda: library.recaption(everything=True),
+    "caption": lambda library, album: lambda: list(library.caption(album / "a.jpg")),
+    "move": lambda library, album: lambda: library.move(album, album.parent),
+    "forget": lambda library, album: lambda: library.forget(album),
+    "search": lambda library, album: lambda: library.search("red"),
+    "match": lambda library, album: lambda: library.match("red"),
+    "like": lambda library, album: lambda: library.like(album / "a.jpg"),
+    "suggest": lambda library, album: lambda: library.suggest("rad"),
+    "show": lambda library, album: lambda: library.show(album / "a.jpg"),
+    "photos": lambda library, album: lambda: library.photos([1]),
+    "duplicates": lambda library, album: lambda: library.duplicates(near=1),
+    "status": lambda library, album: library.status,
+    "stats": lambda library, album: library.stats,
+    "failures": lambda library, album: library.failures,
+    "rebuild": lambda library, album: library.rebuild_full_text,
+    "edit": lambda library, album: lambda: library.editor().apply([1], Edit(tags=("late",))),
+    "edit before": lambda library, album: partial(library.editor().apply, [1], Edit(tags=("late",))),
+    "undo": lambda library, album: partial(library.editor().undo, [1]),
+    "album": lambda library, album: partial(library.albums.put, "late", [1]),
+    "batches": lambda library, album: library.batches.find,
+    "export": lambda library, album: partial(library.exchange().write_lines, io.BytesIO()),
+    "import": lambda library, album: partial(library.exchange().read_lines, [b"{}\n"]),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("used", [True, False])
+def test_each_question_is_one_clear_error(
+    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner, name: str, used: bool
+) -> None:
+    make_photo(album / "a.jpg", "red")
+    with open_library() as first:
+        first.index(album)
+        first.editor().apply([1], Edit(tags=("mine",)))
+    library = open_library()
+    if used:  # with its search, its pipeline and its connections made
+        library.search("red")
+        library.recaption(everything=True)
+        library.stats()
+    ask = QUESTIONS[name](library, album)
+    captions = len(captioner.captions)
+    library.close()
+    library.close()
+    make_photo(album / "b.jpg", "blue")
+    with pytest.raises(CatalogueError, match=r"^this library is closed: open it again$"):
+        ask()
+    assert len(captioner.captions) == captions
+    with open_library() as again:
+        assert again.editor().said([1])[1].tags == ("mine",)
+        assert (again.status().photos, again.albums.all()) == (1, [])
+
+
+def test_an_error_in_a_with_block_closes_the_library(open_library: OpenLibrary) -> None:
+    with pytest.raises(KeyError), open_library() as library:
+        raise KeyError
+    with pytest.raises(CatalogueError, match="closed"):
+        library.stats()

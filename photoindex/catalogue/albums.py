@@ -19,6 +19,7 @@ from photoindex.catalogue.schema import album, album_photo, distinct_pair, file,
 from photoindex.catalogue.user_metadata import tag_key
 from photoindex.errors import AlbumError, CorrectionError
 from photoindex.system.clock import utc_now
+from photoindex.system.whole_numbers import photo_ids_of, whole
 
 LONGEST_NAME = 200  # characters
 LONGEST_QUERY = 1000
@@ -68,6 +69,7 @@ def find_album(connection: Connection, name: str) -> Album | None:
 
 def album_by_id(connection: Connection, number: int) -> Album:
     """Return an album, without its counts. Raises :class:`AlbumError`."""
+    number = whole(number, "the number of an album")
     row = connection.execute(select(album).where(album.c.id == number)).first()
     if row is None:
         raise AlbumError("there is no such album")
@@ -235,11 +237,13 @@ class Albums:
 
     def photos(self, number: int, *, hidden: bool = True) -> list[int]:
         """Return the picked photos of an album, first added first, with or without those that are ``hidden``."""
+        number = whole(number, "the number of an album")
         with self._database.read() as connection:
             return album_photos(connection, number, hidden=hidden)
 
     def holding(self, photo_id: int) -> list[Album]:
         """Return the albums that a photo was picked for, by name."""
+        [photo_id] = photo_ids_of([photo_id])
         with self._database.read() as connection:
             return albums_of(connection, photo_id)
 
@@ -247,8 +251,8 @@ class Albums:
         """Make an album. Raises :class:`AlbumError`."""
         with self._database.write() as connection:
             made = add_album(connection, name, query, self._now())
-            add_photos(connection, made.id, photo_ids, self._now())
-            return next(each for each in list_albums(connection) if each.id == made.id) if photo_ids else made
+            added = add_photos(connection, made.id, photo_ids_of(photo_ids), self._now())
+            return next(each for each in list_albums(connection) if each.id == made.id) if added else made
 
     def put(self, name: str, photo_ids: Sequence[int]) -> tuple[Album, int]:
         """Add photos to the album of a name, which is made if there is none; return it, and how many were not in it.
@@ -259,12 +263,12 @@ class Albums:
             found = find_album(connection, name) or add_album(connection, name, None, self._now())
             if found.query is not None:
                 raise AlbumError(f"{found.name!r} is a saved search: its photos are those that {found.query!r} finds")
-            return found, add_photos(connection, found.id, photo_ids, self._now())
+            return found, add_photos(connection, found.id, photo_ids_of(photo_ids), self._now())
 
     def remove(self, number: int, photo_ids: Sequence[int]) -> int:
         """Take photos out of an album; return how many were in it. Raises :class:`AlbumError`."""
         with self._database.write() as connection:
-            return remove_photos(connection, album_by_id(connection, number).id, photo_ids)
+            return remove_photos(connection, album_by_id(connection, number).id, photo_ids_of(photo_ids))
 
     def rename(self, number: int, name: str) -> None:
         """Give an album another name. Raises :class:`AlbumError`."""
@@ -275,12 +279,14 @@ class Albums:
         """Take an album away, and return it with its picked photos, of which none is changed. Raises
         :class:`AlbumError`."""
         with self._database.write() as connection:
-            found, ids = album_by_id(connection, number), album_photos(connection, number)
-            delete_album(connection, number)
+            found = album_by_id(connection, number)
+            ids = album_photos(connection, found.id)
+            delete_album(connection, found.id)
         return found, ids
 
     def set_distinct(self, photo_ids: Sequence[int], distinct: bool = True) -> int:
         """Say that photos are no duplicates of each other, or take it back; return how many pairs that changed."""
+        photo_ids = photo_ids_of(photo_ids)
         with self._database.write() as connection:
             if distinct:
                 return put_distinct(connection, photo_ids, self._now())

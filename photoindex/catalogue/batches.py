@@ -24,6 +24,7 @@ from photoindex.catalogue.jobs import PRIORITIES, Priority
 from photoindex.catalogue.schema import batch, job
 from photoindex.errors import BatchError
 from photoindex.system.clock import utc_now
+from photoindex.system.whole_numbers import whole
 
 BatchKind = Literal["stale", "all", "where", "failed", "text"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
@@ -74,6 +75,7 @@ class Batches:
 
     def get(self, number: int) -> Batch:
         """Return one batch, whatever became of it. Raises :class:`BatchError`."""
+        number = whole(number, "the number of a batch")
         with self._database.read() as connection:
             batches = _load(connection, batch.c.id == number)
         if not batches:
@@ -109,6 +111,7 @@ class Batches:
         return self._change(ids, "cancelled")
 
     def _change(self, ids: Sequence[int], state: str) -> list[int]:
+        ids = [whole(number, "the number of a batch") for number in ids]
         with self._database.write() as connection:
             close(connection)
             states = {row.id: row.state for row in connection.execute(select(batch.c.id, batch.c.state))}

@@ -31,6 +31,7 @@ from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, all_named, shown
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.url_paths import is_url
+from photoindex.system.whole_numbers import photo_ids_of, whole
 from photoindex.types import Correction
 
 LONGEST_CAPTION = 10_000  # characters
@@ -58,8 +59,10 @@ class Edit:
     uncaption: bool = False
 
     def __post_init__(self) -> None:
-        if self.rating is not None and not -1 <= self.rating <= MOST_STARS:
-            raise CorrectionError(f"{self.rating} stars: give 1 to {MOST_STARS}, 0 for none or -1 for rejected")
+        if self.rating is not None:
+            object.__setattr__(self, "rating", whole(self.rating, "a rating"))
+            if not -1 <= self.rating <= MOST_STARS:
+                raise CorrectionError(f"{self.rating} stars: give 1 to {MOST_STARS}, 0 for none or -1 for rejected")
         if self.review and self.review not in REVIEWS:
             raise CorrectionError(f"a review is one of {', '.join(REVIEWS)}")
         if self.caption is not None:
@@ -218,7 +221,7 @@ class Editor:
     def said(self, photo_ids: Sequence[int]) -> dict[int, UserMetadata]:
         """What people say of each of these photos now."""
         with self._database.read() as connection:
-            return user_metadata.user_metadata_of(connection, photo_ids)
+            return user_metadata.user_metadata_of(connection, photo_ids_of(photo_ids))
 
     def apply(self, photo_ids: Sequence[int], edit: Edit, name: str | None = None) -> int:
         """Make one edit of all these photos; returns how many it changed. ``name``, by :func:`new_edit`, is what
@@ -231,7 +234,7 @@ class Editor:
         no caption, before any is changed, and :class:`photoindex.errors.FullTextError` when the index cannot be
         written now: the edit is stored all the same, and the next run brings it into the index.
         """
-        name, now, changed = name or new_edit(), self._now(), 0
+        name, now, changed, photo_ids = name or new_edit(), self._now(), 0, photo_ids_of(photo_ids)
         if edit.lock and len(photo_ids) > SET:
             self._check_captioned(photo_ids, edit)
         with _told_how_far(len(photo_ids), "edited") as done:
@@ -254,7 +257,7 @@ class Editor:
         What was undone stays in the history. Photos without anything to undo are left out. As :meth:`apply` does, it
         takes several transactions for many.
         """
-        return self._undo(photo_ids, None)
+        return self._undo(photo_ids_of(photo_ids), None)
 
     def undo_edit(self, name: str) -> dict[int, list[Correction]]:
         """Undo one edit of all photos, but for those that were edited again since; returns what each had changed."""
@@ -279,4 +282,4 @@ class Editor:
     def history(self, photo_ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:
         """All that people changed of each photo, oldest first."""
         with self._database.read() as connection:
-            return store.corrections_of(connection, photo_ids)
+            return store.corrections_of(connection, photo_ids_of(photo_ids))

@@ -27,6 +27,7 @@ from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, all_named, check_exists, is_in_any, shown
 from photoindex.system.units import counted
 from photoindex.system.url_paths import is_url
+from photoindex.system.whole_numbers import photo_ids_of
 from photoindex.types import Caption, Photo, Progress, SidecarStyle
 from photoindex.types.hit import MACHINES
 
@@ -81,7 +82,7 @@ class Exchange:
         """
         now = self._now()
         with self._database.read() as connection:
-            ids = export.ids_by_content(connection, photo_ids)
+            ids = export.ids_by_content(connection, None if photo_ids is None else photo_ids_of(photo_ids))
             out.write(to_line(export.library_record(connection, len(ids))))
             for model in export.model_records(connection):
                 out.write(to_line(model))
@@ -153,7 +154,7 @@ class Exchange:
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.
         """
-        report, now, behind_urls = SidecarReport(), self._now(), 0
+        report, now, behind_urls, photo_ids = SidecarReport(), self._now(), 0, photo_ids_of(photo_ids)
         places = set(map(absolute, all_named(below)))
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))

@@ -17,6 +17,7 @@ from photoindex.library.opened import OpenLibrary
 from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, all_named, check_exists, named
 from photoindex.system.storage import is_there
+from photoindex.system.whole_numbers import photo_ids_of
 
 if TYPE_CHECKING:
     from photoindex.catalogue import details, jobs, photos, stats
@@ -255,7 +256,7 @@ class Library(OpenLibrary):
     def photos(self, photo_ids: Sequence[int]) -> list[Photo]:
         """Return the photos with these ids, in this order, without learned terms; unknown ids are left out."""
         with self._database.read() as connection:
-            known = details.photos_by_id(connection, photo_ids)
+            known = details.photos_by_id(connection, photo_ids_of(photo_ids))
         return [located_photo(photo) for photo in known]
 
     def failure_at(self, path: Path | str) -> Failure | None:

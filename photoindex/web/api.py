@@ -23,14 +23,13 @@ from photoindex.web import calls, forms
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
 from photoindex.web.problems import Problem, bad_value, not_found
-from photoindex.web.query_parts import filter_of
+from photoindex.web.query_parts import filter_of, query_of
 
 if TYPE_CHECKING:
     from photoindex.library.gallery import What
 
 PAGE: Final = 60
 MOST_ITEMS: Final = 500
-LONGEST_QUERY: Final = 1000
 TERM_SOURCES: Final = ("tags", "people", "labels")
 JOBS: Final = ("stale", "all", "failed")  # what a batch captions again
 
@@ -107,7 +106,7 @@ class Api:
         return self._gallery.find(self._query(call))
 
     def _query(self, call: Call) -> str:
-        query = _whole_query("q", call.query.get("q", ""))
+        query = query_of(call)
         if not query:
             raise QueryError("name something to search for")
         return query
@@ -126,7 +125,7 @@ class Api:
         return forms.listed(self._gallery.result_set(call.path["token"]).ids.tolist())
 
     def complete(self, call: Call) -> Any:
-        return forms.listed(self._gallery.complete(call.query.get("q", "")[:LONGEST_QUERY]))
+        return forms.listed(self._gallery.complete(call.query.get("q", "")))
 
     # ---- one photo -----------------------------------------------------------------------------------
 
@@ -270,7 +269,7 @@ class Api:
         what = calls.text(call.body, "what")
         if what not in JOBS:
             raise bad_value("what", f"one of {', '.join(JOBS)}")
-        query = _whole_query("query", calls.text(call.body, "query") or "")
+        query = (calls.text(call.body, "query") or "").strip()
         if query and what == "failed":
             raise bad_value("query", "left out: failed photos have no captions to find them by")
         return cast("What", what), query or None
@@ -367,12 +366,3 @@ class Api:
 
     def health(self, _call: Call) -> Any:
         return {"status": "ok", "version": __version__, "python": platform.python_version()}
-
-
-def _whole_query(name: str, text: str) -> str:
-    """Return a query as it was given, without blanks around it. Raises :class:`.problems.Problem` for one that is too
-    long: what is behind its end may leave photos out."""
-    query = text.strip()
-    if len(query) > LONGEST_QUERY:
-        raise bad_value(name, f"at most {LONGEST_QUERY} characters")
-    return query

@@ -10,6 +10,7 @@ from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter
 from photoindex.library.quoting import OPERATORS, QUOTES, quoted
 from photoindex.web.calls import Call, whole
 
+MOST_CHIPS: Final = 64  # as many words as a query may have
 LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
 BARE: Final = ("taken", "format")  # fields whose values need no quotes
 # What the query language takes for parentheses.
@@ -22,8 +23,9 @@ PIECE: Final = re.compile(rf"\s+|{_QUOTED}|[{_BRACKET}]|[^\s{QUOTES}{_BRACKET}]+
 
 
 def query_of(call: Call) -> str:
-    """Return the query of a request, with one space between its parts."""
-    return " ".join(call.query.get("q", "").split())[:1000]
+    """Return the query of a request, without blanks around it. The rest is as it was given: a folder's name may have
+    two spaces, what is behind a cut may leave photos out, and the query language refuses what is too long for it."""
+    return call.query.get("q", "").strip()
 
 
 def condition(field: str, value: str) -> str:
@@ -55,9 +57,9 @@ def parts_of(query: str) -> list[str]:
 
 def chips(query: str, common: Container[str]) -> list[tuple[str, str]]:
     """Return (clause, the query without it) for each part of a query that a person can take away: none of what OR
-    joins, as the rest would ask for something else."""
+    joins, as the rest would ask for something else, and none of a query that is too long."""
     runs = _runs(query)
-    if sum(map(len, runs)) < 2 or "OR" in _at_top(_pieces(query)):
+    if not 2 <= sum(map(len, runs)) <= MOST_CHIPS or "OR" in _at_top(_pieces(query)):
         return []
     return [
         (part, _joined([*runs[:place], run[:inner] + run[inner + 1 :], *runs[place + 1 :]]))

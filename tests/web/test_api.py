@@ -450,3 +450,28 @@ def test_a_change_by_another_process_is_told(served: Served, client: httpx.Clien
             if '"total": 7' in line:
                 break
     assert served.gallery.snapshot().count == 7
+
+
+LONG_QUERY = "blue " * 220 + "-square"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/search?q={q}", None),
+        ("/api/v1/photos/1/why?q={q}", None),
+        ("/api/v1/review?queue=search&q={q}", None),
+        ("/api/v1/jobs/plan", {"what": "all", "query": LONG_QUERY}),
+        ("/api/v1/albums", {"name": "Long", "query": LONG_QUERY}),
+        ("/search?q={q}", None),
+        ("/review?queue=search&q={q}", None),
+    ],
+)
+def test_a_query_that_is_too_long_is_refused_and_never_cut(
+    unchanged: Served, reader: httpx.Client, path: str, body: dict[str, str] | None
+) -> None:
+    address = path.replace("{q}", LONG_QUERY.replace(" ", "%20"))
+    answer = reader.get(address) if body is None else reader.post(address, json=body)
+    assert answer.status_code == (200 if path.startswith("/search") else 400)
+    assert "the query has 1,107 characters; the limit is 1,000" in answer.text
+    assert "Search without" not in answer.text

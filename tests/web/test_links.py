@@ -126,6 +126,19 @@ def test_every_facet_finds_what_it_counts(filled: Served, client: httpx.Client, 
     assert {link: pair for link, pair in found.items() if pair[0] != pair[1]} == {}
 
 
+def test_a_folder_is_found_by_its_name_with_all_its_spaces(served: Served, client: httpx.Client) -> None:
+    for name, number in (("two  spaces", 2), ("two spaces", 3)):
+        for each in range(number):
+            make_photo(served.album / name / f"{name} {each}.jpg", "blue")
+    served.library.index(served.album)
+    served.gallery._snapshots.latest(now=True)
+    for page in ("/stats", "/search?q=square"):
+        found = follow(client, page)
+        counts = {link.partition("two")[2]: pair for link, pair in found.items() if "two" in link}
+        assert len(counts) == 2, page
+        assert {link: pair for link, pair in found.items() if pair[0] != pair[1]} == {}
+
+
 def test_without_a_word_leaves_out_what_has_it(filled: Served, client: httpx.Client) -> None:
     asked = "caption:red OR caption:blue square"
     links = Links(client.get("/search", params={"q": asked}).text)

@@ -256,3 +256,12 @@ def test_a_problem_is_shown_with_its_names_as_they_are(tmp_path: Path, postgres_
         server.stop()
         gallery.close()
     assert f"<h1>The catalogue {library.database.place} cannot be reached" in shown
+
+
+def test_a_box_for_a_query_takes_all_that_is_pasted(reader: httpx.Client) -> None:
+    """What is too long is said; a browser would cut it without a word."""
+    for path, name in (("/", "q"), ("/jobs", "batchquery")):
+        [box] = [each for each in Page(reader.get(path).text).all("input") if each.get("id") == name]
+        assert "maxlength" not in box
+    kept = reader.get("/photo/1", params={"q": "blue " * 220 + "-square"}).text
+    assert "-square" in kept  # the way back to it says why it finds nothing

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Iterator
+from email.utils import formatdate
 from typing import Final
 from urllib.parse import quote
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from photoindex.library.gallery import THUMBNAIL_SIZES, Dropped, Gallery
-from photoindex.web.calls import Call, is_known
+from photoindex.web.calls import REVALIDATED, Call, is_known
 from photoindex.web.problems import Problem, not_found
 
 THUMBNAIL_SECONDS: Final = 45.0
@@ -50,15 +53,23 @@ async def thumbnail(gallery: Gallery, request: Request) -> Response:
 
 def original(gallery: Gallery, call: Call) -> Response:
     """Answer ``/api/v1/photos/{id}/original``: the bytes of the file, as a download, whole or one range of it."""
-    opened = gallery.original(call.number("id"))
+    number = call.number("id")
+    opened = gallery.original(number)
+    tag, changed = f'"{number:x}-{opened.size:x}-{opened.mtime_ns:x}"', _date_of(opened.mtime_ns)
+    kept = {"ETag": tag, "Last-Modified": changed, "Cache-Control": REVALIDATED}
+    if _is_kept(call.headers, tag, changed):
+        opened.close()
+        return Response(status_code=304, headers=kept)
     headers = {
+        **kept,
         "Content-Security-Policy": SANDBOX,
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(opened.path.name, safe='', errors='replace')}",
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-cache",
     }
+    # A part for who has parts of the same state alone (RFC 9110, section 13.1.5).
+    goes_on = call.headers.get("if-range", tag).strip() in (tag, changed)
     try:
-        span = _range(call.headers.get("range"), opened.size)
+        span = _range(call.headers.get("range") if goes_on else None, opened.size)
     except Problem:
         opened.close()
         raise
@@ -76,6 +87,20 @@ def original(gallery: Gallery, call: Call) -> Response:
     )
 
 
+def _date_of(mtime_ns: int) -> str:
+    """Return the time of a file as headers have it, and none that is still to come: clocks of cameras and servers are
+    others."""
+    return formatdate(max(0.0, min(mtime_ns / 1e9, time.time())), usegmt=True)
+
+
+def _is_kept(headers: Headers, tag: str, changed: str) -> bool:
+    """Return whether who asks has the file as it is. A date counts where no tag is given (RFC 9110, section 13.1.3);
+    another one than the file's means another file, also when it is later."""
+    if "if-none-match" in headers:
+        return is_known(headers, tag)
+    return headers.get("if-modified-since") == changed
+
+
 def contact_sheet(gallery: Gallery, call: Call) -> Response:
     """Answer ``/api/v1/albums/{id}/sheet``: an album as one HTML file, as a download."""
     album, pieces = gallery.album_sheet(call.number("id"))
@@ -84,7 +109,7 @@ def contact_sheet(gallery: Gallery, call: Call) -> Response:
     headers = {
         "Content-Security-Policy": SANDBOX,
         "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
-        "Cache-Control": "private, no-cache",
+        "Cache-Control": REVALIDATED,
     }
     # Names of files may hold what is no Unicode.
     return StreamingResponse((piece.encode("utf-8", "replace") for piece in pieces), headers=headers,

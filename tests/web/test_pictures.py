@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
 
+from tests.support import make_photo
 from tests.web.conftest import Served
 
 
@@ -131,6 +134,49 @@ def test_one_range(unchanged: Served, reader: httpx.Client, asked: str, status: 
         assert int(answer.headers["content-length"]) == len(answer.content)
     if status == 206:
         assert answer.headers["content-range"].endswith(f"/{path.stat().st_size}")
+
+
+def test_an_original_that_a_browser_has_is_not_sent_again(served: Served, client: httpx.Client) -> None:
+    path = served.album / "blue one.jpg"
+    address = f"/api/v1/photos/{photo_at(served, path)}/original"
+    whole = client.get(address)
+    tag, changed = whole.headers["etag"], whole.headers["last-modified"]
+    assert parsedate_to_datetime(changed).timestamp() == int(path.stat().st_mtime)
+    for known in ({"If-None-Match": tag}, {"If-None-Match": f'"x", W/{tag}'}, {"If-Modified-Since": changed},
+                  {"If-None-Match": tag, "If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+                  {"If-None-Match": tag, "Range": "bytes=0-9"}):  # fmt: skip
+        again = client.get(address, headers=known)
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), known
+    for other in ({"If-None-Match": '"x"', "If-Modified-Since": changed}, {"If-Modified-Since": "yesterday"},
+                  {"If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}):  # fmt: skip
+        assert client.get(address, headers=other).content == path.read_bytes(), other
+    make_photo(path, "green")
+    assert client.get(address, headers={"If-None-Match": tag}).status_code == 404  # another photo has its place
+    served.library.index(served.album)
+    changed_to = client.get(f"/api/v1/photos/{photo_at(served, path)}/original", headers={"If-None-Match": tag})
+    assert changed_to.content == path.read_bytes()
+
+
+def test_a_download_that_was_cut_off_goes_on_only_in_the_same_file(unchanged: Served, reader: httpx.Client) -> None:
+    path = unchanged.album / "blue one.jpg"
+    address = f"/api/v1/photos/{photo_at(unchanged, path)}/original"
+    whole = reader.get(address)
+    for same in (whole.headers["etag"], whole.headers["last-modified"]):
+        rest = reader.get(address, headers={"Range": "bytes=10-", "If-Range": same})
+        assert (rest.status_code, rest.content) == (206, path.read_bytes()[10:])
+        assert rest.headers["etag"] == whole.headers["etag"]
+    for other in ('"x"', f"W/{whole.headers['etag']}", "Thu, 01 Jan 1970 00:00:00 GMT"):
+        again = reader.get(address, headers={"Range": "bytes=10-", "If-Range": other})
+        assert (again.status_code, again.content) == (200, path.read_bytes()), other
+
+
+def test_a_file_of_tomorrow_has_a_date_of_today(served: Served, client: httpx.Client) -> None:
+    path = served.album / "blue one.jpg"
+    tomorrow = time.time() + 86_400
+    os.utime(path, (tomorrow, tomorrow))
+    served.library.index(served.album)
+    answer = client.get(f"/api/v1/photos/{photo_at(served, path)}/original")
+    assert parsedate_to_datetime(answer.headers["last-modified"]).timestamp() <= time.time()
 
 
 def replaced_by_other_bytes(path: Path) -> None:

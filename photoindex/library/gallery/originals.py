@@ -19,9 +19,10 @@ BLOCK: Final = 1 << 18
 class Original:
     """An open file that is as it was when the photo was indexed. Close it, or use it as a context manager."""
 
-    def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
+    def __init__(self, path: Path, file: BinaryIO, size: int, mtime_ns: int) -> None:
         self.path = path
         self.size = size
+        self.mtime_ns = mtime_ns
         self._file = file
 
     def blocks(self, first: int, last: int) -> Iterator[bytes]:
@@ -59,7 +60,7 @@ def open_original(files: Iterable[HeldFile]) -> Original:
             continue
         status = status_of(opened)
         if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
-            return Original(file.path, opened, status.st_size)
+            return Original(file.path, opened, status.st_size, status.st_mtime_ns)
         opened.close()
     raise UnreadablePhoto(
         "no file of this photo is as it was when it was indexed: run `photoindex index` on its folder"

@@ -298,15 +298,18 @@ class Pages:
     def duplicates(self, call: Call) -> tuple[str, dict[str, Any]]:
         near, decided = call.whole("near", -1, -1, 15), call.choice("decided", ("no", "yes"), "no") == "yes"
         groups = self._gallery.duplicates(None if near < 0 else near, decided=decided)
+        # The last page may have gone with what was decided on it.
+        first = min(call.whole("from", 0, 0, 2**31), max(0, len(groups) - 1) // GROUPS * GROUPS)
         chosen = [
             [{**forms.duplicate(self._site.root, file), "name": file.path.name, "folder": printable(file.path.parent),
               "best": place == 0, "differs": _differences(group[0], file)}
              for place, file in enumerate(group)]
-            for group in groups[:GROUPS]
+            for group in groups[first : first + GROUPS]
         ]  # fmt: skip
         return "duplicates.html", {
             "page": "duplicates", "title": "Duplicates", "groups": chosen, "total": len(groups), "near": near,
-            "decided": decided,
+            "decided": decided, "first": first, "before": max(0, first - GROUPS) if first else None,
+            "after": first + GROUPS if first + GROUPS < len(groups) else None,
         }  # fmt: skip
 
     # ---- knowing -------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from photoindex.library.gallery import Edit
-from tests.browser.conftest import SECONDS, Looker, Shown
+from photoindex.web import pages
+from tests.browser.conftest import SECONDS, Looker, Shown, faults
 
 
 def replaced(look: Looker, part: str, act: Callable[[], object]) -> None:
@@ -249,6 +250,40 @@ def test_copies_that_are_wanted_are_counted_no_more_and_u_brings_them_back(look:
     page.keyboard.press("u")
     page.wait_for_selector("#counted:has-text('1 group.')")
     copy.unlink()
+
+
+def test_all_groups_of_duplicates_are_reached_page_by_page(
+    look: Looker, drawn: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "GROUPS", 2)
+    copies = []
+    for number, copied in enumerate(sorted(drawn.album.rglob("*.jpg"))[5:10]):
+        copies.append(copied.with_name(f"again {number}.jpg"))
+        shutil.copy2(copied, copies[-1])
+    look.open("/duplicates")
+    look.until(
+        "fetch(location.href).then((page) => page.text()).then((text) => text.includes('5 groups'))"
+    )  # the watch has found them
+    page = look.open("/duplicates")
+    seen: list[str] = []
+    for shown in (2, 2, 1):
+        assert page.locator("section.card").count() == shown
+        seen += [each.get_attribute("aria-label") or "" for each in page.locator("section.card").all()]
+        following = page.locator("a[rel=next]")
+        if following.count():
+            following.click()
+            look.until(f"document.querySelector('.card')?.getAttribute('aria-label') === 'Group {len(seen) + 1}'")
+    assert seen == [f"Group {number}" for number in range(1, 6)]
+    assert faults(page) == []
+    page.locator("[data-distinct]:enabled").click()  # the last one of the last page
+    page.wait_for_selector("#counted:has-text('4 groups.')")
+    assert [each.get_attribute("aria-label") for each in page.locator("section.card").all()] == ["Group 3", "Group 4"]
+    page.keyboard.press("u")
+    page.wait_for_selector("#counted:has-text('5 groups.')")
+    look.open("/duplicates?near=0&from=2")
+    assert page.locator("a[rel=prev]").get_attribute("href") == "/duplicates?near=0"
+    for copy in copies:
+        copy.unlink()
 
 
 def test_keys_that_are_pressed_quickly_each_count(look: Looker) -> None:

@@ -123,6 +123,12 @@ def remove_photos(connection: Connection, number: int, photo_ids: Sequence[int])
     return before - _count(connection, number)
 
 
+def remove_added(connection: Connection, number: int, added_at: datetime) -> int:
+    """Take out of an album what was added to it at a moment, and not taken out since; return how many that were."""
+    theirs = and_(album_photo.c.album_id == number, album_photo.c.added_at == added_at)
+    return int(connection.execute(delete(album_photo).where(theirs)).rowcount)
+
+
 def album_photos(connection: Connection, number: int, *, hidden: bool = True) -> list[int]:
     """Return the picked photos of an album, first added first; not those that are ``hidden`` where it says so."""
     query = select(album_photo.c.photo_id).where(album_photo.c.album_id == number)
@@ -259,16 +265,27 @@ class Albums:
 
         Raises :class:`AlbumError` for a saved search.
         """
+        return self.put_at(name, photo_ids)[:2]
+
+    def put_at(self, name: str, photo_ids: Sequence[int]) -> tuple[Album, int, datetime]:
+        """Add photos as :meth:`put` does; return as well when, by which :meth:`remove_added` takes out these alone."""
+        now = self._now()
         with self._database.write() as connection:
-            found = find_album(connection, name) or add_album(connection, name, None, self._now())
+            found = find_album(connection, name) or add_album(connection, name, None, now)
             if found.query is not None:
                 raise AlbumError(f"{found.name!r} is a saved search: its photos are those that {found.query!r} finds")
-            return found, add_photos(connection, found.id, photo_ids_of(photo_ids), self._now())
+            return found, add_photos(connection, found.id, photo_ids_of(photo_ids), now), now
 
     def remove(self, number: int, photo_ids: Sequence[int]) -> int:
         """Take photos out of an album; return how many were in it. Raises :class:`AlbumError`."""
         with self._database.write() as connection:
             return remove_photos(connection, album_by_id(connection, number).id, photo_ids_of(photo_ids))
+
+    def remove_added(self, number: int, added_at: datetime) -> int:
+        """Take out of an album what was added to it at a moment; return how many photos that were. Raises
+        :class:`AlbumError`."""
+        with self._database.write() as connection:
+            return remove_added(connection, album_by_id(connection, number).id, added_at)
 
     def rename(self, number: int, name: str) -> None:
         """Give an album another name. Raises :class:`AlbumError`."""

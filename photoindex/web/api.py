@@ -339,16 +339,22 @@ class Api:
 
     def fill_album(self, call: Call) -> Any:
         """Add photos to the album of a name, which is made if there is none."""
-        album, added = self._gallery.albums.put(calls.text(call.body, "name") or "", self._chosen(call))
-        return {"id": album.id, "changed": added}
+        album, added, at = self._gallery.albums.put_at(calls.text(call.body, "name") or "", self._chosen(call))
+        return {"id": album.id, "changed": added, "added_at": at.isoformat()}
 
     def change_album(self, call: Call) -> Any:
         number, name = call.number("id"), calls.text(call.body, "name")
+        added_at = calls.moment(call.body, "added_at")
+        names_photos = bool(call.body.get("ids")) or call.body.get("set") is not None
         if name is not None:
-            if call.body.get("ids") or call.body.get("set") is not None:
+            if names_photos or added_at is not None:
                 raise bad_value("name", "left out with ids or a set: an album is renamed, or photos are taken out")
             self._gallery.albums.rename(number, name)
             return {"changed": 1}
+        if added_at is not None:
+            if names_photos:
+                raise bad_value("added_at", "left out with ids or a set: it names photos by itself")
+            return {"changed": self._gallery.albums.remove_added(number, added_at)}
         return {"changed": self._gallery.albums.remove(number, self._chosen(call))}
 
     def delete_album(self, call: Call) -> Any:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -88,6 +89,18 @@ def numbers(body: Mapping[str, Any], name: str) -> list[int]:
     if not isinstance(found, list) or not all(type(one) is int and 0 <= one < 2**62 for one in found):
         raise bad_value(name, "a list of whole numbers")
     return found
+
+
+def moment(body: Mapping[str, Any], name: str) -> datetime | None:
+    """Return a time of a JSON body, or ``None``. Raises :class:`Problem`."""
+    found = text(body, name)
+    try:
+        time = None if found is None else datetime.fromisoformat(found)
+    except ValueError:
+        time = datetime.min
+    if time is not None and time.tzinfo is None:
+        raise bad_value(name, "a time with its zone (ISO 8601)")
+    return time
 
 
 def switch(body: Mapping[str, Any], name: str) -> bool | None:

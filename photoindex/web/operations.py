@@ -107,8 +107,14 @@ _ALBUM: Final[Schema] = {
 }
 _PHOTOS_OF_ALBUM: Final[Schema] = {
     "type": "object",
-    "description": "A name, or photos by ids or by the set of a search; to fill an album, both.",
+    "description": "A name, and photos by ids or by the set of a search.",
     "properties": {"name": _TEXT, "ids": _array(_INTEGER), "set": _TEXT},
+    "additionalProperties": False,
+}
+_CHANGE_OF_ALBUM: Final[Schema] = {
+    "type": "object",
+    "description": "A name, or photos to take out: by ids, by the set of a search, or those that were added at a time.",
+    "properties": {**_PHOTOS_OF_ALBUM["properties"], "added_at": _TEXT},
     "additionalProperties": False,
 }
 _BATCH: Final[Schema] = {
@@ -232,7 +238,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("POST", "/albums", lambda api: api.make_album, "Make an album", _ref("Album"), body=_ALBUM),
     Operation("POST", "/albums/fill", lambda api: api.fill_album,
               "Add photos to the album of a name, which is made if there is none",
-              _object(id=_INTEGER, changed=_INTEGER), body=_PHOTOS_OF_ALBUM),
+              _object(id=_INTEGER, changed=_INTEGER, added_at=_TEXT), body=_PHOTOS_OF_ALBUM),
     Operation("GET", "/albums/{id}", lambda api: api.album, "The photos of an album",
               _list_of(_ref("Hit"), id=_INTEGER, name=_TEXT, query=_TEXT_OR_NONE, set=_TEXT),
               (("cursor", _TEXT, "`next` of a page."), _LIMIT)),
@@ -240,7 +246,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               "The contact sheet of an album: its first 5,000 photos with their pictures, as one HTML file", {},
               media="text/html"),
     Operation("POST", "/albums/{id}", lambda api: api.change_album, "Rename an album, or take photos out of it",
-              _CHANGED, body=_PHOTOS_OF_ALBUM),
+              _CHANGED, body=_CHANGE_OF_ALBUM),
     Operation("POST", "/albums/{id}/delete", lambda api: api.delete_album,
               "Take an album away; its photos stay, and the answer is what makes it again",
               _object(name=_TEXT, query=_TEXT_OR_NONE, ids=_array(_INTEGER)), body=_NOTHING),

@@ -14,7 +14,7 @@ import pytest
 
 from photoindex.library.gallery import Edit
 from photoindex.web import pages
-from tests.browser.conftest import SECONDS, Looker, Shown, faults
+from tests.browser.conftest import PHOTOS, SECONDS, Looker, Shown, faults
 
 
 def replaced(look: Looker, part: str, act: Callable[[], object]) -> None:
@@ -369,7 +369,45 @@ def test_photos_stay_chosen_until_their_album_has_them_and_u_takes_them_out(look
     page.locator("#keep button[value=photos]").click()
     page.wait_for_selector(".toast:has-text('added to')")
     page.keyboard.press("u")
-    page.wait_for_selector(".toast:has-text('take them out on their own pages')")
+    page.wait_for_selector(".toast:has-text('Undone')")
+    assert drawn.gallery.albums.photos(album.id) == []
+    drawn.gallery.albums.delete(album.id)
+
+
+@pytest.mark.parametrize("how", ["all results", "chosen ones"])
+@pytest.mark.parametrize("undone", ["u", "its button"])
+def test_of_many_put_into_an_album_those_are_taken_out_that_were_not_in_it(
+    look: Looker, drawn: Shown, how: str, undone: str
+) -> None:
+    look.open("/search?q=giraffes")
+    look.page.wait_for_selector(".choose")
+    hits = [int(hit.get_attribute("data-id") or "") for hit in look.page.locator(".hit").all()]
+    other, later = [number for number in range(1, PHOTOS) if number not in hits][:2]
+    name = f"Some before {how} {undone}"
+    album = drawn.gallery.albums.put(name, [hits[0], other])[0]
+    page = look.page
+    if how == "all results":
+        page.locator("#keeping summary").click()
+        page.locator("#keep input").fill(name)
+        page.locator("#keep button[value=photos]").click()
+    else:
+        for number in range(3):
+            page.locator(".choose").nth(number).check()
+        page.locator(".choosing input").fill(name)
+        page.locator(".choosing button[value=album]").click()
+    page.wait_for_selector(f".toast:has-text('added to “{name}”')")
+    after = drawn.gallery.albums.photos(album.id)
+    assert len(after) >= 4
+    drawn.gallery.albums.put(name, [later])  # by another tab, meanwhile
+    drawn.gallery.albums.remove(album.id, [after[-1]])
+    drawn.gallery.albums.put(name, [after[-1]])  # taken out and put in again: by someone else now
+    if undone == "u":
+        page.locator("#main").focus()
+        page.keyboard.press("u")
+    else:
+        page.locator(".toast button").click()
+    page.wait_for_selector(".toast:has-text('Undone')")
+    assert set(drawn.gallery.albums.photos(album.id)) == {hits[0], other, later, after[-1]}
     drawn.gallery.albums.delete(album.id)
 
 

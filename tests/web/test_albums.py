@@ -109,6 +109,22 @@ def test_an_album_is_made_filled_shown_renamed_deleted_and_made_again(client: ht
     assert client.get(f"{API}/albums/{again['id']}").json()["total"] == album["total"] - 1
 
 
+def test_what_was_added_to_an_album_together_is_taken_out_together(client: httpx.Client) -> None:
+    number = check(client.post(f"{API}/albums", json={"name": "Squares", "ids": [1]}), "post", "/albums")["id"]
+    body = {"name": "Squares", "ids": [1, 2, 3]}
+    made = check(client.post(f"{API}/albums/fill", json=body), "post", "/albums/fill")
+    assert (made["id"], made["changed"]) == (number, 2)
+    address = f"{API}/albums/{number}"
+    for wrong in ({"added_at": "yesterday"}, {"added_at": "2026-01-01T00:00:00"}, {"added_at": 1},
+                  {"added_at": made["added_at"], "ids": [1]}, {"added_at": made["added_at"], "name": "x"}):  # fmt: skip
+        assert client.post(address, json=wrong).status_code == 400, wrong
+    for changed in (2, 0):
+        answer = check(client.post(address, json={"added_at": made["added_at"]}), "post", "/albums/{id}")
+        assert answer["changed"] == changed
+    assert [one["id"] for one in client.get(address).json()["items"]] == [1]
+    assert client.post(f"{API}/albums/999", json={"added_at": made["added_at"]}).status_code == 409
+
+
 def test_a_saved_search_keeps_up(served: Served, client: httpx.Client) -> None:
     made = client.post(f"{API}/albums", json={"name": "Holiday", "query": "tag:holiday"}).json()
     assert client.get(f"{API}/albums/{made['id']}").json()["total"] == 0

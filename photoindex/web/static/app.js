@@ -41,8 +41,8 @@ export async function api(path, { method = "GET", body, signal } = {}) {
 let takeAway = () => {};
 
 /** Show a message for some seconds; `undo` gives it a button, `done` is called when nobody pressed it. */
-export function toast(text, { undo = null, bad = false, done = null, link = "" } = {}) {
-  const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text, link));
+export function toast(text, { undo = null, bad = false, done = null, link = [] } = {}) {
+  const shown = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text, ...link));
   let came = null; // what had the focus before the message's button
   shown.addEventListener("focusin", (event) => { came ??= event.relatedTarget; });
   const remove = () => {
@@ -61,7 +61,7 @@ export function toast(text, { undo = null, bad = false, done = null, link = "" }
 
 let last = sessionStorage.getItem("last-change"); // as JSON: what undoes the last change
 
-/** Have the key for it undo a change: by asking `path` for `body`, or by saying why this can `not` be. */
+/** Have the key for it undo a change: by asking `path` for `body`. */
 export function remember(undoing) {
   last = JSON.stringify(undoing);
   sessionStorage.setItem("last-change", last);
@@ -105,10 +105,6 @@ export async function edit(change, text, done, { stored = null, refused = null }
 
 /** Undo a change; `done` is given the answer. What fails can be tried again. */
 export async function undo(undoing, done) {
-  if (undoing.not) {
-    toast(undoing.not);
-    return;
-  }
   if (last === JSON.stringify(undoing)) {
     last = null; // a key that is held down asks once
     sessionStorage.removeItem("last-change");
@@ -122,6 +118,23 @@ export async function undo(undoing, done) {
     if (!last) remember(undoing);
     toast(error.message, { bad: true, undo: () => undo(undoing, done) });
   }
+}
+
+/**
+ * Put photos, by `ids` or the `set` of a search, into the album of a name. Undone, those are taken out that were not in
+ * it before; then `done` is called. Throws what the server says against it.
+ */
+export async function intoAlbum(name, photos, done) {
+  const lone = photos.ids?.length === 1;
+  const { id, changed, added_at } = await api("albums/fill", { method: "POST", body: { name, ...photos } });
+  if (!changed) {
+    toast(lone ? `It is in “${name}” already` : `All of them are in “${name}” already`);
+    return;
+  }
+  const undoing = { path: `albums/${id}`, body: { added_at } };
+  remember(undoing);
+  const link = make("a", { href: `${root}/album/${id}` }, name);
+  toast(lone ? "Added to “" : `${changed.toLocaleString()} added to “`, { link: [link, "”"], undo: () => undo(undoing, done) });
 }
 
 /**

@@ -1,9 +1,6 @@
 // Choosing some of the photos of a list, by x or the box on each, and acting on them together.
 
-import { api, edit, make, onKey, readOnly, remember, toast, undo } from "./app.js";
-
-// Some of them may have been in the album before: to take all of them out would undo more than was done.
-export const TOGETHER = "That photos were put into an album together is not undone so: take them out on their own pages";
+import { api, edit, intoAlbum, make, onKey, readOnly, toast } from "./app.js";
 
 const chosen = new Set(); // ids, also of photos that are not on the screen
 let reload = () => {};
@@ -40,12 +37,8 @@ async function act(event) {
 
 async function addToAlbum(name, ids) {
   try {
-    const { id: album, changed } = await api("albums/fill", { method: "POST", body: { name, ids } });
-    const whole = changed === ids.length;
-    const undoing = whole ? { path: `albums/${album}`, body: { ids } } : { not: TOGETHER };
+    await intoAlbum(name, { ids }, reload);
     clear();
-    if (changed) remember(undoing);
-    toast(`${changed.toLocaleString()} added to “${name}”`, { undo: whole ? () => undo(undoing, reload) : null });
   } catch (error) {
     toast(error.message, { bad: true });
   }

@@ -1,6 +1,6 @@
 // One photo: correcting it in place, with undo, and the keys.
 
-import { api, edit, inTurn, leave, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
+import { api, edit, intoAlbum, inTurn, leave, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
 import { reset as shrink } from "./pinch.js";
 
 const stage = () => document.getElementById("photo");
@@ -106,10 +106,8 @@ function undoable(text, undoing) {
 
 async function putIntoAlbum(name) {
   try {
-    const { id: album, changed } = await api("albums/fill", { method: "POST", body: { name, ...one() } });
+    await intoAlbum(name, one(), reload);
     taken("#albumname", name);
-    if (changed) undoable(`Added to “${name}”`, { path: `albums/${album}`, body: one() });
-    else toast(`It is in “${name}” already`);
   } catch (error) {
     toast(error.message, { bad: true });
   }

@@ -1,7 +1,7 @@
 // Search as you type: the newest query wins, older ones are aborted, and the address is the query.
 
-import { TOGETHER, letChoose, mark } from "./choose.js";
-import { api, edit, load, localise, make, onChange, onKey, readOnly, remember, root, toast } from "./app.js";
+import { letChoose, mark } from "./choose.js";
+import { api, edit, intoAlbum, load, localise, make, onChange, onKey, readOnly, remember, root, toast, undo } from "./app.js";
 
 const PAUSE = 60; // milliseconds for a next letter, while the results of the one before are still on their way
 const REST = 350; // milliseconds without a letter, after which the results that no window holds are loaded as well
@@ -104,14 +104,14 @@ addEventListener("popstate", () => {
 
 async function keepAsAlbum(name, how) {
   const { set, query } = document.getElementById("results").dataset;
-  const search = how === "search";
   try {
-    const made = await api(search ? "albums" : "albums/fill", { method: "POST", body: search ? { name, query } : { name, set } });
-    const link = make("a", { href: `${root}/album/${made.id}` }, name);
+    if (how === "search") {
+      const { id } = await api("albums", { method: "POST", body: { name, query } });
+      const undoing = { path: `albums/${id}/delete`, body: {} };
+      remember(undoing);
+      toast("Saved as “", { link: [make("a", { href: `${root}/album/${id}` }, name), "”"], undo: () => undo(undoing, reload) });
+    } else await intoAlbum(name, { set }, reload);
     document.getElementById("keep")?.reset();
-    const undoing = search ? { path: `albums/${made.id}/delete`, body: {} } : { not: TOGETHER };
-    if (search || made.changed) remember(undoing);
-    toast(search ? "Saved as " : `${made.changed.toLocaleString()} added to `, { link });
   } catch (error) {
     toast(error.message, { bad: true });
   }

@@ -236,3 +236,92 @@ def test_a_timeline_that_was_scrolled_while_the_server_was_away_is_filled_when_i
     refused = [each for each in look.problems if "Failed to load resource" in each]
     assert refused == look.problems
     look.problems.clear()
+
+
+ON_TOP = """() => {
+  const top = document.querySelector("header.top").getBoundingClientRect().bottom;
+  const seen = [...document.querySelectorAll("#timeline a[data-photo]")]
+    .find((link) => link.getBoundingClientRect().bottom > top + 40);
+  return seen && [seen.pathname, Math.round(seen.getBoundingClientRect().top)];
+}"""
+
+
+def scrolled(look: Looker, by: int) -> Any:
+    """Scroll the timeline, and return the photo that is on top then, and where."""
+    look.page.mouse.move(500, 400)
+    look.page.mouse.wheel(0, by)
+    look.until(f"scrollY >= {by // 2}")
+    look.until("![...document.querySelectorAll('#timeline .row')].some((row) => !row.dataset.filled)")
+    look.page.wait_for_timeout(150)  # the wheel has come to rest
+    return look.page.evaluate(ON_TOP)
+
+
+def begins_at(look: Looker, place: Any) -> None:
+    """Wait until the timeline shows a photo where it was."""
+    look.page.wait_for_selector("#timeline[data-ready]")
+    look.until(f"(({ON_TOP})())?.[0] === '{place[0]}'")
+    assert look.page.evaluate(ON_TOP)[1] == pytest.approx(place[1], abs=2)
+
+
+@pytest.mark.parametrize("path", ["/", "/?camera=Fujifilm+X100V", "/?day=2023-06-01"])
+@pytest.mark.parametrize("how", ["reload", "back from a photo"])
+@pytest.mark.parametrize("look", [{"viewport": {"width": 700, "height": 420}}], indirect=True)
+def test_a_timeline_begins_where_one_was(look: Looker, drawn: Shown, path: str, how: str) -> None:
+    page = look.open(path)
+    began = page.evaluate("scrollY")
+    place = scrolled(look, began + 500)
+    if how == "reload":
+        page.reload()
+    else:
+        page.evaluate("(path) => document.querySelector(`#timeline a[href^='${path}']`).click()", place[0])
+        page.wait_for_url("**/photo/*")
+        page.wait_for_load_state("load")
+        page.keyboard.press("Escape")
+        look.until(f"location.pathname + location.search === '{path}'")
+    begins_at(look, place)
+    look.open(path)  # by its address it begins as ever
+    assert page.evaluate("scrollY") == began
+    if "camera" in path:
+        return
+    scrolled(look, began + 500)
+    page.goto(look.base + "/stats")
+    page.locator(".rail a").first.click()  # nor does a link to the timeline lead elsewhere than to its newest photos
+    page.wait_for_selector("#timeline[data-ready]")
+    assert page.evaluate("scrollY") == 0
+
+
+def test_a_timeline_that_is_loaded_again_shows_the_same_photo_though_new_ones_came(
+    look: Looker, drawn: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = many(drawn.gallery.snapshot(), 3000)
+    monkeypatch.setattr(drawn.gallery, "timeline", lambda: shown)
+    monkeypatch.setattr(drawn.gallery, "snapshot", lambda: shown)
+    page = look.open("/")
+    page.locator(".years a", has_text="2015").click()
+    look.until("document.querySelector('.years .thumb').dataset.label.includes('2015')")
+    day = page.locator(".dayname").first.inner_text()
+    more = many(drawn.gallery.snapshot(), 3040)
+    taken = np.concatenate([np.repeat(shown.taken[:1] + np.timedelta64(86_400, "s"), 40), shown.taken])
+    more = dataclasses.replace(more, taken=taken, revision=shown.revision + 1)
+    monkeypatch.setattr(drawn.gallery, "timeline", lambda: more)
+    monkeypatch.setattr(drawn.gallery, "snapshot", lambda: more)
+    page.reload()
+    page.wait_for_selector("#timeline[data-ready]")
+    look.until(f"[...document.querySelectorAll('.dayname')].some((each) => each.innerText === {day!r})")
+    assert "2015" in page.evaluate("document.querySelector('.years .thumb').dataset.label")
+
+
+@pytest.mark.parametrize("look", [{"viewport": {"width": 700, "height": 420}}], indirect=True)
+def test_back_to_a_wider_timeline_leads_to_where_one_was_in_it(look: Looker) -> None:
+    page = look.open("/")
+    place = scrolled(look, 600)
+    page.keyboard.press("f")
+    page.locator("select[name=camera]").select_option("Fujifilm X100V")
+    page.wait_for_selector("#narrowing .chips")
+    page.wait_for_selector("#timeline[data-ready]")
+    assert page.evaluate("scrollY") == 0
+    page.go_back()
+    page.wait_for_selector("#narrowing .chips", state="detached")
+    begins_at(look, place)
+    page.evaluate("location.hash = 'main'")  # as by "Skip to the content": no other photos are asked for
+    assert page.locator("#timeline[data-ready]").count() == 1

@@ -81,16 +81,22 @@ function lookedAt() {
   return [layout.first[row], layout.top[row] - offset];
 }
 
-/** The same of another state of the library, by day, and by the number within it. */
-function lookedAtIn(fresh) {
+/** The same by the photo's day and its number within that, which hold for another state of the library as well. */
+function lookedAtByDay() {
   const [photo, within] = lookedAt();
-  if (photo === null || !fresh.total) return [null, 0];
+  if (photo === null) return null;
   let [at, number] = [0, photo]; // the day's place among all, the photo's number within it
   while (number >= library.days[at].photos) {
     number -= library.days[at].photos;
     at += 1;
   }
-  const { day } = library.days[at];
+  return { day: library.days[at].day, number, within };
+}
+
+/** What was looked at, by day, as `lookedAt` has it, in another state of the library. */
+function placeIn(fresh, looked) {
+  if (!looked || !fresh.total) return [null, 0];
+  const { day, number, within } = looked;
   let first = 0;
   for (const each of fresh.days) {
     if (each.day === day) return [first + Math.min(number, each.photos - 1), within];
@@ -123,7 +129,9 @@ function holdFocus() {
 // ---- scrolling
 
 function jumpTo(height) {
-  offset = Math.min(Math.max(height, 0), stretch());
+  // Below the last row is some room, into which one scrolls as well.
+  const room = Math.max(0, document.documentElement.scrollHeight - innerHeight - screenTop());
+  offset = Math.min(Math.max(height, 0), layout.total > TALLEST ? stretch() : room);
   const wanted = screenTop() + (layout.total > TALLEST ? (offset / stretch()) * travel() : offset);
   scrollTo(0, wanted < screenTop() + 1 && offset === 0 ? 0 : wanted);
   lastScroll = scrollY;
@@ -388,7 +396,7 @@ async function refresh({ wanted = false } = {}) {
   await beside(location.href, { again: true }).catch(() => {});
   if (isOther()) return;
   waiting = null;
-  show(fresh, ...(isFirst ? [] : lookedAtIn(fresh)));
+  show(fresh, ...(isFirst ? [] : placeIn(fresh, lookedAtByDay())));
 }
 
 pill?.addEventListener("click", async () => {
@@ -418,6 +426,23 @@ onChange(({ revision, opened }) => {
   if (opened) askAgain();
 });
 
+// ---- where one was, by address: a page that is loaded again, or gone back to, begins there
+
+let address = location.href; // of what is shown
+
+const nameOf = (url) => `timeline ${new URL(url, location.href).search}`;
+
+function keepPlace() {
+  if (!layout) return;
+  if (offset > 0) sessionStorage.setItem(nameOf(address), JSON.stringify(lookedAtByDay()));
+  else sessionStorage.removeItem(nameOf(address));
+}
+
+const keptPlace = (url) => JSON.parse(sessionStorage.getItem(nameOf(url)));
+
+addEventListener("pagehide", keepPlace);
+addEventListener("visibilitychange", keepPlace); // of a page in the background not even its end may be told
+
 // ---- narrowing
 
 let narrowing = null;
@@ -427,14 +452,17 @@ async function narrowTo(url, { push = true } = {}) {
   const mine = new AbortController();
   narrowing = mine;
   delete place.dataset.ready;
+  keepPlace();
   if (push) history.pushState(null, "", url);
   try {
     const [fresh] = await Promise.all([fetchLibrary(url, { signal: mine.signal, head: true }), beside(url, { signal: mine.signal })]);
     waiting = null;
     seen = fresh.total;
     pill.hidden = true;
-    show(fresh);
-    jumpTo(0);
+    address = new URL(url, location.href).href;
+    const [photo, within] = push ? [null, 0] : placeIn(fresh, keptPlace(address));
+    show(fresh, photo, within);
+    if (photo === null) jumpTo(0);
     place.dataset.ready = "yes";
   } catch (error) {
     if (error.name !== "AbortError") toast(error.message, { bad: true });
@@ -461,7 +489,11 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   narrowTo(link.href).then(() => document.querySelector("#filters summary").focus());
 });
-addEventListener("popstate", () => narrowTo(location.href, { push: false }));
+addEventListener("popstate", () => {
+  // Also said of a link within the page, such as the one to its content.
+  if (place.dataset.ready && String(narrowedBy(location.href)) === String(library.filter)) return;
+  narrowTo(location.href, { push: false });
+});
 onKey("f", (event) => {
   event.preventDefault();
   document.getElementById("filters").open = true;
@@ -470,18 +502,16 @@ onKey("f", (event) => {
 
 // ---- beginning
 
-const asked = Number(place.dataset.first);
-const found = await fetchLibrary(location.href, { head: !asked });
 history.scrollRestoration = "manual";
-const left = Number(sessionStorage.getItem("timeline-offset") ?? 0);
+const came = performance.getEntriesByType("navigation")[0]?.type;
+const kept = ["reload", "back_forward"].includes(came) ? keptPlace(location.href) : null;
+const asked = Number(place.dataset.first);
+const found = await fetchLibrary(location.href, { head: !asked && !kept });
 document.querySelector(".pager").remove();
 place.replaceChildren();
 place.classList.add("live");
 width = place.clientWidth;
 seen = found.total;
-show(found);
-const back = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
-if (asked) jumpTo(layout.top[rowOf(layout, Math.min(asked, found.total - 1))] - HEADING);
-else if (back && left) jumpTo(left);
-addEventListener("pagehide", () => sessionStorage.setItem("timeline-offset", String(offset)));
+show(found, ...placeIn(found, kept));
+if (asked && !kept) jumpTo(layout.top[rowOf(layout, Math.min(asked, found.total - 1))] - HEADING);
 place.dataset.ready = "yes";

@@ -1,6 +1,6 @@
 // Albums: rename, delete and bring back; the page keeps up with changes.
 
-import { letChoose, mark } from "./choose.js";
+import { letChoose, letWalk, mark } from "./choose.js";
 import { api, load, localise, onChange, onKey, readOnly, remember, root, toast, undo } from "./app.js";
 
 const live = () => document.getElementById("live");
@@ -70,5 +70,6 @@ document.addEventListener("submit", async (event) => {
 
 onChange(() => { if (scrollY < 200 && !gone.signal.aborted) refresh(); });
 onKey("reload", refresh);
-letChoose(refresh);
+letWalk();
+letChoose({ reload: refresh });
 arrange();

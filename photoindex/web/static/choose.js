@@ -1,9 +1,13 @@
-// Choosing some of the photos of a list, by x or the box on each, and acting on them together.
+// Choosing some of the photos of a list, by x or the box on each, or as a range with Shift, and acting on them together.
 
-import { api, edit, intoAlbum, make, onKey, readOnly, toast } from "./app.js";
+import { edit, intoAlbum, make, onKey, readOnly, toast } from "./app.js";
 
 const chosen = new Set(); // ids, also of photos that are not on the screen
-let reload = () => {};
+let from = null; // the id of the photo that a range begins at: the last one that was chosen by itself
+let end = null; // the id of the photo that the last range goes to
+let ranged = new Set(); // those that the last range added: the next one from the same photo takes their place
+let asked = 0; // ranges that were asked for: of two that are on their way the later one counts
+let list = null;
 
 const count = () => (chosen.size === 1 ? "1 photo" : `${chosen.size.toLocaleString()} photos`);
 const field = () => bar.elements.word;
@@ -29,15 +33,15 @@ async function act(event) {
   }
   const text = count();
   // They stay chosen, and the word stays written, until the server has it.
-  if (what === "tag") await edit({ ids, tags: [word] }, `Tagged ${text} “${word}”`, reload, { stored: clear });
-  if (what === "favourite") await edit({ ids, favourite: true }, `${text}: favourite`, reload, { stored: clear });
-  if (what === "hide") await edit({ ids, hidden: true }, `${text} hidden`, reload, { stored: clear });
+  if (what === "tag") await edit({ ids, tags: [word] }, `Tagged ${text} “${word}”`, list.reload, { stored: clear });
+  if (what === "favourite") await edit({ ids, favourite: true }, `${text}: favourite`, list.reload, { stored: clear });
+  if (what === "hide") await edit({ ids, hidden: true }, `${text} hidden`, list.reload, { stored: clear });
   if (what === "album") await addToAlbum(word, ids);
 }
 
 async function addToAlbum(name, ids) {
   try {
-    await intoAlbum(name, { ids }, reload);
+    await intoAlbum(name, { ids }, list.reload);
     clear();
   } catch (error) {
     toast(error.message, { bad: true });
@@ -51,41 +55,137 @@ function show() {
 }
 
 function clear() {
-  const first = bar.contains(document.activeElement) && document.querySelector(".hit:has(.choose:checked) .picture");
+  const first = bar.contains(document.activeElement) && list.items().find((item) => chosen.has(idOf(item)));
   chosen.clear();
+  [from, end] = [null, null];
+  asked += 1;
   field().value = "";
-  if (first) first.focus(); // the bar, which had it, is hidden
+  if (first) list.linkOf(first).focus(); // the bar, which had it, is hidden
+  else if (first !== false) document.getElementById("main").focus({ preventScroll: true });
   mark();
 }
+
+const idOf = (item) => Number(item.dataset.id);
 
 /** Give each photo of the list its box, checked where the photo is chosen. */
 export function mark() {
-  if (readOnly) return;
-  for (const hit of document.querySelectorAll(".hit")) {
-    let box = hit.querySelector(".choose");
-    if (!box) {
-      const name = hit.querySelector("img")?.alt || "a photo without a caption";
-      box = make("input", { type: "checkbox", class: "choose", "aria-label": `Choose ${name}` });
-      hit.prepend(box);
-    }
-    box.checked = chosen.has(Number(hit.dataset.id));
-  }
+  if (readOnly || !list) return;
+  for (const item of list.items()) markOne(item);
   show();
 }
 
-function toggle(hit) {
-  if (!hit || readOnly) return;
-  const id = Number(hit.dataset.id);
-  if (!chosen.delete(id)) chosen.add(id);
+/** Give one photo of the list its box. */
+export function markOne(item) {
+  if (readOnly || !list) return;
+  let box = item.querySelector(".choose");
+  if (!box) {
+    const name = item.querySelector("img")?.alt || "a photo without a caption";
+    box = make("input", { type: "checkbox", class: "choose", "aria-label": `Choose ${name}` });
+    item.prepend(box);
+  }
+  box.checked = chosen.has(idOf(item));
+}
+
+/** Let ranges begin at a photo. */
+function begin(id) {
+  asked += 1; // a range that is on its way came before
+  [from, end] = [id, id];
+  ranged = new Set();
+  list.note(id);
   mark();
 }
 
-/** Let photos be chosen on this page; `shownAgain` loads its list again. */
-export function letChoose(shownAgain) {
+function toggle(item) {
+  if (!item || readOnly) return;
+  const id = idOf(item);
+  if (!chosen.delete(id)) chosen.add(id);
+  begin(id);
+}
+
+/** Choose all from the photo that was chosen last to this one, instead of what the last range from there had. */
+async function chooseTo(id) {
+  if (from === null) {
+    chosen.add(id);
+    begin(id);
+    return;
+  }
+  asked += 1;
+  end = id;
+  const mine = asked;
+  try {
+    const ids = await list.between(from, id);
+    if (mine !== asked) return;
+    for (const each of ranged) chosen.delete(each);
+    ranged = new Set(ids.filter((each) => !chosen.has(each)));
+    for (const each of ids) chosen.add(each);
+  } catch (error) {
+    toast(error.message, { bad: true });
+  }
+  mark(); // also a box that was clicked
+}
+
+/** Have a key go on by `step`, which returns the id of the photo it went to; with Shift it chooses what it passes. */
+export const stepping = (step) => async (event) => {
+  const item = event.shiftKey && !readOnly ? list.itemOf(document.activeElement) : null;
+  if (item && idOf(item) !== end) { // the range from elsewhere does not go on here
+    chosen.add(idOf(item));
+    begin(idOf(item));
+  }
+  const next = await step();
+  if (item && next) await chooseTo(next);
+};
+
+function clicked(event) {
+  const item = list.itemOf(event.target);
+  if (!item || event.button || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isBox = event.target.matches(".choose");
+  if (event.shiftKey && (isBox || chosen.size)) {
+    if (!isBox) event.preventDefault(); // of a link: another window
+    event.stopPropagation();
+    chooseTo(idOf(item));
+  } else if (isBox) toggle(item);
+}
+
+/**
+ * Let photos be chosen on this page. Its list: `items` are the elements of the photos that are there, each `within` such
+ * a one, with its id in `data-id` and a link; `between` gives the ids from one photo to another, both included, and may
+ * ask for them; `note` is told where ranges begin; `reload` loads the list again.
+ */
+export function letChoose({ reload, within = ".hit", link = ".picture", between = betweenHits, note = () => {} }) {
+  const items = () => [...document.querySelectorAll(within)];
+  const itemOf = (element) => element?.closest?.(within) ?? null;
+  list = { items, itemOf, linkOf: (item) => item.querySelector(link), between, note, reload };
   if (readOnly) return;
-  reload = shownAgain;
-  document.getElementById("main").append(bar);
-  document.addEventListener("change", (event) => { if (event.target.matches(".choose")) toggle(event.target.closest(".hit")); });
-  onKey("x", () => toggle(document.activeElement?.closest(".hit")));
+  const main = document.getElementById("main");
+  main.append(bar);
+  main.addEventListener("click", clicked, { capture: true });
+  // Shift and a click would mark text.
+  main.addEventListener("mousedown", (event) => { if (event.shiftKey && itemOf(event.target)) event.preventDefault(); });
+  onKey("x", () => toggle(itemOf(document.activeElement)));
+  onKey("X", () => {
+    const item = itemOf(document.activeElement);
+    if (item) chooseTo(idOf(item));
+  });
+  onKey("Escape", () => { if (chosen.size) clear(); });
   mark();
+}
+
+// ---- lists of results
+
+function betweenHits(one, other) {
+  const ids = list.items().map(idOf);
+  const ends = [ids.indexOf(one), ids.indexOf(other)].sort((a, b) => a - b);
+  return ends[0] < 0 ? [other] : ids.slice(ends[0], ends[1] + 1); // the first one is on another page of results
+}
+
+/** Let the arrows, j and k go from photo to photo of a list of results. */
+export function letWalk() {
+  const go = (by) => () => {
+    const all = list.items();
+    const to = all[Math.min(Math.max(all.indexOf(list.itemOf(document.activeElement)) + by, 0), all.length - 1)];
+    if (!to) return null;
+    list.linkOf(to).focus();
+    return idOf(to);
+  };
+  for (const [key, by] of [["j", 1], ["k", -1], ["ArrowRight", 1], ["ArrowLeft", -1]]) onKey(key, stepping(go(by)));
 }

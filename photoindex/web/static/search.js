@@ -1,6 +1,6 @@
 // Search as you type: the newest query wins, older ones are aborted, and the address is the query.
 
-import { letChoose, mark } from "./choose.js";
+import { letChoose, letWalk, mark } from "./choose.js";
 import { api, edit, intoAlbum, load, localise, make, onChange, onKey, readOnly, remember, root, toast, undo } from "./app.js";
 
 const PAUSE = 60; // milliseconds for a next letter, while the results of the one before are still on their way
@@ -151,17 +151,7 @@ onChange(({ revision }) => {
   if (revision !== Number(document.getElementById("results").dataset.revision) && scrollY < 200) reload();
 });
 
-// j and k, and the arrows, go from photo to photo.
-function step(by) {
-  const links = [...document.querySelectorAll(".hit .picture")];
-  const at = links.indexOf(document.activeElement?.closest?.(".hit")?.querySelector(".picture"));
-  links[Math.min(Math.max(at + by, 0), links.length - 1)]?.focus();
-}
-onKey("j", () => step(1));
-onKey("k", () => step(-1));
-onKey("ArrowRight", () => step(1));
-onKey("ArrowLeft", () => step(-1));
-
-letChoose(reload);
+letWalk();
+letChoose({ reload });
 arrange();
 if (!box.value) box.focus();

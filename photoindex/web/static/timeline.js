@@ -1,5 +1,6 @@
 // The timeline: all photos in one page, of which only the rows on the screen exist.
 
+import { letChoose, markOne, stepping } from "./choose.js";
 import { api, dayName, load, make, onChange, onKey, root, toast } from "./app.js";
 import { HEADING, pack, ratio, rowAt, rowOf } from "./pack.js";
 
@@ -84,7 +85,10 @@ function lookedAt() {
 /** The same by the photo's day and its number within that, which hold for another state of the library as well. */
 function lookedAtByDay() {
   const [photo, within] = lookedAt();
-  if (photo === null) return null;
+  return photo === null ? null : byDay(photo, within);
+}
+
+function byDay(photo, within = 0) {
   let [at, number] = [0, photo]; // the day's place among all, the photo's number within it
   while (number >= library.days[at].photos) {
     number -= library.days[at].photos;
@@ -106,6 +110,9 @@ function placeIn(fresh, looked) {
   return [Math.min(first, fresh.total - 1), within];
 }
 
+/** The link of the photo that an element belongs to. */
+const linkIn = (element) => (place.contains(element) ? element.closest("li")?.querySelector("a[data-photo]") : null);
+
 const linkOf = (photo) => place.querySelector(`a[data-photo="${photo}"]`);
 
 /** Focus what `find` returns, once it does. */
@@ -117,7 +124,7 @@ function focusOnce(find, tries = 20) {
 
 /** Remember which photo has the focus; what is returned gives it to the same one, or the one in its place. */
 function holdFocus() {
-  const had = place.contains(document.activeElement) && document.activeElement.closest("a[data-photo]");
+  const had = linkIn(document.activeElement);
   if (!had) return () => {};
   const photo = Number(had.dataset.photo);
   const same = () => [...place.querySelectorAll("a[data-photo]")].find((link) => link.pathname === had.pathname);
@@ -255,11 +262,14 @@ function fill(row, element) {
     const chunk = columns.get(photo);
     const at = photo % CHUNK;
     const size = layout.height[row] * devicePixelRatio > 300 ? 480 : 240;
-    element.children[number].replaceChildren(
+    const item = element.children[number];
+    item.dataset.id = chunk.ids[at];
+    item.replaceChildren(
       ...(chunk.favourite[at] ? [make("span", { class: "loved", role: "img", "aria-label": "favourite" }, "♥")] : []),
       make("a", { href: `${root}/photo/${chunk.ids[at]}${library.suffix}`, "data-photo": photo },
         make("img", { src: `${root}/api/v1/t/${chunk.hash[at]}-${size}.jpg`, alt: chunk.alt[at], decoding: "async",
           error: retry })));
+    markOne(item);
   }
 }
 
@@ -354,7 +364,7 @@ for (const name of ["pointerup", "pointercancel"]) {
 
 place.addEventListener("keydown", (event) => {
   const steps = { ArrowRight: 1, ArrowLeft: -1 };
-  const from = event.target.closest("a[data-photo]");
+  const from = linkIn(event.target);
   if (!from || !(event.key in steps || event.key === "ArrowDown" || event.key === "ArrowUp")) return;
   event.preventDefault();
   const photo = Number(from.dataset.photo);
@@ -363,14 +373,81 @@ place.addEventListener("keydown", (event) => {
     const row = rowOf(layout, photo);
     to = event.key === "ArrowDown" ? layout.first[row] + layout.count[row] : layout.first[row] - 1;
   }
-  if (to < 0 || to >= library.total) return;
-  const row = rowOf(layout, to);
+  if (to >= 0 && to < library.total) stepping(() => goTo(to))(event);
+});
+
+/** Give a photo the focus; returns its id, if it is known. */
+function goTo(photo) {
+  const row = rowOf(layout, photo);
   if (layout.top[row] < offset + 80) jumpTo(layout.top[row] - 120);
   else if (layout.top[row] + layout.height[row] > offset + innerHeight - 100) {
     jumpTo(layout.top[row] + layout.height[row] - innerHeight + 160);
   }
-  focusOnce(() => linkOf(to));
-});
+  focusOnce(() => linkOf(photo));
+  return chunkOf(photo)?.ids[photo % CHUNK];
+}
+
+// ---- choosing photos
+
+const ASKED = 500; // photos of a range, at once
+const NEAR = 100; // photos before and behind the place where one is looked for
+let begun = null; // where ranges begin: a photo's day, and its number within it
+
+/** What is known of the photos around one. */
+function chunkOf(photo) {
+  const chunk = chunks.get(photo - (photo % CHUNK));
+  return chunk instanceof Promise ? undefined : chunk;
+}
+
+/** The place of a photo among those that are known. */
+function knownPlace(id) {
+  for (const [start, chunk] of chunks) {
+    const at = chunk instanceof Promise ? -1 : chunk.ids.indexOf(id);
+    if (at >= 0) return start + at;
+  }
+  return null;
+}
+
+async function idsOf(first, count) {
+  const ids = [];
+  for (let start = first; start < first + count; start += ASKED) {
+    const part = await api(partOf(library, `${start}-${Math.min(ASKED, first + count - start)}`));
+    for (const id of part.ids) ids.push(id);
+  }
+  return ids;
+}
+
+/** The place of a photo that was on a day: others may have come before it. */
+async function placeOfNoted(id, day) {
+  const known = knownPlace(id);
+  if (known !== null || !day) return known;
+  const first = Math.max(0, placeIn(library, day)[0] - NEAR);
+  const at = (await idsOf(first, Math.min(2 * NEAR, library.total - first))).indexOf(id);
+  return at < 0 ? null : first + at;
+}
+
+const noted = (id) => {
+  const at = knownPlace(id);
+  return at === null ? null : byDay(at);
+};
+
+async function between(one, other, otherDay = noted(other), again = true) {
+  const narrowed = String(library.filter);
+  try {
+    const ends = [await placeOfNoted(one, begun), await placeOfNoted(other, otherDay)];
+    if (ends.includes(null)) return [other];
+    const first = Math.min(...ends);
+    return await idsOf(first, Math.max(...ends) - first + 1);
+  } catch (error) {
+    if (error.status !== 409 || !again) throw error;
+    await refresh({ wanted: true }); // photos came or went meanwhile
+    return String(library.filter) === narrowed ? between(one, other, otherDay, false) : [other];
+  }
+}
+
+function note(id) {
+  begun = noted(id);
+}
 
 // ---- keeping up
 
@@ -501,6 +578,10 @@ onKey("f", (event) => {
 });
 
 // ---- beginning
+
+const reload = () => refresh({ wanted: true });
+onKey("reload", reload);
+letChoose({ reload, within: "#timeline li[data-id]", link: "a", between, note });
 
 history.scrollRestoration = "manual";
 const came = performance.getEntriesByType("navigation")[0]?.type;

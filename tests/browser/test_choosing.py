@@ -1,0 +1,228 @@
+"""Choosing photos one by one and as ranges, in lists of results and in the timeline, and acting on them together."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import LOOKS, Looker, Shown, faults, many
+
+
+def hits(page: Any) -> list[int]:
+    return [int(each.get_attribute("data-id")) for each in page.locator(".hit").all()]
+
+
+def shown(page: Any) -> list[int]:
+    """The photos of the timeline that are there, in order."""
+    found: list[int] = page.evaluate("""[...document.querySelectorAll("#timeline a[data-photo]")]
+      .sort((a, b) => a.dataset.photo - b.dataset.photo).map((a) => Number(a.closest("li").dataset.id))""")
+    return found
+
+
+def chosen(page: Any) -> list[int]:
+    found: list[int] = page.evaluate(
+        "[...document.querySelectorAll('.choose:checked')].map((box) => Number(box.parentElement.dataset.id))"
+    )
+    return sorted(found)
+
+
+def says(look: Looker, count: int) -> None:
+    """Wait until the bar says how many are chosen."""
+    text = "1 photo chosen" if count == 1 else f"{count:,} photos chosen"
+    look.until(f"document.querySelector('.choosing:not([hidden]) output')?.textContent === '{text}'")
+
+
+@pytest.fixture
+def boxes(look: Looker) -> Any:
+    """The boxes of a page of results."""
+    page = look.open("/search?q=format:jpeg")
+    page.wait_for_selector(".choose")
+    assert len(hits(page)) >= 12
+    return page.locator(".choose")
+
+
+def test_a_range_is_chosen_with_shift_and_a_click(look: Looker, boxes: Any) -> None:
+    page, ids = look.page, hits(look.page)
+    boxes.nth(2).click()
+    boxes.nth(6).click(modifiers=["Shift"])
+    says(look, 5)
+    assert chosen(page) == sorted(ids[2:7])
+    boxes.nth(4).click(modifiers=["Shift"])  # the range is another one now
+    says(look, 3)
+    boxes.nth(0).click(modifiers=["Shift"])  # and goes the other way
+    says(look, 3)
+    assert chosen(page) == sorted(ids[:3])
+    boxes.nth(8).click()  # what was chosen stays, and another range begins
+    page.locator(".hit .picture").nth(10).click(modifiers=["Shift"])  # a picture does as well, and opens no window
+    says(look, 6)
+    assert chosen(page) == sorted([*ids[:3], *ids[8:11]])
+    assert len(look.context.pages) == 1
+    boxes.nth(9).click()
+    says(look, 5)
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    assert page.locator(".choosing").is_hidden()
+    assert chosen(page) == []
+    assert "/search" in page.url
+
+
+def test_a_range_is_chosen_by_keyboard(look: Looker, boxes: Any) -> None:
+    page, ids = look.page, hits(look.page)
+    page.locator(".hit .picture").nth(3).focus()
+    for key in ("Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowLeft"):
+        page.keyboard.press(key)
+    says(look, 3)
+    assert chosen(page) == sorted(ids[3:6])
+    for key in ("j", "j", "x", "j", "j", "X"):
+        page.keyboard.press(key)
+    says(look, 6)
+    assert chosen(page) == sorted([*ids[3:6], *ids[7:10]])
+    for key in ("ArrowRight", "Shift+ArrowRight"):  # from where one is, and not from where the last one began
+        page.keyboard.press(key)
+    says(look, 8)
+    assert chosen(page) == sorted([*ids[3:6], *ids[7:12]])
+    page.locator(".choosing input").focus()
+    page.keyboard.press("Escape")
+    says(look, 8)  # it left the field
+    page.keyboard.press("Escape")
+    assert page.locator(".choosing").is_hidden()
+
+
+@pytest.mark.parametrize("path", ["/album/1", "/photo/1/similar"])
+def test_albums_and_similar_photos_are_lists_too(look: Looker, path: str) -> None:
+    page = look.open(path)
+    page.wait_for_selector(".choose")
+    ids = hits(page)
+    assert len(ids) > 2
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    says(look, 2)
+    assert chosen(page) == sorted(ids[:2])
+    page.locator(".choosing input").fill(f"of {path}")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".toast:has-text('Tagged 2 photos')")
+    assert page.locator(".choosing").is_hidden()
+    page.locator("#main").focus()
+    page.keyboard.press("u")
+    page.wait_for_selector(".toast:has-text('Undone')")
+
+
+def timeline(look: Looker) -> Any:
+    page = look.open("/")
+    look.until("document.querySelectorAll('#timeline .choose').length > 2")
+    return page
+
+
+def test_photos_of_the_timeline_are_chosen_tagged_and_it_is_undone(look: Looker, drawn: Shown) -> None:
+    page = timeline(look)
+    ids = shown(page)
+    page.locator("#timeline a").first.focus()
+    page.keyboard.press("x")
+    says(look, 1)
+    for _ in range(2):
+        page.keyboard.press("Shift+ArrowRight")
+    says(look, 3)
+    page.locator(f"#timeline li[data-id='{ids[5]}'] .choose").click(modifiers=["Shift"])
+    says(look, 6)
+    assert chosen(page) == sorted(ids[:6])
+    assert faults(page) == []
+    page.locator(".choosing input").fill("of the timeline")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".toast:has-text('Tagged 6 photos')")
+    assert page.locator(".choosing").is_hidden()
+    assert sorted(drawn.gallery.find('tag:"of the timeline"').ids.tolist()) == sorted(ids[:6])
+    page.locator("#main").focus()
+    page.keyboard.press("u")
+    page.wait_for_selector(".toast:has-text('Undone')")
+    assert drawn.gallery.find('tag:"of the timeline"').total == 0
+    assert page.url == look.base + "/"
+
+
+def test_hidden_photos_leave_the_timeline_and_the_rest_stays_chosen_by_nobody(look: Looker, drawn: Shown) -> None:
+    page = timeline(look)
+    ids = shown(page)[:2]
+    for number in ids:
+        page.locator(f"#timeline li[data-id='{number}'] .choose").check()
+    page.locator(".choosing button[value=hide]").click()
+    look.until(f'!document.querySelector(\'#timeline li[data-id="{ids[0]}"], #timeline li[data-id="{ids[1]}"]\')')
+    assert chosen(page) == []
+    page.locator(".toast button").click()
+    look.until(f"!!document.querySelector('#timeline li[data-id=\"{ids[0]}\"]')")
+
+
+def test_down_with_shift_chooses_rows_and_escape_takes_it_back(look: Looker) -> None:
+    page = timeline(look)
+    page.locator("#timeline a").nth(1).focus()
+    page.keyboard.press("Shift+ArrowDown")
+    look.until("document.activeElement.dataset.photo > 1")
+    to = int(page.evaluate("document.activeElement.dataset.photo"))
+    says(look, to)
+    page.keyboard.press("Shift+ArrowUp")
+    look.until(f"document.activeElement.dataset.photo < {to}")
+    at = int(page.evaluate("document.activeElement.dataset.photo"))
+    says(look, 2 if at == 0 else at)
+    page.keyboard.press("Escape")
+    assert page.locator(".choosing").is_hidden()
+    assert page.url == look.base + "/"
+
+
+@pytest.fixture
+def years(look: Looker, drawn: Shown, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The gallery shows 3,000 photos, each with an id of its own."""
+    found = many(drawn.gallery.snapshot(), 3000)
+    found = dataclasses.replace(found, ids=np.arange(1, 3001) * 10)
+    state = [found]
+    monkeypatch.setattr(drawn.gallery, "timeline", lambda: state[0])
+    monkeypatch.setattr(drawn.gallery, "snapshot", lambda: state[0])
+    return state
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "new photos"])
+def test_a_range_goes_over_photos_that_were_never_on_the_screen(look: Looker, years: Any, meanwhile: str) -> None:
+    page = timeline(look)
+    first = shown(page)[1]
+    page.locator(f"#timeline li[data-id='{first}'] .choose").check()
+    page.locator(".years a", has_text="2010").click()
+    look.until("document.querySelector('.years .thumb').dataset.label.includes('2010')")
+    look.until("document.querySelectorAll('#timeline .choose').length > 2")
+    if meanwhile == "new photos":
+        [old] = years
+        taken = np.concatenate([np.repeat(old.taken[:1] + np.timedelta64(86_400, "s"), 7), old.taken])
+        more = many(old, 3007)
+        ids = np.concatenate([np.arange(1, 8), old.ids])
+        years[0] = dataclasses.replace(more, ids=ids, taken=taken, revision=old.revision + 1)
+    last = shown(page)[-1]
+    page.locator(f"#timeline li[data-id='{last}'] .choose").click(modifiers=["Shift"])
+    says(look, (last - first) // 10 + 1)
+    assert (last - first) // 10 > 1000
+    assert chosen(page)
+
+
+@pytest.mark.parametrize("look", [{**LOOKS["phone"], "viewport": {"width": 360, "height": 740}}], indirect=True)
+@pytest.mark.parametrize("path", ["/", "/search?q=giraffes"])
+def test_the_bar_fits_on_a_phone(look: Looker, path: str) -> None:
+    page = look.open(path)
+    page.wait_for_selector(".choose")
+    page.locator(".choose").first.check()
+    says(look, 1)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    bar, rail = page.locator(".choosing").bounding_box(), page.locator(".rail").bounding_box()
+    assert bar
+    assert rail
+    assert bar["y"] + bar["height"] <= rail["y"] + 1
+    assert faults(page) == []
+
+
+def test_a_gallery_that_only_shows_lets_nothing_be_chosen_and_walks(look: Looker, drawn: Shown) -> None:
+    page = look.page
+    page.add_init_script("document.addEventListener('readystatechange', () => {"
+                         " document.documentElement.dataset.readOnly = ''; });")  # fmt: skip
+    look.open("/search?q=giraffes")
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("x")
+    assert page.evaluate("document.activeElement.closest('.hit').dataset.id") == str(hits(page)[1])
+    assert page.locator(".choose").count() == 0

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from photoindex.media.decode import Decoder
 
 THUMBNAIL_SIZES: Final = (240, 480, 1600)  # pixels, of the longer side
+# A photo with its own pixels, for who looks closely: no larger, so that neither the one who makes it nor the one who
+# shows it needs more memory for a larger photo. Few cameras make larger ones.
+FULL_SIZE: Final = 8192
 WORKERS: Final = 2
 MOST_WAITING: Final = 400  # a screen has some dozens
 DECODE_SECONDS: Final = 20.0
+FULL_SECONDS: Final = 40.0  # 100 megapixels take 5 of a processor that others want as well
 IDLE_SECONDS: Final = 120.0  # after which the decoding processes end
 
 
@@ -58,9 +62,10 @@ class _Request(NamedTuple):
 
 
 class ThumbnailPool:
-    """Makes and keeps thumbnails in ``folder``, at most ``limit`` bytes of them (0: none are kept). Close it."""
+    """Makes thumbnails by ``workers``, and keeps at most ``limit`` bytes of them in ``folder`` (0: none). Close it."""
 
-    def __init__(self, folder: Path, limit: int, settings: Settings) -> None:
+    def __init__(self, folder: Path, limit: int, settings: Settings, workers: int = WORKERS) -> None:
+        self._workers = workers
         self._files = ThumbnailFiles(folder, limit)
         self._settings = settings
         self._waiting: OrderedDict[tuple[str, int], _Request] = OrderedDict()
@@ -105,7 +110,7 @@ class ThumbnailPool:
                 request = self._waiting[key] = _Request(content, size, sources, Future())
             self._waiting.move_to_end(key)
             dropped = self._waiting.popitem(last=False)[1] if len(self._waiting) > MOST_WAITING else None
-            if len(self._threads) < WORKERS:
+            if len(self._threads) < self._workers:
                 thread = threading.Thread(target=self._work, name="thumbnails", daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -156,8 +161,10 @@ class ThumbnailPool:
         from photoindex.media.decode import Decoder, make_thumbnails  # after the server has begun to answer
 
         if size not in decoders:
-            seconds = min(self._settings.decode_seconds, DECODE_SECONDS)
-            decoders[size] = Decoder(size, 1, seconds, self._settings.max_pixels, make_thumbnails)
+            # Of a picture of this size there are two while one is turned upright, four bytes a pixel.
+            most, room = (FULL_SECONDS, 2 * 4 * size * size) if size == FULL_SIZE else (DECODE_SECONDS, 0)
+            seconds = min(self._settings.decode_seconds, most)
+            decoders[size] = Decoder(size, 1, seconds, self._settings.max_pixels, make_thumbnails, room=room)
             with self._changed:
                 self._decoders.append(decoders[size])
         wrong: PhotoError = UnreadablePhoto("no file of this photo is as it was when it was indexed")

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from photoindex.library.gallery import THUMBNAIL_SIZES, Dropped, Gallery
+from photoindex.library.gallery import FULL_SIZE, THUMBNAIL_SIZES, Dropped, Gallery
 from photoindex.web.calls import REVALIDATED, Call, is_known
 from photoindex.web.problems import Problem, not_found
 
@@ -34,7 +34,7 @@ _MOST_DIGITS: Final = 18  # of a file's size: a longer number is beyond any end
 async def thumbnail(gallery: Gallery, request: Request) -> Response:
     """Answer ``/api/v1/t/{sha}-{size}.jpg``. Raises :class:`Problem` and what decoding raises."""
     match = _NAME.fullmatch(request.path_params["name"])
-    if match is None or int(match[2]) not in THUMBNAIL_SIZES:
+    if match is None or int(match[2]) not in (*THUMBNAIL_SIZES, FULL_SIZE):
         raise not_found("there is no such thumbnail")
     content, size = match[1], int(match[2])
     tag = f'"{content[:16]}-{size}"'

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from photoindex.catalogue import text
+from photoindex.errors import FolderError
 from photoindex.library.gallery import Edit, Snapshot
 from photoindex.media.text.reader_version import TEXT_READER
 from photoindex.types import PhotoText, TextLine
 from photoindex.web.pages import TYPED_PAGE
-from tests.browser.conftest import LOOKS, PHOTOS, Looker, Shown, faults
+from tests.browser.conftest import LOOKS, PHOTOS, SECONDS, Looker, Shown, faults
+from tests.drawn import draw_album
 
 
 def test_the_timeline_shows_all_photos_in_few_elements(look: Looker) -> None:
@@ -252,6 +258,93 @@ def test_all_results_are_tagged_and_it_is_undone(look: Looker) -> None:
     page.wait_for_selector(".toast:has-text('Undone')")
     look.open("/search?q=tag:festival")
     page.wait_for_selector("text=Nothing matches")
+
+
+@pytest.fixture
+def large(drawn: Shown, look: Looker, tmp_path: Path) -> Iterator[int]:
+    """The id of a photo of 1,800 x 2,400 pixels that lies on its side, in a format that no browser shows."""
+    draw_album(tmp_path, 1)
+    [picture] = tmp_path.rglob("*.jpg")
+    place = drawn.album / "large.tif"
+    with Image.open(picture) as image:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        image.convert("RGB").resize((2400, 1800)).save(tmp_path / "large.tif", exif=exif)
+    (tmp_path / "large.tif").rename(place)
+    deadline = time.monotonic() + SECONDS
+    number = None
+    while number is None:
+        assert time.monotonic() < deadline
+        look.page.wait_for_timeout(50)
+        with suppress(FolderError):  # the watch has not seen it yet
+            found = drawn.library.show(place)
+            number = found.id if found and found.caption else None
+    yield number
+    place.unlink()
+
+
+SIZE = """(({width, height}) => [width, height])(document.getElementById("picture").getBoundingClientRect())"""
+
+
+def test_a_photo_is_looked_at_closely_with_its_own_pixels(look: Looker, large: int) -> None:
+    page = look.open(f"/photo/{large}")
+    look.until("document.getElementById('picture').naturalWidth === 1200")
+    fits = page.evaluate(SIZE)
+    asked = []
+    page.on("request", lambda request: "-8192" in request.url and asked.append(request.url))
+    page.wait_for_selector("#zoom:not([hidden])")
+    page.keyboard.press("z")
+    look.until("document.getElementById('picture').naturalWidth === 1800")
+    assert page.evaluate(SIZE) == [1800, 2400]
+    assert page.locator("#zoom").get_attribute("aria-pressed") == "true"
+    assert faults(page) == []
+    page.keyboard.press("ArrowDown")  # the picture is moved, and no other photo shown
+    page.keyboard.press("ArrowRight")
+    look.until("document.getElementById('canvas').scrollTop > 50 && document.getElementById('canvas').scrollLeft > 50")
+    assert page.url.endswith(f"/photo/{large}")
+    page.keyboard.press("Escape")
+    assert page.evaluate(SIZE) == pytest.approx(fits, abs=1)
+    page.locator("#zoom").click()
+    assert page.evaluate(SIZE) == [1800, 2400]
+    page.locator("#zoom").click()
+    page.mouse.move(400, 400)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -240)
+    page.keyboard.up("Control")
+    look.until("document.getElementById('canvas').matches('.enlarged')")
+    assert len(asked) <= 2  # by the zoom, and by the picture, which the browser had
+    page.keyboard.press("Escape")
+
+
+def test_the_pixels_for_a_screen_stay_where_the_others_are_not_to_be_had(look: Looker, large: int) -> None:
+    page = look.open(f"/photo/{large}")
+    look.until("document.getElementById('picture').naturalWidth === 1200")
+    page.wait_for_selector("#zoom:not([hidden])")
+    page.route("**/*-8192.jpg", lambda route: route.abort())
+    page.keyboard.press("z")
+    page.wait_for_selector(".toast.bad:has-text('could not be had')")
+    assert page.evaluate(SIZE) == [1800, 2400]
+    assert page.evaluate("document.getElementById('picture').naturalWidth") == 1200
+    look.problems.clear()  # the browser's own line about the answer
+    page.unroute_all()
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    look.until("document.getElementById('picture').naturalWidth === 1800")
+
+
+@pytest.mark.parametrize("look", [{"device_scale_factor": 2}, {}], ids=["two pixels", "one pixel"], indirect=True)
+def test_100_percent_is_a_pixel_of_the_screen_for_each_of_the_photo(look: Looker, large: int) -> None:
+    page = look.open(f"/photo/{large}")
+    look.until("document.getElementById('picture').naturalWidth === 1200")
+    page.wait_for_selector("#zoom:not([hidden])")
+    page.locator("#picture").click()
+    assert page.evaluate(f"{SIZE}.map((each) => each * devicePixelRatio)") == [1800, 2400]
+    look.open("/photo/9")  # a small photo is no larger, and no smaller than it fits
+    look.until("document.getElementById('picture').naturalWidth > 0")
+    fits = page.evaluate(SIZE)
+    page.wait_for_selector("#zoom:not([hidden])")
+    page.keyboard.press("z")
+    assert page.evaluate(f"{SIZE}[0]") == pytest.approx(max(page.evaluate("640 / devicePixelRatio"), fits[0]), abs=1)
 
 
 def test_some_results_are_chosen_and_tagged_and_it_is_undone(look: Looker) -> None:

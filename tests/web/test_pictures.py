@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import shutil
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -232,3 +236,65 @@ def test_a_copy_that_is_as_it_was_is_given_instead(served: Served, client: httpx
 @pytest.mark.parametrize("address", ["/api/v1/photos/999/original", "/api/v1/photos/999", "/photo/999"])
 def test_no_such_photo(reader: httpx.Client, address: str) -> None:
     assert reader.get(address).status_code == 404
+
+
+def large_photo(path: Path, size: tuple[int, int], orientation: int = 1) -> None:
+    """A photo with a line of single pixels, black and white in turns, along its upper edge as it is stored."""
+    image = Image.new("RGB", size, (90, 120, 200))
+    for x in range(size[0]):
+        for y in range(8):
+            image.putpixel((x, y), (255, 255, 255) if x % 2 else (0, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(path, exif=exif)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+def test_a_photo_is_had_with_its_own_pixels_upright(served: Served, client: httpx.Client, suffix: str) -> None:
+    path = served.album / f"large{suffix}"
+    large_photo(path, (2400, 1800), orientation=6)  # to be turned by a quarter: the upper edge is the right one
+    served.library.index(served.album)
+    sha = sha_of(served, path)
+    answer = client.get(f"/api/v1/t/{sha}-8192.jpg")
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.size == (1800, 2400)
+        edge = [image.convert("L").getpixel((1797, y)) for y in range(400, 500)]
+    if suffix != ".jpg":  # which has lost some of it before
+        assert all(abs(one - other) > 150 for one, other in itertools.pairwise(edge))
+    thumbnails = served.library.settings.thumbnails_path
+    assert not list(thumbnails.rglob("*-8192.jpg"))  # it would push out hundreds of those of lists
+    path.unlink()
+    assert client.get(f"/api/v1/t/{sha}-8192.jpg").status_code == 404
+
+
+def test_a_photo_of_very_many_pixels_is_made_smaller(served: Served, client: httpx.Client) -> None:
+    path = served.album / "panorama.png"
+    Image.new("RGB", (12_000, 900), (90, 120, 200)).save(path)
+    served.library.index(served.album)
+    with Image.open(io.BytesIO(client.get(f"/api/v1/t/{sha_of(served, path)}-8192.jpg").content)) as image:
+        assert image.size == (8192, 614)
+
+
+def test_no_list_waits_for_a_photo_s_own_pixels(
+    served: Served, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shas = [sha_of(served, served.album / f"{colour} one.jpg") for colour in ("red", "green", "blue")]
+    begun, go_on = threading.Semaphore(0), threading.Event()
+    decode = served.gallery._full._decode
+
+    def held(*asked: Any) -> Any:
+        begun.release()
+        assert go_on.wait(60)
+        return decode(*asked)
+
+    monkeypatch.setattr(served.gallery._full, "_decode", held)
+    forget_thumbnails(served)
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(client.get, f"/api/v1/t/{sha}-8192.jpg", timeout=60) for sha in shas]
+        assert begun.acquire(timeout=60)
+        for sha in shas:
+            assert client.get(f"/api/v1/t/{sha}-1600.jpg").status_code == 200
+        assert not begun.acquire(blocking=False)  # one at a time
+        go_on.set()
+        assert [each.result().status_code for each in asked] == [200] * 3

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from photoindex.library.gallery.shown_photo import ShownPhoto, caption_pieces
     from photoindex.library.gallery.snapshot import Snapshot
     from photoindex.library.gallery.timeline import FILTER_FIELDS, MOST_STARS, Timeline, TimelineFilter
-    from photoindex.media.thumbnail_pool import THUMBNAIL_SIZES, Dropped
+    from photoindex.media.thumbnail_pool import FULL_SIZE, THUMBNAIL_SIZES, Dropped
     from photoindex.search.sureness import NEAR
 
 __all__ = [
-    "FILTER_FIELDS", "MOST_STARS", "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album", "Cluster",
-    "Dropped", "Edit", "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot", "Timeline",
-    "TimelineFilter", "What", "caption_pieces", "place_parts",
+    "FILTER_FIELDS", "FULL_SIZE", "MOST_STARS", "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album",
+    "Cluster", "Dropped", "Edit", "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot",
+    "Timeline", "TimelineFilter", "What", "caption_pieces", "place_parts",
 ]  # fmt: skip
 
 _HOMES = {
@@ -41,7 +41,7 @@ _HOMES = {
     "photoindex.library.gallery.snapshot": ("Snapshot",),
     "photoindex.library.gallery.timeline": ("FILTER_FIELDS", "MOST_STARS", "Timeline", "TimelineFilter"),
     "photoindex.search.sureness": ("NEAR",),
-    "photoindex.media.thumbnail_pool": ("THUMBNAIL_SIZES", "Dropped"),
+    "photoindex.media.thumbnail_pool": ("FULL_SIZE", "THUMBNAIL_SIZES", "Dropped"),
 }
 
 __getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -30,7 +30,7 @@ from photoindex.library.gallery.snapshot import Snapshot
 from photoindex.library.gallery.snapshots import Snapshots
 from photoindex.library.gallery.timeline import EVERY_PHOTO, Timeline, TimelineFilter, Timelines
 from photoindex.library.gallery.unsure import Unsure
-from photoindex.media.thumbnail_pool import Source, ThumbnailPool
+from photoindex.media.thumbnail_pool import FULL_SIZE, Source, ThumbnailPool
 from photoindex.system import memory
 from photoindex.system.lazy_imports import lazily
 from photoindex.types import Correction, Duplicate, Photo
@@ -86,6 +86,8 @@ class Gallery:
         self.changes = Changes(self._snapshots)
         limit = self.settings.thumbnail_megabytes * 1_000_000
         self._thumbnails = ThumbnailPool(self.settings.thumbnails_path, limit, self.settings)
+        # One at a time, by a process of its own: no list waits for it. None are kept: each is as large as a photo.
+        self._full = ThumbnailPool(self.settings.thumbnails_path, 0, self.settings, workers=1)
         self._opening = threading.Lock()
         self._opened: threading.Thread | None = None
 
@@ -117,6 +119,7 @@ class Gallery:
         self._sync.close()
         self._snapshots.close()
         self._thumbnails.close()
+        self._full.close()
 
     def hand_back(self) -> None:
         """Hand back to the system the memory that answers left behind, and that of the index's files."""
@@ -290,7 +293,10 @@ class Gallery:
         return open_original(files)
 
     def thumbnail(self, content: str, size: int) -> bytes | Future[bytes]:
-        """A small JPEG of the photo with this SHA-256; see :class:`photoindex.media.thumbnail_pool.ThumbnailPool`."""
+        """A small JPEG of the photo with this SHA-256; see :class:`photoindex.media.thumbnail_pool.ThumbnailPool`. Of
+        ``FULL_SIZE`` it has the photo's own pixels, if it is not larger."""
+        if size == FULL_SIZE:
+            return self._full.make(content, size, lambda: self._sources(content))
         return self._thumbnails.kept(content, size) or self._thumbnails.make(
             content, size, lambda: self._sources(content)
         )

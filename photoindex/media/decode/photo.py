@@ -44,6 +44,7 @@ VAST_PIXELS = 100_000_000  # more than cameras make; a worker's memory may be to
 
 NEAR_SIDE = 1.1
 THUMBNAIL_QUALITY = 80
+FULL_QUALITY, LOOKED_AT_CLOSELY = 92, 2000  # of pictures with more pixels on their longer side
 NOT_DESCRIBED = Description(PhotoFacts("", 0, 0), Written())
 
 IMAGE_WIDTH = 256
@@ -301,7 +302,8 @@ def _thumbnails(
         upright = picture if turn is None else picture.transpose(turn)
         upright.info = {}  # Pillow would write the photo's comment into the new file
         buffer = io.BytesIO()
-        upright.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
+        quality = THUMBNAIL_QUALITY if side < LOOKED_AT_CLOSELY else FULL_QUALITY
+        upright.save(buffer, "JPEG", quality=quality)
         made[side] = buffer.getvalue()
     return made
 

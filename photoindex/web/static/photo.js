@@ -1,6 +1,7 @@
 // One photo: correcting it in place, with undo, and the keys.
 
 import { api, edit, intoAlbum, inTurn, leave, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
+import { sharpen } from "./closely.js";
 import { reset as shrink } from "./pinch.js";
 
 const stage = () => document.getElementById("photo");
@@ -15,6 +16,7 @@ function arrange() {
   shrink();
   localise(stage());
   markFound();
+  find("#zoom").hidden = false;
   if (readOnly) return;
   for (const button of stage().querySelectorAll("button:disabled")) button.disabled = false;
   for (const part of ["#edit", "#tagger", "#albumadder"]) find(part).hidden = false;
@@ -137,6 +139,7 @@ document.addEventListener("click", (event) => {
   else if (caption) say(caption);
   else if (untag) edit({ ids: [id()], untags: [untag] }, `Took away “${untag}”`, reload);
   else if (name) undo(ofEdit(name), reload);
+  else if (button.id === "zoom") zoom();
   else if (button.id === "favourite") favourite();
   else if (button.id === "hide") hide();
   else if (button.dataset.album) takeFromAlbum(button.dataset.album, button.dataset.name);
@@ -168,10 +171,22 @@ stage().parentElement.addEventListener("keydown", (event) => {
   if (event.target.id === "words" && event.key === "Escape") closeEditor();
 });
 
+/** How wide the picture is with a pixel of the photo to one of the screen. */
+function ownWidth() {
+  const picture = find("#picture");
+  return Number(picture.getAttribute("width") ?? picture.naturalWidth) / devicePixelRatio;
+}
+
+/** Show the picture at 100 %, around where the event was, or else as it fits; no smaller than that. */
 function zoom(event) {
   if (shrink()) return;
-  const canvas = find("#canvas");
+  const canvas = find("#canvas"), picture = find("#picture");
+  const fits = picture.getBoundingClientRect().width;
   const zoomed = canvas.classList.toggle("zoomed");
+  picture.style.width = zoomed ? `${Math.max(ownWidth(), fits)}px` : "";
+  canvas.tabIndex = zoomed ? 0 : -1;
+  find("#zoom").setAttribute("aria-pressed", zoomed);
+  if (zoomed) sharpen(picture);
   if (zoomed && event?.clientX !== undefined) {
     const box = canvas.getBoundingClientRect();
     canvas.scrollLeft = ((event.clientX - box.left) / box.width) * (canvas.scrollWidth - box.width);
@@ -222,8 +237,18 @@ onKey("h", (event) => { if (!event.repeat) hide(); });
 onKey("+", () => rate(() => stars() + 1));
 onKey("-", () => rate(() => stars() - 1));
 onKey("s", () => leave(find("#similar").href));
-onKey("ArrowLeft", () => step(find(".prev")));
-onKey("ArrowRight", () => step(find(".next")));
+
+// The arrows move a picture at 100 %, of which the screen shows a part.
+const MOVE = 0.25; // of what is shown
+for (const [key, x, y, link] of [["ArrowLeft", -1, 0, ".prev"], ["ArrowRight", 1, 0, ".next"], ["ArrowUp", 0, -1], ["ArrowDown", 0, 1]]) {
+  onKey(key, (event) => {
+    const canvas = find("#canvas");
+    if (canvas.matches(".zoomed")) {
+      event.preventDefault();
+      canvas.scrollBy(x * MOVE * canvas.clientWidth, y * MOVE * canvas.clientHeight);
+    } else if (link) step(find(link));
+  });
+}
 onKey("Escape", () => { if (find("#canvas").matches(".zoomed, .enlarged")) zoom(); else goBack(); });
 onKey("reload", reload);
 for (const number of ["1", "2", "3"]) {

@@ -1,6 +1,8 @@
 // Two fingers enlarge a picture, and one moves it while it is enlarged. The wheel with Ctrl, which is what a trackpad
 // sends for two fingers, enlarges it as well.
 
+import { sharpen } from "./closely.js";
+
 const MOST = 8; // times as large as the picture is shown at first
 const LEAST = 1.02; // below it the picture is as it was
 
@@ -21,6 +23,7 @@ function place(canvas) {
     part.style.transformOrigin = `${-picture.offsetLeft}px ${-picture.offsetTop}px`;
     part.style.transform = scale > 1 ? `translate(${x}px, ${y}px) scale(${scale})` : "";
   }
+  sharpen(picture);
 }
 
 function enlarge(canvas, factor, atX, atY) {

@@ -226,3 +226,20 @@ def test_a_gallery_that_only_shows_lets_nothing_be_chosen_and_walks(look: Looker
     page.keyboard.press("x")
     assert page.evaluate("document.activeElement.closest('.hit').dataset.id") == str(hits(page)[1])
     assert page.locator(".choose").count() == 0
+
+
+def test_what_is_asked_twice_while_the_server_is_slow_is_done_once(look: Looker, boxes: Any) -> None:
+    page = look.page
+    boxes.nth(1).check()
+    held: list[Any] = []
+    page.route("**/api/v1/photos", lambda route: held.append(route))
+    page.locator(".choosing button[value=favourite]").dblclick()
+    while not held:
+        page.wait_for_timeout(20)
+    page.locator(".choosing button[value=favourite]").click()
+    assert len(held) == 1
+    held[0].continue_()
+    page.wait_for_selector(".toast:has-text('1 photo: favourite') button")  # which undoes it
+    page.unroute_all()
+    page.locator(".toast button").click()
+    page.wait_for_selector(".toast:has-text('Undone')")

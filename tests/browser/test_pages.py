@@ -114,3 +114,15 @@ def test_the_pictures_of_the_documentation(chromium: Any, drawn: Shown, kept_in:
     for name in ("gallery-search.png", "gallery-more.png"):
         with Image.open(kept_in / name) as picture:
             assert picture.height == BRITISH["viewport"]["height"]
+
+
+@pytest.mark.parametrize("path", ["/photo/9", "/review"])
+@pytest.mark.parametrize("width", [1280, 1000])
+def test_the_picture_keeps_its_place_beside_text_of_twice_the_size(look: Looker, path: str, width: int) -> None:
+    page = look.page
+    page.set_viewport_size({"width": width, "height": 800})
+    look.open(path)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    share = "document.querySelector('.canvas').clientWidth / document.getElementById('main').clientWidth"
+    assert page.evaluate(share) > 0.3

@@ -22,8 +22,20 @@ const bar = make("form", { class: "choosing", "aria-label": "Chosen photos", hid
   make("button", { class: "button", value: "hide" }, "Hide"),
   make("button", { class: "button", type: "button", click: clear }, "Clear"));
 
+let acts = false; // what was asked for is on its way
+
 async function act(event) {
   event.preventDefault();
+  if (acts) return;
+  acts = true;
+  try {
+    await actBy(event);
+  } finally {
+    acts = false;
+  }
+}
+
+async function actBy(event) {
   const ids = [...chosen];
   const word = field().value.trim();
   const what = event.submitter?.value ?? "tag";

@@ -186,12 +186,13 @@ function zoom(event) {
   picture.style.width = zoomed ? `${Math.max(ownWidth(), fits)}px` : "";
   canvas.tabIndex = zoomed ? 0 : -1;
   find("#zoom").setAttribute("aria-pressed", zoomed);
-  if (zoomed) sharpen(picture);
-  if (zoomed && event?.clientX !== undefined) {
-    const box = canvas.getBoundingClientRect();
-    canvas.scrollLeft = ((event.clientX - box.left) / box.width) * (canvas.scrollWidth - box.width);
-    canvas.scrollTop = ((event.clientY - box.top) / box.height) * (canvas.scrollHeight - box.height);
-  }
+  if (!zoomed) return;
+  sharpen(picture);
+  const box = canvas.getBoundingClientRect();
+  const isPlace = event?.clientX !== undefined; // keys and the button mean the middle
+  const [across, down] = isPlace ? [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height] : [0.5, 0.5];
+  canvas.scrollLeft = across * (canvas.scrollWidth - box.width);
+  canvas.scrollTop = down * (canvas.scrollHeight - box.height);
 }
 
 // A finger that goes to the left or right over the whole picture goes to the photo after or before.

@@ -27,5 +27,9 @@ else:
     catalogue = context.get_x_argument(as_dictionary=True).get("catalogue")
     if catalogue is None:
         raise SystemExit("name the catalogue: alembic -c migrations/alembic.ini -x catalogue=PATH …")
-    with make_engine(Path(catalogue)).execution_options(photoindex_write=True).begin() as own_connection:
-        run(own_connection)
+    engine = make_engine(Path(catalogue))
+    try:
+        with engine.execution_options(photoindex_write=True).begin() as own_connection:
+            run(own_connection)
+    finally:
+        engine.dispose()

@@ -18,6 +18,8 @@ from photoindex.system.urls import without_password
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
 CONFIG_FILE = "photoindex.toml"
+CATALOGUE_FILE, INDEX_FOLDER, THUMBNAILS_FOLDER = "catalogue.sqlite3", "fulltext", "thumbnails"  # in the data folder
+INDEX_STAMP = "current.json"  # in the folder of the index, which a library has wherever its catalogue is
 LARGEST_FILE = 1_000_000  # bytes of a config file
 MAX_PIXELS = 300_000_000
 LOWEST_RATE = 0.01  # photos a second; slower than this, a job's lease would run out while it waits
@@ -105,7 +107,7 @@ class Settings:
 
     @property
     def catalogue_path(self) -> Path:
-        return self.data_dir / "catalogue.sqlite3"
+        return self.data_dir / CATALOGUE_FILE
 
     @property
     def catalogue_place(self) -> Path | str:
@@ -114,7 +116,7 @@ class Settings:
 
     @property
     def index_path(self) -> Path:
-        return self.data_dir / "fulltext"
+        return self.data_dir / INDEX_FOLDER
 
     @property
     def terms_path(self) -> Path:
@@ -122,7 +124,7 @@ class Settings:
 
     @property
     def thumbnails_path(self) -> Path:
-        return self.data_dir / "thumbnails"
+        return self.data_dir / THUMBNAILS_FOLDER
 
     @property
     def own_folders(self) -> tuple[Path, ...]:

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from photoindex.config import CATALOGUE_FILE, INDEX_FOLDER, INDEX_STAMP, THUMBNAILS_FOLDER
 from photoindex.folders.ignore import IgnoreFiles, IgnoreRules
 from photoindex.media.formats import PHOTO_SUFFIXES
 from photoindex.system.url_paths import is_url
@@ -45,7 +46,8 @@ class PhotoFilter:
     (``.git``, ``.thumbnails``, ``._*`` of macOS and the like) stay out. The filter says nothing of a root or of a file
     that the user named: those are taken as they are. Calling the filter is :meth:`accepts_file`.
 
-    ``own_folders`` are photoindex's own, which are entered by no way.
+    ``own_folders`` are photoindex's own, which are entered by no way. So are the thumbnails of any other library: a
+    folder of that name beside a catalogue or an index, which is all that is looked for.
 
     Who judges many paths of one folder looks up its ``rules`` once, with :meth:`rules_in`.
     """
@@ -58,7 +60,7 @@ class PhotoFilter:
     def __post_init__(self) -> None:
         # A folder that is no link has its own name: no other needs a look at the disk.
         names = (os.path.basename(os.path.realpath(folder)).casefold() for folder in self.own_folders)
-        object.__setattr__(self, "_own_names", frozenset(names))
+        object.__setattr__(self, "_own_names", frozenset((*names, THUMBNAILS_FOLDER)))
 
     def __call__(self, path: Path) -> bool:
         return self.accepts_file(path)
@@ -113,8 +115,10 @@ class PhotoFilter:
         return stem != "" and (suffix in _AS_WRITTEN or f".{suffix.lower()}" in PHOTO_SUFFIXES)
 
     def is_own(self, path: Path) -> bool:
-        """Whether a folder, or what a link leads to, is one of photoindex's own."""
-        return not is_url(path) and any(_are_same(path, folder) for folder in self.own_folders)
+        """Whether a folder, or what a link leads to, is one of photoindex's own or holds a library's thumbnails."""
+        if is_url(path):
+            return False
+        return any(_are_same(path, folder) for folder in self.own_folders) or _has_thumbnails(os.path.realpath(path))
 
     def _names_folder(self, path: Path) -> bool:
         name = path.name
@@ -126,6 +130,18 @@ class PhotoFilter:
         return not (
             name in _REFUSED_FOLDERS or name.startswith(_REFUSED_FOLDER_STARTS) or name.endswith(_REFUSED_FOLDER_ENDS)
         )
+
+
+def is_thumbnail(root: Path, path: Path) -> bool:
+    """Whether ``path`` lies in a folder below ``root`` in which a library keeps its thumbnails."""
+    return not is_url(path) and any(_has_thumbnails(os.path.realpath(folder)) for folder in _between(root, path) or [])
+
+
+def _has_thumbnails(folder: str) -> bool:
+    """Return whether a library keeps its thumbnails in the folder at this real path."""
+    around, name = os.path.split(folder)
+    marks = (CATALOGUE_FILE, os.path.join(INDEX_FOLDER, INDEX_STAMP))
+    return name.casefold() == THUMBNAILS_FOLDER and any(os.path.lexists(os.path.join(around, mark)) for mark in marks)
 
 
 def _are_same(path: Path, other: Path) -> bool:

@@ -32,6 +32,7 @@ from photoindex.folders import (
     sift,
     walk,
 )
+from photoindex.folders.filters import is_thumbnail
 from photoindex.folders.walk import check_place, file_stat
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.indexing.missing_photos import NOTHING_SEEN, MissingPhotos
@@ -199,11 +200,12 @@ class Comparer:
     ) -> list[ScannedFile]:
         """Return those of the unseen files that are there and that a walk passes by: the user named them by themselves.
 
-        What a rule of an ignore file leaves out, which the user wrote as well, is not among them.
+        What a rule of an ignore file leaves out, which the user wrote as well, is not among them, nor is a library's
+        thumbnail, which an earlier version took for a photo.
         """
         named = []
         for path in unseen:
-            if self._filter.ignores_below(place, path):
+            if self._filter.ignores_below(place, path) or is_thumbnail(place, path):
                 continue
             if self._filter.accepts_file(path) and self._filter.accepts_below(place, path):
                 continue

@@ -80,6 +80,27 @@ def test_our_own_folders_are_entered_by_no_way(tmp_path: Path) -> None:
     assert names(tmp_path, PhotoFilter(own_folders=(tmp_path / "not there yet",))) != []
 
 
+@pytest.mark.parametrize("mark", ["catalogue.sqlite3", "fulltext/current.json"])
+def test_the_thumbnails_of_any_library_are_left_out_and_nothing_else(tmp_path: Path, mark: str) -> None:
+    data = tmp_path / "anna" / "data"
+    thumbnail = put(data / "thumbnails/6d/a-240.jpg")
+    put(data / "b.jpg")
+    put(data / "2019/thumbnails/c.jpg")
+    put(tmp_path / "thumbnails/d.jpg")
+    photos = PhotoFilter()
+    assert "anna/data/thumbnails/6d/a-240.jpg" in names(tmp_path)
+    put(data / mark)
+    (tmp_path / "link").symlink_to(data / "thumbnails")
+    (tmp_path / "library").symlink_to(data)
+    assert names(tmp_path) == ["anna/data/b.jpg", "anna/data/2019/thumbnails/c.jpg", "thumbnails/d.jpg"]
+    assert names(data) == ["b.jpg", "2019/thumbnails/c.jpg"]
+    assert not photos.accepts_below(tmp_path, thumbnail)
+    assert not photos.accepts_below(data, thumbnail)
+    assert photos.accepts_below(tmp_path, data / "2019/thumbnails/c.jpg")
+    assert survey(tmp_path, photos).links == (tmp_path / "library",)
+    assert names(data / "thumbnails") == ["6d/a-240.jpg"]
+
+
 def test_a_refused_name_does_not_matter_for_the_root_itself(tmp_path: Path) -> None:
     put(tmp_path / ".hidden/a.jpg")
     assert names(tmp_path / ".hidden") == ["a.jpg"]

@@ -184,6 +184,20 @@ def test_a_file_named_by_the_user_stays_when_its_folder_is_indexed(library: Libr
     assert library.search("red") == []
 
 
+def test_thumbnails_of_another_library_that_were_taken_for_photos_leave_the_search(
+    library: Library, captioner: FakeCaptioner, album: Path
+) -> None:
+    make_photo(album / "a.jpg")
+    thumbnail = make_photo(album / "Anna" / "thumbnails" / "6d" / "6d01-240.jpg", "blue")
+    assert library.index(album).captioned == 2
+    make_photo(album / "Anna" / "b.jpg", "green")
+    (album / "Anna" / "catalogue.sqlite3").touch()
+    report = library.index(album)
+    assert (report.seen, report.captioned, report.missing) == (2, 1, 1)
+    assert names(library.search("square")) == ["a.jpg", "b.jpg"]
+    assert thumbnail.exists()
+
+
 def test_a_deleted_photo_leaves_the_search_but_not_the_catalogue_and_comes_back_without_captioning(
     library: Library, captioner: FakeCaptioner, album: Path, tmp_path: Path
 ) -> None:

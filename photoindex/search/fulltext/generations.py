@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from photoindex.config import INDEX_STAMP
 from photoindex.errors import FullTextError
 from photoindex.system.atomic import new_file, replace_file
 from photoindex.system.json_files import read_json
@@ -32,7 +33,6 @@ else:
 
 REMEDY: Final = "run photoindex reindex --fulltext"
 
-_STAMP: Final = "current.json"
 _GENERATION: Final = re.compile(r"index-([0-9]+)")
 
 
@@ -46,7 +46,7 @@ class Current(NamedTuple):
 def is_complete(folder: Path) -> bool:
     """Whether the stamp says that an index of all photos is there, written by whichever version."""
     try:
-        stamp = read_json(folder / _STAMP)
+        stamp = read_json(folder / INDEX_STAMP)
         return stamp["complete"] is True and (folder / str(stamp["index"])).is_dir()
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -57,7 +57,7 @@ class Generations:
 
     def __init__(self, folder: Path, expected: Mapping[str, Any]) -> None:
         self.folder = folder
-        self._stamp = folder / _STAMP
+        self._stamp = folder / INDEX_STAMP
         # Through JSON once, so that it compares equal to what comes back from the file.
         self._expected: dict[str, Any] = json.loads(json.dumps(dict(expected)))
 

@@ -326,10 +326,25 @@ class SqliteDatabase(Database):
             return asker.ask("pragma data_version")
 
     def _back_up_before(self, revision: str) -> None:
-        """Make a backup beside the catalogue, before it is upgraded from a revision."""
-        from photoindex.catalogue.backup_files import BEFORE_UPGRADE, back_up, backup_path, prune_backups
+        """Make a backup beside the catalogue, before it is upgraded from a revision.
 
-        made = backup_path(self.path, f"{BEFORE_UPGRADE}-from-{revision}")
+        After an upgrade that failed, as for want of room, the one that was made for it serves, unless the catalogue was
+        changed.
+        """
+        from photoindex.catalogue.backup_files import (
+            BEFORE_UPGRADE,
+            back_up,
+            backup_path,
+            backups,
+            holds_the_same,
+            prune_backups,
+        )
+
+        label = f"{BEFORE_UPGRADE}-from-{revision}"
+        newest = next(iter(backups(self.path, label)), None)
+        if newest is not None and holds_the_same(self.path, newest):
+            return
+        made = backup_path(self.path, label)
         back_up(self.path, made)
         prune_backups(self.path, BEFORE_UPGRADE, made)
 

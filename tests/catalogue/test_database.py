@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import ClauseElement, Engine, create_engine, inspect, text
 
-from photoindex.catalogue import migration
+from photoindex.catalogue import backup_files, migration
 from photoindex.catalogue.backup_files import BACKUPS_KEPT
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import is_work_left
@@ -233,6 +234,37 @@ def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(
     with closing(Database.open(database.path)) as again, again.read() as connection:
         assert connection.execute(text("select count(*) from file")).scalar() == 1
         assert "stars" not in {column["name"] for column in inspect(connection).get_columns("photo")}
+
+
+def test_an_upgrade_that_is_tried_again_uses_the_backup_of_the_unchanged_catalogue(
+    tmp_path: Path, album: Path, database: Database, next_version: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps = (f"20240501T12{number:02}00Z" for number in count())
+    monkeypatch.setattr(backup_files, "stamp", lambda: next(stamps))
+    add_files(database, album, "a.jpg")
+    database.close()
+    script = tmp_path / "later" / "migrations" / "versions" / "9999_stars.py"
+    whole = script.read_text()
+    script.write_text(whole + '    op.execute("select nothing from nowhere")\n')
+
+    def backups_after_a_failure() -> list[Path]:
+        with pytest.raises(CatalogueError, match="syntax error"):
+            Database.open(database.path)
+        return sorted(database.path.parent.glob("*before-upgrade*"))
+
+    [first] = backups_after_a_failure()
+    assert backups_after_a_failure() == [first]
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("update root set mode = 'polling'")
+        connection.commit()
+    [_, second] = backups_after_a_failure()
+    second.write_bytes(second.read_bytes()[:9000])
+    assert len(backups_after_a_failure()) == 3  # one that is damaged does not count
+
+    script.write_text(whole)
+    Database.open(database.path).close()
+    assert revision_of(database.path) == "9999"
+    assert len(list(database.path.parent.glob("*before-upgrade*"))) == 3
 
 
 def test_a_catalogue_of_a_newer_version_is_refused_and_not_touched(

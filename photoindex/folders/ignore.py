@@ -76,7 +76,8 @@ class IgnoreFiles:
     """Reads ignore files when they are asked for, and again when they have changed. Safe to share between threads.
 
     ``warn`` receives, in one line and once for each state of a file, what is wrong with it: that it cannot be read (its
-    last rules stay), or which lines are no pattern or too many (the others hold).
+    last rules stay), or which lines are no pattern or too many (the others hold). A folder that cannot be entered is
+    left to whoever looks for photos in it.
     """
 
     def __init__(self, warn: Callable[[str], None] = logger.warning) -> None:
@@ -109,6 +110,8 @@ class IgnoreFiles:
                 return None
             problem, signature = error, (error.errno or 0,)
         known = self._read.get(path)
+        if problem is not None and _is_closed(folder):
+            return known[1] if known is not None else None
         if known is not None and known[0] == signature:
             return known[1]
         layer = known[1] if known is not None else None
@@ -119,7 +122,10 @@ class IgnoreFiles:
             above = os.path.join(folder, "").replace(os.sep, "/") if folder.parts else ""
             layer = _Layer(above, rules) if rules else None
         except OSError as error:
-            self._warn(f"cannot read {shown(path)}: {error.strerror or error}; its rules stay as they were")
+            result = (
+                "its rules stay as they were" if layer is not None else "it leaves nothing out until it can be read"
+            )
+            self._warn(f"cannot read {shown(path)}: {error.strerror or error}; {result}")
         self._read[path] = (signature, layer)
         return layer
 
@@ -150,6 +156,15 @@ class IgnoreFiles:
                 f"{surplus[0]} on do not count"
             )
         return rules
+
+
+def _is_closed(folder: Path) -> bool:
+    """Return whether this user may look at nothing that lies in a folder, so that its ignore file is not to blame."""
+    try:
+        os.lstat(folder / IGNORE_FILE)
+    except OSError as error:
+        return error.errno == errno.EACCES
+    return False
 
 
 def _lines(path: Path, status: os.stat_result) -> list[str]:

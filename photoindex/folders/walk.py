@@ -224,6 +224,8 @@ def _list_folder(
         listing.readable = False
         if not _is_gone(error):
             on_problem(folder, error)
+        if not entries:  # its ignore file has nothing to leave out
+            return listing
     listing.rules = photo_filter.rules_in(folder, above)
     names_photo, ruled = photo_filter.names_photo, bool(listing.rules.layers)
     others: list[str] = []

@@ -277,6 +277,34 @@ def test_a_file_that_cannot_be_read_is_one_warning_and_its_last_rules_stay(
         assert found(album, photos) == without
     [warning] = warnings
     assert str(path) in warning
+    assert warning.endswith("its rules stay as they were")
     assert len(warning.splitlines()) == 1
     # Who never read it knows of no rule.
-    assert found(album) == set(NAMES)
+    warnings.clear()
+    assert found(album, PhotoFilter(ignore_files=IgnoreFiles(warnings.append))) == set(NAMES)
+    [warning] = warnings
+    assert warning.endswith("it leaves nothing out until it can be read")
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o100])
+def test_a_folder_that_cannot_be_read_is_one_problem_whether_it_has_an_ignore_file_or_not(
+    album: Path, photos: PhotoFilter, warnings: list[str], mode: int
+) -> None:
+    photo = album / "2019" / "a.jpg"
+    photo.parent.mkdir()
+    photo.touch()
+    rule(photo.parent, "*.png")
+    known = [file.path for file in scan(album, photos)]
+    assert photo in known
+    (album / "2019").chmod(mode)
+    try:
+        if os.access(album / "2019", os.R_OK | os.X_OK):
+            pytest.skip("this user reads everything")
+        for judge in (photos, PhotoFilter(ignore_files=IgnoreFiles(warnings.append))):
+            problems: list[Path] = []
+            assert photo not in {file.path for file in scan(album, judge, lambda path, _: problems.append(path))}
+            assert {path.relative_to(album).parts[0] for path in problems} == {"2019"}
+            assert not judge.ignores_below(album, photo)
+    finally:
+        (album / "2019").chmod(0o755)
+    assert warnings == []

@@ -268,12 +268,12 @@ def refuse(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr(os, "scandir", scandir)
 
 
-def put_on_another_disk(database: Database) -> None:
-    """As if the folder had been on a disk that is not mounted now."""
+def put_on_another_disk(database: Database, folder: Path | None = None) -> None:
+    """As if the folder, by default the only one, had been on a disk that is not mounted now."""
     with database.write() as connection:
-        [known] = list_roots(connection)
+        [known] = [known for known in list_roots(connection) if folder in (None, known.path)]
         assert known.device is not None
-        connection.execute(update(root).values(device=known.device + 1))
+        connection.execute(update(root).where(root.c.id == known.id).values(device=known.device + 1))
 
 
 class Writer:

@@ -25,6 +25,7 @@ __all__ = [
     "ensure_root",
     "forget_watcher",
     "list_roots",
+    "note_device",
     "note_mode",
     "note_reconciled",
     "note_suspended",
@@ -61,6 +62,11 @@ def ensure_root(connection: Connection, path: Path) -> Root:
     added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
     assert added.inserted_primary_key is not None
     return Root(added.inserted_primary_key[0], path, device, None, None)
+
+
+def note_device(connection: Connection, root_id: int, device: int) -> None:
+    """Store on which device (st_dev) photos of a root were seen, in a comparison of a folder around it."""
+    connection.execute(update(root).where(root.c.id == root_id).values(device=device))
 
 
 def note_mode(connection: Connection, root_id: int, mode: str, reason: str | None) -> None:

@@ -19,7 +19,7 @@ from photoindex.catalogue import files, jobs, metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.dialects import now_of
 from photoindex.catalogue.fast_queries import known_states, sidecar_states
-from photoindex.catalogue.roots import ensure_root, list_roots, note_reconciled
+from photoindex.catalogue.roots import ensure_root, list_roots, note_device, note_reconciled
 from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import (
@@ -39,7 +39,7 @@ from photoindex.indexing.missing_photos import NOTHING_SEEN, MissingPhotos
 from photoindex.indexing.tree_walk import TreeWalk, walk_tree
 from photoindex.media.metadata import sidecars
 from photoindex.system.file_state import Numbers, device_of
-from photoindex.system.paths import root_of, shown
+from photoindex.system.paths import is_at_or_below, is_in_any, root_of, shown
 from photoindex.system.storage import is_folder, stat
 from photoindex.types import FileStat, Progress, ScannedFile
 
@@ -114,25 +114,61 @@ class Comparer:
         is_other_disk = device != root.device
         emptied = not walked.was_empty and not sifted.seen and is_other_disk and not accept_missing
         away = emptied or _device(folder) != device
+        missing: Sequence[Path] = changes.missing
         removed: list[Path] = []
         if away:
-            self._notice(f"{shown(folder)} is not on the disk it was on before: its disk is away; its photos are kept")
+            self._notice(_is_away(folder))
         else:
+            if not accept_missing:
+                met = {item.path for item in (*sifted.others, *named)}
+                out_of_reach = self._roots_away(place, met, left.keys() - met)
+                if out_of_reach:
+                    missing = [path for path in missing if not is_in_any(path, out_of_reach)]
             # Before the transaction: a store may take long to answer, and a server ends a transaction that waits.
-            seen = NOTHING_SEEN if accept_missing else self._missing.look(place, changes.missing, self._filter)
+            seen = NOTHING_SEEN if accept_missing else self._missing.look(place, missing, self._filter)
             with self._database.write() as connection:
                 removed = self._missing.after_comparison(
-                    connection, place, changes.missing, left, changes.new, seen, same_disk=not is_other_disk,
+                    connection, place, missing, left, changes.new, seen, same_disk=not is_other_disk,
                     accept=accept_missing,
                 )  # fmt: skip
                 self.gone_photos.update(files.mark_removed(connection, removed))
         others = [item.path for item in named if item.sidecars != walked.sidecars.get(os.fspath(item.path), "")]
         self._store(changes, [*sifted.beside, *others])
-        if not away and len(removed) == len(changes.missing) and folder == root.path and place == folder:
+        if not away and len(removed) == len(missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 note_reconciled(connection, root.id, device)
                 jobs.expedite(connection, root.id, now_of(connection))
         return Counts(sifted.seen + len(named), sifted.unchanged + changes.unchanged, len(removed), unreadable)
+
+    def _roots_away(self, place: Path, met: Collection[Path], unseen: Collection[Path]) -> set[Path]:
+        """Return the roots below ``place`` that show none of their photos and are on another disk than before, as their
+        own comparison would find them; note on which disk the others are.
+
+        ``met`` are the files that are not as they were known, ``unseen`` the known ones that were not met.
+        """
+        with self._database.read() as connection:
+            roots = list_roots(connection)
+            inner = [root for root in roots if root.path != place and is_at_or_below(root.path, place)]
+            held = {root.id: files.count_present(connection, root.id, unread=True) for root in inner}
+        away: set[Path] = set()
+        if not inner:
+            return away
+        lost = Counter(root_of(roots, path) for path in unseen)
+        come = {root_of(roots, path) for path in met}
+        for root in inner:
+            try:
+                device = device_of(stat(root.path))
+            except OSError:
+                continue
+            if device == root.device:
+                continue
+            if root in come or lost[root] < held[root.id] or not held[root.id]:
+                with self._database.write() as connection:
+                    note_device(connection, root.id, device)
+            elif root.device is not None:
+                self._notice(_is_away(root.path))
+                away.add(root.path)
+        return away
 
     def compare_files(self, named: Collection[Path]) -> Counts:
         """Compare files that the user named one by one, all of them at once. None of them can be missing."""
@@ -250,6 +286,10 @@ def _problem_lines(problems: Iterable[tuple[Path, OSError]]) -> Iterator[str]:
     for (_, reason), paths in files.items():
         more = f" and {len(paths) - 1:,} more there" if len(paths) > 1 else ""
         yield f"cannot read {shown(paths[0])}{more}: {reason}; what is known of them stays"
+
+
+def _is_away(root: Path) -> str:
+    return f"{shown(root)} is not on the disk it was on before: its disk is away; its photos are kept"
 
 
 def _device(folder: Path) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +16,9 @@ from photoindex.folders import IGNORE_FILE
 from photoindex.indexing.indexer import Indexer
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.media.metadata.sidecars import is_sidecar
+from photoindex.system.file_state import device_of
 from photoindex.system.paths import root_of
-from photoindex.system.storage import are_there, is_folder, is_gone
+from photoindex.system.storage import are_there, is_gone
 from photoindex.system.url_paths import is_url
 from photoindex.types import FileEvent, Tally
 
@@ -176,8 +179,8 @@ class EventHandlers:
         """Return those of the removals whose files are gone, and those for which a store gave no answer."""
         owners = {event.path: root_of(roots, event.path) for event in events}
         # A disk that went away takes no photo with it. A store says so of each path itself.
-        known = {root.path for root in owners.values() if root is not None}
-        reachable = {path for path in known if is_url(path) or is_folder(path)}
+        known = {root.path: root for root in owners.values() if root is not None}
+        reachable = {path for path, root in known.items() if is_url(path) or _is_in_place(root)}
         here = {path: root.path for path, root in owners.items() if root is not None and root.path in reachable}
         there = are_there(here)
         gone, unanswered = [], []
@@ -190,3 +193,12 @@ class EventHandlers:
             elif not there[event.path] or self._filter.ignores_below(here[event.path], event.path):
                 gone.append(event)
         return gone, unanswered
+
+
+def _is_in_place(root: Root) -> bool:
+    """Return whether a folder is there, on the disk on which its photos were seen."""
+    try:
+        status = os.stat(root.path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and root.device in (None, device_of(status))

@@ -62,6 +62,8 @@ class QuickCheck:
                 # A suspended root, or one on another device than before, needs more than a comparison of its files.
                 if stop.is_set() or root is None or root.suspended or device_of(stat(place)) != root.device:
                     return None
+                if any(_is_elsewhere(inner) for inner in roots if place in inner.path.parents):
+                    return None
                 if is_url(place) and not is_there(place):  # an emptied prefix, or one that is none
                     return None
                 walked = walk_tree(self._database, self.photo_filter, place, report)
@@ -80,6 +82,14 @@ class QuickCheck:
     def _warn(self, line: str) -> None:
         self._warned = True
         self._notice(line)
+
+
+def _is_elsewhere(root: Root) -> bool:
+    """Return whether a folder that is there is on another device than before."""
+    try:
+        return device_of(stat(root.path)) != root.device
+    except OSError:
+        return False
 
 
 def _text_reader(settings: Settings) -> int:

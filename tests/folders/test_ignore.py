@@ -301,8 +301,8 @@ def test_a_folder_that_cannot_be_read_is_one_problem_whether_it_has_an_ignore_fi
         if os.access(album / "2019", os.R_OK | os.X_OK):
             pytest.skip("this user reads everything")
         for judge in (photos, PhotoFilter(ignore_files=IgnoreFiles(warnings.append))):
-            problems: list[Path] = []
-            assert photo not in {file.path for file in scan(album, judge, lambda path, _: problems.append(path))}
+            problems: dict[Path, OSError] = {}
+            assert photo not in {file.path for file in scan(album, judge, problems.__setitem__)}
             assert {path.relative_to(album).parts[0] for path in problems} == {"2019"}
             assert not judge.ignores_below(album, photo)
     finally:

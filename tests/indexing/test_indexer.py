@@ -259,6 +259,45 @@ def test_a_disk_that_comes_back_with_another_number_is_known_again(library: Libr
     assert library.index(album).missing == 1
 
 
+def test_a_folder_within_another_keeps_its_photos_while_its_disk_is_away(
+    library: Library, album: Path, database: Database
+) -> None:
+    """However the folder around it is compared: the empty mount point shows no photo of the disk."""
+    stick = album / "stick"
+    for name in ("a.jpg", "stick/b.jpg", "stick/c.jpg"):
+        make_photo(album / name)
+    library.index(stick)
+    library.index(album)
+    (stick / "b.jpg").rename(album.parent / "b.jpg")
+    (stick / "c.jpg").rename(album.parent / "c.jpg")
+    (album / "a.jpg").unlink()
+    put_on_another_disk(database, stick)
+    notices: list[str] = []
+    assert library.index(album, notice=notices.append).missing == 1
+    assert notices == [f"{stick} is not on the disk it was on before: its disk is away; its photos are kept"]
+    assert names(library.search("red")) == ["b.jpg", "c.jpg"]
+    (album.parent / "b.jpg").rename(stick / "b.jpg")  # and one was deleted elsewhere
+    assert library.index(album).missing == 1
+    assert names(library.search("red")) == ["b.jpg"]
+    put_on_another_disk(database, stick)
+    (stick / "b.jpg").unlink()
+    assert library.index(album).missing == 0
+    assert library.index(album, accept_missing=True).missing == 1
+
+
+def test_a_disk_within_another_folder_that_comes_back_with_another_number_is_known_again(
+    library: Library, album: Path, database: Database
+) -> None:
+    make_photo(album / "a.jpg")
+    make_photo(album / "stick" / "b.jpg")
+    library.index(album / "stick")
+    library.index(album)
+    put_on_another_disk(database, album / "stick")
+    assert library.index(album).unchanged == 2
+    (album / "stick" / "b.jpg").unlink()
+    assert library.index(album).missing == 1
+
+
 def test_photos_that_wait_for_their_disk_are_captioned_as_soon_as_it_is_back(
     library: Library, captioner: FakeCaptioner, album: Path
 ) -> None:

@@ -105,6 +105,21 @@ def test_a_disk_that_is_another_one_is_left_to_the_indexer(known: Library, album
     assert ask(known, album) is None
 
 
+def test_another_disk_within_a_folder_is_left_to_the_indexer(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    make_photo(album / "sub" / "b.jpg")
+    library.index(album / "sub")
+    library.index(album)
+    assert ask(library, album) is not None
+    put_on_another_disk(library._database, album / "sub")
+    assert ask(library, album) is None
+    library.index(album)
+    assert ask(library, album) is not None
+    shutil.rmtree(album / "sub")
+    library.index(album, accept_missing=True)
+    assert ask(library, album) is not None  # one that is gone is asked about by nobody
+
+
 def test_what_is_no_known_folder_is_left_to_the_indexer(known: Library, album: Path, tmp_path: Path) -> None:
     make_photo(tmp_path / "other/x.jpg")
     assert ask(known, tmp_path / "other") is None

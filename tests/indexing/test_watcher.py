@@ -105,6 +105,22 @@ def test_a_disk_that_is_away_keeps_its_photos(library: Library, album: Path, wat
     assert names(library.search("red")) == ["a.jpg"]
 
 
+@pytest.mark.parametrize("mode", ["events", "polling"])
+def test_a_disk_within_a_watched_folder_keeps_its_photos_when_it_goes_away(
+    watch: Callable[..., Watch], library: Library, album: Path, mode: str
+) -> None:
+    stick = album / "stick"
+    make_photo(stick / "a.jpg")
+    make_photo(album / "b.jpg")
+    library.index(stick)
+    watching = watch(album, watch_mode=mode, poll_seconds=0.1)
+    put_on_another_disk(library._database, stick)
+    (stick / "a.jpg").unlink()
+    (album / "b.jpg").unlink()
+    work_of(watching, album)
+    assert names(library.search("red")) == ["a.jpg"]
+
+
 def test_a_fresh_empty_file_does_not_hold_up_the_start_of_a_watch_and_is_taken_when_filled(
     watch: Callable[..., Watch], album: Path
 ) -> None:

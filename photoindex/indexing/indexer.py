@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -22,6 +23,7 @@ from photoindex.indexing.comparison import Comparer, Counts
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.quick_check import QuickCheck
 from photoindex.indexing.relocation import suggest_forget, suggest_move
+from photoindex.indexing.tree_walk import met_by_others
 from photoindex.system.paths import absolute, check_exists, is_in_any, shown
 from photoindex.system.storage import is_file, is_folder, is_gone
 from photoindex.system.units import counted
@@ -113,10 +115,12 @@ class Indexer:
         attempt = watch or once
         attempt(self._give_to_deepest_roots)
         counts = Counts()
+        inner = met_by_others(places, self.filter)
         named = dict.fromkeys(place for place in places if watch is None and not accept_missing and is_file(place))
-        if named:
-            counts += self.comparer.compare_files(named)
-        for place in (place for place in places if place not in named):
+        if named.keys() - inner:
+            counts += self.comparer.compare_files(named.keys() - inner)
+        # Those within others last: what was met there for the first time is not counted as unchanged.
+        for place in sorted((place for place in places if place not in named), key=inner.__contains__):
             if stop.is_set():
                 break
             if accept_missing and self._is_known_and_gone(place):
@@ -124,7 +128,8 @@ class Indexer:
                 continue
             self._suggest_move(place)
             compare = partial(self.comparer.compare, place, accept_missing=accept_missing)
-            counts += attempt(partial(self._compare_if_there, place, compare) if watch else compare) or Counts()
+            found = attempt(partial(self._compare_if_there, place, compare) if watch else compare) or Counts()
+            counts += replace(found, seen=0, unchanged=0) if place in inner else found
         tally = Tally()
         self._work_off(attempt, stop, between, tally, caption)
         if watch is None and not stop.is_set() and (empty := self.settler.only_empty()):
@@ -152,7 +157,7 @@ class Indexer:
             refreshed=tally.refreshed,
             moved=moved,
             refreshed_only=tally.refreshed_only,
-            unreadable=counts.unreadable,
+            unreadable=tuple(dict.fromkeys(counts.unreadable)),
         )
 
     def _at_work_elsewhere(self) -> int:

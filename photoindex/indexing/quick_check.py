@@ -18,7 +18,7 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreFiles
-from photoindex.indexing.tree_walk import TreeWalk, walk_tree
+from photoindex.indexing.tree_walk import TreeWalk, met_by_others, walk_tree
 from photoindex.media.text.reader_version import TEXT_READER, is_installed
 from photoindex.search.fulltext.cursor import unseen_removals
 from photoindex.search.fulltext.generations import is_complete
@@ -56,13 +56,15 @@ class QuickCheck:
             roots = list_roots(asker)
         seen = 0
         whole: list[Root] = []
-        for place in map(absolute, paths):
+        places = list(map(absolute, paths))
+        inner = met_by_others(places, self.photo_filter)
+        for place in places:
             root = root_of(roots, place)
             try:
                 # A suspended root, or one on another device than before, needs more than a comparison of its files.
                 if stop.is_set() or root is None or root.suspended or device_of(stat(place)) != root.device:
                     return None
-                if any(_is_elsewhere(inner) for inner in roots if place in inner.path.parents):
+                if any(_is_elsewhere(within) for within in roots if place in within.path.parents):
                     return None
                 if is_url(place) and not is_there(place):  # an emptied prefix, or one that is none
                     return None
@@ -70,9 +72,10 @@ class QuickCheck:
             except (FolderError, OSError):
                 return None
             if not walked.found_nothing_new or self._warned:
-                self.walks[place] = walked
+                if place not in inner:  # that of a folder around it changes what is known there
+                    self.walks[place] = walked
                 return None
-            seen += walked.sifted.seen
+            seen += walked.sifted.seen if place not in inner else 0
             if place == root.path:
                 whole.append(root)
         for root in whole:

@@ -5,7 +5,8 @@ Asks the catalogue in plain SQL and imports little, as most runs of ``photoindex
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from photoindex.folders.compare import Sifted, sift
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.walk import scanned_file, walk
 from photoindex.system.file_state import Numbers, device_of
-from photoindex.system.storage import stat
+from photoindex.system.storage import is_folder, stat
 from photoindex.types import Progress
 
 
@@ -58,3 +59,25 @@ def walk_tree(
     files = walk(place, photo_filter, lambda path, error: problems.append((path, error)))
     sifted = sift(files, known, sidecars, scanned_file, each)
     return TreeWalk(place, device, sifted, known, sidecars, was_empty, problems)
+
+
+def met_by_others(places: Collection[Path], photo_filter: PhotoFilter) -> set[Path]:
+    """Return those of the places whose files a walk of another one meets, so that they are not counted twice."""
+    given = set(places)
+    return {
+        place
+        for place in given
+        for around in place.parents
+        if around in given and photo_filter.accepts_below(around, place) and _is_entered(around, place, photo_filter)
+    }
+
+
+def _is_entered(around: Path, place: Path, photo_filter: PhotoFilter) -> bool:
+    """Return whether a walk that looks at ``place`` takes it under this path: behind a link it may have another."""
+    if not is_folder(place):
+        return photo_filter.accepts_file(place) and not _has_links(around, place.parent)
+    return photo_filter.enters_folder(place) and not _has_links(around, place)
+
+
+def _has_links(around: Path, folder: Path) -> bool:
+    return any(os.path.islink(each) for each in (folder, *folder.parents) if around in each.parents)

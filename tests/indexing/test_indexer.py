@@ -165,10 +165,29 @@ def test_files_named_one_by_one_are_compared_like_those_of_a_folder(
     make_photo(paths[1], "green", note="changed, and longer")
     (album / "2.jpg.xmp").write_bytes(described("a boat"))
     report = library.index(*paths, paths[2], elsewhere)
-    assert (report.seen, report.captioned, report.unchanged) == (5, 2, 3)
+    assert (report.seen, report.captioned, report.unchanged) == (4, 2, 2)
     assert names(library.search("green")) == ["1.jpg"]
     assert names(library.search("blue")) == ["far.jpg"]
     assert names(library.search("boat")) == ["2.jpg"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_is_counted_once_however_many_of_the_paths_lead_to_it(
+    library: Library, album: Path, tmp_path: Path, order: int
+) -> None:
+    for name in ("a.jpg", "in/b.jpg", "in/deep/c.jpg"):
+        make_photo(album / name)
+    (album / "link").symlink_to(tmp_path / "elsewhere")
+    make_photo(tmp_path / "elsewhere" / "e.jpg")
+    places = [album, album / "in", album / "in" / "deep", album / "a.jpg"][::order]
+    for captioned in (4, 0):
+        report = library.index(*places)
+        assert (report.seen, report.captioned, report.unchanged) == (4, captioned, 4 - captioned)
+    assert [root.path for root in library.status().roots] == [album]
+    (album / "in" / "b.jpg").unlink()
+    make_photo(album / "in" / "f.jpg", "blue")
+    report = library.index(*places)
+    assert (report.seen, report.captioned, report.unchanged, report.missing) == (4, 1, 3, 1)
 
 
 def test_a_file_named_by_the_user_stays_when_its_folder_is_indexed(library: Library, album: Path) -> None:

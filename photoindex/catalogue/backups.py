@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -155,7 +156,8 @@ def restore_backup(path: Path) -> Restored:
             if backup is not None:
                 return Restored(backup, _put_in_place(backup, path))
     except OSError as error:
-        raise CatalogueError(f"cannot restore the catalogue {path}: {error.strerror or error}") from error
+        reason = "its disk is full; make room there" if error.errno == errno.ENOSPC else error.strerror or error
+        raise CatalogueError(f"cannot restore the catalogue {path}: {reason}") from error
     raise CatalogueError(
         f"there is no whole backup of {path}: move it away and run photoindex index, which begins anew"
     )

@@ -306,3 +306,38 @@ def test_an_older_catalogue_on_a_full_disk_waits_for_room_to_be_upgraded(tmp_pat
     [line] = done.stderr.splitlines()
     assert line.startswith("photoindex: the disk that holds the catalogue")
     assert line.endswith("is full: make room there")
+
+
+RESTORE = """
+import shutil
+import sys
+from pathlib import Path
+
+from photoindex.catalogue.backups import restore_backup
+from photoindex.errors import CatalogueError
+from tests.support import fill
+
+small, data_dir = map(Path, sys.argv[1:])
+catalogue = shutil.copytree(data_dir, small / "data") / "catalogue.sqlite3"
+filler = fill(small / "filler")
+before = sorted(catalogue.parent.iterdir())
+try:
+    restore_backup(catalogue)
+except CatalogueError as error:
+    print(error)
+print(sorted(catalogue.parent.iterdir()) == before)
+filler.unlink()
+print(restore_backup(catalogue).backup.name)
+"""
+
+
+@pytest.mark.usefixtures("may_mount")
+def test_a_backup_that_has_no_room_to_be_restored_waits_for_room(tmp_path: Path, data_dir: Path, photo: Path) -> None:
+    backup = "catalogue-backup-20240501T000000Z.sqlite3"
+    (data_dir / "catalogue.sqlite3").rename(data_dir / backup)
+    small = tmp_path / "small"
+    done = on_a_small_disk(small, "-c", RESTORE, small, data_dir)
+    assert done.returncode == 0, done.stderr
+    line, unchanged, restored = done.stdout.splitlines()
+    assert line == f"cannot restore the catalogue {small}/data/catalogue.sqlite3: its disk is full; make room there"
+    assert (unchanged, restored) == ("True", backup)

@@ -18,8 +18,8 @@ from photoindex.catalogue.raw_sql import Asker, ask
 from photoindex.catalogue.schema import album, album_photo, distinct_pair, file, photo
 from photoindex.catalogue.user_metadata import tag_key
 from photoindex.errors import AlbumError, CorrectionError
+from photoindex.system.arguments import photo_ids_of, row_id
 from photoindex.system.clock import utc_now
-from photoindex.system.whole_numbers import photo_ids_of, whole
 
 LONGEST_NAME = 200  # characters
 LONGEST_QUERY = 1000
@@ -69,7 +69,7 @@ def find_album(connection: Connection, name: str) -> Album | None:
 
 def album_by_id(connection: Connection, number: int) -> Album:
     """Return an album, without its counts. Raises :class:`AlbumError`."""
-    number = whole(number, "the number of an album")
+    number = row_id(number, "the number of an album")
     row = connection.execute(select(album).where(album.c.id == number)).first()
     if row is None:
         raise AlbumError("there is no such album")
@@ -219,8 +219,15 @@ def _pairs(photo_ids: Sequence[int]) -> list[tuple[int, int]]:
 class Albums:
     """The albums of a library, and what is said to be no duplicate; each method is a transaction of its own."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        check_query: Callable[[str], object] = lambda _query: None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """``check_query`` raises :class:`photoindex.errors.QueryError` for what no search takes."""
         self._database = database
+        self._check_query = check_query
         self._now = now
 
     def all(self) -> list[Album]:
@@ -243,18 +250,21 @@ class Albums:
 
     def photos(self, number: int, *, hidden: bool = True) -> list[int]:
         """Return the picked photos of an album, first added first, with or without those that are ``hidden``."""
-        number = whole(number, "the number of an album")
+        number = row_id(number, "the number of an album")
         with self._database.read() as connection:
             return album_photos(connection, number, hidden=hidden)
 
     def holding(self, photo_id: int) -> list[Album]:
         """Return the albums that a photo was picked for, by name."""
-        [photo_id] = photo_ids_of([photo_id])
+        photo_id = row_id(photo_id, "the id of a photo")
         with self._database.read() as connection:
             return albums_of(connection, photo_id)
 
     def add(self, name: str, query: str | None = None, photo_ids: Sequence[int] = ()) -> Album:
-        """Make an album. Raises :class:`AlbumError`."""
+        """Make an album. Raises :class:`AlbumError`, and :class:`photoindex.errors.QueryError` for a query that the
+        search refuses."""
+        if query is not None:
+            self._check_query(query)
         with self._database.write() as connection:
             made = add_album(connection, name, query, self._now())
             added = add_photos(connection, made.id, photo_ids_of(photo_ids), self._now())

@@ -23,8 +23,8 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import PRIORITIES, Priority
 from photoindex.catalogue.schema import batch, job
 from photoindex.errors import BatchError
+from photoindex.system.arguments import one_of, whole
 from photoindex.system.clock import utc_now
-from photoindex.system.whole_numbers import whole
 
 BatchKind = Literal["stale", "all", "where", "failed", "text"]
 BatchState = Literal["running", "waiting", "paused", "cancelled", "done"]
@@ -145,6 +145,7 @@ def create(
 
     Files that another batch is to do are left to it; when nothing remains there is no batch, and its id is ``None``.
     """
+    rank = _rank(priority)
     taken: set[int] = set()
     for chunk in chunks(file_ids):
         queued = and_(
@@ -155,8 +156,8 @@ def create(
     wanted = [file_id for file_id in file_ids if file_id not in taken]
     if not wanted:
         return None, 0
-    number = _insert(connection, kind, len(wanted), model, priority, now, query)
-    jobs.enqueue(connection, wanted, now, jobs.AGAIN, batch_id=number, priority=PRIORITIES[priority])
+    number = _insert(connection, kind, len(wanted), model, rank, now, query)
+    jobs.enqueue(connection, wanted, now, jobs.AGAIN, batch_id=number, priority=rank)
     return number, len(wanted)
 
 
@@ -165,12 +166,13 @@ def create_of_failures(
 ) -> tuple[int | None, int]:
     """Queue all files whose captioning failed again, as one batch; those that are ignored stay so. Returns as
     :func:`create`."""
+    rank = _rank(priority)
     failed = and_(job.c.error_kind.is_not(None), job.c.state.in_(("failed", "queued")), job.c.kind != jobs.TEXT)
     count = connection.execute(select(func.count()).select_from(job).where(failed)).scalar_one()
     if not count:
         return None, 0
-    number = _insert(connection, "failed", count, model, priority, now, None)
-    connection.execute(update(job).where(failed).values(batch_id=number, priority=PRIORITIES[priority]))
+    number = _insert(connection, "failed", count, model, rank, now, None)
+    connection.execute(update(job).where(failed).values(batch_id=number, priority=rank))
     jobs.retry_failures(connection, None, now)
     return number, count
 
@@ -180,21 +182,22 @@ def create_of_text(
 ) -> tuple[int | None, int]:
     """Queue files whose text is to be read again, as one batch, which any model may work on. Returns as
     :func:`create`."""
+    rank = _rank(priority)
     if not file_ids:
         return None, 0
-    number = _insert(connection, "text", len(file_ids), TEXT_MODEL, priority, now, query)
-    queued = text.queue(connection, file_ids, now, batch_id=number, priority=PRIORITIES[priority])
+    number = _insert(connection, "text", len(file_ids), TEXT_MODEL, rank, now, query)
+    queued = text.queue(connection, file_ids, now, batch_id=number, priority=rank)
     connection.execute(update(batch).where(batch.c.id == number).values(total=queued))
     return number, queued
 
 
 def _insert(
-    connection: Connection, kind: BatchKind, total: int, model: str, priority: Priority, now: datetime,
+    connection: Connection, kind: BatchKind, total: int, model: str, rank: int, now: datetime,
     query: str | None,
 ) -> int:  # fmt: skip
     added = connection.execute(
         insert(batch).values(
-            kind=kind, query=query, model=model, state="active", priority=PRIORITIES[priority], created_at=now,
+            kind=kind, query=query, model=model, state="active", priority=rank, created_at=now,
             total=total, done=0, failed=0, seconds=0.0,
         )
     )  # fmt: skip
@@ -248,6 +251,10 @@ def last_rate(connection: Connection, model: str) -> tuple[int, float] | None:
         .limit(1)
     ).first()
     return None if row is None else (row.id, row.done / row.seconds)
+
+
+def _rank(priority: Priority) -> int:
+    return one_of(PRIORITIES, priority, "a priority")
 
 
 def _no_batch(number: int) -> BatchError:

@@ -27,16 +27,17 @@ from photoindex.catalogue.indexed_files import IndexedFile, holds, indexed_files
 from photoindex.catalogue.many_rows import SET
 from photoindex.catalogue.user_metadata import REVIEWS, Changed, Review, UserMetadata, merged_tags, tag_key
 from photoindex.errors import CorrectionError, FolderError, PhotoindexError
+from photoindex.system.arguments import photo_ids_of, text_of, whole, yes_or_no
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, all_named, shown
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.url_paths import is_url
-from photoindex.system.whole_numbers import photo_ids_of, whole
 from photoindex.types import Correction
 
 LONGEST_CAPTION = 10_000  # characters
 LONGEST_TAG = 200
 MOST_STARS = 5
+_FLAGS = ("clear", "lock", "favourite", "hidden", "uncaption")
 _CLEAR = ", or clear what you said"
 
 
@@ -63,6 +64,9 @@ class Edit:
             object.__setattr__(self, "rating", whole(self.rating, "a rating"))
             if not -1 <= self.rating <= MOST_STARS:
                 raise CorrectionError(f"{self.rating} stars: give 1 to {MOST_STARS}, 0 for none or -1 for rejected")
+        for name in _FLAGS:
+            if (flag := getattr(self, name)) is not None:
+                object.__setattr__(self, name, yes_or_no(flag, name))
         if self.review and self.review not in REVIEWS:
             raise CorrectionError(f"a review is one of {', '.join(REVIEWS)}")
         if self.caption is not None:
@@ -81,7 +85,7 @@ class Edit:
 def clean_text(text: str, what: str, longest: int, or_else: str = "") -> str:
     """One line in composed form (Unicode's NFC), without spaces around it. Raises :class:`CorrectionError`; ``or_else``
     is what else can be done than to give words."""
-    cleaned = " ".join(unicodedata.normalize("NFC", text).split())
+    cleaned = " ".join(unicodedata.normalize("NFC", text_of(text, f"a {what}")).split())
     if not cleaned:
         raise CorrectionError(f"an empty {what}: give it some words{or_else}")
     if len(cleaned) > longest:

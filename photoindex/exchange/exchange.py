@@ -23,11 +23,11 @@ from photoindex.exchange.reports import ImportReport, Problem, Report, SidecarRe
 from photoindex.exchange.sidecar_import import import_sidecars
 from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
 from photoindex.exchange.xmp_document import CaptionAuthor, level
+from photoindex.system.arguments import photo_ids_of
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, all_named, check_exists, is_in_any, shown
 from photoindex.system.units import counted
 from photoindex.system.url_paths import is_url
-from photoindex.system.whole_numbers import photo_ids_of
 from photoindex.types import Caption, Photo, Progress, SidecarStyle
 from photoindex.types.hit import MACHINES
 

@@ -14,10 +14,10 @@ from photoindex.config import load_settings
 from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo
 from photoindex.library.opened import OpenLibrary
+from photoindex.system.arguments import LARGEST_ID, photo_ids_of, within
 from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, all_named, check_exists, named
 from photoindex.system.storage import is_there
-from photoindex.system.whole_numbers import photo_ids_of
 
 if TYPE_CHECKING:
     from photoindex.catalogue import details, jobs, photos, stats
@@ -239,11 +239,13 @@ class Library(OpenLibrary):
         left out; with ``decided`` they are the only ones.
         """
         from photoindex.library import duplicates
+        from photoindex.library.hamming import MOST
 
         places = list(map(absolute, all_named(paths)))
         for place in places:
             check_exists(place)
         if near is not None:
+            near = within(near, "near", 0, MOST)
             duplicates.complete_fingerprints(self._database, self.settings, progress, stop)
         groups = duplicates.find_duplicates(self._database, near, places, notice, decided)
         return duplicates.verified(groups, progress, notice, stop) if verify else groups
@@ -283,7 +285,7 @@ class Library(OpenLibrary):
         """The albums: to list, make, fill, rename and delete them, and to say what is no duplicate."""
         from photoindex.catalogue.albums import Albums
 
-        return Albums(self._database)
+        return Albums(self._database, _check_query)
 
     def exchange(self) -> Exchange:
         """Return what exports the library to sidecars and JSON lines, and imports them."""
@@ -294,7 +296,7 @@ class Library(OpenLibrary):
     def stats(self, most: int = 10) -> Stats:
         """Count what the library holds; at most ``most`` cameras, folders, words and labels."""
         with self._database.read() as connection:
-            return stats.count(connection, most)
+            return stats.count(connection, within(most, "most", 0, LARGEST_ID))
 
     def captioned_by(self) -> dict[str, int]:
         """Return how many photos each model captioned, by the model's identity; the most frequent first."""
@@ -340,7 +342,8 @@ class Library(OpenLibrary):
         started: Callable[[int | None, int], None] = lambda _batch, _photos: None,
     ) -> Tally:
         """Caption photos again as one batch: those whose caption is by another model than the one in use,
-        ``everything``, or all that ``failed``; with a ``query``, those of them that match it.
+        ``everything``, or all that ``failed``; with a ``query``, which does not go with ``failed``, those of them that
+        match it.
 
         The old captions stay searchable until each is replaced. A run that is stopped goes on with the next one.
         ``started`` is called with the batch's id (``None``: nothing to do) and its number of photos.
@@ -433,7 +436,15 @@ class Library(OpenLibrary):
         return Recaptioner(self._database, self._pipe(), lambda query: [match.photo_id for match in self.match(query)])
 
 
+def _check_query(query: str) -> None:
+    from photoindex.search import parse_query
+
+    parse_query(query)
+
+
 def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
+    if failed and (everything or query is not None):
+        raise ValueError("failed is asked for alone: such photos have no captions to find them by")
     if failed:
         return "failed"
     if everything:

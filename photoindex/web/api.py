@@ -333,8 +333,6 @@ class Api:
         ids = self._chosen(call)
         if query is not None and (ids or call.body.get("set") is not None):
             raise bad_value("query", "left out with ids or a set: an album holds picked photos or what a query finds")
-        if query is not None:
-            self._gallery.find(query)  # raises for one that asks for nothing
         return forms.album(self._root, self._gallery.albums.add(name, query, ids))
 
     def fill_album(self, call: Call) -> Any:

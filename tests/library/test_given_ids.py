@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from photoindex.catalogue.editor import Edit
+from photoindex.errors import AlbumError
 from photoindex.library import Library
 from tests.support import make_photo
 
@@ -94,3 +95,20 @@ def test_what_is_no_number_is_refused(edited: Library, number: object) -> None:
     for take in TAKING_A_NUMBER:
         with pytest.raises(TypeError, match="is a whole number, not"):
             take(edited, number)
+
+
+TOO_LARGE = [2**63, 2**80, np.uint64(2**63)]
+
+
+@pytest.mark.parametrize("number", [*TOO_LARGE, 0, -1, -(2**80)])
+def test_a_number_that_no_database_holds_is_of_no_photo_and_no_album(edited: Library, number: object) -> None:
+    expected = {
+        0: [1, 2], 1: 2, 2: 2, 3: 2, 4: 3, 5: (3, 3), 6: 2, 7: 2, 8: edited.editor().said([1, 2]), 9: {1: 1, 2: 1},
+        10: {1: 1, 2: 1}, 11: 2, 12: 2,
+    }  # fmt: skip
+    for place in (0, 1, 8, 9, 11, 12, 4, 6):
+        assert TAKING_IDS[place](edited, [1, number, 2]) == expected[place]
+    assert (edited.albums.photos(number), edited.albums.holding(number), edited.album_hits(number)) == ([], [], [])
+    for take in (edited.albums.get, edited.albums.delete, lambda one: edited.albums.rename(one, "other")):
+        with pytest.raises(AlbumError, match="there is no such album"):
+            take(number)

@@ -51,6 +51,7 @@ from photoindex.search.query.clauses import (
 from photoindex.search.query.quoting import OPERATORS
 from photoindex.search.query.scanner import QueryToken, scan
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, ParsedQuery, Phrase, Ranked, Word
+from photoindex.system.arguments import text_of
 
 LONGEST_QUERY: Final = 1000  # characters
 MOST_CLAUSES: Final = 64  # words, those of phrases included
@@ -62,9 +63,9 @@ def parse_query(text: str, today: date | None = None) -> ParsedQuery:
 
     Raises QueryError when nothing is left to search for, as a whole or in a condition, when a ``taken:`` is no date or
     a ``has:`` or ``is:`` no fact, when a field's name is misspelt, when a prefix is too short, and when the query
-    exceeds 1,000 characters, 64 words or 16 nested parentheses. Never anything else.
+    exceeds 1,000 characters, 64 words or 16 nested parentheses; TypeError for what is no text. Never anything else.
     """
-    if len(text) > LONGEST_QUERY:
+    if len(text_of(text, "a query")) > LONGEST_QUERY:
         raise QueryError(f"the query has {len(text):,} characters; the limit is {LONGEST_QUERY:,}")
     parser = _Parser(scan(text), today or date.today())
     root = parser.parse()

@@ -63,6 +63,8 @@ def _holds(album: Album) -> str:
 @click.pass_obj
 def show_album(context: Context, /, name: str, print0: bool, html: Path | None) -> None:
     """List the photos of an album, first added first, or what its search finds."""
+    if print0 and html is not None:
+        raise click.UsageError("--html writes a page, and --print0 paths: leave one of them out")
     with context.open() as library:
         album = library.albums.named(name)
         hits = library.search(album.query, None) if album.query is not None else library.album_hits(album.id)

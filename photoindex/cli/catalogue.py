@@ -7,6 +7,7 @@ import dataclasses
 import click
 
 from photoindex.cli.context import Context, json_option, write_json
+from photoindex.cli.parameters import CATALOGUE
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.system.units import counted, human_size
@@ -32,8 +33,8 @@ def upgrade(context: Context, /) -> None:
 
 
 @catalogue.command("copy")
-@click.argument("source", metavar="FROM")
-@click.argument("target", metavar="TO")
+@click.argument("source", type=CATALOGUE, metavar="FROM")
+@click.argument("target", type=CATALOGUE, metavar="TO")
 @json_option
 @click.pass_obj
 def copy(context: Context, /, source: str, target: str, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photoindex.cli.context import Context, device_option, engine_option, json_option, threads_option, write_json
+from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos, torch_device
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @images_option
 @hold_out_option
 @click.option("--split", default="val", show_default=True, help="Which photos to caption.")
-@click.option("--model", metavar="NAME", default="default", help="A shipped model or a model folder.")
+@click.option("--model", type=MODEL, metavar="NAME", default="default", help="A shipped model or a model folder.")
 @click.option(
     "--beam-width", type=click.IntRange(1, 20), default=3, show_default=True, help="Captions considered at once."
 )

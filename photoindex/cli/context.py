@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from photoindex.cli.parameters import MODEL
 from photoindex.cli.terminal import print_bytes, print_error
 from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settings
 from photoindex.errors import LibraryNotFound
@@ -60,6 +61,7 @@ rate_option = click.option(
 model_option = click.option(
     "--model",
     metavar="NAME",
+    type=MODEL,
     help="The name of a shipped model, or the folder of one you trained. [default: the shipped one]",
 )
 _CAPTIONING = (

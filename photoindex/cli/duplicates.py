@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from photoindex.cli.context import EXIT_INTERRUPTED, Context, json_option, stop_on_signals, write_json
+from photoindex.cli.context import EXIT_INTERRUPTED, Context, stop_on_signals, write_json
+from photoindex.cli.parameters import flag_of
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line, print_path
 from photoindex.library.hamming import MOST
@@ -25,8 +26,8 @@ USUAL_BITS = 10
                    f"{USUAL_BITS} finds smaller, recompressed and brightened copies.")  # fmt: skip
 @click.option("--others", is_flag=True, help="Leave out the best file of each group; all files are read again first.")
 @click.option("--decided", is_flag=True, help="Only groups that you said are no duplicates, which are left out else.")
-@json_option
-@click.option("-0", "--print0", is_flag=True, help="Print paths only, each ended by NUL, for xargs -0.")
+@flag_of("style", "--json", value="json", help="Print JSON.")
+@flag_of("style", "-0", "--print0", value="print0", help="Print paths only, each ended by NUL, for xargs -0.")
 @click.pass_obj
 def duplicates(
     context: Context,
@@ -35,8 +36,7 @@ def duplicates(
     near: int | None,
     others: bool,
     decided: bool,
-    as_json: bool,
-    print0: bool,
+    style: str | None,
 ) -> None:
     """List photos that exist more than once, in groups, the best of each first; nothing is removed.
 
@@ -60,9 +60,9 @@ def duplicates(
         if stop.is_set():
             raise SystemExit(EXIT_INTERRUPTED)
     shown = [group[1:] if others else group for group in groups]
-    if as_json:
+    if style == "json":
         write_json([{"files": [duplicate_json(each) for each in group]} for group in shown])
-    elif print0:
+    elif style == "print0":
         for group in shown:
             for each in group:
                 print_path(each.path, end="\0")

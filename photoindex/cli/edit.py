@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHOWN = 5  # of the photos that a query matches
 
 where_option = click.option(
-    "--where", "query", metavar="QUERY", help="Instead of FILEs: all photos that match this query of `search`."
+    "--where", "query", metavar="QUERY", help="Instead of naming any: all photos that match this query of `search`."
 )
 near_option = click.option(
     "--near", is_flag=True, help="With --where: all photos that `search` finds, also those that only come near."

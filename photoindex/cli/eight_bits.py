@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photoindex.cli.context import Context, device_option, json_option, threads_option, write_json
+from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos, torch_device
@@ -26,7 +27,7 @@ UNITS = {"rounding": "block", "learning": "step"}  # what is counted then
 @data_option
 @images_option
 @hold_out_option
-@click.option("--model", metavar="NAME", default="default", help="A shipped model or a model folder.")
+@click.option("--model", type=MODEL, metavar="NAME", default="default", help="A shipped model or a model folder.")
 @click.option("--learn", is_flag=True,
               help="Learn to see in 8 bits from photos of the split `train`, and write that into the model's "
                    "folder.")  # fmt: skip

@@ -26,6 +26,7 @@ from photoindex.cli.context import (
 )
 from photoindex.cli.eight_bits import evaluate_eight_bits
 from photoindex.cli.output_files import check_replaceable
+from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.text_gate import evaluate_text_gate
@@ -60,7 +61,7 @@ evaluate.add_command(evaluate_text_gate)
 @images_option
 @hold_out_option
 @click.option("--split", default="val", show_default=True, help="Which photos to caption.")
-@click.option("--model", "models", multiple=True, metavar="NAME",
+@click.option("--model", "models", multiple=True, type=MODEL, metavar="NAME",
               help="A shipped model or a model folder; several are compared. [default: the shipped one]")  # fmt: skip
 @click.option(
     "--beam-width", "beams", multiple=True, type=click.IntRange(1, 20), help="May be given several times. [default: 3]"

@@ -9,6 +9,7 @@ import click
 
 from photoindex.cli.config import write_setting
 from photoindex.cli.context import Context, json_option, write_json
+from photoindex.cli.parameters import MODEL
 from photoindex.cli.terminal import print_line
 from photoindex.errors import ModelError
 from photoindex.library import DEFAULT_MODEL, inspect_folder, model_folder, shipped_models
@@ -49,7 +50,7 @@ def list_models(context: Context, /, as_json: bool) -> None:
 
 
 @models.command("info")
-@click.argument("name", default=DEFAULT_MODEL)
+@click.argument("name", default=DEFAULT_MODEL, type=MODEL)
 @click.pass_obj
 def info(context: Context, /, name: str) -> None:
     """Print a model's card: its data, figures, weaknesses and licences. NAME is a shipped model or a folder."""
@@ -63,7 +64,7 @@ def info(context: Context, /, name: str) -> None:
 
 
 @models.command("use")
-@click.argument("name", metavar="NAME|DIR")
+@click.argument("name", type=MODEL, metavar="NAME|DIR")
 @click.pass_obj
 def use(context: Context, /, name: str) -> None:
     """Caption with this model from now on: a shipped one, or the folder of one that you trained.

@@ -18,6 +18,7 @@ from photoindex.cli.context import (
     stop_on_signals,
     write_json,
 )
+from photoindex.cli.parameters import flag_of
 from photoindex.cli.plans import show_plan
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.config import ENGINES
@@ -32,12 +33,12 @@ RAY = "ray"
 
 
 @click.command()
-@click.option("--stale", "what", flag_value="stale", help="Photos captioned by another model than the one in use.")
-@click.option("--all", "what", flag_value="all", help="Every photo.")
-@click.option("--failed", "what", flag_value="failed", help="Photos that could not be captioned.")
-@click.option("--text", "what", flag_value="text", help="Read the text in photos again; no captioning.")
-@click.option("--resume", "what", flag_value="resume", help="Only what is queued already, without a new batch.")
-@click.option("--fulltext", "what", flag_value="fulltext", help="Only rebuild the full-text index; no captioning.")
+@flag_of("what", "--stale", value="stale", help="Photos captioned by another model than the one in use.")
+@flag_of("what", "--all", value="all", help="Every photo.")
+@flag_of("what", "--failed", value="failed", help="Photos that could not be captioned.")
+@flag_of("what", "--text", value="text", help="Read the text in photos again; no captioning.")
+@flag_of("what", "--resume", value="resume", help="Only what is queued already, without a new batch.")
+@flag_of("what", "--fulltext", value="fulltext", help="Only rebuild the full-text index; no captioning.")
 @click.option("--where", "query", metavar="QUERY",
               help="Photos that match a query of `search`; with --stale, the stale ones among them; with --text, those "
                    "to read.")  # fmt: skip

@@ -11,6 +11,7 @@ import click
 from photoindex.cli import output
 from photoindex.cli.command import DashWords
 from photoindex.cli.context import Context, write_json
+from photoindex.cli.parameters import flag_of
 from photoindex.cli.terminal import print_path, stderr_is_terminal, stdout_is_terminal
 from photoindex.library.json_forms import hit_json
 from photoindex.library.quoting import quoted
@@ -39,12 +40,12 @@ Protocol = Literal["auto", "kitty", "iterm2"]
 @click.option("--reverse", is_flag=True, help="Reverse the order.")
 @click.option("--all", "everything", is_flag=True, help="Show every match.")
 @click.option("--explain", is_flag=True, help="Show which words matched where, and what each adds to the score.")
-@click.option("--json", "style", flag_value="json", help="Print one JSON list.")
-@click.option("--jsonl", "style", flag_value="jsonl", help="Print a JSON object a line.")
-@click.option("--csv", "style", flag_value="csv", help="Print CSV with a header.")
+@flag_of("style", "--json", value="json", help="Print one JSON list.")
+@flag_of("style", "--jsonl", value="jsonl", help="Print a JSON object a line.")
+@flag_of("style", "--csv", value="csv", help="Print CSV with a header.")
 @click.option("--columns", metavar="NAME,NAME…", callback=lambda _context, _option, text: _columns(text),
               help=f"The columns of --csv, in this order: {', '.join(output.ALL_COLUMNS)}.")  # fmt: skip
-@click.option("-0", "--print0", "style", flag_value="print0", help="Print paths only, each ended by NUL, for xargs -0.")
+@flag_of("style", "-0", "--print0", value="print0", help="Print paths only, each ended by NUL, for xargs -0.")
 @click.option("--format", "template", metavar="TEMPLATE",
               help="Print each hit as in '{path}: {caption}'; the names are those of --columns.")  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -99,6 +100,8 @@ def search(
         raise click.UsageError("--columns names the columns of --csv: add --csv, or use --format")
     if template is not None and style is not None:
         raise click.UsageError(f"--format prints lines of its own, and --{style} others: leave one of them out")
+    if pictures is not None and (template is not None or style is not None):
+        raise click.UsageError(f"--pictures goes with the list for people, not with --{style or 'format'}")
     if template is not None:
         output.check_template(template)
     most = None if everything else offset + limit

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from photoindex.cli.context import Context, device_option, json_option, threads_option, write_json
+from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos, torch_device
@@ -18,7 +19,7 @@ from photoindex.types import Progress
 @data_option
 @images_option
 @hold_out_option
-@click.option("--model", metavar="NAME", default="default", help="A shipped model or a model folder.")
+@click.option("--model", type=MODEL, metavar="NAME", default="default", help="A shipped model or a model folder.")
 @click.option("--readings", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
               help="Where what is read in the photos is kept (JSON lines): reading takes most of the time, and a run "
                    "that was stopped goes on.")  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photoindex.cli.context import Context, device_option, model_option, threads_option
+from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.units import counted, human_seconds
@@ -57,7 +58,7 @@ FIXED_BY_START = {"encoder", "word_epochs", "language_epochs", "hidden_size"}
                    "captions too.")  # fmt: skip
 @click.option("--labelled", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
               help="More photos, of single things, with a label each (labels.tsv: image, split, label).")  # fmt: skip
-@click.option("--start", metavar="MODEL",
+@click.option("--start", type=MODEL, metavar="MODEL",
               help="Go on from this shipped model or model folder: its encoder and terms stay, its decoder learns "
                    "on.")  # fmt: skip
 @hold_out_option

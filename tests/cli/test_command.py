@@ -267,3 +267,36 @@ class TestEmptyPaths:
         report = library.index(album, album, album / ".." / album.name)
         assert (report.seen, report.captioned, report.unchanged) == (1, 1, 0)
         assert library.index(album, album).seen == 1
+
+
+# Of two that would print different things, or caption different photos, neither is dropped without a word.
+TWO_OF_ONE = [
+    ["search", "red", "--json", "--csv"],
+    ["search", "red", "--jsonl", "-0"],
+    ["search", "-0", "red", "--csv", "--columns", "path"],
+    ["search", "red", "--pictures", "kitty", "--json"],
+    ["search", "red", "--pictures", "kitty", "--format", "{path}"],
+    ["duplicates", "--json", "-0"],
+    ["albums", "show", "Red", "-0", "--html", "page.html"],
+    ["reindex", "--all", "--failed"],
+    ["reindex", "--stale", "--text", "--where", "red"],
+    ["reindex", "--fulltext", "--resume"],
+]
+
+
+@pytest.mark.parametrize("arguments", TWO_OF_ONE, ids=" ".join)
+def test_two_options_of_which_one_would_be_dropped_are_wrong_usage(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(indexed, "albums", "save", "Red", "red")
+    done = run(indexed, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    [message] = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    named = [word for word in arguments if word.startswith("--") and word not in ("--columns", "--where")]
+    assert all(name in message for name in named)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_an_option_may_be_given_twice(indexed: Path) -> None:
+    assert run(indexed, "search", "red", "--json", "--json").stdout == run(indexed, "search", "red", "--json").stdout

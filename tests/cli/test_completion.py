@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from photoindex.cli.main import main
@@ -35,13 +36,13 @@ def program(tmp_path: Path) -> Path:
 ASK = {
     "bash": (
         ["bash", "--norc", "-c"],
-        "{script}\nCOMP_WORDS=({typed}); COMP_CWORD={last}; _photoindex_completion photoindex\n"
+        "compopt() {{ :; }}\n{script}\nCOMP_WORDS=({typed}); COMP_CWORD={last}; _photoindex_completion photoindex\n"
         'printf "%s\\n" "${{COMPREPLY[@]}}"',
     ),
-    # The functions that put offers before the user print them instead.
+    # The functions that put offers before the user print them instead; those for paths are the shells' own.
     "zsh": (
         ["zsh", "-f", "-c"],
-        "compdef() {{ }}\n_describe() {{ print -l -- ${{completions_with_descriptions%%:*}} }}\n"
+        "compdef() {{ }}\n_path_files() {{ }}\n_describe() {{ print -l -- ${{completions_with_descriptions%%:*}} }}\n"
         "compadd() {{ print -l -- $completions }}\n"
         "{script}\nwords=({typed}); CURRENT=$(({last} + 1)); _photoindex_completion",
     ),
@@ -57,6 +58,8 @@ ASK = {
         (["photoindex", "jobs", "pa"], {"pause"}),
         (["photoindex", "search", "--js"], {"--json", "--jsonl"}),
         (["photoindex", "index", "--device", "c"], {"cpu", "cuda"}),
+        (["photoindex", "index", "--model", "def"], {"default"}),
+        (["photoindex", "models", "use", "def"], {"default"}),
     ],
 )
 def test_commands_options_and_values_are_completed(
@@ -95,3 +98,17 @@ def test_each_script_is_one_its_shell_can_read(shell: str) -> None:
 
 def test_another_shell_is_wrong_usage() -> None:
     assert CliRunner().invoke(main, ["completion", "tcsh"]).exit_code == 2
+
+
+TAKING_A_PATH = [
+    (["index", "--model"], "dir"), (["reindex", "--stale", "--model"], "dir"), (["train", "--start"], "dir"),
+    (["models", "use"], "dir"), (["models", "info"], "dir"), (["evaluate", "captions", "--model"], "dir"),
+    (["catalogue", "copy"], "file"), (["catalogue", "copy", "one.sqlite3"], "file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "kind"), TAKING_A_PATH, ids=[" ".join(typed) for typed, _ in TAKING_A_PATH])
+def test_what_may_be_a_folder_or_a_file_is_completed_as_one(typed: list[str], kind: str) -> None:
+    completer = BashComplete(main, {}, "photoindex", "_PHOTOINDEX_COMPLETE")
+    offered = completer.get_completions(typed, "mod")
+    assert [(item.type, item.value) for item in offered] == [(kind, "mod")]

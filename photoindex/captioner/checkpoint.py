@@ -65,6 +65,7 @@ from photoindex.captioner.network import (
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
+from photoindex.system.error_lines import reason_of
 from photoindex.system.file_state import sha256_of
 from photoindex.system.json_files import read_json
 
@@ -225,14 +226,14 @@ def _read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing; the model folder is incomplete") from error
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged or is not safetensors: {error}") from error
+        raise CheckpointError(f"{path} is damaged or is not safetensors: {reason_of(error)}") from error
 
 
 def _read_training(path: Path) -> dict[str, Any]:
     try:
         found = read_json(path) if path.exists() else {}
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
+        raise CheckpointError(f"cannot read {path}: {reason_of(error)}") from error
     if not isinstance(found, dict):
         raise CheckpointError(f"{path} is not a record of training")
     return found

@@ -40,6 +40,7 @@ from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedRe
 from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
+from photoindex.system.error_lines import reason_of
 
 FORMAT: Final = "3"
 WEIGHT_LEVELS: Final = -127, 127
@@ -229,7 +230,7 @@ def load_eight_bits(folder: Path, encoder: Encoder) -> EightBitWeights | None:
             digest = metadata["encoder"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path} is damaged or is no encoder in 8 bits: {error}") from error
+        raise CheckpointError(f"{path} is damaged or is no encoder in 8 bits: {reason_of(error)}") from error
     if not isinstance(encoder, EfficientNetLite2) or digest != digest_of(encoder):
         raise CheckpointError(f"{path} was made for another encoder; delete it, the model works without it")
     if metadata.get("format") != FORMAT:

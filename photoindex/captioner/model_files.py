@@ -13,6 +13,7 @@ from typing import Any
 
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError, PickleRefused
+from photoindex.system.error_lines import reason_of
 from photoindex.system.file_state import sha256_of
 from photoindex.system.json_files import parse_json, read_json
 
@@ -87,7 +88,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} is not a model: it has no config.json") from error
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
+        raise CheckpointError(f"cannot read {path}: {reason_of(error)}") from error
     if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "name" not in config:
         raise CheckpointError(f"{path} is not a photoindex model config")
     if config["format"] < OLDEST_FORMAT:
@@ -115,7 +116,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"cannot read the labels {path}: {error}") from error
+        raise CheckpointError(f"cannot read the labels {path}: {reason_of(error)}") from error
     if len(names) != IMAGENET_CLASSES:
         raise CheckpointError(f"{path} names {len(names)} object classes; the encoder has {IMAGENET_CLASSES}")
     return names
@@ -126,7 +127,7 @@ def read_terms(path: Path, count: int) -> tuple[str, ...]:
     try:
         terms = tuple(path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"cannot read the terms {path}: {error}") from error
+        raise CheckpointError(f"cannot read the terms {path}: {reason_of(error)}") from error
     if len(terms) != count or len(set(terms)) != count:
         raise CheckpointError(f"{path} names {len(set(terms))} terms; the term head has {count}")
     return terms

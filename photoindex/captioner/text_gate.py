@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from photoindex.errors import CheckpointError
+from photoindex.system.error_lines import reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +79,7 @@ def load_gate(folder: Path) -> TextGate | None:
             weights = file.get_tensor("weights").astype(np.float32)
             bias, least = map(float, file.get_tensor("bias_and_least"))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged or is no gate for text: {error}") from error
+        raise CheckpointError(f"{path} is damaged or is no gate for text: {reason_of(error)}") from error
     if weights.ndim != 1 or not np.isfinite([*weights, bias, least]).all():
         raise CheckpointError(f"{path} is damaged: it holds numbers that make no sense")
     return TextGate(identity, weights, bias, least)

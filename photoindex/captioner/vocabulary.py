@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from photoindex.errors import CheckpointError
+from photoindex.system.error_lines import reason_of
 
 PAD, START, END, UNK = 0, 1, 2, 3
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -77,7 +78,7 @@ class Vocabulary:
         try:
             return cls(path.read_text(encoding="utf-8").splitlines())
         except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"cannot read the vocabulary {path}: {error}") from error
+            raise CheckpointError(f"cannot read the vocabulary {path}: {reason_of(error)}") from error
 
     def save(self, path: Path) -> None:
         path.write_text("\n".join(self.words) + "\n", encoding="utf-8")

@@ -32,6 +32,7 @@ from photoindex.catalogue.integrity import faults_of_copy
 from photoindex.catalogue.sqlite import BUSY_SECONDS, connect
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced
 from photoindex.system.atomic import new_file
+from photoindex.system.error_lines import reason_of
 from photoindex.system.regular_files import open_regular
 from photoindex.system.units import human_size
 
@@ -90,7 +91,7 @@ class DailyBackup:
         except CatalogueDamaged as error:
             self._warn(f"{error} (no backup was made)")
         except (CatalogueError, OSError) as error:
-            self._warn(f"no backup of the catalogue was made: {error}")
+            self._warn(f"no backup of the catalogue was made: {reason_of(error)}")
         return None
 
     def _is_due(self, path: Path) -> bool:

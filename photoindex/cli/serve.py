@@ -14,6 +14,7 @@ from photoindex.cli.context import Context, stop_on_signals
 from photoindex.cli.terminal import print_line
 from photoindex.errors import ConfigError, PhotoindexError
 from photoindex.system import memory
+from photoindex.system.error_lines import reason_of
 from photoindex.system.lazy_imports import importing
 from photoindex.system.paths import shown
 
@@ -136,7 +137,7 @@ def _password(file: Path | None) -> str | None:
         try:
             password = file.read_text("utf-8").partition("\n")[0].strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read the password in {file}: {error}") from error
+            raise ConfigError(f"cannot read the password in {file}: {reason_of(error)}") from error
     else:
         password = os.environ.get(PASSWORD_VARIABLE, "")
         if not password:

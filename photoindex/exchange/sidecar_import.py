@@ -21,6 +21,7 @@ from photoindex.exchange.merge import Merger
 from photoindex.exchange.precedence import DatedWords
 from photoindex.exchange.reports import ImportReport, Problem
 from photoindex.exchange.sidecars import SidecarWords
+from photoindex.system.error_lines import reason_of
 from photoindex.system.paths import shown
 from photoindex.system.storage import stat
 
@@ -44,7 +45,7 @@ def import_sidecars(
         dated = _dated_words(words, user_metadata_of(connection, [photo_id])[photo_id])
     except (ExchangeError, CorrectionError, OSError, OverflowError, ValueError) as error:
         report.bad += 1
-        problem(str(error) if isinstance(error, ExchangeError) else f"{shown(path)}: {error}")
+        problem(str(error) if isinstance(error, ExchangeError) else f"{shown(path)}: {reason_of(error)}")
         return
     report.read += 1
     changed = _save_sidecar_words(connection, photo_id, words)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageOps, UnidentifiedImageError
 
 from photoindex.errors import DatasetError
+from photoindex.system.error_lines import reason_of
 
 SMALLEST_AREA = 0.7
 WIDEST_ASPECT = 4 / 3
@@ -30,8 +31,10 @@ def load_view(path: Path, size: int, number: int = 0) -> NDArray[np.uint8]:
             upright = ImageOps.exif_transpose(image).convert("RGB")
             square = _varied(upright, size, random.Random(f"{path.name}-{number}"), mirrored=number % 2 == 1) \
                 if number else upright.resize((size, size), Image.Resampling.BICUBIC)  # fmt: skip
+    except UnidentifiedImageError as error:  # what it says names the file again
+        raise DatasetError(f"cannot read the training photo {path}: no image that can be read") from error
     except (OSError, ValueError, SyntaxError) as error:
-        raise DatasetError(f"cannot read the training photo {path}: {error}") from error
+        raise DatasetError(f"cannot read the training photo {path}: {reason_of(error)}") from error
     pixels: NDArray[np.uint8] = np.ascontiguousarray(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))
     return pixels
 

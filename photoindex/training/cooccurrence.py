@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from photoindex.errors import DatasetError
+from photoindex.system.error_lines import reason_of
 
 SHIFT = 0.5  # nats of mutual information that chance alone explains
 CHUNK = 8192  # captions counted at once
@@ -29,7 +30,7 @@ def read_texts(paths: Iterable[Path]) -> Iterator[str]:
             with opened(path, "rt", encoding="utf-8") as file:
                 yield from (line.strip() for line in file)
         except (OSError, EOFError, UnicodeDecodeError) as error:
-            raise DatasetError(f"cannot read the captions {path}: {error}") from error
+            raise DatasetError(f"cannot read the captions {path}: {reason_of(error)}") from error
 
 
 def term_embeddings(captions: Sequence[Sequence[int]], terms: int, size: int, seed: int = 1) -> Tensor:

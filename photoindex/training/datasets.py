@@ -13,11 +13,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from photoindex.errors import DatasetError
+from photoindex.system.error_lines import reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ def load_dataset(annotations: Path, images: Path | None = None) -> list[Captione
     path = _captions_file(annotations)
     folder = images or _image_folder(path)
     try:
-        rows = list(_READERS[_layout(path)](path))
+        rows = list(map(_checked, _READERS[_layout(path)](path)))
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read the captions {path}: {error}") from error
-    except (KeyError, ValueError, TypeError) as error:
-        raise DatasetError(f"{path} is not a {_layout(path)} captions file: {error}") from error
+        raise DatasetError(f"cannot read the captions {path}: {reason_of(error)}") from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        raise DatasetError(f"{path} is not a {_layout(path)} captions file: {reason_of(error)}") from error
     grouped: dict[tuple[str, str], list[str]] = {}
     for image, split, caption in rows:
         if caption.strip():
@@ -55,7 +57,7 @@ def load_dataset(annotations: Path, images: Path | None = None) -> list[Captione
     if not grouped:
         raise DatasetError(f"no captions in {path}")
     photos = [CaptionedPhoto(folder / image, split, tuple(texts)) for (image, split), texts in grouped.items()]
-    present = [photo for photo in photos if photo.path.is_file()]
+    present = [photo for photo in photos if os.path.isfile(photo.path)]  # also where the name cannot be one
     if not present:
         raise DatasetError(
             f"none of the {len(photos)} photos of {path} is in {folder}; name their folder with --images"
@@ -85,14 +87,23 @@ def load_kinds(path: Path) -> dict[str, list[str]]:
     """
     kinds: dict[str, list[str]] = {}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-                kinds.setdefault(row["image"], []).append(row["kind"])
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read the kinds {path}: {error}") from error
+                if row["image"] and row["kind"]:  # a line may be cut off
+                    kinds.setdefault(row["image"], []).append(row["kind"])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"cannot read the kinds {path}: {reason_of(error)}") from error
     except KeyError as error:
         raise DatasetError(f"{path} has no column {error}: it needs image and kind") from error
     return kinds
+
+
+def _checked(row: tuple[object, str, object]) -> Row:
+    """Return a row. One without a caption, as in a line that is cut off, has an empty one. Raises TypeError."""
+    image, split, caption = row
+    if not isinstance(image, str) or not isinstance(caption, str | None):
+        raise TypeError(f"the photo {image!r:.100} has the caption {caption!r:.100}, and both are to be texts")
+    return image, split, caption or ""
 
 
 def _captions_file(path: Path) -> Path:
@@ -139,7 +150,7 @@ def _layout(path: Path) -> str:
 
 
 def _read_coco(path: Path) -> Iterator[Row]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
     names = {image["id"]: image["file_name"] for image in content["images"]}
     split = next((s for s in ("train", "val", "test") if s in path.stem), "train")
     for annotation in content["annotations"]:
@@ -151,8 +162,8 @@ def _read_flickr(path: Path) -> Iterator[Row]:
     for split, name in (("train", "train"), ("val", "dev"), ("test", "test")):
         listing = path.parent / f"Flickr_8k.{name}Images.txt"
         if listing.exists():
-            splits.update(dict.fromkeys(listing.read_text(encoding="utf-8").split(), split))
-    for line in path.read_text(encoding="utf-8").splitlines():
+            splits.update(dict.fromkeys(listing.read_text(encoding="utf-8-sig").split(), split))
+    for line in path.read_text(encoding="utf-8-sig").splitlines():
         if line.strip():
             image, caption = line.split("\t", 1)
             name = image.rsplit("#", 1)[0]
@@ -160,7 +171,7 @@ def _read_flickr(path: Path) -> Iterator[Row]:
 
 
 def _read_flickr30k_csv(path: Path) -> Iterator[Row]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     for line in lines[1:]:
         parts = [part.strip() for part in line.split("|")]
         if len(parts) >= 3:
@@ -168,13 +179,13 @@ def _read_flickr30k_csv(path: Path) -> Iterator[Row]:
 
 
 def _read_image_caption(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
             yield row["image"], row.get("split") or "train", row["caption"]
 
 
 def _read_tsv(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             caption = _labelled(row["label"]) if "label" in row else row["caption"]
             yield row["image"], row.get("split") or "train", caption

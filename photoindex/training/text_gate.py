@@ -26,6 +26,7 @@ from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.text_gate import TextGate, load_gate, save_gate, strength
 from photoindex.errors import PhotoError, TrainingError
 from photoindex.media.text.read import read_text_closely, shows_text
+from photoindex.system.error_lines import reason_of
 from photoindex.training.augmentation import load_view
 from photoindex.types import TextLine, VectorBatch
 
@@ -97,7 +98,7 @@ def _answers_in(kept: Path) -> dict[str, bool]:
             lines = [TextLine(str(said[0]), float(said[1]), (0,) * 8) for said in value["lines"]]
             found[str(value["path"])] = holds_text(lines)
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise TrainingError(f"{kept}, line {number} is no reading of a photo: {error}") from error
+            raise TrainingError(f"{kept}, line {number} is no reading of a photo: {reason_of(error)}") from error
     return found
 
 

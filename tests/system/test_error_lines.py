@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from photoindex.system.error_lines import LONGEST, in_one_line
+from photoindex.system.error_lines import LONGEST, in_one_line, reason_of
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,17 @@ def test_a_long_one_is_cut_off(text: str) -> None:
     assert len(line) == LONGEST
     assert line.startswith(f"TypeError: {text[:100]}")
     assert line.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/a/b"), "No such file or directory"),
+        (OSError("the disk says no"), "the disk says no"),
+        (OSError(), "OSError"),
+        (KeyError("images"), "it has no 'images'"),
+        (ValueError("one\n two"), "one two"),
+    ],
+)
+def test_the_reason_names_neither_a_path_nor_a_number(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason

@@ -1,11 +1,16 @@
 """The layouts in which photos with captions are published."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from photoindex.errors import DatasetError
+from photoindex.captioner.model_files import read_config, read_labels, read_terms
+from photoindex.captioner.vocabulary import Vocabulary
+from photoindex.errors import CheckpointError, DatasetError
+from photoindex.training.augmentation import load_view
+from photoindex.training.cooccurrence import read_texts
 from photoindex.training.datasets import CaptionedPhoto, hold_out, load_dataset, load_kinds
 
 
@@ -135,3 +140,76 @@ def test_a_label_is_the_least_that_can_be_said_of_a_photo(tmp_path: Path):
         ("train", ("a grand piano",)),
         ("val", ("an ibis",)),
     ]
+
+
+COCO_IMAGES = [{"id": 1, "file_name": "a.jpg"}]
+ODD_COCO: list[object] = [
+    [], None, "text", 3, {}, {"images": COCO_IMAGES}, {"annotations": []}, {"images": [1], "annotations": []},
+    {"images": {"id": 1}, "annotations": []}, {"images": COCO_IMAGES, "annotations": [{"image_id": 2, "caption": "x"}]},
+    {"images": COCO_IMAGES, "annotations": [{"image_id": 1, "caption": 3}]},
+    {"images": COCO_IMAGES, "annotations": [{"image_id": 1, "caption": ["x"]}]},
+    {"images": [{"id": 1, "file_name": 7}], "annotations": [{"image_id": 1, "caption": "x"}]},
+    {"images": [{"id": [], "file_name": "a.jpg"}], "annotations": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [*map(json.dumps, ODD_COCO), "[" * 100_000, "{", ""], ids=range(len(ODD_COCO) + 3))
+def test_odd_json_is_one_line_that_names_the_file_once(tmp_path: Path, content: str) -> None:
+    images, path = photos(tmp_path / "images", "a.jpg"), tmp_path / "captions_train.json"
+    path.write_text(content)
+    with pytest.raises(DatasetError) as error:
+        load_dataset(path, images)
+    assert (str(error.value).count(str(path)), "\n" in str(error.value)) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("captions.tsv", "image\tsplit\tcaption\nb.jpg\na.jpg\ttrain\tone dog\nb.jpg\ttrain\n\n"),
+        ("captions.tsv", "\ufeffimage\tsplit\tcaption\na.jpg\ttrain\tone dog\n"),
+        ("captions.txt", "\ufeffimage,caption\nb.jpg\na.jpg,one dog\nb.jpg,\n"),
+        ("captions.txt", f"image,caption\n{'x' * 300}.jpg,a cat\na.jpg,one dog\n"),
+        ("captions.txt", "image,caption\nb\0.jpg,a cat\na.jpg,one dog\n"),
+        ("captions_train.json", json.dumps({
+            "images": [*COCO_IMAGES, {"id": 2, "file_name": "b.jpg"}, {"id": 3, "file_name": "\ud800"}],
+            "annotations": [
+                {"image_id": 2, "caption": None}, {"image_id": 1, "caption": "one dog"}, {"image_id": 3, "caption": "x"}
+            ],
+        })),
+    ],
+    ids=["cut off", "with a mark of its encoding", "both", "a name too long", "a name with a NUL", "no caption"],
+)  # fmt: skip
+def test_a_line_without_a_caption_or_without_a_photo_costs_itself_alone(tmp_path: Path, name: str, text: str) -> None:
+    images = photos(tmp_path / "images", "a.jpg", "b.jpg")
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert load_dataset(tmp_path) == [CaptionedPhoto(images / "a.jpg", "train", ("one dog",))]
+
+
+def test_a_cell_of_a_million_letters_is_one_line(tmp_path: Path) -> None:
+    photos(tmp_path, "a.jpg")
+    (tmp_path / "captions.txt").write_text(f"image,caption\na.jpg,{'x' * 1_000_000}\n")
+    with pytest.raises(DatasetError, match="captions file: field larger"):
+        load_dataset(tmp_path)
+
+
+READING: list[Callable[[Path], object]] = [
+    load_kinds, lambda path: list(read_texts([path])), lambda path: load_view(path, 8), Vocabulary.load, read_labels,
+    lambda path: read_terms(path, 3), lambda path: read_config(path.parent),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("read", READING, ids=range(len(READING)))
+def test_a_file_that_cannot_be_read_is_named_once(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    path = tmp_path / "config.json"
+    path.mkdir()
+    with pytest.raises((DatasetError, CheckpointError)) as error:
+        read(path)
+    assert str(error.value).count(str(path)) == 1
+    assert "Errno" not in str(error.value)
+
+
+def test_a_training_photo_that_is_none_is_named_once(tmp_path: Path) -> None:
+    photos(tmp_path, "a.jpg")
+    with pytest.raises(DatasetError, match=r"a\.jpg: no image that can be read") as error:
+        load_view(tmp_path / "a.jpg", 8)
+    assert str(error.value).count("a.jpg") == 1

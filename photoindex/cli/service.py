@@ -64,20 +64,41 @@ def install(context: Context, /, folders: tuple[Path, ...], serve: bool, port: i
     _check(made.install)
     if not yes:
         click.confirm("Write this file and run these commands?", abort=True, err=True)
+    _install(made)
+    context.say(f"installed; {made.hint}" if made.hint else "installed")
+    if serve:
+        context.say("`photoindex serve --link` prints its address")
+
+
+def _install(made: ServicePlan) -> None:
+    """Write the file and run the commands. When one fails the file is as it was before: where there was none,
+    nothing is installed, and ``status`` says so."""
     path = Path(made.file)
     try:
+        before = path.read_bytes() if path.exists() else None
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(made.content)
     except OSError as error:
         raise ServiceError(f"cannot write {path}: {error.strerror or error}") from error
-    for command in made.prepare:
-        with suppress(ServiceError):
+    _try(made.prepare)
+    try:
+        for command in made.install:
             _run(command)
-    for command in made.install:
-        _run(command)
-    context.say(f"installed; {made.hint}" if made.hint else "installed")
-    if serve:
-        context.say("`photoindex serve --link` prints its address")
+    except ServiceError:
+        _take_back(made, path, before)
+        raise
+
+
+def _take_back(made: ServicePlan, path: Path, before: bytes | None) -> None:
+    """Undo an installation that failed, of which some commands may have worked; have the one before it run again."""
+    if before is None:
+        _try(made.remove)
+    with suppress(OSError):
+        if before is None:
+            path.unlink()
+        else:
+            path.write_bytes(before)
+    _try(made.after_removal if before is None else made.install)
 
 
 @service.command("uninstall")
@@ -98,16 +119,12 @@ def uninstall(context: Context, /, dry_run: bool, yes: bool) -> None:
     _check(made.remove)
     if not yes:
         click.confirm("Run these commands and remove the file?", abort=True, err=True)
-    for command in made.remove:
-        with suppress(ServiceError):  # it may have been stopped or removed by hand
-            _run(command)
+    _try(made.remove)  # it may have been stopped or removed by hand
     try:
         path.unlink()
     except OSError as error:
         raise ServiceError(f"cannot remove {path}: {error.strerror or error}") from error
-    for command in made.after_removal:
-        with suppress(ServiceError):  # the file is gone; a session that does not run has nothing to read again
-            _run(command)
+    _try(made.after_removal)  # the file is gone; a session that does not run has nothing to read again
     context.say("removed")
 
 
@@ -178,6 +195,13 @@ def _check(commands: Sequence[Sequence[str]]) -> None:
     program = commands[0][0]
     if shutil.which(program) is None:
         raise ServiceError(f"{program} is not on this machine: start `photoindex watch` as your system starts programs")
+
+
+def _try(commands: Sequence[Sequence[str]]) -> None:
+    """Run commands of which each may fail."""
+    for command in commands:
+        with suppress(ServiceError):
+            _run(command)
 
 
 def _run(command: Sequence[str]) -> None:

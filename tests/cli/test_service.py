@@ -90,6 +90,33 @@ def test_what_systemd_refuses_is_one_line(told: Path, data_dir: Path, album: Pat
     )  # fmt: skip
 
 
+REFUSING = '#!/bin/sh\necho "$@" >> {told}\n[ "$2" = {verb} ] && {{ echo no bus >&2; exit 1; }}\nexit 0\n'
+
+
+@pytest.mark.parametrize("verb", ["daemon-reload", "enable", "restart"])
+def test_what_could_not_be_installed_is_not_installed(
+    told: Path, data_dir: Path, album: Path, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "bin" / "systemctl").write_text(REFUSING.format(told=told, verb=verb))
+    result = run(data_dir, "install", "--yes", str(album))
+    assert (result.exit_code, "failed: no bus\n" in result.stderr) == (1, True)
+    assert not (tmp_path / "home/.config/systemd/user/photoindex.service").exists()
+    assert run(data_dir, "status").stdout == "not installed\n"
+    assert told.read_text().splitlines()[-2:] == [
+        "--user disable --now photoindex.service", "--user daemon-reload",
+    ]  # fmt: skip
+
+
+def test_a_service_that_cannot_be_replaced_goes_on(told: Path, data_dir: Path, album: Path, tmp_path: Path) -> None:
+    unit = tmp_path / "home/.config/systemd/user/photoindex.service"
+    assert run(data_dir, "install", "--yes", str(album)).exit_code == 0
+    before = unit.read_bytes()
+    (tmp_path / "bin" / "systemctl").write_text(REFUSING.format(told=told, verb="enable"))
+    assert run(data_dir, "install", "--yes", str(album.parent)).exit_code == 1
+    assert unit.read_bytes() == before
+    assert told.read_text().splitlines()[-1] == "--user restart photoindex.service"
+
+
 def test_it_is_removed_where_systemd_does_not_answer(told: Path, data_dir: Path, album: Path, tmp_path: Path) -> None:
     assert run(data_dir, "install", "--yes", str(album)).exit_code == 0
     (tmp_path / "bin" / "systemctl").write_text("#!/bin/sh\necho no bus >&2\nexit 1\n")

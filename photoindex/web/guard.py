@@ -56,12 +56,13 @@ HEADERS: Final = {
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where the server is. ``hosts`` are the values of Host that it answers to, ``root`` what every path begins with
-    (empty, or like ``/photos``)."""
+    (empty, or like ``/photos``). ``to_change``: what to do where it is read-only and something is to be changed."""
 
     hosts: frozenset[str]
     port: int
     root: str = ""
     read_only: bool = False
+    to_change: str = ""
 
     @property
     def cookie(self) -> str:
@@ -148,7 +149,7 @@ class Guard:
         if kind != wanted:
             raise Problem(415, "content_type", f"the body must be {wanted}")
         if self._site.read_only and path not in ("/login", "/logout", "/api/v1/login", "/api/v1/logout"):
-            raise Problem(403, "read_only", "this gallery is read-only", "start photoindex serve without --read-only")
+            raise Problem(403, "read_only", "this gallery is read-only", self._site.to_change)
 
     def _has_password(self, headers: Headers) -> bool:
         """Return whether a request carries the password, as RFC 6750 has it: Authorization: Bearer PASSWORD.

@@ -51,6 +51,15 @@ class ServeOptions:
     read_only: bool = False
 
 
+def _to_change(gallery: Gallery, options: ServeOptions) -> str:
+    """Return what to do about a gallery that is read-only."""
+    if gallery.is_read_only:
+        return "the catalogue can only be read: its folder, its disk or its server takes no changes"
+    if is_this_machine(options.host):
+        return "start photoindex serve without --read-only"
+    return "start photoindex serve with --allow-changes, and without --read-only"
+
+
 class _PatientProtocol(H11Protocol):
     """uvicorn's, which ends a connection whose request's headers do not arrive: uvicorn itself waits for ever.
 
@@ -112,7 +121,7 @@ class GalleryServer:
         self.port = int(self._socket.getsockname()[1])
         read_only = options.read_only or gallery.is_read_only
         hosts = _own_hosts(options.host, self.port) | {host_of(name) for name in options.public_hosts}
-        self.site = Site(frozenset(hosts), self.port, options.root, read_only)
+        self.site = Site(frozenset(hosts), self.port, options.root, read_only, _to_change(gallery, options))
         folder = gallery.settings.data_dir
         sessions = Path(folder, SESSIONS_FILE) if os.access(folder, os.W_OK) else None
         self._host = options.host

@@ -317,7 +317,9 @@ def test_read_only_shows_everything_and_changes_nothing(serve: Serve) -> None:
             ("POST", "/api/v1/jobs/1", {"action": "pause"}),
         ):
             answer = client.request(method, path, json=body)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "read_only")
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (403, "read_only")
+            assert error["advice"] == "start photoindex serve without --read-only"
         for path in PAGES:
             assert client.get(path).status_code == 200
         assert client.post("/api/v1/logout", json={}).status_code == 200
@@ -331,7 +333,14 @@ def test_a_catalogue_that_may_not_be_written_is_served_read_only(
     monkeypatch.setattr(served.library.database, "read_only", True)
     another = GalleryServer(served.gallery, ServeOptions(port=0))
     assert another.site.read_only
+    assert another.site.to_change.startswith("the catalogue can only be read")  # whatever it was started with
     another._socket.close()
+
+
+def test_one_for_other_machines_says_how_it_takes_changes(serve: Serve) -> None:
+    server = GalleryServer(serve().gallery, ServeOptions("0.0.0.0", 0, password="a password", read_only=True))
+    assert "with --allow-changes" in server.site.to_change
+    server._socket.close()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

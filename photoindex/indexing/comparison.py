@@ -18,7 +18,7 @@ from pathlib import Path
 from photoindex.catalogue import files, jobs, metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.dialects import now_of
-from photoindex.catalogue.fast_queries import known_states, sidecar_states
+from photoindex.catalogue.fast_queries import known_states, sidecar_states, waiting_below
 from photoindex.catalogue.roots import ensure_root, list_roots, note_device, note_reconciled
 from photoindex.config import Settings
 from photoindex.errors import FolderError
@@ -48,8 +48,8 @@ RECORD_CHUNK = 1000  # files stored in one transaction
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many files a comparison met, how many of them unchanged, how many known ones were gone, and the folders and
-    files that could not be looked at."""
+    """How many files a comparison met, how many of them neither changed nor waited to be captioned, how many known ones
+    were gone, and the folders and files that could not be looked at."""
 
     seen: int = 0
     unchanged: int = 0
@@ -132,13 +132,15 @@ class Comparer:
                     accept=accept_missing,
                 )  # fmt: skip
                 self.gone_photos.update(files.mark_removed(connection, removed))
+        waiting = self._waiting([place], changes, left)
         others = [item.path for item in named if item.sidecars != walked.sidecars.get(os.fspath(item.path), "")]
         self._store(changes, [*sifted.beside, *others])
         if not away and len(removed) == len(missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 note_reconciled(connection, root.id, device)
                 jobs.expedite(connection, root.id, now_of(connection))
-        return Counts(sifted.seen + len(named), sifted.unchanged + changes.unchanged, len(removed), unreadable)
+        unchanged = sifted.unchanged + changes.unchanged - waiting
+        return Counts(sifted.seen + len(named), unchanged, len(removed), unreadable)
 
     def _roots_away(self, place: Path, met: Collection[Path], unseen: Collection[Path]) -> set[Path]:
         """Return the roots below ``place`` that show none of their photos and are on another disk than before, as their
@@ -184,8 +186,17 @@ class Comparer:
         met = chain.from_iterable(walk(path, self._filter) for path in named)
         sifted = sift(met, known, known_sidecars, scanned_file)
         changes = compare(sifted.others, _stats(known))
+        waiting = self._waiting(named, changes, {})
         self._store(changes, sifted.beside)
-        return Counts(sifted.seen, sifted.unchanged + changes.unchanged)
+        return Counts(sifted.seen, sifted.unchanged + changes.unchanged - waiting)
+
+    def _waiting(self, places: Iterable[Path], changes: FolderChanges, left: Collection[Path]) -> int:
+        """Return how many of the files that a comparison found unchanged are still to be captioned, as after a run that
+        was cut off: they are counted as what becomes of them. ``left`` were not met."""
+        others = {item.path for item in (*changes.new, *changes.changed)}
+        with self._database.ask() as asker:
+            waiting = (path for place in places for path in waiting_below(asker, place))
+            return sum(path not in others and path not in left for path in waiting)
 
     def accept_gone(self, place: Path) -> Counts:
         """Mark all photos at or below a path that is gone as removed."""

@@ -18,6 +18,7 @@ from photoindex.folders import Settler
 from photoindex.indexing.indexer import Indexer
 from photoindex.library import Library
 from photoindex.system.file_state import LARGEST, numbers_of
+from photoindex.types import IndexReport
 from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, make_photo, names
 
@@ -234,3 +235,34 @@ def test_every_number_of_a_file_system_fits_the_catalogue(number: int) -> None:
     assert stored == (size, mtime, inode % 2**63, ctime)
     assert 0 <= inode < 2**64
     assert max(size, mtime, ctime) <= LARGEST
+
+
+def _counts(report: IndexReport) -> tuple[int, int, int, int]:
+    return report.seen, report.captioned, report.recognised, report.unchanged
+
+
+@pytest.mark.parametrize("by_file", [False, True], ids=["a folder", "files"])
+def test_what_waits_is_counted_as_what_becomes_of_it(library: Library, album: Path, by_file: bool) -> None:
+    paths = [make_photo(album / name, colour) for name, colour in (("a.jpg", "red"), ("b.jpg", "blue"))]
+    named = paths if by_file else [album]
+    assert _counts(library.index(*named, queue_only=True)) == (2, 0, 0, 0)
+    assert _counts(library.index(*named, queue_only=True)) == (2, 0, 0, 0)
+    assert _counts(library.index(*named)) == (2, 2, 0, 0)
+    assert _counts(library.index(*named)) == (2, 0, 0, 2)
+    library.queue_recaption(everything=True)
+    assert _counts(library.index(*named)) == (2, 2, 0, 0)
+
+
+def test_what_changed_or_went_while_it_waited_is_counted_once(library: Library, album: Path, tmp_path: Path) -> None:
+    make_photo(album / "known.jpg", "red")
+    library.index(album)
+    shutil.copy(album / "known.jpg", album / "copy.jpg")
+    for name in ("changed.jpg", "gone.jpg", "sub/waits.jpg"):
+        make_photo(album / name, "blue", note=name)
+    make_photo(tmp_path / "other" / "elsewhere.jpg", "green")
+    library.index(album, tmp_path / "other", queue_only=True)
+    make_photo(album / "changed.jpg", "green", note="larger than it was before")
+    (album / "gone.jpg").unlink()
+    report = library.index(album)
+    assert _counts(report)[2:] == (1, 1)  # the copy, and the photo that it is a copy of
+    assert (report.seen, report.missing) == (4, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -31,8 +32,14 @@ def pytest_configure() -> None:
     rest.
 
     Where tests run side by side, each keeps to one thread: threads that wait for one another by spinning, as OpenMP's
-    do, would take the processors from the others.
+    do, would take the processors from the others. Signals that are ignored where tests are started, as behind
+    ``nohup``, would be ignored by the commands that tests start and stop.
     """
+    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+    for name, handler in usual.items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
     os.environ.setdefault("PHOTOINDEX_READ_TEXT", "never")
     _set_default(Settings, "read_text", "never")
     if "PYTEST_XDIST_WORKER" in os.environ:

@@ -252,9 +252,11 @@ class Comparer:
         """
         named = []
         for path in unseen:
-            if self._filter.ignores_below(place, path) or is_thumbnail(place, path):
+            if self._filter.ignores_below(place, path):
                 continue
             if self._filter.accepts_file(path) and self._filter.accepts_below(place, path):
+                continue
+            if is_thumbnail(place, path):
                 continue
             try:
                 stat = file_stat(path)

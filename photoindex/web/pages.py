@@ -204,7 +204,7 @@ class Pages:
         }  # fmt: skip
 
     def photo(self, call: Call) -> tuple[str, dict[str, Any]]:
-        photo = self._gallery.photo(call.number("id"))
+        photo, history = self._gallery.photo_with_history(call.number("id"))
         opened = opened_from.of(call).kept(self._gallery)
         query = opened.query
         caption = photo.caption.text if photo.caption else ""
@@ -221,7 +221,7 @@ class Pages:
             "found_lines": lines_with(photo.text, read_words(matched)),
             "labels": [(term.text, round(100 * term.weight)) for term in photo.terms if term.source == "label"][:6],
             "written": [(WRITTEN[term.source], term.text) for term in photo.terms if term.source in WRITTEN],
-            "history": list(reversed(self._gallery.history(photo.id))),
+            "history": list(reversed(history)),
             "files": [(path.name, printable(path.parent)) for path in photo.paths],
             "taken_source": TAKEN_SOURCES.get((photo.facts and photo.facts.taken_source) or "", ""),
             "row": self._gallery.row_of(photo.id), "albums": self._gallery.albums.holding(photo.id),

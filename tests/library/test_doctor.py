@@ -517,7 +517,7 @@ class TestRestore:
 
         with monkeypatch.context() as patch:
             patch.setattr(backup_files.os, "fsync", full)
-            with pytest.raises(CatalogueError, match="No space left"):
+            with pytest.raises(CatalogueError, match="its disk is full; make room there"):
                 restore(settings)
         assert settings.catalogue_path.read_bytes() == before
         assert list(settings.data_dir.glob("*.restoring")) == []

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
-from photoindex.catalogue import editor, gallery_queries, user_metadata
+from photoindex.catalogue import editor, gallery_queries, term_vectors, user_metadata
 from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.schema import photo
 from photoindex.errors import CatalogueError, CorrectionError, FolderError, FullTextError, ResultSetGone
@@ -96,6 +96,26 @@ def test_the_order_of_the_timeline(gallery: Gallery, library: Library) -> None:
     assert found.ids[found.places(snapshot, "newest")].tolist() == [6, 5, 2, 1, 4, 3]
     assert found.ids[found.places(snapshot, "rating")].tolist()[0] == 6
     assert found.facets(snapshot)["years"] == [("2024", 1), ("2023", 2), ("1999", 1)]
+
+
+def test_a_photo_and_its_history_are_of_one_moment(
+    gallery: Gallery, library: Library, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when somebody changes it while a page of it is made."""
+    shown = library.show(album / "red.jpg")
+    assert shown is not None
+    read_terms = term_vectors.terms_of
+
+    def changing_meanwhile(connection: Connection, photo_id: int) -> Any:
+        library.editor().apply([photo_id], Edit(favourite=True))
+        return read_terms(connection, photo_id)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(term_vectors, "terms_of", changing_meanwhile)
+        before, history = gallery.photo_with_history(shown.id)
+    assert (before.favourite, history) == (False, ())
+    after, history = gallery.photo_with_history(shown.id)
+    assert (after.favourite, [change.kind for change in history]) == (True, ["favourite"])
 
 
 def test_a_date_that_is_only_the_files_is_counted_as_none(gallery: Gallery, library: Library) -> None:

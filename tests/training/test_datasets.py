@@ -1,7 +1,8 @@
 """The layouts in which photos with captions are published."""
 
+import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,15 @@ def test_a_line_without_a_caption_or_without_a_photo_costs_itself_alone(tmp_path
     assert load_dataset(tmp_path) == [CaptionedPhoto(images / "a.jpg", "train", ("one dog",))]
 
 
+@pytest.fixture
+def usual_cells() -> Iterator[None]:
+    """Cells of CSV may be as long as Python has it: reverse_geocode, which other tests import, takes longer ones."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("usual_cells")
 def test_a_cell_of_a_million_letters_is_one_line(tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     (tmp_path / "captions.txt").write_text(f"image,caption\na.jpg,{'x' * 1_000_000}\n")

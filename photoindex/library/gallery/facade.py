@@ -39,8 +39,9 @@ from photoindex.types.hit import Matched
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from sqlalchemy import Connection
 
-    from photoindex.catalogue import details, editor, jobs, photos, term_vectors
+    from photoindex.catalogue import corrections, details, editor, jobs, photos, term_vectors
     from photoindex.catalogue.albums import Album, Albums
     from photoindex.catalogue.batches import Batch
     from photoindex.catalogue.editor import Edit, Editor
@@ -52,7 +53,7 @@ else:
     np = lazily("numpy")  # it is imported behind the first answer; so is SQLAlchemy, which the others need
     details, jobs = lazily("photoindex.catalogue.details"), lazily("photoindex.catalogue.jobs")
     editor, term_vectors = lazily("photoindex.catalogue.editor"), lazily("photoindex.catalogue.term_vectors")
-    photos = lazily("photoindex.catalogue.photos")
+    photos, corrections = lazily("photoindex.catalogue.photos"), lazily("photoindex.catalogue.corrections")
 
 FIRST_PAGE: Final = 60  # photos whose reasons are worked out with the search itself
 SIMILAR: Final = 60
@@ -245,11 +246,12 @@ class Gallery:
     def photo(self, photo_id: int) -> Photo:
         """Everything known of a photo. Raises :class:`FolderError` when there is none with this id."""
         with self._database.read() as connection:
-            found = details.photos_by_id(connection, [photo_id])
-            if not found:
-                raise FolderError(f"there is no photo {photo_id}")
-            terms = found[0].terms + term_vectors.terms_of(connection, photo_id)
-            return dataclasses.replace(found[0], terms=terms, companions=details.companions_of(connection, found[0]))
+            return _photo(connection, photo_id)
+
+    def photo_with_history(self, photo_id: int) -> tuple[Photo, tuple[Correction, ...]]:
+        """Everything known of a photo, and what people changed of it until then, oldest first; see :meth:`photo`."""
+        with self._database.read() as connection:
+            return _photo(connection, photo_id), corrections.corrections_of(connection, [photo_id]).get(photo_id, ())
 
     def found(self, photo_ids: Sequence[int]) -> dict[int, Found]:
         """What a list shows of photos, by id, of those that have a caption and a present file."""
@@ -445,3 +447,11 @@ class Gallery:
     def models(self) -> Mapping[str, int]:
         """How many photos each model captioned, by identity."""
         return self.library.captioned_by()
+
+
+def _photo(connection: Connection, photo_id: int) -> Photo:
+    found = details.photos_by_id(connection, [photo_id])
+    if not found:
+        raise FolderError(f"there is no photo {photo_id}")
+    terms = found[0].terms + term_vectors.terms_of(connection, photo_id)
+    return dataclasses.replace(found[0], terms=terms, companions=details.companions_of(connection, found[0]))

@@ -14,6 +14,7 @@ Rules of writing, each with a test:
 from __future__ import annotations
 
 import os
+import stat as stat_bits
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -193,7 +194,9 @@ def write_sidecar(path: Path, content: SidecarContent, now: datetime, *, dry_run
     if Path(os.path.realpath(path)).suffix.lower() != ".xmp":
         raise ExchangeError(f"{path} is a link to a file that is no sidecar: it is not written")
     try:
-        is_broken = path.is_symlink() and not path.exists()
+        is_broken = stat_bits.S_ISLNK(os.lstat(path).st_mode) and not path.exists()
+    except (FileNotFoundError, NotADirectoryError):
+        is_broken = False
     except OSError as error:  # a photo's name that is nearly as long as names may be
         raise ExchangeError(f"cannot write {shown(path)}: {error.strerror or error}; try --style a.xmp") from error
     if is_broken:

@@ -138,8 +138,8 @@ def test_rows_are_located_sorted_and_counted_rightly() -> None:
     rng = np.random.default_rng(5)
     count = 1000
     ids = rng.permutation(count * 3)[:count].astype(np.int64)
-    taken = (np.datetime64("2020-01-01", "s") - np.arange(count) * 40_000).astype("datetime64[s]")
-    taken[-10:] = np.datetime64("NaT")
+    taken = np.datetime64("2020-01-01", "s") - (np.arange(count) * 40_000).astype("timedelta64[s]")
+    taken[-10:] = np.datetime64("NaT", "s")
     zeros: dict[str, Any] = {
         name: np.zeros(count, kind) for name, kind in PLAIN.items() if name not in ("ids", "taken")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,10 @@ class TestWhere:
         assert self.position(path) == (38.72, -9.14, None)
 
 
+# How deep it is read is for the stack to say from Python 3.14 on, which may come to the end first.
+TOO_DEEP = "it is nested too deep" if sys.version_info < (3, 14) else ("it is nested too deep", "it is no JSON: ")
+
+
 class TestHostile:
     """Whatever a file holds: one line, and what else is known of the photo is not lost."""
 
@@ -292,12 +297,14 @@ class TestHostile:
             (b'{"photoTakenTime": ', "it is no JSON: "),
             (b'{"geoData": {"latitude": NaN}}', "it is no JSON: NaN is no number of JSON's"),
             (b'{"geoData": ' + b"1" * 5000 + b"}", "it is no JSON: "),
-            (b"[" * 100_000, "it is nested too deep"),
-            (b'{"geoData":' * 50_000, "it is nested too deep"),
+            (b"[" * 100_000, TOO_DEEP),
+            (b'{"geoData":' * 50_000, TOO_DEEP),
             (b'{"geoData":' + b" " * 1_000_000 + b"{}}", "it has more than 1 MB"),
         ],
     )
-    def test_one_that_cannot_be_read_is_told_in_a_line(self, tmp_path: Path, content: bytes, reason: str) -> None:
+    def test_one_that_cannot_be_read_is_told_in_a_line(
+        self, tmp_path: Path, content: bytes, reason: str | tuple[str, str]
+    ) -> None:
         path = photo(tmp_path / "a.jpg", xmp=described("A boat"))
         (tmp_path / "a.jpg.json").write_bytes(content)
 
@@ -305,7 +312,7 @@ class TestHostile:
 
         assert found.written.caption == "A boat"
         [line] = found.problems
-        assert line.startswith(f"cannot read the sidecar {tmp_path / 'a.jpg.json'}: {reason}")
+        assert line.removeprefix(f"cannot read the sidecar {tmp_path / 'a.jpg.json'}: ").startswith(reason)
         assert line.endswith("; unpack it again from Google Takeout")
         assert "\n" not in line
 

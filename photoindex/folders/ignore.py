@@ -76,8 +76,8 @@ class IgnoreFiles:
     """Reads ignore files when they are asked for, and again when they have changed. Safe to share between threads.
 
     ``warn`` receives, in one line and once for each state of a file, what is wrong with it: that it cannot be read (its
-    last rules stay), or which lines are no pattern or too many (the others hold). A folder that cannot be entered is
-    left to whoever looks for photos in it.
+    last rules stay), or which lines are no pattern or too many (the others hold). It does not receive that a folder
+    cannot be entered: the walk that looks for photos there says so.
     """
 
     def __init__(self, warn: Callable[[str], None] = logger.warning) -> None:

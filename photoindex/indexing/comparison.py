@@ -36,7 +36,7 @@ from photoindex.folders.filters import is_thumbnail
 from photoindex.folders.walk import check_place, file_stat
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.indexing.missing_photos import NOTHING_SEEN, MissingPhotos
-from photoindex.indexing.tree_walk import TreeWalk, walk_tree
+from photoindex.indexing.tree_walk import TreeWalk, other_device, walk_tree
 from photoindex.media.metadata import sidecars
 from photoindex.system.file_state import Numbers, device_of
 from photoindex.system.paths import is_at_or_below, is_in_any, root_of, shown
@@ -120,8 +120,7 @@ class Comparer:
             self._notice(_is_away(folder))
         else:
             if not accept_missing:
-                met = {item.path for item in (*sifted.others, *named)}
-                out_of_reach = self._roots_away(place, met, left.keys() - met)
+                out_of_reach = self._roots_away(place, [*sifted.others, *named], left)
                 if out_of_reach:
                     missing = [path for path in missing if not is_in_any(path, out_of_reach)]
             # Before the transaction: a store may take long to answer, and a server ends a transaction that waits.
@@ -142,29 +141,26 @@ class Comparer:
         unchanged = sifted.unchanged + changes.unchanged - waiting
         return Counts(sifted.seen + len(named), unchanged, len(removed), unreadable)
 
-    def _roots_away(self, place: Path, met: Collection[Path], unseen: Collection[Path]) -> set[Path]:
+    def _roots_away(self, place: Path, others: Iterable[ScannedFile], left: Iterable[Path]) -> set[Path]:
         """Return the roots below ``place`` that show none of their photos and are on another disk than before, as their
         own comparison would find them; note on which disk the others are.
 
-        ``met`` are the files that are not as they were known, ``unseen`` the known ones that were not met.
+        ``others`` are the files that are not as they were known, ``left`` the known ones that were not met, or are
+        among these.
         """
+        away: set[Path] = set()
         with self._database.read() as connection:
             roots = list_roots(connection)
             inner = [root for root in roots if root.path != place and is_at_or_below(root.path, place)]
-            held = {root.id: files.count_present(connection, root.id, unread=True) for root in inner}
-        away: set[Path] = set()
-        if not inner:
-            return away
-        lost = Counter(root_of(roots, path) for path in unseen)
+            elsewhere = {root: device for root in inner if (device := other_device(root)) is not None}
+            if not elsewhere:
+                return away
+            held = {root: files.count_present(connection, root.id, unread=True) for root in elsewhere}
+        met = {item.path for item in others}
         come = {root_of(roots, path) for path in met}
-        for root in inner:
-            try:
-                device = device_of(stat(root.path))
-            except OSError:
-                continue
-            if device == root.device:
-                continue
-            if root in come or lost[root] < held[root.id] or not held[root.id]:
+        lost = Counter(root_of(roots, path) for path in left if path not in met)
+        for root, device in elsewhere.items():
+            if root in come or lost[root] < held[root] or not held[root]:
                 with self._database.write() as connection:
                     note_device(connection, root.id, device)
             elif root.device is not None:
@@ -193,10 +189,12 @@ class Comparer:
     def _waiting(self, places: Iterable[Path], changes: FolderChanges, left: Collection[Path]) -> int:
         """Return how many of the files that a comparison found unchanged are still to be captioned, as after a run that
         was cut off: they are counted as what becomes of them. ``left`` were not met."""
-        others = {item.path for item in (*changes.new, *changes.changed)}
         with self._database.ask() as asker:
-            waiting = (path for place in places for path in waiting_below(asker, place))
-            return sum(path not in others and path not in left for path in waiting)
+            waiting = [path for place in places for path in waiting_below(asker, place) if path not in left]
+        if not waiting:
+            return 0
+        others = {item.path for item in (*changes.new, *changes.changed)}
+        return sum(path not in others for path in waiting)
 
     def accept_gone(self, place: Path) -> Counts:
         """Mark all photos at or below a path that is gone as removed."""

@@ -18,7 +18,7 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreFiles
-from photoindex.indexing.tree_walk import TreeWalk, met_by_others, walk_tree
+from photoindex.indexing.tree_walk import TreeWalk, met_by_others, other_device, walk_tree
 from photoindex.media.text.reader_version import TEXT_READER, is_installed
 from photoindex.search.fulltext.cursor import unseen_removals
 from photoindex.search.fulltext.generations import is_complete
@@ -64,7 +64,7 @@ class QuickCheck:
                 # A suspended root, or one on another device than before, needs more than a comparison of its files.
                 if stop.is_set() or root is None or root.suspended or device_of(stat(place)) != root.device:
                     return None
-                if any(_is_elsewhere(within) for within in roots if place in within.path.parents):
+                if any(other_device(within) is not None for within in roots if place in within.path.parents):
                     return None
                 if is_url(place) and not is_there(place):  # an emptied prefix, or one that is none
                     return None
@@ -85,14 +85,6 @@ class QuickCheck:
     def _warn(self, line: str) -> None:
         self._warned = True
         self._notice(line)
-
-
-def _is_elsewhere(root: Root) -> bool:
-    """Return whether a folder that is there is on another device than before."""
-    try:
-        return device_of(stat(root.path)) != root.device
-    except OSError:
-        return False
 
 
 def _text_reader(settings: Settings) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.fast_queries import known_states, sidecar_states
+from photoindex.catalogue.fast_queries import Root, known_states, sidecar_states
 from photoindex.folders.compare import Sifted, sift
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.walk import scanned_file, walk
@@ -81,3 +81,13 @@ def _is_entered(around: Path, place: Path, photo_filter: PhotoFilter) -> bool:
 
 def _has_links(around: Path, folder: Path) -> bool:
     return any(os.path.islink(each) for each in (folder, *folder.parents) if around in each.parents)
+
+
+def other_device(root: Root) -> int | None:
+    """Return the device of a root that is on another one than when its photos were seen; ``None`` when it is not, or
+    cannot be reached."""
+    try:
+        device = device_of(stat(root.path))
+    except OSError:
+        return None
+    return None if device == root.device else device

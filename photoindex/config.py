@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 
 from photoindex.errors import ConfigError
 from photoindex.system.mount_names import NO_MOUNTS, Mounts, mounts_in
-from photoindex.system.regular_files import read_regular
+from photoindex.system.regular_files import is_there, read_regular
 from photoindex.system.urls import without_password
 
 ENVIRONMENT_PREFIX = "PHOTOINDEX_"
@@ -164,7 +164,7 @@ def resolve_settings(
     origins = {name: Origin("default", "") for name in _types()}
     values: dict[str, Any] = {}
     path = config_path(config_file, environment, flags.get("data_dir"))
-    if config_file is not None or path.is_file():
+    if config_file is not None or _may_be_read(path):
         for name, value in read_config(path).items():
             values[name], origins[name] = value, Origin("file", str(path))
     for name in _types():
@@ -198,6 +198,15 @@ def config_path(
     else:
         folder = default_data_dir()
     return folder / CONFIG_FILE
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether the data folder has a config file. Raises :class:`ConfigError` where nobody can tell."""
+    try:
+        return is_there(path) and path.is_file()
+    except OSError as error:
+        reason = f"cannot look into the data folder {path.parent}: {error.strerror or error}"
+        raise ConfigError(f"{reason}: give yourself the right to, or name another --data-dir") from error
 
 
 def _folder(path: Path | str, where: str) -> Path:

@@ -33,7 +33,7 @@ from photoindex.catalogue.sqlite import BUSY_SECONDS, connect
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced
 from photoindex.system.atomic import new_file
 from photoindex.system.error_lines import reason_of
-from photoindex.system.regular_files import open_regular
+from photoindex.system.regular_files import is_there, open_regular
 from photoindex.system.units import human_size
 
 LOOK_SECONDS: Final = 3600.0  # how often a program that runs for long looks whether a backup is due
@@ -151,7 +151,7 @@ def restore_backup(path: Path) -> Restored:
 
     try:
         with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS):
-            if path.exists() and _is_whole(path):
+            if is_there(path) and _is_whole(path):
                 raise CatalogueError(f"the catalogue {path} is not damaged: nothing was restored")
             backup = newest_whole(path)
             if backup is not None:

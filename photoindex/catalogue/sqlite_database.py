@@ -34,6 +34,7 @@ from photoindex.catalogue.sqlite_errors import explained
 from photoindex.catalogue.turns import Turns
 from photoindex.errors import CatalogueError, CatalogueReadOnly, CatalogueUnavailable
 from photoindex.system.clock import utc_now
+from photoindex.system.regular_files import is_there
 from photoindex.system.room import is_full
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class SqliteDatabase(Database):
         cannot be read or is no catalogue.
         """
         open_data_folder(path.parent)
-        if path.exists() and not may_write(path):
+        if is_there(path) and not may_write(path):
             return cls._open_read_only(path)
         try:
             return cls._open_to_write(path)

@@ -21,6 +21,7 @@ from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settin
 from photoindex.errors import LibraryNotFound
 from photoindex.library.json_forms import plain
 from photoindex.system.lazy_imports import importing
+from photoindex.system.regular_files import is_there
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.units import counted
 
@@ -105,7 +106,7 @@ class Context:
     def open(self, **flags: Any) -> Library:
         """Open the library that is there, with these flags over the settings. Raises :class:`LibraryNotFound`."""
         settings = self.settings(**flags)
-        if not settings.catalogue and not settings.catalogue_path.exists():
+        if not settings.catalogue and not is_there(settings.catalogue_path):
             from photoindex.library import check_not_lost
 
             check_not_lost(settings.catalogue_path)

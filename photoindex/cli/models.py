@@ -13,6 +13,7 @@ from photoindex.cli.parameters import MODEL
 from photoindex.cli.terminal import print_line
 from photoindex.errors import ModelError
 from photoindex.library import DEFAULT_MODEL, inspect_folder, model_folder, shipped_models
+from photoindex.system.regular_files import is_there
 from photoindex.system.units import counted, human_size
 
 CARD = "MODEL_CARD.md"
@@ -92,7 +93,7 @@ def use(context: Context, /, name: str) -> None:
 def _captioned(context: Context) -> dict[str, int]:
     """How many photos of the library each model captioned, by identity; of a library that is not there none."""
     settings = context.settings()
-    if not settings.catalogue and not settings.catalogue_path.exists():
+    if not settings.catalogue and not is_there(settings.catalogue_path):
         return {}
     with context.open() as library:
         return library.captioned_by()

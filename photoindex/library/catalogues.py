@@ -11,6 +11,7 @@ from photoindex.catalogue import migration
 from photoindex.catalogue.database import Database, open_catalogue
 from photoindex.config import CATALOGUE_URLS, Settings
 from photoindex.errors import CatalogueError, ConfigError
+from photoindex.system.regular_files import is_there
 from photoindex.types import Progress
 
 
@@ -40,7 +41,7 @@ def upgrade_catalogue(settings: Settings) -> bool:
     Stop the workers of a shared one first, and back it up. Raises :class:`CatalogueError`; then it is as it was.
     """
     if not settings.catalogue:
-        known = _version(settings.catalogue_path) if settings.catalogue_path.exists() else None
+        known = _version(settings.catalogue_path) if is_there(settings.catalogue_path) else None
         open_catalogue(settings).close()
         return known != migration.HEAD
     from photoindex.catalogue.postgres_database import PostgresDatabase
@@ -58,7 +59,7 @@ def copy_between(source: str, target: str, progress: Callable[[Progress], None] 
     from photoindex.catalogue.copying import check_current, copy_catalogue
 
     origin, destination = _place(source), _place(target)
-    if isinstance(origin, Path) and not origin.exists():
+    if isinstance(origin, Path) and not is_there(origin):
         raise CatalogueError(f"there is no catalogue {origin}: name the file of one, or its URL")
     with closing(Database.open_as_is(origin)) as opened:
         check_current(opened)  # before anything is made of the other
@@ -88,7 +89,7 @@ def _to_be_filled(place: Path | str) -> Database:
             made.close()
             raise
         return made
-    if place.exists():
+    if is_there(place):
         try:
             with closing(Database.open_as_is(place)) as there:
                 free = is_empty(there)

@@ -53,9 +53,10 @@ from photoindex.search.fulltext.generations import REMEDY
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
 from photoindex.system.clock import utc_now
-from photoindex.system.error_lines import in_one_line
+from photoindex.system.error_lines import in_one_line, reason_of
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.paths import shown
+from photoindex.system.regular_files import is_there
 from photoindex.system.storage import StoreUnavailable, storage_of
 from photoindex.system.units import human_seconds, human_size
 from photoindex.system.url_paths import is_url
@@ -140,7 +141,12 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
     """Check that the folder can be written, has room, and lies on a file system that SQLite's log can trust."""
     kind = machine.file_system(folder)
     message = str(folder) + (f" on {kind}" if kind else "")
-    if not folder.exists():
+    try:
+        missing = not is_there(folder)
+    except OSError as error:
+        advice = "give yourself the right to enter it, or name another --data-dir"
+        return Finding("data folder", "problem", f"cannot look into {message}: {error.strerror or error}", advice)
+    if missing:
         parent = next(parent for parent in folder.parents if parent.exists())
         if not os.access(parent, os.W_OK | os.X_OK):
             advice = "name another --data-dir, or give yourself the right to write there"
@@ -173,7 +179,7 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
 def check_catalogue(path: Path, machine: Machine) -> Finding:
     """Check that the catalogue opens, is of this version and without faults. Reads all of it."""
     kept = backups(path)
-    if not path.exists():
+    if not is_there(path):
         if kept:
             return Finding("catalogue", "problem", f"{path} is gone", _remedy(path))
         return Finding("catalogue", "ok", "none yet; photoindex index PATH makes it")
@@ -377,11 +383,11 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
 
 def _readable_catalogue(settings: Settings) -> Database | None:
     """Return the catalogue if it is there, readable, and has the tables of this version."""
-    if not settings.catalogue and not settings.catalogue_path.exists():
-        return None
     try:
+        if not settings.catalogue and not is_there(settings.catalogue_path):
+            return None
         database = Database.open_as_is(settings.catalogue_place)
-    except PhotoindexError:
+    except (PhotoindexError, OSError):
         return None
     if database.revision() == HEAD:
         database.mounts = settings.mounts
@@ -397,5 +403,8 @@ def _guarded(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> Ite
         yield from (result,) if isinstance(result, Finding) else result
     except PhotoindexError as error:
         yield Finding(name, "problem", str(error))
+    except OSError as error:
+        place = "" if error.filename is None else f" {os.fsdecode(error.filename)}"
+        yield Finding(name, "problem", f"cannot read{place}: {reason_of(error)}", "see to its rights and its disk")
     except Exception as error:  # whatever is broken here, the rest is examined
         yield Finding(name, "problem", f"could not be examined: {in_one_line(error)}")

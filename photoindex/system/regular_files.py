@@ -46,6 +46,19 @@ def open_regular(path: Path | str) -> BinaryIO:
         raise
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is anything at a path, links followed.
+
+    Raises OSError where nobody can tell, as in a folder that may not be entered: ``Path.exists`` says ``False`` of that
+    from Python 3.14 on, and what is there would be taken for lost.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def check_regular(path: Path | str) -> None:
     """Raises :class:`NotRegularFile` for what is no regular file, and OSError as ``stat`` does."""
     _check(os.stat(path), path)

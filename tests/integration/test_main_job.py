@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -22,14 +22,18 @@ from safetensors.torch import load_file, save_file
 
 from photoindex.captioner import model_folder
 from photoindex.cli.main import main
+from tests.permissions import without_rights
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "astronaut.png")
 PATIENCE = 120  # seconds until a process that says nothing has failed
 
 
-def photoindex(data_dir: Path, *arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+def photoindex(
+    data_dir: Path, *arguments: str | Path, code: int | None = 0, under: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, with what is to stand before it."""
     done = subprocess.run(
-        [sys.executable, "-m", "photoindex", "--data-dir", data_dir, *arguments],
+        [*under, sys.executable, "-m", "photoindex", "--data-dir", data_dir, *arguments],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -138,12 +142,26 @@ def test_bad_files_fail_with_one_clear_line_each_and_the_rest_goes_on(tmp_path: 
 
 
 def test_a_photo_that_cannot_be_read_says_so(tmp_path: Path):
-    if os.name == "nt" or os.geteuid() == 0:
-        pytest.skip("root reads everything: run as another user")
     [cat] = put(tmp_path / "photos", "chelsea.png")
     cat.chmod(0)
-    done = photoindex(tmp_path / "data", "index", tmp_path / "photos", code=4)
+    done = photoindex(tmp_path / "data", "index", tmp_path / "photos", code=4, under=without_rights())
     assert f"cannot read {cat}" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("search", "cat"), ("status",), ("models", "list"), ("watch", ".")])
+def test_a_data_folder_that_may_not_be_entered_is_not_taken_for_none(
+    indexed: tuple[Path, Path], tmp_path: Path, command: tuple[str, ...]
+):
+    data_dir = Path(shutil.copytree(indexed[0], tmp_path / "closed" / "data"))
+    before = sorted(data_dir.rglob("*"))
+    data_dir.parent.chmod(0)
+    try:
+        done = photoindex(data_dir, *command, code=1, under=without_rights())
+    finally:
+        data_dir.parent.chmod(0o755)
+    assert done.stderr.count("\n") == 1
+    assert f"cannot look into the data folder {data_dir}: Permission denied" in done.stderr
+    assert sorted(data_dir.rglob("*")) == before
 
 
 @pytest.mark.parametrize("command", ["index", "watch"])

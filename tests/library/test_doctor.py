@@ -11,9 +11,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -45,6 +44,7 @@ from photoindex.search.terms import matrix_file
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import Finding
 from tests.conftest import OpenLibrary
+from tests.permissions import permissions_count
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, names
 
 LOCAL = "ext4"
@@ -97,19 +97,6 @@ def settings(template: Path, data_dir: Path, album: Path) -> Settings:
         connection.execute("update root set path = ?", (os.fsencode(album),))
         connection.commit()
     return Settings(data_dir)
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    """As somebody without rights, should the tests run as root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def damage(path: Path, start: int = 4096, count: int = 3000) -> None:
@@ -247,23 +234,20 @@ class TestModel:
 
 class TestText:
     @pytest.fixture(autouse=True)
-    def networks(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-        """A folder with files in the place of the networks that read text, in one that is its owner's alone."""
-        with tempfile.TemporaryDirectory() as folder:
-            models = Path(folder, "models")
-            models.mkdir()
-            for name in NETWORKS.values():
-                (models / name).write_bytes(b"network")
-            monkeypatch.setattr(engine, "networks_folder", lambda: models)
-            monkeypatch.setattr(reader_version, "is_installed", lambda: True)
-            yield models
+    def networks(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        """A folder with files in the place of the networks that read text."""
+        models = tmp_path / "networks"
+        models.mkdir()
+        for name in NETWORKS.values():
+            (models / name).write_bytes(b"network")
+        monkeypatch.setattr(engine, "networks_folder", lambda: models)
+        monkeypatch.setattr(reader_version, "is_installed", lambda: True)
+        return models
 
-    @pytest.mark.skipif(os.name == "nt", reason="permissions are other there")
     def test_networks_that_lie_where_only_others_may_look_are_lacking(self, tmp_path: Path, networks: Path) -> None:
         settings = Settings(tmp_path, read_text="auto")
-        check_text(settings)  # imports what is imported late
         networks.chmod(0)
-        with nobody():
+        with permissions_count():
             finding = check_text(settings)
         networks.chmod(0o755)
         assert (finding.level, finding.advice) == ("warning", reader_version.INSTALL)
@@ -313,24 +297,32 @@ class TestDeep:
 
 
 class TestDataFolder:
-    @pytest.mark.skipif(os.name == "nt", reason="permissions are other there")
     def test_a_folder_that_cannot_be_written_is_a_problem_and_the_catalogue_is_read_all_the_same(
         self, settings: Settings
     ) -> None:
-        with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to all but their owner
-            chosen = Settings(Path(shutil.copytree(settings.data_dir, Path(folder, "data"))))
-            findings(chosen)  # imports what is imported late
-            for path in chosen.data_dir.glob("catalogue.sqlite3-*"):
-                path.unlink()
-            os.chmod(folder, 0o755)
-            for path in chosen.data_dir.rglob("*"):  # a library is its owner's alone
-                path.chmod(0o555 if path.is_dir() else 0o444)
-            chosen.data_dir.chmod(0o555)
-            with nobody():
-                found = findings(chosen)
-            chosen.data_dir.chmod(0o755)
+        for path in settings.data_dir.glob("catalogue.sqlite3-*"):
+            path.unlink()
+        for path in (settings.data_dir, *settings.data_dir.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        with permissions_count():
+            found = findings(settings)
+        settings.data_dir.chmod(0o755)
         assert (found["data folder"].level, "cannot be written" in found["data folder"].message) == ("problem", True)
         assert [found[name].level for name in ("catalogue", "full text", "terms", "queue")] == ["ok"] * 4
+
+    def test_a_folder_that_may_not_be_entered_is_a_problem_and_the_rest_is_examined(self, settings: Settings) -> None:
+        settings.data_dir.parent.chmod(0)
+        try:
+            with permissions_count():
+                found = findings(settings)
+        finally:
+            settings.data_dir.parent.chmod(0o755)
+        reason = "Permission denied"
+        assert found["data folder"].message.startswith(f"cannot look into {settings.data_dir}")
+        assert found["data folder"].message.endswith(f": {reason}")
+        assert found["catalogue"].message == f"cannot read {settings.catalogue_path}: {reason}"
+        assert {found[name].level for name in ("data folder", "catalogue")} == {"problem"}
+        assert found["model"].level == "ok"
 
     @pytest.mark.skipif(not Path("/proc/sys").is_dir(), reason="a folder that not even root can write to")
     def test_a_folder_that_nobody_can_write_to_is_a_problem(self) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -33,12 +34,14 @@ __all__ = [
     "KINDS",
     "TAG_SOURCE",
     "Locked",
+    "Noted",
     "UserMetadata",
     "captioned_files",
     "corrections_of",
     "is_value",
     "last_edits",
     "note",
+    "note_each",
     "photos_last_edited_by",
     "read_lock",
     "read_tags",
@@ -61,26 +64,43 @@ _TEXTS: Final[dict[CorrectionKind, Callable[[UserMetadata], str | None]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A change of what is said of a photo, by which edit, and when it was made."""
+
+    before: UserMetadata
+    after: UserMetadata
+    edit: str
+    made_at: datetime
+
+
 def note(connection: Connection, changed: Changed, edit: str, made_at: datetime) -> None:
     """Note what an edit changed of photos.
 
     It is the latest of each photo then, whatever the clock says: when an earlier one was made by a clock that was
     ahead, this one is noted as made just after it, so that it is the first to be undone.
     """
+    note_each(connection, {number: Noted(*change, edit, made_at) for number, change in changed.items()})
+
+
+def note_each(connection: Connection, changes: Mapping[int, Noted]) -> None:
+    """Note a change of each photo, as :func:`note` does."""
     latest: dict[int, datetime] = {}
-    for chunk in chunks(changed, SET):
+    for chunk in chunks(changes, SET):
+        edits = {changes[number].edit for number in chunk}
         query = select(correction.c.photo_id, func.max(correction.c.made_at))
-        query = query.where(is_one_of(correction.c.photo_id, chunk), correction.c.edit != edit)
+        query = query.where(is_one_of(correction.c.photo_id, chunk), correction.c.edit.not_in(edits))
         latest.update(map(tuple, connection.execute(query.group_by(correction.c.photo_id))))
     rows = []
     alike: dict[tuple[UserMetadata, UserMetadata], list[tuple[str, str | None, str | None]]] = {}
-    for number, change in changed.items():
+    for number, each in changes.items():
         known = latest.get(number)
-        time = made_at if known is None or known < made_at else known + timedelta(microseconds=1)
+        time = each.made_at if known is None or known < each.made_at else known + timedelta(microseconds=1)
+        change = each.before, each.after
         if change not in alike:
             alike[change] = _differences(*change)
         for kind, old, new in alike[change]:
-            rows.append({"photo_id": number, "edit": edit, "kind": kind, "old": old, "new": new, "made_at": time})
+            rows.append({"photo_id": number, "edit": each.edit, "kind": kind, "old": old, "new": new, "made_at": time})
     insert_rows(connection, correction, rows)
 
 

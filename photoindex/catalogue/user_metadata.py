@@ -100,8 +100,9 @@ def user_metadata_of(connection: Connection, photo_ids: Sequence[int]) -> dict[i
     return found
 
 
-def put_user_metadata(connection: Connection, changed: Changed, made_at: datetime) -> None:
-    """Store what is said of photos now. What is equal before and after is not touched."""
+def put_user_metadata(connection: Connection, changed: Changed, made_at: datetime | Mapping[int, datetime]) -> None:
+    """Store what is said of photos now. What is equal before and after is not touched. ``made_at``: when it was said,
+    of all or of each."""
 
     def those(value: Callable[[UserMetadata], Any]) -> dict[int, Any]:
         return {number: value(now) for number, (before, now) in changed.items() if value(before) != value(now)}
@@ -112,7 +113,9 @@ def put_user_metadata(connection: Connection, changed: Changed, made_at: datetim
     put_marks(connection, those(lambda by_user: (by_user.rating, by_user.favourite, by_user.hidden, by_user.review)))
 
 
-def put_captions(connection: Connection, texts: Mapping[int, str | None], made_at: datetime) -> None:
+def put_captions(
+    connection: Connection, texts: Mapping[int, str | None], made_at: datetime | Mapping[int, datetime]
+) -> None:
     """Let each text be what the person says of a photo, or nothing; what was said before becomes history.
 
     A text that the person said before is that caption again, with the time it was made at.
@@ -130,7 +133,7 @@ def put_captions(connection: Connection, texts: Mapping[int, str | None], made_a
         connection.execute(update(caption).where(caption.c.id == bindparam("one")).values(current=True), again)
     new = [
         {"photo_id": number, "text": text, "source": "user", "rank": 0, "current": True, "locked": False,
-         "created_at": made_at}
+         "created_at": made_at if isinstance(made_at, datetime) else made_at[number]}
         for number, text in by_user.items()
         if (number, text) not in known
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from photoindex.catalogue.indexed_files import indexed_files
 from photoindex.catalogue.user_metadata import tag_key, user_metadata_of
 from photoindex.errors import ExchangeError, FullTextError
 from photoindex.exchange import export, sidecars
-from photoindex.exchange.line_import import LINES_AT_ONCE, batches, import_line, lines_of
+from photoindex.exchange.line_import import LINES_AT_ONCE, batches, import_lines, lines_of
 from photoindex.exchange.merge import Merger
 from photoindex.exchange.records import to_line
 from photoindex.exchange.reports import ImportReport, Problem, Report, SidecarReport
@@ -114,8 +114,7 @@ class Exchange:
         for batch in batches(lines):
             try:
                 with self._database.write() as connection:
-                    for number, line in batch:
-                        import_line(connection, merger, report, number, line, problem)
+                    import_lines(connection, merger, report, batch, problem)
                     if dry_run:
                         raise _DryRun
             except _DryRun:
@@ -248,9 +247,12 @@ class Exchange:
         for start in range(0, len(chosen), LINES_AT_ONCE):
             try:
                 with self._database.write() as connection:
-                    for path in chosen[start : start + LINES_AT_ONCE]:
-                        if existing := sidecar_files.of(path):
-                            import_sidecars(connection, merger, report, path, indexed[path], existing, problem)
+                    found = (
+                        (path, indexed[path], existing)
+                        for path in chosen[start : start + LINES_AT_ONCE]
+                        if (existing := sidecar_files.of(path))
+                    )
+                    import_sidecars(connection, merger, report, found, problem)
                     if dry_run:
                         raise _DryRun
             except _DryRun:

@@ -12,22 +12,24 @@ the user are each taken from the side that changed them last, so a removal count
 from __future__ import annotations
 
 import base64
-import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, cast
 
 import numpy as np
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from photoindex.catalogue import corrections as store
 from photoindex.catalogue import files, metadata, photos, term_vectors
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.column_types import plain_text
 from photoindex.catalogue.editor import new_edit
 from photoindex.catalogue.fast_queries import vocabularies
+from photoindex.catalogue.many_rows import SET, among, is_one_of
 from photoindex.catalogue.schema import caption, correction, file, model, photo, term
 from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_vector
 from photoindex.catalogue.user_metadata import TAG_SOURCE, UserMetadata, put_user_metadata, user_metadata_of
@@ -39,9 +41,13 @@ from photoindex.exchange.records import CaptionRecord, CorrectionRecord, ModelRe
 from photoindex.exchange.text_import import merge_text
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.url_paths import path_text
-from photoindex.types import TermVocabulary
+from photoindex.types import TermVector, TermVocabulary
 
 Outcome = Literal["added", "changed", "unchanged"]
+# What a record that lacks a fact says of it.
+_UNKNOWN: Final[dict[str, Any]] = {
+    **{column.name: None for column in FACTS if column.nullable}, "metadata_stale": 1, "metadata_reader": 0,
+}  # fmt: skip
 _LONGEST_FACT = 10_000  # characters
 _SHORT_NAME = 64  # characters of a model's name and encoder
 _RANGES: dict[str, tuple[float, float]] = {
@@ -56,8 +62,17 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an import says of a photo: the user's words, the history of these, and captions of other times."""
+
+    words: DatedWords
+    changes: Sequence[CorrectionRecord] = ()
+    captions: Sequence[CaptionRecord] = ()
+
+
 class Merger:
-    """Merges records into a catalogue.
+    """Merges records into a catalogue. Those of many photos are merged by a few statements.
 
     ``replace``: the user's words in the records count, even where the catalogue has newer ones. ``match_paths``: a
     record of unknown content belongs to the photo that is at the same absolute path now.
@@ -93,48 +108,68 @@ class Merger:
             connection.execute(update(model).where(model.c.id == row.id).values(**values))
         self._models.pop(record.identity, None)
 
-    def merge_photo(self, connection: Connection, record: PhotoRecord) -> Outcome:
-        """Merge one photo's record. Raises :class:`ExchangeError` for a fact that is not possible."""
-        photo_id = connection.execute(select(photo.c.id).where(photo.c.content_hash == record.sha256)).scalar()
-        if photo_id is not None and has_file(connection, photo_id):
-            return self._merge(connection, photo_id, record, same_content=True)
-        at_path = _photo_at_path(connection, record)
-        if at_path is not None and self._match_paths:
-            self.matched[record.sha256] = at_path
-            return self._merge(connection, at_path, record, same_content=False)
-        self.changed_files += at_path is not None
-        if photo_id is not None:
-            return self._merge(connection, photo_id, record, same_content=True)
-        self._add(connection, record)
-        return "added"
+    def merge_photos(self, connection: Connection, records: Sequence[PhotoRecord]) -> list[Outcome]:
+        """Merge the records of photos, each of a content of its own; return what became of each.
+
+        Raises :class:`ExchangeError` for a fact that is not possible.
+        """
+        ids = _photos_by_hash(connection, [record.sha256 for record in records])
+        held = among(connection, file.c.photo_id, ids.values(), file.c.missing_since.is_(None))
+        at_paths = _photos_at_paths(connection, [each for each in records if ids.get(each.sha256) not in held])
+        by_path = at_paths if self._match_paths else {}
+        targets = ids | by_path
+        if len(set(targets.values())) < len(targets):
+            # Two records are about one photo now: the second is merged with what came of the first.
+            return [self.merge_photos(connection, [record])[0] for record in records]
+        added = [each for each in records if each.sha256 not in targets]
+        self._add(connection, added)
+        of_content = {ids[each.sha256]: each for each in records if each.sha256 in ids and each.sha256 not in by_path}
+        of_path = {by_path[each.sha256]: each for each in records if each.sha256 in by_path}
+        changed = self._merge(connection, of_content, of_path)
+        self.matched.update(by_path)
+        self.changed_files += len(at_paths) - len(by_path)
+        return [
+            "added" if (photo_id := targets.get(each.sha256)) is None
+            else "changed" if photo_id in changed else "unchanged"
+            for each in records
+        ]  # fmt: skip
 
     # ---- unknown content ---------------------------------------------------------------------
 
-    def _add(self, connection: Connection, record: PhotoRecord) -> None:
-        facts = facts_of_record(record)
-        # A reader that this program does not know keeps no later one from reading the photo again.
-        facts["metadata_reader"] = min(facts.get("metadata_reader", 0), READER_VERSION)
-        added = connection.execute(
-            insert(photo).values(
-                content_hash=record.sha256,
-                size=record.bytes,
-                added_at=record.added_at,
-                text_stale=1,
-                **facts,
-            )
-        )
-        assert added.inserted_primary_key is not None
-        photo_id = int(added.inserted_primary_key[0])
-        self._insert_captions(connection, photo_id, record.captions)
-        self._insert_terms(connection, photo_id, record, set())
-        self._save_vector(connection, photo_id, record)
-        merge_text(connection, photo_id, record)
-        by_user = replace(words_of_record(record).words, caption=None, locked=None)  # those came with the captions
-        put_user_metadata(connection, {photo_id: (UserMetadata(), by_user)}, self._now)
-        _insert_corrections(connection, photo_id, record.corrections)
-        photos.mark_text_stale(connection, [photo_id])
+    def _add(self, connection: Connection, records: Sequence[PhotoRecord]) -> None:
+        if not records:
+            return
+        rows = [
+            {
+                "content_hash": record.sha256,
+                "size": record.bytes,
+                "added_at": record.added_at,
+                "text_stale": 1,
+                **_UNKNOWN,
+                **facts_of_record(record),
+            }
+            for record in records
+        ]
+        for row in rows:
+            # A reader that this program does not know keeps no later one from reading the photo again.
+            row["metadata_reader"] = min(row["metadata_reader"], READER_VERSION)
+        connection.execute(insert(photo), rows)
+        ids = _photos_by_hash(connection, [record.sha256 for record in records])
+        photo_records = {ids[record.sha256]: record for record in records}
+        self._insert_captions(connection, {number: each.captions for number, each in photo_records.items()})
+        _insert_terms(connection, photo_records, {})
+        self._save_vectors(connection, photo_records)
+        merge_text(connection, photo_records)
+        # Without those that came with the captions.
+        by_user = {
+            number: replace(words_of_record(each).words, caption=None, locked=None)
+            for number, each in photo_records.items()
+        }
+        put_user_metadata(connection, {number: (UserMetadata(), words) for number, words in by_user.items()}, self._now)
+        _insert_corrections(connection, {number: each.corrections for number, each in photo_records.items()})
+        photos.mark_text_stale(connection, list(photo_records))
 
-    def _insert_captions(self, connection: Connection, photo_id: int, rows: Iterable[CaptionRecord]) -> None:
+    def _insert_captions(self, connection: Connection, captions: Mapping[int, Iterable[CaptionRecord]]) -> None:
         values = [
             {
                 "photo_id": photo_id,
@@ -149,33 +184,30 @@ class Merger:
                 "created_at": row.created_at,
                 "confidence": row.confidence,
             }
+            for photo_id, rows in captions.items()
             for row in rows
         ]
         if values:
             connection.execute(insert(caption), values)
 
-    def _insert_terms(self, connection: Connection, photo_id: int, record: PhotoRecord, but: set[str]) -> None:
-        rows = [
-            {"photo_id": photo_id, "text": each.text, "weight": each.weight, "source": each.source}
-            for each in record.terms
-            if each.source not in but and each.source != TAG_SOURCE
-        ]
-        if rows:
-            connection.execute(insert(term), rows)
-
-    def _save_vector(self, connection: Connection, photo_id: int, record: PhotoRecord) -> None:
-        """Store a record's term vector, unless the vocabulary of its model is unknown here: `reindex` makes another."""
-        if record.vector is None:
-            return
-        model_id, vocabulary = self._model(connection, record.vector.model)
-        if vocabulary is None:
-            return
-        vector = unpack_vector(record.vector.entries)
-        ids = vector.ids.astype(np.int64)
-        whole = len(record.vector.entries) == ENTRY_BYTES * len(ids)
-        if not whole or (len(ids) and (ids[-1] >= len(vocabulary.words) or np.any(np.diff(ids) <= 0))):
-            raise ExchangeError("vector.entries does not fit the vocabulary of its model")
-        term_vectors.save_vectors(connection, {photo_id: vector}, model_id)
+    def _save_vectors(self, connection: Connection, records: Mapping[int, PhotoRecord]) -> None:
+        """Store the term vectors of records, by photo id, but those of models whose vocabulary is unknown here:
+        `reindex` makes others."""
+        of_models: dict[int, dict[int, TermVector]] = {}
+        for photo_id, record in records.items():
+            if record.vector is None:
+                continue
+            model_id, vocabulary = self._model(connection, record.vector.model)
+            if vocabulary is None:
+                continue
+            vector = unpack_vector(record.vector.entries)
+            ids = vector.ids.astype(np.int64)
+            whole = len(record.vector.entries) == ENTRY_BYTES * len(ids)
+            if not whole or (len(ids) and (ids[-1] >= len(vocabulary.words) or np.any(np.diff(ids) <= 0))):
+                raise ExchangeError("vector.entries does not fit the vocabulary of its model")
+            of_models.setdefault(model_id, {})[photo_id] = vector
+        for model_id, vectors in of_models.items():
+            term_vectors.save_vectors(connection, vectors, model_id)
 
     def _model(self, connection: Connection, identity: str) -> tuple[int, TermVocabulary | None]:
         if identity not in self._models:
@@ -186,115 +218,166 @@ class Merger:
 
     # ---- known content -------------------------------------------------------------------
 
-    def _merge(self, connection: Connection, photo_id: int, record: PhotoRecord, *, same_content: bool) -> Outcome:
-        changed = False
-        if same_content:
-            changed = self._merge_model_captions(connection, photo_id, record)
-            changed |= self._merge_sidecar_captions(connection, photo_id, record)
-            changed |= merge_text(connection, photo_id, record)
-        words = words_of_record(record)
-        changed |= self.merge_words(connection, photo_id, words, record.corrections, record.captions)
-        if changed:
-            photos.mark_text_stale(connection, [photo_id])
-        return "changed" if changed else "unchanged"
+    def _merge(
+        self, connection: Connection, of_content: Mapping[int, PhotoRecord], of_path: Mapping[int, PhotoRecord]
+    ) -> set[int]:
+        """Merge records into photos, by id, that have the same content, or only the same path; return which changed."""
+        changed = self._merge_model_captions(connection, of_content)
+        changed |= self._merge_sidecar_captions(connection, of_content)
+        changed |= merge_text(connection, of_content)
+        said = {
+            number: Said(words_of_record(record), record.corrections, record.captions)
+            for number, record in {**of_content, **of_path}.items()
+        }
+        changed |= self.merge_words(connection, said)
+        photos.mark_text_stale(connection, sorted(changed))
+        return changed
 
-    def _merge_model_captions(self, connection: Connection, photo_id: int, record: PhotoRecord) -> bool:
-        rows = connection.execute(
-            select(caption.c.text, caption.c.current, model.c.identity)
-            .join_from(caption, model, isouter=True)
-            .where(caption.c.photo_id == photo_id, caption.c.source == "model", caption.c.rank == 0)
-        ).all()
-        theirs = [each for each in record.captions if each.source == "model"]
-        if not theirs:
-            return False
-        known = {(row.text, row.identity) for row in rows}
-        news = [each for each in theirs if each.rank == 0 and (each.text, each.model) not in known]
-        if any(row.current for row in rows):
-            self._insert_captions(connection, photo_id, map(_as_history, news))
-            return bool(news)
-        # No model of this library has captioned the photo: use the captions of the export.
-        self._insert_captions(
-            connection, photo_id, (_unlocked(each) for each in theirs if each.current or each in news)
-        )
-        self._insert_terms(connection, photo_id, record, _term_sources(connection, photo_id))
-        self._save_vector(connection, photo_id, record)
-        return True
-
-    def _merge_sidecar_captions(self, connection: Connection, photo_id: int, record: PhotoRecord) -> bool:
-        rows = connection.execute(
-            select(caption.c.text, caption.c.current).where(
-                caption.c.photo_id == photo_id, caption.c.source == "sidecar"
+    def _merge_model_captions(self, connection: Connection, records: Mapping[int, PhotoRecord]) -> set[int]:
+        theirs = {
+            number: those
+            for number, record in records.items()
+            if (those := [each for each in record.captions if each.source == "model"])
+        }
+        known: dict[int, set[tuple[str, str | None]]] = {}
+        captioned: set[int] = set()
+        for chunk in chunks(theirs, SET):
+            query = (
+                select(caption.c.photo_id, caption.c.text, caption.c.current, model.c.identity)
+                .join_from(caption, model, isouter=True)
+                .where(is_one_of(caption.c.photo_id, chunk), caption.c.source == "model", caption.c.rank == 0)
             )
-        ).all()
-        theirs = [each for each in record.captions if each.source == "sidecar"]
-        known = {row.text for row in rows}
-        news = [each for each in theirs if each.text not in known]
-        if any(row.current for row in rows):
-            news = [_as_history(each) for each in news]
-        self._insert_captions(connection, photo_id, map(_unlocked, news))
-        return bool(news)
+            for row in connection.execute(query):
+                known.setdefault(row.photo_id, set()).add((row.text, row.identity))
+                if row.current:
+                    captioned.add(row.photo_id)
+        # Where no model of this library has captioned the photo, the captions of the export are used.
+        used = {number: record for number, record in records.items() if number in theirs and number not in captioned}
+        added: dict[int, list[CaptionRecord]] = {}
+        for number, those in theirs.items():
+            news = [each for each in those if each.rank == 0 and (each.text, each.model) not in known.get(number, ())]
+            if number in used:
+                added[number] = [_unlocked(each) for each in those if each.current or each in news]
+            elif news:
+                added[number] = list(map(_as_history, news))
+        self._insert_captions(connection, added)
+        _insert_terms(connection, used, _term_sources(connection, used))
+        self._save_vectors(connection, used)
+        return set(added)
 
-    def merge_words(
-        self,
-        connection: Connection,
-        photo_id: int,
-        theirs: DatedWords,
-        changes: Sequence[CorrectionRecord] = (),
-        captions: Sequence[CaptionRecord] = (),
-    ) -> bool:
-        """Merge the user's words, their history (``changes``) and earlier ``captions``; return whether that changed
-        anything. The caller marks the photo for the full-text index."""
-        before = user_metadata_of(connection, [photo_id])[photo_id]
-        mine = _dated(connection, photo_id, before)
-        after = theirs.words if self._replace else newest(mine, theirs)
-        known = set(
-            connection.execute(
-                select(caption.c.text).where(caption.c.photo_id == photo_id, caption.c.source == "user")
-            ).scalars()
+    def _merge_sidecar_captions(self, connection: Connection, records: Mapping[int, PhotoRecord]) -> set[int]:
+        theirs = {
+            number: those
+            for number, record in records.items()
+            if (those := [each for each in record.captions if each.source == "sidecar"])
+        }
+        known: dict[int, dict[str, bool]] = {}
+        for chunk in chunks(theirs, SET):
+            query = select(caption.c.photo_id, caption.c.text, caption.c.current)
+            query = query.where(is_one_of(caption.c.photo_id, chunk), caption.c.source == "sidecar")
+            for number, text, current in connection.execute(query):
+                mine = known.setdefault(number, {})
+                mine[text] = current or mine.get(text, False)
+        added: dict[int, list[CaptionRecord]] = {}
+        for number, those in theirs.items():
+            mine = known.get(number, {})
+            form = _as_history if any(mine.values()) else _unlocked
+            if news := [form(each) for each in those if each.text not in mine]:
+                added[number] = news
+        self._insert_captions(connection, added)
+        return set(added)
+
+    def merge_words(self, connection: Connection, said: Mapping[int, Said]) -> set[int]:
+        """Merge what is said of photos, by id; return the photos of which it changed anything. The caller marks them
+        for the full-text index."""
+        mine = user_metadata_of(connection, list(said))
+        history = _history(connection, said)
+        captions = _captions_of(connection, said)
+        earlier = {
+            number: [
+                _as_history(each)
+                for each in those.captions
+                if each.source == "user" and ("user", each.text) not in captions[number].texts
+            ]
+            for number, those in said.items()
+        }
+        words: dict[int, tuple[UserMetadata, UserMetadata]] = {}
+        times: dict[int, datetime] = {}
+        for number, those in said.items():
+            before = mine[number]
+            dated = with_dates(before, history.get(number, ()), captions[number].by_user_at)
+            after = those.words.words if self._replace else newest(dated, those.words)
+            known = captions[number].texts | {("user", plain_text(each.text)) for each in earlier[number]}
+            if after.locked != before.locked and not _exists(known, after):
+                after = replace(after, locked=before.locked)
+            if after != before:
+                words[number] = before, after
+                times[number] = max(those.words.times(), default=self._now)
+        added, undone = _new_changes(said, history)
+        self._insert_captions(connection, earlier)
+        _insert_corrections(connection, added)
+        _undo_corrections(connection, undone)
+        put_user_metadata(
+            connection, words, {number: said[number].words.captioned_at or time for number, time in times.items()}
         )
-        earlier = [each for each in captions if each.source == "user" and each.text not in known]
-        self._insert_captions(connection, photo_id, map(_as_history, earlier))
-        if after.locked != before.locked and not _exists(connection, photo_id, after):
-            after = replace(after, locked=before.locked)
-        known_changes = _corrections_of(connection, photo_id)
-        added = [each for each in changes if (each.edit, each.kind) not in known_changes]
-        _insert_corrections(connection, photo_id, added)
-        undone = [
+        # Words of this library were replaced, or the new ones have no history: a change to undo is recorded.
+        unnoted = {
+            number: store.Noted(*change, new_edit(), times[number])
+            for number, change in words.items()
+            if change[0] != UserMetadata() or not said[number].changes
+        }
+        store.note_each(connection, unnoted)
+        changed = {number for number in said if number in words or earlier[number] or added[number] or undone[number]}
+        metadata.mark_beside(connection, sorted(changed))
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Captions:
+    """The captions of a photo, as (source, text), and since when the user's own one is shown."""
+
+    texts: set[tuple[str, str]]
+    by_user_at: datetime | None
+
+
+def _captions_of(connection: Connection, photo_ids: Iterable[int]) -> dict[int, _Captions]:
+    texts: dict[int, set[tuple[str, str]]] = {number: set() for number in photo_ids}
+    by_user_at: dict[int, datetime] = {}
+    columns = (caption.c.photo_id, caption.c.source, caption.c.text, caption.c.current, caption.c.created_at)
+    for chunk in chunks(texts, SET):
+        for row in connection.execute(select(*columns).where(is_one_of(caption.c.photo_id, chunk))):
+            texts[row.photo_id].add((row.source, row.text))
+            if row.source == "user" and row.current:
+                by_user_at[row.photo_id] = row.created_at
+    return {number: _Captions(known, by_user_at.get(number)) for number, known in texts.items()}
+
+
+def _history(connection: Connection, photo_ids: Iterable[int]) -> dict[int, list[CorrectionRecord]]:
+    """Return what was changed of each photo, oldest change first."""
+    found: dict[int, list[CorrectionRecord]] = {}
+    for chunk in chunks(photo_ids, SET):
+        query = select(correction).where(is_one_of(correction.c.photo_id, chunk))
+        for row in connection.execute(query.order_by(correction.c.made_at, correction.c.id)):
+            change = CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at)
+            found.setdefault(row.photo_id, []).append(change)
+    return found
+
+
+def _new_changes(
+    said: Mapping[int, Said], history: Mapping[int, Sequence[CorrectionRecord]]
+) -> tuple[dict[int, list[CorrectionRecord]], dict[int, list[CorrectionRecord]]]:
+    """Return the changes that the catalogue lacks, and those that it has, but not that they were undone."""
+    added: dict[int, list[CorrectionRecord]] = {}
+    undone: dict[int, list[CorrectionRecord]] = {}
+    for number, those in said.items():
+        known = {(each.edit, each.kind): each.undone_at for each in history.get(number, ())}
+        added[number] = [each for each in those.changes if (each.edit, each.kind) not in known]
+        undone[number] = [
             each
-            for each in changes
-            if each.undone_at is not None and known_changes.get((each.edit, each.kind), each) is None
+            for each in those.changes
+            if each.undone_at is not None and known.get((each.edit, each.kind), each) is None
         ]
-        for each in undone:
-            connection.execute(
-                update(correction)
-                .where(
-                    correction.c.photo_id == photo_id, correction.c.edit == each.edit, correction.c.kind == each.kind
-                )
-                .values(undone_at=each.undone_at)
-            )
-        if after != before:
-            moment = max(theirs.times(), default=self._now)
-            changed = {photo_id: (before, after)}
-            put_user_metadata(connection, changed, theirs.captioned_at or moment)
-            if before != UserMetadata() or not changes:
-                # Words of this library were replaced, or the new ones have no history: record a change to undo.
-                store.note(connection, changed, new_edit(), moment)
-        if is_changed := after != before or bool(earlier or added or undone):
-            metadata.mark_beside(connection, [photo_id])
-        return is_changed
-
-
-def _dated(connection: Connection, photo_id: int, words: UserMetadata) -> DatedWords:
-    rows = connection.execute(
-        select(correction).where(correction.c.photo_id == photo_id).order_by(correction.c.made_at, correction.c.id)
-    ).all()
-    captioned_at = connection.execute(
-        select(caption.c.created_at).where(
-            caption.c.photo_id == photo_id, caption.c.source == "user", caption.c.current
-        )
-    ).scalar()
-    changes = [CorrectionRecord(row.edit, row.kind, row.old, row.new, row.made_at, row.undone_at) for row in rows]
-    return with_dates(words, changes, captioned_at)
+    return added, undone
 
 
 def _as_history(row: CaptionRecord) -> CaptionRecord:
@@ -307,33 +390,40 @@ def _unlocked(row: CaptionRecord) -> CaptionRecord:
 
 
 def _changed(row: CaptionRecord, *, current: bool, locked: bool) -> CaptionRecord:
-    return dataclasses.replace(row, current=current, locked=locked)
+    return replace(row, current=current, locked=locked)
 
 
-def _exists(connection: Connection, photo_id: int, words: UserMetadata) -> bool:
-    """Return whether the catalogue has, or will have, the caption to lock."""
+def _exists(known: Collection[tuple[str, str]], words: UserMetadata) -> bool:
+    """Return whether the catalogue, which has captions of these sources and texts, has or will have the one to lock."""
     if words.locked is None or (words.locked.source == "user" and words.locked.text == words.caption):
         return True
-    same = exists().where(
-        caption.c.photo_id == photo_id,
-        caption.c.source == words.locked.source,
-        caption.c.text == words.locked.text,
-    )
-    return bool(connection.execute(select(same)).scalar())
+    return (words.locked.source, plain_text(words.locked.text)) in known
 
 
-def _term_sources(connection: Connection, photo_id: int) -> set[str]:
-    return set(connection.execute(select(term.c.source).where(term.c.photo_id == photo_id).distinct()).scalars())
+def _insert_terms(
+    connection: Connection, records: Mapping[int, PhotoRecord], but: Mapping[int, Collection[str]]
+) -> None:
+    """Insert the terms of records, by photo id, but those of the sources that the photo has terms of already."""
+    rows = [
+        {"photo_id": photo_id, "text": each.text, "weight": each.weight, "source": each.source}
+        for photo_id, record in records.items()
+        for each in record.terms
+        if each.source != TAG_SOURCE and each.source not in but.get(photo_id, ())
+    ]
+    if rows:
+        connection.execute(insert(term), rows)
 
 
-def _corrections_of(connection: Connection, photo_id: int) -> dict[tuple[str, str], datetime | None]:
-    rows = connection.execute(
-        select(correction.c.edit, correction.c.kind, correction.c.undone_at).where(correction.c.photo_id == photo_id)
-    )
-    return {(row.edit, row.kind): row.undone_at for row in rows}
+def _term_sources(connection: Connection, photo_ids: Iterable[int]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for chunk in chunks(photo_ids, SET):
+        query = select(term.c.photo_id, term.c.source).where(is_one_of(term.c.photo_id, chunk)).distinct()
+        for number, source in connection.execute(query):
+            found.setdefault(number, set()).add(source)
+    return found
 
 
-def _insert_corrections(connection: Connection, photo_id: int, changes: Sequence[CorrectionRecord]) -> None:
+def _insert_corrections(connection: Connection, changes: Mapping[int, Sequence[CorrectionRecord]]) -> None:
     rows = [
         {
             "photo_id": photo_id,
@@ -344,27 +434,52 @@ def _insert_corrections(connection: Connection, photo_id: int, changes: Sequence
             "made_at": each.made_at,
             "undone_at": each.undone_at,
         }
-        for each in changes
+        for photo_id, those in changes.items()
+        for each in those
     ]
     if rows:
         connection.execute(insert(correction), rows)
 
 
-def has_file(connection: Connection, photo_id: int) -> bool:
-    """Return whether a photo has a present file, according to the catalogue."""
-    present = exists().where(file.c.photo_id == photo_id, file.c.missing_since.is_(None))
-    return bool(connection.execute(select(present)).scalar())
+def _undo_corrections(connection: Connection, changes: Mapping[int, Sequence[CorrectionRecord]]) -> None:
+    """Note that these changes, of photos by id, were undone, and when."""
+    rows = [
+        {"of_photo": photo_id, "of_edit": each.edit, "of_kind": each.kind, "time": each.undone_at}
+        for photo_id, those in changes.items()
+        for each in those
+    ]
+    if rows:
+        one = (
+            (correction.c.photo_id == bindparam("of_photo"))
+            & (correction.c.edit == bindparam("of_edit"))
+            & (correction.c.kind == bindparam("of_kind"))
+        )
+        connection.execute(update(correction).where(one).values(undone_at=bindparam("time")), rows)
 
 
-def _photo_at_path(connection: Connection, record: PhotoRecord) -> int | None:
-    """Return the photo that is now at an absolute path of the record, unless its paths hold several photos."""
-    known = (
-        files.photo_at(connection, Path(path_text(each.root), each.path))
-        for each in record.files
-        if each.missing_since is None
-    )
-    photo_ids = {row[1] for row in known if row is not None and row[1] is not None}
-    return photo_ids.pop() if len(photo_ids) == 1 else None
+def _photos_by_hash(connection: Connection, hashes: Iterable[str]) -> dict[str, int]:
+    """Return the photos of these contents, of those that are known, by their hash."""
+    found: dict[str, int] = {}
+    for chunk in chunks(hashes):
+        rows = connection.execute(select(photo.c.content_hash, photo.c.id).where(photo.c.content_hash.in_(chunk)))
+        found.update(map(tuple, rows))
+    return found
+
+
+def _photos_at_paths(connection: Connection, records: Sequence[PhotoRecord]) -> dict[str, int]:
+    """Return the photo that is now at an absolute path of each record, by the record's hash; of those that are
+    somewhere, and whose paths do not hold several photos."""
+    paths = {
+        record.sha256: [Path(path_text(each.root), each.path) for each in record.files if each.missing_since is None]
+        for record in records
+    }
+    known = files.photos_at(connection, [path for those in paths.values() for path in those])
+    found: dict[str, int] = {}
+    for sha256, those in paths.items():
+        at = {known[path][1] for path in those if path in known} - {None}
+        if len(at) == 1:
+            found[sha256] = cast(int, at.pop())
+    return found
 
 
 def facts_of_record(record: PhotoRecord) -> dict[str, Any]:

@@ -1,23 +1,27 @@
-"""Imports the words in the sidecars of one photo: the user's own, and those of other programs."""
+"""Imports the words in the sidecars of photos: the user's own, and those of other programs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from photoindex.catalogue import photos
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.column_types import plain_text
 from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
 from photoindex.catalogue.indexed_files import IndexedFile
+from photoindex.catalogue.many_rows import SET, is_one_of
 from photoindex.catalogue.metadata import KEYWORD_SOURCE
 from photoindex.catalogue.schema import caption, term
 from photoindex.catalogue.user_metadata import UserMetadata, tag_key, user_metadata_of
 from photoindex.errors import CorrectionError, ExchangeError
 from photoindex.exchange import export, sidecars
-from photoindex.exchange.merge import Merger
+from photoindex.exchange.merge import Merger, Said
 from photoindex.exchange.precedence import DatedWords
 from photoindex.exchange.reports import ImportReport, Problem
 from photoindex.exchange.sidecars import SidecarWords
@@ -30,31 +34,56 @@ def import_sidecars(
     connection: Connection,
     merger: Merger,
     report: ImportReport,
-    path: Path,
-    indexed: IndexedFile,
-    existing: Sequence[Path],
+    found: Iterable[tuple[Path, IndexedFile, Sequence[Path]]],
     problem: Problem,
 ) -> None:
-    """Merge the sidecars of the photo at ``path``. One that cannot be read is reported, and changes nothing."""
-    photo_id = indexed.photo_id
+    """Merge the sidecars of photos: of each its path, what is indexed there, and its sidecars. One that cannot be read
+    is reported, and changes nothing. What is said of many photos is merged by a few statements."""
+    together: dict[int, tuple[Path, SidecarWords]] = {}  # by photo: a second copy's sidecars come after the first's
+    for path, indexed, existing in found:
+        words = None
+        with _reported(report, path, problem):
+            if export.is_there(path, indexed):
+                modified = {each: datetime.fromtimestamp(stat(each).st_mtime, timezone.utc) for each in existing}
+                words = sidecars.read_words(existing, modified)
+        if words is None:
+            continue
+        if indexed.photo_id in together:
+            _merge(connection, merger, report, together, problem)
+            together = {}
+        together[indexed.photo_id] = path, words
+    _merge(connection, merger, report, together, problem)
+
+
+@contextmanager
+def _reported(report: ImportReport, path: Path, problem: Problem) -> Iterator[None]:
+    """Report what is wrong with the sidecars of a photo."""
     try:
-        if not export.is_there(path, indexed):
-            return
-        modified = {each: datetime.fromtimestamp(stat(each).st_mtime, timezone.utc) for each in existing}
-        words = sidecars.read_words(existing, modified)
-        dated = _dated_words(words, user_metadata_of(connection, [photo_id])[photo_id])
+        yield
     except (ExchangeError, CorrectionError, OSError, OverflowError, ValueError) as error:
         report.bad += 1
         problem(str(error) if isinstance(error, ExchangeError) else f"{shown(path)}: {reason_of(error)}")
-        return
-    report.read += 1
-    changed = _save_sidecar_words(connection, photo_id, words)
-    if words.are_ours:
-        changed |= merger.merge_words(connection, photo_id, dated)
-    if changed:
-        photos.mark_text_stale(connection, [photo_id])
-    report.changed += changed
-    report.unchanged += not changed
+
+
+def _merge(
+    connection: Connection,
+    merger: Merger,
+    report: ImportReport,
+    found: Mapping[int, tuple[Path, SidecarWords]],
+    problem: Problem,
+) -> None:
+    mine = user_metadata_of(connection, list(found))
+    dated: dict[int, DatedWords] = {}
+    for number, (path, words) in found.items():
+        with _reported(report, path, problem):
+            dated[number] = _dated_words(words, mine[number])
+    good = {number: found[number][1] for number in dated}
+    changed = _save_sidecar_words(connection, good)
+    changed |= merger.merge_words(connection, {number: Said(dated[number]) for number in good if good[number].are_ours})
+    photos.mark_text_stale(connection, sorted(changed))
+    report.read += len(good)
+    report.changed += len(changed)
+    report.unchanged += len(good) - len(changed)
 
 
 def _dated_words(words: SidecarWords, mine: UserMetadata) -> DatedWords:
@@ -74,32 +103,38 @@ def _dated_words(words: SidecarWords, mine: UserMetadata) -> DatedWords:
     )
 
 
-def _save_sidecar_words(connection: Connection, photo_id: int, words: SidecarWords) -> bool:
-    """Store another program's caption (source "sidecar") and keywords; return whether any is new."""
-    changed = False
-    if words.caption is not None and not words.ours:
-        same = exists().where(
-            caption.c.photo_id == photo_id, caption.c.source == "sidecar", caption.c.text == words.caption
-        )
-        if not connection.execute(select(same)).scalar():
-            connection.execute(
-                update(caption)
-                .where(caption.c.photo_id == photo_id, caption.c.source == "sidecar")
-                .values(current=False)
-            )
-            connection.execute(
-                insert(caption).values(
-                    photo_id=photo_id, text=words.caption, source="sidecar", rank=0, current=True, locked=False,
-                    created_at=words.captioned_at,
-                )
-            )  # fmt: skip
-            changed = True
-    rows = connection.execute(select(term.c.text).where(term.c.photo_id == photo_id, term.c.source == KEYWORD_SOURCE))
-    known = {tag_key(text) for text in rows.scalars()}
-    added = [tag for tag in words.other_tags if tag_key(tag) not in known]
+def _save_sidecar_words(connection: Connection, words: Mapping[int, SidecarWords]) -> set[int]:
+    """Store other programs' captions (source "sidecar") and keywords, by photo; return the photos that get any."""
+    captions = {number: said.caption for number, said in words.items() if said.caption is not None and not said.ours}
+    known = _texts(connection, caption, "sidecar", captions)
+    new = {number: text for number, text in captions.items() if plain_text(text) not in known.get(number, ())}
+    for chunk in chunks(new, SET):
+        theirs = is_one_of(caption.c.photo_id, chunk) & (caption.c.source == "sidecar")
+        connection.execute(update(caption).where(theirs).values(current=False))
+    rows = [
+        {"photo_id": number, "text": text, "source": "sidecar", "rank": 0, "current": True, "locked": False,
+         "created_at": words[number].captioned_at}
+        for number, text in new.items()
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(caption), rows)
+    keywords = _texts(connection, term, KEYWORD_SOURCE, [number for number in words if words[number].other_tags])
+    added = []
+    for number, said in words.items():
+        keys = {tag_key(text) for text in keywords.get(number, ())}
+        added += [(number, tag) for tag in said.other_tags if tag_key(tag) not in keys]
     if added:
-        connection.execute(
-            insert(term),
-            [{"photo_id": photo_id, "text": tag, "weight": 1.0, "source": KEYWORD_SOURCE} for tag in added],
-        )
-    return changed or bool(added)
+        terms = [{"photo_id": number, "text": tag, "weight": 1.0, "source": KEYWORD_SOURCE} for number, tag in added]
+        connection.execute(insert(term), terms)
+    return {*new, *(number for number, _ in added)}
+
+
+def _texts(connection: Connection, table: Table, source: str, photo_ids: Iterable[int]) -> dict[int, set[str]]:
+    """Return what the rows of a source in a table of texts say of these photos."""
+    found: dict[int, set[str]] = {}
+    for chunk in chunks(photo_ids, SET):
+        query = select(table.c.photo_id, table.c.text)
+        query = query.where(is_one_of(table.c.photo_id, chunk), table.c.source == source)
+        for number, text in connection.execute(query):
+            found.setdefault(number, set()).add(text)
+    return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from sqlalchemy import Connection, select
 
 from photoindex.catalogue import text
+from photoindex.catalogue.chunks import chunks
+from photoindex.catalogue.many_rows import SET, is_one_of
 from photoindex.catalogue.schema import photo
 from photoindex.exchange.records import CaptionRecord, PhotoRecord, TextRecord
 from photoindex.media.text.reader_version import TEXT_READER
@@ -14,21 +17,26 @@ from photoindex.types import PhotoText, TextLine
 from photoindex.types.text import Box
 
 
-def merge_text(connection: Connection, photo_id: int, record: PhotoRecord) -> bool:
-    """Store what a record says of the text in a photo, with the caption that comes of it, if it is better than what is
-    known here; return whether it is."""
-    theirs = record.text
-    if theirs is None:
-        return False
-    known = connection.execute(select(photo.c.text_reader).where(photo.c.id == photo_id)).scalar_one()
-    # A reader that this program does not know keeps no later one from reading the photo again.
-    reader = min(theirs.reader, TEXT_READER)
-    if (reader, theirs.closely) <= (abs(known), known > 0):
-        return False
-    text.save(connection, {photo_id: _read(theirs)}, reader)
-    shown = next((each for each in record.captions if _is_ours(each)), None)
-    text.save_captions(connection, {photo_id: None if shown is None else shown.text})
-    return True
+def merge_text(connection: Connection, records: Mapping[int, PhotoRecord]) -> set[int]:
+    """Store what records, by photo id, say of the text in photos, with the captions that come of it, where it is better
+    than what is known here; return where it is."""
+    theirs = {number: record.text for number, record in records.items() if record.text is not None}
+    known: dict[int, int] = {}
+    for chunk in chunks(theirs, SET):
+        rows = connection.execute(select(photo.c.id, photo.c.text_reader).where(is_one_of(photo.c.id, chunk)))
+        known.update(map(tuple, rows))
+    better: dict[int, dict[int, PhotoText]] = {}  # by the version of the reader
+    for number, said in theirs.items():
+        # A reader that this program does not know keeps no later one from reading the photo again.
+        reader = min(said.reader, TEXT_READER)
+        if (reader, said.closely) > (abs(known[number]), known[number] > 0):
+            better.setdefault(reader, {})[number] = _read(said)
+    for reader, read in better.items():
+        text.save(connection, read, reader)
+    changed = {number for read in better.values() for number in read}
+    shown = {number: next(filter(_is_ours, records[number].captions), None) for number in changed}
+    text.save_captions(connection, {number: None if each is None else each.text for number, each in shown.items()})
+    return changed
 
 
 def _read(record: TextRecord) -> PhotoText:

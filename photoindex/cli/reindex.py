@@ -80,12 +80,13 @@ def reindex(
 
         reindex_by_ray(context, flags, chosen, priority, address, workers, dry_run=dry_run, as_json=as_json)
         return
+    if what == "fulltext":
+        # Signals end it at once: the index that is there answers until the new one is whole.
+        with context.work(engine=engine, **flags) as library, ProgressDisplay(context.quiet) as display:
+            count = library.status().captioned if dry_run else library.rebuild_full_text(display)
+        context.say(f"{counted(count, 'photo')} {'would be ' if dry_run else ''}indexed")
+        return
     with context.work(engine=engine, **flags) as library, stop_on_signals() as stop:
-        if what == "fulltext":
-            with ProgressDisplay(context.quiet) as display:
-                count = library.status().captioned if dry_run else library.rebuild_full_text(display)
-            context.say(f"{counted(count, 'photo')} {'would be ' if dry_run else ''}indexed")
-            return
         if what == "text":
             _read_text(context, library, query, priority, dry_run, as_json, stop)
             return

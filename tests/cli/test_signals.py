@@ -108,3 +108,25 @@ def test_a_thread_may_import_the_commands() -> None:
         "import threading; t = threading.Thread(target=__import__, args=['photoindex.cli']); t.start(); t.join()"
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_rebuilding_the_index_ends_at_once_and_the_old_one_answers(
+    library: Library, data_dir: Path, album: Path, name: str
+) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    script = (
+        "import os, signal; from photoindex.search.fulltext import sync; from photoindex.cli.main import main\n"
+        "load = sync.load_documents\n"
+        f"sync.load_documents = lambda *of: [load(*of), os.kill(os.getpid(), signal.{name})][0]\n"
+        f"main(['--data-dir', {str(data_dir)!r}, 'reindex', '--fulltext'])\n"
+    )
+    done = run(script)
+    assert done.returncode == (130 if name == "SIGINT" else -getattr(signal, name))
+    assert "indexed" not in done.stderr
+    library.close()
+    again = Library(library.settings)
+    assert [hit.path.name for hit in again.search("red")] == ["a.jpg"]
+    assert again.rebuild_full_text() == 1
+    again.close()

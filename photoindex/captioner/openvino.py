@@ -205,9 +205,7 @@ class _Graph:
         chain, shortcut = list(_modules(block)), x if block.shortcut else None
         if 4 * chain[0][0].out_channels * height * width > LARGE:
             return self._in_strips(lambda *rows: self._rows(x, 2, rows), height, chain, shortcut)
-        h = x
-        for module, is_bounded in chain:
-            h = self._convolution(h, module, is_bounded)
+        h = self._convolutions(x, chain, [None] * len(chain))
         return h if shortcut is None else ops.add(shortcut, h)
 
     def _in_strips(
@@ -231,9 +229,7 @@ class _Graph:
                 first, last, padding = _rows_for(module, given, *rows)
                 rows = first, last
                 paddings.append(padding)
-            x = rows_of(*rows)
-            for (module, is_bounded), padding in zip(chain, reversed(paddings), strict=True):
-                x = self._convolution(x, module, is_bounded, padding)
+            x = self._convolutions(rows_of(*rows), chain, paddings[::-1])
             strips.append(x if shortcut is None else ops.add(self._rows(shortcut, 2, edge), x))
         return ops.concat(strips, 2)
 
@@ -247,6 +243,14 @@ class _Graph:
         # By channel though all may have the same: with one number for all, OpenVINO would turn first, and copy twice.
         shift, scale = (255 * np.array(values, np.float32) for values in (preprocessing.mean, preprocessing.std))
         return ops.transpose(ops.divide(ops.subtract(x, shift), scale), np.array([0, 3, 1, 2]))
+
+    def _convolutions(
+        self, x: Any, chain: Sequence[tuple[nn.Conv2d, bool]], paddings: Sequence[tuple[int, int] | None]
+    ) -> Any:
+        """One after the other, each with its padding as :meth:`_convolution` takes it."""
+        for (module, is_bounded), padding in zip(chain, paddings, strict=True):
+            x = self._convolution(x, module, is_bounded, padding)
+        return x
 
     def _convolution(self, x: Any, module: nn.Conv2d, is_bounded: bool, padding: tuple[int, int] | None = None) -> Any:
         """With as many rows of zeros above and below as ``padding`` says, else as many as TensorFlow's SAME; and with

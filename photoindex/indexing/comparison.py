@@ -36,7 +36,8 @@ from photoindex.folders.filters import is_thumbnail
 from photoindex.folders.walk import check_place, file_stat
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.indexing.missing_photos import NOTHING_SEEN, MissingPhotos
-from photoindex.indexing.tree_walk import TreeWalk, other_device, walk_tree
+from photoindex.indexing.root_disks import other_device
+from photoindex.indexing.tree_walk import TreeWalk, walk_tree
 from photoindex.media.metadata import sidecars
 from photoindex.system.file_state import Numbers, device_of
 from photoindex.system.paths import is_at_or_below, is_in_any, root_of, shown

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +13,8 @@ from photoindex.catalogue.roots import Root, list_roots
 from photoindex.folders import IGNORE_FILE
 from photoindex.indexing.indexer import Indexer
 from photoindex.indexing.metadata_refresh import mark_photos_of
+from photoindex.indexing.root_disks import is_in_place
 from photoindex.media.metadata.sidecars import is_sidecar
-from photoindex.system.file_state import device_of
 from photoindex.system.paths import root_of
 from photoindex.system.storage import are_there, is_gone
 from photoindex.system.url_paths import is_url
@@ -180,7 +178,7 @@ class EventHandlers:
         owners = {event.path: root_of(roots, event.path) for event in events}
         # A disk that went away takes no photo with it. A store says so of each path itself.
         known = {root.path: root for root in owners.values() if root is not None}
-        reachable = {path for path, root in known.items() if is_url(path) or _is_in_place(root)}
+        reachable = {path for path, root in known.items() if is_url(path) or is_in_place(root)}
         here = {path: root.path for path, root in owners.items() if root is not None and root.path in reachable}
         there = are_there(here)
         gone, unanswered = [], []
@@ -193,12 +191,3 @@ class EventHandlers:
             elif not there[event.path] or self._filter.ignores_below(here[event.path], event.path):
                 gone.append(event)
         return gone, unanswered
-
-
-def _is_in_place(root: Root) -> bool:
-    """Return whether a folder is there, on the disk on which its photos were seen."""
-    try:
-        status = os.stat(root.path)
-    except OSError:
-        return False
-    return stat.S_ISDIR(status.st_mode) and root.device in (None, device_of(status))

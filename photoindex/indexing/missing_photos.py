@@ -35,10 +35,10 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders import IgnoreFiles, PhotoFilter, walk
 from photoindex.indexing.removal_history import RemovalHistory
+from photoindex.indexing.root_disks import is_in_place
 from photoindex.indexing.unrecorded import UnrecordedFiles
-from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, is_in_any, printable, root_of
-from photoindex.system.storage import are_there, gone_among, stat
+from photoindex.system.storage import are_there, gone_among
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.url_paths import is_url
 from photoindex.types import FileStat, ScannedFile
@@ -166,7 +166,7 @@ class MissingPhotos:
                 removed += paths
                 self._accept(connection, root, len(paths), whole=whole)
                 continue
-            if not paths and root.suspended_photos is None:
+            if not paths and not root.suspended:
                 continue
             doubtful = len(seen.doubtful.intersection(paths))
             paths = [path for path in paths if path not in seen.doubtful]
@@ -178,9 +178,7 @@ class MissingPhotos:
             lost = set(read.values()) - seen.copied
             came = sum(root_of(roots, item.path) == root for item in new)
             left = held[root.id] - dropped[root.id] - len(paths) + came
-            if doubtful and (
-                root.suspended_photos is not None or self._is_loss(held[root.id], left - doubtful, len(lost) + doubtful)
-            ):
+            if doubtful and (root.suspended or self._is_loss(held[root.id], left - doubtful, len(lost) + doubtful)):
                 continue  # what is unknown decides, so all are left until the next comparison
             if root.suspended_photos is not None:
                 kept = lost if self._is_still_away(root, len(lost), left, whole=whole, same_disk=same_disk) else set()
@@ -198,7 +196,7 @@ class MissingPhotos:
             removed += [path for path in paths if read.get(path) not in kept]
             if whole:
                 self._histories.pop(root.id, None)  # what went until now was judged to the end
-            if root.suspended_photos is not None and whole and not kept:
+            if root.suspended and whole and not kept:
                 self._resume(connection, root, len(lost))
         return removed
 
@@ -233,17 +231,13 @@ class MissingPhotos:
         return kept_photos
 
     def is_away(self, path: Path) -> bool:
-        """Return whether the root at ``path`` is suspended, not there, on another disk than when last compared, or for
+        """Return whether a file of the root at ``path`` may come back: the root is suspended, not in place, or for
         another process to judge, which may see its files."""
         if not self._database.judges(path):
             return True
         with self._database.read() as connection:
             root = next((each for each in list_roots(connection) if each.path == path), None)
-        try:
-            device = device_of(stat(path))
-        except OSError:
-            return True
-        return root is not None and (root.suspended_photos is not None or root.device not in (None, device))
+        return root is None or root.suspended or not is_in_place(root)
 
     def _now(self, arrived: float | None = None) -> float:
         """Return the time that the handling of events has come to, where none is given."""
@@ -273,7 +267,7 @@ class MissingPhotos:
         A comparison (``compared``) does not know in which order files went, so it keeps all or none. ``on_disk`` is how
         many are there.
         """
-        if root.suspended_photos is None:  # another process may have ended it, as the user told it to
+        if not root.suspended:  # another process may have ended it, as the user told it to
             self._kept.pop(root.id, None)
             self._noticed.discard(root.id)
         known = self._kept.get(root.id, set())
@@ -311,7 +305,7 @@ class MissingPhotos:
         """Return whether :meth:`_judge` may have to know how many files of a root are on the disk, when ``vanished`` of
         them went of which ``read`` were read. Doubts rather too often: only then they are counted."""
         known, history = self._kept.get(root.id, set()), self._histories.get(root.id, RemovalHistory())
-        if root.suspended_photos is not None and not known.isdisjoint(history.photos):
+        if root.suspended and not known.isdisjoint(history.photos):
             return False
         recorded = files.count_present(connection, root.id, unread=True)
         held = max(history.peak, recorded + self.unrecorded.count(root.id))

@@ -18,7 +18,8 @@ from photoindex.config import Settings
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreFiles
-from photoindex.indexing.tree_walk import TreeWalk, met_by_others, other_device, walk_tree
+from photoindex.indexing.root_disks import other_device
+from photoindex.indexing.tree_walk import TreeWalk, met_by_others, walk_tree
 from photoindex.media.text.reader_version import TEXT_READER, is_installed
 from photoindex.search.fulltext.cursor import unseen_removals
 from photoindex.search.fulltext.generations import is_complete

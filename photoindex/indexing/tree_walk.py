@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoindex.catalogue.database import Database
-from photoindex.catalogue.fast_queries import Root, known_states, sidecar_states
+from photoindex.catalogue.fast_queries import known_states, sidecar_states
 from photoindex.folders.compare import Sifted, sift
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.walk import scanned_file, walk
-from photoindex.system.file_state import Numbers, device_of
-from photoindex.system.storage import is_folder, stat
+from photoindex.system.file_state import Numbers
+from photoindex.system.storage import is_folder
 from photoindex.types import Progress
 
 
@@ -25,11 +25,10 @@ class TreeWalk:
     """What one walk of a folder (or of one file) met.
 
     ``left`` are the states of known files that differ or were not met, ``sidecars`` those of the known sidecars.
-    ``was_empty``: no file was known there. ``device`` is that of the folder before the walk.
+    ``was_empty``: no file was known there.
     """
 
     place: Path
-    device: int
     sifted: Sifted
     left: dict[str, Numbers]
     sidecars: dict[str, str]
@@ -46,7 +45,6 @@ def walk_tree(
     database: Database, photo_filter: PhotoFilter, place: Path, report: Callable[[Progress], None] | None = None
 ) -> TreeWalk:
     """Walk a folder or look at a file. Raises :class:`FolderError` or OSError when it cannot be read."""
-    device = device_of(stat(place))
     with database.ask() as asker:
         known, sidecars = known_states(asker, place), sidecar_states(asker, place)
     was_empty = not known
@@ -58,7 +56,7 @@ def walk_tree(
 
     files = walk(place, photo_filter, lambda path, error: problems.append((path, error)))
     sifted = sift(files, known, sidecars, scanned_file, each)
-    return TreeWalk(place, device, sifted, known, sidecars, was_empty, problems)
+    return TreeWalk(place, sifted, known, sidecars, was_empty, problems)
 
 
 def met_by_others(places: Collection[Path], photo_filter: PhotoFilter) -> set[Path]:
@@ -81,13 +79,3 @@ def _is_entered(around: Path, place: Path, photo_filter: PhotoFilter) -> bool:
 
 def _has_links(around: Path, folder: Path) -> bool:
     return any(os.path.islink(each) for each in (folder, *folder.parents) if around in each.parents)
-
-
-def other_device(root: Root) -> int | None:
-    """Return the device of a root that is on another one than when its photos were seen; ``None`` when it is not, or
-    cannot be reached."""
-    try:
-        device = device_of(stat(root.path))
-    except OSError:
-        return None
-    return None if device == root.device else device

@@ -197,7 +197,7 @@ class Watcher:
 
     def _suspended(self) -> list[Path]:
         with self._database.read() as connection:
-            suspended = [root.path for root in list_roots(connection) if root.suspended_photos is not None]
+            suspended = [root.path for root in list_roots(connection) if root.suspended]
         return [path for path in suspended if is_in_any(path, self._places)]
 
     def _unknown_places(self) -> list[Path]:

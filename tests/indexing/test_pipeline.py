@@ -286,6 +286,26 @@ def test_jobs_are_kept_while_their_whole_folder_is_away(
     assert captioner.captions == ["a red square"]
 
 
+@pytest.mark.parametrize("in_its_place", ["a file", "a link to nothing"])
+def test_jobs_are_kept_while_something_else_is_in_the_place_of_their_folder(
+    data_dir: Path, captioner: FakeCaptioner, album: Path, in_its_place: str
+) -> None:
+    make_photo(album / "a.jpg")
+
+    def replace() -> None:
+        album.rename(album.with_name("elsewhere"))
+        if in_its_place == "a file":
+            album.write_text("not mounted")
+        else:
+            album.symlink_to("nothing")
+
+    with Library(Settings(data_dir, settle_seconds=0.0), LoadHook(captioner, replace)) as library:
+        library.index(album)
+        status = library.status()
+        assert status.jobs["queued"] == 1
+        assert (status.roots[0].present, status.roots[0].missing) == (1, 0)
+
+
 def test_a_stop_in_the_middle_gives_the_rest_back_and_the_next_run_finishes(
     open_library: OpenLibrary, album: Path
 ) -> None:

@@ -7,11 +7,14 @@ import torch
 from photoindex.errors import DeviceUnavailable
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """``auto`` is the first of CUDA, Apple's MPS and the CPU that is there.
+def choose_device(name: str = "auto", threads: int = 0) -> torch.device:
+    """Return the device of a name; ``auto`` is the first of CUDA, Apple's MPS and the CPU that is there.
 
-    Raises :class:`DeviceUnavailable` when a device asked for by name is not on this machine.
+    torch takes so many ``threads`` of the CPU from now on; 0 leaves it as it is. Raises :class:`DeviceUnavailable` when
+    a device asked for by name is not on this machine.
     """
+    if threads:
+        torch.set_num_threads(threads)
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

@@ -89,9 +89,7 @@ class NeuralCaptioner:
         engine: str = "auto",
     ) -> NeuralCaptioner:
         """Load a checkpoint folder; ``threads`` 0 leaves the engine's choice. Raises :class:`.errors.ModelError`."""
-        if threads:
-            torch.set_num_threads(threads)
-        chosen = choose_device(device)
+        chosen = choose_device(device, threads)
         return cls(load_checkpoint(folder), chosen, beam_width, batch_size, engine=engine, threads=threads)
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:

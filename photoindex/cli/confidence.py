@@ -12,7 +12,7 @@ from photoindex.cli.context import Context, device_option, engine_option, json_o
 from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
-from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos, torch_device
+from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
 from photoindex.errors import ConfigError
 from photoindex.types import Progress
 
@@ -63,18 +63,19 @@ def evaluate_confidence(
     their mean confidence, the expected calibration error (ECE), how well confidence puts right captions before wrong
     ones (ranking; 0.5 is chance), and a table of ten bins. Photos that the model learned from would flatter it.
     """
-    from photoindex.library import load_checkpoint, model_folder
+    from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training import confidence
 
-    folder, chosen = model_folder(model), torch_device(device, threads)
+    settings, folder = context.settings(device=device, engine=engine, threads=threads), model_folder(model)
+    chosen = choose_device(settings.device, settings.threads)
     checkpoint = load_checkpoint(folder)
     if checkpoint.calibration is None and not fit:
         raise ConfigError(f"the model {checkpoint.name} has no confidence: fit it with --fit")
     photos = _photos(data, images, hold_out, split)
     with ProgressDisplay(context.quiet) as display:
         judged = confidence.judge(
-            checkpoint, photos, chosen, beam_width=beam_width, engine=engine or "auto",
-            threads=threads or 0,
+            checkpoint, photos, chosen, beam_width=beam_width, engine=settings.engine,
+            threads=settings.threads,
             progress=lambda done, total: display(Progress(f"captioning by {checkpoint.name}", done, total)),
         )  # fmt: skip
     confidences = judged.confidences

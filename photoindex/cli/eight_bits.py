@@ -13,7 +13,7 @@ from photoindex.cli.context import Context, device_option, json_option, threads_
 from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
-from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos, torch_device
+from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos
 from photoindex.errors import CheckpointError
 from photoindex.types import Progress
 
@@ -61,10 +61,11 @@ def evaluate_eight_bits(
     captions and searches lose by it say `photoindex evaluate captions` and `evaluate search` with --engine float and
     without.
     """
-    from photoindex.library import load_checkpoint, model_folder
+    from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training import eight_bits
 
-    folder, chosen = model_folder(model), torch_device(device, threads)
+    settings, folder = context.settings(device=device, threads=threads), model_folder(model)
+    chosen = choose_device(settings.device, settings.threads)
     checkpoint = load_checkpoint(folder)
     sets = {path.name: load_photos((path,), images, hold_out) for path in data}
 
@@ -75,7 +76,7 @@ def evaluate_eight_bits(
             display(Progress(stage, done, total, unit=UNITS.get(stage, "")))
 
         def decoded(paths: Sequence[Path]) -> Tensor:
-            return eight_bits.decoded(paths, context.settings(), report)
+            return eight_bits.decoded(paths, settings, report)
 
         weights = checkpoint.eight_bits
         if learn:

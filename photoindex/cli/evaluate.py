@@ -30,7 +30,8 @@ from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
 from photoindex.cli.text_gate import evaluate_text_gate
-from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos, torch_device
+from photoindex.cli.train import data_option, hold_out_option, images_option, load_photos
+from photoindex.config import Settings
 from photoindex.errors import ConfigError, FolderError
 from photoindex.system.paths import printable
 from photoindex.types import Prediction, Progress
@@ -96,10 +97,11 @@ def evaluate_captions(
     how many of the photos in which they named somebody got one that names nobody. Less is better. "distinct" is how
     many different captions there are, "commonest" how many percent of the photos got the most frequent one.
     """
-    from photoindex.library import load_checkpoint, model_folder
+    from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training.caption_scores import caption_photos, score_captions
 
-    chosen = torch_device(device, threads)
+    settings = context.settings(device=device, engine=engine, threads=threads)
+    chosen = choose_device(settings.device, settings.threads)
     if captions_to is not None:
         check_replaceable(captions_to, CAPTIONS_HEAD.encode(), "a list of captions")
     rows: list[dict[str, Any]] = []
@@ -115,8 +117,8 @@ def evaluate_captions(
                     photos,
                     widths,
                     chosen,
-                    engine=engine or "auto",
-                    threads=threads or 0,
+                    engine=settings.engine,
+                    threads=settings.threads,
                     progress=partial(_show_progress, display, "captioning"),
                 )
             for width, captions in zip(widths, by_width, strict=True):
@@ -247,7 +249,7 @@ def evaluate_search(
                 ids = _index(context, library, photos)
                 if not as_json:
                     _write_heads(name, split, photos)
-                for row, scores in _measure(context, library, photos, ids, kinds, tutorial, greedy, flags["device"]):
+                for row, scores in _measure(context, library, photos, ids, kinds, tutorial, greedy):
                     rows.append({"data": name, "split": split, "photos": len(photos), "row": row, **_as_dict(scores)})
                     if not as_json:
                         _write_row(row, scores, len(photos))
@@ -263,7 +265,6 @@ def _measure(
     kinds: Mapping[str, Sequence[str]],
     tutorial: str | None,
     greedy: dict[Path, str],
-    device: str | None,
 ) -> Iterator[tuple[str, RetrievalScores]]:
     """The rows of one library, as each is done."""
     from photoindex.library import DEFAULT_RANKING
@@ -287,7 +288,9 @@ def _measure(
     }
     if tutorial is not None:
         new = [photo for photo in photos if photo.path not in greedy]
-        greedy.update(zip((photo.path for photo in new), _greedy(context, new, tutorial, device), strict=True))
+        greedy.update(
+            zip((photo.path for photo in new), _greedy(context, new, tutorial, library.settings), strict=True)
+        )
         captioned = [greedy[photo.path] for photo in photos]
         compared = {"one greedy caption": [search_scores.one_text(captioned, captions)], **compared}
     for name, trials in compared.items():
@@ -334,14 +337,15 @@ def _photo_id(library: Library, path: Path) -> int | None:
     return None if photo is None or photo.caption is None else photo.id
 
 
-def _greedy(context: Context, photos: Sequence[CaptionedPhoto], model: str, device: str | None) -> list[str]:
-    from photoindex.library import load_checkpoint, model_folder
+def _greedy(context: Context, photos: Sequence[CaptionedPhoto], model: str, settings: Settings) -> list[str]:
+    from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training.caption_scores import caption_photos
 
     checkpoint = load_checkpoint(model_folder(model))
+    device = choose_device(settings.device, settings.threads)
     with ProgressDisplay(context.quiet) as display:
         report = partial(_show_progress, display, f"captioning by {checkpoint.name}")
-        [captions] = caption_photos(checkpoint, photos, (1,), torch_device(device, None), progress=report)
+        [captions] = caption_photos(checkpoint, photos, (1,), device, progress=report)
     return captions
 
 

@@ -11,7 +11,7 @@ from photoindex.cli.context import Context, device_option, json_option, threads_
 from photoindex.cli.parameters import MODEL
 from photoindex.cli.progress import ProgressDisplay
 from photoindex.cli.terminal import print_line
-from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos, torch_device
+from photoindex.cli.train import data_option, drawn_photos, hold_out_option, images_option, load_photos
 from photoindex.types import Progress
 
 
@@ -55,10 +55,11 @@ def evaluate_text_gate(
     one after the other, as photos are read. Precision is the share of the photos let through that hold text, recall
     the share of those with text that are let through. Needs the extra: pip install 'photoindex[text]'.
     """
-    from photoindex.library import load_checkpoint, model_folder
+    from photoindex.library import choose_device, load_checkpoint, model_folder
     from photoindex.training import text_gate
 
-    folder, chosen = model_folder(model), torch_device(device, threads)
+    settings, folder = context.settings(device=device, threads=threads), model_folder(model)
+    chosen = choose_device(settings.device, settings.threads)
     checkpoint = load_checkpoint(folder)
     sets = {path.name: load_photos((path,), images, hold_out) for path in data}
     rows = []

@@ -165,10 +165,11 @@ def train(
         raise click.UsageError("--model goes with --from-catalogue")
     if start and (recipe != "attention" or encoder_weights or changes.keys() & FIXED_BY_START):
         raise click.UsageError("--start keeps the model's encoder, terms and sizes: leave out what would change them")
-    from photoindex.library import describe, load_checkpoint, model_folder
+    from photoindex.library import choose_device, describe, load_checkpoint, model_folder
     from photoindex.training.train import train as run_training
 
-    chosen = torch_device(device, threads)
+    settings = context.settings(device=device, threads=threads)
+    chosen = choose_device(settings.device, settings.threads)
     photos = load_photos(data, images, hold_out)
     learned = sum(photo.split == "train" for photo in photos)
     judged = sum(photo.split == "val" for photo in photos)
@@ -222,7 +223,7 @@ def learn_from_catalogue(
     context: Context, output: Path, resume: bool, device: str | None, threads: int | None, changes: dict[str, Any]
 ) -> None:
     """Fine-tune the model in use on the library's corrections, and say what came of it."""
-    from photoindex.library import describe, model_folder, open_catalogue
+    from photoindex.library import choose_device, describe, model_folder, open_catalogue
     from photoindex.training.fine_tuning import PersonalRecipe, train_personal
 
     settings = context.settings(device=device, threads=threads, model=changes.pop("model", None))
@@ -230,7 +231,7 @@ def learn_from_catalogue(
     if changes.keys() - known:
         wrong = ", ".join("--" + name.replace("_", "-") for name in sorted(changes.keys() - known))
         raise click.UsageError(f"with --from-catalogue there is no {wrong}")
-    chosen = torch_device(settings.device, settings.threads)
+    chosen = choose_device(settings.device, settings.threads)
     database = open_catalogue(settings)
     try:
         with ProgressDisplay(context.quiet, unit="step") as display:
@@ -294,17 +295,6 @@ def _report(context: Context, display: ProgressDisplay, progress: TrainingProgre
         detail["stage:"] = f"{human_seconds(progress.remaining)} left"
     stage = f"{progress.stage} {progress.epoch}/{progress.epochs}" if progress.epochs else progress.stage
     display(Progress(stage, progress.done, progress.total, detail=detail))
-
-
-def torch_device(device: str | None, threads: int | None) -> torch.device:
-    """The device that was asked for, and torch told how many threads, where that was said."""
-    import torch
-
-    from photoindex.library import choose_device
-
-    if threads:
-        torch.set_num_threads(threads)
-    return choose_device(device or "auto")
 
 
 def drawn_photos(photos: Sequence[CaptionedPhoto], split: str, count: int | None = None) -> list[Path]:

@@ -18,14 +18,13 @@ when it is loaded and is refused by name.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
@@ -62,6 +61,7 @@ from photoindex.captioner.network import (
     build_decoder,
     regions_of,
 )
+from photoindex.captioner.tensor_file import tensor_file
 from photoindex.captioner.vocabulary import Vocabulary
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
@@ -146,10 +146,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
         replace_file(folder / TERMS_FILE, "\n".join(checkpoint.terms) + "\n")
     if checkpoint.labels:
         replace_file(folder / "labels.txt", "\n".join(checkpoint.labels) + "\n")
-    temporary = folder / (WEIGHTS_FILE + ".new")
-    save_file(tensors, temporary, metadata={"format": "pt", "name": checkpoint.name})
-    make_shareable(temporary)
-    os.replace(temporary, folder / WEIGHTS_FILE)
+    replace_file(folder / WEIGHTS_FILE, tensor_file(tensors, {"format": "pt", "name": checkpoint.name}))
     if checkpoint.eight_bits is not None and checkpoint.eight_bits.digest == digest_of(checkpoint.encoder):
         save_eight_bits(checkpoint.eight_bits, folder)
 
@@ -158,13 +155,6 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
     """Put how likely captions are right into the config.json of a model; its identity, that of the weights, stays."""
     config = read_config(folder) | {"confidence": calibration.to_config()}
     replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
-
-
-def make_shareable(path: Path) -> None:
-    """Give a file the permissions of any new file; safetensors writes for the owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

@@ -33,11 +33,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from photoindex.captioner.encoders import EfficientNetLite2, Encoder, InvertedResidual, SamePaddingConv2d
 from photoindex.captioner.model_files import EIGHT_BITS_FILE
+from photoindex.captioner.tensor_file import tensor_file
 from photoindex.errors import CheckpointError
 from photoindex.system.atomic import replace_file
 from photoindex.system.error_lines import reason_of
@@ -213,7 +213,7 @@ def is_right(weights: EightBitWeights, maps: Tensor) -> bool:
 def save_eight_bits(weights: EightBitWeights, folder: Path) -> None:
     """Write them into a model's folder; the file is replaced whole."""
     path = folder / EIGHT_BITS_FILE
-    replace_file(path, save(dict(weights.tensors), {"encoder": weights.digest, "format": FORMAT}))
+    replace_file(path, tensor_file(weights.tensors, {"encoder": weights.digest, "format": FORMAT}))
 
 
 def load_eight_bits(folder: Path, encoder: Encoder) -> EightBitWeights | None:

@@ -1,6 +1,6 @@
-"""What commands and the gallery need to write queries: quotes around a value, all that stands for quotes, and the words
-that mean more than themselves without them."""
+"""What commands and the gallery need to write queries: quotes around a value, all that stands for quotes and
+parentheses, and the words that mean more than themselves without quotes."""
 
-from photoindex.search.query.quoting import OPERATORS, QUOTES, quoted
+from photoindex.search.query.quoting import CLOSING, OPENING, OPERATORS, QUOTES, quoted
 
-__all__ = ["OPERATORS", "QUOTES", "quoted"]
+__all__ = ["CLOSING", "OPENING", "OPERATORS", "QUOTES", "quoted"]

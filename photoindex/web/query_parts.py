@@ -7,16 +7,13 @@ from collections.abc import Container
 from typing import Final
 
 from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter, place_parts
-from photoindex.library.quoting import OPERATORS, QUOTES, quoted
+from photoindex.library.quoting import CLOSING, OPENING, OPERATORS, QUOTES, quoted
 from photoindex.web.calls import Call, whole
 
 MOST_CHIPS: Final = 64  # as many words as a query may have
 LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
 BARE: Final = ("taken", "format")  # fields whose values need no quotes
-# What the query language takes for parentheses.
-OPENING: Final = ("(", "\uff08")
-CLOSING: Final = (")", "\uff09")
-_BRACKET = re.escape("".join((*OPENING, *CLOSING)))
+_BRACKET: Final = re.escape(OPENING + CLOSING)
 # A quote behind a backslash is one of the value.
 _QUOTED: Final = rf"[{QUOTES}](?:[^{QUOTES}\\]|\\[{QUOTES}]|\\)*[{QUOTES}]"
 PIECE: Final = re.compile(rf"\s+|{_QUOTED}|[{_BRACKET}]|[^\s{QUOTES}{_BRACKET}]+|[{QUOTES}]")

@@ -231,6 +231,13 @@ def test_a_condition_holds_for_all_of_a_query(query: str, narrowed: str) -> None
     assert with_more(query, "x:y") == narrowed
 
 
+@pytest.mark.parametrize(("opening", "closing"), ["()", "\uff08\uff09", "\ufe59\ufe5a", "\u207d\u207e", "\ufe35)"])
+def test_parentheses_of_all_kinds_are_one_part(opening: str, closing: str) -> None:
+    query = f"dog {opening}cat OR cow{closing}"
+    assert parts_of(query) == ["dog", f"{opening}cat OR cow{closing}"]
+    assert with_more(query, "x:y") == f"{query} x:y"
+
+
 @pytest.mark.parametrize(
     ("field", "value", "query"),
     [

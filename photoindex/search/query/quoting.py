@@ -1,4 +1,4 @@
-r"""Quotes in queries: what stands between two of them, and how a value that holds some is written.
+r"""What a query takes for quotes and parentheses, what stands between two quotes, and how a value with some is written.
 
 ``tag:"say \"hi\""`` asks for the tag ``say "hi"``. A backslash means itself, as in ``path:"C:\photos"``, unless it
 stands before a quote: then ``\"`` is a quote, and ``\\"`` a backslash at the end of the value.
@@ -12,6 +12,9 @@ from typing import Final
 _CURLED: Final = "\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02"  # quotes as programs write them for "
 OPERATORS: Final = "AND", "OR", "NOT"  # words that join what is asked for, unless they stand in quotes
 QUOTES: Final = f'"{_CURLED}'  # all that a query takes for quotes
+# All that it takes for parentheses: what NFKC, which a query is read in, makes one of.
+OPENING: Final = "(\u207d\u208d\ufe35\ufe59\uff08"
+CLOSING: Final = ")\u207e\u208e\ufe36\ufe5a\uff09"
 _ESCAPED: Final = r"(?<!\\)(?:\\\\)*\\"  # before a quote that is one of the value
 _LEVELLED: Final = rf'(?s)({_ESCAPED}[{_CURLED}](?=.*["{_CURLED}]))|[{_CURLED}]'
 # A path of Windows ends with a backslash, and holds no quotes: path:"C:\photos\" "brown dog".

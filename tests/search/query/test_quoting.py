@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,20 @@ from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
 from photoindex.search.query.clauses import path_key
 from photoindex.search.query.parser import LONGEST_QUERY, parse_query
-from photoindex.search.query.quoting import quoted
+from photoindex.search.query.quoting import CLOSING, OPENING, quoted
 from photoindex.search.query.scanner import QueryToken, scan
 from photoindex.search.query.syntax import Below, Phrase, Ranked
 from tests.search.test_as_typed import photo
 
 VALUES = st.text(st.sampled_from('ab \\"\u201c\u201d\u00ab\u00bb:()-'), max_size=12)
 FIELDS = ("tag", "person", "place", "title", "caption", "camera")
+
+
+@pytest.mark.parametrize(("meant", "named"), [("(", OPENING), (")", CLOSING)])
+def test_all_that_is_read_as_a_parenthesis_is_named(meant: str, named: str) -> None:
+    assert set(named) == {each for each in map(chr, range(0x110000)) if unicodedata.normalize("NFKC", each) == meant}
+    for each in OPENING:
+        assert [token.kind for token in scan(f"a {each}b)")] == ["chunk", "open", "chunk", "close"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(FIELDS), VALUES), min_size=1, max_size=3))

@@ -13,7 +13,7 @@ import invented
 from search_scale import FIRST_DAY
 from sqlalchemy import insert, update
 
-from photoindex.catalogue import change_feed
+from photoindex.catalogue import feed_triggers
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import caption, catalogue, file, photo, term, term_vector
 from photoindex.config import Settings
@@ -40,7 +40,7 @@ def make_catalogue(folder: Path, count: int) -> None:
     album.mkdir(parents=True, exist_ok=True)
     database = Database.open(folder / "data" / "catalogue.sqlite3")
     with database.write() as connection:
-        change_feed.drop(connection)  # nobody keeps anything of a library that is being made
+        feed_triggers.drop(connection)  # nobody keeps anything of a library that is being made
     invented.fill(database, album, min(count, INVENTED))
     multiply(database, count)
     database.close()
@@ -49,7 +49,7 @@ def make_catalogue(folder: Path, count: int) -> None:
 def multiply(database: Database, count: int) -> None:
     """Repeat the first photos until there are so many, and tell them apart by date, place, camera and tags."""
     with database.write() as connection:
-        change_feed.drop(connection)
+        feed_triggers.drop(connection)
         for shift in range(INVENTED, count, INVENTED):
             for table, owner in ((photo, "id"), (file, "photo_id"), (caption, "photo_id"), (term, "photo_id"),
                                  (term_vector, "photo_id")):  # fmt: skip
@@ -75,7 +75,7 @@ def multiply(database: Database, count: int) -> None:
                     for number in numbers if number % 20 == 0]  # fmt: skip
             connection.execute(insert(term), tags)
         connection.execute(update(catalogue).values(vector_revision=count, revision=count))
-        change_feed.install(connection)
+        feed_triggers.install(connection)
 
 
 def _facts(number: int, count: int) -> dict[str, Any]:

@@ -8,16 +8,16 @@ from pathlib import Path
 from alembic import context
 from sqlalchemy import Connection
 
-from photoindex.catalogue import change_feed
+from photoindex.catalogue import feed_triggers
 from photoindex.catalogue.schema import metadata
 from photoindex.catalogue.sqlite import make_engine
 
 
 def run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
-    change_feed.drop(connection)
+    feed_triggers.drop(connection)
     context.run_migrations()
-    change_feed.install(connection)
+    feed_triggers.install(connection)
 
 
 given = context.config.attributes.get("connection")

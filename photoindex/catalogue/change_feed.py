@@ -1,19 +1,16 @@
 """What changed in the catalogue, for whoever keeps something that is made of it: backups, caches, other machines.
 
-Each write that matters raises ``catalogue.revision`` and stamps the photos it is about with it. Triggers do that, so no
-write can go without, whichever function makes it. What a program notes for itself (jobs and their leases, batches, what
-a watcher says, what an index has yet to learn) does not count; that a person ignores a failure does.
+Each write that matters raises ``catalogue.revision`` and stamps the photos it is about with it. Triggers do that
+(:mod:`.feed_triggers`), so no write can go without, whichever function makes it. What a program notes for itself (jobs
+and their leases, batches, what a watcher says, what an index has yet to learn) does not count; that a person ignores a
+failure does.
 
 Whoever keeps a copy remembers the :class:`Version` it is of, and asks :func:`changes_after` for what came since. A
 backup that is put back is another catalogue: then there is nothing to go on from.
-
-The triggers are no part of a migration. They are dropped before one and made anew after it, as SQLite loses the
-triggers of a table that Alembic rebuilds.
 """
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from photoindex.catalogue.raw_sql import Asker, ask
@@ -90,26 +87,3 @@ def removed_after(transaction: Asker | Connection, revision: int) -> list[int]:
     """Return the photos that were removed after a revision, by id."""
     rows = ask(transaction, "select photo_id from removed_photo where revision > :after", after=revision)
     return [int(number) for (number,) in rows]
-
-
-def install(connection: Connection) -> None:
-    """Make the triggers, in a catalogue that has the columns for them."""
-    _triggers(connection).install(connection)
-
-
-def drop(connection: Connection) -> None:
-    """Remove the triggers."""
-    _triggers(connection).drop(connection)
-
-
-def _triggers(connection: Connection) -> ModuleType:
-    """Return the module that writes triggers for the database that holds the catalogue."""
-    from photoindex.catalogue import dialects
-
-    if dialects.is_shared(connection):
-        from photoindex.catalogue import postgres_feed
-
-        return postgres_feed
-    from photoindex.catalogue import sqlite_feed
-
-    return sqlite_feed

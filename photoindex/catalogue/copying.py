@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
-from photoindex.catalogue import change_feed, migration
+from photoindex.catalogue import feed_triggers, migration
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.dialects import continue_numbers
@@ -38,7 +38,7 @@ def copy_catalogue(
         if not _is_empty(writing):
             raise CatalogueError(f"the catalogue {target.place} is not empty: name an empty one to copy to")
         total = sum(_count(reading, table) for table in metadata.sorted_tables)
-        change_feed.drop(writing)  # the rows keep the revisions that they have
+        feed_triggers.drop(writing)  # the rows keep the revisions that they have
         writing.execute(delete(catalogue))
         counts, done = {}, 0
         for table in metadata.sorted_tables:
@@ -51,7 +51,7 @@ def copy_catalogue(
                     progress(Progress("copying", done, total))
             continue_numbers(writing, table)
         writing.execute(update(catalogue).values(identity=secrets.token_hex(16)))
-        change_feed.install(writing)
+        feed_triggers.install(writing)
     wrong = differences(source, target)
     if wrong:
         raise CatalogueError(

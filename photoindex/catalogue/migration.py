@@ -78,12 +78,12 @@ def _make(database: Database) -> None:
 
     from sqlalchemy import insert, text
 
-    from photoindex.catalogue import change_feed
+    from photoindex.catalogue import feed_triggers
     from photoindex.catalogue.schema import catalogue, metadata
 
     with database.write() as connection:
         metadata.create_all(connection)
-        change_feed.install(connection)
+        feed_triggers.install(connection)
         connection.execute(insert(catalogue).values(id=1, identity=secrets.token_hex(16), vector_revision=0))
         # What Alembic asks when there is something to upgrade.
         connection.execute(

@@ -1,4 +1,4 @@
-"""Making the search index anew, and what a searching process feels while photos are being indexed.
+"""Making the search index again, and what a searching process feels while photos are being indexed.
 
     python benchmarks/fulltext_rebuild.py [--photos 100000] [--burst 3000]
 

@@ -93,7 +93,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is not a photoindex model config")
     if config["format"] < OLDEST_FORMAT:
         raise CheckpointError(
-            f"{folder} was made by an older photoindex (format {config['format']}); use the shipped model or train anew"
+            f"{folder} was made by an older photoindex (format {config['format']}); "
+            "use the shipped model or train again"
         )
     if config["format"] > FORMAT:
         raise CheckpointError(

@@ -143,7 +143,7 @@ def restore_backup(path: Path) -> Restored:
     """Put the newest whole backup in the place of a catalogue that is damaged or gone, which is moved aside.
 
     Nothing is deleted, and the backup stays. The catalogue has another identity then, so that whoever keeps something
-    made of the lost one makes it anew. A process that has the old one open notices and stops. Raises
+    made of the lost one makes it again. A process that has the old one open notices and stops. Raises
     :class:`CatalogueError` when the catalogue is whole or cannot be looked at, when no backup is whole, or when the
     disk refuses.
     """
@@ -160,7 +160,7 @@ def restore_backup(path: Path) -> Restored:
         reason = "its disk is full; make room there" if error.errno == errno.ENOSPC else error.strerror or error
         raise CatalogueError(f"cannot restore the catalogue {path}: {reason}") from error
     raise CatalogueError(
-        f"there is no whole backup of {path}: move it away and run photoindex index, which begins anew"
+        f"there is no whole backup of {path}: move it away and run photoindex index, which begins again"
     )
 
 

@@ -141,7 +141,7 @@ def create(
     now: datetime,
     query: str | None = None,
 ) -> tuple[int | None, int]:
-    """Queue files to be captioned anew, as one batch. Returns its id and how many were queued.
+    """Queue files to be captioned again, as one batch. Returns its id and how many were queued.
 
     Files that another batch is to do are left to it; when nothing remains there is no batch, and its id is ``None``.
     """

@@ -28,7 +28,7 @@ def copy_catalogue(
 
     All is copied in one transaction, so that the target stays empty when it fails. Both must be of this version, and
     nobody may write to the source meanwhile. The target is a catalogue of its own from here on: who kept something of
-    the source, or of an earlier copy, begins anew with it.
+    the source, or of an earlier copy, begins again with it.
 
     Raises :class:`CatalogueError` when the target holds something already or when a row is not the same after it.
     """

@@ -119,9 +119,9 @@ def enqueue(
     batch_id: int | None = None,
     priority: int = PRIORITIES["normal"],
 ) -> None:
-    """Queue files, in the transaction that found them. A file that is queued already, or failed before, starts anew.
+    """Queue files, in the transaction that found them. A file that is queued already, or failed before, starts again.
 
-    A job of another kind that waits for the file is left to be done as well: when a file that is to be captioned anew
+    A job of another kind that waits for the file is left to be done as well: when a file that is to be captioned again
     changes, cancelling the one must not lose the other.
     """
     revision = version(connection).revision

@@ -1,8 +1,8 @@
 """Whose turn it is to write: a process that writes again and again leaves the catalogue to others in between.
 
 SQLite hands its lock to nobody: who waits for it asks again, at last every :data:`LONGEST_POLL` seconds, and whoever
-happens to ask while it is free has it. Beside a process that takes it anew as soon as it has let it go, another one may
-so wait for long although no transaction of the first is long.
+happens to ask while it is free has it. Beside a process that takes it again as soon as it has let it go, another may so
+wait for long although no transaction of the first is long.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def export(
 
     --sidecars is for other programs: captions, tags and stars as XMP. What others wrote there stays, and where a
     description of theirs differs from yours, theirs stays. --jsonl is for photoindex: everything, so that
-    `photoindex import` can make the library anew. Photos are never written to.
+    `photoindex import` can make the library again. Photos are never written to.
 
     \b
       photoindex export --jsonl backup.jsonl

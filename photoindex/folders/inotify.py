@@ -18,8 +18,8 @@ def report_overflow(emitter: EventEmitter | None, report: Callable[[], None]) ->
     """Have ``report`` called, in a thread of watchdog's, after the kernel dropped events; False if that cannot be had.
 
     watchdog has no event for it. Since 7.1 it calls ``on_queue_overflow`` of each watch group, which sets the watches
-    up anew; ``report`` comes after that, so that a scan started then misses nothing. Earlier versions skip the overflow
-    without a trace.
+    up again; ``report`` comes after that, so that a scan started then misses nothing. Earlier versions skip the
+    overflow without a trace.
     """
     if emitter is None or not type(emitter).__module__.endswith(".inotify"):
         return True  # other systems' emitters have no such queue

@@ -335,7 +335,7 @@ class FolderObserver:
         if translation is None:
             return
         if translation.kind == "removed" and os.path.lexists(translation.path):
-            # Written anew meanwhile, or the word of a folder that was moved out of the tree and is still watched there.
+            # Written again meanwhile, or the word of a folder that was moved away and is still watched there.
             translation = replace(translation, kind="written")
         self._deliver(translation)
 

@@ -27,7 +27,7 @@ class RemovalHistory:
     """The removals of one root's photos since it held the most files, within one burst.
 
     Steps are in the order of arrival, each with fewer files held than the one before it: a step at which as many were
-    held as earlier begins the history anew, as the loss until then was made up for.
+    held as earlier begins the history again, as the loss until then was made up for.
     """
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ _lock: Final = threading.Lock()
 
 
 class DamagedFile(Exception):
-    """The bytes of a file are not those that were written. Handled where files are opened, by making them anew."""
+    """The bytes of a file are not those that were written. Handled where files are opened, by making them again."""
 
 
 class CheckedArray:

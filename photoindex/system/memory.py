@@ -80,7 +80,7 @@ def keep_freed(most: int) -> None:
     """Keep up to ``most`` bytes that were freed for what comes next, in blocks of up to a fourth of that.
 
     For a process that needs the same few megabytes again and again: glibc gives them back each time, and the system
-    then hands out every page anew, cleared. Does nothing with another C library.
+    then hands out every page again, cleared. Does nothing with another C library.
     """
     set_option = from_glibc("mallopt")
     if set_option is not None:

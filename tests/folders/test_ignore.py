@@ -1,4 +1,4 @@
-"""Rules in ignore files: the same answers as git's, read anew when they change, and harmless when they are broken."""
+"""Rules in ignore files: the same answers as git's, read again when they change, and harmless when they are broken."""
 
 from __future__ import annotations
 

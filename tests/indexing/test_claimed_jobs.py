@@ -24,7 +24,7 @@ SETTLE = 7.0
 
 @pytest.fixture
 def hand(database: Database, data_dir: Path, album: Path) -> ClaimedJobs:
-    """Three new files, claimed, and one of them a second time, to be captioned anew."""
+    """Three new files, claimed, and one of them a second time, to be captioned again."""
     ids = add_files(database, album, "a.jpg", "b.jpg", "c.jpg")
     settings = Settings(data_dir, settle_seconds=SETTLE)
     hand = ClaimedJobs(database, settings, MissingPhotos(database, settings, print), Tally(), lambda: NOW)

@@ -1,4 +1,4 @@
-"""The shipped model and a person: a correction lifts a search, survives captioning anew, and moves to a new library."""
+"""The shipped model and a person: a correction lifts a search, outlives new captions, and moves to a new library."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def check_agreement(
             rebuilt = _answer(library, word)
             trial.check(
                 answer == rebuilt,
-                f"index and matrix answer {word!r} with {len(answer)} photos, made anew with {len(rebuilt)}, "
+                f"index and matrix answer {word!r} with {len(answer)} photos, made again with {len(rebuilt)}, "
                 f"or with other weights",
             )
     shutil.rmtree(fresh)

@@ -2,7 +2,7 @@
 
     python tests/stress/sidecars.py [--photos 100000]
 
-Makes a library of so many photos, each with a sidecar beside it. Then every sidecar is written anew, with a keyword
+Makes a library of so many photos, each with a sidecar beside it. Then every sidecar is written again, with a keyword
 more, and a process brings the library up to date, while this one goes on asking the catalogue and writing to it. PASS
 says that no write transaction of that process took longer than a second, that no question or write of this one waited
 longer than that either, and that every photo has its new keyword.
@@ -63,7 +63,7 @@ def run(trial: Trial, folder: Path, count: int) -> None:
     fill(settings, album)
     trial.say(f"{count:,} photos with a sidecar each")
     write_sidecars(album, count, "before", "after")
-    trial.say("all sidecars written anew")
+    trial.say("all sidecars written again")
     answers: Any = multiprocessing.get_context("spawn").SimpleQueue()
     worker = multiprocessing.get_context("spawn").Process(target=refresh, args=(settings.data_dir, album, answers))
     worker.start()

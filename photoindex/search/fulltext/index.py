@@ -347,9 +347,9 @@ def _keep_freed_memory(documents: int) -> None:
     """Have the C library keep what the arrays of a query took for the next one.
 
     A query makes and drops some dozens of arrays with a place per document. glibc gives each back to the system, and
-    asks for it anew, as long as it is larger than all that was freed before, and whatever lies unused beyond twice that
-    (mallopt(3), M_MMAP_THRESHOLD): a tenth of a query's time. So something larger is freed once; it is never touched,
-    and takes no memory.
+    asks for it again, as long as it is larger than all that was freed before, and whatever lies unused beyond twice
+    that (mallopt(3), M_MMAP_THRESHOLD): a tenth of a query's time. So something larger is freed once; it is never
+    touched, and takes no memory.
     """
     np.empty(8 * documents, np.float32)
 

@@ -49,7 +49,7 @@ else:
 # How many vectors may have changed since the matrix was made: every new process that searches reads them all.
 FEW: Final = 256  # not worth a matrix
 MANY: Final = 10_000  # too many, however large the library is
-LAZY_SHARE: Final = 50  # one in so many changed: made anew when a writer has come to rest
+LAZY_SHARE: Final = 50  # one in so many changed: made again when a writer has come to rest
 BUSY_SHARE: Final = 4  # the same while it works: making the matrix then takes a constant share of its time
 
 Answer = TypeVar("Answer")
@@ -171,7 +171,7 @@ class TermIndex:
 
 
 def rebuild(database: Database, folder: Path) -> None:
-    """Make the matrix anew. A disk that refuses leaves things as they were: searches read the catalogue."""
+    """Make the matrix again. A disk that refuses leaves things as they were: searches read the catalogue."""
     with database.read() as connection:
         if vector_state(connection).revision == 0:
             return
@@ -180,7 +180,7 @@ def rebuild(database: Database, folder: Path) -> None:
 
 
 def tidy(database: Database, folder: Path, *, busy: bool = False) -> bool:
-    """Make the matrix anew if so many vectors changed that searches would feel it; says whether it did.
+    """Make the matrix again if so many vectors changed that searches would feel it; says whether it did.
 
     ``busy``: more are about to change.
     """

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from photoindex.types import TermVocabulary, VectorBatch
 
-FORMAT: Final = 2  # raise it when the layout changes: files of another format are made anew
+FORMAT: Final = 2  # raise it when the layout changes: files of another format are made again
 
 _NAME: Final = re.compile(r"terms-([0-9]{1,18})\.matrix")
 _OF_A_BLOCK: Final = ("pointers", "rows", "impacts")

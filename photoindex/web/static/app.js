@@ -196,7 +196,7 @@ function changeable(part) {
 const state = (element) => [element.value, element.checked, element.hidden, element.open];
 const stateOf = (part) => new Map([...changeable(part)].map(([name, element]) => [name, state(element)]));
 
-/** Have the results that stay keep their pictures, which would be drawn anew. */
+/** Have the results that stay keep their pictures, which would be drawn again. */
 function keepPictures(old, fresh) {
   const drawn = new Map([...old.querySelectorAll(".hit img")].map((image) => [image.getAttribute("src"), image]));
   for (const image of fresh.querySelectorAll(".hit img")) {

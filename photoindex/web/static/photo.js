@@ -83,7 +83,7 @@ const one = () => ({ ids: [id()] });
 const stars = () => Number(find("#marks").dataset.rating);
 const isOn = (selector) => find(selector).getAttribute("aria-pressed") === "true";
 
-// These go by what is shown, and so wait for one another: keys are pressed faster than the page is shown anew.
+// These go by what is shown, and so wait for one another: keys are pressed faster than the page is shown again.
 
 function rate(to) {
   return inTurn(() => {

@@ -114,32 +114,11 @@ class Indexer:
                     check_exists(place)
         attempt = watch or once
         attempt(self._give_to_deepest_roots)
-        counts = Counts()
-        inner = met_by_others(places, self.filter)
-        named = dict.fromkeys(place for place in places if watch is None and not accept_missing and is_file(place))
-        if named.keys() - inner:
-            counts += self.comparer.compare_files(named.keys() - inner)
-        # Those within others last: what was met there for the first time is not counted as unchanged.
-        for place in sorted((place for place in places if place not in named), key=inner.__contains__):
-            if stop.is_set():
-                break
-            if accept_missing and self._is_known_and_gone(place):
-                counts += self.comparer.accept_gone(place)
-                continue
-            self._suggest_move(place)
-            compare = partial(self.comparer.compare, place, accept_missing=accept_missing)
-            found = attempt(partial(self._compare_if_there, place, compare) if watch else compare) or Counts()
-            counts += replace(found, seen=0, unchanged=0) if place in inner else found
+        counts = self._compare(places, stop, accept_missing, watch)
         tally = Tally()
         self._work_off(attempt, stop, between, tally, caption)
-        if watch is None and not stop.is_set() and (empty := self.settler.only_empty()):
-            others = f" and {len(empty) - 1} more files are" if len(empty) > 1 else " is"
-            self._notice(f"{shown(empty[0])}{others} empty: left for the next run, which takes what is there then")
-        if watch is None and caption and not stop.is_set() and (elsewhere := self._at_work_elsewhere()):
-            is_captioning = counted(elsewhere, "photo is", "photos are")
-            self._notice(
-                f"{is_captioning} being captioned by another process: photoindex status says how many are left"
-            )
+        if watch is None and not stop.is_set():
+            self._notice_what_is_left(caption)
         if watch is None and tally.recognised and not self._moves_suggested:
             self._suggest_forget(places)
         failures = attempt(partial(self._failures, places)) or ()
@@ -159,6 +138,39 @@ class Indexer:
             refreshed_only=tally.refreshed_only,
             unreadable=tuple(dict.fromkeys(counts.unreadable)),
         )
+
+    def _compare(
+        self, places: Sequence[Path], stop: threading.Event, accept_missing: bool, watch: Attempt | None
+    ) -> Counts:
+        """Compare folders and files with the catalogue, each once."""
+        counts, attempt = Counts(), watch or once
+        inner = met_by_others(places, self.filter)
+        named = dict.fromkeys(place for place in places if watch is None and not accept_missing and is_file(place))
+        if named.keys() - inner:
+            counts += self.comparer.compare_files(named.keys() - inner)
+        # Those within others last: what was met there for the first time is not counted as unchanged.
+        for place in sorted((place for place in places if place not in named), key=inner.__contains__):
+            if stop.is_set():
+                break
+            if accept_missing and self._is_known_and_gone(place):
+                counts += self.comparer.accept_gone(place)
+                continue
+            self._suggest_move(place)
+            compare = partial(self.comparer.compare, place, accept_missing=accept_missing)
+            found = attempt(partial(self._compare_if_there, place, compare) if watch else compare) or Counts()
+            counts += replace(found, seen=0, unchanged=0) if place in inner else found
+        return counts
+
+    def _notice_what_is_left(self, caption: bool) -> None:
+        """Say which files the run leaves: those that are empty, and those that others caption."""
+        if empty := self.settler.only_empty():
+            others = f" and {len(empty) - 1} more files are" if len(empty) > 1 else " is"
+            self._notice(f"{shown(empty[0])}{others} empty: left for the next run, which takes what is there then")
+        if caption and (elsewhere := self._at_work_elsewhere()):
+            is_captioning = counted(elsewhere, "photo is", "photos are")
+            self._notice(
+                f"{is_captioning} being captioned by another process: photoindex status says how many are left"
+            )
 
     def _at_work_elsewhere(self) -> int:
         """Return how many photos other processes have claimed: this one has ended its own."""

@@ -16,6 +16,7 @@ from photoindex.catalogue.fast_queries import Root, list_roots, note_reconciled
 from photoindex.catalogue.mounted import check_new_root, mounts_of
 from photoindex.catalogue.schema import file, root
 from photoindex.system.clock import utc_now
+from photoindex.system.file_state import device_of
 from photoindex.system.paths import root_of
 from photoindex.system.storage import is_there, stat
 
@@ -58,7 +59,7 @@ def ensure_root(connection: Connection, path: Path) -> Root:
     if known is not None:
         return known
     check_new_root(mounts_of(connection), path)
-    device = stat(path).st_dev
+    device = device_of(stat(path))
     added = connection.execute(insert(root).values(path=str(path), device=device, added_at=utc_now()))
     assert added.inserted_primary_key is not None
     return Root(added.inserted_primary_key[0], path, device, None, None)

@@ -54,6 +54,7 @@ from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
 from photoindex.system.clock import utc_now
 from photoindex.system.error_lines import in_one_line, reason_of
+from photoindex.system.file_state import device_of
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import is_there
@@ -69,7 +70,7 @@ SCARCE_BYTES: Final = 500_000_000
 REASONS_SHOWN: Final = 3
 FEW_WATCHES: Final = 524_288  # what current distributions allow
 SERVER_BACKUPS: Final = "its server's tools: pg_dump and pg_restore, or pgBackRest"
-REINDEX: Final = "photoindex reindex --fulltext makes it anew from the catalogue"
+REINDEX: Final = "photoindex reindex --fulltext makes it again from the catalogue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ def _remedy(path: Path) -> str:
     backup = newest_whole(path)
     if backup is None:
         there = " (no backup of it is whole)" if backups(path) else ""
-        return f"move {path} away and run photoindex index on your folders, which captions them anew{there}"
+        return f"move {path} away and run photoindex index on your folders, which captions them again{there}"
     return f"photoindex doctor --restore-backup puts back the backup of {_made_at(backup):%Y-%m-%d %H:%M} UTC"
 
 
@@ -354,7 +355,7 @@ def _check_root(name: str, root: Root, note: WatchNote, known: int, machine: Mac
         store = storage_of(root.path)
         with store.scan(root.path) as entries:
             empty = next(entries, None) is None
-        device = store.stat(root.path).st_dev
+        device = device_of(store.stat(root.path))
     except StoreUnavailable as error:
         return Finding(name, "problem", f"cannot be read: {error.strerror}; {kept}", "see that this machine reaches it")
     except FileNotFoundError:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from photoindex.search.lru_cache import LruCache
 from photoindex.search.ranking.chosen import Chosen, stretches
-from photoindex.search.recent import Recent
 from photoindex.search.terms.matrix import Columns
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Documents:
         self._reader = reader
         self._size = reader.size
         # Of these photo ids by row: the document of each row, the row of each document, and Terms.shift.
-        self.holders: Recent[Hashable, int] = Recent(_WORDS)  # how many documents hold words that were asked for
+        self.holders: LruCache[Hashable, int] = LruCache(_WORDS)  # how many documents hold words that were asked for
         self._rows: tuple[PhotoIds, NDArray[np.intp], NDArray[np.intp], int | None] | None = None
 
     @property

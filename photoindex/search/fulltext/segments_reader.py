@@ -12,7 +12,7 @@ from photoindex.search.fulltext.reader import ColumnPart
 from photoindex.search.fulltext.segment import in_range
 from photoindex.search.fulltext.spaces import SLOT_OF, TEXT_FIELDS
 from photoindex.search.fulltext.tallies import merged
-from photoindex.search.recent import Recent
+from photoindex.search.lru_cache import LruCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,9 +45,9 @@ class SegmentsReader:
         self.alive = int(np.count_nonzero(self._alive))
         self._documents: Ids | None = None
         self._form_counts: dict[str, int] = {}  # of words that were asked for
-        self._columns: Recent[str, Column] = Recent(REMEMBERED)
-        self._postings: Recent[tuple[str, str], tuple[Ids, Frequencies]] = Recent(REMEMBERED)
-        self._together: Recent[Hashable, dict[str, Ids]] = Recent(REMEMBERED)
+        self._columns: LruCache[str, Column] = LruCache(REMEMBERED)
+        self._postings: LruCache[tuple[str, str], tuple[Ids, Frequencies]] = LruCache(REMEMBERED)
+        self._together: LruCache[Hashable, dict[str, Ids]] = LruCache(REMEMBERED)
         self._photo_ids: NDArray[np.int64] | None = None
         self._merged: MergedTallies | None = None  # of all segments
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final
 
-from photoindex.search.recent import Recent
+from photoindex.search.lru_cache import LruCache
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +22,8 @@ _LONGEST_KEPT: Final = 16  # stems of such a word
 class WholeIndex:
     """Facts that were asked for in one query. ``holders`` are those that stay true for the queries after it."""
 
-    def __init__(self, holders: Recent[Hashable, int] | None = None) -> None:
-        self._kept = Recent(_LONGEST_KEPT) if holders is None else holders
+    def __init__(self, holders: LruCache[Hashable, int] | None = None) -> None:
+        self._kept = LruCache(_LONGEST_KEPT) if holders is None else holders
         self._holders: dict[Hashable, int] = {}
         self._masks: dict[Hashable, Mask] = {}
         self._most: dict[str, np.float32] = {}

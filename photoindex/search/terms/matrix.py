@@ -22,10 +22,10 @@ import numpy as np
 from photoindex.language import lexicon
 from photoindex.language.analysis import stem
 from photoindex.search.distinct import distinct
+from photoindex.search.lru_cache import LruCache
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, Ranked, Word
 from photoindex.search.ranking.chosen import cuts
 from photoindex.search.ranking.explain import locate, place_in
-from photoindex.search.recent import Recent
 from photoindex.search.terms.blocks import MOST_ROWS, Block, blocks_of, numbers_of_terms
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class TermMatrix:
         self.norms: NDArray[np.float32] = np.concatenate([np.zeros(0, np.float32), *(block.norms for block in blocks)])
         self._firsts = np.cumsum([0, *(len(block.photo_ids) for block in blocks)]).tolist()
         self._places = {term: place for place, term in enumerate(terms)}
-        self._columns: Recent[str, Column] = Recent(REMEMBERED)
+        self._columns: LruCache[str, Column] = LruCache(REMEMBERED)
         self._curves = np.arange(256, dtype=np.float32) * scales[:, None]  # (models, 256): each level's impact
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""What was worked out last, for who asks again."""
+"""A least-recently-used cache whose values a caller looks up and keeps; functools has one for whole functions alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
+class LruCache(Generic[Key, Value]):
     """Up to ``most`` values by key; the one that was not asked for the longest makes room."""
 
     def __init__(self, most: int) -> None:

@@ -23,7 +23,8 @@ from photoindex.web import calls, forms
 from photoindex.web.calls import Call
 from photoindex.web.guard import Site
 from photoindex.web.problems import Problem, bad_value, not_found
-from photoindex.web.query_parts import filter_of, query_of
+from photoindex.web.query_parts import query_of
+from photoindex.web.timeline_filter import filter_of
 
 if TYPE_CHECKING:
     from photoindex.library.gallery import What

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, cast
 from photoindex.errors import AlbumError, FolderError, QueryError, ResultSetGone
 from photoindex.library.gallery import ORDERS, Gallery, ResultSet, SetOrder, TimelineFilter
 from photoindex.web.calls import Call
-from photoindex.web.query_parts import filter_of, filter_values, query_of
+from photoindex.web.query_parts import query_of
+from photoindex.web.timeline_filter import filter_of, filter_values
 
 
 class OpenedFrom(NamedTuple):

@@ -1,4 +1,4 @@
-"""The parts of a query, as a page shows each; and what of an address narrows the timeline."""
+"""The parts of a query, as a page shows each."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import re
 from collections.abc import Container
 from typing import Final
 
-from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter, place_parts
+from photoindex.library.gallery import place_parts
 from photoindex.library.quoting import CLOSING, OPENING, OPERATORS, QUOTES, quoted
-from photoindex.web.calls import Call, whole
+from photoindex.web.calls import Call
 
 MOST_CHIPS: Final = 64  # as many words as a query may have
-LONGEST_VALUE: Final = 4096  # of a filter: as long as a path may be
 BARE: Final = ("taken", "format")  # fields whose values need no quotes
 _BRACKET: Final = re.escape(OPENING + CLOSING)
 # A quote behind a backslash is one of the value.
@@ -106,14 +105,3 @@ def _at_top(pieces: list[str]) -> list[str]:
     """Return the pieces that stand in no parentheses, without spaces."""
     depths = _depths(pieces)
     return [piece for piece, depth in zip(pieces, depths, strict=False) if depth == 0 and not piece.isspace()]
-
-
-def filter_of(call: Call) -> TimelineFilter:
-    """Return what the address of a request narrows the timeline to. Raises :class:`.problems.Problem`."""
-    texts = {name: call.query.get(name, "")[:LONGEST_VALUE] for name in FILTER_FIELDS if name != "rating"}
-    return TimelineFilter(**texts, rating=whole("rating", call.query.get("rating") or 0, 0, MOST_STARS))
-
-
-def filter_values(chosen: TimelineFilter) -> dict[str, str]:
-    """Return what an address says of a filter: those of its parts that are given."""
-    return {name: str(value) for name, value in chosen._asdict().items() if value}

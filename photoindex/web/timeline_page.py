@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from photoindex.library.gallery import Gallery, ShownPhoto, Timeline
 from photoindex.web.calls import Call
-from photoindex.web.query_parts import filter_of, filter_values
+from photoindex.web.timeline_filter import filter_of, filter_values
 
 PAGE: Final = 60
 # The parts of a filter: what a person calls each, and each one's absence.

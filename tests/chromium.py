@@ -36,4 +36,5 @@ def screenshot(page: Path, picture: Path, *, width: int = 1000, height: int = 70
     scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
     open_page(page, picture.parent / "profile", f"--screenshot={picture}", f"--window-size={width},{height}", scheme)
     with Image.open(picture) as image:
-        return image.convert("RGB")
+        shown: Image.Image = image.convert("RGB")
+        return shown

@@ -35,7 +35,7 @@ def pytest_configure() -> None:
     do, would take the processors from the others. Signals that are ignored where tests are started, as behind
     ``nohup``, would be ignored by the commands that tests start and stop.
     """
-    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+    usual: dict[str, Any] = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
     for name, handler in usual.items():
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) == signal.SIG_IGN:
@@ -125,7 +125,7 @@ def catalogue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def open_library(data_dir: Path, captioner: FakeCaptioner, catalogue: str) -> Iterator[OpenLibrary]:
-    """Opens the library in ``data_dir`` anew at each call, as another process would; all are closed at the end."""
+    """Opens the library in ``data_dir`` again at each call, as another process would; all are closed at the end."""
     with ExitStack() as stack:
 
         def open_one(captioner: FakeCaptioner = captioner, **settings: Any) -> Library:

@@ -181,7 +181,7 @@ def _call(program: str, *arguments: str, check: bool = True) -> None:
     there = programs()
     assert there is not None
     user = unprivileged() if os.geteuid() == 0 else None
-    identity = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    identity: dict[str, Any] = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     subprocess.run(
         [there / program, *arguments], cwd="/", check=check, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         **identity,

@@ -18,7 +18,7 @@ from alembic import command
 from alembic.config import Config
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
-from sqlalchemy import delete, event, update
+from sqlalchemy import Connection, delete, event, update
 
 from photoindex.captioner.model_files import FORMAT, WEIGHTS_FILE
 from photoindex.captioner.vocabulary import Vocabulary
@@ -78,14 +78,14 @@ class FakeCaptioner:
         *,
         batch_size: int = 4,
         shape: str = "square",
-        before: Callable[[], None] = lambda: None,
+        before: Callable[[], object] = lambda: None,
     ) -> None:
         self.identity = identity
         self.batch_size = batch_size
         self.input_size = 16
         self.captions: list[str] = []
         self.closed = threading.Event()
-        self.before = before
+        self.before: Callable[[], object] = before
         self._shape = shape
         pairs = [f"{colour} {stem(shape)}" for colour in COLOURS]
         self.terms: TermVocabulary | None = TermVocabulary(("warm", "cold", stem(shape), *COLOURS, *pairs), 0.01)
@@ -165,6 +165,14 @@ def add_files(database: Database, folder: Path, *relative: str) -> list[int]:
         files.record_files(connection, [scanned(folder / name) for name in relative])
         found = [files.photo_at(connection, folder / name) for name in relative]
     return [row[0] for row in found if row is not None]
+
+
+def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
+    """Mark the files at or below these paths missing; return how many were present."""
+    present = files.present_below(connection, paths)
+    for ids in present.values():
+        files.mark_files_missing(connection, ids)
+    return sum(map(len, present.values()))
 
 
 def add_photo(

@@ -115,7 +115,7 @@ def _larger(part: Tensor, photos: int, size: int) -> Tensor:
 
 def _as_cuda_graph(work: Work) -> Work:
     """See "CUDA graphs" in https://docs.pytorch.org/docs/stable/notes/cuda.html."""
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         work()  # libraries choose their ways and take their memory when they are first asked

@@ -91,7 +91,7 @@ class Lanes:
             self._pool = None
 
     def _begin(self) -> None:
-        torch.cuda.set_stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+        torch.cuda.set_stream(torch.cuda.Stream(self._device))
 
 
 def _pool(threads: int, cores: int) -> ThreadPoolExecutor:

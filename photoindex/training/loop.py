@@ -179,7 +179,7 @@ class Loop:
             group["lr"] = rate * share
         loss, shown = self._stage.loss(photos, random.Random(seed))
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if schedule.clip_norm:
             trained = [parameter for group in self._groups for parameter in group["params"]]
             torch.nn.utils.clip_grad_norm_(trained, schedule.clip_norm)
@@ -247,7 +247,7 @@ class Loop:
                 header = json.loads(file.metadata()["photoindex"])
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise TrainingError(f"{self._file} is damaged: delete it to begin this stage anew ({error})") from error
+            raise TrainingError(f"{self._file} is damaged: delete it to begin this stage again ({error})") from error
         # The length may change: a run that was to be short goes on, one that takes too long is brought to an end.
         old, new = header["settings"], self._settings
         changed = sorted(key for key in old.keys() | new.keys() if key != "epochs" and old.get(key) != new.get(key))

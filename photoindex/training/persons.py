@@ -39,10 +39,10 @@ def fit_somebody(summaries: Tensor, present: Tensor, weights: Tensor) -> nn.Line
         optimizer.zero_grad()
         penalised = F.binary_cross_entropy_with_logits(line(x).squeeze(1), present, weight=weights)
         penalised = penalised + DECAY * line.weight.pow(2).sum()
-        penalised.backward()  # type: ignore[no-untyped-call]
+        penalised.backward()
         return penalised
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    optimizer.step(loss)
     with torch.no_grad():  # from standardised summaries to summaries
         line.weight.div_(spread)
         line.bias.sub_((line.weight * mean).sum())

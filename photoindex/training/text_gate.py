@@ -175,10 +175,10 @@ def _fit(rows: torch.Tensor, wanted: torch.Tensor, penalty: float) -> tuple[torc
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         loss = F.binary_cross_entropy_with_logits(rows @ weights + bias, wanted) + penalty * weights.square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     return weights.detach(), float(bias.detach())
 
 

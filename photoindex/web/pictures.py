@@ -6,7 +6,7 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from email.utils import formatdate
 from typing import Final
 from urllib.parse import quote
@@ -116,7 +116,7 @@ def contact_sheet(gallery: Gallery, call: Call) -> Response:
                              media_type="text/html")  # fmt: skip
 
 
-def _in_turn(pieces: Iterator[str]) -> Iterator[str]:
+def _in_turn(pieces: Iterator[str]) -> Generator[str, None, None]:
     """Return the pieces of a contact sheet, of which few are made at once: each takes one of the threads that answer
     and may wait long for its pictures. Raises :class:`Problem`."""
     if not _making.acquire(blocking=False):
@@ -124,7 +124,7 @@ def _in_turn(pieces: Iterator[str]) -> Iterator[str]:
             503, "busy", "other contact sheets are being made", "try again when they are done", {"Retry-After": "30"}
         )
 
-    def made() -> Iterator[str]:
+    def made() -> Generator[str, None, None]:
         try:
             yield ""
             yield from pieces

@@ -30,7 +30,7 @@ ARGUMENTS = (
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 SECONDS = 30.0
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "light": {},
     "dark": {"color_scheme": "dark"},
     "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,7 @@ def test_a_photo_is_looked_at_closely_with_its_own_pixels(look: Looker, large: i
     page = look.open(f"/photo/{large}")
     look.until("document.getElementById('picture').naturalWidth === 1200")
     fits = page.evaluate(SIZE)
-    asked = []
+    asked: list[str] = []
     page.on("request", lambda request: "-8192" in request.url and asked.append(request.url))
     page.wait_for_selector("#zoom:not([hidden])")
     page.keyboard.press("z")
@@ -460,7 +461,7 @@ def test_the_map_by_keyboard_and_pointer(look: Looker) -> None:
         look.until("!document.querySelector('.spot[data-before]')")
 
     for key in ("+", "+", "ArrowLeft", "ArrowUp", "-", "0"):
-        redrawn(lambda key=key: page.keyboard.press(key))
+        redrawn(partial(page.keyboard.press, key))
     largest = page.locator(".spot").first
     total = int(largest.locator("span").inner_text())
     before = page.evaluate("location.hash")

@@ -60,7 +60,8 @@ def pictured(look: Looker) -> Image.Image:
     """The screen, once its pictures are there."""
     look.until(LOADED)
     with Image.open(io.BytesIO(look.page.screenshot())) as picture:
-        return picture.convert("RGB")
+        shown: Image.Image = picture.convert("RGB")
+        return shown
 
 
 @pytest.mark.parametrize(("look", "name"), [(options, name) for name, options in LOOKS.items()], ids=LOOKS.keys(),

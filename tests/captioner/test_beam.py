@@ -9,7 +9,14 @@ from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.fast_decoder import InferenceDecoder
-from photoindex.captioner.network import CaptionDecoder, DecoderConfig, PhotoFeatures, State, build_decoder
+from photoindex.captioner.network import (
+    AttentionDecoder,
+    CaptionDecoder,
+    DecoderConfig,
+    PhotoFeatures,
+    State,
+    build_decoder,
+)
 from photoindex.captioner.vocabulary import END, START, UNK
 from tests.captioner import plain_beam
 
@@ -40,25 +47,25 @@ GARDEN_PATH = {START: {A: 0.6, B: 0.4}, A: {END: 0.3, C: 0.7}, C: {END: 0.3, A: 
 PHOTO = PhotoFeatures(torch.zeros(1, 1, 1), torch.zeros(1, 0))
 
 
-def test_greedy_search_takes_the_best_word_each_time_and_stops_at_the_first_end():
+def test_greedy_search_takes_the_best_word_each_time_and_stops_at_the_first_end() -> None:
     [[best]] = search(Table({**GARDEN_PATH, C: {END: 1.0}}), PHOTO, SearchSettings(beam_width=1))
     assert best.words == (A, C)
     assert best.log_probability == pytest.approx(math.log(0.6 * 0.7))
 
 
-def test_a_beam_finds_the_likelier_caption_that_greedy_search_walks_past():
+def test_a_beam_finds_the_likelier_caption_that_greedy_search_walks_past() -> None:
     [hypotheses] = search(Table(GARDEN_PATH), PHOTO, SearchSettings(beam_width=2, length_penalty=0.0))
     assert hypotheses[0].words == (B,)
     assert hypotheses[0].log_probability == pytest.approx(math.log(0.4))
 
 
-def test_hypotheses_are_distinct_and_sorted_best_first():
+def test_hypotheses_are_distinct_and_sorted_best_first() -> None:
     [hypotheses] = search(Table(GARDEN_PATH), PHOTO, SearchSettings(beam_width=3))
     assert len({h.words for h in hypotheses}) == len(hypotheses) == 3
     assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
 
 
-def test_no_run_of_three_words_is_said_twice():
+def test_no_run_of_three_words_is_said_twice() -> None:
     endless = Table({START: {A: 1.0}, A: {B: 0.99, END: 0.01}, B: {A: 0.99, END: 0.01}})
     [hypotheses] = search(endless, PHOTO, SearchSettings(beam_width=2, max_words=20, say_once=False))
     for hypothesis in hypotheses:
@@ -66,7 +73,7 @@ def test_no_run_of_three_words_is_said_twice():
         assert len(runs) == len(set(runs))
 
 
-def test_a_word_is_said_once_unless_it_is_repeatable():
+def test_a_word_is_said_once_unless_it_is_repeatable() -> None:
     circle = Table({START: {A: 1.0}, A: {B: 0.9, END: 0.1}, B: {A: 0.9, END: 0.1}})
     once = SearchSettings(beam_width=1, no_repeat=0, say_once=True)
     assert search(circle, PHOTO, once)[0][0].words == (A, B)
@@ -74,7 +81,7 @@ def test_a_word_is_said_once_unless_it_is_repeatable():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_no_word_follows_itself_even_if_it_is_repeatable(width: int):
+def test_no_word_follows_itself_even_if_it_is_repeatable(width: int) -> None:
     stammer = Table({START: {A: 1.0}, A: {A: 0.9, B: 0.06, END: 0.04}, B: {B: 0.9, A: 0.05, END: 0.05}})
     [hypotheses] = search(stammer, PHOTO, SearchSettings(beam_width=width, no_repeat=0), frozenset({A, B}))
     assert hypotheses
@@ -82,13 +89,13 @@ def test_no_word_follows_itself_even_if_it_is_repeatable(width: int):
         assert all(word != following for word, following in itertools.pairwise(hypothesis.words))
 
 
-def test_a_caption_is_never_empty_and_never_says_unknown():
+def test_a_caption_is_never_empty_and_never_says_unknown() -> None:
     shy = Table({START: {END: 0.9, UNK: 0.09, A: 0.01}, A: {UNK: 0.9, END: 0.1}})
     [hypotheses] = search(shy, PHOTO, SearchSettings(beam_width=2))
     assert hypotheses[0].words == (A,)
 
 
-def test_a_caption_ends_at_the_longest_length_even_if_the_model_would_go_on():
+def test_a_caption_ends_at_the_longest_length_even_if_the_model_would_go_on() -> None:
     chatty = Table({START: {A: 0.5, B: 0.5}, A: {A: 0.5, B: 0.49, END: 0.01}, B: {A: 0.5, B: 0.49, END: 0.01}})
     [hypotheses] = search(
         chatty, PHOTO, SearchSettings(beam_width=2, max_words=6, no_repeat=0, say_once=False, length_penalty=1.0)
@@ -97,7 +104,7 @@ def test_a_caption_ends_at_the_longest_length_even_if_the_model_would_go_on():
     assert max(len(h.words) for h in hypotheses) <= 6
 
 
-def test_a_wide_beam_finds_the_best_of_all_captions():
+def test_a_wide_beam_finds_the_best_of_all_captions() -> None:
     torch.manual_seed(3)
     decoder = build_decoder(DecoderConfig("attention", 7, 4, hidden_size=8, heads=2, dropout=0.0)).eval()
     photo = PhotoFeatures(torch.randn(1, 3, 4), torch.zeros(1, 0))
@@ -120,7 +127,7 @@ def test_a_wide_beam_finds_the_best_of_all_captions():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_photos_captioned_together_get_the_captions_they_get_alone(width: int):
+def test_photos_captioned_together_get_the_captions_they_get_alone(width: int) -> None:
     torch.manual_seed(1)
     decoder = build_decoder(DecoderConfig("attention", 30, 4, hidden_size=8, heads=2, dropout=0.0)).eval()
     regions = torch.randn(5, 3, 4)
@@ -131,7 +138,7 @@ def test_photos_captioned_together_get_the_captions_they_get_alone(width: int):
         assert [h.words for h in alone] == [h.words for h in expected]
 
 
-def test_evidence_lifts_the_caption_whose_words_the_photo_speaks_for():
+def test_evidence_lifts_the_caption_whose_words_the_photo_speaks_for() -> None:
     settings = SearchSettings(beam_width=2, length_penalty=0.0, evidence=1.0)
     evidence = torch.zeros(2, 7)
     evidence[1, [A, C]] = 1.0
@@ -143,14 +150,14 @@ def test_evidence_lifts_the_caption_whose_words_the_photo_speaks_for():
     assert lifted[0].score == pytest.approx(lifted[0].log_probability + 2)
 
 
-def test_a_word_said_twice_is_evidence_once():
+def test_a_word_said_twice_is_evidence_once() -> None:
     settings = SearchSettings(beam_width=1, no_repeat=0, say_once=False, length_penalty=0.0, evidence=1.0)
     echo = Table({START: {A: 1.0}, A: {B: 1.0}, B: {C: 1.0}, C: {A: 0.4, END: 0.6}})
     [[best]] = search(echo, PHOTO, settings, evidence=torch.ones(1, 7))
     assert best.score == pytest.approx(best.log_probability + len(set(best.words)))
 
 
-def test_doubts_drop_a_word_from_the_beam_that_later_words_would_have_saved():
+def test_doubts_drop_a_word_from_the_beam_that_later_words_would_have_saved() -> None:
     settings = SearchSettings(beam_width=1, length_penalty=0.0)
     doubts = torch.zeros(2, 7)
     doubts[1, A] = -2.0
@@ -160,7 +167,7 @@ def test_doubts_drop_a_word_from_the_beam_that_later_words_would_have_saved():
     assert doubted[0].words == (B,)
 
 
-def test_what_a_doubted_word_costs_is_in_the_score_alone():
+def test_what_a_doubted_word_costs_is_in_the_score_alone() -> None:
     settings = SearchSettings(beam_width=2, length_penalty=0.0)
     doubts = torch.zeros(1, 7)
     doubts[0, B] = -0.1
@@ -184,9 +191,10 @@ def test_what_a_doubted_word_costs_is_in_the_score_alone():
     ids=str,
 )
 @pytest.mark.parametrize("words", [6, 9, 60])
-def test_it_finds_what_following_each_hypothesis_by_itself_finds(settings: SearchSettings, words: int):
+def test_it_finds_what_following_each_hypothesis_by_itself_finds(settings: SearchSettings, words: int) -> None:
     torch.manual_seed(words)
     decoder = build_decoder(DecoderConfig("attention", words, 4, hidden_size=16, heads=2, dropout=0.0)).eval()
+    assert isinstance(decoder, AttentionDecoder)
     decoder.output_bias.data[END] = 1.0  # captions of all lengths
     seen = PhotoFeatures(3 * torch.randn(40, 3, 4), torch.zeros(40, 0))
     repeatable = frozenset(range(4, words, 3))
@@ -201,5 +209,5 @@ def test_it_finds_what_following_each_hypothesis_by_itself_finds(settings: Searc
             assert [h.log_probability for h in found] == pytest.approx(own, abs=1e-4)
 
 
-def test_of_no_photos_nothing_is_said():
+def test_of_no_photos_nothing_is_said() -> None:
     assert search(Table(GARDEN_PATH), PhotoFeatures(torch.zeros(0, 1, 1), torch.zeros(0, 0)), SearchSettings()) == []

@@ -35,14 +35,14 @@ class OneWord(CaptionDecoder):
         return hidden
 
 
-def test_every_form_of_a_word_has_its_term_and_a_function_word_has_none():
+def test_every_form_of_a_word_has_its_term_and_a_function_word_has_none() -> None:
     found = dict(zip(VOCABULARY.words, terms_of_words(VOCABULARY, TERMS).tolist(), strict=True))
     assert found["dog"] == found["dogs"] == 0
     assert found["grass"] == 1
     assert found["a"] == found["on"] == found["run"] == found["<unk>"] == -1
 
 
-def test_of_the_same_candidates_the_one_that_is_seen_comes_first():
+def test_of_the_same_candidates_the_one_that_is_seen_comes_first() -> None:
     checkpoint = Checkpoint(
         "m", "efficientnet_lite2", build_encoder("efficientnet_lite2"), OneWord(), VOCABULARY,
         term_head=TermHead(TermHeadConfig(3, 8, 4)), terms=TERMS,
@@ -62,7 +62,7 @@ def test_of_the_same_candidates_the_one_that_is_seen_comes_first():
     assert said(without, [-9.0, 10.0, -9.0]) == plain
 
 
-def test_a_word_that_the_photo_speaks_against_is_not_said():
+def test_a_word_that_the_photo_speaks_against_is_not_said() -> None:
     checkpoint = Checkpoint(
         "m", "efficientnet_lite2", build_encoder("efficientnet_lite2"), OneWord(), VOCABULARY,
         term_head=TermHead(TermHeadConfig(3, 8, 4)), terms=TERMS,
@@ -80,7 +80,7 @@ def test_a_word_that_the_photo_speaks_against_is_not_said():
     assert doubted["grass"] == pytest.approx(free["grass"])
 
 
-def test_persons_are_as_sure_as_the_surest_of_them():
+def test_persons_are_as_sure_as_the_surest_of_them() -> None:
     words = Vocabulary.from_captions(["a man and a woman with dogs"], threshold=1)
     numbers = {word: number for number, word in enumerate(words.words)}
     known = WordTerms(words, ("man", "woman", "dog"), torch.device("cpu"))
@@ -91,7 +91,7 @@ def test_persons_are_as_sure_as_the_surest_of_them():
     assert doubts[:, numbers["a"]].tolist() == [0.0, 0.0]
 
 
-def test_what_the_head_says_of_somebody_counts_for_more_than_single_words():
+def test_what_the_head_says_of_somebody_counts_for_more_than_single_words() -> None:
     words = Vocabulary.from_captions(["a man with dogs"], threshold=1)
     numbers = {word: number for number, word in enumerate(words.words)}
     known = WordTerms(words, ("man", "dog"), torch.device("cpu"))

@@ -2,21 +2,24 @@
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.fast_decoder import InferenceDecoder, RowState, for_inference, products
-from photoindex.captioner.network import DecoderConfig, PhotoFeatures, build_decoder
+from photoindex.captioner.network import AttentionDecoder, DecoderConfig, PhotoFeatures, build_decoder
 from photoindex.captioner.openvino import compile_products
 
 CONFIG = DecoderConfig("attention", vocabulary_size=40, feature_dim=12, summary_dim=6, hidden_size=16, heads=4, grid=3)
 
 
-def model(**changes: object):
+def model(**changes: Any) -> AttentionDecoder:
     torch.manual_seed(3)
-    return build_decoder(dataclasses.replace(CONFIG, **changes)).eval()
+    built = build_decoder(dataclasses.replace(CONFIG, **changes)).eval()
+    assert isinstance(built, AttentionDecoder)
+    return built
 
 
 def photos(count: int, summary: int = 6) -> PhotoFeatures:
@@ -25,7 +28,7 @@ def photos(count: int, summary: int = 6) -> PhotoFeatures:
 
 
 @pytest.mark.parametrize("summary", [0, 6])
-def test_step_by_step_it_computes_the_same(summary: int):
+def test_step_by_step_it_computes_the_same(summary: int) -> None:
     plain, seen = model(summary_dim=summary), photos(3, summary)
     fast = InferenceDecoder(plain)
     with torch.inference_mode():
@@ -49,7 +52,7 @@ def test_step_by_step_it_computes_the_same(summary: int):
 
 
 @pytest.mark.parametrize("width", [1, 4])
-def test_beam_search_finds_the_same_captions(width: int):
+def test_beam_search_finds_the_same_captions(width: int) -> None:
     plain, seen, settings = model(), photos(5), SearchSettings(beam_width=width, max_words=9)
     expected = search(plain, seen, settings)
     for found, wanted in zip(search(InferenceDecoder(plain), seen, settings), expected, strict=True):
@@ -57,15 +60,15 @@ def test_beam_search_finds_the_same_captions(width: int):
         assert [h.log_probability for h in found] == pytest.approx([h.log_probability for h in wanted], rel=1e-4)
 
 
-def test_a_decoder_it_does_not_know_stays_as_it_is():
-    pooled = model(kind="pooled")
+def test_a_decoder_it_does_not_know_stays_as_it_is() -> None:
+    pooled = build_decoder(dataclasses.replace(CONFIG, kind="pooled")).eval()
     assert for_inference(pooled) is pooled
     assert isinstance(for_inference(model()), InferenceDecoder)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 33])
 @pytest.mark.parametrize("lies", ["row by row", "column by column", "apart"])
-def test_products_that_openvino_makes_are_those_of_torch(rows: int, lies: str):
+def test_products_that_openvino_makes_are_those_of_torch(rows: int, lies: str) -> None:
     torch.manual_seed(7)
     weights = [(torch.randn(24, 40), torch.randn(24)), (torch.randn(5, 40), None)]
     compiled = compile_products(weights, threads=1, streams=1)
@@ -81,7 +84,7 @@ def test_products_that_openvino_makes_are_those_of_torch(rows: int, lies: str):
             torch.testing.assert_close(product(given), plain(given), rtol=1e-4, atol=1e-5)
 
 
-def test_what_was_answered_stays_when_more_is_asked():
+def test_what_was_answered_stays_when_more_is_asked() -> None:
     compiled = compile_products([(torch.eye(3), None)], threads=1, streams=1)
     if compiled is None:
         pytest.skip("OpenVINO is not installed")
@@ -90,7 +93,7 @@ def test_what_was_answered_stays_when_more_is_asked():
     assert first.tolist() == torch.ones(2, 3).tolist()
 
 
-def test_threads_get_their_own_answers():
+def test_threads_get_their_own_answers() -> None:
     compiled = compile_products([(torch.eye(64), None)], threads=2, streams=2)
     if compiled is None:
         pytest.skip("OpenVINO is not installed")

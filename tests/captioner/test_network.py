@@ -31,14 +31,14 @@ PHOTOS = torch.tensor([1, 0, 1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_inputs_and_targets_are_shifted_by_one_word(kind: str):
+def test_inputs_and_targets_are_shifted_by_one_word(kind: str) -> None:
     logits, targets = small(kind)(seen(2), PHOTOS, CAPTIONS, LENGTHS)
     assert targets.tolist() == [5, 8, 4, 6, 9, END, 7, END, END]  # by position; <start> and padding are never targets
     assert tuple(logits.shape) == (9, 20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_teacher_forcing_equals_saying_the_words_one_by_one(kind: str):
+def test_teacher_forcing_equals_saying_the_words_one_by_one(kind: str) -> None:
     decoder, photos = small(kind), seen(2)
     logits, _ = decoder(photos, PHOTOS, CAPTIONS, LENGTHS)
     state = decoder.start(PhotoFeatures(photos.regions[1:2], photos.summary[1:2]))
@@ -50,7 +50,7 @@ def test_teacher_forcing_equals_saying_the_words_one_by_one(kind: str):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_padding_makes_no_difference(kind: str):
+def test_padding_makes_no_difference(kind: str) -> None:
     decoder, photos = small(kind), seen(2)
     expected, _ = decoder(photos, PHOTOS, CAPTIONS, LENGTHS)
     other = CAPTIONS.clone()
@@ -59,7 +59,7 @@ def test_padding_makes_no_difference(kind: str):
     torch.testing.assert_close(actual, expected)
 
 
-def test_the_attention_decoder_looks_at_single_regions_and_the_pooled_one_only_at_their_mean():
+def test_the_attention_decoder_looks_at_single_regions_and_the_pooled_one_only_at_their_mean() -> None:
     features, summary = torch.randn(1, 4, 8), torch.randn(1, 3)
     shifted = features + torch.tensor([1.0, -1.0, 2.0, -2.0]).view(1, 4, 1)  # the same mean, other regions
     words = torch.tensor([START])
@@ -70,7 +70,7 @@ def test_the_attention_decoder_looks_at_single_regions_and_the_pooled_one_only_a
         assert (not torch.allclose(one, two, atol=1e-5)) is differs
 
 
-def test_the_summary_guides_the_attention_decoder():
+def test_the_summary_guides_the_attention_decoder() -> None:
     decoder, photo = small("attention"), seen(1)
     words = torch.tensor([START])
     one, _ = decoder.step(words, decoder.start(photo))
@@ -78,7 +78,7 @@ def test_the_summary_guides_the_attention_decoder():
     assert not torch.allclose(one, two, atol=1e-5)
 
 
-def test_regions_are_the_cells_row_by_row_averaged_when_the_map_is_finer():
+def test_regions_are_the_cells_row_by_row_averaged_when_the_map_is_finer() -> None:
     cells = torch.arange(2 * 16.0).view(1, 2, 4, 4)
     assert regions_of(cells, 4)[0, 1].tolist() == [1.0, 17.0]
     assert regions_of(cells, 2)[0, :, 0].tolist() == [2.5, 4.5, 10.5, 12.5]
@@ -86,7 +86,7 @@ def test_regions_are_the_cells_row_by_row_averaged_when_the_map_is_finer():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_decoder_can_learn_to_say_its_captions(kind: str):
+def test_a_decoder_can_learn_to_say_its_captions(kind: str) -> None:
     torch.manual_seed(0)
     decoder = small(kind).train()
     given = seen(2)
@@ -102,7 +102,7 @@ def test_a_decoder_can_learn_to_say_its_captions(kind: str):
 
 
 @pytest.mark.parametrize(("height", "width", "grid"), [(10, 10, 6), (9, 9, 3), (7, 11, 2), (6, 6, 6), (16, 10, 3)])
-def test_a_map_is_averaged_in_parts_as_torch_does_it(height: int, width: int, grid: int):
+def test_a_map_is_averaged_in_parts_as_torch_does_it(height: int, width: int, grid: int) -> None:
     torch.manual_seed(2)
     maps = torch.randn(3, 5, height, width)
     wanted = torch.nn.functional.adaptive_avg_pool2d(maps, grid).flatten(2)

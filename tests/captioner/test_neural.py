@@ -27,7 +27,7 @@ def shipped() -> NeuralCaptioner:
     return NeuralCaptioner.load(model_folder("default"), device="cpu")
 
 
-def test_it_sees_what_is_there(shipped: NeuralCaptioner):
+def test_it_sees_what_is_there(shipped: NeuralCaptioner) -> None:
     cat, coffee, motorcycle, *_ = shipped.caption(pixels(shipped))
     assert cat.labels[0].name == "Egyptian cat"
     assert coffee.labels[0].name == "espresso"
@@ -37,7 +37,7 @@ def test_it_sees_what_is_there(shipped: NeuralCaptioner):
         assert "<" not in prediction.caption
 
 
-def test_it_knows_what_kinds_of_things_it_sees(shipped: NeuralCaptioner):
+def test_it_knows_what_kinds_of_things_it_sees(shipped: NeuralCaptioner) -> None:
     cat, coffee, *others = shipped.caption(pixels(shipped))
     kinds = {kind.name: kind.probability for kind in cat.kinds}
     assert {"cat", "animal"} <= set(kinds)
@@ -50,7 +50,7 @@ def test_it_knows_what_kinds_of_things_it_sees(shipped: NeuralCaptioner):
         assert all(probability >= KIND_THRESHOLD for probability in probabilities)
 
 
-def test_it_offers_other_captions_with_falling_scores(shipped: NeuralCaptioner):
+def test_it_offers_other_captions_with_falling_scores(shipped: NeuralCaptioner) -> None:
     for prediction in shipped.caption(pixels(shipped)):
         scores = [candidate.score for candidate in prediction.candidates]
         assert len(scores) == 3
@@ -59,17 +59,17 @@ def test_it_offers_other_captions_with_falling_scores(shipped: NeuralCaptioner):
         assert all(candidate.log_probability < 0 for candidate in prediction.candidates)
 
 
-def test_a_photo_gets_the_same_caption_alone_and_among_others(shipped: NeuralCaptioner):
+def test_a_photo_gets_the_same_caption_alone_and_among_others(shipped: NeuralCaptioner) -> None:
     photos = pixels(shipped)
     together = [prediction.caption for prediction in shipped.caption(photos)]
     assert [shipped.caption([photo])[0].caption for photo in photos] == together
 
 
-def test_no_photos_no_captions(shipped: NeuralCaptioner):
+def test_no_photos_no_captions(shipped: NeuralCaptioner) -> None:
     assert shipped.caption([]) == []
 
 
-def test_it_is_loaded_by_name_by_path_and_by_default(tmp_path: Path):
+def test_it_is_loaded_by_name_by_path_and_by_default(tmp_path: Path) -> None:
     [name] = shipped_models()
     for model in ("default", name, str(model_folder(name))):
         settings = Settings(tmp_path, model=model, device="cpu", beam_width=1, engine="torch")
@@ -79,7 +79,7 @@ def test_it_is_loaded_by_name_by_path_and_by_default(tmp_path: Path):
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
-def test_a_device_that_is_not_there_is_said_so(device: str):
+def test_a_device_that_is_not_there_is_said_so(device: str) -> None:
     there = torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
     if there:
         pytest.skip(f"this machine has {device}")
@@ -88,7 +88,7 @@ def test_a_device_that_is_not_there_is_said_so(device: str):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
-def test_a_gpu_sees_what_the_cpu_sees(shipped: NeuralCaptioner):
+def test_a_gpu_sees_what_the_cpu_sees(shipped: NeuralCaptioner) -> None:
     on_gpu = NeuralCaptioner.load(model_folder("default"), device="cuda")
     ours, theirs = shipped.caption(pixels(shipped)), on_gpu.caption(pixels(on_gpu))
     for one, other in zip(ours, theirs, strict=True):

@@ -54,7 +54,7 @@ def agree(recorded: RecordedDecoder, plain: WordSteps, seen: PhotoFeatures, widt
 
 @pytest.mark.parametrize("kind", ["attention", "pooled"])
 @pytest.mark.parametrize("width", [1, 4])
-def test_beam_search_finds_the_same_captions_batch_after_batch(kind: str, width: int):
+def test_beam_search_finds_the_same_captions_batch_after_batch(kind: str, width: int) -> None:
     plain = decoder(kind)
     recorded = RecordedDecoder(plain, DEVICE)
     # What is in the memory of a size is another batch's, of as many photos, of fewer and of more.
@@ -63,7 +63,7 @@ def test_beam_search_finds_the_same_captions_batch_after_batch(kind: str, width:
     assert not recorded.problem
 
 
-def test_a_step_is_made_for_a_few_sizes_only():
+def test_a_step_is_made_for_a_few_sizes_only() -> None:
     if DEVICE.type == "cuda":
         pytest.skip("a graph asks its decoder once")
     counted = Counted(decoder())
@@ -74,7 +74,7 @@ def test_a_step_is_made_for_a_few_sizes_only():
     assert set(counted.rows) == {size * beams for size in sizes for beams in (1, 3)}
 
 
-def test_what_is_a_photos_own_is_put_in_its_place_once_a_batch_and_size():
+def test_what_is_a_photos_own_is_put_in_its_place_once_a_batch_and_size() -> None:
     recorded, seen = RecordedDecoder(decoder(), DEVICE), photos(4)
     with torch.inference_mode():
         before = recorded.start(seen)
@@ -89,7 +89,7 @@ def test_what_is_a_photos_own_is_put_in_its_place_once_a_batch_and_size():
         torch.testing.assert_close(recorded.step(words, twin)[0], hidden)
 
 
-def test_threads_have_their_own_memory():
+def test_threads_have_their_own_memory() -> None:
     plain = decoder()
     recorded = RecordedDecoder(plain, DEVICE)
 
@@ -101,7 +101,7 @@ def test_threads_have_their_own_memory():
         list(pool.map(ask, range(8)))
 
 
-def test_what_cannot_be_recorded_is_computed_as_it_was(monkeypatch: pytest.MonkeyPatch):
+def test_what_cannot_be_recorded_is_computed_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
     def refuses(work: Work) -> Work:
@@ -117,7 +117,7 @@ def test_what_cannot_be_recorded_is_computed_as_it_was(monkeypatch: pytest.Monke
     assert len(tries) == 1
 
 
-def test_a_gpu_short_of_memory_is_no_reason_to_give_up(monkeypatch: pytest.MonkeyPatch):
+def test_a_gpu_short_of_memory_is_no_reason_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def too_much(work: Work) -> Work:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
@@ -130,7 +130,7 @@ def test_a_gpu_short_of_memory_is_no_reason_to_give_up(monkeypatch: pytest.Monke
     assert not recorded.problem
 
 
-def test_the_shipped_model_captions_the_same():
+def test_the_shipped_model_captions_the_same() -> None:
     pictures = [
         decode_photo(Path(skimage.data.__file__).parent / name, 320, 10**9).pixels
         for name in ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png")

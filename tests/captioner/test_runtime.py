@@ -58,7 +58,7 @@ def same(found: list[Prediction], wanted: list[Prediction]) -> None:
         assert all(abs(levels[term] - wanted_levels[term]) <= 1 for term in both)
 
 
-def test_openvino_captions_like_torch(fast: NeuralCaptioner, photos: list[NDArray[np.uint8]]):
+def test_openvino_captions_like_torch(fast: NeuralCaptioner, photos: list[NDArray[np.uint8]]) -> None:
     reference = torch_captioner()
     assert fast.info.device.endswith(", OpenVINO")
     assert reference.info.device.endswith(", torch")
@@ -66,7 +66,9 @@ def test_openvino_captions_like_torch(fast: NeuralCaptioner, photos: list[NDArra
     same(fast.caption(photos), reference.caption(photos))
 
 
-def test_many_photos_are_shared_out_and_captioned_like_few(fast: NeuralCaptioner, photos: list[NDArray[np.uint8]]):
+def test_many_photos_are_shared_out_and_captioned_like_few(
+    fast: NeuralCaptioner, photos: list[NDArray[np.uint8]]
+) -> None:
     many = [photos[number % len(photos)] for number in range(2 * LEAST_PHOTOS + 5)]
     before = torch.get_num_threads()
     found = fast.caption(many)
@@ -75,14 +77,14 @@ def test_many_photos_are_shared_out_and_captioned_like_few(fast: NeuralCaptioner
     same(found, [few[number % len(photos)] for number in range(len(many))])
 
 
-def test_without_openvino_torch_does_all(photos: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch):
+def test_without_openvino_torch_does_all(photos: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     alone = NeuralCaptioner.load(model_folder("default"), device="cpu", engine="auto")
     assert alone.info.device.endswith(", torch")
     same(alone.caption(photos[:2]), torch_captioner().caption(photos[:2]))
 
 
-def test_another_encoder_is_left_to_torch():
+def test_another_encoder_is_left_to_torch() -> None:
     assert compile_encoder(build_encoder("resnet50").eval()) is None
 
 
@@ -90,7 +92,7 @@ def test_another_encoder_is_left_to_torch():
 @pytest.mark.parametrize("all_blocks", [False, True])
 def test_in_strips_a_photo_is_seen_as_it_is_whole(
     fast: NeuralCaptioner, size: int, all_blocks: bool, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     if all_blocks:
         monkeypatch.setattr(openvino, "LARGE", 0)
     assert fast.info.device.endswith("OpenVINO")
@@ -105,7 +107,7 @@ def test_in_strips_a_photo_is_seen_as_it_is_whole(
     torch.testing.assert_close(compiled(photos), wanted, rtol=1e-3, atol=1e-3)
 
 
-def test_the_checkpoint_keeps_its_own_encoder():
+def test_the_checkpoint_keeps_its_own_encoder() -> None:
     checkpoint = load_checkpoint(model_folder("default"))
     before = {name: value.clone() for name, value in checkpoint.encoder.state_dict().items()}
     Runtime(checkpoint, CPU)
@@ -114,6 +116,6 @@ def test_the_checkpoint_keeps_its_own_encoder():
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_nothing_that_reports_to_its_makers_is_imported(fast: NeuralCaptioner):
+def test_nothing_that_reports_to_its_makers_is_imported(fast: NeuralCaptioner) -> None:
     assert fast.info.device.endswith("OpenVINO")
     assert [name for name in sys.modules if "telemetry" in name or name.startswith("openvino.tools")] == []

@@ -117,7 +117,7 @@ def test_an_error_in_one_part_is_an_error_of_the_whole() -> None:
     shares.close()
 
 
-def test_on_a_cpu_there_is_one_lane_which_is_the_callers():
+def test_on_a_cpu_there_is_one_lane_which_is_the_callers() -> None:
     lanes = Lanes(torch.device("cpu"))
     threads: list[str] = []
 
@@ -131,7 +131,7 @@ def test_on_a_cpu_there_is_one_lane_which_is_the_callers():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
-def test_on_a_gpu_each_lane_has_a_stream_of_its_own():
+def test_on_a_gpu_each_lane_has_a_stream_of_its_own() -> None:
     lanes = Lanes(torch.device("cuda"))
     both_there = threading.Barrier(LANES)
     streams: set[int] = set()

@@ -48,7 +48,7 @@ def process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cap
     started.close()
 
 
-def test_it_says_what_the_captioner_says_that_lives_here(settings: Settings):
+def test_it_says_what_the_captioner_says_that_lives_here(settings: Settings) -> None:
     here, process = load_captioner(settings), start_captioner(settings)
     assert isinstance(process, CaptionerProcess)
     with closing(process):
@@ -67,27 +67,29 @@ def says_the_same(process: CaptionerProcess, here: Captioner) -> None:
     assert process.caption([]) == []
 
 
-def test_learned_terms_and_their_vocabulary_come_through(process: CaptionerProcess):
+def test_learned_terms_and_their_vocabulary_come_through(process: CaptionerProcess) -> None:
     photos = [np.full((16, 16, 3), COLOURS[colour], np.uint8) for colour in ("red", "blue")]
     here = FakeCaptioner()
     assert process.info.terms == here.terms
     assert process.caption(photos) == here.caption(photos)
 
 
-def test_a_model_that_cannot_be_used_raises_here(tmp_path: Path):
+def test_a_model_that_cannot_be_used_raises_here(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     with pytest.raises(CheckpointError, match=r"no config\.json"):
         start_captioner(Settings(tmp_path, model=str(tmp_path / "model")))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
-def test_its_death_is_noticed_and_explained(process: CaptionerProcess):
+def test_its_death_is_noticed_and_explained(process: CaptionerProcess) -> None:
     os.kill(process._child._process.pid, signal.SIGKILL)
     with pytest.raises(CaptionerCrashed, match="SIGKILL, perhaps for want of memory"):
         process.caption([])
 
 
-def test_a_system_that_starts_no_process_is_a_crash_that_may_pass(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+def test_a_system_that_starts_no_process_is_a_crash_that_may_pass(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
@@ -96,7 +98,7 @@ def test_a_system_that_starts_no_process_is_a_crash_that_may_pass(settings: Sett
         CaptionerProcess(settings)
 
 
-def test_closing_twice_does_no_harm(process: CaptionerProcess):
+def test_closing_twice_does_no_harm(process: CaptionerProcess) -> None:
     process.close()
     process.close()
     assert process._child._process.poll() is not None
@@ -111,7 +113,7 @@ HANGING = FAKE.replace(
 @pytest.mark.parametrize("can_be_killed", [True, False])
 def test_one_that_never_answers_is_given_up(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, photos: int, can_be_killed: bool
-):
+) -> None:
     monkeypatch.setattr("photoindex.captioner.worker_process._START", HANGING)
     monkeypatch.setattr(child_process, "LEAVE_SECONDS", 0.1)
     monkeypatch.syspath_prepend(REPOSITORY)
@@ -131,7 +133,7 @@ def test_one_that_never_answers_is_given_up(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
-def test_one_that_does_not_take_what_it_is_sent_is_given_up(process: CaptionerProcess):
+def test_one_that_does_not_take_what_it_is_sent_is_given_up(process: CaptionerProcess) -> None:
     """More than a pipe holds, to a process that is stopped."""
     os.kill(process._child._process.pid, signal.SIGSTOP)
     process._seconds = 0.05
@@ -139,7 +141,7 @@ def test_one_that_does_not_take_what_it_is_sent_is_given_up(process: CaptionerPr
         process.caption([np.zeros((16, 16, 3), np.uint8)] * 300)
 
 
-def test_a_model_that_takes_for_ever_to_load_is_given_up(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+def test_a_model_that_takes_for_ever_to_load_is_given_up(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("photoindex.captioner.worker_process._START", "import threading; threading.Event().wait()")
     monkeypatch.setattr("photoindex.captioner.worker_process.LOADING_SECONDS", 0.2)
     with pytest.raises(CaptionerHung):

@@ -20,6 +20,7 @@ from photoindex.catalogue.backup_files import BACKUPS_KEPT, BEFORE_UPGRADE, DAIL
 from photoindex.catalogue.backups import LOOK_SECONDS, DailyBackup, restore_backup
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import list_roots, note_watcher
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.errors import CatalogueDamaged, CatalogueError
 from photoindex.library import Library
 from photoindex.types import PhotoFacts, Written
@@ -62,7 +63,9 @@ def photos_in(backup: Path) -> int:
         return int(connection.execute("select count(*) from photo").fetchone()[0])
 
 
-def test_the_first_is_made_as_soon_as_there_is_a_photo(database: Database, album: Path, notices: list[str]) -> None:
+def test_the_first_is_made_as_soon_as_there_is_a_photo(
+    database: SqliteDatabase, album: Path, notices: list[str]
+) -> None:
     assert DailyBackup(database, 1.0, notices.append).make_when_due() is None
     add_files(database, album, "a.jpg")
     assert DailyBackup(database, 1.0, notices.append).make_when_due() is None
@@ -77,7 +80,7 @@ def test_the_first_is_made_as_soon_as_there_is_a_photo(database: Database, album
 
 
 def test_the_next_is_made_a_day_later_if_something_changed(
-    daily: Callable[[], Path | None], database: Database, album: Path
+    daily: Callable[[], Path | None], database: SqliteDatabase, album: Path
 ) -> None:
     first = daily()
     add_files(database, album, "b.jpg")
@@ -99,7 +102,7 @@ def test_the_next_is_made_a_day_later_if_something_changed(
 
 
 def test_the_latest_are_kept_and_those_of_upgrades_besides(
-    daily: Callable[[], Path | None], database: Database, album: Path
+    daily: Callable[[], Path | None], database: SqliteDatabase, album: Path
 ) -> None:
     upgrade = database.path.with_name(f"catalogue-{BEFORE_UPGRADE}-from-0001-20240501T000000Z.sqlite3")
     database.backup(upgrade)
@@ -129,7 +132,7 @@ def test_none_is_made_when_that_is_asked_or_when_it_was_looked_for_within_the_ho
 
 
 def test_a_disk_without_room_is_one_line_and_no_backup(
-    daily: Callable[[], Path | None], database: Database, notices: list[str], monkeypatch: pytest.MonkeyPatch
+    daily: Callable[[], Path | None], database: SqliteDatabase, notices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 10**6, 10**6))
     assert daily() is None
@@ -140,7 +143,7 @@ def test_a_disk_without_room_is_one_line_and_no_backup(
 
 
 def test_a_backup_that_fails_leaves_nothing_and_ends_nothing(
-    daily: Callable[[], Path | None], database: Database, notices: list[str], monkeypatch: pytest.MonkeyPatch
+    daily: Callable[[], Path | None], database: SqliteDatabase, notices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: int) -> None:
         raise OSError(5, "Input/output error")
@@ -155,7 +158,7 @@ def test_a_backup_that_fails_leaves_nothing_and_ends_nothing(
 
 
 def test_what_a_killed_process_left_is_taken_away_and_who_makes_one_now_is_not_disturbed(
-    daily: Callable[[], Path | None], database: Database
+    daily: Callable[[], Path | None], database: SqliteDatabase
 ) -> None:
     left = database.path.with_name(f"catalogue-{DAILY}-20240501T000000Z.part")
     left.write_bytes(b"half of it")
@@ -166,7 +169,7 @@ def test_what_a_killed_process_left_is_taken_away_and_who_makes_one_now_is_not_d
     assert not left.exists()
 
 
-def test_a_damaged_catalogue_is_replaced_by_it(daily: Callable[[], Path | None], database: Database) -> None:
+def test_a_damaged_catalogue_is_replaced_by_it(daily: Callable[[], Path | None], database: SqliteDatabase) -> None:
     made = daily()
     database.close()
     for end in ("-wal", "-shm"):
@@ -190,7 +193,7 @@ def test_an_index_makes_one_and_so_does_a_restored_library_find_its_photos(
     assert names(open_library().search("red")) == ["a.jpg"]
 
 
-def damage(database: Database, table: str = "caption") -> None:
+def damage(database: SqliteDatabase, table: str = "caption") -> None:
     """Write nonsense over the page where a table begins, as a failing disk does."""
     with closing(sqlite3.connect(database.path)) as connection:
         connection.execute("pragma wal_checkpoint(truncate)")
@@ -203,7 +206,7 @@ def damage(database: Database, table: str = "caption") -> None:
 
 @pytest.mark.parametrize("table", ["caption", "term", "ix_caption_photo_id", "correction"])
 def test_a_damaged_catalogue_replaces_no_backup_and_says_so(
-    daily: Callable[[], Path | None], database: Database, album: Path, notices: list[str], table: str
+    daily: Callable[[], Path | None], database: SqliteDatabase, album: Path, notices: list[str], table: str
 ) -> None:
     whole = age(daily(), 1.01)
     damage(database, table)
@@ -223,7 +226,7 @@ def test_a_damaged_catalogue_replaces_no_backup_and_says_so(
 
 
 def test_rows_that_belong_to_nothing_are_no_whole_backup(
-    daily: Callable[[], Path | None], database: Database, notices: list[str]
+    daily: Callable[[], Path | None], database: SqliteDatabase, notices: list[str]
 ) -> None:
     with closing(sqlite3.connect(database.path)) as connection:
         connection.execute("update caption set photo_id = 77")
@@ -232,7 +235,7 @@ def test_rows_that_belong_to_nothing_are_no_whole_backup(
     assert "belongs to a row of photo that is gone" in notices[0]
 
 
-def test_a_damaged_catalogue_is_not_upgraded(database: Database, daily: Callable[[], Path | None]) -> None:
+def test_a_damaged_catalogue_is_not_upgraded(database: SqliteDatabase, daily: Callable[[], Path | None]) -> None:
     whole = daily()
     downgrade(database, "0009")
     damage(database)
@@ -245,7 +248,7 @@ def test_a_damaged_catalogue_is_not_upgraded(database: Database, daily: Callable
 
 @pytest.mark.parametrize("nonsense", [b"", b"half of it", b"SQLite format 3\0" + bytes(5000)])
 def test_only_a_whole_backup_is_named_and_put_back(
-    daily: Callable[[], Path | None], database: Database, nonsense: bytes
+    daily: Callable[[], Path | None], database: SqliteDatabase, nonsense: bytes
 ) -> None:
     whole = age(daily(), 1)
     newer = database.path.with_name(f"catalogue-{DAILY}-20990501T000000Z.sqlite3")
@@ -260,7 +263,7 @@ def test_only_a_whole_backup_is_named_and_put_back(
 
 
 def test_the_newest_backup_of_a_catalogue_that_was_lost_is_kept(
-    daily: Callable[[], Path | None], database: Database, album: Path
+    daily: Callable[[], Path | None], database: SqliteDatabase, album: Path
 ) -> None:
     """A new one began in its place, and is backed up every day."""
     lost = age(daily(), 30)
@@ -279,7 +282,7 @@ def test_the_newest_backup_of_a_catalogue_that_was_lost_is_kept(
 
 @pytest.mark.parametrize("ahead_days", [1, 400, 20_000])
 def test_backups_by_a_clock_that_was_ahead_push_no_other_out(
-    daily: Callable[[], Path | None], database: Database, album: Path, ahead_days: int
+    daily: Callable[[], Path | None], database: SqliteDatabase, album: Path, ahead_days: int
 ) -> None:
     for number in range(BACKUPS_KEPT):
         made = daily()

@@ -1,4 +1,4 @@
-"""Batches of photos to be captioned anew: what they hold, who does them, and stopping them from elsewhere."""
+"""Batches of photos to be captioned again: what they hold, who does them, and stopping them from elsewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy import update
 from photoindex.catalogue import batches, jobs
 from photoindex.catalogue.batches import Batch, Batches, BatchKind
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.jobs import Priority
 from photoindex.catalogue.schema import job
 from photoindex.errors import BatchError
 from photoindex.library import Library
@@ -80,7 +81,7 @@ def test_a_batch_that_is_paused_elsewhere_stops_within_a_few_photos_and_goes_on(
     open_library: OpenLibrary, indexed: Path, database: Database
 ) -> None:
     captioner = newer(batch_size=2)
-    captioner.before = lambda: Batches(database).pause() and None
+    captioner.before = lambda: Batches(database).pause()
     library = open_library(captioner)
     assert library.recaption().captioned == 2
     batch = only(library)
@@ -108,7 +109,7 @@ def test_a_batch_that_is_cancelled_elsewhere_keeps_what_is_done_and_drops_the_re
     open_library: OpenLibrary, indexed: Path, database: Database
 ) -> None:
     captioner = newer(batch_size=2)
-    captioner.before = lambda: Batches(database).cancel() and None
+    captioner.before = lambda: Batches(database).cancel()
     library = open_library(captioner)
     assert library.recaption().captioned == 2
     assert (only(library).state, only(library).left) == ("cancelled", 0)
@@ -136,7 +137,7 @@ def test_cancelling_leaves_the_work_that_a_changed_file_has_of_its_own(
 
 
 def test_new_photos_go_before_a_batch_of_low_priority_and_after_one_of_high(database: Database, album: Path) -> None:
-    add = {"low": "a.jpg", "high": "b.jpg"}
+    add: dict[Priority, str] = {"low": "a.jpg", "high": "b.jpg"}
     ids = {priority: add_files(database, album, name)[0] for priority, name in add.items()}
     with database.write() as connection:
         for priority, file_id in ids.items():

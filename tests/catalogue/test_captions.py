@@ -44,10 +44,10 @@ def answers(database: Database, photo_id: int) -> set[str | None]:
         assert counted.caption_sources == {whole.caption.source: 1}
         assert whole.caption not in (*whole.history, *whole.candidates, *whole.overruled)
     return {
-        whole.caption and whole.caption.text,
-        hit and hit.caption,
-        editor and editor.text,
-        rule and rule.text,
+        None if whole.caption is None else whole.caption.text,
+        None if hit is None else hit.caption,
+        None if editor is None else editor.text,
+        None if rule is None else rule.text,
     }
 
 

@@ -28,10 +28,11 @@ from photoindex.catalogue.backups import restore_backup
 from photoindex.catalogue.change_feed import Version, changes_after, version
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import caption, job, photo, term
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.catalogue.user_metadata import Locked, UserMetadata
 from photoindex.errors import DamagedPhoto
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, TermVocabulary, Written
-from tests.support import NOW, add_files, add_photo, downgrade, migrate, scanned
+from tests.support import NOW, add_files, add_photo, downgrade, mark_missing, migrate, scanned
 
 ON_BOTH = True
 
@@ -64,7 +65,7 @@ MATTERS: dict[str, Change] = {
     "a new caption": lambda c, i, a: photos.save_predictions(c, {i: SAID}, 1, "none"),
     "a fingerprint": lambda c, i, a: alike.save_fingerprints(c, [(i, bytes(16))]),
     "another content": lambda c, i, a: photos.change_content(c, i, "f" * 64, 7),
-    "a file that went": lambda c, i, a: files.mark_missing(c, [a / "a.jpg"]),
+    "a file that went": lambda c, i, a: mark_missing(c, [a / "a.jpg"]),
     "a file that moved": lambda c, i, a: files.move(c, a / "a.jpg", a / "z.jpg"),
     "a copy": lambda c, i, a: files.link_photos(c, [files.Link(2, i, FileStat(1, 2, 3))]),
     "a file that holds no photo": lambda c, i, a: files.unlink_photo(c, 1, "another"),
@@ -168,7 +169,8 @@ def test_photos_of_one_revision_are_not_parted(database: Database, album: Path) 
     with database.write() as connection:  # as when a file goes from one photo to another
         connection.execute(update(photo).values(revision=photo.c.id + photo.c.id % 2))
         connection.exec_driver_sql("update catalogue set revision = 100")
-    known, met = Version(at(database).identity, 0), []
+    known = Version(at(database).identity, 0)
+    met: list[int] = []
     for _ in range(6):
         with database.ask() as asker:
             changes = changes_after(asker, known, limit=3)
@@ -198,7 +200,7 @@ def test_a_photo_that_is_taken_out_is_told_and_so_is_the_next_of_its_number(
 
 @pytest.mark.sqlite
 def test_there_is_nothing_to_go_on_from_in_another_catalogue_or_after_a_restored_backup(
-    database: Database, photo_id: int
+    database: SqliteDatabase, photo_id: int
 ) -> None:
     known = at(database)
     with database.ask() as asker:
@@ -219,7 +221,7 @@ def triggers(path: Path) -> dict[str, str]:
 
 
 @pytest.mark.sqlite
-def test_an_upgrade_makes_the_triggers_that_a_new_catalogue_has(database: Database, tmp_path: Path) -> None:
+def test_an_upgrade_makes_the_triggers_that_a_new_catalogue_has(database: SqliteDatabase, tmp_path: Path) -> None:
     expected = triggers(database.path)
     assert len(expected) > 20
     migrate(tmp_path / "head.sqlite3")
@@ -232,7 +234,7 @@ def test_an_upgrade_makes_the_triggers_that_a_new_catalogue_has(database: Databa
 
 @pytest.mark.sqlite
 def test_what_was_there_before_there_were_revisions_is_the_first_change(
-    database: Database, album: Path, photo_id: int
+    database: SqliteDatabase, album: Path, photo_id: int
 ) -> None:
     downgrade(database, "0009")
     database.close()

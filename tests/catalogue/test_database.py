@@ -27,6 +27,7 @@ from photoindex.catalogue.metadata import clear_stale, read_by_older
 from photoindex.catalogue.migration import HEAD
 from photoindex.catalogue.roots import WatchNote, list_roots, watch_notes
 from photoindex.catalogue.schema import metadata
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.errors import CatalogueError, CatalogueTooNew
 from photoindex.system.package_data import migrations_dir
 from tests.support import REPOSITORY, add_files, migrate
@@ -138,7 +139,7 @@ def test_the_head_that_the_program_names_is_the_newest_migration() -> None:
 
 
 def test_an_upgrade_makes_a_backup_first(
-    data_dir: Path, album: Path, database: Database, next_version: pytest.MonkeyPatch
+    data_dir: Path, album: Path, database: SqliteDatabase, next_version: pytest.MonkeyPatch
 ) -> None:
     add_files(database, album, "a.jpg")
     database.close()
@@ -211,7 +212,9 @@ def test_photos_of_an_older_catalogue_are_read_by_an_older_reader(tmp_path: Path
             assert not is_work_left(connection)
 
 
-def test_only_the_latest_backups_are_kept(data_dir: Path, database: Database, next_version: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_backups_are_kept(
+    data_dir: Path, database: SqliteDatabase, next_version: pytest.MonkeyPatch
+) -> None:
     database.close()
     for number in range(BACKUPS_KEPT + 2):
         (data_dir / f"catalogue-before-upgrade-from-0000-2020010{number}T000000Z.sqlite3").write_bytes(b"old")
@@ -222,7 +225,7 @@ def test_only_the_latest_backups_are_kept(data_dir: Path, database: Database, ne
 
 
 def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(
-    tmp_path: Path, album: Path, database: Database, next_version: pytest.MonkeyPatch
+    tmp_path: Path, album: Path, database: SqliteDatabase, next_version: pytest.MonkeyPatch
 ) -> None:
     add_files(database, album, "a.jpg")
     database.close()
@@ -237,7 +240,11 @@ def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(
 
 
 def test_an_upgrade_that_is_tried_again_uses_the_backup_of_the_unchanged_catalogue(
-    tmp_path: Path, album: Path, database: Database, next_version: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    album: Path,
+    database: SqliteDatabase,
+    next_version: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stamps = (f"20240501T12{number:02}00Z" for number in count())
     monkeypatch.setattr(backup_files, "stamp", lambda: next(stamps))

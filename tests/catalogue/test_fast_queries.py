@@ -16,7 +16,7 @@ from photoindex.catalogue.raw_sql import ask, each, listed
 from photoindex.catalogue.schema import caption, photo, term
 from photoindex.errors import CatalogueError
 from photoindex.types import FileStat, PhotoFacts, Place, ScannedFile, Term, Written
-from tests.support import NOW, add_files, add_photo, run_thread
+from tests.support import NOW, add_files, add_photo, mark_missing, run_thread
 
 ON_BOTH = True
 
@@ -52,7 +52,7 @@ def ids(database: Database, album: Path) -> list[int]:
         theirs = {"photo_id": found[4], "rank": 0, "current": True, "created_at": NOW}
         connection.execute(insert(caption).values(theirs | {"text": "of the sidecar", "source": "sidecar"}))
         connection.execute(insert(caption).values(theirs | {"text": "of the user", "source": "user"}))
-        files.mark_missing(connection, [album / "c.jpg"])
+        mark_missing(connection, [album / "c.jpg"])
     return found
 
 
@@ -155,7 +155,7 @@ def test_threads_take_turns(database: Database, ids: list[int]) -> None:
 def test_an_error_is_the_catalogues(database: Database) -> None:
     with pytest.raises(CatalogueError, match="no such table"), database.ask() as asker:
         ask(asker, "select * from missing")
-    with database.ask() as asker:  # and the next transaction begins anew
+    with database.ask() as asker:  # and the next transaction begins again
         assert ask(asker, "select :one + :two", one=1, two=2) == [(3,)]
 
 
@@ -178,7 +178,7 @@ def test_known_states_are_those_of_known_files(database: Database, album: Path, 
         assert big != FileStat(7, 8, 2**64 - 1)
         for name in ("a.jpg", "sub/x.jpg", "gone.jpg"):
             files.note_sidecars(connection, {album / name: f"{name}.xmp:1:2"})
-        files.mark_missing(connection, [album / "gone.jpg"])
+        mark_missing(connection, [album / "gone.jpg"])
     for below in (album, other, tmp_path, album / "sub", album / "inner", album / "a.jpg", album / "none", Path("/")):
         with database.read() as connection:
             expected = files.known_files(connection, below)

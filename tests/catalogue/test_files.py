@@ -15,7 +15,7 @@ from photoindex.catalogue.chunks import CHUNK
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import ensure_root, list_roots
 from photoindex.types import FileStat
-from tests.support import NOW, add_files, add_photo, scanned
+from tests.support import NOW, add_files, add_photo, mark_missing, scanned
 
 ON_BOTH = True
 
@@ -81,7 +81,7 @@ def test_more_files_than_fit_one_statement_are_recorded_once(database: Database,
         ensure_root(connection, album)
         assert files.record_files(connection, many) == len(many)
     with database.write() as connection:
-        assert files.mark_missing(connection, [item.path for item in many]) == len(many)
+        assert mark_missing(connection, [item.path for item in many]) == len(many)
     assert known(database, album) == []
 
 
@@ -149,8 +149,8 @@ def test_wildcards_in_a_name_mean_nothing(database: Database, album: Path) -> No
 def test_a_removed_folder_takes_only_what_is_in_it(database: Database, album: Path) -> None:
     add_files(database, album, *NEIGHBOURS)
     with database.write() as connection:
-        assert files.mark_missing(connection, [album / "a" / "b"]) == 2
-        assert files.mark_missing(connection, [album / "a" / "b"]) == 0
+        assert mark_missing(connection, [album / "a" / "b"]) == 2
+        assert mark_missing(connection, [album / "a" / "b"]) == 0
     assert len(known(database, album)) == len(NEIGHBOURS) - 2
     assert len(queued(database)) == len(NEIGHBOURS) - 2
 
@@ -216,7 +216,7 @@ def test_a_file_that_comes_back_unchanged_keeps_its_photo_and_is_not_queued(data
     add_files(database, album, "a.jpg")
     photo_id = add_photo(database, album / "a.jpg")
     with database.write() as connection:
-        files.mark_missing(connection, [album / "a.jpg"])
+        mark_missing(connection, [album / "a.jpg"])
         assert files.paths_of(connection, [photo_id]) == {photo_id: ([], [album / "a.jpg"])}
     known_version = version_without_marks(database)
     with database.write() as connection:
@@ -230,7 +230,7 @@ def test_a_file_that_comes_back_changed_is_queued(database: Database, album: Pat
     add_files(database, album, "a.jpg")
     add_photo(database, album / "a.jpg")
     with database.write() as connection:
-        files.mark_missing(connection, [album / "a.jpg"])
+        mark_missing(connection, [album / "a.jpg"])
         assert files.record_files(connection, [scanned(album / "a.jpg", size=200)]) == 1
 
 
@@ -241,7 +241,7 @@ def test_a_change_that_was_never_read_is_not_forgotten_while_the_file_is_away(da
     changed = scanned(album / "a.jpg", size=200)
     with database.write() as connection:
         assert files.record_files(connection, [changed]) == 1
-        files.mark_missing(connection, [album / "a.jpg"])
+        mark_missing(connection, [album / "a.jpg"])
         assert files.record_files(connection, [changed]) == 1
     assert queued(database) == [album / "a.jpg"]
 
@@ -249,7 +249,7 @@ def test_a_change_that_was_never_read_is_not_forgotten_while_the_file_is_away(da
 def test_a_file_that_was_never_read_is_queued_when_it_comes_back(database: Database, album: Path) -> None:
     add_files(database, album, "a.jpg")
     with database.write() as connection:
-        files.mark_missing(connection, [album / "a.jpg"])
+        mark_missing(connection, [album / "a.jpg"])
     assert queued(database) == []
     with database.write() as connection:
         assert files.record_files(connection, [scanned(album / "a.jpg")]) == 1

@@ -30,7 +30,7 @@ from photoindex.catalogue.jobs import (
 )
 from photoindex.errors import DamagedPhoto, MissingPlugin, PhotoError, UnreadablePhoto
 from photoindex.types import Failure
-from tests.support import NOW, add_files, add_photo, run_thread, scanned
+from tests.support import NOW, add_files, add_photo, mark_missing, run_thread, scanned
 
 ON_BOTH = True  # a test marked sqlite needs a dead process of this machine to be known, or numbers that come again
 
@@ -133,7 +133,7 @@ def test_claimers_at_the_same_time_never_get_the_same_job(database: Database, al
     start = threading.Barrier(len(taken))
 
     def work(owner: str) -> None:
-        with closing(Database.open(catalogue or database.path)) as own:
+        with closing(Database.open(database.path or catalogue)) as own:
             start.wait()
             while jobs := claim(own, owner, limit=3):
                 taken[owner] += [job.file_id for job in jobs]
@@ -222,7 +222,7 @@ def test_a_job_that_went_with_its_file_leaves_the_next_of_its_number_alone(
     queue(database, album, "gone.jpg")
     [gone] = claim(database)
     with database.write() as connection:
-        files.mark_missing(connection, [gone.path])
+        mark_missing(connection, [gone.path])
     queue(database, album, "new.jpg")
     with database.write() as connection:
         [new] = jobqueue.claim(connection, gone.owner, CLAIM, NOW)

@@ -17,7 +17,7 @@ from photoindex.catalogue.editor import Edit, Editor, new_edit
 from photoindex.catalogue.schema import file, photo
 from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.types import Candidate, FileStat, PhotoFacts, Prediction, Written
-from tests.support import add_files, add_photo
+from tests.support import add_files, add_photo, mark_missing
 
 MANY = 1200
 FACTS = PhotoFacts("JPEG", 48, 32)
@@ -69,8 +69,8 @@ WAYS: dict[str, Callable[[Connection, Path, list[int]], object]] = {
     "marking sidecars": lambda c, a, ids: metadata.mark_paths(c, [a / "in" / name for name in names_in(MANY)]),
     "moving the folder": lambda c, a, ids: files.move(c, a / "in", a / "out"),
     "moving it over another": lambda c, a, ids: files.move(c, a / "in", a / "busy"),
-    "removing the folder": lambda c, a, ids: files.mark_missing(c, [a / "in"]),
-    "removing the files": lambda c, a, ids: files.mark_missing(c, [a / "in" / name for name in names_in(MANY)]),
+    "removing the folder": lambda c, a, ids: mark_missing(c, [a / "in"]),
+    "removing the files": lambda c, a, ids: mark_missing(c, [a / "in" / name for name in names_in(MANY)]),
     "bringing them back": lambda c, a, ids: files.restore_files(c, list(range(1, MANY + 1))),
     "storing facts": lambda c, a, ids: metadata.save_facts(c, {i: PhotoFacts("JPEG", 1, 1, rating=3) for i in ids}),
     "storing words": lambda c, a, ids: metadata.save_written(c, {i: Written("t", "c", ("k",)) for i in ids}),
@@ -133,7 +133,7 @@ def test_removals_of_files_folders_and_strangers_at_once(database: Database, alb
     add_files(database, album, "deep/er/a.jpg", "deep/er/b.jpg", "stays.jpg")
     gone = [album / "deep", album / "in", *(album / f"never/{number}.jpg" for number in range(100))]
     with database.write() as connection:
-        assert files.mark_missing(connection, gone) == MANY + 2
+        assert mark_missing(connection, gone) == MANY + 2
         assert set(files.known_files(connection, album)) == {album / "stays.jpg"}
 
 

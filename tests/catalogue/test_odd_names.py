@@ -33,7 +33,8 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows allows few of t
 
 @pytest.fixture(params=NAMES, ids=ascii)
 def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    return tmp_path / "here" / request.param
+    name: str = request.param
+    return tmp_path / "here" / name
 
 
 def test_the_catalogue_is_made_read_backed_up_and_restored_there(folder: Path, album: Path) -> None:

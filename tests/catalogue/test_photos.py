@@ -12,7 +12,7 @@ from photoindex.catalogue import files, photos
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import caption
 from photoindex.types import Candidate, Label, Photo, PhotoFacts, Prediction
-from tests.support import add_files, add_photo
+from tests.support import add_files, add_photo, mark_missing
 
 ON_BOTH = True
 
@@ -142,7 +142,7 @@ def test_what_the_full_text_index_must_hold_is_captioned_and_present(
     add_files(database, album, "gone.jpg", "unread.jpg")
     add_photo(database, album / "gone.jpg")
     with database.write() as connection:
-        files.mark_missing(connection, [album / "gone.jpg"])
+        mark_missing(connection, [album / "gone.jpg"])
         photos.save_photos(connection, [photos.Content("no caption", 1, PhotoFacts("JPEG", 1, 1))])
         assert photos.all_photo_ids(connection) == [photo_id]
         assert photos.count_photos(connection) == {"photos": 3, "captioned": 2, "text_stale": 3}

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.catalogue import files
 from photoindex.catalogue.backups import DailyBackup
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import ensure_root
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.errors import CatalogueReplaced
 from photoindex.library import Library
-from tests.support import FakeCaptioner, add_files, add_photo, make_photo
+from tests.support import FakeCaptioner, add_files, add_photo, make_photo, mark_missing
 
 OpenLibrary = Callable[..., Library]
 
@@ -71,7 +71,7 @@ def filled(database: Database, album: Path) -> Database:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_each_kind_of_transaction_notices(filled: Database, album: Path, way: Callable[[Path], None]) -> None:
+def test_each_kind_of_transaction_notices(filled: SqliteDatabase, album: Path, way: Callable[[Path], None]) -> None:
     way(filled.path)
     with pytest.raises(CatalogueReplaced) as caught, filled.write() as connection:
         ensure_root(connection, album)
@@ -85,15 +85,15 @@ def test_each_kind_of_transaction_notices(filled: Database, album: Path, way: Ca
 
 @pytest.mark.parametrize("way", [unlink, delete_folder, replace_by_copy, replace_by_new])
 def test_a_write_that_was_under_way_says_that_it_is_lost(
-    filled: Database, album: Path, way: Callable[[Path], None]
+    filled: SqliteDatabase, album: Path, way: Callable[[Path], None]
 ) -> None:
     with pytest.raises(CatalogueReplaced), filled.write() as connection:
-        files.mark_missing(connection, [album / "a.jpg"])
+        mark_missing(connection, [album / "a.jpg"])
         way(filled.path)
 
 
 @pytest.mark.parametrize("way", [unlink, move_folder, delete_folder, replace_by_copy, replace_by_new])
-def test_a_catalogue_that_is_only_read_is_noticed_too(filled: Database, way: Callable[[Path], None]) -> None:
+def test_a_catalogue_that_is_only_read_is_noticed_too(filled: SqliteDatabase, way: Callable[[Path], None]) -> None:
     with closing(Database.open_as_is(filled.path)) as reading:
         with reading.ask() as asker:
             assert asker.ask("select count(*) from photo") == [(1,)]
@@ -105,13 +105,13 @@ def test_a_catalogue_that_is_only_read_is_noticed_too(filled: Database, way: Cal
 
 
 @pytest.mark.parametrize("way", [unlink, replace_by_new])
-def test_no_backup_is_made_of_what_is_there_instead(filled: Database, way: Callable[[Path], None]) -> None:
+def test_no_backup_is_made_of_what_is_there_instead(filled: SqliteDatabase, way: Callable[[Path], None]) -> None:
     folder = filled.path.parent
     way(filled.path)
     with pytest.raises(CatalogueReplaced):
         DailyBackup(filled, 1.0, lambda _: None).make_when_due()
     assert list(folder.glob("*backup-*")) == []
-    assert filled.path.exists() == (way is replace_by_new)  # nothing is made anew
+    assert filled.path.exists() == (way is replace_by_new)  # nothing is made again
 
 
 @pytest.mark.parametrize("way", [unlink, delete_folder, replace_by_new])
@@ -139,7 +139,7 @@ def test_an_index_that_loses_its_catalogue_says_so(
         library.index(album)
 
 
-def test_what_is_in_place_is_let_alone(filled: Database, album: Path) -> None:
+def test_what_is_in_place_is_let_alone(filled: SqliteDatabase, album: Path) -> None:
     """Checkpoints, other processes that come and go, and a touch are no replacement."""
     for number in range(3):
         with closing(Database.open(filled.path)) as other:

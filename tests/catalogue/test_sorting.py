@@ -24,7 +24,7 @@ def when(day: int) -> datetime:
 @pytest.fixture
 def photos(database: Database, album: Path) -> dict[str, int]:
     """Photos b (known best), a, C, d by name, of which d has nothing to sort by but a name."""
-    known = {
+    known: dict[str, dict[str, object]] = {
         "b.jpg": {"taken_at": datetime(2021, 1, 1), "rating": 3, "added_at": when(3)},
         "a.jpg": {"taken_at": datetime(2020, 1, 1), "rating": 5, "added_at": when(1)},
         "C.jpg": {"taken_at": datetime(2022, 1, 1), "rating": 3, "added_at": when(2)},

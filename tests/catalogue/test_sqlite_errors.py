@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.sqlite_database import SqliteAsker
 from photoindex.catalogue.sqlite_errors import code_of, explained
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced, CatalogueUnavailable
 from photoindex.indexing.retry import PASSING
@@ -26,7 +27,7 @@ class Coded(sqlite3.OperationalError):
     def __init__(self, message: str, code: int | None) -> None:
         super().__init__(message)
         if code is not None:
-            self.sqlite_errorcode = code  # type: ignore[misc]
+            self.sqlite_errorcode = code
 
 
 @pytest.mark.parametrize("with_code", [True, False], ids=["with a code", "as Python 3.10 has it"])
@@ -96,6 +97,7 @@ def _by_sqlalchemy(database: Database, statement: str) -> None:
 
 def _by_the_driver(database: Database, statement: str) -> None:
     with database.ask() as asker:
+        assert isinstance(asker, SqliteAsker)
         asker.connection.execute(statement)
 
 

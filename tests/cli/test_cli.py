@@ -34,7 +34,7 @@ def run(data_dir: Path, *arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["--data-dir", str(data_dir), *map(str, arguments)])
 
 
-def test_every_command_and_option_has_help():
+def test_every_command_and_option_has_help() -> None:
     def check(command: object, path: str) -> None:
         assert command.help, path  # type: ignore[attr-defined]
         for parameter in command.params:  # type: ignore[attr-defined]
@@ -46,13 +46,13 @@ def test_every_command_and_option_has_help():
     check(main, "photoindex")
 
 
-def test_a_list_in_a_pipe_is_a_line_a_hit(indexed: Path, album: Path):
+def test_a_list_in_a_pipe_is_a_line_a_hit(indexed: Path, album: Path) -> None:
     result = run(indexed, "search", "red")
     assert result.stdout == f"{album / 'holiday' / 'one.jpg'}\ta red square\n"
     assert result.exit_code == 0
 
 
-def test_json_has_what_scripts_need(indexed: Path, album: Path):
+def test_json_has_what_scripts_need(indexed: Path, album: Path) -> None:
     [hit] = json.loads(run(indexed, "search", "--json", "red").stdout)
     assert hit["path"] == str(album / "holiday" / "one.jpg")
     assert (hit["caption"], hit["caption_source"]) == ("a red square", "model")
@@ -64,7 +64,7 @@ def test_json_has_what_scripts_need(indexed: Path, album: Path):
     assert hit["score"] > 0
 
 
-def test_jsonl_csv_paths_and_templates(indexed: Path, album: Path):
+def test_jsonl_csv_paths_and_templates(indexed: Path, album: Path) -> None:
     one, two = album / "holiday" / "one.jpg", album / "two.png"
     lines = run(indexed, "search", "--jsonl", "square").stdout.splitlines()
     assert {json.loads(line)["path"] for line in lines} == {str(one), str(two)}
@@ -76,38 +76,38 @@ def test_jsonl_csv_paths_and_templates(indexed: Path, album: Path):
     assert (bad.exit_code, bad.stderr.count("\n")) == (1, 1)
 
 
-def test_a_dash_word_excludes_and_folder_names_are_words(indexed: Path, album: Path):
+def test_a_dash_word_excludes_and_folder_names_are_words(indexed: Path, album: Path) -> None:
     assert str(album / "two.png") in run(indexed, "search", "square", "-red").stdout
     assert str(album / "holiday" / "one.jpg") not in run(indexed, "search", "square", "-red").stdout
     assert str(album / "holiday" / "one.jpg") in run(indexed, "search", "holiday").stdout
 
 
-def test_a_quoted_argument_is_a_phrase(indexed: Path):
+def test_a_quoted_argument_is_a_phrase(indexed: Path) -> None:
     assert run(indexed, "search", "red square", "paint").exit_code == 0
     assert run(indexed, "search", "square red", "paint").exit_code == 1
 
 
-def test_a_query_of_nothing_but_stop_words_is_explained(indexed: Path):
+def test_a_query_of_nothing_but_stop_words_is_explained(indexed: Path) -> None:
     result = run(indexed, "search", "the of and")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
 
 
-def test_the_page_holds_its_pictures(indexed: Path, tmp_path: Path):
+def test_the_page_holds_its_pictures(indexed: Path, tmp_path: Path) -> None:
     run(indexed, "search", "red", "--html", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "a <mark>red</mark> square" in page
     assert page.count("data:image/jpeg;base64,") == 1
 
 
-def test_explain_names_the_words_that_matched_and_what_each_adds(indexed: Path):
+def test_explain_names_the_words_that_matched_and_what_each_adds(indexed: Path) -> None:
     shown = run(indexed, "search", "red", "--explain").stdout
     worth = DEFAULT_RANKING.terms * 2.0**DEFAULT_RANKING.terms_power  # an impact of 2.00
     assert f"red (terms) {worth:.2f}" in shown
     assert "red (caption) 0." in shown
 
 
-def test_photos_like_another_are_found_with_and_without_words(indexed: Path, album: Path):
+def test_photos_like_another_are_found_with_and_without_words(indexed: Path, album: Path) -> None:
     one, two = album / "holiday" / "one.jpg", album / "two.png"
     assert run(indexed, "search", "--like", one).stdout == f"{two}\ta blue square\n"
     assert "square (terms) 0." in run(indexed, "search", "--like", one, "--explain").stdout
@@ -124,7 +124,7 @@ def test_photos_like_another_are_found_with_and_without_words(indexed: Path, alb
         ["failures", "retry"], ["failures", "ignore"],
     ],
 )  # fmt: skip
-def test_a_path_that_is_not_in_the_library_is_called_what_it_is(indexed: Path, album: Path, command: list[str]):
+def test_a_path_that_is_not_in_the_library_is_called_what_it_is(indexed: Path, album: Path, command: list[str]) -> None:
     gone, new = album / "gone.jpg", make_photo(album / "new one.jpg", "green")
     assert run(indexed, *command, gone).stderr == (
         f"photoindex: {gone} is not in the library, and there is no such file\n"
@@ -137,24 +137,24 @@ def test_a_path_that_is_not_in_the_library_is_called_what_it_is(indexed: Path, a
         )
 
 
-def test_an_album_that_is_not_there_is_said_with_a_command_that_lists_them(indexed: Path):
+def test_an_album_that_is_not_there_is_said_with_a_command_that_lists_them(indexed: Path) -> None:
     result = run(indexed, "albums", "show", "Nope")
     command = result.stderr.rpartition(": photoindex ")[2].split()
     assert (result.exit_code, run(indexed, *command).exit_code, command) == (1, 0, ["albums", "list"])
 
 
-def test_a_photo_to_compare_with_must_be_in_the_library(indexed: Path, tmp_path: Path):
+def test_a_photo_to_compare_with_must_be_in_the_library(indexed: Path, tmp_path: Path) -> None:
     result = run(indexed, "search", "--like", tmp_path / "other.jpg")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "is not in the library" in result.stderr
 
 
-def test_a_search_for_nothing_is_wrong_usage(data_dir: Path):
+def test_a_search_for_nothing_is_wrong_usage(data_dir: Path) -> None:
     assert run(data_dir, "search").exit_code == 2
     assert run(data_dir, "search", "").exit_code == 1
 
 
-def test_show_lists_labels_and_learned_terms(indexed: Path, album: Path):
+def test_show_lists_labels_and_learned_terms(indexed: Path, album: Path) -> None:
     shown = run(indexed, "show", album / "two.png").stdout
     assert "labels      paint 0.50\n" in shown
     assert "terms       blue 2.00, blue squar 1.50, cold 1.20, squar 1.00\n" in shown
@@ -164,7 +164,7 @@ def test_show_lists_labels_and_learned_terms(indexed: Path, album: Path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")
-def test_a_file_name_that_is_no_text_survives_every_format(library: Library, album: Path):
+def test_a_file_name_that_is_no_text_survives_every_format(library: Library, album: Path) -> None:
     name = os.fsencode(album) + b"/caf\xe9.jpg"
     make_photo(album / "plain.jpg", "red").rename(os.fsdecode(name))
     library.index(album)
@@ -177,13 +177,13 @@ def test_a_file_name_that_is_no_text_survives_every_format(library: Library, alb
     assert run(data_dir, "show", os.fsdecode(name)).exit_code == 0
 
 
-def test_show_of_a_stranger_says_what_to_do(indexed: Path, tmp_path: Path):
+def test_show_of_a_stranger_says_what_to_do(indexed: Path, tmp_path: Path) -> None:
     result = run(indexed, "show", make_photo(tmp_path / "other.jpg", "green"))
     assert result.exit_code == 1
     assert "photoindex index" in result.stderr
 
 
-def test_failures_can_be_listed_and_ignored(library: Library, album: Path):
+def test_failures_can_be_listed_and_ignored(library: Library, album: Path) -> None:
     (album / "bad.jpg").write_text("no photo")
     library.index(album)
     library.close()
@@ -195,18 +195,18 @@ def test_failures_can_be_listed_and_ignored(library: Library, album: Path):
     assert str(album / "bad.jpg") in run(data_dir, "failures", "list", "--ignored").stdout
 
 
-def test_the_index_is_rebuilt_from_the_catalogue(indexed: Path):
+def test_the_index_is_rebuilt_from_the_catalogue(indexed: Path) -> None:
     result = run(indexed, "reindex", "--fulltext")
     assert result.exit_code == 0
     assert "2 photos indexed" in result.stderr
     assert run(indexed, "search", "red").exit_code == 0
 
 
-def test_reindex_wants_to_know_what(indexed: Path):
+def test_reindex_wants_to_know_what(indexed: Path) -> None:
     assert run(indexed, "reindex").exit_code == 2
 
 
-def test_models_lists_the_shipped_one_and_its_card(data_dir: Path):
+def test_models_lists_the_shipped_one_and_its_card(data_dir: Path) -> None:
     [model] = [m for m in json.loads(run(data_dir, "models", "list", "--json").stdout) if m["default"]]
     assert model["bytes"] > 10_000_000
     assert "Flickr8k" in run(data_dir, "models", "info").stdout
@@ -214,7 +214,7 @@ def test_models_lists_the_shipped_one_and_its_card(data_dir: Path):
 
 def test_a_config_file_and_the_environment_are_read_in_order(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     from photoindex.config import load_settings
 
     data_dir.mkdir()
@@ -234,7 +234,7 @@ def test_a_config_file_and_the_environment_are_read_in_order(
         ("device = 'tpu'", "choose auto"),
     ],
 )
-def test_a_wrong_setting_is_one_line(data_dir: Path, content: str, message: str):
+def test_a_wrong_setting_is_one_line(data_dir: Path, content: str, message: str) -> None:
     data_dir.mkdir()
     (data_dir / "photoindex.toml").write_text(content + "\n")
     result = run(data_dir, "status")
@@ -242,7 +242,7 @@ def test_a_wrong_setting_is_one_line(data_dir: Path, content: str, message: str)
     assert message in result.stderr
 
 
-def test_progress_elsewhere_than_on_a_terminal_is_plain_lines(capsys: pytest.CaptureFixture[str]):
+def test_progress_elsewhere_than_on_a_terminal_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressDisplay() as display:
         display(Progress("captioning", 0, 10))
         display(Progress("captioning", 5, 10))  # too soon after the first for a line of its own
@@ -253,6 +253,6 @@ def test_progress_elsewhere_than_on_a_terminal_is_plain_lines(capsys: pytest.Cap
     assert len(lines) == 2
 
 
-def test_sizes_and_durations_for_people():
+def test_sizes_and_durations_for_people() -> None:
     assert [human_size(n) for n in (0, 999, 1500, 24_417_476)] == ["0 bytes", "999 bytes", "1.5 kB", "24 MB"]
     assert [human_seconds(n) for n in (8, 200, 3900)] == ["8 s", "3 min 20 s", "1 h 05 min"]

@@ -7,6 +7,7 @@ import html.parser
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -107,7 +108,7 @@ class TestInABrowser:
         write_contact_sheet(page, "red", [hit], [picture()])
         for dark in (False, True):
             seen = screenshot(page, tmp_path / "seen.png", dark=dark)
-            colours = {colour: count for count, colour in seen.getcolors(1 << 24) or []}
+            colours: dict[Any, int] = {colour: count for count, colour in seen.getcolors(1 << 24) or []}
             red = sum(n for (r, g, b), n in colours.items() if abs(r - 220) < 8 and abs(g - 20) < 8 and abs(b - 20) < 8)
             assert red > 20_000  # the photo itself
             assert (0x6B, 0x56, 0x00) in colours if dark else (0xFF, 0xE5, 0x8A) in colours  # the mark

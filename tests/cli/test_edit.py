@@ -88,7 +88,7 @@ class TestWhere:
         pty = pytest.importorskip("pty")
         for answer, tagged in (("n", 1), ("y", 0)):
             ours, theirs = pty.openpty()
-            command = [sys.executable, "-m", "photoindex", "--data-dir", indexed, "edit", "--where", "square"]
+            command = [sys.executable, "-m", "photoindex", "--data-dir", str(indexed), "edit", "--where", "square"]
             with subprocess.Popen(
                 [*command, "--tag", "shapes"], cwd=REPOSITORY, stdin=theirs, stderr=subprocess.DEVNULL
             ) as process:
@@ -119,11 +119,11 @@ def test_wrong_usage_is_status_2(indexed: Path, album: Path, arguments: list[str
 
 def test_bad_input_is_one_line_and_changes_no_photo(indexed: Path, album: Path) -> None:
     for arguments in (
-        ["edit", album / "one.jpg", album / "no.jpg", "--tag", "x"],
-        ["edit", album / "one.jpg", "--tag", "a\x01b"],
-        ["edit", album / "one.jpg", "--caption", " "],
+        [album / "one.jpg", album / "no.jpg", "--tag", "x"],
+        [album / "one.jpg", "--tag", "a\x01b"],
+        [album / "one.jpg", "--caption", " "],
     ):
-        result = run(indexed, *arguments)
+        result = run(indexed, "edit", *map(str, arguments))
         assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert run(indexed, "search", "tag:x").exit_code == 1
 

@@ -80,7 +80,10 @@ class TestLines:
         assert "2 photos read: 2 added" in result.stderr
 
     def test_a_file_that_cannot_be_read_or_written_is_one_line(self, indexed: Path, tmp_path: Path) -> None:
-        for arguments in (["import", tmp_path / "no.jsonl"], ["export", "--jsonl", tmp_path / "no" / "x.jsonl"]):
+        for arguments in (
+            ["import", str(tmp_path / "no.jsonl")],
+            ["export", "--jsonl", str(tmp_path / "no" / "x.jsonl")],
+        ):
             result = run(indexed, *arguments)
             assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
 

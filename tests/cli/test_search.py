@@ -15,7 +15,7 @@ from photoindex.cli import output
 from photoindex.cli.main import main
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.types import Hit
+from photoindex.types import Hit, Matched
 from tests.media.metadata.samples import bag, packet
 from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
@@ -98,7 +98,7 @@ class TestMetadata:
 
 
 def hit(caption: str, *words: str, path: str = "/album/one.jpg") -> Hit:
-    matched = (*(("caption", word) for word in words), ("labels", "square"))
+    matched = (*(Matched("caption", word, 1.0) for word in words), Matched("labels", "square", 1.0))
     return Hit(Path(path), 1.0, caption, "user", matched, (), None, None, 48, 32, 1)
 
 

@@ -107,7 +107,7 @@ def test_so_does_one_whose_impact_matrix_is_on_disk(indexed: Library, album: Pat
 
 
 def test_an_index_that_finds_nothing_to_do_imports_less_than_a_search(indexed: Library, album: Path) -> None:
-    arguments = ["--quiet", "--data-dir", indexed.settings.data_dir, "index", "--json", album]
+    arguments = ["--quiet", "--data-dir", str(indexed.settings.data_dir), "index", "--json", str(album)]
     run(*arguments)  # makes the day's backup of the catalogue
     printed, imported = run(*arguments)
     assert json.loads(printed)["unchanged"] == 1

@@ -19,7 +19,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import list_roots, note_mode, note_watcher
 from photoindex.catalogue.schema import job, root
 from photoindex.cli.main import main
-from tests.support import add_files, add_photo
+from tests.support import add_files, add_photo, mark_missing
 
 ON_BOTH = True
 
@@ -33,7 +33,7 @@ def folder(database: Database, album: Path) -> Path:
     add_photo(database, album / "a.jpg")
     add_photo(database, album / "b.jpg")
     with database.write() as connection:
-        files.mark_missing(connection, [album / "b.jpg"])
+        mark_missing(connection, [album / "b.jpg"])
         failed = files.photo_at(connection, album / "d.jpg")
         assert failed is not None
         values = {"state": "failed", "error_kind": "damaged", "error_message": "d.jpg is damaged"}

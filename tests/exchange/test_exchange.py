@@ -228,8 +228,8 @@ class TestWriting:
         assert "has changed since it was indexed" in problems[0]
         (album / "a.jpg.xmp").write_bytes(samples.LIGHTROOM)
         problems = []
-        report = indexed.exchange().read_sidecars([album], problem=problems.append)
-        assert (report.bad, report.changed, len(problems)) == (1, 0, 1)
+        brought = indexed.exchange().read_sidecars([album], problem=problems.append)
+        assert (brought.bad, brought.changed, len(problems)) == (1, 0, 1)
         indexed.index(album)
         assert bring_in(indexed, album).bad == 0
 

@@ -69,7 +69,7 @@ def shown(library: Library, path: Path) -> tuple[str, str, list[str], int | None
     return photo.caption.text, photo.caption.source, keywords, photo.facts.rating
 
 
-MODELS = ("a red square", "model", [], None)
+MODELS: tuple[str, str, list[str], int | None] = ("a red square", "model", [], None)
 
 
 @pytest.mark.parametrize("take_back", [undo, lambda library, path: edit(library, path, clear=True, rating=0)])

@@ -22,6 +22,7 @@ from photoindex.exchange.records import (
     LibraryRecord,
     ModelRecord,
     PhotoRecord,
+    Record,
     TermRecord,
     VectorRecord,
     from_line,
@@ -44,7 +45,7 @@ PHOTO = PhotoRecord(
     vector=VectorRecord("lite2-01", b"\0\1\2\3\4\5"),
     corrections=(CorrectionRecord("ab" * 16, "tags", None, '["Minka"]', WHEN, WHEN),),
 )
-RECORDS = (
+RECORDS: tuple[Record, ...] = (
     LibraryRecord(("/home/anna/caf\udce9",), 3),
     ModelRecord("lite2-01", "lite2", "efficientnet_lite2", WHEN, ("dog", "black dog"), 0.04),
     ModelRecord("old-01", "old", "resnet50", WHEN, None, None),

@@ -1,4 +1,4 @@
-"""A library made anew from its export has everything by value; what is newer is never lost on the way."""
+"""A library made again from its export has everything by value; what is newer is never lost on the way."""
 
 from __future__ import annotations
 
@@ -477,6 +477,28 @@ class TestLines:
     ) -> None:
         lines = export(old).splitlines()
         photo = json.loads(lines[-1])
+        changes: list[dict[str, object]] = [
+            {"sha256": "abc"},
+            {"bytes": -1},
+            {"bytes": True},
+            {"added_at": "yesterday"},
+            {"tags": "Minka"},
+            {"tags": [1]},
+            {"tags": [""]},
+            {"tags": ["\ud800"]},
+            {"tags": ["a\x00"]},
+            {"captions": [{"text": "x"}]},
+            {"captions": [{**photo["captions"][0], "source": "nobody"}]},
+            {"captions": [{**photo["captions"][0], "log_probability": "x"}]},
+            {"captions": [dict(photo["captions"][0], locked=True)] * 2},
+            {"files": {}},
+            {"facts": []},
+            {"sha256": "0" * 64, "facts": {**photo["facts"], "width": "wide"}},
+            {"sha256": "0" * 64, "facts": {**photo["facts"], "taken_at": "then"}},
+            {"sha256": "0" * 64, "vector": {"model": photo["vector"]["model"], "entries": "AAAA////"}},
+            {"vector": {"model": "x", "entries": "?"}},
+            {"corrections": [{"edit": "1", "kind": "tags", "new": "x", "made_at": "2024-01-01"}]},
+        ]
         bad: list[bytes] = [
             b"{",
             b"\xff\xfe",
@@ -485,35 +507,12 @@ class TestLines:
             b"[" * 100_000,
             b'{"photoindex_export":2,"kind":"photo"}',
             b'{"photoindex_export":1,"kind":"album"}',
-            *(
-                json.dumps({**photo, **change}).encode()
-                for change in (
-                    {"sha256": "abc"},
-                    {"bytes": -1},
-                    {"bytes": True},
-                    {"added_at": "yesterday"},
-                    {"tags": "Minka"},
-                    {"tags": [1]},
-                    {"tags": [""]},
-                    {"tags": ["\ud800"]},
-                    {"tags": ["a\x00"]},
-                    {"captions": [{"text": "x"}]},
-                    {"captions": [{**photo["captions"][0], "source": "nobody"}]},
-                    {"captions": [{**photo["captions"][0], "log_probability": "x"}]},
-                    {"captions": [dict(photo["captions"][0], locked=True)] * 2},
-                    {"files": {}},
-                    {"facts": []},
-                    {"sha256": "0" * 64, "facts": {**photo["facts"], "width": "wide"}},
-                    {"sha256": "0" * 64, "facts": {**photo["facts"], "taken_at": "then"}},
-                    {"sha256": "0" * 64, "vector": {"model": photo["vector"]["model"], "entries": "AAAA////"}},
-                    {"vector": {"model": "x", "entries": "?"}},
-                    {"corrections": [{"edit": "1", "kind": "tags", "new": "x", "made_at": "2024-01-01"}]},
-                )
-            ),
+            *(json.dumps({**photo, **change}).encode() for change in changes),
             b'{"photoindex_export":1,"kind":"photo","bytes":1e999}',
             *hostile_lines(photo),
         ]
-        new, problems = open_new("new"), []
+        new = open_new("new")
+        problems: list[str] = []
         models = lines[:3]
         report = new.exchange().read_lines([*models, *bad, b" \r", *lines], problem=problems.append)
         assert [problem.split(":")[0] for problem in problems] == [f"line {n}" for n in range(4, len(bad) + 4)]

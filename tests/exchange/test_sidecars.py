@@ -202,7 +202,7 @@ class TestTheFile:
     def test_one_that_changes_meanwhile_is_read_again(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_bytes(samples.DARKTABLE)
         whole = sidecars.read_sidecar
-        calls = []
+        calls: list[Path] = []
 
         def interrupted(at: Path) -> XmpDocument:
             found = whole(at)

@@ -156,7 +156,7 @@ def test_sifting_makes_nothing_of_what_is_known_and_tells_how_far_it_is(tmp_path
     (tmp_path / "a.jpg").write_bytes(b"x")
     stat = (tmp_path / "a.jpg").stat()
     met = [(f"{number}.jpg", stat, "") for number in range(2 * TELL_EVERY + 1)]
-    known = {path: (stat.st_size, stat.st_mtime_ns, 0, stat.st_ctime_ns) for path, *_ in met}
+    known: dict[str, Numbers] = {path: (stat.st_size, stat.st_mtime_ns, 0, stat.st_ctime_ns) for path, *_ in met}
     told: list[tuple[int, str]] = []
 
     def make(path: str, _: os.stat_result, beside: str) -> ScannedFile:

@@ -16,8 +16,8 @@ from PIL import Image
 from photoindex.captioner import jpeg_drafts
 from photoindex.captioner.jpeg_drafts import DraftProcess
 from photoindex.catalogue import files
-from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import ensure_root
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.config import Settings
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.types import CaptionerInfo, FileStat, ScannedFile
@@ -47,7 +47,9 @@ class Drafts(DraftProcess):
         return drafts
 
 
-def run(database: Database, album: Path, captioner: FakeCaptioner, *, on_gpu: bool) -> tuple[list[str], list[str]]:
+def run(
+    database: SqliteDatabase, album: Path, captioner: FakeCaptioner, *, on_gpu: bool
+) -> tuple[list[str], list[str]]:
     """What was said of photos, and to whom it runs for."""
     album.mkdir(exist_ok=True)
     paths = []
@@ -71,7 +73,7 @@ def run(database: Database, album: Path, captioner: FakeCaptioner, *, on_gpu: bo
 
 @pytest.mark.usefixtures("cold")
 def test_photos_decoded_on_the_gpu_are_captioned_as_all_others(
-    database: Database, album: Path, monkeypatch: pytest.MonkeyPatch
+    database: SqliteDatabase, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jpeg_drafts, "DraftProcess", Drafts)
     monkeypatch.setattr(Drafts, "made", 0)
@@ -83,7 +85,7 @@ def test_photos_decoded_on_the_gpu_are_captioned_as_all_others(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_where_there_is_none_it_is_said_once_and_all_are_captioned(database: Database, album: Path) -> None:
+def test_where_there_is_none_it_is_said_once_and_all_are_captioned(database: SqliteDatabase, album: Path) -> None:
     captions, lines = run(database, album, OnGpu(), on_gpu=True)
     assert len(captions) == PHOTOS
     [line] = lines
@@ -92,7 +94,7 @@ def test_where_there_is_none_it_is_said_once_and_all_are_captioned(database: Dat
 
 @pytest.mark.parametrize("on_gpu", [False, True])
 def test_it_is_not_tried_without_being_asked_for_nor_for_a_model_that_is_not_on_a_gpu(
-    database: Database, album: Path, monkeypatch: pytest.MonkeyPatch, on_gpu: bool
+    database: SqliteDatabase, album: Path, monkeypatch: pytest.MonkeyPatch, on_gpu: bool
 ) -> None:
     monkeypatch.setattr(jpeg_drafts, "DraftProcess", lambda: pytest.fail("it was started"))
     _, lines = run(database, album, FakeCaptioner() if on_gpu else OnGpu(), on_gpu=on_gpu)

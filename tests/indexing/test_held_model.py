@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from photoindex.catalogue.jobs import LONE_TRIES, Job
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, CaptionerHung, PhotoindexError
-from photoindex.indexing import held_model, pipeline
+from photoindex.indexing import held_model
+from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.held_model import HeldModel
 from photoindex.library import Library
 from photoindex.types import Prediction
@@ -161,7 +163,7 @@ def test_a_photo_with_which_it_dies_each_time_ends_as_failed(data_dir: Path, alb
         make_photo(album / f"{colour}.jpg", colour)
     load = Loads({"red": 99}, CaptionerCrashed)
     with Library(Settings(data_dir, settle_seconds=0.0, backup_days=0.0), load) as library:
-        for _ in range(held_model.LONE_TRIES):
+        for _ in range(LONE_TRIES):
             with pytest.raises(CaptionerCrashed):
                 library.index(album)
         library.index(album)
@@ -187,7 +189,7 @@ class TestLoading:
 
     def test_a_gpu_on_which_no_model_can_be_loaded_is_left_for_the_cpu(self) -> None:
         devices, said, model, _ = self.load(["auto"])
-        assert model.get().device == "CPU"
+        assert model.get().info.device == "CPU"
         assert devices == ["auto", "cpu"]
         assert "on the CPU" in said[0]
 
@@ -212,12 +214,12 @@ def test_leases_are_renewed_between_photos_that_are_taken_one_by_one(
     data_dir: Path, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renewed: list[int] = []
-    renew = pipeline.Claimer.renew_when_due
+    renew = Claimer.renew_when_due
 
-    def count(self: pipeline.Claimer, claimed: pipeline.ClaimedJobs) -> None:
+    def count(self: Claimer, claimed: Collection[Job]) -> None:
         renewed.append(len(claimed))
         renew(self, claimed)
 
-    monkeypatch.setattr(pipeline.Claimer, "renew_when_due", count)
+    monkeypatch.setattr(Claimer, "renew_when_due", count)
     index(data_dir, album, Loads({"red": 1}))
     assert [count for count in renewed if count][-4:] == [4, 3, 2, 1]

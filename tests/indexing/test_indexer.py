@@ -109,7 +109,8 @@ def test_files_that_cannot_be_looked_at_are_one_line_for_their_folder(
     def refused(entry: Any) -> os.stat_result:
         if Path(entry.path) in [*listed, one]:
             raise PermissionError(13, "Permission denied", entry.path)
-        return state(entry)
+        found: os.stat_result = state(entry)
+        return found
 
     make_photo(album / "new.jpg", "blue")
     notices: list[str] = []

@@ -19,15 +19,16 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import LEASE, Job
 from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.schema import caption, job
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.config import Settings
 from photoindex.indexing import intake
-from photoindex.indexing.hashing import HashedJob
+from photoindex.indexing.hashing import HashedJob, hash_job
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.library import Library
 from photoindex.search import FullText
 from photoindex.system.clock import utc_now
 from photoindex.types import FileStat, ScannedFile
-from tests.support import REPOSITORY, FakeCaptioner, make_photo, run_thread
+from tests.support import REPOSITORY, FakeCaptioner, make_photo, mark_missing, run_thread
 
 OpenLibrary = Callable[..., Library]
 PATIENCE = 120
@@ -76,7 +77,7 @@ def texts(database: Database) -> list[tuple[str, bool]]:
 
 
 def test_a_result_that_comes_after_another_workers_is_dropped(
-    open_library: OpenLibrary, album: Path, database: Database
+    open_library: OpenLibrary, album: Path, database: SqliteDatabase
 ) -> None:
     for colour in ("red", "green", "blue"):
         make_photo(album / f"{colour}.jpg", colour)
@@ -92,7 +93,7 @@ def test_a_result_that_comes_after_another_workers_is_dropped(
     assert library.status().jobs["queued"] == 0
 
 
-def test_a_batch_counts_each_photo_once(open_library: OpenLibrary, album: Path, database: Database) -> None:
+def test_a_batch_counts_each_photo_once(open_library: OpenLibrary, album: Path, database: SqliteDatabase) -> None:
     for colour in ("red", "green"):
         make_photo(album / f"{colour}.jpg", colour)
     open_library().index(album)
@@ -123,7 +124,7 @@ def test_a_result_whose_job_another_worker_has_not_done_yet_is_dropped_too(
 
     def worker(shape: str, before: Callable[[], object], ahead: timedelta) -> Pipeline:
         now: Callable[[], datetime] = lambda: utc_now() + ahead  # noqa: E731
-        captioner = FakeCaptioner(shape=shape, before=lambda: before() and None)
+        captioner = FakeCaptioner(shape=shape, before=before)
         text = exits.enter_context(closing(FullText.open(settings.index_path)))
         pipeline = Pipeline(database, text, settings, lambda _: captioner, now=now)
         return exits.enter_context(closing(pipeline))
@@ -151,7 +152,7 @@ def test_a_caption_of_a_file_that_went_meanwhile_stays_with_its_content(
     def remove() -> None:
         path.rename(album.parent / "a.jpg")
         with database.write() as connection:
-            files.mark_missing(connection, [path])
+            mark_missing(connection, [path])
 
     library = open_library(FakeCaptioner(before=remove))
     library.index(album)
@@ -191,7 +192,7 @@ def test_a_file_of_known_content_that_changes_while_it_is_hashed_is_done_again(
     library.index(album)
     copy = album / "copy.jpg"
     copy.write_bytes((album / "a.jpg").read_bytes())
-    hash_job, changes = intake.hash_job, iter(["blue"])
+    changes = iter(["blue"])
 
     def change_afterwards(job: Job) -> HashedJob:
         hashed = hash_job(job)
@@ -210,7 +211,7 @@ def test_a_file_of_known_content_that_changes_while_it_is_hashed_is_done_again(
 
 
 def test_leases_are_renewed_while_files_are_hashed_and_the_model_is_loaded(
-    album: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+    album: Path, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file takes a third of a lease, and the model half of one: another worker that looks finds none to take."""
     clock, lease, taken = [0.0], LEASE.total_seconds(), []
@@ -232,8 +233,6 @@ def test_leases_are_renewed_while_files_are_hashed_and_the_model_is_loaded(
         pass_by(0.5)
         look()
         return FakeCaptioner()
-
-    hash_job = intake.hash_job
 
     class OneByOne:
         """Reads a file when it is asked for: two that are read side by side would make this clock too fast."""

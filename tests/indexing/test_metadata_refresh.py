@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select, update
 from photoindex.catalogue import metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.schema import file, photo
+from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.indexing import metadata_refresh
 from photoindex.indexing.metadata_refresh import MOST_PROBLEMS
 from photoindex.library import Library
@@ -217,7 +218,7 @@ class TestNames:
 class TestOlderLibraries:
     @pytest.mark.sqlite
     def test_photos_from_before_are_read_once_without_captioning(
-        self, library: Library, database: Database, captioner: FakeCaptioner, album: Path
+        self, library: Library, database: SqliteDatabase, captioner: FakeCaptioner, album: Path
     ) -> None:
         for name in ("a.jpg", "b.jpg"):
             make_photo(album / name)

@@ -101,7 +101,7 @@ def test_settings_out_of_range_are_refused(data_dir: Path) -> None:
     rates = [("max_rate", value) for value in (-1.0, 0.001, float("nan"))]
     for name, value in (("nice", 20), ("nice", -1), *rates):
         with pytest.raises(ConfigError, match=rf"{name.replace('_', '.')} is"):
-            load_settings(data_dir=data_dir, **{name: value})
+            load_settings(data_dir=data_dir, **{name: value})  # type: ignore[arg-type]
     assert load_settings(data_dir=data_dir, nice=19, max_rate=0.01).nice == 19
 
 

@@ -22,10 +22,10 @@ from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.errors import CaptionerCrashed, CatalogueReplaced, CatalogueUnavailable, FolderError
 from photoindex.folders import IGNORE_FILE, Settler
 from photoindex.folders.walk import Met
+from photoindex.folders.walk import walk as folder_walk
 from photoindex.indexing import retry, tree_walk, watch_status, watcher
 from photoindex.indexing.watcher import Watcher
 from photoindex.library import Library
-from photoindex.system import child_process
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import FileEvent, IndexReport, Tally
 from tests.support import (
@@ -291,19 +291,18 @@ def test_a_folder_that_goes_away_during_the_first_comparison_is_compared_when_it
     disk, unplugged = tmp_path / "disk", tmp_path / "unplugged"
     make_photo(disk / "a.jpg", "red")
     make_photo(album / "b.jpg", "blue")
-    real = tree_walk.walk
 
     def walk(place: Path, *rest: Any) -> Iterator[Met]:
         if place == disk and not unplugged.exists():
             disk.rename(unplugged)
-        return real(place, *rest)
+        return folder_walk(place, *rest)
 
     monkeypatch.setattr(tree_walk, "walk", walk)
     watching = watch(disk, album, poll_seconds=0.05)
     assert names(watching.library.search("square")) == ["b.jpg"]
     assert str(disk) in notice_of(watching, "when it is back")
     unplugged.rename(disk)
-    monkeypatch.setattr(tree_walk, "walk", real)
+    monkeypatch.setattr(tree_walk, "walk", folder_walk)
     captioned(watching, 1)
     assert names(watching.library.search("square")) == ["a.jpg", "b.jpg"]
 
@@ -446,7 +445,7 @@ def test_a_decoder_that_cannot_be_started_costs_no_photo_and_not_the_watcher(
         return real(*arguments, **options)
 
     watching = watch(album)
-    monkeypatch.setattr(child_process.subprocess, "Popen", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     make_photo(album / "one.jpg", "red")
     assert "Cannot allocate memory" in notice_of(watching, "decoding cannot start")
     assert watching.worked.get(timeout=PATIENCE).captioned == 1

@@ -62,7 +62,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     ("query", "expected"),
     [("cat", "chelsea.png"), ("a cup of espresso", "coffee.png"), ("motorcycle", "motorcycle_left.png")],
 )
-def test_a_photo_is_found_by_what_it_shows(indexed: tuple[Path, Path], query: str, expected: str):
+def test_a_photo_is_found_by_what_it_shows(indexed: tuple[Path, Path], query: str, expected: str) -> None:
     data_dir, photos = indexed
     [best, *_] = json.loads(photoindex(data_dir, "search", query, "--json").stdout)
     assert best["path"] == str(photos / expected)
@@ -72,13 +72,13 @@ def test_a_photo_is_found_by_what_it_shows(indexed: tuple[Path, Path], query: st
     assert (best["width"], best["height"]) > (0, 0)
 
 
-def test_what_is_in_no_photo_is_not_found(indexed: tuple[Path, Path]):
+def test_what_is_in_no_photo_is_not_found(indexed: tuple[Path, Path]) -> None:
     done = photoindex(indexed[0], "search", "xylophone", code=1)
     assert done.stdout == ""
     assert done.stderr == "no photo matches 'xylophone'\n"
 
 
-def test_indexing_again_captions_nothing_and_changes_no_photo(indexed: tuple[Path, Path]):
+def test_indexing_again_captions_nothing_and_changes_no_photo(indexed: tuple[Path, Path]) -> None:
     data_dir, photos = indexed
     before = {path: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).digest()) for path in photos.iterdir()}
     report = json.loads(photoindex(data_dir, "index", photos, "--json").stdout)
@@ -87,7 +87,7 @@ def test_indexing_again_captions_nothing_and_changes_no_photo(indexed: tuple[Pat
     assert after == before
 
 
-def test_a_search_loads_no_neural_network(indexed: tuple[Path, Path]):
+def test_a_search_loads_no_neural_network(indexed: tuple[Path, Path]) -> None:
     program = (
         "import sys; from photoindex.cli import main\n"
         "try: main()\n"
@@ -100,7 +100,7 @@ def test_a_search_loads_no_neural_network(indexed: tuple[Path, Path]):
     assert done.returncode == 0, done.stderr
 
 
-def test_show_and_caption_say_the_same_of_a_photo(indexed: tuple[Path, Path]):
+def test_show_and_caption_say_the_same_of_a_photo(indexed: tuple[Path, Path]) -> None:
     data_dir, photos = indexed
     shown = json.loads(photoindex(data_dir, "show", photos / "chelsea.png", "--json").stdout)["photo"]
     [said] = json.loads(photoindex(data_dir, "caption", photos / "chelsea.png", "--json").stdout)
@@ -113,14 +113,14 @@ def test_show_and_caption_say_the_same_of_a_photo(indexed: tuple[Path, Path]):
     assert shown["format"] == "PNG"
 
 
-def test_status_counts(indexed: tuple[Path, Path]):
+def test_status_counts(indexed: tuple[Path, Path]) -> None:
     state = json.loads(photoindex(indexed[0], "status", "--json").stdout)
     assert (state["photos"], state["captioned"], state["searchable"], state["waiting_for_index"]) == (5, 5, 5, 0)
     assert state["roots"][0]["path"] == str(indexed[1])
     assert state["catalogue_bytes"] > 0
 
 
-def test_bad_files_fail_with_one_clear_line_each_and_the_rest_goes_on(tmp_path: Path):
+def test_bad_files_fail_with_one_clear_line_each_and_the_rest_goes_on(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     [cat, rocket] = put(photos, "chelsea.png", "rocket.jpg")
     (photos / "text.jpg").write_text("not a photo at all")
@@ -141,7 +141,7 @@ def test_bad_files_fail_with_one_clear_line_each_and_the_rest_goes_on(tmp_path: 
     ]
 
 
-def test_a_photo_that_cannot_be_read_says_so(tmp_path: Path):
+def test_a_photo_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     [cat] = put(tmp_path / "photos", "chelsea.png")
     cat.chmod(0)
     done = photoindex(tmp_path / "data", "index", tmp_path / "photos", code=4, under=without_rights())
@@ -151,7 +151,7 @@ def test_a_photo_that_cannot_be_read_says_so(tmp_path: Path):
 @pytest.mark.parametrize("command", [("search", "cat"), ("status",), ("models", "list"), ("watch", ".")])
 def test_a_data_folder_that_may_not_be_entered_is_not_taken_for_none(
     indexed: tuple[Path, Path], tmp_path: Path, command: tuple[str, ...]
-):
+) -> None:
     data_dir = Path(shutil.copytree(indexed[0], tmp_path / "closed" / "data"))
     before = sorted(data_dir.rglob("*"))
     data_dir.parent.chmod(0)
@@ -165,13 +165,13 @@ def test_a_data_folder_that_may_not_be_entered_is_not_taken_for_none(
 
 
 @pytest.mark.parametrize("command", ["index", "watch"])
-def test_a_folder_that_does_not_exist_is_one_line(tmp_path: Path, command: str):
+def test_a_folder_that_does_not_exist_is_one_line(tmp_path: Path, command: str) -> None:
     done = photoindex(tmp_path / "data", command, tmp_path / "nowhere", code=1)
     assert done.stderr.count("\n") == 1
     assert f"{tmp_path / 'nowhere'}" in done.stderr
 
 
-def test_a_catalogue_of_a_newer_version_is_left_alone(indexed: tuple[Path, Path], tmp_path: Path):
+def test_a_catalogue_of_a_newer_version_is_left_alone(indexed: tuple[Path, Path], tmp_path: Path) -> None:
     data_dir = Path(shutil.copytree(indexed[0], tmp_path / "data"))
     with sqlite3.connect(data_dir / "catalogue.sqlite3") as connection:
         connection.execute("update alembic_version set version_num = '9999'")
@@ -181,7 +181,7 @@ def test_a_catalogue_of_a_newer_version_is_left_alone(indexed: tuple[Path, Path]
     assert "newer photoindex" in done.stderr
 
 
-def test_a_model_that_does_not_fit_or_is_a_pickle_is_one_line(tmp_path: Path):
+def test_a_model_that_does_not_fit_or_is_a_pickle_is_one_line(tmp_path: Path) -> None:
     [cat] = put(tmp_path / "photos", "chelsea.png")
     wrong = Path(shutil.copytree(model_folder("default"), tmp_path / "wrong"))
     tensors = load_file(wrong / "model.safetensors")
@@ -258,7 +258,9 @@ def watched(tmp_path: Path) -> Iterator[tuple[Path, Path, Watcher]]:
         watcher.stop(signal.SIGKILL)
 
 
-def test_a_photo_dropped_into_a_watched_folder_is_found_from_another_process(watched: tuple[Path, Path, Watcher]):
+def test_a_photo_dropped_into_a_watched_folder_is_found_from_another_process(
+    watched: tuple[Path, Path, Watcher],
+) -> None:
     data_dir, photos, watcher = watched
     watcher.wait_for("watching")
     put(photos / "new", "chelsea.png")
@@ -273,7 +275,7 @@ def test_a_photo_dropped_into_a_watched_folder_is_found_from_another_process(wat
     assert watcher.stop(signal.SIGINT) == 0
 
 
-def test_stopped_and_started_again_a_watcher_goes_on_where_it_was(watched: tuple[Path, Path, Watcher]):
+def test_stopped_and_started_again_a_watcher_goes_on_where_it_was(watched: tuple[Path, Path, Watcher]) -> None:
     data_dir, photos, watcher = watched
     watcher.wait_for("watching")
     assert watcher.stop(signal.SIGTERM) == 0

@@ -70,7 +70,7 @@ def test_photos_are_found_and_shown(data_dir: Path, photo: Path) -> None:
 @pytest.mark.parametrize("command", ["index", "watch", "failures retry", "reindex --fulltext"])
 def test_what_would_write_says_why_it_cannot_in_one_line(data_dir: Path, photo: Path, command: str) -> None:
     before = content(data_dir)
-    arguments = [*command.split(), *([photo.parent] if command in ("index", "watch") else [])]
+    arguments = [*command.split(), *([str(photo.parent)] if command in ("index", "watch") else [])]
     done = read_only(data_dir, *arguments)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()

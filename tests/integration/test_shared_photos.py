@@ -9,7 +9,7 @@ from pathlib import Path
 from photoindex.training.datasets import load_dataset
 
 
-def test_giraffes_in_grass_puts_giraffes_first(shared_dir: Path, tmp_path: Path):
+def test_giraffes_in_grass_puts_giraffes_first(shared_dir: Path, tmp_path: Path) -> None:
     photos = load_dataset(shared_dir / "data" / "coco")
     giraffes = [photo for photo in photos if "giraffe" in " ".join(photo.captions).lower()]
     others = [photo for photo in photos if photo not in giraffes]
@@ -17,7 +17,7 @@ def test_giraffes_in_grass_puts_giraffes_first(shared_dir: Path, tmp_path: Path)
     folder.mkdir()
     for photo in giraffes[:12] + others[:60]:
         shutil.copy(photo.path, folder)
-    command = [sys.executable, "-m", "photoindex", "--data-dir", tmp_path / "data"]
+    command = [sys.executable, "-m", "photoindex", "--data-dir", str(tmp_path / "data")]
     subprocess.run([*command, "index", folder], check=True, capture_output=True)
     found = subprocess.run(
         [*command, "search", "giraffes in grass", "-n", "3", "--json"], check=True, capture_output=True, text=True

@@ -51,7 +51,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_source_distribution_holds_all_that_builds_tests_and_explains_the_program(sdist: Path):
+def test_the_source_distribution_holds_all_that_builds_tests_and_explains_the_program(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {
@@ -66,7 +66,7 @@ def test_the_source_distribution_holds_all_that_builds_tests_and_explains_the_pr
     assert not [name for name in held if "__pycache__" in name or name.startswith((".git/", "build/"))]
 
 
-def test_it_holds_every_module_the_migrations_and_the_model(wheel: Path):
+def test_it_holds_every_module_the_migrations_and_the_model(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     wanted = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "photoindex").rglob("*.py")}
     for folder, inside in (("migrations", "_migrations"), ("models", "_models")):
@@ -87,7 +87,7 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
     """
     venv.create(tmp_path / "environment")
     python = tmp_path / "environment" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     site = Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
@@ -95,10 +95,10 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
     return python
 
 
-def test_it_captions_and_finds_a_photo(installed: Path, tmp_path: Path):
+def test_it_captions_and_finds_a_photo(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     shutil.copy(Path(skimage.data.__file__).parent / "chelsea.png", tmp_path / "photos")
-    command = [installed, "-m", "photoindex", "--data-dir", str(tmp_path / "data")]
+    command = [str(installed), "-m", "photoindex", "--data-dir", str(tmp_path / "data")]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for arguments in (["index", str(tmp_path / "photos")], ["search", "cat"]):
         done = subprocess.run(

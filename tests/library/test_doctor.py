@@ -25,7 +25,6 @@ from packaging.requirements import Requirement
 from sqlalchemy import update
 
 from photoindex.captioner import jpeg_drafts
-from photoindex.catalogue import backup_files, files
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.catalogue.schema import job, root
@@ -39,13 +38,14 @@ from photoindex.media.decode import list_readers
 from photoindex.media.text import engine, reader_version
 from photoindex.media.text.engine import NETWORKS
 from photoindex.search import FullText
-from photoindex.search.fulltext.document import Document
+from photoindex.search.fulltext.document import Document, document_of
+from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import Finding
 from tests.conftest import OpenLibrary
 from tests.permissions import permissions_count
-from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, names
+from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, mark_missing, names
 
 LOCAL = "ext4"
 
@@ -288,7 +288,7 @@ class TestDeep:
         asked = dataclasses.replace(settings, decode_on_gpu=True)
         if not torch.cuda.is_available():
             finding = check_device(asked)
-            assert (finding.level, "set decode_on_gpu to false" in finding.advice) == ("warning", True)
+            assert (finding.level, "set decode_on_gpu to false" in (finding.advice or "")) == ("warning", True)
             assert "decode_on_gpu does nothing: no CUDA GPU" in finding.message
         monkeypatch.setattr(jpeg_drafts, "DraftProcess", partial(jpeg_drafts.DraftProcess, "cpu"))
         finding = check_device(asked)
@@ -508,7 +508,7 @@ class TestRestore:
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr(backup_files.os, "fsync", full)
+            patch.setattr(os, "fsync", full)
             with pytest.raises(CatalogueError, match="its disk is full; make room there"):
                 restore(settings)
         assert settings.catalogue_path.read_bytes() == before
@@ -562,7 +562,7 @@ class TestFullText:
             document = library.show(library.search("blue")[0].path)
             assert document is not None
         with closing(FullText.open(settings.index_path)) as index:
-            index.update([doctor.sync.document_of(document, [])], [photo])
+            index.update([document_of(document, [])], [photo])
             index.update([Document(1234, "a stray")])
         finding = findings(settings)["full text"]
         assert finding.level == "problem"
@@ -572,7 +572,7 @@ class TestFullText:
         self, settings: Settings, database: Database, album: Path
     ) -> None:
         with database.write() as connection:
-            files.mark_missing(connection, [album / "one.jpg"])
+            mark_missing(connection, [album / "one.jpg"])
         finding = findings(settings)["full text"]
         assert (finding.level, finding.message) == ("ok", "2 photos, 1 have words that are yet to be written to it")
 
@@ -591,7 +591,7 @@ class TestTerms:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert findings(settings)["terms"].level == "ok"
-        monkeypatch.setattr(doctor.term_index, "FEW", 1)
+        monkeypatch.setattr(term_index, "FEW", 1)
         assert findings(settings)["terms"].level == "warning"
 
     def test_a_matrix_of_other_photos_is_a_problem(self, settings: Settings, open_library: OpenLibrary) -> None:

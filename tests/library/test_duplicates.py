@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -130,15 +131,18 @@ class TestOlderPhotos:
         assert self.missing(database) == 4
 
 
+Run = Callable[..., Result]
+
+
 class TestCommand:
     @pytest.fixture
-    def run(self, indexed: Library, data_dir: Path) -> object:
+    def run(self, indexed: Library, data_dir: Path) -> Run:
         def run(*arguments: str | Path) -> Result:
             return CliRunner().invoke(main, ["--data-dir", str(data_dir), "duplicates", *map(str, arguments)])
 
         return run
 
-    def test_groups_are_listed_for_people(self, run, album: Path) -> None:
+    def test_groups_are_listed_for_people(self, run: Run, album: Path) -> None:
         result = run("--near", 10)
         assert result.exit_code == 0
         lines = result.stdout.splitlines()
@@ -149,10 +153,10 @@ class TestCommand:
         assert "bits" in lines[2]
         assert result.stderr.startswith("1 group; without the best of each, 3 files of ")
 
-    def test_the_others_can_be_passed_on(self, run, album: Path) -> None:
+    def test_the_others_can_be_passed_on(self, run: Run, album: Path) -> None:
         assert run("--others", "-0").stdout_bytes == bytes(album / "old" / "tiny.jpg") + b"\0"
 
-    def test_as_json(self, run, album: Path) -> None:
+    def test_as_json(self, run: Run, album: Path) -> None:
         [group] = json.loads(run("--json", album / "old").stdout)
         first, second = group["files"]
         assert first["path"] == str(album / "old" / "tiny copy.jpg")
@@ -161,5 +165,5 @@ class TestCommand:
         assert first["bytes"] == (album / "old" / "tiny.jpg").stat().st_size
 
     @pytest.mark.parametrize("bits", ["-1", "16", "some"])
-    def test_a_number_of_bits_that_cannot_be_is_wrong_usage(self, run, bits: str) -> None:
+    def test_a_number_of_bits_that_cannot_be_is_wrong_usage(self, run: Run, bits: str) -> None:
         assert run("--near", bits).exit_code == 2

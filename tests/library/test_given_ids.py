@@ -101,7 +101,7 @@ TOO_LARGE = [2**63, 2**80, np.uint64(2**63)]
 
 
 @pytest.mark.parametrize("number", [*TOO_LARGE, 0, -1, -(2**80)])
-def test_a_number_that_no_database_holds_is_of_no_photo_and_no_album(edited: Library, number: object) -> None:
+def test_a_number_that_no_database_holds_is_of_no_photo_and_no_album(edited: Library, number: Any) -> None:
     expected = {
         0: [1, 2], 1: 2, 2: 2, 3: 2, 4: 3, 5: (3, 3), 6: 2, 7: 2, 8: edited.editor().said([1, 2]), 9: {1: 1, 2: 1},
         10: {1: 1, 2: 1}, 11: 2, 12: 2,

@@ -10,7 +10,8 @@ from photoindex.library.hamming import MOST, NearStrings
 
 def differing_bits(strings: np.ndarray) -> np.ndarray:
     bits = np.unpackbits(strings, axis=1).astype(int)
-    return (bits[:, None] != bits[None]).sum(axis=2)
+    found: np.ndarray = (bits[:, None] != bits[None]).sum(axis=2)
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from photoindex.errors import FolderError, QueryError
 from photoindex.indexing import hashing
 from photoindex.library import Library
 from photoindex.search.terms import index as term_index
+from photoindex.system.file_state import sha256_of
 from tests.conftest import OpenLibrary
 from tests.support import FakeCaptioner, make_photo, names
 
@@ -143,14 +144,12 @@ def test_a_photo_is_captioned_again_by_a_copy_that_is_there(
 
 
 def refuse_to_read(patch: pytest.MonkeyPatch, *closed: Path) -> None:
-    real = hashing.sha256_of
-
-    def sha256_of(path: Path) -> str:
+    def refusing(path: Path) -> str:
         if path in closed:
             raise PermissionError(13, "Permission denied", str(path))
-        return real(path)
+        return sha256_of(path)
 
-    patch.setattr(hashing, "sha256_of", sha256_of)
+    patch.setattr(hashing, "sha256_of", refusing)
 
 
 @pytest.mark.parametrize("trouble", ["unreadable", "removed", "a folder now"])

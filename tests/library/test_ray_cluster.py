@@ -67,8 +67,8 @@ def test_a_batch_is_done_once_though_a_node_is_killed(
     )  # fmt: skip
     with Library(settings, lambda _: FakeCaptioner()) as library:
         library.index(album)
-        number, photos = library.queue_recaption(everything=True)
-        assert number is not None
+        batch, photos = library.queue_recaption(everything=True)
+        assert batch is not None
         assert photos == PHOTOS
         with RayCluster(ray_cluster.address) as cluster:
             assert cluster.room() == 2

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from agreement import check_agreement
 from burst import wait_for_all
@@ -56,7 +57,7 @@ def main() -> int:
 def torment(trial: Trial, folder: Path, count: int, rate: float) -> None:
     album, data_dir, errors = folder / "album", folder / "data", folder / "stderr"
     album.mkdir()
-    flags = {"log": folder / "captions.log", "batch": 64, "settle": 0.5, "poll": 1.0, "workers": 2}
+    flags: dict[str, Any] = {"log": folder / "captions.log", "batch": 64, "settle": 0.5, "poll": 1.0, "workers": 2}
     process = victim("watch", data_dir, album, errors=errors, **flags)
     assert process.stdout is not None
     trial.check(process.stdout.readline() == "ready\n", "the watcher never was ready")

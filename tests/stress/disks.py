@@ -23,9 +23,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from agreement import check_agreement, check_answers
 from coded import EVERY_PHOTO, captioned_again, photo_bytes, read_log
@@ -84,7 +86,7 @@ def main() -> int:
 def full(trial: Trial, folder: Path, photos: int, rounds: int) -> None:
     album, small, log, errors = (folder / name for name in ("album", "small", "captions.log", "stderr"))
     hashes, numbers = put_photos(album, photos)
-    flags = {"log": log, "batch": BATCH, "settle": SETTLE, "errors": errors}
+    flags: dict[str, Any] = {"log": log, "batch": BATCH, "settle": SETTLE, "errors": errors}
     data_dir = small / "data"
     failed: set[str] = set()
     with mounted(small, "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs"):
@@ -145,7 +147,7 @@ def fill(filler: Path) -> None:
 def away(trial: Trial, folder: Path, photos: int, rounds: int) -> None:
     disk, album, log, errors = (folder / name for name in ("disk", "album", "captions.log", "stderr"))
     data_dir = folder / "data"
-    flags = {"log": log, "batch": BATCH, "settle": SETTLE, "poll": POLL, "errors": errors}
+    flags: dict[str, Any] = {"log": log, "batch": BATCH, "settle": SETTLE, "poll": POLL, "errors": errors}
     # The disk stays mounted at one place, so that its photos outlive being unmounted at the other.
     with mounted(disk, "-t", "tmpfs", "tmpfs"):
         hashes, numbers = put_photos(disk / "first", photos)
@@ -169,7 +171,7 @@ def away(trial: Trial, folder: Path, photos: int, rounds: int) -> None:
             check_answers(trial, data_dir, "while the disk was away")
             with bound(disk, album):
                 back = {album / path.relative_to(disk): digest for path, digest in hashes.items()}
-                came = until(lambda back=back: found_now(data_dir) == back.keys())
+                came = until(partial(_all_found, data_dir, back.keys()))
                 trial.check(came, f"{moment}: the watcher did not find the photos again when they were back")
                 trial.check(stop(watcher) == 0, f"the watcher ended with status {watcher.returncode}")
                 last = victim("index", data_dir, album, run=f"{moment}, back", **flags)
@@ -188,7 +190,7 @@ def away(trial: Trial, folder: Path, photos: int, rounds: int) -> None:
 def readonly(trial: Trial, folder: Path, photos: int, rounds: int) -> None:
     album, store, log, errors = (folder / name for name in ("album", "store", "captions.log", "stderr"))
     data_dir = store / "data"
-    flags = {"log": log, "batch": BATCH, "settle": SETTLE, "errors": errors}
+    flags: dict[str, Any] = {"log": log, "batch": BATCH, "settle": SETTLE, "errors": errors}
     with mounted(album, "-t", "tmpfs", "tmpfs"), mounted(store, "-t", "tmpfs", "tmpfs"):
         hashes, numbers = put_photos(album, photos)
         _remount(album, "ro")
@@ -259,13 +261,17 @@ def until(condition: Callable[[], bool]) -> bool:
     return False
 
 
+def _all_found(data_dir: Path, photos: Collection[Path]) -> bool:
+    return found_now(data_dir) == photos
+
+
 def _ready(process: subprocess.Popen[str]) -> bool:
     assert process.stdout is not None
     return process.stdout.readline() == "ready\n"
 
 
 @contextmanager
-def mounted(place: Path, *arguments: str):
+def mounted(place: Path, *arguments: str) -> Iterator[None]:
     place.mkdir(exist_ok=True)
     subprocess.run(["mount", *arguments, str(place)], check=True)
     try:
@@ -275,7 +281,7 @@ def mounted(place: Path, *arguments: str):
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def bound(source: Path, place: Path):
+def bound(source: Path, place: Path) -> AbstractContextManager[None]:
     return mounted(place, "--bind", str(source))
 
 

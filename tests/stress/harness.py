@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))  # photoindex as it is in this checkout, installed or not
@@ -202,7 +203,7 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def kill_tree(process: subprocess.Popen[str]) -> None:
+def kill_tree(process: subprocess.Popen[Any]) -> None:
     """SIGKILL to all of them at once, as if the machine went down."""
     for pid in tree(process.pid):
         _kill(pid)
@@ -211,7 +212,7 @@ def kill_tree(process: subprocess.Popen[str]) -> None:
 def left_over() -> list[int]:
     """Processes that were started from here and still run. Linux only: elsewhere none are found."""
     mark = f"{MARK}={os.environ[MARK]}".encode()
-    found = []
+    found: list[int] = []
     if not os.path.isdir("/proc/self"):
         return found
     for entry in os.scandir("/proc"):

@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import skimage.data
 from agreement import check_agreement, check_answers
@@ -94,7 +95,7 @@ def torment(trial: Trial, folder: Path, kills: int, enough: threading.Event) -> 
     ended = 0
     model = 1
     by_command: Counter[str] = Counter()
-    flags = {"log": log, "batch": 8, "delay": DELAY, "settle": SETTLE, "poll": 0.5, "errors": errors}
+    flags: dict[str, Any] = {"log": log, "batch": 8, "delay": DELAY, "settle": SETTLE, "poll": 0.5, "errors": errors}
     with album.changing(EVERY):
         while len(killed) < kills and not enough.is_set():
             [command] = trial.random.choices(list(COMMANDS), list(COMMANDS.values()))

@@ -19,7 +19,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +97,15 @@ def sources_of(trial: Trial) -> list[Source]:
     )
     dates = 'xmp:Rating="4" photoshop:DateCreated="2019-07-04T12:34:56.25+02:00" tiff:Make="Canon" tiff:Model="R5"'
     place = 'exif:GPSLatitude="38,43.2N" exif:GPSLongitude="9,8.4W" exif:GPSAltitude="425/10"'
-    packets = [packet(words, dates), packet(words + faces, place), packet(apple + words), packet(words).decode()]
+    packets: list[bytes | str] = [
+        packet(words, dates),
+        packet(words + faces, place),
+        packet(apple + words),
+        packet(words).decode(),
+    ]
     found = [Source("xmp", each.encode("utf-16") if isinstance(each, str) else each) for each in packets]
     found += [Source("exif", _exif(order)) for order in ("<", ">")]
-    records = {
+    records: dict[tuple[int, int], bytes | Sequence[bytes]] = {
         (1, 90): b"\x1b%G",
         (2, 5): b"Harvest",
         (2, 25): [b"wheat", b"tractor"],

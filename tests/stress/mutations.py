@@ -20,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from agreement import check_search_of
 from coded import photo_bytes
@@ -89,7 +90,7 @@ def torment(
 ) -> None:
     album, data_dir, errors = folder / "album", folder / "data", folder / "stderr"
     hashes = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in (*mutants, *whole)}
-    flags = {"log": folder / "captions.log", "errors": errors, "batch": 32, "decode_seconds": seconds}
+    flags: dict[str, Any] = {"log": folder / "captions.log", "errors": errors, "batch": 32, "decode_seconds": seconds}
     started = time.monotonic()
     process = victim("index", data_dir, album, run="1", workers=workers, **flags)
     meter = MemoryMeter(process.pid)

@@ -44,7 +44,7 @@ def main() -> None:
     from photoindex.indexing import text_reading
     from photoindex.library import Library
 
-    text_reading.read_text = logged_read  # type: ignore[assignment]
-    text_reading.is_installed = lambda: True  # type: ignore[assignment]
+    for name, ours in (("read_text", logged_read), ("is_installed", lambda: True)):
+        setattr(text_reading, name, ours)
     with Library(Settings(Path(sys.argv[1]), backup_days=0.0), no_captioner) as library:
         library.work_off()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -29,7 +29,7 @@ NFC, NFD = unicodedata.normalize("NFC", "Été"), unicodedata.normalize("NFD", "
 class Disk:
     """A file system by its folders' listings. ``same`` is how it compares names."""
 
-    def __init__(self, listing: dict[str, Sequence[str]], *, case: bool = False, unicode: bool = False) -> None:
+    def __init__(self, listing: Mapping[str, Sequence[str]], *, case: bool = False, unicode: bool = False) -> None:
         self.listing = listing
         self.case, self.unicode = case, unicode
 

@@ -19,7 +19,7 @@ def made_up(seed: int) -> dict[int, list[list[int]]]:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_it_equals_the_evaluations_own(seed: int):
+def test_it_equals_the_evaluations_own(seed: int) -> None:
     from pycocoevalcap.cider.cider import Cider
 
     references = made_up(seed)
@@ -36,7 +36,7 @@ def test_it_equals_the_evaluations_own(seed: int):
     assert [reward.score(photo, candidates[photo]) for photo in references] == pytest.approx(list(expected))
 
 
-def test_the_right_caption_scores_10_a_foreign_one_nothing_and_a_broken_off_one_less():
+def test_the_right_caption_scores_10_a_foreign_one_nothing_and_a_broken_off_one_less() -> None:
     references = {1: [[4, 5, 6, 7, 8, END]], 2: [[9, 10, 11, 12, END]]}
     reward = CiderReward(references)
     assert reward.score(1, [4, 5, 6, 7, 8, END]) == pytest.approx(10)
@@ -44,6 +44,6 @@ def test_the_right_caption_scores_10_a_foreign_one_nothing_and_a_broken_off_one_
     assert reward.score(1, [4, 5, 6, 7, 8]) < reward.score(1, [4, 5, 6, 7, 8, END])
 
 
-def test_words_in_every_photos_captions_are_worth_nothing():
+def test_words_in_every_photos_captions_are_worth_nothing() -> None:
     reward = CiderReward({1: [[4, END]], 2: [[4, END]]})
     assert reward.score(1, [4, END]) == 0

@@ -6,7 +6,7 @@ from photoindex.training.cleaning import is_plain
 
 
 @pytest.mark.parametrize("caption", ["a kitten with a large mouth", "clouds over the ocean during sunset"])
-def test_a_sentence_about_what_is_seen_is_plain(caption: str):
+def test_a_sentence_about_what_is_seen_is_plain(caption: str) -> None:
     assert is_plain(caption)
 
 
@@ -20,5 +20,5 @@ def test_a_sentence_about_what_is_seen_is_plain(caption: str):
         "a kitten",
     ],
 )
-def test_what_nobody_sees_is_not(caption: str):
+def test_what_nobody_sees_is_not(caption: str) -> None:
     assert not is_plain(caption)

@@ -22,7 +22,7 @@ def photos(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_tsv(tmp_path: Path):
+def test_tsv(tmp_path: Path) -> None:
     images = photos(tmp_path / "images", "a.jpg", "b.jpg")
     (tmp_path / "captions.tsv").write_text(
         'image\tsplit\tcaption\na.jpg\tval\tA "dog" .\na.jpg\tval\tone dog\nb.jpg\t\ta cat\n'
@@ -33,7 +33,7 @@ def test_tsv(tmp_path: Path):
     ]
 
 
-def test_coco_takes_its_split_from_the_file_name_and_its_photos_from_the_folder_named(tmp_path: Path):
+def test_coco_takes_its_split_from_the_file_name_and_its_photos_from_the_folder_named(tmp_path: Path) -> None:
     images = photos(tmp_path / "val2017", "000001.jpg")
     content = {
         "images": [{"id": 7, "file_name": "000001.jpg"}],
@@ -45,7 +45,7 @@ def test_coco_takes_its_split_from_the_file_name_and_its_photos_from_the_folder_
     ]
 
 
-def test_flickr8k_with_its_split_lists(tmp_path: Path):
+def test_flickr8k_with_its_split_lists(tmp_path: Path) -> None:
     images = photos(tmp_path / "Flicker8k_Dataset", "a.jpg", "b.jpg", "c.jpg")
     (tmp_path / "Flickr8k.token.txt").write_text(
         "a.jpg#0\tA dog .\na.jpg#1\tDogs .\nb.jpg#0\tA cat .\nc.jpg#0\tA cow .\n"
@@ -62,7 +62,7 @@ def test_flickr8k_with_its_split_lists(tmp_path: Path):
     assert found[0].path.parent == images
 
 
-def test_flickr30k_token_and_csv(tmp_path: Path):
+def test_flickr30k_token_and_csv(tmp_path: Path) -> None:
     photos(tmp_path / "flickr30k_images", "1.jpg")
     (tmp_path / "results_20130124.token").write_text("1.jpg#0\tTwo men talk .\n1.jpg#1\tTwo people .\n")
     (tmp_path / "results.csv").write_text(
@@ -73,14 +73,14 @@ def test_flickr30k_token_and_csv(tmp_path: Path):
         assert photo.captions == ("Two men talk .", "Two people .")
 
 
-def test_the_image_caption_list_flickr8k_is_passed_on_as(tmp_path: Path):
+def test_the_image_caption_list_flickr8k_is_passed_on_as(tmp_path: Path) -> None:
     photos(tmp_path / "Images", "a.jpg")
     (tmp_path / "captions.txt").write_text('image,caption\na.jpg,"A dog , a cat ."\na.jpg,A dog .\n')
     [photo] = load_dataset(tmp_path)
     assert photo.captions == ("A dog , a cat .", "A dog .")
 
 
-def test_photos_that_are_not_there_are_left_out(tmp_path: Path):
+def test_photos_that_are_not_there_are_left_out(tmp_path: Path) -> None:
     photos(tmp_path / "images", "a.jpg")
     (tmp_path / "captions.tsv").write_text("image\tsplit\tcaption\na.jpg\ttrain\ta dog\ngone.jpg\ttrain\ta cat\n")
     assert [photo.path.name for photo in load_dataset(tmp_path)] == ["a.jpg"]
@@ -97,21 +97,23 @@ def test_photos_that_are_not_there_are_left_out(tmp_path: Path):
         ("Flickr8k.token.txt", "no tab here\n", "not a Flickr captions file"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_explained_in_one_line(tmp_path: Path, name: str, content: str, message: str):
+def test_a_file_that_cannot_be_used_is_explained_in_one_line(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(DatasetError, match=message) as caught:
         load_dataset(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_without_captions_says_what_was_looked_for(tmp_path: Path):
+def test_a_folder_without_captions_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"captions\.tsv"):
         load_dataset(tmp_path)
     with pytest.raises(DatasetError, match="no such file"):
         load_dataset(tmp_path / "nothing")
 
 
-def test_photos_are_held_out_by_their_names_whatever_their_order():
+def test_photos_are_held_out_by_their_names_whatever_their_order() -> None:
     whole = [CaptionedPhoto(Path(f"{n}.jpg"), "train", ("a photo",)) for n in range(20)]
     held = {photo.path for photo in hold_out(whole, 5) if photo.split == "val"}
     assert len(held) == 5
@@ -120,12 +122,12 @@ def test_photos_are_held_out_by_their_names_whatever_their_order():
     assert held < {photo.path for photo in hold_out(whole, 6) if photo.split == "val"}
 
 
-def test_nothing_is_held_out_of_a_data_set_that_has_validation_photos():
+def test_nothing_is_held_out_of_a_data_set_that_has_validation_photos() -> None:
     whole = [CaptionedPhoto(Path(f"{n}.jpg"), "val" if n == 0 else "train", ("a photo",)) for n in range(9)]
     assert hold_out(whole, 5) == whole
 
 
-def test_kinds_are_read_by_file_name(tmp_path: Path):
+def test_kinds_are_read_by_file_name(tmp_path: Path) -> None:
     file = tmp_path / "kinds.tsv"
     file.write_text("image\tkind\na.jpg\tfood\na.jpg\tindoor\nb.jpg\tfood\n")
     assert load_kinds(file) == {"a.jpg": ["food", "indoor"], "b.jpg": ["food"]}
@@ -134,7 +136,7 @@ def test_kinds_are_read_by_file_name(tmp_path: Path):
         load_kinds(file)
 
 
-def test_a_label_is_the_least_that_can_be_said_of_a_photo(tmp_path: Path):
+def test_a_label_is_the_least_that_can_be_said_of_a_photo(tmp_path: Path) -> None:
     folder = photos(tmp_path, "a.jpg", "b.jpg")
     (tmp_path / "labels.tsv").write_text("image\tsplit\tlabel\na.jpg\ttrain\tgrand_piano\nb.jpg\tval\tibis\n")
     assert [(photo.split, photo.captions) for photo in load_dataset(tmp_path, folder)] == [

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import skimage.data
@@ -27,6 +28,7 @@ from photoindex.captioner.model_files import EIGHT_BITS_FILE
 from photoindex.cli.main import main
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError
+from photoindex.media.decode import Decoder
 from photoindex.training import eight_bits
 from photoindex.training.weight_rounding import prepare
 from tests.training.small_encoder import SIZE, folded, off, pictures, small_checkpoint
@@ -60,7 +62,8 @@ def test_it_learns_to_see_what_it_saw(small: Checkpoint) -> None:
     assert off(student(given).detach(), wanted) < 0.8 * before
     assert reports == list(range(40))
     # What comes before the first rounded convolution is as it was.
-    assert torch.equal(dict(convolutions(student.encoder))["1.expand"].weight, encoder.blocks[1].expand.weight)
+    block: Any = encoder.blocks[1]
+    assert torch.equal(dict(convolutions(student.encoder))["1.expand"].weight, block.expand.weight)
 
 
 def test_what_is_learned_is_stored_and_compared(
@@ -96,8 +99,8 @@ def test_photos_keep_their_order_whichever_is_decoded_first(tmp_path: Path, monk
     folder = Path(skimage.data.__file__).parent
     paths = [folder / name for name in ("chelsea.png", "coffee.png", "astronaut.png")]
     alone = [eight_bits.decoded([path], Settings(data_dir=tmp_path), lambda *_: None) for path in paths]
-    decode = eight_bits.Decoder.decode
-    monkeypatch.setattr(eight_bits.Decoder, "decode", lambda *given: sorted(decode(*given), key=lambda each: each[0]))
+    decode = Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", lambda *given: sorted(decode(*given), key=lambda each: each[0]))
     assert torch.equal(eight_bits.decoded(paths, Settings(data_dir=tmp_path), lambda *_: None), torch.cat(alone))
 
 

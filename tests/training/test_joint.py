@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,8 @@ class SmallEncoder(Encoder):
         self.classifier = nn.Linear(8, 10)
 
     def trunk(self, images: Tensor) -> Tensor:
-        return self.stem(images)
+        found: Tensor = self.stem(images)
+        return found
 
     def tail(self, maps: Tensor) -> Tensor:
         return F.relu(self.blocks(maps))
@@ -66,7 +68,8 @@ class SmallEncoder(Encoder):
         return (self.blocks,)
 
     def classify(self, feature_map: Tensor) -> Tensor:
-        return self.classifier(feature_map.mean((2, 3)))
+        found: Tensor = self.classifier(feature_map.mean((2, 3)))
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,7 @@ def train_stage(stage: JointStage, file: Path, recipe: JointRecipe = RECIPE) -> 
 # ---- views ------------------------------------------------------------------------------------------
 
 
-def test_views_have_the_size_and_range_asked_for_and_are_repeated_by_a_seed():
+def test_views_have_the_size_and_range_asked_for_and_are_repeated_by_a_seed() -> None:
     photos = torch.randint(0, 256, (5, 3, 40, 40), dtype=torch.uint8)
     for change in (Augmentation(), Augmentation(smallest_area=0.05, colour=0.9, degrees=90.0, erased=1.0)):
         views = []
@@ -139,7 +142,7 @@ def test_views_have_the_size_and_range_asked_for_and_are_repeated_by_a_seed():
         assert not torch.equal(views[0], views[2])
 
 
-def test_without_changes_a_view_is_the_photo_or_its_mirror_image():
+def test_without_changes_a_view_is_the_photo_or_its_mirror_image() -> None:
     photos = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
     # An aspect of its own makes a view of the whole area smaller than the photo, so light is all that is left out here.
     gradient = torch.arange(32).mul(8).to(torch.uint8).expand(6, 3, 32, 32)
@@ -154,7 +157,7 @@ def test_without_changes_a_view_is_the_photo_or_its_mirror_image():
 # ---- parts ------------------------------------------------------------------------------------------
 
 
-def test_captions_that_mean_the_same_share_their_photos():
+def test_captions_that_mean_the_same_share_their_photos() -> None:
     meanings = F.normalize(torch.tensor([[1.0, 0.0], [0.99, 0.1], [0.0, 1.0]]), dim=1)
     shares = Meanings.shared(meanings, torch.tensor([0, 1, 2]), 3, 0.2, 0.07)
     assert shares.sum(1).tolist() == pytest.approx([1, 1, 1])
@@ -164,7 +167,7 @@ def test_captions_that_mean_the_same_share_their_photos():
     assert torch.equal(own, torch.eye(3))
 
 
-def test_a_contrastive_loss_with_targets_of_one_caption_each_is_the_usual_one():
+def test_a_contrastive_loss_with_targets_of_one_caption_each_is_the_usual_one() -> None:
     scores, owners, weights = torch.randn(4, 4), torch.arange(4), torch.rand(4)
     hard = contrastive(scores, owners, weights)
     assert torch.allclose(hard, contrastive(scores, owners, weights, torch.eye(4)), atol=1e-5)
@@ -172,7 +175,7 @@ def test_a_contrastive_loss_with_targets_of_one_caption_each_is_the_usual_one():
     assert not torch.allclose(hard, contrastive(scores, owners, weights, shared), atol=1e-3)
 
 
-def test_blocks_are_left_out_in_training_alone():
+def test_blocks_are_left_out_in_training_alone() -> None:
     encoder = SmallEncoder()
     set_drop_path(encoder, 1.0)
     assert [block.drop_path for block in encoder.blocks] == [0.0, 0.5]
@@ -190,7 +193,7 @@ def test_blocks_are_left_out_in_training_alone():
     assert torch.equal(encoder.eval()(images), whole)
 
 
-def test_a_label_takes_part_in_terms_and_in_captions(photos: list[CaptionedPhoto], cache: Path):
+def test_a_label_takes_part_in_terms_and_in_captions(photos: list[CaptionedPhoto], cache: Path) -> None:
     people = [photo for photo in photos if "white" not in photo.path.name]
     label = [replace(photo, captions=("a screen",)) for photo in photos if photo.path.name == "white-train.png"]
     sets = PhotoSets.gathered(people, labelled=label)
@@ -202,14 +205,16 @@ def test_a_label_takes_part_in_terms_and_in_captions(photos: list[CaptionedPhoto
     assert "screen" not in sets.terms(sets.captioned(), 1, 9).terms
 
 
-def test_every_weight_is_trained_once_and_blocks_near_the_pixels_more_slowly(photos: list[CaptionedPhoto], cache: Path):
+def test_every_weight_is_trained_once_and_blocks_near_the_pixels_more_slowly(
+    photos: list[CaptionedPhoto], cache: Path
+) -> None:
     stage = stage_of(PhotoSets.gathered(photos), cache)
     groups = stage.groups()
     trained = [id(parameter) for group in groups for parameter in group["params"]]
     every = {id(p) for module in stage.modules().values() for p in module.parameters()}
     assert len(trained) == len(set(trained))
     assert set(trained) == every
-    encoder = stage.modules()["encoder"]
+    encoder: Any = stage.modules()["encoder"]
     rate = {id(p): group["lr"] for group in groups for p in group["params"]}
     rates = [rate[id(p)] for p in (encoder.stem.weight, encoder.blocks[0].project.weight, encoder.classifier.weight)]
     assert rates == pytest.approx([0.01 * 0.95**3, 0.01 * 0.95**2, 0.01])
@@ -218,7 +223,7 @@ def test_every_weight_is_trained_once_and_blocks_near_the_pixels_more_slowly(pho
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(
     photos: list[CaptionedPhoto], cache: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     gradients = []
     for part in (1, 100):
         monkeypatch.setattr("photoindex.training.joint.CPU_PART", part)
@@ -227,18 +232,21 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(
             module.train()
         torch.manual_seed(2)
         stage.loss(stage.members(0), random.Random(1))[0].backward()
-        gradients.append(stage.modules()["encoder"].stem.weight.grad)
+        encoder: Any = stage.modules()["encoder"]
+        gradients.append(encoder.stem.weight.grad)
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-6)
 
 
 # ---- the stage --------------------------------------------------------------------------------------
 
 
-def test_the_stage_learns_a_handful_of_photos_by_heart(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+def test_the_stage_learns_a_handful_of_photos_by_heart(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+) -> None:
     stage = stage_of(PhotoSets.gathered(photos), cache)
     before = {key: value.clone() for key, value in stage.modules()["encoder"].state_dict().items()}
     record = train_stage(stage, tmp_path / "joint.run.safetensors")
-    history = record["history"]
+    history: Any = record["history"]
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
     assert max(epoch["recall_1"] for epoch in history) == 100
     after = stage.modules()["encoder"].state_dict()
@@ -268,10 +276,12 @@ def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("photoindex.training.train.load_pretrained", lambda *_: "no weights")
 
 
-def run(photos: list[CaptionedPhoto], output: Path, cache: Path, recipe: Recipe = TINY, **options: object):
+def run(
+    photos: list[CaptionedPhoto], output: Path, cache: Path, recipe: Recipe = TINY, **options: Any
+) -> dict[str, Any]:
     for package in ("pycocoevalcap", "tokenizers", "all_minilm_l6_v2"):
         pytest.importorskip(package, reason=f"training needs {package}")
-    return train(photos, recipe, output, name="tiny", device=CPU, cache_folder=cache, **options)  # type: ignore[arg-type]
+    return train(photos, recipe, output, name="tiny", device=CPU, cache_folder=cache, **options)
 
 
 class Stop(Exception):
@@ -280,7 +290,7 @@ class Stop(Exception):
 
 def test_a_joint_run_survives_a_kill_and_ends_with_a_model_that_captions_and_has_terms(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path, small_encoder: None
-):
+) -> None:
     def cut(progress: TrainingProgress) -> None:
         if progress.stage == "joint" and (progress.epoch, progress.done) == (12, 1):
             raise Stop
@@ -309,7 +319,7 @@ def test_a_joint_run_survives_a_kill_and_ends_with_a_model_that_captions_and_has
     assert captions == list(CAPTIONS.values())
 
 
-def test_the_recipe_takes_options_and_leaves_the_others_as_they_are():
+def test_the_recipe_takes_options_and_leaves_the_others_as_they_are() -> None:
     recipe = _recipe("joint", {"word_epochs": 3, "seed": 7, "batch_photos": 16})
     assert (recipe.words.epochs, recipe.joint.epochs, recipe.language.epochs, recipe.captions.epochs) == (0, 3, 2, 9)
     assert {recipe.joint.seed, recipe.language.seed, recipe.captions.seed, recipe.reward.seed} == {7}
@@ -318,6 +328,6 @@ def test_the_recipe_takes_options_and_leaves_the_others_as_they_are():
     assert all(RECIPES[name].joint.epochs == 0 for name in RECIPES if name != "joint")
 
 
-def test_the_option_has_its_old_name_too():
+def test_the_option_has_its_old_name_too() -> None:
     [option] = [parameter for parameter in train_command.params if parameter.name == "recipe"]
     assert option.opts == ["--recipe", "--decoder"]

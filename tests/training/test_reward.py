@@ -19,7 +19,7 @@ PEOPLE = {
 }
 
 
-def lost(photo: int, caption: str, **penalties: float) -> float:
+def lost(photo: int, caption: str, **penalties: Any) -> float:
     return Penalties(PEOPLE, RewardRecipe(**penalties)).of(photo, caption)
 
 
@@ -31,7 +31,7 @@ def lost(photo: int, caption: str, **penalties: float) -> float:
     (0, "a sunny day", 0),
     (1, "a man on a pony", 0),  # persons are one thing, and the pony is a horse
 ])  # fmt: skip
-def test_each_thing_that_nobody_named_costs(photo: int, caption: str, things: int):
+def test_each_thing_that_nobody_named_costs(photo: int, caption: str, things: int) -> None:
     assert lost(photo, caption, thing_penalty=0.3) == pytest.approx(0.3 * things)
     assert lost(photo, caption) == 0
 
@@ -48,7 +48,7 @@ def test_each_thing_that_nobody_named_costs(photo: int, caption: str, things: in
 ])  # fmt: skip
 def test_a_person_who_is_not_there_costs_and_one_who_is_passed_over(
     photo: int, caption: str, invented: int, missed: int
-):
+) -> None:
     assert lost(photo, caption, person_penalty=1.0) == invented
     assert lost(photo, caption, missed_penalty=0.5) == 0.5 * missed
 
@@ -62,7 +62,7 @@ def stage(recipe: RewardRecipe) -> tuple[RewardStage, Vocabulary]:
     return RewardStage(inputs, recipe, {2: [vocabulary.encode(PEOPLE[2][0])]}), vocabulary
 
 
-def test_penalties_come_off_the_agreement_with_people():
+def test_penalties_come_off_the_agreement_with_people() -> None:
     plain, vocabulary = stage(RewardRecipe())
     strict, _ = stage(RewardRecipe(thing_penalty=0.3, person_penalty=1.0, missed_penalty=0.5))
     invented, right = (
@@ -75,7 +75,7 @@ def test_penalties_come_off_the_agreement_with_people():
 
 
 @pytest.mark.parametrize(("share", "members"), [(0.0, [0, 0, 1]), (1.0, [0, 0, 1, 2])])
-def test_noisy_photos_take_part_by_their_share(share: float, members: list[int]):
+def test_noisy_photos_take_part_by_their_share(share: float, members: list[int]) -> None:
     chosen, vocabulary = stage(RewardRecipe(noisy_share=share))
     assert sorted(chosen.members(0)) == members
     if share:

@@ -20,7 +20,7 @@ def encoder() -> SentenceEncoder:
     return SentenceEncoder.load()
 
 
-def test_sentences_that_mean_the_same_are_nearer_than_those_that_share_words(encoder: SentenceEncoder):
+def test_sentences_that_mean_the_same_are_nearer_than_those_that_share_words(encoder: SentenceEncoder) -> None:
     dog, puppy, hot_dog = encoder.encode(
         ["a dog runs on the beach", "a puppy is running along the shore", "a hot dog on a plate at the beach"]
     )
@@ -28,18 +28,18 @@ def test_sentences_that_mean_the_same_are_nearer_than_those_that_share_words(enc
     assert torch.linalg.vector_norm(dog).item() == pytest.approx(1, abs=1e-3)
 
 
-def test_a_sentence_has_the_same_vector_in_any_company(encoder: SentenceEncoder):
+def test_a_sentence_has_the_same_vector_in_any_company(encoder: SentenceEncoder) -> None:
     together = encoder.encode(["a cat", "two men play football in the snow", "a bird"])
     assert torch.allclose(together[2], encoder.encode(["a bird"])[0], atol=0.02)
 
 
-def test_kin_are_the_words_of_the_nearest_meaning(encoder: SentenceEncoder):
+def test_kin_are_the_words_of_the_nearest_meaning(encoder: SentenceEncoder) -> None:
     numbers, weights = kin(["pony", "lorry"], ["horse", "truck", "sky"], encoder, 2)
     assert numbers[:, 0].tolist() == [0, 1]
     assert weights.sum(1).tolist() == pytest.approx([1, 1])
 
 
-def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sentences, "find_spec", lambda name: None)
     with pytest.raises(TrainingError, match="pip install"):
         SentenceEncoder.load()

@@ -19,7 +19,7 @@ def imagination(noise: float = 0.0) -> Imagination:
     return Imagination(list(enumerate(CONTENTS)), PhotoFeatures(regions, 2 * SHOWN), terms=3)
 
 
-def test_what_is_expected_grows_with_what_is_told():
+def test_what_is_expected_grows_with_what_is_told() -> None:
     plain, dog, both = imagination().expected([[], [DOG], [DOG, SNOW]])
     assert plain.tolist() == torch.cat((SHOWN.mean(0), 2 * SHOWN.mean(0))).tolist()
     assert dog[0] > plain[0]
@@ -28,7 +28,7 @@ def test_what_is_expected_grows_with_what_is_told():
     assert both[4] > dog[4] + 0.6  # the summary of snow
 
 
-def test_an_imagined_photo_has_one_region_and_is_like_real_ones():
+def test_an_imagined_photo_has_one_region_and_is_like_real_ones() -> None:
     seen = imagination(noise=1.0).imagine([[DOG]] * 200, random.Random(1))
     assert seen.regions.shape == (200, 1, 3)
     assert seen.summary.shape == (200, 3)
@@ -37,7 +37,7 @@ def test_an_imagined_photo_has_one_region_and_is_like_real_ones():
     assert float(seen.regions[:, 0, 0].std()) > 0.1
 
 
-def test_the_same_chance_imagines_the_same():
+def test_the_same_chance_imagines_the_same() -> None:
     imagined = imagination(noise=1.0)
     once, again = (imagined.imagine([[DOG], [SNOW]], random.Random(3)) for _ in range(2))
     assert torch.equal(once.regions, again.regions)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import skimage.data
@@ -46,7 +47,7 @@ TINY = Recipe(
 )  # fmt: skip
 
 
-def changed(recipe: Recipe, *, words: int, captions: int, reward: int, **options: object) -> Recipe:
+def changed(recipe: Recipe, *, words: int, captions: int, reward: int, **options: Any) -> Recipe:
     """The recipe with other numbers of epochs, and other ``options`` of the caption stage."""
     return replace(
         recipe,
@@ -84,11 +85,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("features")
 
 
-def run(photos: list[CaptionedPhoto], output: Path, cache: Path, recipe: Recipe = TINY, **options: object):
-    return train(photos, recipe, output, name="tiny", device=CPU, cache_folder=cache, **options)  # type: ignore[arg-type]
+def run(
+    photos: list[CaptionedPhoto], output: Path, cache: Path, recipe: Recipe = TINY, **options: Any
+) -> dict[str, Any]:
+    return train(photos, recipe, output, name="tiny", device=CPU, cache_folder=cache, **options)
 
 
-def test_a_trained_model_captions_photos_it_never_saw(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+def test_a_trained_model_captions_photos_it_never_saw(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+) -> None:
     record = run(photos, tmp_path, cache)
     checkpoint = load_checkpoint(tmp_path)
     unseen = [photo for photo in photos if photo.split == "val"]
@@ -102,7 +107,9 @@ def test_a_trained_model_captions_photos_it_never_saw(photos: list[CaptionedPhot
     assert sorted(p.name for p in tmp_path.iterdir() if p.suffix in (".pt", ".pth", ".pkl", ".bin")) == []
 
 
-def test_the_term_head_learns_to_tell_the_photos_apart(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+def test_the_term_head_learns_to_tell_the_photos_apart(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+) -> None:
     recipe = changed(TINY, words=12, captions=1, reward=0)
     record = run(photos, tmp_path, cache, replace(recipe, words=replace(recipe.words, head_rate=0.01)))
     assert record["stages"]["words"]["history"][-1]["recall_1"] == 100
@@ -126,7 +133,7 @@ def test_the_term_head_learns_to_tell_the_photos_apart(photos: list[CaptionedPho
 ])  # fmt: skip
 def test_noisy_photos_teach_words_and_their_plain_sentences_captions(
     said: str, share: float, learned: bool, photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
-):
+) -> None:
     few = [photo for photo in photos if "coffee" not in photo.path.name]
     noisy = [replace(photo, captions=(said,)) for photo in photos if photo.path.name == "coffee-train.png"]
     recipe = changed(TINY, words=1, captions=1, reward=0, noisy_share=share, noisy_threshold=1)
@@ -142,7 +149,7 @@ def test_noisy_photos_teach_words_and_their_plain_sentences_captions(
 
 def test_noisy_photos_that_are_held_out_choose_epochs_and_teach_nothing(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
-):
+) -> None:
     few = [photo for photo in photos if "coffee" not in photo.path.name and photo.split == "train"]
     noisy = [photo for photo in photos if photo.path.name == "coffee-val.png"]
     record = run(few, tmp_path, cache, changed(TINY, words=0, captions=1, reward=0), noisy=noisy)
@@ -151,7 +158,7 @@ def test_noisy_photos_that_are_held_out_choose_epochs_and_teach_nothing(
     assert "coffee" not in load_checkpoint(tmp_path).vocabulary.words
 
 
-def test_a_label_teaches_its_word(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+def test_a_label_teaches_its_word(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path) -> None:
     few = [photo for photo in photos if "coffee" not in photo.path.name]
     things = [replace(p, captions=("a teacup",)) for p in photos if p.path.name == "coffee-train.png"]
     recipe = changed(TINY, words=1, captions=1, reward=0, labelled_share=1.0)
@@ -164,7 +171,7 @@ def test_a_label_teaches_its_word(photos: list[CaptionedPhoto], tmp_path: Path, 
 
 def test_a_model_that_is_gone_on_from_keeps_what_it_sees_and_gains_words(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
-):
+) -> None:
     few = [photo for photo in photos if "coffee" not in photo.path.name]
     run(few, tmp_path / "first", cache, changed(TINY, words=1, captions=20, reward=0))
     first = load_checkpoint(tmp_path / "first")
@@ -180,7 +187,7 @@ def test_a_model_that_is_gone_on_from_keeps_what_it_sees_and_gains_words(
     assert "coffee" in {*second.vocabulary.words} - {*first.vocabulary.words}
 
 
-def test_the_mean_of_several_runs_is_kept(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+def test_the_mean_of_several_runs_is_kept(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path) -> None:
     recipe = changed(TINY, words=0, captions=1, reward=0)
     singles = []
     for seed in (1, 2):
@@ -197,7 +204,9 @@ def test_the_mean_of_several_runs_is_kept(photos: list[CaptionedPhoto], tmp_path
     assert not torch.equal(runs[0][f"best.{key}"], runs[1][f"best.{key}"])
 
 
-def test_captions_without_photos_teach_the_decoder_to_speak(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+def test_captions_without_photos_teach_the_decoder_to_speak(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join([*CAPTIONS.values(), "a white rocket stands in a garage beside a zebra"] * 20))
     recipe = changed(TINY, words=12, captions=1, reward=0, learning_rate=1e-9, text_captions=0)
@@ -214,14 +223,16 @@ def test_captions_without_photos_teach_the_decoder_to_speak(photos: list[Caption
     assert score_captions(captions, [[caption] for caption in CAPTIONS.values()]).bleu_2 > 50
 
 
-def test_terms_that_keep_the_same_company_begin_as_kin():
+def test_terms_that_keep_the_same_company_begin_as_kin() -> None:
     rows = term_embeddings([[0, 2], [1, 2], [3, 4]] * 50 + [[6]] * 1000, terms=7, size=4)
     assert float(rows[0] @ rows[1]) > 0.9
     assert abs(float(rows[0] @ rows[3])) < 0.1
     assert rows[5].tolist() == [0, 0, 0, 0]
 
 
-def test_a_file_of_captions_that_cannot_be_read_is_named(photos: list[CaptionedPhoto], tmp_path: Path, cache: Path):
+def test_a_file_of_captions_that_cannot_be_read_is_named(
+    photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
+) -> None:
     with pytest.raises(DatasetError, match=r"cannot read the captions .*missing.txt"):
         run(
             photos, tmp_path / "model", tmp_path / "features", changed(TINY, words=1, captions=1, reward=0),
@@ -247,7 +258,7 @@ def uncut(photos: list[CaptionedPhoto], tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize("stage", ["words", "captions", "reward"])
 def test_a_run_cut_off_in_mid_epoch_and_resumed_ends_where_an_uninterrupted_one_does(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path, uncut: tuple[Recipe, Path], stage: str
-):
+) -> None:
     recipe, whole_run = uncut
 
     def cut(progress: TrainingProgress) -> None:
@@ -266,7 +277,7 @@ def test_a_run_cut_off_in_mid_epoch_and_resumed_ends_where_an_uninterrupted_one_
 
 def test_a_photo_listed_twice_is_trained_on_twice_and_its_features_computed_once(
     photos: list[CaptionedPhoto], tmp_path: Path
-):
+) -> None:
     record = run([*photos, *photos], tmp_path / "model", tmp_path, changed(TINY, words=0, captions=1, reward=0))
     assert record["data"]["photos"] == 8
     assert sorted(json.loads(state.read_text())["views"] for state in tmp_path.glob("features-*.json")) == [12, 12]
@@ -274,7 +285,7 @@ def test_a_photo_listed_twice_is_trained_on_twice_and_its_features_computed_once
 
 def test_resuming_with_another_recipe_or_other_data_is_refused(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
-):
+) -> None:
     recipe = changed(TINY, words=0, captions=1, reward=0)
     run(photos, tmp_path, cache, recipe)
     with pytest.raises(TrainingError, match=r"other settings \(learning_rate\)"):
@@ -285,13 +296,13 @@ def test_resuming_with_another_recipe_or_other_data_is_refused(
         run(photos, tmp_path, cache, recipe)
     [state] = tmp_path.glob(f"*{RUN_SUFFIX}")
     state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(TrainingError, match="is damaged: delete it to begin this stage anew"):
+    with pytest.raises(TrainingError, match="is damaged: delete it to begin this stage again"):
         run(photos, tmp_path, cache, recipe, resume=True)
 
 
 def test_nothing_to_resume_nothing_to_train_on_and_an_unknown_encoder_are_explained(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
-):
+) -> None:
     with pytest.raises(TrainingError, match="nothing to resume"):
         run(photos, tmp_path, cache, resume=True)
     with pytest.raises(TrainingError, match="no photos of the split"):
@@ -302,13 +313,13 @@ def test_nothing_to_resume_nothing_to_train_on_and_an_unknown_encoder_are_explai
 
 def test_initial_weights_that_are_not_the_release_are_refused(
     photos: list[CaptionedPhoto], tmp_path: Path, cache: Path
-):
+) -> None:
     (tmp_path / "other.pth").write_bytes(b"anything")
     with pytest.raises(TrainingError, match="not the released file"):
         run(photos, tmp_path / "model", cache, encoder_weights=tmp_path / "other.pth")
 
 
-def test_a_feature_cache_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path):
+def test_a_feature_cache_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> None:
     views = [View(Path(__file__), number) for number in range(8)]
     asked: list[int] = []
 
@@ -329,7 +340,7 @@ def test_a_feature_cache_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Pat
     assert len(asked) == 8
 
 
-def test_scores_are_those_of_known_captions():
+def test_scores_are_those_of_known_captions() -> None:
     people = [["a dog runs on the grass", "the dog is running"], ["two cats sleep on a sofa", "cats on a couch"]]
     perfect = score_captions([texts[0] for texts in people], people)
     assert perfect.bleu_1 == pytest.approx(100)
@@ -340,7 +351,7 @@ def test_scores_are_those_of_known_captions():
     assert score_captions(["A dog runs, on the grass.", people[1][0]], people) == perfect
 
 
-def test_train_and_evaluate_run_as_commands(data: Path, tmp_path: Path, cache: Path):
+def test_train_and_evaluate_run_as_commands(data: Path, tmp_path: Path, cache: Path) -> None:
     command = [sys.executable, "-m", "photoindex", "--data-dir", str(tmp_path / "library")]
     model = tmp_path / "model"
     options = [

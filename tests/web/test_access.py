@@ -76,9 +76,9 @@ def test_a_wrong_password_of_any_characters_is_a_wrong_password(serve: Serve, pa
 def test_a_password_of_any_letters_is_taken_from_form_json_and_header(serve: Serve, password: str) -> None:
     served = serve(password=password)
     with served.client(signed_in=False) as client:
-        carried = {"Authorization": b"Bearer " + password.encode()}
+        carried = {b"Authorization": b"Bearer " + password.encode()}
         assert client.get("/metrics", headers=carried).status_code == 200
-        assert client.get("/metrics", headers={"Authorization": b"Bearer caf\xe8"}).status_code == 401
+        assert client.get("/metrics", headers={b"Authorization": b"Bearer caf\xe8"}).status_code == 401
         assert client.post("/api/v1/login", json={"password": password}).status_code == 200
     with served.client(signed_in=False) as client:
         assert client.post("/login", data={"password": password}).status_code == 303

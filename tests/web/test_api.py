@@ -380,7 +380,7 @@ def test_the_timeline_is_narrowed(served: Served, client: httpx.Client) -> None:
     served.gallery.edit([1], Edit(hidden=True))
     served.gallery._snapshots.latest(now=True)
 
-    def ids(**filter_: object) -> list[int]:
+    def ids(**filter_: Any) -> list[int]:
         found = client.get("/api/v1/timeline", params=filter_).json()
         part = client.get("/api/v1/timeline/0-9", params={**filter_, "revision": found["revision"]}).json()
         shapes = client.get("/api/v1/timeline/shapes", params=filter_).content

@@ -101,9 +101,9 @@ def test_all_links_of_all_pages_lead_somewhere(reader: httpx.Client) -> None:
         if answer.headers["content-type"].startswith("text/html"):
             page = Page(answer.text)
             waiting += [
-                link["href"].partition("#")[0] for link in page.all("a") if link.get("href", "").startswith("/")
+                href.partition("#")[0] for link in page.all("a") if (href := link.get("href") or "").startswith("/")
             ]
-            waiting += [one["src"] for one in page.all("script") + page.all("img")]
+            waiting += [one["src"] or "" for one in page.all("script") + page.all("img")]
     assert len(seen) > 40
 
 

@@ -46,7 +46,7 @@ def _tiff(
         return at
 
     offsets = [put(strip) for strip in strips]
-    below = []
+    below: list[int] = []
     for number in reversed(range(len(directories))):
         tags = dict(directories[number])
         tags[273] = (LONG, places[number] if places else offsets[number])

@@ -106,7 +106,7 @@ class TestDrafts:
         for _ in range(60):
             extent = chance.randrange(1, 3000), chance.randrange(1, 3000)
             image = Image.open(io.BytesIO(jpeg(8, 8)))
-            image._size = extent  # type: ignore[attr-defined]
+            image._size = extent
             _, box = image.draft(None, (max(-(-size * 115 // 100), 1),) * 2)  # type: ignore[misc]
             assert draft_scale(extent, size) == round(extent[0] / box[2])
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import struct
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from PIL import Image, ImageCms, features
 
 from photoindex.errors import DamagedPhoto, NotAPhoto, OversizedPhoto, PhotoError
 from photoindex.media.decode import Decoder
-from photoindex.media.decode import raw as raw_module
 from photoindex.media.decode.colour import profile_of
 from photoindex.media.decode.photo import decode_photo
 from photoindex.types import DecodedPhoto
@@ -26,6 +26,7 @@ from tests.media.decode.makers import (
     LONG,
     SHORT,
     SRGB_COLORANTS,
+    Tag,
     cmyk_profile,
     dng,
     grey_profile,
@@ -124,7 +125,7 @@ class TestPillow:
     def test_tiff_16_bit_greys(self, decoder: Decoder, bits: int, white_is_zero: bool, tmp_path: Path) -> None:
         ramp = np.tile(np.linspace(0, 65535, SIZE).astype("<u2"), (SIZE, 1))
         stored = 65535 - ramp if white_is_zero else ramp
-        tags = {258: (SHORT, bits), 262: (SHORT, 0 if white_is_zero else 1)}
+        tags: dict[int, Tag] = {258: (SHORT, bits), 262: (SHORT, 0 if white_is_zero else 1)}
         (tmp_path / "grey.tif").write_bytes(plain_tiff(stored, tags))
         pixels = read(decoder, tmp_path / "grey.tif").pixels
         assert np.abs(pixels[0, :, 0] - np.linspace(0, 255, SIZE)).max() <= 1
@@ -316,7 +317,7 @@ class TestRaw:
 def test_a_raw_photo_names_the_extra_that_reads_it(
     head: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raw_module.importlib, "import_module", _not_installed)
+    monkeypatch.setattr(importlib, "import_module", _not_installed)
     (tmp_path / "IMG_1.cr2").write_bytes(head + bytes(500))
     with pytest.raises(NotAPhoto, match=r"pip install 'photoindex\[raw\]'.*failures retry"):
         decode_photo(tmp_path / "IMG_1.cr2", SIZE, LIMIT)

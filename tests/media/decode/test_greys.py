@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from photoindex.media.decode import decode_photo
-from tests.media.decode.makers import SHORT
+from tests.media.decode.makers import SHORT, Tag
 from tests.media.decode.test_formats import plain_tiff
 
 SIZE = 64
@@ -26,7 +26,7 @@ def test_tiff_greys_of_signed_and_unsigned_numbers(
     tmp_path: Path, kind: str, low: int, high: int, bits: int, sample_format: int
 ) -> None:
     ramp = np.tile(np.linspace(low, high, SIZE).clip(low, high), (SIZE, 1)).round().astype(np.int64).astype(kind)
-    tags = {258: (SHORT, bits), 262: (SHORT, 1), 339: (SHORT, sample_format)}
+    tags: dict[int, Tag] = {258: (SHORT, bits), 262: (SHORT, 1), 339: (SHORT, sample_format)}
     (tmp_path / "grey.tif").write_bytes(plain_tiff(ramp, tags))
     pixels = decode_photo(tmp_path / "grey.tif", SIZE, 10_000).pixels
     assert np.abs(pixels[0, :, 0] - np.linspace(0, 255, SIZE)).max() <= 1

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,6 @@ ORIENTATION = 0x0112
 
 # How an upright picture has to be stored for each orientation to turn it back.
 STORED = {
-    1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -122,12 +122,15 @@ class TestOrientation:
     def test_every_orientation_gives_the_same_upright_pixels(
         self, cat: Image.Image, name: str, orientation: int, tmp_path: Path
     ) -> None:
-        turn = STORED[orientation]
+        turn = STORED.get(orientation)
         stored = cat if turn is None else cat.transpose(turn)
         exif = Image.Exif()
         exif[ORIENTATION] = orientation
-        options = {"packed.tif": {"compression": "tiff_lzw"}, "photo.webp": {"lossless": True}}.get(name, {})
-        stored.save(tmp_path / name, exif=exif, **options)
+        options: dict[str, dict[str, Any]] = {
+            "packed.tif": {"compression": "tiff_lzw"},
+            "photo.webp": {"lossless": True},
+        }
+        stored.save(tmp_path / name, exif=exif, **options.get(name, {}))
 
         photo = decode_photo(tmp_path / name, SIZE, LIMIT)
 
@@ -140,7 +143,7 @@ class TestOrientation:
     def test_every_orientation_of_a_jpeg_decoded_small_is_upright(
         self, china: Image.Image, orientation: int, tmp_path: Path
     ) -> None:
-        turn = STORED[orientation]
+        turn = STORED.get(orientation)
         exif = Image.Exif()
         exif[ORIENTATION] = orientation
         (china if turn is None else china.transpose(turn)).save(tmp_path / "photo.jpg", exif=exif, quality=95)
@@ -282,7 +285,7 @@ class TestModes:
     def test_an_animation_shows_its_first_frame(self, tmp_path: Path) -> None:
         frames = [Image.new("RGB", (50, 50), colour) for colour in ("red", "lime", "blue")]
         for name in ("moving.gif", "moving.webp", "moving.png", "pages.tif"):
-            lossless = {"lossless": True} if name.endswith("webp") else {}
+            lossless: dict[str, Any] = {"lossless": True} if name.endswith("webp") else {}
             frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **lossless)
 
             assert (decode_photo(tmp_path / name, SIZE, LIMIT).pixels == (255, 0, 0)).all()

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.media.decode import photoshop
-from tests.media.decode.makers import BYTE, dng, jpeg
+from tests.media.decode.makers import BYTE, Tag, dng, jpeg
 
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 EXIF_UUID = b"JpgTiffExif->JP2"
@@ -101,7 +101,7 @@ def raw(tags: Mapping[int, bytes], *, exif: bytes | None = None) -> bytes:
     """A digital negative with a preview; ``tags`` are in its main directory, ``exif`` is in its preview."""
     picture = Image.new("RGB", (160, 120), "red")
     preview = jpeg(picture, **({"exif": exif} if exif else {}))
-    extra = {tag: (BYTE, data) for tag, data in tags.items()}
+    extra: dict[int, Tag] = {tag: (BYTE, data) for tag, data in tags.items()}
     return dng(picture, preview, preview_size=picture.size, extra=extra)
 
 

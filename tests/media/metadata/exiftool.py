@@ -116,7 +116,8 @@ def differences(name: str, ours: Seen, theirs: Seen) -> Iterator[str]:
 
 def without(seen: Seen, name: str) -> Seen:
     """What was seen, without one field."""
-    return replace(seen, **{name: None})
+    nothing: dict[str, Any] = {name: None}
+    return replace(seen, **nothing)
 
 
 def _first(tags: Tags, *names: str) -> Any:
@@ -148,7 +149,8 @@ def _taken(tags: Tags) -> tuple[str | None, int | None]:
         )
         if found:
             try:
-                moment = datetime(*(int(part or 0) for part in found.groups()[:6]))
+                year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+                moment = datetime(year, month, day, hour, minute, second)
             except ValueError:
                 continue
             return moment.isoformat(" ", "seconds"), offset_minutes(found[7] or offset)

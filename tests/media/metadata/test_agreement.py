@@ -118,7 +118,7 @@ def test_the_orientation_is_read_as_exiftool_reads_it(tmp_path: Path, suffix: st
 def test_cameras_photos_are_read_as_exiftool_reads_them() -> None:
     paths = sorted(LIBRARY.glob("*.jpg"))
     tags = exiftool.tags_of(paths)
-    found = []
+    found: list[str] = []
     for path in paths:
         ours = exiftool.seen_by_photoindex(describe_photo(path, 1, LIMIT), tags[path])
         theirs = exiftool.seen_by_exiftool(tags[path])

@@ -87,7 +87,7 @@ class TestWhen:
         xmp = 'photoshop:DateCreated="2002-01-02" xmp:CreateDate="2005-01-02"'
 
         assert self.write(named, exif_dates=all_exif, xmp=xmp, iim=b"20030102") == (datetime(2001, 1, 2), "exif")
-        rest = (None, *all_exif[1:])
+        rest: tuple[str | None, ...] = (None, *all_exif[1:])
         assert self.write(named, exif_dates=rest, xmp=xmp, iim=b"20030102") == (datetime(2002, 1, 2), "xmp")
         xmp = 'xmp:CreateDate="2005-01-02"'
         assert self.write(named, exif_dates=rest, xmp=xmp, iim=b"20030102") == (datetime(2003, 1, 2), "iptc")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -219,7 +220,7 @@ class TestRanking:
     ) -> None:
         everywhere = "zebra zebra zebra"
         fulltext = index_of(
-            Document(1, everywhere, everywhere, everywhere, everywhere, everywhere),
+            Document(1, everywhere, everywhere, everywhere, everywhere, (everywhere,)),
             Document(2, "a zebra in the grass"),
             *(Document(n, "grass") for n in range(3, 30)),
         )
@@ -277,7 +278,8 @@ class TestSynonyms:
         self, index_of: Callable[..., FullText], field: str
     ) -> None:
         def document(photo_id: int, text: str) -> Document:
-            return replace(Document(photo_id, "grass" if field != "caption" else ""), **{field: text})
+            given: dict[str, Any] = {field: text}
+            return replace(Document(photo_id, "grass" if field != "caption" else ""), **given)
 
         fulltext = index_of(
             *(document(n, "dog grass") for n in range(1, 20)),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ class Plain:
 @pytest.mark.usefixtures("tiny_segments")
 @settings(max_examples=30, deadline=None)
 @given(STEPS)
-def test_it_is_what_a_plain_index_is(tmp_path_factory: pytest.TempPathFactory, steps: list) -> None:
+def test_it_is_what_a_plain_index_is(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     held: dict[int, Document] = {}
     with FullText.open(tmp_path_factory.mktemp("index")) as index:
         for added, removed in steps:

@@ -97,7 +97,7 @@ COMPARED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "days"), SPANS + DAYS + COMPARED)
+@pytest.mark.parametrize(("text", "days"), [*SPANS, *DAYS, *COMPARED])
 def test_a_date_means_the_same_in_a_field_and_among_words(text: str, days: tuple[date | None, date | None]) -> None:
     taken = Taken(*days)
     assert days_of(text, TODAY) == days

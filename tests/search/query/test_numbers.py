@@ -57,7 +57,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(name: str, text: str) -> 
 
 
 @pytest.mark.parametrize("text", ["3..3", "-1..-1", "3..3.0", "3.2..3.8", ">5", "<-1", "5..", "..3"])
-def test_a_range_that_ends_where_it_begins_or_has_no_photos_is_none(text: str) -> None:
+def test_a_range_that_ends_where_it_begins_or_has_no_photos_is_not_refused(text: str) -> None:
     parse_query(f"rating:{text}")
 
 

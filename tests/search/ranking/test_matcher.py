@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def ids(matches: list[Match]) -> set[int]:
     return {match.photo_id for match in matches}
 
 
-def ask(fulltext: FullText, query: str, photos: Terms, **weights: float) -> list[Match]:
+def ask(fulltext: FullText, query: str, photos: Terms, **weights: Any) -> list[Match]:
     return fulltext.search(query, None, replace(RANKING, **weights), FakeTerms(photos))
 
 
@@ -115,7 +115,9 @@ def test_for_a_word_that_is_no_term_the_best_of_its_synonyms_stands_in(fulltext:
     weight = 0.5 * lexicon.synonyms("bike")["bicycl"]
     assert found[1].score == pytest.approx(2 * 3.0 * weight)
     assert found[4].score == pytest.approx(2 * 2.0 * weight)
-    assert found[4].matched == (Matched("terms", "bicycle", pytest.approx(4 * weight)),)
+    [matched] = found[4].matched
+    assert (matched.layer, matched.word) == ("terms", "bicycle")
+    assert matched.weight == pytest.approx(4 * weight)
     assert ask(fulltext, "bikes", photos, synonyms=0.0) == []
     # A word that a model has a term for speaks for itself.
     assert ids(ask(fulltext, "bikes", {**photos, 2: {"bike": 1.0}}, synonyms=0.5)) == {2}

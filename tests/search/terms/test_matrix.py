@@ -45,7 +45,7 @@ def matrix(*models: tuple[TermVocabulary, Mapping[int, Mapping[str, int]]]) -> T
     )
 
 
-def column(found: TermMatrix | TermView, term: str) -> dict[int, float]:
+def column(found: TermMatrix | TermView, term: str) -> dict[int, object]:
     """photo id -> impact"""
     parts = found.column(term) or ()
     rows = [row for part in parts for row in part.rows.tolist()]

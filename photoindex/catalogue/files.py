@@ -126,14 +126,6 @@ def rows_at(connection: Connection, paths: Iterable[Path]) -> dict[Path, FileRow
     return rows
 
 
-def mark_missing(connection: Connection, paths: Iterable[Path]) -> int:
-    """Mark these files as missing; their photos are kept. Return how many were known."""
-    present = present_below(connection, paths)
-    for ids in present.values():
-        mark_files_missing(connection, ids)
-    return sum(map(len, present.values()))
-
-
 def mark_removed(connection: Connection, paths: Iterable[Path]) -> list[int]:
     """Mark these files missing; return the photos that they held, one for each file."""
     rows = [row for row in rows_at(connection, paths).values() if not row.missing]
@@ -392,11 +384,6 @@ def count_files(connection: Connection) -> dict[int, tuple[int, int]]:
         select(file.c.root_id, func.count(), func.count(file.c.missing_since)).group_by(file.c.root_id)
     )
     return {root_id: (total - missing, missing) for root_id, total, missing in rows}
-
-
-def read_below(connection: Connection, below: Path) -> dict[Path, int]:
-    """Return the present files at or below a path whose content is known, with their ids."""
-    return {path: row.id for path, row in files_below(connection, below, f"{PRESENT} and photo_id is not null")}
 
 
 def photos_held(connection: Connection, file_ids: Sequence[int]) -> dict[int, int]:

@@ -198,10 +198,6 @@ class Pipeline:
         due = self._claimer.next_due(), self._text.next_due()
         return min((each for each in due if each is not None), default=None)
 
-    def sync_full_text(self) -> int:
-        """Bring the full-text index up to date with the catalogue; return how many photos were written."""
-        return self._index.sync()
-
     def _work(
         self,
         tally: Tally,

@@ -28,7 +28,6 @@ class TreeWalk:
     ``was_empty``: no file was known there.
     """
 
-    place: Path
     sifted: Sifted
     left: dict[str, Numbers]
     sidecars: dict[str, str]
@@ -56,7 +55,7 @@ def walk_tree(
 
     files = walk(place, photo_filter, lambda path, error: problems.append((path, error)))
     sifted = sift(files, known, sidecars, scanned_file, each)
-    return TreeWalk(place, sifted, known, sidecars, was_empty, problems)
+    return TreeWalk(sifted, known, sidecars, was_empty, problems)
 
 
 def met_by_others(places: Collection[Path], photo_filter: PhotoFilter) -> set[Path]:

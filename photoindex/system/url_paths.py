@@ -111,9 +111,3 @@ def path_of(typed: Path | str) -> Path | None:
     if any(part in (".", "..") for part in parts) or "\0" in key:
         raise FolderError(f"{protocol}://{bucket} is followed by . or .., which keys cannot be named by here")
     return Path(f"/{protocol}:/" + "/".join([bucket, *parts]))
-
-
-def refuse_url(path: Path, what: str) -> None:
-    """Raise :class:`FolderError`, as ``what`` cannot be done with photos behind URLs."""
-    if is_url(path):
-        raise FolderError(f"{url_text(path)} is behind a URL: {what}")

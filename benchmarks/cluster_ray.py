@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cluster import LEASE, catalogue, counts, until_done
+from cluster import LEASE, catalogue, counts, until_done
+
 from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.library.ray_cluster import RayCluster

@@ -44,7 +44,8 @@ def search(data: Path) -> list[float]:
     """Searches until standard input ends; seconds each."""
     import select
 
-    asked, times = queries()[KIND], []
+    asked = queries()[KIND]
+    times: list[float] = []
     with Library(Settings(data)) as library:
         for query in asked:
             library.search(query)

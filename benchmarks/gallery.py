@@ -56,8 +56,8 @@ def serving(data: Path) -> Iterator[tuple[httpx.Client, str, int, list[float]]]:
     """A client that signed in, a link for a browser, the server's process id, and the milliseconds until it answered,
     of several starts."""
     command = [sys.executable, "-m", "photoindex", "--data-dir", str(data), "serve", "--no-browser", "--port", "0"]
-    taken = []
-    for start in range(STARTS):
+    taken: list[float] = []
+    while True:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
@@ -66,9 +66,10 @@ def serving(data: Path) -> Iterator[tuple[httpx.Client, str, int, list[float]]]:
         with urllib.request.urlopen(f"{match[1]}api/v1/health") as answer:
             answer.read()
         taken.append(1000 * (time.perf_counter() - started))
-        if start < STARTS - 1:
-            process.terminate()
-            process.wait()
+        if len(taken) == STARTS:
+            break
+        process.terminate()
+        process.wait()
     client = httpx.Client(base_url=match[1], headers={"Origin": f"http://{match[2]}"}, timeout=600)
     client.get(match[0])
     link = subprocess.run([*command[:-3], "--link"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()

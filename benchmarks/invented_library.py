@@ -64,9 +64,9 @@ def multiply(database: Database, count: int) -> None:
                     f"insert into {table.name} ({names}) select {wanted} from {table.name}"
                     f" where {owner} <= {min(INVENTED, count - shift)}"
                 )
-        names = list(_facts(1, count))[1:]
+        facts = list(_facts(1, count))[1:]
         statement = (
-            f"update photo set revision = id, {', '.join(f'{name} = :{name}' for name in names)} where id = :one"
+            f"update photo set revision = id, {', '.join(f'{name} = :{name}' for name in facts)} where id = :one"
         )
         for first in range(0, count, 20_000):
             numbers = range(first + 1, min(first + 20_000, count) + 1)
@@ -82,7 +82,7 @@ def _facts(number: int, count: int) -> dict[str, Any]:
     """What is known of an invented photo."""
     taken = FIRST_DAY + timedelta(days=number * DAYS // count, seconds=number % 50_000)
     place = number // 40 * 7919 % PLACES  # forty photos after each other are of one place
-    found = {
+    found: dict[str, Any] = {
         "one": number, "taken_at": None if number % 100 == 0 else f"{taken:%Y-%m-%d %H:%M:%S}.000000",
         "width": (4000, 2250, 4000, 4500)[number % 4],
         "camera": CAMERAS[number % len(CAMERAS)], "favourite": number % 50 == 0,

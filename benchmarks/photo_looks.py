@@ -99,7 +99,9 @@ class Draughtsman:
             image.paste(self.photo((width // 4, width // 4)), (width - edge - width // 4, height - edge - width // 4))
         return image
 
-    def wrapped(self, draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont, width: int) -> Iterator[str]:
+    def wrapped(
+        self, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int
+    ) -> Iterator[str]:
         line = ""
         for word in " ".join(self.chance.sample(self.texts, 3)).split():
             if draw.textlength(f"{line} {word}", font=font) > width:
@@ -129,9 +131,9 @@ class Draughtsman:
         solved = np.linalg.solve(np.array(equations, float), np.array(values, float)).tolist()
         how = ((width, height), Image.Transform.PERSPECTIVE, solved)
         photo.paste(page.transform(*how, Image.Resampling.BICUBIC), mask=Image.new("L", page.size, 255).transform(*how))
-        x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+        across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
         angle = chance.uniform(0, 2 * math.pi)
-        shade = 1 + chance.uniform(0.05, 0.25) * (x * math.cos(angle) + y * math.sin(angle))
+        shade = 1 + chance.uniform(0.05, 0.25) * (across * math.cos(angle) + down * math.sin(angle))
         lit = np.asarray(photo, np.float32) * (chance.uniform(0.6, 0.95) * shade)[..., None]
         lit *= np.array(chance.choice([(1, 1, 1), (1, 0.96, 0.86), (0.95, 0.98, 1)]))
         lit += np.random.default_rng(chance.randrange(1 << 30)).normal(0, 4, lit.shape)
@@ -174,8 +176,8 @@ class Draughtsman:
         if kind == "program":
             draw.rectangle((0, unit * 3, unit * 12, height), fill=tuple(max(0, level - 14) for level in ground))
             left = unit * 13
-            for place in range(unit * 4, height - unit, unit * 2):
-                draw.text((unit, place), self.words(2), font=font, fill=ink)
+            for line in range(unit * 4, height - unit, unit * 2):
+                draw.text((unit, line), self.words(2), font=font, fill=ink)
         while y < height - unit * 2:
             if kind == "chat":
                 text, mine = self.words(6), chance.random() < 0.5

@@ -73,8 +73,7 @@ def main() -> None:
             fill(library._database, tree, options.files, terms=0, stats=stats)
             if options.takeout:
                 with library._database.write() as connection:
-                    for met in scan(tree, PhotoFilter()):
-                        note_sidecars(connection, met.path, met.sidecars)
+                    note_sidecars(connection, {met.path: met.sidecars for met in scan(tree, PhotoFilter())})
             subjects = {
                 "find -printf '%s %T@'": of_command(["find", tree, "-printf", "%s %T@\\n"]),
                 "the comparison": of_library(library, tree, options.files),

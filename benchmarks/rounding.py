@@ -31,7 +31,7 @@ from photoindex.captioner.eight_bits import (
     test_picture,
     weights_of,
 )
-from photoindex.captioner.encoders import EfficientNetLite2
+from photoindex.captioner.encoders import EfficientNetLite2, InvertedResidual
 from photoindex.config import Settings
 from photoindex.training import eight_bits, weight_rounding
 from photoindex.training.weight_rounding import _as_it_is
@@ -64,6 +64,7 @@ def harm(teacher: EfficientNetLite2, samples: Sequence[Tensor], judged: Sequence
     found = {}
     fitted, shown = ([before_block(teacher, 0, x, _as_it_is) for x in each] for each in (samples, judged))
     for number, block in enumerate(teacher.blocks):
+        assert isinstance(block, InvertedResidual)
         for kind, _ in block.convolutions():
             name = f"{number}.{kind}"
             student = weight_rounding.rounded_copy(teacher, {name: ranges[name]})
@@ -106,7 +107,7 @@ def _times_of(graph: openvino._Graph, teacher: EfficientNetLite2, library: Any) 
             before.set_friendly_name(f"{graph._names[module]}:{next(strips)}")
         return found
 
-    graph._convolution = named  # type: ignore[method-assign]
+    graph._convolution = named  # type: ignore[method-assign, assignment]
     options = {
         "PERF_COUNT": True, "INFERENCE_PRECISION_HINT": "f32", "SNIPPETS_MODE": "DISABLE",
         "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1,

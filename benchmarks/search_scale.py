@@ -362,8 +362,8 @@ def lucene_of(folder: Path, count: int, each: int, repeats: int, jars: str) -> d
         writer.forceMerge(1)
         writer.close()
         reader = autoclass(lucene + "index.DirectoryReader").open(store)
-        searcher = autoclass(lucene + "search.IndexSearcher")(reader.getContext())
-        search = lambda query: searcher.search(parser.parse(query), 20)  # noqa: E731
+        searcher: Any = autoclass(lucene + "search.IndexSearcher")(reader.getContext())
+        search: Callable[[str], Any] = lambda query: searcher.search(parser.parse(query), 20)  # noqa: E731
         for query in [query for some in plain_queries(each).values() for query in some] * 5:
             search(query)  # Java compiles what was run often
         return search

@@ -15,6 +15,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def measure(folder: Path) -> None:
     found = ResultSet("", "", chosen, none, none.astype(np.bool_))
     snapshot.rows_of(chosen)
     for order in ORDERS[1:]:
-        timed(f"{chosen.size:,} results, {order}", lambda order=order: found.places(snapshot, order))
+        timed(f"{chosen.size:,} results, {order}", partial(found.places, snapshot, order))
     found.facets(snapshot)
     timed("their facets", lambda: found.facets(snapshot))
     of_a_camera = Timeline(snapshot, TimelineFilter(camera=CAMERAS[0]))

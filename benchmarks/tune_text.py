@@ -91,7 +91,7 @@ def make(options: argparse.Namespace, random: Random) -> None:
 
 def scaled(photo: CaptionedPhoto) -> Image.Image:
     with Image.open(photo.path) as opened:
-        picture = opened.convert("RGB")
+        picture: Image.Image = opened.convert("RGB")
     scale = SIDE / max(picture.size)
     return picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC)
 

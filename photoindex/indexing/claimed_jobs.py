@@ -12,7 +12,7 @@ from photoindex.catalogue import files, jobs, raw_pairs
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.config import Settings
-from photoindex.errors import PhotoError, UnreadablePhoto
+from photoindex.errors import PhotoError
 from photoindex.indexing import failed_jobs
 from photoindex.indexing.hashing import HashedJob
 from photoindex.indexing.missing_photos import MissingPhotos
@@ -119,19 +119,15 @@ class ClaimedJobs:
     def fail(self, job: Job, error: PhotoError, content_hash: str | None = None) -> None:
         """Store why a job failed. ``content_hash`` is that of the file's bytes, when they could be read."""
         with self._database.write() as connection:
-            if job not in jobs.sort_out(connection, [job]).own:
-                self._remove(job)  # it is another worker's, or its file went
-                return
-            if isinstance(error, UnreadablePhoto) and self._pass_on(connection, job):
-                self._remove(job)
-                return
-            if not failed_jobs.fail(self._database, connection, job, error, self._now()):
+            ending = failed_jobs.fail(self._database, connection, job, error, self._now())
+            if ending == "failed":
                 raw_pairs.release(connection, [job.file_id])
-            if content_hash is not None:
+            if ending != "left" and content_hash is not None:
                 files.unlink_photo(connection, job.file_id, content_hash)
         self._remove(job)
-        self.tally.failed += 1
-        self.tally.errors.append((job.path, error))
+        if ending != "left":
+            self.tally.failed += 1
+            self.tally.errors.append((job.path, error))
 
     def _pass_on(self, connection: Connection, job: Job) -> bool:
         """Give the job of a photo that is known to another file that holds it; return whether there is one."""

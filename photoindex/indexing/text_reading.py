@@ -24,7 +24,7 @@ from photoindex.catalogue.facts import looks_from
 from photoindex.catalogue.jobs import Job
 from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
-from photoindex.errors import PhotoError, TextReaderUnavailable, UnreadablePhoto
+from photoindex.errors import PhotoError, TextReaderUnavailable
 from photoindex.indexing import failed_jobs
 from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
@@ -228,15 +228,12 @@ class TextReading:
         tally.with_text += sum(bool(each.lines) for each in texts.values())
 
     def _fail(self, job: Job, error: PhotoError, tally: Tally) -> None:
+        told = type(error)(f"its text cannot be read: {error}")
         with self._database.write() as connection:
-            if job not in jobs.sort_out(connection, [job]).own:
-                return
-            if isinstance(error, UnreadablePhoto) and jobs.pass_on(connection, [job], self._now()):
-                return
-            told = type(error)(f"its text cannot be read: {error}")
-            failed_jobs.fail(self._database, connection, job, told, self._now())
-        tally.text_failed += 1
-        tally.errors.append((job.path, error))
+            ending = failed_jobs.fail(self._database, connection, job, told, self._now())
+        if ending != "left":
+            tally.text_failed += 1
+            tally.errors.append((job.path, error))
 
 
 def _state(job: Job, content_hash: str) -> FileStat | None:

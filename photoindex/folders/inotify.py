@@ -44,6 +44,14 @@ def hide_repeated_watches() -> None:
     warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
 
 
+def close_reader(emitter: EventEmitter | None) -> None:
+    """End the thread of an emitter that watchdog failed to end: it fails where two folders exchanged their names, after
+    it has given back what the kernel watched, and before it closes what the thread reads from."""
+    close = getattr(getattr(getattr(emitter, "_inotify", None), "_move_event_grouper", None), "close", None)
+    if close is not None:
+        close()
+
+
 def is_dead(emitter: EventEmitter | None) -> bool:
     """Whether the emitter, or the thread that reads from the kernel for it, has ended."""
     threads = [emitter, *(getattr(emitter, name, None) for name in ("_inotify", "_inotify_fd"))]

@@ -25,7 +25,14 @@ from watchdog.observers.polling import PollingObserver
 
 from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
-from photoindex.folders.inotify import explain, explain_missing, hide_repeated_watches, is_dead, report_overflow
+from photoindex.folders.inotify import (
+    close_reader,
+    explain,
+    explain_missing,
+    hide_repeated_watches,
+    is_dead,
+    report_overflow,
+)
 from photoindex.folders.mounts import file_system, mounted_below, read_mountinfo, sends_no_events
 from photoindex.folders.polling import PolledTree
 from photoindex.folders.walk import Survey, check_folder, survey
@@ -60,6 +67,7 @@ class _Watched:
     watch: ObservedWatch | None = None
     emitter: EventEmitter | None = None
     grew: bool = False  # a folder or a link has come since the last survey
+    exchanged: bool = False  # a folder may have exchanged its name with something, which watchdog does not follow
     short: bool = False  # the last survey found fewer watches than folders
 
 
@@ -155,6 +163,8 @@ class FolderObserver:
         if self._keeper is not None:
             self._keeper.join()
             self._keeper = None
+        for tree in list(self._watched.values()):
+            self._unwatch(tree)
         observer, self._observer = self._observer, None
         if observer is not None:
             observer.stop()
@@ -329,6 +339,8 @@ class FolderObserver:
             return
         source = respelt(event.src_path, tree.root, tree.real)
         destination = respelt(event.dest_path, tree.root, tree.real)
+        if event.event_type == "moved":
+            tree.exchanged = tree.exchanged or _is_exchange(source, destination)
         if event.event_type in ("created", "moved", "attrib"):
             tree.grew = tree.grew or event.is_directory or os.path.islink(destination or source or "")
         translation = translated(event, source, destination, tree.root, self._filter)
@@ -383,6 +395,10 @@ class FolderObserver:
     def _check(self, tree: _Watched) -> None:
         """Check that events of this tree still arrive; fall back to polling when they do not."""
         reason = self._why_silent(tree)
+        if reason is None and tree.exchanged:
+            reason = self._watch_anew(tree)
+            if reason is None:
+                return
         # A shortfall of watches means folders that watchdog could not add, or watches that an unmount has ended.
         if reason is None and (tree.grew or tree.short or self._unwatched_folders()):
             tree.grew = False
@@ -400,7 +416,8 @@ class FolderObserver:
             self._unwatch(tree)
 
     def _watch_anew(self, tree: _Watched) -> str | None:
-        """Watch a tree again from the start: watchdog may have lost folders that were moved while files were added.
+        """Watch a tree again from the start: watchdog may have lost folders that were moved while files were added, and
+        takes folders that exchanged their names for one another.
 
         Return why events cannot be relied on, or ``None``.
         """
@@ -430,6 +447,7 @@ class FolderObserver:
                 self._observer.unschedule(tree.watch)
             except Exception:  # the watch is dead already; what still comes from it is ignored
                 logger.debug("cannot unschedule %s", tree.root, exc_info=True)
+                close_reader(tree.emitter)
 
     def _poll(self, polled: PolledTree) -> None:
         began = time.monotonic()
@@ -440,6 +458,13 @@ class FolderObserver:
         if polled.gone:
             del self._polled[polled.root]
         self._note("look", polled.root, None if polled.gone else polled.problem)
+
+
+def _is_exchange(source: Path | None, destination: Path | None) -> bool:
+    """Return whether a move may have been one of two, of which a folder is one, that exchanged their names."""
+    if source is None or destination is None:
+        return False
+    return os.path.lexists(source) and (os.path.isdir(source) or os.path.isdir(destination))
 
 
 class _Handler(FileSystemEventHandler):

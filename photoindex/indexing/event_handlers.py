@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from os.path import samestat
 from pathlib import Path
 from typing import Final, Literal
 
@@ -113,6 +115,10 @@ class EventHandlers:
 
     def _folder_moved(self, event: FileEvent) -> None:
         assert event.destination is not None
+        if _is_there_again(event):
+            self._compare_again(event.path)
+            self._compare_again(event.destination)
+            return
         self._settler.move_below(event.path, event.destination)
         self._missing.unrecorded.note_moved_below(event.path, event.destination)
         with self._database.write() as connection:
@@ -158,6 +164,10 @@ class EventHandlers:
 
     def _photo_moved(self, event: FileEvent) -> None:
         assert event.destination is not None
+        if _is_there_again(event):
+            self._photo_written(replace(event, path=event.destination))
+            self._photo_written(event)
+            return
         self._settler.move(event.path, event.destination)
         self._missing.unrecorded.note_moved(event.path, event.destination)
         with self._database.write() as connection:
@@ -191,3 +201,13 @@ class EventHandlers:
             elif not there[event.path] or self._filter.ignores_below(here[event.path], event.path):
                 gone.append(event)
         return gone, unanswered
+
+
+def _is_there_again(moved: FileEvent) -> bool:
+    """Return whether something is at the place that a move left: what it was exchanged with (``mv --exchange``), of
+    which a second event tells, or something newer. Rows that followed such events would take the place of one another,
+    so what is at both places is compared instead. One file by two names, as where only letter case differs, is none."""
+    try:
+        return not samestat(os.lstat(moved.path), os.lstat(moved.destination or moved.path))
+    except OSError:
+        return os.path.lexists(moved.path)

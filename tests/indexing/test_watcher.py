@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import queue
@@ -18,6 +19,7 @@ import pytest
 
 from photoindex.catalogue import sqlite
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.editor import Edit
 from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.errors import CaptionerCrashed, CatalogueReplaced, CatalogueUnavailable, FolderError
 from photoindex.folders import IGNORE_FILE, Settler
@@ -26,6 +28,7 @@ from photoindex.folders.walk import walk as folder_walk
 from photoindex.indexing import retry, tree_walk, watch_status, watcher
 from photoindex.indexing.watcher import Watcher
 from photoindex.library import Library
+from photoindex.system.file_state import sha256_of
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import FileEvent, IndexReport, Tally
 from tests.support import (
@@ -210,6 +213,68 @@ def test_renames_are_followed_without_captioning(
     assert sorted(hit.path for hit in library.search("red")) == [album / "voyage" / "b.jpg", album / "z.jpg"]
     assert sorted(captioner.captions) == ["a black square", "a red square", "a red square"]
     assert library.status().roots[0].missing == 0
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two files or folders have each other's names, in one step; skips the test where the system cannot."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        pytest.skip("needs renameat2, of Linux")
+    if library.renameat2(-100, os.fsencode(one), -100, os.fsencode(other), 2):  # AT_FDCWD and RENAME_EXCHANGE
+        pytest.skip(f"no names can be exchanged here: {os.strerror(ctypes.get_errno())}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "mode"),
+    [
+        ("a.jpg", "b.jpg", "events"),
+        ("a.jpg", "b.jpg", "polling"),
+        ("old/c.jpg", "new/d.jpg", "events"),
+        ("old", "new", "events"),
+        ("new", "old", "polling"),
+        ("old", "new/far", "events"),
+        ("old", "a.jpg", "events"),
+        ("b.jpg", "new", "events"),
+    ],
+)
+def test_names_that_are_exchanged_are_followed_without_captioning(
+    watch: Callable[..., Watch],
+    library: Library,
+    captioner: FakeCaptioner,
+    album: Path,
+    one: str,
+    other: str,
+    mode: str,
+) -> None:
+    names_before = ["a.jpg", "b.jpg", "old/c.jpg", "old/e.jpg", "new/d.jpg", "new/far/e.jpg"]
+    for name in names_before:
+        make_photo(album / name, note=name)
+    watching = watch(album, watch_mode=mode, poll_seconds=0.1)
+    editor = library.editor()
+    editor.apply(editor.photos_at([album / name for name in names_before]), Edit(tags=("mine",)))
+    exchange(album / one, album / other)
+    work_of(watching, album)
+    there = {path: sha256_of(path) for path in album.rglob("*.jpg") if path.is_file()}
+    found = {hit.path: library.show(hit.path) for hit in library.search("square")}
+    assert {path: known.content_hash for path, known in found.items() if known is not None} == there
+    assert len(captioner.captions) == len(names_before) + 1
+    assert not [notice for notice in watching.notices.queue if "another picture" in notice]
+
+
+def test_folders_that_exchanged_their_names_are_still_watched(
+    watch: Callable[..., Watch], library: Library, album: Path
+) -> None:
+    folders = [album / "old", album / "new", album / "new" / "far"]
+    for folder in folders:
+        make_photo(folder / "a.jpg")
+    watching = watch(album, poll_seconds=0.05)
+    exchange(*folders[:2])
+    work_of(watching, album)
+    places = [album / "old", album / "new", album / "old" / "far"]
+    late = [make_photo(place / "late.jpg", "blue", note=str(place)) for place in places]
+    while sorted(hit.path for hit in library.search("blue")) != sorted(late):
+        watching.worked.get(timeout=PATIENCE)
+    watching.end()
 
 
 def test_removed_photos_leave_the_search(watch: Callable[..., Watch], library: Library, album: Path) -> None:

@@ -29,7 +29,7 @@ from photoindex.catalogue.backup_files import (
 from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.integrity import faults_of_copy
-from photoindex.catalogue.sqlite import BUSY_SECONDS, connect
+from photoindex.catalogue.sqlite import connect, upgrading
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced
 from photoindex.system.atomic import new_file
 from photoindex.system.error_lines import reason_of
@@ -147,10 +147,8 @@ def restore_backup(path: Path) -> Restored:
     :class:`CatalogueError` when the catalogue is whole or cannot be looked at, when no backup is whole, or when the
     disk refuses.
     """
-    from filelock import FileLock
-
     try:
-        with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS):
+        with upgrading(path):
             if is_there(path) and _is_whole(path):
                 raise CatalogueError(f"the catalogue {path} is not damaged: nothing was restored")
             backup = newest_whole(path)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photoindex.catalogue.sqlite_errors import NotSqlite, is_refused
+from photoindex.errors import CatalogueUnavailable
+from photoindex.system.locks import locked
 from photoindex.system.regular_files import NotRegularFile, check_regular
 
 if TYPE_CHECKING:
@@ -17,6 +20,16 @@ if TYPE_CHECKING:
 
 FILES = ("", "-wal", "-shm", "-journal")  # of a database, by the ends of their names
 BUSY_SECONDS = 30  # that a lock is waited for
+UPGRADE_SECONDS = 300  # that an upgrade by another process is waited for
+
+
+def upgrading(path: Path) -> AbstractContextManager[None]:
+    """Hold the one right to upgrade a catalogue, or to put another file in its place, for the block.
+
+    Raises :class:`CatalogueUnavailable` when another process has it for long, and OSError when the disk refuses.
+    """
+    holder = f"another photoindex is upgrading or restoring the catalogue {path}"
+    return locked(path.with_name("migrate.lock"), holder, CatalogueUnavailable, seconds=UPGRADE_SECONDS)
 
 
 def connect(path: Path) -> sqlite3.Connection:

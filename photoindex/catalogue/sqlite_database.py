@@ -22,13 +22,13 @@ from photoindex.catalogue.mounted import use_mounts
 from photoindex.catalogue.open_file import OpenFile
 from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.sqlite import (
-    BUSY_SECONDS,
     connect,
     connect_as_is,
     connect_untouched,
     make_engine,
     may_write,
     needs_copy,
+    upgrading,
 )
 from photoindex.catalogue.sqlite_errors import explained
 from photoindex.catalogue.turns import Turns
@@ -113,10 +113,7 @@ class SqliteDatabase(Database):
         with database._opening():
             make_private_file(path)  # before SQLite makes one that others may read
             if database.revision() != migration.HEAD or not database._in_wal():
-                # Imported here: it loads asyncio, and nearly every start finds the catalogue up to date.
-                from filelock import FileLock
-
-                with FileLock(path.with_name("migrate.lock"), timeout=BUSY_SECONDS * 10):
+                with upgrading(path):
                     migration.upgrade(database, database.revision(), database._back_up_before)
                     database._enter_wal()
             database.revision()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
@@ -23,16 +24,19 @@ class IndexSync:
         self._settings = settings
         self._synced_at = time.monotonic()
         self._refused = False  # the index could not be written in this run
+        self._stopped: Callable[[], bool] = lambda: False
 
-    def begin_run(self) -> None:
-        """Try again with an index that could not be written in the last run."""
+    def begin_run(self, stopped: Callable[[], bool]) -> None:
+        """Try again with an index that could not be written in the last run. ``stopped`` says whether this run is to
+        end: then no other process that writes to the index is waited for."""
         self._refused = False
+        self._stopped = stopped
 
     def sync(self) -> int:
         """Write the words of marked photos; return how many. Raises :class:`FullTextError`."""
         if self._full_text is None:
             return 0
-        written = sync.sync(self._database, self._full_text, self._settings)
+        written = sync.sync(self._database, self._full_text, self._settings, stopped=self._stopped)
         self._synced_at = time.monotonic()
         return written
 

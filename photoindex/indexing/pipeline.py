@@ -159,7 +159,7 @@ class Pipeline:
         """
         stop = stop or threading.Event()
         tally = Tally() if tally is None else tally
-        self._index.begin_run()
+        self._index.begin_run(stop.is_set)
         self._problems = 0
         self._claimer.take_back_dead()
         # First, as it is cheap: dates must not wait behind captions.

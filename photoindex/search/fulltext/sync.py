@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -27,6 +27,7 @@ from photoindex.search import FullText
 from photoindex.search.fulltext.cursor import read_cursor, unseen_removals, write_cursor
 from photoindex.search.fulltext.document import Document, document_of
 from photoindex.system import memory
+from photoindex.system.locks import locked
 from photoindex.types import Progress
 
 BATCH = 256  # photos a commit of the index
@@ -35,17 +36,22 @@ REBUILD_CHUNK = 500  # photos read from the catalogue at once
 
 
 def sync(
-    database: Database, full_text: FullText, settings: Settings, is_wanted: Callable[[], bool] = lambda: True
+    database: Database,
+    full_text: FullText,
+    settings: Settings,
+    is_wanted: Callable[[], bool] = lambda: True,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> int:
     """Write the words of every photo that changed into the index; return how many photos that were. Stops between two
-    commits when it is not wanted any more, and leaves the rest to the next time.
+    commits when it is not wanted any more, and leaves the rest to the next time. Who is ``stopped`` waits for no other
+    process that writes to the index.
 
     An index that turns out to be damaged is rebuilt. Raises :class:`FullTextError` when it cannot be written.
     """
     if database.is_shared:
-        return _follow(database, full_text, settings, is_wanted)
+        return _follow(database, full_text, settings, is_wanted, stopped)
     written = 0
-    with _lock(settings):
+    with _lock(settings, stopped):
         _drop_removed(database, full_text)
         while True:
             with database.read() as connection:
@@ -91,12 +97,18 @@ def is_followed(database: Database, full_text: FullText) -> bool:
         return read_cursor(full_text.folder) == version(asker)
 
 
-def _follow(database: Database, full_text: FullText, settings: Settings, is_wanted: Callable[[], bool]) -> int:
+def _follow(
+    database: Database,
+    full_text: FullText,
+    settings: Settings,
+    is_wanted: Callable[[], bool],
+    stopped: Callable[[], bool],
+) -> int:
     """Write what changed in a shared catalogue since the version that the index is at."""
     if is_followed(database, full_text):
         return 0
     written = 0
-    with _lock(settings):
+    with _lock(settings, stopped):
         while True:
             known = read_cursor(full_text.folder)
             with database.read() as connection:
@@ -216,16 +228,12 @@ def _waiting(database: Database, connection: Connection, full_text: FullText) ->
 
 
 @contextmanager
-def _lock(settings: Settings) -> Iterator[None]:
-    # Imported here: it loads asyncio, which a search that changes nothing does not need.
-    from filelock import FileLock
-
-    lock = FileLock(settings.data_dir / "fulltext.lock")
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise FullTextError(f"cannot lock {lock.lock_file}: {error.strerror or error}; check its disk") from error
-    try:
+def _lock(settings: Settings, stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    path = settings.data_dir / "fulltext.lock"
+    holder = f"another photoindex is writing the search index in {settings.index_path}"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, holder, FullTextError, stopped=stopped))
+        except OSError as error:
+            raise FullTextError(f"cannot lock {path}: {error.strerror or error}; check its disk") from error
         yield
-    finally:
-        lock.release()

@@ -172,6 +172,14 @@ class GalleryServer:
             with suppress(OSError), new_file(self._link_file) as file:
                 file.write(f"{self.address}login?link={token}\n".encode())
 
+    def _remove_link(self) -> None:
+        """Remove the file with the link, unless another gallery of the library has written its own there since. Where
+        the disk refuses, it stays: no gallery answers at the address in it any more."""
+        if self._link_file is not None:
+            with suppress(OSError):
+                if read_regular(self._link_file, _LINK_BYTES).startswith(f"{self.address}login".encode()):
+                    self._link_file.unlink()
+
     def wait(self, seconds: float) -> bool:
         """Wait for the server to end by itself; returns whether it has."""
         return self._ended.wait(seconds)
@@ -189,8 +197,7 @@ class GalleryServer:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._app.events.close)
         self._thread.join()
-        if self._link_file is not None:
-            self._link_file.unlink(missing_ok=True)
+        self._remove_link()
 
     def _run(self) -> None:
         async def serve() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,10 +18,17 @@ from sqlalchemy import Connection, update
 from photoindex.catalogue import editor, gallery_queries, term_vectors, user_metadata
 from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.schema import photo
-from photoindex.errors import CatalogueError, CorrectionError, FolderError, FullTextError, ResultSetGone
+from photoindex.errors import (
+    CatalogueError,
+    CatalogueReplaced,
+    CorrectionError,
+    FolderError,
+    FullTextError,
+    ResultSetGone,
+)
 from photoindex.library import Library
 from photoindex.library.gallery import Edit, Gallery
-from photoindex.library.gallery.background import BackgroundSync
+from photoindex.library.gallery.background import BackgroundSync, Changes
 from photoindex.library.gallery.result_sets import (
     KEPT_SECONDS,
     LEAST_KEPT,
@@ -271,6 +278,89 @@ def test_an_index_that_cannot_be_written_is_tried_again(monkeypatch: pytest.Monk
     assert sync.wait(30)
     assert len(tries) == 3
     sync.close()
+
+
+class Failing:
+    """Work that fails with each of these errors in turn, as often as asked, and then is done."""
+
+    def __init__(self, *errors: Exception, times: int) -> None:
+        self._left = [error for error in errors for _ in range(times)]
+        self._left.reverse()
+        self.states: list[bool] = []  # whether the index counted as refused before each try
+        self.sync = BackgroundSync(self.work)
+
+    def work(self, _: object) -> None:
+        self.states.append(self.sync.is_refused)
+        if self._left:
+            raise self._left.pop()
+
+
+def test_an_index_that_cannot_be_written_for_long_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("photoindex.library.gallery.background.RETRY_SECONDS", 0.001)
+    work = Failing(FullTextError("its disk is full"), RuntimeError("a fault"), FullTextError("no right"), times=20)
+    work.sync.request()
+    assert work.sync.wait(30)
+    assert caplog.messages == ["its disk is full", "the index could not be brought up to date", "no right"]
+    assert "RuntimeError: a fault" in caplog.text
+    work.sync.close()
+
+
+def test_what_is_over_and_comes_back_is_said_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("photoindex.library.gallery.background.RETRY_SECONDS", 0.001)
+    work = Failing(FullTextError("its disk is full"), times=3)
+    for _ in range(2):
+        work._left = [FullTextError("its disk is full")] * 3
+        work.sync.request()
+        assert work.sync.wait(30)
+        assert not work.sync.is_refused
+    assert caplog.messages == ["its disk is full"] * 2
+    assert work.states == [False, True, True, True] * 2
+    work.sync.close()
+
+
+def test_a_search_does_not_wait_for_an_index_that_cannot_be_written(
+    gallery: Gallery, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit is stored; a search that waited for it in vain would take two seconds, each."""
+    monkeypatch.setattr("photoindex.library.gallery.background.RETRY_SECONDS", 3600.0)
+    refused = threading.Event()
+
+    def refuse(_: object) -> None:
+        refused.set()
+        raise FullTextError("its disk is full")
+
+    monkeypatch.setattr(library.finder, "sync", refuse)
+    gallery.edit([1], Edit(tags=("wombat",)))
+    assert refused.wait(30)
+    while not gallery._sync.is_refused:
+        pass
+    monkeypatch.setattr(gallery._sync, "wait", lambda _: pytest.fail("it waited"))
+    assert ids(gallery, "square")
+
+
+@pytest.mark.parametrize("error", [CatalogueReplaced("it was moved"), RuntimeError("a fault")])
+def test_a_catalogue_that_cannot_be_looked_at_for_long_is_said_once(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    monkeypatch.setattr("photoindex.library.gallery.background.POLL_SECONDS", 0.001)
+    looks, looked_often = itertools.count(1), threading.Event()
+
+    class Refusing:
+        def state(self) -> tuple[int, object]:
+            if next(looks) == 20:
+                looked_often.set()
+            raise error
+
+    changes = Changes(cast(Any, Refusing()))
+    end = changes.listen(lambda: None)
+    assert looked_often.wait(30)
+    end()
+    changes.close()
+    assert len(caplog.records) == 1
 
 
 def test_every_edit_reaches_the_index_whoever_asks_when() -> None:

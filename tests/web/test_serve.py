@@ -87,6 +87,26 @@ def test_each_further_browser_gets_a_link_of_its_own(data_dir: Path) -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
 
 
+def test_a_gallery_that_ends_leaves_the_link_of_another_one(data_dir: Path) -> None:
+    with serving(data_dir) as (first, _), serving(data_dir) as (_second, line):
+        first.terminate()
+        _, err = first.communicate(timeout=60)
+        assert (first.returncode, err) == (0, "stopped\n")
+        assert (data_dir / "web-link").read_text() == f"{line.split()[1]}\n"
+
+
+def test_a_link_that_cannot_be_removed_keeps_no_gallery_from_ending_in_order(data_dir: Path) -> None:
+    """As on a disk that became read-only."""
+    with serving(data_dir) as (process, line):
+        link = data_dir / "web-link"
+        link.unlink()
+        link.mkdir()
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "stopped\n")
+    assert line
+
+
 def test_a_port_that_is_in_use(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

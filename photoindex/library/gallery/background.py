@@ -10,11 +10,38 @@ from typing import Final
 
 from photoindex.errors import PhotoindexError
 from photoindex.library.gallery.snapshots import Snapshots
+from photoindex.system.error_lines import in_one_line
 
 POLL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
+
+
+class _Trouble:
+    """What keeps work from being done, as it is tried again and again: logged once, and again when it has changed or
+    was over meanwhile. A gallery on a disk that is full for a day would fill what its lines are kept in."""
+
+    def __init__(self) -> None:
+        self._noted: str | None = None
+
+    def note(self, error: Exception, failed: str) -> None:
+        """Log why something ``failed``, and where in the program when nobody expected it."""
+        line = in_one_line(error)
+        if line == self._noted:
+            return
+        self._noted = line
+        if isinstance(error, PhotoindexError):
+            _log.warning("%s", error)
+        else:
+            _log.error("%s", failed, exc_info=error)
+
+    def end(self) -> None:
+        self._noted = None
+
+    @property
+    def is_there(self) -> bool:
+        return self._noted is not None
 
 
 class BackgroundSync:
@@ -30,6 +57,12 @@ class BackgroundSync:
         self._holders = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._trouble = _Trouble()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the index could not be written when that was tried last."""
+        return self._trouble.is_there
 
     def request(self) -> None:
         """Have the index brought up to date soon."""
@@ -88,13 +121,11 @@ class BackgroundSync:
     def _synced(self) -> bool:
         try:
             self._sync(self._is_wanted)
-        except PhotoindexError as error:
-            _log.warning("%s", error)
-        except Exception:  # a fault of ours: without this thread no edit would ever be found again
-            _log.exception("the index could not be brought up to date")
-        else:
-            return True
-        return False
+        except Exception as error:  # a fault of ours, too: without this thread no edit would ever be found again
+            self._trouble.note(error, "the index could not be brought up to date")
+            return False
+        self._trouble.end()
+        return True
 
 
 class Changes:
@@ -108,6 +139,7 @@ class Changes:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._trouble = _Trouble()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener`` after each change, in another thread; returns what ends that."""
@@ -137,12 +169,14 @@ class Changes:
 
     def _state(self) -> tuple[int, object] | None:
         try:
-            return self._snapshots.state()
-        except PhotoindexError as error:
-            _log.warning("%s", error)
-        except Exception:  # a fault of ours: without this thread no page would ever hear of a change again
-            _log.exception("the catalogue could not be looked at")
-        return None
+            state = self._snapshots.state()
+        except (
+            Exception
+        ) as error:  # a fault of ours, too: without this thread no page would ever hear of a change again
+            self._trouble.note(error, "the catalogue could not be looked at")
+            return None
+        self._trouble.end()
+        return state
 
     def _watch(self) -> None:
         told: tuple[int, object] | None = None

@@ -170,7 +170,8 @@ class Gallery:
     def find(self, query: str) -> ResultSet:
         """Search. Raises :class:`photoindex.errors.QueryError`."""
         self.prepare().join()
-        self._sync.wait(SYNC_SECONDS)
+        if not self._sync.is_refused:
+            self._sync.wait(SYNC_SECONDS)
         found = self.library.finder.rank(query, FIRST_PAGE)
         _, held = self.snapshot().locate(found.photo_ids)  # a file that went a moment ago is left out
         return self._sets.add(query, found.photo_ids[held], found.scores[held], found.said[held], found.matched)

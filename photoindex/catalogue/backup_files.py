@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.catalogue.change_feed import Version
+from photoindex.catalogue.data_folder import check_reachable
 from photoindex.catalogue.integrity import faults_of_copy
 from photoindex.catalogue.open_file import holds_bytes
 from photoindex.catalogue.sqlite import connect, connect_as_is, connect_untouched
@@ -106,12 +107,14 @@ def newest_whole(path: Path) -> Path | None:
 
 
 def check_not_lost(path: Path) -> None:
-    """Raises :class:`CatalogueDamaged` when the catalogue at ``path`` is gone or empty and has a whole backup.
+    """Raises :class:`CatalogueDamaged` when the catalogue at ``path`` is gone or empty and has a whole backup, and
+    :class:`CatalogueUnavailable` when its folder lies behind a link to nowhere.
 
     A new one in its place would caption every photo again, without what people said of them, and nobody would notice.
     """
     if holds_bytes(path):
         return
+    check_reachable(path.parent)
     backup = newest_whole(path)
     if backup is not None:
         raise CatalogueDamaged(

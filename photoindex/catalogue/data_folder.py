@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from photoindex.errors import CatalogueError
+from photoindex.errors import CatalogueError, CatalogueUnavailable
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -39,9 +39,10 @@ HAS_MODES: Final = os.name == "posix"
 def open_data_folder(folder: Path) -> None:
     """Make the data folder if it is not there, and close it to others.
 
-    Raises :class:`CatalogueError` in one line when it cannot be made, belongs to another user, or can be written by
-    others. Where the system or the folder's file system has no permissions of this kind, none are asked for.
+    Raises :class:`CatalogueError` in one line when it cannot be made or reached, belongs to another user, or can be
+    written by others. Where the system or the folder's file system has no permissions of this kind, none are asked for.
     """
+    check_reachable(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
     except OSError as error:
@@ -49,6 +50,17 @@ def open_data_folder(folder: Path) -> None:
     if HAS_MODES:
         check_owner(folder)
         close_to_others(folder)
+
+
+def check_reachable(folder: Path) -> None:
+    """Raises :class:`CatalogueUnavailable` when a data folder lies behind a link to nowhere, as to a disk that is not
+    mounted: it is no new one."""
+    for place in (folder, *folder.parents):
+        if place.is_symlink() and not place.exists():
+            raise CatalogueUnavailable(
+                f"the data folder {folder} cannot be reached: {place} is a link to {os.readlink(place)}, which is not "
+                "there: mount its disk, or remove the link"
+            )
 
 
 def make_private_file(path: Path) -> None:

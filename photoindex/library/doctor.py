@@ -27,7 +27,7 @@ from photoindex.catalogue import files
 from photoindex.catalogue import jobs as jobqueue
 from photoindex.catalogue.backup_files import backups, newest_whole
 from photoindex.catalogue.backups import Restored, restore_backup
-from photoindex.catalogue.data_folder import check_owner
+from photoindex.catalogue.data_folder import check_owner, check_reachable
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.integrity import faults_of_copy
 from photoindex.catalogue.migration import HEAD, knows
@@ -148,6 +148,10 @@ def check_data_folder(folder: Path, machine: Machine) -> Finding:
         advice = "give yourself the right to enter it, or name another --data-dir"
         return Finding("data folder", "problem", f"cannot look into {message}: {error.strerror or error}", advice)
     if missing:
+        try:
+            check_reachable(folder)
+        except CatalogueError as error:
+            return Finding("data folder", "problem", str(error))
         parent = next(parent for parent in folder.parents if parent.exists())
         if not os.access(parent, os.W_OK | os.X_OK):
             advice = "name another --data-dir, or give yourself the right to write there"

@@ -143,6 +143,24 @@ class TestWithoutALibrary:
         assert f"photoindex --data-dir '{tmp_path}/it'\"'\"'s mistyped' index FOLDER" in result.stderr
         assert not mistyped.exists()
 
+    @pytest.mark.skipif(os.name == "nt", reason="Windows lets not everybody make links")
+    @pytest.mark.parametrize(
+        "arguments",
+        [["search", "dog"], ["status"], ["index", "."], ["watch", "."], ["serve", "--no-browser"], ["doctor"],
+         ["import", os.devnull]],
+    )  # fmt: skip
+    @pytest.mark.parametrize("below", ["", "data", "far/data"])
+    def test_one_behind_a_link_to_a_disk_that_is_away_is_said_to_be(
+        self, tmp_path: Path, arguments: list[str], below: str
+    ) -> None:
+        link, disk = tmp_path / "link", tmp_path / "disk" / "photoindex"
+        link.symlink_to(disk)
+        result = run(link / below, *arguments)
+        assert result.exit_code == 1
+        assert f"{link} is a link to {disk}, which is not there: mount its disk, or remove the link" in result.output
+        assert "Traceback" not in result.output
+        assert not disk.exists()
+
     def test_captions_need_none(self, data_dir: Path, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(captioning, "load_captioner", lambda _: FakeCaptioner())
         assert run(data_dir, "caption", make_photo(album / "a.jpg")).stdout == "a red square\n"

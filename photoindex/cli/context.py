@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from photoindex.cli.terminal import print_bytes, print_error
 from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settings
 from photoindex.errors import LibraryNotFound
 from photoindex.library.json_forms import plain
+from photoindex.system.interrupts import END_NAMES
 from photoindex.system.lazy_imports import importing
 from photoindex.system.regular_files import is_there
 from photoindex.system.terminal import shell_quoted
@@ -162,11 +162,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform == "win32":
-        numbers.append(signal.SIGBREAK)  # Ctrl-Break, and what a console that is closed sends
-    else:
-        numbers.append(signal.SIGHUP)  # what a terminal that is closed sends
+    numbers = [getattr(signal, name) for name in ("SIGINT", *END_NAMES) if hasattr(signal, name)]
     heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in heeded}
     try:

@@ -25,6 +25,7 @@ from photoindex.cli.terminal import (
     print_error,
 )
 from photoindex.errors import PhotoindexError
+from photoindex.system.interrupts import ending_in_order
 from photoindex.system.lazy_imports import importing
 
 EXIT_ERROR = 1
@@ -77,8 +78,11 @@ class PhotoindexGroup(click.Group):
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         prepare_streams()
         try:
-            status = self._run(lambda: super(PhotoindexGroup, self).main(args, prog_name, complete_var, False, **extra))
-            flush_output()
+            with ending_in_order():
+                status = self._run(
+                    lambda: super(PhotoindexGroup, self).main(args, prog_name, complete_var, False, **extra)
+                )
+                flush_output()
         except OutputError as error:
             abandon_output()
             if not error.closed:  # else the reader, such as head or less, has what it wants

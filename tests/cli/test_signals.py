@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from photoindex.catalogue.editor import Edit
 from photoindex.library import Library
 from tests.support import REPOSITORY, make_photo
 
@@ -52,6 +54,86 @@ def test_what_runs_until_it_is_stopped_ends_in_order(
         process.send_signal(getattr(signal, name))
         last = process.stderr.readlines()[-1]
     assert (process.returncode, last.split(";")[0].strip()) == (0, "stopped")
+
+
+# A command that gets a signal in the moment in which a file that it writes is whole and has another name still.
+WHILE_WRITING = """
+import os, signal, sys
+
+def interrupted(_descriptor):
+    os.fsync = flush
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+
+flush, os.fsync = os.fsync, interrupted
+from photoindex.cli import main
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize("what", [["--jsonl", "{album}/all.jsonl"], ["--sidecars"], ["--sidecars", "--style", "a.xmp"]])
+def test_what_is_ended_while_it_writes_leaves_nothing_half_written(
+    library: Library, data_dir: Path, album: Path, what: list[str], name: str
+) -> None:
+    editor = library.editor()
+    library.index(make_photo(album / "a.jpg"))
+    editor.apply(editor.photos_at([album / "a.jpg"]), Edit("Minka"))
+    library.close()
+    arguments = [part.format(album=album) for part in what]
+    done = subprocess.run(
+        [sys.executable, "-c", WHILE_WRITING, name, "--data-dir", data_dir, "export", *arguments], cwd=REPOSITORY,
+        capture_output=True, text=True, check=False, preexec_fn=handled(),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "photoindex: interrupted")
+    assert [path.name for path in album.iterdir()] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize("command", [["reindex", "--fulltext"], ["forget", "--yes", "{album}"]])
+def test_what_waits_for_another_process_is_ended(
+    library: Library, data_dir: Path, album: Path, command: list[str], name: str
+) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    library.close()
+    arguments = [part.format(album=album) for part in command]
+    with (
+        FileLock(data_dir / "fulltext.lock"),
+        subprocess.Popen(
+            [sys.executable, "-m", "photoindex", "--data-dir", data_dir, *arguments], cwd=REPOSITORY,
+            stderr=subprocess.PIPE, text=True, preexec_fn=handled(),
+        ) as process,
+    ):  # fmt: skip
+        assert process.stderr is not None
+        assert any("waiting for it" in line for line in process.stderr)
+        process.send_signal(getattr(signal, name))
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.strip()) == (130, "photoindex: interrupted")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_second_signal_ends_at_once_what_does_not_end_in_order(name: str) -> None:
+    done = run(
+        "import os, signal\n"
+        "from photoindex.system.interrupts import ending_in_order\n"
+        "with ending_in_order():\n"
+        f"    try: os.kill(os.getpid(), signal.{name})\n"
+        f"    except KeyboardInterrupt: print('once', flush=True); os.kill(os.getpid(), signal.{name})\n"
+        "    print('still here')\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-getattr(signal, name), "once\n", "")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_is_ignored_does_not_end_a_command(name: str) -> None:
+    done = run(
+        "import os, signal\n"
+        "from photoindex.system.interrupts import ending_in_order\n"
+        f"with ending_in_order(): os.kill(os.getpid(), signal.{name})\n"
+        f"print(signal.getsignal(signal.{name}) is signal.SIG_IGN)\n",
+        name,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
 @pytest.mark.parametrize("ignored", [(), ("SIGINT",), ("SIGHUP",), ("SIGTERM",), ENDING])

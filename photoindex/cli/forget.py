@@ -26,7 +26,8 @@ def forget(context: Context, /, path: Path, yes: bool, dry_run: bool, as_json: b
     """Remove a folder or file from the library. Your photos are not touched.
 
     What is known of the photos below it leaves the catalogue and the search: captions, tags, terms. Photos that also
-    lie elsewhere in the library stay. The folder is no longer listed by status, doctor and service.
+    lie elsewhere in the library stay. The folder is no longer listed by status, doctor and service. A watch of it
+    leaves it alone until it is started again.
     """
     with context.open() as library:
         plan = library.plan_forget(path)

@@ -77,6 +77,9 @@ class Watcher:
         self._events_lost = threading.Event()
         self._noticed: set[str] = set()  # the observer's problems
         self._unread: set[Path] = set()  # places whose comparison failed
+        self._known: set[Path] = set()  # places that the library had since this watch began
+        self._forgotten: set[Path] = set()  # those of them that it has no more
+        self._has_heard = False  # of an event, since it was last asked which places the library has
         self._reconciled_at = self._worked_at = self._looked_again_at = time.monotonic()
 
     def run(
@@ -126,6 +129,7 @@ class Watcher:
                 ready(report)
             self._reconciled_at = self._worked_at = time.monotonic()
             self._unread |= self._indexer.unread.union(self._unknown_places())
+            self._retry.until_done(self._note_forgotten)
             while not self._stop.is_set():
                 self._retry.until_done(partial(self._turn, worked))
         finally:
@@ -149,6 +153,8 @@ class Watcher:
         self._drain(0.0 if self._retry.is_retrying else self._wait_seconds())
         if self._stop.is_set():
             return
+        if self._has_heard:
+            self._note_forgotten()
         self._compare_when_due()
         self._take_settled()
         tally = Tally()
@@ -171,6 +177,7 @@ class Watcher:
             self._reconciled_at = -math.inf
         now = time.monotonic()
         if now - self._reconciled_at >= self._settings.reconcile_seconds:
+            self._note_forgotten()
             for place in self._places:
                 self._compare_again(place)
             self._reconciled_at = self._looked_again_at = time.monotonic()
@@ -180,7 +187,10 @@ class Watcher:
             self._looked_again_at = time.monotonic()
 
     def _compare_again(self, folder: Path) -> None:
-        """Compare a folder. A watched one that was not there or could not be read before becomes a root."""
+        """Compare a folder. A watched one that was not there or could not be read before becomes a root; one that was
+        forgotten does not: nobody would caption all of it only to have it taken out."""
+        if folder in self._forgotten:
+            return
         if folder in self._places:
             try:
                 self._comparer.compare(folder)
@@ -191,6 +201,19 @@ class Watcher:
                 self._unread.add(folder)
         else:
             self._comparer.compare_again(folder)
+
+    def _note_forgotten(self) -> None:
+        """Note which watched folders the library has no more, as after `photoindex forget`, and say so of each once."""
+        unknown = set(self._unknown_places())
+        self._known |= set(self._places) - unknown
+        gone = self._known & unknown
+        for place in sorted(gone - self._forgotten):
+            self._notice(
+                f"{shown(place)} was forgotten or moved in the library: nothing of it is taken in until this watch is "
+                "started again"
+            )
+        self._forgotten = gone
+        self._has_heard = False
 
     def _look_again_seconds(self) -> float:
         return self._settings.poll_seconds if self._unread else SUSPENDED_SECONDS
@@ -251,6 +274,7 @@ class Watcher:
             if self._current_event is not None:
                 self._reporter.note_event(self._current_event.path)
                 self._handlers.handle(self._current_event)
+                self._has_heard = True
             self._current_event = None
             wait = 0.0
         self._handlers.take_removals()

@@ -277,6 +277,37 @@ def test_folders_that_exchanged_their_names_are_still_watched(
     watching.end()
 
 
+@pytest.mark.parametrize("what", ["forget", "move"])
+def test_a_watched_folder_that_is_forgotten_is_not_taken_in_again(
+    watch: Callable[..., Watch], library: Library, album: Path, tmp_path: Path, what: str
+) -> None:
+    make_photo(album / "a.jpg")
+    other = tmp_path / "other"
+    make_photo(other / "b.jpg")
+    watching = watch(album, other, reconcile_seconds=0.05)
+    if what == "forget":
+        library.forget(album)
+    else:
+        album.rename(tmp_path / "elsewhere")
+        library.move(album, tmp_path / "elsewhere")
+    make_photo(album / "late.jpg")
+    work_of(watching, other)  # by then all folders were compared again, as well
+    line = watching.notices.get(timeout=PATIENCE)
+    while "forgotten" not in line:
+        line = watching.notices.get(timeout=PATIENCE)
+    assert line == (
+        f"{album} was forgotten or moved in the library: nothing of it is taken in until this watch is started again"
+    )
+    make_photo(other / "later.jpg", "blue")
+    assert watching.worked.get(timeout=PATIENCE).captioned == 1
+    watching.end()
+    found = {tmp_path / "elsewhere" / "a.jpg", other / "b.jpg"} if what == "move" else {other / "b.jpg"}
+    assert {hit.path for hit in library.search("red")} == found
+    assert not [notice for notice in watching.notices.queue if "forgotten" in notice]
+    watch(album)
+    assert album / "late.jpg" in {hit.path for hit in library.search("red")}
+
+
 def test_removed_photos_leave_the_search(watch: Callable[..., Watch], library: Library, album: Path) -> None:
     for name in ("a.jpg", "b.jpg", "trip/c.jpg", "trip/far/d.jpg"):
         make_photo(album / name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ import torch
 from numpy.typing import NDArray
 
 from photoindex.captioner.encoders import Encoder
+from photoindex.errors import TrainingError
 from photoindex.system.atomic import replace_file
+from photoindex.system.units import human_size
 from photoindex.training.augmentation import load_view
 
 # Larger batches fall out of the CPU's caches and are no faster, or slower: benchmarks/encoder_batches.py.
@@ -83,16 +86,32 @@ def build_cache(
     if done < len(views):
         whole = (len(views), *shape)
         values = np.lib.format.open_memmap(data, mode="r+" if done else "w+", dtype=kept, shape=whole)
+        start, each = values.offset, values[:1].nbytes
+        del values
+        _check_room(folder, (len(views) - done) * each)
         saved = done
-        for part in batches(done):
-            values[done : done + len(part)] = part.cpu().numpy()
-            done += len(part)
-            if done - saved >= SAVE_EVERY or done == len(views):
-                values.flush()
-                replace_file(state, json.dumps({"done": done, "views": len(views)}))
-                saved = done
-            report(done, len(views))
+        # Not through the mapping: where the disk has become full meanwhile, the system ends who writes to one.
+        with open(data, "r+b") as file:
+            file.seek(start + done * each)
+            for part in batches(done):
+                file.write(part.cpu().numpy().astype(kept).tobytes())
+                done += len(part)
+                if done - saved >= SAVE_EVERY or done == len(views):
+                    file.flush()
+                    replace_file(state, json.dumps({"done": done, "views": len(views)}))
+                    saved = done
+                report(done, len(views))
     return ViewCache(views, np.load(data, mmap_mode="r"))
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    """Raises :class:`TrainingError` when a folder has no room for so many bytes: to compute them may take hours."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise TrainingError(
+            f"what the encoder makes of the photos takes {human_size(needed)} more in {folder}, where "
+            f"{human_size(free)} are free: make room there, or name another --output"
+        )
 
 
 def trunk_cache(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -19,10 +18,10 @@ from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from photoindex.errors import TrainingError
+from photoindex.training.state_file import save_state
 
 AVERAGING = 0.998  # of the average that each step keeps, once the run is long enough to average over
 FINAL_SHARE = 0.02  # of the learning rate that the cosine ends at
@@ -235,10 +234,8 @@ class Loop:
         position["best"] = None if math.isinf(self._position.best) else self._position.best
         header = json.dumps({"position": position, "settings": self._settings})
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_name(self._file.name + ".new")
         stored = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        save_file(stored, temporary, metadata={"photoindex": header})
-        os.replace(temporary, self._file)
+        save_state(stored, self._file, {"photoindex": header})
         self._saved_at = time.monotonic()
 
     def _load(self) -> None:

@@ -341,3 +341,64 @@ def test_a_backup_that_has_no_room_to_be_restored_waits_for_room(tmp_path: Path,
     line, unchanged, restored = done.stdout.splitlines()
     assert line == f"cannot restore the catalogue {small}/data/catalogue.sqlite3: its disk is full; make room there"
     assert (unchanged, restored) == ("True", backup)
+
+
+# What training writes: weights, and features as they are computed, where room runs out between two parts of them.
+TRAIN = """
+import errno
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from photoindex.training.state_file import save_state
+from photoindex.errors import TrainingError
+from photoindex.training.features import View, build_cache
+from tests.support import fill
+
+small = Path(sys.argv[1])
+names = lambda: sorted(path.name for path in small.iterdir() if path.name != "filler")
+views = [View(Path(__file__) if "__file__" in globals() else Path(sys.executable), n) for n in range(400)]
+
+
+def parts(full):
+    def batches(start):
+        for number in range(start, 400, 100):
+            if number == full:
+                fill(small / "filler")
+            yield torch.full((100, 1000), float(number))
+    return batches
+
+
+save_state({"a": torch.ones(10)}, small / "a.safetensors", {})
+for what in ("weights", "all", "part"):
+    try:
+        if what == "weights":
+            save_state({"a": torch.zeros(10_000_000)}, small / "a.safetensors", {})
+        elif what == "all":
+            build_cache(views * 20, (1000,), "large", parts(None), small)
+        else:
+            build_cache(views, (1000,), "x", parts(200), small)
+    except (OSError, TrainingError) as error:
+        print(errno.errorcode[error.errno] if isinstance(error, OSError) else error)
+    if what == "weights":
+        print(names())
+    for path in small.glob("features-*" if what == "all" else "none"):
+        path.unlink()
+(small / "filler").unlink()
+again = build_cache(views, (1000,), "x", parts(None), small)
+print(all(float(again[[n]].mean()) == n // 100 * 100 for n in range(400)))
+"""
+
+
+@pytest.mark.usefixtures("may_mount")
+def test_training_on_a_full_disk_is_an_error_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    done = on_a_small_disk(small, "-c", TRAIN, small)
+    assert done.returncode == 0, done.stderr
+    weights, left, features, part, whole = done.stdout.splitlines()
+    assert (weights, left) == ("ENOSPC", "['a.safetensors']")
+    assert features.startswith(f"what the encoder makes of the photos takes 16 MB more in {small}, where ")
+    assert features.endswith(": make room there, or name another --output")
+    assert (part, whole) == ("ENOSPC", "True")

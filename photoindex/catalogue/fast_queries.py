@@ -232,9 +232,9 @@ def files_below(transaction: Transaction, below: Path, condition: str = "1 = 1")
             yield Path(start + _path(relative_path)), FileRow(number, root_id, photo_id, main_id, bool(missing))
 
 
-def waiting_below(transaction: Transaction, below: Path) -> Iterator[Path]:
-    """Give every file at or below a path that is there and waits to be captioned."""
-    of = "select file_id from job where state in ('queued', 'running') and kind <> 'text'"
+def unfinished_below(transaction: Transaction, below: Path) -> Iterator[Path]:
+    """Give every file at or below a path that is there and waits to be captioned, or could not be."""
+    of = "select file_id from job where state in ('queued', 'running', 'failed') and kind <> 'text'"
     return (path for path, _ in files_below(transaction, below, f"{PRESENT} and id in ({of})"))
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from photoindex.catalogue import files, jobs, metadata
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.dialects import now_of
-from photoindex.catalogue.fast_queries import known_states, sidecar_states, waiting_below
+from photoindex.catalogue.fast_queries import known_states, sidecar_states, unfinished_below
 from photoindex.catalogue.roots import ensure_root, list_roots, note_device, note_reconciled
 from photoindex.config import Settings
 from photoindex.errors import FolderError
@@ -49,7 +49,7 @@ RECORD_CHUNK = 1000  # files stored in one transaction
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many files a comparison met, how many of them neither changed nor waited to be captioned, how many known ones
+    """How many files a comparison met, how many of them neither changed nor are without a caption, how many known ones
     were gone, and the folders and files that could not be looked at."""
 
     seen: int = 0
@@ -95,18 +95,23 @@ class Comparer:
         self._notice = notice
         self._walks = dict(walks)
 
-    def compare(self, place: Path, *, accept_missing: bool = False) -> Counts:
-        """Compare a folder or one file. Raises :class:`FolderError` or OSError when it cannot be read."""
+    def compare(self, place: Path, *, accept_missing: bool = False, within: Collection[Path] = ()) -> Counts:
+        """Compare a folder or one file. What lies at or below the paths ``within``, which are compared as well, is
+        counted with these, and missing only where these find it so.
+
+        Raises :class:`FolderError` or OSError when it cannot be read.
+        """
         # Before anything is stored: the folder around one that is away is none that the user named.
         status = check_place(place)
         folder = place.parent if stat_bits.S_ISREG(status.st_mode) else place
         device = device_of(status) if folder == place else _device(folder)
         with self._database.write() as connection:
             root = ensure_root(connection, folder)
-        walked = self._walks.pop(place, None) or walk_tree(self._database, self._filter, place, self._report)
+        walked = self._walks.pop(place, None) or walk_tree(self._database, self._filter, place, self._report, within)
         problems = list(walked.problems)
         sifted, left = walked.sifted, _stats(walked.left)  # what differs, and what was not met
-        named = self._named_by_user(place, left.keys() - {item.path for item in sifted.others}, problems)
+        unseen = {path for path in left.keys() - {item.path for item in sifted.others} if not is_in_any(path, within)}
+        named = self._named_by_user(place, unseen, problems)
         for line in _problem_lines(problems):
             self._notice(line)
         unreadable = tuple(dict.fromkeys(path for path, _ in problems))
@@ -115,7 +120,7 @@ class Comparer:
         is_other_disk = device != root.device
         emptied = not walked.was_empty and not sifted.seen and is_other_disk and not accept_missing
         away = emptied or _device(folder) != device
-        missing: Sequence[Path] = changes.missing
+        missing: Sequence[Path] = [path for path in changes.missing if not is_in_any(path, within)]
         removed: list[Path] = []
         if away:
             self._notice(_is_away(folder))
@@ -132,15 +137,16 @@ class Comparer:
                     accept=accept_missing,
                 )  # fmt: skip
                 self.gone_photos.update(files.mark_removed(connection, removed))
-        waiting = self._waiting([place], changes, left)
+        seen_here = walked.counted + len(named)
+        unmet = left.keys() - {item.path for item in (*sifted.others, *named)}
+        unchanged = seen_here - self._count_others([place], changes, unmet, within)
         others = [item.path for item in named if item.sidecars != walked.sidecars.get(os.fspath(item.path), "")]
         self._store(changes, [*sifted.beside, *others])
         if not away and len(removed) == len(missing) and folder == root.path and place == folder:
             with self._database.write() as connection:
                 note_reconciled(connection, root.id, device)
                 jobs.expedite(connection, root.id, now_of(connection))
-        unchanged = sifted.unchanged + changes.unchanged - waiting
-        return Counts(sifted.seen + len(named), unchanged, len(removed), unreadable)
+        return Counts(seen_here, unchanged, len(removed), unreadable)
 
     def _roots_away(self, place: Path, others: Iterable[ScannedFile], left: Iterable[Path]) -> set[Path]:
         """Return the roots below ``place`` that show none of their photos and are on another disk than before, as their
@@ -183,19 +189,24 @@ class Comparer:
         met = chain.from_iterable(walk(path, self._filter) for path in named)
         sifted = sift(met, known, known_sidecars, scanned_file)
         changes = compare(sifted.others, _stats(known))
-        waiting = self._waiting(named, changes, {})
+        others = self._count_others(named, changes)
         self._store(changes, sifted.beside)
-        return Counts(sifted.seen, sifted.unchanged + changes.unchanged - waiting)
+        return Counts(sifted.seen, sifted.seen - others)
 
-    def _waiting(self, places: Iterable[Path], changes: FolderChanges, left: Collection[Path]) -> int:
-        """Return how many of the files that a comparison found unchanged are still to be captioned, as after a run that
-        was cut off: they are counted as what becomes of them. ``left`` were not met."""
+    def _count_others(
+        self,
+        places: Iterable[Path],
+        changes: FolderChanges,
+        unmet: Collection[Path] = (),
+        within: Collection[Path] = (),
+    ) -> int:
+        """Return how many files of a comparison are no unchanged ones: new, changed, or still without a caption, as
+        after a run that was cut off or where they cannot be captioned. They are counted as what becomes of them."""
         with self._database.ask() as asker:
-            waiting = [path for place in places for path in waiting_below(asker, place) if path not in left]
-        if not waiting:
-            return 0
-        others = {item.path for item in (*changes.new, *changes.changed)}
-        return sum(path not in others for path in waiting)
+            others = {path for place in places for path in unfinished_below(asker, place)}
+        others.difference_update(unmet)
+        others.update(item.path for item in (*changes.new, *changes.changed))
+        return sum(not is_in_any(path, within) for path in others)
 
     def accept_gone(self, place: Path) -> Counts:
         """Mark all photos at or below a path that is gone as removed."""

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -23,7 +22,7 @@ from photoindex.indexing.comparison import Comparer, Counts
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.indexing.quick_check import QuickCheck
 from photoindex.indexing.relocation import suggest_forget, suggest_move
-from photoindex.indexing.tree_walk import met_by_others
+from photoindex.indexing.tree_walk import nested
 from photoindex.system.paths import absolute, check_exists, is_in_any, shown
 from photoindex.system.storage import is_file, is_folder, is_gone
 from photoindex.system.units import counted
@@ -144,11 +143,10 @@ class Indexer:
     ) -> Counts:
         """Compare folders and files with the catalogue, each once."""
         counts, attempt = Counts(), watch or once
-        inner = met_by_others(places, self.filter)
+        within = nested(places)
+        inner = set().union(*within.values())
         named = dict.fromkeys(place for place in places if watch is None and not accept_missing and is_file(place))
-        if named.keys() - inner:
-            counts += self.comparer.compare_files(named.keys() - inner)
-        # Those within others last: what was met there for the first time is not counted as unchanged.
+        # A folder before those within it, which are no roots of their own then.
         for place in sorted((place for place in places if place not in named), key=inner.__contains__):
             if stop.is_set():
                 break
@@ -156,9 +154,10 @@ class Indexer:
                 counts += self.comparer.accept_gone(place)
                 continue
             self._suggest_move(place)
-            compare = partial(self.comparer.compare, place, accept_missing=accept_missing)
-            found = attempt(partial(self._compare_if_there, place, compare) if watch else compare) or Counts()
-            counts += replace(found, seen=0, unchanged=0) if place in inner else found
+            compare = partial(self.comparer.compare, place, accept_missing=accept_missing, within=within.get(place, ()))
+            counts += attempt(partial(self._compare_if_there, place, compare) if watch else compare) or Counts()
+        if named:
+            counts += self.comparer.compare_files(named)
         return counts
 
     def _notice_what_is_left(self, caption: bool) -> None:

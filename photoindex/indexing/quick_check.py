@@ -19,7 +19,7 @@ from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IgnoreFiles
 from photoindex.indexing.root_disks import other_device
-from photoindex.indexing.tree_walk import TreeWalk, met_by_others, walk_tree
+from photoindex.indexing.tree_walk import TreeWalk, nested, walk_tree
 from photoindex.media.text.reader_version import TEXT_READER, is_installed
 from photoindex.search.fulltext.cursor import unseen_removals
 from photoindex.search.fulltext.generations import is_complete
@@ -58,25 +58,26 @@ class QuickCheck:
         seen = 0
         whole: list[Root] = []
         places = list(map(absolute, paths))
-        inner = met_by_others(places, self.photo_filter)
+        within = nested(places)
+        inner = set().union(*within.values())
         for place in places:
             root = root_of(roots, place)
             try:
                 # A suspended root, or one on another device than before, needs more than a comparison of its files.
                 if stop.is_set() or root is None or root.suspended or device_of(stat(place)) != root.device:
                     return None
-                if any(other_device(within) is not None for within in roots if place in within.path.parents):
+                if any(other_device(other) is not None for other in roots if place in other.path.parents):
                     return None
                 if is_url(place) and not is_there(place):  # an emptied prefix, or one that is none
                     return None
-                walked = walk_tree(self._database, self.photo_filter, place, report)
+                walked = walk_tree(self._database, self.photo_filter, place, report, within.get(place, ()))
             except (FolderError, OSError):
                 return None
             if not walked.found_nothing_new or self._warned:
                 if place not in inner:  # that of a folder around it changes what is known there
                     self.walks[place] = walked
                 return None
-            seen += walked.sifted.seen if place not in inner else 0
+            seen += walked.counted
             if place == root.path:
                 whole.append(root)
         for root in whole:

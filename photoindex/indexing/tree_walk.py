@@ -6,17 +6,19 @@ Asks the catalogue in plain SQL and imports little, as most runs of ``photoindex
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import known_states, sidecar_states
 from photoindex.folders.compare import Sifted, sift
 from photoindex.folders.filters import PhotoFilter
-from photoindex.folders.walk import scanned_file, walk
+from photoindex.folders.walk import Met, scanned_file, walk
 from photoindex.system.file_state import Numbers
-from photoindex.system.storage import is_folder
+from photoindex.system.paths import is_in_any
 from photoindex.types import Progress
 
 
@@ -25,10 +27,12 @@ class TreeWalk:
     """What one walk of a folder (or of one file) met.
 
     ``left`` are the states of known files that differ or were not met, ``sidecars`` those of the known sidecars.
-    ``was_empty``: no file was known there.
+    ``was_empty``: no file was known there. ``counted`` are the files that were met, but for those that are counted with
+    a path within.
     """
 
     sifted: Sifted
+    counted: int
     left: dict[str, Numbers]
     sidecars: dict[str, str]
     was_empty: bool
@@ -41,40 +45,49 @@ class TreeWalk:
 
 
 def walk_tree(
-    database: Database, photo_filter: PhotoFilter, place: Path, report: Callable[[Progress], None] | None = None
+    database: Database,
+    photo_filter: PhotoFilter,
+    place: Path,
+    report: Callable[[Progress], None] | None = None,
+    within: Collection[Path] = (),
 ) -> TreeWalk:
-    """Walk a folder or look at a file. Raises :class:`FolderError` or OSError when it cannot be read."""
+    """Walk a folder or look at a file. ``within`` are paths whose files are counted with them (:func:`nested`).
+
+    Raises :class:`FolderError` or OSError when it cannot be read.
+    """
     with database.ask() as asker:
         known, sidecars = known_states(asker, place), sidecar_states(asker, place)
     was_empty = not known
     problems: list[tuple[Path, OSError]] = []
+    elsewhere = 0
 
     def each(seen: int, path: str) -> None:
         if report is not None:
             report(Progress("scanning", seen, seen, Path(path), counting=True))
 
+    def count(met: Iterable[Met]) -> Iterator[Met]:
+        nonlocal elsewhere
+        of_folder = cache(lambda folder: is_in_any(Path(folder), within))
+        for item in met:
+            path = item[0]
+            elsewhere += of_folder(os.path.dirname(path)) or Path(path) in within
+            yield item
+
     files = walk(place, photo_filter, lambda path, error: problems.append((path, error)))
-    sifted = sift(files, known, sidecars, scanned_file, each)
-    return TreeWalk(sifted, known, sidecars, was_empty, problems)
+    sifted = sift(count(files) if within else files, known, sidecars, scanned_file, each)
+    return TreeWalk(sifted, sifted.seen - elsewhere, known, sidecars, was_empty, problems)
 
 
-def met_by_others(places: Collection[Path], photo_filter: PhotoFilter) -> set[Path]:
-    """Return those of the places whose files a walk of another one meets, so that they are not counted twice."""
+def nested(places: Iterable[Path]) -> dict[Path, set[Path]]:
+    """Return those of the places that have others below them, each with these.
+
+    A file is counted with the deepest of them that it lies at or below, or each that leads to it would count it. So it
+    does not matter whether a walk from one comes to another, which names, rules and links may prevent.
+    """
     given = set(places)
-    return {
-        place
-        for place in given
-        for around in place.parents
-        if around in given and photo_filter.accepts_below(around, place) and _is_entered(around, place, photo_filter)
-    }
-
-
-def _is_entered(around: Path, place: Path, photo_filter: PhotoFilter) -> bool:
-    """Return whether a walk that looks at ``place`` takes it under this path: behind a link it may have another."""
-    if not is_folder(place):
-        return photo_filter.accepts_file(place) and not _has_links(around, place.parent)
-    return photo_filter.enters_folder(place) and not _has_links(around, place)
-
-
-def _has_links(around: Path, folder: Path) -> bool:
-    return any(os.path.islink(each) for each in (folder, *folder.parents) if around in each.parents)
+    found: dict[Path, set[Path]] = defaultdict(set)
+    for place in given:
+        for around in place.parents:
+            if around in given:
+                found[around].add(place)
+    return dict(found)

@@ -51,7 +51,8 @@ def test_a_second_index_does_nothing(library: Library, captioner: FakeCaptioner,
     library.index(album)
     given = len(captioner.captions)
     report = library.index(album)
-    assert (report.seen, report.unchanged, report.captioned, report.recognised, report.missing) == (3, 3, 0, 0, 0)
+    assert (report.seen, report.unchanged, report.captioned, report.recognised, report.missing) == (3, 2, 0, 0, 0)
+    assert report.failed == 1
     assert len(captioner.captions) == given
     assert report.failed == 1  # it still has no caption, and the report says so
     assert report.failures[0].attempts == 1
@@ -189,6 +190,28 @@ def test_a_file_is_counted_once_however_many_of_the_paths_lead_to_it(
     make_photo(album / "in" / "f.jpg", "blue")
     report = library.index(*places)
     assert (report.seen, report.captioned, report.unchanged, report.missing) == (4, 1, 3, 1)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    "inner", [".hidden", ".hidden/b.jpg", "ruled", "ruled/b.jpg", "scan0001", "link", "link/in", "in/.b.jpg"]
+)
+def test_a_file_is_counted_once_whether_or_not_a_walk_comes_to_it(
+    library: Library, album: Path, tmp_path: Path, inner: str, order: int
+) -> None:
+    """What is named within a folder may lie behind a link, or where its walk does not look."""
+    (album / "link").symlink_to(tmp_path / "elsewhere")
+    (album / "link").resolve().mkdir()
+    place = album / inner
+    make_photo(album / "a.jpg", "red")
+    photo = place if "." in place.name[1:] or place.name == "scan0001" else place / "b.jpg"
+    make_photo(photo.with_suffix(".jpg"), "blue").rename(photo)
+    (album / IGNORE_FILE).write_text("ruled\n")
+    places = [album, place][::order]
+    for captioned in (2, 0, 0):
+        report = library.index(*places)
+        assert (report.seen, report.captioned, report.unchanged, report.missing) == (2, captioned, 2 - captioned, 0)
+    assert [root.path for root in library.status().roots] == [album]
 
 
 def test_a_file_named_by_the_user_stays_when_its_folder_is_indexed(library: Library, album: Path) -> None:

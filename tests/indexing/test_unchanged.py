@@ -266,3 +266,33 @@ def test_what_changed_or_went_while_it_waited_is_counted_once(library: Library, 
     report = library.index(album)
     assert _counts(report)[2:] == (1, 1)  # the copy, and the photo that it is a copy of
     assert (report.seen, report.missing) == (4, 1)
+
+
+@pytest.mark.parametrize("by_file", [False, True], ids=["a folder", "files"])
+def test_what_cannot_be_captioned_is_counted_as_failed_alone(library: Library, album: Path, by_file: bool) -> None:
+    paths = [make_photo(album / "good.jpg"), album / "bad.jpg", album / "empty.jpg"]
+    for path, content in zip(paths[1:], (b"no photo", b""), strict=True):
+        path.write_bytes(content)
+    named = paths if by_file else [album]
+    report = library.index(*named)
+    assert (*_counts(report), report.failed) == (3, 1, 0, 0, 2)
+    for _ in range(2):
+        report = library.index(*named)
+        assert (*_counts(report), report.failed) == (3, 0, 0, 1, 2)
+    library.ignore_failures(*paths[1:])
+    report = library.index(*named)
+    assert (*_counts(report), report.failed) == (3, 0, 0, 3, 0)
+    library.retry_failures(paths[1])
+    report = library.index(*named)
+    assert (*_counts(report), report.failed) == (3, 0, 0, 2, 1)
+
+
+def test_what_a_walk_passes_by_is_counted_as_what_becomes_of_it_too(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    hidden, bad = make_photo(album / ".hidden" / "b.jpg", "blue"), album / ".hidden" / "bad.jpg"
+    bad.write_bytes(b"no photo")
+    library.index(album, hidden, bad, queue_only=True)
+    report = library.index(album)
+    assert (*_counts(report), report.failed) == (3, 2, 0, 0, 1)
+    report = library.index(album)
+    assert (*_counts(report), report.failed) == (3, 0, 0, 2, 1)

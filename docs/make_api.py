@@ -34,7 +34,9 @@ with photoindex.open() as library:  # the data folder of the command line
         print(hit.path, hit.caption)
 ```
 
-Everything is imported from `photoindex`. Several processes may have a library open. Searching never imports torch.
+Everything is imported from `photoindex`. Several processes may have a library open, and several threads may use one. A
+process that is forked from another opens its own; PyTorch, where it was used already, hangs in a fork, so let
+`multiprocessing` start processes that caption by `spawn` or `forkserver`. Searching never imports torch.
 """
 
 
@@ -53,7 +55,10 @@ def described(name: str, thing: Any) -> str:
         rows = [f"| `{field.name}` | `{field.type}` |" for field in dataclasses.fields(thing)]
         parts.append("\n".join(["| field | type |", "|---|---|", *rows]).replace(" | None", " or None"))
     elif hasattr(thing, "_fields"):
-        rows = [f"| `{field}` | `{thing.__annotations__[field]}` |" for field in thing._fields]
+        kinds = thing.__annotations__
+        rows = [
+            f"| `{field}` | `{getattr(kinds[field], '__forward_arg__', kinds[field])}` |" for field in thing._fields
+        ]
         parts.append("\n".join(["| field | type |", "|---|---|", *rows]))
     parts += [f"### {name}.{method}\n\n{text}" for method, text in members(thing)]
     return "\n\n".join(parts) + "\n"

@@ -5,6 +5,7 @@ A catalogue at a path is SQLite's (:mod:`.sqlite_database`), one at a URL is Pos
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 CLOSED: Final = "this library is closed: open it again"
+FORKED: Final = "this library was opened by another process, from which this one was forked: open it again in this one"
 
 
 class Database(ABC):
@@ -37,6 +39,10 @@ class Database(ABC):
     read_only: bool
     mounts: Mounts = NO_MOUNTS  # as of the setting; without them roots are as the catalogue has them
     _is_closed = False
+    _process: int  # that opened it: neither SQLite nor a server's connection may be used by a fork of it
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
 
     @staticmethod
     def open(place: Path | str) -> Database:
@@ -82,8 +88,15 @@ class Database(ABC):
     def close(self) -> None:
         """Close all connections. Each later transaction raises :class:`CatalogueError`."""
 
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process was forked from the one that opened it."""
+        return self._process != os.getpid()
+
     def check_open(self) -> None:
-        """Raises :class:`CatalogueError` once this is closed."""
+        """Raises :class:`CatalogueError` once this is closed, and in processes that were forked from its own."""
+        if self.is_forked:
+            raise CatalogueError(FORKED)
         if self._is_closed:
             raise CatalogueError(CLOSED)
 

@@ -78,6 +78,7 @@ class PostgresDatabase(Database):
     is_shared = True
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
+        super().__init__()
         self.place = without_password(url)
         self.read_only = read_only
         self._url = url
@@ -145,6 +146,7 @@ class PostgresDatabase(Database):
     @property
     def engine(self) -> Engine:
         """SQLAlchemy's, made when first needed."""
+        self.check_open()  # before the lock, which another thread of the process that was forked may have held
         with self._lock:
             self.check_open()
             if self._engine is None:
@@ -169,6 +171,7 @@ class PostgresDatabase(Database):
     @contextmanager
     def ask(self) -> Iterator[PostgresAsker]:
         """A read transaction without SQLAlchemy, of one consistent state. One thread at a time has it."""
+        self.check_open()  # before the lock, as above
         with self._lock, self._reported():
             self.check_open()
             asker = self._usable_asker()

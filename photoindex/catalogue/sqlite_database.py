@@ -73,6 +73,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path, *, read_by: Callable[[Path], sqlite3.Connection] | None = None) -> None:
         """``read_by``: how to connect for reading alone."""
+        super().__init__()
         self.path = path
         self.place = str(path)
         self.read_only = read_by is not None
@@ -180,6 +181,7 @@ class SqliteDatabase(Database):
     @property
     def engine(self) -> Engine:
         """SQLAlchemy's, made when first needed."""
+        self.check_open()  # before the lock, which another thread of the process that was forked may have held
         with self._lock:
             self.check_open()
             if self._engine is None:
@@ -229,6 +231,7 @@ class SqliteDatabase(Database):
     @contextmanager
     def ask(self) -> Iterator[SqliteAsker]:
         """A read transaction without SQLAlchemy, for :mod:`.fast_queries`. One thread at a time has it."""
+        self.check_open()  # before the lock, as above
         self.check_in_place()
         with self._lock:
             self.check_open()

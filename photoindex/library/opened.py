@@ -38,7 +38,9 @@ class OpenLibrary:
 
     def close(self) -> None:
         """Stop helper processes and close the files. May be called again; all else raises CatalogueError from then
-        on."""
+        on. In a process that was forked from the library's own it does nothing, and all else raises CatalogueError."""
+        if self._database.is_forked:
+            return
         if self._pipeline is not None:
             self._pipeline.close()
         if "_finder" in vars(self):

@@ -1,9 +1,14 @@
-"""A library that was closed does nothing any more and says so, whatever it is asked."""
+"""A library that was closed, or was opened by the process that this one was forked from, does nothing and says so,
+whatever it is asked."""
 
 from __future__ import annotations
 
 import io
+import os
+import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -47,6 +52,64 @@ QUESTIONS: dict[str, Callable[[Library, Path], Callable[[], object]]] = {
     "export": lambda library, album: partial(library.exchange().write_lines, io.BytesIO()),
     "import": lambda library, album: partial(library.exchange().read_lines, [b"{}\n"]),
 }
+
+
+def in_a_fork(ask: Callable[[], object]) -> str:
+    """Ask in a process that is forked from this one; return how it ended: the error, or what was returned."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's, of forks where threads run
+        child = os.fork()
+    if child == 0:  # nothing of pytest's may run here
+        try:
+            told = repr(ask())
+        except BaseException as error:
+            told = "".join(traceback.format_exception_only(error))
+        os.write(writing, told.encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as answer:
+        told = answer.read().decode()
+    os.waitpid(child, 0)
+    return told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("used", [True, False])
+def test_each_question_of_a_fork_is_one_clear_error(
+    open_library: OpenLibrary, album: Path, name: str, used: bool
+) -> None:
+    make_photo(album / "a.jpg", "red")
+    with open_library() as library:
+        if used:
+            library.index(album)
+            library.search("red")
+        ask = QUESTIONS[name](library, album)
+        told = in_a_fork(ask)
+        assert told == (
+            "photoindex.errors.CatalogueError: this library was opened by another process, from which this one was "
+            "forked: open it again in this one\n"
+        )
+        assert in_a_fork(library.close) == "None"
+        library.index(album)
+        assert [hit.caption for hit in library.search("red")] == ["a red square"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
+def test_a_fork_opens_a_library_of_its_own(open_library: OpenLibrary, album: Path) -> None:
+    make_photo(album / "a.jpg", "red")
+    with open_library() as library:
+        library.index(album)
+
+        def search_again() -> list[str]:
+            with open_library() as own:
+                make_photo(album / "b.jpg", "blue")
+                own.index(album)
+                return [hit.caption for hit in own.search("square")]
+
+        assert in_a_fork(search_again) == "['a red square', 'a blue square']"
+        assert [hit.path.name for hit in library.search("blue")] == ["b.jpg"]
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

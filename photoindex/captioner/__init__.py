@@ -18,7 +18,10 @@ __all__ = ["DEFAULT_MODEL", "Captioner", "load_captioner", "model_folder", "ship
 
 
 class Captioner(Protocol):
-    """What the pipeline needs of a captioner; the shipped one is :class:`.neural.NeuralCaptioner`."""
+    """What the pipeline needs of a captioner; the shipped one is :class:`.neural.NeuralCaptioner`.
+
+    What it raises ends the run, and the photos stay queued; so does an answer that :mod:`.answers` refuses.
+    """
 
     @property
     def info(self) -> CaptionerInfo:

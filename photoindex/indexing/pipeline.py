@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from photoindex.captioner import Captioner
+from photoindex.captioner.answers import ask
 from photoindex.captioner.registry import model_setting
 from photoindex.catalogue import batches, jobs, photos
 from photoindex.catalogue.database import Database
@@ -154,7 +155,7 @@ class Pipeline:
         What was done is added to ``tally`` at once, so that it is known even when the run fails. Without ``caption``
         the queue is left to workers, and without ``refresh`` no metadata are read again.
 
-        Raises :class:`CatalogueError`, :class:`FullTextError` or :class:`CaptionerCrashed`; the next run continues
+        Raises :class:`CatalogueError`, :class:`FullTextError` or :class:`ModelError`; the next run continues
         where this one was. An index that cannot be written keeps no photo from being captioned: it raises at the end.
         """
         stop = stop or threading.Event()
@@ -351,7 +352,7 @@ class Pipeline:
         """Caption photos and store them in one transaction; return how many, and how many more files hold them."""
         captioner = self.captioner
         info = captioner.info
-        predictions = captioner.caption([result.decoded.pixels for result in batch])
+        predictions = ask(captioner, [result.decoded.pixels for result in batch])
         if self._model_id is None:
             with self._database.write() as connection:
                 self._model_id = photos.ensure_model(connection, info.identity, info.name, info.encoder, info.terms)

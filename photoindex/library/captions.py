@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
+from photoindex.captioner.answers import ask
 from photoindex.config import Settings
 from photoindex.errors import FolderError, PhotoError
 from photoindex.media.decode import Decoder
@@ -52,7 +53,7 @@ def caption_with(captioner: Captioner, settings: Settings, places: Sequence[Path
     due = next(missing, None)
     with Decoder.by_settings(settings, captioner.info.input_size) as decoder:
         for path, answer in decoder.decode(list(dict.fromkeys(places))):
-            waiting[path] = answer if isinstance(answer, PhotoError) else captioner.caption([answer.pixels])[0]
+            waiting[path] = answer if isinstance(answer, PhotoError) else ask(captioner, [answer.pixels])[0]
             while due is not None and due in waiting:
                 yield due, waiting[due]
                 due = next(missing, None)

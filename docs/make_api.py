@@ -18,7 +18,7 @@ import photoindex
 from photoindex import errors
 
 PAGE = Path(__file__).with_name("api.md")
-FIRST = ("open", "Library", "Settings", "Editor", "Edit", "Exchange", "Batches")  # what a program begins with
+FIRST = ("open", "Library", "Settings", "Editor", "Edit", "Albums", "Exchange", "Batches")  # what a program begins with
 
 HEAD = """# The Python API
 

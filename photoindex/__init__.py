@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from photoindex.config import Settings
     from photoindex.errors import PhotoindexError
     from photoindex.library import (
+        Album,
+        Albums,
         Batch,
         Batches,
         Edit,
@@ -29,9 +31,12 @@ if TYPE_CHECKING:
         Library,
         Plan,
         RootStatus,
+        SidecarChange,
         SidecarReport,
         Stats,
         Status,
+        TextCounts,
+        UserMetadata,
         WatcherStatus,
         open,
     )
@@ -56,11 +61,14 @@ if TYPE_CHECKING:
         Progress,
         Tally,
         Term,
+        TextLine,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Album",
+    "Albums",
     "Batch",
     "Batches",
     "Candidate",
@@ -90,40 +98,50 @@ __all__ = [
     "Progress",
     "RootStatus",
     "Settings",
+    "SidecarChange",
     "SidecarReport",
     "Stats",
     "Status",
     "Tally",
     "Term",
+    "TextCounts",
+    "TextLine",
+    "UserMetadata",
     "WatcherStatus",
     "open",
 ]
 
 # Resolved when first used: the helper processes and the command line need next to none of it.
-__getattr__ = names_of(
-    __name__,
-    {
-        **dict.fromkeys(__all__, "photoindex.types"),
-        **dict.fromkeys(
-            (
-                "Batch",
-                "Batches",
-                "Edit",
-                "Editor",
-                "Exchange",
-                "ImportReport",
-                "Library",
-                "Plan",
-                "RootStatus",
-                "SidecarReport",
-                "Stats",
-                "Status",
-                "WatcherStatus",
-                "open",
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(
+        __name__,
+        {
+            **dict.fromkeys(__all__, "photoindex.types"),
+            **dict.fromkeys(
+                (
+                    "Album",
+                    "Albums",
+                    "Batch",
+                    "Batches",
+                    "Edit",
+                    "Editor",
+                    "Exchange",
+                    "ImportReport",
+                    "Library",
+                    "Plan",
+                    "RootStatus",
+                    "SidecarChange",
+                    "SidecarReport",
+                    "Stats",
+                    "Status",
+                    "TextCounts",
+                    "UserMetadata",
+                    "WatcherStatus",
+                    "open",
+                ),
+                "photoindex.library",
             ),
-            "photoindex.library",
-        ),
-        "PhotoindexError": "photoindex.errors",
-        "Settings": "photoindex.config",
-    },
-)
+            "PhotoindexError": "photoindex.errors",
+            "Settings": "photoindex.config",
+        },
+    )

@@ -20,4 +20,5 @@ __all__ = [
 ]  # fmt: skip
 
 # Hears of events, by watchdog, which comparing folders goes without.
-__getattr__ = names_of(__name__, {"FolderObserver": "photoindex.folders.observer"})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, {"FolderObserver": "photoindex.folders.observer"})

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from photoindex.captioner.checkpoint import load_checkpoint
     from photoindex.captioner.device import choose_device, describe
     from photoindex.captioner.model_files import inspect_folder
+    from photoindex.catalogue.albums import Album, Albums
     from photoindex.catalogue.backup_files import check_not_lost
     from photoindex.catalogue.batches import Batch, Batches
     from photoindex.catalogue.corrections import UserMetadata
-    from photoindex.catalogue.database import Database
+    from photoindex.catalogue.database import Database, open_catalogue
     from photoindex.catalogue.editor import Edit, Editor
     from photoindex.catalogue.jobs import Priority
     from photoindex.catalogue.stats import Stats
     from photoindex.catalogue.status import RootStatus, Status, WatcherStatus
+    from photoindex.catalogue.text import TextCounts
     from photoindex.exchange.exchange import Exchange, ImportReport, SidecarReport, lines_of
     from photoindex.exchange.sidecars import SidecarChange
     from photoindex.indexing.missing_photos import remedy
@@ -41,6 +43,8 @@ __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_RANKING",
     "NEAR",
+    "Album",
+    "Albums",
     "Batch",
     "Batches",
     "Captioner",
@@ -59,6 +63,7 @@ __all__ = [
     "SidecarReport",
     "Stats",
     "Status",
+    "TextCounts",
     "UserMetadata",
     "WatcherStatus",
     "caption_files",
@@ -76,6 +81,7 @@ __all__ = [
     "model_folder",
     "offset_text",
     "open",
+    "open_catalogue",
     "read_words",
     "remedy",
     "respell",
@@ -97,6 +103,7 @@ _HOMES = {
         "describe",
     ),
     "photoindex.captioner.model_files": ("inspect_folder",),
+    "photoindex.catalogue.albums": ("Album", "Albums"),
     "photoindex.catalogue.backup_files": ("check_not_lost",),
     "photoindex.catalogue.batches": (
         "Batch",
@@ -115,6 +122,7 @@ _HOMES = {
         "Status",
         "WatcherStatus",
     ),
+    "photoindex.catalogue.text": ("TextCounts",),
     "photoindex.exchange.exchange": (
         "Exchange",
         "ImportReport",
@@ -144,4 +152,5 @@ _HOMES = {
     "photoindex.search.ranking.weights": ("DEFAULT_RANKING",),
 }
 
-__getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

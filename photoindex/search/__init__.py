@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["Document", "FullText", "Match", "ParsedQuery", "parse_query"]
 
 # A search writes no documents, and who asks for the index's stamp needs no index.
-__getattr__ = names_of(
-    __name__,
-    {
-        "Document": "photoindex.search.fulltext.document",
-        "FullText": "photoindex.search.fulltext.index",
-        "Match": "photoindex.types.hit",
-        "ParsedQuery": "photoindex.search.query.syntax",
-        "parse_query": "photoindex.search.query.parser",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(
+        __name__,
+        {
+            "Document": "photoindex.search.fulltext.document",
+            "FullText": "photoindex.search.fulltext.index",
+            "Match": "photoindex.types.hit",
+            "ParsedQuery": "photoindex.search.query.syntax",
+            "parse_query": "photoindex.search.query.parser",
+        },
+    )

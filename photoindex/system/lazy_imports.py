@@ -6,6 +6,7 @@ What a command imports before it begins is most of the time that a short one tak
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -28,15 +29,22 @@ def lazily(name: str) -> Any:
     return _LazyModule(name)
 
 
-def names_of(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A ``__getattr__`` for a package whose names are imported when first used; ``homes`` has their modules."""
+def names_of(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` for a package whose names are imported when first used; ``homes`` has their
+    modules.
+
+    Type checkers must not see them: with a ``__getattr__`` they take every name for one of the package's.
+    """
 
     def resolve(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(homes[name]), name)
 
-    return resolve
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes})
+
+    return resolve, names
 
 
 @contextmanager

@@ -101,4 +101,5 @@ _HOMES = {
     "photoindex.types.text": ("PhotoText", "TextLine"),
 }
 
-__getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 
@@ -29,8 +30,25 @@ def test_every_name_is_there_and_described(name: str) -> None:
                 assert inspect.getdoc(member), f"{name}.{method}"
 
 
+# For the gallery or the command line, and words of which there are a few.
+OTHERS = {
+    "BatchKind", "BatchState", "Box", "CaptionSource", "CorrectionKind", "Database", "Finder", "Locked", "Mounts",
+    "PhotoError", "Priority", "Problem", "Ranking", "Report", "Review", "SidecarStyle", "SortKey", "TakenSource",
+    "TermVector",
+}  # fmt: skip
+PYTHONS = {
+    "Any", "BinaryIO", "Callable", "Event", "False", "Iterable", "Iterator", "Literal", "None", "Path", "Sequence", "True",
+}  # fmt: skip
+
+
 def test_what_a_program_meets_is_exported() -> None:
     assert {"Editor", "Exchange", "Batches", "Stats", "Matched", "Match", "Plan", "Tally"} <= set(photoindex.__all__)
+    page = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8").partition("\n## Errors")[0]
+    types_said = re.findall(r"(?m)^(?:\| `\w+` \| (.*)|\w+(\(.*)|`\w+: (.*)`)$", page)
+    met = set(re.findall(r"\b[A-Z]\w+", " ".join(map("".join, types_said))))
+    assert {"Hit", "Photo", "Albums"} < met
+    assert met - OTHERS - PYTHONS <= set(photoindex.__all__)
+    assert set(photoindex.__all__) <= set(dir(photoindex))
     assert all(
         getattr(photoindex, name) is getattr(types, name) for name in types.__all__ if name in photoindex.__all__
     )

@@ -44,4 +44,5 @@ _HOMES = {
     "photoindex.media.thumbnail_pool": ("FULL_SIZE", "THUMBNAIL_SIZES", "Dropped"),
 }
 
-__getattr__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 import photoindex
 from photoindex import errors
+from photoindex.catalogue.batches import BatchKind, BatchState
+from photoindex.types import CaptionSource, CorrectionKind, TakenSource
 from tests.support import REPOSITORY
 from tests.test_imports import ALLOWED, BASE
 
@@ -138,3 +141,21 @@ def test_the_hooks_run_checks_of_the_continuous_integration() -> None:
 def name_in(path: Path, name: str) -> bool:
     """Whether a test file is there and has a test or a class of this name."""
     return path.is_file() and (not name or bool(re.search(rf"\b(?:def|class) {name}\b", path.read_text("utf-8"))))
+
+
+WORDS: dict[tuple[str, str], Any] = {  # the heading above a field, and the field
+    ("search", "caption_source"): CaptionSource,
+    ("search", "taken_source"): TakenSource,
+    ("caption", "source"): CaptionSource,
+    ("corrections", "kind"): CorrectionKind,
+    ("jobs list --json", "kind"): BatchKind,
+    ("jobs list --json", "state"): BatchState,
+}
+
+
+@pytest.mark.parametrize(("heading", "field"), WORDS)
+def test_each_word_that_a_field_may_be_is_named(heading: str, field: str) -> None:
+    page = (REPOSITORY / "docs" / "output.md").read_text(encoding="utf-8")
+    [part] = re.findall(rf"(?ms)^##+ {re.escape(heading)}\n(.*?)(?=^#)", page)
+    [row] = re.findall(rf"(?m)^\| `{field}` \| (.*) \|$", part)
+    assert set(get_args(WORDS[heading, field])) <= set(re.findall(r"`([a-z]+)`", row))

@@ -8,21 +8,32 @@ that was alone is left for the CPU.
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from photoindex.captioner import Captioner
+from photoindex.captioner.answers import ask
 from photoindex.catalogue.jobs import LONE_TRIES
 from photoindex.config import Settings
 from photoindex.errors import CaptionerCrashed, CaptionerHung
 from photoindex.indexing.save_results import Result
 from photoindex.system import memory
+from photoindex.types import Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CPU_SECONDS = 3600.0  # for so long the CPU captions in the place of a GPU that hung
 
 
 class HeldModel:
-    """Holds the captioner of the settings. ``notice`` receives a line when it goes over to the CPU."""
+    """Holds the captioner of the settings. ``notice`` receives a line when it goes over to the CPU.
+
+    Threads load it once, and ask it one after the other: a captioner need not be safe to use from two at once.
+    """
 
     def __init__(
         self,
@@ -36,6 +47,8 @@ class HeldModel:
         self._notice = notice
         self._clock = clock
         self._captioner: Captioner | None = None
+        self._loading = threading.Lock()
+        self._asking = threading.Lock()
         self._cpu_until: float | None = None
         self._device = ""  # of the captioner that was loaded last, for a person
 
@@ -45,17 +58,25 @@ class HeldModel:
 
     def get(self) -> Captioner:
         """Return the captioner; load it first if need be. Raises :class:`photoindex.errors.ModelError`."""
-        if self._captioner is None:
-            try:
-                self._captioner = self._load(self._chosen())
-            except CaptionerHung as error:
-                self._device = ""
-                if not self.use_cpu(error):
-                    raise
-                self._captioner = self._load(self._chosen())
-            self._device = self._captioner.info.device
-            memory.keep_for_good()
-        return self._captioner
+        with self._loading:
+            if self._captioner is None:
+                try:
+                    captioner = self._load(self._chosen())
+                except CaptionerHung as error:
+                    self._device = ""
+                    if not self.use_cpu(error):
+                        raise
+                    captioner = self._load(self._chosen())
+                self._device = captioner.info.device
+                self._captioner = captioner
+                memory.keep_for_good()
+            return self._captioner
+
+    def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Return what the captioner says of photos. Raises :class:`photoindex.errors.ModelError`."""
+        captioner = self.get()
+        with self._asking:
+            return ask(captioner, photos)
 
     def close(self) -> None:
         """Let go of the model. May be called again."""

@@ -8,15 +8,15 @@ continues from there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from photoindex.captioner import Captioner
-from photoindex.captioner.answers import ask
 from photoindex.captioner.registry import model_setting
 from photoindex.catalogue import batches, jobs, photos
 from photoindex.catalogue.database import Database
@@ -43,7 +43,13 @@ from photoindex.media.thumbnail_files import ThumbnailFiles
 from photoindex.search import FullText
 from photoindex.system.paths import shown
 from photoindex.system.units import counted
-from photoindex.types import Progress, Tally
+from photoindex.types import Prediction, Progress, Tally
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TURN_SECONDS: Final = 0.1  # between two looks of a thread that waits for its turn, whether it is to stop
 
 
 @dataclass
@@ -69,6 +75,7 @@ class _Run:
 
 class Pipeline:
     """Works off the queue. One per process; it owns the decoder's workers and the captioner, both made when needed.
+    Threads that run it take turns.
 
     ``missing`` judges files that are gone; whoever else judges them in this process uses the same one. Without a
     ``full_text`` index none is kept. ``reachable`` returns the ids of the roots whose jobs it takes; ``None``: all.
@@ -110,6 +117,7 @@ class Pipeline:
         self._text = TextReading(
             database, settings, self._throttle, lambda: self._now(), lambda line: self.notice(line), reachable
         )
+        self._turn = threading.RLock()
         self._problems = 0  # of metadata, in this run
         self._announced = False  # that metadata is read again
 
@@ -122,6 +130,26 @@ class Pipeline:
     def decoder(self) -> Decoder:
         """The decoding workers, for the model's input size."""
         return self._decoder.get(self.captioner.info)
+
+    def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Return what the model says of photos. Raises :class:`ModelError`."""
+        return self._model.caption(photos)
+
+    @contextmanager
+    def turn(self, stop: threading.Event | None = None) -> Iterator[bool]:
+        """Wait until no other thread uses the decoder, and have it alone for the block; False when ``stop`` was set
+        before."""
+        if stop is None:
+            with self._turn:
+                yield True
+            return
+        while not (has_turn := self._turn.acquire(timeout=TURN_SECONDS)) and not stop.is_set():
+            pass
+        try:
+            yield has_turn
+        finally:
+            if has_turn:
+                self._turn.release()
 
     @property
     def at_rest(self) -> bool:
@@ -160,6 +188,20 @@ class Pipeline:
         """
         stop = stop or threading.Event()
         tally = Tally() if tally is None else tally
+        with self.turn(stop) as has_turn:
+            if has_turn:
+                self._run(tally, stop, progress, between, caption, refresh)
+        return tally
+
+    def _run(
+        self,
+        tally: Tally,
+        stop: threading.Event,
+        progress: Callable[[Progress], None] | None,
+        between: Callable[[], None] | None,
+        caption: bool,
+        refresh: bool,
+    ) -> None:
         self._index.begin_run(stop.is_set)
         self._problems = 0
         self._claimer.take_back_dead()
@@ -181,7 +223,6 @@ class Pipeline:
         self.note_words_left(tally)
         self._decoder.note_problem()
         self._index.finish_run()
-        return tally
 
     def note_words_left(self, tally: Tally) -> None:
         """Say of how many files people's words stayed with the picture that was there before."""
@@ -350,9 +391,8 @@ class Pipeline:
 
     def _caption_and_store(self, batch: Sequence[Result], words_left: list[Path]) -> tuple[int, int]:
         """Caption photos and store them in one transaction; return how many, and how many more files hold them."""
-        captioner = self.captioner
-        info = captioner.info
-        predictions = ask(captioner, [result.decoded.pixels for result in batch])
+        info = self.captioner.info
+        predictions = self.caption([result.decoded.pixels for result in batch])
         if self._model_id is None:
             with self._database.write() as connection:
                 self._model_id = photos.ensure_model(connection, info.identity, info.name, info.encoder, info.terms)

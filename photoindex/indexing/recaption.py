@@ -107,16 +107,16 @@ class Recaptioner:
         """Return how many of these photos could be captioned, and the seconds that it took."""
         if not paths:
             return 0, 0.0
-        self._caption(paths[:1])  # the first takes longer: workers start and the model warms up
-        started = time.monotonic()
-        return self._caption(paths), time.monotonic() - started
+        with self._pipeline.turn():
+            self._caption(paths[:1])  # the first takes longer: workers start and the model warms up
+            started = time.monotonic()
+            return self._caption(paths), time.monotonic() - started
 
     def _caption(self, paths: Sequence[Path]) -> int:
-        captioner = self._pipeline.captioner
         decoded = [answer for _, answer in self._pipeline.decoder.decode(paths) if not isinstance(answer, PhotoError)]
-        batch = captioner.info.batch_size
+        batch = self._pipeline.captioner.info.batch_size
         for start in range(0, len(decoded), batch):
-            captioner.caption([photo.pixels for photo in decoded[start : start + batch]])
+            self._pipeline.caption([photo.pixels for photo in decoded[start : start + batch]])
         return len(decoded)
 
 

@@ -169,7 +169,9 @@ class Watcher:
         self._backup.make_when_due()
         idle = time.monotonic() - self._worked_at
         if idle >= self._settings.unload_seconds and not self._pipeline.at_rest:
-            self._pipeline.close()
+            with self._pipeline.turn(self._stop) as has_turn:
+                if has_turn:
+                    self._pipeline.close()
 
     def _compare_when_due(self) -> None:
         if self._events_lost.is_set():

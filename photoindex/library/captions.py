@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ from photoindex.system.paths import absolute, all_named, check_exists, shown
 from photoindex.system.storage import is_folder
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from photoindex.types import Prediction
 
 Answer = tuple[Path, "Prediction | PhotoError"]
@@ -31,7 +35,7 @@ def caption_files(
     places = checked_files(paths)
     captioner = (load or captioning.load_captioner)(settings)
     try:
-        yield from caption_with(captioner, settings, places)
+        yield from caption_with(partial(ask, captioner), captioner.info.input_size, settings, places)
     finally:
         captioner.close()
 
@@ -46,14 +50,19 @@ def checked_files(paths: Sequence[Path | str]) -> list[Path]:
     return places
 
 
-def caption_with(captioner: Captioner, settings: Settings, places: Sequence[Path]) -> Iterator[Answer]:
+def caption_with(
+    caption: Callable[[Sequence[NDArray[np.uint8]]], list[Prediction]],
+    input_size: int,
+    settings: Settings,
+    places: Sequence[Path],
+) -> Iterator[Answer]:
     """Yield the answers in the order of ``places``; photos are decoded several at a time, in any order."""
     waiting: dict[Path, Prediction | PhotoError] = {}
     missing = iter(places)
     due = next(missing, None)
-    with Decoder.by_settings(settings, captioner.info.input_size) as decoder:
+    with Decoder.by_settings(settings, input_size) as decoder:
         for path, answer in decoder.decode(list(dict.fromkeys(places))):
-            waiting[path] = answer if isinstance(answer, PhotoError) else ask(captioner, [answer.pixels])[0]
+            waiting[path] = answer if isinstance(answer, PhotoError) else caption([answer.pixels])[0]
             while due is not None and due in waiting:
                 yield due, waiting[due]
                 due = next(missing, None)

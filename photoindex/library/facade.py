@@ -143,7 +143,8 @@ class Library(OpenLibrary):
         from photoindex.library.captions import caption_with, checked_files
 
         places = checked_files(paths)
-        return caption_with(self._pipe().captioner, self.settings, places)
+        pipeline = self._pipe()
+        return caption_with(pipeline.caption, pipeline.captioner.info.input_size, self.settings, places)
 
     # Asking
 

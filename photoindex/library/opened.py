@@ -34,6 +34,7 @@ class OpenLibrary:
         self._load_captioner = load_captioner
         self._database = open_catalogue(settings)
         self._pipeline: Pipeline | None = None
+        self._making = threading.Lock()  # the pipeline, which threads share
         self._worker: Worker | None = None
 
     def close(self) -> None:
@@ -82,17 +83,26 @@ class OpenLibrary:
 
         self._database.check_writable()
         index = None if self._database.is_shared else self._text()
-        assert self._pipeline is None, "a library that captions otherwise is no worker"
-        self._pipeline = self._new_pipeline(index, captioning.start_captioner, ReachableRoots(self._database))
+        pipeline = self._new_pipeline(index, captioning.start_captioner, ReachableRoots(self._database))
+        with self._making:
+            before, self._pipeline = self._pipeline, pipeline
+        if before is not None:  # made to index or to caption, which may keep an index and go by other folders
+            with before.turn():
+                before.close()
         self._worker = worker = Worker(
-            self._database, self._pipeline, self.settings.unload_seconds, stop, report=progress, notice=notice
+            self._database, pipeline, self.settings.unload_seconds, stop, report=progress, notice=notice
         )
-        if metrics is None:
-            return worker.run(worked)
-        from photoindex.library.metrics import Metrics
+        try:
+            if metrics is None:
+                return worker.run(worked)
+            from photoindex.library.metrics import Metrics
 
-        with Metrics(self._database, worker.totals).served(*metrics):
-            return worker.run(worked)
+            with Metrics(self._database, worker.totals).served(*metrics):
+                return worker.run(worked)
+        finally:
+            with self._making:
+                self._pipeline = None
+            pipeline.close()
 
     @property
     def worked(self) -> Tally | None:
@@ -123,13 +133,14 @@ class OpenLibrary:
 
     def _pipe(self, load: Callable[[Settings], Captioner] | None = None) -> Pipeline:
         self._database.check_open()
-        if self._pipeline is None:
-            from photoindex.indexing.reachable_roots import ReachableRoots, all_roots
+        with self._making:
+            if self._pipeline is None:
+                from photoindex.indexing.reachable_roots import ReachableRoots, all_roots
 
-            # A catalogue of one machine has no folders of others: what is away here is judged here.
-            reachable = ReachableRoots(self._database) if self._database.is_shared else all_roots
-            self._pipeline = self._new_pipeline(self._text(), load, reachable)
-        return self._pipeline
+                # A catalogue of one machine has no folders of others: what is away here is judged here.
+                reachable = ReachableRoots(self._database) if self._database.is_shared else all_roots
+                self._pipeline = self._new_pipeline(self._text(), load, reachable)
+            return self._pipeline
 
     def _new_pipeline(
         self,

@@ -210,8 +210,10 @@ def _may_be_read(path: Path) -> bool:
 
 
 def _folder(path: Path | str, where: str) -> Path:
-    """A path with the home folder in the place of ``~``, absolute. Raises :class:`ConfigError` for a user who has none,
-    as it would be a folder called ``~`` where the program happens to run."""
+    """A path with the home folder in the place of ``~``, absolute. Raises :class:`ConfigError` for what is no path, and
+    for a user who has no home folder, as it would be a folder called ``~`` where the program happens to run."""
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"{where} is {path!r}; it must be a path")
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise ConfigError(f"{where} is {os.fspath(path)!r}, and there is no such home folder: give the whole path")

@@ -18,7 +18,7 @@ from photoindex.catalogue.raw_sql import Asker, ask
 from photoindex.catalogue.schema import album, album_photo, distinct_pair, file, photo
 from photoindex.catalogue.user_metadata import tag_key
 from photoindex.errors import AlbumError, CorrectionError
-from photoindex.system.arguments import photo_ids_of, row_id
+from photoindex.system.arguments import check_flags, photo_ids_of, row_id
 from photoindex.system.clock import utc_now
 
 LONGEST_NAME = 200  # characters
@@ -250,6 +250,7 @@ class Albums:
 
     def photos(self, number: int, *, hidden: bool = True) -> list[int]:
         """Return the picked photos of an album, first added first, with or without those that are ``hidden``."""
+        check_flags(hidden=hidden)
         number = row_id(number, "the number of an album")
         with self._database.read() as connection:
             return album_photos(connection, number, hidden=hidden)
@@ -313,6 +314,7 @@ class Albums:
 
     def set_distinct(self, photo_ids: Sequence[int], distinct: bool = True) -> int:
         """Say that photos are no duplicates of each other, or take it back; return how many pairs that changed."""
+        check_flags(distinct=distinct)
         photo_ids = photo_ids_of(photo_ids)
         with self._database.write() as connection:
             if distinct:

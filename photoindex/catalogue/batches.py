@@ -23,7 +23,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import PRIORITIES, Priority
 from photoindex.catalogue.schema import batch, job
 from photoindex.errors import BatchError
-from photoindex.system.arguments import one_of, whole
+from photoindex.system.arguments import check_flags, one_of, whole
 from photoindex.system.clock import utc_now
 
 BatchKind = Literal["stale", "all", "where", "failed", "text"]
@@ -69,6 +69,7 @@ class Batches:
 
     def find(self, *, ended: bool = False) -> list[Batch]:
         """Return the batches that have not ended, or all, oldest first."""
+        check_flags(ended=ended)
         with self._database.read() as connection:
             batches = _load(connection, true() if ended else batch.c.state.in_(("active", "paused")))
         return [batch for batch in batches if ended or batch.left]

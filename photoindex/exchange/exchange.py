@@ -23,7 +23,7 @@ from photoindex.exchange.reports import ImportReport, Problem, Report, SidecarRe
 from photoindex.exchange.sidecar_import import import_sidecars
 from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
 from photoindex.exchange.xmp_document import CaptionAuthor, level
-from photoindex.system.arguments import photo_ids_of
+from photoindex.system.arguments import check_flags, one_of, photo_ids_of
 from photoindex.system.clock import utc_now
 from photoindex.system.paths import absolute, all_named, check_exists, is_in_any, shown
 from photoindex.system.units import counted
@@ -110,6 +110,7 @@ class Exchange:
         Photos are recognised by content. With ``match_paths``, words about unknown content go to the photo at the same
         absolute path. Lines are committed 200 at a time, so an import that is stopped keeps what it has read.
         """
+        check_flags(replace=replace, match_paths=match_paths, dry_run=dry_run)
         report, merger = ImportReport(), Merger(self._now(), replace=replace, match_paths=match_paths)
         for batch in batches(lines):
             try:
@@ -153,6 +154,9 @@ class Exchange:
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.
         """
+        check_flags(machine=machine, dry_run=dry_run)
+        if style is not None:
+            one_of({each: each for each in sidecars.STYLES}, style, "style")
         report, now, behind_urls, photo_ids = SidecarReport(), self._now(), 0, photo_ids_of(photo_ids)
         places = set(map(absolute, all_named(below)))
         with self._database.read() as connection:
@@ -235,6 +239,7 @@ class Exchange:
         progress: Report = lambda _: None,
     ) -> ImportReport:
         """Import the sidecars of the library's photos at or below these paths."""
+        check_flags(replace=replace, dry_run=dry_run)
         report, merger = ImportReport(), Merger(self._now(), replace=replace)
         places = list(map(absolute, all_named(paths)))
         for place in places:

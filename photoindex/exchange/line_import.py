@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from reprlib import repr as short
 from typing import BinaryIO
 
 from sqlalchemy import Connection
@@ -45,7 +46,11 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 def batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    """Yield numbered lines without blank ones, as many at once as a transaction and the memory take."""
+    """Yield numbered lines without blank ones, as many at once as a transaction and the memory take. Raises TypeError
+    for one alone, which would be read byte by byte."""
+    given: object = lines
+    if isinstance(given, bytes | bytearray | str):
+        raise TypeError(f"lines come from a list or a file that is open for reading bytes, not {short(given)}")
     batch: list[tuple[int, bytes]] = []
     size = 0
     for number, line in enumerate(lines, 1):

@@ -14,7 +14,7 @@ from photoindex.config import load_settings
 from photoindex.errors import FolderError
 from photoindex.library.located import located, located_photo
 from photoindex.library.opened import OpenLibrary
-from photoindex.system.arguments import LARGEST_ID, photo_ids_of, within
+from photoindex.system.arguments import LARGEST_ID, check_flags, photo_ids_of, within
 from photoindex.system.lazy_imports import importing, lazily
 from photoindex.system.paths import absolute, all_named, check_exists, named
 from photoindex.system.storage import is_there
@@ -68,6 +68,7 @@ class Library(OpenLibrary):
         """
         from photoindex.indexing.quick_check import QuickCheck
 
+        check_flags(accept_missing=accept_missing, queue_only=queue_only)
         self._database.check_writable()
         stop = stop or threading.Event()
         places = list(dict.fromkeys(map(absolute, all_named(paths))))
@@ -162,6 +163,7 @@ class Library(OpenLibrary):
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
+        check_flags(reverse=reverse)
         return located(self._finder.search(query, limit, sort, reverse))
 
     def like(self, path: Path | str, limit: int | None = 20, query: str = "") -> list[Hit]:
@@ -200,6 +202,7 @@ class Library(OpenLibrary):
 
         Raises :class:`photoindex.errors.QueryError` when the query holds nothing that can be searched.
         """
+        check_flags(exact=exact)
         return self._finder.match(query, limit, ranking, exact=exact)
 
     def corrections(self, query: str) -> dict[str, tuple[str, ...]]:
@@ -242,6 +245,7 @@ class Library(OpenLibrary):
         from photoindex.library import duplicates
         from photoindex.library.hamming import MOST
 
+        check_flags(verify=verify, decided=decided)
         places = list(map(absolute, all_named(paths)))
         for place in places:
             check_exists(place)
@@ -308,6 +312,7 @@ class Library(OpenLibrary):
 
     def failures(self, *, include_ignored: bool = False) -> list[Failure]:
         """Return the files that could not be captioned, and why."""
+        check_flags(include_ignored=include_ignored)
         with self._database.read() as connection:
             return jobs.failures(connection, include_ignored=include_ignored)
 
@@ -444,6 +449,7 @@ def _check_query(query: str) -> None:
 
 
 def _batch_kind(everything: bool, failed: bool, query: str | None) -> BatchKind:
+    check_flags(everything=everything, failed=failed)
     if failed and (everything or query is not None):
         raise ValueError("failed is asked for alone: such photos have no captions to find them by")
     if failed:

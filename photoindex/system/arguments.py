@@ -63,6 +63,12 @@ def yes_or_no(value: object, what: str) -> bool:
     return bool(value)
 
 
+def check_flags(**flags: object) -> None:
+    """Raise TypeError unless each is True or False, as :func:`yes_or_no` does."""
+    for what, value in flags.items():
+        yes_or_no(value, what)
+
+
 def one_of(words: Mapping[K, T], value: object, what: str) -> T:
     """Return what one of a few words stands for. Raises ValueError for any other."""
     found = next((each for word, each in words.items() if isinstance(value, str) and word == value), None)

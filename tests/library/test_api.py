@@ -37,7 +37,8 @@ OTHERS = {
     "TermVector",
 }  # fmt: skip
 PYTHONS = {
-    "Any", "BinaryIO", "Callable", "Event", "False", "Iterable", "Iterator", "Literal", "None", "Path", "Sequence", "True",
+    "Any", "BinaryIO", "Callable", "Event", "False", "Iterable", "Iterator", "Literal", "None", "Path", "Sequence",
+    "True",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import photoindex
 from photoindex.catalogue.editor import Edit
-from photoindex.errors import QueryError
+from photoindex.errors import ConfigError, QueryError
 from photoindex.library import Library
-from tests.support import make_photo
+from tests.support import FakeCaptioner, make_photo
 
 TAKING_A_TEXT: list[Callable[[Library, Any], object]] = [
     lambda library, text: library.search(text),
@@ -63,6 +65,77 @@ def test_what_is_neither_yes_nor_no_is_refused(name: str, flag: object) -> None:
 def test_numpys_yes_is_one(one: Library) -> None:
     assert one.editor().apply([1], Edit(favourite=np.bool_(True), hidden=np.bool_(False))) == 1  # type: ignore[arg-type]
     assert one.editor().said([1])[1].favourite is True
+
+
+TAKING_FLAGS: dict[str, Callable[[Library, Path, Any], object]] = {
+    "accept_missing": lambda library, album, flag: library.index(album, accept_missing=flag),
+    "queue_only": lambda library, album, flag: library.index(album, queue_only=flag),
+    "reverse": lambda library, album, flag: library.search("red", reverse=flag),
+    "exact": lambda library, album, flag: library.match("red", exact=flag),
+    "verify": lambda library, album, flag: library.duplicates(verify=flag),
+    "decided": lambda library, album, flag: library.duplicates(decided=flag),
+    "include_ignored": lambda library, album, flag: library.failures(include_ignored=flag),
+    "everything": lambda library, album, flag: library.recaption(everything=flag),
+    "failed": lambda library, album, flag: library.recaption(failed=flag),
+    "everything, queued": lambda library, album, flag: library.queue_recaption(everything=flag),
+    "everything, planned": lambda library, album, flag: library.plan_recaption(everything=flag),
+    "everything, chosen": lambda library, album, flag: library.outdated(everything=flag),
+    "ended": lambda library, album, flag: library.batches.find(ended=flag),
+    "hidden": lambda library, album, flag: library.albums.photos(1, hidden=flag),
+    "distinct": lambda library, album, flag: library.albums.set_distinct([1, 1], flag),
+    "machine": lambda library, album, flag: library.exchange().write_sidecars([1], machine=flag),
+    "dry_run": lambda library, album, flag: library.exchange().write_sidecars([1], machine=True, dry_run=flag),
+    "replace": lambda library, album, flag: library.exchange().read_lines([], replace=flag),
+    "match_paths": lambda library, album, flag: library.exchange().read_lines([], match_paths=flag),
+    "dry_run, lines": lambda library, album, flag: library.exchange().read_lines([], dry_run=flag),
+    "replace, sidecars": lambda library, album, flag: library.exchange().read_sidecars([album], replace=flag),
+    "dry_run, sidecars": lambda library, album, flag: library.exchange().read_sidecars([album], dry_run=flag),
+}
+
+
+def test_all_flags_of_the_api_are_among_these() -> None:
+    named = {
+        (name, parameter)
+        for name in ("Library", "Exchange", "Albums", "Batches", "Editor")
+        for method in vars(getattr(photoindex, name)).values()
+        if inspect.isfunction(method) and not method.__name__.startswith("_")
+        for parameter, each in inspect.signature(method).parameters.items()
+        if each.annotation == "bool"
+    }
+    assert {parameter for _, parameter in named} == {name.partition(",")[0] for name in TAKING_FLAGS}
+
+
+@pytest.mark.parametrize("name", TAKING_FLAGS)
+@pytest.mark.parametrize("flag", ["no", "", None, 2])
+def test_a_flag_that_is_neither_is_refused_before_anything_is_done(
+    one: Library, album: Path, captioner: FakeCaptioner, name: str, flag: object
+) -> None:
+    before, captions = _state(one), len(captioner.captions)
+    with pytest.raises(TypeError, match=f"^{name.partition(',')[0]} is True or False, not "):
+        TAKING_FLAGS[name](one, album, flag)
+    assert (_state(one), len(captioner.captions)) == (before, captions)
+    assert [path.name for path in album.iterdir()] == ["a.jpg"]
+    TAKING_FLAGS[name](one, album, np.bool_(False))
+
+
+@pytest.mark.parametrize("style", ["xmp", "a.JPG.xmp", "", 3])
+def test_a_style_of_sidecars_that_there_is_not_is_refused(one: Library, album: Path, style: Any) -> None:
+    one.editor().apply([1], Edit(caption="a boat"))
+    with pytest.raises(ValueError, match=r"^style is one of a\.jpg\.xmp, a\.xmp, not "):
+        one.exchange().write_sidecars([1], style=style)
+    assert [path.name for path in album.iterdir()] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("lines", [b"{}\n", "{}\n", bytearray(b"{}")])
+def test_one_line_is_not_taken_for_its_bytes(one: Library, lines: Any) -> None:
+    with pytest.raises(TypeError, match=r"^lines come from a list or a file that is open for reading bytes, not "):
+        one.exchange().read_lines(lines)
+
+
+@pytest.mark.parametrize("folder", [b"/photos", 3, [], 2.5])
+def test_a_data_folder_that_is_no_path_is_refused(folder: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^--data-dir is .*; it must be a path$"):
+        photoindex.open(folder)
 
 
 @pytest.mark.parametrize("priority", ["urgent", "", None, 1])

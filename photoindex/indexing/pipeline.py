@@ -132,7 +132,9 @@ class Pipeline:
         return self._decoder.get(self.captioner.info)
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        """Return what the model says of photos. Raises :class:`ModelError`."""
+        """Return what the model says of photos. Raises :class:`ModelError`, and :class:`CatalogueError` once the
+        library is closed: the model would be loaded for it again."""
+        self._database.check_open()
         return self._model.caption(photos)
 
     @contextmanager

@@ -49,6 +49,7 @@ class OpenLibrary:
         self._database.close()
 
     def __enter__(self: Self) -> Self:
+        self._database.check_open()
         return self
 
     def __exit__(

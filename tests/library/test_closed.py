@@ -25,6 +25,7 @@ STOPPED = threading.Event()
 STOPPED.set()
 # Made while the library is open, and called when it is closed.
 QUESTIONS: dict[str, Callable[[Library, Path], Callable[[], object]]] = {
+    "with": lambda library, album: library.__enter__,
     "index": lambda library, album: lambda: library.index(album),
     "watch": lambda library, album: lambda: library.watch(album, stop=STOPPED),
     "work_off": lambda library, album: library.work_off,
@@ -137,6 +138,20 @@ def test_each_question_is_one_clear_error(
     with open_library() as again:
         assert again.editor().said([1])[1].tags == ("mine",)
         assert (again.status().photos, again.albums.all()) == (1, [])
+
+
+def test_captions_that_are_asked_for_one_by_one_end_with_the_library(
+    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
+) -> None:
+    photos = [make_photo(album / name, "red") for name in ("a.jpg", "b.jpg", "c.jpg")]
+    library = open_library()
+    answers = library.caption(*photos)
+    assert next(answers)[0] == photos[0]
+    library.close()
+    captioner.captions.clear()
+    with pytest.raises(CatalogueError, match=r"^this library is closed: open it again$"):
+        list(answers)
+    assert captioner.captions == []
 
 
 def test_an_error_in_a_with_block_closes_the_library(open_library: OpenLibrary) -> None:

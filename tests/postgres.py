@@ -74,10 +74,10 @@ class Server:
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://photoindex@/{name}?host={self.folder}"
 
-    def create(self, name: str | None = None, *, template: str = "template0") -> str:
+    def create(self, name: str | None = None, *, template: str = "template0", encoding: str = "UTF8") -> str:
         """Make a database, and return its URL."""
         name = name or f"test_{secrets.token_hex(6)}"
-        self._run(f'create database "{name}" template "{template}"')
+        self._run(f'create database "{name}" template "{template}" encoding \'{encoding}\'')
         self._made.add(name)
         return self.url(name)
 

@@ -47,6 +47,7 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
         _of_libpq(url),
         connect_timeout=CONNECT_SECONDS,
         fallback_application_name="photoindex",
+        client_encoding="UTF8",  # whatever the database's, or PGCLIENTENCODING, which cannot say every name
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,

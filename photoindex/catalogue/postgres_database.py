@@ -140,8 +140,21 @@ class PostgresDatabase(Database):
             revision = self.revision()
             if revision == migration.HEAD:
                 return False
+            if revision is None:
+                self._check_encoding()
             migration.upgrade(self, revision)
             return True
+
+    def _check_encoding(self) -> None:
+        """Raise :class:`CatalogueError` for a database that cannot hold every name and caption, as the server has them
+        that was set up without a locale."""
+        with self.ask() as asker:
+            encoding = asker.ask("select current_setting('server_encoding')")[0][0]
+        if encoding != "UTF8":
+            raise CatalogueError(
+                f"the database {self.place} is of encoding {encoding}, which does not hold every name and caption: "
+                "make another one with createdb --encoding UTF8 --template template0"
+            )
 
     @property
     def engine(self) -> Engine:

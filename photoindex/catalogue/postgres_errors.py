@@ -16,7 +16,9 @@ _BUSY: Final = ("55P03", "40P01", "40001", "25P03", "57P05", "57014")
 _AWAY: Final = ("08", "57P", "58")  # classes: the connection, the server is stopping or starting, its system
 _FULL: Final = ("53100", "53200")
 _REFUSED: Final = ("28", "42501")
-_NO_TABLES: Final = ("42P01", "42703", "3F000")
+_NO_TABLES: Final = ("42P01", "42703")
+_NO_SCHEMA: Final = "3F000"
+_UNSAYABLE: Final = "22P05"  # a letter that the database's encoding has not
 _READ_ONLY: Final = "25006"
 _DAMAGED: Final = ("XX001", "XX002")
 
@@ -45,6 +47,13 @@ def explained(place: str, error: BaseException) -> CatalogueError:
         return CatalogueError(f"there is no database {place} ({reason}): make it with createdb, or correct the URL")
     if state in _NO_TABLES:
         return CatalogueError(f"{place} has not the tables of a catalogue ({reason}): run photoindex catalogue upgrade")
+    if state == _NO_SCHEMA:
+        return CatalogueError(f"{place} has no schema for a catalogue's tables ({reason}): correct its search_path")
+    if state == _UNSAYABLE:
+        return CatalogueError(
+            f"the catalogue {place} cannot hold every name and caption ({reason}): make another one with createdb "
+            "--encoding UTF8 --template template0, and photoindex catalogue copy"
+        )
     if state == _READ_ONLY:
         return CatalogueReadOnly(f"the catalogue {place} can only be read: its server is a standby or read-only")
     if state in _DAMAGED:

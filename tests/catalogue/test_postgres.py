@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from photoindex.catalogue import migration
 from photoindex.catalogue import postgres as postgres_catalogue
@@ -18,6 +19,7 @@ from photoindex.catalogue.postgres_database import PostgresDatabase
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly, CatalogueUnavailable, FolderError
 from photoindex.library import Library
+from photoindex.library.catalogues import copy_between, upgrade_catalogue
 from photoindex.system.package_data import migrations_dir
 from tests import postgres
 from tests.catalogue.test_database import NEXT_MIGRATION
@@ -34,6 +36,63 @@ def test_an_empty_database_is_refused_until_it_is_upgraded(postgres_server: post
             assert not empty.upgrade()
         with closing(Database.open(url)) as made:
             assert made.revision() == HEAD
+    finally:
+        postgres_server.drop(url)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    postgres_server: postgres.Server, tmp_path: Path, encoding: str
+) -> None:
+    url = postgres_server.create(encoding=encoding)
+    try:
+        for make in (upgrade_catalogue, lambda settings: copy_between(str(new_file(tmp_path)), settings.catalogue)):
+            with pytest.raises(CatalogueError, match=f"encoding {encoding}.*createdb --encoding UTF8"):
+                make(Settings(tmp_path, catalogue=url))
+        with closing(PostgresDatabase.open_as_is(url)) as database:
+            assert database.revision() is None
+    finally:
+        postgres_server.drop(url)
+
+
+def new_file(folder: Path) -> Path:
+    """A catalogue in a file that holds nothing."""
+    path = folder / "catalogue.sqlite3"
+    Database.open(path).close()
+    return path
+
+
+def test_a_catalogue_that_cannot_hold_a_word_says_so(postgres_server: postgres.Server, album: Path) -> None:
+    url = postgres_server.create(encoding="LATIN1")
+    try:
+        with closing(PostgresDatabase.open_as_is(url, read_only=False)) as database:
+            migration.upgrade(database, None)  # as an earlier version did
+            add_files(database, album, "Отпуск.jpg")  # a path is bytes
+            refused = pytest.raises(CatalogueError, match=r"cannot hold every name.*createdb --encoding UTF8")
+            with refused, database.write() as connection:
+                connection.execute(text("insert into album (name) values (:name)"), {"name": "Отпуск"})
+    finally:
+        postgres_server.drop(url)
+
+
+def test_every_word_is_kept_whatever_encoding_the_client_is_set_to(
+    postgres_url: str, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with closing(Database.open(postgres_url)) as database:
+        add_files(database, album, "a.jpg")
+        photo_id = add_photo(database, album / "a.jpg", "Отпуск 休暇")
+        with database.ask() as asker:
+            sql = "select text from caption where photo_id = :id and rank = 0"
+            assert asker.ask(sql, id=photo_id) == [("Отпуск 休暇",)]
+
+
+def test_a_database_without_a_schema_to_write_to_is_said(postgres_server: postgres.Server) -> None:
+    url = postgres_server.create()
+    try:
+        postgres_server.set_default(url, "search_path", "''")
+        with pytest.raises(CatalogueError, match=r"has no schema.*search_path"):
+            upgrade_catalogue(Settings(Path("/nowhere"), catalogue=url))
     finally:
         postgres_server.drop(url)
 

@@ -42,10 +42,24 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert (done.returncode, own) == (0, [])
 
 
-def test_the_unit_starts_a_worker() -> None:
+def started_by(instance: str) -> list[str]:
+    """What the unit's command line has the shell start in an instance, word by word."""
     [line] = [each for each in UNIT.read_text("utf-8").splitlines() if each.startswith("ExecStart=")]
-    program, *arguments = shlex.split(line.removeprefix("ExecStart=").replace("%i", "1"))
+    # systemd's own: %i is the instance, and $$ a dollar.
+    program, *arguments = shlex.split(line.removeprefix("ExecStart=").replace("%i", instance).replace("$$", "$"))
+    assert (program, arguments[0]) == ("/bin/sh", "-c")
+    script = arguments[1].removeprefix("exec ")
+    assert script != arguments[1]  # the shell is replaced: signals go to the worker
+    done = subprocess.run([program, "-c", f"printf '%s\n' {script}"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(("instance", "port"), [("1", "9421"), ("9", "9429"), ("10", "9430"), ("64", "9484")])
+def test_the_unit_starts_a_worker(instance: str, port: str) -> None:
+    program, *arguments = started_by(instance)
     assert program.endswith("/photoindex")
+    assert f"/var/lib/photoindex/worker-{instance}" in arguments
+    assert arguments[-2:] == ["--metrics", port]
     is_understood(arguments)
 
 

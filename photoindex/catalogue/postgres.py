@@ -26,6 +26,12 @@ LOST_SECONDS: Final = 60
 MOST_CONNECTIONS: Final = 16  # of a process: a server's answering threads, and those that work behind them
 # A process that stops in the middle of a transaction holds up those that wait for it: the server ends its session.
 IDLE_SECONDS: Final = {"shared": 60, "exclusive": 600}
+# A server that ends such sessions sooner would end one that makes an index of what it read.
+_PATIENCE: Final = (
+    f"select set_config(name, '{IDLE_SECONDS['exclusive']}s', false) from pg_settings"
+    f" where name = 'idle_in_transaction_session_timeout'"
+    f" and setting::bigint between 1 and {IDLE_SECONDS['exclusive']} * 1000"
+).encode()
 LOCK: Final = 0x70686F746F  # of exclusive and shared writes; such locks are each database's own
 COMPARER_LOCK: Final = 0x70686F74  # with a second number, of the folder; keys of two parts are apart from the others
 UPGRADE_LOCK: Final = LOCK + 1
@@ -43,8 +49,9 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
             f"catalogue): {error}"
         ) from error
     _check_url(url)
-    return psycopg.connect(
+    connection = psycopg.connect(
         _of_libpq(url),
+        autocommit=True,
         connect_timeout=CONNECT_SECONDS,
         fallback_application_name="photoindex",
         client_encoding="UTF8",  # whatever the database's, or PGCLIENTENCODING, which cannot say every name
@@ -53,6 +60,13 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
         keepalives_count=3,
         tcp_user_timeout=LOST_SECONDS * 1000,
     )
+    try:
+        connection.execute(_PATIENCE)
+    except psycopg.Error:
+        connection.close()
+        raise
+    connection.autocommit = False
+    return connection
 
 
 def _of_libpq(url: str) -> str:
@@ -90,9 +104,10 @@ def make_engine(url: str) -> Engine:
     """Return SQLAlchemy's engine for a catalogue. A connection that was lost is replaced by another one."""
     from sqlalchemy import create_engine, event
 
+    # Who has waited for the lock sees what was written meanwhile. A server's own default may be a snapshot from before.
     engine = create_engine("postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True,
                            pool_size=MOST_CONNECTIONS // 2, max_overflow=MOST_CONNECTIONS // 2,
-                           pool_timeout=WAIT_SECONDS)  # fmt: skip
+                           pool_timeout=WAIT_SECONDS, isolation_level="READ COMMITTED")  # fmt: skip
     # Many rows in one statement: the triggers of the change feed run once for each.
     engine.dialect.use_insertmanyvalues_wo_returning = True
 

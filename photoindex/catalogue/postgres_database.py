@@ -268,6 +268,7 @@ class PostgresDatabase(Database):
         tops = {folder if (root := root_of(roots, folder)) is None else root.path for folder in folders}
         with self._reported(), connect(self._url) as holder, _locks_of(holder):
             holder.autocommit = True
+            holder.execute("set idle_session_timeout = 0")  # it only holds locks
             for top in sorted(tops):
                 # By what all machines know it: its path may be another one elsewhere.
                 key = zlib.crc32(self.mounts.everywhere(stored_path(os.fspath(top)))) - (1 << 31)

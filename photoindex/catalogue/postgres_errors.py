@@ -11,8 +11,9 @@ from typing import Final
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReadOnly, CatalogueUnavailable
 
 # 55P03: a lock was waited for too long; 40P01, 40001: two transactions were in each other's way; 25P03, 57P05: the
-# server ended a session that did nothing in the middle of a transaction.
-_BUSY: Final = ("55P03", "40P01", "40001", "25P03", "57P05", "57014")
+# server ended a session that did nothing, in the middle of a transaction or between two; 57014, 25P04: a statement or a
+# transaction took longer than it allows.
+_BUSY: Final = ("55P03", "40P01", "40001", "25P03", "57P05", "57014", "25P04")
 _AWAY: Final = ("08", "57P", "58")  # classes: the connection, the server is stopping or starting, its system
 _FULL: Final = ("53100", "53200")
 _REFUSED: Final = ("28", "42501")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -16,6 +19,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.migration import HEAD
 from photoindex.catalogue.postgres import MOST_CONNECTIONS
 from photoindex.catalogue.postgres_database import PostgresDatabase
+from photoindex.catalogue.raw_sql import ask
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, CatalogueOutdated, CatalogueReadOnly, CatalogueUnavailable, FolderError
 from photoindex.library import Library
@@ -170,6 +174,83 @@ def test_a_session_that_the_server_ended_is_replaced(postgres_server: postgres.S
             connection.exec_driver_sql("select 1")
         with database.write() as connection:
             connection.exec_driver_sql("select 1")
+
+
+@contextmanager
+def impatient(server: postgres.Server, url: str, name: str) -> Iterator[Callable[[], None]]:
+    """Have the server end sessions that do nothing, those that begin within the block. Yields a function that waits
+    until it has ended one that began now."""
+
+    def until_one_is_ended() -> None:
+        in_transaction = name == "idle_in_transaction_session_timeout"
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=not in_transaction) as other:
+            other.execute("select 1")
+            with pytest.raises(psycopg.OperationalError):
+                next(other.notifies(timeout=60), None)
+
+    server.set_default(url, name, "'200ms'")
+    try:
+        yield until_one_is_ended
+    finally:
+        server.set_default(url, name, "default")
+
+
+@pytest.mark.parametrize("kind", ["ask", "read", "write"])
+def test_who_works_on_what_was_read_keeps_the_session(
+    postgres_server: postgres.Server, postgres_url: str, kind: str
+) -> None:
+    with (
+        impatient(postgres_server, postgres_url, "idle_in_transaction_session_timeout") as until_one_is_ended,
+        closing(Database.open(postgres_url)) as database,
+        getattr(database, kind)() as transaction,
+    ):
+        assert ask(transaction, "select 1") == [(1,)]
+        until_one_is_ended()
+        assert ask(transaction, "select 1") == [(1,)]
+
+
+def test_who_compares_a_folder_keeps_the_lock_while_nothing_happens(
+    postgres_server: postgres.Server, postgres_url: str, album: Path
+) -> None:
+    with closing(Database.open(postgres_url)) as one, closing(Database.open(postgres_url)) as other:
+        with impatient(postgres_server, postgres_url, "idle_session_timeout") as until_one_is_ended:
+            holding = one.sole_comparer([album])
+            holding.__enter__()
+            until_one_is_ended()
+        with pytest.raises(FolderError, match="compared by another"), other.sole_comparer([album]):
+            pytest.fail("two compare it")
+        holding.__exit__(None, None, None)
+        with other.sole_comparer([album]):
+            pass
+
+
+@pytest.mark.parametrize("level", ["read committed", "repeatable read", "serializable"])
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_who_waits_to_write_sees_what_was_written_meanwhile(
+    postgres_server: postgres.Server, postgres_url: str, level: str, exclusive: bool
+) -> None:
+    """Whatever the server gives those that do not say."""
+    postgres_server.set_default(postgres_url, "default_transaction_isolation", f"'{level}'")
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+
+    def revision(database: Database) -> int:
+        with database.write(exclusive=exclusive) as connection:
+            return int(ask(connection, "select vector_revision from catalogue")[0][0])
+
+    try:
+        with (
+            closing(Database.open(postgres_url)) as one,
+            closing(Database.open(postgres_url)) as other,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            with one.write() as connection:
+                counted = pool.submit(revision, other)
+                while ask(connection, waiting) == [(0,)]:
+                    assert not counted.done()
+                connection.execute(text("update catalogue set vector_revision = 7"))
+            assert counted.result() == 7
+    finally:
+        postgres_server.set_default(postgres_url, "default_transaction_isolation", "default")
 
 
 @pytest.fixture

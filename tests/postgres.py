@@ -13,7 +13,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,3 +216,41 @@ def make_template(running: Server) -> None:
     with_tables = PostgresDatabase.open_as_is(running.create(TEMPLATE), read_only=False)
     with_tables.upgrade()
     with_tables.close()
+
+
+def pooler_missing() -> str | None:
+    """Return why no pool can be put before a server here; ``None`` when one can."""
+    return None if shutil.which("pgbouncer") else "PgBouncer is not installed (Debian: apt-get install pgbouncer)"
+
+
+@contextmanager
+def pooler(running: Server, sessions: int = 4) -> Iterator[Callable[[str], str]]:
+    """Put a PgBouncer before a server for a block, which gives each transaction any of a few sessions. Yields what
+    makes a database's URL that of the pool."""
+    folder = Path(tempfile.mkdtemp(prefix="photoindex-pool-"))
+    settings = {
+        "listen_addr": "", "unix_socket_dir": folder, "auth_type": "any", "pool_mode": "transaction",
+        "default_pool_size": sessions, "query_wait_timeout": 30, "log_connections": 0, "log_disconnections": 0,
+        "log_stats": 0,
+    }  # fmt: skip
+    lines = ["[databases]", f"* = host={running.folder} user=photoindex", "[pgbouncer]"]
+    (folder / "settings").write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in settings.items())]))
+    user = unprivileged() if os.geteuid() == 0 else None
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    identity = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    process = subprocess.Popen(
+        ["pgbouncer", folder / "settings"], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, **identity,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "process up" in line:
+                break
+        process.stderr.close()
+        yield lambda url: url.replace(f"?host={running.folder}", f"?host={folder}&port=6432")
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)

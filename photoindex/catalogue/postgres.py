@@ -26,11 +26,12 @@ LOST_SECONDS: Final = 60
 MOST_CONNECTIONS: Final = 16  # of a process: a server's answering threads, and those that work behind them
 # A process that stops in the middle of a transaction holds up those that wait for it: the server ends its session.
 IDLE_SECONDS: Final = {"shared": 60, "exclusive": 600}
-# A server that ends such sessions sooner would end one that makes an index of what it read.
-_PATIENCE: Final = (
-    f"select set_config(name, '{IDLE_SECONDS['exclusive']}s', false) from pg_settings"
-    f" where name = 'idle_in_transaction_session_timeout'"
-    f" and setting::bigint between 1 and {IDLE_SECONDS['exclusive']} * 1000"
+# The first question of a connection: whether the session is its own. It waits longer then: a server that soon ends what
+# does nothing in a transaction would end one that makes an index of what it read.
+_GREETING: Final = (
+    f"select pg_backend_pid() = %(own)s, (select set_config(name, '{IDLE_SECONDS['exclusive']}s', false)"
+    " from pg_settings where name = 'idle_in_transaction_session_timeout' and pg_backend_pid() = %(own)s"
+    f" and setting::bigint between 1 and {IDLE_SECONDS['exclusive']} * 1000)"
 ).encode()
 LOCK: Final = 0x70686F746F  # of exclusive and shared writes; such locks are each database's own
 COMPARER_LOCK: Final = 0x70686F74  # with a second number, of the folder; keys of two parts are apart from the others
@@ -39,8 +40,8 @@ _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
 
 def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Return a connection. Raises psycopg.Error, and :class:`CatalogueError` where psycopg is not installed or cannot
-    read the URL."""
+    """Return a connection, to the server or to a pool before it. Raises psycopg.Error, and :class:`CatalogueError`
+    where psycopg is not installed or cannot read the URL."""
     try:
         import psycopg
     except ImportError as error:
@@ -61,12 +62,19 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
         tcp_user_timeout=LOST_SECONDS * 1000,
     )
     try:
-        connection.execute(_PATIENCE)
+        session = connection.execute(_GREETING, {"own": connection.info.backend_pid}).fetchone()
     except psycopg.Error:
         connection.close()
         raise
     connection.autocommit = False
+    if session is None or not session[0]:
+        connection.prepare_threshold = None  # prepared statements are those of a session
     return connection
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a pool such as PgBouncer is between, which may give each transaction another session."""
+    return connection.prepare_threshold is None
 
 
 def _of_libpq(url: str) -> str:

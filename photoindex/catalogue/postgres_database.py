@@ -26,6 +26,7 @@ from photoindex.catalogue.postgres import (
     MOST_CONNECTIONS,
     UPGRADE_LOCK,
     connect,
+    is_pooled,
     make_engine,
     with_driver_parameters,
 )
@@ -136,7 +137,7 @@ class PostgresDatabase(Database):
         then the catalogue is as it was.
         """
         with self._reported(), connect(self._url) as holder:
-            holder.execute("select pg_advisory_lock(%s)", [UPGRADE_LOCK])
+            holder.execute("select pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])
             revision = self.revision()
             if revision == migration.HEAD:
                 return False
@@ -267,12 +268,11 @@ class PostgresDatabase(Database):
             roots = list_roots(asker)
         tops = {folder if (root := root_of(roots, folder)) is None else root.path for folder in folders}
         with self._reported(), connect(self._url) as holder, _locks_of(holder):
-            holder.autocommit = True
-            holder.execute("set idle_session_timeout = 0")  # it only holds locks
+            lock = _ready_to_hold_locks(holder)
             for top in sorted(tops):
                 # By what all machines know it: its path may be another one elsewhere.
                 key = zlib.crc32(self.mounts.everywhere(stored_path(os.fspath(top)))) - (1 << 31)
-                row = holder.execute("select pg_try_advisory_lock(%s::int, %s::int)", [COMPARER_LOCK, key]).fetchone()
+                row = holder.execute(f"select {lock}(%s::int, %s::int)".encode(), [COMPARER_LOCK, key]).fetchone()
                 if row is None or not row[0]:
                     raise FolderError(
                         f"{shown(top)} is compared by another process already: stop that one, or leave it to it "
@@ -357,6 +357,16 @@ def _is_of_database(error: BaseException) -> bool:
     return isinstance(error, psycopg.Error) or isinstance(getattr(error, "orig", None), psycopg.Error)
 
 
+def _ready_to_hold_locks(holder: psycopg.Connection[Any]) -> str:
+    """Make a connection one that keeps its locks while it does nothing else; return the function that takes them."""
+    if is_pooled(holder):  # a transaction has one session, and leaves no lock behind in it
+        holder.execute("set local idle_in_transaction_session_timeout = 0")
+        return "pg_try_advisory_xact_lock"
+    holder.autocommit = True
+    holder.execute("set idle_session_timeout = 0")
+    return "pg_try_advisory_lock"
+
+
 @contextmanager
 def _locks_of(holder: psycopg.Connection[Any]) -> Iterator[None]:
     """Release a session's locks at the end: those of a connection that is closed last a moment longer, in which the
@@ -365,4 +375,6 @@ def _locks_of(holder: psycopg.Connection[Any]) -> Iterator[None]:
         yield
     finally:
         with suppress(Exception):  # the session has ended, and its locks with it
-            holder.execute("select pg_advisory_unlock_all()")
+            holder.rollback()
+            if not is_pooled(holder):
+                holder.execute("select pg_advisory_unlock_all()")

@@ -224,6 +224,58 @@ def test_who_compares_a_folder_keeps_the_lock_while_nothing_happens(
             pass
 
 
+@pytest.fixture
+def pooled(postgres_server: postgres.Server) -> Iterator[Callable[[str], str]]:
+    """Makes the URL of a database that of a pool, whose clients have other sessions for each transaction."""
+    reason = postgres.pooler_missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with postgres.pooler(postgres_server) as through:
+        yield through
+
+
+def test_those_behind_a_pool_share_its_sessions(
+    postgres_url: str, pooled: Callable[[str], str], tmp_path: Path, album: Path
+) -> None:
+    make_photo(album / "red.jpg", "red")
+    url = pooled(postgres_url)
+    with ExitStack() as stack:
+        nodes = [
+            stack.enter_context(
+                Library(Settings(tmp_path / name, catalogue=url, settle_seconds=0.0), lambda _: FakeCaptioner())
+            )
+            for name in ("one", "other")
+        ]
+        for colour in ("green", "blue"):  # each asks the same things again and again
+            make_photo(album / f"{colour}.jpg", colour)
+            for node in nodes:
+                node.index(album)
+                for _ in range(7):
+                    assert names(node.search(colour)) == [f"{colour}.jpg"]
+
+
+def test_a_folder_is_compared_once_behind_a_pool(postgres_url: str, pooled: Callable[[str], str], album: Path) -> None:
+    url = pooled(postgres_url)
+    with closing(Database.open(url)) as one, closing(Database.open(url)) as other:
+        for _ in range(2):
+            with one.sole_comparer([album]):
+                for database in (one, other):
+                    with pytest.raises(FolderError, match="compared by another"), database.sole_comparer([album]):
+                        pytest.fail("two compare it")
+        with closing(Database.open(postgres_url)) as beside, beside.sole_comparer([album]):
+            pass
+
+
+def test_a_catalogue_is_upgraded_through_a_pool(postgres_server: postgres.Server, pooled: Callable[[str], str]) -> None:
+    url = postgres_server.create()
+    try:
+        for through in (pooled(url), url):  # the first leaves no lock behind
+            with closing(PostgresDatabase.open_as_is(through, read_only=False)) as database:
+                assert database.upgrade() == (through != url)
+    finally:
+        postgres_server.drop(url)
+
+
 @pytest.mark.parametrize("level", ["read committed", "repeatable read", "serializable"])
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_who_waits_to_write_sees_what_was_written_meanwhile(

@@ -11,6 +11,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -129,6 +130,26 @@ class Server:
     def start(self) -> None:
         """Start it again after :meth:`crash`."""
         control(self.folder, "-w", "-t", "60", "start")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the server and all its sessions for a block, as a disk that hangs or a machine that sleeps does: the
+        system goes on taking what is sent to it."""
+        with _connected(self.url("postgres")) as connection:
+            others = "select pid from pg_stat_activity where pid <> pg_backend_pid()"
+            sessions = [pid for (pid,) in connection.execute(others)]
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        stopped: list[int] = []
+        try:
+            for pid in (first, *sessions):
+                with suppress(ProcessLookupError):  # it has ended
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
+            yield
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def _run(self, sql: str) -> None:
         with _connected(self.url("postgres")) as connection:

@@ -7,6 +7,8 @@ after ``postgresql`` or without. Passwords may be left to libpq: in ``~/.pgpass`
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Generator
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
@@ -23,6 +25,7 @@ CONNECT_SECONDS: Final = 10
 # Until a server whose machine does not answer any more is given up, where the system can do that. Keepalives do that
 # for a connection that waits; with a question under way the system would try for a quarter of an hour.
 LOST_SECONDS: Final = 60
+SILENT_SECONDS: Final = 30  # that an answer is waited for before a look whether the server answers at all
 MOST_CONNECTIONS: Final = 16  # of a process: a server's answering threads, and those that work behind them
 # A process that stops in the middle of a transaction holds up those that wait for it: the server ends its session.
 IDLE_SECONDS: Final = {"shared": 60, "exclusive": 600}
@@ -50,7 +53,7 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
             f"catalogue): {error}"
         ) from error
     _check_url(url)
-    connection = psycopg.connect(
+    connection = _watched_connection(url).connect(
         _of_libpq(url),
         autocommit=True,
         connect_timeout=CONNECT_SECONDS,
@@ -70,6 +73,53 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     if session is None or not session[0]:
         connection.prepare_threshold = None  # prepared statements are those of a session
     return connection
+
+
+@cache
+def _watched_connection(url: str) -> type[psycopg.Connection[tuple[Any, ...]]]:
+    """Return the class of connections that look now and then, while they wait for an answer, whether there will be one.
+
+    A server that is frozen, with its machine or by a disk that hangs, keeps its connections: its system takes what is
+    sent. That it does not answer new ones either tells it from one that works.
+    """
+    import psycopg
+
+    class Connection(psycopg.Connection[tuple[Any, ...]]):
+        def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
+            return super().wait(self._while_it_answers(gen), *arguments, **options)
+
+        def _while_it_answers(self, waiting: Any) -> Generator[Any, Any, Any]:
+            heard = time.monotonic()
+            try:
+                awaited = next(waiting)
+                while True:
+                    ready = yield awaited
+                    if ready:
+                        heard = time.monotonic()
+                    elif time.monotonic() - heard > SILENT_SECONDS:
+                        try:
+                            _check_answers(url)
+                        except psycopg.Error:
+                            self.close()  # in the middle of a question
+                            raise
+                        heard = time.monotonic()
+                    awaited = waiting.send(ready)
+            except StopIteration as end:
+                return end.value
+
+    return Connection
+
+
+def _check_answers(url: str) -> None:
+    """Raise psycopg.OperationalError when the server answers nobody. That it refuses a connection is an answer."""
+    import psycopg
+
+    try:
+        psycopg.connect(_of_libpq(url), connect_timeout=CONNECT_SECONDS).close()
+    except psycopg.errors.ConnectionTimeout:
+        raise psycopg.OperationalError(f"no answer for {SILENT_SECONDS + CONNECT_SECONDS} seconds") from None
+    except psycopg.Error:
+        pass
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:

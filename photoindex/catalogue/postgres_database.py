@@ -88,6 +88,7 @@ class PostgresDatabase(Database):
         self._engine: Engine | None = None
         self._asker: PostgresAsker | None = None
         self._asked_at = 0.0
+        self._unreachable: tuple[float, str] | None = None  # when a session could not be had last, and why
         self._compared: list[Path] = []  # the roots, or folders above them, that this process compares
 
     @classmethod
@@ -186,13 +187,17 @@ class PostgresDatabase(Database):
     def ask(self) -> Iterator[PostgresAsker]:
         """A read transaction without SQLAlchemy, of one consistent state. One thread at a time has it."""
         self.check_open()  # before the lock, as above
+        began = time.monotonic()
         with self._lock, self._reported():
             self.check_open()
-            asker = self._usable_asker()
+            asker = self._usable_asker(began)
             try:
                 yield asker
-            finally:
-                self._end(asker)
+            except BaseException:
+                with suppress(Exception):  # what went wrong first says more
+                    self._end(asker)
+                raise
+            self._end(asker)
 
     def change(self, how: Callable[..., None], *arguments: object) -> None:
         """Do one of the small changes in :mod:`.fast_queries` in a write transaction of its own."""
@@ -293,7 +298,11 @@ class PostgresDatabase(Database):
         """Raise :class:`CatalogueError`: backups are the server's matter."""
         raise CatalogueError(f"the catalogue {self.place} is backed up by its server's tools: pg_dump, or pgBackRest")
 
-    def _usable_asker(self) -> PostgresAsker:
+    def _usable_asker(self, began: float) -> PostgresAsker:
+        """Return the session of questions. One that was waited for since ``began``, while another thread found that the
+        server cannot be reached, is not tried for again: each would take its while, one after the other."""
+        if self._unreachable is not None and self._unreachable[0] > began:
+            raise CatalogueUnavailable(self._unreachable[1])
         if self._asker is not None and time.monotonic() - self._asked_at > PING_SECONDS:
             try:
                 self._asker.ask("select 1")
@@ -304,7 +313,13 @@ class PostgresDatabase(Database):
         if self._asker is None:
             import psycopg
 
-            connection = connect(self._url)
+            try:
+                connection = connect(self._url)
+            except psycopg.Error as error:
+                reported = explained(self.place, error)
+                if isinstance(reported, CatalogueUnavailable):
+                    self._unreachable = time.monotonic(), str(reported)
+                raise reported from error
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             self._asker = PostgresAsker(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -160,6 +161,72 @@ def test_a_server_that_is_gone_with_its_machine_is_given_up_after_a_minute(postg
     assert said["tcp_user_timeout"] == "60000"
     waited = int(said["keepalives_idle"]) + int(said["keepalives_interval"]) * int(said["keepalives_count"])
     assert waited == 60
+
+
+@pytest.mark.parametrize("kind", ["ask", "read", "write"])
+def test_a_server_that_is_frozen_is_given_up(
+    postgres_server: postgres.Server, postgres_url: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(postgres_catalogue, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(postgres_catalogue, "CONNECT_SECONDS", 2)  # the least that counts
+    with closing(Database.open(postgres_url)) as database:
+        with getattr(database, kind)() as transaction:
+            assert ask(transaction, "select 1") == [(1,)]
+        silence = pytest.raises(CatalogueUnavailable, match=r"cannot be reached \(no answer for 2.1 seconds")
+        with silence, getattr(database, kind)() as transaction:
+            ask(transaction, "select 1")
+            with postgres_server.frozen():
+                ask(transaction, "select 1")
+        refusal = pytest.raises(CatalogueUnavailable, match="cannot be reached")
+        with postgres_server.frozen(), refusal, getattr(database, kind)() as transaction:
+            ask(transaction, "select 1")
+        with getattr(database, kind)() as transaction:
+            assert ask(transaction, "select 1") == [(1,)]
+
+
+def test_a_question_that_takes_long_is_waited_for(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_catalogue, "SILENT_SECONDS", 0.05)
+    with closing(Database.open(postgres_url)) as database, database.ask() as asker:
+        assert asker.ask("select 1 from pg_sleep(0.5)") == [(1,)]
+
+
+def test_those_who_wait_together_learn_together_that_a_server_is_away(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    class Lock:
+        def __init__(self) -> None:
+            self.waiting = threading.Semaphore(0)
+            self._lock = threading.RLock()
+
+        def __enter__(self) -> None:
+            self.waiting.release()
+            self._lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+    def connect(url: str) -> Any:
+        tried.append(url)
+        for _ in range(8):
+            assert lock.waiting.acquire(timeout=60)
+        raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+
+    def question() -> None:
+        with pytest.raises(CatalogueUnavailable, match="timeout expired"), database.ask():
+            pytest.fail("it answers")
+
+    with closing(PostgresDatabase(postgres_url)) as database:
+        monkeypatch.setattr(database, "_lock", lock := Lock())
+        monkeypatch.setattr("photoindex.catalogue.postgres_database.connect", connect)
+        with ThreadPoolExecutor(8) as pool:
+            for asked in [pool.submit(question) for _ in range(8)]:
+                asked.result()
+        assert len(tried) == 1
+        monkeypatch.undo()
+        with database.ask() as asker:  # who asks later tries again
+            assert asker.ask("select 1") == [(1,)]
 
 
 def test_what_is_wrong_with_a_url_without_a_password_is_said() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator
-from functools import cache, partial
+from collections.abc import Callable, Generator
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -158,12 +158,12 @@ def _has_port_alone(read: dict[str, Any]) -> bool:
     return str(read.get("port") or "0").replace(",", "").isdigit() and "@" not in str(read.get("dbname"))
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(connect: Callable[[], psycopg.Connection[Any]]) -> Engine:
     """Return SQLAlchemy's engine for a catalogue. A connection that was lost is replaced by another one."""
     from sqlalchemy import create_engine, event
 
     # Who has waited for the lock sees what was written meanwhile. A server's own default may be a snapshot from before.
-    engine = create_engine("postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True,
+    engine = create_engine("postgresql+psycopg://", creator=connect, pool_pre_ping=True,
                            pool_size=MOST_CONNECTIONS // 2, max_overflow=MOST_CONNECTIONS // 2,
                            pool_timeout=WAIT_SECONDS, isolation_level="READ COMMITTED")  # fmt: skip
     # Many rows in one statement: the triggers of the change feed run once for each.

@@ -88,7 +88,8 @@ class PostgresDatabase(Database):
         self._engine: Engine | None = None
         self._asker: PostgresAsker | None = None
         self._asked_at = 0.0
-        self._unreachable: tuple[float, str] | None = None  # when a session could not be had last, and why
+        self._unreachable = ""  # why no session could be had, which is believed until then, by the monotonic clock
+        self._unreachable_until = 0.0
         self._compared: list[Path] = []  # the roots, or folders above them, that this process compares
 
     @classmethod
@@ -165,7 +166,7 @@ class PostgresDatabase(Database):
         with self._lock:
             self.check_open()
             if self._engine is None:
-                self._engine = make_engine(self._url)
+                self._engine = make_engine(self._connect)
             use_mounts(self._engine, self.mounts)
             return self._engine
 
@@ -187,10 +188,9 @@ class PostgresDatabase(Database):
     def ask(self) -> Iterator[PostgresAsker]:
         """A read transaction without SQLAlchemy, of one consistent state. One thread at a time has it."""
         self.check_open()  # before the lock, as above
-        began = time.monotonic()
         with self._lock, self._reported():
             self.check_open()
-            asker = self._usable_asker(began)
+            asker = self._usable_asker()
             try:
                 yield asker
             except BaseException:
@@ -298,11 +298,24 @@ class PostgresDatabase(Database):
         """Raise :class:`CatalogueError`: backups are the server's matter."""
         raise CatalogueError(f"the catalogue {self.place} is backed up by its server's tools: pg_dump, or pgBackRest")
 
-    def _usable_asker(self, began: float) -> PostgresAsker:
-        """Return the session of questions. One that was waited for since ``began``, while another thread found that the
-        server cannot be reached, is not tried for again: each would take its while, one after the other."""
-        if self._unreachable is not None and self._unreachable[0] > began:
-            raise CatalogueUnavailable(self._unreachable[1])
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Return another session. For as long as it took to learn that the server cannot be reached, those who ask next
+        are told so at once: each would take as long, one after the other."""
+        import psycopg
+
+        began = time.monotonic()
+        if began < self._unreachable_until:
+            raise CatalogueUnavailable(self._unreachable)
+        try:
+            return connect(self._url)
+        except psycopg.Error as error:
+            reported = explained(self.place, error)
+            if isinstance(reported, CatalogueUnavailable):
+                failed = time.monotonic()
+                self._unreachable, self._unreachable_until = str(reported), failed + (failed - began)
+            raise reported from error
+
+    def _usable_asker(self) -> PostgresAsker:
         if self._asker is not None and time.monotonic() - self._asked_at > PING_SECONDS:
             try:
                 self._asker.ask("select 1")
@@ -313,13 +326,7 @@ class PostgresDatabase(Database):
         if self._asker is None:
             import psycopg
 
-            try:
-                connection = connect(self._url)
-            except psycopg.Error as error:
-                reported = explained(self.place, error)
-                if isinstance(reported, CatalogueUnavailable):
-                    self._unreachable = time.monotonic(), str(reported)
-                raise reported from error
+            connection = self._connect()
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             self._asker = PostgresAsker(connection)

@@ -27,6 +27,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     ├── TextReaderUnavailable      text in photos cannot be read: the library for it is missing or does not start
     ├── PhotoError                 this photo cannot be captioned (``.kind`` says why; the rest goes on)
     │   ├── UnreadablePhoto        no permission, or an input/output error; worth another try
+    │   │   └── PhotoOutOfReach    the store that holds it gives no answer
     │   ├── EmptyPhoto             the file has no bytes
     │   ├── NotAPhoto              the bytes are no image format that can be read
     │   │   └── UnsupportedPhoto   a photo, in a variant of its format that cannot be read here
@@ -157,6 +158,14 @@ class UnreadablePhoto(PhotoError):
     kind = "unreadable"
     retryable = True
     of_machine = True
+
+
+class PhotoOutOfReach(UnreadablePhoto):
+    """The store that holds it gives no answer, for a ``reason``: nothing is known of the photo itself, which waits."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class EmptyPhoto(PhotoError):

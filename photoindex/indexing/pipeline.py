@@ -21,7 +21,7 @@ from photoindex.captioner.registry import model_setting
 from photoindex.catalogue import batches, jobs, photos
 from photoindex.catalogue.database import Database
 from photoindex.config import Settings
-from photoindex.errors import CaptionerCrashed, CaptionerFailed, CaptionerHung, PhotoError
+from photoindex.errors import CaptionerCrashed, CaptionerFailed, CaptionerHung, PhotoError, PhotoOutOfReach
 from photoindex.indexing import save_results
 from photoindex.indexing.claimed_jobs import ClaimedJobs
 from photoindex.indexing.claiming import Claimer
@@ -319,6 +319,9 @@ class Pipeline:
         claimed, group = run.claimed, run.claimed.take_decoded(path)
         if read_stat(path) != group[0].stat:  # it changed or went since it was hashed; the answer may be wrong
             claimed.postpone([hashed.job for hashed in group])
+        elif isinstance(answer, PhotoOutOfReach):
+            for hashed in group:
+                claimed.put_off(hashed.job, answer.reason)
         elif isinstance(answer, PhotoError):
             for hashed in group:
                 error = type(answer)(str(answer).replace(shown(path), shown(hashed.job.path)))

@@ -24,7 +24,7 @@ from photoindex.catalogue.facts import looks_from
 from photoindex.catalogue.jobs import Job
 from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
-from photoindex.errors import PhotoError, TextReaderUnavailable
+from photoindex.errors import PhotoError, PhotoOutOfReach, TextReaderUnavailable
 from photoindex.indexing import failed_jobs
 from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
@@ -173,7 +173,7 @@ class TextReading:
                     continue
                 if isinstance(answer, DecodedPhoto) and answer.text is not None:
                     read[job] = answer.text
-                elif isinstance(answer, PhotoError):
+                elif isinstance(answer, PhotoError) and not isinstance(answer, PhotoOutOfReach):
                     self._fail(job, answer, tally)
                     left.discard(job)
                 self._claimer.renew_when_due(left)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from photoindex.catalogue import jobs
 from photoindex.catalogue.schema import file, job, photo
 from photoindex.config import Settings
-from photoindex.errors import UnreadablePhoto
+from photoindex.errors import PhotoOutOfReach, UnreadablePhoto
 from photoindex.indexing import hashing, text_reading
 from photoindex.indexing.reachable_roots import LOOK_SECONDS, ReachableRoots
 from photoindex.library import Library
@@ -255,15 +255,40 @@ def test_text_that_one_machine_cannot_read_is_left_to_others(
     assert library.status().text.read == 1
 
 
+def test_text_waits_for_a_store_that_gives_no_answer(node: Node, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rapidocr")
+    make_photo(album / "red.jpg", "red")
+    library = node("comparer", album=str(album))
+    library.index(album)
+    other = node("other", read_text="auto", album=str(album))
+    with monkeypatch.context() as there:
+        there.setattr(text_reading, "Decoder", Waiting)
+        for _ in range(jobs.MAX_ATTEMPTS + 1):
+            assert other.work_off().text_failed == 0
+            make_due(other)
+    assert library.failures() == []
+    other.close()
+    node("third", read_text="auto", album=str(album)).work_off()
+    assert library.status().text.read == 1
+
+
 class Refusing:
     """A decoder that may read no file."""
+
+    problem: UnreadablePhoto = UnreadablePhoto("Permission denied")
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
     def decode(self, paths: Sequence[Path]) -> Iterator[tuple[Path, UnreadablePhoto]]:
-        yield from ((path, UnreadablePhoto("Permission denied")) for path in paths)
+        yield from ((path, self.problem) for path in paths)
 
     def close(self) -> None: ...
+
+
+class Waiting(Refusing):
+    """A decoder of photos in a store that gives no answer."""
+
+    problem = PhotoOutOfReach("cannot read it", "it cannot be reached")
 
 
 def make_due(library: Library) -> None:

@@ -17,10 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from photoindex.cli.main import main
-from photoindex.errors import FolderError
+from photoindex.errors import FolderError, PhotoOutOfReach
 from photoindex.library import Library
 from photoindex.library.gallery import Gallery
-from photoindex.system import storage
+from photoindex.system import storage, url_contents
 from photoindex.system.paths import absolute
 from photoindex.system.url_contents import digest
 from photoindex.types import IndexReport, Tally
@@ -223,6 +223,36 @@ def test_jobs_wait_while_the_store_is_away(library: Library, bucket: Bucket, gat
     assert any(bucket.name in line and "its photos wait" in line for line in notices)
     assert library.failures() == []
     assert library.status().jobs["queued"] == 1
+
+
+def test_photos_wait_for_a_store_that_is_asked_too_much_while_they_are_decoded(
+    library: Library, bucket: Bucket, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their bytes were read once, and are read a second time as too many others came between."""
+    monkeypatch.setattr(url_contents, "_KEPT_BYTES", 0)
+    bucket.photo("photos/a.jpg", "red")
+    bucket.photo("photos/b.jpg", "green")
+    read: list[str] = []
+
+    def trouble(request: Request) -> s3.Answer | None:
+        if request.method != "GET" or request.lists:
+            return None
+        read.append(request.path)
+        return refusal(501, "NotImplemented") if read.count(request.path) == 2 and "b.jpg" in request.path else None
+
+    gate.trouble = trouble
+    notices: list[str] = []
+    report = library.index(bucket.url, notice=notices.append)
+    assert (report.captioned, report.failed, report.failures) == (1, 0, ())
+    assert [line for line in notices if bucket.name in line and "its photos wait" in line] == notices != []
+    assert library.failures() == []
+    assert library.status().jobs["queued"] == 1
+    gate.trouble = lambda request: (
+        refusal(501, "NotImplemented") if request.method == "GET" and not request.lists else None
+    )
+    [(_, said)] = library.caption(f"{bucket.url}/b.jpg")
+    assert isinstance(said, PhotoOutOfReach)
+    assert str(said).startswith(f"cannot read {bucket.url}/b.jpg: s3://{bucket.name} cannot be reached")
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_not_mixed(bucket: Bucket, gate: Gate) -> None:

@@ -1,6 +1,7 @@
 """Which error a photo that cannot be decoded gets: one rule for all formats.
 
     UnreadablePhoto     the file system failed: no permission, not there, an input/output error. Tried again.
+    PhotoOutOfReach     the store that holds it gives no answer. Its job waits.
     MissingPlugin       whole as far as is known, and a plugin reads it that is not installed
     UnsupportedPhoto    whole as far as is known, in a variant of its format that nothing here reads
     OversizedPhoto      more pixels than the limit, or than memory holds
@@ -26,12 +27,14 @@ from photoindex.errors import (
     NotAPhoto,
     OversizedPhoto,
     PhotoError,
+    PhotoOutOfReach,
     UnreadablePhoto,
     UnsupportedPhoto,
 )
 from photoindex.media.formats import PhotoFormat
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import NotRegularFile
+from photoindex.system.storage import StoreUnavailable
 
 # Numbers that come from a position or a size in the file that makes no sense, and not from the disk.
 _NONSENSE: Final = frozenset({errno.EINVAL, errno.EOVERFLOW, errno.ERANGE, errno.EDOM, errno.EFBIG, errno.ESPIPE})
@@ -111,6 +114,8 @@ def oversized(path: Path, width: int, height: int, max_pixels: int) -> Oversized
 
 def unreadable(path: Path, error: OSError) -> UnreadablePhoto:
     reason = error.strerror or type(error).__name__
+    if isinstance(error, StoreUnavailable):
+        return PhotoOutOfReach(f"cannot read {shown(path)}: {reason}", reason)
     if isinstance(error, NotRegularFile):
         advice = "give the photo file itself"
     elif isinstance(error, FileNotFoundError):

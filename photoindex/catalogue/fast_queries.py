@@ -166,6 +166,18 @@ def list_roots(transaction: Transaction) -> list[Root]:
     return sorted(roots, key=lambda root: root.path)
 
 
+def some_present(transaction: Transaction, root_id: int) -> list[str]:
+    """Return the relative paths of a few present files of a root of a shared catalogue, from all over it."""
+    # By the index of the hashes, of which no more is read where all files are missing.
+    rows = ask(
+        transaction,
+        "select relative_path from (select relative_path, missing_since from file where root_id = :root_id"
+        " order by sha256(relative_path) limit 1000) as first where missing_since is null limit 20",
+        root_id=root_id,
+    )
+    return [_path(path) for (path,) in rows]
+
+
 def is_work_left(transaction: Transaction, text_reader: int = 0, *, closely: bool = False) -> bool:
     """Whether a file waits or has failed, a batch goes on, or a photo is marked for being read or indexed again; or is
     still to be looked at for text by a reader of the version ``text_reader``, if it is not 0."""

@@ -84,7 +84,8 @@ class OpenLibrary:
 
         self._database.check_writable()
         index = None if self._database.is_shared else self._text()
-        pipeline = self._new_pipeline(index, captioning.start_captioner, ReachableRoots(self._database))
+        reachable = ReachableRoots(self._database, notice=self._say)
+        pipeline = self._new_pipeline(index, captioning.start_captioner, reachable)
         with self._making:
             before, self._pipeline = self._pipeline, pipeline
         if before is not None:  # made to index or to caption, which may keep an index and go by other folders
@@ -139,9 +140,16 @@ class OpenLibrary:
                 from photoindex.indexing.reachable_roots import ReachableRoots, all_roots
 
                 # A catalogue of one machine has no folders of others: what is away here is judged here.
-                reachable = ReachableRoots(self._database) if self._database.is_shared else all_roots
+                reachable: Callable[[], set[int] | None] = all_roots
+                if self._database.is_shared:
+                    reachable = ReachableRoots(self._database, notice=self._say)
                 self._pipeline = self._new_pipeline(self._text(), load, reachable)
             return self._pipeline
+
+    def _say(self, line: str) -> None:
+        """Hand a line to whoever runs the pipeline."""
+        if self._pipeline is not None:
+            self._pipeline.notice(line)
 
     def _new_pipeline(
         self,

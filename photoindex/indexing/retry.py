@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -12,6 +13,7 @@ LONGEST_PAUSE: Final = 300.0
 # A full disk, a lock that somebody holds, an input/output error, too little memory, too many processes. Not: a
 # catalogue that is damaged, was replaced, or was taken over by a newer version, which must not be written to again.
 PASSING: Final = (CatalogueUnavailable, FullTextError, CaptionerCrashed, DecoderUnavailable, OSError)
+_NUMBER: Final = re.compile(r"\d+")
 
 Result = TypeVar("Result")
 
@@ -61,6 +63,7 @@ class Retry:
 
     def _report(self, error: Exception) -> None:
         line = str(error)
-        if line != self._noticed:
+        trouble = _NUMBER.sub("0", line)  # a server with a full disk names another one of its files each time
+        if trouble != self._noticed:
             self._notice(f"{line}; nothing is lost, trying again until it works")
-        self._noticed = line
+        self._noticed = trouble

@@ -124,9 +124,13 @@ def remove_photos(connection: Connection, number: int, photo_ids: Sequence[int])
 
 
 def remove_added(connection: Connection, number: int, added_at: datetime) -> int:
-    """Take out of an album what was added to it at a moment, and not taken out since; return how many that were."""
+    """Take out of an album what was added to it at a moment, and not taken out since; return how many that were. An
+    album that was made for them goes, too, unless it holds others by now."""
     theirs = and_(album_photo.c.album_id == number, album_photo.c.added_at == added_at)
-    return int(connection.execute(delete(album_photo).where(theirs)).rowcount)
+    removed = int(connection.execute(delete(album_photo).where(theirs)).rowcount)
+    if removed and not _count(connection, number):
+        connection.execute(delete(album).where(album.c.id == number, album.c.created_at == added_at))
+    return removed
 
 
 def album_photos(connection: Connection, number: int, *, hidden: bool = True) -> list[int]:
@@ -293,8 +297,8 @@ class Albums:
             return remove_photos(connection, album_by_id(connection, number).id, photo_ids_of(photo_ids))
 
     def remove_added(self, number: int, added_at: datetime) -> int:
-        """Take out of an album what was added to it at a moment; return how many photos that were. Raises
-        :class:`AlbumError`."""
+        """Take out of an album what was added to it at a moment; return how many photos that were. An album that was
+        made for them alone goes, too. Raises :class:`AlbumError`."""
         with self._database.write() as connection:
             return remove_added(connection, album_by_id(connection, number).id, added_at)
 

@@ -149,6 +149,10 @@ class Api:
     def history(self, call: Call) -> Any:
         return forms.listed([forms.correction(change) for change in self._gallery.history(call.number("id"))])
 
+    def present(self, call: Call) -> Any:
+        present, hidden = self._gallery.present(calls.numbers(call.body, "ids"))
+        return {**forms.listed(present), "hidden": hidden}
+
     # ---- changes -------------------------------------------------------------------------------------
 
     def edit(self, call: Call) -> Any:

@@ -16,7 +16,7 @@ from photoindex.web.problems import Problem
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 MOST_STREAMS: Final = 30  # a browser's tabs share one
-MOST_OF_SESSION: Final = 6  # as many connections as a browser opens to one host
+MOST_OF_SESSION: Final = 4  # a browser opens six connections to one host, and pages need some as well
 
 
 class Events:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from photoindex.library.gallery import Edit
 from tests.browser.conftest import LOOKS, Looker, Shown, faults, many
 
 
@@ -201,6 +202,81 @@ def test_a_range_goes_over_photos_that_were_never_on_the_screen(look: Looker, ye
     assert chosen(page)
 
 
+class Finger:
+    """A finger on the screen of a phone."""
+
+    def __init__(self, look: Looker) -> None:
+        self.page = look.page
+        self.touch = look.context.new_cdp_session(look.page)
+
+    def down(self, target: Any) -> tuple[float, float]:
+        box = target.bounding_box()
+        at = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self._send("touchStart", at)
+        return at
+
+    def move(self, *at: float) -> None:
+        self._send("touchMove", at)
+
+    def up(self) -> None:
+        self._send("touchEnd")
+
+    def _send(self, kind: str, at: tuple[float, ...] = ()) -> None:
+        points = [{"x": at[0], "y": at[1]}] if at else []
+        self.touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+# Whether the browser shows a menu, or drags: a page that knows better prevents it.
+ASKS_FOR = '(picture) => picture.dispatchEvent(new Event("{}", {{ bubbles: true, cancelable: true }}))'
+
+
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+@pytest.mark.parametrize("path", ["/", "/search?q=format:jpeg", "/album/1", "/photo/1/similar"])
+def test_a_long_press_chooses_and_taps_go_on(look: Looker, path: str) -> None:
+    page = look.open(path)
+    page.wait_for_selector(".choose")
+    pictures = page.locator(".hit .picture" if path != "/" else "#timeline a")
+    finger = Finger(look)
+    x, y = finger.down(pictures.nth(2))
+    finger.move(x, y + 60)  # the list is moved
+    finger.up()
+    page.evaluate("scrollTo(0, 0)")
+    finger.down(pictures.nth(0))
+    says(look, 1)  # while the finger rests there still
+    finger.up()
+    pictures.nth(1).tap()
+    says(look, 2)
+    pictures.nth(0).tap()
+    says(look, 1)
+    finger.down(pictures.nth(1))
+    assert not pictures.nth(1).evaluate(ASKS_FOR.format("contextmenu"))  # the finger has rested
+    finger.up()
+    says(look, 1)  # it was chosen, and is
+    assert page.url == look.base + path
+    assert len(chosen(page)) == 1
+    pictures.nth(1).tap()
+    look.until("document.querySelector('.choosing').hidden")
+    pictures.nth(1).tap()  # nothing is chosen: it opens the photo
+    page.wait_for_selector("#photo")
+
+
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+@pytest.mark.parametrize("name", ["contextmenu", "dragstart"])
+def test_a_long_press_opens_no_menu_of_the_browser(look: Looker, name: str) -> None:
+    page = look.open("/search?q=format:jpeg")
+    page.wait_for_selector(".choose")
+    asks = ASKS_FOR.format(name)
+    picture = page.locator(".hit .picture").first
+    assert picture.evaluate(asks)  # of a mouse's other button, or a mouse that drags
+    assert chosen(page) == []
+    finger = Finger(look)
+    finger.down(picture)
+    assert not picture.evaluate(asks)  # it comes before the time is over
+    says(look, 1)
+    finger.up()
+    assert page.locator(".hit .caption").first.evaluate(asks)
+
+
 @pytest.mark.parametrize("look", [{**LOOKS["phone"], "viewport": {"width": 360, "height": 740}}], indirect=True)
 @pytest.mark.parametrize("path", ["/", "/search?q=giraffes"])
 def test_the_bar_fits_on_a_phone(look: Looker, path: str) -> None:
@@ -226,6 +302,59 @@ def test_a_gallery_that_only_shows_lets_nothing_be_chosen_and_walks(look: Looker
     page.keyboard.press("x")
     assert page.evaluate("document.activeElement.closest('.hit').dataset.id") == str(hits(page)[1])
     assert page.locator(".choose").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/search?q=format:jpeg"])
+def test_chosen_photos_that_are_hidden_or_removed_elsewhere_are_chosen_no_longer(
+    look: Looker, drawn: Shown, path: str
+) -> None:
+    page = look.open(path)
+    look.until("document.querySelectorAll('.choose').length > 6")
+    ids = (hits(page) or shown(page))[:5]
+    for number in ids:
+        page.locator(f"[data-id='{number}'] > .choose").check()
+    says(look, 5)
+    page.locator(".choosing input").fill("half a word")
+    hidden = drawn.gallery.edit(ids[:2], Edit(hidden=True))[0]
+    says(look, 3)
+    assert chosen(page) == sorted(ids[2:])
+    place = drawn.gallery.photo(ids[2]).paths[0]
+    place.rename(drawn.album.parent / "away.jpg")
+    says(look, 2)
+    assert page.locator(".choosing input").input_value() == "half a word"
+    page.locator(".choosing button[value=favourite]").click()
+    page.wait_for_selector(".toast:has-text('2 photos: favourite')")
+    page.locator(".toast button").click()
+    page.wait_for_selector(".toast:has-text('Undone')")
+    page.locator(f"[data-id='{ids[3]}'] > .choose").check()
+    page.locator(".choosing input").focus()
+    again = drawn.gallery.edit([ids[3]], Edit(hidden=True))[0]
+    look.until("document.querySelector('.choosing').hidden")
+    assert page.evaluate("document.activeElement !== document.body")
+    (drawn.album.parent / "away.jpg").rename(place)
+    for edit in (again, hidden):
+        drawn.gallery.undo(edit)
+    while drawn.gallery.present(ids) != (ids, []):  # the watch has seen it
+        page.wait_for_timeout(50)
+    look.problems = [each for each in look.problems if "/api/v1/t/" not in each]  # a picture of the file that was gone
+
+
+def test_photos_that_were_hidden_before_stay_chosen_until_they_are_shown_again(look: Looker, drawn: Shown) -> None:
+    edits = [drawn.gallery.edit([number], Edit(hidden=True))[0] for number in (31, 32)]
+    page = look.open("/search?q=is:hidden")
+    page.wait_for_selector(".choose")
+    for number in (31, 32):
+        page.locator(f"[data-id='{number}'] .choose").check()
+    says(look, 2)
+    before = page.evaluate("Number(document.documentElement.dataset.revision)")
+    favourite = drawn.gallery.edit([33], Edit(favourite=True))[0]
+    look.until(f"Number(document.getElementById('results').dataset.revision) > {before}")
+    drawn.gallery.undo(edits[0])
+    says(look, 1)
+    assert chosen(page) == [32]
+    for edit in (edits[1], favourite):
+        drawn.gallery.undo(edit)
+    look.until("document.querySelector('.choosing').hidden")
 
 
 def test_what_is_asked_twice_while_the_server_is_slow_is_done_once(look: Looker, boxes: Any) -> None:

@@ -325,3 +325,70 @@ def test_back_to_a_wider_timeline_leads_to_where_one_was_in_it(look: Looker) -> 
     begins_at(look, place)
     page.evaluate("location.hash = 'main'")  # as by "Skip to the content": no other photos are asked for
     assert page.locator("#timeline[data-ready]").count() == 1
+
+
+def revision(page: Any) -> int:
+    """The state of the library that a page knows of."""
+    return int(page.evaluate("document.documentElement.dataset.revision ?? 0"))
+
+
+@pytest.mark.parametrize("status", [502, 401])
+def test_a_page_keeps_up_again_after_another_answer_than_the_stream(look: Looker, drawn: Shown, status: int) -> None:
+    """A proxy answers while the server is started again; who is not signed in any more may be so later."""
+    refused: list[Any] = []
+
+    def refuse(route: Any) -> None:
+        refused.append(route)
+        route.fulfill(status=status, content_type="text/html", body="<p>not now")
+
+    look.page.route("**/api/v1/events", refuse)
+    page = look.open("/jobs")
+    while not refused:
+        page.wait_for_timeout(20)
+    page.unroute_all()
+    look.until("document.documentElement.dataset.revision > 0")
+    before = revision(page)
+    drawn.gallery.edit([50], Edit(tags=(f"after {status}",)))
+    look.until(f"document.documentElement.dataset.revision > {before}")
+    drawn.gallery.edit([50], Edit(untags=(f"after {status}",)))
+    assert all(f"the server responded with a status of {status}" in each for each in look.problems)
+    look.problems.clear()
+
+
+def test_tabs_leave_connections_to_one_another_where_they_cannot_agree(look: Looker, drawn: Shown) -> None:
+    """Over plain HTTP from another machine there are no locks; a browser opens six connections to one host."""
+    context = look.context
+    context.add_init_script("""
+      Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
+      window.seen_ = "visible";
+      Object.defineProperty(Document.prototype, "visibilityState", { get: () => window.seen_ });
+    """)
+
+    def be(page: Any, seen: str) -> None:
+        page.evaluate(
+            f"window.seen_ = '{seen}'; document.dispatchEvent(new Event('visibilitychange', {{bubbles: true}}))"
+        )
+
+    tabs: list[Any] = []
+    for _ in range(8):
+        tabs.append(context.new_page())
+        tabs[-1].goto(f"{look.base}/jobs")
+        look.page = tabs[-1]
+        look.until("document.documentElement.dataset.revision > 0")
+        be(tabs[-1], "hidden")
+    be(tabs[0], "visible")
+    before = revision(tabs[0])
+    drawn.gallery.edit([50], Edit(tags=("of many tabs",)))
+    for tab in tabs:  # one listens, and tells the others
+        look.page = tab
+        look.until(f"document.documentElement.dataset.revision > {before}")
+    drawn.gallery.edit([50], Edit(untags=("of many tabs",)))
+
+
+def test_why_a_page_cannot_be_shown_again_is_said(look: Looker, drawn: Shown) -> None:
+    page = look.open("/search?q=boat")
+    look.context.clear_cookies()
+    page.locator("#q").fill("giraffes")
+    page.wait_for_selector(".toast.bad:has-text('you are not signed in: open the link that')")
+    assert all("401" in each for each in look.problems)
+    look.problems.clear()

@@ -362,8 +362,8 @@ def test_photos_stay_chosen_until_their_album_has_them_and_u_takes_them_out(look
     assert focused(look, ".hit .picture")
     page.keyboard.press("u")
     page.wait_for_selector(".toast:has-text('Undone')")
-    [album] = [each for each in drawn.gallery.albums.all() if each.name == "Chosen ones"]
-    assert album.photos == 0
+    assert "Chosen ones" not in {each.name for each in drawn.gallery.albums.all()}  # it was made for them
+    album = drawn.gallery.albums.add("Chosen ones")
     page.locator("#keeping summary").click()
     page.locator("#keep input").fill("Chosen ones")
     page.locator("#keep button[value=photos]").click()
@@ -597,3 +597,75 @@ def test_escape_leads_to_the_list_of_a_photo_that_was_opened_in_a_tab_of_its_own
     page.keyboard.press("Escape")
     page.wait_for_url(look.base + path)
     page.close()
+
+
+def test_an_album_that_was_undone_away_is_left_for_the_others(look: Looker, drawn: Shown) -> None:
+    page = look.open("/photo/29")
+    page.wait_for_selector("#edit")
+    page.locator("#albumname").fill("Made by mistake")
+    page.keyboard.press("Enter")
+    page.locator(".toast a", has_text="Made by mistake").click()
+    page.wait_for_selector("[data-do=rename]:enabled")
+    page.keyboard.press("u")
+    page.wait_for_url("**/albums")
+    assert page.locator(".albumcard", has_text="Made by mistake").count() == 0
+    look.problems.clear()  # the browser's own line about the page that is gone
+
+
+@pytest.fixture
+def closely_looked_at(look: Looker, drawn: Shown) -> Any:
+    """A photo that is larger than its place, with its marks, shown at 100 % and moved; what tells how it is shown."""
+    page = look.page
+    page.set_viewport_size({"width": 900, "height": 500})
+    look.open("/photo/12")
+    look.until("document.getElementById('picture').naturalWidth > 0")
+    page.wait_for_selector("#zoom:not([hidden])")
+    return page
+
+
+LOOKED_AT = """(() => {
+  const canvas = document.getElementById("canvas"), picture = document.getElementById("picture");
+  const { left, top, width } = picture.getBoundingClientRect();
+  return [left, top, width, canvas.className, canvas.tabIndex, document.getElementById("zoom").ariaPressed]
+    .map((each) => typeof each === "number" ? Math.round(each) : each);
+})()"""
+
+
+@pytest.mark.parametrize("how", ["100 %", "fingers"])
+def test_a_zoom_stays_when_something_of_the_photo_is_changed(look: Looker, closely_looked_at: Any, how: str) -> None:
+    page = closely_looked_at
+    if how == "100 %":
+        page.keyboard.press("z")
+        page.evaluate("document.getElementById('canvas').scrollTo(37, 23)")
+    else:
+        box = page.locator("#canvas").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
+        page.keyboard.down("Control")
+        page.mouse.wheel(0, -150)
+        page.keyboard.up("Control")
+    look.until("document.getElementById('canvas').matches('.zoomed, .enlarged')")
+    before = page.evaluate(LOOKED_AT)
+    page.keyboard.press("e")
+    page.locator("#words").fill("what one sees closely")
+    replaced(look, "photo", lambda: page.keyboard.press("Enter"))
+    page.wait_for_selector("#caption:has-text('what one sees closely')")
+    assert page.evaluate(LOOKED_AT) == before
+    assert page.locator("#picture").get_attribute("alt") == "what one sees closely"
+    page.locator("#main").focus()
+    replaced(look, "photo", lambda: page.keyboard.press("u"))
+    assert page.evaluate(LOOKED_AT) == before
+    page.keyboard.press("Escape")
+    assert page.evaluate(LOOKED_AT)[3:] == ["canvas", -1, "false"]
+    assert page.url.endswith("/photo/12")
+
+
+def test_fingers_end_what_the_button_for_100_percent_says(look: Looker, closely_looked_at: Any) -> None:
+    page = closely_looked_at
+    page.keyboard.press("z")
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -150)
+    page.keyboard.up("Control")
+    look.until("document.getElementById('canvas').matches('.enlarged')")
+    assert page.evaluate(LOOKED_AT)[3:] == ["canvas enlarged", -1, "false"]

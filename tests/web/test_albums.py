@@ -125,6 +125,28 @@ def test_what_was_added_to_an_album_together_is_taken_out_together(client: httpx
     assert client.post(f"{API}/albums/999", json={"added_at": made["added_at"]}).status_code == 409
 
 
+def test_an_album_that_was_made_for_photos_goes_with_them_unless_it_holds_others(client: httpx.Client) -> None:
+    def fill(*ids: int) -> dict[str, Any]:
+        body = {"name": "Circles", "ids": list(ids)}
+        return check(client.post(f"{API}/albums/fill", json=body), "post", "/albums/fill")
+
+    def take_out(filled: dict[str, Any]) -> int:
+        answer = client.post(f"{API}/albums/{filled['id']}", json={"added_at": filled["added_at"]})
+        return check(answer, "post", "/albums/{id}")["changed"]
+
+    made, more = fill(1, 2), fill(3)
+    assert take_out(made) == 2
+    assert [one["id"] for one in client.get(f"{API}/albums/{made['id']}").json()["items"]] == [3]
+    assert take_out(more) == 1  # it was there before these
+    assert client.get(f"{API}/albums/{made['id']}").json()["items"] == []
+    assert take_out(made) == 0
+    client.post(f"{API}/albums/{made['id']}/delete", json={})
+    made = fill(1, 2)
+    assert take_out(made) == 2
+    assert client.get(f"{API}/albums").json()["items"] == []
+    assert client.get(f"/album/{made['id']}").status_code == 409
+
+
 def test_a_saved_search_keeps_up(served: Served, client: httpx.Client) -> None:
     made = client.post(f"{API}/albums", json={"name": "Holiday", "query": "tag:holiday"}).json()
     assert client.get(f"{API}/albums/{made['id']}").json()["total"] == 0

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from photoindex.library.gallery import Edit
+from photoindex.search.query.parser import LONGEST_QUERY
 from photoindex.web.operations import OPERATIONS, Operation, openapi
 from tests.support import REPOSITORY, make_photo
 from tests.web.conftest import Served
@@ -475,3 +476,31 @@ def test_a_query_that_is_too_long_is_refused_and_never_cut(
     assert answer.status_code == (200 if path.startswith("/search") else 400)
     assert "the query has 1,107 characters; the limit is 1,000" in answer.text
     assert "Search without" not in answer.text
+
+
+def test_photos_that_are_there_are_told_from_those_that_are_hidden_or_gone(
+    served: Served, client: httpx.Client
+) -> None:
+    served.gallery.edit([2], Edit(hidden=True))
+    served.gallery.photo(3).paths[0].unlink()
+    served.library.index(served.album)
+    served.gallery._snapshots.latest(now=True)
+    found = check(client.post("/api/v1/photos/present", json={"ids": [4, 3, 2, 1, 999]}), "post", "/photos/present")
+    assert (found["items"], found["hidden"]) == ([4, 2, 1], [2])
+    found = check(client.post("/api/v1/photos/present", json={"ids": []}), "post", "/photos/present")
+    assert (found["items"], found["hidden"]) == ([], [])
+
+
+TOO_MANY = "the query has 1000 words; the limit is 64"
+
+
+@pytest.mark.parametrize(("letter", "says"), [("x", "Nothing matches"), ("写", TOO_MANY), ("\U0001f992", TOO_MANY)])
+def test_a_query_of_the_longest_length_is_taken_whatever_its_letters(
+    reader: httpx.Client, letter: str, says: str
+) -> None:
+    query = letter * LONGEST_QUERY
+    page = reader.get("/search", params={"q": query, "set": "x" * 40, "view": "list", "sort": "newest"})
+    assert page.status_code == 200
+    assert says in page.text
+    assert reader.get("/photo/1", params={"q": query, "folder": "写" * 1000}).status_code == 200
+    assert reader.get("/api/v1/search", params={"q": query}).status_code == (200 if letter == "x" else 400)

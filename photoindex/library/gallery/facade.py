@@ -281,6 +281,12 @@ class Gallery:
         rows = self.timeline().rows_of([photo_id])
         return int(rows[0]) if rows.size else None
 
+    def present(self, photo_ids: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Those of these photos that have a file, and those of them that are hidden."""
+        snapshot = self.snapshot()
+        rows = snapshot.rows_of(photo_ids)
+        return snapshot.ids[rows].tolist(), snapshot.ids[rows[snapshot.hidden[rows]]].tolist()
+
     def history(self, photo_id: int) -> tuple[Correction, ...]:
         """All that people changed of a photo, oldest first. Raises :class:`FolderError` when there is none with this
         id."""

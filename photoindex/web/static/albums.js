@@ -3,10 +3,14 @@
 import { letChoose, letWalk, mark } from "./choose.js";
 import { api, load, localise, onChange, onKey, readOnly, remember, root, toast, undo } from "./app.js";
 
+const NO_ALBUM = 409; // the status of the page of one that is not there any more
 const live = () => document.getElementById("live");
+let removing = false; // the album, by this page, which offers to bring it back
 const gone = new AbortController(); // the album was deleted: what is still on its way must not show it again
 
-const refresh = () => load(location.href, ["live"], { signal: gone.signal, again: true, arrange }).catch(() => {});
+const refresh = () => load(location.href, ["live"], { signal: gone.signal, again: true, arrange }).catch(({ status }) => {
+  if (status === NO_ALBUM && !removing) location.replace(`${root}/albums`);
+});
 
 function arrange() {
   localise(live());
@@ -15,6 +19,7 @@ function arrange() {
 }
 
 async function remove() {
+  removing = true;
   try {
     const kept = await api(`albums/${live().dataset.id}/delete`, { method: "POST", body: {} });
     const body = kept.query === null ? { name: kept.name, ids: kept.ids } : { name: kept.name, query: kept.query };
@@ -30,6 +35,7 @@ async function remove() {
       done: () => location.replace(`${root}/albums`),
     });
   } catch (error) {
+    removing = false;
     toast(error.message, { bad: true });
   }
 }

@@ -141,19 +141,21 @@ export async function intoAlbum(name, photos, done) {
  * Load another state of this page. The parts of it with these ids take the places of those that are shown.
  *
  * What someone typed, opened or chose while it was loaded stays, and so does the focus; `arrange` is called before the
- * focus is given back, to show what takes it. With `again`, where it is the
+ * focus is given back, to show what takes it. `keep` is called before the parts are replaced, and what it returns when
+ * they are. With `again`, where it is the
  * same page as before, all of it stays that the page did not come with, and so do the elements with `data-kept`: what
  * is stored by now is taken away by who asked for it.
  */
-export function load(url, ids, { signal, again = false, arrange = null } = {}) {
+export function load(url, ids, { signal, again = false, arrange = null, keep = null } = {}) {
   const before = new Map(ids.map((id) => [id, again ? null : stateOf(document.getElementById(id))]));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", url);
     request.responseType = "document";
     const show = () => {
-      if (!request.responseXML || request.status >= 400) throw new Error("the page could not be loaded");
+      if (!request.responseXML || request.status >= 400) throw refusal(request);
       let giveBack = () => {};
+      const showKept = keep?.();
       for (const id of ids) {
         const [old, fresh] = [document.getElementById(id), request.responseXML.getElementById(id)];
         if (!old || !fresh) continue;
@@ -163,6 +165,7 @@ export function load(url, ids, { signal, again = false, arrange = null } = {}) {
         }
         replace(old, document.adoptNode(fresh), before.get(id));
       }
+      showKept?.();
       arrange?.();
       giveBack();
       document.title = request.responseXML.title;
@@ -179,6 +182,12 @@ export function load(url, ids, { signal, again = false, arrange = null } = {}) {
     signal?.addEventListener("abort", () => { request.abort(); reject(new DOMException("aborted", "AbortError")); });
     request.send();
   });
+}
+
+/** Why a page is not there, as the page in its place says. */
+function refusal({ status, responseXML: said }) {
+  const text = said?.querySelector("[data-problem]")?.dataset.problem;
+  return Object.assign(new Error(text || `the page could not be loaded (status ${status})`), { status });
 }
 
 // What a person can change in a part of a page, each under a name that it has in the part's next state as well.
@@ -369,7 +378,8 @@ box?.addEventListener("input", () => {
   if (box.value.length >= 2) hesitates = setTimeout(complete, HESITATION);
 });
 
-// ---- events: one tab holds the stream and tells the others, as browsers open six connections to a host
+// ---- events: one tab holds the stream and tells the others, as browsers open six connections to a host, and what
+// is asked for waits while all of them are streams
 
 const listeners = new Set();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("photoindex-events") : null;
@@ -398,32 +408,60 @@ if (channel) channel.onmessage = ({ data }) => {
   else if (listens && latest) channel.postMessage(latest);
 };
 
+const AGAIN = 3; // seconds until a stream that was refused is asked for again
+
+/** Listen to the stream; what is returned ends that. */
 function listen() {
-  const source = new EventSource(`${root}/api/v1/events`);
+  let source = null, timer = 0;
+  const open = () => {
+    source = new EventSource(`${root}/api/v1/events`);
+    source.addEventListener("changed", heard);
+    source.addEventListener("hello", heard);
+    // A browser connects again to a server that was away, but not after an answer: of who stands between, or to who is
+    // not signed in any more.
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN * 1000);
+    });
+  };
   const heard = (event) => {
     const state = { ...JSON.parse(event.data), opened: event.type === "hello" };
     tell(state);
     channel?.postMessage(state);
   };
-  source.addEventListener("changed", heard);
-  source.addEventListener("hello", heard);
-  return source;
+  open();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }
 
 function listenAlone() {
   if (navigator.locks) {
     channel?.postMessage(ASKS);
     navigator.locks.request("photoindex-events", () => {
-      const source = listen();
+      const end = listen();
       listens = true;
       return new Promise((release) => {
-        addEventListener("pagehide", () => { listens = false; source.close(); release(); }, { once: true });
+        addEventListener("pagehide", () => { listens = false; end(); release(); }, { once: true });
       });
     });
-  } else {
-    const source = listen();
-    addEventListener("pagehide", () => source.close(), { once: true });
-  }
+  } else listenWhileSeen();
+}
+
+/** Over plain HTTP tabs cannot agree on one of them: those listen that are looked at, and tell the others. */
+function listenWhileSeen() {
+  let end = null;
+  const follow = () => {
+    const isSeen = document.visibilityState === "visible";
+    if (isSeen) end ??= listen();
+    else end = end?.() ?? null;
+  };
+  follow();
+  addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => {
+    removeEventListener("visibilitychange", follow);
+    end?.();
+  }, { once: true });
 }
 
 if (document.querySelector(".rail")) {

@@ -1,8 +1,11 @@
-// Choosing some of the photos of a list, by x or the box on each, or as a range with Shift, and acting on them together.
+// Choosing some of the photos of a list, by x, the box on each or a long press, or as a range with Shift, and acting on
+// them together.
 
-import { edit, intoAlbum, make, onKey, readOnly, toast } from "./app.js";
+import { api, edit, intoAlbum, make, onChange, onKey, readOnly, toast } from "./app.js";
+import { onLongPress } from "./press.js";
 
 const chosen = new Set(); // ids, also of photos that are not on the screen
+const hiddenOnes = new Set(); // ids of photos that were hidden when a list showed them, or when they were chosen
 let from = null; // the id of the photo that a range begins at: the last one that was chosen by itself
 let end = null; // the id of the photo that the last range goes to
 let ranged = new Set(); // those that the last range added: the next one from the same photo takes their place
@@ -96,6 +99,22 @@ export function markOne(item) {
     item.prepend(box);
   }
   box.checked = chosen.has(idOf(item));
+  if (box.checked) return;
+  if ("hidden" in item.dataset) hiddenOnes.add(idOf(item));
+  else hiddenOnes.delete(idOf(item));
+}
+
+/** Let photos go that are removed, hidden or shown again by now, by another page or program. */
+async function letGo() {
+  const had = [...chosen];
+  if (!had.length) return;
+  const { items, hidden } = await api("photos/present", { method: "POST", body: { ids: had } });
+  const isHidden = new Set(hidden);
+  const stays = new Set(items.filter((id) => isHidden.has(id) === hiddenOnes.has(id)));
+  const gone = had.filter((id) => !stays.has(id) && chosen.delete(id));
+  for (const id of gone) ranged.delete(id);
+  if (!chosen.size) clear();
+  else if (gone.length) mark();
 }
 
 /** Let ranges begin at a photo. */
@@ -147,6 +166,19 @@ export const stepping = (step) => async (event) => {
   if (item && next) await chooseTo(next);
 };
 
+/** Choose a photo that a finger rests on. */
+function press(target) {
+  const item = list.itemOf(target);
+  chosen.add(idOf(item));
+  begin(idOf(item));
+}
+
+/** Whether something is what opens a photo. */
+function isPicture(target) {
+  const item = list.itemOf(target);
+  return Boolean(item && list.linkOf(item)?.contains(target));
+}
+
 function clicked(event) {
   const item = list.itemOf(event.target);
   if (!item || event.button || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -156,6 +188,11 @@ function clicked(event) {
     event.stopPropagation();
     chooseTo(idOf(item));
   } else if (isBox) toggle(item);
+  else if (event.pointerType === "touch" && chosen.size && isPicture(event.target)) {
+    event.preventDefault(); // who has begun to choose by finger goes on so
+    event.stopPropagation();
+    toggle(item);
+  }
 }
 
 /**
@@ -170,7 +207,10 @@ export function letChoose({ reload, within = ".hit", link = ".picture", between 
   if (readOnly) return;
   const main = document.getElementById("main");
   main.append(bar);
+  main.classList.add("choosable");
+  onLongPress(main, isPicture, press); // before a click is heard of: the one that ends it is none
   main.addEventListener("click", clicked, { capture: true });
+  onChange(() => letGo().catch(() => {}));
   // Shift and a click would mark text.
   main.addEventListener("mousedown", (event) => { if (event.shiftKey && itemOf(event.target)) event.preventDefault(); });
   onKey("x", () => toggle(itemOf(document.activeElement)));

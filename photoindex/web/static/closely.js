@@ -5,6 +5,13 @@ import { toast } from "./app.js";
 
 const ENOUGH = 1.02; // pixels of the screen for one of the picture
 
+/** Show a picture at 100 %, in a part that keys can move, or as it fits; its button says which. */
+export function setZoomed(canvas, zoomed) {
+  canvas.classList.toggle("zoomed", zoomed);
+  canvas.tabIndex = zoomed ? 0 : -1;
+  document.getElementById("zoom").setAttribute("aria-pressed", zoomed);
+}
+
 /** Have a picture show the photo's own pixels, if it is shown so large that it needs them. */
 export function sharpen(picture) {
   const { full } = picture.dataset;

@@ -1,19 +1,32 @@
 // One photo: correcting it in place, with undo, and the keys.
 
 import { api, edit, intoAlbum, inTurn, leave, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
-import { sharpen } from "./closely.js";
-import { reset as shrink } from "./pinch.js";
+import { setZoomed, sharpen } from "./closely.js";
+import { reset as shrink, showAgain } from "./pinch.js";
 
 const stage = () => document.getElementById("photo");
 const id = () => Number(stage().dataset.id);
 const find = (selector) => stage().querySelector(selector);
 
 function reload() {
-  return load(location.href.split("#")[0], ["photo"], { again: true, arrange }).catch((error) => toast(error.message, { bad: true }));
+  return load(location.href.split("#")[0], ["photo"], { again: true, arrange, keep: keepLook }).catch((error) => toast(error.message, { bad: true }));
+}
+
+/** Remember how the picture is looked at; what is returned has the next state of the page show it so. */
+function keepLook() {
+  const picture = find("#picture"), { scrollLeft, scrollTop } = find("#canvas");
+  const isZoomed = find("#canvas").matches(".zoomed");
+  return () => {
+    const canvas = find("#canvas"), fresh = find("#picture");
+    picture.alt = fresh.alt;
+    fresh.replaceWith(picture); // as large and as sharp as it is
+    setZoomed(canvas, isZoomed);
+    canvas.scrollTo(scrollLeft, scrollTop);
+    showAgain();
+  };
 }
 
 function arrange() {
-  shrink();
   localise(stage());
   markFound();
   find("#zoom").hidden = false;
@@ -182,10 +195,9 @@ function zoom(event) {
   if (shrink()) return;
   const canvas = find("#canvas"), picture = find("#picture");
   const fits = picture.getBoundingClientRect().width;
-  const zoomed = canvas.classList.toggle("zoomed");
+  const zoomed = !canvas.matches(".zoomed");
+  setZoomed(canvas, zoomed);
   picture.style.width = zoomed ? `${Math.max(ownWidth(), fits)}px` : "";
-  canvas.tabIndex = zoomed ? 0 : -1;
-  find("#zoom").setAttribute("aria-pressed", zoomed);
   if (!zoomed) return;
   sharpen(picture);
   const box = canvas.getBoundingClientRect();

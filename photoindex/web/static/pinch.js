@@ -1,7 +1,7 @@
 // Two fingers enlarge a picture, and one moves it while it is enlarged. The wheel with Ctrl, which is what a trackpad
 // sends for two fingers, enlarges it as well.
 
-import { sharpen } from "./closely.js";
+import { setZoomed, sharpen } from "./closely.js";
 
 const MOST = 8; // times as large as the picture is shown at first
 const LEAST = 1.02; // below it the picture is as it was
@@ -34,6 +34,12 @@ function enlarge(canvas, factor, atX, atY) {
   place(canvas);
 }
 
+/** Have the canvas that took the place of another show its picture as that one did. */
+export function showAgain() {
+  const canvas = document.getElementById("canvas");
+  if (scale > 1 && canvas) place(canvas);
+}
+
 /** Show the picture as it was; returns whether it was enlarged. */
 export function reset() {
   const was = scale > 1;
@@ -56,7 +62,7 @@ function placeOf(canvas, touches) {
 
 function follow(event) {
   const canvas = canvasOf(event);
-  if (canvas && event.touches.length > 1) canvas.classList.remove("zoomed");
+  if (canvas && event.touches.length > 1) setZoomed(canvas, false);
   const isWanted = canvas && (event.touches.length > 1 || (event.touches.length === 1 && scale > 1));
   fingers = isWanted ? placeOf(canvas, event.touches) : null;
   if (!event.touches.length && scale < LEAST) reset();
@@ -79,7 +85,7 @@ addEventListener("wheel", (event) => {
   const canvas = canvasOf(event);
   if (!canvas || !event.ctrlKey) return;
   event.preventDefault();
-  canvas.classList.remove("zoomed");
+  setZoomed(canvas, false);
   const edge = canvas.getBoundingClientRect();
   enlarge(canvas, 2 ** clamp(-event.deltaY / 120, -1, 1), event.clientX - edge.left, event.clientY - edge.top);
 }, { passive: false });

@@ -127,3 +127,78 @@ def test_the_picture_keeps_its_place_beside_text_of_twice_the_size(look: Looker,
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     share = "document.querySelector('.canvas').clientWidth / document.getElementById('main').clientWidth"
     assert page.evaluate(share) > 0.3
+
+
+LARGE = "addEventListener('DOMContentLoaded', () => { document.documentElement.style.fontSize = '200%'; })"
+# What a person sees of two things lies upon each other.
+COVERED = """([one, other]) => [...document.querySelectorAll(one)].some((each) => {
+  const a = each.getBoundingClientRect();
+  return [...document.querySelectorAll(other)].some((that) => {
+    const b = that.getBoundingClientRect();
+    return a.width && b.width && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+      && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  });
+})"""
+
+
+@pytest.mark.parametrize("look", [{}, {**LOOKS["phone"], "viewport": {"width": 360, "height": 740}}],
+                         ids=["desktop", "phone"], indirect=True)  # fmt: skip
+def test_text_of_twice_the_size_has_room_on_every_page(look: Looker) -> None:
+    look.page.add_init_script(LARGE)
+    for path in PAGES:
+        page = look.open(path)
+        assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") == 30, path
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
+        for pair in ([".dayname time", "#timeline li"], [".hit", ".facets"], [".hit .picture", ".hit .text"],
+                     [".years li:nth-child(odd)", ".years li:nth-child(even)"]):  # fmt: skip
+            assert not page.evaluate(COVERED, pair), (path, pair)
+
+
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+@pytest.mark.parametrize("size", [(12000, 300), (1, 1), (300, 9000)])
+def test_a_photo_of_any_shape_leaves_room_for_its_buttons_on_a_phone(look: Looker, size: tuple[int, int]) -> None:
+    page = look.page
+    drawn = io.BytesIO()
+    Image.new("RGB", size, "#4a90d9").save(drawn, "JPEG")
+    page.route("**/api/v1/t/*", lambda route: route.fulfill(content_type="image/jpeg", body=drawn.getvalue()))
+    page.route(
+        "**/photo/9",
+        lambda route: route.fulfill(
+            response=(given := route.fetch()),
+            body=re.sub(
+                r'(id="picture"[^>]*) width="\d+" height="\d+"',
+                rf'\1 width="{size[0]}" height="{size[1]}"',
+                given.text(),
+            ),
+        ),
+    )
+    look.open("/photo/9")
+    look.until(f"document.getElementById('picture').naturalWidth === {size[0]}")
+    for control in ("#zoom", "a.prev", "a.next"):
+        page.locator(control).click(trial=True, timeout=5000)  # nothing covers it
+    page.locator("#zoom").click()
+    assert page.locator("#zoom").get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+@pytest.mark.parametrize("path", ["/", "/search?q=giraffes", "/photo/9", "/album/1", "/jobs", "/review"])
+def test_no_field_is_so_small_that_a_telephone_enlarges_the_page(look: Looker, path: str) -> None:
+    page = look.open(path)
+    sizes = page.evaluate("""[...document.querySelectorAll("input:not([type=checkbox]), select, textarea")]
+      .map((each) => parseFloat(getComputedStyle(each).fontSize))""")
+    assert len(sizes) > (path == "/photo/9")
+    assert min(sizes) >= 16
+
+
+@pytest.mark.parametrize("look", [{"forced_colors": "active"}], indirect=True)
+def test_what_is_chosen_is_seen_in_the_colours_of_the_reader(look: Looker, drawn: Shown) -> None:
+    page = look.open("/search?q=giraffes")
+    dots = "[...document.querySelectorAll('.legend .dot')].map((dot) => getComputedStyle(dot).backgroundColor)"
+    assert len(set(page.evaluate(dots))) == 5
+    outline = "(element) => getComputedStyle(element).outlineStyle"
+    assert [each.evaluate(outline) for each in page.locator(".views a").all()] == ["solid", "none"]
+    hidden, _ = drawn.gallery.edit([9], Edit(hidden=True))
+    page = look.open("/photo/9")
+    assert page.locator("#hide").evaluate(outline) == "solid"
+    assert page.locator("#favourite").evaluate(outline) == "none"
+    drawn.gallery.undo(hidden)

@@ -1,7 +1,7 @@
 // Rows of photos: every photo keeps its shape, every full row has the width of the page. One pass over typed arrays,
 // so that a million photos take some tens of milliseconds.
 
-export const HEADING = 48;
+const HEADING = 48; // pixels, where nothing else is said
 const SQUARE = 128;
 const STEPS = 48;
 
@@ -13,10 +13,10 @@ export function ratio(shape) {
 }
 
 /**
- * Lay out photos, given by the bytes of their shapes and by days: [{day, photos}].
+ * Lay out photos, given by the bytes of their shapes and by days: [{day, photos}], each with so high a heading.
  * Gives rows by columns: top, height, first photo, number of photos (0: the heading of day `first`).
  */
-export function pack(shapes, days, width, target, gap) {
+export function pack(shapes, days, width, target, gap, heading = HEADING) {
   let size = Math.max(64, Math.ceil(shapes.length / 2) + 2 * days.length + 1);
   const layout = {
     top: new Float64Array(size), height: new Float32Array(size), first: new Int32Array(size), count: new Int32Array(size),
@@ -41,7 +41,7 @@ export function pack(shapes, days, width, target, gap) {
     top += height + (count ? gap : 0);
   };
   for (let day = 0; day < days.length; day += 1) {
-    add(HEADING, day, 0);
+    add(heading, day, 0);
     const end = photo + days[day].photos;
     let before = target; // a last row that is not full is no taller than the one above it
     while (photo < end) {

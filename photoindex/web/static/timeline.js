@@ -2,7 +2,7 @@
 
 import { letChoose, markOne, stepping } from "./choose.js";
 import { api, dayName, load, make, onChange, onKey, root, toast } from "./app.js";
-import { HEADING, pack, ratio, rowAt, rowOf } from "./pack.js";
+import { pack, ratio, rowAt, rowOf } from "./pack.js";
 
 const OVERSCAN = 700; // pixels above and below the screen
 const CHUNK = 120; // photos asked for at once
@@ -19,6 +19,7 @@ const shown = new Map(); // row -> element
 const chunks = new Map(); // first photo -> columns, or a promise of them
 let library = null; // {revision, total, days, shapes}
 let layout = null;
+let headingHeight = 0; // pixels: as high as the text of a reader who has it larger needs it
 let offset = 0; // what is at the top of the screen, in the layout
 let lastScroll = 0;
 let flies = false;
@@ -64,7 +65,8 @@ function show(found, photo = null, within = 0) {
 
 function relayout(photo = null, within = 0) {
   const giveBack = holdFocus();
-  layout = pack(library.shapes, library.days, place.clientWidth, target(), gap());
+  headingHeight = heightOfHeading();
+  layout = pack(library.shapes, library.days, place.clientWidth, target(), gap(), headingHeight);
   for (const element of shown.values()) element.remove();
   shown.clear();
   place.style.height = `${Math.min(layout.total, TALLEST)}px`;
@@ -72,6 +74,14 @@ function relayout(photo = null, within = 0) {
   if (photo !== null) jumpTo(layout.top[rowOf(layout, photo)] - within);
   else sync();
   giveBack();
+}
+
+function heightOfHeading() {
+  const tried = make("h2", { class: "dayname" }, "0");
+  place.append(tried);
+  const { offsetHeight } = tried;
+  tried.remove();
+  return offsetHeight;
 }
 
 /** What one looks at: the first photo on the screen, and how far below the top its row is. */
@@ -307,13 +317,14 @@ function layoutYears() {
   years.classList.add("live");
   years.append(thumb);
   const tall = years.clientHeight;
+  const line = Math.max(22, 1.7 * parseFloat(getComputedStyle(years).fontSize)); // pixels to a year
   let last = -100;
   for (const link of years.querySelectorAll("a")) {
     const photo = Math.min(Number(link.dataset.row), library.total - 1);
     const top = (layout.top[rowOf(layout, photo)] / Math.max(1, layout.total)) * tall;
     link.parentElement.style.top = `${Math.max(12, top)}px`;
-    link.parentElement.hidden = top - last < 22;
-    if (top - last >= 22) last = top;
+    link.parentElement.hidden = top - last < line;
+    if (top - last >= line) last = top;
   }
 }
 
@@ -326,7 +337,7 @@ function dayAt(height) {
 function moveThumb() {
   if (!years) return;
   thumb.style.top = `${(offset / Math.max(1, stretch())) * 100}%`;
-  const day = dayAt(offset + HEADING);
+  const day = dayAt(offset + headingHeight);
   thumb.dataset.label = day
     ? new Date(`${day}T12:00:00`).toLocaleDateString(undefined, { month: "long", year: "numeric" }) : "Without a date";
 }
@@ -341,7 +352,7 @@ years?.addEventListener("click", (event) => {
   const link = event.target.closest("a");
   if (!link || !layout) return;
   event.preventDefault();
-  jumpTo(layout.top[rowOf(layout, Math.min(Number(link.dataset.row), library.total - 1))] - HEADING);
+  jumpTo(layout.top[rowOf(layout, Math.min(Number(link.dataset.row), library.total - 1))] - headingHeight);
 });
 years?.addEventListener("pointerdown", (event) => {
   if (!layout || event.target.closest("a")) return;
@@ -594,5 +605,5 @@ place.classList.add("live");
 width = place.clientWidth;
 seen = found.total;
 show(found, ...placeIn(found, kept));
-if (asked && !kept) jumpTo(layout.top[rowOf(layout, Math.min(asked, found.total - 1))] - HEADING);
+if (asked && !kept) jumpTo(layout.top[rowOf(layout, Math.min(asked, found.total - 1))] - headingHeight);
 place.dataset.ready = "yes";

@@ -127,7 +127,10 @@ def _start_watch(
 
 def _root(text: str) -> str:
     parts = [part for part in text.split("/") if part]
-    if any(part in (".", "..") or not part.isprintable() or set(part) & set("?#%\\ \"'<>;") for part in parts):
+    if any(
+        part in (".", "..") or not (part.isascii() and part.isprintable()) or set(part) & set("?#%\\ \"'<>;")
+        for part in parts
+    ):
         raise click.BadParameter(f"{text!r} is no path of an address", param_hint="--root-path")
     return "".join(f"/{part}" for part in parts)
 

@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from photoindex import __version__
 from photoindex.library.gallery import Gallery
@@ -46,7 +46,9 @@ class Application:
         self._pages = Pages(gallery, site, access, self._files)
         self.events = Events(gallery)
         routes = [*self._api_routes(), *self._page_routes()]
+        self._routes = routes
         inner: Any = Starlette(routes=routes, exception_handlers={404: self._missing, 405: self._missing})
+        inner.router.redirect_slashes = False  # it knows nothing of what a proxy took off, nor of https
         self._guarded: App = Guard(inner, site, access, self._refuse_scope)
 
     def prepare(self) -> None:
@@ -214,7 +216,16 @@ class Application:
     async def _missing(self, request: Request, error: Exception) -> Response:
         if getattr(error, "status_code", 404) == 405:
             return self._refuse(request, Problem(405, "method", "this address does not take that method"))
-        return self._refuse(request, not_found())
+        return self._without_slash(request.scope) or self._refuse(request, not_found())
+
+    def _without_slash(self, scope: Scope) -> Response | None:
+        """Lead from an address with a slash at its end to the one without, if there is something."""
+        path = scope["path"]
+        meant = {**scope, "path": path.rstrip("/")}
+        if not path.endswith("/") or all(route.matches(meant)[0] is Match.NONE for route in self._routes):
+            return None
+        asked = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+        return RedirectResponse(f"{self._site.root}{quote(meant['path'])}{asked}", status_code=307)
 
 
 def _json(found: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -370,6 +370,22 @@ def test_a_path_before_all_addresses(serve: Serve) -> None:
         assert "Path=/photos;" in answer.headers["set-cookie"]
 
 
+@pytest.mark.parametrize("root", ["", "/photos"])
+def test_a_slash_too_many_leads_to_the_same_address_of_the_same_place(serve: Serve, root: str) -> None:
+    served = serve(root=root, public_hosts=("photos.example",))
+    session = f"{served.server.site.cookie}={served.server.access._begin()}"
+    headers = {"Host": "photos.example", "X-Forwarded-Proto": "https", "Cookie": session}
+    moved = {"/albums/": "/albums", "/photo/1//": "/photo/1", "/search/?q=a%20b&view=list": "/search?q=a%20b&view=list",
+             "/api/v1/albums/": "/api/v1/albums"}  # fmt: skip
+    with httpx.Client(base_url=f"http://127.0.0.1:{served.server.port}", headers=headers) as client:
+        for path, to in moved.items():
+            for before in {"", root}:  # a proxy takes it off, or not
+                answer = client.get(before + path)
+                assert (answer.status_code, answer.headers["location"]) == (307, root + to)
+        for path in ("/nothing/", "//photos.example/", "//albums/", "/photo/"):
+            assert client.get(f"http://127.0.0.1:{served.server.port}{path}").status_code == 404, path
+
+
 def test_no_web_sockets(unchanged: Served) -> None:
     with unchanged.client() as client:
         headers = {

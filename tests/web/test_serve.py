@@ -128,6 +128,7 @@ def test_a_port_that_is_in_use(data_dir: Path) -> None:
         (["--host", "no.such.host.invalid"], 1, "password"),
         (["--root-path", "/a/../b"], 2, "no path"),
         (["--root-path", "/a?b"], 2, "no path"),
+        (["--root-path", "/Bücher"], 2, "no path"),  # browsers send it otherwise, and no cookie with it
         (["--password-file", "/no/such/file"], 1, "/no/such/file"),
         (["--port", "70000"], 2, "70000"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from photoindex.library.metrics import Metrics
 
 API: Final = "/api/v1"
+_OWN: Final = re.compile(r"/(?![/\\])[!-~]*")  # a path with its query: with two slashes it would name a host
 
 
 class Application:
@@ -169,10 +171,11 @@ class Application:
         return self._signed_in(self._access.by_link(token), self._home())
 
     def _login_form(self, call: Call) -> Response:
-        return self._login(call, self._home())
-
-    def _login_json(self, call: Call) -> Response:
-        return self._login(call, _json({"status": "signed in"}))
+        wanted = calls.text(call.body, "to") or ""
+        try:
+            return self._login(call, self._home(wanted))
+        except Problem as problem:
+            return self._login_answer(problem, wanted)
 
     def _login(self, call: Call, answer: Response) -> Response:
         password = calls.text(call.body, "password") or ""
@@ -191,13 +194,17 @@ class Application:
         answer.delete_cookie(self._site.cookie, path=self._site.root or "/", httponly=True, samesite="strict")
         return answer
 
-    def _home(self) -> Response:
-        return RedirectResponse(f"{self._site.root}/", status_code=303)
+    def _home(self, wanted: str = "/") -> Response:
+        """Lead to an address of the gallery; to the timeline, if it may be another site's."""
+        address = wanted if _OWN.fullmatch(wanted) else "/"
+        return RedirectResponse(f"{self._site.root}{address}", status_code=303)
 
     # ---- refusing ------------------------------------------------------------------------------------
 
-    def _login_answer(self, problem: Problem) -> Response:
-        page = self._pages.render(*self._pages.problem(problem))
+    def _login_answer(self, problem: Problem, wanted: str = "") -> Response:
+        """The page to sign in on. It leads to the address that was ``wanted``."""
+        template, values = self._pages.problem(problem)
+        page = self._pages.render(template, {**values, "wanted": wanted})
         # Its form must send its Origin, which browsers leave out under no-referrer.
         headers = {**problem.headers, "Referrer-Policy": "same-origin"}
         return HTMLResponse(page, problem.status if problem.message else 200, headers=headers)
@@ -209,7 +216,7 @@ class Application:
         if scope["path"].startswith("/api/"):
             return _json(problem.as_dict(), problem.status, problem.headers)
         if problem.status == 401 or scope["path"] == "/login":
-            return self._login_answer(problem)
+            return self._login_answer(problem, _address_of(scope))
         page = self._pages.render(*self._pages.problem(problem))
         return HTMLResponse(page, problem.status, headers=problem.headers)
 
@@ -226,6 +233,14 @@ class Application:
             return None
         asked = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
         return RedirectResponse(f"{self._site.root}{quote(meant['path'])}{asked}", status_code=307)
+
+
+def _address_of(scope: Scope) -> str:
+    """Return the address of a page that was asked for, below the root, with its query."""
+    if scope["method"] != "GET" or scope["path"] == "/login":
+        return ""
+    query = scope["query_string"].decode("latin-1")
+    return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
 def _json(found: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -360,7 +360,7 @@ class Pages:
         """Return the page for what is refused; of somebody who is not signed in, the one to sign in on."""
         if problem.status == 401 or problem.code in ("password", "too_many_tries", "link"):
             return "login.html", {
-                "title": "Sign in", "has_password": self._access.has_password, "problem": problem
+                "title": "Sign in", "has_password": self._access.has_password, "problem": problem, "wanted": "",
             }  # fmt: skip
         return "problem.html", {"title": problem.message, "problem": problem}
 

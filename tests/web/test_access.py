@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -61,6 +63,34 @@ def test_the_password_signs_in_by_form_and_by_json(serve: Serve) -> None:
         assert program.get("/api/v1/timeline").status_code == 200
         assert program.post("/api/v1/logout", json={}).json() == {"status": "signed out"}
         assert program.get("/api/v1/timeline").status_code == 401
+
+
+@pytest.mark.parametrize("root", ["", "/photos"])
+@pytest.mark.parametrize(
+    "asked", ["/photo/1", "/search?q=a%20%22b%22&view=list", "/?camera=x&from=3", "/search?q=%E4%B8%AD"]
+)
+def test_who_signs_in_gets_to_what_they_asked_for(serve: Serve, root: str, asked: str) -> None:
+    served = serve(password=PASSWORD, root=root)
+    with served.client(signed_in=False) as browser:
+        page = browser.get(asked)
+        assert page.status_code == 401
+        for password, status in (("wrong", 403), (PASSWORD, 303)):
+            [wanted] = re.findall(r'name="to" value="([^"]*)"', page.text)
+            assert html.unescape(wanted) == asked
+            page = browser.post("/login", data={"password": password, "to": html.unescape(wanted)})
+            assert page.status_code == status
+        assert page.headers["location"] == root + asked
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.example/", "/\\evil.example", "https://evil.example/", "javascript:alert(1)", "/a\r\nX: y", "", "x"]
+)
+def test_who_signs_in_gets_to_no_other_site(serve: Serve, to: str) -> None:
+    served = serve(password=PASSWORD)
+    with served.client(signed_in=False) as browser:
+        answer = browser.post("/login", data={"password": PASSWORD, "to": to})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert "x" not in answer.headers
 
 
 @pytest.mark.parametrize("password", ["\ud800", "p\x00", "\u00e4" * 3, "x" * 10_000])

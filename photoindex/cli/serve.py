@@ -72,6 +72,7 @@ def serve(
     if only_link:
         print_line(running_link(context.settings().data_dir))
         return
+    host = host.removeprefix("[").removesuffix("]").lower()  # as addresses have it
     options = ServeOptions(
         host=host,
         port=port,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from photoindex.library.metrics import Metrics
 
 API: Final = "/api/v1"
+USUAL_PORTS: Final = ("80", "443")
 _OWN: Final = re.compile(r"/(?![/\\])[!-~]*")  # a path with its query: with two slashes it would name a host
 
 
@@ -255,6 +256,9 @@ def _tagged_json(found: Any) -> Response:
     return tagged(_json(found))
 
 
-def host_of(address: str) -> str:
-    """Return the host, and the port if it is given, of an address such as ``https://photos.example:8443``."""
-    return (urlsplit(address).netloc if "//" in address else address).lower()
+def hosts_of(address: str) -> set[str]:
+    """Return what requests to an address such as ``https://photos.example:8443`` name as their host. Browsers leave out
+    the port that a scheme has anyway."""
+    named = (urlsplit(address).netloc if "//" in address else address).lower()
+    host, _, port = named.rpartition(":")
+    return {named, host} if port in USUAL_PORTS else {named}

@@ -24,7 +24,7 @@ from photoindex.library.gallery import Gallery
 from photoindex.system.atomic import new_file
 from photoindex.system.regular_files import read_regular
 from photoindex.web.access import Access
-from photoindex.web.app import Application, host_of
+from photoindex.web.app import Application, hosts_of
 from photoindex.web.guard import MOST_HEADER_BYTES, Site
 
 SESSIONS_FILE: Final = "web-sessions.json"
@@ -120,7 +120,7 @@ class GalleryServer:
         self._socket = _bound(options.host, options.port)
         self.port = int(self._socket.getsockname()[1])
         read_only = options.read_only or gallery.is_read_only
-        hosts = _own_hosts(options.host, self.port) | {host_of(name) for name in options.public_hosts}
+        hosts = _own_hosts(options.host, self.port).union(*map(hosts_of, options.public_hosts))
         self.site = Site(frozenset(hosts), self.port, options.root, read_only, _to_change(gallery, options))
         folder = gallery.settings.data_dir
         sessions = Path(folder, SESSIONS_FILE) if os.access(folder, os.W_OK) else None

@@ -82,6 +82,27 @@ def test_a_public_host_is_answered_when_it_is_named(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
+    ("named", "host", "origin"),
+    [
+        ("https://photos.example:443", "photos.example", "https://photos.example"),
+        ("http://Photos.example:80/album", "photos.example", "http://photos.example"),
+        ("photos.example:443", "photos.example", "https://photos.example"),
+        ("photos.example:443", "photos.example:443", "https://photos.example:443"),
+        ("[2001:db8::1]:443", "[2001:db8::1]", "https://[2001:db8::1]"),
+    ],
+)
+def test_a_public_host_may_be_named_with_the_port_that_browsers_leave_out(
+    serve: Serve, named: str, host: str, origin: str
+) -> None:
+    served = serve(public_hosts=(named,))
+    with served.client() as client:
+        assert client.get("/", headers={"Host": host}).status_code == 200
+        assert client.patch("/api/v1/photos", json=EDIT, headers={"Host": host, "Origin": origin}).status_code == 200
+        for other in ("photos.example:8443", "photos.example:8080", "example", "[2001:db8::1"):
+            assert client.get("/", headers={"Host": other}).status_code == 421
+
+
+@pytest.mark.parametrize(
     "path",
     [
         *PAGES,

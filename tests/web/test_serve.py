@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -119,6 +120,15 @@ def test_a_port_that_is_in_use(data_dir: Path) -> None:
     [line] = err.splitlines()
     assert line.startswith(f"photoindex: port {port} of 127.0.0.1 is in use")
     assert line.endswith("name another with --port")
+
+
+@pytest.mark.parametrize(("host", "shown"), [("[::1]", "[::1]"), ("LocalHost", "localhost")])
+def test_an_address_of_this_machine_in_whatever_spelling(data_dir: Path, host: str, shown: str) -> None:
+    with serving(data_dir, "--host", host) as (process, line):
+        if not line and "Cannot assign" in process.communicate(timeout=60)[1]:
+            pytest.skip("no IPv6 here")
+        assert urlsplit(line.split()[1]).netloc.rpartition(":")[0] == shown
+        assert httpx.get(line.split()[1], follow_redirects=False).status_code == 303
 
 
 @pytest.mark.parametrize(

@@ -202,3 +202,51 @@ def test_what_is_chosen_is_seen_in_the_colours_of_the_reader(look: Looker, drawn
     assert page.locator("#hide").evaluate(outline) == "solid"
     assert page.locator("#favourite").evaluate(outline) == "none"
     drawn.gallery.undo(hidden)
+
+
+COVERED_FOCUS = """() => {
+  const has = document.activeElement, box = has.getBoundingClientRect();
+  return [".top", ".rail", ".choosing:not([hidden])"].filter((selector) => {
+    const over = document.querySelector(selector), edge = over?.getBoundingClientRect();
+    return edge && !over.contains(has) && !has.matches(".skip, body, html")
+      && Math.min(box.right, edge.right) > Math.max(box.left, edge.left)
+      && Math.min(box.bottom, edge.bottom) - Math.max(box.top, edge.top) > box.height - 1;
+  });
+}"""
+
+
+@pytest.mark.parametrize(
+    "look",
+    [{"viewport": {"width": width, "height": 600}} for width in (400, 1000)],
+    ids=["narrow", "wide"],
+    indirect=True,
+)
+@pytest.mark.parametrize("path", ["/stats", "/photo/9", "/search?q=giraffes", "/search?q=giraffes and one chosen"])
+def test_nothing_covers_what_has_the_focus(look: Looker, path: str) -> None:
+    page = look.open(path.removesuffix(" and one chosen"))
+    if path.endswith("chosen"):
+        page.wait_for_selector(".choose")
+        page.locator(".choose").first.check()
+    page.locator("#q").focus()
+    seen = set()
+    for key in ("Tab", "Shift+Tab"):
+        for _ in range(40):
+            page.keyboard.press(key)
+            assert page.evaluate(COVERED_FOCUS) == [], page.evaluate("document.activeElement.outerHTML")
+            seen.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+    assert len(seen) > 20
+
+
+def test_what_only_a_screen_can_do_is_not_printed(look: Looker, drawn: Shown) -> None:
+    edits = [drawn.gallery.edit([9], Edit(tags=("on paper",)))[0]]
+    for path, stays in (("/photo/9", "on paper"), ("/duplicates", "Duplicates"), ("/failures", "broken.jpg")):
+        page = look.open(path)
+        page.emulate_media(media="print")
+        shown = page.evaluate("""[...document.querySelectorAll("button, input, .button, summary")]
+          .filter((each) => each.checkVisibility()).map((each) => each.outerHTML)
+          .filter((html) => !html.includes("data-caption") && !/"(star|favourite|hide)"/.test(html))""")
+        assert shown == [], path
+        assert stays in page.locator("main").inner_text()
+        page.emulate_media(media="screen")
+    for edit in edits:
+        drawn.gallery.undo(edit)

@@ -669,3 +669,24 @@ def test_fingers_end_what_the_button_for_100_percent_says(look: Looker, closely_
     page.keyboard.up("Control")
     look.until("document.getElementById('canvas').matches('.enlarged')")
     assert page.evaluate(LOOKED_AT)[3:] == ["canvas enlarged", -1, "false"]
+
+
+def test_an_enlarged_picture_stays_within_its_place_when_the_screen_is_turned(look: Looker) -> None:
+    page = look.page
+    page.set_viewport_size({"width": 700, "height": 360})
+    look.open("/photo/12")
+    look.until("document.getElementById('picture').naturalWidth > 0")
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2)  # which stays where it is
+    page.keyboard.down("Control")
+    for _ in range(3):
+        page.mouse.wheel(0, -120)
+    page.keyboard.up("Control")
+    look.until("document.getElementById('canvas').matches('.enlarged')")
+    page.set_viewport_size({"width": 360, "height": 700})
+    look.until("""(() => {
+      const canvas = document.getElementById("canvas"), { style } = document.getElementById("picture");
+      const [, x, y, scale] = style.transform.match(/translate\\((.*)px, (.*)px\\) scale\\((.*)\\)/).map(Number);
+      const [left, top] = [canvas.clientWidth * (1 - scale), canvas.clientHeight * (1 - scale)];
+      return x >= left - 1 && y >= top - 1 && x <= 0 && y <= 0;
+    })()""")

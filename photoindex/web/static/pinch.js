@@ -34,11 +34,13 @@ function enlarge(canvas, factor, atX, atY) {
   place(canvas);
 }
 
-/** Have the canvas that took the place of another show its picture as that one did. */
+/** Have a canvas that took the place of another, or has another size now, show its picture as before. */
 export function showAgain() {
   const canvas = document.getElementById("canvas");
   if (scale > 1 && canvas) place(canvas);
 }
+
+addEventListener("resize", showAgain);
 
 /** Show the picture as it was; returns whether it was enlarged. */
 export function reset() {

@@ -28,7 +28,7 @@ class Odd(FakeCaptioner):
 
     def caption(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         right = super().caption(photos)
-        return right if self.instead is None else self.instead(right)  # type: ignore[no-any-return]
+        return right if self.instead is None else self.instead(right)
 
 
 def said(*arguments: Any, **others: Any) -> Answers:
@@ -37,7 +37,8 @@ def said(*arguments: Any, **others: Any) -> Answers:
 
 
 def labelled(label: Any, where: str = "labels") -> Answers:
-    return lambda right: [Prediction(each.candidates, **{where: (label,)}) for each in right]
+    wrong: dict[str, Any] = {where: (label,)}
+    return lambda right: [Prediction(each.candidates, **wrong) for each in right]
 
 
 ANSWERS: dict[str, tuple[Answers, str]] = {

@@ -120,7 +120,7 @@ def scenario(lines: list[bytes], seed: int) -> list[bytes]:
 
 
 def _other_form(chance: random.Random, photo: dict[str, Any], content: str) -> dict[str, Any]:
-    value = json.loads(json.dumps(photo)) | {"sha256": content}
+    value: dict[str, Any] = json.loads(json.dumps(photo)) | {"sha256": content}
     for each in value["captions"]:
         if chance.random() < 0.3:
             each["text"] = chance.choice(["a dog", "Minka\x00!", "our a.jpg", "a red square"])
@@ -154,7 +154,7 @@ def _other_form(chance: random.Random, photo: dict[str, Any], content: str) -> d
 
 def outcome(
     data_dir: Path, target: Path, lines: list[bytes], patch: pytest.MonkeyPatch, at_once: int, catalogue: str = "",
-    **options: bool,
+    **options: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Return what an import of lines makes of a copy of a library, its report, and its problems."""
     shutil.copytree(data_dir, target)
@@ -187,7 +187,8 @@ def test_together_is_as_one_by_one(
     lines: list[bytes], libraries: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     imported = scenario(lines, seed)
-    data_dir, options = libraries[seed % 4], {"replace": seed % 3 == 0, "match_paths": seed % 5 < 2}
+    data_dir = libraries[seed % 4]
+    options: dict[str, Any] = {"replace": seed % 3 == 0, "match_paths": seed % 5 < 2}
     together = outcome(data_dir, tmp_path / "together", imported, monkeypatch, 200, **options)
     alone = outcome(data_dir, tmp_path / "alone", imported, monkeypatch, 1, **options)
     assert together == alone

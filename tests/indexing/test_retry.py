@@ -71,7 +71,7 @@ def test_each_trouble_is_told_once() -> None:
 
 def test_trouble_with_other_numbers_is_the_same_trouble() -> None:
     full = 'the server has no room left (could not extend file "base/{}/{}"): make room there'
-    trial = Trial([CatalogueUnavailable(full.format(5, number)) for number in (9, 10, 1234)] + [FULL])
+    trial = Trial([*(CatalogueUnavailable(full.format(5, number)) for number in (9, 10, 1234)), FULL])
     trial.run()
     assert [line.split(";")[0] for line in trial.said] == [full.format(5, 9), "the disk is full", "it works again"]
 

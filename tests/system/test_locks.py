@@ -150,7 +150,17 @@ def test_an_edit_says_what_it_waits_for(library: Library, album: Path, data_dir:
     photo = make_photo(album / "a.jpg")
     library.index(album)
     library.close()
-    command = [sys.executable, "-m", "photoindex", "--data-dir", data_dir, "edit", photo, "--tag", "mine"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "photoindex",
+        "--data-dir",
+        data_dir,
+        "edit",
+        photo,
+        "--tag",
+        "mine",
+    ]
     held = held_by_another(data_dir / "fulltext.lock")
     with held as other, subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

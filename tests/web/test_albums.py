@@ -128,11 +128,12 @@ def test_what_was_added_to_an_album_together_is_taken_out_together(client: httpx
 def test_an_album_that_was_made_for_photos_goes_with_them_unless_it_holds_others(client: httpx.Client) -> None:
     def fill(*ids: int) -> dict[str, Any]:
         body = {"name": "Circles", "ids": list(ids)}
-        return check(client.post(f"{API}/albums/fill", json=body), "post", "/albums/fill")
+        filled: dict[str, Any] = check(client.post(f"{API}/albums/fill", json=body), "post", "/albums/fill")
+        return filled
 
     def take_out(filled: dict[str, Any]) -> int:
         answer = client.post(f"{API}/albums/{filled['id']}", json={"added_at": filled["added_at"]})
-        return check(answer, "post", "/albums/{id}")["changed"]
+        return int(check(answer, "post", "/albums/{id}")["changed"])
 
     made, more = fill(1, 2), fill(3)
     assert take_out(made) == 2

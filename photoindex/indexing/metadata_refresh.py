@@ -24,6 +24,7 @@ from photoindex.media.decode import Decoder, describe_photo
 from photoindex.media.metadata import sidecars
 from photoindex.media.metadata.cleaning import each_once
 from photoindex.media.metadata.places import Gazetteer
+from photoindex.system.storage import is_gone
 from photoindex.types import DecodedPhoto, PhotoFacts, Progress, Written
 
 BATCH = 256  # photos read between two looks at what else is to be done
@@ -128,14 +129,16 @@ class Refresher:
             if not paths:  # they went, or their folder did, since the list was made
                 continue
             read = {path: answer for path in paths if isinstance(answer := answers[path], DecodedPhoto)}
-            errors = [answer for path in paths if isinstance(answer := answers[path], PhotoError)]
-            problems += [f"the metadata of a photo is left as it was: {error}" for error in errors]
+            errors = {path: answer for path in paths if isinstance(answer := answers[path], PhotoError)}
+            # A file that went meanwhile is missing from now on, which is no trouble with its metadata.
+            there = [error for path, error in errors.items() if not is_gone(path)]
+            problems += [f"the metadata of a photo is left as it was: {error}" for error in there]
             if read:
                 problems += [line for answer in read.values() for line in answer.problems]
                 found, words[photo_id] = _joined(list(read.values()))
                 facts[photo_id] = self._gazetteer.placed(found)
                 states |= {path: read[path].sidecars if path in read else "" for path in paths_of[photo_id][0]}
-            if errors and not read and errors[0].retryable:
+            if errors and not read and next(iter(errors.values())).retryable:
                 self._unreadable.add((photo_id, token))
             else:
                 done.append((photo_id, token))

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -295,6 +295,33 @@ class TestOlderLibraries:
 
         assert names(library.search("harbour")) == ["a.jpg"]
         assert ["the metadata of a photo is left as it was" in line for line in told] == [True]
+
+    @pytest.mark.parametrize("copies", [1, 2])
+    def test_a_file_that_goes_before_it_is_read_is_missing_and_no_trouble(
+        self, library: Library, database: Database, album: Path, monkeypatch: pytest.MonkeyPatch, copies: int
+    ) -> None:
+        """As when a folder is renamed while the metadata of its photos are read again."""
+        going = make_photo(album / "a" / "a.jpg")
+        for folder in ("a", "b")[:copies]:
+            (album / folder).mkdir(exist_ok=True)
+            (album / folder / "a.xmp").write_bytes(HARBOUR)
+            (album / folder / "a.jpg").write_bytes(going.read_bytes())
+        library.index(album)
+        with database.write() as connection:
+            connection.execute(update(photo).values(metadata_stale=1))
+        real = metadata_refresh._worth_reading
+
+        def chosen(paths: Sequence[Path]) -> list[Path]:
+            found = real(paths)
+            going.unlink(missing_ok=True)
+            return found
+
+        told: list[str] = []
+        monkeypatch.setattr(metadata_refresh, "_worth_reading", chosen)
+        library.index(album, notice=told.append)
+        assert told == []
+        library.index(album)
+        assert names(library.search("harbour")) == ["a.jpg"] * (copies - 1)
 
 
 class TestWatching:

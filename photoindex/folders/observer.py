@@ -339,13 +339,13 @@ class FolderObserver:
             return
         source = respelt(event.src_path, tree.root, tree.real)
         destination = respelt(event.dest_path, tree.root, tree.real)
-        if event.event_type == "moved":
-            tree.exchanged = tree.exchanged or _is_exchange(source, destination)
         if event.event_type in ("created", "moved", "attrib"):
             tree.grew = tree.grew or event.is_directory or os.path.islink(destination or source or "")
         translation = translated(event, source, destination, tree.root, self._filter)
         if translation is None:
             return
+        if event.event_type == "moved":
+            tree.exchanged = tree.exchanged or _is_exchange(source, destination)
         if translation.kind == "removed" and os.path.lexists(translation.path):
             # Written again meanwhile, or the word of a folder that was moved away and is still watched there.
             translation = replace(translation, kind="written")

@@ -43,7 +43,7 @@ def is_folder_here(root: str) -> bool:
 @click.option(
     "--sidecars",
     is_flag=True,
-    help="Write your captions, tags, stars and favourites into XMP sidecars beside the photos.",
+    help="Write your captions, those that you locked, tags, stars and favourites into XMP sidecars beside the photos.",
 )
 @click.option("--style", type=click.Choice(get_args(SidecarStyle)),
               help="How sidecars are named. [default: as the one that is there, else a.jpg.xmp]")  # fmt: skip

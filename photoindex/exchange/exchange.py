@@ -148,8 +148,9 @@ class Exchange:
         problem: Problem = lambda _: None,
         progress: Report = lambda _: None,
     ) -> SidecarReport:
-        """Write the user's captions, tags, stars and favourites into sidecars of these photos, with ``machine`` also
-        captions by models and of text in the photos. Where ``below`` names folders or files, copies elsewhere get none.
+        """Write the user's captions, those that were locked, tags, stars and favourites into sidecars of these photos,
+        with ``machine`` also captions by models and of text in the photos. Where ``below`` names folders or files,
+        copies elsewhere get none.
 
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
         could not be written. A photo gets none where its path holds nothing now, or another content.

@@ -54,7 +54,9 @@ def is_there(path: Path) -> bool:
     """
     try:
         os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
         return False
     return True
 

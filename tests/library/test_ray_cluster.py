@@ -83,7 +83,7 @@ def test_a_batch_is_done_once_though_a_node_is_killed(
                     ray_cluster.add()  # where Ray starts the worker of the lost one again
                     nodes.clear()
 
-            cluster.work_off(library, number, stop, progress)
+            cluster.work_off(library, batch, stop, progress)
             timer.cancel()
             assert not stop.is_set()
             assert [worker.name for worker in cluster.workers()] == ["worker-1", "worker-2"]

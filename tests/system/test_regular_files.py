@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.system.regular_files import FileTooLarge, NotRegularFile, open_regular, read_regular, read_up_to
+from photoindex.system.regular_files import (
+    FileTooLarge,
+    NotRegularFile,
+    is_there,
+    open_regular,
+    read_regular,
+    read_up_to,
+)
+from tests.permissions import permissions_count
 
 
 def test_a_file_and_a_link_to_it_are_read(tmp_path: Path) -> None:
@@ -72,3 +80,20 @@ def test_a_pipe_that_takes_a_files_place_is_not_waited_for(tmp_path: Path, monke
 
     with pytest.raises(NotRegularFile):
         open_regular(tmp_path / "a")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_whether_something_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "to nowhere").symlink_to("nowhere")
+    (tmp_path / "to itself").symlink_to("to itself")
+    found = {name: is_there(tmp_path / name) for name in ("", "file", "none", "file/within", "to nowhere", "to itself")}
+    assert [name for name, there in found.items() if there] == ["", "file"]
+
+
+def test_whether_something_is_in_a_folder_that_may_not_be_entered_nobody_can_tell(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    with permissions_count(), pytest.raises(PermissionError):
+        is_there(closed / "a")
+    closed.chmod(0o700)

@@ -396,7 +396,7 @@ class FolderObserver:
         """Check that events of this tree still arrive; fall back to polling when they do not."""
         reason = self._why_silent(tree)
         if reason is None and tree.exchanged:
-            reason = self._watch_anew(tree)
+            reason = self._watch_again(tree)
             if reason is None:
                 return
         # A shortfall of watches means folders that watchdog could not add, or watches that an unmount has ended.
@@ -406,7 +406,7 @@ class FolderObserver:
             missing = self._unwatched_folders()
             # Twice in a row: watchdog may not have got round to new folders at the first look.
             if missing and tree.short:
-                reason = self._watch_anew(tree)
+                reason = self._watch_again(tree)
                 if reason is None:
                     return
             tree.short = missing > 0
@@ -415,7 +415,7 @@ class FolderObserver:
             self._poll_instead(tree.root, reason)  # its first look, next, reports an overflow
             self._unwatch(tree)
 
-    def _watch_anew(self, tree: _Watched) -> str | None:
+    def _watch_again(self, tree: _Watched) -> str | None:
         """Watch a tree again from the start: watchdog may have lost folders that were moved while files were added, and
         takes folders that exchanged their names for one another.
 

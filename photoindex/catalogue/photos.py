@@ -42,6 +42,15 @@ class Content:
     looks: frozenset[str] | None = None
 
 
+def ids_by_hash(connection: Connection, hashes: Iterable[str]) -> dict[str, int]:
+    """Return the photo of each of these contents that was met before, by its hash."""
+    found: dict[str, int] = {}
+    for chunk in chunks(hashes):
+        rows = connection.execute(select(photo.c.content_hash, photo.c.id).where(photo.c.content_hash.in_(chunk)))
+        found.update(map(tuple, rows))
+    return found
+
+
 def find_by_hash(connection: Connection, hashes: Iterable[str]) -> dict[str, tuple[int, bool]]:
     """(photo id, has been captioned) of those of these contents that were met before. A person's caption alone does
     not count: the model's labels and terms are still to come."""
@@ -82,7 +91,7 @@ def was_captioned(connection: Connection, photo_id: int, identity: str, since: i
 
 def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int]:
     """Insert or refresh the rows of contents, no two of the same hash; returns their ids, in their order."""
-    ids = {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(contents)).items()}
+    ids = ids_by_hash(connection, _hashes(contents))
     new = [content for content in contents if content.content_hash not in ids]
     met = [content for content in contents if content.content_hash in ids]
     met.sort(key=lambda content: ids[content.content_hash])  # who locks rows in one order waits, and never in a circle
@@ -115,7 +124,7 @@ def save_photos(connection: Connection, contents: Sequence[Content]) -> list[int
         ]  # fmt: skip
         # In a shared catalogue another worker may have stored the same content since it was looked for.
         connection.execute(insert_new(connection, photo), sorted(rows, key=itemgetter("content_hash")))
-        ids |= {content_hash: known[0] for content_hash, known in find_by_hash(connection, _hashes(new)).items()}
+        ids |= ids_by_hash(connection, _hashes(new))
     return [ids[one.content_hash] for one in contents]
 
 

@@ -113,7 +113,7 @@ class Merger:
 
         Raises :class:`ExchangeError` for a fact that is not possible.
         """
-        ids = _photos_by_hash(connection, [record.sha256 for record in records])
+        ids = photos.ids_by_hash(connection, [record.sha256 for record in records])
         held = among(connection, file.c.photo_id, ids.values(), file.c.missing_since.is_(None))
         at_paths = _photos_at_paths(connection, [each for each in records if ids.get(each.sha256) not in held])
         by_path = at_paths if self._match_paths else {}
@@ -154,7 +154,7 @@ class Merger:
             # A reader that this program does not know keeps no later one from reading the photo again.
             row["metadata_reader"] = min(row["metadata_reader"], READER_VERSION)
         connection.execute(insert(photo), rows)
-        ids = _photos_by_hash(connection, [record.sha256 for record in records])
+        ids = photos.ids_by_hash(connection, [record.sha256 for record in records])
         photo_records = {ids[record.sha256]: record for record in records}
         self._insert_captions(connection, {number: each.captions for number, each in photo_records.items()})
         _insert_terms(connection, photo_records, {})
@@ -455,15 +455,6 @@ def _undo_corrections(connection: Connection, changes: Mapping[int, Sequence[Cor
             & (correction.c.kind == bindparam("of_kind"))
         )
         connection.execute(update(correction).where(one).values(undone_at=bindparam("time")), rows)
-
-
-def _photos_by_hash(connection: Connection, hashes: Iterable[str]) -> dict[str, int]:
-    """Return the photos of these contents, of those that are known, by their hash."""
-    found: dict[str, int] = {}
-    for chunk in chunks(hashes):
-        rows = connection.execute(select(photo.c.content_hash, photo.c.id).where(photo.c.content_hash.in_(chunk)))
-        found.update(map(tuple, rows))
-    return found
 
 
 def _photos_at_paths(connection: Connection, records: Sequence[PhotoRecord]) -> dict[str, int]:

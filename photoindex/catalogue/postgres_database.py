@@ -385,7 +385,8 @@ def _ready_to_hold_locks(holder: psycopg.Connection[Any]) -> str:
         holder.execute("set local idle_in_transaction_session_timeout = 0")
         return "pg_try_advisory_xact_lock"
     holder.autocommit = True
-    holder.execute("set idle_session_timeout = 0")
+    # Older servers have no such setting, and end no session.
+    holder.execute("select set_config(name, '0', false) from pg_settings where name = 'idle_session_timeout'")
     return "pg_try_advisory_lock"
 
 

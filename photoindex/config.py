@@ -164,7 +164,7 @@ def resolve_settings(
     origins = {name: Origin("default", "") for name in _types()}
     values: dict[str, Any] = {}
     path = config_path(config_file, environment, flags.get("data_dir"))
-    if config_file is not None or _may_be_read(path):
+    if config_file is not None or _has_config(path):
         for name, value in read_config(path).items():
             values[name], origins[name] = value, Origin("file", str(path))
     for name in _types():
@@ -200,7 +200,7 @@ def config_path(
     return folder / CONFIG_FILE
 
 
-def _may_be_read(path: Path) -> bool:
+def _has_config(path: Path) -> bool:
     """Whether the data folder has a config file. Raises :class:`ConfigError` where nobody can tell."""
     try:
         return is_there(path) and path.is_file()

@@ -147,7 +147,7 @@ class OpenLibrary:
             return self._pipeline
 
     def _say(self, line: str) -> None:
-        """Hand a line to whoever runs the pipeline."""
+        """Pass a line on to the notices of the pipeline."""
         if self._pipeline is not None:
             self._pipeline.notice(line)
 

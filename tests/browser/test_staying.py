@@ -630,6 +630,15 @@ LOOKED_AT = """(() => {
 })()"""
 
 
+def enlarge(page: Any, share: float) -> None:
+    """Enlarge a photo as two fingers on a pad do, at this share of its place from the upper left."""
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] * share)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -150)
+    page.keyboard.up("Control")
+
+
 @pytest.mark.parametrize("how", ["100 %", "fingers"])
 def test_a_zoom_stays_when_something_of_the_photo_is_changed(look: Looker, closely_looked_at: Any, how: str) -> None:
     page = closely_looked_at
@@ -637,11 +646,7 @@ def test_a_zoom_stays_when_something_of_the_photo_is_changed(look: Looker, close
         page.keyboard.press("z")
         page.evaluate("document.getElementById('canvas').scrollTo(37, 23)")
     else:
-        box = page.locator("#canvas").bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
-        page.keyboard.down("Control")
-        page.mouse.wheel(0, -150)
-        page.keyboard.up("Control")
+        enlarge(page, 1 / 3)
     look.until("document.getElementById('canvas').matches('.zoomed, .enlarged')")
     before = page.evaluate(LOOKED_AT)
     page.keyboard.press("e")
@@ -661,11 +666,7 @@ def test_a_zoom_stays_when_something_of_the_photo_is_changed(look: Looker, close
 def test_fingers_end_what_the_button_for_100_percent_says(look: Looker, closely_looked_at: Any) -> None:
     page = closely_looked_at
     page.keyboard.press("z")
-    box = page.locator("#canvas").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.keyboard.down("Control")
-    page.mouse.wheel(0, -150)
-    page.keyboard.up("Control")
+    enlarge(page, 1 / 2)
     look.until("document.getElementById('canvas').matches('.enlarged')")
     assert page.evaluate(LOOKED_AT)[3:] == ["canvas enlarged", -1, "false"]
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
 from photoindex.exchange import line_import, merge
 from photoindex.exchange.exchange import Exchange
 from photoindex.library import Library
+from tests.catalogue.test_many_files import counted
 from tests.media.metadata.samples import described
 from tests.support import FakeCaptioner, make_photo
 
@@ -196,15 +196,9 @@ def test_together_is_as_one_by_one(
 
 def statements(library: Library, work: Callable[[], object]) -> int:
     """How many statements a piece of work takes."""
-    asked: list[object] = []
-
-    def note(*_: object) -> None:
-        asked.append(None)
-
-    event.listen(library.database.engine, "before_cursor_execute", note)
-    work()
-    event.remove(library.database.engine, "before_cursor_execute", note)
-    return len(asked)
+    with counted(library.database) as counts:
+        work()
+    return sum(counts)
 
 
 def test_many_photos_take_as_many_statements_as_a_few(lines: list[bytes], tmp_path: Path) -> None:

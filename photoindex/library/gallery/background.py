@@ -170,9 +170,8 @@ class Changes:
     def _state(self) -> tuple[int, object] | None:
         try:
             state = self._snapshots.state()
-        except (
-            Exception
-        ) as error:  # a fault of ours, too: without this thread no page would ever hear of a change again
+        # A fault of ours, too: without this thread no page would ever hear of a change again.
+        except Exception as error:
             self._trouble.note(error, "the catalogue could not be looked at")
             return None
         self._trouble.end()

@@ -139,13 +139,15 @@ class Library(OpenLibrary):
         """Caption files without storing anything.
 
         Yields for each file, in the order given, its path with the model's answer, or with the :class:`PhotoError` that
-        says why there is none. Raises :class:`FolderError` for a path that is no file.
+        says why there is none. Raises :class:`FolderError` for a path that is no file; the answers end with
+        :class:`photoindex.errors.CatalogueError` when the library is closed before the last.
         """
         from photoindex.library.captions import caption_with, checked_files
 
         places = checked_files(paths)
         pipeline = self._pipe()
-        return caption_with(pipeline.caption, pipeline.captioner.info.input_size, self.settings, places)
+        answers = caption_with(pipeline.caption, pipeline.captioner.info.input_size, self.settings, places)
+        return self._while_open(answers)
 
     # Asking
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from photoindex.types import Progress, Tally
 
 Self = TypeVar("Self", bound="OpenLibrary")
+_Answer = TypeVar("_Answer")
 
 
 class OpenLibrary:
@@ -145,6 +146,12 @@ class OpenLibrary:
                     reachable = ReachableRoots(self._database, notice=self._say)
                 self._pipeline = self._new_pipeline(self._text(), load, reachable)
             return self._pipeline
+
+    def _while_open(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:
+        """Yield answers, also those found before they are asked for, only as long as the library is open."""
+        for answer in answers:
+            self._database.check_open()
+            yield answer
 
     def _say(self, line: str) -> None:
         """Pass a line on to the notices of the pipeline."""

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from photoindex.catalogue.editor import Edit
 from photoindex.errors import CatalogueError
@@ -140,10 +141,13 @@ def test_each_question_is_one_clear_error(
         assert (again.status().photos, again.albums.all()) == (1, [])
 
 
+@pytest.mark.parametrize("size", [(48, 32), (6000, 4000)])
 def test_captions_that_are_asked_for_one_by_one_end_with_the_library(
-    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner
+    open_library: OpenLibrary, album: Path, captioner: FakeCaptioner, size: tuple[int, int]
 ) -> None:
     photos = [make_photo(album / name, "red") for name in ("a.jpg", "b.jpg", "c.jpg")]
+    # When the first is large, the others are decoded and captioned before it, and wait for their turn.
+    Image.new("RGB", size, "red").save(photos[0])
     library = open_library()
     answers = library.caption(*photos)
     assert next(answers)[0] == photos[0]

@@ -3,6 +3,7 @@
 Hypotheses are ranked by log-probability per word raised to ``length_penalty`` (Wu et al. 2016, arXiv:1609.08144,
 section 7, with the simpler n^alpha), so that short captions do not win by being short. A hypothesis never repeats an
 n-gram of ``no_repeat`` words nor the word before, and never says ``<unk>``: a caption with a hole in it helps nobody.
+What else English does not say is in ``grammar.py``.
 
 Where the photo itself speaks for words (the term head's impacts), finished hypotheses are ranked again by what their
 words have for them, as detected words are in Fang et al. (2015, arXiv:1411.4952, section 6): a likely phrase that
@@ -22,9 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photoindex.captioner.confidence import Signals
+from photoindex.captioner.grammar import Grammar
 from photoindex.captioner.network import PhotoFeatures, State, WordSteps
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
+NO_GRAMMAR: Final = Grammar()
 GPU_ASKS_EVERY: Final = 4  # words
 FEW_DONE: Final = 0.2  # photos that are done go on for nothing: copying what is kept of the others takes longer
 
@@ -37,7 +40,7 @@ class SearchSettings:
     max_words: int = 20
     length_penalty: float = 0.5
     no_repeat: int = 3
-    say_once: bool = True  # a word that is not among the ``repeatable`` ones is said once at most
+    say_once: bool = True  # a word is said once at most, in one number, but for those that the grammar lets return
     evidence: float = 0.1  # what the photo's evidence for a word adds to the score of a hypothesis that says it
     doubt: float = 0.0  # what each logit below the next two settings takes from a word's log-probability
     doubt_below: float = -1.0  # the logit of its term from which a word costs nothing
@@ -76,22 +79,23 @@ def search(
     decoder: WordSteps,
     seen: PhotoFeatures,
     settings: SearchSettings,
-    repeatable: frozenset[int] = frozenset(),
+    grammar: Grammar = NO_GRAMMAR,
     evidence: Tensor | None = None,
     doubts: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """N photos -> for each up to ``beam_width`` hypotheses, best first.
 
-    ``repeatable`` are the words that ``settings.say_once`` does not hold for. ``evidence`` (N, V), 0 or more, is how
-    strongly each photo speaks for each word; without it only probabilities count. ``doubts`` (N, V), 0 or less, are
-    added to the log-probability of a word in the search and in scores, but not in what is returned as log-probability.
+    ``grammar`` says which words may not follow which, and what ``settings.say_once`` holds for. ``evidence`` (N, V), 0
+    or more, is how strongly each photo speaks for each word; without it only probabilities count. ``doubts`` (N, V), 0
+    or less, are added to the log-probability of a word in the search and in scores, but not in what is returned as
+    log-probability.
 
     All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
     hypotheses that no open one can overtake, or at ``max_words``. Everything until then happens on the device.
     """
     if not len(seen):
         return []
-    beams = _Beams.start(decoder, seen, settings, repeatable, doubts)
+    beams = _Beams.start(decoder, seen, settings, grammar, doubts)
     for length in range(1, settings.max_words + 2):
         beams.advance(length, last=length > settings.max_words)
         # Asking a GPU whether anything is left to do makes it wait for the answer.
@@ -110,6 +114,41 @@ class _Ended(NamedTuple):
     totals: Scores
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """A grammar for tensors. Of G words something is known; all from the last of them on are like it, and it is none
+    of the grammar's."""
+
+    returns: Tensor  # (G,), whether a word may be said again
+    other_numbers: Tensor  # (G, K), ``<pad>`` where a word has fewer
+    articles: Tensor  # (G,), whether a word is one
+    after: Tensor  # (A,), what follows no article
+
+    @classmethod
+    def of(cls, grammar: Grammar, device: torch.device) -> _Rules:
+        known = [*grammar.repeatable, *grammar.other_numbers, *grammar.articles]
+        size = max(known, default=0) + 2
+        returns, articles = torch.zeros(2, size, dtype=torch.bool)
+        returns[sorted(grammar.repeatable)] = True
+        articles[sorted(grammar.articles)] = True
+        most = max(map(len, grammar.other_numbers.values()), default=0)
+        others = torch.full((size, most), PAD)
+        for word, numbers in grammar.other_numbers.items():
+            others[word, : len(numbers)] = torch.tensor(numbers)
+        after = torch.tensor(sorted(grammar.never_after_articles), dtype=torch.long)
+        return cls(*(each.to(device) for each in (returns, others, articles, after)))
+
+    def said(self, sequences: Tensor) -> tuple[Tensor, Tensor]:
+        """The words (B, L) of hypotheses -> those of them, and of their other numbers, that may not be said again."""
+        known = sequences.clamp(max=len(self.returns) - 1)
+        return sequences.masked_fill(self.returns[known], PAD), self.other_numbers[known].flatten(1)
+
+    def never_after(self, last: Tensor) -> Tensor:
+        """The last words (B,) of hypotheses -> what may not follow them, (B, A)."""
+        is_article = self.articles[last.clamp(max=len(self.articles) - 1)]
+        return self.after.expand(len(last), -1).masked_fill(~is_article[:, None], PAD)
+
+
 class _Beams:
     """The open hypotheses of P photos, W beams each; those that are none have a log-probability of minus infinity."""
 
@@ -119,14 +158,14 @@ class _Beams:
         state: State,
         photos: Tensor,
         settings: SearchSettings,
-        repeatable: Tensor,
+        rules: _Rules,
         doubts: Tensor | None,
     ) -> None:
         device = photos.device
         self._decoder, self._settings = decoder, settings
         self._state = state
         self._photos = photos  # (P,), their numbers
-        self._repeatable = repeatable  # whether each word is; all words from the last one on are not
+        self._rules = rules
         self._doubts = doubts  # (P, V)
         exact = torch.float32 if device.type == "mps" else torch.float64
         self._sequences = torch.full((len(photos), 1, 1), START, device=device)  # (P, W, L), from <start> on
@@ -141,14 +180,12 @@ class _Beams:
         decoder: WordSteps,
         seen: PhotoFeatures,
         settings: SearchSettings,
-        repeatable: frozenset[int],
+        grammar: Grammar,
         doubts: Tensor | None,
     ) -> _Beams:
         device = seen.regions.device
         photos = torch.arange(len(seen), device=device)
-        allowed = torch.zeros(max(repeatable, default=0) + 2, dtype=torch.bool)
-        allowed[sorted(repeatable)] = True
-        return cls(decoder, decoder.start(seen), photos, settings, allowed.to(device), doubts)
+        return cls(decoder, decoder.start(seen), photos, settings, _Rules.of(grammar, device), doubts)
 
     def advance(self, length: int, *, last: bool) -> None:
         """Extend every open hypothesis by its likeliest words, the word number ``length``; ``last``: by ``<end>``."""
@@ -184,9 +221,9 @@ class _Beams:
         sequences, size = self._sequences.flatten(0, 1), self._settings.no_repeat
         # An empty caption is no caption, and no word follows itself ("in the the grass").
         banned = [torch.full_like(sequences[:, :1], END) if length == 1 else sequences[:, -1:]]
+        banned.append(self._rules.never_after(sequences[:, -1]))
         if self._settings.say_once:
-            may_return = self._repeatable[sequences.clamp(max=len(self._repeatable) - 1)]
-            banned.append(sequences.masked_fill(may_return, PAD))
+            banned += self._rules.said(sequences)
         if 1 <= size < length:  # words that would complete an n-gram that is there
             runs = sequences.unfold(1, size, 1)[:, 1:]  # (P W, n-grams, size), without those that begin with <start>
             same = (runs[:, :, : size - 1] == sequences[:, None, length - size + 1 :]).all(2)

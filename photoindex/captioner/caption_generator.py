@@ -12,6 +12,7 @@ from torch import Tensor
 from photoindex.captioner.beam import Hypothesis, SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
 from photoindex.captioner.confidence import Signals, signals_of
+from photoindex.captioner.grammar import Grammar
 from photoindex.captioner.network import PhotoFeatures, WordSteps
 from photoindex.captioner.vocabulary import SPECIAL, Vocabulary
 from photoindex.language.analysis import content_words, stem
@@ -26,7 +27,7 @@ class CaptionGenerator:
 
     def __init__(self, checkpoint: Checkpoint, decoder: WordSteps) -> None:
         self._decoder = decoder
-        self._repeatable = checkpoint.vocabulary.function_words()
+        self._grammar = Grammar.of(checkpoint.vocabulary.words)
         self._calibration = checkpoint.calibration
         self._words: WordTerms | None = None
         if checkpoint.term_head is not None:
@@ -43,7 +44,7 @@ class CaptionGenerator:
             evidence = self._words.evidence(self._head.impacts(logits)) if settings.evidence else None
             if settings.doubt:
                 doubts = self._words.doubts(logits, settings, self._somebody(seen))
-        found = search(self._decoder, seen, settings, self._repeatable, evidence, doubts)
+        found = search(self._decoder, seen, settings, self._grammar, evidence, doubts)
         if logits is None or self._words is None:
             return [[self._sure(said, Signals(said.log_probability)) for said in of_photo] for of_photo in found]
         words = [[said.words for said in of_photo] for of_photo in found]

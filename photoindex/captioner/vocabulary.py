@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from photoindex.captioner.grammar import with_articles
 from photoindex.errors import CheckpointError
 from photoindex.system.error_lines import reason_of
 
@@ -16,13 +17,6 @@ SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
 # A word, a hyphenated word, or the possessive 's on its own, as the Penn Treebank tokeniser splits it.
 _TOKEN = re.compile(r"'s\b|\w+(?:-\w+)*")
-# Words a sentence may well say twice; others said twice are nearly always the decoder going round in a circle ("a
-# kitchen filled with a kitchen").
-FUNCTION_WORDS = frozenset(
-    "a an the of in on at to with and or by for from into onto over under up down out off as is are be being been was "
-    "were has have that which who while his her its their other another one two three each both some next near front "
-    "behind top side there this it he she they 's".split()
-)
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 
 
@@ -83,20 +77,16 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         path.write_text("\n".join(self.words) + "\n", encoding="utf-8")
 
-    def function_words(self) -> frozenset[int]:
-        """The numbers of those of :data:`FUNCTION_WORDS` that it holds."""
-        return frozenset(self._ids[word] for word in FUNCTION_WORDS if word in self._ids)
-
     def encode(self, caption: str) -> list[int]:
         """``<start> word … word <end>`` as numbers; words it does not hold become ``<unk>``."""
         return [START, *(self._ids.get(word, UNK) for word in tokenize(caption)), END]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Numbers to a caption: stops at ``<end>``, leaves the special words out."""
+        """Numbers to a caption: stops at ``<end>``, leaves the special words out, sets articles right."""
         words = []
         for number in ids:
             if number == END:
                 break
             if number >= len(SPECIAL):
                 words.append(self.words[number])
-        return detokenize(words)
+        return detokenize(with_articles(words))

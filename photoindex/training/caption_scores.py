@@ -17,6 +17,7 @@ import torch
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.checkpoint import Checkpoint
+from photoindex.captioner.grammar import Grammar
 from photoindex.captioner.network import CaptionDecoder, PhotoFeatures
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
@@ -71,11 +72,12 @@ def caption_split(
 ) -> list[str]:
     """The best caption of each of these photos, in order; ``look`` gives what the decoder sees of some of them."""
     decoder.eval()
+    grammar = Grammar.of(vocabulary.words)
     captions: list[str] = []
     for start in range(0, len(photos), batch):
         with torch.inference_mode():
             seen = look(photos[start : start + batch])
-            for hypotheses in search(decoder, seen, settings, vocabulary.function_words()):
+            for hypotheses in search(decoder, seen, settings, grammar):
                 captions.append(vocabulary.decode(hypotheses[0].words))
         if progress:
             progress(len(captions), len(photos))

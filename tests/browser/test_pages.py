@@ -175,7 +175,7 @@ def test_a_photo_of_any_shape_leaves_room_for_its_buttons_on_a_phone(look: Looke
     look.open("/photo/9")
     look.until(f"document.getElementById('picture').naturalWidth === {size[0]}")
     for control in ("#zoom", "a.prev", "a.next"):
-        page.locator(control).click(trial=True, timeout=5000)  # nothing covers it
+        page.locator(control).click(trial=True, timeout=60_000)  # nothing covers it
     page.locator("#zoom").click()
     assert page.locator("#zoom").get_attribute("aria-pressed") == "true"
 

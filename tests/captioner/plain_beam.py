@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from photoindex.captioner.beam import Hypothesis, SearchSettings
+from photoindex.captioner.beam import NO_GRAMMAR, Hypothesis, SearchSettings
+from photoindex.captioner.grammar import Grammar
 from photoindex.captioner.network import CaptionDecoder, PhotoFeatures, start_words
 from photoindex.captioner.vocabulary import END, PAD, START, UNK
 
@@ -19,7 +20,7 @@ def search(
     decoder: CaptionDecoder,
     seen: PhotoFeatures,
     settings: SearchSettings,
-    repeatable: frozenset[int] = frozenset(),
+    grammar: Grammar = NO_GRAMMAR,
     evidence: Tensor | None = None,
     doubts: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
@@ -37,7 +38,7 @@ def search(
             owners = [photo for photo, hypotheses in enumerate(beams) for _ in hypotheses]
             log_probs += doubts[torch.tensor(owners, device=device)]
         last = length > settings.max_words
-        parents, next_words, next_beams = _advance(log_probs, beams, finished, settings, repeatable, last)
+        parents, next_words, next_beams = _advance(log_probs, beams, finished, settings, grammar, last)
         beams = next_beams
         if not parents:
             break
@@ -68,7 +69,7 @@ def _advance(
     beams: list[list[Beam]],
     finished: list[list[Hypothesis]],
     settings: SearchSettings,
-    repeatable: frozenset[int],
+    grammar: Grammar,
     last: bool,
 ) -> tuple[list[int], list[int], list[list[Beam]]]:
     """Extend every open beam by a word.
@@ -82,7 +83,10 @@ def _advance(
         for sequence, _ in hypotheses:
             banned = _repeats(sequence, settings.no_repeat)
             if settings.say_once:
-                banned = [*banned, *(word for word in sequence if word not in repeatable)]
+                banned = [*banned, *(word for word in sequence if word not in grammar.repeatable)]
+                banned = [*banned, *(other for word in sequence for other in grammar.other_numbers.get(word, ()))]
+            if sequence[-1] in grammar.articles:
+                banned = [*banned, *grammar.never_after_articles]
             # An empty caption is no caption, and no word follows itself ("in the the grass").
             banned = [*banned, END if len(sequence) == 1 else sequence[-1]]
             log_probs[row, banned] = -torch.inf

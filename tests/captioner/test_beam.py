@@ -9,6 +9,7 @@ from torch import Tensor
 
 from photoindex.captioner.beam import SearchSettings, search
 from photoindex.captioner.fast_decoder import InferenceDecoder
+from photoindex.captioner.grammar import Grammar
 from photoindex.captioner.network import (
     AttentionDecoder,
     CaptionDecoder,
@@ -77,13 +78,29 @@ def test_a_word_is_said_once_unless_it_is_repeatable() -> None:
     circle = Table({START: {A: 1.0}, A: {B: 0.9, END: 0.1}, B: {A: 0.9, END: 0.1}})
     once = SearchSettings(beam_width=1, no_repeat=0, say_once=True)
     assert search(circle, PHOTO, once)[0][0].words == (A, B)
-    assert search(circle, PHOTO, once, frozenset({A}))[0][0].words == (A, B, A)
+    assert search(circle, PHOTO, once, Grammar(repeatable=frozenset({A})))[0][0].words == (A, B, A)
+
+
+def test_a_thing_is_said_in_one_number_unless_words_may_return() -> None:
+    in_mountains = Table({START: {A: 1.0}, A: {B: 0.9, END: 0.1}, B: {C: 0.9, END: 0.1}, C: {END: 1.0}})
+    for grammar in (Grammar(other_numbers={C: [A], A: [B, C]}), Grammar(other_numbers={A: [C]})):
+        once, often = (SearchSettings(beam_width=1, say_once=once) for once in (True, False))
+        assert C not in search(in_mountains, PHOTO, once, grammar)[0][0].words
+        assert search(in_mountains, PHOTO, often, grammar)[0][0].words == (A, B, C)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_nothing_follows_an_article_that_cannot(width: int) -> None:
+    of_a_of = Table({START: {A: 1.0}, A: {B: 0.9, C: 0.1}, B: {A: 0.5, END: 0.5}, C: {B: 0.9, END: 0.1}})
+    grammar = Grammar(repeatable=frozenset({A}), articles=frozenset({A}), never_after_articles=frozenset({B}))
+    assert search(of_a_of, PHOTO, SearchSettings(beam_width=width), grammar)[0][0].words == (A, C, B)
 
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_no_word_follows_itself_even_if_it_is_repeatable(width: int) -> None:
     stammer = Table({START: {A: 1.0}, A: {A: 0.9, B: 0.06, END: 0.04}, B: {B: 0.9, A: 0.05, END: 0.05}})
-    [hypotheses] = search(stammer, PHOTO, SearchSettings(beam_width=width, no_repeat=0), frozenset({A, B}))
+    grammar = Grammar(repeatable=frozenset({A, B}))
+    [hypotheses] = search(stammer, PHOTO, SearchSettings(beam_width=width, no_repeat=0), grammar)
     assert hypotheses
     for hypothesis in hypotheses:
         assert all(word != following for word, following in itertools.pairwise(hypothesis.words))
@@ -197,9 +214,10 @@ def test_it_finds_what_following_each_hypothesis_by_itself_finds(settings: Searc
     assert isinstance(decoder, AttentionDecoder)
     decoder.output_bias.data[END] = 1.0  # captions of all lengths
     seen = PhotoFeatures(3 * torch.randn(40, 3, 4), torch.zeros(40, 0))
-    repeatable = frozenset(range(4, words, 3))
+    others = {word: [word + 1, 4][: 1 + word % 2] for word in range(4, words - 1, 5)}
+    grammar = Grammar(frozenset(range(4, words, 3)), others, frozenset({4, 5}), frozenset({4, words - 1}))
     evidence, doubts = torch.rand(40, words), -torch.rand(40, words) * 2
-    given = (seen, settings, repeatable, evidence, doubts if settings.doubt else None)
+    given = (seen, settings, grammar, evidence, doubts if settings.doubt else None)
     expected = plain_beam.search(decoder, *given)
     for shipped in (decoder, InferenceDecoder(decoder)):
         for found, wanted in zip(search(shipped, *given), expected, strict=True):

@@ -56,8 +56,3 @@ def test_a_list_that_is_no_vocabulary_is_refused(tmp_path: Path, content: str) -
     (tmp_path / "vocabulary.txt").write_text(content)
     with pytest.raises(CheckpointError):
         Vocabulary.load(tmp_path / "vocabulary.txt")
-
-
-def test_function_words_are_those_a_sentence_may_repeat() -> None:
-    vocabulary = Vocabulary.from_captions(["a dog on the grass"], threshold=1)
-    assert {vocabulary.words[number] for number in vocabulary.function_words()} == {"a", "on", "the"}

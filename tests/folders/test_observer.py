@@ -52,7 +52,7 @@ class Watch:
         seen: list[FileEvent] = []
         while wanted not in seen:
             try:
-                event = self.events.get(timeout=10)
+                event = self.events.get(timeout=60)
             except queue.Empty:
                 pytest.fail(f"{wanted} did not come; only {seen} did")
             if event not in seen:
@@ -348,7 +348,7 @@ class TestRoots:
         watch.observer = FolderObserver([root], PhotoFilter(), stop)
         watch.observer.start()
         put(root / "a.jpg")
-        assert "on_event" in answers.get(timeout=10)
+        assert "on_event" in answers.get(timeout=60)
 
 
 class TestPolling:

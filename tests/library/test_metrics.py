@@ -66,7 +66,7 @@ def test_a_worker_answers_while_it_works(open_library: Callable[..., Library], a
     stop, port, seen = threading.Event(), free_port(), []
 
     def worked(_tally: Tally) -> None:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             seen.append(figures(answer.read()))
         stop.set()
 
@@ -75,7 +75,7 @@ def test_a_worker_answers_while_it_works(open_library: Callable[..., Library], a
     assert found["photoindex_captioned_total"] == 1
     assert found["photoindex_failed_total"] == found["photoindex_recognised_total"] == 0
     with pytest.raises(OSError, match=r"refused|reset"):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60)
 
 
 def test_a_port_that_is_taken_is_said(library: Library) -> None:

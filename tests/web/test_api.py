@@ -441,7 +441,7 @@ def test_a_job_that_is_not_there(reader: httpx.Client) -> None:
 
 
 def test_a_change_by_another_process_is_told(served: Served, client: httpx.Client) -> None:
-    with client.stream("GET", "/api/v1/events", timeout=30) as stream:
+    with client.stream("GET", "/api/v1/events", timeout=60) as stream:
         lines = (line for line in stream.iter_lines() if line.startswith(("event:", "data:")))
         assert next(lines) == "event: hello"
         assert '"total": 6' in next(lines)

@@ -275,7 +275,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(unchanged: Served, monkeypa
         f"Origin: {unchanged.origin['Origin']}\r\nCookie: {unchanged.server.site.cookie}={session}\r\n"
         "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     )
-    with socket.create_connection(("127.0.0.1", unchanged.server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", unchanged.server.port), timeout=60) as connection:
         connection.sendall(head.encode())
         assert b" 408 " in connection.recv(100)
 
@@ -284,7 +284,7 @@ def test_headers_that_do_not_come_are_not_waited_for(serve: Serve, monkeypatch: 
     monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
     served = serve()
     for begun in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "):
-        with socket.create_connection(("127.0.0.1", served.server.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", served.server.port), timeout=60) as connection:
             connection.sendall(begun)
             assert connection.recv(100) == b""
 
@@ -419,7 +419,7 @@ def test_no_web_sockets(unchanged: Served) -> None:
 
 
 def test_it_ends_while_a_stream_is_open(served: Served) -> None:
-    with served.client(timeout=20) as client, client.stream("GET", "/api/v1/events") as stream:
+    with served.client(timeout=60) as client, client.stream("GET", "/api/v1/events") as stream:
         lines = stream.iter_lines()
         assert next(line for line in lines if line.startswith("event:")) == "event: hello"
         began = time.monotonic()

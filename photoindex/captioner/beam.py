@@ -121,32 +121,31 @@ class _Rules:
 
     returns: Tensor  # (G,), whether a word may be said again
     other_numbers: Tensor  # (G, K), ``<pad>`` where a word has fewer
-    articles: Tensor  # (G,), whether a word is one
-    after: Tensor  # (A,), what follows no article
+    articles: Tensor  # (G,), 1 for a word that is one, else 0
+    after: Tensor  # (2, A), what does not follow a word that is no article (nothing, ``<pad>``), and one that is
 
     @classmethod
     def of(cls, grammar: Grammar, device: torch.device) -> _Rules:
         known = [*grammar.repeatable, *grammar.other_numbers, *grammar.articles]
         size = max(known, default=0) + 2
-        returns, articles = torch.zeros(2, size, dtype=torch.bool)
+        returns = torch.zeros(size, dtype=torch.bool)
         returns[sorted(grammar.repeatable)] = True
-        articles[sorted(grammar.articles)] = True
-        most = max(map(len, grammar.other_numbers.values()), default=0)
-        others = torch.full((size, most), PAD)
+        articles = torch.zeros(size, dtype=torch.long)
+        articles[sorted(grammar.articles)] = 1
+        others = torch.full((size, max(map(len, grammar.other_numbers.values()), default=0)), PAD)
         for word, numbers in grammar.other_numbers.items():
             others[word, : len(numbers)] = torch.tensor(numbers)
-        after = torch.tensor(sorted(grammar.never_after_articles), dtype=torch.long)
+        never = sorted(grammar.never_after_articles)
+        after = torch.tensor([[PAD] * len(never), never], dtype=torch.long)
         return cls(*(each.to(device) for each in (returns, others, articles, after)))
 
-    def said(self, sequences: Tensor) -> tuple[Tensor, Tensor]:
-        """The words (B, L) of hypotheses -> those of them, and of their other numbers, that may not be said again."""
+    def banned(self, sequences: Tensor, say_once: bool) -> list[Tensor]:
+        """The words (B, L) of hypotheses -> what may not follow them, in parts (B, any number)."""
         known = sequences.clamp(max=len(self.returns) - 1)
-        return sequences.masked_fill(self.returns[known], PAD), self.other_numbers[known].flatten(1)
-
-    def never_after(self, last: Tensor) -> Tensor:
-        """The last words (B,) of hypotheses -> what may not follow them, (B, A)."""
-        is_article = self.articles[last.clamp(max=len(self.articles) - 1)]
-        return self.after.expand(len(last), -1).masked_fill(~is_article[:, None], PAD)
+        parts = [self.after[self.articles[known[:, -1]]]]
+        if say_once:
+            parts += [sequences.masked_fill(self.returns[known], PAD), self.other_numbers[known].flatten(1)]
+        return parts
 
 
 class _Beams:
@@ -221,9 +220,7 @@ class _Beams:
         sequences, size = self._sequences.flatten(0, 1), self._settings.no_repeat
         # An empty caption is no caption, and no word follows itself ("in the the grass").
         banned = [torch.full_like(sequences[:, :1], END) if length == 1 else sequences[:, -1:]]
-        banned.append(self._rules.never_after(sequences[:, -1]))
-        if self._settings.say_once:
-            banned += self._rules.said(sequences)
+        banned += self._rules.banned(sequences, self._settings.say_once)
         if 1 <= size < length:  # words that would complete an n-gram that is there
             runs = sequences.unfold(1, size, 1)[:, 1:]  # (P W, n-grams, size), without those that begin with <start>
             same = (runs[:, :, : size - 1] == sequences[:, None, length - size + 1 :]).all(2)

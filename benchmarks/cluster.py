@@ -28,8 +28,8 @@ import numpy as np
 from sqlalchemy import func, insert, select
 
 from photoindex.catalogue import jobs, photos
-from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import KIND
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.schema import caption, file, job
 from photoindex.config import Settings
@@ -120,7 +120,7 @@ def counts(url: str) -> tuple[int, int, int, int]:
     best = (caption.c.rank == 0, caption.c.current, caption.c.source == "model")
     while True:
         try:
-            with closing(Database.open(url)) as database, database.read() as connection:
+            with closing(open_database(url)) as database, database.read() as connection:
                 each = select(caption.c.photo_id, func.count().label("n")).where(*best).group_by(caption.c.photo_id)
                 numbers = [row.n for row in connection.execute(each)]
                 files = connection.execute(select(func.count()).select_from(file)).scalar_one()
@@ -161,7 +161,7 @@ def captions_per_second(server: postgres.Server, folder: Path, album: Path, phot
 
 def claim_all(url: str, times: list[float], taken: list[int]) -> None:
     """Claim one job at a time until there is none; note how long each claim took, and which it was."""
-    with closing(Database.open(url)) as own:
+    with closing(open_database(url)) as own:
         while True:
             started = time.monotonic()
             now = own.now()
@@ -175,7 +175,7 @@ def claim_all(url: str, times: list[float], taken: list[int]) -> None:
 
 def fill(url: str, folder: Path, number: int = 2000) -> None:
     """Queue so many files that are not there."""
-    with closing(Database.open(url)) as database, database.write() as connection:
+    with closing(open_database(url)) as database, database.write() as connection:
         root = ensure_root(connection, folder)
         files = [
             {"root_id": root.id, "relative_path": f"{n}.jpg", "size": 1, "mtime_ns": 1, "inode": n, "shot": n}
@@ -213,7 +213,7 @@ def store_all(url: str, stored: list[int]) -> None:
     """Claim and store batches of made-up results until there is no job."""
     gazetteer, facts = Gazetteer(), PhotoFacts("JPEG", 4000, 3000)
     prediction = Prediction((Candidate("a red square", -1.0, -0.5), Candidate("a shape", -2.0, -1.0)))
-    with closing(Database.open(url)) as own:
+    with closing(open_database(url)) as own:
         with own.write() as connection:
             model = photos.ensure_model(connection, "fake-1", "fake", "mean colour", None)
         while True:
@@ -339,7 +339,7 @@ def paused(server: postgres.Server, folder: Path, album: Path, photos: int) -> N
         os.killpg(held.pid, signal.SIGCONT)
         time.sleep(5)
         once, more, none, left = counts(url)
-        with closing(Database.open(url)) as database, database.read() as connection:
+        with closing(open_database(url)) as database, database.read() as connection:
             late = connection.execute(
                 select(func.count()).select_from(caption).where(caption.c.text.like("%tile"), caption.c.rank == 0)
             ).scalar_one()
@@ -349,7 +349,7 @@ def paused(server: postgres.Server, folder: Path, album: Path, photos: int) -> N
 
 
 def jobs_running(url: str) -> int:
-    with closing(Database.open(url)) as database, database.read() as connection:
+    with closing(open_database(url)) as database, database.read() as connection:
         running = select(func.count()).select_from(job).where(job.c.state == "running", job.c.attempts > 0)
         return int(connection.execute(running).scalar_one())
 

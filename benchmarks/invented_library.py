@@ -15,6 +15,7 @@ from sqlalchemy import insert, update
 
 from photoindex.catalogue import feed_triggers
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.schema import caption, catalogue, file, photo, term, term_vector
 from photoindex.config import Settings
 from photoindex.library import Library
@@ -38,7 +39,7 @@ def make_catalogue(folder: Path, count: int) -> None:
     position, and one in twenty has a tag. What is above :data:`INVENTED` photos repeats their captions."""
     album = folder / "album"
     album.mkdir(parents=True, exist_ok=True)
-    database = Database.open(folder / "data" / "catalogue.sqlite3")
+    database = open_database(folder / "data" / "catalogue.sqlite3")
     with database.write() as connection:
         feed_triggers.drop(connection)  # nobody keeps anything of a library that is being made
     invented.fill(database, album, min(count, INVENTED))

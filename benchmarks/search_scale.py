@@ -41,8 +41,8 @@ from numpy.typing import NDArray
 from sqlalchemy import update
 
 from photoindex.captioner import model_folder
-from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import vector_state
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.schema import catalogue
 from photoindex.language.analysis import STOP_WORDS, stem
 from photoindex.search import Document, FullText
@@ -194,7 +194,7 @@ def make_words(folder: Path, count: int) -> dict[str, Any]:
 
 def make_terms(folder: Path, count: int, kept: int) -> dict[str, Any]:
     """The matrix of a catalogue that has these vectors, as far as a search can tell."""
-    database = Database.open(folder / "catalogue.sqlite3")
+    database = open_database(folder / "catalogue.sqlite3")
     with database.write() as connection:
         connection.execute(update(catalogue).values(vector_revision=count))
         state = vector_state(connection)
@@ -213,7 +213,7 @@ def make_terms(folder: Path, count: int, kept: int) -> dict[str, Any]:
 
 def ask(folder: Path, each: int, *, with_terms: bool) -> dict[str, Any]:
     """Milliseconds of the first query in the process, and megabytes after it and after one of each."""
-    database = Database.open(folder / "catalogue.sqlite3")
+    database = open_database(folder / "catalogue.sqlite3")
     source = TermIndex(database, folder / "terms") if with_terms else None
     with FullText.open(folder / "fulltext") as index:
         asked = [query for kind in queries(each).values() for query in kind]
@@ -228,7 +228,7 @@ def ask(folder: Path, each: int, *, with_terms: bool) -> dict[str, Any]:
 
 def compare(folder: Path, each: int, repeats: int) -> dict[str, list[tuple[float, float]]]:
     """Milliseconds a query of each kind, without terms and with them, one right after the other, once all is warm."""
-    database = Database.open(folder / "catalogue.sqlite3")
+    database = open_database(folder / "catalogue.sqlite3")
     source = TermIndex(database, folder / "terms")
     times: dict[str, list[tuple[float, float]]] = {}
     with FullText.open(folder / "fulltext") as index:

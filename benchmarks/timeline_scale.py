@@ -24,6 +24,7 @@ from invented_library import CAMERAS, make_catalogue
 
 from photoindex.catalogue import gallery_queries
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.library.gallery import Timeline, TimelineFilter, kept_snapshot
 from photoindex.library.gallery.map import clusters_within
 from photoindex.library.gallery.result_sets import ORDERS, ResultSet
@@ -50,7 +51,7 @@ def changed(database: Database, snapshots: Snapshots, sql: str) -> Callable[[], 
 
 
 def measure(folder: Path) -> None:
-    database = Database.open(folder / "catalogue.sqlite3")
+    database = open_database(folder / "catalogue.sqlite3")
     file = folder / kept_snapshot.FILE
     file.unlink(missing_ok=True)
     first = Snapshots(database, folder)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from photoindex.catalogue.database import Database, open_catalogue
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_catalogue
 from photoindex.config import Settings
 from photoindex.library import Library
 from tests import postgres

@@ -124,21 +124,11 @@ def test_the_table_allows_no_circle() -> None:
     assert left == {}
 
 
-# What opens a catalogue or a store knows their kinds, which are made of it.
-KINDS = {
-    "catalogue/database.py": {"catalogue/sqlite_database.py", "catalogue/postgres_database.py"},
-    "system/storage.py": {"system/url_storage.py"},
-}
-
-
 def test_modules_import_one_another_in_no_circle() -> None:
     left = {
         module: {file for name, _ in imports(module) if (file := _file_of(name)) is not None} - {module}
         for module in modules()
     }
-    for module, kinds in KINDS.items():
-        assert kinds <= left[module]
-        left[module] -= kinds
     while free := {module for module, uses in left.items() if not uses & left.keys()}:
         left = {module: uses for module, uses in left.items() if module not in free}
     assert left == {}

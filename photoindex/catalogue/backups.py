@@ -29,6 +29,7 @@ from photoindex.catalogue.backup_files import (
 from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.integrity import faults_of_copy
+from photoindex.catalogue.opening import open_database_as_is
 from photoindex.catalogue.sqlite import connect, upgrading
 from photoindex.errors import CatalogueDamaged, CatalogueError, CatalogueReplaced
 from photoindex.system.atomic import new_file
@@ -166,7 +167,7 @@ def _is_whole(path: Path) -> bool:
     """Return whether a file is a catalogue without faults. Raises :class:`CatalogueError` when nobody can say, and for
     another program's database."""
     try:
-        with closing(Database.open_as_is(path)) as database:
+        with closing(open_database_as_is(path)) as database:
             return database.revision() is not None and not database.faults()
     except CatalogueDamaged:
         return False

@@ -1,6 +1,7 @@
-"""The catalogue as one object: opening it, and its transactions. Which database holds it is known to its makers alone.
+"""The catalogue as one object, and its transactions: the interface of both databases that may hold it.
 
-A catalogue at a path is SQLite's (:mod:`.sqlite_database`), one at a URL is PostgreSQL's (:mod:`.postgres_database`).
+:mod:`.opening` opens it. A catalogue at a path is SQLite's (:mod:`.sqlite_database`), one at a URL is PostgreSQL's
+(:mod:`.postgres_database`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from photoindex.catalogue.fast_queries import list_roots
-from photoindex.catalogue.open_file import holds_bytes
 from photoindex.catalogue.raw_sql import Asker
-from photoindex.config import Settings
-from photoindex.errors import CatalogueError, PhotoindexError
+from photoindex.errors import CatalogueError
 from photoindex.system.mount_names import NO_MOUNTS, Mounts
 
 if TYPE_CHECKING:
@@ -28,8 +26,8 @@ FORKED: Final = "this library was opened by another process, from which this one
 
 
 class Database(ABC):
-    """The catalogue. Use :meth:`open`; then :meth:`read` and :meth:`write` for transactions, and :meth:`ask` for the
-    few questions of a search. May be shared between threads.
+    """The catalogue. Use :meth:`read` and :meth:`write` for transactions, and :meth:`ask` for the few questions of a
+    search. May be shared between threads.
 
     ``path`` is the catalogue's file; ``None`` where a server keeps it. ``place`` names it in messages.
     """
@@ -43,36 +41,6 @@ class Database(ABC):
 
     def __init__(self) -> None:
         self._process = os.getpid()
-
-    @staticmethod
-    def open(place: Path | str) -> Database:
-        """Open the catalogue at a path or a URL.
-
-        One at a path is made or upgraded as needed (:meth:`.SqliteDatabase.open`); one at a URL is opened only when it
-        is of this version (:meth:`.PostgresDatabase.open`). Raises :class:`CatalogueError`.
-        """
-        if isinstance(place, str):
-            from photoindex.catalogue.postgres_database import PostgresDatabase
-
-            return PostgresDatabase.open(place)
-        from photoindex.catalogue.sqlite_database import SqliteDatabase
-
-        return SqliteDatabase.open(place)
-
-    @staticmethod
-    def open_as_is(place: Path | str, *, untouched: bool = False) -> Database:
-        """Open the catalogue for reading alone: nothing is made, upgraded or repaired, and it may be of any version.
-
-        ``untouched``: nobody writes to its file meanwhile. Raises :class:`CatalogueError` when it is not there or
-        cannot be read.
-        """
-        if isinstance(place, str):
-            from photoindex.catalogue.postgres_database import PostgresDatabase
-
-            return PostgresDatabase.open_as_is(place)
-        from photoindex.catalogue.sqlite_database import SqliteDatabase
-
-        return SqliteDatabase.open_as_is(place, untouched=untouched)
 
     @property
     @abstractmethod
@@ -167,30 +135,3 @@ class Database(ABC):
     @abstractmethod
     def backup(self, destination: Path) -> None:
         """Copy the catalogue as of now to a file. Raises :class:`CatalogueError` where its server has better ways."""
-
-
-def open_catalogue(settings: Settings) -> Database:
-    """Open the catalogue that the settings name, by :meth:`Database.open`, in a data folder that is there and private.
-
-    Its roots lie where the setting ``mounts`` says. Raises :class:`CatalogueError`, also for a file that is gone or
-    empty and has a backup, and :class:`ConfigError` when that
-    setting does not fit the catalogue.
-    """
-    if isinstance(settings.catalogue_place, str):
-        from photoindex.catalogue.data_folder import open_data_folder
-
-        open_data_folder(settings.data_dir)
-    elif not holds_bytes(settings.catalogue_place):
-        from photoindex.catalogue.backup_files import check_not_lost
-
-        check_not_lost(settings.catalogue_place)
-    database = Database.open(settings.catalogue_place)
-    database.mounts = settings.mounts
-    if settings.mounts:
-        try:
-            with database.ask() as asker:
-                list_roots(asker)
-        except PhotoindexError:
-            database.close()
-            raise
-    return database

@@ -93,7 +93,7 @@ class PostgresDatabase(Database):
         self._compared: list[Path] = []  # the roots, or folders above them, that this process compares
 
     @classmethod
-    def open(cls, url: str) -> PostgresDatabase:  # type: ignore[override]
+    def open(cls, url: str) -> PostgresDatabase:
         """Open a catalogue that is of this version.
 
         Raises :class:`CatalogueOutdated` for one that is empty or older, which ``photoindex catalogue upgrade`` makes
@@ -109,7 +109,7 @@ class PostgresDatabase(Database):
         return database
 
     @classmethod
-    def open_as_is(cls, url: str, *, untouched: bool = False, read_only: bool = True) -> PostgresDatabase:  # type: ignore[override]
+    def open_as_is(cls, url: str, *, read_only: bool = True) -> PostgresDatabase:
         """Open a catalogue of any version, or an empty database. Raises :class:`CatalogueError`."""
         database = cls(url, read_only=read_only)
         try:

@@ -24,7 +24,6 @@ from photoindex.catalogue.raw_sql import Asker, Rows
 from photoindex.catalogue.sqlite import (
     connect,
     connect_as_is,
-    connect_untouched,
     make_engine,
     may_write,
     needs_copy,
@@ -88,7 +87,7 @@ class SqliteDatabase(Database):
         self._turns = Turns()
 
     @classmethod
-    def open(cls, path: Path) -> SqliteDatabase:  # type: ignore[override]
+    def open(cls, path: Path) -> SqliteDatabase:
         """Open the catalogue, creating or upgrading it as needed; an upgrade makes a backup beside it first.
 
         Where it may not be written, or where its disk is full, it is opened for reading alone, if it is of this
@@ -122,15 +121,14 @@ class SqliteDatabase(Database):
         return database
 
     @classmethod
-    def open_as_is(cls, path: Path, *, untouched: bool = False) -> SqliteDatabase:  # type: ignore[override]
+    def open_as_is(cls, path: Path) -> SqliteDatabase:
         """Open the catalogue for reading alone: nothing is made, upgraded or repaired, and it may be of any version.
 
-        ``untouched``: nobody writes to it meanwhile, as to a backup; then SQLite keeps nothing beside it either.
         Raises :class:`CatalogueError` when it is not there or cannot be read.
         """
-        database = cls(path, read_by=connect_untouched if untouched else connect_as_is)
+        database = cls(path, read_by=connect_as_is)
         with database._opening():
-            if not untouched and needs_copy(path):
+            if needs_copy(path):
                 database._read_a_snapshot()
             database.revision()
             database._open_file = OpenFile(path, log=False)

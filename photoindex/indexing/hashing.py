@@ -9,7 +9,7 @@ from photoindex.catalogue.jobs import Job
 from photoindex.folders.walk import file_stat
 from photoindex.system import url_contents
 from photoindex.system.file_state import sha256_of
-from photoindex.system.storage import FileReplaced
+from photoindex.system.storage_errors import FileReplaced
 from photoindex.system.url_paths import is_url
 from photoindex.types import FileStat
 

@@ -20,7 +20,7 @@ from photoindex.indexing.hashing import FileAbsent, FileChanging, HashedJob, has
 from photoindex.media.formats import is_raw_name
 from photoindex.system import url_contents
 from photoindex.system.paths import shown
-from photoindex.system.storage import StoreUnavailable
+from photoindex.system.storage_errors import StoreUnavailable
 from photoindex.system.url_paths import is_url
 
 OBJECTS_AT_ONCE = 8  # of a store, which answers each after a while and all of them side by side

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from photoindex.catalogue.backup_files import check_not_lost
     from photoindex.catalogue.batches import Batch, Batches
     from photoindex.catalogue.corrections import UserMetadata
-    from photoindex.catalogue.database import Database, open_catalogue
+    from photoindex.catalogue.database import Database
     from photoindex.catalogue.editor import Edit, Editor
     from photoindex.catalogue.jobs import Priority
+    from photoindex.catalogue.opening import open_catalogue
     from photoindex.catalogue.stats import Stats
     from photoindex.catalogue.status import RootStatus, Status, WatcherStatus
     from photoindex.catalogue.text import TextCounts
@@ -110,12 +111,13 @@ _HOMES = {
         "Batches",
     ),
     "photoindex.catalogue.corrections": ("UserMetadata",),
-    "photoindex.catalogue.database": ("Database", "open_catalogue"),
+    "photoindex.catalogue.database": ("Database",),
     "photoindex.catalogue.editor": (
         "Edit",
         "Editor",
     ),
     "photoindex.catalogue.jobs": ("Priority",),
+    "photoindex.catalogue.opening": ("open_catalogue",),
     "photoindex.catalogue.stats": ("Stats",),
     "photoindex.catalogue.status": (
         "RootStatus",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photoindex.catalogue import migration
-from photoindex.catalogue.database import Database, open_catalogue
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_catalogue, open_database, open_database_as_is
 from photoindex.config import CATALOGUE_URLS, Settings
 from photoindex.errors import CatalogueError, ConfigError
 from photoindex.system.regular_files import is_there
@@ -61,7 +62,7 @@ def copy_between(source: str, target: str, progress: Callable[[Progress], None] 
     origin, destination = _place(source), _place(target)
     if isinstance(origin, Path) and not is_there(origin):
         raise CatalogueError(f"there is no catalogue {origin}: name the file of one, or its URL")
-    with closing(Database.open_as_is(origin)) as opened:
+    with closing(open_database_as_is(origin)) as opened:
         check_current(opened)  # before anything is made of the other
         with closing(_to_be_filled(destination)) as made:
             return copy_catalogue(opened, made, progress)
@@ -69,7 +70,7 @@ def copy_between(source: str, target: str, progress: Callable[[Progress], None] 
 
 def check_catalogue(settings: Settings) -> CatalogueCheck:
     """Examine the catalogue that the settings name; reads all of one in a file. Raises :class:`CatalogueError`."""
-    with closing(Database.open_as_is(settings.catalogue_place)) as database:
+    with closing(open_database_as_is(settings.catalogue_place)) as database:
         version = database.revision()
         faults = () if version is None else tuple(database.faults())
         return CatalogueCheck(database.place, version, migration.HEAD, database.size(), faults)
@@ -91,17 +92,17 @@ def _to_be_filled(place: Path | str) -> Database:
         return made
     if is_there(place):
         try:
-            with closing(Database.open_as_is(place)) as there:
+            with closing(open_database_as_is(place)) as there:
                 free = is_empty(there)
         except CatalogueError:  # another program's file, or a folder
             free = False
         if not free:
             raise CatalogueError(f"{place} is there already: name a file that is not")
-    return Database.open(place)
+    return open_database(place)
 
 
 def _version(path: Path) -> str | None:
-    with closing(Database.open_as_is(path)) as database:
+    with closing(open_database_as_is(path)) as database:
         return database.revision()
 
 

@@ -31,6 +31,7 @@ from photoindex.catalogue.data_folder import check_owner, check_reachable
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.integrity import faults_of_copy
 from photoindex.catalogue.migration import HEAD, knows
+from photoindex.catalogue.opening import open_database_as_is
 from photoindex.catalogue.roots import Root, WatchNote, list_roots, watch_notes
 from photoindex.config import Settings
 from photoindex.errors import CatalogueDamaged, CatalogueError, FolderError, FullTextError, PhotoindexError
@@ -58,7 +59,8 @@ from photoindex.system.file_state import device_of
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import is_there
-from photoindex.system.storage import StoreUnavailable, storage_of
+from photoindex.system.storage import storage_of
+from photoindex.system.storage_errors import StoreUnavailable
 from photoindex.system.units import human_seconds, human_size
 from photoindex.system.url_paths import is_url
 from photoindex.system.urls import without_password
@@ -189,7 +191,7 @@ def check_catalogue(path: Path, machine: Machine) -> Finding:
             return Finding("catalogue", "problem", f"{path} is gone", _remedy(path))
         return Finding("catalogue", "ok", "none yet; photoindex index PATH makes it")
     try:
-        with closing(Database.open_as_is(path)) as database:
+        with closing(open_database_as_is(path)) as database:
             revision, faults = database.revision(), database.faults()
     except CatalogueDamaged as error:
         return Finding("catalogue", "problem", str(error).partition(": photoindex doctor")[0], _remedy(path))
@@ -391,7 +393,7 @@ def _readable_catalogue(settings: Settings) -> Database | None:
     try:
         if not settings.catalogue and not is_there(settings.catalogue_path):
             return None
-        database = Database.open_as_is(settings.catalogue_place)
+        database = open_database_as_is(settings.catalogue_place)
     except (PhotoindexError, OSError):
         return None
     if database.revision() == HEAD:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from photoindex import captioner as captioning
 from photoindex.captioner import Captioner
-from photoindex.catalogue.database import Database, open_catalogue
+from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_catalogue
 from photoindex.config import Settings
 
 if TYPE_CHECKING:

@@ -21,16 +21,8 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from photoindex.system.regular_files import open_regular, read_whole
+from photoindex.system.storage_errors import StoreUnavailable
 from photoindex.system.url_paths import is_url
-
-
-class StoreUnavailable(OSError):
-    """A store could not be asked: no network, no credentials, no such bucket, too many requests. ``strerror`` is one
-    line for a person."""
-
-
-class FileReplaced(OSError):
-    """Something else is at the path than when it was opened, so that no more of it can be read."""
 
 
 class Entry(Protocol):

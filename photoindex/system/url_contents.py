@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from photoindex.system.regular_files import FileTooLarge
-from photoindex.system.storage import FileReplaced, open_file, stat, status_of
+from photoindex.system.storage import open_file, stat, status_of
+from photoindex.system.storage_errors import FileReplaced
 
 MOST_BYTES: Final = 1 << 30  # of one file: it is held in memory, here and where it is decoded
 _KEPT_BYTES: Final = 256 << 20
@@ -31,7 +32,7 @@ _lock: Final = threading.Lock()
 def digest(path: Path) -> tuple[os.stat_result, str]:
     """Return the state of a file and the SHA-256 of its bytes, as hexadecimal digits.
 
-    Raises OSError, and :class:`.storage.FileReplaced` when it changes meanwhile.
+    Raises OSError, and :class:`.storage_errors.FileReplaced` when it changes meanwhile.
     """
     with open_file(path) as file:
         status = status_of(file)

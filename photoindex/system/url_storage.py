@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 from urllib.parse import quote
 
-from photoindex.system.storage import FileReplaced, StoreUnavailable
+from photoindex.system.storage_errors import FileReplaced, StoreUnavailable
 from photoindex.system.url_paths import PACKAGES, Location, location_of
 from photoindex.system.urls import without_password
 
@@ -63,7 +63,7 @@ def _store(protocol: str, process: int) -> UrlStorage:
 
 
 def store_of(path: Path | str) -> UrlStorage:
-    """Return the store behind a path. Raises :class:`.storage.StoreUnavailable` where its package is missing."""
+    """Return the store behind a path. Raises :class:`.storage_errors.StoreUnavailable` where its package is missing."""
     return _store(location_of(path).protocol, os.getpid())
 
 

@@ -19,6 +19,7 @@ from photoindex.catalogue import files, metadata, user_metadata
 from photoindex.catalogue.backup_files import BACKUPS_KEPT, BEFORE_UPGRADE, DAILY, backups, newest_whole
 from photoindex.catalogue.backups import LOOK_SECONDS, DailyBackup, restore_backup
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.roots import list_roots, note_watcher
 from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.errors import CatalogueDamaged, CatalogueError
@@ -241,7 +242,7 @@ def test_a_damaged_catalogue_is_not_upgraded(database: SqliteDatabase, daily: Ca
     damage(database)
     database.close()
     with pytest.raises(CatalogueDamaged, match="photoindex doctor") as caught:
-        Database.open(database.path)
+        open_database(database.path)
     assert len(str(caught.value).splitlines()) == 1
     assert backups(database.path) == [whole]
 
@@ -270,7 +271,7 @@ def test_the_newest_backup_of_a_catalogue_that_was_lost_is_kept(
     database.close()
     for end in ("", "-wal", "-shm"):
         Path(f"{database.path}{end}").unlink(missing_ok=True)
-    with closing(Database.open(database.path)) as new:
+    with closing(open_database(database.path)) as new:
         for number in range(BACKUPS_KEPT + 2):
             add_files(new, album, f"{number}.jpg")
             for each, backup in enumerate(backups(database.path)[:-1]):

@@ -27,6 +27,7 @@ from photoindex.catalogue import fingerprints as alike
 from photoindex.catalogue.backups import restore_backup
 from photoindex.catalogue.change_feed import Version, changes_after, version
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.schema import caption, job, photo, term
 from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.catalogue.user_metadata import Locked, UserMetadata
@@ -210,7 +211,7 @@ def test_there_is_nothing_to_go_on_from_in_another_catalogue_or_after_a_restored
     database.close()
     database.path.write_bytes(b"nonsense" * 1000)
     restore_backup(database.path)
-    with closing(Database.open(database.path)) as restored, restored.ask() as asker:
+    with closing(open_database(database.path)) as restored, restored.ask() as asker:
         assert version(asker).revision == known.revision
         assert changes_after(asker, known) is None
 
@@ -228,7 +229,7 @@ def test_an_upgrade_makes_the_triggers_that_a_new_catalogue_has(database: Sqlite
     assert triggers(tmp_path / "head.sqlite3") == expected
     migrate(tmp_path / "old.sqlite3", "0009")
     assert triggers(tmp_path / "old.sqlite3") == {}
-    Database.open(tmp_path / "old.sqlite3").close()
+    open_database(tmp_path / "old.sqlite3").close()
     assert triggers(tmp_path / "old.sqlite3") == expected
 
 
@@ -238,7 +239,7 @@ def test_what_was_there_before_there_were_revisions_is_the_first_change(
 ) -> None:
     downgrade(database, "0009")
     database.close()
-    with closing(Database.open(database.path)) as upgraded, upgraded.ask() as asker:
+    with closing(open_database(database.path)) as upgraded, upgraded.ask() as asker:
         changes = changes_after(asker, None)
         assert changes is not None
         assert changes.photos == [photo_id]

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from photoindex.catalogue.change_feed import version
 from photoindex.catalogue.copying import copy_catalogue, differences
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.postgres_database import PostgresDatabase
 from photoindex.catalogue.schema import photo
 from photoindex.config import Settings
@@ -52,7 +52,7 @@ def test_every_row_and_every_answer_is_the_same_there_and_back(
     assert there["job"] == 1
     back = tmp_path / "back" / "catalogue.sqlite3"
     assert copy_between(postgres_url, str(back)) == there
-    with closing(Database.open(back)) as copied:
+    with closing(open_database(back)) as copied:
         assert differences(filled.database, copied) == []
     assert any(before)
     assert answers(tmp_path / "node", postgres_url) == before
@@ -73,14 +73,14 @@ def test_what_is_stored_after_a_copy_gets_numbers_of_its_own(
 def test_a_copy_is_told_from_what_it_was_copied_from(filled: Library, postgres_url: str, tmp_path: Path) -> None:
     """Else a machine that followed an earlier copy would take this one for a later state of it."""
     copy_between(str(filled.settings.catalogue_path), postgres_url)
-    with closing(Database.open(postgres_url)) as copied, copied.ask() as there, filled.database.ask() as here:
+    with closing(open_database(postgres_url)) as copied, copied.ask() as there, filled.database.ask() as here:
         assert version(there).revision == version(here).revision
         assert version(there).identity != version(here).identity
 
 
 def test_a_difference_is_told(filled: Library, postgres_url: str) -> None:
     copy_between(str(filled.settings.catalogue_path), postgres_url)
-    with closing(Database.open(postgres_url)) as other:
+    with closing(open_database(postgres_url)) as other:
         with other.write() as connection:
             connection.execute(update(photo).where(photo.c.id == 2).values(camera="another"))
         assert "photo 2" in differences(filled.database, other)
@@ -88,7 +88,7 @@ def test_a_difference_is_told(filled: Library, postgres_url: str) -> None:
 
 def test_nothing_is_copied_over_what_is_there(filled: Library, postgres_url: str) -> None:
     copy_between(str(filled.settings.catalogue_path), postgres_url)
-    with closing(Database.open(postgres_url)) as full, pytest.raises(CatalogueError, match="not empty"):
+    with closing(open_database(postgres_url)) as full, pytest.raises(CatalogueError, match="not empty"):
         copy_catalogue(filled.database, full)
     with pytest.raises(CatalogueError, match="is there already"):
         copy_between(postgres_url, str(filled.settings.catalogue_path))
@@ -119,11 +119,11 @@ def test_a_file_of_another_kind_is_left_as_it_is(filled: Library, tmp_path: Path
 )
 def test_a_catalogue_without_photos_may_hold_something(filled: Library, tmp_path: Path, row: str) -> None:
     target = tmp_path / "other.sqlite3"
-    with closing(Database.open(target)) as other, other.write() as connection:
+    with closing(open_database(target)) as other, other.write() as connection:
         connection.exec_driver_sql(row)
     with pytest.raises(CatalogueError, match="is there already"):
         copy_between(str(filled.settings.catalogue_path), str(target))
-    with closing(Database.open(target)) as other, pytest.raises(CatalogueError, match="not empty"):
+    with closing(open_database(target)) as other, pytest.raises(CatalogueError, match="not empty"):
         copy_catalogue(filled.database, other)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from photoindex.catalogue import data_folder
 from photoindex.catalogue.data_folder import check_owner, open_data_folder
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.errors import CatalogueError
 from photoindex.library import Library
 from tests.support import make_photo, names
@@ -132,17 +132,17 @@ def test_each_file_of_a_library_is_closed(tmp_path: Path, name: str, with_others
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o757, 0o702, 0o1777, 0o720])
 def test_a_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "data here"
-    Database.open(folder / "catalogue.sqlite3").close()
+    open_database(folder / "catalogue.sqlite3").close()
     monkeypatch.setattr(data_folder, "_is_private_group", lambda _: False)
     folder.chmod(mode)
     before = sorted(os.listdir(folder))
     with pytest.raises(CatalogueError, match=r"chmod -R go-w '.*data here'") as caught:
-        Database.open(folder / "catalogue.sqlite3")
+        open_database(folder / "catalogue.sqlite3")
     assert len(str(caught.value).splitlines()) == 1
     assert stat.S_IMODE(folder.stat().st_mode) == mode  # refused again the next time
     assert sorted(os.listdir(folder)) == before
     folder.chmod(mode & ~0o022)
-    Database.open(folder / "catalogue.sqlite3").close()
+    open_database(folder / "catalogue.sqlite3").close()
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o700, 0o711])
@@ -150,7 +150,7 @@ def test_a_folder_that_others_can_only_read_is_taken_and_closed(tmp_path: Path, 
     folder = tmp_path / "data"
     folder.mkdir()
     folder.chmod(mode)
-    with closing(Database.open(folder / "catalogue.sqlite3")):
+    with closing(open_database(folder / "catalogue.sqlite3")):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -165,7 +165,7 @@ def test_another_users_folder_is_refused(tmp_path: Path) -> None:
         open_data_folder(other)
     assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(CatalogueError, match="belongs to another user"):
-        Database.open(other / "catalogue.sqlite3")
+        open_database(other / "catalogue.sqlite3")
     assert os.listdir(other) == []
 
 

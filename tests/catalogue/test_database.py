@@ -25,6 +25,7 @@ from photoindex.catalogue.database import Database
 from photoindex.catalogue.fast_queries import is_work_left
 from photoindex.catalogue.metadata import clear_stale, read_by_older
 from photoindex.catalogue.migration import HEAD
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.roots import WatchNote, list_roots, watch_notes
 from photoindex.catalogue.schema import metadata
 from photoindex.catalogue.sqlite_database import SqliteDatabase
@@ -66,9 +67,9 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monk
 @pytest.mark.usefixtures("cold")
 def test_a_catalogue_is_made_where_there_is_none_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "catalogue.sqlite3"
-    Database.open(path).close()
+    open_database(path).close()
     assert revision_of(path) == HEAD
-    Database.open(path).close()
+    open_database(path).close()
     assert list(path.parent.glob("*before-upgrade*")) == []
 
 
@@ -126,7 +127,7 @@ def rows_of(engine: Engine) -> dict[str, int]:
 def test_each_catalogue_has_an_identity_of_its_own(tmp_path: Path) -> None:
     identities = set()
     for name in ("one", "two"):
-        with closing(Database.open(tmp_path / name)) as opened, opened.read() as connection:
+        with closing(open_database(tmp_path / name)) as opened, opened.read() as connection:
             identities.add(connection.execute(text("select identity from catalogue")).scalar_one())
     assert len(identities) == 2
     assert all(len(identity) == 32 for identity in identities)
@@ -143,7 +144,7 @@ def test_an_upgrade_makes_a_backup_first(
 ) -> None:
     add_files(database, album, "a.jpg")
     database.close()
-    with closing(Database.open(database.path)) as upgraded, upgraded.read() as connection:
+    with closing(open_database(database.path)) as upgraded, upgraded.read() as connection:
         assert connection.execute(text("select count(*) from file")).scalar() == 1
         connection.execute(text("select stars from photo"))
     assert revision_of(database.path) == "9999"
@@ -159,7 +160,7 @@ def test_a_catalogue_from_before_the_watchers_notes_is_upgraded_with_its_roots(t
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("insert into root values (3, x'2f70', 7, 'polling', '2024-01-02 03:04:05', '2024-01-01')")
         connection.commit()
-    with closing(Database.open(path)) as upgraded, upgraded.read() as connection:
+    with closing(open_database(path)) as upgraded, upgraded.read() as connection:
         [found] = list_roots(connection)
         assert (found.id, found.path, found.device, found.mode) == (3, Path("/p"), 7, "polling")
         assert watch_notes(connection) == {3: WatchNote(None, None, None, None, None, None)}
@@ -178,7 +179,7 @@ def test_a_first_catalogue_is_upgraded_with_all_it_holds(tmp_path: Path) -> None
             " values (7, 'a dog', 'model', 0, 1, 1, '2024-01-01')"
         )
         connection.commit()
-    with closing(Database.open(path)) as upgraded, upgraded.read() as connection:
+    with closing(open_database(path)) as upgraded, upgraded.read() as connection:
         assert connection.execute(text("select text, model_id from caption")).all() == [("a dog", 1)]
         assert connection.execute(text("select identity, terms, term_scale from model")).all() == [
             ("old-1", None, None)
@@ -201,7 +202,7 @@ def test_photos_of_an_older_catalogue_are_read_by_an_older_reader(tmp_path: Path
             "insert into file (root_id, relative_path, photo_id, size, mtime_ns, inode) values (1, x'61', 7, 1, 1, 1)"
         )
         connection.commit()
-    with closing(Database.open(path)) as upgraded:
+    with closing(open_database(path)) as upgraded:
         with upgraded.read() as connection:
             assert read_by_older(connection) == [(7, 0)]
             assert is_work_left(connection)
@@ -218,7 +219,7 @@ def test_only_the_latest_backups_are_kept(
     database.close()
     for number in range(BACKUPS_KEPT + 2):
         (data_dir / f"catalogue-before-upgrade-from-0000-2020010{number}T000000Z.sqlite3").write_bytes(b"old")
-    Database.open(database.path).close()
+    open_database(database.path).close()
     kept = sorted(path.name for path in data_dir.glob("*before-upgrade*"))
     assert len(kept) == BACKUPS_KEPT
     assert f"from-{HEAD}" in kept[-1]
@@ -232,9 +233,9 @@ def test_an_upgrade_that_fails_leaves_the_catalogue_as_it_was(
     script = tmp_path / "later" / "migrations" / "versions" / "9999_stars.py"
     script.write_text(script.read_text() + '    op.execute("select nothing from nowhere")\n')
     with pytest.raises(CatalogueError, match="syntax error"):
-        Database.open(database.path)
+        open_database(database.path)
     next_version.undo()
-    with closing(Database.open(database.path)) as again, again.read() as connection:
+    with closing(open_database(database.path)) as again, again.read() as connection:
         assert connection.execute(text("select count(*) from file")).scalar() == 1
         assert "stars" not in {column["name"] for column in inspect(connection).get_columns("photo")}
 
@@ -256,7 +257,7 @@ def test_an_upgrade_that_is_tried_again_uses_the_backup_of_the_unchanged_catalog
 
     def backups_after_a_failure() -> list[Path]:
         with pytest.raises(CatalogueError, match="syntax error"):
-            Database.open(database.path)
+            open_database(database.path)
         return sorted(database.path.parent.glob("*before-upgrade*"))
 
     [first] = backups_after_a_failure()
@@ -269,7 +270,7 @@ def test_an_upgrade_that_is_tried_again_uses_the_backup_of_the_unchanged_catalog
     assert len(backups_after_a_failure()) == 3  # one that is damaged does not count
 
     script.write_text(whole)
-    Database.open(database.path).close()
+    open_database(database.path).close()
     assert revision_of(database.path) == "9999"
     assert len(list(database.path.parent.glob("*before-upgrade*"))) == 3
 
@@ -278,11 +279,11 @@ def test_a_catalogue_of_a_newer_version_is_refused_and_not_touched(
     data_dir: Path, next_version: pytest.MonkeyPatch
 ) -> None:
     path = data_dir / "catalogue.sqlite3"
-    Database.open(path).close()
+    open_database(path).close()
     next_version.undo()
     before = path.read_bytes()
     with pytest.raises(CatalogueTooNew, match="upgrade photoindex") as caught:
-        Database.open(path)
+        open_database(path)
     assert len(str(caught.value).splitlines()) == 1
     assert path.read_bytes() == before
     assert list(data_dir.glob("*before-upgrade*")) == []
@@ -295,7 +296,7 @@ def test_another_programs_database_is_refused_and_not_touched(tmp_path: Path) ->
         connection.commit()
     before = path.read_bytes()
     with pytest.raises(CatalogueError, match="not a photoindex catalogue") as caught:
-        Database.open(path)
+        open_database(path)
     assert len(str(caught.value).splitlines()) == 1
     assert path.read_bytes() == before
 
@@ -308,14 +309,14 @@ def test_another_program_that_uses_alembic_is_not_taken_for_a_newer_photoindex(t
         connection.execute("insert into alembic_version values ('abcdef')")
         connection.commit()
     with pytest.raises(CatalogueError, match="not a photoindex catalogue"):
-        Database.open(path)
+        open_database(path)
 
 
 def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite3"
     path.write_text("milk, eggs, flour\n" * 100)
     with pytest.raises(CatalogueError, match="is no catalogue") as caught:
-        Database.open(path)
+        open_database(path)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert path.read_text() == "milk, eggs, flour\n" * 100
@@ -324,7 +325,7 @@ def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CatalogueError, match="cannot create the data folder"):
-        Database.open(tmp_path / "file" / "data" / "catalogue.sqlite3")
+        open_database(tmp_path / "file" / "data" / "catalogue.sqlite3")
 
 
 def test_the_catalogue_is_in_wal_mode_and_checks_foreign_keys(database: Database) -> None:
@@ -335,7 +336,7 @@ def test_the_catalogue_is_in_wal_mode_and_checks_foreign_keys(database: Database
 
 def test_a_restored_backup_is_a_catalogue_again_and_in_wal_mode(database: Database, tmp_path: Path) -> None:
     database.backup(tmp_path / "restored.sqlite3")
-    with closing(Database.open(tmp_path / "restored.sqlite3")) as restored, restored.read() as connection:
+    with closing(open_database(tmp_path / "restored.sqlite3")) as restored, restored.read() as connection:
         assert connection.execute(text("pragma journal_mode")).scalar() == "wal"
 
 
@@ -354,9 +355,9 @@ def test_an_error_in_a_write_rolls_all_of_it_back(database: Database, album: Pat
 
 def test_two_processes_that_open_a_new_folder_at_once_both_succeed(data_dir: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from photoindex.catalogue.database import Database;"
+        "import sys; from pathlib import Path; from photoindex.catalogue.opening import open_database;"
         " print('ready', flush=True); sys.stdin.readline();"
-        " Database.open(Path(sys.argv[1])).close(); print('opened')"
+        " open_database(Path(sys.argv[1])).close(); print('opened')"
     )
     path = data_dir / "catalogue.sqlite3"
     processes = [
@@ -379,8 +380,8 @@ def test_two_processes_that_open_a_new_folder_at_once_both_succeed(data_dir: Pat
 
 def test_opening_an_up_to_date_catalogue_does_not_import_alembic(database: Database) -> None:
     script = (
-        "import sys; from pathlib import Path; from photoindex.catalogue.database import Database;"
-        " Database.open(Path(sys.argv[1])).close(); print('alembic' in sys.modules)"
+        "import sys; from pathlib import Path; from photoindex.catalogue.opening import open_database;"
+        " open_database(Path(sys.argv[1])).close(); print('alembic' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(database.path)], cwd=REPOSITORY, capture_output=True, text=True, check=True

@@ -239,11 +239,11 @@ class TestUndo:
         """In a catalogue of its own for each example."""
         import tempfile
 
-        from photoindex.catalogue.database import Database
+        from photoindex.catalogue.opening import open_database
         from tests.support import add_files, add_photo
 
         with tempfile.TemporaryDirectory() as folder:
-            database = Database.open(Path(folder, "catalogue.sqlite3"))
+            database = open_database(Path(folder, "catalogue.sqlite3"))
             try:
                 add_files(database, Path(folder), "a.jpg")
                 photo_id = add_photo(database, Path(folder, "a.jpg"))

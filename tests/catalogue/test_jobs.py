@@ -28,6 +28,7 @@ from photoindex.catalogue.jobs import (
     MAX_INTERRUPTIONS,
     Job,
 )
+from photoindex.catalogue.opening import open_database
 from photoindex.errors import DamagedPhoto, MissingPlugin, PhotoError, UnreadablePhoto
 from photoindex.types import Failure
 from tests.support import NOW, add_files, add_photo, mark_missing, run_thread, scanned
@@ -133,7 +134,7 @@ def test_claimers_at_the_same_time_never_get_the_same_job(database: Database, al
     start = threading.Barrier(len(taken))
 
     def work(owner: str) -> None:
-        with closing(Database.open(database.path or catalogue)) as own:
+        with closing(open_database(database.path or catalogue)) as own:
             start.wait()
             while jobs := claim(own, owner, limit=3):
                 taken[owner] += [job.file_id for job in jobs]

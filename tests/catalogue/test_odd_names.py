@@ -16,8 +16,9 @@ from alembic.config import Config
 
 from photoindex.catalogue.backup_files import backups
 from photoindex.catalogue.backups import DailyBackup, restore_backup
-from photoindex.catalogue.database import Database
 from photoindex.catalogue.migration import HEAD
+from photoindex.catalogue.opening import open_database, open_database_as_is
+from photoindex.catalogue.sqlite import connect_untouched
 from photoindex.config import Settings
 from photoindex.library import Library
 from tests.support import REPOSITORY, FakeCaptioner, add_files, add_photo, make_photo, migrate, names
@@ -39,20 +40,21 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 def test_the_catalogue_is_made_read_backed_up_and_restored_there(folder: Path, album: Path) -> None:
     path = folder / "catalogue.sqlite3"
-    with closing(Database.open(path)) as database:
+    with closing(open_database(path)) as database:
         add_files(database, album, "a.jpg")
         add_photo(database, album / "a.jpg")
         made = DailyBackup(database, 1.0, pytest.fail).make_when_due()
         assert made is not None
         assert backups(path) == [made]
-        for reading in (Database.open_as_is(path), Database.open_as_is(made, untouched=True)):
-            with closing(reading), reading.ask() as asker, reading.read():
-                assert asker.ask("select count(*) from photo") == [(1,)]
+        with closing(open_database_as_is(path)) as reading, reading.ask() as asker, reading.read():
+            assert asker.ask("select count(*) from photo") == [(1,)]
+        with closing(connect_untouched(made)) as backup:
+            assert backup.execute("select count(*) from photo").fetchall() == [(1,)]
     # Nothing came to lie elsewhere.
     assert os.listdir(folder.parent) == [folder.name]
     path.write_bytes(b"nonsense" * 1000)
     assert restore_backup(path).backup == made
-    with closing(Database.open(path)) as database, database.read() as connection:
+    with closing(open_database(path)) as database, database.read() as connection:
         assert connection.exec_driver_sql("select count(*) from photo").scalar() == 1
     assert os.listdir(folder.parent) == [folder.name]
 
@@ -60,7 +62,7 @@ def test_the_catalogue_is_made_read_backed_up_and_restored_there(folder: Path, a
 def test_an_older_catalogue_is_upgraded_there(folder: Path) -> None:
     folder.mkdir(parents=True)
     migrate(folder / "catalogue.sqlite3", "0009")
-    with closing(Database.open(folder / "catalogue.sqlite3")) as database:
+    with closing(open_database(folder / "catalogue.sqlite3")) as database:
         assert database.revision() == HEAD
     assert len(backups(folder / "catalogue.sqlite3")) == 1
     assert os.listdir(folder.parent) == [folder.name]

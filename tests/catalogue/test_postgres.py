@@ -18,6 +18,7 @@ from photoindex.catalogue import migration
 from photoindex.catalogue import postgres as postgres_catalogue
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.migration import HEAD
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.postgres import MOST_CONNECTIONS
 from photoindex.catalogue.postgres_database import PostgresDatabase
 from photoindex.catalogue.raw_sql import ask
@@ -35,11 +36,11 @@ def test_an_empty_database_is_refused_until_it_is_upgraded(postgres_server: post
     url = postgres_server.create()
     try:
         with pytest.raises(CatalogueOutdated, match="photoindex catalogue upgrade"):
-            Database.open(url)
+            open_database(url)
         with closing(PostgresDatabase.open_as_is(url, read_only=False)) as empty:
             assert empty.upgrade()
             assert not empty.upgrade()
-        with closing(Database.open(url)) as made:
+        with closing(open_database(url)) as made:
             assert made.revision() == HEAD
     finally:
         postgres_server.drop(url)
@@ -63,7 +64,7 @@ def test_a_database_that_cannot_hold_every_name_is_refused(
 def new_file(folder: Path) -> Path:
     """A catalogue in a file that holds nothing."""
     path = folder / "catalogue.sqlite3"
-    Database.open(path).close()
+    open_database(path).close()
     return path
 
 
@@ -84,7 +85,7 @@ def test_every_word_is_kept_whatever_encoding_the_client_is_set_to(
     postgres_url: str, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-    with closing(Database.open(postgres_url)) as database:
+    with closing(open_database(postgres_url)) as database:
         add_files(database, album, "a.jpg")
         photo_id = add_photo(database, album / "a.jpg", "Отпуск 休暇")
         with database.ask() as asker:
@@ -103,7 +104,7 @@ def test_a_database_without_a_schema_to_write_to_is_said(postgres_server: postgr
 
 
 def test_files_and_photos_are_stored_and_counted_as_changes(postgres_url: str, album: Path) -> None:
-    with closing(Database.open(postgres_url)) as database:
+    with closing(open_database(postgres_url)) as database:
         before = database.commits()
         add_files(database, album, "a.jpg", "b.jpg")
         photo_id = add_photo(database, album / "a.jpg")
@@ -121,7 +122,7 @@ def test_what_cannot_be_opened_is_one_clear_line(postgres_server: postgres.Serve
         ("postgresql+psycopg://user:secret@/x?host=/nonexistent", "cannot be reached"),
     ):
         with pytest.raises(CatalogueError, match=what) as caught:
-            Database.open(url)
+            open_database(url)
         assert "\n" not in str(caught.value)
         assert "secret" not in str(caught.value)
 
@@ -132,7 +133,7 @@ def test_what_cannot_be_opened_is_one_clear_line(postgres_server: postgres.Serve
 def test_no_part_of_a_password_is_shown_that_has_to_be_quoted(password: str) -> None:
     for url in (f"postgresql+psycopg://me:{password}@127.0.0.1:1/photos", f"postgresql://:{password}@127.0.0.1:1/x"):
         with pytest.raises(CatalogueError) as caught:
-            Database.open(url)
+            open_database(url)
         assert "cret" not in str(caught.value)
         assert "%40" in str(caught.value)
         assert not isinstance(caught.value, CatalogueUnavailable)  # which a watch would wait for
@@ -152,7 +153,7 @@ def test_no_part_of_a_password_is_shown_that_has_to_be_quoted(password: str) -> 
 )
 def test_a_url_that_the_driver_can_read_is_tried(url: str) -> None:
     with pytest.raises(CatalogueUnavailable, match="cannot be reached"):
-        Database.open(url)
+        open_database(url)
 
 
 def test_a_server_that_is_gone_with_its_machine_is_given_up_after_a_minute(postgres_url: str) -> None:
@@ -169,7 +170,7 @@ def test_a_server_that_is_frozen_is_given_up(
 ) -> None:
     monkeypatch.setattr(postgres_catalogue, "SILENT_SECONDS", 0.1)
     monkeypatch.setattr(postgres_catalogue, "CONNECT_SECONDS", 2)  # the least that counts
-    with closing(Database.open(postgres_url)) as database:
+    with closing(open_database(postgres_url)) as database:
         with getattr(database, kind)() as transaction:
             assert ask(transaction, "select 1") == [(1,)]
         silence = pytest.raises(CatalogueUnavailable, match=r"cannot be reached \(no answer for 2.1 seconds")
@@ -180,13 +181,13 @@ def test_a_server_that_is_frozen_is_given_up(
         refusal = pytest.raises(CatalogueUnavailable, match="cannot be reached")
         with postgres_server.frozen(), refusal, getattr(database, kind)() as transaction:
             ask(transaction, "select 1")
-    with closing(Database.open(postgres_url)) as database, getattr(database, kind)() as transaction:
+    with closing(open_database(postgres_url)) as database, getattr(database, kind)() as transaction:
         assert ask(transaction, "select 1") == [(1,)]
 
 
 def test_a_question_that_takes_long_is_waited_for(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_catalogue, "SILENT_SECONDS", 0.05)
-    with closing(Database.open(postgres_url)) as database, database.ask() as asker:
+    with closing(open_database(postgres_url)) as database, database.ask() as asker:
         assert asker.ask("select 1 from pg_sleep(0.5)") == [(1,)]
 
 
@@ -220,11 +221,11 @@ def test_what_took_long_to_learn_about_a_server_is_believed_for_as_long(
 
 def test_what_is_wrong_with_a_url_without_a_password_is_said() -> None:
     with pytest.raises(CatalogueError, match='invalid URI query parameter: "nonsense"'):
-        Database.open("postgresql://me@127.0.0.1:1/x?nonsense=1")
+        open_database("postgresql://me@127.0.0.1:1/x?nonsense=1")
 
 
 def test_a_session_that_the_server_ended_is_replaced(postgres_server: postgres.Server, postgres_url: str) -> None:
-    with closing(Database.open(postgres_url)) as database:
+    with closing(open_database(postgres_url)) as database:
         with pytest.raises(CatalogueUnavailable), database.write() as connection:
             postgres_server.end_sessions()
             connection.exec_driver_sql("select 1")
@@ -257,7 +258,7 @@ def test_who_works_on_what_was_read_keeps_the_session(
 ) -> None:
     with (
         impatient(postgres_server, postgres_url, "idle_in_transaction_session_timeout") as until_one_is_ended,
-        closing(Database.open(postgres_url)) as database,
+        closing(open_database(postgres_url)) as database,
         getattr(database, kind)() as transaction,
     ):
         assert ask(transaction, "select 1") == [(1,)]
@@ -268,7 +269,7 @@ def test_who_works_on_what_was_read_keeps_the_session(
 def test_who_compares_a_folder_keeps_the_lock_while_nothing_happens(
     postgres_server: postgres.Server, postgres_url: str, album: Path
 ) -> None:
-    with closing(Database.open(postgres_url)) as one, closing(Database.open(postgres_url)) as other:
+    with closing(open_database(postgres_url)) as one, closing(open_database(postgres_url)) as other:
         with impatient(postgres_server, postgres_url, "idle_session_timeout") as until_one_is_ended:
             holding = one.sole_comparer([album])
             holding.__enter__()
@@ -312,13 +313,13 @@ def test_those_behind_a_pool_share_its_sessions(
 
 def test_a_folder_is_compared_once_behind_a_pool(postgres_url: str, pooled: Callable[[str], str], album: Path) -> None:
     url = pooled(postgres_url)
-    with closing(Database.open(url)) as one, closing(Database.open(url)) as other:
+    with closing(open_database(url)) as one, closing(open_database(url)) as other:
         for _ in range(2):
             with one.sole_comparer([album]):
                 for database in (one, other):
                     with pytest.raises(FolderError, match="compared by another"), database.sole_comparer([album]):
                         pytest.fail("two compare it")
-        with closing(Database.open(postgres_url)) as beside, beside.sole_comparer([album]):
+        with closing(open_database(postgres_url)) as beside, beside.sole_comparer([album]):
             pass
 
 
@@ -347,8 +348,8 @@ def test_who_waits_to_write_sees_what_was_written_meanwhile(
 
     try:
         with (
-            closing(Database.open(postgres_url)) as one,
-            closing(Database.open(postgres_url)) as other,
+            closing(open_database(postgres_url)) as one,
+            closing(open_database(postgres_url)) as other,
             ThreadPoolExecutor(1) as pool,
         ):
             with one.write() as connection:
@@ -393,13 +394,13 @@ def test_a_server_that_can_only_be_read_is_read_and_says_so(
 
 def test_an_older_catalogue_is_upgraded_when_somebody_says_so(postgres_url: str, album: Path, later: Path) -> None:
     with pytest.raises(CatalogueOutdated, match=f"is of version {HEAD}"):
-        Database.open(postgres_url)
+        open_database(postgres_url)
     with closing(PostgresDatabase.open_as_is(postgres_url, read_only=False)) as old:
         add_files(old, album, "a.jpg")
         photo_id = add_photo(old, album / "a.jpg")
         assert old.upgrade()
         assert not old.upgrade()
-    with closing(Database.open(postgres_url)) as upgraded:
+    with closing(open_database(postgres_url)) as upgraded:
         assert upgraded.revision() == "9999"
         assert upgraded.faults() == []
         with upgraded.ask() as asker:
@@ -411,7 +412,7 @@ def test_an_older_catalogue_is_upgraded_when_somebody_says_so(postgres_url: str,
 
 
 def test_whoever_works_on_while_it_is_upgraded_writes_no_more(postgres_url: str, album: Path) -> None:
-    with closing(Database.open(postgres_url)) as worker:
+    with closing(open_database(postgres_url)) as worker:
         add_files(worker, album, "a.jpg")
         _set_version(postgres_url, "9999")
         try:
@@ -438,7 +439,7 @@ def test_more_at_once_than_there_are_connections_is_said(
     postgres_url: str, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_catalogue, "WAIT_SECONDS", 0.05)
-    with closing(Database.open(postgres_url)) as database, ExitStack() as stack:
+    with closing(open_database(postgres_url)) as database, ExitStack() as stack:
         for _ in range(MOST_CONNECTIONS):
             stack.enter_context(database.read()).exec_driver_sql("select 1")
         with pytest.raises(CatalogueUnavailable, match=f"all {MOST_CONNECTIONS} connections"), database.read():

@@ -13,6 +13,7 @@ import pytest
 
 from photoindex.catalogue.backups import DailyBackup
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database, open_database_as_is
 from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.errors import CatalogueReplaced
@@ -94,7 +95,7 @@ def test_a_write_that_was_under_way_says_that_it_is_lost(
 
 @pytest.mark.parametrize("way", [unlink, move_folder, delete_folder, replace_by_copy, replace_by_new])
 def test_a_catalogue_that_is_only_read_is_noticed_too(filled: SqliteDatabase, way: Callable[[Path], None]) -> None:
-    with closing(Database.open_as_is(filled.path)) as reading:
+    with closing(open_database_as_is(filled.path)) as reading:
         with reading.ask() as asker:
             assert asker.ask("select count(*) from photo") == [(1,)]
         way(filled.path)
@@ -142,7 +143,7 @@ def test_an_index_that_loses_its_catalogue_says_so(
 def test_what_is_in_place_is_let_alone(filled: SqliteDatabase, album: Path) -> None:
     """Checkpoints, other processes that come and go, and a touch are no replacement."""
     for number in range(3):
-        with closing(Database.open(filled.path)) as other:
+        with closing(open_database(filled.path)) as other:
             add_files(other, album, f"{number}.jpg")
         with filled.ask() as asker:
             asker.ask("select count(*) from photo")

@@ -14,6 +14,7 @@ from sqlalchemy import delete, update
 
 from photoindex.catalogue import fast_queries, photos, term_encoding, term_vectors
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.schema import file, model, photo, term_vector
 from photoindex.types import Candidate, Prediction, TermVector, TermVocabulary
 from tests.support import REPOSITORY, add_files, add_photo
@@ -111,7 +112,7 @@ def test_a_catalogue_without_vectors_has_none(database: Database, album: Path) -
 
 
 def test_each_catalogue_has_an_identity_of_its_own(database: Database, tmp_path: Path) -> None:
-    other = Database.open(tmp_path / "other.sqlite3")
+    other = open_database(tmp_path / "other.sqlite3")
     with database.read() as one, other.read() as two:
         assert fast_queries.vector_state(one).identity != fast_queries.vector_state(two).identity
     other.close()
@@ -173,10 +174,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from photoindex.catalogue import term_vectors
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.types import TermVector
 
-database = Database.open(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
+database = open_database(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
 vector = TermVector(np.array([0], np.uint16), np.array([9], np.uint8))
 for _ in range(20):
     with database.write() as connection:

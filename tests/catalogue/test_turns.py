@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from photoindex.catalogue import sqlite_database, turns
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.turns import MOST, REST, Turns
 
 
@@ -68,7 +68,7 @@ def test_the_catalogue_rests_between_its_write_transactions(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_database, "time", clock)
-    with closing(Database.open(tmp_path / "catalogue.db")) as catalogue:
+    with closing(open_database(tmp_path / "catalogue.db")) as catalogue:
         for _ in range(3):
             with catalogue.write():
                 clock.now += MOST

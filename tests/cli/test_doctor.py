@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.cli.main import main
 from photoindex.media.formats import FORMATS, RAW, PhotoFormat
 from tests.support import REPOSITORY, make_model_folder
@@ -29,7 +29,7 @@ def model(tmp_path: Path) -> Path:
 def catalogue(data_dir: Path) -> Path:
     """An empty catalogue that nobody has open, with a backup."""
     path = data_dir / "catalogue.sqlite3"
-    with closing(Database.open(path)) as database:
+    with closing(open_database(path)) as database:
         database.backup(data_dir / "catalogue-before-upgrade-from-0001-20240501T000000Z.sqlite3")
     return path
 

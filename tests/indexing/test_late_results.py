@@ -39,7 +39,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.config import Settings
 from photoindex.indexing.pipeline import Pipeline
 from photoindex.search import FullText
@@ -48,7 +48,7 @@ from photoindex.types import FileStat, ScannedFile
 from tests.support import FakeCaptioner
 
 settings = Settings(Path(sys.argv[1]), settle_seconds=0.0, backup_days=0.0)
-database = Database.open(settings.catalogue_path)
+database = open_database(settings.catalogue_path)
 ahead = timedelta(seconds=float(sys.argv[2]))
 pipeline = Pipeline(
     database, FullText.open(settings.index_path), settings, lambda _: FakeCaptioner(shape=sys.argv[3]),

@@ -26,6 +26,7 @@ from sqlalchemy import update
 
 from photoindex.captioner import jpeg_drafts
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.roots import list_roots, note_mode
 from photoindex.catalogue.schema import job, root
 from photoindex.cli.main import main
@@ -109,7 +110,7 @@ def damage(path: Path, start: int = 4096, count: int = 3000) -> None:
 def add_backup(settings: Settings, number: int = 1) -> Path:
     """A backup of the catalogue as it is now, ``number`` minutes after midnight."""
     path = settings.data_dir / f"catalogue-before-upgrade-from-0001-20240501T00{number:02}00Z.sqlite3"
-    with closing(Database.open(settings.catalogue_path)) as database:
+    with closing(open_database(settings.catalogue_path)) as database:
         database.backup(path)
     os.utime(path, (1_714_521_600 + 60 * number,) * 2)
     return path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError
 from photoindex.library import Library
@@ -43,7 +43,7 @@ def test_what_is_wrong_with_it_is_a_finding(
     postgres_server: postgres.Server, postgres_url: str, data_dir: Path
 ) -> None:
     settings = Settings(data_dir, catalogue=postgres_url)
-    with closing(Database.open(postgres_url)) as database, database.write() as connection:
+    with closing(open_database(postgres_url)) as database, database.write() as connection:
         connection.exec_driver_sql("drop trigger feed_photo_added on photo")
     assert findings(settings)["catalogue"].level == "problem"
     gone = findings(Settings(data_dir, catalogue=postgres_server.url("nowhere")))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from photoindex.catalogue import photos
-from photoindex.catalogue.database import Database
 from photoindex.catalogue.editor import Edit
+from photoindex.catalogue.opening import open_database
 from photoindex.cli.main import main
 from photoindex.library import Library
 from photoindex.types import Hit, Prediction
@@ -188,7 +188,7 @@ def test_a_catalogue_from_before_has_none_until_its_photos_are_decoded(
             " values (7, 'a dog', 'model', 0, 1, '2024-01-01', -3.0)"
         )
         connection.commit()
-    with closing(Database.open(path)) as upgraded, upgraded.read() as read:
+    with closing(open_database(path)) as upgraded, upgraded.read() as read:
         [photo] = photos.load_photos(read, [7], {})
         assert photo.caption is not None
         assert (photo.looks, photo.is_, photo.caption.confidence) == (None, ("panorama", "landscape"), None)

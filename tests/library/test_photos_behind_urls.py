@@ -22,6 +22,7 @@ from photoindex.library import Library
 from photoindex.library.gallery import Gallery
 from photoindex.system import storage, url_contents
 from photoindex.system.paths import absolute
+from photoindex.system.storage_errors import FileReplaced
 from photoindex.system.url_contents import digest
 from photoindex.types import IndexReport, Tally
 from photoindex.web.server import GalleryServer, ServeOptions
@@ -260,11 +261,11 @@ def test_an_object_that_is_replaced_while_it_is_read_is_not_mixed(bucket: Bucket
     path = place(bucket, "a.jpg")
     with storage.open_file(path) as file:
         bucket.put("photos/a.jpg", b"2" * 100)
-        with pytest.raises(storage.FileReplaced):
+        with pytest.raises(FileReplaced):
             file.read()
     with storage.open_file(path) as file:
         bucket.remove("photos/a.jpg")
-        with pytest.raises(storage.FileReplaced):
+        with pytest.raises(FileReplaced):
             file.read()
     bucket.put("photos/a.jpg", b"3" * 100)
     status, content_hash = digest(path)

@@ -27,6 +27,7 @@ from sqlalchemy import Connection, event, func, select
 
 from photoindex.catalogue import files, jobs, metadata, photos
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.roots import ensure_root
 from photoindex.catalogue.schema import term
 from photoindex.config import Settings
@@ -78,7 +79,7 @@ def run(trial: Trial, folder: Path, count: int) -> None:
     trial.check(worker.exitcode == 0, f"the process ended with status {worker.exitcode}")
     trial.check(longest < LONGEST, f"a write transaction took {longest:.3f} s")
     trial.check(max(waits) < LONGEST, f"another process waited {max(waits):.3f} s")
-    with closing(Database.open(settings.catalogue_path)) as database, database.read() as connection:
+    with closing(open_database(settings.catalogue_path)) as database, database.read() as connection:
         new = connection.execute(select(func.count()).select_from(term).where(term.c.text == "after")).scalar_one()
     trial.check(new == count, f"{count - new:,} photos lack their new keyword")
     changed = [path for path, digest in hashes.items() if sha256(path) != digest]
@@ -114,7 +115,7 @@ def place(album: Path, number: int) -> Path:
 
 def fill(settings: Settings, album: Path) -> None:
     """Write into the catalogue what indexing and captioning would, without reading a photo."""
-    with closing(Database.open(settings.catalogue_path)) as database:
+    with closing(open_database(settings.catalogue_path)) as database:
         met = list(scan(album, PhotoFilter(hidden_files=False)))
         for start in range(0, len(met), CHUNK):
             some = met[start : start + CHUNK]
@@ -166,7 +167,7 @@ def refresh(data_dir: Path, album: Path, answers: Any) -> None:
     import threading
 
     settings = Settings(data_dir, **SETTINGS)
-    with closing(Database.open(settings.catalogue_path)) as database, timed(database) as seconds:
+    with closing(open_database(settings.catalogue_path)) as database, timed(database) as seconds:
         with closing(FullText.open(settings.index_path)) as text:
             pipeline = Pipeline(database, text, settings, _no_captioner)
             with closing(pipeline):
@@ -181,7 +182,7 @@ def _no_captioner(_: Settings) -> Any:
 def ask_meanwhile(settings: Settings, worker: Any) -> list[float]:
     """Ask and write as other commands do, as long as the worker runs; returns how long each had to wait."""
     waits = [0.0]
-    with closing(Database.open(settings.catalogue_path)) as database:
+    with closing(open_database(settings.catalogue_path)) as database:
         while worker.is_alive():
             for step in (_ask, _write):
                 started = time.monotonic()

@@ -34,7 +34,7 @@ from photoindex.errors import (
 from photoindex.media.formats import PhotoFormat
 from photoindex.system.paths import shown
 from photoindex.system.regular_files import NotRegularFile
-from photoindex.system.storage import StoreUnavailable
+from photoindex.system.storage_errors import StoreUnavailable
 
 # Numbers that come from a position or a size in the file that makes no sense, and not from the disk.
 _NONSENSE: Final = frozenset({errno.EINVAL, errno.EOVERFLOW, errno.ERANGE, errno.EDOM, errno.EFBIG, errno.ESPIPE})

@@ -15,6 +15,7 @@ from sqlalchemy import insert, select
 
 from photoindex.catalogue import photos, schema, term_vectors
 from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.catalogue.schema import photo
 from photoindex.search.terms import index as term_index
 from photoindex.search.terms import matrix_file
@@ -169,10 +170,10 @@ def test_a_matrix_of_another_catalogue_or_of_its_future_is_not_believed(
     write(database, 1, 2, cat=4)
     term_index.rebuild(database, folder)
     assert impacts(index, "dog") == {3: 5.0}
-    restored = Database.open(tmp_path / "backup.sqlite3")
+    restored = open_database(tmp_path / "backup.sqlite3")
     assert impacts(TermIndex(restored, folder), "dog") == {1: 5.0, 2: 5.0, 3: 5.0}
     restored.close()
-    stranger = Database.open(tmp_path / "stranger.sqlite3")
+    stranger = open_database(tmp_path / "stranger.sqlite3")
     write(stranger, 9, 9, cat=2)
     write(stranger, 9, 9, cat=2)
     assert impacts(TermIndex(stranger, folder), "cat") == {9: 1.0}
@@ -280,10 +281,10 @@ from pathlib import Path
 import numpy as np
 from photoindex.search.terms import index as term_index
 from photoindex.catalogue import term_vectors
-from photoindex.catalogue.database import Database
+from photoindex.catalogue.opening import open_database
 from photoindex.types import TermVector
 
-database, folder = Database.open(Path(sys.argv[1])), Path(sys.argv[2])
+database, folder = open_database(Path(sys.argv[1])), Path(sys.argv[2])
 for turn in range(1, 31):
     with database.write() as connection:
         for photo_id in range(1, 21):

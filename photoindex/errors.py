@@ -38,7 +38,7 @@ that line and exits with status 1; a program catches the class it can do somethi
     │   └── CaptionerFailed        the captioning process died or hung on this photo alone
     ├── ModelError                 the captioning model cannot be used
     │   ├── CheckpointError        files missing, wrong shape, or a different format
-    │   ├── PickleRefused          the weights are a pickle, which can run code; never loaded
+    │   │   └── PickleRefused      the weights are a pickle, which can run code; never loaded
     │   ├── DeviceUnavailable      the device asked for is not on this machine
     │   └── CaptionerCrashed       the captioning process died
     │       └── CaptionerHung      the captioning process gave no answer in time

@@ -58,6 +58,16 @@ def test_every_kind_of_failure_is_documented() -> None:
     } == kinds
 
 
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    def below(kind: type[Exception], depth: int = 0) -> list[tuple[int, str]]:
+        children = [child for child in classes if child.__bases__[0] is kind]
+        return [(depth, kind.__name__), *(line for child in children for line in below(child, depth + 1))]
+
+    classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    drawn = re.findall(r"^    ((?:[│├└ ][ ─]{3})*)(\w+)", errors.__doc__ or "", re.MULTILINE)
+    assert [(len(lines) // 4, name) for lines, name in drawn] == below(errors.PhotoindexError)
+
+
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 
 

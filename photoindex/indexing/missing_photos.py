@@ -63,6 +63,18 @@ class Look:
 NOTHING_SEEN: Final = Look()
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A comparison of all that lies at ``place``: the states that missing files were in (``known``), how many new files
+    there are of each size and time of writing (``arrived``), and what a look at the missing ones saw."""
+
+    place: Path
+    known: Mapping[Path, FileStat]
+    arrived: Mapping[tuple[int, int], int]
+    seen: Look
+    same_disk: bool
+
+
 class MissingPhotos:
     """Judges missing photos. One process has one judge: two would each see half of a loss, and neither would doubt it.
 
@@ -149,56 +161,65 @@ class MissingPhotos:
         """
         roots = list_roots(connection)
         self.unrecorded.sort(connection)
-        by_root: dict[int, list[Path]] = {}
+        by_root: dict[int, list[Path]] = {root.id: [] for root in roots}
         for path in missing:
             owner = root_of(roots, path)
             if owner is not None:
-                by_root.setdefault(owner.id, []).append(path)
-        new = new if same_disk else ()
-        arrived = Counter((file.stat.size, file.stat.mtime_ns) for file in new)
+                by_root[owner.id].append(path)
         held = {root.id: self._count_known(connection, root) for root in roots}
         dropped = self.unrecorded.take([place], [place])  # what is there now is among the new ones
+        if accept:
+            for root in roots:
+                self._accept(connection, root, len(by_root[root.id]), whole=is_at_or_below(root.path, place))
+            return [path for paths in by_root.values() for path in paths]
+        new = new if same_disk else ()
+        arrived = Counter((file.stat.size, file.stat.mtime_ns) for file in new)
+        compared = _Compared(place, known, arrived, seen, same_disk)
         removed: list[Path] = []
         for root in roots:
-            paths = by_root.get(root.id, [])
-            whole = is_at_or_below(root.path, place)
-            if accept:
-                removed += paths
-                self._accept(connection, root, len(paths), whole=whole)
-                continue
-            if not paths and not root.suspended:
-                continue
-            doubtful = len(seen.doubtful.intersection(paths))
-            paths = [path for path in paths if path not in seen.doubtful]
-            if doubtful and not paths:
-                continue
-            gone = seen.gone & _unmoved(paths, known, arrived)
-            rows = files.rows_at(connection, gone)
-            read = {path: rows[path].id for path in rows if rows[path].photo_id is not None and not rows[path].missing}
-            lost = set(read.values()) - seen.copied
-            came = sum(root_of(roots, item.path) == root for item in new)
-            left = held[root.id] - dropped[root.id] - len(paths) + came
-            if doubtful and (root.suspended or self._is_loss(held[root.id], left - doubtful, len(lost) + doubtful)):
-                continue  # what is unknown decides, so all are left until the next comparison
-            if root.suspended_photos is not None:
-                kept = lost if self._is_still_away(root, len(lost), left, whole=whole, same_disk=same_disk) else set()
-                if kept:
-                    self._suspend(connection, root, kept, max(len(kept), root.suspended_photos))
-            else:
-                # A rule that leaves files out, or a copy that is left, takes nothing away.
-                spared = set(paths) - gone
-                excused = len(spared) - len(spared & seen.gone) + len(read) - len(lost)
-                photos = [file_id for file_id in read.values() if file_id in lost]
-                kept = self._judge(
-                    connection, root, photos, self._now(), held[root.id] - excused, left,
-                    left if whole else seen.counts.get(root.id, left), compared=True,
-                )  # fmt: skip
-            removed += [path for path in paths if read.get(path) not in kept]
-            if whole:
-                self._histories.pop(root.id, None)  # what went until now was judged to the end
-            if root.suspended and whole and not kept:
-                self._resume(connection, root, len(lost))
+            if by_root[root.id] or root.suspended:
+                came = sum(root_of(roots, item.path) == root for item in new)
+                expected = held[root.id] - dropped[root.id] + came
+                removed += self._removed_of(connection, root, by_root[root.id], compared, held[root.id], expected)
         return removed
+
+    def _removed_of(
+        self, connection: Connection, root: Root, missing: Sequence[Path], compared: _Compared, held: int, expected: int
+    ) -> list[Path]:
+        """Return those of a root's ``missing`` files that were removed, and suspend or resume the root.
+
+        ``held`` is how many files the root had before, ``expected`` how many it would have now, with those that came,
+        if none were missing.
+        """
+        seen, whole = compared.seen, is_at_or_below(root.path, compared.place)
+        paths = [path for path in missing if path not in seen.doubtful]
+        doubtful = len(missing) - len(paths)
+        if doubtful and not paths:
+            return []
+        gone = seen.gone & _unmoved(paths, compared.known, compared.arrived)
+        rows = files.rows_at(connection, gone)
+        read = {path: rows[path].id for path in rows if rows[path].photo_id is not None and not rows[path].missing}
+        lost = set(read.values()) - seen.copied
+        left = expected - len(paths)
+        if doubtful and (root.suspended or self._is_loss(held, left - doubtful, len(lost) + doubtful)):
+            return []  # what is unknown decides, so all are left until the next comparison
+        if root.suspended_photos is not None:
+            away = self._is_still_away(root, len(lost), left, whole=whole, same_disk=compared.same_disk)
+            kept = lost if away else set()
+            if kept:
+                self._suspend(connection, root, kept, max(len(kept), root.suspended_photos))
+        else:
+            # A rule that leaves files out, or a copy that is left, takes nothing away.
+            spared = set(paths) - gone
+            excused = len(spared) - len(spared & seen.gone) + len(read) - len(lost)
+            photos = [file_id for file_id in read.values() if file_id in lost]
+            on_disk = left if whole else seen.counts.get(root.id, left)
+            kept = self._judge(connection, root, photos, self._now(), held - excused, left, on_disk, compared=True)
+        if whole:
+            self._histories.pop(root.id, None)  # what went until now was judged to the end
+        if root.suspended and whole and not kept:
+            self._resume(connection, root, len(lost))
+        return [path for path in paths if read.get(path) not in kept]
 
     def after_removals(
         self, paths: Iterable[Path], arrived: float | None = None, *, folders: Iterable[Path] = ()

@@ -87,12 +87,12 @@ def main() -> None:
 
     @torch.inference_mode()
     def see() -> list[torch.Tensor]:
-        return [runtime.see(some) for some in batches]
+        return [runtime.encode(some) for some in batches]
 
     @torch.inference_mode()
     def say(maps: Sequence[torch.Tensor]) -> None:
         for some in maps:
-            runtime.generate(*runtime.look(some), checkpoint.search)
+            runtime.generate(*runtime.features_of(some), checkpoint.search)
 
     maps = see()
     rows = {

@@ -68,7 +68,7 @@ def main() -> None:
         ("16 bits, as rounded", copy.deepcopy(exact).half()),
         ("16 bits, biases corrected", in_half_precision(exact)),
     ):
-        captioner._runtime.see = seer(encoder, torch.float16)  # type: ignore[method-assign, assignment]
+        captioner._runtime.encode = seer(encoder, torch.float16)  # type: ignore[method-assign, assignment]
         equal = sum(map(str.__eq__, wanted, said(captioner, photos)))
         print(f"  {name:<28}{equal} ({equal / len(photos):.1%})")
         sys.stdout.flush()

@@ -149,14 +149,14 @@ def parts(folder: Path, workers: int) -> dict[str, Way]:
 
     def see(paths: Sequence[Path]) -> None:
         with torch.inference_mode():
-            seen[len(paths)] = runtime.see(pixels(len(paths)))
+            seen[len(paths)] = runtime.encode(pixels(len(paths)))
 
     def say(paths: Sequence[Path]) -> None:
         with torch.inference_mode():
             maps = seen[len(paths)]
             for start in range(0, len(maps), runtime.batch_size):
                 batch = maps[start : start + runtime.batch_size]
-                runtime.generate(*runtime.look(batch), checkpoint.search)
+                runtime.generate(*runtime.features_of(batch), checkpoint.search)
 
     return {"  decoding": decode, f"  encoder ({runtime.engine})": see, "  beam search": say}
 

@@ -77,7 +77,7 @@ Scores = Tensor  # of 64 bits, where the device has them
 @torch.inference_mode()
 def search(
     decoder: WordSteps,
-    seen: PhotoFeatures,
+    features: PhotoFeatures,
     settings: SearchSettings,
     grammar: Grammar = NO_GRAMMAR,
     evidence: Tensor | None = None,
@@ -93,15 +93,15 @@ def search(
     All photos and beams advance together, one decoder step a word; a photo is done when its beam holds only finished
     hypotheses that no open one can overtake, or at ``max_words``. Everything until then happens on the device.
     """
-    if not len(seen):
+    if not len(features):
         return []
-    beams = _Beams.start(decoder, seen, settings, grammar, doubts)
+    beams = _Beams.start(decoder, features, settings, grammar, doubts)
     for length in range(1, settings.max_words + 2):
         beams.advance(length, last=length > settings.max_words)
         # Asking a GPU whether anything is left to do makes it wait for the answer.
-        if length % (1 if seen.regions.device.type == "cpu" else GPU_ASKS_EVERY) == 0 and not beams.drop_done():
+        if length % (1 if features.regions.device.type == "cpu" else GPU_ASKS_EVERY) == 0 and not beams.drop_done():
             break
-    return _ranked(beams.ended, len(seen), settings, evidence, doubts)
+    return _ranked(beams.ended, len(features), settings, evidence, doubts)
 
 
 class _Ended(NamedTuple):
@@ -177,14 +177,14 @@ class _Beams:
     def start(
         cls,
         decoder: WordSteps,
-        seen: PhotoFeatures,
+        features: PhotoFeatures,
         settings: SearchSettings,
         grammar: Grammar,
         doubts: Tensor | None,
     ) -> _Beams:
-        device = seen.regions.device
-        photos = torch.arange(len(seen), device=device)
-        return cls(decoder, decoder.start(seen), photos, settings, _Rules.of(grammar, device), doubts)
+        device = features.regions.device
+        photos = torch.arange(len(features), device=device)
+        return cls(decoder, decoder.start(features), photos, settings, _Rules.of(grammar, device), doubts)
 
     def advance(self, length: int, *, last: bool) -> None:
         """Extend every open hypothesis by its likeliest words, the word number ``length``; ``last``: by ``<end>``."""

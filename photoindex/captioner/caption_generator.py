@@ -36,31 +36,33 @@ class CaptionGenerator:
             self._head = checkpoint.term_head
 
     @torch.inference_mode()
-    def generate(self, seen: PhotoFeatures, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
-        """What to say of N photos, best first, and how sure that is; ``logits`` (N, terms) are the term head's, where
-        there is one."""
+    def generate(
+        self, features: PhotoFeatures, logits: Tensor | None, settings: SearchSettings
+    ) -> list[list[Hypothesis]]:
+        """Return the captions of N photos, best first, with their confidence; ``logits`` (N, terms) are those of the
+        term head, where there is one."""
         evidence = doubts = None
         if logits is not None and self._words is not None:
             evidence = self._words.evidence(self._head.impacts(logits)) if settings.evidence else None
             if settings.doubt:
-                doubts = self._words.doubts(logits, settings, self._somebody(seen))
-        found = search(self._decoder, seen, settings, self._grammar, evidence, doubts)
+                doubts = self._words.doubts(logits, settings, self._somebody(features))
+        found = search(self._decoder, features, settings, self._grammar, evidence, doubts)
         if logits is None or self._words is None:
-            return [[self._sure(said, Signals(said.log_probability)) for said in of_photo] for of_photo in found]
-        words = [[said.words for said in of_photo] for of_photo in found]
-        told = self._words.probabilities(words, logits, self._somebody(seen))
+            return [[self._with_confidence(one, Signals(one.log_probability)) for one in photo] for photo in found]
+        words = [[one.words for one in of_photo] for of_photo in found]
+        likely = self._words.probabilities(words, logits, self._somebody(features))
         return [
-            [self._sure(said, signals_of(said.log_probability, each)) for said, each in zip(*both, strict=True)]
-            for both in zip(found, told, strict=True)
+            [self._with_confidence(one, signals_of(one.log_probability, each)) for one, each in zip(*both, strict=True)]
+            for both in zip(found, likely, strict=True)
         ]
 
-    def _sure(self, said: Hypothesis, signals: Signals) -> Hypothesis:
+    def _with_confidence(self, hypothesis: Hypothesis, signals: Signals) -> Hypothesis:
         confidence = None if self._calibration is None else self._calibration.confidence(signals)
-        return replace(said, signals=signals, confidence=confidence)
+        return replace(hypothesis, signals=signals, confidence=confidence)
 
-    def _somebody(self, seen: PhotoFeatures) -> Tensor | None:
+    def _somebody(self, features: PhotoFeatures) -> Tensor | None:
         """The log-odds (N, 1) that there is a human being in each photo, where the term head says so."""
-        return None if self._head.somebody is None else self._head.somebody(seen.summary)
+        return None if self._head.somebody is None else self._head.somebody(features.summary)
 
 
 class WordTerms:
@@ -98,15 +100,15 @@ class WordTerms:
         are forms of a term; words for human beings as likely as ``somebody`` (N, 1), where that is known."""
         counts = [len(words) for of_photo in captions for words in of_photo]
         rows = [row for row, of_photo in enumerate(captions) for words in of_photo for _ in words]
-        said = [word for of_photo in captions for words in of_photo for word in words]
+        flat = [word for of_photo in captions for words in of_photo for word in words]
         # All at once, and a GPU is asked for one answer.
-        owners, numbers = torch.tensor([rows, said], dtype=torch.long).to(logits.device)
-        seen = logits[owners, self._terms[numbers]].float()
+        owners, numbers = torch.tensor([rows, flat], dtype=torch.long).to(logits.device)
+        log_odds = logits[owners, self._terms[numbers]].float()
         if somebody is not None:
-            seen = torch.where(self._of_persons[numbers], somebody[owners, 0].float(), seen)
-        answers = iter(zip(seen.sigmoid().tolist(), self._known[numbers].tolist(), strict=True))
-        told = iter([[seen for seen, known in islice(answers, count) if known] for count in counts])
-        return [list(islice(told, len(of_photo))) for of_photo in captions]
+            log_odds = torch.where(self._of_persons[numbers], somebody[owners, 0].float(), log_odds)
+        answers = iter(zip(log_odds.sigmoid().tolist(), self._known[numbers].tolist(), strict=True))
+        by_caption = iter([[likely for likely, known in islice(answers, count) if known] for count in counts])
+        return [list(islice(by_caption, len(of_photo))) for of_photo in captions]
 
 
 def terms_of_words(vocabulary: Vocabulary, terms: tuple[str, ...]) -> Tensor:

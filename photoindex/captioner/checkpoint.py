@@ -98,12 +98,12 @@ class Checkpoint:
             modules["term_head"] = self.term_head
         return modules
 
-    def look(self, feature_map: Tensor) -> PhotoFeatures:
+    def features_of(self, feature_map: Tensor) -> PhotoFeatures:
         """Feature map (N, C, h, w) -> what the decoder is given of these photos."""
-        return look(feature_map, self.decoder.config.grid, self.term_head)
+        return features_of(feature_map, self.decoder.config.grid, self.term_head)
 
 
-def look(feature_map: Tensor, grid: int, term_head: TermHead | None) -> PhotoFeatures:
+def features_of(feature_map: Tensor, grid: int, term_head: TermHead | None) -> PhotoFeatures:
     """Feature map (N, C, h, w) -> its regions and, where there is a term head, its summary."""
     regions = regions_of(feature_map, grid)
     if term_head is None:

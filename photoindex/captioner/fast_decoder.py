@@ -70,7 +70,7 @@ def with_products(module: Module, compile: Compile, names: Sequence[str]) -> Mod
 @dataclass(frozen=True)
 class RowState(State):
     """``tensors`` are (h1, c1, h2, c2) of the rows; each of P photos has equally many of them, side by side, as beam
-    search keeps them. What is looked at is kept once a photo."""
+    search keeps them. What is attended to is kept once a photo."""
 
     gist: Tensor  # (P, 4 D), what each photo's gist puts into the first LSTM's gates
     values: Tensor  # (P, heads, R, D / heads)
@@ -116,8 +116,8 @@ class InferenceDecoder:
                 ]
             )
 
-    def start(self, seen: PhotoFeatures) -> State:
-        h1, c1, h2, c2, gist, values, keys = self._decoder.start(seen).tensors
+    def start(self, features: PhotoFeatures) -> State:
+        h1, c1, h2, c2, gist, values, keys = self._decoder.start(features).tensors
         return RowState((h1, c1, h2, c2), F.linear(gist, self._of_gist), values, keys)
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
@@ -127,19 +127,19 @@ class InferenceDecoder:
         gates = self._first(torch.cat((h2, h1), 1)) + self._word_gates[words]
         gates.view(photos, -1, gates.shape[1]).add_(state.gist[:, None])
         h1, c1 = _lstm(gates, c1)
-        looked = self._look(self._decoder.query(h1), state)
-        h2, c2 = _lstm(self._second(torch.cat((looked, h1, h2), 1)), c2)
+        attended = self._attend(self._decoder.query(h1), state)
+        h2, c2 = _lstm(self._second(torch.cat((attended, h1, h2), 1)), c2)
         return h2, RowState((h1, c1, h2, c2), state.gist, state.values, state.keys)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self._output(hidden)[:, : self._words]
 
-    def _look(self, query: Tensor, state: RowState) -> Tensor:
+    def _attend(self, query: Tensor, state: RowState) -> Tensor:
         """Queries (N, D) of rows -> what each attends to, (N, D). One product serves all rows of a photo."""
         queries = query.view(len(state.keys), -1, self._heads, query.shape[1] // self._heads).transpose(1, 2)
         scores = (queries @ state.keys.transpose(2, 3)) * queries.shape[3] ** -0.5  # (P, heads, rows, R)
-        looked: Tensor = (scores.softmax(3) @ state.values).transpose(1, 2).reshape(query.shape)
-        return looked
+        attended: Tensor = (scores.softmax(3) @ state.values).transpose(1, 2).reshape(query.shape)
+        return attended
 
 
 def for_inference(decoder: CaptionDecoder, compile: Compile = products) -> WordSteps:

@@ -101,7 +101,7 @@ class State:
 class WordSteps(Protocol):
     """What beam search asks of a decoder: see :class:`CaptionDecoder`."""
 
-    def start(self, seen: PhotoFeatures) -> State: ...
+    def start(self, features: PhotoFeatures) -> State: ...
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]: ...
 
@@ -115,7 +115,7 @@ class CaptionDecoder(nn.Module):
         super().__init__()
         self.config = config
 
-    def start(self, seen: PhotoFeatures) -> State:
+    def start(self, features: PhotoFeatures) -> State:
         """N photos -> the memory before the first word."""
         raise NotImplementedError
 
@@ -127,10 +127,12 @@ class CaptionDecoder(nn.Module):
         """Hidden outputs (M, D) -> unnormalised log-probabilities of the next word (M, V)."""
         raise NotImplementedError
 
-    def forward(self, seen: PhotoFeatures, photos: Tensor, captions: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, features: PhotoFeatures, photos: Tensor, captions: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Teacher forcing: predict each caption's next word from the true words before it.
 
-        ``seen`` of P photos; ``photos`` (N,) says whose caption each is; ``captions`` (N, T) as
+        ``features`` of P photos; ``photos`` (N,) says whose caption each is; ``captions`` (N, T) as
         ``<start> w1 … <end> <pad>…``; ``lengths`` (N,) on the CPU, words including ``<start>`` and ``<end>``, **in
         decreasing order**.
 
@@ -140,7 +142,7 @@ class CaptionDecoder(nn.Module):
         Returns logits (M, V) and targets (M,), M = sum(lengths - 1).
         """
         targets = pack_padded_sequence(captions[:, 1:], lengths - 1, batch_first=True)
-        state = self.start(seen).select(photos)
+        state = self.start(features).select(photos)
         outputs = []
         for position, active in enumerate(targets.batch_sizes.tolist()):
             # Sorted by length: the captions that still have words are always the first ones.
@@ -169,10 +171,10 @@ class AttentionDecoder(CaptionDecoder):
         self.dropout = nn.Dropout(config.dropout)
         nn.init.normal_(self.embed.weight, std=size**-0.5)
 
-    def start(self, seen: PhotoFeatures) -> State:
+    def start(self, features: PhotoFeatures) -> State:
         heads = self.config.heads
-        regions = self.dropout(F.relu(self.region_norm(self.region(seen.regions))))  # (N, R, D)
-        whole = torch.cat((seen.summary, seen.regions.mean(1)), 1)  # (N, S + C)
+        regions = self.dropout(F.relu(self.region_norm(self.region(features.regions))))  # (N, R, D)
+        whole = torch.cat((features.summary, features.regions.mean(1)), 1)  # (N, S + C)
         gist = self.dropout(F.relu(self.gist_norm(self.gist(whole))))  # (N, D)
         keys = self.key(regions).unflatten(2, (heads, -1)).transpose(1, 2)  # (N, heads, R, D / heads)
         values = regions.unflatten(2, (heads, -1)).transpose(1, 2)
@@ -185,8 +187,8 @@ class AttentionDecoder(CaptionDecoder):
         h1, c1 = self.attention_lstm(torch.cat((h2, gist, word), 1), (h1, c1))
         query = self.query(h1).unflatten(1, (self.config.heads, 1, -1))  # (N, heads, 1, D / heads)
         scores = (query @ keys.transpose(2, 3)) * query.shape[3] ** -0.5  # (N, heads, 1, R)
-        looked = (scores.softmax(3) @ values).flatten(1)  # (N, D)
-        h2, c2 = self.language_lstm(torch.cat((looked, h1), 1), (h2, c2))
+        attended = (scores.softmax(3) @ values).flatten(1)  # (N, D)
+        h2, c2 = self.language_lstm(torch.cat((attended, h1), 1), (h2, c2))
         return self.dropout(h2), State((h1, c1, h2, c2, gist, values, keys))
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -205,8 +207,8 @@ class PooledDecoder(CaptionDecoder):
         self.lstm = nn.LSTMCell(size, size)
         self.output = nn.Linear(size, config.vocabulary_size)
 
-    def start(self, seen: PhotoFeatures) -> State:
-        image = self.image_norm(self.image(seen.regions.mean(1)))  # (N, D)
+    def start(self, features: PhotoFeatures) -> State:
+        image = self.image_norm(self.image(features.regions.mean(1)))  # (N, D)
         h, c = self.lstm(image)
         return State((h, c))
 

@@ -31,10 +31,11 @@ Labels = tuple[Label, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """What is known of some photos before they are spoken of; of each its labels, kinds and terms."""
+class _Encoded:
+    """Some photos before they are captioned: what the decoder and its search take, and of each photo its labels, kinds
+    and terms."""
 
-    seen: PhotoFeatures
+    features: PhotoFeatures
     logits: Tensor | None
     photos: list[tuple[Labels, Labels, TermVector | None]]
 
@@ -113,11 +114,11 @@ class NeuralCaptioner:
 
     @torch.inference_mode()
     def _caption_batch(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        predictions = self._runtime.each(self._speak_of, self._look_at(photos))
+        predictions = self._runtime.each(self._generate_captions, self._encode_photos(photos))
         return [prediction for part in predictions for prediction in part]
 
-    def _speak_of(self, looked: _Looked) -> list[Prediction]:
-        captions = self._runtime.generate(looked.seen, looked.logits, self._search)
+    def _generate_captions(self, encoded: _Encoded) -> list[Prediction]:
+        captions = self._runtime.generate(encoded.features, encoded.logits, self._search)
         decode = self._vocabulary.decode
         return [
             Prediction(
@@ -126,21 +127,23 @@ class NeuralCaptioner:
                 kinds,
                 terms,
             )
-            for hypotheses, (labels, kinds, terms) in zip(captions, looked.photos, strict=True)
+            for hypotheses, (labels, kinds, terms) in zip(captions, encoded.photos, strict=True)
         ]
 
-    def _look_at(self, photos: Sequence[NDArray[np.uint8]]) -> list[_Looked]:
-        """All but the captions of some photos, in the parts that threads looked at. Their feature maps, the most of a
+    def _encode_photos(self, photos: Sequence[NDArray[np.uint8]]) -> list[_Encoded]:
+        """Return all but the captions of some photos, in the parts that threads made. Their feature maps, the most of a
         batch's memory, end here."""
-        feature_map = self._runtime.see(self._runtime.together(photos))
+        feature_map = self._runtime.encode(self._runtime.together(photos))
 
-        def look(some: slice) -> list[_Looked]:
+        def encode_some(some: slice) -> list[_Encoded]:
             part = feature_map[some]
-            seen, logits = self._runtime.look(part)
+            features, logits = self._runtime.features_of(part)
             labels, kinds = self._labels(self._runtime.classify(part))
-            return [_Looked(seen, logits, list(zip(labels, kinds, self._terms(logits, len(seen)), strict=True)))]
+            return [
+                _Encoded(features, logits, list(zip(labels, kinds, self._terms(logits, len(features)), strict=True)))
+            ]
 
-        return self._runtime.shared(look, len(photos))
+        return self._runtime.shared(encode_some, len(photos))
 
     def _terms(self, logits: Tensor | None, photos: int) -> list[TermVector | None]:
         head = self._term_head

@@ -42,12 +42,12 @@ class RecordedDecoder:
     def examine(self, config: DecoderConfig) -> str:
         """``problem``, after the smallest step that there is has been tried."""
         regions = torch.zeros(1, config.grid**2, config.feature_dim, device=self._device)
-        seen = PhotoFeatures(regions, torch.zeros(1, config.summary_dim, device=self._device))
-        self.step(start_words(1, self._device), self.start(seen))
+        features = PhotoFeatures(regions, torch.zeros(1, config.summary_dim, device=self._device))
+        self.step(start_words(1, self._device), self.start(features))
         return self.problem
 
-    def start(self, seen: PhotoFeatures) -> State:
-        return self._decoder.start(seen)
+    def start(self, features: PhotoFeatures) -> State:
+        return self._decoder.start(features)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self._decoder.logits(hidden)

@@ -1,4 +1,4 @@
-"""A checkpoint as it is run on a device: pixels to feature maps, and what is seen to captions.
+"""A checkpoint as it is run on a device: pixels to feature maps, and these to captions.
 
 There are four engines. ``torch`` runs both networks as they are written and is the reference. ``float`` takes what is
 faster and says the same: the decoder rearranged (:mod:`.fast_decoder`), on a CPU the encoder and the decoder's products
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from photoindex.captioner.beam import Hypothesis, SearchSettings
 from photoindex.captioner.caption_generator import CaptionGenerator
-from photoindex.captioner.checkpoint import Checkpoint, look
+from photoindex.captioner.checkpoint import Checkpoint, features_of
 from photoindex.captioner.encoders import fold_batch_norm
 from photoindex.captioner.fast_decoder import TERM_HEAD_LAYERS, Product, for_inference, products, with_products
 from photoindex.captioner.half_precision import in_half_precision
@@ -35,8 +35,8 @@ GPU_BATCH = 512
 GPU_SHARE = 0.5  # of its free memory, that a batch may take
 GPU_PHOTO_BYTES = 1000  # a pixel of the encoder's input, of a photo's activations and of all that is computed from them
 # A decoder step reads all of its weights, for one photo or for many; an encoder's larger batches fall out of the CPU's
-# caches and are no faster, or slower (benchmarks/encoder_batches.py). So photos are seen few at a time, and then spoken
-# of together: 32 on two cores, where 48 take one part in a hundred less time and 30 MB more.
+# caches and are no faster, or slower (benchmarks/encoder_batches.py). So photos are encoded few at a time, and then
+# captioned together: 32 on two cores, where 48 take one part in a hundred less time and 30 MB more.
 CPU_SHARES = 2  # of LEAST_PHOTOS, or as many as there are threads
 CPU_ENCODER_BATCH = 4
 
@@ -93,14 +93,14 @@ class Runtime:
         pinned = torch.empty((len(photos), *photos[0].shape), dtype=torch.uint8, pin_memory=True)
         return np.stack(photos, out=pinned.numpy())
 
-    def see(self, photos: NDArray[np.uint8]) -> Tensor:
+    def encode(self, photos: NDArray[np.uint8]) -> Tensor:
         """uint8 (N, size, size, 3) -> feature maps (N, C, h, w)."""
         if self._compiled is not None:
             return self._compiled(photos)
         size = CPU_ENCODER_BATCH if self._device.type == "cpu" else len(photos)
-        return torch.cat([self._encode(photos[start : start + size]) for start in range(0, len(photos), size)])
+        return torch.cat([self._encode_batch(photos[start : start + size]) for start in range(0, len(photos), size)])
 
-    def _encode(self, photos: NDArray[np.uint8]) -> Tensor:
+    def _encode_batch(self, photos: NDArray[np.uint8]) -> Tensor:
         pixels = torch.from_numpy(photos).to(self._device, non_blocking=True)
         images = self._encoder.preprocessing.normalise(pixels.permute(0, 3, 1, 2)).to(self._type)
         feature_map: Tensor = self._encoder(images.contiguous(memory_format=torch.channels_last))
@@ -110,20 +110,20 @@ class Runtime:
         """Feature maps (N, C, h, w) -> ImageNet logits (N, 1000)."""
         return self._encoder.classify(feature_map.to(self._type)).float()
 
-    def look(self, feature_map: Tensor) -> tuple[PhotoFeatures, Tensor | None]:
+    def features_of(self, feature_map: Tensor) -> tuple[PhotoFeatures, Tensor | None]:
         """Feature maps (N, C, h, w) -> what the decoder is given of these photos, in a third of the memory; and the
         term head's logits (N, terms), where the model has one."""
 
-        def look_at(some: slice) -> list[tuple[PhotoFeatures, Tensor | None]]:
+        def features_of_some(some: slice) -> list[tuple[PhotoFeatures, Tensor | None]]:
             part = feature_map[some]
-            seen = look(part, self._grid, self._term_head)
-            return [(seen, None if self._term_head is None else self._term_head.logits(part, seen.summary))]
+            features = features_of(part, self._grid, self._term_head)
+            return [(features, None if self._term_head is None else self._term_head.logits(part, features.summary))]
 
-        parts = self.shared(look_at, len(feature_map))
+        parts = self.shared(features_of_some, len(feature_map))
         if len(parts) == 1:
             return parts[0]
         logits = [each for _, each in parts if each is not None]
-        return PhotoFeatures.joined([seen for seen, _ in parts]), torch.cat(logits) if logits else None
+        return PhotoFeatures.joined([features for features, _ in parts]), torch.cat(logits) if logits else None
 
     def shared(self, work: Callable[[slice], list[Item]], photos: int) -> list[Item]:
         """What ``work`` returns for all of so many photos, in order, shared out among threads on a CPU."""
@@ -134,14 +134,16 @@ class Runtime:
         torch's threads, which then wait for more by spinning: 0.5 ms of processor a photo."""
         return list(map(work, parts)) if self._shares is None else self._shares.each(work, parts)
 
-    def generate(self, seen: PhotoFeatures, logits: Tensor | None, settings: SearchSettings) -> list[list[Hypothesis]]:
-        """What was looked at of N photos and their term logits -> what to say of each, best first."""
+    def generate(
+        self, features: PhotoFeatures, logits: Tensor | None, settings: SearchSettings
+    ) -> list[list[Hypothesis]]:
+        """Features of N photos and their term logits -> the captions of each, best first."""
 
         def generate_some(some: slice) -> list[list[Hypothesis]]:
-            part = PhotoFeatures(seen.regions[some], seen.summary[some])
+            part = PhotoFeatures(features.regions[some], features.summary[some])
             return self._generator.generate(part, None if logits is None else logits[some], settings)
 
-        return self.shared(generate_some, len(seen))
+        return self.shared(generate_some, len(features))
 
     def close(self) -> None:
         """End the threads that it keeps; it may be used again."""

@@ -63,21 +63,21 @@ def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]])
 def caption_split(
     decoder: CaptionDecoder,
     vocabulary: Vocabulary,
-    look: Callable[[Sequence[int]], PhotoFeatures],
+    features_of: Callable[[Sequence[int]], PhotoFeatures],
     photos: Sequence[int],
     settings: SearchSettings,
     *,
     batch: int = 32,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """The best caption of each of these photos, in order; ``look`` gives what the decoder sees of some of them."""
+    """Return the best caption of each of these photos, in order; ``features_of`` gives the features of some of them."""
     decoder.eval()
     grammar = Grammar.of(vocabulary.words)
     captions: list[str] = []
     for start in range(0, len(photos), batch):
         with torch.inference_mode():
-            seen = look(photos[start : start + batch])
-            for hypotheses in search(decoder, seen, settings, grammar):
+            features = features_of(photos[start : start + batch])
+            for hypotheses in search(decoder, features, settings, grammar):
                 captions.append(vocabulary.decode(hypotheses[0].words))
         if progress:
             progress(len(captions), len(photos))
@@ -101,10 +101,10 @@ def caption_photos(
     for start in range(0, len(photos), runtime.batch_size):
         views = [load_view(photo.path, size) for photo in photos[start : start + runtime.batch_size]]
         with torch.inference_mode():
-            feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
+            feature_map = runtime.encode(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
         for collected, width in zip(captions, beam_widths, strict=True):
             settings = dataclasses.replace(checkpoint.search, beam_width=width)
-            generated = runtime.generate(*runtime.look(feature_map), settings)
+            generated = runtime.generate(*runtime.features_of(feature_map), settings)
             collected += [checkpoint.vocabulary.decode(hypotheses[0].words) for hypotheses in generated]
         if progress:
             progress(min(start + runtime.batch_size, len(photos)), len(photos))

@@ -1,6 +1,6 @@
 """The stages in which the decoder learns from captions: it learns to speak, then to say what people say of photos.
 
-``LanguageStage`` is teacher forcing on captions without photos, each with a photo imagined for it: cross entropy, word
+``LanguageStage`` is teacher forcing on captions without photos, each with features sampled for it: cross entropy, word
 by word. ``CaptionStage`` is the same on captions of real photos, with some such captions in each batch. What follows
 them, the learning from rewards, is in reward.py.
 """
@@ -23,7 +23,7 @@ from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.cleaning import is_plain
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import ViewCache
-from photoindex.training.text_only import Imagination
+from photoindex.training.text_only import FeatureRegression
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +161,18 @@ class DecoderStage:
 
 @dataclass(frozen=True)
 class Texts:
-    """Captions without photos as (words, terms) in numbers, and what makes a photo of one."""
+    """Captions without photos as (words, terms) in numbers, and the regression that gives features for one."""
 
     encoded: Sequence[tuple[list[int], list[int]]]
-    imagination: Imagination
+    regression: FeatureRegression
 
-    def seen(self, numbers: Sequence[int], device: torch.device, chance: random.Random) -> PhotoFeatures:
-        """A photo imagined for each of these captions."""
-        imagined = self.imagination.imagine([self.encoded[n][1] for n in numbers], chance)
-        return PhotoFeatures(imagined.regions.to(device), imagined.summary.to(device))
+    def features(self, numbers: Sequence[int], device: torch.device, chance: random.Random) -> PhotoFeatures:
+        """Return features for each of these captions, as of a photo."""
+        sampled = self.regression.sample([self.encoded[n][1] for n in numbers], chance)
+        return PhotoFeatures(sampled.regions.to(device), sampled.summary.to(device))
 
     def captions(self, numbers: Sequence[int], max_words: int) -> list[tuple[int, list[int]]]:
-        """Their words, cut to ``max_words``, each with its place among the photos of :meth:`seen`."""
+        """Their words, cut to ``max_words``, each with its place among the photos of :meth:`features`."""
         return [(place, self.encoded[n][0][: max_words + 2]) for place, n in enumerate(numbers)]
 
 
@@ -215,13 +215,13 @@ class CaptionStage(DecoderStage):
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
         recipe = self._recipe
         captions = some_captions(self._encoded, photos, recipe.most_captions, chance)
-        seen = self._cache.varied(photos, chance)
-        loss, shown = teacher_forcing(self._decoder, seen, captions, recipe.label_smoothing)
+        features = self._cache.varied(photos, chance)
+        loss, shown = teacher_forcing(self._decoder, features, captions, recipe.label_smoothing)
         if self._texts is not None and recipe.text_captions:
             some = chance.sample(range(len(self._texts.encoded)), min(recipe.text_captions, len(self._texts.encoded)))
             text_loss, _ = teacher_forcing(
                 self._decoder,
-                self._texts.seen(some, self._device, chance),
+                self._texts.features(some, self._device, chance),
                 self._texts.captions(some, recipe.max_words),
                 recipe.label_smoothing,
             )
@@ -304,20 +304,23 @@ class LanguageStage(DecoderStage):
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
         return teacher_forcing(
             self._decoder,
-            self._texts.seen(photos, self._device, chance),
+            self._texts.features(photos, self._device, chance),
             self._texts.captions(photos, self._recipe.max_words),
             self._recipe.label_smoothing,
         )
 
 
 def teacher_forcing(
-    decoder: CaptionDecoder, seen: PhotoFeatures, captions: Sequence[tuple[int, Sequence[int]]], label_smoothing: float
+    decoder: CaptionDecoder,
+    features: PhotoFeatures,
+    captions: Sequence[tuple[int, Sequence[int]]],
+    label_smoothing: float,
 ) -> tuple[Tensor, float]:
     """Cross entropy of (photo, words) captions, word by word, and the same as a number."""
-    device = seen.regions.device
+    device = features.regions.device
     owners, words, lengths, _ = padded(captions)
     with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-        logits, targets = decoder(seen, owners.to(device), words.to(device), lengths)
+        logits, targets = decoder(features, owners.to(device), words.to(device), lengths)
     loss = F.cross_entropy(logits.float(), targets, ignore_index=UNK, label_smoothing=label_smoothing)
     return loss, float(loss.detach())
 

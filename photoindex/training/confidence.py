@@ -114,8 +114,8 @@ def judge(
         some = [photo for _, photo in photos[start : start + runtime.batch_size]]
         views = [load_view(photo.path, size) for photo in some]
         with torch.inference_mode():
-            feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
-            found = runtime.generate(*runtime.look(feature_map), settings)
+            feature_map = runtime.encode(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
+            found = runtime.generate(*runtime.features_of(feature_map), settings)
         for photo, (best, *_) in zip(some, found, strict=True):
             assert best.signals is not None
             signals.append(tuple(best.signals))

@@ -2,7 +2,7 @@
 
 Positive pointwise mutual information of terms in one caption, reduced by a truncated singular value decomposition
 (Levy and Goldberg 2014, "Neural Word Embedding as Implicit Matrix Factorization"). The term head's outputs begin there,
-so that a rare term starts out beside its kin and not at random.
+so that a rare term starts out beside words like it and not at random.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def term_embeddings(captions: Sequence[Sequence[int]], terms: int, size: int, se
 
     With fewer than ``size`` dimensions to be found the rest are 0.
     """
-    together = met(captions, terms)
+    together = cooccurrences(captions, terms)
     counts = together.diagonal() + 1
     information = torch.log(together * len(captions) / torch.outer(counts, counts)) - SHIFT
     matrix = information.clamp(min=0).fill_diagonal_(0)  # the logarithm of no meeting at all is minus infinity
@@ -51,15 +51,15 @@ def term_embeddings(captions: Sequence[Sequence[int]], terms: int, size: int, se
     return embeddings
 
 
-def met(captions: Sequence[Sequence[int]], terms: int) -> Tensor:
-    """How many captions hold both terms, float32 (terms, terms); the diagonal counts a term's own captions."""
+def cooccurrences(captions: Sequence[Sequence[int]], terms: int) -> Tensor:
+    """Return how many captions hold both terms, float32 (terms, terms); the diagonal counts a term's own captions."""
     by_length: dict[int, list[Sequence[int]]] = {}
     for caption in captions:
         by_length.setdefault(len(caption), []).append(caption)
-    met = torch.zeros(terms * terms)
+    counts = torch.zeros(terms * terms)
     for length, group in by_length.items():
         for start in range(0, len(group) if length else 0, CHUNK):
             rows = torch.tensor(group[start : start + CHUNK])  # (n, length)
             pairs = (rows.unsqueeze(2) * terms + rows.unsqueeze(1)).flatten()
-            met.index_add_(0, pairs, torch.ones(len(pairs)))
-    return met.view(terms, terms)
+            counts.index_add_(0, pairs, torch.ones(len(pairs)))
+    return counts.view(terms, terms)

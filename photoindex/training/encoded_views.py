@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from photoindex.captioner.checkpoint import look
+from photoindex.captioner.checkpoint import features_of
 from photoindex.captioner.encoders import Encoder
 from photoindex.captioner.network import PhotoFeatures, TermHead
 from photoindex.training.captions import FeatureCache
@@ -78,7 +78,7 @@ class EncodedViews:
         with torch.inference_mode():
             with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
                 feature_map = self._encoder.tail(maps.to(self._device).permute(0, 3, 1, 2))
-            return look(feature_map.float(), self._grid, head)
+            return features_of(feature_map.float(), self._grid, head)
 
     def _reporting(self, stage: str) -> Callable[[int, int], None]:
         return lambda done, total: self._report(TrainingProgress(stage, 0, 0, done, total))

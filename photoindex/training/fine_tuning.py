@@ -69,7 +69,7 @@ class PersonalRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PersonalPhoto:
     """A photo to learn from: where it is, its content's hash, and the person's caption, if there is one."""
 
     path: Path
@@ -81,11 +81,13 @@ class Told:
         return int(self.content_hash[:8], 16) % HELD_OUT == 0
 
 
-def told_photos(database: Database, most_replayed: int) -> list[Told]:
-    """The library's photos with a caption by the person, and some of the others. Raises :class:`TrainingError` when
-    there are too few of the first to learn from, or to measure by."""
+def training_photos(database: Database, most_replayed: int) -> list[PersonalPhoto]:
+    """Return the library's photos with a caption by the person, and ``most_replayed`` of the others.
+
+    Raises :class:`TrainingError` when there are too few of the first to learn from, or to measure by.
+    """
     with database.read() as connection:
-        found = [Told(path, content_hash, caption) for path, content_hash, caption in store.captioned_files(connection)]
+        found = [PersonalPhoto(*row) for row in store.captioned_files(connection)]
     mine = [each for each in found if each.caption is not None]
     if len(mine) < FEWEST:
         raise TrainingError(
@@ -118,57 +120,73 @@ def train_personal(
     Raises :class:`TrainingError`, :class:`photoindex.errors.ModelError` or :class:`photoindex.errors.CatalogueError`.
     """
     _check_output(output, resume)
-    told = told_photos(database, recipe.most_replayed)
+    photos = training_photos(database, recipe.most_replayed)
     checkpoint = load_checkpoint(base)
     torch.manual_seed(recipe.seed)
-    told, cache = _look_at(checkpoint, told, device, max_pixels, notice, progress)
-    mine = [n for n, each in enumerate(told) if each.caption is not None]
-    learned = [n for n in mine if not told[n].held_out]
-    if len(mine) < FEWEST or not learned or len(learned) == len(mine):
-        raise TrainingError(f"only {len(mine)} photos with a caption of yours can be read now: too few to learn from")
-    others = [n for n, each in enumerate(told) if each.caption is None]
-    words = new_words([told[n].caption or "" for n in learned], checkpoint.vocabulary, recipe.threshold)
-    vocabulary = Vocabulary((*checkpoint.vocabulary.words, *words))
-    teacher = checkpoint.decoder.to(device).eval()
-    decoder = with_vocabulary(teacher, len(vocabulary)).to(device)
-    said = caption_split(teacher, checkpoint.vocabulary, cache.plain, others, SearchSettings(beam_width=1))
-    captions = {n: told[n].caption or "" for n in mine} | dict(zip(others, said, strict=True))
-    stage = PersonalStage(
-        cache,
-        {n: vocabulary.encode(text)[: recipe.max_words + 2] for n, text in captions.items()},
-        learned,
-        [n for n in others if not told[n].held_out],
-        [n for n in mine if told[n].held_out],
-        [n for n in others if told[n].held_out],
-        decoder,
-        teacher,
-        recipe,
-    )
+    photos, cache = _encode(checkpoint, photos, device, max_pixels, notice, progress)
+    stage, captions, vocabulary = _stage_of(checkpoint, photos, cache, recipe, device)
     measured = _Measure(stage, captions, vocabulary, checkpoint.search)
-    before = measured.figures(decoder, says=teacher, vocabulary=checkpoint.vocabulary)
+    before = measured.figures(stage.decoder, generator=stage.teacher, vocabulary=checkpoint.vocabulary)
     loop = Loop(
         stage,
         Schedule(recipe.epochs, recipe.batch_photos, recipe.warmup_steps, recipe.clip_norm, recipe.seed),
         output / RUN_FILE,
-        {**asdict(recipe), "base": checkpoint.identity, "photos": [each.content_hash for each in told]},
+        {**asdict(recipe), "base": checkpoint.identity, "photos": [each.content_hash for each in photos]},
         report=progress,
     )
     history = loop.run()
-    after = measured.figures(decoder.eval())
+    after = measured.figures(stage.decoder.eval())
     record = {
         "recipe": asdict(recipe),
         "base": checkpoint.identity,
-        "captions": {"learned": len(learned), "held_out": len(mine) - len(learned)},
-        "replayed": len(others),
-        "new_words": list(words),
+        "captions": {"learned": len(stage.learned), "held_out": len(stage.held_out)},
+        "replayed": len(stage.replayed) + len(stage.held_out_others),
+        "new_words": list(vocabulary.words[len(checkpoint.vocabulary.words) :]),
         "before": before,
         "after": after,
         "worse": worse_figures(before, after),
         **history,
     }
-    _write(checkpoint, decoder.to("cpu"), vocabulary, record, base, output)
+    _write(checkpoint, stage.decoder.to("cpu"), vocabulary, record, base, output)
     (output / RUN_FILE).unlink()  # several times as large as the model
     return record
+
+
+def _stage_of(
+    checkpoint: Checkpoint,
+    photos: Sequence[PersonalPhoto],
+    cache: FeatureCache,
+    recipe: PersonalRecipe,
+    device: torch.device,
+) -> tuple[PersonalStage, dict[int, str], Vocabulary]:
+    """Return what is to be learned, the caption of each photo by its number, and the vocabulary with the new words.
+
+    A photo without a caption by the person has the one that the checkpoint's decoder gives it. Raises
+    :class:`TrainingError` when too few photos with one are left.
+    """
+    mine = [n for n, each in enumerate(photos) if each.caption is not None]
+    learned = [n for n in mine if not photos[n].held_out]
+    if len(mine) < FEWEST or not learned or len(learned) == len(mine):
+        raise TrainingError(f"only {len(mine)} photos with a caption of yours can be read now: too few to learn from")
+    others = [n for n, each in enumerate(photos) if each.caption is None]
+    words = new_words([photos[n].caption or "" for n in learned], checkpoint.vocabulary, recipe.threshold)
+    vocabulary = Vocabulary((*checkpoint.vocabulary.words, *words))
+    teacher = checkpoint.decoder.to(device).eval()
+    decoder = with_vocabulary(teacher, len(vocabulary)).to(device)
+    generated = caption_split(teacher, checkpoint.vocabulary, cache.plain, others, SearchSettings(beam_width=1))
+    captions = {n: photos[n].caption or "" for n in mine} | dict(zip(others, generated, strict=True))
+    stage = PersonalStage(
+        cache,
+        {n: vocabulary.encode(text)[: recipe.max_words + 2] for n, text in captions.items()},
+        learned,
+        [n for n in others if not photos[n].held_out],
+        [n for n in mine if photos[n].held_out],
+        [n for n in others if photos[n].held_out],
+        decoder,
+        teacher,
+        recipe,
+    )
+    return stage, captions, vocabulary
 
 
 def _check_output(output: Path, resume: bool) -> None:
@@ -205,14 +223,14 @@ def worse_figures(before: Mapping[str, float], after: Mapping[str, float]) -> li
 
 
 def new_words(captions: Sequence[str], vocabulary: Vocabulary, threshold: int) -> tuple[str, ...]:
-    """Words that at least ``threshold`` of the captions use and the vocabulary lacks, the most used first."""
+    """Return words that at least ``threshold`` of the captions use and the vocabulary lacks, the most used first."""
     known = set(vocabulary.words)
     counts = Counter(word for caption in captions for word in set(tokenize(caption)) - known)
     return tuple(sorted((word for word, n in counts.items() if n >= threshold), key=lambda w: (-counts[w], w)))
 
 
 def with_vocabulary(decoder: CaptionDecoder, size: int) -> CaptionDecoder:
-    """A copy of a decoder that has room for more words: they begin as the mean of those it knows, a little apart."""
+    """Return a copy of a decoder with room for more words, which begin as the mean of its own, a little apart."""
     old = decoder.config.vocabulary_size
     wider = build_decoder(dataclasses.replace(decoder.config, vocabulary_size=size))
     state = {}
@@ -262,7 +280,7 @@ class PersonalStage:
         ]
 
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
-        logits, targets = self._force(self.decoder, photos)
+        logits, targets = self._teacher_forced(self.decoder, photos)
         loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
         shown = float(loss.detach())
         if self.replayed and self.recipe.distillation > 0:
@@ -273,32 +291,34 @@ class PersonalStage:
     def _distillation(self, photos: Sequence[int]) -> Tensor:
         """Cross entropy of the words' probabilities against the teacher's; the words it lacks have none."""
         with torch.no_grad():
-            taught = self._force(self.teacher, photos)[0].softmax(1)
-        logits = self._force(self.decoder, photos)[0].log_softmax(1)
+            taught = self._teacher_forced(self.teacher, photos)[0].softmax(1)
+        logits = self._teacher_forced(self.decoder, photos)[0].log_softmax(1)
         return -(taught * logits[:, : taught.shape[1]]).sum(1).mean()
 
-    def _force(self, decoder: CaptionDecoder, photos: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Teacher forcing on the captions of these photos: logits of each word, and the words."""
-        seen = self.cache.plain(photos)
+    def _teacher_forced(self, decoder: CaptionDecoder, photos: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Teacher forcing on the captions of these photos: return the logits of each of their W words, (W, vocabulary),
+        and the words, (W,)."""
+        features = self.cache.plain(photos)
         owners, words, lengths, _ = padded([(place, self.encoded[n]) for place, n in enumerate(photos)])
-        device = seen.regions.device
-        logits, targets = decoder(seen, owners.to(device), words.to(device), lengths)
+        device = features.regions.device
+        logits, targets = decoder(features, owners.to(device), words.to(device), lengths)
         return logits.float(), targets
 
     @torch.no_grad()
-    def surprise(self, decoder: CaptionDecoder, photos: Sequence[int]) -> float:
-        """The mean negative log-probability of a word of these photos' captions, in nats."""
+    def cross_entropy(self, decoder: CaptionDecoder, photos: Sequence[int]) -> float:
+        """Return the mean negative log-probability of a word of these photos' captions, in nats."""
         total, count = 0.0, 0
         for start in range(0, len(photos), 32):
-            logits, targets = self._force(decoder, photos[start : start + 32])
+            logits, targets = self._teacher_forced(decoder, photos[start : start + 32])
             total += float(F.cross_entropy(logits, targets, reduction="sum"))
             count += len(targets)
         return total / max(1, count)
 
     def evaluate(self) -> dict[str, float]:
-        """What is kept is the epoch that is least surprised by held-out captions of both kinds together."""
-        mine = self.surprise(self.decoder, self.held_out)
-        others = self.surprise(self.decoder, self.held_out_others) if self.held_out_others else 0.0
+        """Return figures of the held-out captions. The epoch with the highest ``score`` is kept: that with the least
+        cross entropy of both kinds together."""
+        mine = self.cross_entropy(self.decoder, self.held_out)
+        others = self.cross_entropy(self.decoder, self.held_out_others) if self.held_out_others else 0.0
         found = {"perplexity": round(math.exp(mine), 2), "score": -(mine + self.recipe.distillation * others)}
         if self.held_out_others:
             found["perplexity_known"] = round(math.exp(others), 2)
@@ -314,50 +334,51 @@ class _Measure:
         self._stage, self._captions, self._vocabulary, self._search = stage, captions, vocabulary, search
 
     def figures(
-        self, decoder: CaptionDecoder, *, says: CaptionDecoder | None = None, vocabulary: Vocabulary | None = None
+        self, decoder: CaptionDecoder, *, generator: CaptionDecoder | None = None, vocabulary: Vocabulary | None = None
     ) -> dict[str, float]:
         """Of the person's captions: perplexity, the share of words in common (F1, percent), and CIDEr where
         pycocoevalcap is installed. ``known_*``: the same of other photos, against what the model said of them. The
-        captions are those that ``says`` makes, if given, with its own vocabulary."""
+        captions are those that ``generator`` makes, if given, with its own vocabulary."""
         stage, found = self._stage, dict[str, float]()
         for prefix, photos in (("", stage.held_out), ("known_", stage.held_out_others)):
             if not photos:
                 continue
             texts = [self._captions[n] for n in photos]
             settings = dataclasses.replace(self._search, beam_width=1)
-            said = caption_split(says or decoder, vocabulary or self._vocabulary, stage.cache.plain, photos, settings)
-            found[prefix + "perplexity"] = round(math.exp(stage.surprise(decoder, photos)), 2)
-            found[prefix + "word_f1"] = round(100 * sum(map(word_f1, said, texts)) / len(texts), 1)
+            used = vocabulary or self._vocabulary
+            generated = caption_split(generator or decoder, used, stage.cache.plain, photos, settings)
+            found[prefix + "perplexity"] = round(math.exp(stage.cross_entropy(decoder, photos)), 2)
+            found[prefix + "word_f1"] = round(100 * sum(map(word_f1, generated, texts)) / len(texts), 1)
             try:
-                found[prefix + "cider"] = round(score_captions(said, [[text] for text in texts]).cider, 1)
+                found[prefix + "cider"] = round(score_captions(generated, [[text] for text in texts]).cider, 1)
             except TrainingError:  # it is not installed; the rest says enough
                 continue
         return found
 
 
-def word_f1(said: str, wanted: str) -> float:
-    """The harmonic mean of the shares of words that two captions have in common, 0 to 1."""
-    one, other = Counter(tokenize(said)), Counter(tokenize(wanted))
+def word_f1(generated: str, wanted: str) -> float:
+    """Return the harmonic mean of the shares of words that two captions have in common, 0 to 1."""
+    one, other = Counter(tokenize(generated)), Counter(tokenize(wanted))
     return 2 * (one & other).total() / max(1, one.total() + other.total())
 
 
-def _look_at(
+def _encode(
     checkpoint: Checkpoint,
-    told: Sequence[Told],
+    photos: Sequence[PersonalPhoto],
     device: torch.device,
     max_pixels: int,
     notice: Callable[[str], None],
     progress: Report,
-) -> tuple[list[Told], FeatureCache]:
-    """What the encoder and the term head see of each photo that can be read; kept in memory, 0.1 MB each."""
+) -> tuple[list[PersonalPhoto], FeatureCache]:
+    """Return the photos that can be read, with their features for the decoder, in memory: 0.1 MB each."""
     runtime = Runtime(checkpoint, device)
     size, at_once = checkpoint.encoder.preprocessing.size, runtime.batch_size
-    kept: list[Told] = []
+    kept: list[PersonalPhoto] = []
     rows: list[NDArray[np.float16]] = []
     shape = (0, 0)
-    for start in range(0, len(told), at_once):
+    for start in range(0, len(photos), at_once):
         pixels = []
-        for each in told[start : start + at_once]:
+        for each in photos[start : start + at_once]:
             try:
                 pixels.append(decode_photo(each.path, size, max_pixels).pixels)
                 kept.append(each)
@@ -365,10 +386,10 @@ def _look_at(
                 notice(f"left out: {error}")
         if pixels:
             with torch.inference_mode():
-                seen = checkpoint.look(runtime.see(np.stack(pixels)))
-            shape = (seen.regions.shape[1], seen.regions.shape[2])
-            rows += list(torch.cat((seen.regions.flatten(1), seen.summary), 1).cpu().numpy().astype(np.float16))
-        progress(TrainingProgress("looking", 0, 0, min(start + at_once, len(told)), len(told)))
+                features = checkpoint.features_of(runtime.encode(np.stack(pixels)))
+            shape = (features.regions.shape[1], features.regions.shape[2])
+            rows += list(torch.cat((features.regions.flatten(1), features.summary), 1).cpu().numpy().astype(np.float16))
+        progress(TrainingProgress("looking", 0, 0, min(start + at_once, len(photos)), len(photos)))
     values = np.stack(rows) if rows else np.zeros((0, 0), np.float16)
     cache = ViewCache([View(each.path) for each in kept], values)
     return kept, FeatureCache(cache, shape, [[n] for n in range(len(kept))], device)

@@ -221,8 +221,12 @@ class JointStage:
             + recipe.distillation * self._distillation(images, features)
         )
         if captions := some_captions(self._inputs.captions, photos, recipe.most_captions, chance):
-            seen = PhotoFeatures(regions_of(features, self._decoder.config.grid), summary)
-            loss = loss + recipe.captioning * teacher_forcing(self._decoder, seen, captions, recipe.label_smoothing)[0]
+            photo_features = PhotoFeatures(regions_of(features, self._decoder.config.grid), summary)
+            loss = (
+                loss
+                + recipe.captioning
+                * teacher_forcing(self._decoder, photo_features, captions, recipe.label_smoothing)[0]
+            )
         return loss, float(contrast.detach())
 
     def evaluate(self) -> dict[str, float]:

@@ -102,11 +102,11 @@ class RewardStage(DecoderStage):
 
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
         draws = self._recipe.draws
-        seen = self._cache.varied(photos, chance)
+        features = self._cache.varied(photos, chance)
         # No dropout: the draws and the probabilities that are moved must be one network's. With dropout in the second
         # pass alone the reward rose for half an epoch and then fell back to where it had begun.
         self._decoder.eval()
-        captions = draw_captions(self._decoder, seen, draws, self._recipe.max_words)
+        captions = draw_captions(self._decoder, features, draws, self._recipe.max_words)
         rewards = torch.tensor(
             [self.reward(photos[row // draws], caption) for row, caption in enumerate(captions)]
         ).view(-1, draws)
@@ -114,7 +114,7 @@ class RewardStage(DecoderStage):
         advantage = (rewards - baseline).flatten()
         owners, words, lengths, order = padded([(row // draws, [START, *c]) for row, c in enumerate(captions)])
         with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
-            logits, targets = self._decoder(seen, owners.to(self._device), words.to(self._device), lengths)
+            logits, targets = self._decoder(features, owners.to(self._device), words.to(self._device), lengths)
         log_probabilities = logits.float().log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
         credit = advantage[order].unsqueeze(1).expand(-1, words.shape[1] - 1)
         packed = pack_padded_sequence(credit, lengths - 1, batch_first=True).data.to(self._device)
@@ -122,14 +122,14 @@ class RewardStage(DecoderStage):
 
 
 @torch.no_grad()
-def draw_captions(decoder: CaptionDecoder, seen: PhotoFeatures, draws: int, max_words: int) -> list[list[int]]:
+def draw_captions(decoder: CaptionDecoder, features: PhotoFeatures, draws: int, max_words: int) -> list[list[int]]:
     """``draws`` captions of each photo, photo by photo, drawn word by word from the decoder's own probabilities.
 
     Word numbers ending with ``<end>``, unless ``max_words`` came first.
     """
-    device = seen.regions.device
-    photos = torch.arange(len(seen), device=device).repeat_interleave(draws)
-    state = decoder.start(seen).select(photos)
+    device = features.regions.device
+    photos = torch.arange(len(features), device=device).repeat_interleave(draws)
+    state = decoder.start(features).select(photos)
     captions: list[list[int]] = [[] for _ in photos]
     open_rows = list(range(len(photos)))
     words = start_words(len(photos), device)

@@ -89,8 +89,8 @@ class SentenceEncoder:
             self._linear(x, f"{name}attention.self.{part}").view(count, length, HEADS, -1).transpose(1, 2)
             for part in ("query", "key", "value")
         )
-        looked = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        x = self._norm(self._linear(looked, f"{name}attention.output.dense") + x, f"{name}attention.output.LayerNorm")
+        attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        x = self._norm(self._linear(attended, f"{name}attention.output.dense") + x, f"{name}attention.output.LayerNorm")
         inner = F.gelu(self._linear(x, f"{name}intermediate.dense"))
         return self._norm(self._linear(inner, f"{name}output.dense") + x, f"{name}output.LayerNorm")
 
@@ -150,7 +150,9 @@ class Meanings:
         return (1 - share) * own + share * (nearest / temperature).softmax(1)
 
 
-def kin(words: Sequence[str], known: Sequence[str], encoder: SentenceEncoder, count: int = 5) -> tuple[Tensor, Tensor]:
+def nearest_words(
+    words: Sequence[str], known: Sequence[str], encoder: SentenceEncoder, count: int = 5
+) -> tuple[Tensor, Tensor]:
     """Return for each of ``words`` the ``count`` nearest of ``known``: their numbers (n, count), and weights that sum
     to 1 (n, count)."""
     likeness = encoder.encode(words) @ encoder.encode(known).T

@@ -121,8 +121,8 @@ def term_vectors(
         report("looking", start, len(photos))
         views = [load_view(path, size) for path in photos[start : start + runtime.batch_size]]
         with torch.inference_mode():
-            feature_map = runtime.see(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
-            _, logits = runtime.look(feature_map)
+            feature_map = runtime.encode(np.ascontiguousarray(np.stack(views).transpose(0, 2, 3, 1)))
+            _, logits = runtime.features_of(feature_map)
             assert logits is not None
             vectors += strongest(head.impacts(logits), head.config)
     runtime.close()

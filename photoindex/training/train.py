@@ -63,7 +63,7 @@ from photoindex.training.recipes import Recipe
 from photoindex.training.reward import RewardRecipe, RewardStage
 from photoindex.training.sentences import Meanings, SentenceEncoder
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
-from photoindex.training.text_only import Imagination
+from photoindex.training.text_only import FeatureRegression
 
 LICENCE = "weights Apache-2.0; see MODEL_CARD.md for the licences of the training data"
 RUN_SUFFIX = ".run.safetensors"
@@ -256,39 +256,39 @@ class _Training:
         self.folded.to(self.device)
         return _identity(stage.modules().values())
 
-    def _learn_captions(self, seen: FeatureCache) -> None:
+    def _learn_captions(self, cache: FeatureCache) -> None:
         recipe = self.recipe.captions
         texts = list(read_texts(self.texts)) if self.head is not None else []
         vocabulary = self._vocabulary(texts)
         torch.manual_seed(recipe.seed)
-        decoder = self._decoder(vocabulary, seen.channels, seen.summary_dim).to(self.device)
+        decoder = self._decoder(vocabulary, cache.channels, cache.summary_dim).to(self.device)
         sets = self.sets
-        inputs = StageInputs(self.photos, sets.repeats, seen, decoder, vocabulary, self.device)
-        imagined = None
+        inputs = StageInputs(self.photos, sets.repeats, cache, decoder, vocabulary, self.device)
+        texts_alone = None
         if texts and (recipe.text_captions or self.recipe.language.epochs):
-            imagined = self._imagine(texts, vocabulary, seen)
-        if imagined is not None and self.recipe.language.epochs:
-            self._loop(LanguageStage(inputs, imagined, self.recipe.language), self.recipe.language)
-        texts_beside = imagined if recipe.text_captions else None
+            texts_alone = self._texts(texts, vocabulary, cache)
+        if texts_alone is not None and self.recipe.language.epochs:
+            self._loop(LanguageStage(inputs, texts_alone, self.recipe.language), self.recipe.language)
+        texts_beside = texts_alone if recipe.text_captions else None
         self._in_runs(
             lambda run: CaptionStage(inputs, run, noisy=sets.noisy, labelled=sets.labelled, texts=texts_beside),
             decoder,
         )
-        self._learn_persons(seen)
+        self._learn_persons(cache)
         self._write(decoder, vocabulary)
         if self.recipe.reward.epochs:
             noisy = plain_captions(self.photos, sets.noisy, vocabulary, recipe)
             self._loop(RewardStage(inputs, self.recipe.reward, noisy), self.recipe.reward)
             self._write(decoder, vocabulary)
 
-    def _learn_persons(self, seen: FeatureCache) -> None:
+    def _learn_persons(self, cache: FeatureCache) -> None:
         """Have the term head tell photos with a human being; a labelled photo counts as one without."""
         with_persons = {n: persons_in(self.photos[n].captions) for n in self.sets.trained()}
         numbers = [n for n, present in with_persons.items() if present is not None]
         if self.head is None or len({with_persons[n] for n in numbers}) < 2:
             return
         summaries = torch.cat(
-            [seen.plain(numbers[n : n + TAIL_BATCH]).summary.cpu() for n in range(0, len(numbers), TAIL_BATCH)]
+            [cache.plain(numbers[n : n + TAIL_BATCH]).summary.cpu() for n in range(0, len(numbers), TAIL_BATCH)]
         )
         weights = torch.tensor([float(max(1, self.sets.repeats[n])) for n in numbers])
         present = torch.tensor([with_persons[n] for n in numbers])
@@ -347,23 +347,23 @@ class _Training:
             )
         )  # fmt: skip
 
-    def _imagine(self, texts: Sequence[str], vocabulary: Vocabulary, seen: FeatureCache) -> Texts:
-        """The texts, and photos imagined for them after the plain views of all captioned photos."""
+    def _texts(self, texts: Sequence[str], vocabulary: Vocabulary, cache: FeatureCache) -> Texts:
+        """Return the texts, and the regression that gives features for them, fitted on plain views of photos."""
         builder = TermVocabularyBuilder(self.terms)
         trained = self.sets.captioned()
         means, summaries = [], []
         for start in range(0, len(trained), TAIL_BATCH):
-            part = seen.plain(trained[start : start + TAIL_BATCH])
+            part = cache.plain(trained[start : start + TAIL_BATCH])
             means.append(part.regions.mean(1, keepdim=True).cpu())
             summaries.append(part.summary.cpu())
         captions = [(place, builder.encode(c)) for place, n in enumerate(trained) for c in self.photos[n].captions]
-        imagination = Imagination(
+        regression = FeatureRegression(
             [(place, terms) for place, terms in captions if terms],
             PhotoFeatures(torch.cat(means), torch.cat(summaries)),
             len(builder),
         )
         encoded = [(vocabulary.encode(text), terms) for text in texts if (terms := builder.encode(text))]
-        return Texts(encoded, imagination)
+        return Texts(encoded, regression)
 
     def _loop(
         self,

@@ -18,15 +18,15 @@ Beam = tuple[tuple[int, ...], float]  # an open hypothesis: its words from <star
 @torch.inference_mode()
 def search(
     decoder: CaptionDecoder,
-    seen: PhotoFeatures,
+    features: PhotoFeatures,
     settings: SearchSettings,
     grammar: Grammar = NO_GRAMMAR,
     evidence: Tensor | None = None,
     doubts: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """As :func:`photoindex.captioner.beam.search`."""
-    photos, width, device = len(seen), settings.beam_width, seen.regions.device
-    state = decoder.start(seen)
+    photos, width, device = len(features), settings.beam_width, features.regions.device
+    state = decoder.start(features)
     # One beam a photo for the first word: identical beams would only repeat it.
     beams: list[list[Beam]] = [[((START,), 0.0)] for _ in range(photos)]
     finished: list[list[Hypothesis]] = [[] for _ in range(photos)]

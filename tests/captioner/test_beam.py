@@ -34,8 +34,8 @@ class Table(CaptionDecoder):
             for word, probability in following.items():
                 self.rows[previous, word] = math.log(probability)
 
-    def start(self, seen: PhotoFeatures) -> State:
-        return State((torch.zeros(len(seen), 1),))
+    def start(self, features: PhotoFeatures) -> State:
+        return State((torch.zeros(len(features), 1),))
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
         return self.rows[words], state
@@ -213,11 +213,11 @@ def test_it_finds_what_following_each_hypothesis_by_itself_finds(settings: Searc
     decoder = build_decoder(DecoderConfig("attention", words, 4, hidden_size=16, heads=2, dropout=0.0)).eval()
     assert isinstance(decoder, AttentionDecoder)
     decoder.output_bias.data[END] = 1.0  # captions of all lengths
-    seen = PhotoFeatures(3 * torch.randn(40, 3, 4), torch.zeros(40, 0))
+    features = PhotoFeatures(3 * torch.randn(40, 3, 4), torch.zeros(40, 0))
     others = {word: [word + 1, 4][: 1 + word % 2] for word in range(4, words - 1, 5)}
     grammar = Grammar(frozenset(range(4, words, 3)), others, frozenset({4, 5}), frozenset({4, words - 1}))
     evidence, doubts = torch.rand(40, words), -torch.rand(40, words) * 2
-    given = (seen, settings, grammar, evidence, doubts if settings.doubt else None)
+    given = (features, settings, grammar, evidence, doubts if settings.doubt else None)
     expected = plain_beam.search(decoder, *given)
     for shipped in (decoder, InferenceDecoder(decoder)):
         for found, wanted in zip(search(shipped, *given), expected, strict=True):

@@ -23,8 +23,8 @@ class OneWord(CaptionDecoder):
     def __init__(self) -> None:
         super().__init__(DecoderConfig("one word", len(VOCABULARY), 8))
 
-    def start(self, seen: PhotoFeatures) -> State:
-        return State((torch.zeros(len(seen), 1),))
+    def start(self, features: PhotoFeatures) -> State:
+        return State((torch.zeros(len(features), 1),))
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:
         rows = -torch.arange(len(VOCABULARY), dtype=torch.float32).repeat(len(words), 1)
@@ -47,11 +47,11 @@ def test_of_the_same_candidates_the_one_that_is_seen_comes_first() -> None:
         "m", "efficientnet_lite2", build_encoder("efficientnet_lite2"), OneWord(), VOCABULARY,
         term_head=TermHead(TermHeadConfig(3, 8, 4)), terms=TERMS,
     )  # fmt: skip
-    seen = PhotoFeatures(torch.rand(1, 4, 8), torch.rand(1, 4))
+    features = PhotoFeatures(torch.rand(1, 4, 8), torch.rand(1, 4))
     settings = SearchSettings(beam_width=8, max_words=2, evidence=2.0)
 
     def said(generator: CaptionGenerator, logits: list[float] | None) -> list[str]:
-        [found] = generator.generate(seen, None if logits is None else torch.tensor([logits]), settings)
+        [found] = generator.generate(features, None if logits is None else torch.tensor([logits]), settings)
         return [VOCABULARY.decode(h.words) for h in found]
 
     plain = said(CaptionGenerator(checkpoint, checkpoint.decoder), None)
@@ -67,11 +67,11 @@ def test_a_word_that_the_photo_speaks_against_is_not_said() -> None:
         "m", "efficientnet_lite2", build_encoder("efficientnet_lite2"), OneWord(), VOCABULARY,
         term_head=TermHead(TermHeadConfig(3, 8, 4)), terms=TERMS,
     )  # fmt: skip
-    seen = PhotoFeatures(torch.rand(1, 4, 8), torch.rand(1, 4))
+    features = PhotoFeatures(torch.rand(1, 4, 8), torch.rand(1, 4))
     settings = SearchSettings(beam_width=8, max_words=2, evidence=0.0, doubt=1.0, doubt_below=-1.0)
 
     def scores(logits: list[float]) -> dict[str, float]:
-        [found] = CaptionGenerator(checkpoint, checkpoint.decoder).generate(seen, torch.tensor([logits]), settings)
+        [found] = CaptionGenerator(checkpoint, checkpoint.decoder).generate(features, torch.tensor([logits]), settings)
         return {VOCABULARY.decode(h.words): h.score for h in found}
 
     free, doubted = scores([0.0, -1.0, 0.0]), scores([-4.0, -1.0, 0.0])

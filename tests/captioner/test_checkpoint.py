@@ -58,7 +58,7 @@ def test_what_is_saved_is_loaded(original: Checkpoint, folder: Path) -> None:
     assert original.term_head is not None
     photo = torch.rand(1, 1280, 9, 9)
     torch.testing.assert_close(loaded.term_head(photo), original.term_head(photo), rtol=1e-2, atol=1e-2)
-    assert loaded.look(photo).summary.shape == (1, 4)
+    assert loaded.features_of(photo).summary.shape == (1, 4)
 
 
 def test_a_model_without_a_term_head_has_an_empty_summary(original: Checkpoint, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_model_without_a_term_head_has_an_empty_summary(original: Checkpoint, 
     save_checkpoint(replace(original, decoder=decoder, term_head=None, terms=()), tmp_path / "plain")
     loaded = load_checkpoint(tmp_path / "plain")
     assert loaded.term_head is None
-    assert loaded.look(torch.rand(2, 1280, 9, 9)).summary.shape == (2, 0)
+    assert loaded.features_of(torch.rand(2, 1280, 9, 9)).summary.shape == (2, 0)
 
 
 def test_terms_that_are_not_the_term_heads_are_noticed(folder: Path) -> None:
@@ -154,7 +154,11 @@ def test_a_model_sees_pictures_of_its_own_size_and_is_another_model_with_it(
         assert load_checkpoint(tmp_path / f"{name} again").encoder.preprocessing == encoder.preprocessing
         assert inspect_folder(tmp_path / name).identity == loaded.identity
         photo = np.zeros((1, size, size, 3), np.uint8)
-        assert Runtime(loaded, torch.device("cpu"), engine="torch").see(photo).shape == (1, 1280, *[-(-size // 32)] * 2)
+        assert Runtime(loaded, torch.device("cpu"), engine="torch").encode(photo).shape == (
+            1,
+            1280,
+            *[-(-size // 32)] * 2,
+        )
         identities[name] = loaded.identity
     assert identities["own"].endswith("-320")
     assert identities["usual"].count("-") == 1

@@ -64,7 +64,7 @@ def test_every_hypothesis_gets_the_confidence_of_its_signals() -> None:
     maps = torch.rand(2, checkpoint.decoder.config.feature_dim, 9, 9, generator=torch.Generator().manual_seed(1))
     assert checkpoint.term_head is not None
     with torch.inference_mode():
-        logits, seen = checkpoint.term_head(maps), checkpoint.look(maps)
+        logits, seen = checkpoint.term_head(maps), checkpoint.features_of(maps)
     for calibration in (EVEN, Calibration(0.1, 0.4, 1.0), None):
         known = dataclasses.replace(checkpoint, calibration=calibration)
         for hypotheses in CaptionGenerator(known, known.decoder).generate(seen, logits, settings):

@@ -29,10 +29,10 @@ def photos(count: int, summary: int = 6) -> PhotoFeatures:
 
 @pytest.mark.parametrize("summary", [0, 6])
 def test_step_by_step_it_computes_the_same(summary: int) -> None:
-    plain, seen = model(summary_dim=summary), photos(3, summary)
+    plain, features = model(summary_dim=summary), photos(3, summary)
     fast = InferenceDecoder(plain)
     with torch.inference_mode():
-        expected, actual = plain.start(seen), fast.start(seen)
+        expected, actual = plain.start(features), fast.start(features)
         # One row a photo, two, other ones of them; then one photo is done, then another.
         for rows, photos_left in (
             ([0, 1, 2], None), ([0, 0, 1, 1, 2, 2], None), ([1, 0, 2, 2, 5, 4], [0, 2]), ([1, 0, 3, 3], [1]),
@@ -53,9 +53,9 @@ def test_step_by_step_it_computes_the_same(summary: int) -> None:
 
 @pytest.mark.parametrize("width", [1, 4])
 def test_beam_search_finds_the_same_captions(width: int) -> None:
-    plain, seen, settings = model(), photos(5), SearchSettings(beam_width=width, max_words=9)
-    expected = search(plain, seen, settings)
-    for found, wanted in zip(search(InferenceDecoder(plain), seen, settings), expected, strict=True):
+    plain, features, settings = model(), photos(5), SearchSettings(beam_width=width, max_words=9)
+    expected = search(plain, features, settings)
+    for found, wanted in zip(search(InferenceDecoder(plain), features, settings), expected, strict=True):
         assert [h.words for h in found] == [h.words for h in wanted]
         assert [h.log_probability for h in found] == pytest.approx([h.log_probability for h in wanted], rel=1e-4)
 

@@ -21,7 +21,7 @@ def small(kind: str) -> CaptionDecoder:
     return build_decoder(DecoderConfig(kind, 20, 8, summary_dim=3, hidden_size=16, heads=2, dropout=0.0)).eval()
 
 
-def seen(photos: int) -> PhotoFeatures:
+def features(photos: int) -> PhotoFeatures:
     return PhotoFeatures(torch.randn(photos, 4, 8), torch.randn(photos, 3))
 
 
@@ -32,14 +32,14 @@ PHOTOS = torch.tensor([1, 0, 1])
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_inputs_and_targets_are_shifted_by_one_word(kind: str) -> None:
-    logits, targets = small(kind)(seen(2), PHOTOS, CAPTIONS, LENGTHS)
+    logits, targets = small(kind)(features(2), PHOTOS, CAPTIONS, LENGTHS)
     assert targets.tolist() == [5, 8, 4, 6, 9, END, 7, END, END]  # by position; <start> and padding are never targets
     assert tuple(logits.shape) == (9, 20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_teacher_forcing_equals_saying_the_words_one_by_one(kind: str) -> None:
-    decoder, photos = small(kind), seen(2)
+    decoder, photos = small(kind), features(2)
     logits, _ = decoder(photos, PHOTOS, CAPTIONS, LENGTHS)
     state = decoder.start(PhotoFeatures(photos.regions[1:2], photos.summary[1:2]))
     said = []
@@ -51,7 +51,7 @@ def test_teacher_forcing_equals_saying_the_words_one_by_one(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_makes_no_difference(kind: str) -> None:
-    decoder, photos = small(kind), seen(2)
+    decoder, photos = small(kind), features(2)
     expected, _ = decoder(photos, PHOTOS, CAPTIONS, LENGTHS)
     other = CAPTIONS.clone()
     other[other == PAD] = 7
@@ -71,7 +71,7 @@ def test_the_attention_decoder_looks_at_single_regions_and_the_pooled_one_only_a
 
 
 def test_the_summary_guides_the_attention_decoder() -> None:
-    decoder, photo = small("attention"), seen(1)
+    decoder, photo = small("attention"), features(1)
     words = torch.tensor([START])
     one, _ = decoder.step(words, decoder.start(photo))
     two, _ = decoder.step(words, decoder.start(PhotoFeatures(photo.regions, photo.summary + 1)))
@@ -89,7 +89,7 @@ def test_regions_are_the_cells_row_by_row_averaged_when_the_map_is_finer() -> No
 def test_a_decoder_can_learn_to_say_its_captions(kind: str) -> None:
     torch.manual_seed(0)
     decoder = small(kind).train()
-    given = seen(2)
+    given = features(2)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=0.02)
     captions, lengths, photos = CAPTIONS[:2], LENGTHS[:2], torch.tensor([0, 1])
     for _ in range(60):

@@ -45,9 +45,9 @@ def photos(count: int, seed: int = 5) -> PhotoFeatures:
     return PhotoFeatures(2 * torch.rand(count, 9, 12).to(DEVICE), torch.randn(count, 6).to(DEVICE))
 
 
-def agree(recorded: RecordedDecoder, plain: WordSteps, seen: PhotoFeatures, width: int = 3) -> None:
+def agree(recorded: RecordedDecoder, plain: WordSteps, features: PhotoFeatures, width: int = 3) -> None:
     settings = SearchSettings(beam_width=width, max_words=9)
-    for found, wanted in zip(search(recorded, seen, settings), search(plain, seen, settings), strict=True):
+    for found, wanted in zip(search(recorded, features, settings), search(plain, features, settings), strict=True):
         assert [h.words for h in found] == [h.words for h in wanted]
         assert [h.log_probability for h in found] == pytest.approx([h.log_probability for h in wanted], rel=1e-4)
 
@@ -75,9 +75,9 @@ def test_a_step_is_made_for_a_few_sizes_only() -> None:
 
 
 def test_what_is_a_photos_own_is_put_in_its_place_once_a_batch_and_size() -> None:
-    recorded, seen = RecordedDecoder(decoder(), DEVICE), photos(4)
+    recorded, features = RecordedDecoder(decoder(), DEVICE), photos(4)
     with torch.inference_mode():
-        before = recorded.start(seen)
+        before = recorded.start(features)
         words = torch.full((4,), 7, device=DEVICE)
         _, after = recorded.step(words, before)
         # The gist, the values and the keys are those that were given, not the recording's: known by being the same.

@@ -25,8 +25,8 @@ from photoindex.training.fine_tuning import (
     RUN_FILE,
     PersonalRecipe,
     new_words,
-    told_photos,
     train_personal,
+    training_photos,
     with_vocabulary,
     word_f1,
     worse_figures,
@@ -100,7 +100,7 @@ def test_too_few_captions_are_refused_on_one_line(library: Library, album: Path,
     editor = library.editor()
     editor.apply(editor.photos_at(paths), Edit("Minka"))
     with pytest.raises(TrainingError, match=r"19 photos .* at least 20") as caught:
-        told_photos(library._database, 10)
+        training_photos(library._database, 10)
     assert "\n" not in str(caught.value)
     library.close()
     command = ["--data-dir", str(library.settings.data_dir), "train", "--from-catalogue", "--output", str(tmp_path)]
@@ -181,9 +181,9 @@ class TestWords:
         torch.manual_seed(1)
         decoder = build_decoder(DecoderConfig(kind, 12, 8, hidden_size=16, heads=2, dropout=0.0)).eval()
         wider = with_vocabulary(decoder, 15).eval()
-        seen = PhotoFeatures(torch.randn(2, 4, 8), torch.zeros(2, 0))
+        features = PhotoFeatures(torch.randn(2, 4, 8), torch.zeros(2, 0))
         words = torch.tensor([1, 4])
-        said = [each.logits(each.step(words, each.start(seen))[0]) for each in (decoder, wider)]
+        said = [each.logits(each.step(words, each.start(features))[0]) for each in (decoder, wider)]
         assert said[1].shape == (2, 15)
         assert torch.allclose(said[0], said[1][:, :12], atol=1e-6)
 
@@ -194,7 +194,7 @@ class TestWords:
 
 
 def test_the_record_is_json(corrected: Library) -> None:
-    told = told_photos(corrected._database, 5)
-    assert json.dumps([each.content_hash for each in told])
-    assert sum(each.caption is None for each in told) == 5
-    assert any(each.held_out for each in told if each.caption)
+    photos = training_photos(corrected._database, 5)
+    assert json.dumps([each.content_hash for each in photos])
+    assert sum(each.caption is None for each in photos) == 5
+    assert any(each.held_out for each in photos if each.caption)

@@ -9,7 +9,7 @@ import torch
 
 from photoindex.errors import TrainingError
 from photoindex.training import sentences
-from photoindex.training.sentences import SentenceEncoder, kin
+from photoindex.training.sentences import SentenceEncoder, nearest_words
 
 pytest.importorskip("tokenizers", reason="sentences are split by tokenizers")
 pytest.importorskip("all_minilm_l6_v2", reason="the sentence encoder's weights are not installed")
@@ -34,7 +34,7 @@ def test_a_sentence_has_the_same_vector_in_any_company(encoder: SentenceEncoder)
 
 
 def test_kin_are_the_words_of_the_nearest_meaning(encoder: SentenceEncoder) -> None:
-    numbers, weights = kin(["pony", "lorry"], ["horse", "truck", "sky"], encoder, 2)
+    numbers, weights = nearest_words(["pony", "lorry"], ["horse", "truck", "sky"], encoder, 2)
     assert numbers[:, 0].tolist() == [0, 1]
     assert weights.sum(1).tolist() == pytest.approx([1, 1])
 

@@ -85,15 +85,27 @@ def test_every_file_of_tests_and_benchmarks_that_is_named_exists(document: Path)
     assert [name for name in named if "NAME" not in name and not (REPOSITORY / name).exists()] == []
 
 
+PLACES = (REPOSITORY, REPOSITORY / "photoindex")
+
+
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
 def test_every_file_of_the_program_that_is_named_exists(name: str) -> None:
     document = (REPOSITORY / name).read_text(encoding="utf-8")
     named = re.findall(r"`([\w/]+(?:\.py|/))`", document)
     assert len(named) > 20
-    places = (REPOSITORY, REPOSITORY / "photoindex")
     # Of a placeholder such as `photoindex/cli/NAME.py` the folder.
     paths = {path.rpartition("/")[0] if "NAME" in path else path for path in named}
-    assert {path for path in paths if not any((place / path).exists() for place in places)} == set()
+    assert {path for path in paths if not any((place / path).exists() for place in PLACES)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_name_that_is_given_with_its_file_is_in_it(document: Path) -> None:
+    """As in `media/decode/drafts.py: DRAFT_GAP`."""
+    for file, names in re.findall(r"`(\w+/[\w/]+\.py|\w+\.py): ([^`]+)`", document.read_text(encoding="utf-8")):
+        sources = [(place / file).read_text(encoding="utf-8") for place in PLACES if (place / file).exists()]
+        assert len(sources) == 1, file
+        missing = {name for name in re.findall(r"\w+", names) if not re.search(rf"\b{name}\b", sources[0])}
+        assert missing == set(), file
 
 
 def test_the_guide_lists_every_package() -> None:

@@ -27,17 +27,11 @@ from lxml import etree
 
 from photoindex.errors import ExchangeError
 from photoindex.media.metadata.cleaning import meant, one_line
+from photoindex.media.metadata.namespaces import DC, PHOTOINDEX, PHOTOSHOP, RDF, TIFF, XML, XMP
 from photoindex.media.metadata.packet import NOT_IN_XML, holder_of, text_of
 from photoindex.media.metadata.xmp import caption_as_read, is_of_program, stars_of, words_of_programs
 from photoindex.types.hit import MACHINES
 
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-DC = "http://purl.org/dc/elements/1.1/"
-XML = "http://www.w3.org/XML/1998/namespace"
-XMP = "http://ns.adobe.com/xap/1.0/"
-PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
-TIFF = "http://ns.adobe.com/tiff/1.0/"
-OURS = "urn:photoindex:xmp:1.0/"
 MOST_BYTES = 64_000_000  # the largest sidecars hold an editor's masks
 
 _DESCRIPTION, _SUBJECT, _RATING = f"{{{DC}}}description", f"{{{DC}}}subject", f"{{{XMP}}}Rating"
@@ -169,7 +163,7 @@ class XmpDocument:
     def mark(self) -> Mark:
         """What photoindex wrote into this sidecar the last time."""
         source = self._simple("captionSource")
-        tags = tuple(level(text) for _, text in self._texts(f"{{{OURS}}}tags") if text.strip())
+        tags = tuple(level(text) for _, text in self._texts(f"{{{PHOTOINDEX}}}tags") if text.strip())
         return Mark(
             self._simple("caption"),
             source if source in get_args(CaptionAuthor) else None,  # type: ignore[arg-type]
@@ -211,7 +205,7 @@ class XmpDocument:
         return texts
 
     def _simple(self, name: str) -> str | None:
-        return next((text for _, text in self._texts(f"{{{OURS}}}{name}") if text), None)
+        return next((text for _, text in self._texts(f"{{{PHOTOINDEX}}}{name}") if text), None)
 
     # ---- writing ---------------------------------------------------------------------------------
 
@@ -272,13 +266,13 @@ class XmpDocument:
     def set_mark(self, mark: Mark) -> None:
         """Replace the record of what photoindex wrote."""
         for node in self._nodes():
-            for name in [name for name in node.attrib if name.startswith(f"{{{OURS}}}")]:
+            for name in [name for name in node.attrib if name.startswith(f"{{{PHOTOINDEX}}}")]:
                 del node.attrib[name]
             for child in [
-                child for child in node if isinstance(child.tag, str) and child.tag.startswith(f"{{{OURS}}}")
+                child for child in node if isinstance(child.tag, str) and child.tag.startswith(f"{{{PHOTOINDEX}}}")
             ]:
                 _remove(child)
-            own = OURS in node.nsmap.values() and OURS not in self._rdf.nsmap.values()
+            own = PHOTOINDEX in node.nsmap.values() and PHOTOINDEX not in self._rdf.nsmap.values()
             if own and not len(node) and set(node.attrib) <= {_ABOUT}:
                 _remove(node)
         values = {
@@ -294,13 +288,13 @@ class XmpDocument:
         if mark.is_empty:
             return
         about = next((node.get(_ABOUT) for node in self._nodes() if node.get(_ABOUT)), "")
-        node = _append(self._rdf, _NODE, {"photoindex": OURS})
+        node = _append(self._rdf, _NODE, {"photoindex": PHOTOINDEX})
         node.set(_ABOUT, about)
         for name, text in values.items():
             if text:
-                node.set(f"{{{OURS}}}{name}", xml_text(text))
+                node.set(f"{{{PHOTOINDEX}}}{name}", xml_text(text))
         if mark.tags:
-            self._bag(_append(node, f"{{{OURS}}}tags", {}), list(mark.tags))
+            self._bag(_append(node, f"{{{PHOTOINDEX}}}tags", {}), list(mark.tags))
 
     def _property(self, name: str, prefix: dict[str, str], *, create: bool) -> Any | None:
         for node in self._nodes():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from photoindex.errors import ExchangeError
-from photoindex.exchange.xmp_document import DC, OURS, RDF, Mark, XmpDocument, level
+from photoindex.exchange.xmp_document import Mark, XmpDocument, level
+from photoindex.media.metadata.namespaces import DC, PHOTOINDEX, RDF
 from photoindex.media.metadata.xmp import read_xmp
 from tests.exchange import samples
 from tests.media.metadata.samples import QUALIFIED, packet
@@ -35,12 +36,12 @@ def skeleton(data: bytes) -> set[str]:
             found.add(f"{type(element).__name__} {element.text}")
             continue
         chain = [element.tag, *(above.tag for above in element.iterancestors())]
-        if any(str(tag).startswith((f"{{{DC}}}", f"{{{OURS}}}")) for tag in chain):
+        if any(str(tag).startswith((f"{{{DC}}}", f"{{{PHOTOINDEX}}}")) for tag in chain):
             continue
         attributes = {
             name: value
             for name, value in element.attrib.items()
-            if not str(name).startswith((f"{{{OURS}}}", f"{{{DC}}}"))
+            if not str(name).startswith((f"{{{PHOTOINDEX}}}", f"{{{DC}}}"))
         }
         found.add(f"{element.prefix}:{element.tag} {sorted(attributes.items())} {(element.text or '').strip()}")
     return found

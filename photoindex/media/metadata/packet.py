@@ -12,6 +12,8 @@ import codecs
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from photoindex.media.metadata import namespaces
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -29,7 +31,7 @@ _MOST_BEFORE: Final = 256  # bytes before the packet among which its encoding is
 
 MOST_LEVELS: Final = 250  # of elements within each other; programs write some ten, and what is in each is looked for
 
-_RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_RDF: Final = f"{{{namespaces.RDF}}}"
 _VALUE: Final = f"{_RDF}value"
 
 _START: Final = re.compile(r"<(?P<name>(?:[\w.-]+:)?(?:xmpmeta|xapmeta|RDF))(?=[\s>])")
@@ -41,24 +43,6 @@ _NO_REFERENCE: Final = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?
 _AMPERSAND: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)")
 _PREFIX: Final = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]*):[A-Za-z_][\w.-]*(?=[\s=/>])")
 _DECLARED: Final = re.compile(r"""\sxmlns:([\w.-]+)\s*=""")
-# Of prefixes that are used without having been declared.
-_KNOWN: Final = {
-    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "x": "adobe:ns:meta/",
-    "dc": "http://purl.org/dc/elements/1.1/",
-    "xmp": "http://ns.adobe.com/xap/1.0/",
-    "xap": "http://ns.adobe.com/xap/1.0/",
-    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
-    "exif": "http://ns.adobe.com/exif/1.0/",
-    "exifEX": "http://cipa.jp/exif/1.0/",
-    "aux": "http://ns.adobe.com/exif/1.0/aux/",
-    "tiff": "http://ns.adobe.com/tiff/1.0/",
-    "lr": "http://ns.adobe.com/lightroom/1.0/",
-    "digiKam": "http://www.digikam.org/ns/1.0/",
-    "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
-    "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
-    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
-}
 
 
 class XmpError(ValueError):
@@ -141,7 +125,8 @@ def _mended(packet: bytes) -> str | None:
     text = NOT_IN_XML.sub(" ", text[start.start() : close.end()])
     text = _AMPERSAND.sub("&amp;", _NO_REFERENCE.sub(" ", text))
     missing = set(_PREFIX.findall(text)) - set(_DECLARED.findall(text)) - {"xml", "xmlns"}
-    names = "".join(f' xmlns:{prefix}="{_KNOWN.get(prefix, f"urn:unknown:{prefix}")}"' for prefix in sorted(missing))
+    known = namespaces.BY_PREFIX
+    names = "".join(f' xmlns:{prefix}="{known.get(prefix, f"urn:unknown:{prefix}")}"' for prefix in sorted(missing))
     head = len(start[0])
     return text[:head] + names + text[head:]
 

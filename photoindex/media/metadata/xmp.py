@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from photoindex.media.metadata import dates, positions
+from photoindex.media.metadata import dates, namespaces, positions
 from photoindex.media.metadata.cleaning import LONGEST_CAPTION, each_once, meant, one_line
 from photoindex.media.metadata.comments import comment_in
 from photoindex.media.metadata.dates import Moment
@@ -26,24 +26,25 @@ __all__ = ["MOST_BYTES", "XmpError", "caption_as_read", "is_of_program", "keywor
 
 MOST_BYTES: Final = 10_000_000  # retouching steps can make a packet of megabytes; words are never as long
 
-_RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-_LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
-_DC: Final = "{http://purl.org/dc/elements/1.1/}"
-_XMP: Final = "{http://ns.adobe.com/xap/1.0/}"
-_PHOTOSHOP: Final = "{http://ns.adobe.com/photoshop/1.0/}"
-_EXIF: Final = "{http://ns.adobe.com/exif/1.0/}"
-_EXIF_EX: Final = "{http://cipa.jp/exif/1.0/}"
-_AUX: Final = "{http://ns.adobe.com/exif/1.0/aux/}"
-_TIFF: Final = "{http://ns.adobe.com/tiff/1.0/}"
-_LIGHTROOM: Final = "{http://ns.adobe.com/lightroom/1.0/}"
-_DIGIKAM: Final = "{http://www.digikam.org/ns/1.0/}"
-_MICROSOFT: Final = "{http://ns.microsoft.com/photo/1.0/}"
-_MP: Final = "{http://ns.microsoft.com/photo/1.2/}"
-_MP_REGION: Final = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
-_MWG_REGIONS: Final = "{http://www.metadataworkinggroup.com/schemas/regions/}"
-_IPTC_CORE: Final = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
-_IPTC_EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
-_ACDSEE: Final = "{http://ns.acdsee.com/iptc/1.0/}"
+_RDF: Final = f"{{{namespaces.RDF}}}"
+_LANGUAGE: Final = f"{{{namespaces.XML}}}lang"
+_DC: Final = f"{{{namespaces.DC}}}"
+_XMP: Final = f"{{{namespaces.XMP}}}"
+_PHOTOSHOP: Final = f"{{{namespaces.PHOTOSHOP}}}"
+_EXIF: Final = f"{{{namespaces.EXIF}}}"
+_EXIF_EX: Final = f"{{{namespaces.EXIF_EX}}}"
+_AUX: Final = f"{{{namespaces.AUX}}}"
+_TIFF: Final = f"{{{namespaces.TIFF}}}"
+_LIGHTROOM: Final = f"{{{namespaces.LIGHTROOM}}}"
+_DIGIKAM: Final = f"{{{namespaces.DIGIKAM}}}"
+_MICROSOFT: Final = f"{{{namespaces.MICROSOFT}}}"
+_MP: Final = f"{{{namespaces.MP}}}"
+_MP_REGION: Final = f"{{{namespaces.MP_REGION}}}"
+_MWG_REGIONS: Final = f"{{{namespaces.MWG_REGIONS}}}"
+_IPTC_CORE: Final = f"{{{namespaces.IPTC_CORE}}}"
+_IPTC_EXT: Final = f"{{{namespaces.IPTC_EXT}}}"
+_ACDSEE: Final = f"{{{namespaces.ACDSEE}}}"
+_PHOTOINDEX: Final = f"{{{namespaces.PHOTOINDEX}}}"
 
 _HIERARCHIES: Final = (
     (f"{_LIGHTROOM}hierarchicalSubject", "|"),
@@ -53,8 +54,6 @@ _HIERARCHIES: Final = (
 _PROGRAMS: Final = frozenset({"darktable"})  # first levels of hierarchies that no person wrote
 
 _LOCATION_PARTS: Final = ("Sublocation", "City", "ProvinceState", "CountryName")
-
-_PHOTOINDEX: Final = "{urn:photoindex:xmp:1.0/}"  # what photoindex itself notes of what it wrote into a sidecar
 
 _NOT_PEOPLE: Final = frozenset({"focus", "barcode"})  # types of regions, MWG guidelines 2.0, section 5.9
 

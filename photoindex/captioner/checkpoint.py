@@ -37,10 +37,12 @@ from photoindex.captioner.eight_bits import (
 )
 from photoindex.captioner.encoders import ENCODERS, Encoder, build_encoder
 from photoindex.captioner.model_files import (
+    CONFIG_FILE,
     EIGHT_BITS_FILE,
     FORMAT,
     LABELS_FILE,
     TERMS_FILE,
+    TRAINING_FILE,
     VOCABULARY_FILE,
     WEIGHTS_FILE,
     check_vocabulary,
@@ -139,13 +141,13 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
         config["pixels"] = pixels
     if checkpoint.calibration is not None:
         config["confidence"] = checkpoint.calibration.to_config()
-    replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
-    replace_file(folder / "training.json", json.dumps(checkpoint.training, indent=2) + "\n")
+    replace_file(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
+    replace_file(folder / TRAINING_FILE, json.dumps(checkpoint.training, indent=2) + "\n")
     replace_file(folder / VOCABULARY_FILE, "\n".join(checkpoint.vocabulary.words) + "\n")
     if checkpoint.terms:
         replace_file(folder / TERMS_FILE, "\n".join(checkpoint.terms) + "\n")
     if checkpoint.labels:
-        replace_file(folder / "labels.txt", "\n".join(checkpoint.labels) + "\n")
+        replace_file(folder / LABELS_FILE, "\n".join(checkpoint.labels) + "\n")
     replace_file(folder / WEIGHTS_FILE, tensor_file(tensors, {"format": "pt", "name": checkpoint.name}))
     if checkpoint.eight_bits is not None and checkpoint.eight_bits.digest == digest_of(checkpoint.encoder):
         save_eight_bits(checkpoint.eight_bits, folder)
@@ -154,7 +156,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, *, half: bool = True) 
 def save_calibration(folder: Path, calibration: Calibration) -> None:
     """Put how likely captions are right into the config.json of a model; its identity, that of the weights, stays."""
     config = read_config(folder) | {"confidence": calibration.to_config()}
-    replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
+    replace_file(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
@@ -179,18 +181,18 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         term_head = TermHead(TermHeadConfig(**sizes)) if sizes else None
         calibration = Calibration.from_config(config.get("confidence"))
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder / 'config.json'} lacks or misspells a setting: {error}") from error
+        raise CheckpointError(f"{folder / CONFIG_FILE} lacks or misspells a setting: {error}") from error
     check_vocabulary(folder, len(vocabulary), decoder.config.vocabulary_size)
     terms = read_terms(folder / TERMS_FILE, term_head.config.terms) if term_head is not None else ()
     if decoder.config.summary_dim != (term_head.config.hidden_size if term_head is not None else 0):
-        raise CheckpointError(f"{folder / 'config.json'}: the decoder and the term head are not of one model")
+        raise CheckpointError(f"{folder / CONFIG_FILE}: the decoder and the term head are not of one model")
     weights = folder / WEIGHTS_FILE
     tensors, digest = _read_weights(weights)
     _fill(encoder, tensors, "encoder.", weights)
     _fill(decoder, tensors, "decoder.", weights)
     if term_head is not None:
         _fill(term_head.eval(), tensors, "term_head.", weights)
-    training = folder / "training.json"
+    training = folder / TRAINING_FILE
     return Checkpoint(
         name=config["name"],
         encoder_name=encoder_name,
@@ -237,11 +239,11 @@ def _fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Path
     extra = sorted(given.keys() - wanted.keys())
     if missing or extra:
         what = f"lacks {prefix}{missing[0]}" if missing else f"has an unknown {prefix}{extra[0]}"
-        raise CheckpointError(f"{path} does not fit its config.json: it {what}")
+        raise CheckpointError(f"{path} does not fit its {CONFIG_FILE}: it {what}")
     for key, value in given.items():
         if value.shape != wanted[key].shape:
             raise CheckpointError(
-                f"{path} does not fit its config.json: {prefix}{key} has shape {tuple(value.shape)}, "
+                f"{path} does not fit its {CONFIG_FILE}: {prefix}{key} has shape {tuple(value.shape)}, "
                 f"expected {tuple(wanted[key].shape)}"
             )
         if not torch.isfinite(value).all():

@@ -26,7 +26,9 @@ VOCABULARY_FILE = "vocabulary.txt"
 TERMS_FILE = "terms.txt"
 LABELS_FILE = "labels.txt"
 CARD_FILE = "MODEL_CARD.md"
-ALL_FILES = ("config.json", "training.json", VOCABULARY_FILE, TERMS_FILE, LABELS_FILE, CARD_FILE, WEIGHTS_FILE)
+CONFIG_FILE = "config.json"
+TRAINING_FILE = "training.json"
+ALL_FILES = (CONFIG_FILE, TRAINING_FILE, VOCABULARY_FILE, TERMS_FILE, LABELS_FILE, CARD_FILE, WEIGHTS_FILE)
 IMAGENET_CLASSES = 1000
 SMALLEST, LARGEST = 64, 1024  # pixels, the side of the square that an encoder can be given
 _HEADER_LIMIT = 100_000_000  # bytes; safetensors itself refuses a longer header
@@ -59,7 +61,7 @@ def inspect_folder(folder: Path) -> ModelFiles:
         term_count = int(term_head["terms"]) if term_head else 0
         pixels_of(config)
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder / 'config.json'} lacks or misspells a setting: {error}") from error
+        raise CheckpointError(f"{folder / CONFIG_FILE} lacks or misspells a setting: {error}") from error
     vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
     check_vocabulary(folder, len(vocabulary), words)
     terms = read_terms(folder / TERMS_FILE, term_count) if term_count else ()
@@ -80,13 +82,13 @@ def inspect_folder(folder: Path) -> ModelFiles:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """``config.json`` of a checkpoint folder, without loading its weights. Raises :class:`CheckpointError`."""
-    path = folder / "config.json"
+    path = folder / CONFIG_FILE
     if not folder.is_dir():
         raise CheckpointError(f"no model at {folder}: no such folder")
     try:
         config = read_json(path)
     except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} is not a model: it has no config.json") from error
+        raise CheckpointError(f"{folder} is not a model: it has no {CONFIG_FILE}") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {path}: {reason_of(error)}") from error
     if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "name" not in config:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photoindex.captioner.model_files import CONFIG_FILE
 from photoindex.config import Settings
 from photoindex.errors import CheckpointError
 from photoindex.system.package_data import models_dir
@@ -37,7 +38,7 @@ def model_folder(name: str) -> Path:
 
 def shipped_models() -> list[str]:
     """The names of the models that came with photoindex."""
-    return sorted(folder.name for folder in models_dir().iterdir() if (folder / "config.json").is_file())
+    return sorted(folder.name for folder in models_dir().iterdir() if (folder / CONFIG_FILE).is_file())
 
 
 def model_setting(settings: Settings) -> str:

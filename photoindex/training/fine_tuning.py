@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from photoindex.captioner.beam import SearchSettings
 from photoindex.captioner.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from photoindex.captioner.model_files import WEIGHTS_FILE
+from photoindex.captioner.model_files import CARD_FILE, WEIGHTS_FILE
 from photoindex.captioner.network import CaptionDecoder, build_decoder
 from photoindex.captioner.runtime import Runtime
 from photoindex.captioner.vocabulary import Vocabulary, tokenize
@@ -414,14 +414,14 @@ def _write(
         term_head=None if base.term_head is None else base.term_head.to("cpu"),
     )
     save_checkpoint(tuned, output)
-    card = folder / "MODEL_CARD.md"
+    card = folder / CARD_FILE
     known = card.read_text(encoding="utf-8") if card.is_file() else ""
     figures = "\n".join(
         f"| {name} | {record['before'][name]} | {record['after'].get(name, '')} |" for name in record["before"]
     )
     verdict = f"It is no better than {base.identity} ({', '.join(record['worse'])}).\n\n" if record["worse"] else ""
     replace_file(
-        output / "MODEL_CARD.md",
+        output / CARD_FILE,
         f"# {output.name}\n\n{base.identity}, its decoder fine-tuned on {record['captions']['learned']} captions by "
         f"the owner of a photo library. Measured on {record['captions']['held_out']} captions, and on photos without "
         f"one (known), that it did not learn from:\n\n| | before | after |\n|---|---|---|\n{figures}\n\n{verdict}"

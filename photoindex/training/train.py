@@ -26,6 +26,7 @@ from torch import nn
 
 from photoindex.captioner.checkpoint import Checkpoint, save_checkpoint
 from photoindex.captioner.encoders import ENCODERS, build_encoder, fold_batch_norm, unfold_batch_norm
+from photoindex.captioner.model_files import CARD_FILE
 from photoindex.captioner.network import (
     CaptionDecoder,
     DecoderConfig,
@@ -65,7 +66,7 @@ from photoindex.training.sentences import Meanings, SentenceEncoder
 from photoindex.training.terms import TermRecipe, TermStage, TermVocabularyBuilder
 from photoindex.training.text_only import FeatureRegression
 
-LICENCE = "weights Apache-2.0; see MODEL_CARD.md for the licences of the training data"
+LICENCE = f"weights Apache-2.0; see {CARD_FILE} for the licences of the training data"
 RUN_SUFFIX = ".run.safetensors"
 
 

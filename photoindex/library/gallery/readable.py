@@ -7,12 +7,11 @@ from contextlib import suppress
 from functools import cached_property
 
 from photoindex import captioner
+from photoindex.captioner.model_files import LABELS_FILE, VOCABULARY_FILE
 from photoindex.config import Settings
 from photoindex.errors import ModelError
 from photoindex.language.analysis import stem, words
 from photoindex.types.hit import Matched
-
-VOCABULARY_FILES = ("vocabulary.txt", "labels.txt")
 
 
 class ReadableWords:
@@ -26,7 +25,7 @@ class ReadableWords:
         found: dict[str, str] = {}
         with suppress(ModelError, OSError, UnicodeDecodeError):
             folder = captioner.model_folder(self._settings.model)
-            for name in VOCABULARY_FILES:
+            for name in (VOCABULARY_FILE, LABELS_FILE):
                 for word in words((folder / name).read_text("utf-8")):
                     found.setdefault(stem(word), word)
         return found

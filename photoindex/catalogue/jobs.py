@@ -78,7 +78,6 @@ class Job:
     stat: FileStat
     attempts: int
     again: bool
-    owner: str
     since: int
     batch_id: int | None = None
     token: int = 0
@@ -203,7 +202,6 @@ def claim(
             FileStat(row.size, row.mtime_ns, row.inode, row.ctime_ns),
             tried + 1,
             row.kind == AGAIN,
-            owner,
             # What was asked for is captions of this model. The file may hold other content by now, which has one.
             EVER if row.asked_for == STALE else row.queued_revision,
             row.batch_id,

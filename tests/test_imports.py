@@ -1,10 +1,11 @@
-"""Which package may import which, and which packages alone know a library."""
+"""Which package may import which, which packages alone know a library, and that names of classes are not shared."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -181,6 +182,16 @@ def test_only_one_module_knows_fsspec() -> None:
 
 def test_nothing_imports_pickle() -> None:
     assert who_imports({"pickle", "cPickle", "dill", "shelve", "marshal"}) == set()
+
+
+def test_a_class_name_occurs_once() -> None:
+    names = Counter(
+        node.name
+        for module in modules()
+        for node in ast.walk(ast.parse((PACKAGE / module).read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 SEARCH = """

@@ -22,7 +22,7 @@ def short(value: Any) -> str:
     return ascii(text if len(text) <= 40 else text[:40] + "...")
 
 
-class Fields:
+class RecordFields:
     """Reads the fields of a JSON object. Errors name the field by its position in the line."""
 
     def __init__(self, value: Any, where: str) -> None:
@@ -119,9 +119,9 @@ class Fields:
             check_text(value, f"{self._where}{name}[{number}]", path=path)
         return tuple(values)
 
-    def rows(self, name: str) -> list[Fields]:
+    def rows(self, name: str) -> list[RecordFields]:
         values = self._get(name, (list,), "a list", True) or []
-        return [Fields(value, f"{self._where}{name}[{number}].") for number, value in enumerate(values)]
+        return [RecordFields(value, f"{self._where}{name}[{number}].") for number, value in enumerate(values)]
 
     def has(self, name: str) -> bool:
         return self._value.get(name) is not None

@@ -20,7 +20,7 @@ from typing import Any, Final, cast, get_args
 from photoindex.catalogue.corrections import KINDS, is_value
 from photoindex.catalogue.user_metadata import Review
 from photoindex.errors import ExchangeError
-from photoindex.exchange.record_fields import Fields, short
+from photoindex.exchange.record_fields import RecordFields, short
 from photoindex.types import CaptionSource
 from photoindex.types.text import BOX_UNITS
 
@@ -206,7 +206,7 @@ def from_line(line: bytes) -> Record:
         raise ExchangeError(f'not a line of an export (no "{KEY}")')
     if value[KEY] != VERSION or isinstance(value[KEY], bool):
         raise ExchangeError(f"written as version {short(value[KEY])}, this photoindex reads {VERSION}: upgrade it")
-    fields, kind = Fields(value, ""), value.get("kind")
+    fields, kind = RecordFields(value, ""), value.get("kind")
     if kind == "library":
         return _library(fields)
     if kind == "model":
@@ -228,18 +228,18 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _hashes(fields: Fields) -> tuple[str, ...]:
+def _hashes(fields: RecordFields) -> tuple[str, ...]:
     found = fields.texts("photos")
     if not all(map(_SHA256.fullmatch, found)):
         raise ExchangeError("photos must be hashes of 64 hexadecimal digits")
     return found
 
 
-def _library(fields: Fields) -> LibraryRecord:
+def _library(fields: RecordFields) -> LibraryRecord:
     return LibraryRecord(fields.texts("roots", path=True), fields.number("photos"))
 
 
-def _model(fields: Fields) -> ModelRecord:
+def _model(fields: RecordFields) -> ModelRecord:
     terms = fields.texts("terms") if fields.has("terms") else None
     if terms is not None and (len(terms) > 1 << 16 or any("\n" in term for term in terms)):
         raise ExchangeError("terms must be at most 65,536 words without line breaks")
@@ -256,7 +256,7 @@ def _model(fields: Fields) -> ModelRecord:
     )
 
 
-def _photo(fields: Fields) -> PhotoRecord:
+def _photo(fields: RecordFields) -> PhotoRecord:
     sha256 = fields.text("sha256")
     if not _SHA256.fullmatch(sha256):
         raise ExchangeError("sha256 must be 64 hexadecimal digits")
@@ -265,7 +265,7 @@ def _photo(fields: Fields) -> PhotoRecord:
         raise ExchangeError("captions: more than one is locked")
     if sum(caption.current for caption in captions if caption.source == "user") > 1:
         raise ExchangeError("captions: more than one of the source user is current")
-    vector = Fields(fields.object("vector"), "vector.") if fields.has("vector") else None
+    vector = RecordFields(fields.object("vector"), "vector.") if fields.has("vector") else None
     return PhotoRecord(
         sha256,
         fields.number("bytes"),
@@ -290,11 +290,11 @@ def _photo(fields: Fields) -> PhotoRecord:
         fields.flag("favourite"),
         fields.flag("hidden"),
         fields.review("review"),
-        _text(Fields(fields.object("text"), "text.")) if fields.has("text") else None,
+        _text(RecordFields(fields.object("text"), "text.")) if fields.has("text") else None,
     )  # fmt: skip
 
 
-def _text(fields: Fields) -> TextRecord:
+def _text(fields: RecordFields) -> TextRecord:
     lines = tuple(
         TextLineRecord(
             row.text("text"), cast(float, row.real("confidence")), row.numbers("box", 8, BOX_UNITS), row.number("block")
@@ -309,7 +309,7 @@ def _text(fields: Fields) -> TextRecord:
     return TextRecord(reader, fields.flag("closely"), lines)
 
 
-def _caption(row: Fields) -> CaptionRecord:
+def _caption(row: RecordFields) -> CaptionRecord:
     source = row.text("source")
     if source not in get_args(CaptionSource):
         raise ExchangeError(f"a caption's source must be user, sidecar, text or model, not {short(source)}")
@@ -330,7 +330,7 @@ def _caption(row: Fields) -> CaptionRecord:
     )
 
 
-def _correction(row: Fields) -> CorrectionRecord:
+def _correction(row: RecordFields) -> CorrectionRecord:
     kind, old, new = row.text("kind"), row.optional_text("old"), row.optional_text("new")
     if kind not in KINDS:
         raise ExchangeError(f"a correction's kind must be one of {', '.join(KINDS)}, not {short(kind)}")

@@ -20,7 +20,7 @@ M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
 
 
-class Collector:
+class GarbageCollector:
     """Garbage collections that take at most one part in :data:`SHARE` of the time."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Collector:
         return True
 
 
-_collector: Final = Collector()
+_collector: Final = GarbageCollector()
 
 
 def give_back() -> None:

@@ -28,7 +28,7 @@ def test_what_nobody_can_reach_is_dropped() -> None:
     try:
         dropped = weakref.ref(Node())
         assert dropped() is not None
-        collector = memory.Collector()
+        collector = memory.GarbageCollector()
         assert collector.collect()
         assert dropped() is None
         assert not collector.collect()  # it was done a moment ago

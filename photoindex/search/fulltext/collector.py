@@ -44,7 +44,7 @@ class Occurrences(NamedTuple):
     places: NDArray[np.uint16]
 
 
-class Content(NamedTuple):
+class SegmentContent(NamedTuple):
     """All of a segment, before it is brought into order. ``keywords`` have a word and a document each; ``forms`` says
     in how many documents each unstemmed word stands; ``numbers`` are one more than they are, 0 for none."""
 
@@ -124,7 +124,7 @@ class Collector:
         self._fields.extend((row, slot, len(self._word) - before))
         return base + len(places) + 1
 
-    def content(self) -> Content:
+    def content(self) -> SegmentContent:
         """Return what was collected. Its arrays are this one's own: nothing may be added any more."""
         rows, slots, counts = _numbers(self._fields).reshape(-1, 3).T
         occurrences = Occurrences(
@@ -133,7 +133,7 @@ class Collector:
             np.repeat(slots.astype(np.uint8), counts),
             np.frombuffer(self._place, np.uint16),
         )
-        return Content(
+        return SegmentContent(
             np.fromiter(self._photo_ids, np.int64, len(self._photo_ids)),
             self._words,
             occurrences,
@@ -158,7 +158,7 @@ LARGEST = (1 << 32) - 2
 # ---- into the order of words ---------------------------------------------------------------------
 
 
-def write_segment(writer: Writer, content: Content) -> None:
+def write_segment(writer: Writer, content: SegmentContent) -> None:
     """Write a segment."""
     order = sorted(range(len(content.words)), key=content.words.__getitem__)
     ranks = np.empty(len(order), np.uint32)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from photoindex.language.analysis import stem
-from photoindex.search.fulltext.collector import MOST_DOCUMENTS, Content, Occurrences
+from photoindex.search.fulltext.collector import MOST_DOCUMENTS, Occurrences, SegmentContent
 from photoindex.search.fulltext.spaces import NUMBERS, SLOTS, STEMS
 from photoindex.search.fulltext.vocabulary import encode
 
@@ -75,7 +75,7 @@ def batches(alive: Sequence[int]) -> list[list[int]]:
 # ---- how -----------------------------------------------------------------------------------------
 
 
-def merged(parts: Sequence[tuple[Segment, Alive]]) -> Content:
+def merged(parts: Sequence[tuple[Segment, Alive]]) -> SegmentContent:
     """Return what the documents of these segments that are alive hold; no more than fit into one."""
     words: dict[bytes, int] = {}
     forms: dict[bytes, int] = {}
@@ -91,7 +91,7 @@ def merged(parts: Sequence[tuple[Segment, Alive]]) -> Content:
         for form, count in segment.form_counts().items():
             forms[form] = forms.get(form, 0) + count
         first += int(np.count_nonzero(alive))
-    content = Content(
+    content = SegmentContent(
         np.concatenate([segment.photo_ids()[alive] for segment, alive in parts]),
         list(words),
         Occurrences(*map(np.concatenate, zip(*occurrences, strict=True))),
@@ -141,7 +141,7 @@ def _slots(counts: NDArray[np.int64], codes: NDArray[np.integer]) -> NDArray[np.
     return np.concatenate(parts)
 
 
-def _without_unused(content: Content) -> Content:
+def _without_unused(content: SegmentContent) -> SegmentContent:
     """Return the content without words that only documents had which are gone."""
     used = np.zeros(len(content.words), np.bool_)
     used[content.occurrences.words] = True

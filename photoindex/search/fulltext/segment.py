@@ -26,7 +26,7 @@ from photoindex.search.fulltext.collector import FORMAT, LARGEST, LAST_PLACE, MO
 from photoindex.search.fulltext.fields import FORMS_FIELD
 from photoindex.search.fulltext.spaces import SLOT_OF, SPACES
 from photoindex.search.fulltext.tallies import Tallies
-from photoindex.search.fulltext.vocabulary import Vocabulary, encode
+from photoindex.search.fulltext.vocabulary import SegmentVocabulary, encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,8 +54,8 @@ class Segment:
             raise DamagedFile(f"{path} is no segment of this format")
         self.path = path
         self.size = int(meta["documents"])
-        self._words = Vocabulary(self._file, "words")
-        self._forms = Vocabulary(self._file, "forms")
+        self._words = SegmentVocabulary(self._file, "words")
+        self._forms = SegmentVocabulary(self._file, "forms")
         self._tallies: Tallies | None = None
 
     @property
@@ -186,7 +186,7 @@ class Segment:
         place = self._forms.place(encode(form))
         return 0 if place is None else int(self._file["form counts"].cut(place, place + 1)[0])
 
-    def _vocabulary(self, field: str) -> tuple[Vocabulary, str]:
+    def _vocabulary(self, field: str) -> tuple[SegmentVocabulary, str]:
         return (self._forms, "") if field == FORMS_FIELD else (self._words, SPACES[field])
 
     # ---- all of it, for a merge ------------------------------------------------------------------

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photoindex.search.fulltext import collector, merging
-    from photoindex.search.fulltext.collector import Content
+    from photoindex.search.fulltext.collector import SegmentContent
 
     Alive = NDArray[np.bool_]
 else:  # a search writes nothing
@@ -180,7 +180,7 @@ class IndexWriter:
             return parts[0]
         return self._written(merging.merged(parts))
 
-    def _written(self, content: Content) -> tuple[Segment, Alive]:
+    def _written(self, content: SegmentContent) -> tuple[Segment, Alive]:
         path = self._folder / f"words-{self._next}.segment"
         self._next += 1
         with new_file(path) as file:

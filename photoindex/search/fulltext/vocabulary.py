@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from photoindex.search.checked_file import CheckedFile, Writer
 
 _HEAD: Final = 8  # bytes of a word that are compared as one number
-_LAST: Final = "\U0010ffff"
 
 
 def encode(word: str) -> bytes:
@@ -21,7 +20,7 @@ def encode(word: str) -> bytes:
     return word.encode("utf-8", "surrogatepass")
 
 
-class Vocabulary:
+class SegmentVocabulary:
     """Words in ascending order of their UTF-8 bytes, which is that of their code points."""
 
     def __init__(self, file: CheckedFile, name: str) -> None:
@@ -112,7 +111,7 @@ def _head(word: bytes) -> np.uint64:
 
 
 def write_vocabulary(writer: Writer, name: str, words: Sequence[bytes]) -> None:
-    """Write words, which ascend, for :class:`Vocabulary`."""
+    """Write words, which ascend, for :class:`SegmentVocabulary`."""
     heads = b"".join(word[:_HEAD].ljust(_HEAD, b"\0") for word in words)
     writer.add(f"{name} heads", np.frombuffer(heads, ">u8").astype("<u8"))
     ends = np.zeros(len(words) + 1, np.uint32)

@@ -22,7 +22,7 @@ class Values(Protocol):
     def __getitem__(self, places: Ids, /) -> Scores: ...
 
 
-class Evidence(NamedTuple):
+class WordEvidence(NamedTuple):
     """``word`` speaks in ``layer`` for the documents ``ids``, ascending, with ``values`` in proportion to one another.
 
     ``keys`` gives for each document what ``ids`` calls it, where that is not its number.
@@ -58,7 +58,7 @@ def place_in(rows: NDArray[Any], first: int, size: int, documents: Ids) -> tuple
     return met + start, places
 
 
-class Speaks(Protocol):
+class Evidence(Protocol):
     """Evidence of any kind."""
 
     def given(self, documents: Ids) -> Iterator[tuple[str, str, Ids, Scores]]:
@@ -70,7 +70,7 @@ class Ground(NamedTuple):
     ``factors``, by document, that they were multiplied with further up."""
 
     scores: Values
-    evidence: Sequence[Speaks]
+    evidence: Sequence[Evidence]
     factors: list[NDArray[Any]]
 
 
@@ -80,14 +80,14 @@ class Account:
     def __init__(self) -> None:
         self.grounds: list[Ground] = []
         self.closed = False  # while what is found is to be left out
-        self._noted: list[Speaks] = []  # of the clause that is being answered
+        self._noted: list[Evidence] = []  # of the clause that is being answered
 
     def note(self, layer: str, word: str, ids: NDArray[Any], values: Values, keys: NDArray[Any] | None = None) -> None:
         """Record evidence for the clause whose account is closed next."""
         if ids.size and not self.closed:
-            self._noted.append(Evidence(layer, word, ids, values, keys))
+            self._noted.append(WordEvidence(layer, word, ids, values, keys))
 
-    def add(self, evidence: Speaks) -> None:
+    def add(self, evidence: Evidence) -> None:
         """Record evidence for the clause whose account is closed next."""
         if not self.closed:
             self._noted.append(evidence)

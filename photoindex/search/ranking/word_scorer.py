@@ -50,7 +50,7 @@ class WordScorer:
 
     def scores(self, asked: AskedWord) -> WordScores:
         """Return the scores for one word of a query, and close the account of its clause."""
-        self._speak(asked)
+        self._note_evidence(asked)
         parts = weigh(asked.columns, asked.weights) if asked.columns else []
         for halves, found in asked.split:
             parts = self._with_halves(parts, " ".join(halves), found)
@@ -74,7 +74,7 @@ class WordScorer:
         holders = self.holders(asked, lambda: sum(part.rows.size for part in parts))
         return scored(parts, idf(self._reader.alive, holders), self._ranking.saturation)
 
-    def _speak(self, asked: AskedWord) -> None:
+    def _note_evidence(self, asked: AskedWord) -> None:
         """Record that stems speak for the documents of their columns."""
         named = enumerate(zip(FIELD_WEIGHTS, asked.weights, strict=True))
         by_slot = {slot: (name, weight) for slot, (name, weight) in named if weight}

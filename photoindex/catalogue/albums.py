@@ -20,9 +20,8 @@ from photoindex.catalogue.user_metadata import tag_key
 from photoindex.errors import AlbumError, CorrectionError
 from photoindex.system.arguments import check_flags, photo_ids_of, row_id
 from photoindex.system.clock import utc_now
+from photoindex.types.limits import LONGEST_ALBUM_NAME, LONGEST_QUERY
 
-LONGEST_NAME = 200  # characters
-LONGEST_QUERY = 1000
 MOST_ALIKE = 60  # photos of one group of duplicates
 
 
@@ -164,7 +163,7 @@ def _count(connection: Connection, number: int) -> int:
 
 def _name(text: str) -> str:
     try:
-        return clean_text(text, "name of an album", LONGEST_NAME)
+        return clean_text(text, "name of an album", LONGEST_ALBUM_NAME)
     except CorrectionError as error:
         raise AlbumError(str(error)) from error
 

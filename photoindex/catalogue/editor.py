@@ -33,10 +33,8 @@ from photoindex.system.paths import absolute, all_named, shown
 from photoindex.system.terminal import shell_quoted
 from photoindex.system.url_paths import is_url
 from photoindex.types import Correction
+from photoindex.types.limits import LONGEST_CAPTION, LONGEST_TAG, MOST_STARS
 
-LONGEST_CAPTION = 10_000  # characters
-LONGEST_TAG = 200
-MOST_STARS = 5
 _FLAGS = ("clear", "lock", "favourite", "hidden", "uncaption")
 _CLEAR = ", or clear what you said"
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
+from photoindex.catalogue.editor import clean_text
 from photoindex.catalogue.user_metadata import merged_tags
 from photoindex.errors import AlbumError, CorrectionError, ExchangeError
 from photoindex.exchange.album_import import merge_album, merge_distinct
@@ -25,6 +25,7 @@ from photoindex.exchange.records import (
     from_line,
 )
 from photoindex.exchange.reports import ImportReport, Problem
+from photoindex.types.limits import LONGEST_CAPTION, LONGEST_TAG
 
 LINES_AT_ONCE = 200  # lines that are one transaction
 LONGEST_LINE = 16_000_000  # bytes; the lines of one transaction take at most twice as much memory

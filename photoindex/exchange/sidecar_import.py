@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 from photoindex.catalogue import photos
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.column_types import plain_text
-from photoindex.catalogue.editor import LONGEST_CAPTION, LONGEST_TAG, clean_text
+from photoindex.catalogue.editor import clean_text
 from photoindex.catalogue.indexed_files import IndexedFile
 from photoindex.catalogue.many_rows import SET, is_one_of
 from photoindex.catalogue.metadata import KEYWORD_SOURCE
@@ -28,6 +28,7 @@ from photoindex.exchange.sidecars import SidecarWords
 from photoindex.system.error_lines import reason_of
 from photoindex.system.paths import shown
 from photoindex.system.storage import stat
+from photoindex.types.limits import LONGEST_CAPTION, LONGEST_TAG
 
 
 def import_sidecars(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from photoindex.library.gallery import FILTER_FIELDS, MOST_STARS, TimelineFilter
+from photoindex.library.gallery import FILTER_FIELDS, TimelineFilter
+from photoindex.types.limits import MOST_STARS
 from photoindex.web.calls import Call, whole
 
 LONGEST_VALUE: Final = 4096  # as long as a path may be

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from photoindex.library.gallery import Edit
-from photoindex.search.query.parser import LONGEST_QUERY
+from photoindex.types.limits import LONGEST_QUERY
 from photoindex.web.operations import OPERATIONS, Operation, openapi
 from tests.support import REPOSITORY, make_photo
 from tests.web.conftest import Served

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from photoindex.library.gallery.result_sets import ORDERS, ResultSet, SetOrder
     from photoindex.library.gallery.shown_photo import ShownPhoto, caption_pieces
     from photoindex.library.gallery.snapshot import Snapshot
-    from photoindex.library.gallery.timeline import FILTER_FIELDS, MOST_STARS, Timeline, TimelineFilter
+    from photoindex.library.gallery.timeline import FILTER_FIELDS, Timeline, TimelineFilter
     from photoindex.media.thumbnail_pool import FULL_SIZE, THUMBNAIL_SIZES, Dropped
     from photoindex.search.sureness import NEAR
 
 __all__ = [
-    "FILTER_FIELDS", "FULL_SIZE", "MOST_STARS", "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album",
+    "FILTER_FIELDS", "FULL_SIZE", "NEAR", "ORDERS", "QUEUES", "THUMBNAIL_SIZES", "WHATS", "Album",
     "Cluster", "Dropped", "Edit", "Gallery", "ResultSet", "ReviewQueue", "SetOrder", "ShownPhoto", "Snapshot",
     "Timeline", "TimelineFilter", "What", "caption_pieces", "place_parts",
 ]  # fmt: skip
@@ -39,7 +39,7 @@ _HOMES = {
     "photoindex.library.gallery.result_sets": ("ORDERS", "ResultSet", "SetOrder"),
     "photoindex.library.gallery.shown_photo": ("ShownPhoto", "caption_pieces"),
     "photoindex.library.gallery.snapshot": ("Snapshot",),
-    "photoindex.library.gallery.timeline": ("FILTER_FIELDS", "MOST_STARS", "Timeline", "TimelineFilter"),
+    "photoindex.library.gallery.timeline": ("FILTER_FIELDS", "Timeline", "TimelineFilter"),
     "photoindex.search.sureness": ("NEAR",),
     "photoindex.media.thumbnail_pool": ("FULL_SIZE", "THUMBNAIL_SIZES", "Dropped"),
 }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from photoindex.library.gallery.snapshot import Codes, Marks, Snapshot, count_dates
 from photoindex.system.lazy_imports import lazily
 from photoindex.system.paths import is_text_below, printable
+from photoindex.types.limits import MOST_STARS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 else:
     np = lazily("numpy")  # it is imported behind the first answer
 
-MOST_STARS: Final = 5
 MOST_KEPT: Final = 4  # timelines: some megabytes each of a million photos
 MOST_CHOICES: Final = 200  # of each kind, those of most photos
 

@@ -52,8 +52,8 @@ from photoindex.search.query.quoting import OPERATORS
 from photoindex.search.query.scanner import QueryToken, scan
 from photoindex.search.query.syntax import AllOf, AnyOf, Node, ParsedQuery, Phrase, Ranked, Word
 from photoindex.system.arguments import text_of
+from photoindex.types.limits import LONGEST_QUERY
 
-LONGEST_QUERY: Final = 1000  # characters
 MOST_CLAUSES: Final = 64  # words, those of phrases included
 DEEPEST_NESTING: Final = 16
 

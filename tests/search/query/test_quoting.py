@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from photoindex.search import FullText
 from photoindex.search.fulltext.document import document_of
 from photoindex.search.query.clauses import path_key
-from photoindex.search.query.parser import LONGEST_QUERY, parse_query
+from photoindex.search.query.parser import parse_query
 from photoindex.search.query.quoting import CLOSING, OPENING, quoted
 from photoindex.search.query.scanner import QueryToken, scan
 from photoindex.search.query.syntax import Below, Phrase, Ranked
+from photoindex.types.limits import LONGEST_QUERY
 from tests.search.test_as_typed import photo
 
 VALUES = st.text(st.sampled_from('ab \\"\u201c\u201d\u00ab\u00bb:()-'), max_size=12)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from photoindex.errors import ExchangeError
 from photoindex.exchange.export import FACTS, fact
-from photoindex.exchange.merge import facts_of_record
+from photoindex.exchange.record_facts import facts_of_record
 from photoindex.exchange.records import (
     CaptionRecord,
     CorrectionRecord,

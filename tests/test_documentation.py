@@ -10,6 +10,7 @@ import pytest
 
 import photoindex
 from photoindex import errors
+from photoindex.catalogue import schema
 from photoindex.catalogue.batches import BatchKind, BatchState
 from photoindex.types import CaptionSource, CorrectionKind, TakenSource
 from tests.support import REPOSITORY
@@ -139,6 +140,12 @@ def test_the_table_of_allowed_imports_is_the_one_that_is_tested() -> None:
     packages = {path.parent.name for path in (REPOSITORY / "photoindex").glob("*/__init__.py")}
     assert written.keys() == packages - BASE
     assert written == {name: ALLOWED[name] - BASE for name in written}
+
+
+def test_every_table_of_the_catalogue_is_named() -> None:
+    document = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = document.partition("\nTables: ")[2].partition("; see")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == schema.metadata.tables.keys()
 
 
 def test_the_changelog_has_this_version_and_what_came_after_it() -> None:

@@ -102,7 +102,7 @@ class TestSavedInPlace:
         assert library.albums.set_distinct([after, other], distinct=False) == 3
         assert [hit.path for hit in library.search("tag:minka is:hidden")] == [photo]
 
-    def test_the_models_caption_is_made_anew_and_undo_takes_it_all_back(
+    def test_the_models_caption_is_made_again_and_undo_takes_it_all_back(
         self, library: Library, album: Path, photo: Path
     ) -> None:
         edit(library, photo)

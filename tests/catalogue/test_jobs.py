@@ -429,7 +429,7 @@ def record(database: Database, paths: Sequence[Path], mtime_ns: int = 1) -> int:
 
 
 @pytest.mark.parametrize("ignored", [True, False])
-def test_a_failed_file_starts_anew_when_it_changes_and_not_before(
+def test_a_failed_file_starts_again_when_it_changes_and_not_before(
     database: Database, album: Path, file_id: int, ignored: bool
 ) -> None:
     fail(database, DamagedPhoto("damaged"))

@@ -37,7 +37,7 @@ def run(data_dir: Path, *arguments: str | Path, **options: bytes) -> Result:
 
 @pytest.mark.sqlite  # two libraries, which in PostgreSQL were two databases
 class TestLines:
-    def test_a_library_is_made_anew_by_two_commands(self, indexed: Path, album: Path, tmp_path: Path) -> None:
+    def test_a_library_is_rebuilt_by_two_commands(self, indexed: Path, album: Path, tmp_path: Path) -> None:
         backup = tmp_path / "backup.jsonl"
         result = run(indexed, "export", "--jsonl", backup)
         assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (0, "", "2 photos exported")

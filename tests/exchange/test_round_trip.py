@@ -175,7 +175,7 @@ class LongLines(io.RawIOBase):
         return size
 
 
-class TestMadeAnew:
+class TestNewLibrary:
     def test_import_before_index_restores_all_by_value_and_captions_nothing_again(
         self, old: Library, open_new: OpenNew, album: Path
     ) -> None:

@@ -473,7 +473,7 @@ class TestHealth:
         watch.until(FileEvent("overflow", root))
         assert observer.mode(root) == "polling"
 
-    def test_folders_that_watchdog_lost_are_watched_anew_before_they_are_polled(self, watch: Watch, root: Path) -> None:
+    def test_folders_that_watchdog_lost_are_watched_again_before_being_polled(self, watch: Watch, root: Path) -> None:
         limits = Limits(held=1)
 
         class Forgetful(Observer):  # type: ignore[misc, valid-type]

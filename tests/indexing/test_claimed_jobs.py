@@ -57,7 +57,7 @@ def test_content_is_decoded_once_and_copies_join_it_until_it_leaves(hand: Claime
     assert list(hand.jobs) == [job(hand, "a.jpg", again=True)]
 
 
-def test_content_that_left_is_decoded_anew(hand: ClaimedJobs, album: Path) -> None:
+def test_content_that_left_is_decoded_again(hand: ClaimedJobs, album: Path) -> None:
     assert hand.group(read(hand, "a.jpg", "same")) == album / "a.jpg"
     hand.fail(hand.take_decoded(album / "a.jpg")[0].job, DamagedPhoto("a.jpg is damaged"))
     assert hand.group(read(hand, "b.jpg", "same")) == album / "b.jpg"

@@ -261,7 +261,7 @@ def test_a_deleted_photo_leaves_the_search_but_not_the_catalogue_and_comes_back_
     assert len(captioner.captions) == 1
 
 
-def test_a_changed_photo_is_captioned_anew(library: Library, album: Path) -> None:
+def test_a_changed_photo_is_captioned_again(library: Library, album: Path) -> None:
     make_photo(album / "a.jpg", "red")
     library.index(album)
     make_photo(album / "a.jpg", "blue", note="another note, so another size")

@@ -230,7 +230,7 @@ class TestComparing:
         assert library.index(album).missing == 1
         assert {root.path: root.suspended_photos for root in library.status().roots} == {album: None, inner: 6}
 
-    def test_captioning_anew_takes_no_vanished_photo_for_removed(self, library: Library, album: Path) -> None:
+    def test_captioning_again_takes_no_vanished_photo_for_removed(self, library: Library, album: Path) -> None:
         known = fill(album, 6)
         library.index(album)
         away(album)

@@ -213,7 +213,7 @@ def test_a_file_that_changes_while_it_is_read_is_waited_for(
         assert names(library.search("blue")) == ["a.jpg"]
 
 
-def test_a_file_that_changes_after_it_was_decoded_is_captioned_anew_by_the_next_run(
+def test_a_file_that_changes_after_it_was_decoded_is_captioned_again_by_the_next_run(
     library: Library, captioner: FakeCaptioner, album: Path
 ) -> None:
     make_photo(album / "a.jpg", "red")
@@ -389,7 +389,7 @@ def test_a_captioner_that_raises_gives_its_photos_back(
     assert library.index(album).captioned == 1
 
 
-def test_captioning_anew_replaces_the_captions_of_the_model_before(
+def test_captioning_again_replaces_the_captions_of_the_model_before(
     open_library: OpenLibrary, captioner: FakeCaptioner, album: Path
 ) -> None:
     for name in ("a.jpg", "b.jpg"):

@@ -318,7 +318,7 @@ def test_removed_photos_leave_the_search(watch: Callable[..., Watch], library: L
     assert names(library.search("red")) == ["b.jpg"]
 
 
-def test_a_photo_that_is_overwritten_is_captioned_anew(
+def test_a_photo_that_is_overwritten_is_captioned_again(
     watch: Callable[..., Watch], library: Library, album: Path
 ) -> None:
     make_photo(album / "a.jpg", "red")
@@ -611,7 +611,7 @@ def test_a_full_disk_holds_the_watch_up_until_there_is_room(
     assert watching.library.status().jobs["running"] == 0
 
 
-def test_more_events_than_can_be_kept_while_a_watch_is_is_retrying_lose_no_photo(
+def test_more_events_than_can_be_kept_while_a_watch_is_retrying_lose_no_photo(
     watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
@@ -681,7 +681,7 @@ def test_a_disk_that_is_full_from_the_start_holds_the_first_comparison_up(
     assert len(captioner.captions) == len(photos)
 
 
-def test_a_stop_ends_a_watch_that_is_is_retrying(
+def test_a_stop_ends_a_watch_that_is_retrying(
     watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "FIRST_PAUSE", 1000.0)
@@ -743,9 +743,7 @@ def test_an_index_of_words_that_refuses_to_be_written_keeps_no_photo_from_being_
     assert len(captioner.captions) == 10
 
 
-def test_an_index_of_words_that_is_damaged_while_watching_is_made_anew(
-    watch: Callable[..., Watch], album: Path
-) -> None:
+def test_an_index_of_words_that_is_damaged_while_watching_is_rebuilt(watch: Callable[..., Watch], album: Path) -> None:
     make_photo(album / "a.jpg")
     watching = watch(album)
     for path in watching.library.settings.index_path.glob("index-*/*"):

@@ -531,7 +531,7 @@ class TestRestore:
 
 
 class TestFullText:
-    def test_an_index_that_was_taken_away_is_noticed_and_made_anew(
+    def test_an_index_that_was_taken_away_is_noticed_and_rebuilt(
         self, settings: Settings, open_library: OpenLibrary
     ) -> None:
         shutil.rmtree(settings.index_path)

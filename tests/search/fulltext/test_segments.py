@@ -258,7 +258,7 @@ def test_a_reader_beside_a_writer_is_never_refused(writer: subprocess.Popen[str]
 
 
 @pytest.mark.parametrize("name", ["commit", "words-1.segment"])
-def test_a_damaged_file_is_named_and_made_anew(tmp_path: Path, name: str) -> None:
+def test_a_damaged_file_is_named_and_rebuilt(tmp_path: Path, name: str) -> None:
     with FullText.open(tmp_path) as index:
         index.rebuild([Document(1, "a dog"), Document(2, "a cat")])
         [path] = tmp_path.glob(f"index-*/{name}")

@@ -134,7 +134,7 @@ def test_two_models_vectors_are_searched_as_one(index: TermIndex, database: Data
     assert impacts(index, "tree") == {1: 3.0, 3: 1.0, 4: 1.0}
 
 
-def test_writers_make_it_anew_when_much_changed(index: TermIndex, database: Database, folder: Path) -> None:
+def test_writers_rebuild_it_when_much_changed(index: TermIndex, database: Database, folder: Path) -> None:
     write(database, 1, FEW)
     assert not term_index.tidy(database, folder)
     write(database, FEW + 1, FEW + 1)
@@ -182,7 +182,7 @@ def test_a_matrix_of_another_catalogue_or_of_its_future_is_not_believed(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "a column"])
-def test_a_damaged_matrix_is_made_anew_from_the_catalogue(
+def test_a_damaged_matrix_is_rebuilt_from_the_catalogue(
     index: TermIndex, database: Database, folder: Path, damage: str
 ) -> None:
     write(database, 1, FEW + 1, dog=10, cat=2)

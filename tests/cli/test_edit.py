@@ -17,20 +17,9 @@ from photoindex.catalogue.user_metadata import UserMetadata
 from photoindex.cli.edit import parse_answer
 from photoindex.cli.main import main
 from photoindex.errors import CorrectionError
-from photoindex.library import Library
 from tests.support import REPOSITORY, make_photo
 
 ON_BOTH = True
-
-
-@pytest.fixture
-def indexed(library: Library, album: Path) -> Path:
-    """A library of two photos, closed; returns its data folder."""
-    make_photo(album / "one.jpg", "red")
-    make_photo(album / "two.png", "blue")
-    library.index(album)
-    library.close()
-    return library.settings.data_dir
 
 
 def run(data_dir: Path, *arguments: str | Path, **extra: str) -> Result:

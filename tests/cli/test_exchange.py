@@ -20,15 +20,10 @@ ON_BOTH = True
 
 
 @pytest.fixture
-def indexed(library: Library, album: Path) -> Path:
+def indexed(indexed: Path, album: Path) -> Path:
     """A library of two photos, one of them corrected, closed; returns its data folder."""
-    make_photo(album / "one.jpg", "red")
-    make_photo(album / "two.png", "blue")
-    library.index(album)
-    library.close()
-    data_dir = library.settings.data_dir
-    run(data_dir, "edit", album / "one.jpg", "--caption", "Minka", "--tag", "cat")
-    return data_dir
+    run(indexed, "edit", album / "one.jpg", "--caption", "Minka", "--tag", "cat")
+    return indexed
 
 
 def run(data_dir: Path, *arguments: str | Path, **options: bytes) -> Result:

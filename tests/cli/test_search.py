@@ -22,16 +22,6 @@ from tests.support import REPOSITORY, FakeCaptioner, make_photo
 ON_BOTH = True
 
 
-@pytest.fixture
-def indexed(library: Library, album: Path) -> Path:
-    """A library of two photos, closed; returns its data folder."""
-    make_photo(album / "one.jpg", "red")
-    make_photo(album / "two.png", "blue")
-    library.index(album)
-    library.close()
-    return library.settings.data_dir
-
-
 def run(data_dir: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--data-dir", str(data_dir), "search", *arguments])
 

@@ -83,7 +83,7 @@ class Settings:
     caption_seconds: float = 60.0  # a watch's model that takes longer for one photo is killed
     max_pixels: int = MAX_PIXELS  # larger photos are refused
     hidden_files: bool = False
-    nice: int = 0  # how far index, watch and reindex give way to other programs, 0 to 19
+    nice: int = 0  # priority of index, watch and reindex below other programs: 0 = normal, 19 = lowest
     max_rate: float = 0.0  # photos captioned a second, at most; 0: no limit
     thumbnail_megabytes: int = 200  # at most so many are kept; 0: none
     # Text in photos: auto reads it where a glance shows some, if what reads it is installed; always reads every photo.

@@ -38,8 +38,9 @@ device_option = click.option(
     "--device", type=click.Choice(DEVICES), help="Where the model runs. [default: auto: a GPU when there is one]"
 )
 ENGINES_HELP = (
-    "How the model is run: auto, the fastest way that is installed, on CPUs that can in 8 bits; float, the fastest in "
-    "32; torch, the reference; graphs, auto with steps recorded for an NVIDIA GPU, not yet tried on one"
+    "How to run the model. auto: the fastest way that is installed, in 8 bits on CPUs that compute rightly with them; "
+    "float: the fastest in 32 bits; torch: the reference; graphs: as auto, with steps recorded for an NVIDIA GPU, not "
+    "yet tried on one"
 )
 engine_option = click.option("--engine", type=click.Choice(ENGINES), help=f"{ENGINES_HELP}. [default: auto]")
 beam_option = click.option(

@@ -79,14 +79,7 @@ def measure(
     """
     with tempfile.TemporaryDirectory(prefix="photoindex-benchmark-") as name:
         folder = Path(name).resolve()
-        if paths:
-            everything = _find(paths, settings)
-            chosen = sorted(random.Random(1).sample(everything, min(count, len(everything))))
-            say(f"{len(everything)} photos; measuring on {len(chosen)} of them")
-        else:
-            everything = []
-            say(f"making {count} photos of {MADE_SIZE[0]} x {MADE_SIZE[1]} pixels")
-            chosen = _make_photos(folder / "made", count)
+        chosen, found = _choose(paths, settings, count, folder, say)
         widths = list(beam_widths) or [settings.beam_width]
         captions: list[CaptionRate] = []
         load_seconds = decode_rate = store_rate = megapixels = 0.0
@@ -116,7 +109,7 @@ def measure(
     return Rates(
         photos=len(chosen),
         failed=failed,
-        found=len(everything) if paths else None,
+        found=found,
         megapixels=megapixels,
         device=device,
         model=model,
@@ -125,6 +118,19 @@ def measure(
         store=store_rate,
         captions=tuple(captions),
     )
+
+
+def _choose(
+    paths: Sequence[Path], settings: Settings, count: int, folder: Path, say: Callable[[str], None]
+) -> tuple[list[Path], int | None]:
+    """Return the photos to measure on, and how many there were to choose from; ``None`` where they were made."""
+    if not paths:
+        say(f"making {count} photos of {MADE_SIZE[0]} x {MADE_SIZE[1]} pixels")
+        return _make_photos(folder / "made", count), None
+    found = _find(paths, settings)
+    chosen = sorted(random.Random(1).sample(found, min(count, len(found))))
+    say(f"{len(found)} photos; measuring on {len(chosen)} of them")
+    return chosen, len(found)
 
 
 def _find(paths: Sequence[Path], settings: Settings) -> list[Path]:

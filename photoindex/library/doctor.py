@@ -300,6 +300,7 @@ def check_terms(folder: Path, database: Database) -> Finding:
 
 
 def check_queue(database: Database, machine: Machine) -> Finding:
+    """Count the jobs that wait, those whose processes died, and the failures by their kinds."""
     with database.read() as connection:
         jobs = jobqueue.counts(connection)
         abandoned = jobqueue.count_abandoned(connection, machine.now())

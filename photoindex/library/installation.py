@@ -104,6 +104,7 @@ def check_model(name: str) -> Finding:
 
 
 def check_formats() -> Finding:
+    """Check which formats can be read; lacking an optional one is a warning."""
     readers = list_readers()
     able = ", ".join(reader.format.name for reader in readers if reader.works)
     unable = [reader for reader in readers if not reader.works]

@@ -58,6 +58,7 @@ class WordNet:
         return steps
 
     def descendants(self, offset: int) -> set[int]:
+        """Return the offsets of all synsets below this one."""
         offsets: set[int] = set()
         waiting = [offset]
         while waiting:

@@ -113,6 +113,7 @@ def oversized(path: Path, width: int, height: int, max_pixels: int) -> Oversized
 
 
 def unreadable(path: Path, error: OSError) -> UnreadablePhoto:
+    """Return the failure of a file that cannot be opened or read, with what to do about it."""
     reason = error.strerror or type(error).__name__
     if isinstance(error, StoreUnavailable):
         return PhotoOutOfReach(f"cannot read {shown(path)}: {reason}", reason)

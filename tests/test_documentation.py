@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
+import click
 import pytest
 
 import photoindex
 from photoindex import errors
 from photoindex.catalogue import schema
 from photoindex.catalogue.batches import BatchKind, BatchState
+from photoindex.cli.main import main
 from photoindex.types import CaptionSource, CorrectionKind, TakenSource
 from tests.support import REPOSITORY
 from tests.test_imports import ALLOWED, BASE
@@ -107,6 +109,30 @@ def test_every_name_that_is_given_with_its_file_is_in_it(document: Path) -> None
         assert len(sources) == 1, file
         missing = {name for name in re.findall(r"\w+", names) if not re.search(rf"\b{name}\b", sources[0])}
         assert missing == set(), file
+
+
+def options_below(command: click.Command) -> set[str]:
+    names = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            part = command.get_command(context, name)
+            assert part is not None
+            names |= options_below(part)
+    return names
+
+
+# Of benchmarks and tests, of no command, and what is wrong usage.
+OTHER_OPTIONS = {"--plot", "--small", "--seed", "--word", "--cat", "--limt"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_option_that_is_named_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    named = set(re.findall(r"`(--[a-z][a-z0-9-]*)", text))
+    for line in re.findall(r"photoindex [a-z-]+[^`\n|]*", text):
+        named |= set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", line))
+    assert named <= options_below(main) | OTHER_OPTIONS | {"--help", "--version"}
 
 
 def test_the_guide_lists_every_package() -> None:

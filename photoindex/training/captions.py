@@ -23,6 +23,7 @@ from photoindex.training.caption_scores import caption_split, score_captions
 from photoindex.training.cleaning import is_plain
 from photoindex.training.datasets import CaptionedPhoto
 from photoindex.training.features import ViewCache
+from photoindex.training.loop import drawn
 from photoindex.training.text_only import FeatureRegression
 
 
@@ -201,10 +202,9 @@ class CaptionStage(DecoderStage):
         self._labelled = sorted(labelled)
 
     def members(self, epoch: int) -> Sequence[int]:
-        chance = random.Random(f"{self._recipe.seed}-more-{epoch}")
-        noisy = chance.sample(self._noisy, round(len(self._noisy) * self._recipe.noisy_share))
-        labelled = chance.sample(self._labelled, round(len(self._labelled) * self._recipe.labelled_share))
-        return [*self._training, *noisy, *labelled]
+        recipe = self._recipe
+        by_shares = (self._noisy, recipe.noisy_share), (self._labelled, recipe.labelled_share)
+        return [*self._training, *drawn(recipe.seed, epoch, *by_shares)]
 
     def groups(self) -> list[dict[str, Any]]:
         recipe = self._recipe

@@ -39,6 +39,7 @@ from photoindex.language.persons import PERSON_STEMS
 from photoindex.training.captions import Encoded, some_captions, teacher_forcing
 from photoindex.training.device_augmentation import Augmentation, varied
 from photoindex.training.features import ViewCache
+from photoindex.training.loop import drawn
 from photoindex.training.persons import persons_in
 from photoindex.training.photo_sets import PhotoSets
 from photoindex.training.sentences import SIZE, Meanings
@@ -154,11 +155,11 @@ class JointStage:
         ]
         self._trust = [trust for _, trust in kinds]
         self._targets = TermTargets(sets.photos, inputs.vocabulary, [worth for worth, _ in kinds], self._trust, device)
-        told = {n for n in sets.trained() if self._targets.terms[n]}
-        self._good = [n for n in sets.by_people() if n in told for _ in range(sets.repeats[n])]
-        self._noisy, self._labelled = sorted(sets.noisy & told), sorted(sets.labelled & told)
-        self._targets.set_priors(self._head, sorted(told))
-        self._persons = {n: persons_in(sets.photos[n].captions) for n in told}
+        with_terms = {n for n in sets.trained() if self._targets.terms[n]}
+        self._good = [n for n in sets.by_people() if n in with_terms for _ in range(sets.repeats[n])]
+        self._noisy, self._labelled = sorted(sets.noisy & with_terms), sorted(sets.labelled & with_terms)
+        self._targets.set_priors(self._head, sorted(with_terms))
+        self._persons = {n: persons_in(sets.photos[n].captions) for n in with_terms}
         person_terms = [term in PERSON_STEMS for term in inputs.vocabulary.terms]
         self._counted = torch.tensor(person_terms, device=device).float().clamp(min=UNNAMED)  # of a label's photo
         self._read = _reader(inputs.pixels, device)
@@ -195,10 +196,9 @@ class JointStage:
         ]
 
     def members(self, epoch: int) -> Sequence[int]:
-        chance = random.Random(f"{self._recipe.seed}-more-{epoch}")
-        noisy = chance.sample(self._noisy, round(len(self._noisy) * self._recipe.noisy_share))
-        labelled = chance.sample(self._labelled, round(len(self._labelled) * self._recipe.labelled_share))
-        return [*self._good, *noisy, *labelled]
+        recipe = self._recipe
+        by_shares = (self._noisy, recipe.noisy_share), (self._labelled, recipe.labelled_share)
+        return [*self._good, *drawn(recipe.seed, epoch, *by_shares)]
 
     def loss(self, photos: Sequence[int], chance: random.Random) -> tuple[Tensor, float]:
         recipe, targets = self._recipe, self._targets

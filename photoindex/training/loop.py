@@ -89,6 +89,15 @@ class Stage(Protocol):
         """Figures on the validation photos; the epoch with the greatest ``score`` is kept. Empty: the last is kept."""
 
 
+def drawn(seed: int, epoch: int, *groups: tuple[Sequence[int], float]) -> list[int]:
+    """Return the photos that take part in an epoch by shares: of each group (photos, share) so many, by chance.
+
+    The same ``seed`` and ``epoch`` draw the same ones, so that a run that is resumed goes on with them.
+    """
+    chance = random.Random(f"{seed}-more-{epoch}")
+    return [n for photos, share in groups for n in chance.sample(photos, round(len(photos) * share))]
+
+
 @dataclass
 class _Position:
     """Where a run stands: what a resume must bring back."""

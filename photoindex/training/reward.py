@@ -23,7 +23,7 @@ from photoindex.language.persons import names_person
 from photoindex.training.captions import DecoderStage, Encoded, StageInputs, padded
 from photoindex.training.cider import CiderReward
 from photoindex.training.hallucination import objects_in
-from photoindex.training.loop import AVERAGING
+from photoindex.training.loop import AVERAGING, drawn
 from photoindex.training.persons import persons_in
 
 
@@ -90,8 +90,7 @@ class RewardStage(DecoderStage):
         self._penalties = Penalties({n: photos[n].captions for n in references}, recipe)
 
     def members(self, epoch: int) -> Sequence[int]:
-        chance = random.Random(f"{self._recipe.seed}-more-{epoch}")
-        return [*self._training, *chance.sample(self._noisy, round(len(self._noisy) * self._recipe.noisy_share))]
+        return [*self._training, *drawn(self._recipe.seed, epoch, (self._noisy, self._recipe.noisy_share))]
 
     def reward(self, photo: int, words: Sequence[int]) -> float:
         """CIDEr-D of a caption (word numbers without ``<start>``) against people's, less its penalties."""

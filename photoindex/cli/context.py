@@ -17,7 +17,7 @@ import click
 from photoindex.cli.parameters import MODEL
 from photoindex.cli.terminal import print_bytes, print_error
 from photoindex.config import DEVICES, ENGINES, Origin, Settings, resolve_settings
-from photoindex.errors import LibraryNotFound
+from photoindex.errors import FullTextError, LibraryNotFound
 from photoindex.library.json_forms import plain
 from photoindex.system.interrupts import END_NAMES
 from photoindex.system.lazy_imports import importing
@@ -152,7 +152,8 @@ class Context:
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Return an event that SIGINT, SIGTERM and SIGHUP set. A second SIGINT stops at once.
+    """Return an event that SIGINT, SIGTERM and SIGHUP set. A second SIGINT stops at once. The exit status is that of
+    an interruption where one ends the wait for another process, or the making of the search index.
 
     Those that are ignored, as ``nohup`` and a script's ``&`` have it, stay ignored.
     """
@@ -168,6 +169,11 @@ def stop_on_signals() -> Iterator[threading.Event]:
     before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield stop
+    except FullTextError as error:
+        if not stop.is_set():
+            raise
+        print_error(f"photoindex: {error}")
+        raise SystemExit(EXIT_INTERRUPTED) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -96,6 +96,7 @@ def serve(
             watch = _start_watch(context, gallery, paths, stop) if paths else None
             while not stop.wait(LOOK_SECONDS) and not server.wait(0):
                 server.tidy()
+            gallery.stop_waiting()
             server.stop()
             if watch is not None:
                 watch.join()

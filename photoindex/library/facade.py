@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from photoindex import captioner as captioning
 from photoindex.catalogue.backup_files import is_backed_up
 from photoindex.config import load_settings
-from photoindex.errors import FolderError
+from photoindex.errors import FolderError, FullTextError
 from photoindex.library.located import located, located_photo
 from photoindex.library.opened import OpenLibrary
 from photoindex.system.arguments import LARGEST_ID, check_flags, photo_ids_of, within
@@ -77,7 +77,8 @@ class Library(OpenLibrary):
         if report is None:
             from photoindex.indexing.indexer import Indexer
 
-            indexer = Indexer(self._database, self._pipe(), self.settings, report=progress, notice=notice, check=check)
+            pipeline = self._pipe(stop=stop)
+            indexer = Indexer(self._database, pipeline, self.settings, report=progress, notice=notice, check=check)
             with self._database.sole_comparer(places):
                 report = indexer.index(places, stop, accept_missing=accept_missing, caption=not queue_only)
         days, file = self.settings.backup_days, self._database.path
@@ -104,7 +105,12 @@ class Library(OpenLibrary):
 
         self._database.check_writable()
         # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
-        pipeline = self._pipe(captioning.start_captioner)
+        try:
+            pipeline = self._pipe(captioning.start_captioner, stop)
+        except FullTextError:
+            if stop.is_set():  # before there was anything to end
+                return
+            raise
         places = all_named(paths)
         watcher = Watcher(self._database, pipeline, self.settings, places, stop, report=progress, notice=notice)
         with self._database.sole_comparer(map(absolute, places)):
@@ -357,7 +363,7 @@ class Library(OpenLibrary):
         ``started`` is called with the batch's id (``None``: nothing to do) and its number of photos.
         """
         kind = _batch_kind(everything, failed, query)
-        return self._recaptioner().run(kind, query, priority, progress, stop, started)
+        return self._recaptioner(stop).run(kind, query, priority, progress, stop, started)
 
     def queue_recaption(
         self, *, everything: bool = False, failed: bool = False, query: str | None = None, priority: Priority = "low"
@@ -385,7 +391,7 @@ class Library(OpenLibrary):
         text_batches.check_can_read(self.settings)
         chosen = None if query is None else [match.photo_id for match in self.match(query)]
         started(*text_batches.create(self._database, chosen, priority, query))
-        pipeline = self._pipe()
+        pipeline = self._pipe(stop=stop)
         pipeline.notice = notice
         return pipeline.run(stop=stop, progress=progress)
 
@@ -398,7 +404,8 @@ class Library(OpenLibrary):
 
     def plan_recaption(self, *, everything: bool = False, failed: bool = False, query: str | None = None) -> Plan:
         """Return what :meth:`recaption` would do, and how long it would take; nothing is changed."""
-        return self._recaptioner().plan(_batch_kind(everything, failed, query), query)
+        kind = _batch_kind(everything, failed, query)
+        return self._recaptioner().plan(kind, query)
 
     def outdated(self, *, everything: bool = False) -> list[int]:
         """Return the id of one file of each photo that :meth:`recaption` would caption."""
@@ -438,10 +445,11 @@ class Library(OpenLibrary):
 
         return Relocator(self._database, self.settings, self._finder.sync)
 
-    def _recaptioner(self) -> Recaptioner:
+    def _recaptioner(self, stop: threading.Event | None = None) -> Recaptioner:
         from photoindex.indexing.recaption import Recaptioner
 
-        return Recaptioner(self._database, self._pipe(), lambda query: [match.photo_id for match in self.match(query)])
+        pipeline = self._pipe(stop=stop)
+        return Recaptioner(self._database, pipeline, lambda query: [match.photo_id for match in self.match(query)])
 
 
 def _check_query(query: str) -> None:

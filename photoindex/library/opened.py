@@ -13,6 +13,7 @@ from photoindex.captioner import Captioner
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.opening import open_catalogue
 from photoindex.config import Settings
+from photoindex.errors import FullTextError
 
 if TYPE_CHECKING:
     from photoindex.indexing.pipeline import Pipeline
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 Self = TypeVar("Self", bound="OpenLibrary")
 _Answer = TypeVar("_Answer")
+
+
+def _never() -> bool:
+    return False
 
 
 class OpenLibrary:
@@ -63,7 +68,7 @@ class OpenLibrary:
         self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
     ) -> Tally:
         """Caption what is queued and due, without looking at the folders."""
-        return self._pipe().run(stop=stop, progress=progress)
+        return self._pipe(stop=stop).run(stop=stop, progress=progress)
 
     def work_until(
         self,
@@ -85,7 +90,14 @@ class OpenLibrary:
         from photoindex.indexing.worker import Worker
 
         self._database.check_writable()
-        index = None if self._database.is_shared else self._text()
+        try:
+            index = None if self._database.is_shared else self._text(stop)
+        except FullTextError:
+            if not stop.is_set():
+                raise
+            from photoindex.types import Tally
+
+            return Tally()
         reachable = ReachableRoots(self._database, notice=self._say)
         pipeline = self._new_pipeline(index, captioning.start_captioner, reachable)
         with self._making:
@@ -130,12 +142,16 @@ class OpenLibrary:
 
         return Finder(self._database, self.settings, self.rebuilding)
 
-    def _text(self) -> FullText:
-        return self._finder.full_text()
+    def _text(self, stop: threading.Event | None = None) -> FullText:
+        """Return the search index. Raises FullTextError when ``stop`` is set while it is made or waited for."""
+        return self._finder.full_text(_never if stop is None else stop.is_set)
 
     # Imported where they are used: a search needs neither watching nor decoding.
 
-    def _pipe(self, load: Callable[[Settings], Captioner] | None = None) -> Pipeline:
+    def _pipe(
+        self, load: Callable[[Settings], Captioner] | None = None, stop: threading.Event | None = None
+    ) -> Pipeline:
+        """Return the pipeline; it is made with the search index: see :meth:`_text`."""
         self._database.check_open()
         with self._making:
             if self._pipeline is None:
@@ -145,7 +161,7 @@ class OpenLibrary:
                 reachable: Callable[[], set[int] | None] = all_roots
                 if self._database.is_shared:
                     reachable = ReachableRoots(self._database, notice=self._say)
-                self._pipeline = self._new_pipeline(self._text(), load, reachable)
+                self._pipeline = self._new_pipeline(self._text(stop), load, reachable)
             return self._pipeline
 
     def _while_open(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:

@@ -62,37 +62,49 @@ class Finder:
         self._rebuilding = rebuilding
         self._lock = threading.RLock()
         self._closed = False
+        self._ending = threading.Event()
         self._full_text: FullText | None = None
         self._terms = TermIndex(database, settings.terms_path)
 
+    def stop_waiting(self) -> None:
+        """Have no thread wait for another process that writes to the index any more, nor make a missing index: what
+        they are at raises FullTextError. For a program that is about to end."""
+        self._ending.set()
+
     def close(self) -> None:
         """Close the files; a later question raises CatalogueError."""
+        self.stop_waiting()
         with self._lock:
             self._closed = True
             if self._full_text is not None:
                 self._full_text.close()
             self._terms.close()
 
-    def full_text(self) -> FullText:
+    def full_text(self, stopped: Callable[[], bool] = lambda: False) -> FullText:
         """Return the full-text index, rebuilt from the catalogue when it is missing, damaged or of another version.
 
-        It is rebuilt once, by one thread of one process; the others wait. Raises CatalogueError once this is closed.
+        It is rebuilt once, by one thread of one process; the others wait. Raises CatalogueError once this is closed,
+        and FullTextError when it cannot be written, or for who is ``stopped`` before it is there.
         """
+
+        def is_ending() -> bool:
+            return self._ending.is_set() or stopped()
+
         with self._lock:
             if self._closed:
                 raise CatalogueError(CLOSED)
             if self._full_text is None:
                 full_text = FullText.open(self._settings.index_path)
                 if full_text.needs_rebuild:
-                    fulltext.rebuild_if_needed(self._database, full_text, self._settings, self._rebuilding)
+                    fulltext.rebuild_if_needed(self._database, full_text, self._settings, self._rebuilding, is_ending)
                 self._full_text = full_text
             if self._database.is_shared:  # what other machines stored since the last question
-                fulltext.sync(self._database, self._full_text, self._settings)
+                fulltext.sync(self._database, self._full_text, self._settings, stopped=is_ending)
             return self._full_text
 
     def sync(self, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Write what changed in the catalogue into the full-text index, as long as it is wanted."""
-        fulltext.sync(self._database, self.full_text(), self._settings, is_wanted)
+        fulltext.sync(self._database, self.full_text(), self._settings, is_wanted, self._ending.is_set)
 
     def rebuild(self, progress: Callable[[Progress], None] | None = None) -> int:
         """Rebuild the full-text index and the impact matrix; return how many photos were indexed."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +15,9 @@ import pytest
 from filelock import FileLock
 
 from photoindex.catalogue.editor import Edit
+from photoindex.errors import FullTextError
 from photoindex.library import Library
-from tests.support import REPOSITORY, make_photo
+from tests.support import REPOSITORY, FakeCaptioner, make_photo
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to another process")
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -109,6 +112,50 @@ def test_what_waits_for_another_process_is_ended(
         process.send_signal(getattr(signal, name))
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said.strip()) == (130, "photoindex: interrupted")
+
+
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(["index", "{album}"], 130), (["reindex", "--all"], 130), (["watch", "{album}"], 0), (["worker"], 0),
+     (["serve", "--no-browser", "--port", "0"], 0)],
+    ids=lambda given: given[0] if isinstance(given, list) else "",
+)  # fmt: skip
+def test_what_ends_in_order_waits_no_longer_for_another_process_to_make_the_index(
+    library: Library, data_dir: Path, album: Path, command: list[str], status: int, name: str
+) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    library.close()
+    shutil.rmtree(library.settings.index_path)
+    arguments = [part.format(album=album) for part in command]
+    with (
+        FileLock(data_dir / "fulltext.lock"),
+        subprocess.Popen(
+            [sys.executable, "-u", "-m", "photoindex", "--data-dir", data_dir, *arguments], cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=handled(),
+        ) as process,
+    ):  # fmt: skip
+        assert process.stderr is not None
+        assert any("waiting for it" in line for line in process.stderr)
+        process.send_signal(getattr(signal, name))
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == status, said
+    assert said.count("\n") <= 2
+    assert "Traceback" not in said
+
+
+def test_the_making_of_an_index_is_ended_by_who_asked_for_it(library: Library, album: Path) -> None:
+    make_photo(album / "a.jpg")
+    library.index(album)
+    library.close()
+    shutil.rmtree(library.settings.index_path)
+    stop = threading.Event()
+    with Library(library.settings, lambda _: FakeCaptioner()) as again:
+        again.rebuilding = lambda _: stop.set()
+        with pytest.raises(FullTextError, match="stopped before the search index was rebuilt"):
+            again.index(album, stop=stop)
+        assert len(again.search("red")) == 1
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])

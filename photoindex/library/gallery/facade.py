@@ -112,8 +112,13 @@ class Gallery:
         with suppress(ImportError):
             import_module("photoindex.catalogue.editor")
 
+    def stop_waiting(self) -> None:
+        """Have no request wait for another process any more, as one that makes the search index."""
+        self.library.finder.stop_waiting()
+
     def close(self) -> None:
-        """Write what is still to be written, and end threads and decoding processes."""
+        """Write what is still to be written, but wait for no other process, and end threads and decoding processes."""
+        self.stop_waiting()
         if self._opened is not None:
             self._opened.join()
         self.changes.close()

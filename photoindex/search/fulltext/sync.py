@@ -52,7 +52,7 @@ def sync(
         return _follow(database, full_text, settings, is_wanted, stopped)
     written = 0
     with _lock(settings, stopped):
-        _drop_removed(database, full_text)
+        _drop_removed(database, full_text, stopped)
         while True:
             with database.read() as connection:
                 stale = photos.stale_photos(connection, BATCH)
@@ -65,7 +65,7 @@ def sync(
             except FullTextError:
                 if not full_text.needs_rebuild:
                     raise
-                return written + _rebuild(database, full_text, None)
+                return written + _rebuild(database, full_text, None, stopped)
             with database.write(exclusive=False) as connection:
                 photos.clear_text_stale(connection, stale)
             written += len(stale)
@@ -76,7 +76,7 @@ def sync(
     return written
 
 
-def _drop_removed(database: Database, full_text: FullText) -> None:
+def _drop_removed(database: Database, full_text: FullText, stopped: Callable[[], bool]) -> None:
     """Delete the photos from the index that were removed from the catalogue. They carry no mark any more."""
     with database.ask() as asker:
         removals = unseen_removals(asker, full_text.folder)
@@ -87,7 +87,7 @@ def _drop_removed(database: Database, full_text: FullText) -> None:
     except FullTextError:
         if not full_text.needs_rebuild:
             raise
-        _rebuild(database, full_text, None)  # of the photos that there are
+        _rebuild(database, full_text, None, stopped)  # of the photos that there are
     write_cursor(full_text.folder, removals.version)
 
 
@@ -115,7 +115,7 @@ def _follow(
                 changes = None if known is None else changes_after(connection, known, BATCH)
                 documents = [] if changes is None else load_documents(connection, changes.photos)
             if changes is None:
-                return written + _rebuild(database, full_text, None)
+                return written + _rebuild(database, full_text, None, stopped)
             present = {document.photo_id for document in documents}
             gone = [photo_id for photo_id in (*changes.photos, *changes.removed) if photo_id not in present]
             if documents or gone:
@@ -124,7 +124,7 @@ def _follow(
                 except FullTextError:
                     if not full_text.needs_rebuild:
                         raise
-                    return written + _rebuild(database, full_text, None)
+                    return written + _rebuild(database, full_text, None, stopped)
             if changes.version != known:
                 write_cursor(full_text.folder, changes.version)
             written += len(changes.photos)
@@ -140,7 +140,7 @@ def rebuild(
 ) -> int:
     """Rebuild the index from the catalogue; the old one answers until then. Returns how many photos it holds."""
     with _lock(settings):
-        return _rebuild(database, full_text, progress)
+        return _rebuild(database, full_text, progress, lambda: False)
 
 
 def rebuild_if_needed(
@@ -148,13 +148,21 @@ def rebuild_if_needed(
     full_text: FullText,
     settings: Settings,
     progress: Callable[[Progress], None] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Rebuild the index unless another thread or process did so meanwhile. Returns how many photos were indexed."""
-    with _lock(settings):
-        return _rebuild(database, full_text, progress) if full_text.needs_rebuild else 0
+    """Rebuild the index unless another thread or process did so meanwhile. Returns how many photos were indexed.
+
+    Raises :class:`FullTextError` when it cannot be written, and for who is ``stopped`` before it is whole."""
+    with _lock(settings, stopped):
+        return _rebuild(database, full_text, progress, stopped) if full_text.needs_rebuild else 0
 
 
-def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progress], None] | None) -> int:
+def _rebuild(
+    database: Database,
+    full_text: FullText,
+    progress: Callable[[Progress], None] | None,
+    stopped: Callable[[], bool],
+) -> int:
     with database.read() as connection:
         reached = version(connection)
         stale = photos.stale_photos(connection, None)
@@ -162,6 +170,8 @@ def _rebuild(database: Database, full_text: FullText, progress: Callable[[Progre
 
     def documents() -> Iterator[Document]:
         for start in range(0, len(ids), REBUILD_CHUNK):
+            if stopped():
+                raise FullTextError("stopped before the search index was rebuilt: the next command begins it again")
             with database.read() as connection:
                 yield from load_documents(connection, ids[start : start + REBUILD_CHUNK].tolist())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from photoindex.captioner.registry import DEFAULT_MODEL, load_captioner, model_folder, shipped_models
+from photoindex.captioner.registry import DEFAULT_MODEL, check_is_model, load_captioner, model_folder, shipped_models
 from photoindex.config import Settings
 
 if TYPE_CHECKING:
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from photoindex.types import CaptionerInfo, Prediction
 
-__all__ = ["DEFAULT_MODEL", "Captioner", "load_captioner", "model_folder", "shipped_models", "start_captioner"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Captioner",
+    "check_is_model",
+    "load_captioner",
+    "model_folder",
+    "shipped_models",
+    "start_captioner",
+]
 
 
 class Captioner(Protocol):

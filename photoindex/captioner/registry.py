@@ -36,6 +36,18 @@ def model_folder(name: str) -> Path:
     raise CheckpointError(f"no model {name!r}: neither a folder nor one of the shipped models ({known})")
 
 
+def check_is_model(name: str) -> None:
+    """See without torch that a model setting means a model that this version reads, but for the files of its weights.
+
+    Raises :class:`photoindex.errors.ModelError`.
+    """
+    from photoindex.captioner.model_files import read_config, refuse_pickles  # imported here: most commands need none
+
+    folder = model_folder(name)
+    refuse_pickles(folder)
+    read_config(folder)
+
+
 def shipped_models() -> list[str]:
     """The names of the models that came with photoindex."""
     return sorted(folder.name for folder in models_dir().iterdir() if (folder / CONFIG_FILE).is_file())

@@ -14,6 +14,7 @@ from photoindex.cli.context import Context, json_option, write_json
 from photoindex.cli.terminal import print_line, print_path
 from photoindex.config import config_path, read_config, strange_variables
 from photoindex.errors import ConfigError
+from photoindex.library import check_is_model
 from photoindex.system.urls import without_password
 
 
@@ -73,6 +74,8 @@ def get(context: Context, /, name: str) -> None:
 @click.pass_obj
 def set_(context: Context, /, name: str, value: str) -> None:
     """Change one setting in the config file, which is created if necessary; its comments stay."""
+    if name == "model":
+        check_is_model(value)
     write_setting(context, name, value)
 
 

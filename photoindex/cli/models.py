@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from photoindex.system.regular_files import is_there
 from photoindex.system.units import counted, human_size
 
 CARD = "MODEL_CARD.md"
+_NUMBERS = re.compile(r"-[0-9a-f]{12}(-\d+)?$")  # what follows the name in a model's identity
 
 
 @click.group()
@@ -34,16 +36,21 @@ def list_models(context: Context, /, as_json: bool) -> None:
     in_use = _shipped_name(setting)
     names = shipped_models() + ([] if in_use in shipped_models() else [in_use])
     described = [_described(name, captioned, default=default, in_use=in_use) for name in names]
+    elsewhere = _elsewhere(captioned, described)
+    for model in described:
+        _recognise(model, elsewhere)
     described += [
-        {"name": None, "identity": identity, "default": False, "in_use": False, "bytes": None, "photos": photos}
-        for identity, photos in captioned.items()
-        if identity not in {model["identity"] for model in described}
-    ]
+        {"name": None, "identity": identity, "default": False, "in_use": False, "bytes": None, "photos": photos,
+         "problem": None}
+        for identity, photos in _elsewhere(captioned, described).items()
+    ]  # fmt: skip
     if as_json:
         write_json(described)
         return
     for model in described:
         size = "not here" if model["bytes"] is None else human_size(model["bytes"])
+        if model["problem"] is not None and model["bytes"] is not None:
+            size = f"{size}, cannot be used: {model['problem']}"
         notes = [note for note in ("in_use", "default") if model[note]]
         marks = f"  ({', '.join(notes)})".replace("_", " ") if notes else ""
         photos = f"  captioned {counted(model['photos'], 'photo')}" if model["photos"] else ""
@@ -62,6 +69,7 @@ def info(context: Context, /, name: str) -> None:
             print_line(line)
     else:
         context.say(f"{folder} has no model card")
+    inspect_folder(folder)  # a card says nothing of files that are missing, damaged or of another version
 
 
 @models.command("use")
@@ -105,11 +113,13 @@ def _shipped_name(setting: str) -> str:
 
 
 def _described(name: str, captioned: dict[str, int], *, default: str, in_use: str) -> dict[str, Any]:
+    identity = size = problem = None
     try:
         folder = model_folder(name)
-        identity, size = inspect_folder(folder).identity, _size(folder)
-    except (ModelError, OSError):  # the setting names one that is gone, or is broken; the doctor says what to do
-        identity, size = None, None
+        size = _size(folder) if folder.is_dir() else None
+        identity = inspect_folder(folder).identity
+    except (ModelError, OSError) as error:  # the setting names one that is gone, or is broken
+        problem = str(error)
     return {
         "name": name,
         "identity": identity,
@@ -117,7 +127,25 @@ def _described(name: str, captioned: dict[str, int], *, default: str, in_use: st
         "in_use": name == in_use,
         "bytes": size,
         "photos": captioned.get(identity or "", 0),
+        "problem": problem,
     }
+
+
+def _elsewhere(captioned: dict[str, int], described: list[dict[str, Any]]) -> dict[str, int]:
+    """How many photos each model captioned that is not among those described."""
+    known = {model["identity"] for model in described}
+    return {identity: photos for identity, photos in captioned.items() if identity not in known}
+
+
+def _recognise(model: dict[str, Any], elsewhere: dict[str, int]) -> None:
+    """Say of a model that is gone or broken which one it was, where one alone of those that captioned photos has the
+    name of its folder, as `train` gives it."""
+    if model["identity"] is not None:
+        return
+    name = Path(model["name"]).name
+    of_that_name = [identity for identity in elsewhere if _NUMBERS.sub("", identity) == name]
+    if len(of_that_name) == 1:
+        model["identity"], model["photos"] = of_that_name[0], elsewhere[of_that_name[0]]
 
 
 def _size(folder: Path) -> int:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from photoindex.system.lazy_imports import names_of
 
 if TYPE_CHECKING:
-    from photoindex.captioner import DEFAULT_MODEL, Captioner, load_captioner, model_folder, shipped_models
+    from photoindex.captioner import (
+        DEFAULT_MODEL,
+        Captioner,
+        check_is_model,
+        load_captioner,
+        model_folder,
+        shipped_models,
+    )
     from photoindex.captioner.cached import RememberingCaptioner
     from photoindex.captioner.checkpoint import load_checkpoint
     from photoindex.captioner.device import choose_device, describe
@@ -68,6 +75,7 @@ __all__ = [
     "UserMetadata",
     "WatcherStatus",
     "caption_files",
+    "check_is_model",
     "check_not_lost",
     "choose_device",
     "describe",
@@ -93,6 +101,7 @@ _HOMES = {
     "photoindex.captioner": (
         "Captioner",
         "DEFAULT_MODEL",
+        "check_is_model",
         "load_captioner",
         "model_folder",
         "shipped_models",

@@ -77,6 +77,8 @@ def measure(
     ``beam_widths``: those of the settings if none. Raises :class:`FolderError` when there is no photo at ``paths``, or
     none that can be decoded, and :class:`photoindex.errors.ModelError`.
     """
+    if load is captioning.load_captioner:
+        captioning.check_is_model(settings.model)  # before photos are made
     with tempfile.TemporaryDirectory(prefix="photoindex-benchmark-") as name:
         folder = Path(name).resolve()
         chosen, found = _choose(paths, settings, count, folder, say)

@@ -70,6 +70,8 @@ class Library(OpenLibrary):
 
         check_flags(accept_missing=accept_missing, queue_only=queue_only)
         self._database.check_writable()
+        if not queue_only:
+            self._check_model()
         stop = stop or threading.Event()
         places = list(dict.fromkeys(map(absolute, all_named(paths))))
         check = QuickCheck(self._database, self.settings, notice)
@@ -104,6 +106,7 @@ class Library(OpenLibrary):
         from photoindex.indexing.watcher import Watcher
 
         self._database.check_writable()
+        self._check_model()
         # A watcher runs for long: its model lives in a process of its own, which ends when there is nothing to do.
         try:
             pipeline = self._pipe(captioning.start_captioner, stop)
@@ -363,6 +366,7 @@ class Library(OpenLibrary):
         ``started`` is called with the batch's id (``None``: nothing to do) and its number of photos.
         """
         kind = _batch_kind(everything, failed, query)
+        self._check_model()
         return self._recaptioner(stop).run(kind, query, priority, progress, stop, started)
 
     def queue_recaption(
@@ -405,6 +409,7 @@ class Library(OpenLibrary):
     def plan_recaption(self, *, everything: bool = False, failed: bool = False, query: str | None = None) -> Plan:
         """Return what :meth:`recaption` would do, and how long it would take; nothing is changed."""
         kind = _batch_kind(everything, failed, query)
+        self._check_model()
         return self._recaptioner().plan(kind, query)
 
     def outdated(self, *, everything: bool = False) -> list[int]:

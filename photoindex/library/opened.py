@@ -67,7 +67,9 @@ class OpenLibrary:
     def work_off(
         self, *, progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
     ) -> Tally:
-        """Caption what is queued and due, without looking at the folders."""
+        """Caption what is queued and due, without looking at the folders. Raises :class:`ModelError` also when nothing
+        is."""
+        self._check_model()
         return self._pipe(stop=stop).run(stop=stop, progress=progress)
 
     def work_until(
@@ -84,12 +86,13 @@ class OpenLibrary:
         No folder is compared and no index is kept. ``worked`` is called after each piece of work. ``metrics``: an
         address and a port where Prometheus finds figures meanwhile (:mod:`.metrics`). Raises :class:`CatalogueError`
         for what does not pass, such as an upgrade of the catalogue, and :class:`ServiceError` when that port cannot be
-        had.
+        had. Raises :class:`ModelError` at once when the model of the settings is not there.
         """
         from photoindex.indexing.reachable_roots import ReachableRoots
         from photoindex.indexing.worker import Worker
 
         self._database.check_writable()
+        self._check_model()
         try:
             index = None if self._database.is_shared else self._text(stop)
         except FullTextError:
@@ -163,6 +166,12 @@ class OpenLibrary:
                     reachable = ReachableRoots(self._database, notice=self._say)
                 self._pipeline = self._new_pipeline(self._text(stop), load, reachable)
             return self._pipeline
+
+    def _check_model(self) -> None:
+        """Raise :class:`ModelError` when the model of the settings is not there: it would come to light with the next
+        new photo, in a watch days later. A captioner of the program's own needs none."""
+        if self._load_captioner is None:
+            captioning.check_is_model(self.settings.model)
 
     def _while_open(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:
         """Yield answers, also those found before they are asked for, only as long as the library is open."""

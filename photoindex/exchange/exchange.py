@@ -19,7 +19,7 @@ from photoindex.exchange import export, sidecars
 from photoindex.exchange.line_import import LINES_AT_ONCE, batches, import_lines, lines_of
 from photoindex.exchange.merge import Merger
 from photoindex.exchange.records import to_line
-from photoindex.exchange.reports import ImportReport, Problem, Report, SidecarReport
+from photoindex.exchange.reports import ImportReport, Problem, Refusals, Report, SidecarReport
 from photoindex.exchange.sidecar_import import import_sidecars
 from photoindex.exchange.sidecars import SidecarChange, SidecarContent, SidecarFiles
 from photoindex.exchange.xmp_document import CaptionAuthor, level
@@ -120,7 +120,8 @@ class Exchange:
                         raise _DryRun
             except _DryRun:
                 merger.forget_models()
-            progress(Progress("importing", report.read, max(report.expected, report.read)))
+            seen = report.read + report.bad
+            progress(Progress("importing", seen, max(report.expected, seen)))
         report.changed_files = merger.changed_files
         if not dry_run:
             report.not_indexed = self._index_problem()
@@ -153,13 +154,14 @@ class Exchange:
         copies elsewhere get none.
 
         ``on_change`` is called for each sidecar that changes or, in a dry run, would change; ``problem`` for each that
-        could not be written. A photo gets none where its path holds nothing now, or another content.
+        could not be written, but for all that a full disk or a folder refused once, and once with their number. A photo
+        gets none where its path holds nothing now, or another content.
         """
         check_flags(machine=machine, dry_run=dry_run)
         if style is not None:
             one_of({each: each for each in sidecars.STYLES}, style, "style")
         report, now, behind_urls, photo_ids = SidecarReport(), self._now(), 0, photo_ids_of(photo_ids)
-        places = set(map(absolute, all_named(below)))
+        places, refusals = set(map(absolute, all_named(below))), Refusals(problem)
         with self._database.read() as connection:
             sidecar_files = SidecarFiles(files.present_paths(connection))
             indexed = indexed_files(connection, photo_ids)
@@ -178,7 +180,7 @@ class Exchange:
                     change = sidecars.write_sidecar(sidecar, content, now, dry_run=dry_run)
                 except ExchangeError as error:
                     report.failed += 1
-                    problem(str(error))
+                    refusals.note(path, error)
                     continue
                 if change is None:
                     continue
@@ -190,6 +192,7 @@ class Exchange:
                 if change.changes or change.kept is not None:
                     on_change(change)
             progress(Progress("writing sidecars", done, len(photo_ids)))
+        refusals.close()
         if behind_urls:
             report.failed += behind_urls
             what = counted(behind_urls, "photo is", "photos are")

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
+from photoindex.system.error_lines import reason_of
+from photoindex.system.paths import shown
+from photoindex.system.units import counted
 from photoindex.types import Progress
 
 Problem = Callable[[str], None]  # called with one line for each thing that could not be done
@@ -48,3 +56,49 @@ class SidecarReport:
     kept: int = 0  # another author's description stays instead of the user's
     failed: int = 0
     missing: int = 0  # photos that are not at their paths now
+
+
+# What a disk says to every new file, and what a folder says.
+_OF_DISKS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_OF_FOLDERS: Final = frozenset({errno.EACCES, errno.EPERM})
+
+
+class Refusals:
+    """Says once of a disk or a folder that it takes no files, and in the end how many more it did not take, where one
+    file is written for each photo. ``problem`` receives the lines."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._places: dict[tuple[int | Path, str], str] = {}  # by the disk or the folder, and the reason; in words
+        self._more: Counter[tuple[int | Path, str]] = Counter()
+
+    def note(self, path: Path, error: Exception) -> None:
+        """Report that a file was not written; the system's error, if that was why, is the cause of ``error``."""
+        cause = error.__cause__
+        place = _refusing(path, cause) if isinstance(cause, OSError) else None
+        key = None if place is None else (place, reason_of(cause or error))
+        if key in self._places:
+            self._more[key] += 1
+            return
+        if key is not None:
+            self._places[key] = f"{'in' if isinstance(place, Path) else 'on the disk of'} {shown(path.parent)}"
+        self._problem(str(error))
+
+    def close(self) -> None:
+        """Report how many more files there were."""
+        for key, more in self._more.items():
+            self._problem(f"{counted(more, 'more file')} {self._places[key]} could not be written: {key[1]}")
+        self._more.clear()
+
+
+def _refusing(path: Path, error: OSError) -> int | Path | None:
+    """Return the device of the disk, or the folder, that refuses all files; ``None`` when it may be the file alone."""
+    if error.errno in _OF_DISKS:
+        try:
+            return os.stat(path.parent).st_dev
+        except OSError:
+            return None
+    # What is written stands beside the file under another name until it is whole: that name is refused by the folder.
+    if error.errno in _OF_FOLDERS and error.filename is not None and os.fsdecode(error.filename) != str(path):
+        return path.parent
+    return None

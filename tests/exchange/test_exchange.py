@@ -190,6 +190,27 @@ class TestWriting:
         assert "a.jpg.xmp" in problems[0]
         assert (album / "a.jpg.xmp").read_text() == "no sidecar"
 
+    def test_a_folder_that_takes_no_files_is_told_once_with_how_many_more(self, library: Library, album: Path) -> None:
+        for place in ("one/a", "one/b", "one/c", "two/d", "two/e", "three/f"):
+            make_photo(album / f"{place}.jpg")
+        library.index(album)
+        edit(library, *sorted(album.glob("*/*.jpg")), tags=("cat",))
+        (album / "two" / "d.jpg.xmp").write_text("no sidecar")  # its own fault, and none of its folder's
+        for name in ("one", "two"):
+            (album / name).chmod(0o500)
+        try:
+            with permissions_count():
+                report, _, problems = export(library)
+        finally:
+            for name in ("one", "two"):
+                (album / name).chmod(0o700)
+
+        assert (report.written, report.failed) == (1, 5)
+        assert len(problems) == 4, problems
+        assert problems[-1] == f"2 more files in {album / 'one'} could not be written: Permission denied"
+        assert sum("Permission denied" in problem for problem in problems) == 3
+        assert sum("d.jpg.xmp" in problem for problem in problems) == 1
+
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
     @pytest.mark.parametrize("make", [getattr(os, "mkfifo", None), os.mkdir, lambda path: path.symlink_to("/dev/zero")])
     @pytest.mark.parametrize("name", ["a.jpg.xmp", "a.xmp", "A.JPG.XMP"])

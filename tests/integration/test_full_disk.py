@@ -238,6 +238,58 @@ def test_what_would_write_to_a_full_disk_says_in_one_line_that_it_is_full(
         assert "make room there" in line
 
 
+# Exports sidecars of photos, five of which lie in two folders on the small disk and one elsewhere; then once more, with
+# room.
+SIDECARS = """
+import sys
+from pathlib import Path
+
+from photoindex.catalogue.editor import Edit
+from photoindex.cli import main
+from photoindex.config import Settings
+from photoindex.library import Library
+from tests.support import FakeCaptioner, fill, fill_with_files, make_photo
+
+data_dir, small, elsewhere = map(Path, sys.argv[1:4])
+folders = [small / "one", small / "two", elsewhere]
+for folder in folders:
+    folder.mkdir(exist_ok=True)
+photos = [make_photo(folders[0 if number < 3 else 1] / f"{number}.jpg") for number in range(5)]
+photos.append(make_photo(elsewhere / "5.jpg"))
+with Library(Settings(data_dir, settle_seconds=0.0, read_text="never"), lambda _: FakeCaptioner()) as library:
+    library.index(*folders)
+    editor = library.editor()
+    editor.apply(editor.photos_at(photos), Edit(tags=("cat",)))
+fillers = fill_with_files(small / "filler") if sys.argv[4] == "files" else [fill(small / "filler")]
+for _ in range(2):
+    try:
+        main(["--data-dir", str(data_dir), "export", "--sidecars"])
+    except SystemExit as end:
+        print("status", end.code, flush=True)
+    for filler in fillers:
+        filler.unlink(missing_ok=True)
+"""
+
+
+@pytest.mark.usefixtures("may_mount")
+@pytest.mark.parametrize("how", ["bytes", "files"])
+def test_sidecars_that_have_no_room_are_two_lines_whatever_their_number(
+    tmp_path: Path, data_dir: Path, album: Path, how: str
+) -> None:
+    small = tmp_path / "small"
+    done = on_a_small_disk(small, "-c", SIDECARS, data_dir, small, album, how)
+
+    assert done.stdout.splitlines() == ["status 4", "status 0"], done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("writing sidecars: ")]
+    assert len(lines) == 4, lines
+    assert lines[0].startswith(f"photoindex: cannot write {small}")
+    assert lines[0].endswith(".jpg.xmp: No space left on device")
+    assert lines[1].startswith(f"photoindex: 4 more files on the disk of {small}")
+    assert lines[1].endswith(" could not be written: No space left on device")
+    assert lines[2:] == ["1 sidecar written, 0 unchanged, 5 failed", "5 sidecars written, 1 unchanged"]
+    assert (album / "5.jpg.xmp").exists()
+
+
 @pytest.mark.usefixtures("may_mount")
 @pytest.mark.parametrize("how", ["bytes", "files"])
 def test_the_doctor_advises_to_make_room(tmp_path: Path, data_dir: Path, photo: Path, how: str) -> None:

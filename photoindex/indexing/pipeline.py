@@ -32,6 +32,7 @@ from photoindex.indexing.index_sync import IndexSync
 from photoindex.indexing.intake import Intake
 from photoindex.indexing.metadata_refresh import MOST_PROBLEMS, Refresher
 from photoindex.indexing.missing_photos import MissingPhotos
+from photoindex.indexing.queue_progress import QueueProgress
 from photoindex.indexing.raw_adoption import adopt
 from photoindex.indexing.save_results import Result
 from photoindex.indexing.text_reading import TextReading
@@ -252,18 +253,19 @@ class Pipeline:
         """Work off jobs until none is due. Return whether it ended earlier, to claim again without halted batches."""
         run = _Run(ClaimedJobs(self._database, self._settings, self.missing, tally, self._now))
         self._clock.restart()
+        captioning = QueueProgress("captioning", progress)
 
         def report(path: Path | None = None) -> None:
-            if progress is not None:
-                progress(Progress("captioning", tally.done, tally.done + len(run.claimed) + run.waiting, path))
+            captioning.report(tally.done, len(run.claimed) + run.waiting, path)
 
         halted = False
         try:
             with run.exits:
                 while not (stop.is_set() or halted):
                     while not run.nothing_due and self._claimer.has_room(run.claimed) and not stop.is_set():
-                        if self._claim_more(run, stop, between) and progress is not None:
+                        if self._claim_more(run, stop, between) and captioning.is_wanted:
                             run.waiting = self._claimer.count_waiting()
+                            report()  # what is known already is done by now, and not captioned below
                     if not run.claimed:
                         break
                     path = self._take_answer(run, stop)
@@ -274,7 +276,8 @@ class Pipeline:
                     self._claimer.renew_when_due(run.claimed.jobs)
             if run.batch:
                 self._caption(run, stop)
-                report()
+            if not (stop.is_set() or halted):
+                captioning.end(tally.done)
         finally:
             run.keeper.shutdown()
             self._claimer.give_back(run.claimed.jobs)
@@ -283,7 +286,7 @@ class Pipeline:
         return halted
 
     def _claim_more(self, run: _Run, stop: threading.Event, between: Callable[[], None] | None) -> bool:
-        """Claim and hash jobs and have their photos decoded. Return whether there are such photos."""
+        """Claim and hash jobs and have their photos decoded. Return whether there were such jobs."""
         if between is not None:
             with self._clock.paused():
                 between()
@@ -296,8 +299,10 @@ class Pipeline:
         paths = self._intake.read(new, run.claimed, stop, working)
         # Jobs that were postponed because of those already claimed would be claimed and postponed without end.
         run.nothing_due = not new or (bool(run.claimed) and before == (len(run.claimed), run.claimed.tally.done))
+        if not new:
+            run.waiting = 0  # others may have claimed what was counted
         if not paths or stop.is_set():
-            return False
+            return bool(new)
         if run.decoding is None:
             with self._clock.paused():  # the model is loaded here
                 decoder = self.decoder

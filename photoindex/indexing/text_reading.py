@@ -28,6 +28,7 @@ from photoindex.errors import PhotoError, PhotoOutOfReach, TextReaderUnavailable
 from photoindex.indexing import failed_jobs
 from photoindex.indexing.claiming import Claimer
 from photoindex.indexing.hashing import read_stat
+from photoindex.indexing.queue_progress import QueueProgress
 from photoindex.indexing.text_gate import TextSieve
 from photoindex.indexing.throttle import Throttle
 from photoindex.media.decode import Decoder
@@ -100,7 +101,7 @@ class TextReading:
             return
         self._stop, self._waiting = stop, iter(())
         self._claimer.give_back(())  # what it could not give back the last time
-        total = 0
+        total, reading = 0, QueueProgress("reading text", progress)
         while not stop.is_set() and (claimed := self._claimer.take()):
             self._count_sifted(tally)
             if not total:
@@ -115,10 +116,13 @@ class TextReading:
                 return
             stored()
             done = tally.text_read + tally.text_failed
-            if progress is not None:
-                progress(Progress("reading text", done, max(total, done)))
+            reading.report(done, max(0, total - done))
             if give_way():
                 break
+        else:
+            self._count_sifted(tally)
+            if not stop.is_set():
+                reading.end(tally.text_read + tally.text_failed)
         self._count_sifted(tally)
 
     def _count_sifted(self, tally: Tally) -> None:

@@ -24,6 +24,7 @@ from photoindex.indexing.throttle import Throttle
 from photoindex.library import Library
 from photoindex.search import FullText
 from photoindex.system.file_state import sha256_of
+from photoindex.types import Progress
 from tests.support import REPOSITORY, FakeCaptioner, add_files, make_photo, names
 
 ON_BOTH = True
@@ -49,6 +50,58 @@ def set_mtime(path: Path, seconds: int) -> None:
 
 def snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_progress_counts_what_is_known_already_and_ends_when_all_is_done(library: Library, album: Path) -> None:
+    library.index(make_photo(album / "a.jpg", note="known"))
+    for number in range(2):
+        make_photo(album / f"0 {number}.jpg")
+    for number in range(150):  # more than are claimed at once
+        make_photo(album / f"1 {number}.jpg", note="known")
+    reports: list[Progress] = []
+
+    report = library.index(album, progress=reports.append)
+
+    assert (report.captioned, report.recognised) == (2, 150)
+    done = [(each.done, each.total) for each in reports if each.stage == "captioning"]
+    assert done[-1] == (152, 152)
+    assert done.count((152, 152)) == 1
+    assert max(total for _, total in done) == 152
+
+
+def test_progress_is_told_while_all_that_comes_is_known(library: Library, album: Path) -> None:
+    library.index(make_photo(album / "a.jpg", note="known"))
+    for number in range(150):
+        make_photo(album / f"{number}.jpg", note="known")
+    reports: list[Progress] = []
+
+    library.index(album, progress=reports.append)
+
+    done = [each.done for each in reports if each.stage == "captioning"]
+    assert len(done) > 1
+    assert done == sorted(done)
+    assert done[-1] == 150
+
+
+def test_what_another_process_takes_is_not_left_at_the_end(
+    open_library: OpenLibrary, captioner: FakeCaptioner, album: Path
+) -> None:
+    for number in range(150):
+        make_photo(album / f"{number:03}.jpg")
+    library, other = open_library(), open_library(FakeCaptioner())
+    taken = threading.Event()
+
+    def take_the_rest() -> None:
+        if not taken.is_set():
+            taken.set()
+            other.work_off()
+
+    captioner.before = take_the_rest
+    reports: list[Progress] = []
+    library.index(album, progress=reports.append)
+
+    last = reports[-1]
+    assert last.done == last.total < 150
 
 
 def test_real_photos_are_captioned_stored_and_found(library: Library, captioner: FakeCaptioner, album: Path) -> None:

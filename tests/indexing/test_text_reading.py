@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sqlalchemy import Connection
 
 from photoindex.captioner.text_gate import GATE_FILE, TextGate, save_gate
-from photoindex.catalogue import files
+from photoindex.catalogue import files, text
 from photoindex.catalogue.database import Database
 from photoindex.catalogue.jobs import Job
 from photoindex.errors import TextReaderUnavailable
@@ -254,6 +254,27 @@ def test_lots_that_need_no_look_are_each_a_transaction_and_a_stop_is_heard_betwe
     monkeypatch.setattr(TextSieve, "without_text", sift)
     library.index(album)
     assert (library.status().text.read, library.status().text.waiting) == (6, 0)
+
+
+def test_the_last_report_counts_photos_that_needed_no_look(
+    open_library: OpenLibrary, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_reading, "LOOKED_UP", 2)
+    for number in range(5):
+        make_photo(album / f"{number}.jpg", "blue", note=str(number))
+    open_library().index(album)
+    lists: list[int] = []
+
+    def all_but_the_first(self: TextSieve, connection: Connection, files: Sequence[int]) -> dict[int, int]:
+        lists.append(len(files))
+        return text.photos_of_files(connection, files) if len(lists) > 1 else {}
+
+    monkeypatch.setattr(TextSieve, "without_text", all_but_the_first)
+    reports: list[Progress] = []
+    open_library(read_text="auto").index(album, progress=reports.append)
+
+    assert len(lists) == 3
+    assert [(each.done, each.total) for each in reports if each.stage == "reading text"] == [(2, 5), (5, 5)]
 
 
 RED, BLUE = (220, 40, 40), (40, 40, 220)

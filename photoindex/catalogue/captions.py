@@ -8,11 +8,11 @@ uses the rule as it is written here, in SQL that any database understands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.raw_sql import Asker, ask, listed
+from photoindex.catalogue.raw_sql import Asker, ask, each, listed
 from photoindex.types.hit import CaptionSource
 
 if TYPE_CHECKING:
@@ -56,14 +56,29 @@ def shown_captions(transaction: Asker | Connection, photo_ids: Iterable[int] | N
     return shown
 
 
+def shown_texts(transaction: Asker | Connection) -> Iterator[tuple[str, CaptionSource, int]]:
+    """Yield the captions that photos with a file show: a text, its source, and of how many photos it is."""
+    there = "exists (select 1 from file where file.photo_id = ranked.photo_id and file.missing_since is null)"
+    return each(
+        transaction,
+        f"select text, source, count(*) from {_ranked('')} where place = 1 and {there} group by text, source",
+    )
+
+
 def _shown(transaction: Asker | Connection, condition: str) -> dict[int, ShownCaption]:
     rows = ask(
         transaction,
-        "select photo_id, id, text, source, locked, confidence from"
-        f" (select caption.*, row_number() over (partition by caption.photo_id order by {PRECEDENCE}) as place"
-        f" from caption where {MAY_SHOW}{condition}) as ranked where place = 1",
+        f"select photo_id, id, text, source, locked, confidence from {_ranked(condition)} where place = 1",
     )
     return {
         photo_id: ShownCaption(number, text, source, bool(locked), confidence)
         for photo_id, number, text, source, locked, confidence in rows
     }
+
+
+def _ranked(condition: str) -> str:
+    """Captions that may be shown, each with its place among those of its photo."""
+    return (
+        f"(select caption.*, row_number() over (partition by caption.photo_id order by {PRECEDENCE}) as place"
+        f" from caption where {MAY_SHOW}{condition}) as ranked"
+    )

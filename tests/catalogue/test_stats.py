@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 from sqlalchemy import update
@@ -43,6 +46,36 @@ def test_photos_are_counted_under_each_heading(library: Library, database: Datab
     assert found.folders == {str(album / "one"): 2, str(album): 1}
     assert (found.caption_sources, found.words, found.labels) == ({"model": 2}, {"red": 2, "square": 2}, {"paint": 2})
     assert list(library.stats(1).words) == ["red"]
+
+
+def test_what_is_not_known_of_photos_is_counted_as_that(library: Library, database: Database, album: Path) -> None:
+    odd = album / os.fsdecode(b"caf\xe9") if sys.platform == "linux" else album / "café"
+    for number, folder in enumerate((album, album, album / "in" / "in", odd, odd)):
+        make_photo(folder / f"{number}.jpg")
+    shutil.copy(album / "0.jpg", odd / "copy.jpg")
+    shutil.copy(album / "0.jpg", odd / "again.jpg")
+    library.index(album)
+    told: list[dict[str, Any]] = [
+        {"camera": None, "format": None, "looks": None, "width": None},
+        {"camera": "", "taken_at": datetime(2021, 1, 1), "taken_source": "mtime", "looks": "bw dark nonsense"},
+        {"camera": "X", "taken_at": datetime(987, 12, 31, 23, 59), "taken_source": "folder", "looks": "dark"},
+        {"camera": "X", "taken_at": datetime(2021, 1, 1), "taken_source": None},
+        {"camera": "Y", "taken_at": datetime(2021, 11, 1), "taken_source": "exif", "latitude": 0.0},
+    ]
+    with database.write() as connection:
+        for number, facts in enumerate(told, 1):
+            connection.execute(update(photo).where(photo.c.id == number).values(facts))
+
+    found = library.stats()
+
+    assert (found.photos, found.undated, found.unknown_camera, found.located) == (5, 2, 2, 1)
+    assert found.years == {"2021": 2, "987": 1}
+    assert found.months == {"2021-01": 1, "2021-11": 1, "987-12": 1}
+    assert found.cameras == {"X": 2, "Y": 1}
+    assert found.formats == {"JPEG": 4, "unknown": 1}
+    assert (found.looks["dark"], found.looks["bw"], found.looks["landscape"]) == (2, 1, 4)
+    assert found.folders == {str(odd): 3, str(album): 2, str(album / "in" / "in"): 1}
+    assert list(library.stats(2).folders) == [str(odd), str(album)]
 
 
 def test_forms_of_a_word_are_one(library: Library, database: Database, album: Path) -> None:

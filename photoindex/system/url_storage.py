@@ -37,6 +37,13 @@ _CACHES_NOTHING: Final[Mapping[str, Any]] = {"use_listings_cache": False, "skip_
 _ENDPOINTS: Final = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")}
 _ETAGS: Final = ("ETag", "etag", "md5Hash", "crc32c", "generation", "version_id")
 _TIMES: Final = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
+# One of these is in each answer to a request.
+_IN_ANSWERS: Final = {
+    "ListObjectsV2": ("Name", "KeyCount", "MaxKeys", "IsTruncated"),
+    "ListObjects": ("Name", "MaxKeys", "IsTruncated"),
+    "HeadObject": ("ETag", "LastModified"),
+    "GetObject": ("ETag", "LastModified"),
+}
 _GLANCE_SECONDS: Final = 10.0
 _LISTING_TIMES: Final = 3  # a listing is kept for so many times as long as it took
 _LISTING_LOCKS: Final = 64
@@ -57,9 +64,29 @@ def _store(protocol: str, process: int) -> UrlStorage:
         extra = "pip install 'photoindex[s3]'" if protocol == "s3" else f"pip install {package}"
         raise StoreUnavailable(errno.ENOSYS, f"{protocol}:// needs the package {package}: {extra}") from None
     try:
-        return UrlStorage(fsspec.filesystem(protocol, **_CACHES_NOTHING, **_OPTIONS.get(protocol, {})))
+        return UrlStorage(fsspec.filesystem(protocol, **_CACHES_NOTHING, **_options(protocol)))
     except Exception as error:
         raise StoreUnavailable(errno.EIO, f"{protocol}:// cannot be opened: {_line(error)}") from error
+
+
+def _options(protocol: str) -> dict[str, Any]:
+    options: dict[str, Any] = dict(_OPTIONS.get(protocol, {}))
+    if protocol == "s3":
+        options["session"] = session = import_module("aiobotocore.session").get_session()
+        session.register("after-call.s3", _check_speaks_s3)
+    return options
+
+
+class _NoStore(Exception):
+    """What answered is no store: see :func:`_check_speaks_s3`."""
+
+
+def _check_speaks_s3(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+    """Raise :class:`_NoStore` for an answer that lacks what each of S3 has. A proxy, or the page on which a network is
+    signed in to, gives the same to every request: an object of any name, and of any listing that it is empty."""
+    wanted = _IN_ANSWERS.get(model.name)
+    if wanted and http_response.status_code < 300 and not any(name in parsed for name in wanted):
+        raise _NoStore
 
 
 def store_of(path: Path | str) -> UrlStorage:
@@ -360,14 +387,14 @@ def _objects(entries: Iterable[UrlEntry]) -> dict[str, os.stat_result]:
 def _entry(folder: str, place: Location, info: Mapping[str, Any]) -> UrlEntry | None:
     """Return an entry of the listing of ``folder``; ``None`` for the empty object that stands for the folder itself.
 
-    A key whose next part is empty, ``.`` or ``..`` would be another path, and so would one that fsspec takes to name a
-    version: such a one has a problem instead.
+    One of that key with contents has a problem, as it has no name. So has one whose next part is empty, ``.`` or
+    ``..``, which would be another path, and one that fsspec takes to name a version.
     """
     name = str(info["name"])
     is_folder = info.get("type") == "directory"
     rest = name.removeprefix(place.name).removeprefix("/")
     part = rest.rstrip("/") if is_folder else rest
-    if not rest and not is_folder:
+    if not rest and not is_folder and not info.get("size"):
         return None
     if part in ("", ".", "..") or "/" in part or "\0" in part or "?versionId=" in part:
         problem = OSError(errno.EINVAL, f"its key {name!r} is no path: give it another, or leave it out")
@@ -389,7 +416,7 @@ def _status(place: Location, info: Mapping[str, Any]) -> os.stat_result:
     modified = 0 if is_folder else _nanoseconds(info)
     tag = next((str(info[name]).strip('"') for name in _ETAGS if info.get(name)), "")
     changed = 0 if is_folder else _number("etag", tag or str(modified))
-    endpoint = next(filter(None, map(os.environ.get, _ENDPOINTS.get(place.protocol, ()))), "")
+    endpoint = _endpoint(place)
     size = 0 if is_folder else int(info.get("size") or 0)
     mode = stat_bits.S_IFDIR | 0o555 if is_folder else stat_bits.S_IFREG | 0o444
     device = _number("bucket", place.protocol, place.bucket, endpoint.rstrip("/"))
@@ -438,7 +465,22 @@ def _trouble(place: Location, error: Exception) -> str:
             f"there are no credentials for {place.protocol}://{place.bucket}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
             "and AWS_SECRET_ACCESS_KEY"
         )
+    if isinstance(error, _NoStore) or type(error).__name__ == "ResponseParserError":  # XML that is none
+        return _no_store(place)
     return f"{place.protocol}://{place.bucket} cannot be reached: {_line(error)}"
+
+
+def _no_store(place: Location) -> str:
+    at = without_password(_endpoint(place)) or f"the address of {place.protocol.upper()}"
+    return (
+        f"what answers at {at} for {place.protocol}://{place.bucket} does not speak as such a store does: a proxy, or "
+        "a page to sign in to the network, may stand in its place"
+    )
+
+
+def _endpoint(place: Location) -> str:
+    """Return the address that was named for a kind of store, if any."""
+    return next(filter(None, map(os.environ.get, _ENDPOINTS.get(place.protocol, ()))), "")
 
 
 def _line(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from photoindex.cli.main import main
 from photoindex.errors import FolderError, PhotoOutOfReach
@@ -126,6 +127,13 @@ AWAY: dict[str, tuple[Callable[[Request], Any], str]] = {
     "refused": (lambda request: refusal(403, "AccessDenied"), "refuses these credentials"),
     "no bucket": (lambda request: refusal(404, "NoSuchBucket"), "there is no bucket"),
     "broken": (lambda request: refusal(501, "NotImplemented"), "cannot be reached"),
+    "a page": (lambda request: (200, b"<!DOCTYPE html><html><body>Sign in</body></html>"), "a page to sign in"),
+    "nothing": (lambda request: (200, b""), "does not speak as such a store"),
+    "a page for listings": (lambda request: (200, b"<html>Hi</html>") if request.lists else None, "a page to sign in"),
+    "a page for one page of a listing": (
+        lambda request: (200, b"<html>Hi</html>") if "continuation-token" in request.path else None,
+        "a page to sign in",
+    ),
 }
 
 
@@ -137,6 +145,7 @@ def test_a_store_that_does_not_answer_takes_no_photo_with_it(
         bucket.photo(f"photos/{name}.jpg")
     library.index(bucket.url)
     gate.trouble, line = AWAY[kind]
+    gate.page = 1
     with pytest.raises(FolderError, match=line) as refused:
         library.index(bucket.url)
     assert "\n" not in str(refused.value)
@@ -145,6 +154,28 @@ def test_a_store_that_does_not_answer_takes_no_photo_with_it(
     assert not storage.is_gone(place(bucket, "a.jpg"))
     gate.trouble = lambda request: None
     assert counts(library.index(bucket.url)) == (0, 2, 0)
+
+
+@pytest.mark.parametrize("body", [b"<!DOCTYPE html><html><body>Sign in</body></html>", b""])
+def test_a_page_in_the_place_of_a_store_becomes_no_photo(
+    body: bytes, library: Library, bucket: Bucket, gate: Gate
+) -> None:
+    """Also of a prefix and of a photo that nobody knows yet, and where the page comes while photos are read."""
+    gate.trouble = lambda request: (200, body)
+    for url in (bucket.url, f"{bucket.url}/a.jpg", f"s3://{bucket.name}"):
+        with pytest.raises(FolderError, match="does not speak as such a store"):
+            library.index(url)
+    gate.trouble = lambda request: None
+    bucket.photo("photos/a.jpg")
+    gate.trouble = lambda request: (200, body) if "a.jpg" in request.path and request.method == "GET" else None
+    notices: list[str] = []
+    report = library.index(bucket.url, notice=notices.append)
+    assert (report.captioned, report.failed, library.failures()) == (0, 0, [])
+    gate.trouble = lambda request: None
+    with library.database.write() as connection:
+        connection.execute(text("update job set next_try_at = '2000-01-01 00:00:00.000000'"))
+    library.index(bucket.url)
+    assert len(library.search("red")) == 1
 
 
 def test_a_listing_that_breaks_in_the_middle_makes_nothing_missing(
@@ -277,6 +308,11 @@ def test_keys_that_are_no_paths_are_reported_and_others_are_taken_as_they_are(li
     odd = ["two//slashes.jpg", "a?versionId=1.jpg"]
     for key in [*taken, *odd]:
         bucket.photo(f"photos/{key}")
+    for key in ("ends with a slash.jpg/", "folder with contents/"):
+        bucket.photo(f"photos/{key}")
+        odd.append(key)
+    bucket.photo("photos/folder with contents/in it.jpg")
+    taken.append("folder with contents/in it.jpg")
     bucket.put("photos/empty folder/", b"")
     bucket.put("photos/", b"")
     notices: list[str] = []

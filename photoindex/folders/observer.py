@@ -346,7 +346,8 @@ class FolderObserver:
             return
         if event.event_type == "moved":
             tree.exchanged = tree.exchanged or _is_exchange(source, destination)
-        if translation.kind == "removed" and os.path.lexists(translation.path):
+        is_there = os.path.isdir if translation.is_directory else os.path.lexists
+        if translation.kind == "removed" and is_there(translation.path):
             # Written again meanwhile, or the word of a folder that was moved away and is still watched there.
             translation = replace(translation, kind="written")
         self._deliver(translation)

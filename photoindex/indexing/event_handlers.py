@@ -18,7 +18,7 @@ from photoindex.indexing.metadata_refresh import mark_photos_of
 from photoindex.indexing.root_disks import is_in_place
 from photoindex.media.metadata.sidecars import is_sidecar
 from photoindex.system.paths import root_of
-from photoindex.system.storage import are_there, is_gone
+from photoindex.system.storage import are_there, is_folder, is_gone
 from photoindex.system.url_paths import is_url
 from photoindex.types import FileEvent, Tally
 
@@ -50,6 +50,7 @@ class EventHandlers:
         self._missing = indexer.missing
         self._compare_again = compare_again
         self._removals: list[FileEvent] = []
+        self._replaced: list[Path] = []  # folders to be compared, where what was removed has another kind now
         self._unanswered: list[FileEvent] = []  # removals for which a store gave no answer
         self._moves = 0  # files that were followed to other places, since they were counted last
         self._words_left: list[Path] = []  # files where another picture took the place of one of words, since then
@@ -79,8 +80,14 @@ class EventHandlers:
 
     def take_removals(self) -> None:
         """Mark as missing what events said was removed, at once what arrived at once."""
-        if not self._removals:
-            return
+        if self._removals:
+            self._take_removals()
+        while self._replaced:
+            folder = self._replaced[-1]
+            self._compare_again(folder)
+            self._replaced = [other for other in self._replaced if other != folder]
+
+    def _take_removals(self) -> None:
         with self._database.read() as connection:
             roots = list_roots(connection)
         while self._removals:
@@ -200,6 +207,9 @@ class EventHandlers:
             # One that is there already again has an event that says so.
             elif not there[event.path] or self._filter.ignores_below(here[event.path], event.path):
                 gone.append(event)
+            # Where a folder took the place of a photo, or the other way round, what lies there now stays.
+            elif is_folder(event.path) != event.is_directory and event.path != here[event.path]:
+                self._replaced.append(event.path.parent)
         return gone, unanswered
 
 

@@ -261,6 +261,36 @@ def test_names_that_are_exchanged_are_followed_without_captioning(
     assert not [notice for notice in watching.notices.queue if "another picture" in notice]
 
 
+@pytest.mark.parametrize("mode", ["events", "polling"])
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("x.jpg", "x.jpg", ""),
+        ("x.jpg", "x.jpg", "x.jpg/y.jpg"),
+        ("in/x.jpg", "in/x.jpg", "in/x.jpg/y.jpg"),
+        ("x.jpg", "x.jpg/y.jpg", "x.jpg"),
+        ("x", "x/y.jpg", "x"),
+    ],
+)
+def test_what_takes_the_name_of_a_photo_or_a_folder_and_is_the_other_one_leaves_nothing_listed(
+    watch: Callable[..., Watch], library: Library, album: Path, tmp_path: Path, mode: str, name: str, before: str,
+    after: str,
+) -> None:  # fmt: skip
+    make_photo(album / before, "red")
+    make_photo(album / "other.jpg", "green")
+    watching = watch(album, watch_mode=mode, poll_seconds=0.1)
+    new = tmp_path / "new"
+    new.mkdir()
+    if after:
+        make_photo(new / "y.jpg", "blue")
+    exchange(album / name, new / "y.jpg" if name == after else new)  # in one step, so that no look is between
+    last = make_photo(album / "z.jpg", "black")
+    while last not in (found := {hit.path for hit in library.search("square")}):
+        watching.worked.get(timeout=PATIENCE)
+    watching.end()
+    assert found == {album / "other.jpg", last, *([album / after] if after.endswith(".jpg") else [])}
+
+
 def test_folders_that_exchanged_their_names_are_still_watched(
     watch: Callable[..., Watch], library: Library, album: Path
 ) -> None:

@@ -39,8 +39,9 @@ ARENAS = 2  # heaps of the process, whose threads mostly wait for each other
 @click.option("--read-only", is_flag=True, help="Show everything, change nothing.")
 @click.option("--allow-changes", is_flag=True, help="Allow changes from other machines, too.")
 @click.option("--root-path", default="", metavar="/PATH", help="What every address begins with, as behind a proxy.")
-@click.option("--public-host", "public_hosts", multiple=True, metavar="HOST[:PORT]",
-              help="Another name that this server answers to, as behind a proxy; may be repeated.")  # fmt: skip
+@click.option("--public-host", "public_hosts", multiple=True, metavar="ADDRESS",
+              help="Another address that this server answers to, such as that of a proxy: https://photos.example; may "
+                   "be repeated.")  # fmt: skip
 @click.option("--password-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help=f"A file whose first line is the password to sign in with. [{PASSWORD_VARIABLE}]")  # fmt: skip
 @click.pass_obj
@@ -88,6 +89,8 @@ def serve(
             server = GalleryServer(gallery, options)
             server.start()
             print_line(f"photoindex: {server.link}")
+            if server.network_address is not None:
+                context.say(f"for a telephone, or another machine of your network: {server.network_address}")
             gallery.prepare(server.prepare)
             if not no_browser:
                 import webbrowser  # here, as it takes longer to import than the address to print

@@ -169,7 +169,7 @@ class Application:
                 return self._home()
             problem = Problem(401, "login", "", "")
             return self._login_answer(problem)
-        return self._signed_in(self._access.by_link(token), self._home())
+        return self._signed_in(call, self._access.by_link(token), self._home())
 
     def _login_form(self, call: Call) -> Response:
         wanted = calls.text(call.body, "to") or ""
@@ -180,19 +180,22 @@ class Application:
 
     def _login(self, call: Call, answer: Response) -> Response:
         password = calls.text(call.body, "password") or ""
-        return self._signed_in(self._access.by_password(password), answer)
+        return self._signed_in(call, self._access.by_password(password), answer)
 
-    def _signed_in(self, session: str, answer: Response) -> Response:
+    def _signed_in(self, call: Call, session: str, answer: Response) -> Response:
         answer.set_cookie(
             self._site.cookie, session, max_age=SESSION_SECONDS, path=self._site.root or "/", httponly=True,
-            samesite="strict",
+            samesite="strict", secure=self._site.is_encrypted(call.headers),
         )  # fmt: skip
         return answer
 
     def _logout(self, call: Call) -> Response:
         self._access.end(session_in(call.headers, self._site.cookie))
         answer = _json({"status": "signed out"})
-        answer.delete_cookie(self._site.cookie, path=self._site.root or "/", httponly=True, samesite="strict")
+        answer.delete_cookie(
+            self._site.cookie, path=self._site.root or "/", httponly=True, samesite="strict",
+            secure=self._site.is_encrypted(call.headers),
+        )  # fmt: skip
         return answer
 
     def _home(self, wanted: str = "/") -> Response:
@@ -262,3 +265,9 @@ def hosts_of(address: str) -> set[str]:
     named = (urlsplit(address).netloc if "//" in address else address).lower()
     host, _, port = named.rpartition(":")
     return {named, host} if port in USUAL_PORTS else {named}
+
+
+def is_https(address: str) -> bool:
+    """Return whether an address such as ``https://photos.example`` or ``photos.example:443`` is one over TLS."""
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    return parts.scheme == "https" or (not parts.scheme and parts.netloc.endswith(":443"))

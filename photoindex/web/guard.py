@@ -9,6 +9,8 @@ first. Nothing here trusts a proxy's headers.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -34,6 +36,7 @@ BODY_SECONDS: Final = 10.0
 LONGEST_TARGET: Final = 24_576  # bytes of path and query: the longest query that is searched has up to 12,000
 OPEN_PATHS: Final = ("/login", "/api/v1/login", "/api/v1/health")
 MOST_HEADER_BYTES: Final = 32_768
+_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 STATIC: Final = "/static/"
 METRICS: Final = "/metrics"  # what asks there has no browser to sign in with: the password may come along
 
@@ -55,24 +58,38 @@ HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the server is. ``hosts`` are the values of Host that it answers to, ``root`` what every path begins with
-    (empty, or like ``/photos``). ``to_change``: what to do where it is read-only and something is to be changed."""
+    """Where the server is. ``hosts`` are the values of Host that it answers to, ``encrypted`` those that are asked over
+    TLS. ``root`` is what every path begins with (empty, or like ``/photos``). ``to_change``: what to do where it is
+    read-only and something is to be changed. ``by_address``: whether any IP address is answered to, as a telephone
+    names this machine. A page that reached this server by DNS rebinding has a name."""
 
     hosts: frozenset[str]
     port: int
     root: str = ""
     read_only: bool = False
     to_change: str = ""
+    encrypted: frozenset[str] = frozenset()
+    by_address: bool = False
 
     @property
     def cookie(self) -> str:
         """The name of the session's cookie; cookies do not tell ports apart, so the name does."""
         return f"photoindex-{self.port}"
 
-    @property
-    def origins(self) -> frozenset[str]:
-        """What a change may come from."""
-        return frozenset(f"{scheme}://{host}" for scheme in ("http", "https") for host in self.hosts)
+    def answers_to(self, host: str) -> bool:
+        """Return whether a request may name ``host``."""
+        return host.lower() in self.hosts or (self.by_address and is_address(host))
+
+    def takes_changes_from(self, origin: str, host: str) -> bool:
+        """Return whether a request to ``host`` may change something when a page of ``origin`` sent it."""
+        scheme, _, place = origin.lower().partition("://")
+        return scheme in ("http", "https") and (place in self.hosts or (self.by_address and place == host.lower()))
+
+    def is_encrypted(self, headers: Headers) -> bool:
+        """Return whether a browser asks over TLS, which ends before the server: the page that it asks from says so, and
+        without one the host's name does."""
+        origin = headers.get("origin")
+        return headers["host"].lower() in self.encrypted if origin is None else origin.lower().startswith("https:")
 
 
 class Guard:
@@ -117,7 +134,7 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        if headers.getlist("host") != [headers.get("host")] or headers["host"].lower() not in self._site.hosts:
+        if headers.getlist("host") != [headers.get("host")] or not self._site.answers_to(headers["host"]):
             raise Problem(
                 421, "host", "this server does not answer to that name",
                 "use the address that `photoindex serve` printed, or name another with --public-host",
@@ -142,7 +159,7 @@ class Guard:
             self._check_change(path, headers)
 
     def _check_change(self, path: str, headers: Headers) -> None:
-        if headers.get("origin", "").lower() not in self._site.origins:
+        if not self._site.takes_changes_from(headers.get("origin", ""), headers["host"]):
             raise Problem(403, "origin", "changes are taken from the gallery's own pages alone", "send its Origin")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         wanted = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
@@ -161,6 +178,15 @@ class Guard:
     def session_of(self, headers: Headers) -> str:
         """Return the session that a request carries; empty when it has none."""
         return session_in(headers, self._site.cookie)
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address as browsers write it, with or without a port."""
+    found = _ADDRESS.fullmatch(host)
+    try:
+        return found is not None and bool(ipaddress.ip_address(found[1] or found[2]))
+    except ValueError:
+        return False
 
 
 def session_in(headers: Headers, name: str) -> str:

@@ -24,7 +24,7 @@ from photoindex.library.gallery import Gallery
 from photoindex.system.atomic import new_file
 from photoindex.system.regular_files import read_regular
 from photoindex.web.access import Access
-from photoindex.web.app import Application, hosts_of
+from photoindex.web.app import Application, hosts_of, is_https
 from photoindex.web.guard import MOST_HEADER_BYTES, Site
 
 SESSIONS_FILE: Final = "web-sessions.json"
@@ -121,7 +121,9 @@ class GalleryServer:
         self.port = int(self._socket.getsockname()[1])
         read_only = options.read_only or gallery.is_read_only
         hosts = _own_hosts(options.host, self.port).union(*map(hosts_of, options.public_hosts))
-        self.site = Site(frozenset(hosts), self.port, options.root, read_only, _to_change(gallery, options))
+        encrypted = frozenset[str]().union(*map(hosts_of, filter(is_https, options.public_hosts)))
+        self.site = Site(frozenset(hosts), self.port, options.root, read_only, _to_change(gallery, options), encrypted,
+                         by_address=not is_this_machine(options.host))  # fmt: skip
         folder = gallery.settings.data_dir
         sessions = Path(folder, SESSIONS_FILE) if os.access(folder, os.W_OK) else None
         self._host = options.host
@@ -149,6 +151,13 @@ class GalleryServer:
         host = socket.gethostname() if _is_any(self._host) else self._host
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}{self.site.root}/"
+
+    @property
+    def network_address(self) -> str | None:
+        """Where other machines of its network find it, which may not know its name; ``None`` where it listens on one
+        address alone, which is the one, or where there is no network."""
+        found = _network_address(self._host) if _is_any(self._host) else None
+        return found and f"http://{found}:{self.port}{self.site.root}/"
 
     @property
     def link(self) -> str:
@@ -238,6 +247,8 @@ def is_this_machine(host: str) -> bool:
 
 def _own_hosts(host: str, port: int) -> set[str]:
     names = {host.lower()} if not _is_any(host) else {socket.gethostname().lower()}
+    if _is_any(host):
+        names |= {f"{name.partition('.')[0]}.local" for name in names}  # as telephones find a name (RFC 6762)
     if is_this_machine(host) or _is_any(host):
         names |= {"127.0.0.1", "localhost", "::1"}
     found = {f"[{name}]" if ":" in name else name for name in names}
@@ -246,6 +257,17 @@ def _own_hosts(host: str, port: int) -> set[str]:
 
 def _is_any(host: str) -> bool:
     return host in ("0.0.0.0", "::")
+
+
+def _network_address(host: str) -> str | None:
+    """Return the address of this machine on the network by which it reaches others, as an address of the web has it."""
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))[: 1 + (host == "::")]:
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((elsewhere, 9))  # of UDP: nothing is sent
+            found = str(asked.getsockname()[0])
+            if not ipaddress.ip_address(found).is_loopback:
+                return f"[{found}]" if ":" in found else found
+    return None
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -36,9 +36,10 @@ class Served:
         """What a page of the gallery sends with a change."""
         return {"Origin": f"http://127.0.0.1:{self.server.port}"}
 
-    def client(self, *, signed_in: bool = True, **more: Any) -> httpx.Client:
-        """A client, with a session unless told otherwise."""
-        client = httpx.Client(base_url=self.base, headers=self.origin, **more)
+    def client(self, *, signed_in: bool = True, on: str | None = None, **more: Any) -> httpx.Client:
+        """A client, with a session unless told otherwise; ``on`` is the address to ask instead of the printed one."""
+        base = self.base if on is None else f"http://{on}:{self.server.port}"
+        client = httpx.Client(base_url=base, headers=self.origin, **more)
         if signed_in:
             session = self.server.access._begin()
             client.cookies.set(self.server.site.cookie, session)

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -63,6 +64,47 @@ def test_the_password_signs_in_by_form_and_by_json(serve: Serve) -> None:
         assert program.get("/api/v1/timeline").status_code == 200
         assert program.post("/api/v1/logout", json={}).json() == {"status": "signed out"}
         assert program.get("/api/v1/timeline").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("named", "host", "origin", "is_secure"),
+    [
+        ("https://photos.example", "photos.example", "https://photos.example", True),
+        ("HTTPS://Photos.example:8443/x//y", "photos.example:8443", "https://photos.example:8443", True),
+        ("photos.example:443", "photos.example", "https://photos.example", True),
+        ("photos.example", "photos.example", "https://photos.example", True),  # the page says so
+        ("https://photos.example", "photos.example", "http://photos.example", False),  # it would be kept by no browser
+        ("http://photos.example", "photos.example", "http://photos.example", False),
+        ("https://photos.example", "127.0.0.1:{port}", "http://127.0.0.1:{port}", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/login", "/api/v1/login"])
+def test_the_session_is_sent_over_tls_alone_where_it_began_so(
+    serve: Serve, path: str, named: str, host: str, origin: str, is_secure: bool
+) -> None:
+    served = serve(password=PASSWORD, public_hosts=(named,))
+    headers = {"Host": host.format(port=served.server.port), "Origin": origin.format(port=served.server.port)}
+    body = {"password": PASSWORD}
+    with served.client(signed_in=False) as browser:
+        given = {"data": body} if path == "/login" else {"json": body}
+        begun = browser.post(path, headers=headers, **given)  # type: ignore[arg-type]
+        assert ("; Secure" in begun.headers["set-cookie"]) == is_secure
+        session = {"Cookie": begun.headers["set-cookie"].partition(";")[0]}
+        ended = browser.post("/api/v1/logout", headers={**headers, **session}, json={})
+        assert ("; Secure" in ended.headers["set-cookie"]) == is_secure
+
+
+@pytest.mark.parametrize(
+    ("named", "is_secure"), [("https://photos.example", True), ("photos.example:443", True), ("photos.example", False)]
+)
+def test_a_link_over_tls_begins_a_session_for_tls(serve: Serve, named: str, is_secure: bool) -> None:
+    """A browser that opens an address sends no Origin."""
+    served = serve(public_hosts=(named,))
+    link = urlsplit(served.server.link)
+    with httpx.Client() as browser:
+        answer = browser.get(f"{served.base}{link.path}?{link.query}", headers={"Host": "photos.example"})
+        assert answer.status_code == 303
+        assert ("; Secure" in answer.headers["set-cookie"]) == is_secure
 
 
 @pytest.mark.parametrize("root", ["", "/photos"])

@@ -6,17 +6,20 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import httpx
 import pytest
 
+from photoindex.config import Settings
 from photoindex.errors import ServiceError
 from photoindex.library import Library
 from photoindex.library.gallery import Gallery
 from photoindex.web import guard, server
 from photoindex.web.server import GalleryServer, ServeOptions
-from tests.web.conftest import Serve, Served
+from tests.support import FakeCaptioner
+from tests.web.conftest import Serve, Served, fill
 
 PAGES = [
     "/",
@@ -100,6 +103,77 @@ def test_a_public_host_may_be_named_with_the_port_that_browsers_leave_out(
         assert client.patch("/api/v1/photos", json=EDIT, headers={"Host": host, "Origin": origin}).status_code == 200
         for other in ("photos.example:8443", "photos.example:8080", "example", "[2001:db8::1"):
             assert client.get("/", headers={"Host": other}).status_code == 421
+
+
+@pytest.fixture(scope="module")
+def to_the_network(warm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gallery that listens on all addresses of this machine, and takes changes."""
+    folder = tmp_path_factory.mktemp("network")
+    with Library(Settings(folder / "data", settle_seconds=0.0, backup_days=0.0), lambda _: FakeCaptioner()) as library:
+        fill(library, folder / "album")
+        gallery = Gallery(library)
+        running = GalleryServer(gallery, ServeOptions(host="0.0.0.0", port=0, password="correct horse"))
+        running.start()
+        yield Served(running, gallery, library, folder / "album")
+        running.stop()
+        gallery.close()
+
+
+def answers(served: Served, host: str, origin: str) -> tuple[int, int]:
+    """The statuses of a page and a change."""
+    port = served.server.port
+    headers = {"Host": host.format(port=port)}
+    with served.client(on="127.0.0.1") as client:
+        page = client.get("/stats", headers=headers)
+        changed = client.patch("/api/v1/photos", json=EDIT, headers={**headers, "Origin": origin.format(port=port)})
+        return page.status_code, changed.status_code
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "192.168.178.20:{port}",
+        "10.0.0.5",  # of a port that something forwards
+        "[fd00::12]:{port}",
+        "[FE80::1]:{port}",
+        "127.0.0.1:{port}",
+        "localhost:{port}",
+        f"{socket.gethostname()}:{{port}}",
+        f"{socket.gethostname().partition('.')[0]}.local:{{port}}",
+    ],
+)
+def test_a_gallery_for_the_network_answers_to_addresses(to_the_network: Served, host: str) -> None:
+    assert answers(to_the_network, host, f"http://{host}".lower()) == (200, 200)
+    assert answers(to_the_network, host, "http://10.6.6.6:{port}") == (200, 403)
+    assert answers(to_the_network, host, "http://evil.example:{port}") == (200, 403)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:{port}",
+        "evil.local:{port}",
+        "192.168.178.20.evil.example:{port}",
+        "evil@192.168.178.20:{port}",
+        "192.168.178.20:{port}:{port}",
+        "192.168.178.020:{port}",
+        "192.168.178:{port}",
+        "3232281108:{port}",
+        "0xc0.0xa8.0xb2.0x14:{port}",
+        "fd00::12:{port}",
+        "[fd00::12",
+        "[evil.example]:{port}",
+        "[192.168.178.20]x:{port}",
+        "..",
+    ],
+)
+def test_a_gallery_for_the_network_answers_to_no_other_names(to_the_network: Served, host: str) -> None:
+    assert answers(to_the_network, host, f"http://{host}") == (421, 421)
+
+
+@pytest.mark.parametrize("host", ["192.168.178.20:{port}", "[fd00::12]:{port}", "127.0.0.2:{port}"])
+def test_a_gallery_of_this_machine_answers_to_its_own_address_alone(unchanged: Served, host: str) -> None:
+    assert answers(unchanged, host, f"http://{host}") == (421, 421)
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,21 @@ def test_an_address_of_this_machine_in_whatever_spelling(data_dir: Path, host: s
         assert httpx.get(line.split()[1], follow_redirects=False).status_code == 303
 
 
+def test_a_gallery_for_the_network_prints_the_address_for_a_telephone(data_dir: Path) -> None:
+    with serving(data_dir, "--host", "0.0.0.0", PHOTOINDEX_WEB_PASSWORD="correct horse") as (process, line):
+        assert line.startswith("photoindex: http://")
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    told = re.search(r"telephone.*: (http://[\d.]+:\d+/)\n", err)
+    if told is None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked, pytest.raises(OSError, match="nreachable"):
+            asked.connect(("192.0.2.1", 9))  # no network here
+        return
+    assert urlsplit(told[1]).port == urlsplit(line.split()[1]).port
+    with socket.socket() as own:
+        own.bind((urlsplit(told[1]).hostname, 0))  # an address of another machine is refused
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -47,7 +47,7 @@ class Application:
         self._figures: Metrics | None = None
         self._files = StaticFiles(site.root)
         self._pages = Pages(gallery, site, access, self._files)
-        self.events = Events(gallery)
+        self.events = Events(gallery, access, site.cookie)
         routes = [*self._api_routes(), *self._page_routes()]
         self._routes = routes
         inner: Any = Starlette(routes=routes, exception_handlers={404: self._missing, 405: self._missing})
@@ -190,7 +190,9 @@ class Application:
         return answer
 
     def _logout(self, call: Call) -> Response:
-        self._access.end(session_in(call.headers, self._site.cookie))
+        session = session_in(call.headers, self._site.cookie)
+        self._access.end(session)
+        self.events.end(session)
         answer = _json({"status": "signed out"})
         answer.delete_cookie(
             self._site.cookie, path=self._site.root or "/", httponly=True, samesite="strict",

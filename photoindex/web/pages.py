@@ -112,7 +112,7 @@ class Pages:
             root=self._site.root, static=self._files.address, navigation=NAVIGATION, read_only=self._site.read_only,
             layers=LAYERS, version=__version__, thumb=self._thumb, day_text=day_text, moment=moment,
             size_text=human_size, near_below=NEAR, box_text=forms.box_text, seconds_text=human_seconds, url=self._url,
-            condition=condition, with_more=with_more, counted=counted,
+            condition=condition, with_more=with_more, counted=counted, can_sign_out=self._access.has_password,
         )  # fmt: skip
         return made
 

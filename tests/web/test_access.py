@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from photoindex.library.gallery import Edit
 from photoindex.web.access import SESSION_SECONDS, TRIES_A_MINUTE, Access
 from photoindex.web.problems import Problem
 from tests.web.conftest import Serve, Served
@@ -212,3 +213,27 @@ def test_a_broken_file_of_sessions_signs_nobody_in(tmp_path: Path, content: str)
     access = Access(file, PASSWORD)
     assert not access.is_session("a")
     assert access.is_session(access.by_password(PASSWORD))
+
+
+@pytest.mark.parametrize("how", ["it signs out", "others took its place"])
+def test_a_session_that_ends_takes_its_stream_along_and_no_other(served: Served, how: str) -> None:
+    with (
+        served.client(timeout=20) as ending,
+        served.client(timeout=20) as staying,
+        ending.stream("GET", "/api/v1/events") as stream,
+        staying.stream("GET", "/api/v1/events") as other,
+    ):
+        lines, others = stream.iter_lines(), other.iter_lines()
+        for each in (lines, others):
+            while next(each) != "event: hello":
+                pass
+        if how == "it signs out":
+            with served.client(signed_in=False, cookies=ending.cookies) as beside:
+                assert beside.post("/api/v1/logout", json={}).status_code == 200
+        else:
+            served.server.access.end(ending.cookies[served.server.site.cookie])
+            served.gallery.edit([1], Edit(favourite=True))
+        assert "event: ended" in list(lines)
+        served.gallery.edit([1], Edit(rating=3))
+        while next(others) != "event: changed":
+            pass

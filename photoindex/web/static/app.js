@@ -6,6 +6,7 @@ export const page = document.documentElement.dataset.page;
 export const root = document.documentElement.dataset.root;
 export const readOnly = "readOnly" in document.documentElement.dataset;
 const UNDO_SECONDS = 8;
+const NO_SESSION = "login"; // the code of what is refused to who is not signed in
 
 /** Make an element: a name, attributes, and what is in it. */
 export function make(name, attributes = {}, ...children) {
@@ -356,6 +357,44 @@ if (helpButton) {
   helpButton.addEventListener("click", () => document.getElementById("help").showModal());
 }
 
+// ---- signing out
+
+let signsOut = false;
+const signOut = document.getElementById("sign-out");
+if (signOut) {
+  signOut.hidden = false;
+  signOut.addEventListener("click", async () => {
+    if (signsOut) return;
+    signsOut = true;
+    try {
+      await api("logout", { method: "POST", body: {} });
+    } catch (error) {
+      if (error.code !== NO_SESSION) {
+        signsOut = false;
+        toast(error.message, { bad: true });
+        return;
+      }
+    }
+    leave(`${root}/login`, { instead: true });
+  });
+}
+
+addEventListener("pageshow", () => { signsOut = false; }); // a page that the browser kept whole
+
+/** Whether there is text on the page that the server does not have. */
+const isWriting = () => [...document.querySelectorAll("textarea, input:not(#q)")]
+  .some((field) => field.value !== field.defaultValue && !field.closest("[hidden]"));
+
+let saidEnd = false;
+
+/** Lead to the page to sign in on when the session has ended, as another tab signed out. What someone writes is kept. */
+function endSession() {
+  if (signsOut) return;
+  if (!isWriting()) location.reload();
+  else if (!saidEnd) toast("You are not signed in any more: sign in by another tab to save what you write", { bad: true });
+  saidEnd = true;
+}
+
 // ---- completions
 
 const box = document.getElementById("q");
@@ -384,6 +423,7 @@ box?.addEventListener("input", () => {
 const listeners = new Set();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("photoindex-events") : null;
 
+const ENDED = "the session has ended"; // of all tabs
 const ASKS = "which state?"; // of the tab that has the stream, by one that came later
 let latest = null;
 let listens = false; // to the stream
@@ -399,12 +439,14 @@ export function onChange(listener) {
 
 function tell(state) {
   latest = state;
+  saidEnd = false;
   document.documentElement.dataset.revision = state.revision; // of the library, as this page knows it
   for (const listener of listeners) listener(state);
 }
 
 if (channel) channel.onmessage = ({ data }) => {
-  if (data !== ASKS) tell(data);
+  if (data === ENDED) endSession();
+  else if (data !== ASKS) tell(data);
   else if (listens && latest) channel.postMessage(latest);
 };
 
@@ -420,13 +462,20 @@ function listen() {
     // A browser connects again to a server that was away, but not after an answer: of who stands between, or to who is
     // not signed in any more.
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN * 1000);
+      if (source.readyState !== EventSource.CLOSED) return;
+      timer = setTimeout(open, AGAIN * 1000);
+      api("complete?q=").catch(({ code }) => { if (code === NO_SESSION) ended(); });
     });
+    source.addEventListener("ended", ended);
   };
   const heard = (event) => {
     const state = { ...JSON.parse(event.data), opened: event.type === "hello" };
     tell(state);
     channel?.postMessage(state);
+  };
+  const ended = () => {
+    channel?.postMessage(ENDED);
+    endSession();
   };
   open();
   return () => {

@@ -9,7 +9,9 @@ let removing = false; // the album, by this page, which offers to bring it back
 const gone = new AbortController(); // the album was deleted: what is still on its way must not show it again
 
 const refresh = () => load(location.href, ["live"], { signal: gone.signal, again: true, arrange }).catch(({ status }) => {
-  if (status === NO_ALBUM && !removing) location.replace(`${root}/albums`);
+  if (status !== NO_ALBUM || removing || gone.signal.aborted) return;
+  gone.abort();
+  location.replace(`${root}/albums`);
 });
 
 function arrange() {

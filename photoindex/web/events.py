@@ -87,5 +87,9 @@ class Events:
             forget()
 
     async def _state(self, name: str) -> str:
-        snapshot = await asyncio.to_thread(self._gallery.snapshot)
-        return f"event: {name}\ndata: {json.dumps({'revision': snapshot.revision, 'total': snapshot.count})}\n\n"
+        state = await asyncio.to_thread(self._read_state)
+        return f"event: {name}\ndata: {json.dumps(state)}\n\n"
+
+    def _read_state(self) -> dict[str, int]:
+        snapshot = self._gallery.snapshot()
+        return {"revision": snapshot.revision, "total": snapshot.count, "catalogue": self._gallery.revision()}

@@ -144,7 +144,7 @@ class Pages:
             "page": "search", "title": query or "Search", "query": query, "order": order, "orders": ORDER_NAMES,
             "typed": query, "view": view, "first": first, "found": None, "hits": [], "problem": "", "suggestions": [],
             "facets": {}, "after": None, "chips": chips(query, self._gallery.common_words),
-            "revision": self._gallery.snapshot().revision,  # what is found is no older
+            "revision": self._gallery.revision(),  # what is found is no older
         }  # fmt: skip
         if not query:
             return "search.html", values
@@ -204,6 +204,7 @@ class Pages:
         }  # fmt: skip
 
     def photo(self, call: Call) -> tuple[str, dict[str, Any]]:
+        revision = self._gallery.revision()  # what is shown is no older
         photo, history = self._gallery.photo_with_history(call.number("id"))
         opened = opened_from.of(call).kept(self._gallery)
         query = opened.query
@@ -214,6 +215,7 @@ class Pages:
         most = max((term.weight for term in learned), default=1.0)
         return "photo.html", {
             "page": "photo", "title": caption or "Photo", "query": query, "photo": photo, "facts": photo.facts,
+            "revision": revision,
             **found, "opened": opened.address, "list": opened.page, "before": before, "after": after,
             "learned": [
                 (self._gallery.readable.word(term.text, caption), round(100 * term.weight / most)) for term in learned
@@ -255,6 +257,7 @@ class Pages:
         return held
 
     def similar(self, call: Call) -> tuple[str, dict[str, Any]]:
+        revision = self._gallery.revision()
         photo = self._gallery.photo(call.number("id"))
         try:
             found = self._gallery.find_similar(photo.id)
@@ -264,6 +267,7 @@ class Pages:
             hits, token, problem = [], "", str(error)
         return "similar.html", {
             "page": "photo", "title": "Similar photos", "photo": photo, "hits": hits, "problem": problem,
+            "revision": revision,
             "opened": OpenedFrom(token=token, like=photo.id).address,
         }  # fmt: skip
 
@@ -272,6 +276,7 @@ class Pages:
     def review(self, call: Call) -> tuple[str, dict[str, Any]]:
         queue = cast(ReviewQueue, call.choice("queue", QUEUES, "unsure"))
         query = query_of(call)
+        revision = self._gallery.revision()
         try:
             ids = self._gallery.review_queue(REVIEWED, queue, query)
         except QueryError as error:
@@ -280,7 +285,7 @@ class Pages:
         current = next((each for each in ids if str(each) == wanted), ids[0] if ids else None)
         kept, corrected, wrong = self._gallery.reviewed()
         return "review.html", {
-            "page": "review", "title": "Review", "queue": queue, "ids": ids, "kept": kept,
+            "page": "review", "title": "Review", "revision": revision, "queue": queue, "ids": ids, "kept": kept,
             "asked": query if queue == "search" else "",
             "queues": {name: text for name, text in QUEUE_NAMES.items() if name != "search" or queue == name},
             "corrected": corrected + wrong,

@@ -392,3 +392,133 @@ def test_why_a_page_cannot_be_shown_again_is_said(look: Looker, drawn: Shown) ->
     page.wait_for_selector(".toast.bad:has-text('you are not signed in: open the link that')")
     assert all("401" in each for each in look.problems)
     look.problems.clear()
+
+
+def knows_of(look: Looker, part: str, least: int) -> None:
+    """Wait until a part of a page shows the library as it was at a revision, or later."""
+    look.until(f"Number(document.getElementById('{part}').dataset.revision) >= {least}")
+
+
+def test_a_photo_shows_what_another_tab_says_of_it(look: Looker) -> None:
+    look.open("/photo/22")
+    beside = look.context.new_page()
+    beside.goto(look.base + "/photo/22")
+    beside.wait_for_selector("#edit")
+    before = beside.locator("#caption").text_content()
+    page = look.page
+    page.keyboard.press("e")
+    page.locator("#words").fill("said by the other tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#caption:has-text('said by the other tab')")
+    beside.wait_for_selector("#caption:has-text('said by the other tab')")
+    assert "said by the other tab" in beside.title()
+    beside.wait_for_selector("#history :text('said by the other tab')")
+    page.keyboard.press("f")
+    beside.wait_for_selector("#favourite[aria-pressed=true]")
+    for wanted in ("#favourite[aria-pressed=false]", f"#caption:text-is('{before}')"):
+        page.locator("#history [data-undo]").first.click()
+        beside.wait_for_selector(wanted)
+
+
+def test_what_is_half_written_on_a_photo_stays_when_another_tab_changes_it(look: Looker, drawn: Shown) -> None:
+    page = look.open("/photo/23")
+    page.locator("#albumname").fill("half an album")
+    page.locator("#edit").click()
+    page.keyboard.type("half a caption")
+    page.keyboard.press("ArrowLeft")
+    page.evaluate("document.getElementById('photo').old = true")
+    name, _ = drawn.gallery.edit([23], Edit(caption="another one", tags=("elsewhere",)))
+    page.wait_for_selector(".tags :text('elsewhere')")
+    assert not page.evaluate("document.getElementById('photo').old")
+    assert page.locator("#caption").text_content() == "another one"
+    assert page.locator("#albumname").input_value() == "half an album"
+    page.keyboard.type("X")  # the focus and the place in the text are where they were
+    assert page.locator("#words").input_value() == "half a captioXn"
+    drawn.gallery.undo(name)
+    page.wait_for_selector(".tags:not(:has-text('elsewhere'))", state="attached")
+
+
+def test_a_photo_of_which_nothing_is_new_is_left_alone(look: Looker, drawn: Shown) -> None:
+    page = look.open("/photo/24")
+    for number in range(2):
+        name, _ = drawn.gallery.edit([50], Edit(tags=(f"of another {number}",)))
+        knows_of(look, "photo", drawn.gallery.revision())
+        page.evaluate("getSelection().selectAllChildren(document.getElementById('caption'))")
+        drawn.gallery.undo(name)
+        knows_of(look, "photo", drawn.gallery.revision())
+        assert page.evaluate("String(getSelection())") == page.locator("#caption").text_content()
+
+
+def test_a_photo_that_is_gone_stays_on_the_screen_and_is_said_to_be(look: Looker, drawn: Shown, tmp_path: Path) -> None:
+    page = look.open("/photo/25")
+    page.wait_for_selector("#edit")
+    page.route("**/photo/25", lambda route: route.continue_(url=look.base + "/photo/999999"))
+    name, _ = drawn.gallery.edit([50], Edit(tags=("gone",)))
+    page.wait_for_selector(".toast.bad:has-text('999999')")
+    assert page.locator("#picture").is_visible()
+    drawn.gallery.undo(name)
+    assert all("404" in each for each in look.problems)
+    look.problems.clear()
+
+
+def test_a_verdict_is_of_the_caption_that_is_there_by_now(look: Looker, drawn: Shown) -> None:
+    page = look.open("/review?queue=newest")
+    page.wait_for_selector("#review[data-ready]")
+    number = int(page.locator("#review").get_attribute("data-id"))
+    page.keyboard.press("t")
+    page.keyboard.type("half a tag")
+    name, _ = drawn.gallery.edit([number], Edit(tags=("looked at",)))
+    knows_of(look, "review", drawn.gallery.revision())
+    assert page.locator("#tag").input_value() == "half a tag"
+    page.keyboard.type("!")
+    assert page.locator("#tag").input_value() == "half a tag!"
+    said, _ = drawn.gallery.edit([number], Edit(caption="said by another"))
+    page.wait_for_selector("#caption:text-is('said by another')")
+    drawn.gallery.undo(said)
+    drawn.gallery.undo(name)
+
+
+def test_nobody_is_led_away_from_a_photo_that_another_tab_reviewed(look: Looker, drawn: Shown) -> None:
+    page = look.open("/review")
+    page.wait_for_selector("#review[data-ready]")
+    number = page.locator("#review").get_attribute("data-id")
+    page.keyboard.press("e")
+    page.keyboard.type("half a caption")
+    name, _ = drawn.gallery.edit([int(number)], Edit(review="later"))
+    page.wait_for_selector(".toast:has-text('reviewed elsewhere')")
+    assert page.locator("#review").get_attribute("data-id") == number
+    assert page.locator("#words").input_value() == "half a caption"
+    drawn.gallery.undo(name)
+
+
+def test_a_correction_that_is_half_written_stays_when_its_button_is_pressed_again(look: Looker) -> None:
+    page = look.open("/review?queue=newest")
+    page.wait_for_selector("#review[data-ready]")
+    page.keyboard.press("e")
+    page.keyboard.type("half a caption")
+    page.locator("[data-do=edit]").click()
+    assert page.locator("#words").input_value() == "half a caption"
+    page.keyboard.type("!")
+    assert page.locator("#words").input_value() == "half a caption!"
+
+
+def test_similar_photos_keep_up(look: Looker, drawn: Shown) -> None:
+    page = look.open("/photo/1/similar")
+    number = int(page.locator(".hit").first.get_attribute("data-id"))
+    name, _ = drawn.gallery.edit([number], Edit(favourite=True))
+    page.wait_for_selector(f".hit[data-id='{number}']:has-text('favourite')")
+    drawn.gallery.undo(name)
+    page.wait_for_selector(f".hit[data-id='{number}']:not(:has-text('favourite'))")
+
+
+@pytest.mark.parametrize(
+    "change", [Edit(caption="a kite in another tab"), Edit(tags=("kite",))], ids=["caption", "tag"]
+)
+def test_results_show_another_caption_and_tag(look: Looker, drawn: Shown, change: Edit) -> None:
+    page = look.open("/search?q=kite")
+    before = page.locator("#results h1").text_content()
+    name, _ = drawn.gallery.edit([30], change)
+    page.wait_for_selector(".hit[data-id='30']")
+    drawn.gallery.undo(name)
+    page.wait_for_selector(".hit[data-id='30']", state="detached")
+    assert page.locator("#results h1").text_content() == before

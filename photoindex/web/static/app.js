@@ -145,9 +145,9 @@ export async function intoAlbum(name, photos, done) {
  * focus is given back, to show what takes it. `keep` is called before the parts are replaced, and what it returns when
  * they are. With `again`, where it is the
  * same page as before, all of it stays that the page did not come with, and so do the elements with `data-kept`: what
- * is stored by now is taken away by who asked for it.
+ * is stored by now is taken away by who asked for it. Nothing is replaced by a page of which `isShown` says so.
  */
-export function load(url, ids, { signal, again = false, arrange = null, keep = null } = {}) {
+export function load(url, ids, { signal, again = false, arrange = null, keep = null, isShown = () => false } = {}) {
   const before = new Map(ids.map((id) => [id, again ? null : stateOf(document.getElementById(id))]));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -155,6 +155,7 @@ export function load(url, ids, { signal, again = false, arrange = null, keep = n
     request.responseType = "document";
     const show = () => {
       if (!request.responseXML || request.status >= 400) throw refusal(request);
+      if (isShown(request.responseXML)) return request.responseXML;
       let giveBack = () => {};
       const showKept = keep?.();
       for (const id of ids) {
@@ -429,18 +430,42 @@ let latest = null;
 let listens = false; // to the stream
 
 /**
- * Call something with {revision, total, opened} of the library: as it is when this is known, and whenever it has changed.
- * `opened`: the stream was just opened, also after the server was away.
+ * Call something with {revision, total, catalogue, opened} of the library: as it is when this is known, and whenever it
+ * has changed. `revision` is of what a timeline shows, `catalogue` of all that is known of photos; `opened`: the stream was just opened, also after the server was away.
  */
 export function onChange(listener) {
   listeners.add(listener);
   if (latest) listener(latest); // the stream was open before this script was there
 }
 
+/**
+ * Have a part of a page keep up: when the catalogue has another state than the one in its `data-revision`, `follow` is
+ * called, one call at a time, and once the tab is looked at.
+ */
+export function keepUp(part, follow) {
+  let busy = false;
+  let newest = null; // nothing was heard yet
+  const check = async () => {
+    if (busy || leaving || document.hidden) return;
+    busy = true;
+    try {
+      while (!leaving && newest !== null && newest !== Number(part()?.dataset.revision ?? newest)) {
+        const asked = newest;
+        await follow();
+        if (asked === newest) break; // what was read meanwhile may be no newer, as where the server is away
+      }
+    } finally {
+      busy = false;
+    }
+  };
+  onChange(({ catalogue }) => { newest = catalogue; check(); });
+  addEventListener("visibilitychange", check);
+}
+
 function tell(state) {
   latest = state;
   saidEnd = false;
-  document.documentElement.dataset.revision = state.revision; // of the library, as this page knows it
+  document.documentElement.dataset.revision = state.catalogue; // of the library, as this page knows it
   for (const listener of listeners) listener(state);
 }
 

@@ -1,16 +1,47 @@
 // One photo: correcting it in place, with undo, and the keys.
 
-import { api, edit, intoAlbum, inTurn, leave, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
+import { api, edit, intoAlbum, inTurn, keepUp, leave, load, localise, ofEdit, onKey, readOnly, remember, toast, undo } from "./app.js";
 import { setZoomed, sharpen } from "./closely.js";
 import { reset as shrink, showAgain } from "./pinch.js";
 
+const GONE = 404; // the status of the page of a photo that is not there any more
 const stage = () => document.getElementById("photo");
 const id = () => Number(stage().dataset.id);
 const find = (selector) => stage().querySelector(selector);
 
-function reload() {
-  return load(location.href.split("#")[0], ["photo"], { again: true, arrange, keep: keepLook }).catch((error) => toast(error.message, { bad: true }));
+let loading = null; // how the newest load is ended
+let shown = Promise.resolve(); // when what the newest load brings is shown
+let came = null; // what the last one brought
+
+/** What a state of the page says; a search's own name for what it found is another each time. */
+const said = (part) => part.innerHTML.replace(/\bset=[\w-]+/g, "");
+
+/** Show this page again. Of several loads the newest counts, and those before it are done when it is. */
+function show({ quiet = false } = {}) {
+  loading?.abort();
+  const mine = new AbortController();
+  loading = mine;
+  const isShown = (page) => {
+    const fresh = page.getElementById("photo"), text = said(fresh);
+    const isSame = quiet && text === came;
+    came = text;
+    if (isSame) stage().dataset.revision = fresh.dataset.revision;
+    return isSame;
+  };
+  shown = load(location.href.split("#")[0], ["photo"], { signal: mine.signal, again: true, arrange, keep: keepLook, isShown })
+    .catch((error) => (error.name === "AbortError" ? shown : failed(error, quiet)));
+  return shown;
 }
+
+let isGone = false; // from the library, which was said
+
+function failed({ status, message }, quiet) {
+  if (quiet && (isGone || status !== GONE)) return; // what nobody asked for may come later
+  isGone = quiet;
+  toast(message, { bad: true });
+}
+
+const reload = () => show();
 
 /** Remember how the picture is looked at; what is returned has the next state of the page show it so. */
 function keepLook() {
@@ -268,6 +299,7 @@ for (const number of ["1", "2", "3"]) {
   onKey(number, () => say(stage().querySelectorAll(".candidates button")[Number(number) - 1]?.dataset.caption));
 }
 
+keepUp(stage, () => show({ quiet: true }));
 arrange();
 if (location.hash === "#edit") openEditor();
 // The next picture is there when it is wanted.

@@ -147,8 +147,8 @@ function reload() {
 }
 
 onKey("reload", reload);
-onChange(({ revision }) => {
-  if (revision !== Number(document.getElementById("results").dataset.revision) && scrollY < 200) reload();
+onChange(({ catalogue }) => {
+  if (catalogue !== Number(document.getElementById("results").dataset.revision) && scrollY < 200) reload();
 });
 
 letWalk();

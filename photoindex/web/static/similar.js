@@ -1,7 +1,7 @@
 // Similar photos: some of them can be chosen.
 
 import { letChoose, letWalk, mark } from "./choose.js";
-import { load, localise, onKey, toast } from "./app.js";
+import { keepUp, load, localise, onKey, toast } from "./app.js";
 
 function reload() {
   return load(location.href, ["live"], { again: true, arrange }).catch((error) => toast(error.message, { bad: true }));
@@ -13,5 +13,9 @@ function arrange() {
 }
 
 onKey("reload", reload);
+keepUp(() => document.getElementById("live"), () => {
+  if (scrollY < 200) return load(location.href, ["live"], { again: true, arrange }).catch(() => {});
+  return null;
+});
 letWalk();
 letChoose({ reload });

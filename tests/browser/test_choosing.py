@@ -260,6 +260,101 @@ def test_a_long_press_chooses_and_taps_go_on(look: Looker, path: str) -> None:
     page.wait_for_selector("#photo")
 
 
+def middle(target: Any) -> tuple[float, float]:
+    box = target.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+TALL = {**LOOKS["phone"], "viewport": {"width": 390, "height": 1400}}  # all that is passed lies far from the page's ends
+
+
+class Pictures:
+    """The pictures of a list, in its order."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        page.wait_for_selector(".choose")
+        self.is_timeline = page.locator("#timeline").count() > 0
+
+    def nth(self, number: int) -> Any:
+        if self.is_timeline:
+            return self.page.locator(f'#timeline a[data-photo="{number}"]')
+        return self.page.locator(".hit .picture").nth(number)
+
+    def ids(self, first: int, last: int) -> list[int]:
+        """The photos from one to another, in ascending order."""
+        every = shown(self.page) if self.is_timeline else hits(self.page)
+        return sorted(every[first : last + 1])
+
+
+@pytest.mark.parametrize("look", [TALL], indirect=True)
+@pytest.mark.parametrize("path", ["/", "/search?q=format:jpeg"])
+def test_a_finger_that_goes_on_after_a_long_press_chooses_what_it_passes(look: Looker, path: str) -> None:
+    page = look.open(path)
+    pictures = Pictures(page)
+    finger = Finger(look)
+    x, y = finger.down(pictures.nth(1))
+    says(look, 1)
+    finger.move(x + 3, y + 3)
+    finger.move(*middle(pictures.nth(3)))
+    says(look, 3)
+    assert chosen(page) == pictures.ids(1, 3)
+    assert page.evaluate("scrollY") == 0  # the page does not go with it
+    finger.move(*middle(pictures.nth(2)))
+    says(look, 2)
+    finger.move(*middle(pictures.nth(0)))  # to the other side
+    says(look, 2)
+    assert chosen(page) == pictures.ids(0, 1)
+    finger.up()
+    assert page.url == look.base + path
+
+
+@pytest.mark.parametrize("look", [TALL], indirect=True)
+@pytest.mark.parametrize("path", ["/", "/search?q=format:jpeg"])
+def test_a_second_long_press_chooses_all_between_or_begins_another_range(look: Looker, path: str) -> None:
+    page = look.open(path)
+    pictures = Pictures(page)
+    finger = Finger(look)
+    for photo, count in ((0, 1), (3, 4)):
+        finger.down(pictures.nth(photo))
+        says(look, count)
+        finger.up()
+    assert chosen(page) == pictures.ids(0, 3)
+    pictures.nth(1).tap()
+    says(look, 3)
+    finger.down(pictures.nth(4))  # what was let go is no beginning
+    says(look, 4)
+    finger.up()
+    finger.down(pictures.nth(6))
+    says(look, 6)
+    finger.move(*middle(pictures.nth(7)))  # all from there, and not up to there
+    wanted = sorted([*pictures.ids(0, 0), *pictures.ids(2, 4), *pictures.ids(6, 7)])
+    for _ in range(100):
+        if chosen(page) == wanted:
+            break
+        page.wait_for_timeout(50)
+    assert chosen(page) == wanted
+    finger.up()
+
+
+@pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
+@pytest.mark.parametrize("path", ["/", "/search?q=format:jpeg"])
+def test_the_page_moves_where_a_finger_that_chooses_comes_to_its_end(look: Looker, path: str) -> None:
+    page = look.open(path)
+    pictures = Pictures(page)
+    finger = Finger(look)
+    x, _ = finger.down(pictures.nth(0))
+    says(look, 1)
+    bar = page.locator(".choosing").bounding_box()
+    finger.move(x, bar["y"] - 15)
+    look.until("scrollY > 600")
+    look.until("Number(document.querySelector('.choosing output').textContent.match(/\\d+/)) > 12")
+    top = page.locator(".top").bounding_box()
+    finger.move(x, top["y"] + top["height"] + 15)
+    look.until("scrollY === 0")
+    finger.up()
+
+
 @pytest.mark.parametrize("look", [LOOKS["phone"]], indirect=True)
 @pytest.mark.parametrize("name", ["contextmenu", "dragstart"])
 def test_a_long_press_opens_no_menu_of_the_browser(look: Looker, name: str) -> None:

@@ -1,5 +1,5 @@
-// Choosing some of the photos of a list, by x, the box on each or a long press, or as a range with Shift, and acting on
-// them together.
+// Choosing some of the photos of a list, by x, the box on each or a long press, or as a range with Shift or a finger, and
+// acting on them together.
 
 import { api, edit, intoAlbum, make, onChange, onKey, readOnly, toast } from "./app.js";
 import { onLongPress } from "./press.js";
@@ -166,11 +166,32 @@ export const stepping = (step) => async (event) => {
   if (item && next) await chooseTo(next);
 };
 
-/** Choose a photo that a finger rests on. */
+let pressed = null; // the id of the photo that a finger rested on
+let passed = null; // the id of the one that it came to since
+
+/** Choose a photo that a finger rests on: where one was chosen before, all up to there. */
 function press(target) {
+  pressed = idOf(list.itemOf(target));
+  passed = pressed;
+  if (chosen.has(from) && !chosen.has(pressed)) {
+    chooseTo(pressed);
+    return;
+  }
+  chosen.add(pressed);
+  begin(pressed);
+}
+
+/** Choose what a finger passes that rested on a photo, and goes on from there. */
+function pass(target) {
   const item = list.itemOf(target);
-  chosen.add(idOf(item));
-  begin(idOf(item));
+  if (!item || idOf(item) === passed) return;
+  if (from !== pressed) { // it was to be all from there, and not up to there
+    for (const each of ranged) chosen.delete(each);
+    chosen.add(pressed);
+    begin(pressed);
+  }
+  passed = idOf(item);
+  chooseTo(passed);
 }
 
 /** Whether something is what opens a photo. */
@@ -208,7 +229,7 @@ export function letChoose({ reload, within = ".hit", link = ".picture", between 
   const main = document.getElementById("main");
   main.append(bar);
   main.classList.add("choosable");
-  onLongPress(main, isPicture, press); // before a click is heard of: the one that ends it is none
+  onLongPress(main, isPicture, press, pass); // before a click is heard of: the one that ends it is none
   main.addEventListener("click", clicked, { capture: true });
   onChange(() => letGo().catch(() => {}));
   // Shift and a click would mark text.

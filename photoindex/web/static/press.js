@@ -2,9 +2,14 @@
 
 const REST = 500; // milliseconds
 const STILL = 10; // pixels that a resting finger moves
+const EDGE = 90; // pixels from what lies over the page's upper and lower end, within which the page is moved
+const SPEED = 0.25; // pixels a frame for each of them
 
-/** Call `act` with what a finger rests on, within an element and where `isWanted` says so. The touch does nothing else. */
-export function onLongPress(within, isWanted, act) {
+/**
+ * Call `act` with what a finger rests on, within an element and where `isWanted` says so. The touch does nothing else; when
+ * the finger goes on, `pass` is called with what it comes to, and the page moves where it comes near an end.
+ */
+export function onLongPress(within, isWanted, act, pass) {
   let timer = 0;
   let at = null; // where the finger rests, until it has rested long enough, moves or is lifted
   let target = null;
@@ -21,6 +26,24 @@ export function onLongPress(within, isWanted, act) {
     act(target);
   };
 
+  let finger = null; // where it is, while it goes on
+  let frame = 0;
+
+  const follow = () => {
+    pass(document.elementFromPoint(...finger));
+    const { top, bottom } = free();
+    const [above, below] = [finger[1] - top, bottom - finger[1]];
+    const by = above < EDGE ? above - EDGE : below < EDGE ? EDGE - below : 0;
+    if (!by) return;
+    const before = scrollY;
+    scrollBy(0, by * SPEED);
+    if (scrollY !== before) frame = requestAnimationFrame(follow);
+  };
+  const stop = () => {
+    cancelAnimationFrame(frame);
+    finger = null;
+  };
+
   within.addEventListener("pointerdown", (event) => {
     end();
     acted = false;
@@ -32,6 +55,14 @@ export function onLongPress(within, isWanted, act) {
     if (at && Math.hypot(event.clientX - at[0], event.clientY - at[1]) > STILL) end();
   }, { passive: true });
   for (const name of ["pointerup", "pointercancel", "scroll"]) addEventListener(name, end, { passive: true });
+  within.addEventListener("touchmove", (event) => {
+    if (!acted || event.touches.length > 1) return;
+    event.preventDefault(); // the page does not move with the finger
+    finger = [event.touches[0].clientX, event.touches[0].clientY];
+    cancelAnimationFrame(frame);
+    follow();
+  }, { passive: false });
+  for (const name of ["touchend", "touchcancel"]) addEventListener(name, stop, { passive: true });
   // A browser offers its menu, or to drag the picture, for the same; some of them before that time is over.
   for (const name of ["contextmenu", "dragstart"]) {
     within.addEventListener(name, (event) => {
@@ -46,4 +77,10 @@ export function onLongPress(within, isWanted, act) {
     event.preventDefault();
     event.stopImmediatePropagation();
   }, { capture: true });
+}
+
+/** The part of the window, from top to bottom, where nothing lies over the page. */
+function free() {
+  const { scrollPaddingTop, scrollPaddingBottom } = getComputedStyle(document.documentElement);
+  return { top: parseFloat(scrollPaddingTop), bottom: innerHeight - parseFloat(scrollPaddingBottom) };
 }

@@ -265,7 +265,10 @@ def middle(target: Any) -> tuple[float, float]:
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-TALL = {**LOOKS["phone"], "viewport": {"width": 390, "height": 1400}}  # all that is passed lies far from the page's ends
+TALL = {
+    **LOOKS["phone"],
+    "viewport": {"width": 390, "height": 1400},
+}  # nothing lies near its ends
 
 
 class Pictures:

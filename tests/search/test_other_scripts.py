@@ -42,3 +42,14 @@ def test_names_are_cut_into_words_in_every_script(index: FullText, folder: str, 
     index.rebuild([document_of(each, [Path("/photos")]) for each in photos])
     for query in queries:
         assert [match.photo_id for match in index.search(query, None)] == [1], query
+
+
+@pytest.mark.parametrize("first", ["\u4e00", "\u3041", "\uac00", "\u0e01"])  # Chinese, kana, Korean, Thai
+def test_a_long_description_without_spaces_is_found_by_all_of_it(index: FullText, first: str) -> None:
+    letters = [chr(ord(first) + number % 40) for number in range(256)]
+    caption = "".join(letters)
+    index.rebuild(
+        [document_of(photo(1, caption), [Path("/photos")]), document_of(photo(2, caption[:-1]), [Path("/photos")])]
+    )
+    for query in (caption, f'"{caption}"', f"caption:{caption}"):
+        assert [match.photo_id for match in index.search(query, None)] == [1], len(query)

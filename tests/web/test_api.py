@@ -491,7 +491,7 @@ def test_photos_that_are_there_are_told_from_those_that_are_hidden_or_gone(
     assert (found["items"], found["hidden"]) == ([], [])
 
 
-TOO_MANY = "the query has 1000 words; the limit is 64"
+TOO_MANY = "the query has 250 words; the limit is 64"
 
 
 @pytest.mark.parametrize(("letter", "says"), [("x", "Nothing matches"), ("写", TOO_MANY), ("\U0001f992", TOO_MANY)])

@@ -227,7 +227,7 @@ def _any_of(lists: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 def _common_rows(lists: Sequence[Rows]) -> NDArray[np.intp]:
     """Return the rows, ascending, that are in all of the lists."""
-    met = np.zeros(MOST_DOCUMENTS, np.uint8)
+    met = np.zeros(MOST_DOCUMENTS, np.uint16)
     for number, rows in enumerate(lists):
         met[rows[met[rows] == number]] = number + 1
     return np.flatnonzero(met == len(lists))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import unicodedata
@@ -42,6 +43,9 @@ else:
 
 SHORTEST_PREFIX: Final = 2  # characters before the *
 SHORTEST_FUZZY: Final = 3  # characters; every two-letter word is near every other
+LETTERS_OF_WORD: Final = (
+    4  # of a script without spaces, for the limit of words: Chinese words have 1.6, Thai ones 4 to 5
+)
 LONG_WORD: Final = 8  # characters from which a fuzzy word may differ in two places
 
 # What a person writes before the colon -> the field of the index.
@@ -237,12 +241,15 @@ def _places(found: list[Token]) -> tuple[tuple[str, ...], ...]:
 
 
 def count_words(node: Node) -> int:
-    """Return how many words a clause counts as."""
-    if isinstance(node, Phrase):
-        return len(node.words)
+    """Return how many words a clause counts as. Of a script without spaces each letter is searched as a word of its
+    own, and some of them make one that a person means."""
     if isinstance(node, AnyOf):
         return max(map(count_words, node.parts))
-    return len(node.places) if isinstance(node, Value) else 1
+    if not isinstance(node, (Phrase, Value)):
+        return 1
+    found = node.words if isinstance(node, Phrase) else [place[0] for place in node.places]
+    letters = sum(map(is_dense, found))
+    return len(found) - letters + math.ceil(letters / LETTERS_OF_WORD)
 
 
 # ---- dates, facts, numbers, formats, paths -------------------------------------------------------

@@ -54,7 +54,7 @@ from photoindex.search.query.syntax import AllOf, AnyOf, Node, ParsedQuery, Phra
 from photoindex.system.arguments import text_of
 from photoindex.types.limits import LONGEST_QUERY
 
-MOST_CLAUSES: Final = 64  # words, those of phrases included
+MOST_CLAUSES: Final = 64  # words, those of phrases included, as count_words counts them
 DEEPEST_NESTING: Final = 16
 
 

@@ -298,6 +298,22 @@ class TestLimits:
         with pytest.raises(QueryError, match="65 words"):
             parse_query('"' + " ".join(f"w{n}" for n in range(65)) + '"')
 
+    @pytest.mark.parametrize("letter", ["写", "の", "한", "ก", "ខ", "\U0001f992"])
+    @pytest.mark.parametrize("form", ["{}", '"{}"', "-{}", "caption:{}", "tag:{}", "dog OR {}"])
+    def test_four_letters_of_a_script_without_spaces_count_as_a_word(self, letter: str, form: str) -> None:
+        others = len(re.findall("dog", form))
+        parse_query(form.format(letter * 4 * (64 - others)))
+        with pytest.raises(QueryError, match="65 words"):
+            parse_query(form.format(letter * (4 * (64 - others) + 1)))
+
+    def test_words_between_such_letters_count_as_well(self) -> None:
+        with pytest.raises(QueryError, match="65 words"):
+            parse_query('"' + "写写写写 w " * 32 + '写"')
+        parse_query('"' + "写写写写 w " * 32 + '"')
+        parse_query(" ".join(["写"] * 64))
+        with pytest.raises(QueryError, match="65 words"):
+            parse_query(" ".join(["写"] * 65))
+
     def test_deep_nesting_is_refused_and_not_recursed_into(self) -> None:
         with pytest.raises(QueryError, match="nested"):
             parse_query("(" * 999)

@@ -24,7 +24,7 @@ FILE = Path("photoindex.toml")
 def test_the_template_explains_every_setting_and_sets_none() -> None:
     assert tomllib.loads(config_file.template()) == {}
     for field in dataclasses.fields(Settings):
-        assert config_file.DESCRIPTIONS.get(field.name), f"{field.name} has no description in configfile.py"
+        assert config_file.DESCRIPTIONS.get(field.name), f"{field.name} has no description in cli/config_file.py"
         assert f"# {field.name} = " in config_file.template()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import re
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -45,6 +47,41 @@ def test_every_metadata_test_that_is_named_exists() -> None:
     for path, name in named:
         folder = REPOSITORY if path.startswith("tests/") else REPOSITORY / "tests" / "media" / "metadata"
         assert name_in(folder / path, name), f"{path}::{name}"
+
+
+SOURCES = {
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path.read_text("utf-8")
+    for path in sorted((REPOSITORY / "photoindex").rglob("*.py"))
+}
+
+
+def is_there(reference: str) -> bool:
+    """Whether a module, or a name of one, of a class or of the package exists, as docstrings refer to them."""
+    whole = reference.lstrip(".")
+    if whole.partition(".")[0] in sys.stdlib_module_names | {"click"} or hasattr(builtins, whole):
+        return True
+    place, _, name = whole.rpartition(".")
+    modules = {module for module in SOURCES for wanted in (whole, place) if f".{module}".endswith(f".{wanted}")}
+    if any(f".{module}".endswith(f".{whole}") for module in modules):
+        return True
+    modules |= {below for below in SOURCES for module in modules if below.startswith(f"{module}.")}  # what it exports
+    defined = re.compile(rf"^ *(?:(?:def|class) {name}\b|{name}\b.*=|{name}: )", re.MULTILINE)
+    if place and not modules:  # of a class
+        of_class = re.compile(rf"^class {place.rpartition('.')[2]}\b", re.MULTILINE)
+        modules = {module for module, source in SOURCES.items() if of_class.search(source)}
+    return any(defined.search(SOURCES[module]) for module in (modules if place else SOURCES))
+
+
+def test_every_module_and_name_that_a_source_refers_to_exists() -> None:
+    """As in :func:`.term_encoding.pack_vector`, :class:`Mounts` and indexing/watch_status.py."""
+    files = [f"/{path.relative_to(REPOSITORY)}" for path in REPOSITORY.rglob("*.py")]
+    wrong = []
+    for module, source in SOURCES.items():
+        references = re.findall(r":(?:mod|func|class|meth|data|attr):`([\w.]+)`", source)
+        wrong += [f"{module}: {each}" for each in references if not is_there(each)]
+        named = re.findall(r"(?<![\w/])((?:\w+/)*[a-z]\w+\.py)\b", source)
+        wrong += [f"{module}: {each}" for each in named if not any(file.endswith(f"/{each}") for file in files)]
+    assert wrong == []
 
 
 def test_every_kind_of_failure_is_documented() -> None:

@@ -33,7 +33,7 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     def normalise(self, images: Tensor) -> Tensor:
-        """0 to 255 (N, 3, H, W) -> float32 (N, 3, H, W). The sizes must already match; see :meth:`to_input`."""
+        """0 to 255 (N, 3, H, W) -> float32 (N, 3, H, W). The size must be ``size`` already."""
         mean = torch.tensor(self.mean, device=images.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(1, 3, 1, 1)
         return (images.to(torch.float32) / 255.0 - mean) / std

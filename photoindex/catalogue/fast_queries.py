@@ -94,7 +94,7 @@ class VectorState(NamedTuple):
 
 
 class StoredVector(NamedTuple):
-    """A photo's vector as it is kept: ``entries`` as :func:`.packing.pack_vector` makes them."""
+    """A photo's vector as it is kept: ``entries`` as :func:`.term_encoding.pack_vector` makes them."""
 
     photo_id: int
     model_id: int

@@ -1,7 +1,7 @@
 """Questions to the catalogue in plain SQL, which work with SQLAlchemy and without it.
 
-SQLAlchemy takes longer to import than a search takes. So what every search asks (:mod:`.lookup`) is written as SQL that
-any database understands, with parameters called ``:name``, and goes straight to the driver.
+SQLAlchemy takes longer to import than a search takes. So what every search asks (:mod:`.fast_queries`) is written as
+SQL that any database understands, with parameters called ``:name``, and goes straight to the driver.
 """
 
 from __future__ import annotations

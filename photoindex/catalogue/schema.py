@@ -91,13 +91,13 @@ root = Table(
     Column("last_reconcile_at", UtcTime),
     Column("added_at", UtcTime, nullable=False),
     Column("mode_reason", PlainText),  # why it is polled
-    # What the running watcher says of itself now and then: see watchjournal.py.
+    # What the running watcher says of itself now and then: see indexing/watch_status.py.
     Column("watcher", ShortText(128)),  # its jobqueue.owner_name(); null when it has ended in order
     Column("watcher_seen_at", UtcTime),
     Column("watches", Integer),  # held of the system; null where nobody counts them
     Column("settling", Integer),  # files that wait to be quiet
     Column("last_event_at", UtcTime),
-    # Many of its photos vanished at once and are kept until they are back: see suspension.py.
+    # Many of its photos vanished at once and are kept until they are back: see indexing/missing_photos.py.
     Column("suspended_at", UtcTime),
     Column("suspended_photos", Integer),
     unique_path("path"),

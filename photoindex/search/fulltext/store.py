@@ -96,7 +96,7 @@ def damaged(folder: Path) -> list[Path]:
 
 
 class SegmentIndex:
-    """An index in a folder: an :class:`.reader.OpenIndex`."""
+    """An index in a folder, of which :meth:`reader` gives an :class:`.reader.IndexReader`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

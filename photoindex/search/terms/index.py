@@ -208,7 +208,7 @@ class MatrixAgreement(NamedTuple):
 
 
 def compare(database: Database, folder: Path) -> MatrixAgreement:
-    """Compare the matrix with the catalogue; :func:`.termfile.damaged` says whether it is whole."""
+    """Compare the matrix with the catalogue; :func:`.matrix_file.damaged` says whether it is whole."""
     with database.read() as connection:
         state = vector_state(connection)
         expected = term_vectors.photos_with_terms(connection)

@@ -156,7 +156,7 @@ def _apply(connection: Connection, photo_ids: Sequence[int], edit: Edit, name: s
 
 
 @contextmanager
-def _told_how_far(total: int, done_what: str) -> Iterator[list[int]]:
+def _counted_in_errors(total: int, done_what: str) -> Iterator[list[int]]:
     """Have an error say of how many photos something was done: as many as were noted in what this yields."""
     done: list[int] = []
     try:
@@ -239,7 +239,7 @@ class Editor:
         name, now, changed, photo_ids = name or new_edit(), self._now(), 0, photo_ids_of(photo_ids)
         if edit.lock and len(photo_ids) > SET:
             self._check_captioned(photo_ids, edit)
-        with _told_how_far(len(photo_ids), "edited") as done:
+        with _counted_in_errors(len(photo_ids), "edited") as done:
             for chunk in chunks(photo_ids, SET):
                 with self._database.write() as connection:
                     changed += _apply(connection, chunk, edit, name, now)
@@ -271,7 +271,7 @@ class Editor:
         """Undo the edit of this name, or whichever was the last, in transactions that each look what the last one is:
         meanwhile others edit and undo."""
         undone: dict[int, list[Correction]] = {}
-        with _told_how_far(len(photo_ids), "undone") as done:
+        with _counted_in_errors(len(photo_ids), "undone") as done:
             for chunk in chunks(photo_ids, SET):
                 with self._database.write() as connection:
                     some = store.restore_last(connection, chunk, self._now(), name)

@@ -232,9 +232,9 @@ class TextReading:
         tally.with_text += sum(bool(each.lines) for each in texts.values())
 
     def _fail(self, job: Job, error: PhotoError, tally: Tally) -> None:
-        told = type(error)(f"its text cannot be read: {error}")
+        failure = type(error)(f"its text cannot be read: {error}")
         with self._database.write() as connection:
-            ending = failed_jobs.fail(self._database, connection, job, told, self._now())
+            ending = failed_jobs.fail(self._database, connection, job, failure, self._now())
         if ending != "left":
             tally.text_failed += 1
             tally.errors.append((job.path, error))

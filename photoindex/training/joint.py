@@ -286,12 +286,12 @@ class JointStage:
 
     def _somebody_loss(self, summary: Tensor, photos: Sequence[int]) -> Tensor:
         """Cross entropy of who is there, of those photos whose captions tell it."""
-        told = [place for place, n in enumerate(photos) if self._persons[n] is not None]
-        if self._head.somebody is None or not told:
+        known = [place for place, n in enumerate(photos) if self._persons[n] is not None]
+        if self._head.somebody is None or not known:
             return summary.new_zeros(())
-        odds = self._head.somebody(summary).squeeze(1)[told]
-        present = torch.tensor([self._persons[photos[place]] for place in told], device=self._device)
-        weights = torch.tensor([0.5 + 0.5 * self._trust[photos[place]] for place in told], device=self._device)
+        odds = self._head.somebody(summary).squeeze(1)[known]
+        present = torch.tensor([self._persons[photos[place]] for place in known], device=self._device)
+        weights = torch.tensor([0.5 + 0.5 * self._trust[photos[place]] for place in known], device=self._device)
         losses = F.binary_cross_entropy_with_logits(odds, present, reduction="none")
         return (losses * weights).sum() / weights.sum()
 

@@ -178,15 +178,15 @@ class Changes:
         return state
 
     def _watch(self) -> None:
-        told: tuple[int, object] | None = None
+        noticed: tuple[int, object] | None = None
         while not self._stop.is_set():
             with self._lock:
                 listeners = list(self._listeners.values())
             if listeners:
-                state = self._state() or told
-                if told is not None and state != told:
+                state = self._state() or noticed
+                if noticed is not None and state != noticed:
                     for listener in listeners:
                         listener()
-                told = state
+                noticed = state
             self._wake.wait(POLL_SECONDS if listeners else None)
             self._wake.clear()

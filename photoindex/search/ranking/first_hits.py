@@ -80,7 +80,7 @@ class _Search:
         files = np.concatenate([_NONE, *map(self._matcher.named, self._run.files)])
         if files.size and not_hidden(self._matcher, self._run) is not None:
             return None  # what they add is told by the best photo, which may be a hidden one
-        named = distinct(np.concatenate([files, self._matcher.told(self._run)]))
+        named = distinct(np.concatenate([files, self._matcher.used_by_people(self._run)]))
         if allowed is not None:
             named = named[allowed[named]]
             if np.count_nonzero(allowed) <= _FEW:

@@ -202,9 +202,9 @@ class Matcher:
         """Return what a run's learned terms add up to for the documents ``among`` these; see term_scores.py."""
         return np.zeros(self._size, np.float32) if self._terms is None else self._terms.sums(run, among)
 
-    def told(self, run: Ranked) -> Ids:
+    def used_by_people(self, run: Ranked) -> Ids:
         """Return the documents for which people used a term of a run, and which count more for it."""
-        return np.zeros(0, np.intp) if self._terms is None else self._terms.told(run)
+        return np.zeros(0, np.intp) if self._terms is None else self._terms.used_by_people(run)
 
     def word(self, node: Word) -> AskedWord:
         """Return what a plain word of a query asks of the index."""

@@ -83,7 +83,7 @@ class TermScorer:
                 by_row[:-1] += self._stand_in(stand_ins)
         return terms.by_document(by_row)
 
-    def told(self, run: Ranked) -> Ids:
+    def used_by_people(self, run: Ranked) -> Ids:
         """Return the documents for which people used a term of a run, which have more than their sum."""
         found = [np.zeros(0, np.intp)]
         for term, counted in self._asked(run):
@@ -107,7 +107,7 @@ class TermScorer:
 
     def _lift_people(self, term: str, counted: Column) -> tuple[Ids, Scores]:
         """Return the photos for which a person used a term, and what each lacks to the photo it counts most for."""
-        holders = self._used_by_people(term.split(" "))
+        holders = self._holders_by_people(term.split(" "))
         if not holders.size:
             return holders, np.zeros(0, np.float32)
         known = np.zeros(self._size + 1, np.float32)
@@ -118,7 +118,7 @@ class TermScorer:
         self._account.note(PERSON_FIELD, term, holders, lift)
         return holders, lift
 
-    def _used_by_people(self, stems: list[str]) -> Ids:
+    def _holders_by_people(self, stems: list[str]) -> Ids:
         """Return the documents, ascending, for which people used all of these words."""
         if not self._ranking.fields.get(PERSON_FIELD):
             return np.zeros(0, np.intp)

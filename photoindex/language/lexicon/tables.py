@@ -1,4 +1,4 @@
-"""Read and write the derived tables: an entry a line, ``key TAB value, value``, sorted."""
+"""Look things up in the derived tables, and write them: an entry a line, ``key TAB value, value``, sorted."""
 
 from __future__ import annotations
 
@@ -30,12 +30,6 @@ def look_up(path: Path, key: str) -> str | None:
 @cache
 def _read(path: Path) -> str:
     return "\n" + path.read_text(encoding="utf-8")
-
-
-def read_table(path: Path) -> dict[str, str]:
-    """Return the table as key -> rest of its line."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("\t", 1) for line in lines if not line.startswith("#"))
 
 
 def write_table(path: Path, table: Mapping[str, str]) -> None:

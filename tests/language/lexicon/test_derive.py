@@ -8,8 +8,9 @@ import pytest
 
 from photoindex.errors import PhotoindexError
 from photoindex.language.lexicon.derive import align_classes, main
-from photoindex.language.lexicon.tables import KINDS, SYNONYMS, read_table
+from photoindex.language.lexicon.tables import KINDS, SYNONYMS
 from photoindex.language.lexicon.wordnet import read_wordnet
+from tests.language.lexicon.tables import read_table
 
 ENTITY, ANIMAL, BIRD, CRANE_BIRD, DOG, PUPPY, THING, SOFA, CRANE, CRANE_POET, PERSON, WHELP = range(100, 1300, 100)
 # offset: (lexicographer file, lemmas, hypernyms, are they classes or kinds)

@@ -9,7 +9,8 @@ import pytest
 from photoindex.captioner import model_folder
 from photoindex.language import lexicon
 from photoindex.language.analysis import content_words, stem, words
-from photoindex.language.lexicon.tables import FOLDER, KINDS, SYNONYMS, parse_weights, read_table
+from photoindex.language.lexicon.tables import FOLDER, KINDS, SYNONYMS, parse_weights
+from tests.language.lexicon.tables import read_table
 
 
 def lines(name: str) -> list[str]:

@@ -20,7 +20,6 @@ from photoindex.catalogue.many_rows import SET, insert_rows, is_one_of
 from photoindex.catalogue.schema import caption, correction, file, photo, root
 from photoindex.catalogue.user_metadata import (
     REVIEWS,
-    TAG_SOURCE,
     Changed,
     Locked,
     UserMetadata,
@@ -32,7 +31,6 @@ from photoindex.types import CaptionSource, Correction, CorrectionKind
 
 __all__ = [
     "KINDS",
-    "TAG_SOURCE",
     "Locked",
     "Noted",
     "UserMetadata",

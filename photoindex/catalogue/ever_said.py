@@ -14,10 +14,11 @@ from sqlalchemy import Connection, select
 from photoindex.catalogue.chunks import chunks
 from photoindex.catalogue.many_rows import SET, is_one_of
 from photoindex.catalogue.schema import caption, correction, photo, term
-from photoindex.catalogue.user_metadata import TAG_SOURCE, tag_key
+from photoindex.catalogue.user_metadata import tag_key
 from photoindex.media.metadata.cleaning import each_once
 from photoindex.media.metadata.xmp import caption_as_read, keyword_as_read
 from photoindex.types import DecodedPhoto
+from photoindex.types.term_sources import TAG_SOURCE
 
 
 @dataclass

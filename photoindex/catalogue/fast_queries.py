@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     Transaction = Asker | Connection
 
 _UNSIGNED: Final = 1 << 64  # see system/file_state.py; a call for each of 100,000 files takes too long
-LEARNED_SOURCE = "model"  # of a Term
 PRESENT: Final = "missing_since is null"  # of a row of ``file``
 _UNREAD_TEXT: Final = (
     "photo join file on file.photo_id = photo.id"

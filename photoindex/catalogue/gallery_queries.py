@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from photoindex.catalogue.facts import SHOWN_RATING
 from photoindex.catalogue.mounted import root_path
 from photoindex.catalogue.raw_sql import Asker, Rows, ask, listed
+from photoindex.types.term_sources import LABEL_SOURCE, PERSON_SOURCE, WRITTEN_SOURCES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     Transaction = Asker | Connection
 
 # Of a Term: what people, and the files themselves, say.
-PERSON_SOURCE = "person"
-WRITTEN_SOURCES = ("tag", "keyword")
-LABEL_SOURCE = "label"
 _SHOWN_TERMS = (
     "select photo_id, text, source from term"
     f" where source in ({', '.join(repr(source) for source in (*WRITTEN_SOURCES, PERSON_SOURCE, LABEL_SOURCE))})"

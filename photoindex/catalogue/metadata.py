@@ -21,15 +21,12 @@ from photoindex.catalogue.schema import caption, file, photo, term
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
 from photoindex.types import PhotoFacts, Written
+from photoindex.types.term_sources import KEYWORD_SOURCE, PERSON_SOURCE, PLACE_SOURCE, TITLE_SOURCE
 
 if TYPE_CHECKING:
     from photoindex.catalogue.database import Database
 
 # What was read with a photo, as terms: the source of each and the field of Written it comes from.
-KEYWORD_SOURCE = "keyword"
-PERSON_SOURCE = "person"
-PLACE_SOURCE = "place"
-TITLE_SOURCE = "title"
 STEP = 1000  # files of one transaction, of many that are marked
 SOURCES = (KEYWORD_SOURCE, PERSON_SOURCE, PLACE_SOURCE, TITLE_SOURCE)
 

@@ -26,9 +26,7 @@ from photoindex.catalogue.text_lines import text_lines
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.clock import utc_now
 from photoindex.types import Caption, Photo, PhotoFacts, Prediction, Term, TermVocabulary
-
-LABEL_SOURCE = "label"
-KIND_SOURCE = "kind"
+from photoindex.types.term_sources import KIND_SOURCE, LABEL_SOURCE
 
 
 @dataclass(frozen=True, slots=True)

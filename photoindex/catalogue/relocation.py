@@ -32,12 +32,12 @@ from photoindex.catalogue.schema import (
     root,
     term,
 )  # fmt: skip
-from photoindex.catalogue.user_metadata import TAG_SOURCE
 from photoindex.system.clock import utc_now
 from photoindex.system.file_state import device_of
 from photoindex.system.paths import is_at_or_below, native_path, root_of
 from photoindex.system.storage import stat
 from photoindex.types import ForgetPlan
+from photoindex.types.term_sources import TAG_SOURCE
 
 DAY: Final = timedelta(days=1)
 

@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Connection, LargeBinary, exists, extract, 
 
 from photoindex.catalogue.captions import shown_texts
 from photoindex.catalogue.facts import looks_from
-from photoindex.catalogue.photos import LABEL_SOURCE
 from photoindex.catalogue.schema import file, photo, root, term
 from photoindex.language.analysis import content_words, stem
 from photoindex.system.paths import native_path
 from photoindex.types.looks import facts_shown
+from photoindex.types.term_sources import LABEL_SOURCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from photoindex.catalogue.chunks import chunks
-from photoindex.catalogue.fast_queries import LEARNED_SOURCE
 from photoindex.catalogue.schema import catalogue, model, term_vector
 from photoindex.catalogue.term_encoding import pack_vector, unpack_vector, unpack_words, vector_batch
 from photoindex.types import Term, TermVector, VectorBatch
+from photoindex.types.term_sources import LEARNED_SOURCE
 
 BATCH = 5000  # vectors read at once when all are: a megabyte
 

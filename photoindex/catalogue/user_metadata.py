@@ -21,8 +21,8 @@ from photoindex.catalogue.column_types import plain_text
 from photoindex.catalogue.many_rows import SET, insert_rows, is_one_of
 from photoindex.catalogue.schema import caption, photo, term
 from photoindex.types import CaptionSource
+from photoindex.types.term_sources import TAG_SOURCE
 
-TAG_SOURCE = "tag"
 Review = Literal["wrong", "later"]  # of the model's caption; a right one is locked
 REVIEWS: Final[tuple[Review, ...]] = get_args(Review)
 

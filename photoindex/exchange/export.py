@@ -16,7 +16,6 @@ from photoindex.catalogue.roots import list_roots
 from photoindex.catalogue.schema import caption, correction, file, model, photo, root, term, term_vector
 from photoindex.catalogue.term_encoding import unpack_words
 from photoindex.catalogue.text_lines import text_lines
-from photoindex.catalogue.user_metadata import TAG_SOURCE
 from photoindex.errors import ExchangeError
 from photoindex.exchange.records import (
     AlbumRecord,
@@ -36,6 +35,7 @@ from photoindex.system.paths import shown
 from photoindex.system.presence import is_present
 from photoindex.system.url_paths import url_text
 from photoindex.types import TextLine
+from photoindex.types.term_sources import TAG_SOURCE
 
 # Columns of the table ``photo`` that a record has a field for, or that have a meaning in one catalogue only.
 _OWN_FIELDS = (

@@ -29,7 +29,7 @@ from photoindex.catalogue.fast_queries import vocabularies
 from photoindex.catalogue.many_rows import SET, among, is_one_of
 from photoindex.catalogue.schema import caption, correction, file, model, photo, term
 from photoindex.catalogue.term_encoding import ENTRY_BYTES, pack_words, unpack_vector
-from photoindex.catalogue.user_metadata import TAG_SOURCE, UserMetadata, put_user_metadata, user_metadata_of
+from photoindex.catalogue.user_metadata import UserMetadata, put_user_metadata, user_metadata_of
 from photoindex.errors import ExchangeError
 from photoindex.exchange.export import FACTS
 from photoindex.exchange.precedence import DatedWords, newest, with_dates, words_of_record
@@ -39,6 +39,7 @@ from photoindex.exchange.text_import import merge_text
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.url_paths import path_text
 from photoindex.types import TermVector, TermVocabulary
+from photoindex.types.term_sources import TAG_SOURCE
 
 Outcome = Literal["added", "changed", "unchanged"]
 # What a record that lacks a fact says of it.

@@ -16,7 +16,6 @@ from photoindex.catalogue.column_types import plain_text
 from photoindex.catalogue.editor import clean_text
 from photoindex.catalogue.indexed_files import IndexedFile
 from photoindex.catalogue.many_rows import SET, is_one_of
-from photoindex.catalogue.metadata import KEYWORD_SOURCE
 from photoindex.catalogue.schema import caption, term
 from photoindex.catalogue.user_metadata import UserMetadata, tag_key, user_metadata_of
 from photoindex.errors import CorrectionError, ExchangeError
@@ -29,6 +28,7 @@ from photoindex.system.error_lines import reason_of
 from photoindex.system.paths import shown
 from photoindex.system.storage import stat
 from photoindex.types.limits import LONGEST_CAPTION, LONGEST_TAG
+from photoindex.types.term_sources import KEYWORD_SOURCE
 
 
 def import_sidecars(

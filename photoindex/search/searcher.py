@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
 from photoindex.catalogue.database import CLOSED, Database
-from photoindex.catalogue.fast_queries import LEARNED_SOURCE, find_photos, hidden_photos, list_roots
+from photoindex.catalogue.fast_queries import find_photos, hidden_photos, list_roots
 from photoindex.catalogue.text_lines import text_lines
 from photoindex.config import Settings
 from photoindex.errors import CatalogueError, InvalidSearch, QueryError
@@ -31,6 +31,7 @@ from photoindex.search.terms.index import TermIndex
 from photoindex.search.terms.matrix import TERMS_LAYER
 from photoindex.system.lazy_imports import lazily
 from photoindex.types.hit import Hit, Match, Matched, SortKey
+from photoindex.types.term_sources import LEARNED_SOURCE
 
 if TYPE_CHECKING:
     from photoindex.catalogue import sorting

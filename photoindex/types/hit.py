@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from photoindex.types.looks import facts_shown
+from photoindex.types.term_sources import PERSON_SOURCE, WRITTEN_SOURCES
 from photoindex.types.text import TextLine
 
 # ``text``: words that were read in the photo, which they fill.
@@ -58,8 +59,8 @@ class PhotoFacts:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted word a photo may be found by. ``source``: label, kind, beam, tag, model (learned), or, as
-    it was read with the photo, keyword, person, place, title."""
+    """A weighted word a photo may be found by. ``source``: label, kind, tag, model (learned), or, as it was read with
+    the photo, keyword, person, place, title."""
 
     text: str
     weight: float
@@ -123,12 +124,12 @@ class Hit:
     @property
     def keywords(self) -> tuple[str, ...]:
         """What people tagged the photo with."""
-        return tuple(term.text for term in self.terms if term.source in ("tag", "keyword"))
+        return tuple(term.text for term in self.terms if term.source in WRITTEN_SOURCES)
 
     @property
     def people(self) -> tuple[str, ...]:
         """Who is named as being in it."""
-        return tuple(term.text for term in self.terms if term.source == "person")
+        return tuple(term.text for term in self.terms if term.source == PERSON_SOURCE)
 
     @property
     def is_(self) -> tuple[str, ...]:

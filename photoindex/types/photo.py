@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from photoindex.types.hit import CaptionSource, PhotoFacts, Term
 from photoindex.types.looks import facts_shown
+from photoindex.types.term_sources import TAG_SOURCE
 from photoindex.types.text import PhotoText, TextLine
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Photo:
     @property
     def tags(self) -> tuple[str, ...]:
         """What a person tagged it with."""
-        return tuple(term.text for term in self.terms if term.source == "tag")
+        return tuple(term.text for term in self.terms if term.source == TAG_SOURCE)
 
     @property
     def is_(self) -> tuple[str, ...]:

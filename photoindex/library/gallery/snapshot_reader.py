@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from photoindex.catalogue import gallery_queries
-from photoindex.catalogue.gallery_queries import LABEL_SOURCE, PERSON_SOURCE, WRITTEN_SOURCES
 from photoindex.catalogue.raw_sql import Asker
 from photoindex.language.place_names import words_of
 from photoindex.library.gallery.snapshot import CODED, MARKED, NO_ROW, PLAIN, UNKNOWN, Codes, Marks, Snapshot
 from photoindex.system.lazy_imports import lazily
 from photoindex.system.url_paths import url_text
 from photoindex.types.hit import Place
+from photoindex.types.term_sources import LABEL_SOURCE, PERSON_SOURCE, WRITTEN_SOURCES
 
 if TYPE_CHECKING:
     import numpy as np

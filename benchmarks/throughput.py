@@ -132,7 +132,7 @@ class Indexing:
         assert report.captioned == len(paths), report
 
 
-def parts(folder: Path, workers: int) -> dict[str, Way]:
+def parts(workers: int) -> dict[str, Way]:
     """What indexing spends its time on, each by itself."""
     checkpoint = load_checkpoint(model_folder("default"))
     runtime = Runtime(checkpoint, torch.device("cpu"))
@@ -190,7 +190,7 @@ def main() -> None:
             ("ResNet-152, the tutorial's way", tutorial(), few),
             ("CLIP ViT-B/32 tower, Pillow", clip_tower(), few),
             ("photoindex index", Indexing(folder, captioner), photos),
-            *((name, way, photos) for name, way in parts(folder, load_settings(data_dir=folder).decoders).items()),
+            *((name, way, photos) for name, way in parts(load_settings(data_dir=folder).decoders).items()),
             (LEFT, Indexing(folder, given_captions(captioner)), photos),
         ]
         times: dict[str, list[tuple[float, float]]] = {}

@@ -79,7 +79,7 @@ def test_nothing_is_left_half_written(folder: Path) -> None:
     assert not list(folder.glob("*.new"))
 
 
-def test_the_identity_follows_the_weights(original: Checkpoint, folder: Path, tmp_path: Path) -> None:
+def test_the_identity_follows_the_weights(original: Checkpoint, folder: Path) -> None:
     first = load_checkpoint(folder)
     assert load_checkpoint(folder).identity == first.identity
     tensors = load_file(folder / WEIGHTS_FILE)

@@ -138,9 +138,7 @@ class TestRawAndJpeg:
         assert photo.content_hash != before.content_hash
         assert photo.companions == (Companion(album / "IMG_1.dng", "raw"),)
 
-    def test_a_raw_file_with_a_copy_elsewhere_keeps_its_photo(
-        self, library: Library, captioner: FakeCaptioner, album: Path
-    ) -> None:
+    def test_a_raw_file_with_a_copy_elsewhere_keeps_its_photo(self, library: Library, album: Path) -> None:
         (album / "backup").mkdir()
         shutil.copy(make_raw(album / "IMG_1.dng"), album / "backup" / "a.dng")
         library.index(album)

@@ -70,7 +70,7 @@ def test_what_is_stored_after_a_copy_gets_numbers_of_its_own(
         assert [hit.path.name for hit in library.search("black")] == ["new.jpg"]
 
 
-def test_a_copy_is_told_from_what_it_was_copied_from(filled: Library, postgres_url: str, tmp_path: Path) -> None:
+def test_a_copy_is_told_from_what_it_was_copied_from(filled: Library, postgres_url: str) -> None:
     """Else a machine that followed an earlier copy would take this one for a later state of it."""
     copy_between(str(filled.settings.catalogue_path), postgres_url)
     with closing(open_database(postgres_url)) as copied, copied.ask() as there, filled.database.ask() as here:

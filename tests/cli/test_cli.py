@@ -212,9 +212,7 @@ def test_models_lists_the_shipped_one_and_its_card(data_dir: Path) -> None:
     assert "Flickr8k" in run(data_dir, "models", "info").stdout
 
 
-def test_a_config_file_and_the_environment_are_read_in_order(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_config_file_and_the_environment_are_read_in_order(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from photoindex.config import load_settings
 
     data_dir.mkdir()

@@ -137,9 +137,7 @@ def test_each_kind_of_photo_has_its_row(colours: Path, captioners: list[FakeCapt
     assert rows["  of warm"]["queries"] < 6
 
 
-def test_a_data_set_without_validation_photos_is_divided(
-    tmp_path: Path, colours: Path, captioners: list[FakeCaptioner]
-) -> None:
+def test_a_data_set_without_validation_photos_is_divided(colours: Path, captioners: list[FakeCaptioner]) -> None:
     captions = colours / "captions.tsv"
     captions.write_text(captions.read_text().replace("\tval\t", "\ttrain\t"))
     result = run("--data", colours, "--hold-out", "1", "--json")

@@ -129,7 +129,7 @@ class TestSidecars:
         assert result.stderr.splitlines()[-1] == "1 sidecar would be written, 0 unchanged"
         assert not list(album.glob("*.xmp"))
 
-    def test_they_are_written_once_and_read_back(self, indexed: Path, album: Path, tmp_path: Path) -> None:
+    def test_they_are_written_once_and_read_back(self, indexed: Path, album: Path) -> None:
         assert run(indexed, "export", album, "--sidecars").stderr.splitlines()[-1] == "1 sidecar written, 0 unchanged"
         assert run(indexed, "export", album, "--sidecars").stderr.splitlines()[-1] == "0 sidecars written, 1 unchanged"
         run(indexed, "edit", album / "one.jpg", "--clear")

@@ -228,7 +228,7 @@ def test_a_file_named_by_the_user_stays_when_its_folder_is_indexed(library: Libr
 
 
 def test_thumbnails_of_another_library_that_were_taken_for_photos_leave_the_search(
-    library: Library, captioner: FakeCaptioner, album: Path
+    library: Library, album: Path
 ) -> None:
     make_photo(album / "a.jpg")
     thumbnail = make_photo(album / "Anna" / "thumbnails" / "6d" / "6d01-240.jpg", "blue")
@@ -341,9 +341,7 @@ def test_a_disk_within_another_folder_that_comes_back_with_another_number_is_kno
     assert library.index(album).missing == 1
 
 
-def test_photos_that_wait_for_their_disk_are_captioned_as_soon_as_it_is_back(
-    library: Library, captioner: FakeCaptioner, album: Path
-) -> None:
+def test_photos_that_wait_for_their_disk_are_captioned_as_soon_as_it_is_back(library: Library, album: Path) -> None:
     make_photo(album / "known.jpg")
     library.index(album)
     waiting = make_photo(album / "waiting.jpg", "blue")
@@ -472,9 +470,7 @@ def test_a_broken_ignore_file_is_one_notice_and_no_more(library: Library, album:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_fresh_empty_file_does_not_hold_up_an_index(
-    library: Library, captioner: FakeCaptioner, album: Path, count: int
-) -> None:
+def test_a_fresh_empty_file_does_not_hold_up_an_index(library: Library, album: Path, count: int) -> None:
     make_photo(album / "whole.jpg", "green")
     for number in range(count):
         (album / f"{number}.jpg").touch()

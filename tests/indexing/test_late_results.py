@@ -265,7 +265,7 @@ def test_leases_are_renewed_while_files_are_hashed_and_the_model_is_loaded(
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=365)])
 def test_captioning_again_goes_by_the_batch_and_not_by_the_clock(
-    open_library: OpenLibrary, album: Path, database: Database, data_dir: Path, ahead: timedelta
+    open_library: OpenLibrary, album: Path, database: Database, ahead: timedelta
 ) -> None:
     """The captions that are there were made by a clock that was ahead."""
     for colour in ("red", "green"):

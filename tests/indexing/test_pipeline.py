@@ -427,9 +427,7 @@ def test_a_change_while_the_full_text_commits_is_indexed_too(
     assert library.status().waiting_for_index == 0
 
 
-def test_a_captioner_that_raises_gives_its_photos_back(
-    open_library: OpenLibrary, captioner: FakeCaptioner, album: Path
-) -> None:
+def test_a_captioner_that_raises_gives_its_photos_back(open_library: OpenLibrary, album: Path) -> None:
     make_photo(album / "a.jpg")
 
     def out_of_memory() -> None:
@@ -442,9 +440,7 @@ def test_a_captioner_that_raises_gives_its_photos_back(
     assert library.index(album).captioned == 1
 
 
-def test_captioning_again_replaces_the_captions_of_the_model_before(
-    open_library: OpenLibrary, captioner: FakeCaptioner, album: Path
-) -> None:
+def test_captioning_again_replaces_the_captions_of_the_model_before(open_library: OpenLibrary, album: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         make_photo(album / name)
     shutil.copy(album / "a.jpg", album / "copy.jpg")

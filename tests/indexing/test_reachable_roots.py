@@ -189,7 +189,7 @@ def test_a_worker_says_which_folder_is_another_one(queued: Library, node: Node, 
     assert counted(queued)[2] == 2
 
 
-def test_who_compares_a_folder_takes_it_as_it_is(node: Node, album: Path, tmp_path: Path) -> None:
+def test_who_compares_a_folder_takes_it_as_it_is(node: Node, album: Path) -> None:
     """All its photos were replaced by others; a look before it was compared found none of them."""
     make_photo(album / "red.jpg", "red")
     library = node("one")

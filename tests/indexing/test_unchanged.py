@@ -156,7 +156,7 @@ def test_another_sidecar_of_the_same_size_and_time_is_noticed(
 
 
 def test_files_stored_before_change_times_were_are_not_read_again_and_get_theirs(
-    library: Library, captioner: FakeCaptioner, pair: tuple[Path, Path], album: Path
+    library: Library, pair: tuple[Path, Path], album: Path
 ) -> None:
     library.index(album)
     with library._database.write() as connection:

@@ -557,7 +557,7 @@ def test_a_captioner_that_dies_during_the_first_comparison_is_started_again(
 
 @pytest.mark.usefixtures("cold")
 def test_a_decoder_that_cannot_be_started_costs_no_photo_and_not_the_watcher(
-    watch: Callable[..., Watch], album: Path, captioner: FakeCaptioner, monkeypatch: pytest.MonkeyPatch
+    watch: Callable[..., Watch], album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
     refusals = 2

@@ -80,7 +80,7 @@ def test_what_would_write_says_why_it_cannot_in_one_line(data_dir: Path, photo: 
 
 
 @pytest.mark.usefixtures("may_mount")
-def test_a_log_that_was_left_beside_the_catalogue_is_read(data_dir: Path, photo: Path, tmp_path: Path) -> None:
+def test_a_log_that_was_left_beside_the_catalogue_is_read(data_dir: Path, photo: Path) -> None:
     """As a process that was killed leaves it: what it committed last is in the log alone."""
     path = data_dir / "catalogue.sqlite3"
     kept = {}

@@ -696,7 +696,7 @@ class TestFolders:
         assert "max_user_watches = 2097152" in str(finding.advice)
 
     def test_a_folder_inside_another_takes_no_watches_of_its_own(
-        self, settings: Settings, database: Database, album: Path, tmp_path: Path
+        self, settings: Settings, database: Database, album: Path
     ) -> None:
         (album / "inside").mkdir()
         with database.write() as connection:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -39,7 +37,7 @@ def test_kin_are_the_words_of_the_nearest_meaning(encoder: SentenceEncoder) -> N
     assert weights.sum(1).tolist() == pytest.approx([1, 1])
 
 
-def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentences, "find_spec", lambda name: None)
     with pytest.raises(TrainingError, match="pip install"):
         SentenceEncoder.load()

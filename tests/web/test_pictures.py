@@ -83,7 +83,7 @@ def test_no_other_thumbnail_is_made(unchanged: Served, reader: httpx.Client, nam
     )
 
 
-def test_a_picture_larger_than_allowed_is_not_decoded(served: Served, client: httpx.Client, tmp_path: Path) -> None:
+def test_a_picture_larger_than_allowed_is_not_decoded(served: Served, client: httpx.Client) -> None:
     bomb = served.album / "bomb.png"
     Image.new("1", (30_000, 30_000)).save(bomb)
     served.library.index(served.album)

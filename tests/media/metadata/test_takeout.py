@@ -133,7 +133,7 @@ class TestNames:
 
         assert read(path).written.caption is None
 
-    def test_one_that_names_all_of_the_photo_goes_before_it(self, tmp_path: Path) -> None:
+    def test_one_that_names_all_of_the_photo_goes_before_it(self) -> None:
         names = ["IMG_1234.json", "IMG_1234.jpg.json"]
 
         assert TakeoutNames(names).of("IMG_1234.jpg") == ["IMG_1234.jpg.json"]

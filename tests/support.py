@@ -29,6 +29,7 @@ from photoindex.catalogue.schema import job, root
 from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.folders.walk import file_stat
 from photoindex.language.analysis import stem
+from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import (
     Candidate,
     CaptionerInfo,
@@ -149,6 +150,13 @@ def make_photo(path: Path, colour: str = "red", *, note: str | None = None) -> P
     return part.replace(path)
 
 
+def put(path: Path, content: bytes = b"photo") -> Path:
+    """Write a file, which need not be a photo, in a folder that is made as needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
 def names(hits: Iterable[Hit]) -> list[str]:
     """The file names of hits, sorted."""
     return sorted(hit.path.name for hit in hits)
@@ -202,6 +210,20 @@ def add_photo(
         files.link_photos(connection, [files.Link(found[0], photo_id, scanned(path).stat)])
         connection.execute(delete(job).where(job.c.file_id == found[0]))
     return photo_id
+
+
+class Limits(InotifyLimits):
+    """Watches that the system allows and that are held, as a test says; ``None``: nobody says."""
+
+    def __init__(self, allowed: int | None = None, held: int | None = None) -> None:
+        self.allowed_watches = allowed
+        self.held_watches = held
+
+    def allowed(self) -> int | None:
+        return self.allowed_watches
+
+    def held(self) -> int | None:
+        return self.held_watches
 
 
 class FullDisk:

@@ -23,7 +23,7 @@ from photoindex.folders.ignore import IGNORE_FILE
 from photoindex.folders.observer import FolderObserver
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import FileEvent
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, Limits, put
 
 QUICK = 0.05  # seconds between looks
 NEVER = 3600.0
@@ -88,12 +88,6 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-def put(path: Path, content: bytes = b"photo") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
 def written(path: Path) -> FileEvent:
     return FileEvent("written", path)
 
@@ -107,18 +101,6 @@ def refuse(number: int) -> Callable[[], BaseObserver]:
         raise OSError(number, os.strerror(number))
 
     return make
-
-
-class Limits(InotifyLimits):
-    def __init__(self, allowed: int | None = None, held: int | None = None) -> None:
-        self.allowed_watches = allowed
-        self.held_watches = held
-
-    def allowed(self) -> int | None:
-        return self.allowed_watches
-
-    def held(self) -> int | None:
-        return self.held_watches
 
 
 class TestFiles:

@@ -11,12 +11,7 @@ from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.ignore import IGNORE_FILE
 from photoindex.folders.polling import PolledTree
 from photoindex.types import FileEvent
-
-
-def put(path: Path, content: bytes = b"photo") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
+from tests.support import put
 
 
 @pytest.fixture

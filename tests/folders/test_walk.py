@@ -15,12 +15,7 @@ from photoindex.errors import FolderError
 from photoindex.folders.filters import PhotoFilter
 from photoindex.folders.walk import file_stat, scan, survey
 from tests.permissions import permissions_count
-
-
-def put(path: Path, content: bytes = b"photo") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
+from tests.support import put
 
 
 @contextmanager

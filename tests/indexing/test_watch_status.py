@@ -16,16 +16,7 @@ from photoindex.catalogue.roots import WatchNote, ensure_root, list_roots, note_
 from photoindex.errors import CatalogueUnavailable
 from photoindex.folders import FolderObserver, PhotoFilter, Settler
 from photoindex.indexing.watch_status import HEARTBEAT_SECONDS, LOOK_SECONDS, WatchReporter
-from photoindex.system.inotify_limits import InotifyLimits
-from tests.support import make_photo
-
-
-class Limits(InotifyLimits):
-    def allowed(self) -> int | None:
-        return 100
-
-    def held(self) -> int | None:
-        return 100
+from tests.support import Limits, make_photo
 
 
 class Clock:
@@ -53,7 +44,7 @@ def reporter(database: Database, album: Path, settler: Settler, clock: Clock) ->
     with database.write() as connection:
         ensure_root(connection, inside)
         ensure_root(connection, album)
-    observer = FolderObserver([album, inside], PhotoFilter(), lambda _: None, limits=Limits())
+    observer = FolderObserver([album, inside], PhotoFilter(), lambda _: None, limits=Limits(100, 100))
     observer.start()
     yield WatchReporter(database, observer, settler, [album, inside], clock)
     observer.stop()

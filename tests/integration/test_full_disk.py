@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -62,14 +61,6 @@ with Library(settings, lambda _: captioner) as library:
     library.watch(album, stop=stop, ready=ready, notice=notice, worked=worked)
     print(json.dumps({"notices": notices, "found": names(library.search("square")), "captions": captioner.captions}))
 """
-
-
-@pytest.fixture(scope="module")
-def may_mount() -> None:
-    if shutil.which("unshare") is None or shutil.which("mount") is None:
-        pytest.skip("needs unshare and mount, of Linux")
-    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a file system: run as root")
 
 
 def on_a_small_disk(small: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,14 +15,6 @@ from photoindex.library import Library
 from tests.support import REPOSITORY, make_photo
 
 PATIENCE = 120  # seconds
-
-
-@pytest.fixture(scope="module")
-def may_mount() -> None:
-    if shutil.which("unshare") is None or shutil.which("mount") is None:
-        pytest.skip("needs unshare and mount, of Linux")
-    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a file system: run as root")
 
 
 def read_only(data_dir: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -46,23 +46,24 @@ from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import Finding
 from tests.conftest import OpenLibrary
 from tests.permissions import permissions_count
-from tests.support import REPOSITORY, FakeCaptioner, add_files, make_model_folder, make_photo, mark_missing, names
+from tests.support import (
+    REPOSITORY,
+    FakeCaptioner,
+    Limits,
+    add_files,
+    make_model_folder,
+    make_photo,
+    mark_missing,
+    names,
+)
 
 LOCAL = "ext4"
-
-
-class Limits(InotifyLimits):
-    def __init__(self, allowed: int | None = 100_000) -> None:
-        self._allowed = allowed
-
-    def allowed(self) -> int | None:
-        return self._allowed
 
 
 def machine(
     limits: InotifyLimits | None = None, file_system: Callable[[Path], str | None] = lambda _: LOCAL
 ) -> Machine:
-    return Machine(limits or Limits(), file_system)
+    return Machine(limits or Limits(100_000), file_system)
 
 
 def findings(settings: Settings, on: Machine | None = None, **options: Any) -> dict[str, Finding]:
@@ -372,7 +373,7 @@ class TestCatalogue:
     def test_the_age_of_the_newest_backup_is_told_and_it_is_offered(self, settings: Settings) -> None:
         add_backup(settings)
         midday = datetime(2024, 5, 1, 2, 1, tzinfo=timezone.utc)
-        clock = Machine(Limits(), lambda _: LOCAL, lambda: midday)
+        clock = Machine(Limits(100_000), lambda _: LOCAL, lambda: midday)
         assert findings(settings, clock)["catalogue"].message.endswith("the newest backup is 2 h 00 min old")
         damage(settings.catalogue_path)
         found = {each.name: each for each in examine(settings, machine=machine())}
@@ -705,4 +706,4 @@ class TestFolders:
         assert findings(settings)["watches"].message.startswith("watching takes 2 of")
 
     def test_a_system_without_limits_has_no_trouble_with_them(self, settings: Settings) -> None:
-        assert findings(settings, machine(Limits(None)))["watches"].level == "ok"
+        assert findings(settings, machine(Limits()))["watches"].level == "ok"

@@ -29,6 +29,7 @@ from photoindex.catalogue.schema import job, root
 from photoindex.catalogue.sqlite_database import SqliteDatabase
 from photoindex.folders.walk import file_stat
 from photoindex.language.analysis import stem
+from photoindex.library import Library
 from photoindex.system.inotify_limits import InotifyLimits
 from photoindex.types import (
     Candidate,
@@ -36,6 +37,7 @@ from photoindex.types import (
     FileStat,
     Hit,
     Label,
+    Photo,
     PhotoFacts,
     Prediction,
     ScannedFile,
@@ -148,6 +150,13 @@ def make_photo(path: Path, colour: str = "red", *, note: str | None = None) -> P
     else:
         image.save(part, "JPEG", comment=text)
     return part.replace(path)
+
+
+def show(library: Library, path: Path) -> Photo:
+    """Return what the library knows of the photo at a path, which has to be there."""
+    photo = library.show(path)
+    assert photo is not None
+    return photo
 
 
 def put(path: Path, content: bytes = b"photo") -> Path:

@@ -15,9 +15,8 @@ from photoindex.catalogue.editor import Edit, Editor, said_after
 from photoindex.catalogue.user_metadata import Locked, UserMetadata, merged_tags, tag_key
 from photoindex.errors import CatalogueUnavailable, CorrectionError, FolderError, FullTextError
 from photoindex.library import Library
-from photoindex.types import Photo
 from tests.conftest import OpenLibrary
-from tests.support import FakeCaptioner, make_photo, names
+from tests.support import FakeCaptioner, make_photo, names, show
 
 ON_BOTH = True
 
@@ -41,12 +40,6 @@ def indexed(library: Library, album: Path) -> Library:
 def edit(library: Library, *paths: Path, **what: object) -> int:
     editor = library.editor()
     return editor.apply(editor.photos_at(paths), Edit(**what))  # type: ignore[arg-type]
-
-
-def show(library: Library, path: Path) -> Photo:
-    photo = library.show(path)
-    assert photo is not None
-    return photo
 
 
 class TestCaptions:

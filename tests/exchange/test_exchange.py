@@ -22,11 +22,10 @@ from photoindex.exchange.exchange import Exchange, ImportReport, SidecarReport
 from photoindex.exchange.sidecars import SidecarChange
 from photoindex.exchange.xmp_document import XmpDocument, level
 from photoindex.library import Library
-from photoindex.types import Photo
 from tests.exchange import samples
 from tests.media.metadata.samples import alt, bag, packet
 from tests.permissions import permissions_count
-from tests.support import FakeCaptioner, make_photo, names
+from tests.support import FakeCaptioner, make_photo, names, show
 
 
 @pytest.fixture
@@ -72,12 +71,6 @@ def stars(library: Library, path: Path) -> int | None:
     facts = show(library, path).facts
     assert facts is not None
     return facts.rating
-
-
-def show(library: Library, path: Path) -> Photo:
-    photo = library.show(path)
-    assert photo is not None
-    return photo
 
 
 def read(path: Path) -> XmpDocument:

@@ -14,10 +14,9 @@ from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
 from photoindex.library import Library
 from photoindex.media.metadata.xmp import read_sidecar
-from photoindex.types import Photo
 from tests.catalogue.test_carried_words import rotated, save, stripes
 from tests.media.metadata.samples import packet
-from tests.support import FakeCaptioner, make_photo, names
+from tests.support import FakeCaptioner, make_photo, names, show
 
 
 @pytest.fixture
@@ -52,12 +51,6 @@ def change(sidecar: Path, before: str, after: str) -> None:
     text = sidecar.read_text("utf-8")
     assert before in text
     sidecar.write_text(text.replace(before, after), "utf-8")
-
-
-def show(library: Library, path: Path) -> Photo:
-    found = library.show(path)
-    assert found is not None
-    return found
 
 
 def shown(library: Library, path: Path) -> tuple[str, str, list[str], int | None]:

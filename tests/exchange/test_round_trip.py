@@ -17,9 +17,8 @@ from photoindex.config import Settings
 from photoindex.exchange.exchange import ImportReport
 from photoindex.exchange.line_import import LONGEST_LINE, lines_of
 from photoindex.library import Library
-from photoindex.types import Photo
 from tests.media.metadata.samples import described
-from tests.support import FakeCaptioner, make_photo, names
+from tests.support import FakeCaptioner, make_photo, names, show
 
 OpenNew = Callable[..., Library]
 
@@ -53,12 +52,6 @@ def bring_in(library: Library, exported: bytes, **options: Any) -> ImportReport:
     report = library.exchange().read_lines(io.BytesIO(exported), problem=problems.append, **options)
     assert problems == []
     return report
-
-
-def show(library: Library, path: Path) -> Photo:
-    photo = library.show(path)
-    assert photo is not None
-    return photo
 
 
 def hostile_lines(photo: dict[str, Any]) -> list[bytes]:

@@ -22,25 +22,19 @@ from photoindex.indexing.metadata_refresh import MOST_PROBLEMS
 from photoindex.library import Library
 from photoindex.media.metadata.reader_version import READER_VERSION
 from photoindex.system.file_state import numbers_of
-from photoindex.types import Photo, PhotoFacts, Progress
+from photoindex.types import PhotoFacts, Progress
 from tests.conftest import OpenLibrary
 from tests.indexing.test_watcher import PATIENCE, Watch
 from tests.media.metadata.samples import bag, described, packet, takeout
-from tests.support import FakeCaptioner, add_files, make_photo, names
+from tests.support import FakeCaptioner, add_files, make_photo, names, show
 
 ON_BOTH = True
 
 HARBOUR = described("A boat near the pier", "harbour", "Setúbal")
 
 
-def known(library: Library, path: Path) -> Photo:
-    found = library.show(path)
-    assert found is not None
-    return found
-
-
 def keywords(library: Library, path: Path) -> list[str]:
-    return [term.text for term in known(library, path).terms if term.source == "keyword"]
+    return [term.text for term in show(library, path).terms if term.source == "keyword"]
 
 
 class TestSidecars:
@@ -51,7 +45,7 @@ class TestSidecars:
         report = library.index(album)
 
         assert (report.captioned, report.refreshed) == (1, 0)
-        caption = known(library, path).caption
+        caption = show(library, path).caption
         assert caption is not None
         assert (caption.text, caption.source) == ("A boat near the pier", "sidecar")
         assert keywords(library, path) == ["harbour", "Setúbal"]
@@ -74,7 +68,7 @@ class TestSidecars:
         assert library.index(album).refreshed == 1
         assert names(library.search("harbour")) == []
         assert names(library.search("lighthouse cape")) == ["a.jpg"]
-        assert [old.text for old in known(library, path).history] == ["A boat near the pier"]
+        assert [old.text for old in show(library, path).history] == ["A boat near the pier"]
 
         (album / name).unlink()
         assert library.index(album).refreshed == 1
@@ -175,7 +169,7 @@ class TestTakeout:
         (album / "IMG_1-edited.jpg.json").write_bytes(takeout("A lighthouse in blue"))
         assert library.index(album).refreshed == 2
         assert names(library.search("tag:favorite")) == []
-        assert known(library, edited).caption != known(library, path).caption
+        assert show(library, edited).caption != show(library, path).caption
 
         json_file.unlink()
         assert library.index(album).refreshed == 1
@@ -252,7 +246,7 @@ class TestOlderLibraries:
         (tmp_path / "away.jpg").rename(path)
 
         assert library.index(album).refreshed == 1
-        facts = known(library, path).facts
+        facts = show(library, path).facts
         assert facts is not None
         assert facts.format == "JPEG"
 
@@ -381,7 +375,7 @@ def test_people_and_titles_and_written_places_are_found(library: Library, album:
         assert names(library.search(query)) == ["a.jpg"], query
     for query in ("person:bruno", "place:spain", "rating:5", "has:caption", "has:keywords", "has:gps"):
         assert library.search(query) == [], query
-    facts = known(library, album / "a.jpg").facts
+    facts = show(library, album / "a.jpg").facts
     assert facts is not None
     assert str(facts.place) == "Cascais, Portugal"
 

@@ -16,7 +16,7 @@ from photoindex.captioner import Captioner, load_captioner
 from photoindex.catalogue.editor import Edit
 from photoindex.config import Settings
 from photoindex.library import Library
-from photoindex.types import Photo
+from tests.support import show
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "astronaut.png")
 QUERY = "cat on a motorcycle"  # the model sees a cat in one photo, and a motorcycle in another
@@ -44,12 +44,6 @@ def found(library: Library, query: str = QUERY) -> list[str]:
     return [hit.path.name for hit in library.search(query, None)]
 
 
-def shown(library: Library, path: Path) -> Photo:
-    photo = library.show(path)
-    assert photo is not None
-    return photo
-
-
 def test_a_correction_lifts_a_search_survives_reindex_and_is_restored(
     captioner: Captioner, folder: Path, tmp_path: Path
 ) -> None:
@@ -66,10 +60,10 @@ def test_a_correction_lifts_a_search_survives_reindex_and_is_restored(
         photo_ids = editor.photos_at([rocket])
         editor.apply(photo_ids, Edit("our cat under the launch pad", ("Motorcycle",)))
         assert found(old)[0] == "rocket.jpg"
-        corrected = shown(old, rocket)
+        corrected = show(old, rocket)
 
         assert old.recaption(everything=True).captioned == len(PHOTOS)
-        again = shown(old, rocket)
+        again = show(old, rocket)
         assert (again.caption, again.tags) == (corrected.caption, corrected.tags)
         assert found(old)[0] == "rocket.jpg"
 

@@ -33,12 +33,12 @@ class AlbumPages:
 
     def album(self, call: Call) -> tuple[str, dict[str, Any]]:
         album, found = self._gallery.album(call.number("id"))
-        first = call.whole("from", 0, 0, 2**31)
+        first = call.first_of_page(PAGE, found.total)
         hits = [self._pages.hit(photo, found.query) for photo in self._gallery.page(found, "best", first, PAGE)]
         opened = OpenedFrom(found.query, token=found.token, album=0 if found.query else album.id)
         return "album.html", {
             "page": "albums", "title": album.name, "album": album, "found": found, "hits": hits, "first": first,
-            "opened": opened.address,
+            "opened": opened.address, "is_empty": not (hits or album.query or self._gallery.albums.photos(album.id)),
             "after": first + PAGE if first + PAGE < found.total else None,
         }  # fmt: skip
 

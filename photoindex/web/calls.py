@@ -38,6 +38,11 @@ class Call:
         """Return a whole number of the query. Raises :class:`Problem`."""
         return whole(name, self.query.get(name, default), low, high)
 
+    def first_of_page(self, size: int, total: int) -> int:
+        """Return where the page of a list begins that the query asks for; where it has gone with what was on it, the
+        list's last one. Raises :class:`Problem`."""
+        return min(self.whole("from", 0, 0, 2**31), max(0, total - 1) // size * size)
+
     def number(self, name: str) -> int:
         """Return a whole number of the path. Raises :class:`Problem`."""
         return whole(name, self.path[name], 0, 2**62)

@@ -138,11 +138,10 @@ class Pages:
         query = query_of(call)
         order = cast(SetOrder, call.choice("sort", ORDERS, "best"))
         view = call.choice("view", ("grid", "list"), "grid")
-        first = call.whole("from", 0, 0, 2**31)
         typing = call.query.get("typing", "")
         values: dict[str, Any] = {
             "page": "search", "title": query or "Search", "query": query, "order": order, "orders": ORDER_NAMES,
-            "typed": query, "view": view, "first": first, "found": None, "hits": [], "problem": "", "suggestions": [],
+            "typed": query, "view": view, "first": 0, "found": None, "hits": [], "problem": "", "suggestions": [],
             "facets": {}, "after": None, "chips": chips(query, self._gallery.common_words),
             "revision": self._gallery.revision(),  # what is found is no older
         }  # fmt: skip
@@ -155,10 +154,11 @@ class Pages:
         if typing and not found.said_total:
             found = self._begun(query) or found
         size = TYPED_PAGE if typing == "first" else PAGE
+        first = call.first_of_page(PAGE, found.total)
         hits = [self.hit(photo, found.query) for photo in self._gallery.page(found, order, first, size)]
         following = first + size
         return "search.html", {
-            **values, "query": found.query, "found": found, "hits": hits,
+            **values, "query": found.query, "found": found, "first": first, "hits": hits,
             "facets": self._gallery.facets(found) if found.total else {},
             "opened": OpenedFrom(found.query, order, found.token).address,
             # Half a word is no mistake.
@@ -303,8 +303,7 @@ class Pages:
     def duplicates(self, call: Call) -> tuple[str, dict[str, Any]]:
         near, decided = call.whole("near", -1, -1, 15), call.choice("decided", ("no", "yes"), "no") == "yes"
         groups = self._gallery.duplicates(None if near < 0 else near, decided=decided)
-        # The last page may have gone with what was decided on it.
-        first = min(call.whole("from", 0, 0, 2**31), max(0, len(groups) - 1) // GROUPS * GROUPS)
+        first = call.first_of_page(GROUPS, len(groups))
         chosen = [
             [{**forms.duplicate(self._site.root, file), "name": file.path.name, "folder": printable(file.path.parent),
               "best": place == 0, "differs": _differences(group[0], file)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from photoindex.catalogue import photos
+from photoindex.library.gallery import Edit
 from photoindex.web import pictures
 from photoindex.web.pictures import MOST_SHEETS
 from tests.web.conftest import Served
@@ -245,3 +247,48 @@ def test_the_outline_is_served_from_here(client: httpx.Client) -> None:
     rings = answer.json()["rings"]
     assert len(rings) > 500
     assert all(len(ring) >= 8 and len(ring) % 2 == 0 for ring in rings)
+
+
+def test_an_album_without_photos_says_why(served: Served, client: httpx.Client) -> None:
+    def says() -> str:
+        page = client.get(f"/album/{number}").text
+        return re.findall(r'<div class="empty">.*?<p>(.*?)</p>', page)[0]
+
+    number = client.post("/api/v1/albums/fill", json={"name": "Some", "ids": [1, 2]}).json()["id"]
+    assert "empty" not in client.get(f"/album/{number}").text
+    served.gallery.edit([1, 2], Edit(hidden=True))
+    served.gallery._snapshots.latest(now=True)
+    assert says() == "Its photos are hidden, or have no file now."
+    client.post(f"/api/v1/albums/{number}", json={"ids": [1, 2]})
+    assert says() == "Photos are put into it on their own pages, or from a search."
+    number = client.post("/api/v1/albums", json={"name": "Search", "query": "zebracorn"}).json()["id"]
+    assert says() == "No photo matches its search now."
+
+
+@pytest.mark.parametrize("path", ["/album/{}", "/search?q=square", "/search?q=square&sort=newest"])
+def test_a_page_that_has_gone_is_the_last_one_of_its_list(client: httpx.Client, path: str) -> None:
+    number = client.post("/api/v1/albums/fill", json={"name": "Some", "ids": [1, 2]}).json()["id"]
+    address = path.format(number)
+    first = client.get(address).text
+    beyond = client.get(address + ("&" if "?" in address else "?") + "from=600").text
+    for page in (first, beyond):
+        assert page.count("<img") == first.count("<img") > 0
+        assert 'rel="prev"' not in page
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("queue=wrong", "You called no caption wrong."),
+        ("queue=later", "You put no photo off."),
+        ("queue=search&q=zebracorn", "finds has your word, if there is any."),
+        ("", "Every photo has your word."),
+    ],
+)
+def test_a_queue_without_photos_says_what_it_is_of(
+    served: Served, client: httpx.Client, address: str, text: str
+) -> None:
+    served.gallery.edit([1, 2, 3, 4, 5, 6], Edit(lock=True))
+    page = client.get(f"/review?{address}").text
+    assert "Nothing to review" in page
+    assert text in page
